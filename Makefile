@@ -1,0 +1,51 @@
+# People and CI run the same targets. Everything lives in .venv; nothing outside this folder is touched.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+WORKERS ?= 2
+PYTEST := $(BIN)/python -P -m pytest
+
+.PHONY: help install up down test check schemas bench faults lock
+
+help:
+	@echo 'make up | down [WIPE=1] | test | check | schemas | bench | faults | install'
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo 'error: $(PYTHON) not found; Meshwright needs Python 3.11 or newer (PYTHON=... names another)'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'error: $(PYTHON) is older than 3.11 (PYTHON=... names another)'; exit 1; }
+	@echo 'Installing into .venv'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	@touch $(STAMP)
+
+up: install
+	@$(BIN)/meshwright-local up
+
+down:
+	@test ! -x $(BIN)/meshwright-local || $(BIN)/meshwright-local down $(if $(WIPE),--wipe)
+
+test: install
+	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/bench --ignore tests/faults
+
+faults: install
+	$(PYTEST) -n 0 tests/faults
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -P -m meshwright.schemas.generate --check
+
+schemas: install
+	$(BIN)/python -P -m meshwright.schemas.generate
+
+bench: install
+	$(PYTEST) -n 0 -s --timeout 900 tests/bench
+
+# Writes the versions installed now as the ones that everybody gets.
+lock:
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
