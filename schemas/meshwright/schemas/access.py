@@ -1,0 +1,67 @@
+"""Who may do what: workspaces, roles, tokens.
+
+Invariant: a token is stored only as the SHA-256 of its 256 random bits, and a role is always bound to one
+workspace (`*` for all of them).
+"""
+
+from typing import ClassVar, Literal, TypeAlias
+
+from meshwright.schemas.base import Message, Model, Moment, Name, Text, Wire
+
+Role: TypeAlias = Literal["viewer", "operator", "admin"]
+ROLE_ORDER: tuple[Role, ...] = ("viewer", "operator", "admin")
+
+
+class Principal(Model, frozen=True, kw_only=True):
+    """Who asks. `workspace` is the one that the role holds in, `*` for all."""
+
+    name: str
+    role: Role
+    workspace: str = "*"
+
+
+class Workspace(Model, frozen=True, kw_only=True):
+    """A tenant: the first token of every subject."""
+
+    id: Name
+    description: Text = ""
+
+
+class Token(Model, frozen=True, kw_only=True):
+    """An API token as it is stored: never the secret itself."""
+
+    id: Name
+    sha256: str
+    role: Role
+    workspace: str = "*"
+    description: Text = ""
+    created_at: Moment
+    expires_at: Moment | None = None
+
+
+class WorkspaceWritten(Message, frozen=True, kw_only=True):
+    """A person created or changed a workspace."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.workspace.written.v1", "workspace")
+    document: Workspace
+    principal: str
+    reason: str = ""
+
+
+class TokenWritten(Message, frozen=True, kw_only=True):
+    """An admin created a token."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.token.written.v1", "token")
+    document: Token
+    principal: str
+    reason: str = ""
+
+
+class ResourceDeleted(Message, frozen=True, kw_only=True):
+    """The tombstone of any resource that people write; its kind and id are in the subject."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.resource.deleted.v1", "resource")
+    kind: str
+    id: str
+    principal: str
+    reason: str = ""

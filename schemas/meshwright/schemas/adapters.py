@@ -1,0 +1,75 @@
+"""Adapters as they announce themselves.
+
+Invariant: everything here is derived from what the adapter registered, so listed means handled.
+"""
+
+from typing import Any, ClassVar
+
+from meshwright.schemas.base import Message, Model, Moment, Wire
+
+
+class OperationSupport(Model, frozen=True, kw_only=True):
+    """One operation that the adapter handles; `arguments` is the JSON Schema of its arguments."""
+
+    name: str
+    version: int
+    mutates: bool
+    summary: str = ""
+    arguments: dict[str, Any] = {}
+
+
+class IntentSupport(Model, frozen=True, kw_only=True):
+    """One row of the intent matrix: supported since a mesh version, or not, because."""
+
+    intent: str
+    supported: bool
+    since: str = ""
+    because: str = ""
+    instead: str = ""
+
+
+class AdapterAnnouncement(Message, frozen=True, kw_only=True):
+    """What one running adapter worker offers. `instance` is unique per process."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.adapter.announced.v1", "adapter")
+    name: str
+    instance: str
+    version: str
+    contract: int
+    meshes: list[str]
+    operations: list[OperationSupport]
+    intents: list[IntentSupport]
+    host: str = ""
+    pid: int = 0
+    started_at: Moment
+
+
+class AdapterLost(Message, frozen=True, kw_only=True):
+    """A worker stopped announcing itself: it ended (`graceful`) or its presence expired."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.adapter.lost.v1", "adapter")
+    name: str
+    instance: str
+    graceful: bool
+
+
+class AdapterFailed(Message, frozen=True, kw_only=True):
+    """An adapter could not be loaded; nothing else is affected."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.adapter.failed.v1", "adapter")
+    name: str
+    instance: str
+    reason: str
+
+
+class Adapter(Model, frozen=True, kw_only=True):
+    """An adapter as the API shows it: the newest announcement and its live instances."""
+
+    id: str
+    version: str = ""
+    contract: int = 0
+    meshes: list[str] = []
+    operations: list[OperationSupport] = []
+    intents: list[IntentSupport] = []
+    instances: list[str] = []
+    failure: str = ""

@@ -1,0 +1,90 @@
+"""The two shapes that every contract type has, and the names that people choose.
+
+Problem: a message must be readable by older and newer programs, while a document typed by a person
+must not silently lose a misspelt field. Invariant: every Struct decodes tolerantly (unknown fields are
+skipped), and the doors where people write use `strict.decode`, which refuses what it does not know.
+"""
+
+import datetime
+import re
+from typing import Annotated, ClassVar, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A plain part of the contract: immutable, keyword-only, JSON object on the wire."""
+
+
+class Wire(msgspec.Struct, frozen=True):
+    """The identity of a message on the wire, declared with its Struct and never derived from its class name.
+
+    `name` is a CloudEvents `type` (reverse DNS, versioned); `entity` is the subject token it speaks of.
+    """
+
+    name: str
+    entity: str
+
+
+class Message(Model, frozen=True, kw_only=True):
+    """A payload that travels in a CloudEvent; `wire` names it."""
+
+    wire: ClassVar[Wire]
+
+
+NAME_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+ULID_PATTERN = "^[0-9A-HJKMNP-TV-Z]{26}$"
+DURATION_PATTERN = "^[0-9]{1,6}(\\.[0-9]{1,3})?(ms|s|m|h)$"
+
+
+def whole(pattern: str) -> str:
+    r"""The pattern for msgspec: Python's `$` would also match before a trailing newline, `\Z` does not.
+
+    The published schemas say `$` (see `openapi.components`), which means the very end in every other dialect.
+    """
+    return pattern.removesuffix("$") + r"\Z"
+
+
+Name: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=whole(NAME_PATTERN),
+        description="RFC 1123 label, at most 63 characters",
+        examples=["reviews-v1"],
+    ),
+]
+"""What people call a workspace, connection, mesh, workload or design; also one NATS subject token."""
+
+Ulid: TypeAlias = Annotated[
+    str, Meta(pattern=whole(ULID_PATTERN), description="ULID", examples=["01JD8X3M5TZ9Q4W7V2K6N0B1CE"])
+]
+"""What Meshwright calls an operation, a release or an event."""
+
+Duration: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=whole(DURATION_PATTERN),
+        description="a number and a unit: ms, s, m or h",
+        examples=["250ms"],
+    ),
+]
+Moment: TypeAlias = Annotated[datetime.datetime, Meta(tz=True)]
+"""A point in time with its zone; one without is refused, because it cannot be compared."""
+
+Percent: TypeAlias = Annotated[float, Meta(ge=0, le=100, description="0 to 100")]
+Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
+Text: TypeAlias = Annotated[str, Meta(max_length=2000)]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(duration: str) -> float:
+    """A `Duration` in seconds.
+
+    Raises ValueError when the text is not a number followed by ms, s, m or h.
+    """
+    if re.fullmatch(DURATION_PATTERN.strip("^$"), duration) is None:
+        raise ValueError(f"{duration!r} is not a duration: write a number and ms, s, m or h, as in 250ms")
+    unit = duration.lstrip("0123456789.")
+    return float(duration[: -len(unit)]) * _UNITS[unit]

@@ -1,0 +1,97 @@
+"""The catalog of wire types: every message that may appear on the bus, found by name.
+
+Invariant: a wire name belongs to exactly one Struct for ever. An unknown name is not an error but
+`None`: the caller treats the message as unhandled and goes on.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from meshwright.schemas import (
+    access,
+    adapters,
+    connections,
+    designs,
+    meshes,
+    operations,
+    telemetry,
+    workloads,
+)
+from meshwright.schemas.base import Message
+
+MESSAGE_TYPES: tuple[type[Message], ...] = (
+    operations.Command,
+    operations.OperationQueued,
+    operations.OperationStarted,
+    operations.OperationProgressed,
+    operations.StepStarted,
+    operations.StepCompleted,
+    operations.StepFailed,
+    operations.StepUndone,
+    operations.OperationRetrying,
+    operations.CancelRequested,
+    operations.OperationSucceeded,
+    operations.OperationFailed,
+    operations.OperationCancelled,
+    operations.OperationTimedOut,
+    operations.OperationDeadLettered,
+    operations.DeadLetter,
+    adapters.AdapterAnnouncement,
+    adapters.AdapterLost,
+    adapters.AdapterFailed,
+    meshes.MeshObserved,
+    meshes.MeshRemoved,
+    workloads.WorkloadObserved,
+    workloads.WorkloadRemoved,
+    workloads.ProxyObserved,
+    workloads.ProxyRemoved,
+    designs.DesignWritten,
+    designs.ReleaseChanged,
+    connections.ConnectionWritten,
+    access.WorkspaceWritten,
+    access.TokenWritten,
+    access.ResourceDeleted,
+    telemetry.EdgesMeasured,
+)
+
+TERMINAL_TYPES: frozenset[str] = frozenset(
+    kind.wire.name
+    for kind in (
+        operations.OperationSucceeded,
+        operations.OperationFailed,
+        operations.OperationCancelled,
+        operations.OperationTimedOut,
+        operations.OperationDeadLettered,
+    )
+)
+"""The wire names after which nothing more happens to an operation."""
+
+BY_NAME: dict[str, type[Message]] = {kind.wire.name: kind for kind in MESSAGE_TYPES}
+_DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in BY_NAME.items()}
+_ENCODER = msgspec.json.Encoder()
+
+M = TypeVar("M", bound=Message)
+
+
+class UndecodableMessage(Exception):
+    """The payload does not fit the wire type that its headers name."""
+
+
+def encode(message: Message) -> bytes:
+    """The payload of a message as JSON bytes."""
+    return _ENCODER.encode(message)
+
+
+def decode(name: str, payload: bytes) -> Message | None:
+    """The message of that wire type, or None when the type is unknown to this version.
+
+    Raises UndecodableMessage when the payload does not fit the type.
+    """
+    decoder = _DECODERS.get(name)
+    if decoder is None:
+        return None
+    try:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UndecodableMessage(f"{name}: {error}") from error

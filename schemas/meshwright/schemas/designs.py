@@ -1,0 +1,89 @@
+"""Designs and releases: what people want on a mesh, and what was applied.
+
+Invariant: a design is never changed in place; each write is a new version in the STATE stream. A release is
+one design version on one mesh together with the inventory of what it applied, so it can be diffed and undone.
+"""
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from msgspec import Meta
+
+from meshwright.schemas.base import Message, Model, Moment, Name, Text, Ulid, Wire
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.intents import AnyIntent, NativeResource, Translation, Unsupported, intent_problems
+from meshwright.schemas.workloads import WorkloadSpec
+
+ReleaseState: TypeAlias = Literal["applied", "superseded", "rolled_back", "removed"]
+
+
+class Design(Model, frozen=True, kw_only=True):
+    """A declarative document: workloads to enrol, native resources, intents."""
+
+    id: Name
+    description: Text = ""
+    workloads: Annotated[list[WorkloadSpec], Meta(max_length=500)] = []
+    resources: Annotated[list[NativeResource], Meta(max_length=500)] = []
+    intents: Annotated[list[AnyIntent], Meta(max_length=500)] = []
+
+
+class DesignWritten(Message, frozen=True, kw_only=True):
+    """A person saved a version of a design."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.design.written.v1", "design")
+    document: Design
+    principal: str
+    reason: str = ""
+
+
+class Release(Model, frozen=True, kw_only=True):
+    """One applied revision of a design on one mesh. `revision` counts from 1 per (mesh, design)."""
+
+    id: Ulid
+    design: Design
+    mesh: Name
+    connection: Name
+    revision: int
+    state: ReleaseState
+    inventory: list[str]
+    operation: Ulid
+    principal: str
+    reason: str = ""
+    applied_at: Moment
+
+
+class ReleaseChanged(Message, frozen=True, kw_only=True):
+    """A release was applied, superseded, rolled back or removed; carries the whole release."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.release.changed.v1", "release")
+    release: Release
+
+
+class ResourceDiff(Model, frozen=True, kw_only=True):
+    """What would happen to one native resource. `before` and `after` are YAML texts, empty when absent."""
+
+    type: str
+    name: str
+    change: Literal["create", "update", "delete", "unchanged"]
+    before: str = ""
+    after: str = ""
+
+
+class Preview(Model, frozen=True, kw_only=True):
+    """What applying a design would do: translations per intent, refusals, and the difference to what runs."""
+
+    translations: list[Translation]
+    unsupported: list[Unsupported] = []
+    problems: list[FieldError] = []
+    diff: list[ResourceDiff] = []
+
+
+def design_problems(design: Design) -> list[FieldError]:
+    """Everything in a design that is wrong by itself, without looking at any mesh."""
+    problems = []
+    for index, intent in enumerate(design.intents):
+        problems += intent_problems(intent, f"#/intents/{index}")
+    names = [workload.name for workload in design.workloads]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            problems.append(FieldError(detail=f"{name} is named twice", pointer=f"#/workloads/{index}/name"))
+    return problems

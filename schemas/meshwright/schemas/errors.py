@@ -1,0 +1,189 @@
+"""What can go wrong, told so that a person can act on it.
+
+Problem: an error that only says "500" costs an hour. Invariant: every refusal of the API is one of
+`PROBLEM_TYPES` (RFC 9457, stable URI, documented page) and every failure of an operation is a `Failure`
+with what happened, the probable cause and the remedy.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+from meshwright.schemas.base import Model
+
+Severity: TypeAlias = Literal["info", "warning", "error", "fatal"]
+
+
+class Failure(Model, frozen=True, kw_only=True):
+    """Why an operation or a step did not succeed."""
+
+    code: str
+    what: str
+    cause: str = ""
+    remedy: str = ""
+    severity: Severity = "error"
+    retryable: bool = False
+    details: dict[str, Any] = {}
+
+
+class FieldError(Model, frozen=True, kw_only=True):
+    """One bad field of a request; `pointer` is a JSON pointer into the body (RFC 6901, `#/a/0/b`)."""
+
+    detail: str
+    pointer: str = "#"
+
+
+class Problem(Model, frozen=True, kw_only=True):
+    """An `application/problem+json` document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    instance: str = ""
+    errors: list[FieldError] = []
+    remedy: str = ""
+    trace_id: str = ""
+
+
+class ProblemType(Model, frozen=True, kw_only=True):
+    """One kind of refusal: its URI is `/problems/<slug>`, served as a page of documentation."""
+
+    slug: str
+    title: str
+    status: int
+    explanation: str
+
+
+PROBLEM_TYPES: dict[str, ProblemType] = {
+    kind.slug: kind
+    for kind in (
+        ProblemType(
+            slug="invalid-request",
+            title="The request is not valid",
+            status=400,
+            explanation="A parameter, header or body could not be understood. `errors` names each place.",
+        ),
+        ProblemType(
+            slug="unauthenticated",
+            title="Who are you?",
+            status=401,
+            explanation="Send `Authorization: Bearer <token>`. `make up` prints where the admin token lies.",
+        ),
+        ProblemType(
+            slug="forbidden",
+            title="Your role does not allow this",
+            status=403,
+            explanation="Viewers read, operators change meshes, admins also manage workspaces and tokens.",
+        ),
+        ProblemType(
+            slug="not-found",
+            title="There is no such resource",
+            status=404,
+            explanation="The resource does not exist in this workspace, or is not yours to see.",
+        ),
+        ProblemType(
+            slug="method-not-allowed",
+            title="This resource does not take that method",
+            status=405,
+            explanation="The Allow header lists the methods that work here.",
+        ),
+        ProblemType(
+            slug="already-exists",
+            title="There is one already",
+            status=409,
+            explanation="A resource of that name exists. Choose another name, or update it with If-Match.",
+        ),
+        ProblemType(
+            slug="operation-finished",
+            title="The operation has already ended",
+            status=409,
+            explanation="Only an operation that has not ended can be cancelled, "
+            "and only one that failed can be retried.",
+        ),
+        ProblemType(
+            slug="stale",
+            title="Somebody changed it meanwhile",
+            status=412,
+            explanation="The ETag in If-Match is not the current one. "
+            "Read again, compare, and send the new ETag.",
+        ),
+        ProblemType(
+            slug="too-large",
+            title="The body is too large",
+            status=413,
+            explanation="A body may have 1 MiB. Split the design into several.",
+        ),
+        ProblemType(
+            slug="unsupported-media-type",
+            title="That body format is not understood",
+            status=415,
+            explanation="Send application/json, or application/yaml for designs.",
+        ),
+        ProblemType(
+            slug="invalid-document",
+            title="The document is not valid",
+            status=422,
+            explanation="The body was read, but its content breaks a rule. `errors` names each place.",
+        ),
+        ProblemType(
+            slug="unsupported-intent",
+            title="This mesh cannot do that",
+            status=422,
+            explanation="The adapter says why, and what to use instead. "
+            "See the intent matrix at /v1/adapters.",
+        ),
+        ProblemType(
+            slug="idempotency-key-reused",
+            title="That Idempotency-Key belongs to another request",
+            status=422,
+            explanation="The key was used with another body. Use a new key for a new request.",
+        ),
+        ProblemType(
+            slug="if-match-required",
+            title="Say which version you are changing",
+            status=428,
+            explanation="Send If-Match with the ETag that you read, or If-None-Match: * to create.",
+        ),
+        ProblemType(
+            slug="too-many-requests",
+            title="Slow down",
+            status=429,
+            explanation="A limit of this server was reached. Retry-After says when to try again.",
+        ),
+        ProblemType(
+            slug="internal",
+            title="Meshwright made a mistake",
+            status=500,
+            explanation="This is a defect. The trace id finds it in the logs.",
+        ),
+        ProblemType(
+            slug="adapter-unavailable",
+            title="No live adapter serves this",
+            status=503,
+            explanation="No running worker announces the adapter, or it does not know this operation. "
+            "Start one with `meshwright-adapter NAME`, then retry. Nothing was changed.",
+        ),
+        ProblemType(
+            slug="bus-unavailable",
+            title="The message bus does not answer",
+            status=503,
+            explanation="NATS is out of reach, so nothing was written. Retry with the same Idempotency-Key.",
+        ),
+        ProblemType(
+            slug="store-unavailable",
+            title="The database does not answer",
+            status=503,
+            explanation="MongoDB is out of reach, so this cannot be read now. Writes still work.",
+        ),
+        ProblemType(
+            slug="not-yet-visible",
+            title="The write is not visible yet",
+            status=504,
+            explanation="The view had not reached `min_seq` in time. The write is safe; read again.",
+        ),
+    )
+}
+
+
+def as_details(failure: Failure) -> dict[str, Any]:
+    """The failure as one flat line of details, for logs."""
+    return {"code": failure.code, "what": failure.what, "cause": failure.cause, "remedy": failure.remedy}

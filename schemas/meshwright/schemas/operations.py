@@ -1,0 +1,307 @@
+"""Operations: the command that asks, the events that tell, the resource that people read.
+
+Invariant: a command names one adapter and one target; everything that happens to it is an event of this
+module; the first terminal event in stream order decides. Arguments are typed by operation (`Arguments`).
+"""
+
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from meshwright.schemas.base import Message, Model, Moment, Name, Text, Ulid, Wire
+from meshwright.schemas.designs import Design
+from meshwright.schemas.errors import Failure
+from meshwright.schemas.workloads import WorkloadSpec
+
+OperationState: TypeAlias = Literal[
+    "accepted",
+    "queued",
+    "waiting",
+    "running",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "timed_out",
+    "dead_lettered",
+]
+TERMINAL_STATES: frozenset[OperationState] = frozenset(
+    {"succeeded", "failed", "cancelled", "timed_out", "dead_lettered"}
+)
+
+
+class OperationKind(Model, frozen=True):
+    """The name of an operation on the wire, the version of its arguments, and whether it changes its mesh.
+
+    Operations that change a mesh run one at a time per mesh, in the order in which they were accepted.
+    """
+
+    name: str
+    version: int = 1
+    mutates: bool = True
+
+
+class Arguments(Model, frozen=True, kw_only=True):
+    """The typed arguments of one operation; `kind` is its identity."""
+
+    kind: ClassVar[OperationKind]
+
+
+class InstallMesh(Arguments, frozen=True, kw_only=True):
+    """Create a mesh, or bring an existing one to these settings."""
+
+    kind: ClassVar[OperationKind] = OperationKind("mesh.install")
+    trust_domain: str = "mesh.local"
+    version: str = ""
+
+
+class UninstallMesh(Arguments, frozen=True, kw_only=True):
+    """Remove a mesh with its proxies and policies."""
+
+    kind: ClassVar[OperationKind] = OperationKind("mesh.uninstall")
+
+
+class EnrolWorkloads(Arguments, frozen=True, kw_only=True):
+    """Give workloads a proxy and an identity; enrolling one twice changes nothing."""
+
+    kind: ClassVar[OperationKind] = OperationKind("workloads.enrol")
+    workloads: list[WorkloadSpec]
+
+
+class WithdrawWorkloads(Arguments, frozen=True, kw_only=True):
+    """Take workloads out of the mesh."""
+
+    kind: ClassVar[OperationKind] = OperationKind("workloads.withdraw")
+    workloads: list[Name]
+
+
+class ApplyDesign(Arguments, frozen=True, kw_only=True):
+    """Make a mesh look like a design: enrol its workloads, translate its intents, wait for the proxies."""
+
+    kind: ClassVar[OperationKind] = OperationKind("design.apply")
+    design: Design
+
+
+class RemoveDesign(Arguments, frozen=True, kw_only=True):
+    """Undo everything that the current release of a design applied."""
+
+    kind: ClassVar[OperationKind] = OperationKind("design.remove")
+    design: Name
+
+
+class RollbackDesign(Arguments, frozen=True, kw_only=True):
+    """Apply an earlier revision of a design again; without `revision` the one before the current."""
+
+    kind: ClassVar[OperationKind] = OperationKind("design.rollback")
+    design: Name
+    revision: int | None = None
+
+
+class RefreshStatus(Arguments, frozen=True, kw_only=True):
+    """Look at the mesh now and publish what is seen."""
+
+    kind: ClassVar[OperationKind] = OperationKind("mesh.status", mutates=False)
+
+
+class RotateCertificates(Arguments, frozen=True, kw_only=True):
+    """Issue new certificates to every proxy of a mesh."""
+
+    kind: ClassVar[OperationKind] = OperationKind("mesh.rotate-certificates")
+
+
+OPERATION_TYPES: tuple[type[Arguments], ...] = (
+    InstallMesh, UninstallMesh, EnrolWorkloads, WithdrawWorkloads, ApplyDesign, RemoveDesign, RollbackDesign,
+    RefreshStatus, RotateCertificates,
+)  # fmt: skip
+
+
+class Command(Message, frozen=True, kw_only=True):
+    """Asks one adapter for one operation on one mesh; its copy in EVENTS is the acceptance."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.accepted.v1", "operation")
+    operation: Ulid
+    workspace: Name
+    adapter: Name
+    connection: Name
+    mesh: Name
+    kind: str
+    version: int = 1
+    mutates: bool = True
+    arguments: dict[str, Any] = {}
+    principal: str
+    reason: Text = ""
+    accepted_at: Moment
+    deadline: Moment
+    keep_on_failure: bool = False
+    retry_of: Ulid | None = None
+    fingerprint: str = ""
+
+
+class OperationQueued(Message, frozen=True, kw_only=True):
+    """A worker holds the command but has to wait; `reason` says for what, `behind` for which operation."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.queued.v1", "operation")
+    worker: str
+    reason: str = ""
+    behind: Ulid | None = None
+
+
+class OperationStarted(Message, frozen=True, kw_only=True):
+    """A worker began an attempt; attempts count from 1."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.started.v1", "operation")
+    worker: str
+    adapter_version: str
+    attempt: int
+
+
+class OperationProgressed(Message, frozen=True, kw_only=True):
+    """A line for people about what happens now; `percent` is of the running step."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.progressed.v1", "operation")
+    message: Text
+    percent: float | None = None
+
+
+class StepStarted(Message, frozen=True, kw_only=True):
+    """A durable step began."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.step_started.v1", "operation")
+    step: str
+    attempt: int
+
+
+class StepCompleted(Message, frozen=True, kw_only=True):
+    """A durable step is done and will never be run again; `result` is what later attempts get back."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.step_completed.v1", "operation")
+    step: str
+    attempt: int
+    result: Any = None
+
+
+class StepFailed(Message, frozen=True, kw_only=True):
+    """A step raised; whether it is tried again is the operation's matter."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.step_failed.v1", "operation")
+    step: str
+    attempt: int
+    failure: Failure
+
+
+class StepUndone(Message, frozen=True, kw_only=True):
+    """What a completed step did was taken back; with a `failure` the undoing itself went wrong."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.step_undone.v1", "operation")
+    step: str
+    failure: Failure | None = None
+
+
+class OperationRetrying(Message, frozen=True, kw_only=True):
+    """The attempt failed in a way that time may mend; the next one starts at `next_attempt_at`."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.retrying.v1", "operation")
+    failure: Failure
+    next_attempt_at: Moment
+
+
+class CancelRequested(Message, frozen=True, kw_only=True):
+    """A person wants the operation to stop; the worker answers with `cancelled`."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.cancel_requested.v1", "operation")
+    principal: str
+    reason: str = ""
+
+
+class OperationSucceeded(Message, frozen=True, kw_only=True):
+    """The operation did what was asked."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.succeeded.v1", "operation")
+    result: Any = None
+
+
+class OperationFailed(Message, frozen=True, kw_only=True):
+    """The operation ended without doing what was asked; completed steps were undone unless kept."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.failed.v1", "operation")
+    failure: Failure
+
+
+class OperationCancelled(Message, frozen=True, kw_only=True):
+    """The operation stopped because a person asked for it."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.cancelled.v1", "operation")
+    principal: str = ""
+    reason: str = ""
+
+
+class OperationTimedOut(Message, frozen=True, kw_only=True):
+    """The deadline passed before the operation ended."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.timed_out.v1", "operation")
+    deadline: Moment
+
+
+class OperationDeadLettered(Message, frozen=True, kw_only=True):
+    """No worker could finish or even read the command; it lies in DEADLETTERS and can be replayed."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.dead_lettered.v1", "operation")
+    failure: Failure
+    command_seq: int
+
+
+class DeadLetter(Message, frozen=True, kw_only=True):
+    """A command that could not be processed, kept with the reason; the original stays in COMMANDS."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.deadletter.stored.v1", "operation")
+    operation: str
+    workspace: str
+    adapter: str
+    subject: str
+    command_seq: int
+    deliveries: int
+    reason: str
+    stored_at: Moment
+
+
+class Step(Model, frozen=True, kw_only=True):
+    """A step as people read it: its events grouped into one row."""
+
+    name: str
+    state: Literal["running", "completed", "failed", "undone", "undo_failed"]
+    attempt: int
+    started_at: Moment
+    finished_at: Moment | None = None
+    failure: Failure | None = None
+
+
+class Operation(Model, frozen=True, kw_only=True):
+    """The history of one command, as the API shows it. `progress` is the newest line for people.
+
+    `connection` and `mesh` are empty only while the command's own copy has not arrived yet.
+    """
+
+    id: Ulid
+    workspace: Name
+    adapter: Name
+    connection: str = ""
+    mesh: str = ""
+    kind: str = ""
+    state: OperationState = "accepted"
+    done: bool = False
+    attempt: int = 0
+    worker: str = ""
+    progress: str = ""
+    waiting_for: str = ""
+    steps: list[Step] = []
+    arguments: dict[str, Any] = {}
+    result: Any = None
+    failure: Failure | None = None
+    principal: str = ""
+    reason: str = ""
+    cancel_requested: bool = False
+    retry_of: Ulid | None = None
+    accepted_at: Moment | None = None
+    started_at: Moment | None = None
+    finished_at: Moment | None = None
+    deadline: Moment | None = None
+    trace_id: str = ""
+    last_seq: int = 0
+    """stream sequence of the newest event of this operation in EVENTS"""

@@ -1,0 +1,97 @@
+"""The door where people write: nothing unknown is accepted and every complaint names its place.
+
+Problem: the contract's Structs skip unknown fields so that versions can mix on the bus; at the API a skipped
+field is a typo that silently does nothing. Invariant: `decode` returns a value that holds everything the
+sender wrote, or raises `InvalidDocument` with a JSON pointer (RFC 6901) for each complaint; what it returns
+can be stored: of bounded depth, without a number that a database would refuse.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from meshwright.schemas.base import DURATION_PATTERN, NAME_PATTERN, whole
+from meshwright.schemas.errors import FieldError
+
+T = TypeVar("T")
+MAX_DEPTH = 64
+"""Levels of nesting in one document; MongoDB stores 100, and a design travels inside other documents."""
+
+_PLACE = re.compile(r" - at `(?:key` in `)?\$([^`]*)`$")
+_TOKEN = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_WORDS = {
+    f"`str` matching regex {whole(NAME_PATTERN)!r}": "at most 63 of a-z, 0-9 and inner -",
+    f"`str` matching regex {whole(DURATION_PATTERN)!r}": "a number and ms, s, m or h, as in 250ms",
+}
+
+
+class InvalidDocument(Exception):
+    """A document breaks the contract; `errors` says where and how."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.pointer}: {error.detail}" for error in errors))
+        self.errors = errors
+
+
+def decode(raw: Any, kind: type[T]) -> T:
+    """Convert plain JSON-like data to `kind`, refusing unknown fields.
+
+    Raises InvalidDocument: with the first wrong value, or else with everything that is unknown or cannot be
+    stored.
+    """
+    try:
+        value = msgspec.convert(raw, kind)
+        found = list(_complaints(raw, msgspec.to_builtins(value), "#", MAX_DEPTH))
+    except msgspec.ValidationError as error:
+        raise InvalidDocument([_field_error(str(error))]) from error
+    except RecursionError as error:
+        raise InvalidDocument([FieldError(detail=f"nested deeper than {MAX_DEPTH} levels")]) from error
+    if found:
+        raise InvalidDocument(found)
+    return value
+
+
+def escape(token: str) -> str:
+    """One key as a JSON pointer spells it."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def _field_error(text: str) -> FieldError:
+    """Turn msgspec's `... - at `$.a[0].b`` into a pointer.
+
+    Where msgspec does not say which key of a map it means (`[...]`), the pointer names the map.
+    """
+    found = _PLACE.search(text)
+    detail, pointer = text, "#"
+    if found is not None:
+        path = found.group(1).partition("[...]")[0]
+        detail = text[: found.start()]
+        pointer = "/".join(["#", *(field or index for field, index in _TOKEN.findall(path))])
+    for regex, words in _WORDS.items():
+        detail = detail.replace(regex, words)
+    return FieldError(detail=detail, pointer=pointer)
+
+
+def _complaints(raw: Any, known: Any, pointer: str, depth: int) -> Iterator[FieldError]:
+    """What `raw` says beyond `known`, the same document after decoding, and what no database would take."""
+    if depth == 0:
+        yield FieldError(detail=f"nested deeper than {MAX_DEPTH} levels", pointer=pointer)
+    elif isinstance(raw, dict) and isinstance(known, dict):
+        for key, value in raw.items():
+            place = f"{pointer}/{escape(str(key))}"
+            if key not in known:
+                yield FieldError(detail=f"unknown field {key!r}", pointer=place)
+            elif "\0" in str(key):
+                yield FieldError(detail="a key may not hold the character NUL", pointer=place)
+            else:
+                yield from _complaints(value, known[key], place, depth - 1)
+    elif isinstance(raw, list | tuple) and isinstance(known, list | tuple):
+        for index, (left, right) in enumerate(zip(raw, known, strict=True)):
+            yield from _complaints(left, right, f"{pointer}/{index}", depth - 1)
+    elif isinstance(raw, int) and not -(2**63) <= raw < 2**63:
+        yield FieldError(detail="a whole number must fit in 64 bits", pointer=pointer)
+    elif isinstance(raw, float) and not math.isfinite(raw):
+        yield FieldError(detail="a number must be finite", pointer=pointer)
