@@ -1,0 +1,56 @@
+"""JSON Schema 2020-12 as other languages should read it.
+
+Problem: msgspec writes the patterns that Python needs and the `discriminator` of OpenAPI; neither belongs
+into a plain JSON Schema. Invariant: every schema that leaves this repository passes through here, is
+self-contained, and is the same text for the same Structs.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+BASE = "https://meshwright.dev/schemas/"
+"""What `$id` and the CloudEvents attribute `dataschema` begin with; a name, not a promise of a web page."""
+
+
+def identity(name: str) -> str:
+    """The `$id` of the schema of that wire, operation or resource name."""
+    return f"{BASE}{name}.schema.json"
+
+
+def schema(kind: type[msgspec.Struct], name: str | None = None) -> dict[str, Any]:
+    """The schema of one Struct with everything it refers to under `$defs`; with `name` it gets a `$id`."""
+    definitions = components([kind], "#/$defs/{name}")
+    own = definitions.pop(kind.__name__)
+    document: dict[str, Any] = {"$schema": DIALECT}
+    if name is not None:
+        document["$id"] = identity(name)
+    document |= own
+    if definitions:
+        document["$defs"] = dict(sorted(definitions.items()))
+    return document
+
+
+def components(
+    types: Iterable[type[msgspec.Struct]], ref_template: str, *, discriminators: bool = False
+) -> dict[str, Any]:
+    """The schemas of these Structs and of all they refer to, by class name."""
+    _, found = msgspec.json.schema_components(types, ref_template=ref_template)
+    return {name: _portable(found[name], discriminators) for name in sorted(found)}
+
+
+def _portable(node: Any, discriminators: bool) -> Any:
+    if isinstance(node, list):
+        return [_portable(item, discriminators) for item in node]
+    if not isinstance(node, dict):
+        return node
+    result = {}
+    for key, value in node.items():
+        if key == "pattern" and isinstance(value, str):
+            # `\Z` is Python's end of text; everywhere else `$` says that.
+            result[key] = value.removesuffix(r"\Z") + ("$" if value.endswith(r"\Z") else "")
+        elif key != "discriminator" or discriminators or "propertyName" not in value:
+            result[key] = _portable(value, discriminators)
+    return result
