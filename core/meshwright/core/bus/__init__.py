@@ -1,0 +1,34 @@
+"""The bus: everything that Meshwright says to NATS, and the only room that knows its client.
+
+Rule: a module outside of this package neither imports `nats` nor catches its errors.
+"""
+
+from meshwright.core.bus.buckets import Bucket, Change, Entry, open_bucket
+from meshwright.core.bus.connecting import Connection, connect
+from meshwright.core.bus.consuming import Job, WorkQueue, jobs
+from meshwright.core.bus.envelope import Envelope, Received
+from meshwright.core.bus.errors import BusError, BusFull, BusUnavailable, Conflict, InvalidEnvelope
+from meshwright.core.bus.publishing import Ack, Publisher
+from meshwright.core.bus.tailing import tail
+
+__all__ = [
+    "Ack",
+    "Bucket",
+    "BusError",
+    "BusFull",
+    "BusUnavailable",
+    "Change",
+    "Conflict",
+    "Connection",
+    "Entry",
+    "Envelope",
+    "InvalidEnvelope",
+    "Job",
+    "Publisher",
+    "Received",
+    "WorkQueue",
+    "connect",
+    "jobs",
+    "open_bucket",
+    "tail",
+]

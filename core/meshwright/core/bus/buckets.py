@@ -1,0 +1,149 @@
+"""Buckets: small shared facts with compare-and-set, on NATS key-value.
+
+Invariant: `create` and `update` succeed for exactly one of several writers; a watch first gives what is there,
+then every change, and starts over by itself when the server was away.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import nats.errors
+import nats.js.errors
+from nats.js.api import KeyValueConfig, StorageType
+from nats.js.kv import KeyValue
+
+from meshwright.core.bus import tailing
+from meshwright.core.bus.connecting import Connection
+from meshwright.core.bus.errors import BusUnavailable, Conflict
+
+_DELETED = ("DEL", "PURGE")
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A value and the revision to name in `update`."""
+
+    value: bytes
+    revision: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A key got a value, or lost it (`entry` is None). An empty key marks the end of what was there at first."""
+
+    key: str
+    entry: Entry | None
+
+
+class Bucket:
+    """One key-value bucket. Keys are `[A-Za-z0-9_=.-]+`, tokens divided by dots. Methods raise BusUnavailable."""
+
+    def __init__(self, bus: Connection, store: KeyValue, name: str) -> None:
+        self._bus = bus
+        self._store = store
+        self.name = name
+
+    async def get(self, key: str) -> Entry | None:
+        """The value of a key, or None."""
+        try:
+            found = await self._store.get(key)
+        except (nats.js.errors.KeyNotFoundError, nats.js.errors.KeyDeletedError):
+            return None
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+        return Entry(found.value or b"", int(found.revision or 0))
+
+    async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
+        """Set a key that has no value; with `ttl` it goes by itself after so many seconds.
+
+        Raises Conflict when there is one.
+        """
+        try:
+            return int(await self._store.create(key, value, msg_ttl=ttl))
+        except nats.js.errors.KeyWrongLastSequenceError as error:
+            raise Conflict(f"{self.name}/{key} exists") from error
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+
+    async def update(self, key: str, value: bytes, revision: int) -> int:
+        """Replace the value that was read at `revision`.
+
+        Raises Conflict when another writer came first.
+        """
+        try:
+            return int(await self._store.update(key, value, last=revision))
+        except nats.js.errors.KeyWrongLastSequenceError as error:
+            raise Conflict(f"{self.name}/{key} has changed") from error
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+
+    async def put(self, key: str, value: bytes) -> int:
+        """Set a key whatever it held."""
+        try:
+            return int(await self._store.put(key, value))
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+
+    async def delete(self, key: str) -> None:
+        """Remove a key; one that is not there is fine."""
+        try:
+            await self._store.delete(key)
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+
+    async def keys(self, prefix: str = "") -> list[str]:
+        """The keys that have a value and start with `prefix`, sorted."""
+        try:
+            found = await self._store.keys()
+        except nats.js.errors.NoKeysError:
+            return []
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+        return sorted(key for key in found if key.startswith(prefix))
+
+    @asynccontextmanager
+    async def watch(self, prefix: str = "") -> AsyncIterator[AsyncIterator[Change]]:
+        """Changes of keys that start with `prefix`: first all present ones, a Change with key "", then news."""
+        changes = self._changes(prefix)
+        try:
+            yield changes
+        finally:
+            await changes.aclose()
+
+    async def _changes(self, prefix: str) -> AsyncIterator[Change]:
+        stream, root = f"KV_{self.name}", f"$KV.{self.name}."
+        last = (await self._bus.stream_bounds(stream))[1]
+        told = last == 0
+        if told:
+            yield Change("", None)
+        async for batch in tailing.tail(self._bus, stream, idle=True, patience=0.25):
+            for message in batch:
+                key = message.subject.removeprefix(root)
+                if key.startswith(prefix):
+                    gone = message.headers.get("KV-Operation") in _DELETED or "Nats-Marker-Reason" in message.headers
+                    yield Change(key, None if gone else Entry(message.payload, message.seq))
+            if not told and (not batch or batch[-1].seq >= last):
+                told = True
+                yield Change("", None)
+
+
+async def open_bucket(bus: Connection, name: str, *, ttl: float = 0, replicas: int = 1) -> Bucket:
+    """The bucket of that name, created when it is missing; with `ttl` every value goes after so many seconds.
+
+    Raises BusUnavailable.
+    """
+    config = KeyValueConfig(bucket=name, history=1, ttl=ttl or None, storage=StorageType.FILE, replicas=replicas)
+    config.limit_marker_ttl = 60.0 if ttl else None
+    deadline = asyncio.get_running_loop().time() + 10.0
+    while True:
+        try:
+            try:
+                return Bucket(bus, await bus.js.key_value(name), name)
+            except nats.js.errors.BucketNotFoundError:
+                return Bucket(bus, await bus.js.create_key_value(config), name)
+        except nats.js.errors.BadRequestError:
+            await asyncio.sleep(0.05)  # another process made it in between
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise BusUnavailable(f"could not open bucket {name}: {error!r}") from error
+            await asyncio.sleep(0.1)

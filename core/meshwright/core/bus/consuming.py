@@ -1,0 +1,104 @@
+"""Work: messages that must be handled by exactly one of several workers, and acknowledged when they are.
+
+Problem: a lost ack means redelivery, a slow handler means a second executor, a crash means both. Invariant: a
+message leaves this module only through `ack`, `again` (redeliver after a delay) or `give_up` (never again, and
+the server's advisory says so); while it is being worked on, `keep` renews it.
+"""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import nats.errors
+import nats.js.errors
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from meshwright.core.bus.connecting import Connection
+from meshwright.core.bus.envelope import Received
+from meshwright.core.bus.errors import BusUnavailable
+from meshwright.core.bus.pulling import ConsumerGone, pulling
+
+
+class WorkQueue(msgspec.Struct, frozen=True, kw_only=True):
+    """A durable consumer: every worker that opens the same `name` shares its messages.
+
+    `ack_wait` in seconds is how long a message may go without `keep` before another worker gets it.
+    """
+
+    stream: str
+    name: str
+    subject: str
+    ack_wait: float = 10.0
+    max_deliver: int = 5
+    max_in_flight: int = 1000
+
+
+async def open_queue(bus: Connection, queue: WorkQueue, timeout: float = 10.0) -> None:
+    """Create the durable consumer or bring its settings up to date.
+
+    Raises BusUnavailable.
+    """
+    config = ConsumerConfig(
+        durable_name=queue.name,
+        filter_subject=queue.subject,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=queue.ack_wait,
+        max_deliver=queue.max_deliver,
+        max_ack_pending=queue.max_in_flight,
+    )
+    try:
+        await bus.js.add_consumer(queue.stream, config, timeout=timeout)
+    except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+        raise BusUnavailable(f"could not open {queue.name}: {error!r}") from error
+
+
+class Job:
+    """One delivery of one message."""
+
+    def __init__(self, bus: Connection, message: Received) -> None:
+        self._bus = bus
+        self.message = message
+
+    async def ack(self) -> None:
+        """Done: never deliver it again. Waits for the server's confirmation, and gives up after 2 s.
+
+        An unconfirmed ack is harmless: the redelivery finds the work done.
+        """
+        try:
+            await self._bus.client.request(self.message.reply, b"+ACK", timeout=2.0)
+        except (nats.errors.Error, TimeoutError):
+            return
+
+    async def keep(self) -> None:
+        """Still working: the ack wait starts anew."""
+        await self._answer(b"+WPI")
+
+    async def again(self, after: float) -> None:
+        """Deliver it again, to anybody, after so many seconds."""
+        await self._answer(b'-NAK {"delay": %d}' % int(after * 1e9))
+
+    async def give_up(self) -> None:
+        """Never deliver it again; the server publishes an advisory that is stored."""
+        await self._answer(b"+TERM")
+
+    async def _answer(self, word: bytes) -> None:
+        try:
+            await self._bus.client.publish(self.message.reply, word)
+        except nats.errors.Error:
+            return  # out of reach: the message is redelivered after the ack wait
+
+
+async def jobs(bus: Connection, queue: WorkQueue, *, batch: int = 64) -> AsyncIterator[Job | None]:
+    """Deliveries for ever, through restarts of the server; None after each second without one."""
+    while True:
+        try:
+            await open_queue(bus, queue)
+            async with pulling(bus.client, queue.stream, queue.name, batch) as puller:
+                while True:
+                    found = await puller.next_batch(batch, 1.0)
+                    for message in found:
+                        yield Job(bus, message)
+                    if not found:
+                        yield None
+        except (ConsumerGone, BusUnavailable):
+            yield None

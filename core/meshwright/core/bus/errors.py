@@ -1,0 +1,34 @@
+"""What the bus can refuse.
+
+    BusError
+    ├── BusUnavailable      no answer in time, or JetStream is down: nothing is known to be written
+    │   └── BusFull         the stream is at its limit: nothing was written
+    ├── Conflict            another writer was first (expected sequence or revision is stale)
+    └── InvalidEnvelope     a message without the CloudEvents headers that every message carries
+
+Invariant: errors of the NATS client never leave this package.
+"""
+
+
+class BusError(Exception):
+    """The common part."""
+
+
+class BusUnavailable(BusError):
+    """NATS did not answer in time; retrying with the same message id is safe."""
+
+
+class BusFull(BusUnavailable):
+    """A stream refused the message because it is full."""
+
+
+class Conflict(BusError):
+    """Somebody else wrote first; `current` is the sequence that stands, when the server told it."""
+
+    def __init__(self, text: str, current: int | None = None) -> None:
+        super().__init__(text)
+        self.current = current
+
+
+class InvalidEnvelope(BusError):
+    """The message is not a CloudEvent in binary mode."""

@@ -1,0 +1,51 @@
+"""Presence: who is alive, as a key that goes away when its owner stops renewing it.
+
+Invariant: an entry older than `TTL` is gone; a graceful end removes it at once.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from meshwright.core.bus.buckets import Bucket, open_bucket
+from meshwright.core.bus.connecting import Connection
+from meshwright.core.bus.errors import BusError
+from meshwright.schemas.adapters import AdapterAnnouncement
+
+TTL = 6.0
+"""seconds without renewal until a worker counts as lost"""
+BUCKET = "mw_presence"
+
+
+async def open_presence(bus: Connection) -> Bucket:
+    """The bucket of announcements: key `<adapter>.<instance>`, value an AdapterAnnouncement as JSON."""
+    return await open_bucket(bus, BUCKET, ttl=TTL)
+
+
+@asynccontextmanager
+async def announced(bus: Connection, announcement: AdapterAnnouncement) -> AsyncIterator[None]:
+    """Keep an announcement alive for the length of the block."""
+    bucket = await open_presence(bus)
+    key = f"{announcement.name}.{announcement.instance}"
+    value = msgspec.json.encode(announcement)
+
+    async def renew() -> None:
+        while True:
+            try:
+                await bucket.put(key, value)
+            except BusError:
+                pass  # the next renewal comes soon; meanwhile the entry may expire, which is then the truth
+            await asyncio.sleep(TTL / 3)
+
+    task = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        try:
+            await asyncio.wait_for(bucket.delete(key), 1.0)
+        except (BusError, TimeoutError):
+            pass  # it expires by itself

@@ -1,0 +1,129 @@
+"""The streams and their settings, created or updated idempotently.
+
+Problem: two processes that start together, or a newer version with other settings, must end with the same
+streams and never with a lost message. Invariant: `ensure` compares what stands with what is wanted and
+updates only when they differ; a stream is never deleted here.
+
+EVENTS sources COMMANDS and STATE inside the server: what the API writes appears among the events without a
+second publish, so there is no moment at which a command is stored and its `accepted` event is not.
+"""
+
+import asyncio
+
+import nats.js.errors
+from nats.js import JetStreamContext
+from nats.js.api import (
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+    StreamSource,
+    SubjectTransform,
+)
+
+from meshwright.core.bus.errors import BusUnavailable
+from meshwright.schemas import subjects
+
+DAY = 24 * 3600.0
+ADVISORIES = "ADVISORIES"
+_COPIED_KINDS = ("workspace", "connection", "design")
+"""The kinds of STATE that everybody may see happen; tokens are not among them."""
+
+
+def _stream(name: str, listens: list[str], days: float, gib: float, **more: object) -> StreamConfig:
+    config = {
+        "name": name,
+        "subjects": listens,
+        "retention": RetentionPolicy.LIMITS,
+        "storage": StorageType.FILE,
+        "discard": DiscardPolicy.NEW,
+        "max_age": days * DAY,
+        "max_bytes": int(gib * 2**30),
+        "duplicate_window": 600.0,
+        "allow_direct": True,
+        **more,
+    }
+    return StreamConfig(**config)
+
+
+def wanted(replicas: int = 1) -> list[StreamConfig]:
+    """Every stream with its settings, in the order in which they must be created."""
+    commands = _stream(subjects.COMMANDS.stream, [subjects.COMMANDS.wildcard], 30, 4)
+    state = _stream(subjects.STATE.stream, [subjects.STATE.wildcard], 0, 4, max_msgs_per_subject=100)
+    state.discard = DiscardPolicy.OLD  # the hundredth-oldest version of a document makes room for the newest
+    events = _stream(
+        subjects.EVENTS.stream,
+        [subjects.EVENTS.wildcard],
+        30,
+        16,
+        sources=[
+            StreamSource(name=commands.name, subject_transforms=[_copied_commands()]),
+            StreamSource(name=state.name, subject_transforms=[_copied_state(kind) for kind in _COPIED_KINDS]),
+        ],
+    )
+    metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], 0.25, 1)
+    metrics.discard = DiscardPolicy.OLD  # a measurement is worth less than a full disk
+    dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90, 1)
+    advisories = _stream(ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30, 0.25)
+    found = [commands, state, events, metrics, dead, advisories]
+    for config in found:
+        config.num_replicas = replicas
+    return found
+
+
+def _copied_commands() -> SubjectTransform:
+    return SubjectTransform(
+        src=subjects.COMMANDS.wildcard,
+        dest=subjects.EVENTS.address.format(
+            workspace="{{wildcard(1)}}", origin="api", entity="operation", id="{{wildcard(5)}}"
+        ),
+    )
+
+
+def _copied_state(kind: str) -> SubjectTransform:
+    return SubjectTransform(
+        src=subjects.fill(subjects.STATE, kind=kind),
+        dest=subjects.EVENTS.address.format(
+            workspace="{{wildcard(1)}}", origin="api", entity=kind, id="{{wildcard(2)}}"
+        ),
+    )
+
+
+async def ensure(js: JetStreamContext, replicas: int = 1, timeout: float = 10.0) -> None:
+    """Create the streams that are missing and update those that differ; waits up to `timeout` s for JetStream.
+
+    Raises BusUnavailable when JetStream does not answer in time.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            for config in wanted(replicas):
+                await _ensure_one(js, config)
+    except (TimeoutError, nats.errors.Error) as error:
+        raise BusUnavailable(f"JetStream did not set up the streams: {error!r}") from error
+
+
+async def _ensure_one(js: JetStreamContext, config: StreamConfig) -> None:
+    while True:
+        try:
+            standing = (await js.stream_info(str(config.name))).config
+            if _differs(standing, config):
+                await js.update_stream(config)
+            return
+        except nats.js.errors.NotFoundError:
+            try:
+                await js.add_stream(config)
+                return
+            except nats.js.errors.BadRequestError:
+                await asyncio.sleep(0.05)  # another process created it in between: compare again
+        except (nats.js.errors.ServiceUnavailableError, nats.errors.TimeoutError, nats.errors.NoRespondersError):
+            await asyncio.sleep(0.1)  # JetStream is still recovering its store
+
+
+def _differs(standing: StreamConfig, config: StreamConfig) -> bool:
+    fields = ("subjects", "max_age", "max_bytes", "discard", "duplicate_window", "num_replicas", "max_msgs_per_subject")
+    unset = (None, 0, -1)
+    for name in fields:
+        a, b = getattr(standing, name), getattr(config, name)
+        if a != b and not (a in unset and b in unset):
+            return True
+    return [s.name for s in standing.sources or []] != [s.name for s in config.sources or []]

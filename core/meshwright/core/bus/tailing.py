@@ -1,0 +1,85 @@
+"""Tailing: reading a stream in its order, from a sequence on, without acknowledgements.
+
+Problem: acknowledged consumers redeliver out of order, and a reader that keeps its own checkpoint needs none
+of that. Invariant: batches arrive in strictly rising stream sequence with nothing left out, through
+reconnects and server restarts; the reader remembers the last sequence and nobody else does.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import nats.errors
+import nats.js.errors
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from meshwright.core import ids
+from meshwright.core.bus.connecting import Connection
+from meshwright.core.bus.envelope import Received
+from meshwright.core.bus.pulling import ConsumerGone, Puller, pulling
+
+_INACTIVE = 30.0
+"""seconds after which the server forgets a tail that nobody reads"""
+
+
+class _OutOfStep(Exception):
+    """The consumer skipped a delivery; a new one continues after the last good sequence."""
+
+
+async def tail(
+    bus: Connection,
+    stream: str,
+    *,
+    start: int = 1,
+    subject: str = ">",
+    batch: int = 500,
+    patience: float = 1.0,
+    idle: bool = False,
+) -> AsyncIterator[list[Received]]:
+    """Batches of at most `batch` messages with sequence >= `start`, for ever.
+
+    `patience` is how long one wait lasts, in seconds; with `idle` an empty batch is yielded after each wait in
+    which nothing came, so that the reader can do something else now and then.
+    """
+    last = start - 1
+    while True:
+        try:
+            name = await _consumer(bus, stream, last + 1, subject)
+            async with pulling(bus.client, stream, name, batch) as puller:
+                async for found in _in_step(puller, batch, patience):
+                    fresh = [message for message in found if message.seq > last]
+                    if fresh:
+                        last = fresh[-1].seq
+                    if fresh or idle:
+                        yield fresh
+        except (ConsumerGone, _OutOfStep):
+            continue
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError):
+            if idle:
+                yield []
+            await asyncio.sleep(0.1)  # the server is away; the client reconnects by itself
+
+
+async def _in_step(puller: Puller, batch: int, patience: float) -> AsyncIterator[list[Received]]:
+    """Batches of one consumer; raises _OutOfStep when a delivery is missing and ConsumerGone when it is."""
+    delivered = 0
+    while True:
+        found = await puller.next_batch(batch, patience)
+        for message in found:
+            delivered += 1
+            if int(message.reply.split(".")[-3]) != delivered:
+                raise _OutOfStep
+        yield found
+
+
+async def _consumer(bus: Connection, stream: str, start: int, subject: str) -> str:
+    config = ConsumerConfig(
+        name=f"tail-{ids.fresh()}",
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+        opt_start_seq=start,
+        ack_policy=AckPolicy.NONE,
+        filter_subject=None if subject == ">" else subject,
+        inactive_threshold=_INACTIVE,
+        mem_storage=True,
+        num_replicas=1,
+    )
+    return (await bus.js.add_consumer(stream, config)).name

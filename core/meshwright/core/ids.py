@@ -1,0 +1,26 @@
+"""Identifiers: ULIDs, fresh or derived from content.
+
+Invariant: a fresh id sorts by its time of birth (milliseconds); a derived id is the same for the same parts,
+which is what makes a retried request find the operation of the first try.
+"""
+
+import hashlib
+import secrets
+import time
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def _encode(value: int) -> str:
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def fresh() -> str:
+    """A new ULID (https://github.com/ulid/spec): 48 bits of milliseconds, 80 random bits."""
+    return _encode((time.time_ns() // 1_000_000) << 80 | secrets.randbits(80))
+
+
+def derived(*parts: str) -> str:
+    """The ULID-shaped id of these parts: 128 bits of their SHA-256."""
+    digest = hashlib.sha256("\x00".join(parts).encode()).digest()
+    return _encode(int.from_bytes(digest[:16], "big"))

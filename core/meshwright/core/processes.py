@@ -1,0 +1,204 @@
+"""Processes that outlive their starter, and the records that find them again.
+
+Problem: sidecars and servers must survive a restart of the process that started them, and must never be
+confused with a stranger that got the same pid. Invariant: a process is signalled only when its pid, its
+kernel start time and the boot all equal the record; a record is replaced in one rename. Linux only (/proc).
+"""
+
+import asyncio
+import contextlib
+import datetime
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from meshwright.schemas.base import Model
+
+MARKER = "MESHWRIGHT_RUN"
+"""Set for every process of a local stack and inherited by what it starts, so that `down` can prove that none is left."""
+
+_PROC = Path("/proc")
+_POLL = 0.02
+_START_TIME_FIELD = 19  # field 22 of proc(5) stat, counted after the command's closing parenthesis
+
+
+class Record(Model, frozen=True, kw_only=True):
+    """Who was started: enough to recognise exactly that process later."""
+
+    name: str
+    pid: int
+    start_ticks: int
+    boot: str
+    digest: str
+    """of what it was started with; another digest means that it has to be restarted"""
+    started_at: datetime.datetime
+
+
+class DiedAtOnceError(Exception):
+    """The process ended before its start time could be read."""
+
+
+def start_ticks(pid: int) -> int | None:
+    """The start time of a live process in clock ticks since boot; None when it is gone or a zombie."""
+    with contextlib.suppress(ChildProcessError, InterruptedError):
+        os.waitpid(pid, os.WNOHANG)  # a child of ours that ended is reaped here; others are not ours to reap
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[_START_TIME_FIELD])
+
+
+def spawn(
+    name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str], digest: str = ""
+) -> Record:
+    """Start a process in a session of its own, its output appended to `log`.
+
+    Raises OSError when the program cannot be executed and DiedAtOnceError when it ended immediately.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    pid = os.posix_spawn(
+        command[0],
+        list(command),
+        dict(environment),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM],
+    )
+    ticks = start_ticks(pid)
+    if ticks is None:
+        raise DiedAtOnceError(f"{name} ended as soon as it was started; its log is {log}")
+    now = datetime.datetime.now(datetime.UTC)
+    return Record(
+        name=name, pid=pid, start_ticks=ticks, boot=_boot(), digest=digest or digest_of(command), started_at=now
+    )
+
+
+def digest_of(parts: Iterable[str]) -> str:
+    """A digest of what a process is started with."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def alive(record: Record) -> bool:
+    """Whether exactly the recorded process runs; never true for another one with its pid."""
+    return record.boot == _boot() and start_ticks(record.pid) == record.start_ticks
+
+
+def send(record: Record, number: signal.Signals) -> None:
+    """Signal the recorded process, or nobody."""
+    if alive(record):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(record.pid, number)
+
+
+async def stop(record: Record, *, grace: float = 5.0) -> bool:
+    """Ask the process to end, insist after `grace` seconds; true when it went by itself.
+
+    Raises TimeoutError when even SIGKILL does not end it within five seconds (a process stuck in the kernel).
+    """
+    send(record, signal.SIGTERM)
+    if await _gone(record, grace):
+        return True
+    send(record, signal.SIGKILL)
+    if not await _gone(record, 5.0):
+        raise TimeoutError(f"{record.name} (pid {record.pid}) does not end even by SIGKILL")
+    return False
+
+
+async def _gone(record: Record, within: float) -> bool:
+    deadline = time.monotonic() + within
+    while alive(record):
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(_POLL)
+    return True
+
+
+def read(path: Path) -> Record | None:
+    """The record at `path`, or None when there is none or it is torn."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Record)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def write(path: Path, record: Record) -> None:
+    """Replace the record at `path` in one step."""
+    replace(path, msgspec.json.encode(record))
+
+
+def replace(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a whole file in one step, so that no reader sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half.write_bytes(content)
+    half.chmod(mode)
+    half.replace(path)
+
+
+def found(kind: Literal["cmdline", "environ"], text: str) -> list[Record]:
+    """Processes that have `text` as one whole argument or environment entry, as records of this moment."""
+    hits = (_hit(pid, kind, text.encode()) for pid in _pids())
+    return [record for record in hits if record is not None]
+
+
+def _hit(pid: int, kind: str, text: bytes) -> Record | None:
+    try:
+        if text not in (_PROC / str(pid) / kind).read_bytes().split(b"\0"):
+            return None
+        name = (_PROC / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return None
+    ticks = start_ticks(pid)
+    if ticks is None:
+        return None
+    now = datetime.datetime.now(datetime.UTC)
+    return Record(name=name, pid=pid, start_ticks=ticks, boot=_boot(), digest="", started_at=now)
+
+
+def _pids() -> Iterator[int]:
+    own = os.getpid()
+    return (int(p.name) for p in _PROC.iterdir() if p.name.isdigit() and int(p.name) != own)
+
+
+def trim(log: Path, *, limit: int) -> bool:
+    """Keep a log below `limit` bytes: its content moves to `<log>.1` and it starts again; true when it did.
+
+    The writer appends (O_APPEND), so its next line lands at the start of the emptied file. Lines written
+    between copying and emptying are lost, which a log can bear.
+    """
+    try:
+        if log.stat().st_size <= limit:
+            return False
+        with log.open("rb+") as stream:
+            stream.seek(-limit, os.SEEK_END)
+            log.with_name(f"{log.name}.1").write_bytes(stream.read(limit))
+            stream.truncate(0)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def tail(log: Path, lines: int = 5) -> str:
+    """The last lines of a log, for an error message."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - 16_384))
+            return "\n".join(stream.read().decode(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def _boot() -> str:
+    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,58 @@
+"""Settings that every process shares, read from the environment once, at the composition root.
+
+Invariant: nothing below the root reads `os.environ`; a wrong value is reported at the start, all at once.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+PREFIX = "MESHWRIGHT_"
+
+
+class InvalidSettings(Exception):
+    """The environment holds values that cannot be used; the text names each of them."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the servers are. Each field is the environment variable MESHWRIGHT_<FIELD>."""
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    """may carry user and password: nats://user:password@host:port"""
+    mongodb_url: str = "mongodb://127.0.0.1:27017/?directConnection=true"
+    mongodb_database: str = "meshwright"
+    data_dir: Path = Path(".meshwright")
+    """what a process keeps on this host: proxies' records, logs; nothing that cannot be rebuilt"""
+    replicas: int = 1
+    """copies of each stream; 3 on a NATS cluster"""
+    log_level: str = "info"
+    log_format: str = "text"
+    """text for people, json for collectors"""
+
+
+def load(kind: type[Settings] = Settings, environ: dict[str, str] | None = None) -> Settings:
+    """The settings from MESHWRIGHT_* variables.
+
+    Raises InvalidSettings naming every bad variable.
+    """
+    source = dict(os.environ) if environ is None else environ
+    found = {}
+    problems = []
+    for field in msgspec.structs.fields(kind):
+        name = PREFIX + field.name.upper()
+        if name not in source:
+            continue
+        try:
+            found[field.name] = msgspec.convert(source[name], field.type, strict=False, dec_hook=_path)
+        except msgspec.ValidationError as error:
+            problems.append(f"{name}={source[name]!r}: {error}")
+    if problems:
+        raise InvalidSettings("; ".join(problems))
+    return kind(**found)
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value))
+    raise NotImplementedError(f"cannot read {kind}")

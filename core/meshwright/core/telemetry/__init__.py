@@ -1,0 +1,1 @@
+"""Meshwright watching itself: traces, metrics, logs."""

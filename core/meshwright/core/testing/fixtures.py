@@ -1,0 +1,58 @@
+"""Pytest fixtures over the real servers: `pytest_plugins = ["meshwright.core.testing.fixtures"]`.
+
+Invariant: no test sees another's data. Each gets its own nats-server (it starts in a few milliseconds) and its own
+database on the mongod that the test process shares (it starts in a second or two).
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from meshwright.core import binaries
+from meshwright.core.store import replica_set
+from meshwright.core.testing import servers
+
+
+@dataclass(frozen=True, kw_only=True)
+class MongoDatabase:
+    """An empty database of one test's own."""
+
+    url: str
+    name: str
+
+
+@pytest.fixture
+async def nats_server() -> AsyncIterator[servers.NatsServer]:
+    """A fresh nats-server with JetStream, for this test alone: kill and restart it freely."""
+    async with servers.NatsServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_server() -> Iterator[servers.MongoServer]:
+    """The test process's mongod. Do not kill it: a test that must makes its own `servers.MongoServer()`."""
+    # Not an async fixture: a session outlives each test's loop, and the server is bound to none.
+    server = servers.MongoServer()
+    try:
+        asyncio.run(server.start())
+        yield server
+    finally:
+        asyncio.run(server.close())
+
+
+@pytest.fixture
+async def mongo_database(mongo_server: servers.MongoServer) -> AsyncIterator[MongoDatabase]:
+    """An empty database on the shared mongod, dropped afterwards."""
+    database = MongoDatabase(url=mongo_server.url, name=f"test_{uuid.uuid4().hex}")
+    yield database
+    await replica_set.drop_database(database.url, database.name)
+
+
+@pytest.fixture(scope="session")
+def envoy_binary() -> Path:
+    """Envoy's program."""
+    return binaries.envoy()

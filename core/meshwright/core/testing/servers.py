@@ -1,0 +1,241 @@
+"""Real NATS and MongoDB servers for one test or one test process.
+
+Problem: what this product promises (nothing lost, nothing twice) can only be proven on servers that are killed and
+come back. Invariant: a server keeps its port and its data folder for its whole life, through `stop`, `kill` and
+`restart`, and is ready for use when `start` returns; leaving the `async with` ends the process and removes a folder
+that the server made itself.
+"""
+
+import asyncio
+import json
+import random
+import shutil
+import socket
+import tempfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import Self
+
+from meshwright.core import binaries
+from meshwright.core.store import replica_set
+from meshwright.core.testing import containers, processes
+
+HOST = "127.0.0.1"
+READY_S = 30
+STOP_S = 10
+
+
+class ServerFailedError(RuntimeError):
+    """A server did not get ready; the message holds the end of its log."""
+
+
+class Server(ABC):
+    """A real server on loopback. Not started by being made."""
+
+    image: str
+    """Container image, used only when containers are wanted."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder` keeps the data after the server; without it the data goes with the server."""
+        self._temporary: Final = folder is None
+        self.folder: Final = folder or Path(tempfile.mkdtemp(prefix="meshwright-"))
+        self.port: Final = free_port()
+        self._process: processes.Process | None = None
+
+    async def start(self) -> None:
+        """Starts the process and waits until it serves; `ServerFailedError` if it does not within 30 s."""
+        assert self._process is None, "already started"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = self._command()
+        if containers.wanted():
+            self._process = containers.ContainerProcess(self.image, command, self.folder)
+        else:
+            self._process = processes.start(command, self._log)
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._ready()
+        except (TimeoutError, OSError) as error:
+            await self.kill()
+            raise ServerFailedError(f"{command[0]} did not get ready: {error}\n{self._log_end()}") from error
+
+    async def stop(self) -> None:
+        """Ends it in good order, by force after 10 s; harmless when it does not run."""
+        if self._process:
+            self._process.terminate()
+            if await processes.ended(self._process, STOP_S):
+                self._process = None
+        await self.kill()
+
+    async def kill(self) -> None:
+        """Ends it as a power cut would (SIGKILL); harmless when it does not run."""
+        if self._process:
+            self._process.kill()
+            await processes.ended(self._process, STOP_S)
+            self._process = None
+
+    async def restart(self) -> None:
+        """`stop` and `start` on the same port with the same data."""
+        await self.stop()
+        await self.start()
+
+    async def close(self) -> None:
+        """`stop`, and the folder goes if the server made it."""
+        await self.stop()
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def running(self) -> bool:
+        """True while the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Process id, for signals other than these methods send; `AttributeError` for a container."""
+        assert self._process is not None, "not started"
+        return int(getattr(self._process, "pid"))  # noqa: B009 - only a local process has one
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where clients connect."""
+
+    @abstractmethod
+    def _command(self) -> list[str]: ...
+
+    async def _ready(self) -> None:
+        while not await self._greets():
+            assert self._process is not None
+            if self._process.poll() is not None:
+                raise OSError("it ended at once")
+            await asyncio.sleep(0.005)
+
+    async def _greets(self) -> bool:
+        return await _connects(self.port)
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "server.log"
+
+    def _log_end(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
+
+
+class NatsServer(Server):
+    """nats-server with JetStream on files."""
+
+    image = "nats:2.12"
+
+    def __init__(self, folder: Path | None = None, *, config: str = "", monitoring: bool = False) -> None:
+        """`config` is added to the configuration as it is, for accounts, permissions and limits."""
+        super().__init__(folder)
+        self._config: Final = config
+        self._monitoring_port: Final = free_port() if monitoring else None
+
+    @property
+    def url(self) -> str:
+        """`nats://127.0.0.1:PORT`."""
+        return f"nats://{HOST}:{self.port}"
+
+    @property
+    def monitoring_url(self) -> str:
+        """`http://127.0.0.1:PORT`, if asked for."""
+        assert self._monitoring_port is not None, "made without monitoring=True"
+        return f"http://{HOST}:{self._monitoring_port}"
+
+    def _command(self) -> list[str]:
+        settings = [
+            f"listen: {json.dumps(f'{HOST}:{self.port}')}",
+            f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'jetstream'))} }}",
+            self._config,
+        ]
+        if self._monitoring_port:
+            settings.append(f"http: {json.dumps(f'{HOST}:{self._monitoring_port}')}")
+        path = self.folder / "nats.conf"
+        path.write_text("\n".join(settings))
+        program = "nats-server" if containers.wanted() else str(binaries.nats_server())
+        return [program, "--config", str(path)]
+
+    async def _greets(self) -> bool:
+        # It accepts clients after JetStream has recovered its files, and greets each with INFO.
+        return (await _first_bytes(self.port)).startswith(b"INFO")
+
+
+class MongoServer(Server):
+    """mongod as a replica set of one, small."""
+
+    image = "mongo:6.0"
+
+    @property
+    def url(self) -> str:
+        """`mongodb://127.0.0.1:PORT/?replicaSet=rs0`."""
+        return f"mongodb://{HOST}:{self.port}/?replicaSet=rs0"
+
+    def _command(self) -> list[str]:
+        data = self.folder / "db"
+        data.mkdir(exist_ok=True)
+        program = "mongod" if containers.wanted() else str(binaries.mongod())
+        parameters = {
+            "diagnosticDataCollectionEnabled": "false",
+            "shutdownTimeoutMillisForSignaledShutdown": "100",  # 15 s by default, to let others take over
+            "ttlMonitorSleepSecs": "1",  # 60 by default: a test of expiry would wait that long
+        }
+        return [
+            program,
+            *("--dbpath", str(data), "--bind_ip", HOST, "--port", str(self.port), "--replSet", "rs0"),
+            *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "100", "--nounixsocket", "--quiet"),
+            *(word for pair in parameters.items() for word in ("--setParameter", "=".join(pair))),
+        ]
+
+    async def _ready(self) -> None:
+        await super()._ready()
+        await replica_set.initiate(HOST, self.port, timeout=READY_S)
+
+
+def free_port() -> int:
+    """A port that nobody listens on, outside the range that the system gives to outgoing connections.
+
+    Inside it, another test's connection could take the port while its server is down between kill and start.
+    """
+    for _ in range(100):
+        port = random.randrange(12_000, 32_000)  # noqa: S311 - not a secret
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no free port between 12000 and 32000 in 100 tries")
+
+
+async def _first_bytes(port: int) -> bytes:
+    try:
+        reader, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return b""
+    try:
+        return await reader.read(4)
+    finally:
+        writer.close()
+
+
+async def _connects(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
