@@ -84,6 +84,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "ce-dataschema": {"type": "string", "format": "uri"},
     "Nats-Msg-Id": {"type": "string", "description": "Repeating it within the window stores nothing new."},
     "traceparent": {"type": "string", "description": "W3C trace context."},
+    "ce-traceparent": {"type": "string", "description": "The same, for those who read attributes only."},
 }
 _REQUIRED_HEADERS = ("ce-specversion", "ce-id", "ce-source", "ce-type")
 
