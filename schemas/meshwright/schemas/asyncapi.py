@@ -90,9 +90,9 @@ _REQUIRED_HEADERS = ("ce-specversion", "ce-id", "ce-source", "ce-type")
 
 
 def document() -> dict[str, Any]:
-    """The AsyncAPI 3.0 document, self-contained."""
+    """The AsyncAPI 3.1 document, self-contained."""
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Meshwright",
             "version": CONTRACT_VERSION,
