@@ -5,7 +5,7 @@ then every change, and starts over by itself when the server was away.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -110,7 +110,7 @@ class Bucket:
         finally:
             await changes.aclose()
 
-    async def _changes(self, prefix: str) -> AsyncIterator[Change]:
+    async def _changes(self, prefix: str) -> AsyncGenerator[Change, None]:
         stream, root = f"KV_{self.name}", f"$KV.{self.name}."
         last = (await self._bus.stream_bounds(stream))[1]
         told = last == 0

@@ -16,8 +16,8 @@ from opentelemetry import trace
 
 from meshwright.core import ids
 from meshwright.core.bus import envelope
-from meshwright.core.bus.errors import BusFull, BusUnavailable, Conflict
 from meshwright.core.bus.envelope import Envelope
+from meshwright.core.bus.errors import BusFull, BusUnavailable, Conflict
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog
 from meshwright.schemas.base import Message
@@ -86,7 +86,7 @@ class Publisher:
                 try:
                     reply = await self._client.request(subject, payload, timeout=patience, headers=headers)
                     return _acknowledged(json.loads(reply.data))
-                except (nats.errors.Error, asyncio.TimeoutError) as error:
+                except (TimeoutError, nats.errors.Error) as error:
                     if time.monotonic() + pause >= deadline or self._client.is_closed:
                         raise BusUnavailable(f"no acknowledgement for {subject} within {timeout:g} s") from error
                 await asyncio.sleep(pause)

@@ -30,37 +30,33 @@ _COPIED_KINDS = ("workspace", "connection", "design")
 """The kinds of STATE that everybody may see happen; tokens are not among them."""
 
 
-def _stream(name: str, listens: list[str], days: float, gib: float, **more: object) -> StreamConfig:
-    config = {
-        "name": name,
-        "subjects": listens,
-        "retention": RetentionPolicy.LIMITS,
-        "storage": StorageType.FILE,
-        "discard": DiscardPolicy.NEW,
-        "max_age": days * DAY,
-        "max_bytes": int(gib * 2**30),
-        "duplicate_window": 600.0,
-        "allow_direct": True,
-        **more,
-    }
-    return StreamConfig(**config)
+def _stream(name: str, listens: list[str], days: float, gib: float) -> StreamConfig:
+    return StreamConfig(
+        name=name,
+        subjects=listens,
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_age=days * DAY,
+        max_bytes=int(gib * 2**30),
+        duplicate_window=600.0,
+        allow_direct=True,
+    )
 
 
 def wanted(replicas: int = 1) -> list[StreamConfig]:
     """Every stream with its settings, in the order in which they must be created."""
     commands = _stream(subjects.COMMANDS.stream, [subjects.COMMANDS.wildcard], 30, 4)
-    state = _stream(subjects.STATE.stream, [subjects.STATE.wildcard], 0, 4, max_msgs_per_subject=100)
+    state = _stream(subjects.STATE.stream, [subjects.STATE.wildcard], 0, 4)
+    state.max_msgs_per_subject = 100
     state.discard = DiscardPolicy.OLD  # the hundredth-oldest version of a document makes room for the newest
-    events = _stream(
-        subjects.EVENTS.stream,
-        [subjects.EVENTS.wildcard],
-        30,
-        16,
-        sources=[
-            StreamSource(name=commands.name, subject_transforms=[_copied_commands()]),
-            StreamSource(name=state.name, subject_transforms=[_copied_state(kind) for kind in _COPIED_KINDS]),
-        ],
-    )
+    events = _stream(subjects.EVENTS.stream, [subjects.EVENTS.wildcard], 30, 16)
+    events.sources = [
+        StreamSource(name=subjects.COMMANDS.stream, subject_transforms=[_copied_commands()]),
+        StreamSource(
+            name=subjects.STATE.stream, subject_transforms=[_copied_state(kind) for kind in _COPIED_KINDS]
+        ),
+    ]
     metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], 0.25, 1)
     metrics.discard = DiscardPolicy.OLD  # a measurement is worth less than a full disk
     dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90, 1)

@@ -1,7 +1,7 @@
 """Tracing: one trace from the HTTP request through command, step and event to the projection.
 
-Invariant: spans are exported only when the standard OTEL_EXPORTER_OTLP_* variables say where; without them the
-process is silent, yet every message still carries a `traceparent`, so logs of all processes can be joined.
+Invariant: spans are exported only when the standard OTEL_EXPORTER_OTLP_* variables say where; without
+them the process is silent, yet every message still carries a `traceparent`, so logs of all processes can be joined.
 W3C Trace Context: https://www.w3.org/TR/trace-context/.
 """
 
@@ -38,7 +38,8 @@ def exporting(service: str, version: str) -> Iterator[None]:
 @contextmanager
 def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int) -> Iterator[trace.Span]:
     """A span that is the parent of everything within."""
-    with trace.get_tracer("meshwright").start_as_current_span(name, kind=kind, attributes=attributes) as opened:
+    tracer = trace.get_tracer("meshwright")
+    with tracer.start_as_current_span(name, kind=kind, attributes=attributes) as opened:
         yield opened
 
 

@@ -1,0 +1,26 @@
+"""The kit: what the author of an adapter writes against (see README, "Write an adapter").
+
+Invariant: an adapter needs nothing but this and `meshwright.schemas`; acknowledgements, redelivery, fencing,
+order, deadlines and drains are the host's.
+"""
+
+from meshwright.core.kit.adapter import CONTRACT, Adapter, DuplicateRegistration
+from meshwright.core.kit.context import Context, Control
+from meshwright.core.kit.journal import Journal
+from meshwright.core.kit.outcomes import Cancelled, Fenced, Reject, Retry, as_failure
+from meshwright.core.kit.runtime import Runtime
+
+__all__ = [
+    "CONTRACT",
+    "Adapter",
+    "Cancelled",
+    "Context",
+    "Control",
+    "DuplicateRegistration",
+    "Fenced",
+    "Journal",
+    "Reject",
+    "Retry",
+    "Runtime",
+    "as_failure",
+]
