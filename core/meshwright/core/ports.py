@@ -1,8 +1,8 @@
 """Free loopback ports, chosen once and remembered by whoever asked.
 
 Problem: a port that is free now may be taken a moment later, and one that was chosen must stay the same over
-restarts. Invariant: a port handed out was bindable at that moment and is not one of `taken`; candidates start at a
-preferred number below the kernel's ephemeral range, so that outgoing connections do not take it meanwhile.
+restarts. Invariant: a port handed out was bindable at that moment and is not one of `taken`; candidates start
+at a preferred number below the kernel's ephemeral range, so that no outgoing connection takes it meanwhile.
 """
 
 import contextlib

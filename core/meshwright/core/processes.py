@@ -21,7 +21,7 @@ import msgspec
 from meshwright.schemas.base import Model
 
 MARKER = "MESHWRIGHT_RUN"
-"""Set for every process of a local stack and inherited by what it starts, so that `down` can prove that none is left."""
+"""Set for each process of a local stack and inherited by what it starts: the proof that `down` left none."""
 
 _PROC = Path("/proc")
 _POLL = 0.02
@@ -55,9 +55,7 @@ def start_ticks(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[_START_TIME_FIELD])
 
 
-def spawn(
-    name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str], digest: str = ""
-) -> Record:
+def spawn(name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str], digest: str = "") -> Record:
     """Start a process in a session of its own, its output appended to `log`.
 
     Raises OSError when the program cannot be executed and DiedAtOnceError when it ended immediately.
@@ -79,9 +77,13 @@ def spawn(
     ticks = start_ticks(pid)
     if ticks is None:
         raise DiedAtOnceError(f"{name} ended as soon as it was started; its log is {log}")
-    now = datetime.datetime.now(datetime.UTC)
     return Record(
-        name=name, pid=pid, start_ticks=ticks, boot=_boot(), digest=digest or digest_of(command), started_at=now
+        name=name,
+        pid=pid,
+        start_ticks=ticks,
+        boot=_boot(),
+        digest=digest or digest_of(command),
+        started_at=datetime.datetime.now(datetime.UTC),
     )
 
 

@@ -1,0 +1,150 @@
+"""The fleet keeps real Envoys running, adopts them, and leaves nothing behind."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from meshwright.adapters.envoy.fleet import Fleet, FleetError
+from meshwright.core import ports, processes
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import free_port
+
+pytestmark = pytest.mark.servers
+
+
+def bootstrap(admin_port: int, marker: str = "one") -> dict[str, Any]:
+    """The least that Envoy starts with."""
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": admin_port}}
+    return {"node": {"id": marker, "cluster": "test"}, "admin": {"address": address}}
+
+
+@pytest.fixture
+async def directory(tmp_path: Path) -> AsyncIterator[Path]:
+    """A fleet's directory, emptied of processes afterwards whatever the test did."""
+    yield tmp_path / "fleet"
+    async with Fleet.open(tmp_path / "fleet", keep_on_exit=False):
+        pass
+
+
+async def node_answering(admin_port: int) -> str:
+    """Whose configuration the Envoy behind this admin port runs."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        info = (await client.get(f"http://127.0.0.1:{admin_port}/server_info")).json()
+    return str(info["node"]["id"])
+
+
+async def test_sidecar_survives_its_worker_and_is_adopted(directory: Path) -> None:
+    """A kept sidecar goes on running, and the next worker adopts it with the same pid."""
+    port = free_port()
+    async with Fleet.open(directory, keep_on_exit=True) as fleet:
+        first = await fleet.ensure("a", bootstrap(port), port)
+    assert await node_answering(port) == "one"
+    async with Fleet.open(directory, keep_on_exit=False) as fleet:
+        assert await fleet.ensure("a", bootstrap(port), port) == first
+    assert first.pid is not None
+    assert processes.start_ticks(first.pid) is None
+    assert ports.bindable(port)
+
+
+async def test_changed_bootstrap_replaces_the_process(directory: Path) -> None:
+    """Another bootstrap means another process, on the same port, running that bootstrap."""
+    port = free_port()
+    async with Fleet.open(directory, keep_on_exit=False) as fleet:
+        first = await fleet.ensure("a", bootstrap(port), port)
+        second = await fleet.ensure("a", bootstrap(port, "two"), port)
+        assert second.pid != first.pid
+        assert await node_answering(port) == "two"
+        assert [one.pid for one in await fleet.list()] == [second.pid]
+
+
+async def test_crashed_sidecar_comes_back(directory: Path) -> None:
+    """A killed Envoy is started again without anybody asking, and the crash is counted."""
+    port = free_port()
+    async with Fleet.open(directory, keep_on_exit=False) as fleet:
+        first = await fleet.ensure("a", bootstrap(port), port)
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGKILL)
+
+        async def back() -> bool:
+            (now,) = await fleet.list()
+            return now.pid not in (None, first.pid) and await node_answering(port) == "one"
+
+        await eventually(back)
+        assert (await fleet.list())[0].restarts == 1
+
+
+async def test_next_worker_restarts_what_died_meanwhile(directory: Path) -> None:
+    """A sidecar that died while no worker ran is started by the next one."""
+    port = free_port()
+    async with Fleet.open(directory, keep_on_exit=True) as fleet:
+        first = await fleet.ensure("a", bootstrap(port), port)
+    assert first.pid is not None
+    os.kill(first.pid, signal.SIGKILL)
+    async with Fleet.open(directory, keep_on_exit=False):
+        assert await eventually(lambda: node_answering(port)) == "one"
+
+
+async def test_two_workers_on_one_directory_run_one_process(directory: Path) -> None:
+    """Two workers that both want a sidecar, and both see it crash, still run it once."""
+    port = free_port()
+    async with (
+        Fleet.open(directory, keep_on_exit=False) as one,
+        Fleet.open(directory, keep_on_exit=True) as two,
+    ):
+        first = await one.ensure("a", bootstrap(port), port)
+        assert (await two.ensure("a", bootstrap(port), port)).pid == first.pid
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGKILL)
+        await eventually(lambda: node_answering(port))
+        running = processes.found("cmdline", str(directory / "a" / "bootstrap.json"))
+        assert len(running) == 1
+
+
+async def test_removed_sidecar_leaves_nothing(directory: Path) -> None:
+    """After remove there is no process, no folder and no port in use, and removing again is harmless."""
+    port = free_port()
+    async with Fleet.open(directory, keep_on_exit=False) as fleet:
+        running = await fleet.ensure("a", bootstrap(port), port)
+        await fleet.remove("a")
+        await fleet.remove("a")
+        assert await fleet.list() == []
+        assert not (directory / "a").exists()
+        assert running.pid is not None
+        assert processes.start_ticks(running.pid) is None
+        assert ports.bindable(port)
+
+
+async def test_unrecorded_sidecar_is_found_and_replaced(directory: Path) -> None:
+    """An Envoy whose worker was killed before it wrote the record does not block the next one."""
+    port = free_port()
+    async with Fleet.open(directory, keep_on_exit=True) as fleet:
+        first = await fleet.ensure("a", bootstrap(port), port)
+    (directory / "a" / "record.json").unlink()
+    async with Fleet.open(directory, keep_on_exit=False) as fleet:
+        second = await fleet.ensure("a", bootstrap(port), port)
+        assert second.pid not in (None, first.pid)
+        assert await node_answering(port) == "one"
+
+
+async def test_refused_bootstrap_is_told_in_envoys_words(directory: Path) -> None:
+    """A bootstrap that Envoy refuses raises with Envoy's own words and is not tried again."""
+    port = free_port()
+    broken = bootstrap(port) | {"no_such_field": True}
+    async with Fleet.open(directory, keep_on_exit=False) as fleet:
+        with pytest.raises(FleetError, match="no_such_field"):
+            await fleet.ensure("a", broken, port)
+        assert await fleet.list() == []
+
+
+@pytest.mark.parametrize("bad", ["", "../a", ".a", "a/b", "a\0b", "x" * 300])
+async def test_node_id_cannot_leave_the_directory(directory: Path, bad: str) -> None:
+    """A node id that would name a path elsewhere is refused, and removing it touches nothing."""
+    async with Fleet.open(directory, keep_on_exit=False) as fleet:
+        with pytest.raises(FleetError, match="not a node id"):
+            await fleet.ensure(bad, bootstrap(1), 1)
+        await fleet.remove(bad)
