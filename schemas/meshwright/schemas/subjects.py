@@ -89,3 +89,10 @@ def parse(channel: Channel, subject: str) -> dict[str, str]:
         elif name != token:
             return {}
     return found
+
+
+def service_subject(adapter: str, endpoint: str) -> str:
+    """Where any live worker of an adapter answers requests (core NATS, not stored)."""
+    if not TOKEN.match(adapter) or not TOKEN.match(endpoint):
+        raise ValueError(f"{adapter!r} or {endpoint!r} cannot stand in a subject")
+    return f"mw.srv.{adapter}.{endpoint}"

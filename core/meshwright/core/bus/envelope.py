@@ -16,6 +16,7 @@ from meshwright.schemas.base import Message
 
 _SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"%')
 _PREFIX = "ce-"
+_STANDARD = ("specversion", "datacontenttype", "traceparent")
 MESSAGE_ID = "Nats-Msg-Id"
 
 
@@ -100,7 +101,7 @@ def read(headers: dict[str, str]) -> Envelope:
             subject=attributes.pop("subject", ""),
             time=attributes.pop("time", ""),
             traceparent=found.get("traceparent", attributes.pop("traceparent", "")),
-            extensions={k: v for k, v in attributes.items() if k not in ("specversion", "datacontenttype", "traceparent")},
+            extensions={k: v for k, v in attributes.items() if k not in _STANDARD},
         )
     except KeyError as missing:
         raise InvalidEnvelope(f"no header ce-{missing.args[0]}: send CloudEvents in binary mode") from missing

@@ -4,6 +4,7 @@ Invariant: an entry older than `TTL` is gone; a graceful end removes it at once.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -33,10 +34,8 @@ async def announced(bus: Connection, announcement: AdapterAnnouncement) -> Async
 
     async def renew() -> None:
         while True:
-            try:
+            with contextlib.suppress(BusError):  # the next renewal comes soon; if not, expiring is the truth
                 await bucket.put(key, value)
-            except BusError:
-                pass  # the next renewal comes soon; meanwhile the entry may expire, which is then the truth
             await asyncio.sleep(TTL / 3)
 
     task = asyncio.create_task(renew())
@@ -45,7 +44,5 @@ async def announced(bus: Connection, announcement: AdapterAnnouncement) -> Async
     finally:
         task.cancel()
         await asyncio.wait({task})
-        try:
+        with contextlib.suppress(BusError, TimeoutError):  # it expires by itself
             await asyncio.wait_for(bucket.delete(key), 1.0)
-        except (BusError, TimeoutError):
-            pass  # it expires by itself

@@ -19,7 +19,7 @@ from meshwright.core.kit.runtime import Runtime
 from meshwright.schemas import adapters, designs, intents, operations
 
 A = TypeVar("A", bound=operations.Arguments)
-I = TypeVar("I", bound=intents.Intent)
+N = TypeVar("N", bound=intents.Intent)
 Handler = Callable[[Context, Any], Awaitable[Any]]
 Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
 Preview = Callable[[Runtime, operations.Command], Awaitable[designs.Preview]]
@@ -75,11 +75,11 @@ class Adapter:
         return register
 
     def intent(
-        self, intent: type[I], *, since: str = ""
-    ) -> Callable[[Callable[[I, Any], intents.Translation | intents.Unsupported]], Translator]:
+        self, intent: type[N], *, since: str = ""
+    ) -> Callable[[Callable[[N, Any], intents.Translation | intents.Unsupported]], Translator]:
         """Register the pure translator of an intent. Raises DuplicateRegistration."""
 
-        def register(translator: Callable[[I, Any], intents.Translation | intents.Unsupported]) -> Translator:
+        def register(translator: Callable[[N, Any], intents.Translation | intents.Unsupported]) -> Translator:
             kind = intents.intent_kind(intent)
             if kind in self.intents:
                 first = self.intents[kind].translator
