@@ -1,0 +1,139 @@
+"""From a proxy's growing totals to the edges of one window: pure arithmetic.
+
+Problem: Envoy counts since its own start, a restarted one counts anew, and an answer may lack what was not yet
+used. Invariant: a window never counts a request twice nor a negative one; totals that shrank belong to a new process,
+so all of them are this window's. Envoy stores latencies in whole milliseconds, rounded down, in log-linear
+buckets (two significant digits), so a value lies in [lower, lower + max(width, 1 ms)).
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from meshwright.schemas.base import Model
+from meshwright.schemas.telemetry import Edge
+
+Histogram: TypeAlias = Mapping[tuple[float, float], int]
+"""Samples by (lower bound, upper bound) in milliseconds."""
+
+# `|` stands in no name that people choose, so only outbound clusters `<service>|<version>` match.
+CLUSTER_STATISTICS = r"^cluster\.[a-z0-9-]+\|[a-z0-9-]+\.upstream_rq_(completed|5xx|time)$"
+_WHOLE_MILLISECOND = 1.0
+
+
+class Totals(Model, frozen=True, kw_only=True):
+    """What a sidecar counted towards one cluster since it started."""
+
+    requests: int = 0
+    errors: int = 0
+    latencies: dict[tuple[float, float], int] = {}
+
+
+class _Bucket(msgspec.Struct):
+    lower_bound: float
+    width: float
+    count: int
+
+
+class _Details(msgspec.Struct):
+    name: str
+    totals: list[_Bucket]
+
+
+class _Histograms(msgspec.Struct):
+    details: list[_Details] = []
+
+
+class _Statistic(msgspec.Struct):
+    name: str = ""
+    value: Any = 0
+    histograms: _Histograms | None = None
+
+
+class _Answer(msgspec.Struct):
+    stats: list[_Statistic] = []
+
+
+_decoder = msgspec.json.Decoder(_Answer)
+
+
+def read(answer: bytes) -> dict[str, Totals]:
+    """Totals by cluster from `/stats?format=json&histogram_buckets=detailed`.
+
+    Each answered request, Envoy's own 503 and 504 for no response included, is one `completed`; retries are not.
+    Raises msgspec.DecodeError or msgspec.ValidationError when this is no such answer.
+    """
+    counters: dict[str, dict[str, int]] = {}
+    histograms: dict[str, dict[tuple[float, float], int]] = {}
+    for statistic in _decoder.decode(answer).stats:
+        cluster, _, name = statistic.name.removeprefix("cluster.").rpartition(".")
+        if "|" in cluster:
+            counters.setdefault(cluster, {})[name] = int(statistic.value)
+        for detail in statistic.histograms.details if statistic.histograms else ():
+            cluster = detail.name.removeprefix("cluster.").rpartition(".")[0]
+            if "|" in cluster:
+                histograms[cluster] = {_bounds(bucket): bucket.count for bucket in detail.totals}
+    return {
+        cluster: Totals(
+            requests=counters.get(cluster, {}).get("upstream_rq_completed", 0),
+            errors=counters.get(cluster, {}).get("upstream_rq_5xx", 0),
+            latencies=histograms.get(cluster, {}),
+        )
+        for cluster in sorted(counters.keys() | histograms.keys())
+    }
+
+
+def _bounds(bucket: _Bucket) -> tuple[float, float]:
+    return bucket.lower_bound, bucket.lower_bound + max(bucket.width, _WHOLE_MILLISECOND)
+
+
+def difference(before: Totals, after: Totals) -> Totals:
+    """What was counted between two readings; when a count shrank, the proxy is new and `after` is all its own."""
+    latencies = {
+        bounds: after.latencies.get(bounds, 0) - before.latencies.get(bounds, 0)
+        for bounds in after.latencies.keys() | before.latencies.keys()
+    }
+    requests, errors = after.requests - before.requests, after.errors - before.errors
+    if min(requests, errors, *latencies.values()) < 0:
+        return after
+    return Totals(
+        requests=requests,
+        errors=min(errors, requests),
+        latencies={bounds: count for bounds, count in sorted(latencies.items()) if count},
+    )
+
+
+def percentile(histogram: Histogram, percent: float) -> float | None:
+    """The latency in milliseconds below which `percent` of the samples lie, even within a bucket; None without any.
+
+    For `percent` from 0 to 100 it never decreases and stays within the bounds of the occupied buckets.
+    """
+    occupied = sorted((bounds, count) for bounds, count in histogram.items() if count > 0)
+    if not occupied:
+        return None
+    rank, reached = sum(count for _, count in occupied) * percent / 100, 0.0
+    for (lower, upper), count in occupied:
+        # A bucket widened to a whole millisecond may reach into the next one, which then starts where it ends.
+        lower, reached = max(lower, reached), max(upper, reached)
+        if rank <= count:
+            return lower + (reached - lower) * rank / count
+        rank -= count
+    return reached  # rounding of the last subtraction
+
+
+def edge(source: str, cluster: str, window: Totals, seconds: float) -> Edge:
+    """One edge of the graph; `cluster` is `<service>|<version>`, `seconds` the window's length."""
+    service, _, version = cluster.partition("|")
+    p50, p99 = (percentile(window.latencies, percent) for percent in (50, 99))
+    return Edge(
+        source=source,
+        destination=service,
+        destination_version=version,
+        requests=window.requests,
+        errors=window.errors,
+        rate=window.requests / seconds if seconds > 0 else 0.0,
+        error_rate=window.errors / window.requests if window.requests else 0.0,
+        p50_ms=None if p50 is None or not window.requests else round(p50, 3),
+        p99_ms=None if p99 is None or not window.requests else round(p99, 3),
+    )
