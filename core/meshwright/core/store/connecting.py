@@ -1,0 +1,66 @@
+"""One client of MongoDB per process.
+
+Invariant: it is made inside the running loop (asyncio's or uvloop's), every call on it ends within `timeout`,
+and leaving the `connect` block closes it. Writes are acknowledged by a majority and its journal: a projector
+whose memory is ahead of its database after a crash of mongod would leave a gap.
+"""
+
+import datetime
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+from bson.codec_options import CodecOptions
+from motor import motor_asyncio
+from pymongo import WriteConcern
+
+from meshwright.core.store.errors import translated
+
+Document: TypeAlias = dict[str, Any]
+"""A document as plain data."""
+Collection: TypeAlias = "motor_asyncio.AsyncIOMotorCollection[Document]"
+
+
+class Database:
+    """A database that the other modules of this package work on. Outside of it: something to pass along."""
+
+    def __init__(self, database: "motor_asyncio.AsyncIOMotorDatabase[Document]") -> None:
+        self._database = database
+
+    def collection(self, name: str) -> Collection:
+        """A collection by its full name."""
+        return self._database[name]
+
+    async def collection_names(self) -> list[str]:
+        """Raises StoreUnavailable."""
+        with translated("list the collections"):
+            return list(await self._database.list_collection_names())
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable unless the database answers."""
+        with translated("reach MongoDB"):
+            await self._database.command("ping")
+
+
+@asynccontextmanager
+async def connect(url: str, database: str, *, timeout: float = 2.0) -> AsyncIterator[Database]:
+    """The database of that name. Does not wait for the server: calls raise StoreUnavailable while it is away.
+
+    `timeout` in seconds bounds each call, the search for a server included.
+    """
+    client: motor_asyncio.AsyncIOMotorClient[Document] = motor_asyncio.AsyncIOMotorClient(
+        url,
+        serverSelectionTimeoutMS=int(min(timeout, 2.0) * 1000),
+        connectTimeoutMS=2000,
+        timeoutMS=int(timeout * 1000),
+        heartbeatFrequencyMS=2000,
+        retryWrites=False,
+        appname="meshwright",
+    )
+    options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=datetime.UTC)
+    try:
+        yield Database(
+            client.get_database(database, codec_options=options, write_concern=WriteConcern("majority", j=True))
+        )
+    finally:
+        client.close()

@@ -1,0 +1,50 @@
+"""What the store can refuse.
+
+    StoreError
+    ├── StoreUnavailable    MongoDB did not answer in time: nothing is known to be read or written
+    ├── NotYetVisible       the projection has not reached the asked sequence in the given time
+    ├── UnknownField        a filter or sort names a field that its kind does not offer
+    └── InvalidCursor       a cursor that no page of this list gave out
+
+Invariant: errors of the driver never leave this package.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pymongo.errors import PyMongoError
+
+
+class StoreError(Exception):
+    """The common part."""
+
+
+class StoreUnavailable(StoreError):
+    """MongoDB did not answer in time; views are behind, writes to the bus still work."""
+
+
+class NotYetVisible(StoreError):
+    """The views have not reached that sequence; `seen` is how far they are."""
+
+    def __init__(self, stream: str, wanted: int, seen: int) -> None:
+        super().__init__(f"the views have folded in {stream} up to {seen}, not yet {wanted}")
+        self.stream = stream
+        self.wanted = wanted
+        self.seen = seen
+
+
+class UnknownField(StoreError):
+    """A filter or sort names a field that cannot be used; the text lists those that can."""
+
+
+class InvalidCursor(StoreError):
+    """The cursor is not one that a page of this list gave out."""
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turns the driver's errors into StoreUnavailable; `what` completes "could not ..."."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise StoreUnavailable(f"could not {what}: {error}") from error

@@ -1,0 +1,67 @@
+"""Generations of views: a rebuild writes beside the live ones and one update makes it live.
+
+Invariant: a collection is named `<kind>_g<N>`; the document `live` in `meta` says which N is read; generations
+are numbered upwards and never reused. Collections of an old generation go after everybody has had time to see
+the swap.
+"""
+
+import re
+
+from pymongo import ReturnDocument
+
+from meshwright.core.store.connecting import Database
+from meshwright.core.store.errors import translated
+
+META = "meta"
+FIRST = 1
+SEEN_WITHIN = 1.0
+"""seconds within which every reader notices a swap"""
+_NAME = re.compile(r"(?P<kind>[a-z_]+)_g(?P<number>\d+)\Z")
+
+
+def collection_name(kind: str, generation: int) -> str:
+    """Where the documents of a kind live."""
+    return f"{kind}_g{generation}"
+
+
+async def live(database: Database) -> int:
+    """The generation that is read now. Raises StoreUnavailable."""
+    with translated("read the live generation"):
+        found = await database.collection(META).find_one({"_id": "live"})
+    return int(found["generation"]) if found else FIRST
+
+
+async def reserve(database: Database) -> int:
+    """A generation number that nobody has used. Raises StoreUnavailable."""
+    with translated("reserve a generation"):
+        await database.collection(META).update_one(
+            {"_id": "last"}, {"$setOnInsert": {"generation": FIRST}}, upsert=True
+        )
+        found = await database.collection(META).find_one_and_update(
+            {"_id": "last"}, {"$inc": {"generation": 1}}, return_document=ReturnDocument.AFTER
+        )
+    assert found is not None
+    return int(found["generation"])
+
+
+async def swap(database: Database, generation: int) -> None:
+    """Make a generation the live one, unless a newer one is. Raises StoreUnavailable."""
+    with translated("swap the live generation"):
+        await database.collection(META).update_one({"_id": "live"}, {"$max": {"generation": generation}}, upsert=True)
+
+
+async def drop_others(database: Database, keep: frozenset[int]) -> list[str]:
+    """Drop the collections of every generation that is not in `keep`, with their checkpoints; returns their names.
+
+    Raises StoreUnavailable.
+    """
+    dropped = []
+    for name in await database.collection_names():
+        found = _NAME.match(name)
+        if found and int(found["number"]) not in keep:
+            with translated(f"drop {name}"):
+                await database.collection(name).drop()
+            dropped.append(name)
+    with translated("forget old checkpoints"):
+        await database.collection("checkpoints").delete_many({"generation": {"$nin": sorted(keep)}})
+    return dropped

@@ -1,0 +1,112 @@
+"""The table of views: which Struct each holds, which stream orders it, what people may filter and sort by.
+
+Invariant: a view is folded from one stream only, so one sequence number says how new a document is; filters
+and sorts come from this table and from nowhere else, so no request can name a field of its own.
+"""
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from meshwright.schemas import subjects
+from meshwright.schemas.access import Workspace
+from meshwright.schemas.adapters import Adapter
+from meshwright.schemas.base import Message, Model, Moment, Name, Text
+from meshwright.schemas.connections import Connection
+from meshwright.schemas.designs import Design, Release
+from meshwright.schemas.meshes import Mesh
+from meshwright.schemas.operations import Operation
+from meshwright.schemas.telemetry import EdgesMeasured
+from meshwright.schemas.workloads import Proxy, Workload
+
+T = TypeVar("T", bound=Model | Message)
+
+
+class DesignVersion(Model, frozen=True, kw_only=True):
+    """One version of a design as a person saved it; `version` is its sequence in STATE.
+
+    `design` is None when this version is the deletion.
+    """
+
+    id: Name
+    version: int
+    design: Design | None = None
+    principal: str
+    reason: Text = ""
+    written_at: Moment
+
+
+class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One view: a collection of `model` documents, ordered by sequences of `stream`.
+
+    `filters` are compared for equality; the first of `sorts` is the order without a wish. A kind whose ids are
+    unique only within a mesh has `scope` "mesh": its documents are asked for as `<mesh>/<id>`.
+    """
+
+    name: str
+    model: type[T]
+    stream: str = subjects.EVENTS.stream
+    filters: tuple[str, ...] = ()
+    sorts: tuple[str, ...] = ("id",)
+    scope: str = ""
+
+
+_STATE = subjects.STATE.stream
+
+WORKSPACES = Kind(name="workspaces", model=Workspace, stream=_STATE)
+CONNECTIONS = Kind(name="connections", model=Connection, stream=_STATE, filters=("kind",), sorts=("id", "kind"))
+DESIGNS = Kind(name="designs", model=Design, stream=_STATE, sorts=("id", "updated_at"))
+DESIGN_VERSIONS = Kind(
+    name="design_versions", model=DesignVersion, stream=_STATE, filters=("id", "principal"), sorts=("version",)
+)
+MESHES = Kind(
+    name="meshes", model=Mesh, filters=("kind", "connection", "adapter", "state"), sorts=("id", "kind", "state")
+)
+WORKLOADS = Kind(
+    name="workloads",
+    model=Workload,
+    filters=("mesh", "connection", "service", "version", "sidecar"),
+    sorts=("id", "service"),
+    scope="mesh",
+)
+PROXIES = Kind(
+    name="proxies",
+    model=Proxy,
+    filters=("mesh", "workload", "state"),
+    sorts=("id", "workload", "state"),
+    scope="mesh",
+)
+ADAPTERS = Kind(name="adapters", model=Adapter)
+RELEASES = Kind(
+    name="releases",
+    model=Release,
+    filters=("design.id", "mesh", "connection", "state", "operation", "principal", "revision"),
+    sorts=("applied_at", "revision"),
+)
+OPERATIONS = Kind(
+    name="operations",
+    model=Operation,
+    filters=("state", "done", "kind", "adapter", "connection", "mesh", "principal", "worker", "trace_id"),
+    sorts=("accepted_at", "last_seq", "id"),
+)
+TOPOLOGY = Kind(name="topology", model=EdgesMeasured, stream=subjects.METRICS.stream, sorts=("mesh",))
+"""The newest window of each mesh; ask for it by the mesh's id."""
+
+KINDS: tuple[Kind[Any], ...] = (
+    WORKSPACES, CONNECTIONS, DESIGNS, DESIGN_VERSIONS, MESHES, WORKLOADS, PROXIES, ADAPTERS, RELEASES, OPERATIONS,
+    TOPOLOGY,
+)  # fmt: skip
+
+EVENT_LOG = "events"
+METRIC_LOG = "metrics"
+SET_ASIDE = "set_aside"
+LOGS: tuple[str, ...] = (EVENT_LOG, METRIC_LOG, SET_ASIDE)
+"""Collections of what came, as it came, beside the folded views."""
+
+COMMANDS = subjects.COMMANDS.stream
+"""Also a position that one can wait for: the acceptance of a command reaches the views through EVENTS."""
+
+
+def key(workspace: str, *parts: str | int) -> str:
+    """The `_id` of a document."""
+    return "/".join((workspace, *map(str, parts)))

@@ -1,0 +1,95 @@
+"""Queries from requests: checked filters, stable order, cursors.
+
+Invariant: a field name comes from a fixed list and a value is a plain scalar, so a query holds no operator that
+a request wrote; a cursor names the last document of a page by value and id, so documents that come and go
+between two pages neither repeat nor hide others.
+"""
+
+import base64
+import binascii
+import datetime
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from meshwright.core.store.connecting import Document
+from meshwright.core.store.errors import InvalidCursor, UnknownField
+from meshwright.core.store.kinds import Kind
+
+Plain: TypeAlias = str | int | bool
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    order: str
+    value: str | int | float | bool | None
+    id: str | int
+    is_time: bool = False
+
+
+def order(kind: Kind[Any], wish: str) -> str:
+    """The field to sort by. Raises UnknownField."""
+    if not wish:
+        return kind.sorts[0]
+    if wish not in kind.sorts:
+        raise UnknownField(f"{kind.name} cannot be sorted by {wish!r}; choose from {', '.join(kind.sorts)}")
+    return wish
+
+
+def conditions(kind: Kind[Any], where: Mapping[str, Plain | list[Plain]]) -> Document:
+    """The filter of a kind. Raises UnknownField."""
+    return plain(where, kind.filters, kind.name)
+
+
+def plain(where: Mapping[str, Plain | list[Plain]], allowed: tuple[str, ...], what: str) -> Document:
+    """A filter on the allowed fields by plain values. Raises UnknownField."""
+    query: Document = {}
+    for name, value in where.items():
+        if name not in allowed:
+            choice = ", ".join(allowed) or "nothing"
+            raise UnknownField(f"{what} cannot be filtered by {name!r}; choose from {choice}")
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str | int) for one in values):
+            raise UnknownField(f"{name} is compared with text, whole numbers or truth values only")
+        query[name] = {"$in": values} if isinstance(value, list) else value
+    return query
+
+
+def within(query: Document, field: str, since: datetime.datetime | None, until: datetime.datetime | None) -> None:
+    """Adds a half-open span of time to a query."""
+    span = {"$gte": since, "$lt": until}
+    if since or until:
+        query[field] = {name: moment for name, moment in span.items() if moment}
+
+
+def between(query: Document, after: int, before: int) -> None:
+    """Adds bounds on the sequence (exclusive; 0 means none) to a query."""
+    bounds = {"$gt": after, "$lt": before}
+    if after or before:
+        query["_id"] = {name: seq for name, seq in bounds.items() if seq}
+
+
+def cursor(row: Document, field: str) -> str:
+    """The cursor of the page that ends with this document."""
+    value = row.get(field)
+    is_time = isinstance(value, datetime.datetime)
+    place = _Place(field, value.isoformat() if is_time and value else value, row["_id"], is_time)
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def after(text: str, field: str, descending: bool) -> Document:
+    """The condition for what comes behind a cursor. Raises InvalidCursor."""
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        place = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=_Place)
+        value: Any = datetime.datetime.fromisoformat(str(place.value)) if place.is_time else place.value
+    except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+        raise InvalidCursor("the cursor is damaged; start again without one") from error
+    if place.order != field:
+        raise InvalidCursor(f"the cursor is of a list sorted by {place.order}, not by {field}")
+    word = "$lt" if descending else "$gt"
+    same = {field: value, "_id": {word: place.id}}
+    if value is None:  # a missing value sorts before all others
+        return same if descending else {"$or": [same, {field: {"$ne": None}}]}
+    further = [same, {field: {word: value}}]
+    return {"$or": [*further, {field: None}] if descending else further}

@@ -1,0 +1,198 @@
+"""Reading the views.
+
+Problem: a page must stay right while documents come and go, and no request may smuggle an operator or a field
+of its own into a query. Invariant: lists are keyset pages over (sort field, `_id`); filters and sorts are those
+that the `Kind` names and compare plain values; a deleted document is invisible. Every method raises
+StoreUnavailable when MongoDB does not answer in time.
+"""
+
+import asyncio
+import datetime
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from meshwright.core.store import checkpoints, generations, kinds, paging
+from meshwright.core.store.checkpoints import Checkpoint
+from meshwright.core.store.connecting import Collection, Database, Document
+from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, SetAside, Stored
+from meshwright.core.store.errors import NotYetVisible, translated
+from meshwright.core.store.kinds import Kind
+from meshwright.core.store.paging import Plain
+from meshwright.schemas.base import Message, Model
+
+T = TypeVar("T", bound=Model | Message)
+MAX_PAGE = 500
+EVENT_FILTERS = ("type", "source", "origin", "entity", "id", "trace_id")
+"""what `events` can be filtered by, besides time and text"""
+
+
+class Views:
+    """The live generation of the views in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._generation = generations.FIRST
+        self._looked = -1e9
+
+    async def get(self, kind: Kind[T], workspace: str, id: str) -> Stored[T] | None:
+        """One document, or None. For kinds of scope "mesh" `id` is `<mesh>/<id>`, for versions `<design>/<version>`."""
+        collection = await self._collection(kind.name)
+        with translated(f"read {kind.name}"):
+            found = await collection.find_one({"_id": kinds.key(workspace, id), "deleted": None})
+        return None if found is None else _stored(kind, found)
+
+    async def page(
+        self,
+        kind: Kind[T],
+        workspace: str | None,
+        *,
+        where: Mapping[str, Plain | list[Plain]] | None = None,
+        sort: str = "",
+        descending: bool = False,
+        limit: int = 50,
+        cursor: str = "",
+    ) -> Page[Stored[T]]:
+        """A page of at most `limit` (1 to 500) documents; `workspace` None means all of them.
+
+        A list in `where` means any of its values. `sort` is one of `kind.sorts`. `cursor` is that of the page before,
+        asked with the same sort and direction.
+
+        Raises UnknownField, InvalidCursor.
+        """
+        order = paging.order(kind, sort)
+        query = paging.conditions(kind, where or {})
+        if workspace is not None:
+            query["workspace"] = workspace
+        query["deleted"] = None
+        if cursor:
+            query = {"$and": [query, paging.after(cursor, order, descending)]}
+        size = max(1, min(limit, MAX_PAGE))
+        direction = -1 if descending else 1
+        collection = await self._collection(kind.name)
+        with translated(f"list {kind.name}"):
+            found = collection.find(query).sort([(order, direction), ("_id", direction)]).limit(size + 1)
+            rows = await found.to_list(size + 1)
+        last = paging.cursor(rows[size - 1], order) if len(rows) > size else ""
+        return Page(items=[_stored(kind, row) for row in rows[:size]], cursor=last)
+
+    async def count(
+        self, kind: Kind[T], workspace: str | None, where: Mapping[str, Plain | list[Plain]] | None = None
+    ) -> int:
+        """How many documents there are. Raises UnknownField."""
+        query = paging.conditions(kind, where or {})
+        if workspace is not None:
+            query["workspace"] = workspace
+        query["deleted"] = None
+        collection = await self._collection(kind.name)
+        with translated(f"count {kind.name}"):
+            return int(await collection.count_documents(query))
+
+    async def events(
+        self,
+        workspace: str | None,
+        *,
+        where: Mapping[str, Plain | list[Plain]] | None = None,
+        since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None,
+        text: str = "",
+        after: int = 0,
+        before: int = 0,
+        limit: int = 50,
+    ) -> list[LoggedEvent]:
+        """Stored events. Newest first; with `after` (a sequence) the ones behind it, oldest first.
+
+        `where` takes EVENT_FILTERS; `since` is inclusive, `until` exclusive; `text` is a piece of the payload as it
+        is written, compared without regard to case; `before` is a sequence, for the next page backwards.
+
+        Raises UnknownField.
+        """
+        query = paging.plain(where or {}, EVENT_FILTERS, "events")
+        paging.within(query, "time", since, until)
+        paging.between(query, after, before)
+        if workspace is not None:
+            query["workspace"] = workspace
+        if text:
+            query["data"] = {"$regex": re.escape(text), "$options": "i"}
+        rows = await self._rows(kinds.EVENT_LOG, query, 1 if after else -1, limit)
+        return [_logged(row) for row in rows]
+
+    async def metrics(
+        self,
+        workspace: str,
+        mesh: str,
+        *,
+        since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None,
+        limit: int = 500,
+    ) -> list[MeasuredWindow]:
+        """Measured windows of a mesh, newest first, `since` inclusive and `until` exclusive by their start."""
+        query: Document = {"workspace": workspace, "mesh": mesh}
+        paging.within(query, "start", since, until)
+        rows = await self._rows(kinds.METRIC_LOG, query, -1, limit)
+        return [msgspec.convert({**row, "seq": row["_id"]}, MeasuredWindow) for row in rows]
+
+    async def set_aside(self, *, limit: int = 50, offset: int = 0) -> list[SetAside]:
+        """Messages that could not be projected, newest first."""
+        collection = await self._collection(kinds.SET_ASIDE)
+        with translated("list what was set aside"):
+            found = collection.find({}).sort([("time", -1), ("_id", -1)]).skip(offset).limit(min(limit, MAX_PAGE))
+            rows = await found.to_list(MAX_PAGE)
+        return [msgspec.convert(row, SetAside) for row in rows]
+
+    async def position(self, stream: str) -> Checkpoint:
+        """How far a stream is folded in; streams are EVENTS, STATE, METRICS and, through EVENTS, COMMANDS."""
+        return await checkpoints.read(self._database, await self._live(), stream)
+
+    async def wait(self, stream: str, seq: int, timeout: float = 2.0) -> None:
+        """Return as soon as the views have folded in `stream` up to `seq`; looks every 5 to 40 ms.
+
+        Raises NotYetVisible after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        pause = 0.005
+        while True:
+            seen = (await self.position(stream)).seq
+            if seen >= seq:
+                return
+            if time.monotonic() + pause > deadline:
+                raise NotYetVisible(stream, seq, seen)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 0.04)
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable unless the database answers."""
+        await self._database.ping()
+
+    async def _rows(self, log: str, query: Document, direction: int, limit: int) -> list[Document]:
+        collection = await self._collection(log)
+        size = max(1, min(limit, MAX_PAGE))
+        with translated(f"read {log}"):
+            return list(await collection.find(query).sort("_id", direction).limit(size).to_list(size))
+
+    async def _collection(self, name: str) -> Collection:
+        return self._database.collection(generations.collection_name(name, await self._live()))
+
+    async def _live(self) -> int:
+        now = time.monotonic()
+        if now - self._looked > generations.SEEN_WITHIN:
+            self._generation = await generations.live(self._database)
+            self._looked = now
+        return self._generation
+
+
+def _stored(kind: Kind[T], row: Document) -> Stored[T]:
+    return Stored(
+        document=msgspec.convert(row, kind.model),
+        workspace=row["workspace"],
+        seq=row["seq"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _logged(row: Document) -> LoggedEvent:
+    fields: dict[str, Any] = {name: row[name] for name in LoggedEvent.__struct_fields__ if name in row}
+    return LoggedEvent(**{**fields, "seq": row["_id"], "data": msgspec.Raw(row["data"].encode())})
