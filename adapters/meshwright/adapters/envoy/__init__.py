@@ -1,0 +1,5 @@
+"""The Envoy mesh: a real service mesh without Kubernetes, with the adapter worker as its control plane.
+
+Invariant: what proxies run is a pure function of the desired state in the bucket, so any replica of this
+adapter can serve any proxy, and previews, diffs and goldens show exactly what a proxy will receive.
+"""

@@ -1,0 +1,75 @@
+"""What an Envoy is started with: who it is, where its control plane is, and nothing else.
+
+Invariant: everything that may change arrives over the stream, so a sidecar is started once and never
+reconfigured from outside. The statistics kept are those from which the edges between services are measured.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from meshwright.adapters.envoy.identity import NodeId
+from meshwright.adapters.envoy.resources import parts
+
+_STATISTICS = ("cluster.", "cluster_manager.", "control_plane.", "http.", "listener_manager.", "server.")
+_XDS = "xds"
+
+
+def bootstrap(
+    node: NodeId, *, token: str, service: str, admin_port: int, control_planes: Sequence[tuple[str, int]]
+) -> dict[str, Any]:
+    """The bootstrap of one sidecar, in JSON form.
+
+    `control_planes` are the places (host, port) where replicas of the adapter serve the stream.
+    """
+    return {
+        "node": {"id": str(node), "cluster": service, "metadata": {"meshwright.token": token}},
+        "admin": {"address": parts.address("127.0.0.1", admin_port)},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "set_node_on_first_message_only": True,
+                "grpc_services": [{"envoy_grpc": {"cluster_name": _XDS, "retry_policy": _retries()}}],
+            },
+            "cds_config": parts.ads(),
+            "lds_config": parts.ads(),
+        },
+        "static_resources": {"clusters": [_control_plane(control_planes)]},
+        # Histograms are merged when the statistics are read, so a window is never behind by a flush interval.
+        "stats_flush_on_admin": True,
+        "stats_config": {
+            "stats_matcher": {"inclusion_list": {"patterns": [{"prefix": each} for each in _STATISTICS]}}
+        },
+        "layered_runtime": {
+            "layers": [
+                {
+                    "name": "static",
+                    "static_layer": {"overload": {"global_downstream_max_connections": 50_000}},
+                }
+            ]
+        },
+    }
+
+
+def _retries() -> dict[str, Any]:
+    """Come back soon after the control plane was restarted."""
+    return {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}}
+
+
+def _control_plane(places: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    keepalive = {"connection_keepalive": {"interval": "10s", "timeout": "5s"}}
+    protocol = parts.typed(
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        explicit_http_config={"http2_protocol_options": keepalive},
+    )
+    by_name = any(not parts.is_ip(host) for host, _ in places)
+    return {
+        "name": _XDS,
+        "type": "STRICT_DNS" if by_name else "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {
+            "cluster_name": _XDS,
+            "endpoints": [{"lb_endpoints": [parts.endpoint(host, port) for host, port in places]}],
+        },
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol},
+    }

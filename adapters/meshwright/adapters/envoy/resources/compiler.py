@@ -1,0 +1,58 @@
+"""From the desired state of a mesh to the snapshot of all its proxies.
+
+Invariant: `compile_mesh` is pure and total: a state that passed validation compiles, every cluster that a route
+names is in the same snapshot, and what proxies share is built once.
+"""
+
+from meshwright.adapters.envoy import desired
+from meshwright.adapters.envoy.desired import DesiredState, Member
+from meshwright.adapters.envoy.policies import Policy, gather
+from meshwright.adapters.envoy.resources import clusters, inbound, names, native, outbound
+from meshwright.adapters.envoy.resources.snapshot import (
+    ProxySnapshot,
+    Resource,
+    Snapshot,
+    proxy_snapshot,
+    resource,
+    type_set,
+)
+
+
+def compile_mesh(state: DesiredState) -> Snapshot:
+    """What every proxy of the mesh should hold."""
+    services = state.services()
+    policies = gather(list(services), state.intents())
+    callers = {
+        service: [member.spec.name for members in versions.values() for member in members]
+        for service, versions in services.items()
+    }
+    shared = [
+        resource(names.CLUSTER, clusters.of_version(state, service, version, members, policies[service]))
+        for service, versions in services.items()
+        for version, members in sorted(versions.items())
+    ]
+    routes = resource(names.ROUTES, outbound.routes(services, policies))
+    overlay = native.Overlay(state.native_resources())
+    proxies = {}
+    for name, member in sorted(state.workloads.items()):
+        policy = policies[member.spec.service]
+        own = resource(names.ROUTES, inbound.routes(state, callers, policy))
+        proxies[str(state.node(name))] = _proxy(member, policy, shared, [routes, own], overlay)
+    return Snapshot(desired.version(state), proxies)
+
+
+def _proxy(
+    member: Member, policy: Policy, shared: list[Resource], routes: list[Resource], overlay: native.Overlay
+) -> ProxySnapshot:
+    listeners = [
+        resource(names.LISTENER, inbound.listener(member, policy)),
+        resource(names.LISTENER, outbound.listener(member)),
+    ]
+    app = resource(names.CLUSTER, clusters.of_app(member))
+    return proxy_snapshot(
+        {
+            names.CLUSTER: type_set(overlay.over(names.CLUSTER, [*shared, app])),
+            names.LISTENER: type_set(overlay.over(names.LISTENER, listeners)),
+            names.ROUTES: type_set(overlay.over(names.ROUTES, routes)),
+        }
+    )

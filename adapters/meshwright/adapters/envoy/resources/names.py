@@ -1,0 +1,29 @@
+"""The names that resources refer to each other by, and the types of the discovery protocol.
+
+Invariant: a name is made in one place, so a route and its cluster cannot disagree.
+"""
+
+PREFIX = "type.googleapis.com/"
+CLUSTER = PREFIX + "envoy.config.cluster.v3.Cluster"
+LISTENER = PREFIX + "envoy.config.listener.v3.Listener"
+ROUTES = PREFIX + "envoy.config.route.v3.RouteConfiguration"
+SECRET = PREFIX + "envoy.extensions.transport_sockets.tls.v3.Secret"
+
+NATIVE_TYPES = (CLUSTER, LISTENER, ROUTES)
+"""What a design may bring as native resources; secrets belong to the control plane."""
+
+OUTBOUND = "outbound"
+INBOUND = "inbound"
+APP = "app"
+IDENTITY = "identity"
+TRUST_BUNDLE = "trust-bundle"
+
+FAULT_DELAY = "meshwright.fault.delay"
+FAULT_ABORT = "meshwright.fault.abort"
+ACCESS = "envoy.filters.http.rbac"
+RATE_LIMIT = "envoy.filters.http.local_ratelimit"
+
+
+def cluster(service: str, version: str) -> str:
+    """The cluster of one version of a service."""
+    return f"{service}|{version}"

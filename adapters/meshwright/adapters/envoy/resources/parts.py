@@ -1,0 +1,105 @@
+"""The small shapes of xDS that recur: percentages, durations, matchers, typed extensions, addresses.
+
+Invariant: each returns plain JSON data in the field names of Envoy's documentation.
+"""
+
+import ipaddress
+from typing import Any
+
+from meshwright.adapters.envoy.resources import names
+from meshwright.schemas.base import seconds
+from meshwright.schemas.intents import HeaderMatch
+
+Json = dict[str, Any]
+
+
+def ads() -> Json:
+    """Where a proxy gets a resource from: the stream that it already has."""
+    return {"ads": {}, "resource_api_version": "V3"}
+
+
+def typed(type_name: str, **body: Any) -> Json:
+    """The configuration of an extension."""
+    return {"@type": names.PREFIX + type_name, **body}
+
+
+def percentage(percent: float) -> Json:
+    """A share of requests, in whole percents or in millionths."""
+    if float(percent).is_integer():
+        return {"numerator": int(percent), "denominator": "HUNDRED"}
+    return {"numerator": round(percent * 10_000), "denominator": "MILLION"}
+
+
+def share(percent: float) -> Json:
+    """A share of requests where Envoy wants one that it could also look up at run time."""
+    return {"default_value": percentage(percent)}
+
+
+def duration(text: str) -> str:
+    """A duration of the contract in protobuf's form, which knows seconds only."""
+    return f"{seconds(text):.9f}".rstrip("0").rstrip(".") + "s"
+
+
+def header(match: HeaderMatch) -> Json:
+    """A matcher for one request header."""
+    if match.prefix is not None:
+        return {"name": match.name, "string_match": {"prefix": match.prefix}}
+    if match.regex is not None:
+        return {"name": match.name, "string_match": {"safe_regex": {"regex": match.regex}}}
+    return {"name": match.name, "string_match": {"exact": match.exact or ""}}
+
+
+def is_ip(host: str) -> bool:
+    """Whether a host is an address rather than a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def address(host: str, port: int) -> Json:
+    """A socket address."""
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def endpoint(host: str, port: int) -> Json:
+    """One place behind a cluster."""
+    return {"endpoint": {"address": address(host, port)}}
+
+
+def secret(name: str) -> Json:
+    """A reference to a secret that arrives on the stream."""
+    return {"name": name, "sds_config": ads()}
+
+
+def http_protocols() -> Json:
+    """Speak to the other side in the protocol that the caller used, so that gRPC passes unchanged."""
+    options = {"http_protocol_options": {}, "http2_protocol_options": {}}
+    return {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions", use_downstream_protocol_config=options
+        )
+    }
+
+
+def connection_manager(**settings: Any) -> Json:
+    """A network filter that speaks HTTP."""
+    return {
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": typed(
+            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            server_header_transformation="PASS_THROUGH",
+            **settings,
+        ),
+    }
+
+
+def http_filter(name: str, type_name: str, **settings: Any) -> Json:
+    """One HTTP filter."""
+    return {"name": name, "typed_config": typed(type_name, **settings)}
+
+
+def router() -> Json:
+    """The HTTP filter that ends every chain."""
+    return http_filter("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router")

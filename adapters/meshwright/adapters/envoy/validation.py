@@ -1,0 +1,109 @@
+"""Whether a mesh can carry a design: known services and versions, no two answers to one question.
+
+Invariant: what passes here compiles; what does not is told with a pointer into the design, before anything changes.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from meshwright.adapters.envoy import encoding
+from meshwright.adapters.envoy.desired import DesiredState
+from meshwright.adapters.envoy.resources import names
+from meshwright.schemas.base import seconds
+from meshwright.schemas.designs import Design, design_problems
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.intents import (
+    Allow,
+    HeaderRoute,
+    Intent,
+    Mirror,
+    NativeResource,
+    RateLimit,
+    TrafficSplit,
+    intent_kind,
+)
+
+_MANY_PER_SERVICE = (Allow, HeaderRoute, Mirror)
+_SHORTEST_REFILL = 0.05
+
+
+def problems(state: DesiredState, design: Design) -> list[FieldError]:
+    """Everything that stands against `design`; `state` is the mesh with the design already in it."""
+    found = design_problems(design)
+    known = {service: set(versions) for service, versions in state.services().items()}
+    for index, intent in enumerate(design.intents):
+        found += _unknown(intent, known, f"#/intents/{index}")
+        found += _limits(intent, f"#/intents/{index}")
+    found += _conflicts(state, design)
+    for index, resource in enumerate(design.resources):
+        found += _resource(resource, f"#/resources/{index}")
+    return found
+
+
+def _unknown(intent: Intent, known: dict[str, set[str]], pointer: str) -> Iterator[FieldError]:
+    for field in ("service", "source"):
+        service = getattr(intent, field, None)
+        if service is not None and service not in known:
+            have = ", ".join(sorted(known)) or "none"
+            yield FieldError(detail=f"there is no service {service} in this mesh; it has {have}", pointer=f"{pointer}/{field}")
+    versions = known.get(getattr(intent, "service", None) or "")
+    if versions is None:
+        return
+    for version, place in _versions(intent):
+        if version not in versions:
+            have = ", ".join(sorted(versions))
+            yield FieldError(detail=f"the service has no version {version}; it has {have}", pointer=f"{pointer}/{place}")
+
+
+def _versions(intent: Intent) -> Iterator[tuple[str, str]]:
+    if isinstance(intent, TrafficSplit):
+        for index, backend in enumerate(intent.backends):
+            yield backend.version, f"backends/{index}/version"
+    elif isinstance(intent, HeaderRoute | Mirror):
+        yield intent.version, "version"
+
+
+def _limits(intent: Intent, pointer: str) -> Iterator[FieldError]:
+    if isinstance(intent, RateLimit) and seconds(intent.per) < _SHORTEST_REFILL:
+        yield FieldError(detail="Envoy refills a rate limit every 50ms at the soonest", pointer=f"{pointer}/per")
+
+
+def _conflicts(state: DesiredState, design: Design) -> Iterator[FieldError]:
+    """One service may have one answer per kind of intent, over all designs of the mesh."""
+    others = {
+        _question(intent): name
+        for name, applied in state.designs.items()
+        if name != design.id
+        for intent in applied.intents
+        if not isinstance(intent, _MANY_PER_SERVICE)
+    }
+    asked = Counter[tuple[str, str]]()
+    for index, intent in enumerate(design.intents):
+        if isinstance(intent, _MANY_PER_SERVICE):
+            continue
+        kind, service = _question(intent)
+        asked[kind, service] += 1
+        where = f"for {service}" if service else "for the whole mesh"
+        if asked[kind, service] > 1:
+            yield FieldError(detail=f"a second {kind} {where}: only one can hold", pointer=f"#/intents/{index}")
+        elif (kind, service) in others:
+            owner = others[kind, service]
+            yield FieldError(
+                detail=f"the design {owner} already holds a {kind} {where}: change or remove that one",
+                pointer=f"#/intents/{index}",
+            )
+
+
+def _question(intent: Intent) -> tuple[str, str]:
+    return intent_kind(intent), getattr(intent, "service", None) or ""
+
+
+def _resource(resource: NativeResource, pointer: str) -> Iterator[FieldError]:
+    if resource.type not in names.NATIVE_TYPES:
+        allowed = ", ".join(names.NATIVE_TYPES)
+        yield FieldError(detail=f"a sidecar takes {allowed}; not {resource.type}", pointer=f"{pointer}/type")
+        return
+    try:
+        encoding.encode(resource.type, {**resource.body, "name": resource.name})
+    except encoding.InvalidResource as error:
+        yield FieldError(detail=str(error), pointer=f"{pointer}/body")
