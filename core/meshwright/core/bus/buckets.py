@@ -16,9 +16,12 @@ from nats.js.kv import KeyValue
 
 from meshwright.core.bus import tailing
 from meshwright.core.bus.connecting import Connection
+from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable, Conflict
 
 _DELETED = ("DEL", "PURGE")
+_MARKER = "Nats-Marker-Reason"
+_WRONG_LAST = (10071, 10164)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -29,10 +32,14 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A key got a value, or lost it (`entry` is None). An empty key marks the end of what was there at first."""
+    """A key got a value, or lost it (`entry` is None), by deletion or because it expired.
+
+    An empty key marks the end of what was there at first.
+    """
 
     key: str
     entry: Entry | None
+    expired: bool = False
 
 
 class Bucket:
@@ -45,13 +52,8 @@ class Bucket:
 
     async def get(self, key: str) -> Entry | None:
         """The value of a key, or None."""
-        try:
-            found = await self._store.get(key)
-        except (nats.js.errors.KeyNotFoundError, nats.js.errors.KeyDeletedError):
-            return None
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
-        return Entry(found.value or b"", int(found.revision or 0))
+        found = await self._newest(key)
+        return None if found is None or _is_gone(found) else Entry(found.payload, found.seq)
 
     async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
         """Set a key that has no value; with `ttl` it goes by itself after so many seconds.
@@ -59,11 +61,14 @@ class Bucket:
         Raises Conflict when there is one.
         """
         try:
-            return int(await self._store.create(key, value, msg_ttl=ttl))
-        except nats.js.errors.KeyWrongLastSequenceError as error:
-            raise Conflict(f"{self.name}/{key} exists") from error
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+            return await self._create(key, value, ttl, 0)
+        except Conflict:
+            # A value that expired leaves a marker which the client does not take for a deletion: the key would
+            # stay taken until the marker expires too.
+            marker = await self._newest(key)
+            if marker is None or not _is_gone(marker):
+                raise
+            return await self._create(key, value, ttl, marker.seq)
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
         """Replace the value that was read at `revision`.
@@ -84,12 +89,36 @@ class Bucket:
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
 
-    async def delete(self, key: str) -> None:
-        """Remove a key; one that is not there is fine."""
+    async def delete(self, key: str, revision: int | None = None) -> None:
+        """Remove a key; one that is not there is fine. With `revision` only if that is still its value.
+
+        Raises Conflict when another writer came first.
+        """
         try:
-            await self._store.delete(key)
+            await self._store.delete(key, last=revision)
+        except nats.js.errors.APIError as error:
+            if error.err_code in _WRONG_LAST:
+                raise Conflict(f"{self.name}/{key} has changed") from error
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+
+    async def _create(self, key: str, value: bytes, ttl: float | None, last: int) -> int:
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(last)}
+        try:
+            return int((await self._bus.js.publish(self._subject(key), value, headers=headers, msg_ttl=ttl)).seq)
+        except nats.js.errors.APIError as error:
+            if error.err_code in _WRONG_LAST:
+                raise Conflict(f"{self.name}/{key} exists") from error
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+
+    async def _newest(self, key: str) -> Received | None:
+        return await self._bus.last(f"KV_{self.name}", self._subject(key))
+
+    def _subject(self, key: str) -> str:
+        return f"$KV.{self.name}.{key}"
 
     async def keys(self, prefix: str = "") -> list[str]:
         """The keys that have a value and start with `prefix`, sorted."""
@@ -120,11 +149,20 @@ class Bucket:
             for message in batch:
                 key = message.subject.removeprefix(root)
                 if key.startswith(prefix):
-                    gone = message.headers.get("KV-Operation") in _DELETED or "Nats-Marker-Reason" in message.headers
-                    yield Change(key, None if gone else Entry(message.payload, message.seq))
+                    yield _change(key, message)
             if not told and (not batch or batch[-1].seq >= last):
                 told = True
                 yield Change("", None)
+
+
+def _is_gone(message: Received) -> bool:
+    return message.headers.get("KV-Operation") in _DELETED or _MARKER in message.headers
+
+
+def _change(key: str, message: Received) -> Change:
+    if not _is_gone(message):
+        return Change(key, Entry(message.payload, message.seq))
+    return Change(key, None, expired=_MARKER in message.headers)
 
 
 async def open_bucket(bus: Connection, name: str, *, ttl: float = 0, replicas: int = 1) -> Bucket:
@@ -132,7 +170,9 @@ async def open_bucket(bus: Connection, name: str, *, ttl: float = 0, replicas: i
 
     Raises BusUnavailable.
     """
-    config = KeyValueConfig(bucket=name, history=1, ttl=ttl or None, storage=StorageType.FILE, replicas=replicas)
+    config = KeyValueConfig(
+        bucket=name, history=1, ttl=ttl or None, storage=StorageType.FILE, replicas=replicas, direct=True
+    )
     config.limit_marker_ttl = 60.0 if ttl else None
     deadline = asyncio.get_running_loop().time() + 10.0
     while True:

@@ -19,6 +19,26 @@ TTL = 5.0
 _BUCKET = "mw_leases"
 
 
+class _Held:
+    """A lease as we last renewed it; `revision` proves that it is still ours."""
+
+    def __init__(self, bucket: Bucket, name: str, holder: str, revision: int) -> None:
+        self._bucket = bucket
+        self._name = name
+        self._holder = holder.encode()
+        self._revision = revision
+
+    async def renew(self) -> None:
+        self._revision = await self._bucket.update(self._name, self._holder, self._revision)
+
+    async def release(self) -> None:
+        """Frees the lease, unless it is somebody else's by now."""
+        try:
+            await asyncio.wait_for(self._bucket.delete(self._name, self._revision), 1.0)
+        except (BusError, TimeoutError):
+            log.debug("did not release the lease %s: it is another's or ends by itself", self._name)
+
+
 async def hold(bus: Connection, name: str, holder: str, work: Callable[[], Awaitable[None]]) -> None:
     """Wait for the lease `name`, run `work` while holding it, and wait again when it is lost; for ever.
 
@@ -26,27 +46,25 @@ async def hold(bus: Connection, name: str, holder: str, work: Callable[[], Await
     """
     bucket = await open_bucket(bus, _BUCKET, ttl=TTL)
     while True:
-        revision = await _acquire(bucket, name, holder)
+        held = await _acquire(bucket, name, holder)
         log.info("holding the lease %s", name)
         try:
-            if await _work_while_renewing(bucket, name, holder, revision, work):
+            if await _work_while_renewing(held, work):
                 return
         finally:
-            await _release(bucket, name)
+            await held.release()
         log.warning("lost the lease %s", name)
 
 
-async def _acquire(bucket: Bucket, name: str, holder: str) -> int:
+async def _acquire(bucket: Bucket, name: str, holder: str) -> _Held:
     while True:
         try:
-            return await bucket.create(name, holder.encode())
+            return _Held(bucket, name, holder, await bucket.create(name, holder.encode()))
         except BusError:
             await asyncio.sleep(TTL / 10)
 
 
-async def _work_while_renewing(
-    bucket: Bucket, name: str, holder: str, revision: int, work: Callable[[], Awaitable[None]]
-) -> bool:
+async def _work_while_renewing(held: _Held, work: Callable[[], Awaitable[None]]) -> bool:
     """True when the work ended by itself, False when the lease was lost."""
     task = asyncio.ensure_future(work())
     try:
@@ -57,7 +75,7 @@ async def _work_while_renewing(
                 await task
                 return True
             try:
-                revision = await bucket.update(name, holder.encode(), revision)
+                await held.renew()
                 renewed = asyncio.get_running_loop().time()
             except Conflict:
                 return False
@@ -68,10 +86,3 @@ async def _work_while_renewing(
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
-
-
-async def _release(bucket: Bucket, name: str) -> None:
-    try:
-        await asyncio.wait_for(bucket.delete(name), 1.0)
-    except (BusError, TimeoutError):
-        log.debug("could not release the lease %s; it ends by itself", name)
