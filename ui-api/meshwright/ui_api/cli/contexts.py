@@ -1,0 +1,171 @@
+"""Which server to speak to, as whom, in which workspace.
+
+Problem: a person has a local stack today and a production server tomorrow, and must never mix them up.
+Invariant: what is said nearest wins: option, environment, chosen context, local stack found from the working
+directory. Secrets are written to files of mode 0600 and shown nowhere.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
+
+LOCAL = "local"
+"""The name of the context that is found, not written: the local stack's folder in or above the working directory."""
+FOLDER = ".meshwright"
+API_URL_FILE = "api-url"
+TOKEN_FILE = "admin-token"
+DEFAULT_URL = "http://127.0.0.1:8080"
+DEFAULT_WORKSPACE = "default"
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One server and how to be known there. `token_file` is read at use; `token` lies in this file itself."""
+
+    api_url: str = ""
+    token: str = ""
+    token_file: str = ""
+    workspace: str = ""
+
+
+class Contexts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The file of contexts."""
+
+    current: str = ""
+    contexts: dict[str, Context] = {}
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a command goes, and why there (`source`)."""
+
+    name: str
+    api_url: str
+    token: str
+    workspace: str
+    source: str
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """The file of contexts: MESHWRIGHT_CONFIG, or contexts.yaml in the user's configuration folder."""
+    if environ.get("MESHWRIGHT_CONFIG"):
+        return Path(environ["MESHWRIGHT_CONFIG"])
+    base = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".config")
+    return Path(base) / "meshwright" / "contexts.yaml"
+
+
+def read(path: Path) -> Contexts:
+    """What the file says; nothing when there is none. Raises CommandFailed when it cannot be understood."""
+    import yaml
+
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        return Contexts()
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _unreadable(path, str(error)) from error
+    try:
+        return msgspec.convert(raw or {}, Contexts)
+    except msgspec.ValidationError as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def write(path: Path, contexts: Contexts) -> None:
+    """Replace the file in one step, readable by its owner only."""
+    import yaml
+
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half.touch(mode=0o600)
+    half.write_text(yaml.safe_dump(msgspec.to_builtins(contexts), sort_keys=False))
+    half.replace(path)
+
+
+def local_folder(start: Path) -> Path | None:
+    """The local stack's folder in `start` or the nearest folder above it."""
+    for folder in (start, *start.parents):
+        if (folder / FOLDER / API_URL_FILE).is_file():
+            return folder / FOLDER
+    return None
+
+
+def local_context(start: Path) -> Context | None:
+    """The local stack as a context, or None when there is none here."""
+    folder = local_folder(start)
+    if folder is None:
+        return None
+    return Context(api_url=(folder / API_URL_FILE).read_text().strip(), token_file=str(folder / TOKEN_FILE))
+
+
+def resolve(
+    environ: Mapping[str, str], directory: Path, *, context: str = "", workspace: str = "", api_url: str = ""
+) -> Target:
+    """The target that options, environment, file and working directory amount to.
+
+    Raises CommandFailed when a context or its token is named but not there.
+    """
+    name, chosen, source = _choose(environ, directory, context)
+    url = api_url or environ.get("MESHWRIGHT_API_URL") or chosen.api_url or DEFAULT_URL
+    return Target(
+        name=name,
+        api_url=url.rstrip("/"),
+        token=environ.get("MESHWRIGHT_TOKEN") or _token(name, chosen),
+        workspace=workspace or environ.get("MESHWRIGHT_WORKSPACE") or chosen.workspace or DEFAULT_WORKSPACE,
+        source=source,
+    )
+
+
+def _choose(environ: Mapping[str, str], directory: Path, wanted: str) -> tuple[str, Context, str]:
+    path = config_path(environ)
+    known = read(path)
+    name = wanted or environ.get("MESHWRIGHT_CONTEXT", "") or known.current or LOCAL
+    if name in known.contexts:
+        return name, known.contexts[name], str(path)
+    if name != LOCAL:
+        raise CommandFailed(
+            f"there is no context {name!r} in {path}",
+            code=Exit.USAGE,
+            remedy="`meshwright context list` shows them, `meshwright context add` makes one.",
+        )
+    local = local_context(directory)
+    return LOCAL, local or Context(), str(local_folder(directory) or "nothing found: the default address")
+
+
+def _token(name: str, context: Context) -> str:
+    if context.token or not context.token_file:
+        return context.token
+    try:
+        return Path(context.token_file).expanduser().read_text().strip()
+    except OSError as error:
+        raise CommandFailed(
+            f"the token of context {name!r} cannot be read: {error}",
+            code=Exit.USAGE,
+            remedy="Set MESHWRIGHT_TOKEN, or give the context a token again with `meshwright context add`.",
+        ) from error
+
+
+def _unreadable(path: Path, why: str) -> CommandFailed:
+    return CommandFailed(
+        f"{path} cannot be understood", code=Exit.USAGE, notes=(why,), remedy="Correct the file, or remove it."
+    )
+
+
+def as_rows(known: Contexts, directory: Path, current: str) -> list[dict[str, Any]]:
+    """Every context for people, without secrets."""
+    entries = dict(known.contexts)
+    local = local_context(directory)
+    if local is not None:
+        entries.setdefault(LOCAL, local)
+    return [
+        {
+            "name": name,
+            "current": name == current,
+            "api_url": entry.api_url,
+            "workspace": entry.workspace or DEFAULT_WORKSPACE,
+            "token": "in file" if entry.token_file else "stored" if entry.token else "none",
+        }
+        for name, entry in sorted(entries.items())
+    ]
