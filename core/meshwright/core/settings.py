@@ -5,6 +5,7 @@ Invariant: nothing below the root reads `os.environ`; a wrong value is reported 
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -31,7 +32,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """text for people, json for collectors"""
 
 
-def load(kind: type[Settings] = Settings, environ: dict[str, str] | None = None) -> Settings:
+K = TypeVar("K", bound=Settings)
+
+
+def load(kind: type[K], environ: dict[str, str] | None = None) -> K:
     """The settings from MESHWRIGHT_* variables.
 
     Raises InvalidSettings naming every bad variable.

@@ -46,8 +46,10 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def type(self) -> str:
-        """The wire name, or an empty string when the message has none."""
-        return self.headers.get("ce-type", "")
+        """The wire name, or an empty string when the message has none. Header names may be of any case."""
+        if found := self.headers.get("ce-type"):  # what everybody writes, found without a search
+            return found
+        return next((value for name, value in self.headers.items() if name.lower() == "ce-type"), "")
 
     def envelope(self) -> Envelope:
         """Raises InvalidEnvelope."""

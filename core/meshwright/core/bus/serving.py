@@ -12,9 +12,8 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import nats.micro
-from nats.micro import ServiceConfig
 from nats.micro.request import Request
-from nats.micro.service import EndpointConfig
+from nats.micro.service import EndpointConfig, ServiceConfig
 
 from meshwright.core.bus.connecting import Connection
 from meshwright.schemas import subjects

@@ -26,6 +26,8 @@ from meshwright.schemas import subjects
 
 DAY = 24 * 3600.0
 ADVISORIES = "ADVISORIES"
+ACCEPTED_ORIGIN = "commands"
+"""The origin of the copies of commands: apart from `api`, whose newest word on an operation is its cancellation."""
 _COPIED_KINDS = ("workspace", "connection", "design")
 """The kinds of STATE that everybody may see happen; tokens are not among them."""
 
@@ -71,7 +73,7 @@ def _copied_commands() -> SubjectTransform:
     return SubjectTransform(
         src=subjects.COMMANDS.wildcard,
         dest=subjects.EVENTS.address.format(
-            workspace="{{wildcard(1)}}", origin="api", entity="operation", id="{{wildcard(5)}}"
+            workspace="{{wildcard(1)}}", origin=ACCEPTED_ORIGIN, entity="operation", id="{{wildcard(5)}}"
         ),
     )
 

@@ -6,7 +6,7 @@ reconnects and server restarts; the reader remembers the last sequence and nobod
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import nats.errors
 import nats.js.errors
@@ -30,20 +30,25 @@ async def tail(
     stream: str,
     *,
     start: int = 1,
-    subject: str = ">",
+    subject: str | Sequence[str] = ">",
     batch: int = 500,
     patience: float = 1.0,
     idle: bool = False,
+    newest: bool = False,
 ) -> AsyncIterator[list[Received]]:
     """Batches of at most `batch` messages with sequence >= `start`, for ever.
 
+    `subject` may be several filters that do not overlap. With `newest` the tail begins with the last message of
+    each subject (instead of at `start`) and then goes on with everything that follows.
     `patience` is how long one wait lasts, in seconds; with `idle` an empty batch is yielded after each wait in
     which nothing came, so that the reader can do something else now and then.
     """
     last = start - 1
+    filters = [] if subject == ">" else [subject] if isinstance(subject, str) else list(subject)
     while True:
         try:
-            name = await _consumer(bus, stream, last + 1, subject)
+            # A snapshot that broke off is continued by sequence: everything behind the last one that came.
+            name = await _consumer(bus, stream, None if newest and last < start else last + 1, filters)
             async with pulling(bus.client, stream, name, batch) as puller:
                 async for found in _in_step(puller, batch, patience):
                     fresh = [message for message in found if message.seq > last]
@@ -71,13 +76,15 @@ async def _in_step(puller: Puller, batch: int, patience: float) -> AsyncIterator
         yield found
 
 
-async def _consumer(bus: Connection, stream: str, start: int, subject: str) -> str:
+async def _consumer(bus: Connection, stream: str, start: int | None, filters: list[str]) -> str:
+    """A new consumer from `start` on, or with the newest of each subject when that is None."""
+    policy = DeliverPolicy.LAST_PER_SUBJECT if start is None else DeliverPolicy.BY_START_SEQUENCE
     config = ConsumerConfig(
         name=f"tail-{ids.fresh()}",
-        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+        deliver_policy=policy,
         opt_start_seq=start,
         ack_policy=AckPolicy.NONE,
-        filter_subject=None if subject == ">" else subject,
+        filter_subjects=filters or ([">"] if start is None else None),
         inactive_threshold=_INACTIVE,
         mem_storage=True,
         num_replicas=1,

@@ -16,7 +16,7 @@ import msgspec
 
 from meshwright.core.kit.context import Context
 from meshwright.core.kit.runtime import Runtime
-from meshwright.schemas import adapters, designs, intents, operations
+from meshwright.schemas import adapters, designs, intents, jsonschema, operations
 
 A = TypeVar("A", bound=operations.Arguments)
 N = TypeVar("N", bound=intents.Intent)
@@ -145,7 +145,7 @@ def _operation_support(entry: RegisteredOperation) -> adapters.OperationSupport:
         version=kind.version,
         mutates=kind.mutates,
         summary=(inspect.getdoc(entry.handler) or "").partition("\n")[0],
-        arguments=msgspec.json.schema(entry.arguments),
+        arguments=jsonschema.schema(entry.arguments),
     )
 
 

@@ -7,20 +7,20 @@ effect and its record runs them again. Undoing goes in reverse order and skips w
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
 
 from meshwright.core.kit.journal import Journal
-from meshwright.core.kit.outcomes import Cancelled, Fenced, Outcome, Reject, StepOrderError, as_failure
+from meshwright.core.kit.outcomes import Cancelled, Fenced, Reject, StepOrderError, as_failure
 from meshwright.core.kit.runtime import Runtime
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import operations
 
 T = TypeVar("T")
 S = TypeVar("S")
-Undo = Callable[[], Awaitable[None]]
+Undo = Callable[[], Coroutine[Any, Any, None]]
 log = logging.getLogger(__name__)
 
 
@@ -49,6 +49,20 @@ class Control:
             return False
         return True
 
+    async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, or Cancelled as soon as somebody asks the operation to stop."""
+        task = asyncio.ensure_future(work)
+        stop = asyncio.ensure_future(self._cancelled.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Cancelled("a person asked the operation to stop")
+            return await task
+        finally:
+            task.cancel()
+            stop.cancel()
+            await asyncio.wait({task, stop})
+
 
 class Context:
     """What one attempt of one operation may use."""
@@ -75,7 +89,7 @@ class Context:
     async def step(
         self,
         name: str,
-        action: Callable[[], Awaitable[T]],
+        action: Callable[[], Coroutine[Any, Any, T]],
         *,
         undo: Undo | None = None,
         result: Any = Any,
@@ -102,11 +116,11 @@ class Context:
             return msgspec.convert(history.completed[name], result)  # type: ignore[no-any-return]  # as the caller says
         return await self._run(name, action)
 
-    async def _run(self, name: str, action: Callable[[], Awaitable[T]]) -> T:
+    async def _run(self, name: str, action: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await self._journal.append(operations.StepStarted(step=name, attempt=self.attempt))
         with tracing.span(f"step {name}"):
             try:
-                value = await self._interruptible(action)
+                value = await self._control.unless_cancelled(action())
             except (Cancelled, Fenced):
                 raise
             except Exception as error:
@@ -116,20 +130,6 @@ class Context:
         stored = msgspec.to_builtins(value)
         await self._journal.append(operations.StepCompleted(step=name, attempt=self.attempt, result=stored))
         return value
-
-    async def _interruptible(self, action: Callable[[], Awaitable[T]]) -> T:
-        """The action's result, or Cancelled as soon as a person asks for it."""
-        work = asyncio.ensure_future(action())
-        stop = asyncio.ensure_future(self._control.wait())
-        try:
-            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise Cancelled(f"cancelled in operation {self.command.operation}")
-            return await work
-        finally:
-            work.cancel()
-            stop.cancel()
-            await asyncio.wait({work, stop})
 
     async def progress(self, message: str, percent: float | None = None) -> None:
         """Tell people what happens now."""
@@ -153,8 +153,6 @@ class Context:
             failure = None
             try:
                 await undo()
-            except Outcome as error:
-                failure = as_failure(error)
             except Exception as error:  # an undo must never stop the others: it is told, and the rest goes on
                 log.exception("undoing step %s failed", name)
                 failure = as_failure(error)

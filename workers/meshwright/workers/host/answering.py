@@ -1,0 +1,56 @@
+"""What a live worker answers directly: info, preview, diagnose.
+
+Invariant: answering changes nothing; an operation that the adapter does not know is refused with the list of
+those that it does.
+"""
+
+import datetime
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core import kit
+from meshwright.core.bus.serving import Endpoint, Refusal
+from meshwright.schemas import designs, operations
+from meshwright.schemas.errors import Failure
+
+
+def endpoints(adapter: kit.Adapter, runtime: kit.Runtime, connection: mwbus.Connection) -> dict[str, Endpoint]:
+    """The endpoints of one worker by name."""
+    announcement = adapter.announcement(runtime.instance)
+
+    async def info(_: bytes) -> bytes:
+        return msgspec.json.encode(announcement)
+
+    async def preview(payload: bytes) -> bytes:
+        return msgspec.json.encode(await _preview(adapter, runtime, payload))
+
+    async def diagnose(_: bytes) -> bytes:
+        first, last = await connection.stream_bounds("COMMANDS")
+        return msgspec.json.encode(
+            {
+                "instance": runtime.instance,
+                "adapter": adapter.name,
+                "connected": connection.is_connected,
+                "commands": {"first": first, "last": last},
+                "time": datetime.datetime.now(datetime.UTC),
+            }
+        )
+
+    return {"info": info, "preview": preview, "diagnose": diagnose}
+
+
+async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> designs.Preview:
+    try:
+        command = msgspec.json.decode(payload, type=operations.Command)
+    except msgspec.DecodeError as error:
+        raise Refusal(Failure(code="MW1003", what=f"not a command: {error}")) from error
+    if command.kind not in adapter.operations:
+        known = ", ".join(sorted(adapter.operations))
+        raise Refusal(Failure(code="MW1004", what=f"{adapter.name} has no {command.kind}", remedy=f"It has: {known}"))
+    if adapter.previewer is None:
+        raise Refusal(Failure(code="MW1005", what=f"the {adapter.name} adapter cannot preview"))
+    try:
+        return await adapter.previewer(runtime, command)
+    except kit.Reject as reject:
+        raise Refusal(reject.failure) from reject

@@ -1,0 +1,48 @@
+"""Finding an adapter by its entry point, or by `module:attribute` while one is being written.
+
+Invariant: an adapter that cannot be loaded is reported with its reason and harms nobody else.
+"""
+
+import importlib
+from importlib import metadata
+
+from meshwright.core import kit
+
+GROUP = "meshwright.adapters"
+
+
+class AdapterNotLoadable(Exception):
+    """The adapter does not exist, fails to import, or speaks another contract."""
+
+
+def load(name: str) -> kit.Adapter:
+    """The adapter of that entry-point name, or at that `module:attribute`.
+
+    Raises AdapterNotLoadable.
+    """
+    try:
+        found = _import(name)
+    except AdapterNotLoadable:
+        raise
+    except Exception as error:  # an adapter's import runs its author's code: whatever it raises is the reason
+        raise AdapterNotLoadable(f"{name} fails to import: {type(error).__name__}: {error}") from error
+    if not isinstance(found, kit.Adapter):
+        raise AdapterNotLoadable(f"{name} is a {type(found).__name__}, not a meshwright.core.kit.Adapter")
+    if found.contract != kit.CONTRACT:
+        raise AdapterNotLoadable(f"{name} speaks contract {found.contract}; this host speaks {kit.CONTRACT}")
+    return found
+
+
+def _import(name: str) -> object:
+    if ":" in name:
+        module, _, attribute = name.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    entries = metadata.entry_points(group=GROUP)
+    chosen = [entry for entry in entries if entry.name == name]
+    if not chosen:
+        known = ", ".join(sorted(entry.name for entry in entries)) or "none"
+        raise AdapterNotLoadable(f"no adapter {name!r} is installed; installed: {known}")
+    if len({entry.value for entry in chosen}) > 1:
+        both = " and ".join(sorted(entry.value for entry in chosen))
+        raise AdapterNotLoadable(f"{name} is claimed by {both}: uninstall one of them")
+    return chosen[0].load()

@@ -1,0 +1,100 @@
+"""The composition root of an adapter worker: settings, bus, adapter, service, presence, worker.
+
+Invariant: what was opened is closed in reverse order, whatever fails; SIGTERM and SIGINT drain.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+
+import uvloop
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids, kit, settings
+from meshwright.core.bus import presence, serving
+from meshwright.core.telemetry import logging as mwlogging
+from meshwright.core.telemetry import tracing
+from meshwright.schemas import adapters, subjects
+from meshwright.workers.host import answering, loading
+from meshwright.workers.host.turns import Turns, open_settled
+from meshwright.workers.host.working import Limits, Worker
+
+log = logging.getLogger(__name__)
+
+
+class HostSettings(settings.Settings, frozen=True, kw_only=True):
+    """How this worker works. Times are seconds; see `working.Limits`."""
+
+    worker_max_running: int = 32
+    worker_max_attempts: int = 5
+    worker_ack_wait: float = 10.0
+    worker_grace: float = 20.0
+
+
+def main() -> None:
+    """Run `meshwright-adapter NAME`."""
+    parser = argparse.ArgumentParser(prog="meshwright-adapter", description="Run the worker of one adapter.")
+    parser.add_argument("adapter", help="the entry point of an installed adapter, or module:attribute")
+    name = parser.parse_args().adapter
+    try:
+        chosen = settings.load(HostSettings)
+    except settings.InvalidSettings as error:
+        sys.exit(f"meshwright-adapter: {error}")
+    mwlogging.configure(chosen.log_level, chosen.log_format)
+    try:
+        uvloop.run(run(name, chosen))
+    except (loading.AdapterNotLoadable, mwbus.BusUnavailable) as error:
+        sys.exit(f"meshwright-adapter: {error}")
+
+
+async def run(name: str, chosen: HostSettings) -> None:
+    """Serve one adapter until SIGTERM or SIGINT.
+
+    Raises AdapterNotLoadable (told on the bus first), BusUnavailable.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with mwbus.connect(chosen.nats_url, f"adapter-{name.partition(':')[0]}", replicas=chosen.replicas) as bus:
+        instance = f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"
+        try:
+            adapter = loading.load(name)
+        except loading.AdapterNotLoadable as error:
+            await _tell_failure(bus, name, instance, str(error))
+            raise
+        with tracing.exporting(f"meshwright-adapter-{adapter.name}", adapter.version):
+            await _serve(bus, adapter, instance, chosen, stop)
+
+
+async def _serve(
+    bus: mwbus.Connection, adapter: kit.Adapter, instance: str, chosen: HostSettings, stop: asyncio.Event
+) -> None:
+    limits = Limits(
+        max_running=chosen.worker_max_running,
+        max_attempts=chosen.worker_max_attempts,
+        ack_wait=chosen.worker_ack_wait,
+        grace=chosen.worker_grace,
+    )
+    runtime = kit.Runtime(bus, adapter.name, instance, chosen.data_dir)
+    turns = Turns(bus, await open_settled(bus))
+    async with (
+        adapter.running(runtime) as service,
+        serving.serving(bus, adapter.name, adapter.version, answering.endpoints(adapter, runtime, bus)),
+        presence.announced(bus, adapter.announcement(instance)),
+    ):
+        log.info("adapter %s %s serves as %s", adapter.name, adapter.version, instance)
+        await Worker(bus, adapter, runtime, service, turns, limits).run(stop)
+    log.info("adapter %s has stopped", adapter.name)
+
+
+async def _tell_failure(bus: mwbus.Connection, name: str, instance: str, reason: str) -> None:
+    token = name.partition(":")[0].replace(".", "-")
+    subject = subjects.fill(
+        subjects.EVENTS, workspace=subjects.SYSTEM_WORKSPACE, origin=token, entity="adapter", id=token
+    )
+    failed = adapters.AdapterFailed(name=token, instance=instance, reason=reason)
+    await bus.publisher.publish(subject, failed, about=f"adapters/{token}")

@@ -1,0 +1,90 @@
+"""Turns: operations that change one mesh run one at a time, in the order in which they were accepted.
+
+Problem: workers fetch commands side by side, so who fetches first says nothing about who was accepted first.
+Invariant: the order is the COMMANDS stream's. An operation may run only when every earlier one on its queue
+has ended; no lease is needed, because the stream itself says who is ahead, and a worker that dies keeps its
+operation's place until the redelivery or the deadline ends it.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus import hearing
+from meshwright.core.kit import journal
+from meshwright.schemas import catalog, operations, subjects
+
+_BUCKET = "mw_turns"
+_RECHECK = 1.0
+"""seconds after which a waiting operation looks again although nobody told it anything"""
+
+
+class Turns:
+    """Tells operations whether it is their turn. The bucket only remembers how far a queue has been settled."""
+
+    def __init__(self, connection: mwbus.Connection, settled: mwbus.Bucket) -> None:
+        self._bus = connection
+        self._settled = settled
+
+    async def wait(
+        self, command: operations.Command, seq: int, waiting: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """Return when every earlier operation of the queue has ended.
+
+        `waiting` is called with the id of each operation that is ahead. Raises BusUnavailable.
+        """
+        told = ""
+        while ahead := await self._ahead(command, seq):
+            if ahead.operation != told:
+                told = ahead.operation
+                await waiting(told)
+            await self._ended(ahead)
+
+    async def done(self, command: operations.Command, seq: int) -> None:
+        """Remember that the queue is settled up to this command."""
+        await self._settled.put(_key(command), str(seq).encode())
+
+    async def _ahead(self, command: operations.Command, seq: int) -> operations.Command | None:
+        entry = await self._settled.get(_key(command))
+        position = int(entry.value) + 1 if entry else 1
+        while True:
+            found = await self._bus.following(subjects.COMMANDS.stream, position, _queue_subject(command))
+            if found is None or found.seq >= seq:
+                return None
+            earlier = _command(found)
+            if earlier is not None and not await journal.has_ended(self._bus, earlier):
+                return earlier
+            position = found.seq + 1
+
+    async def _ended(self, ahead: operations.Command) -> None:
+        """Wait until the operation ahead tells its end, or for a while: it may end in another way."""
+        subject = journal.events_subject(ahead.workspace, "*", ahead.operation)
+        async with hearing.heard(self._bus, subject, catalog.TERMINAL_TYPES) as ended:
+            if not await journal.has_ended(self._bus, ahead):
+                await ended(_RECHECK)
+
+
+def _command(message: mwbus.Received) -> operations.Command | None:
+    try:
+        found = message.message()
+    except catalog.UndecodableMessage:
+        return None
+    return found if isinstance(found, operations.Command) else None
+
+
+def _queue_subject(command: operations.Command) -> str:
+    return subjects.fill(
+        subjects.COMMANDS,
+        workspace=command.workspace,
+        adapter=command.adapter,
+        connection=command.connection,
+        queue=command.mesh,
+    )
+
+
+def _key(command: operations.Command) -> str:
+    return f"{command.workspace}.{command.adapter}.{command.connection}.{command.mesh}"
+
+
+async def open_settled(connection: mwbus.Connection) -> mwbus.Bucket:
+    """The bucket that remembers how far each queue is settled. Raises BusUnavailable."""
+    return await mwbus.open_bucket(connection, _BUCKET)
