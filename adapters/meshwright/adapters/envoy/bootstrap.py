@@ -40,15 +40,14 @@ def bootstrap(
         "stats_config": {
             "stats_matcher": {"inclusion_list": {"patterns": [{"prefix": each} for each in _STATISTICS]}}
         },
-        "layered_runtime": {
-            "layers": [
-                {
-                    "name": "static",
-                    "static_layer": {"overload": {"global_downstream_max_connections": 50_000}},
-                }
-            ]
-        },
+        "overload_manager": {"resource_monitors": [_connection_limit()]},
     }
+
+
+def _connection_limit() -> dict[str, Any]:
+    name = "envoy.resource_monitors.global_downstream_max_connections"
+    kind = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+    return {"name": name, "typed_config": parts.typed(kind, max_active_downstream_connections=50_000)}
 
 
 def _retries() -> dict[str, Any]:

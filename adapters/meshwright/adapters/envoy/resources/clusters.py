@@ -54,7 +54,7 @@ def _tls(identities: list[str]) -> Json:
     context = parts.typed(
         "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
         common_tls_context={
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_3"},
+            "tls_params": parts.tls_1_3(),
             "tls_certificate_sds_secret_configs": [parts.secret(names.IDENTITY)],
             "combined_validation_context": {
                 "default_validation_context": {"match_typed_subject_alt_names": accepted},

@@ -90,7 +90,7 @@ def _tls() -> Json:
         "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
         require_client_certificate=True,
         common_tls_context={
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_3"},
+            "tls_params": parts.tls_1_3(),
             "tls_certificate_sds_secret_configs": [parts.secret(names.IDENTITY)],
             "validation_context_sds_secret_config": parts.secret(names.TRUST_BUNDLE),
         },
