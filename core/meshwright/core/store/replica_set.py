@@ -26,8 +26,18 @@ async def initiate(host: str, port: int, *, name: str = "rs0", timeout: float = 
     try:
         async with asyncio.timeout(timeout):
             await _initiate(client, f"{host}:{port}", name)
-            while not await _takes_writes(client):
+            while not await _takes_writes(client):  # noqa: ASYNC110 - another process decides, nothing signals
                 await asyncio.sleep(0.01)
+    finally:
+        client.close()
+
+
+async def identity(url: str) -> str:
+    """The id that the set got when it was initiated; it stays for as long as the data does."""
+    client: motor_asyncio.AsyncIOMotorClient[dict[str, Any]] = motor_asyncio.AsyncIOMotorClient(url)
+    try:
+        answer = await client.admin.command("replSetGetConfig")
+        return str(answer["config"]["settings"]["replicaSetId"])
     finally:
         client.close()
 

@@ -8,19 +8,17 @@ that the server made itself.
 
 import asyncio
 import json
+import os
 import random
 import shutil
-import socket
 import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from typing_extensions import Self
-
-from meshwright.core import binaries
+from meshwright.core import binaries, ports, processes
 from meshwright.core.store import replica_set
-from meshwright.core.testing import containers, processes
+from meshwright.core.testing import children
 
 HOST = "127.0.0.1"
 READY_S = 30
@@ -41,30 +39,30 @@ class Server(ABC):
         """`folder` keeps the data after the server; without it the data goes with the server."""
         self._temporary: Final = folder is None
         self.folder: Final = folder or Path(tempfile.mkdtemp(prefix="meshwright-"))
-        self.port: Final = free_port()
-        self._process: processes.Process | None = None
+        self.port: Final = _free_port()
+        self._contained: Final = _containers_wanted()
+        self._process: children.Process | None = None
 
     async def start(self) -> None:
         """Starts the process and waits until it serves; `ServerFailedError` if it does not within 30 s."""
         assert self._process is None, "already started"
         self.folder.mkdir(parents=True, exist_ok=True)
         command = self._command()
-        if containers.wanted():
-            self._process = containers.ContainerProcess(self.image, command, self.folder)
-        else:
-            self._process = processes.start(command, self._log)
+        self._process = self._spawn(command)
         try:
             async with asyncio.timeout(READY_S):
                 await self._ready()
         except (TimeoutError, OSError) as error:
             await self.kill()
-            raise ServerFailedError(f"{command[0]} did not get ready: {error}\n{self._log_end()}") from error
+            raise ServerFailedError(
+                f"{command[0]} did not get ready: {error}\n{processes.tail(self._log, 20)}"
+            ) from error
 
     async def stop(self) -> None:
         """Ends it in good order, by force after 10 s; harmless when it does not run."""
         if self._process:
             self._process.terminate()
-            if await processes.ended(self._process, STOP_S):
+            if await children.ended(self._process, STOP_S):
                 self._process = None
         await self.kill()
 
@@ -72,7 +70,7 @@ class Server(ABC):
         """Ends it as a power cut would (SIGKILL); harmless when it does not run."""
         if self._process:
             self._process.kill()
-            await processes.ended(self._process, STOP_S)
+            await children.ended(self._process, STOP_S)
             self._process = None
 
     async def restart(self) -> None:
@@ -116,6 +114,13 @@ class Server(ABC):
     @abstractmethod
     def _command(self) -> list[str]: ...
 
+    def _spawn(self, command: list[str]) -> children.Process:
+        if self._contained:
+            from meshwright.core.testing import containers
+
+            return containers.ContainerProcess(self.image, command, self.folder)
+        return children.start(command, self._log)
+
     async def _ready(self) -> None:
         while not await self._greets():
             assert self._process is not None
@@ -130,9 +135,6 @@ class Server(ABC):
     def _log(self) -> Path:
         return self.folder / "server.log"
 
-    def _log_end(self) -> str:
-        return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
-
 
 class NatsServer(Server):
     """nats-server with JetStream on files."""
@@ -143,7 +145,7 @@ class NatsServer(Server):
         """`config` is added to the configuration as it is, for accounts, permissions and limits."""
         super().__init__(folder)
         self._config: Final = config
-        self._monitoring_port: Final = free_port() if monitoring else None
+        self._monitoring_port: Final = _free_port() if monitoring else None
 
     @property
     def url(self) -> str:
@@ -166,7 +168,7 @@ class NatsServer(Server):
             settings.append(f"http: {json.dumps(f'{HOST}:{self._monitoring_port}')}")
         path = self.folder / "nats.conf"
         path.write_text("\n".join(settings))
-        program = "nats-server" if containers.wanted() else str(binaries.nats_server())
+        program = "nats-server" if self._contained else str(binaries.nats_server())
         return [program, "--config", str(path)]
 
     async def _greets(self) -> bool:
@@ -187,7 +189,7 @@ class MongoServer(Server):
     def _command(self) -> list[str]:
         data = self.folder / "db"
         data.mkdir(exist_ok=True)
-        program = "mongod" if containers.wanted() else str(binaries.mongod())
+        program = "mongod" if self._contained else str(binaries.mongod())
         parameters = {
             "diagnosticDataCollectionEnabled": "false",
             "shutdownTimeoutMillisForSignaledShutdown": "100",  # 15 s by default, to let others take over
@@ -205,20 +207,18 @@ class MongoServer(Server):
         await replica_set.initiate(HOST, self.port, timeout=READY_S)
 
 
-def free_port() -> int:
-    """A port that nobody listens on, outside the range that the system gives to outgoing connections.
+def _containers_wanted() -> bool:
+    if os.environ.get("MESHWRIGHT_TEST_CONTAINERS") != "1":
+        return False
+    # Imported only when asked for: it brings Docker's client, which third-party test suites need not have.
+    from meshwright.core.testing import containers
 
-    Inside it, another test's connection could take the port while its server is down between kill and start.
-    """
-    for _ in range(100):
-        port = random.randrange(12_000, 32_000)  # noqa: S311 - not a secret
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return port
-    raise OSError("no free port between 12000 and 32000 in 100 tries")
+    return containers.daemon_answers()
+
+
+def _free_port() -> int:
+    # From a place of its own, so that test processes that start at the same moment do not race for one port.
+    return ports.choose(random.randrange(12_000, 30_000))  # noqa: S311 - not a secret
 
 
 async def _first_bytes(port: int) -> bytes:
