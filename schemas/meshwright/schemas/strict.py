@@ -46,7 +46,7 @@ def decode(raw: Any, kind: type[T]) -> T:
         value = msgspec.convert(raw, kind)
         found = list(_complaints(raw, msgspec.to_builtins(value), "#", MAX_DEPTH))
     except msgspec.ValidationError as error:
-        raise InvalidDocument([_field_error(str(error))]) from error
+        raise InvalidDocument([field_error(str(error))]) from error
     except RecursionError as error:
         raise InvalidDocument([FieldError(detail=f"nested deeper than {MAX_DEPTH} levels")]) from error
     if found:
@@ -59,7 +59,7 @@ def escape(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
-def _field_error(text: str) -> FieldError:
+def field_error(text: str) -> FieldError:
     """Turn msgspec's `... - at `$.a[0].b`` into a pointer.
 
     Where msgspec does not say which key of a map it means (`[...]`), the pointer names the map.

@@ -84,7 +84,7 @@ async def _consumer(bus: Connection, stream: str, start: int | None, filters: li
         deliver_policy=policy,
         opt_start_seq=start,
         ack_policy=AckPolicy.NONE,
-        filter_subjects=filters or ([">"] if start is None else None),
+        filter_subjects=filters or ([">"] if start is None else None),  # the newest of "each" needs a filter
         inactive_threshold=_INACTIVE,
         mem_storage=True,
         num_replicas=1,
