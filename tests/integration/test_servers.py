@@ -9,9 +9,9 @@ from pathlib import Path
 import nats
 import psutil
 import pytest
+from motor import motor_asyncio
 
 from meshwright.core import binaries
-from meshwright.core.store import replica_set
 from meshwright.core.testing import fixtures, servers
 from meshwright.core.testing.eventually import NeverHappenedError, eventually
 
@@ -76,14 +76,30 @@ async def test_bad_configuration_is_told_with_the_servers_own_words() -> None:
     assert not server.folder.exists()
 
 
-async def test_mongo_keeps_its_set_over_kill() -> None:
-    """A killed mongod comes back as the primary of the same replica set, without being initiated again."""
+async def _documents(url: str, *, add: int | None = None) -> list[int]:
+    client: motor_asyncio.AsyncIOMotorClient[dict[str, int]] = motor_asyncio.AsyncIOMotorClient(
+        url, w="majority", journal=True
+    )
+    try:
+        kept = client["kept"]["kept"]
+        if add is not None:
+            await kept.insert_one({"_id": add})
+        return sorted(document["_id"] for document in await kept.find().to_list(None))
+    finally:
+        client.close()
+
+
+async def test_mongo_keeps_acknowledged_writes_over_kill() -> None:
+    """A killed mongod comes back as a primary with what it acknowledged, and takes writes again."""
     async with servers.MongoServer() as server:
-        before = await replica_set.identity(server.url)
+        await _documents(server.url, add=1)
         await server.kill()
         assert not server.running
         await server.start()
-        assert await replica_set.identity(server.url) == before
+        assert await _documents(server.url, add=2) == [1, 2]
+        await server.restart()
+        assert await _documents(server.url) == [1, 2]
+    assert not server.folder.exists()
 
 
 async def test_mongo_database_is_fresh(mongo_database: fixtures.MongoDatabase) -> None:

@@ -32,16 +32,6 @@ async def initiate(host: str, port: int, *, name: str = "rs0", timeout: float = 
         client.close()
 
 
-async def identity(url: str) -> str:
-    """The id that the set got when it was initiated; it stays for as long as the data does."""
-    client: motor_asyncio.AsyncIOMotorClient[dict[str, Any]] = motor_asyncio.AsyncIOMotorClient(url)
-    try:
-        answer = await client.admin.command("replSetGetConfig")
-        return str(answer["config"]["settings"]["replicaSetId"])
-    finally:
-        client.close()
-
-
 async def drop_database(url: str, name: str) -> None:
     """Forgets a whole database."""
     client: motor_asyncio.AsyncIOMotorClient[dict[str, Any]] = motor_asyncio.AsyncIOMotorClient(url)
