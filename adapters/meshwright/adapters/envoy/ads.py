@@ -15,8 +15,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from meshwright.adapters.envoy import identity, wire
-from meshwright.adapters.envoy.encoding import Encoder, encode
+from meshwright.adapters.envoy import identity, protojson, wire
+from meshwright.adapters.envoy.encoding import Encoder
 from meshwright.adapters.envoy.identity import NodeId
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.resources.snapshot import Snapshot, TypeSet
@@ -211,7 +211,7 @@ class DiscoveryServer:
 
     def _encode(self, send: Send) -> bytes:
         if send.type_url == names.SECRET:  # private keys stay out of the encoder's memory
-            packed = [wire.packed(each.type, encode(each.type, each.body)) for each in send.content.resources]
+            packed = [wire.packed(each.type, protojson.encode(each.type, each.body)) for each in send.content.resources]
         else:
             packed = [self.encoder.packed(each) for each in send.content.resources]
         return wire.response(send.type_url, send.content.version, packed, send.nonce)

@@ -6,25 +6,17 @@ so each top-level piece of a resource is encoded once and remembered by its cont
 by concatenation, which protobuf defines as merging. A changed split costs one virtual host, not a mesh.
 """
 
-import importlib
-import re
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from meshwright.adapters.envoy import wire
+from meshwright.adapters.envoy import protojson, wire
 from meshwright.adapters.envoy.resources.snapshot import Resource
 
-_TYPE_PREFIX = "type.googleapis.com/"
-_PACKAGE = re.compile(r"^(envoy|google|udpa|xds)(\.[a-z0-9_]+)+$")
 _CACHED = 4096
 
 K = TypeVar("K")
-
-
-class InvalidResource(ValueError):
-    """A resource's JSON form does not fit its type; the text says what is wrong."""
 
 
 class Encoder:
@@ -37,7 +29,7 @@ class Encoder:
     def packed(self, resource: Resource) -> bytes:
         """The resource as an encoded `google.protobuf.Any`.
 
-        Raises InvalidResource.
+        Raises protojson.InvalidResource.
         """
         found = self._resources.get(resource.digest)
         if found is None:
@@ -56,7 +48,7 @@ class Encoder:
         key = (type_url, name, msgspec.json.encode(value, order="deterministic"))
         found = self._pieces.get(key)
         if found is None:
-            found = encode(type_url, {name: value})
+            found = protojson.encode(type_url, {name: value})
             self._pieces.put(key, found)
         return found
 
@@ -79,51 +71,3 @@ class _Memory(Generic[K]):
         if len(self._young) >= self._size:
             self._old, self._young = self._young, {}
         self._young[key] = value
-
-
-def encode(type_url: str, body: dict[str, Any]) -> bytes:
-    """The protobuf encoding of one message given in its JSON form.
-
-    Raises InvalidResource when the type is unknown or the body does not fit it.
-    """
-    message = message_type(type_url)
-    _load_types(body)
-    try:
-        return bytes(message.from_dict(body))
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise InvalidResource(_words(type_url, error)) from error
-
-
-def message_type(type_url: str) -> Any:
-    """The message class of a type URL, imported on first use so that a worker holds only what it serves.
-
-    Raises InvalidResource.
-    """
-    package, _, name = type_url.removeprefix(_TYPE_PREFIX).rpartition(".")
-    if not type_url.startswith(_TYPE_PREFIX) or not _PACKAGE.match(package):
-        raise InvalidResource(f"{type_url!r} is not an xDS type URL such as {_TYPE_PREFIX}envoy.config.cluster.v3.Cluster")
-    try:
-        module = importlib.import_module(f"envoy_data_plane.{package}")
-    except ImportError as error:
-        raise InvalidResource(f"there is no xDS package {package}") from error
-    pool = importlib.import_module("envoy_data_plane.message_pool").default_message_pool
-    found = pool.url_to_type.get(type_url) or getattr(module, name, None)
-    if found is None:
-        raise InvalidResource(f"the package {package} has no message {name}")
-    return found
-
-
-def _load_types(value: Any) -> None:
-    if isinstance(value, dict):
-        if isinstance(value.get("@type"), str):
-            message_type(value["@type"])
-        for inner in value.values():
-            _load_types(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _load_types(inner)
-
-
-def _words(type_url: str, error: Exception) -> str:
-    reason = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return f"{type_url.rpartition('.')[2]}: {reason}"

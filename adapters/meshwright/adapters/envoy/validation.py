@@ -6,7 +6,7 @@ Invariant: what passes here compiles; what does not is told with a pointer into 
 from collections import Counter
 from collections.abc import Iterator
 
-from meshwright.adapters.envoy import encoding
+from meshwright.adapters.envoy import protojson
 from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.adapters.envoy.resources import names
 from meshwright.schemas.base import seconds
@@ -104,6 +104,6 @@ def _resource(resource: NativeResource, pointer: str) -> Iterator[FieldError]:
         yield FieldError(detail=f"a sidecar takes {allowed}; not {resource.type}", pointer=f"{pointer}/type")
         return
     try:
-        encoding.encode(resource.type, {**resource.body, "name": resource.name})
-    except encoding.InvalidResource as error:
+        protojson.encode(resource.type, {**resource.body, "name": resource.name})
+    except protojson.InvalidResource as error:
         yield FieldError(detail=str(error), pointer=f"{pointer}/body")
