@@ -37,7 +37,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Api:
-    """One server, one identity, one workspace. Close it, or use it in a `with`."""
+    """One server, one identity, one workspace; close it."""
 
     def __init__(self, target: Target, *, timeout: float = 30.0) -> None:
         self.target = target
@@ -46,10 +46,8 @@ class Api:
             headers["authorization"] = f"Bearer {target.token}"
         self._client = httpx.Client(base_url=target.api_url, headers=headers, timeout=timeout, trust_env=True)
 
-    def __enter__(self) -> "Api":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Let go of the connections."""
         self._client.close()
 
     def get(self, path: str, params: Params | None = None) -> Any:

@@ -1,85 +1,68 @@
 """Files that people write: one design or a list of workloads, in YAML or JSON.
 
-Problem: a file may be huge, nested without end or blow up through aliases. Invariant: a document is read within
-bounds of size, aliases and depth before anything is sent, and a syntax error names its line.
+Invariant: a document is read within the bounds that the API sets (size, depth, aliases) and by the same grammar
+before anything is sent, so a file means the same thing to both; a mistake in it is told before the network is
+used.
 """
 
 import sys
 from pathlib import Path
 from typing import Any
 
+from meshwright.ui_api import yaml_documents
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 
 MAX_BYTES = 1024 * 1024
-_MAX_DEPTH = 64
-_MAX_ALIASES = 100
+STDIN = "-"
 
 
 def load(source: str) -> Any:
     """The one document of a file, or of stdin for `-`. Raises CommandFailed saying what is wrong and where."""
-    return parse(_read(source), "standard input" if source == "-" else source)
+    name = "standard input" if source == STDIN else source
+    raw = _read(source, name)
+    if len(raw) > MAX_BYTES:
+        raise _bad(f"{name} is larger than 1 MiB", remedy="Split it into several designs.")
+    try:
+        found = yaml_documents.load(raw)
+    except yaml_documents.InvalidYaml as error:
+        raise _bad(f"{name} cannot be understood", str(error)) from error
+    if found is None:
+        raise _bad(f"{name} is empty")
+    return found
 
 
 def load_design(source: str) -> dict[str, Any]:
     """A design as plain data with its `id`. Raises CommandFailed."""
     document = load(source)
     if not isinstance(document, dict) or not isinstance(document.get("id"), str):
-        raise CommandFailed(
+        raise _bad(
             f"{source} is not a design",
-            code=Exit.USAGE,
             remedy="A design is a mapping with `id` and lists of `workloads`, `resources` and `intents`.",
         )
     return document
 
 
-def parse(text: str, name: str) -> Any:
-    """The one document in a text. Raises CommandFailed."""
-    import yaml
+def load_workloads(source: str) -> list[Any]:
+    """A list of workloads: either the list itself or a mapping with `workloads`. Raises CommandFailed."""
+    document = load(source)
+    found = document.get("workloads") if isinstance(document, dict) else document
+    if not isinstance(found, list) or not found:
+        raise _bad(
+            f"{source} holds no workloads",
+            remedy="Write a list of mappings with name, service, version and port (or a mapping with `workloads`).",
+        )
+    return found
 
+
+def _read(source: str, name: str) -> bytes:
     try:
-        _check_bounds(text, name)
-        found = list(yaml.safe_load_all(text))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise _bad(f"{place}: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _bad(f"{name}: {error}") from error
-    found = [document for document in found if document is not None]
-    if len(found) != 1:
-        raise _bad(f"{name} holds {len(found) or 'no'} documents, one is needed")
-    return found[0]
+        if source == STDIN:
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with Path(source).open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _bad(f"{name} cannot be read", str(error)) from error
 
 
-def _read(source: str) -> str:
-    try:
-        raw = sys.stdin.buffer.read(MAX_BYTES + 1) if source == "-" else _head(Path(source))
-        text = raw.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise _bad(f"{source} cannot be read: {error}") from error
-    if len(raw) > MAX_BYTES:
-        raise _bad(f"{source} is larger than 1 MiB", remedy="Split it into several designs.")
-    return text
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(MAX_BYTES + 1)
-
-
-def _check_bounds(text: str, name: str) -> None:
-    """Walk the syntax without building anything: too deep or too many aliases is refused."""
-    import yaml
-
-    depth = aliases = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        aliases += isinstance(event, yaml.AliasEvent)
-        if depth > _MAX_DEPTH:
-            raise _bad(f"{name} is nested deeper than {_MAX_DEPTH} levels")
-        if aliases > _MAX_ALIASES:
-            raise _bad(f"{name} uses more than {_MAX_ALIASES} aliases", remedy="Write the repeated parts out.")
-
-
-def _bad(what: str, remedy: str = "") -> CommandFailed:
-    return CommandFailed(what, code=Exit.USAGE, remedy=remedy)
+def _bad(what: str, why: str = "", remedy: str = "") -> CommandFailed:
+    return CommandFailed(what, code=Exit.USAGE, notes=(why,) if why else (), remedy=remedy)
