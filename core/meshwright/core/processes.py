@@ -87,6 +87,13 @@ def spawn(name: str, command: Sequence[str], *, log: Path, environment: Mapping[
     )
 
 
+def here(name: str) -> Record:
+    """The record of this very process."""
+    record = _hit(os.getpid(), "cmdline", None)
+    assert record is not None, "a process that runs code is alive"
+    return msgspec.structs.replace(record, name=name)
+
+
 def digest_of(parts: Iterable[str]) -> str:
     """A digest of what a process is started with."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -151,13 +158,13 @@ def replace(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
 def found(kind: Literal["cmdline", "environ"], text: str) -> list[Record]:
     """Processes that have `text` as one whole argument or environment entry, as records of this moment."""
-    hits = (_hit(pid, kind, text.encode()) for pid in _pids())
+    hits = (_hit(pid, kind, text.encode()) for pid in _pids() if pid != os.getpid())
     return [record for record in hits if record is not None]
 
 
-def _hit(pid: int, kind: str, text: bytes) -> Record | None:
+def _hit(pid: int, kind: str, text: bytes | None) -> Record | None:
     try:
-        if text not in (_PROC / str(pid) / kind).read_bytes().split(b"\0"):
+        if text is not None and text not in (_PROC / str(pid) / kind).read_bytes().split(b"\0"):
             return None
         name = (_PROC / str(pid) / "comm").read_text().strip()
     except OSError:
@@ -170,8 +177,7 @@ def _hit(pid: int, kind: str, text: bytes) -> Record | None:
 
 
 def _pids() -> Iterator[int]:
-    own = os.getpid()
-    return (int(p.name) for p in _PROC.iterdir() if p.name.isdigit() and int(p.name) != own)
+    return (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
 
 
 def trim(log: Path, *, limit: int) -> bool:

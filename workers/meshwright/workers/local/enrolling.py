@@ -1,0 +1,138 @@
+"""The demo mesh, made through the API as any user would.
+
+Invariant: only the REST API is used; each step looks first and changes only what is missing, so doing it again
+on a running stack changes nothing and takes milliseconds.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import httpx
+
+from meshwright.workers.local.home import LocalError
+from meshwright.workers.local.talk import Talk
+from meshwright.workers.shop import catalog
+
+CONNECTION, MESH = "local", "demo"
+WITHIN = 60.0
+EVERY = 0.1
+T = TypeVar("T")
+DONE = ("succeeded", "failed", "cancelled", "timed_out", "dead_lettered")
+
+
+class Enrolling:
+    """The API of one stack, and what the demo needs of it."""
+
+    def __init__(self, client: httpx.AsyncClient, talk: Talk) -> None:
+        self._client = client
+        self._talk = talk
+
+    async def mesh(self) -> None:
+        """Have the connection and the mesh. Raises LocalError when the API or the adapter will not."""
+        body = {"id": CONNECTION, "kind": "envoy-fleet", "description": "Envoy sidecars on this machine"}
+        if await self._get(f"/v1/connections/{CONNECTION}") is None:
+            await self._send("PUT", f"/v1/connections/{CONNECTION}", body, **{"If-None-Match": "*"})
+            await self._until(lambda: self._get(f"/v1/connections/{CONNECTION}"), "the connection")
+        mesh = await self._get(f"/v1/meshes/{MESH}")
+        if mesh is None or mesh["state"] not in ("ready", "degraded"):
+            accepted = await self._send(
+                "POST", "/v1/meshes", {"id": MESH, "connection": CONNECTION, "adapter": "envoy"}
+            )
+            await self._operation(accepted, f"mesh {MESH}")
+            await self._until(lambda: self._get(f"/v1/meshes/{MESH}"), f"mesh {MESH}")
+
+    async def workloads(self, ports: Mapping[str, int]) -> None:
+        """Have every workload of the shop in the mesh, at these ports."""
+        present = {one["id"]: one for one in await self._list(f"/v1/workloads?mesh={MESH}")}
+        missing = [
+            {"name": keeper.name, "service": keeper.service, "version": keeper.version, "port": ports[keeper.name]}
+            for keeper in catalog.KEEPERS
+            if present.get(keeper.name, {}).get("port") != ports[keeper.name]
+        ]
+        if missing:
+            accepted = await self._send("POST", f"/v1/meshes/{MESH}/workloads", {"workloads": missing})
+            await self._operation(accepted, f"{len(missing)} workloads")
+
+    async def sidecars(self) -> dict[str, int]:
+        """Outbound ports by workload, once every sidecar has its configuration."""
+        wanted = {keeper.name for keeper in catalog.KEEPERS}
+
+        async def synced() -> list[dict[str, Any]] | None:
+            proxies = await self._list(f"/v1/proxies?mesh={MESH}")
+            good = [one for one in proxies if one["state"] == "synced" and one.get("outbound_port")]
+            return good if wanted <= {one["workload"] for one in good} else None
+
+        return {one["workload"]: one["outbound_port"] for one in await self._until(synced, "the sidecars")}
+
+    async def visit(self, url: str) -> None:
+        """Wait for one good answer of the shop's front through the mesh."""
+
+        async def answered() -> bool | None:
+            response = await self._client.get(url, headers={"Authorization": ""})  # the shop needs no token
+            return True if response.is_success else None
+
+        await self._until(answered, "the shop's first answer through the sidecars")
+
+    async def _operation(self, accepted: dict[str, Any], what: str) -> None:
+        path, said = f"/v1/operations/{accepted['id']}", ""
+
+        async def ended() -> dict[str, Any] | None:
+            nonlocal said
+            operation = await self._get(path) or {}
+            words = operation.get("progress") or ""
+            if words and words != said:
+                said = words
+                self._talk.part("demo", f"{what}: {words}")
+            return operation if operation.get("state") in DONE else None
+
+        operation = await self._until(ended, what)
+        if operation["state"] != "succeeded":
+            failure = operation.get("failure") or {}
+            words = " ".join(failure.get(key, "") for key in ("what", "cause", "remedy"))
+            raise LocalError(f"{what}: operation {accepted['id']} {operation['state']}. {words}")
+        self._talk.part("demo", f"{what}: done")
+
+    async def _get(self, path: str) -> dict[str, Any] | None:
+        response = await self._client.get(path)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return _body(response)
+
+    async def _list(self, path: str) -> list[dict[str, Any]]:
+        items = (await self._get(path) or {}).get("items", [])
+        return list(items)
+
+    async def _send(self, method: str, path: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
+        """Have the request done once, asking again while the adapter or the bus is not there yet."""
+        headers["Idempotency-Key"] = uuid.uuid4().hex
+
+        async def sent() -> dict[str, Any] | None:
+            response = await self._client.request(method, path, json=body, headers=headers)
+            return None if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else _body(response)
+
+        return await self._until(sent, f"{method} {path}")
+
+    async def _until(self, look: Callable[[], Awaitable[T | None]], what: str) -> T:
+        deadline = time.monotonic() + WITHIN
+        while True:
+            try:
+                if (found := await look()) is not None:
+                    return found
+            except httpx.TransportError:
+                pass  # not there yet, or restarting
+            if time.monotonic() > deadline:
+                raise LocalError(f"{what} did not come within {WITHIN:.0f} s; `meshwright-local status` tells more")
+            await asyncio.sleep(EVERY)
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
+    if response.is_success:
+        return dict(response.json()) if response.content else {}
+    words: Iterable[str] = (response.text,)
+    if response.headers.get("content-type", "").startswith("application/problem+json"):
+        problem = response.json()
+        words = (problem.get(key) or "" for key in ("title", "detail", "remedy"))
+    raise LocalError(f"{response.request.method} {response.request.url.path}: {' '.join(words)}")
