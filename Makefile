@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -P -m pytest
 .PHONY: help install up down test check schemas bench faults lock
 
 help:
-	@echo 'make up | down [WIPE=1] | test | check | schemas | bench | faults | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test | check | schemas | bench | faults | install'
 
 install: $(STAMP)
 
@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 up: install
-	@$(BIN)/meshwright-local up
+	@$(BIN)/meshwright-local up $(if $(FOREGROUND),--foreground) $(if $(NATS),--nats '$(NATS)') $(if $(MONGODB),--mongodb '$(MONGODB)')
 
 down:
 	@test ! -x $(BIN)/meshwright-local || $(BIN)/meshwright-local down $(if $(WIPE),--wipe)
