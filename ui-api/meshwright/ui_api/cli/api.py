@@ -9,6 +9,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from typing import Any
 
 import httpx
@@ -41,7 +42,9 @@ class Api:
 
     def __init__(self, target: Target, *, timeout: float = 30.0) -> None:
         self.target = target
-        headers = {"accept": "application/json", "x-meshwright-workspace": target.workspace}
+        headers = {"accept": "application/json", "user-agent": f"meshwright-cli/{metadata.version('meshwright')}"}
+        if target.workspace:  # otherwise the server takes the token's own
+            headers["meshwright-workspace"] = target.workspace
         if target.token:
             headers["authorization"] = f"Bearer {target.token}"
         self._client = httpx.Client(base_url=target.api_url, headers=headers, timeout=timeout, trust_env=True)

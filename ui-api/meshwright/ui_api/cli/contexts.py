@@ -17,10 +17,11 @@ from meshwright.ui_api.cli.exits import CommandFailed, Exit
 LOCAL = "local"
 """The name of the context that is found, not written: the local stack's folder in or above the working directory."""
 FOLDER = ".meshwright"
+HOME = "MESHWRIGHT_HOME"
+"""names the local stack's folder, for it and for us"""
 API_URL_FILE = "api-url"
 TOKEN_FILE = "admin-token"
 DEFAULT_URL = "http://127.0.0.1:8080"
-DEFAULT_WORKSPACE = "default"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -84,17 +85,17 @@ def write(path: Path, contexts: Contexts) -> None:
     half.replace(path)
 
 
-def local_folder(start: Path) -> Path | None:
-    """The local stack's folder in `start` or the nearest folder above it."""
-    for folder in (start, *start.parents):
-        if (folder / FOLDER / API_URL_FILE).is_file():
-            return folder / FOLDER
-    return None
+def local_folder(environ: Mapping[str, str], start: Path) -> Path | None:
+    """The local stack's folder: MESHWRIGHT_HOME, or in `start` or the nearest folder above it."""
+    candidates = [folder / FOLDER for folder in (start, *start.parents)]
+    if environ.get(HOME):
+        candidates = [Path(environ[HOME])]
+    return next((folder for folder in candidates if (folder / API_URL_FILE).is_file()), None)
 
 
-def local_context(start: Path) -> Context | None:
+def local_context(environ: Mapping[str, str], start: Path) -> Context | None:
     """The local stack as a context, or None when there is none here."""
-    folder = local_folder(start)
+    folder = local_folder(environ, start)
     if folder is None:
         return None
     return Context(api_url=(folder / API_URL_FILE).read_text().strip(), token_file=str(folder / TOKEN_FILE))
@@ -113,7 +114,7 @@ def resolve(
         name=name,
         api_url=url.rstrip("/"),
         token=environ.get("MESHWRIGHT_TOKEN") or _token(name, chosen),
-        workspace=workspace or environ.get("MESHWRIGHT_WORKSPACE") or chosen.workspace or DEFAULT_WORKSPACE,
+        workspace=workspace or environ.get("MESHWRIGHT_WORKSPACE") or chosen.workspace,
         source=source,
     )
 
@@ -130,8 +131,8 @@ def _choose(environ: Mapping[str, str], directory: Path, wanted: str) -> tuple[s
             code=Exit.USAGE,
             remedy="`meshwright context list` shows them, `meshwright context add` makes one.",
         )
-    local = local_context(directory)
-    return LOCAL, local or Context(), str(local_folder(directory) or "nothing found: the default address")
+    local = local_context(environ, directory)
+    return LOCAL, local or Context(), str(local_folder(environ, directory) or "nothing found: the default address")
 
 
 def _token(name: str, context: Context) -> str:
@@ -153,10 +154,9 @@ def _unreadable(path: Path, why: str) -> CommandFailed:
     )
 
 
-def as_rows(known: Contexts, directory: Path, current: str) -> list[dict[str, Any]]:
+def as_rows(known: Contexts, local: Context | None, current: str) -> list[dict[str, Any]]:
     """Every context for people, without secrets."""
     entries = dict(known.contexts)
-    local = local_context(directory)
     if local is not None:
         entries.setdefault(LOCAL, local)
     return [
@@ -164,7 +164,7 @@ def as_rows(known: Contexts, directory: Path, current: str) -> list[dict[str, An
             "name": name,
             "current": name == current,
             "api_url": entry.api_url,
-            "workspace": entry.workspace or DEFAULT_WORKSPACE,
+            "workspace": entry.workspace,
             "token": "in file" if entry.token_file else "stored" if entry.token else "none",
         }
         for name, entry in sorted(entries.items())

@@ -171,3 +171,15 @@ def between(start: str | None, end: str | None, now: datetime.datetime | None = 
         return None
     last = moment(end) or now or datetime.datetime.now(datetime.UTC)
     return max(0.0, (last - first).total_seconds())
+
+
+def clock(text: str | None) -> str:
+    """The local time of day, to the second."""
+    found = moment(text)
+    return found.astimezone().strftime("%H:%M:%S") if found else ""
+
+
+def date(text: str | None) -> str:
+    """The local date and time, to the second."""
+    found = moment(text)
+    return found.astimezone().strftime("%Y-%m-%d %H:%M:%S") if found else ""

@@ -1,0 +1,134 @@
+"""Following an operation to its end, over broken connections.
+
+Problem: between "accepted" and the stream being open, and while a connection is down, things happen. Invariant: the
+stream is always resumed behind the last event that a snapshot or a frame has shown, so nothing is missed; Ctrl-C
+and `--timeout` end the following, never the operation, and say how to come back.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from meshwright.ui_api.cli import paths, sse
+from meshwright.ui_api.cli.exits import CommandFailed, Exit, Refused, Unreachable
+from meshwright.ui_api.cli.session import Session
+from meshwright.ui_api.cli.timeline import Line, Timeline
+
+RESET = "reset"
+_PATIENCE = 30.0
+"""seconds that the API may be away while an operation is followed"""
+_PAUSE = 0.5
+_QUIET = 45.0
+
+Tell = Callable[[Timeline, list[Line]], None]
+
+
+class Follow:
+    """One following of one operation. `limit` is seconds from now, None for ever."""
+
+    def __init__(self, session: Session, operation: str, limit: float | None, tell: Tell) -> None:
+        self._api = session.api
+        self.operation = operation
+        self._deadline = time.monotonic() + limit if limit is not None else None
+        self._tell = tell
+        self.timeline = Timeline()
+        self._last = 0
+
+    def run(self, min_seq: int = 0) -> dict[str, Any]:
+        """The operation when it has ended; `min_seq` is the sequence that its acceptance returned.
+
+        Raises CommandFailed with STILL_RUNNING when the limit passed, Refused, Unreachable.
+        """
+        found = self._patiently(lambda: self._snapshot(min_seq=min_seq or None))
+        while not self.timeline.done:
+            self._patiently(self._stream)
+            if not self.timeline.done:  # the connection ended, or a reset left something out
+                found = self._patiently(self._snapshot)
+        if not found["done"]:
+            found = self._patiently(lambda: self._snapshot(min_event=self._last))
+        return found
+
+    def _snapshot(self, **newness: int | None) -> dict[str, Any]:
+        found: dict[str, Any] = self._api.get(paths.operation(self.operation), newness)
+        self._last = max(self._last, int(found.get("last_seq") or 0))
+        self._tell(self.timeline, self.timeline.learn_snapshot(found))
+        return found
+
+    def _stream(self) -> None:
+        """Read events until the end, a reset, or the end of the connection."""
+        params = {"operation": self.operation}
+        with self._api.stream(paths.EVENTS, params, last_id=str(self._last), quiet=self._quiet()) as frames:
+            for frame in frames:
+                self._in_time()
+                if frame.id:
+                    self._last = max(self._last, int(frame.id))
+                if frame.kind == RESET:
+                    return
+                if frame.kind != sse.PING:
+                    event = msgspec.json.decode(frame.data)
+                    self._tell(self.timeline, self.timeline.learn_event(event["type"], event["time"], event["data"]))
+                if self.timeline.done:
+                    return
+
+    def _patiently(self, attempt: Callable[[], Any]) -> Any:
+        """Try again while the server is away, for a bounded time."""
+        since = time.monotonic()
+        while True:
+            self._in_time()
+            try:
+                return attempt()
+            except (Unreachable, Refused) as error:
+                if error.code is not Exit.UNAVAILABLE:
+                    raise
+                self._in_time()  # the stream was quiet until our own limit: not the server's fault
+                if time.monotonic() - since > _PATIENCE:
+                    raise
+                time.sleep(_PAUSE)
+
+    def _quiet(self) -> float:
+        if self._deadline is None:
+            return _QUIET
+        return min(_QUIET, max(0.05, self._deadline - time.monotonic()))
+
+    def _in_time(self) -> None:
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            raise CommandFailed(
+                f"operation {self.operation} still runs; it goes on without us",
+                code=Exit.STILL_RUNNING,
+                remedy=resume(self.operation),
+            )
+
+
+def resume(operation: str) -> str:
+    """How to come back to an operation."""
+    return f"`meshwright operations watch {operation}` follows it again, `operations cancel` stops it."
+
+
+def events(
+    session: Session, params: dict[str, Any], since: str, on_reset: Callable[[dict[str, Any]], None]
+) -> Iterator[dict[str, Any]]:
+    """Events for ever, over broken connections, behind `since` (empty: from now on).
+
+    Raises Refused, Unreachable when the API stays away.
+    """
+    last, away_since = since, 0.0
+    while True:
+        try:
+            with session.api.stream(paths.EVENTS, params, last_id=last) as frames:
+                for frame in frames:
+                    away_since = 0.0
+                    last = frame.id or last
+                    if frame.kind == sse.PING:
+                        continue
+                    found = msgspec.json.decode(frame.data)
+                    if frame.kind == RESET:
+                        on_reset(found)
+                    else:
+                        yield found
+        except (Unreachable, Refused) as error:
+            away_since = away_since or time.monotonic()
+            if error.code is not Exit.UNAVAILABLE or time.monotonic() - away_since > _PATIENCE:
+                raise
+        time.sleep(_PAUSE)

@@ -1,0 +1,33 @@
+"""The addresses of the REST API, spelt once.
+
+Invariant: a name or id that stands in a path is escaped, so it can only ever be one segment of it.
+"""
+
+from urllib.parse import quote
+
+CONNECTIONS = "/v1/connections"
+MESHES = "/v1/meshes"
+WORKLOADS = "/v1/workloads"
+PROXIES = "/v1/proxies"
+DESIGNS = "/v1/designs"
+RELEASES = "/v1/releases"
+OPERATIONS = "/v1/operations"
+ADAPTERS = "/v1/adapters"
+WORKSPACES = "/v1/workspaces"
+TOKENS = "/v1/tokens"
+EVENTS = "/v1/events"
+EVENT_SEARCH = "/v1/events:search"
+REBUILD = "/v1/system/projection:rebuild"
+WHO = "/v1/me"
+READY = "/readyz"
+VERSION = "/v1/version"
+
+
+def one(collection: str, name: str, rest: str = "") -> str:
+    """A resource of a collection, or with `rest` a part or verb of it (`:apply`, `/versions`)."""
+    return f"{collection}/{quote(name, safe='')}{rest}"
+
+
+def operation(identity: str, verb: str = "") -> str:
+    """An operation, or with `verb` an action on it."""
+    return one(OPERATIONS, identity, f":{verb}" if verb else "")
