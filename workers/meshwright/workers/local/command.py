@@ -21,7 +21,7 @@ from meshwright.workers.local import enrolling, home, parts, running
 from meshwright.workers.local.talk import Talk
 from meshwright.workers.shop import catalog
 
-_PART_OF_PORT = {"nats": "nats-server", "mongodb": "mongod", "api": "api", "xds": "adapter-envoy", "shop": "shop"}
+_PART_OF_PORT = {"nats": "nats-server", "mongodb": "mongod", "api": "api", "shop": "shop"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

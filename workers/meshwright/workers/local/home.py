@@ -33,12 +33,11 @@ class Ports(Model, frozen=True, kw_only=True):
     nats: Port
     mongodb: Port
     api: Port
-    xds: Port
     shop: dict[str, Port]
 
     def all(self) -> set[int]:
         """Every port in use by the stack."""
-        return {self.nats, self.mongodb, self.api, self.xds, *self.shop.values()}
+        return {self.nats, self.mongodb, self.api, *self.shop.values()}
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class Home:
         """
         known = self.ports()
         taken = known.all() if known else set()
-        wishes = {"nats": 14_222, "mongodb": 27_117, "api": 8_080, "xds": 18_000}
+        wishes = {"nats": 14_222, "mongodb": 27_117, "api": 8_080}
         chosen: dict[str, int] = {}
         for name, preferred in wishes.items():
             port: int | None = getattr(known, name) if known else None

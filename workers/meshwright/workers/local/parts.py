@@ -95,7 +95,6 @@ def own(home: Home, ports: Ports, existing: Servers, api_ready: Check) -> list[P
         "MESHWRIGHT_ADMIN_TOKEN_FILE": str(home.token_file),
         "MESHWRIGHT_API_HOST": HOST,
         "MESHWRIGHT_API_PORT": str(ports.api),
-        "MESHWRIGHT_XDS_PORT": str(ports.xds),
     }
     commands = {
         "api": ["meshwright-api"],
