@@ -140,7 +140,9 @@ async def worker_process(url: str, directory: Path, **settings: str) -> AsyncIte
     }
     program = Path(sys.executable).with_name("meshwright-adapter")
     log = (directory / f"worker-{ids.fresh()}.log").open("wb")
-    process = await asyncio.create_subprocess_exec(program, "example_adapter:example", env=environment, stderr=log, stdout=log)
+    process = await asyncio.create_subprocess_exec(
+        program, "example_adapter:example", env=environment, stderr=log, stdout=log
+    )
     log.close()
     try:
         yield WorkerProcess(process)

@@ -8,7 +8,6 @@ import hashlib
 
 import nats.errors
 import nats.js.errors
-from nats.js.api import ObjectStoreConfig
 
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.errors import BusError, BusUnavailable
@@ -24,7 +23,7 @@ async def store(bus: Connection, content: bytes) -> str:
     """Store bytes and return their digest, 64 hexadecimal digits. Raises BusUnavailable."""
     digest = hashlib.sha256(content).hexdigest()
     try:
-        objects = await bus.js.create_object_store(config=ObjectStoreConfig(bucket=_STORE))
+        objects = await bus.js.create_object_store(_STORE)
         await objects.put(digest, content)
     except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
         raise BusUnavailable(f"could not store a blob: {error!r}") from error

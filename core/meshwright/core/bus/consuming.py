@@ -62,6 +62,8 @@ class Job:
     async def ack(self) -> None:
         """Done: never deliver it again. Waits for the server's confirmation, and gives up after 2 s.
 
+        A kill -9 of the server may forget even a confirmed ack: whoever gets a job looks first what is done.
+
         An unconfirmed ack is harmless: the redelivery finds the work done.
         """
         try:

@@ -23,11 +23,12 @@ class BusFull(BusUnavailable):
 
 
 class Conflict(BusError):
-    """Somebody else wrote first; `current` is the sequence that stands, when the server told it."""
+    """Somebody else wrote first; `current` is the sequence that stands in `stream`, when the server told it."""
 
-    def __init__(self, text: str, current: int | None = None) -> None:
+    def __init__(self, text: str, current: int | None = None, stream: str = "") -> None:
         super().__init__(text)
         self.current = current
+        self.stream = stream
 
 
 class InvalidEnvelope(BusError):

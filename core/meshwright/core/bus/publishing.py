@@ -86,11 +86,28 @@ class Publisher:
                 try:
                     reply = await self._client.request(subject, payload, timeout=patience, headers=headers)
                     return _acknowledged(json.loads(reply.data))
+                except Conflict as conflict:
+                    return await self._stored_before(subject, headers, conflict)
                 except (TimeoutError, nats.errors.Error) as error:
                     if time.monotonic() + pause >= deadline or self._client.is_closed:
                         raise BusUnavailable(f"no acknowledgement for {subject} within {timeout:g} s") from error
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.5)
+
+
+    async def _stored_before(self, subject: str, headers: dict[str, str], conflict: Conflict) -> Ack:
+        """The earlier ack when what stands there is this very message, whose first ack got lost.
+
+        The server compares sequences before it compares ids, so such a retry looks like a conflict.
+        """
+        request = f"$JS.API.DIRECT.GET.{conflict.stream}.{subject}"
+        try:
+            found = (await self._client.request(request, timeout=_FIRST_TRY)).headers or {}
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"cannot tell whether {subject} was stored") from error
+        if found.get(envelope.MESSAGE_ID) != headers.get(envelope.MESSAGE_ID):
+            raise conflict
+        return Ack(stream=conflict.stream, seq=int(found["Nats-Sequence"]), duplicate=True)
 
 
 def _acknowledged(reply: dict[str, object]) -> Ack:
@@ -99,7 +116,7 @@ def _acknowledged(reply: dict[str, object]) -> Ack:
         code, text = error.get("err_code"), str(error.get("description", ""))
         if code in _WRONG_LAST:
             current = text.rpartition(" ")[2]
-            raise Conflict(text, int(current) if current.isdigit() else None)
+            raise Conflict(text, int(current) if current.isdigit() else None, str(reply.get("stream", "")))
         if code in _FULL:
             raise BusFull(f"the stream is full: {text}")
         raise BusUnavailable(f"JetStream refused: {text} ({code})")
