@@ -97,7 +97,7 @@ async def _start(where: home.Home, stack: running.Stack, existing: parts.Servers
         first = [*parts.servers(where, ports, existing), parts.shop(where, ports)]
         await stack.start_all(first)
         await stack.start_all(own)
-        demo = enrolling.Enrolling(client, talk)
+        demo = enrolling.Enrolling(client, talk, lambda: stack.check([*first, *own]))
         await demo.mesh()
         await demo.workloads(ports.shop)
         _tell_shop(where, ports, await demo.sidecars())

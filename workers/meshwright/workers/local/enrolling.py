@@ -24,11 +24,12 @@ DONE = ("succeeded", "failed", "cancelled", "timed_out", "dead_lettered")
 
 
 class Enrolling:
-    """The API of one stack, and what the demo needs of it."""
+    """The API of one stack, and what the demo needs of it. `check` raises when waiting has become pointless."""
 
-    def __init__(self, client: httpx.AsyncClient, talk: Talk) -> None:
+    def __init__(self, client: httpx.AsyncClient, talk: Talk, check: Callable[[], None]) -> None:
         self._client = client
         self._talk = talk
+        self._check = check
 
     async def mesh(self) -> None:
         """Have the connection and the mesh. Raises LocalError when the API or the adapter will not."""
@@ -123,6 +124,7 @@ class Enrolling:
                     return found
             except httpx.TransportError:
                 pass  # not there yet, or restarting
+            self._check()
             if time.monotonic() > deadline:
                 raise LocalError(f"{what} did not come within {WITHIN:.0f} s; `meshwright-local status` tells more")
             await asyncio.sleep(EVERY)

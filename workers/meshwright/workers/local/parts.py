@@ -29,13 +29,12 @@ class Servers:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One process. `ready` is asked again and again until it says yes; parts stop in the order of `layer`."""
+    """One process. `ready` is asked again and again until it says yes; None for those that nobody waits for."""
 
     name: str
     command: list[str]
-    ready: Check
+    ready: Check | None
     where: str = ""
-    layer: int = 0
     grace: float = 10.0
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,7 +61,7 @@ def servers(home: Home, ports: Ports, existing: Servers) -> list[Part]:
 def _nats(home: Home, port: int) -> Part:
     store = home.directory / "nats"
     command = [str(binaries.nats_server()), "-a", HOST, "-p", str(port), "-js", "-sd", str(store)]
-    return Part(name="nats-server", command=command, ready=lambda: greets(port), where=f"nats://{HOST}:{port}", layer=2)
+    return Part(name="nats-server", command=command, ready=lambda: greets(port), where=f"nats://{HOST}:{port}")
 
 
 def _mongodb(home: Home, port: int) -> Part:
@@ -81,7 +80,6 @@ def _mongodb(home: Home, port: int) -> Part:
         command=command,
         ready=lambda: writable(port),
         where=f"mongodb://{HOST}:{port}",
-        layer=2,
         grace=20.0,
     )
 
@@ -108,7 +106,7 @@ def own(home: Home, ports: Ports, existing: Servers, api_ready: Check) -> list[P
         Part(
             name=name,
             command=[console(command[0]), *command[1:]],
-            ready=checks.get(name, _at_once),
+            ready=checks.get(name),
             where=places.get(name, ""),
             settings=settings,
         )
@@ -162,8 +160,4 @@ async def writable(port: int) -> bool:
     from meshwright.core.store import replica_set  # the driver takes 0.3 s to import while mongod starts
 
     await replica_set.initiate(HOST, port, name=REPLICA_SET)
-    return True
-
-
-async def _at_once() -> bool:
     return True

@@ -51,9 +51,9 @@ class Stack:
             lives = False
         if record is None or not lives:
             record = self._spawn(part, again=record is not None)
-        await self._until_ready(part, record)
-        how = f"joined (pid {record.pid})" if lives else f"ready (pid {record.pid})"
-        self.talk.part(part.name, f"{how}{'  ' + part.where if part.where else ''}")
+        await self._until_ready(part)
+        how = "joined" if lives else "ready" if part.ready else "started"
+        self.talk.part(part.name, f"{how} (pid {record.pid})  {part.where}".rstrip())
         return not lives
 
     async def start_all(self, parts: Iterable[Part]) -> bool:
@@ -81,12 +81,11 @@ class Stack:
             self.talk.part(part.name, "had ended: starting it again")
         return record
 
-    async def _until_ready(self, part: Part, record: processes.Record) -> None:
+    async def _until_ready(self, part: Part) -> None:
         deadline, spoke = time.monotonic() + READY_WITHIN, time.monotonic()
         while True:
-            if not processes.alive(record):
-                raise LocalError(f"{part.name} ended at once.\n{self._log_end(part.name)}")
-            if await part.ready():
+            self.check([part])
+            if part.ready is None or await part.ready():
                 return
             if time.monotonic() > deadline:
                 text = f"{part.name} was not ready within {READY_WITHIN:.0f} s"
@@ -95,6 +94,13 @@ class Stack:
                 spoke = time.monotonic()
                 self.talk.part(part.name, "still starting")
             await asyncio.sleep(0.05)
+
+    def check(self, parts: Iterable[Part]) -> None:
+        """Raises LocalError, with the end of its log, when one of the parts is not running."""
+        for part in parts:
+            record = processes.read(self.home.record(part.name))
+            if record is None or not processes.alive(record):
+                raise LocalError(f"{part.name} ended by itself.\n{self._log_end(part.name)}")
 
     def _log_end(self, name: str) -> str:
         log = self.home.log(name)
