@@ -1,0 +1,157 @@
+"""One word to have a living mesh, one to be rid of it: the whole stack as a person starts it."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from meshwright.core import processes
+from meshwright.core.testing.eventually import eventually
+from meshwright.workers.local import parts, running
+from meshwright.workers.local.home import Home
+from meshwright.workers.local.talk import Talk
+from meshwright.workers.shop.catalog import KEEPERS
+
+pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(240)]
+OWN = {"nats-server", "mongod", "api", "projector", "scheduler", "adapter-envoy", "shop"}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody at a terminal, with a folder of their own."""
+
+    home: Home
+
+    async def types(self, *words: str, **settings: str) -> tuple[int, str]:
+        """Exit code and what the command printed."""
+        command = await self.begins(*words, **settings)
+        output, _ = await asyncio.wait_for(command.communicate(), 120)
+        assert command.returncode is not None
+        return command.returncode, output.decode()
+
+    async def begins(self, *words: str, **settings: str) -> asyncio.subprocess.Process:
+        """The command, still running."""
+        return await asyncio.create_subprocess_exec(
+            parts.console("meshwright-local"),
+            *words,
+            env={**os.environ, **settings, "MESHWRIGHT_HOME": str(self.home.directory)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+
+    def recorded(self) -> dict[str, processes.Record]:
+        """Recorded processes that run."""
+        return running.Stack(self.home, Talk()).running()
+
+    def everything(self) -> list[processes.Record]:
+        """Every process that carries this stack's marker."""
+        return processes.found("environ", self.home.marker)
+
+    def sidecars(self) -> list[processes.Record]:
+        """The Envoys."""
+        return [one for one in self.everything() if one.name.startswith("envoy")]
+
+    async def reads(self, path: str) -> Any:
+        """What the API answers with the token that `up` made."""
+        headers = {"Authorization": f"Bearer {self.home.token_file.read_text().strip()}"}
+        base = self.home.api_url_file.read_text().strip()
+        async with httpx.AsyncClient(base_url=base, headers=headers, trust_env=False) as client:
+            return (await client.get(path)).raise_for_status().json()
+
+    async def visits(self) -> httpx.Response:
+        """One visit to the shop's front."""
+        known = self.home.ports()
+        assert known is not None
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await client.get(f"http://127.0.0.1:{known.shop['front']}/")
+
+
+@pytest.fixture
+async def person(tmp_path: Path) -> AsyncIterator[Person]:
+    """A person whose stack is stopped afterwards whatever the test did."""
+    person = Person(Home(tmp_path / "home"))
+    yield person
+    await person.types("down", "--wipe")
+    assert person.everything() == []
+
+
+async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
+    """Up makes a living mesh; again it joins; after kills it heals; down leaves no process; data survives."""
+    code, text = await person.types("up")
+    assert code == 0, text
+    assert "Ready in" in text
+    assert str(person.home.token_file) in text
+    assert person.recorded().keys() == OWN
+    assert len(person.sidecars()) == len(KEEPERS)
+    assert (await person.visits()).json()["calls"][1]["service"] == "reviews"
+    assert {one["state"] for one in (await person.reads("/v1/proxies?mesh=demo"))["items"]} == {"synced"}
+
+    before = person.recorded()
+    code, text = await person.types("up")
+    assert (code, person.recorded()) == (0, before), text
+
+    for record in (before["api"], before["shop"], person.sidecars()[0]):
+        os.kill(record.pid, signal.SIGKILL)
+    code, text = await person.types("up")
+    assert code == 0, text
+    assert person.recorded().keys() == OWN
+    assert person.recorded()["projector"] == before["projector"]
+    await eventually(lambda: len(person.sidecars()) == len(KEEPERS))
+
+    code, text = await person.types("down")
+    assert code == 0, text
+    assert "nothing is left running" in text
+    assert person.everything() == []
+
+    operations = '"id"'
+    code, text = await person.types("up")
+    assert code == 0, text
+    assert operations in json.dumps(await person.reads("/v1/operations"))
+    assert (await person.visits()).is_success
+    code, text = await person.types("status")
+    assert (code, "All of it runs." in text) == (0, True), text
+
+
+async def test_edges_come_alive(person: Person) -> None:
+    """The steady load shows as measured edges: requests, rate and latency from the sidecars themselves."""
+    code, text = await person.types("up")
+    assert code == 0, text
+
+    async def alive() -> dict[tuple[str, str], Any]:
+        edges = (await person.reads("/v1/topology?mesh=demo"))["edges"]
+        busy = {(edge["source"], edge["destination"]): edge for edge in edges if edge["requests"]}
+        return busy if {("shopper", "front"), ("front", "catalog")} <= busy.keys() else {}
+
+    edges = await eventually(alive, timeout=20)
+    edge = edges["front", "catalog"]
+    assert edge["rate"] > 0
+    assert 0 <= edge["p50_ms"] <= edge["p99_ms"]
+
+
+async def test_ctrl_c_in_the_foreground_stops_everything(person: Person) -> None:
+    """In the foreground what dies comes back by itself, and Ctrl-C leaves nothing behind."""
+    command = await person.begins("up", "--foreground")
+    await eventually(lambda: running.LAUNCHER in person.recorded(), timeout=60)
+    before = person.recorded()["projector"]
+    os.kill(before.pid, signal.SIGKILL)
+    await eventually(lambda: person.recorded().get("projector", before) != before)
+    command.send_signal(signal.SIGINT)
+    output, _ = await asyncio.wait_for(command.communicate(), 60)
+    assert "nothing is left running" in output.decode()
+    assert command.returncode == 130
+    assert person.everything() == []
+
+
+async def test_missing_program_names_the_choices(person: Person) -> None:
+    """Without a mongod the answer is one line of choices, not a traceback."""
+    code, text = await person.types("up", MESHWRIGHT_MONGOD="/nowhere/mongod")
+    assert code == 1
+    assert "--mongodb URL" in text
+    assert "Traceback" not in text
