@@ -1,0 +1,47 @@
+"""The indexes of a generation's collections.
+
+Invariant: every list that `Kind` offers is served by an index that begins with the workspace and ends with
+`_id`, so a page costs its own size; what expires has a TTL index on a date.
+"""
+
+from pymongo import ASCENDING, IndexModel
+
+from meshwright.core.store import generations, kinds
+from meshwright.core.store.connecting import Database
+from meshwright.core.store.errors import translated
+
+DAY = 24 * 3600
+EVENTS_KEPT = 30 * DAY
+METRICS_KEPT = 6 * 3600
+"""seconds"""
+
+
+def _index(*fields: str) -> IndexModel:
+    return IndexModel([(field, ASCENDING) for field in fields])
+
+
+def _wanted() -> dict[str, list[IndexModel]]:
+    gone = IndexModel("expire_at", expireAfterSeconds=0, partialFilterExpression={"expire_at": {"$exists": True}})
+    wanted = {kind.name: [gone, *(_index("workspace", field, "_id") for field in kind.sorts)] for kind in kinds.KINDS}
+    wanted[kinds.OPERATIONS.name] += [_index("workspace", "mesh", "accepted_at", "_id")]
+    wanted[kinds.PROXIES.name] += [_index("workspace", "mesh", "_id")]
+    wanted[kinds.WORKLOADS.name] += [_index("workspace", "mesh", "_id")]
+    wanted[kinds.RELEASES.name] += [_index("workspace", "mesh", "revision", "_id")]
+    wanted[kinds.DESIGN_VERSIONS.name] += [_index("workspace", "id", "version", "_id")]
+    wanted[kinds.EVENT_LOG] = [
+        IndexModel("time", expireAfterSeconds=EVENTS_KEPT),
+        _index("workspace", "entity", "id", "_id"),
+    ]
+    wanted[kinds.METRIC_LOG] = [
+        IndexModel("time", expireAfterSeconds=METRICS_KEPT),
+        _index("workspace", "mesh", "_id"),
+    ]
+    wanted[kinds.SET_ASIDE] = [IndexModel("time", expireAfterSeconds=EVENTS_KEPT)]
+    return wanted
+
+
+async def ensure(database: Database, generation: int) -> None:
+    """Create what is missing. Raises StoreUnavailable."""
+    for name, wanted in _wanted().items():
+        with translated(f"create the indexes of {name}"):
+            await database.collection(generations.collection_name(name, generation)).create_indexes(wanted)

@@ -1,0 +1,202 @@
+"""The projector's writes: bulks that can be repeated, overlap and come late without harm.
+
+Problem: a projector that was paused may wake up and write what it knew then, and a bulk whose answer was lost
+is sent again. Invariant: a document is replaced only by one with a higher `seq`, so it never goes back, whoever
+writes it and however often; log rows are named by their sequence, so they are stored once.
+
+The guard is in the filter, `{_id, seq: {$lt: new}}` with upsert: an older or equal document finds no match,
+tries to insert and meets the existing `_id`. That duplicate-key error is the word "stale", except when two
+writers insert a new document at the same moment; therefore each is tried once more, which settles it.
+"""
+
+import asyncio
+import datetime
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from bson.errors import InvalidDocument
+from pymongo import InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError, DocumentTooLarge
+
+from meshwright.core.store import checkpoints, generations, kinds
+from meshwright.core.store.checkpoints import Checkpoint
+from meshwright.core.store.connecting import Database, Document
+from meshwright.core.store.errors import StoreUnavailable, translated
+from meshwright.core.store.kinds import Kind
+from meshwright.core.store.storable import storable
+from meshwright.schemas.base import Message, Model
+
+log = logging.getLogger(__name__)
+TOMBSTONE_KEPT = datetime.timedelta(days=1)
+"""how long the mark of a deleted document stays to turn away what is older"""
+_DUPLICATE = 11000
+_UNFIT = frozenset({2, 15, 22, 10334, 17280, 17419, 17420})
+"""codes that speak of one document (BadValue, Overflow, InvalidBSON, too large), not of the server"""
+_UNENCODABLE = (InvalidDocument, OverflowError, DocumentTooLarge)
+
+Write = ReplaceOne[Document] | InsertOne[Document]
+
+
+class Folded(msgspec.Struct, frozen=True):
+    """A document as of `seq`; None when it was deleted."""
+
+    kind: Kind[Any]
+    key: str
+    workspace: str
+    seq: int
+    updated_at: datetime.datetime
+    document: Model | Message | None
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step of the projection writes: documents, log rows by collection, then the checkpoints."""
+
+    documents: Sequence[Folded]
+    rows: dict[str, list[Document]]
+    checkpoints: Sequence[Checkpoint]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A document that MongoDB will never take."""
+
+    folded: Folded
+    reason: str
+
+
+class Writer:
+    """Writes one generation of the views. Methods raise StoreUnavailable; repeating them then is right."""
+
+    def __init__(self, database: Database, generation: int) -> None:
+        self._database = database
+        self.generation = generation
+
+    async def load(self, kind: Kind[Any], keys: Sequence[str]) -> list[Folded]:
+        """The documents that there are, tombstones included."""
+        with translated(f"load {kind.name}"):
+            rows = (
+                await self._database.collection(self._name(kind.name)).find({"_id": {"$in": list(keys)}}).to_list(None)
+            )
+        found = []
+        for row in rows:
+            try:
+                document = _document(kind, row)
+            except msgspec.ValidationError as error:
+                log.error("%s %s cannot be read and is folded anew: %s", kind.name, row["_id"], error)
+                continue
+            found.append(Folded(kind, row["_id"], row["workspace"], row["seq"], row["updated_at"], document))
+        return found
+
+    async def position(self, stream: str) -> Checkpoint:
+        """How far the stream is folded in."""
+        return await checkpoints.read(self._database, self.generation, stream)
+
+    async def write(self, batch: Batch) -> list[Refusal]:
+        """Write everything, then the checkpoints; returns the documents that MongoDB will never take."""
+        by_kind: dict[str, list[Folded]] = {}
+        for folded in batch.documents:
+            by_kind.setdefault(folded.kind.name, []).append(folded)
+        outcomes = await asyncio.gather(
+            *(self._replace(name, documents) for name, documents in by_kind.items()),
+            *(self._append(name, rows) for name, rows in batch.rows.items() if rows),
+            return_exceptions=True,
+        )
+        refusals = []
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            refusals += outcome
+        await self.advance(batch.checkpoints)
+        return refusals
+
+    async def advance(self, positions: Sequence[Checkpoint]) -> None:
+        """Move checkpoints forward."""
+        for checkpoint in positions:
+            await checkpoints.advance(self._database, self.generation, checkpoint)
+
+    async def set_aside(self, rows: list[Document]) -> None:
+        """Keep messages that could not be projected."""
+        await self._append(kinds.SET_ASIDE, rows)
+
+    async def _replace(self, name: str, documents: list[Folded]) -> list[Refusal]:
+        bulk: list[Write] = [_replacement(folded) for folded in documents]
+        failed = await self._bulk(name, bulk)
+        refusals = []
+        for index, (code, text) in failed.items():
+            if code == _DUPLICATE:
+                again = await self._bulk(name, [bulk[index]])  # see the module's text
+                code, text = again.get(0, (_DUPLICATE, ""))
+            else:
+                again = await self._bulk(name, [_replacement(documents[index], storable)])
+                code, text = again.get(0, (_DUPLICATE, ""))
+            if code != _DUPLICATE:
+                refusals.append(Refusal(documents[index], text))
+        return refusals
+
+    async def _append(self, name: str, rows: list[Document]) -> list[Refusal]:
+        failed = await self._bulk(name, [InsertOne(row) for row in rows])
+        unfit = [text for code, text in failed.values() if code != _DUPLICATE]
+        if unfit:
+            raise StoreUnavailable(f"could not append to {name}: {unfit[0]}")
+        return []
+
+    async def _bulk(self, name: str, bulk: list[Write]) -> dict[int, tuple[int, str]]:
+        """Sends one bulk; the errors by index, as code and text. What cannot be encoded is sent piece by piece."""
+        collection = self._database.collection(self._name(name))
+        try:
+            with translated(f"write {name}"):
+                try:
+                    await collection.bulk_write(bulk, ordered=False)
+                except BulkWriteError as error:
+                    return _failures(error)
+                except _UNENCODABLE as error:
+                    if len(bulk) == 1:
+                        return {0: (2, str(error))}
+                else:
+                    return {}
+        except RecursionError as error:
+            if len(bulk) == 1:
+                return {0: (2, str(error))}
+        failed = {}
+        for index, write in enumerate(bulk):
+            found = await self._bulk(name, [write])
+            if found:
+                failed[index] = found[0]
+        return failed
+
+    def _name(self, kind: str) -> str:
+        return generations.collection_name(kind, self.generation)
+
+
+def _document(kind: Kind[Any], row: Document) -> Model | Message | None:
+    if row.get("deleted"):
+        return None
+    document: Model | Message = msgspec.convert(row, kind.model)
+    return document
+
+
+def _replacement(folded: Folded, mend: Callable[[Document], Document] = lambda row: row) -> "ReplaceOne[Document]":
+    if folded.document is None:
+        row: Document = {"deleted": True, "expire_at": folded.updated_at + TOMBSTONE_KEPT}
+    else:
+        row = mend(msgspec.to_builtins(folded.document, builtin_types=(datetime.datetime,)))
+    row["_id"] = folded.key
+    row["workspace"] = folded.workspace
+    row["seq"] = folded.seq
+    row["updated_at"] = folded.updated_at
+    return ReplaceOne({"_id": folded.key, "seq": {"$lt": folded.seq}}, row, upsert=True)
+
+
+def _failures(error: BulkWriteError) -> dict[int, tuple[int, str]]:
+    """The errors by index; raises StoreUnavailable when they are the server's and not the documents'."""
+    details: Document = dict(error.details or {})
+    if details.get("writeConcernErrors"):
+        raise StoreUnavailable(f"not acknowledged: {details['writeConcernErrors'][0].get('errmsg')}") from error
+    found = {}
+    for one in details.get("writeErrors", ()):
+        code, text = int(one.get("code", 0)), str(one.get("errmsg", ""))
+        if code != _DUPLICATE and code not in _UNFIT:
+            raise StoreUnavailable(f"MongoDB refused to write: {text} ({code})") from error
+        found[int(one["index"])] = (code, text)
+    return found

@@ -1,0 +1,114 @@
+"""One batch of messages becomes one batch of writes.
+
+Invariant: however many events touch a document in a batch, it is written once; an event that a document has
+folded already (by sequence) changes nothing; a message that cannot be projected changes nothing and is set aside.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from meshwright.core import bus
+from meshwright.core.store import Checkpoint, Kind, kinds
+from meshwright.core.store.writing import Batch, Folded, Writer
+from meshwright.schemas.telemetry import EdgesMeasured
+from meshwright.workers.projector import facts, rows
+from meshwright.workers.projector.cache import Cache
+from meshwright.workers.projector.facts import Fact, Unprojectable
+from meshwright.workers.projector.folding.routes import Route, routes
+
+log = logging.getLogger(__name__)
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """What a projection has seen since it started."""
+
+    messages: int = 0
+    unhandled: int = 0
+    """of a type that this version does not know"""
+    set_aside: int = 0
+
+
+class Folder:
+    """Folds the batches of one stream."""
+
+    def __init__(self, writer: Writer, tally: Tally, cache: Cache | None = None) -> None:
+        self._writer = writer
+        self._tally = tally
+        self._cache = cache or Cache()
+
+    async def fold(self, messages: Sequence[bus.Received]) -> tuple[Batch, list[Fact]]:
+        """The writes for these messages, and the facts that they were.
+
+        Raises StoreUnavailable when a document that is needed cannot be loaded; folding them again is then right.
+        """
+        logs: dict[str, list[dict[str, Any]]] = {}
+        readable: list[tuple[Fact, list[tuple[Route, str]]]] = []
+        for received in messages:
+            try:
+                fact = facts.read(received)
+                readable.append((fact, [(route, route.key(fact)) for route in routes(fact)]))
+            except Unprojectable as error:
+                self._put_aside(received, str(error), logs)
+        await self._load(readable)
+        touched: dict[tuple[str, str], Folded] = {}
+        seen = []
+        for fact, places in readable:
+            try:
+                changed = [self._folded(route, key, fact) for route, key in places]
+            except Exception as error:  # whatever a fold cannot bear must not stop those behind it
+                self._put_aside(fact.source, f"{type(error).__name__}: {error}", logs)
+                continue
+            for folded in changed:
+                if folded is not None:
+                    self._cache.put(folded)
+                    touched[folded.kind.name, folded.key] = folded
+            self._log_row(fact, logs)
+            seen.append(fact)
+        self._cache.trim()
+        self._tally.messages += len(messages)
+        return Batch(documents=list(touched.values()), rows=logs, checkpoints=_positions(messages)), seen
+
+    async def _load(self, readable: Sequence[tuple[Fact, list[tuple[Route, str]]]]) -> None:
+        missing: dict[str, tuple[Kind[Any], set[str]]] = {}
+        for _, places in readable:
+            for route, key in places:
+                if (route.kind.name, key) not in self._cache:
+                    missing.setdefault(route.kind.name, (route.kind, set()))[1].add(key)
+        for kind, keys in missing.values():
+            self._cache.fill(await self._writer.load(kind, list(keys)))
+
+    def _folded(self, route: Route, key: str, fact: Fact) -> Folded | None:
+        """The document after this fact, or None when it has it already."""
+        before = self._cache.get((route.kind.name, key))
+        if before is not None and before.seq >= fact.seq:
+            return None
+        after = route.fold(before.document if before else None, fact)
+        return Folded(route.kind, key, fact.workspace, fact.seq, fact.time, after)
+
+    def _log_row(self, fact: Fact, logs: dict[str, list[dict[str, Any]]]) -> None:
+        if fact.message is None:
+            self._tally.unhandled += 1
+        if fact.stream == "EVENTS":
+            logs.setdefault(kinds.EVENT_LOG, []).append(rows.of_event(fact))
+        elif isinstance(fact.message, EdgesMeasured):
+            logs.setdefault(kinds.METRIC_LOG, []).append(rows.of_window(fact, fact.message))
+
+    def _put_aside(self, received: bus.Received, reason: str, logs: dict[str, list[dict[str, Any]]]) -> None:
+        self._tally.set_aside += 1
+        log.warning("set aside %s/%d (%s): %s", received.stream, received.seq, received.subject, reason)
+        logs.setdefault(kinds.SET_ASIDE, []).append(rows.of_set_aside(received, reason, received.stored_at()))
+
+
+def _positions(messages: Sequence[bus.Received]) -> list[Checkpoint]:
+    """How far the views are with this batch: in its stream, and in COMMANDS when acceptances were copied from it."""
+    last = messages[-1]
+    positions = [Checkpoint(stream=last.stream, seq=last.seq, time=last.stored_at())]
+    for received in reversed(messages):
+        origin = facts.copied_from(received) if last.stream == "EVENTS" else None
+        if origin is not None and origin[0] == kinds.COMMANDS:
+            positions.append(Checkpoint(stream=kinds.COMMANDS, seq=origin[1], time=received.stored_at()))
+            break
+    return positions

@@ -1,0 +1,44 @@
+"""The documents that the folds work on, newest first at hand.
+
+Invariant: a document that is not here is in the database: what was folded and not yet written is among the
+newest `2 * batch` and never evicted.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from meshwright.core.store.writing import Folded
+
+CAPACITY = 6000
+"""documents; an operation takes about 3 KiB"""
+
+
+class Cache:
+    """Documents by kind and key, the least recently used forgotten first."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._entries: OrderedDict[tuple[str, str], Folded] = OrderedDict()
+
+    def __contains__(self, place: tuple[str, str]) -> bool:
+        return place in self._entries
+
+    def get(self, place: tuple[str, str]) -> Folded | None:
+        """The document as last folded; None when there is none in the database either."""
+        return self._entries.get(place)
+
+    def put(self, folded: Folded) -> None:
+        """Remember a document as the most recently used."""
+        place = (folded.kind.name, folded.key)
+        self._entries[place] = folded
+        self._entries.move_to_end(place)
+
+    def fill(self, found: Iterable[Folded]) -> None:
+        """Remember what the database holds."""
+        for folded in found:
+            self.put(folded)
+
+    def trim(self) -> None:
+        """Forget down to the capacity. Call between batches."""
+        while len(self._entries) > self._capacity:
+            self._entries.popitem(last=False)

@@ -1,0 +1,113 @@
+"""Facts: messages of the streams, read once and checked.
+
+Problem: one message that nobody can read must not stop those behind it. Invariant: `read` either gives a fact
+whose subject and payload make sense together, or raises `Unprojectable` with a reason for people; a type that
+this version does not know is a fact without a message.
+"""
+
+import datetime
+from typing import Any
+
+import msgspec
+
+from meshwright.core import bus
+from meshwright.schemas import catalog
+from meshwright.schemas.base import Message
+from meshwright.schemas.strict import MAX_DEPTH
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_TOKENS = {"EVENTS": 6, "STATE": 5, "METRICS": 5}
+_STATE_ORIGIN = "api"
+
+
+class Unprojectable(Exception):
+    """The message cannot be folded into any view; the text says why."""
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """One message. For STATE `entity` is the kind; for METRICS it is "mesh"."""
+
+    stream: str
+    seq: int
+    time: datetime.datetime
+    workspace: str
+    origin: str
+    entity: str
+    id: str
+    type: str
+    message: Message | None
+    trace_id: str
+    source: bus.Received
+
+
+def read(received: bus.Received) -> Fact:
+    """Raises Unprojectable."""
+    stream = received.stream
+    tokens = received.subject.split(".")
+    if len(tokens) != _TOKENS.get(stream):
+        raise Unprojectable(f"{received.subject} is not a subject of {stream}")
+    kind = received.type
+    if not kind:
+        raise Unprojectable("it has no ce-type: send CloudEvents in binary mode")
+    if stream == "EVENTS":
+        origin, entity, about = tokens[3], tokens[4], tokens[5]
+    elif stream == "STATE":
+        origin, entity, about = _STATE_ORIGIN, tokens[3], tokens[4]
+    else:
+        origin, entity, about = tokens[3], "mesh", tokens[4]
+    return Fact(
+        stream,
+        received.seq,
+        _EPOCH + datetime.timedelta(microseconds=received.time // 1000),
+        tokens[2],
+        origin,
+        entity,
+        about,
+        kind,
+        _message(kind, received.payload),
+        trace_id(received.headers.get("traceparent", "")),
+        received,
+    )
+
+
+def _message(kind: str, payload: bytes) -> Message | None:
+    if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH and _depth(payload) > MAX_DEPTH:
+        raise Unprojectable(f"it is nested more than {MAX_DEPTH} levels deep")
+    try:
+        found = catalog.decode(kind, payload)
+    except catalog.UndecodableMessage as error:
+        raise Unprojectable(str(error)) from error
+    if found is None:
+        _parsed(payload)  # an unknown type is kept as it came, if it is JSON at all
+    return found
+
+
+def _parsed(payload: bytes) -> Any:
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unprojectable(f"it is not JSON: {error!r}") from error
+
+
+def _depth(payload: bytes) -> int:
+    level, depth = [_parsed(payload)], 0
+    while level:
+        depth += 1
+        level = [
+            part
+            for value in level
+            if isinstance(value, dict | list)
+            for part in (value.values() if isinstance(value, dict) else value)
+        ]
+    return depth
+
+
+def trace_id(traceparent: str) -> str:
+    """The trace id in a W3C `traceparent`, or an empty string."""
+    return traceparent[3:35] if len(traceparent) >= 55 else ""
+
+
+def copied_from(received: bus.Received) -> tuple[str, int] | None:
+    """The stream and sequence of which the server made this copy, if it is one."""
+    words = received.headers.get("Nats-Stream-Source", "").split(" ", 2)
+    return (words[0], int(words[1])) if len(words) > 2 and words[1].isdigit() else None

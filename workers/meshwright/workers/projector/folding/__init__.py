@@ -1,0 +1,5 @@
+"""The folds: pure functions from a document and a fact to the next document.
+
+Invariant: a fold reads nothing but its arguments; `None` in means that there is no document yet, `None` out
+that there is none any more; what it gives always fits the document's own type.
+"""

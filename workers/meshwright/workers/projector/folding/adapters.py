@@ -1,0 +1,35 @@
+"""An adapter, from its workers coming and going.
+
+Invariant: `instances` are the live ones; what the adapter offers is the newest announcement, and stays readable
+when no worker is left.
+"""
+
+from typing import Any
+
+import msgspec
+
+from meshwright.schemas.adapters import Adapter, AdapterAnnouncement, AdapterFailed, AdapterLost
+from meshwright.workers.projector.facts import Fact
+
+
+def fold(document: Adapter | None, fact: Fact) -> Adapter | None:
+    """The adapter after an announcement, a loss or a failure to load."""
+    message: Any = fact.message
+    before = document or Adapter(id=message.name)
+    live = set(before.instances)
+    match message:
+        case AdapterAnnouncement():
+            return Adapter(
+                id=message.name,
+                version=message.version,
+                contract=message.contract,
+                meshes=message.meshes,
+                operations=message.operations,
+                intents=message.intents,
+                instances=sorted(live | {message.instance}),
+            )
+        case AdapterLost():
+            return msgspec.structs.replace(before, instances=sorted(live - {message.instance}))
+        case AdapterFailed():
+            return msgspec.structs.replace(before, failure=message.reason)
+    return before

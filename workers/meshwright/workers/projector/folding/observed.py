@@ -1,0 +1,51 @@
+"""What adapters observe: meshes, workloads, proxies, releases, measured edges.
+
+Invariant: an observation carries the whole document, so the newest one is the document.
+"""
+
+from typing import Any
+
+from meshwright.schemas.base import Model
+from meshwright.schemas.designs import Release
+from meshwright.schemas.meshes import Mesh
+from meshwright.schemas.telemetry import EdgesMeasured
+from meshwright.schemas.workloads import Proxy, Workload
+from meshwright.workers.projector.facts import Fact
+
+
+def mesh(document: Mesh | None, fact: Fact) -> Mesh | None:
+    """The mesh as last seen."""
+    message: Any = fact.message
+    observed: Mesh = message.mesh
+    return observed
+
+
+def workload(document: Workload | None, fact: Fact) -> Workload | None:
+    """The workload as last seen."""
+    message: Any = fact.message
+    observed: Workload = message.workload
+    return observed
+
+
+def proxy(document: Proxy | None, fact: Fact) -> Proxy | None:
+    """The proxy as last seen."""
+    message: Any = fact.message
+    observed: Proxy = message.proxy
+    return observed
+
+
+def release(document: Release | None, fact: Fact) -> Release | None:
+    """The release as last told."""
+    message: Any = fact.message
+    told: Release = message.release
+    return told
+
+
+def edges(document: EdgesMeasured | None, fact: Fact) -> EdgesMeasured | None:
+    """The newest window of a mesh."""
+    assert isinstance(fact.message, EdgesMeasured)
+    return fact.message
+
+
+def gone(document: Model | None, fact: Fact) -> None:
+    """The end of whatever it was."""

@@ -1,0 +1,102 @@
+"""Which fold takes which message, and which document it concerns.
+
+Invariant: a view is fed from one stream only. A type without a route is logged among the events and changes no
+view: copies of STATE in EVENTS are such, because their originals are folded from STATE, which is kept for ever.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from meshwright.core.store import Kind, kinds
+from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, workloads
+from meshwright.schemas.base import Message
+from meshwright.workers.projector.facts import Fact
+from meshwright.workers.projector.folding import adapters as adapters_fold
+from meshwright.workers.projector.folding import observed, operations, written
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One view that a message changes: its kind, the key of the document, the fold."""
+
+    kind: Kind[Any]
+    key: Callable[[Fact], str]
+    fold: Callable[[Any, Fact], Any]
+
+
+def _of_subject(fact: Fact) -> str:
+    return kinds.key(fact.workspace, fact.id)
+
+
+def _of_version(fact: Fact) -> str:
+    return kinds.key(fact.workspace, fact.id, fact.seq)
+
+
+def _of_adapter(fact: Fact) -> str:
+    message: Any = fact.message
+    return kinds.key(fact.workspace, message.name)
+
+
+def _within_mesh(part: str) -> Callable[[Fact], str]:
+    """The key of a workload or proxy: by mesh, because two meshes may have one of the same name."""
+
+    def key(fact: Fact) -> str:
+        found: Any = getattr(fact.message, part) if part else fact.message
+        return kinds.key(fact.workspace, found.mesh, found.id)
+
+    return key
+
+
+def _of_part(part: str) -> Callable[[Fact], str]:
+    def key(fact: Fact) -> str:
+        found: Any = getattr(fact.message, part) if part else fact.message
+        return kinds.key(fact.workspace, found.id)
+
+    return key
+
+
+_EVENTS: dict[type[Message], tuple[Route, ...]] = {
+    **dict.fromkeys(operations.TYPES, (Route(kinds.OPERATIONS, _of_subject, operations.fold),)),
+    **dict.fromkeys(
+        (adapters.AdapterAnnouncement, adapters.AdapterLost, adapters.AdapterFailed),
+        (Route(kinds.ADAPTERS, _of_adapter, adapters_fold.fold),),
+    ),
+    meshes.MeshObserved: (Route(kinds.MESHES, _of_part("mesh"), observed.mesh),),
+    meshes.MeshRemoved: (Route(kinds.MESHES, _of_part(""), observed.gone),),
+    workloads.WorkloadObserved: (Route(kinds.WORKLOADS, _within_mesh("workload"), observed.workload),),
+    workloads.WorkloadRemoved: (Route(kinds.WORKLOADS, _within_mesh(""), observed.gone),),
+    workloads.ProxyObserved: (Route(kinds.PROXIES, _within_mesh("proxy"), observed.proxy),),
+    workloads.ProxyRemoved: (Route(kinds.PROXIES, _within_mesh(""), observed.gone),),
+    designs.ReleaseChanged: (Route(kinds.RELEASES, _of_part("release"), observed.release),),
+}
+_METRICS: dict[type[Message], tuple[Route, ...]] = {
+    telemetry.EdgesMeasured: (Route(kinds.TOPOLOGY, _of_subject, observed.edges),),
+}
+_WRITTEN: dict[str, tuple[Route, ...]] = {
+    "workspace": (Route(kinds.WORKSPACES, _of_subject, written.document),),
+    "connection": (Route(kinds.CONNECTIONS, _of_subject, written.document),),
+    "design": (
+        Route(kinds.DESIGNS, _of_subject, written.document),
+        Route(kinds.DESIGN_VERSIONS, _of_version, written.design_version),
+    ),
+}
+_WRITTEN_TYPES: dict[type[Message], str] = {
+    access.WorkspaceWritten: "workspace",
+    connections.ConnectionWritten: "connection",
+    designs.DesignWritten: "design",
+}
+
+
+def routes(fact: Fact) -> tuple[Route, ...]:
+    """The views that this fact changes."""
+    if fact.message is None:
+        return ()
+    kind = type(fact.message)
+    if fact.stream == "EVENTS":
+        return _EVENTS.get(kind, ())
+    if fact.stream == "METRICS":
+        return _METRICS.get(kind, ())
+    if kind is access.ResourceDeleted or _WRITTEN_TYPES.get(kind) == fact.entity:
+        return _WRITTEN.get(fact.entity, ())
+    return ()

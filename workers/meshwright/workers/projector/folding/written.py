@@ -1,0 +1,36 @@
+"""What people write: the newest version of each document, and every version of a design.
+
+Invariant: the document of a STATE subject has the id of that subject; a version is never changed.
+"""
+
+from typing import Any
+
+from meshwright.core.store import DesignVersion
+from meshwright.schemas.access import ResourceDeleted
+from meshwright.schemas.base import Model
+from meshwright.schemas.designs import Design
+from meshwright.workers.projector.facts import Fact, Unprojectable
+
+
+def document(before: Model | None, fact: Fact) -> Any:
+    """The document as written, or None when this is its deletion."""
+    message: Any = fact.message
+    if isinstance(message, ResourceDeleted):
+        return None
+    if message.document.id != fact.id:
+        raise Unprojectable(f"it is {message.document.id} but lies on the subject of {fact.id}")
+    return message.document
+
+
+def design_version(before: DesignVersion | None, fact: Fact) -> DesignVersion | None:
+    """This very version of the design."""
+    message: Any = fact.message
+    design: Design | None = None if isinstance(message, ResourceDeleted) else message.document
+    return DesignVersion(
+        id=fact.id,
+        version=fact.seq,
+        design=design,
+        principal=message.principal,
+        reason=message.reason,
+        written_at=fact.time,
+    )

@@ -1,0 +1,107 @@
+"""One stream on its way into the views: read, fold, write, move the checkpoint, for ever.
+
+Invariant: the next batch is folded while the one before is written, never more; whatever fails is tried again
+from memory without losing its place, and after a crash the checkpoint is the place.
+"""
+
+import asyncio
+import datetime
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from meshwright.core import bus as mwbus
+from meshwright.core.store import StoreUnavailable
+from meshwright.core.store.writing import Batch, Refusal, Writer
+from meshwright.core.telemetry import tracing
+from meshwright.workers.projector.batches import Folder, Tally
+from meshwright.workers.projector.facts import Fact
+
+log = logging.getLogger(__name__)
+BATCH = 500
+T = TypeVar("T")
+
+
+class Pipeline:
+    """Projects one stream into one generation."""
+
+    def __init__(
+        self, connection: mwbus.Connection, writer: Writer, stream: str, tally: Tally, *, traced: bool = False
+    ) -> None:
+        self._bus = connection
+        self._writer = writer
+        self._stream = stream
+        self._tally = tally
+        self._folder = Folder(writer, tally)
+        self._traced = traced
+        self._waiting: asyncio.Queue[tuple[Batch, list[Fact]]] = asyncio.Queue(maxsize=1)
+
+    async def run(self) -> None:
+        """Project until cancelled."""
+        place = await patiently(self._writer.position, self._stream)
+        log.debug("projecting %s from %d", self._stream, place.seq + 1)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read(place.seq + 1))
+            group.create_task(self._write())
+
+    async def _read(self, start: int) -> None:
+        async for messages in mwbus.tail(self._bus, self._stream, start=start, batch=BATCH):
+            await self._waiting.put(await patiently(self._folder.fold, messages))
+
+    async def _write(self) -> None:
+        while True:
+            batch, seen = await self._waiting.get()
+            refusals = await patiently(self._writer.write, batch)
+            if refusals:
+                await self._report(refusals)
+            if self._traced:
+                _trace(seen)
+
+    async def _report(self, refusals: list[Refusal]) -> None:
+        """A document that MongoDB will never take is reported with its newest fact; its last good state stays."""
+        found = []
+        for refusal in refusals:
+            folded = refusal.folded
+            self._tally.set_aside += 1
+            log.warning("%s %s cannot be stored: %s", folded.kind.name, folded.key, refusal.reason)
+            found.append(
+                {
+                    "_id": f"{self._stream}/{folded.seq}/{folded.kind.name}",
+                    "stream": self._stream,
+                    "seq": folded.seq,
+                    "subject": f"{folded.kind.name}/{folded.key}",
+                    "type": "",
+                    "reason": refusal.reason[:2000],
+                    "time": folded.updated_at,
+                    "data": "",
+                }
+            )
+        await patiently(self._writer.set_aside, found)
+
+
+async def patiently(action: Callable[..., Awaitable[T]], *arguments: object) -> T:
+    """Try until the database answers; every action here may be repeated."""
+    pause = 0.05
+    since = asyncio.get_running_loop().time()
+    while True:
+        try:
+            found = await action(*arguments)
+        except StoreUnavailable as error:
+            if pause > 0.3:
+                log.warning("the database does not answer, trying on: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+            continue
+        if pause > 0.3:
+            log.info("the database answers again after %.1f s", asyncio.get_running_loop().time() - since)
+        return found
+
+
+def _trace(seen: list[Fact]) -> None:
+    """The last span of each operation's trace: from the moment the bus stored an event until it is visible."""
+    for fact in seen:
+        if fact.trace_id and fact.entity == "operation":
+            with tracing.continued(fact.source.headers["traceparent"]):
+                lag = datetime.datetime.now(datetime.UTC) - fact.time
+                with tracing.span("project", type=fact.type, seq=fact.seq, lag_ms=int(lag.total_seconds() * 1000)):
+                    pass

@@ -1,0 +1,57 @@
+"""The live projection: all streams into the generation that is read, until another one becomes live.
+
+Invariant: whoever projects notices within a second that the live generation changed, and goes on with the new
+one from its checkpoints.
+"""
+
+import asyncio
+import logging
+
+from meshwright.core import bus as mwbus
+from meshwright.core.store import Database, generations, indexes
+from meshwright.core.store.writing import Writer
+from meshwright.workers.projector.batches import Tally
+from meshwright.workers.projector.pipeline import Pipeline, patiently
+
+log = logging.getLogger(__name__)
+STREAMS = ("EVENTS", "STATE", "METRICS")
+_LOOK = 0.5
+
+
+class _Swapped(Exception):
+    """Another generation is live."""
+
+
+async def project(connection: mwbus.Connection, database: Database, *, traced: bool = False) -> None:
+    """Project into the live generation until cancelled."""
+    tally = Tally()
+    try:
+        while True:
+            generation = await patiently(generations.live, database)
+            await patiently(indexes.ensure, database, generation)
+            log.info("projecting into generation %d", generation)
+            await _until_swapped(connection, database, generation, tally, traced)
+    finally:
+        log.info(
+            "projected", extra={"messages": tally.messages, "unhandled": tally.unhandled, "aside": tally.set_aside}
+        )
+
+
+async def _until_swapped(
+    connection: mwbus.Connection, database: Database, generation: int, tally: Tally, traced: bool
+) -> None:
+    writer = Writer(database, generation)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for stream in STREAMS:
+                group.create_task(Pipeline(connection, writer, stream, tally, traced=traced).run())
+            group.create_task(_watch(database, generation))
+    except* _Swapped:
+        log.info("generation %d is no longer live", generation)
+
+
+async def _watch(database: Database, generation: int) -> None:
+    while True:
+        await asyncio.sleep(_LOOK)
+        if await patiently(generations.live, database) != generation:
+            raise _Swapped

@@ -1,0 +1,63 @@
+"""Rebuilding: all views anew from the streams, beside the live ones, then one swap.
+
+Invariant: readers see the old generation until the new one has everything that the streams held when the rebuild
+had caught up; both are written for a moment around the swap, so no read goes back in time. What the streams no
+longer hold (their retention) is carried over as it is.
+"""
+
+import asyncio
+import logging
+
+from meshwright.core import bus as mwbus
+from meshwright.core.store import Database, carrying, generations, indexes, kinds
+from meshwright.core.store.writing import Writer
+from meshwright.workers.projector.batches import Tally
+from meshwright.workers.projector.pipeline import Pipeline
+from meshwright.workers.projector.projection import STREAMS
+
+log = logging.getLogger(__name__)
+LEASE = "projection-rebuild"
+_OVERLAP = 3.0
+"""seconds in which the live projector and all readers notice the swap"""
+
+
+class Rebuilt:
+    """What a rebuild did; `generation` is live now."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.messages = 0
+
+
+async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Rebuilt) -> None:
+    """Build the next generation and make it the live one. Raises StoreUnavailable, BusUnavailable."""
+    before = await generations.live(database)
+    await generations.drop_others(database, frozenset({before}))
+    rebuilt.generation = await generations.reserve(database)
+    log.info("rebuilding into generation %d", rebuilt.generation)
+    await indexes.ensure(database, rebuilt.generation)
+    for kind in kinds.KINDS:
+        first, _ = await connection.stream_bounds(kind.stream)
+        await carrying.carry_over(database, kind, before, rebuilt.generation, first)
+    tally = Tally()
+    writer = Writer(database, rebuilt.generation)
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(Pipeline(connection, writer, stream, tally).run()) for stream in STREAMS]
+        await _caught_up(connection, writer)
+        await generations.swap(database, rebuilt.generation)
+        log.info("generation %d is live", rebuilt.generation)
+        await asyncio.sleep(_OVERLAP)
+        for task in running:
+            task.cancel()
+    await generations.drop_others(database, frozenset({rebuilt.generation}))
+    rebuilt.messages = tally.messages
+
+
+async def _caught_up(connection: mwbus.Connection, writer: Writer) -> None:
+    """Returns when every stream is folded in up to where it was a moment ago."""
+    for stream in STREAMS:
+        while True:
+            first, last = await connection.stream_bounds(stream)
+            if last < first or (await writer.position(stream)).seq >= last:
+                break
+            await asyncio.sleep(0.05)
