@@ -3,3 +3,9 @@
 Invariant: what proxies run is a pure function of the desired state in the bucket, so any replica of this
 adapter can serve any proxy, and previews, diffs and goldens show exactly what a proxy will receive.
 """
+
+from meshwright.adapters.envoy import preview, translation
+from meshwright.adapters.envoy.adapter import adapter
+from meshwright.adapters.envoy.operations import designs, meshes, workloads
+
+__all__ = ["adapter", "designs", "meshes", "preview", "translation", "workloads"]

@@ -24,7 +24,7 @@ from meshwright.adapters.envoy.statuses import ProxyStatus
 from meshwright.adapters.envoy.stream import ProxyStream, Send
 
 _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-_TOKEN = "meshwright.token"  # noqa: S105 - the name of the metadata field
+_TOKEN = "meshwright.token"
 _OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_time_ms", 15_000),
@@ -121,7 +121,7 @@ class DiscoveryServer:
         Raises RuntimeError when the address cannot be bound.
         """
         server = grpc.aio.server(options=_OPTIONS)
-        handler = grpc.stream_stream_rpc_method_handler(self._stream)
+        handler: Any = grpc.stream_stream_rpc_method_handler(self._stream)
         methods = {"StreamAggregatedResources": handler}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, methods),))
         if credentials is None:

@@ -37,9 +37,7 @@ def bootstrap(
         "static_resources": {"clusters": [_control_plane(control_planes)]},
         # Histograms are merged when the statistics are read, so a window is never behind by a flush interval.
         "stats_flush_on_admin": True,
-        "stats_config": {
-            "stats_matcher": {"inclusion_list": {"patterns": [{"prefix": each} for each in _STATISTICS]}}
-        },
+        "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [{"prefix": each} for each in _STATISTICS]}}},
         "overload_manager": {"resource_monitors": [_connection_limit()]},
     }
 

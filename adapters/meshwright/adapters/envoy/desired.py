@@ -132,9 +132,7 @@ def apply_design(
     owned = [name for name in listed if name in brought or name not in state.workloads]
     kept = withdraw(state, brought - set(listed))
     enrolled = enrol(kept, design.workloads, ports or {})
-    applied = AppliedDesign(
-        revision=revision, intents=design.intents, resources=design.resources, workloads=owned
-    )
+    applied = AppliedDesign(revision=revision, intents=design.intents, resources=design.resources, workloads=owned)
     return msgspec.structs.replace(enrolled, designs={**enrolled.designs, design.id: applied})
 
 

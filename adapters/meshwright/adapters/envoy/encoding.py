@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from meshwright.adapters.envoy import protojson, wire
-from meshwright.adapters.envoy.resources.snapshot import Resource
+from meshwright.adapters.envoy.resources.snapshot import Resource, Snapshot
 
 _CACHED = 4096
 
@@ -36,6 +36,16 @@ class Encoder:
             found = wire.packed(resource.type, b"".join(self._encoded_pieces(resource.type, resource.body)))
             self._resources.put(resource.digest, found)
         return found
+
+    def warm(self, snapshot: Snapshot) -> None:
+        """Encode everything in a snapshot that is not remembered yet; may run in a thread.
+
+        Raises protojson.InvalidResource.
+        """
+        for proxy in snapshot.proxies.values():
+            for content in proxy.types.values():
+                for resource in content.resources:
+                    self.packed(resource)
 
     def _encoded_pieces(self, type_url: str, body: dict[str, Any]) -> Iterator[bytes]:
         for name, value in body.items():

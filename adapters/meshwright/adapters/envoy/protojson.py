@@ -12,7 +12,7 @@ import importlib
 import re
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import betterproto2
 
@@ -76,7 +76,7 @@ def _fields(kind: type[betterproto2.Message], value: Mapping[str, Any], at: str)
             raise InvalidResource(f"{place}: {kind.__name__} has no field {key}")
         if inner is None:
             continue
-        meta = kind._betterproto.meta_by_field_name[name]
+        meta = _table(kind).meta_by_field_name[name]
         if meta.group and chosen.setdefault(meta.group, key) != key:
             raise InvalidResource(f"{place}: give either {chosen[meta.group]} or {key}, not both")
         yield from _field(kind, name, meta, inner, place)
@@ -85,7 +85,7 @@ def _fields(kind: type[betterproto2.Message], value: Mapping[str, Any], at: str)
 def _field(
     kind: type[betterproto2.Message], name: str, meta: betterproto2.FieldMetadata, value: Any, at: str
 ) -> Iterator[bytes]:
-    classes = kind._betterproto.cls_by_field
+    classes = _table(kind).cls_by_field
     if meta.map_meta:
         if not isinstance(value, Mapping):
             raise InvalidResource(f"{at}: an object is needed")
@@ -121,7 +121,9 @@ def _scalar(number: int, proto: str, kind: Any, value: Any) -> bytes:
     if proto == "bytes":
         return wire.field(number, base64.b64decode(value, validate=True))
     if proto in _FIXED:
-        return wire.varint(number << 3 | _WIRE_TYPES[proto]) + struct.pack(_FIXED[proto], float(value) if proto in ("double", "float") else int(value))
+        return wire.varint(number << 3 | _WIRE_TYPES[proto]) + struct.pack(
+            _FIXED[proto], float(value) if proto in ("double", "float") else int(value)
+        )
     return wire.varint(number << 3) + wire.varint(_integer(proto, kind, value) & (2**64 - 1))
 
 
@@ -171,11 +173,17 @@ def _by_library(kind: type[betterproto2.Message], value: Any, at: str) -> bytes:
         raise InvalidResource(f"{at}: {value!r} is no {kind.__name__}") from error
 
 
+def _table(kind: type[betterproto2.Message]) -> betterproto2.ProtoClassMetadata:
+    """The field tables of a generated type; the library keeps them to itself, so they are asked for here only."""
+    table: betterproto2.ProtoClassMetadata = cast(Any, kind)._betterproto
+    return table
+
+
 @functools.lru_cache(maxsize=4096)
 def _names(kind: type[betterproto2.Message]) -> dict[str, str]:
     """The field that each spelling means: protobuf's own and lowerCamelCase."""
     spellings = {}
-    for name in kind._betterproto.meta_by_field_name:
+    for name in _table(kind).meta_by_field_name:
         plain = name.rstrip("_")
         head, *rest = plain.split("_")
         spellings[plain] = name

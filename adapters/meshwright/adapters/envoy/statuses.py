@@ -24,6 +24,8 @@ class ProxyStatus(Model, frozen=True, kw_only=True):
     """when this stream began; None while there is none"""
 
 
+EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
+"""stands for the time of observation where documents are compared"""
 ABSENT = ProxyStatus(state="disconnected")
 """A proxy of which nobody has heard."""
 

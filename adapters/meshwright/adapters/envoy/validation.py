@@ -4,7 +4,7 @@ Invariant: what passes here compiles; what does not is told with a pointer into 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from meshwright.adapters.envoy import protojson
 from meshwright.adapters.envoy.desired import DesiredState
@@ -22,6 +22,7 @@ from meshwright.schemas.intents import (
     TrafficSplit,
     intent_kind,
 )
+from meshwright.schemas.workloads import WorkloadSpec
 
 _MANY_PER_SERVICE = (Allow, HeaderRoute, Mirror)
 _SHORTEST_REFILL = 0.05
@@ -30,7 +31,7 @@ _SHORTEST_REFILL = 0.05
 def problems(state: DesiredState, design: Design) -> list[FieldError]:
     """Everything that stands against `design`; `state` is the mesh with the design already in it."""
     found = design_problems(design)
-    known = {service: set(versions) for service, versions in state.services().items()}
+    known = _known(state)
     for index, intent in enumerate(design.intents):
         found += _unknown(intent, known, f"#/intents/{index}")
         found += _limits(intent, f"#/intents/{index}")
@@ -40,19 +41,67 @@ def problems(state: DesiredState, design: Design) -> list[FieldError]:
     return found
 
 
+def left_behind(before: DesiredState, after: DesiredState, besides: str = "") -> list[FieldError]:
+    """Intents of other designs that lose a service or version by this change."""
+    return [
+        FieldError(detail=f"the design {name} still needs it: {each.detail}")
+        for name, applied in after.designs.items()
+        if name != besides
+        for intent in applied.intents
+        for each in _unknown(intent, _known(after), "#")
+        if not list(_unknown(intent, _known(before), "#"))
+    ]
+
+
+def withdrawal_problems(before: DesiredState, after: DesiredState, names: list[str]) -> list[FieldError]:
+    """What stands against withdrawing these workloads."""
+    unknown = [
+        FieldError(detail=f"{name} is not in this mesh", pointer=f"#/workloads/{index}")
+        for index, name in enumerate(names)
+        if name not in before.workloads
+    ]
+    return unknown or left_behind(before, after)
+
+
+def enrolment_problems(
+    states: Iterable[DesiredState], mesh: DesiredState, specs: list[WorkloadSpec], pointer: str = "#/workloads"
+) -> list[FieldError]:
+    """What stands against enrolling these workloads; a name is good for one workload per workspace."""
+    elsewhere = {
+        name: state.mesh
+        for state in states
+        if state.workspace == mesh.workspace and state.mesh != mesh.mesh
+        for name in state.workloads
+    }
+    found = []
+    for index, spec in enumerate(specs):
+        if spec.name in elsewhere:
+            detail = f"{spec.name} is enrolled in the mesh {elsewhere[spec.name]}; choose another name"
+            found.append(FieldError(detail=detail, pointer=f"{pointer}/{index}/name"))
+    return found
+
+
+def _known(state: DesiredState) -> dict[str, set[str]]:
+    return {service: set(versions) for service, versions in state.services().items()}
+
+
 def _unknown(intent: Intent, known: dict[str, set[str]], pointer: str) -> Iterator[FieldError]:
     for field in ("service", "source"):
         service = getattr(intent, field, None)
         if service is not None and service not in known:
             have = ", ".join(sorted(known)) or "none"
-            yield FieldError(detail=f"there is no service {service} in this mesh; it has {have}", pointer=f"{pointer}/{field}")
+            yield FieldError(
+                detail=f"there is no service {service} in this mesh; it has {have}", pointer=f"{pointer}/{field}"
+            )
     versions = known.get(getattr(intent, "service", None) or "")
     if versions is None:
         return
     for version, place in _versions(intent):
         if version not in versions:
             have = ", ".join(sorted(versions))
-            yield FieldError(detail=f"the service has no version {version}; it has {have}", pointer=f"{pointer}/{place}")
+            yield FieldError(
+                detail=f"the service has no version {version}; it has {have}", pointer=f"{pointer}/{place}"
+            )
 
 
 def _versions(intent: Intent) -> Iterator[tuple[str, str]]:

@@ -105,9 +105,7 @@ def _access(state: DesiredState, callers: dict[str, list[str]], allows: list[All
         if identities:
             policies[f"{allow.source}-{index}"] = {
                 "permissions": _permissions(allow),
-                "principals": [
-                    {"authenticated": {"principal_name": {"exact": identity}}} for identity in identities
-                ],
+                "principals": [{"authenticated": {"principal_name": {"exact": identity}}} for identity in identities],
             }
     # ALLOW with no policy refuses everybody: that is deny-all.
     return parts.typed(_RBAC + "RBACPerRoute", rbac={"rules": {"action": "ALLOW", "policies": policies}})

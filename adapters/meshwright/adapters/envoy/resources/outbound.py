@@ -112,7 +112,10 @@ def _match(headers: Iterable[Json]) -> Json:
 def _faults(policy: Policy) -> Json:
     faults: Json = {}
     if policy.delay:
-        delay = {"fixed_delay": parts.duration(policy.delay.delay), "percentage": parts.percentage(policy.delay.percent)}
+        delay = {
+            "fixed_delay": parts.duration(policy.delay.delay),
+            "percentage": parts.percentage(policy.delay.percent),
+        }
         only = {"headers": [parts.header(policy.delay.header)]} if policy.delay.header else {}
         faults[names.FAULT_DELAY] = parts.typed(_FAULT, delay=delay, **only)
     if policy.abort:

@@ -80,7 +80,7 @@ def tls_1_3() -> Json:
 
 def http_protocols() -> Json:
     """Speak to the other side in the protocol that the caller used, so that gRPC passes unchanged."""
-    options = {"http_protocol_options": {}, "http2_protocol_options": {}}
+    options: Json = {"http_protocol_options": {}, "http2_protocol_options": {}}
     return {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions", use_downstream_protocol_config=options

@@ -1,0 +1,43 @@
+"""The Envoy adapter: one object, on which the modules beside this one register what it can do.
+
+Invariant: its service is the control plane; commands are taken only while it serves.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from meshwright.adapters.envoy.control_plane import ControlPlane
+from meshwright.adapters.envoy.options import Options
+from meshwright.adapters.envoy.statistics import Statistics, Target
+from meshwright.core import kit, settings
+
+adapter = kit.Adapter("envoy", meshes=["envoy"], contract=1, version="0.1.0")
+
+
+@adapter.service
+async def serve(runtime: kit.Runtime) -> AsyncIterator[ControlPlane]:
+    """Run the control plane and the measuring of edges beside the commands."""
+    async with ControlPlane.open(runtime, settings.load(Options)) as plane, _measuring(plane):
+        yield plane
+
+
+@contextlib.asynccontextmanager
+async def _measuring(plane: ControlPlane) -> AsyncIterator[None]:
+    async def targets() -> list[Target]:
+        running = {sidecar.node_id for sidecar in await plane.fleet.list() if sidecar.pid is not None}
+        found = []
+        for state in plane.states():
+            here = {
+                name: member.ports.admin for name, member in state.workloads.items() if str(state.node(name)) in running
+            }
+            if here:
+                found.append(Target(workspace=state.workspace, mesh=state.mesh, admin_ports=here))
+        return found
+
+    loop = asyncio.create_task(Statistics(targets, plane.runtime.measure).run(), name="envoy-statistics")
+    try:
+        yield
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)

@@ -1,0 +1,33 @@
+"""The buckets of this adapter, and what lies in them.
+
+    desired   <workspace>.<mesh>             the desired state of a mesh
+    secrets   <workspace>.<mesh>             its certificate authority and join secret; never part of an event
+    proxies   <workspace>.<mesh>.<workload>  the newest word on a proxy
+    releases  <workspace>.<mesh>.<design>    the releases of a design
+    plans     <operation>                    what a running operation changes, so that it can be undone
+
+Invariant: this module is the only place that knows these names.
+"""
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core import kit
+
+
+class Buckets(msgspec.Struct, frozen=True):
+    """All of them, open."""
+
+    desired: mwbus.Bucket
+    secrets: mwbus.Bucket
+    proxies: mwbus.Bucket
+    releases: mwbus.Bucket
+    plans: mwbus.Bucket
+
+
+async def open_all(runtime: kit.Runtime) -> Buckets:
+    """Open, or make, the adapter's buckets.
+
+    Raises bus.BusUnavailable.
+    """
+    return Buckets(*[await runtime.bucket(name) for name in Buckets.__struct_fields__])

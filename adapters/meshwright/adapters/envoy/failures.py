@@ -1,0 +1,98 @@
+"""Why an operation on an Envoy mesh can fail, in words that help.
+
+    MW2001  proxies rejected the configuration
+    MW2002  the document does not fit the mesh
+    MW2003  there is no such mesh
+    MW2004  there is no such design or revision on the mesh
+    MW2005  proxies did not answer in time
+    MW2006  a sidecar could not be started
+
+Invariant: each code is made in one place.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from meshwright.adapters.envoy.statuses import ProxyStatus
+from meshwright.core import kit
+from meshwright.schemas.errors import Failure, FieldError
+
+
+def rejected(statuses: Mapping[str, ProxyStatus]) -> kit.Reject:
+    """Proxies sent a NACK; the words are Envoy's own."""
+    words = {name: status.error for name, status in statuses.items()}
+    first = next(iter(words))
+    others = f" (and {len(words) - 1} more proxies)" if len(words) > 1 else ""
+    return kit.Reject(
+        Failure(
+            code="MW2001",
+            what=f"{first}{others} rejected the configuration: {words[first]}".strip(),
+            cause="The configuration is well-formed but Envoy cannot run it; the last good one keeps serving.",
+            remedy="Correct the native resource or intent that Envoy names, and apply again.",
+            details={"proxies": words},
+        )
+    )
+
+
+def unfit(problems: list[FieldError]) -> kit.Reject:
+    """The document asks for what the mesh does not have, or contradicts what it has."""
+    return kit.Reject(
+        Failure(
+            code="MW2002",
+            what="; ".join(f"{each.pointer}: {each.detail}" for each in problems)[:1500],
+            cause="The document and the mesh do not fit together; nothing was changed.",
+            remedy="Correct the places named, or enrol what is missing first.",
+            details={"errors": msgspec.to_builtins(problems)},
+        )
+    )
+
+
+def no_mesh(mesh: str) -> kit.Reject:
+    """The mesh was never installed, or is gone."""
+    return kit.Reject(
+        Failure(
+            code="MW2003",
+            what=f"there is no Envoy mesh {mesh}",
+            cause="It was never installed, or it was uninstalled meanwhile.",
+            remedy="Install the mesh first.",
+        )
+    )
+
+
+def no_design(what: str) -> kit.Reject:
+    """The design or revision is not there."""
+    return kit.Reject(
+        Failure(
+            code="MW2004",
+            what=what,
+            cause="It was never applied to this mesh, or was removed.",
+            remedy="Look at the releases of the design on this mesh.",
+        )
+    )
+
+
+def unanswered(names: list[str], seconds: float) -> kit.Reject:
+    """Connected proxies neither accepted nor rejected."""
+    return kit.Reject(
+        Failure(
+            code="MW2005",
+            what=f"{', '.join(names[:10])} did not answer within {seconds:g} s",
+            cause="The proxies are connected but overloaded or stuck, for example waiting for a listener's port.",
+            remedy="Look at the proxies' logs; then retry the operation.",
+            retryable=True,
+        )
+    )
+
+
+def not_started(what: str) -> kit.Reject:
+    """Envoy would not start."""
+    return kit.Reject(
+        Failure(
+            code="MW2006",
+            what=what,
+            cause="Envoy is not installed, refuses its bootstrap, or its ports are taken.",
+            remedy="Read the sidecar's log, free the port or install Envoy, and retry.",
+            retryable=True,
+        )
+    )

@@ -1,0 +1,98 @@
+"""Installing and uninstalling a mesh, looking at it, renewing its certificates.
+
+Invariant: a mesh is its entry in the bucket; installing it makes the entry and its authority, nothing runs yet.
+"""
+
+from typing import Any
+
+import msgspec
+
+from meshwright.adapters.envoy import desired, plans, statuses
+from meshwright.adapters.envoy.adapter import adapter
+from meshwright.adapters.envoy.changes import Change
+from meshwright.adapters.envoy.control_plane import ControlPlane
+from meshwright.adapters.envoy.desired import DesiredState
+from meshwright.adapters.envoy.plans import Plan
+from meshwright.core import kit
+from meshwright.schemas.meshes import MeshObserved, MeshRemoved
+from meshwright.schemas.operations import InstallMesh, RefreshStatus, RotateCertificates, UninstallMesh
+
+
+@adapter.operation(InstallMesh)
+async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
+    """Create a mesh of Envoy sidecars, or give an existing one these settings."""
+    change = Change(ctx)
+    command = ctx.command
+
+    async def plan() -> Plan:
+        await change.plane.authority(change.workspace, change.mesh)
+        entry = await change.buckets.desired.get(change.key)
+        before = desired.decode(entry.value) if entry else None
+        base = before or DesiredState(workspace=command.workspace, mesh=command.mesh, connection=command.connection)
+        return Plan(mesh=command.mesh, before=before, after=desired.settle(base, arguments.trust_domain))
+
+    found = await change.carry_out(plan)
+
+    async def observed() -> None:
+        state = await plans.current(change.buckets, change.key)
+        await ctx.runtime.emit(change.workspace, change.mesh, MeshObserved(mesh=change.plane.mesh(state)))
+
+    await ctx.step("observe", observed)
+    await change.finish(found)
+    return {"version": found.version, "trust_domain": arguments.trust_domain}
+
+
+@adapter.operation(UninstallMesh)
+async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any]:
+    """Remove a mesh: its policies, its managed sidecars, its certificate authority."""
+    change = Change(ctx)
+
+    async def plan() -> Plan:
+        return Plan(mesh=change.mesh, before=await plans.current(change.buckets, change.key), after=None)
+
+    found = await change.carry_out(plan)
+
+    async def forgotten() -> None:
+        before = (await plans.load(change.buckets, found.plan)).before
+        await change.buckets.secrets.delete(change.key)
+        if before:
+            for design in before.designs:
+                await change.buckets.releases.delete(f"{change.key}.{design}")
+            removed = MeshRemoved(id=change.mesh, connection=before.connection)
+            await ctx.runtime.emit(change.workspace, change.mesh, removed)
+
+    await change.finish(found, last=forgotten)
+    return {}
+
+
+@adapter.operation(RotateCertificates)
+async def rotate(ctx: kit.Context, arguments: RotateCertificates) -> dict[str, Any]:
+    """Issue new certificates to every proxy of the mesh and wait until each has taken its own."""
+    change = Change(ctx)
+
+    async def plan() -> Plan:
+        before = await plans.current(change.buckets, change.key)
+        return Plan(mesh=change.mesh, before=before, after=desired.rotate(before))
+
+    found = await change.carry_out(plan)
+    await change.finish(found)
+    return {"version": found.version, "proxies": found.proxies}
+
+
+@adapter.operation(RefreshStatus)
+async def refresh(ctx: kit.Context, arguments: RefreshStatus) -> dict[str, Any]:
+    """Look at the mesh and its proxies now and publish what is seen."""
+    plane = ctx.service(ControlPlane)
+    change = Change(ctx)
+    state = await plans.current(change.buckets, change.key)
+    mesh = plane.mesh(state)
+    plane.report(state)
+
+    async def observed() -> None:
+        await ctx.runtime.emit(change.workspace, change.mesh, MeshObserved(mesh=mesh))
+
+    await ctx.step("observe", observed)
+    version = desired.version(state)
+    words = {name: plane.status(state.node(name)) for name in state.workloads}
+    behind = sorted(name for name, status in words.items() if not statuses.is_answer(status, version))
+    return {"mesh": msgspec.to_builtins(mesh), "version": version, "behind": behind}

@@ -1,0 +1,51 @@
+"""Enrolling and withdrawing workloads.
+
+Invariant: enrolling what is enrolled and unchanged changes nothing; a workload that an intent still names
+cannot leave, since the mesh would then not do what its designs say.
+"""
+
+from typing import Any
+
+from meshwright.adapters.envoy import allocation, desired, failures, plans, validation
+from meshwright.adapters.envoy.adapter import adapter
+from meshwright.adapters.envoy.changes import Change
+from meshwright.adapters.envoy.plans import Plan
+from meshwright.core import kit
+from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
+
+
+@adapter.operation(EnrolWorkloads)
+async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
+    """Give workloads a sidecar and an identity."""
+    change = Change(ctx)
+
+    async def plan() -> Plan:
+        before = await plans.current(change.buckets, change.key)
+        problems = validation.enrolment_problems(change.plane.states(), before, arguments.workloads)
+        if problems:
+            raise failures.unfit(problems)
+        first = change.plane.options.envoy_first_port
+        ports = allocation.allocate(change.plane.states(), before, arguments.workloads, first)
+        return Plan(mesh=change.mesh, before=before, after=desired.enrol(before, arguments.workloads, ports))
+
+    found = await change.carry_out(plan)
+    await change.finish(found)
+    return {"version": found.version, "proxies": found.proxies}
+
+
+@adapter.operation(WithdrawWorkloads)
+async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, Any]:
+    """Take workloads out of the mesh and stop their managed sidecars."""
+    change = Change(ctx)
+
+    async def plan() -> Plan:
+        before = await plans.current(change.buckets, change.key)
+        after = desired.withdraw(before, arguments.workloads)
+        problems = validation.withdrawal_problems(before, after, arguments.workloads)
+        if problems:
+            raise failures.unfit(problems)
+        return Plan(mesh=change.mesh, before=before, after=after)
+
+    found = await change.carry_out(plan)
+    await change.finish(found)
+    return {"version": found.version, "proxies": found.proxies}

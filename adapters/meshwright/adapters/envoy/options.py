@@ -1,0 +1,21 @@
+"""What a worker of this adapter can be told by its environment.
+
+Invariant: read once, when the adapter's service starts; without any setting everything stays on loopback.
+"""
+
+from meshwright.core import settings
+
+
+class Options(settings.Settings, frozen=True, kw_only=True):
+    """Each field is the environment variable MESHWRIGHT_<FIELD>."""
+
+    envoy_xds_host: str = "127.0.0.1"
+    """where the discovery service listens; leave loopback only on a trusted network, since it hands out keys"""
+    envoy_xds_port: int = 0
+    """0: a free port, chosen once and remembered in the data directory"""
+    envoy_xds_advertise: str = ""
+    """host:port,host:port,… of all replicas, for bootstraps; empty: this replica's own address"""
+    envoy_first_port: int = 15_400
+    """sidecars get free ports from here upwards"""
+    envoy_keep_sidecars: bool = True
+    """whether managed sidecars go on carrying traffic when this worker ends"""

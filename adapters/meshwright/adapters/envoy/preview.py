@@ -1,0 +1,59 @@
+"""What an operation on a design would do, told without doing it.
+
+Invariant: nothing is written; the difference shown is between the snapshots that proxies would receive.
+"""
+
+import asyncio
+
+import msgspec
+
+from meshwright.adapters.envoy import desired, diffs, identity, options, plans
+from meshwright.adapters.envoy.adapter import adapter
+from meshwright.adapters.envoy.desired import DesiredState
+from meshwright.adapters.envoy.releases import Releases
+from meshwright.adapters.envoy.resources import compiler
+from meshwright.adapters.envoy.targets import Maker, Target
+from meshwright.adapters.envoy.translation import translate
+from meshwright.core import kit, settings
+from meshwright.schemas.designs import Preview
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.intents import AnyIntent, Translation, Unsupported
+from meshwright.schemas.operations import ApplyDesign, Command, RemoveDesign, RollbackDesign
+
+
+@adapter.preview
+async def preview(runtime: kit.Runtime, command: Command) -> Preview:
+    """Translations, refusals, problems and the difference to what runs.
+
+    Raises kit.Reject when the mesh, design or revision is not there.
+    """
+    bucket = await runtime.bucket("desired")
+    before = await plans.present(bucket, identity.mesh_key(command.workspace, command.mesh))
+    states = [desired.decode(entry.value) for key in await bucket.keys() if (entry := await bucket.get(key))]
+    releases = Releases(await runtime.bucket("releases"), runtime)
+    first_port = settings.load(options.Options).envoy_first_port
+    target = await _target(Maker(before, states, releases, first_port), command)
+    return await asyncio.to_thread(_preview, before, target)
+
+
+async def _target(maker: Maker, command: Command) -> Target:
+    if command.kind == ApplyDesign.kind.name:
+        return await maker.applying(msgspec.convert(command.arguments, ApplyDesign).design)
+    if command.kind == RemoveDesign.kind.name:
+        return await maker.removing(msgspec.convert(command.arguments, RemoveDesign).design)
+    if command.kind == RollbackDesign.kind.name:
+        wanted = msgspec.convert(command.arguments, RollbackDesign)
+        return await maker.rolling_back(wanted.design, wanted.revision)
+    detail = f"{command.kind} cannot be previewed on this mesh"
+    return Target(after=maker.before, problems=[FieldError(detail=detail)])
+
+
+def _preview(before: DesiredState, target: Target) -> Preview:
+    intents: list[AnyIntent] = target.design.intents if target.design else []
+    answers = [translate(intent, target.after) for intent in intents]
+    return Preview(
+        translations=[each for each in answers if isinstance(each, Translation)],
+        unsupported=[each for each in answers if isinstance(each, Unsupported)],
+        problems=target.problems,
+        diff=diffs.diff(compiler.compile_mesh(before), compiler.compile_mesh(target.after)),
+    )

@@ -1,0 +1,77 @@
+"""What an operation on a design aims at: the state of the mesh afterwards, and what stands against it.
+
+Invariant: the preview and the operation ask here, so what is shown beforehand is what will be done.
+"""
+
+from collections.abc import Collection
+
+import msgspec
+
+from meshwright.adapters.envoy import allocation, desired, failures, validation
+from meshwright.adapters.envoy.desired import DesiredState
+from meshwright.adapters.envoy.releases import Releases
+from meshwright.schemas.designs import Design
+from meshwright.schemas.errors import FieldError
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """`design` is None when nothing of the design remains."""
+
+    after: DesiredState
+    design: Design | None = None
+    revision: int = 0
+    problems: list[FieldError] = []
+
+
+class Maker:
+    """Makes targets for one mesh. `states` are those of all meshes, for the ports that they hold."""
+
+    def __init__(
+        self, before: DesiredState, states: Collection[DesiredState], releases: Releases, first_port: int
+    ) -> None:
+        self.before = before
+        self._states = states
+        self._releases = releases
+        self._first_port = first_port
+
+    async def applying(self, design: Design) -> Target:
+        """The mesh with this design as its next revision."""
+        before = self.before
+        history = await self._releases.history(before.workspace, before.mesh, design.id)
+        applied = before.designs.get(design.id)
+        revision = max(history.last_revision, applied.revision if applied else 0) + 1
+        problems = validation.enrolment_problems(self._states, before, design.workloads, "#/workloads")
+        ports = allocation.allocate(self._states, before, design.workloads, self._first_port)
+        after = desired.apply_design(before, design, revision, ports)
+        problems += validation.problems(after, design)
+        problems += validation.left_behind(before, after, besides=design.id)
+        return Target(after=after, design=design, revision=revision, problems=problems)
+
+    async def removing(self, name: str) -> Target:
+        """The mesh without the design.
+
+        Raises kit.Reject when it is not applied.
+        """
+        if name not in self.before.designs:
+            raise failures.no_design(f"the design {name} is not applied to {self.before.mesh}")
+        after = desired.remove_design(self.before, name)
+        return Target(after=after, problems=validation.left_behind(self.before, after, besides=name))
+
+    async def rolling_back(self, name: str, revision: int | None) -> Target:
+        """The mesh with an earlier revision, by default the one before the current; before the first was nothing.
+
+        Raises kit.Reject when the design or that revision is not there.
+        """
+        applied = self.before.designs.get(name)
+        if applied is None:
+            raise failures.no_design(f"the design {name} is not applied to {self.before.mesh}")
+        history = await self._releases.history(self.before.workspace, self.before.mesh, name)
+        if revision is None:
+            earlier = [each.revision for each in history.releases if each.revision < applied.revision]
+            if not earlier:
+                return await self.removing(name)
+            revision = max(earlier)
+        release = history.revision(revision)
+        if release is None:
+            raise failures.no_design(f"revision {revision} of {name} never was, or is no longer kept")
+        return await self.applying(release.design)
