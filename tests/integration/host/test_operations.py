@@ -8,14 +8,9 @@ from typing import Any
 import pytest
 from example_adapter import NoOp, Write
 
+from meshwright.core.testing.asking import kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as ops
-from meshwright.schemas.base import Message
-
-
-def kinds(events: list[Message]) -> list[str]:
-    """The short names of events, as in `started`, without the acceptance that the server copies in."""
-    return [event.wire.name.split(".")[-2] for event in events if not isinstance(event, ops.Command)]
 
 
 def lines(path: Path) -> list[str]:

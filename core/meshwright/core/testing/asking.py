@@ -1,0 +1,105 @@
+"""Asking an adapter for work as the API does, and reading what becomes of it. For tests.
+
+Invariant: nothing is read but the streams; what an operation did is what its events say.
+"""
+
+import datetime
+from typing import Any
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.core.testing.eventually import eventually
+from meshwright.schemas import catalog, operations, subjects
+from meshwright.schemas.base import Message
+
+WORKSPACE = "default"
+
+
+class Asker:
+    """Sends commands to one adapter on one connection."""
+
+    def __init__(self, bus: mwbus.Connection, adapter: str, connection: str = "local") -> None:
+        self.bus = bus
+        self._adapter = adapter
+        self._connection = connection
+
+    async def ask(
+        self, arguments: operations.Arguments, mesh: str = "m1", seconds: float = 60, **more: Any
+    ) -> str:
+        """Publish a command with a deadline `seconds` from now; the id of its operation."""
+        now = datetime.datetime.now(datetime.UTC)
+        command = operations.Command(
+            operation=ids.fresh(),
+            workspace=WORKSPACE,
+            adapter=self._adapter,
+            connection=self._connection,
+            mesh=mesh,
+            kind=arguments.kind.name,
+            version=arguments.kind.version,
+            mutates=arguments.kind.mutates,
+            arguments=msgspec.to_builtins(arguments),
+            principal="tester",
+            accepted_at=now,
+            deadline=now + datetime.timedelta(seconds=seconds),
+            **more,
+        )
+        subject = subjects.fill(
+            subjects.COMMANDS,
+            workspace=WORKSPACE,
+            adapter=self._adapter,
+            connection=self._connection,
+            queue=mesh if command.mutates else subjects.UNORDERED,
+            operation=command.operation,
+        )
+        await self.bus.publisher.publish(subject, command, id=command.operation, expected_last=0)
+        return command.operation
+
+    async def cancel(self, operation: str) -> None:
+        """Ask for the end of an operation."""
+        subject = subjects.fill(
+            subjects.EVENTS, workspace=WORKSPACE, origin="api", entity="operation", id=operation
+        )
+        await self.bus.publisher.publish(subject, operations.CancelRequested(principal="tester"))
+
+    async def events(self, operation: str) -> list[Message]:
+        """The events of an operation so far, in stream order."""
+        subject = subjects.fill(subjects.EVENTS, workspace=WORKSPACE, entity="operation", id=operation)
+        found: list[Message] = []
+        seq = 1
+        while message := await self.bus.following(subjects.EVENTS.stream, seq, subject):
+            seq = message.seq + 1
+            decoded = message.message()
+            if decoded is not None:
+                found.append(decoded)
+        return found
+
+    async def wait_for(self, operation: str, kind: type[Message], times: int = 1, timeout: float = 20) -> list[Message]:
+        """The events of an operation once it has ended or so many of that kind are among them."""
+
+        async def told() -> list[Message]:
+            events = await self.events(operation)
+            enough = sum(isinstance(event, kind) for event in events) >= times
+            return events if enough or has_ended(events) else []
+
+        return await eventually(told, timeout=timeout)
+
+    async def end(self, operation: str, timeout: float = 20) -> list[Message]:
+        """The events of an operation once it has ended."""
+
+        async def ended() -> list[Message]:
+            events = await self.events(operation)
+            return events if has_ended(events) else []
+
+        return await eventually(ended, timeout=timeout)
+
+
+def has_ended(events: list[Message]) -> bool:
+    """Whether a terminal event is among these."""
+    return any(event.wire.name in catalog.TERMINAL_TYPES for event in events)
+
+
+def kinds(events: list[Message]) -> list[str]:
+    """The short names of events, as in `started`, without the acceptance that the server copies in."""
+    return [event.wire.name.split(".")[-2] for event in events if not isinstance(event, operations.Command)]

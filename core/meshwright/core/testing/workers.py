@@ -1,0 +1,70 @@
+"""Real adapter workers for tests: started by their console command, killed at will.
+
+Invariant: when the block ends the process is gone, however the test ended.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from meshwright.core import ids
+
+ACK_WAIT = 2.0
+"""seconds until a test's worker counts as silent"""
+
+
+class WorkerProcess:
+    """A running `meshwright-adapter`; `log` is what it said."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    async def stop(self) -> int:
+        """End it gracefully; its exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+        async with asyncio.timeout(30):
+            return await self.process.wait()
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
+
+@asynccontextmanager
+async def worker_process(
+    adapter: str, nats_url: str, directory: Path, path: Path | None = None, **settings: str
+) -> AsyncIterator[WorkerProcess]:
+    """One worker of an adapter (entry point or `module:attribute`, found on `path`).
+
+    `settings` are MESHWRIGHT_* variables in lower case; its files and its log lie in `directory`.
+    """
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(path or ""),
+        "MESHWRIGHT_NATS_URL": nats_url,
+        "MESHWRIGHT_DATA_DIR": str(directory),
+        "MESHWRIGHT_WORKER_ACK_WAIT": str(ACK_WAIT),
+        **{f"MESHWRIGHT_{name.upper()}": value for name, value in settings.items()},
+    }
+    program = Path(sys.executable).with_name("meshwright-adapter")
+    log = directory / f"worker-{ids.fresh()}.log"
+    with log.open("wb") as sink:
+        process = await asyncio.create_subprocess_exec(program, adapter, env=environment, stderr=sink, stdout=sink)
+    worker = WorkerProcess(process, log)
+    try:
+        yield worker
+    finally:
+        await worker.kill()
