@@ -5,21 +5,17 @@ the sequence guards. SIGTERM and SIGINT end it between two batches.
 """
 
 import argparse
-import asyncio
 import logging
-import os
-import signal
-import socket
 import sys
-from collections.abc import Awaitable, Callable
 
 import uvloop
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ids, settings, store
+from meshwright.core import settings, store
 from meshwright.core.bus import leases
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry import tracing
+from meshwright.workers import running
 from meshwright.workers.projector import rebuilding
 from meshwright.workers.projector.projection import project
 
@@ -59,8 +55,10 @@ async def _run(chosen: settings.Settings) -> None:
     ):
         with tracing.exporting("meshwright-projector", _VERSION):
             traced = tracing.is_exporting()
-            await until_told(
-                lambda: leases.hold(connection, LEASE, _holder(), lambda: project(connection, database, traced=traced))
+            await running.until_told(
+                lambda: leases.hold(
+                    connection, LEASE, running.instance(), lambda: project(connection, database, traced=traced)
+                )
             )
     log.info("the projector has stopped")
 
@@ -71,32 +69,12 @@ async def _rebuild(chosen: settings.Settings) -> None:
         mwbus.connect(chosen.nats_url, "projector-rebuild", replicas=chosen.replicas) as connection,
         store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT) as database,
     ):
-        await until_told(
+        await running.until_told(
             lambda: leases.hold(
                 connection,
                 rebuilding.LEASE,
-                _holder(),
+                running.instance(),
                 lambda: rebuilding.rebuild(connection, database, rebuilt),
             )
         )
     log.info("rebuilt generation %d from %d messages", rebuilt.generation, rebuilt.messages)
-
-
-def _holder() -> str:
-    return f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"
-
-
-async def until_told(work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work` until it ends by itself or SIGTERM or SIGINT arrives."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    working = asyncio.ensure_future(work())
-    told = asyncio.create_task(stop.wait())
-    await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (working, told):
-        if not task.done():
-            task.cancel()
-    await asyncio.wait({working, told})
-    if not working.cancelled():
-        working.result()

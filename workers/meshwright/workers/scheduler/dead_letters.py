@@ -1,0 +1,113 @@
+"""Dead letters: a command that no worker finishes or can even read is kept, with the reason, and its operation ends.
+
+Problem: the server gives a message up silently, save for an advisory that nobody may be listening to. Invariant:
+advisories are stored in a stream; each is answered once, by ids derived from it, before it is acknowledged.
+"""
+
+import datetime
+import logging
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.schemas import subjects
+from meshwright.schemas.errors import Failure
+from meshwright.schemas.operations import DeadLetter, OperationDeadLettered
+from meshwright.workers.scheduler import verdicts
+
+log = logging.getLogger(__name__)
+_COMMANDS = subjects.COMMANDS.stream
+_QUEUE = mwbus.WorkQueue(
+    stream="ADVISORIES",
+    name="scheduler-dead-letters",
+    subject=f"$JS.EVENT.ADVISORY.CONSUMER.*.{_COMMANDS}.*",
+    ack_wait=10.0,
+    max_deliver=-1,
+)
+
+
+class _Advisory(msgspec.Struct, frozen=True):
+    """What the server says; MSG_TERMINATED and MAX_DELIVERIES share these fields."""
+
+    type: str
+    stream_seq: int
+    consumer: str = ""
+    deliveries: int = 0
+    reason: str = ""
+
+    @property
+    def why(self) -> str:
+        """For people."""
+        if self.type.endswith("terminated"):
+            return self.reason or "A worker could not read the command and gave it up."
+        return f"It was delivered {self.deliveries} times and no worker finished it."
+
+
+async def run(bus: mwbus.Connection) -> None:
+    """Answer advisories until cancelled."""
+    async for job in mwbus.jobs(bus, _QUEUE):
+        if job is None:
+            continue
+        try:
+            advisory = msgspec.json.decode(job.message.payload, type=_Advisory)
+        except msgspec.DecodeError as error:
+            log.warning("an advisory that cannot be read: %s", error)
+            await job.ack()
+            continue
+        try:
+            await _answer(bus, advisory)
+        except mwbus.BusUnavailable as error:
+            log.warning("could not store a dead letter yet: %s", error)
+            await job.again(1.0)
+        else:
+            await job.ack()
+
+
+async def _answer(bus: mwbus.Connection, advisory: _Advisory) -> None:
+    command = await bus.at(_COMMANDS, advisory.stream_seq)
+    about = subjects.parse(subjects.COMMANDS, command.subject) if command else {}
+    if command is None or not about:
+        log.warning("command %d was given up and is no longer stored", advisory.stream_seq)
+        return
+    workspace, operation = about["workspace"], about["operation"]
+    told = await verdicts.history(bus, workspace, operation)
+    if told.end in ("", OperationDeadLettered.wire.name):  # a worker may have told this end itself
+        await _keep(bus, advisory, about, command)
+    if told.end:
+        return
+    failure = Failure(
+        code="dead-lettered",
+        what="The command could not be carried out and lies among the dead letters",
+        cause=advisory.why,
+        remedy="Read the worker's log, mend the cause, then retry the operation.",
+    )
+    verdict = OperationDeadLettered(failure=failure, command_seq=advisory.stream_seq)
+    if await verdicts.end(bus, workspace, operation, verdict, told.traceparent):
+        log.warning("operation %s is a dead letter: %s", operation, advisory.why)
+
+
+async def _keep(bus: mwbus.Connection, advisory: _Advisory, about: dict[str, str], command: mwbus.Received) -> None:
+    letter = DeadLetter(
+        operation=about["operation"],
+        workspace=about["workspace"],
+        adapter=about["adapter"],
+        subject=command.subject,
+        command_seq=advisory.stream_seq,
+        deliveries=advisory.deliveries,
+        reason=advisory.why,
+        stored_at=datetime.datetime.now(datetime.UTC),
+    )
+    subject = subjects.fill(
+        subjects.DEADLETTERS, workspace=about["workspace"], adapter=about["adapter"], operation=about["operation"]
+    )
+    try:
+        await bus.publisher.publish(
+            subject,
+            letter,
+            about=f"operations/{about['operation']}",
+            id=ids.derived("dead letter", str(advisory.stream_seq), advisory.consumer),
+            expected_last=0,
+        )
+    except mwbus.Conflict:
+        log.debug("%s is there already", subject)

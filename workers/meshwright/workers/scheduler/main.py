@@ -1,0 +1,61 @@
+"""The composition root of the scheduler: settings, bus, lease, its three tasks.
+
+Invariant: of several schedulers one works and the others stand by; two at once would still tell everything once,
+because their events have the same ids. SIGTERM and SIGINT end it.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+
+import uvloop
+
+from meshwright.core import bus as mwbus
+from meshwright.core import settings
+from meshwright.core.bus import leases, presence
+from meshwright.core.telemetry import logging as mwlogging
+from meshwright.core.telemetry import tracing
+from meshwright.workers import running
+from meshwright.workers.scheduler import dead_letters
+from meshwright.workers.scheduler.arrivals import Arrivals
+from meshwright.workers.scheduler.deadlines import Deadlines
+
+log = logging.getLogger(__name__)
+LEASE = "scheduler"
+_MEMORY = "mw_scheduler"
+_VERSION = "0.1.0"
+
+
+def main() -> None:
+    """Run `meshwright-scheduler`."""
+    argparse.ArgumentParser(
+        prog="meshwright-scheduler", description="Watch deadlines, dead letters and the presence of adapters."
+    ).parse_args()
+    try:
+        chosen = settings.load(settings.Settings)
+    except settings.InvalidSettings as error:
+        sys.exit(f"meshwright-scheduler: {error}")
+    mwlogging.configure(chosen.log_level, chosen.log_format)
+    try:
+        uvloop.run(_run(chosen))
+    except mwbus.BusUnavailable as error:
+        sys.exit(f"meshwright-scheduler: {error}")
+
+
+async def _run(chosen: settings.Settings) -> None:
+    """Raises BusUnavailable when NATS does not answer at the start."""
+    async with mwbus.connect(chosen.nats_url, "scheduler", replicas=chosen.replicas) as bus:
+        with tracing.exporting("meshwright-scheduler", _VERSION):
+            await running.until_told(lambda: leases.hold(bus, LEASE, running.instance(), lambda: watch(bus)))
+    log.info("the scheduler has stopped")
+
+
+async def watch(bus: mwbus.Connection) -> None:
+    """Do the scheduler's work until cancelled. Raises BusUnavailable when the buckets cannot be opened."""
+    memory = await mwbus.open_bucket(bus, _MEMORY)
+    present = await presence.open_presence(bus)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(Deadlines(bus, memory).run())
+        group.create_task(dead_letters.run(bus))
+        group.create_task(Arrivals(bus, present, memory).run())

@@ -1,0 +1,67 @@
+"""Operations that have not ended, by deadline.
+
+Invariant: pure bookkeeping; an operation that ended is never due, and one that is due stays so until it ended.
+"""
+
+import datetime
+import heapq
+
+import msgspec
+
+
+class Open(msgspec.Struct, frozen=True, array_like=True):
+    """An accepted operation and its deadline in seconds since 1970."""
+
+    workspace: str
+    operation: str
+    deadline: float
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All open operations after the event `seq` of EVENTS."""
+
+    seq: int = 0
+    open: list[Open] = []
+
+
+class OpenOperations:
+    """The open operations, the next deadline first."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.seq = snapshot.seq
+        self._open = {one.operation: one for one in snapshot.open}
+        self._heap = [(one.deadline, one.operation) for one in snapshot.open]
+        heapq.heapify(self._heap)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def accepted(self, workspace: str, operation: str, deadline: datetime.datetime) -> None:
+        """An operation began; telling it twice changes nothing."""
+        one = Open(workspace, operation, deadline.timestamp())
+        if self._open.get(operation) != one:
+            self._open[operation] = one
+            heapq.heappush(self._heap, (one.deadline, operation))
+
+    def ended(self, operation: str) -> None:
+        """An operation ended, by whomever."""
+        self._open.pop(operation, None)
+        if len(self._heap) > 1000 and len(self._heap) > 2 * len(self._open):
+            self._heap = [(one.deadline, one.operation) for one in self._open.values()]
+            heapq.heapify(self._heap)
+
+    def due(self, now: float) -> list[Open]:
+        """The operations whose deadline has passed at `now`, seconds since 1970."""
+        found = []
+        while self._heap and self._heap[0][0] <= now:
+            deadline, operation = heapq.heappop(self._heap)
+            one = self._open.get(operation)
+            if one is not None and one.deadline == deadline:
+                found.append(one)
+        for one in found:  # still due until it ended
+            heapq.heappush(self._heap, (one.deadline, one.operation))
+        return found
+
+    def snapshot(self) -> Snapshot:
+        """What to start from another time."""
+        return Snapshot(self.seq, list(self._open.values()))

@@ -1,0 +1,62 @@
+"""The scheduler's word on an operation.
+
+Invariant: the scheduler ends an operation at most once and only when nobody has before; its event carries the
+operation's own trace. If a worker's end and this one cross, the first in stream order wins everywhere.
+"""
+
+import asyncio
+import logging
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.core.telemetry import tracing
+from meshwright.schemas import catalog, subjects
+from meshwright.schemas.base import Message
+
+log = logging.getLogger(__name__)
+ORIGIN = "scheduler"
+_EVENTS = subjects.EVENTS.stream
+
+
+class History(msgspec.Struct, frozen=True):
+    """The wire name of the event with which an operation ended, if it has, and the trace that it belongs to."""
+
+    end: str
+    traceparent: str
+
+
+async def history(bus: mwbus.Connection, workspace: str, operation: str) -> History:
+    """What EVENTS holds of an operation. Raises BusUnavailable."""
+    subject = subjects.fill(subjects.EVENTS, workspace=workspace, entity="operation", id=operation)
+    seq, traceparent = 1, ""
+    while (found := await bus.following(_EVENTS, seq, subject)) is not None:
+        traceparent = traceparent or found.headers.get("traceparent", "")
+        if found.type in catalog.TERMINAL_TYPES:
+            return History(found.type, traceparent)
+        seq = found.seq + 1
+    return History("", traceparent)
+
+
+async def end(bus: mwbus.Connection, workspace: str, operation: str, verdict: Message, traceparent: str) -> bool:
+    """Tell the end of an operation; False when the scheduler has told one already. Raises BusUnavailable."""
+    subject = subjects.fill(subjects.EVENTS, workspace=workspace, origin=ORIGIN, entity="operation", id=operation)
+    try:
+        with tracing.continued(traceparent):
+            await bus.publisher.publish(
+                subject,
+                verdict,
+                about=f"operations/{operation}",
+                id=ids.derived(verdict.wire.name, workspace, operation),
+                expected_last=0,
+            )
+    except mwbus.Conflict:
+        return False
+    return True
+
+
+async def pause(error: Exception) -> None:
+    """Between two tries while the bus is away."""
+    log.debug("trying again: %s", error)
+    await asyncio.sleep(0.3)
