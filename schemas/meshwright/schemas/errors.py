@@ -93,6 +93,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             explanation="A resource of that name exists. Choose another name, or update it with If-Match.",
         ),
         ProblemType(
+            slug="in-use",
+            title="Something still uses it",
+            status=409,
+            explanation="Remove what depends on it first. `detail` names it.",
+        ),
+        ProblemType(
             slug="operation-finished",
             title="The operation has already ended",
             status=409,
@@ -166,7 +172,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="bus-unavailable",
             title="The message bus does not answer",
             status=503,
-            explanation="NATS is out of reach, so nothing was written. Retry with the same Idempotency-Key.",
+            explanation="NATS is out of reach, so nothing is known to be written. "
+            "Retry with the same Idempotency-Key.",
         ),
         ProblemType(
             slug="store-unavailable",

@@ -6,7 +6,7 @@ reconnects and server restarts; the reader remembers the last sequence and nobod
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import nats.errors
 import nats.js.errors
@@ -35,7 +35,7 @@ async def tail(
     patience: float = 1.0,
     idle: bool = False,
     newest: bool = False,
-) -> AsyncIterator[list[Received]]:
+) -> AsyncGenerator[list[Received], None]:
     """Batches of at most `batch` messages with sequence >= `start`, for ever.
 
     `subject` may be several filters that do not overlap. With `newest` the tail begins with the last message of

@@ -1,0 +1,33 @@
+"""Answers: a Struct, encoded once by msgspec, with the headers that say which version it is.
+
+Invariant: an ETag is strong and quoted, and is the sequence of the stream message (or of the newest event)
+that the body shows.
+"""
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+JSON = "application/json"
+SEQ = "Meshwright-Seq"
+"""The response header that tells the stream sequence of a write; `min_seq` of a later read asks for it."""
+_ENCODER = msgspec.json.Encoder()
+
+
+def ok(value: Any, status: int = 200, *, etag: int | str | None = None, **headers: str) -> Response:
+    """The body as JSON. `headers` are given as in `location="/v1/…"`; `_` stands for `-`."""
+    found = {name.replace("_", "-"): text for name, text in headers.items()}
+    if etag is not None:
+        found["ETag"] = quoted(etag)
+    return Response(_ENCODER.encode(value), status, found, JSON)
+
+
+def nothing(seq: int | None = None) -> Response:
+    """204, with the sequence of the write."""
+    return Response(status_code=204, headers={SEQ: str(seq)} if seq else None)
+
+
+def quoted(etag: int | str) -> str:
+    """The ETag as it stands in a header."""
+    return f'"{etag}"'

@@ -1,0 +1,95 @@
+"""The web application: the declared routes inside FastAPI, every refusal as problem+json.
+
+Invariant: nothing answers but a declared route or a `Problem`; FastAPI routes and nothing more, since bodies,
+answers and the OpenAPI document come from the contract's Structs.
+"""
+
+import logging
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from meshwright.core import bus as mwbus
+from meshwright.core import store
+from meshwright.ui_api import openapi, problems, routing
+from meshwright.ui_api.api import Api
+from meshwright.ui_api.frame import Frame
+from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.routes import ALL
+from meshwright.ui_api.routing import Route
+
+log = logging.getLogger(__name__)
+VERSION = "0.1.0"
+_BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+
+
+def create_app(api: Api) -> ASGIApp:
+    """The application over these parts."""
+    app = FastAPI(
+        title="Meshwright", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    app.openapi = cache(lambda: openapi.document(ALL, VERSION))  # type: ignore[method-assign]
+    for route in ALL:
+        app.add_api_route(
+            route.path,
+            _endpoint(route, api),
+            methods=[route.method],
+            operation_id=route.operation_id,
+            include_in_schema=False,
+            response_model=None,
+        )
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        slug = _BY_STATUS.get(error.status_code, "invalid-request")
+        detail = "" if slug == "method-not-allowed" else "nothing is served at this path"
+        return _refuse(api, request, Refused(slug, detail, headers=dict(error.headers or {})))
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        return _refuse(api, request, Refused("invalid-request", "the request cannot be read"))
+
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    return Frame(app, api.meters)
+
+
+def _endpoint(route: Route, api: Api) -> Any:
+    answer = routing.endpoint(route, api)
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except Refused as refused:
+            return _refuse(api, request, refused)
+        except (mwbus.BusError, store.StoreError) as error:
+            return _refuse(api, request, translated(error))
+
+    return guarded
+
+
+def translated(error: mwbus.BusError | store.StoreError) -> Refused:
+    """A refusal of the bus or the store, as one of the API."""
+    match error:
+        case store.NotYetVisible():
+            return Refused("not-yet-visible", str(error))
+        case store.UnknownField() | store.InvalidCursor():
+            return problems.invalid(str(error), "#/query")
+        case store.StoreError():
+            return Refused("store-unavailable", "the database did not answer in time")
+        case mwbus.Conflict():
+            return Refused("stale", str(error))
+        case mwbus.BusFull():
+            return Refused("bus-unavailable", "the stream is full; nothing was written", headers={"Retry-After": "10"})
+        case _:
+            return Refused("bus-unavailable", "the bus did not answer in time")
+
+
+def _refuse(api: Api, request: Request, refused: Refused) -> Response:
+    api.meters.refusals.add(refused.slug)
+    return problems.answer(refused, request.url.path)

@@ -1,0 +1,95 @@
+"""Request bodies: bounded, of a known format, decoded strictly.
+
+Invariant: no more than the bound is ever held; what a handler gets holds everything that was sent, or the
+request was refused with a pointer to each bad place.
+"""
+
+import asyncio
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+
+from meshwright.schemas import strict
+from meshwright.schemas.errors import FieldError
+from meshwright.ui_api import yaml_documents
+from meshwright.ui_api.problems import Refused
+
+B = TypeVar("B")
+MAX_BODY = 2**20
+"""bytes of one request body"""
+MAX_MESSAGE = 960 * 1024
+"""bytes of one message on the bus, below NATS's limit of 1 MiB with room for its headers"""
+JSON_TYPES = ("application/json",)
+YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
+_INLINE = 16 * 1024
+"""bytes of YAML that are parsed on the loop; more would hold it up for milliseconds"""
+
+
+async def read(request: Request) -> bytes:
+    """The whole body. Raises Refused `too-large`."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > MAX_BODY:
+        raise _too_large()
+    parts = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MAX_BODY:
+                raise _too_large()
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise Refused("invalid-request", "the body ended early") from error
+    return b"".join(parts)
+
+
+async def plain(request: Request, body: bytes, *, yaml: bool = False) -> Any:
+    """The body as plain data. Raises Refused `unsupported-media-type` or `invalid-request`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type in JSON_TYPES or (not media_type and not yaml):
+        return _json(body)
+    if yaml and media_type in YAML_TYPES:
+        return await _yaml(body)
+    wanted = ", ".join((*JSON_TYPES, *YAML_TYPES[:1]) if yaml else JSON_TYPES)
+    raise Refused("unsupported-media-type", f"send one of: {wanted}", headers={"Accept": wanted})
+
+
+def typed(raw: Any, kind: type[B]) -> B:
+    """Plain data as `kind`. Raises Refused `invalid-document` with a pointer for each bad place."""
+    try:
+        return strict.decode(raw, kind)
+    except strict.InvalidDocument as error:
+        raise Refused("invalid-document", "the document is not valid", errors=error.errors) from error
+
+
+def bounded(message: msgspec.Struct) -> None:
+    """Refuse what would not fit on the bus, before anything is sent."""
+    if len(msgspec.json.encode(message)) > MAX_MESSAGE:
+        raise _too_large()
+
+
+def _too_large() -> Refused:
+    # The rest of the body is never read, so the connection cannot be used again.
+    return Refused("too-large", f"more than {MAX_BODY} bytes", headers={"Connection": "close"})
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        detail = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise _unreadable(f"not JSON: {detail}") from error
+
+
+async def _yaml(body: bytes) -> Any:
+    try:
+        if len(body) > _INLINE:
+            return await asyncio.to_thread(yaml_documents.load, body)
+        return yaml_documents.load(body)
+    except yaml_documents.InvalidYaml as error:
+        raise _unreadable(f"not acceptable YAML: {error}") from error
+
+
+def _unreadable(detail: str) -> Refused:
+    return Refused("invalid-request", detail, errors=[FieldError(detail=detail)])

@@ -1,0 +1,125 @@
+"""What the API must know to decide, kept in memory from the bus: workspaces, connections, tokens, meshes.
+
+Problem: authorizing and checking a request by asking the database makes every write depend on it. Invariant: the
+directory is folded from the newest message of each subject and follows the streams within milliseconds; a token
+that was revoked stops working without any database.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from meshwright.core import bus as mwbus
+from meshwright.schemas import catalog, subjects
+from meshwright.schemas.access import ResourceDeleted, Token, TokenWritten, Workspace, WorkspaceWritten
+from meshwright.schemas.base import Message
+from meshwright.schemas.connections import Connection, ConnectionWritten
+from meshwright.schemas.meshes import Mesh, MeshObserved, MeshRemoved
+
+DEFAULT_WORKSPACE = "default"
+_STATE_KINDS = ("workspace", "connection", "token")
+_MESHES = subjects.fill(subjects.EVENTS, entity="mesh")
+
+
+class Directory:
+    """Run `follow_state` and `follow_meshes` beside it; `loaded` is set when both have seen what was there."""
+
+    def __init__(self) -> None:
+        self.workspaces: dict[str, Workspace] = {}
+        self._connections: dict[tuple[str, str], Connection] = {}
+        self._meshes: dict[tuple[str, str], Mesh] = {}
+        self._tokens: dict[str, tuple[str, Token]] = {}
+        self._tokens_by_place: dict[tuple[str, str], str] = {}
+        self.loaded = asyncio.Event()
+        self._waiting_for = {"state", "meshes"}
+
+    def has_workspace(self, name: str) -> bool:
+        """Whether a workspace exists; the default one always does."""
+        return name == DEFAULT_WORKSPACE or name in self.workspaces
+
+    def connection(self, workspace: str, name: str) -> Connection | None:
+        """The connection of that name, or None."""
+        return self._connections.get((workspace, name))
+
+    def mesh(self, workspace: str, name: str) -> Mesh | None:
+        """The mesh of that name as its adapter last told, or None."""
+        return self._meshes.get((workspace, name))
+
+    def holds_anything(self, workspace: str) -> bool:
+        """Whether a workspace has connections or meshes."""
+        return any(place[0] == workspace for place in (*self._connections, *self._meshes))
+
+    def meshes_on(self, workspace: str, connection: str) -> list[str]:
+        """The names of the meshes on a connection."""
+        return sorted(
+            name for (place, name), mesh in self._meshes.items() if place == workspace and mesh.connection == connection
+        )
+
+    def token(self, sha256: str) -> Token | None:
+        """The API token whose secret has that digest, or None."""
+        found = self._tokens.get(sha256)
+        return found[1] if found else None
+
+    def tokens(self, workspace: str) -> list[Token]:
+        """The tokens stored in a workspace (`system` holds those for all), by id."""
+        found = [token for place, token in self._tokens.values() if place == workspace]
+        return sorted(found, key=lambda token: token.id)
+
+    async def follow_state(self, bus: mwbus.Connection) -> None:
+        """Keep up with what people write; for ever."""
+        filters = [subjects.fill(subjects.STATE, kind=kind) for kind in _STATE_KINDS]
+        await self._follow(bus, subjects.STATE.stream, filters, "state")
+
+    async def follow_meshes(self, bus: mwbus.Connection) -> None:
+        """Keep up with what adapters tell of their meshes; for ever."""
+        await self._follow(bus, subjects.EVENTS.stream, [_MESHES], "meshes")
+
+    async def _follow(self, bus: mwbus.Connection, stream: str, filters: list[str], name: str) -> None:
+        async for batch in mwbus.tail(bus, stream, subject=filters, newest=True, idle=True, patience=0.25):
+            self._learn_all(batch)
+            # The last token of a delivery's reply is how many more the server has for us.
+            if (not batch or batch[-1].reply.endswith(".0")) and bus.is_connected and not self.loaded.is_set():
+                self._waiting_for.discard(name)
+                if not self._waiting_for:
+                    self.loaded.set()
+
+    def _learn_all(self, batch: Iterable[mwbus.Received]) -> None:
+        for received in batch:
+            try:
+                message = received.message()
+            except catalog.UndecodableMessage:
+                continue  # the projector sets it aside; here it means that nothing is known
+            if message is not None:
+                self.learn(received.subject, message)
+
+    def learn(self, subject: str, message: Message) -> None:
+        """Take in one message of STATE, or of EVENTS about a mesh."""
+        tokens = subject.split(".")
+        workspace, name = tokens[2], tokens[-1]
+        match message:
+            case WorkspaceWritten():
+                self.workspaces[name] = message.document
+            case ConnectionWritten():
+                self._connections[workspace, name] = message.document
+            case TokenWritten():
+                self._forget_token(workspace, name)
+                self._tokens[message.document.sha256] = (workspace, message.document)
+                self._tokens_by_place[workspace, name] = message.document.sha256
+            case MeshObserved():
+                self._meshes[workspace, name] = message.mesh
+            case MeshRemoved():
+                self._meshes.pop((workspace, name), None)
+            case ResourceDeleted():
+                self._forget(tokens[3], workspace, name)
+
+    def _forget(self, kind: str, workspace: str, name: str) -> None:
+        if kind == "token":
+            self._forget_token(workspace, name)
+        elif kind == "connection":
+            self._connections.pop((workspace, name), None)
+        elif kind == "workspace":
+            self.workspaces.pop(name, None)
+
+    def _forget_token(self, workspace: str, name: str) -> None:
+        digest = self._tokens_by_place.pop((workspace, name), None)
+        if digest is not None:
+            self._tokens.pop(digest, None)

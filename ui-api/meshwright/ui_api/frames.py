@@ -1,0 +1,102 @@
+"""What a client of the event stream is sent: events as SSE frames, encoded once whoever reads them.
+
+Invariant: a frame's id is the event's sequence in EVENTS, its data one line of JSON; a payload that is no JSON is
+shown as text, so that one bad publisher does not break the stream.
+"""
+
+from typing import Any
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core.telemetry import tracing
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Model
+
+PING = b": ping\n\n"
+HELLO = b"retry: 1000\n: meshwright\n\n"
+"""milliseconds after which a client that lost its connection comes again"""
+
+
+class Event(Model, frozen=True, kw_only=True):
+    """One event as people see it; `id` is its sequence in EVENTS, `entity` and `entity_id` say what it is about."""
+
+    id: int
+    type: str
+    time: str
+    source: str
+    subject: str
+    workspace: str
+    origin: str
+    entity: str
+    entity_id: str
+    data: Any
+    trace_id: str = ""
+
+
+class Reset(Model, frozen=True, kw_only=True):
+    """Told as `event: reset`: events were left out, so read again what you show. `id` is where it goes on."""
+
+    reason: str
+    id: int
+
+
+class Kept:
+    """An event in memory; its frame is made when somebody wants it, and then kept."""
+
+    __slots__ = ("_frame", "entity", "entity_id", "received", "seq", "type", "workspace")
+
+    def __init__(self, received: mwbus.Received) -> None:
+        tokens = received.subject.split(".")
+        self.seq = received.seq
+        self.workspace = tokens[2]
+        self.entity = tokens[4]
+        self.entity_id = tokens[5]
+        self.type = received.type
+        self.received = received
+        self._frame = b""
+
+    @property
+    def frame(self) -> bytes:
+        """The event as it is sent."""
+        if not self._frame:
+            line = msgspec.json.encode(event(self.received))
+            self._frame = b"id: %d\ndata: %b\n\n" % (self.seq, line)
+        return self._frame
+
+
+def event(received: mwbus.Received) -> Event:
+    """A stored message as people see it."""
+    tokens = subjects.parse(subjects.EVENTS, received.subject)
+    headers = received.headers
+    return Event(
+        id=received.seq,
+        type=received.type,
+        time=headers.get("ce-time") or received.stored_at().isoformat().replace("+00:00", "Z"),
+        source=headers.get("ce-source", ""),
+        subject=headers.get("ce-subject", ""),
+        workspace=tokens.get("workspace", ""),
+        origin=tokens.get("origin", ""),
+        entity=tokens.get("entity", ""),
+        entity_id=tokens.get("id", ""),
+        data=_data(received.payload),
+        trace_id=tracing.trace_id(headers.get("traceparent", "")) if "traceparent" in headers else "",
+    )
+
+
+def reset(reason: str, seq: int) -> bytes:
+    """The frame that tells a client to start over; its id makes the next resume begin there."""
+    line = msgspec.json.encode(Reset(reason=reason, id=seq))
+    return b"id: %d\nevent: reset\ndata: %b\n\n" % (seq, line)
+
+
+def _data(payload: bytes) -> Any:
+    """The payload inside the frame: as it is when it is one line of JSON."""
+    try:
+        found = msgspec.json.decode(payload, type=msgspec.Raw)
+        if b"\n" in payload or b"\r" in payload:
+            return msgspec.json.decode(payload)
+        payload.decode()
+        return found
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return payload.decode(errors="replace")

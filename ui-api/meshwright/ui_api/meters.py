@@ -1,0 +1,27 @@
+"""What this process counts, shown at `/metrics`."""
+
+from meshwright.core.telemetry.metrics import Registry
+
+
+class Meters:
+    """The API's metrics; every limit that is hit shows here."""
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self.requests = self.registry.counter(
+            "meshwright_http_requests_total", "HTTP requests answered", "route", "status"
+        )
+        self.latency = self.registry.histogram(
+            "meshwright_http_request_seconds", "Time from request to the first byte of the answer", "route"
+        )
+        self.refusals = self.registry.counter(
+            "meshwright_http_refusals_total", "Requests refused, by the kind of problem", "problem"
+        )
+        self.published = self.registry.counter(
+            "meshwright_api_published_total", "Messages stored on the bus", "kind", "outcome"
+        )
+        self.clients = self.registry.gauge("meshwright_sse_clients", "Open event streams")
+        self.delivered = self.registry.counter("meshwright_sse_events_total", "Events sent to clients")
+        self.resets = self.registry.counter(
+            "meshwright_sse_resets_total", "Clients told to start over, by the reason", "reason"
+        )

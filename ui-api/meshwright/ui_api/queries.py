@@ -1,0 +1,83 @@
+"""Query parameters as Structs: the same declaration decodes them and documents them.
+
+Invariant: a parameter that the route does not know is refused, because a misspelt filter that is silently
+skipped answers another question than the one asked.
+"""
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+from starlette.datastructures import QueryParams
+
+from meshwright.schemas import strict
+from meshwright.schemas.base import Model
+from meshwright.schemas.errors import FieldError
+from meshwright.ui_api.problems import Refused
+
+Q = TypeVar("Q", bound=Model)
+
+PAGE_SIZE = 50
+LARGEST_PAGE = 500
+
+
+class NoQuery(Model, frozen=True, kw_only=True):
+    """A route without parameters."""
+
+
+class Read(Model, frozen=True, kw_only=True):
+    """A read that may ask for at least what the caller has already written or seen."""
+
+    min_seq: Annotated[
+        int, Meta(ge=0, description="Wait (at most 2 s) until the view has reached this `Meshwright-Seq`.")
+    ] = 0
+    min_event: Annotated[
+        int, Meta(ge=0, description="Wait (at most 2 s) until the view has reached this event's id.")
+    ] = 0
+
+
+class Page(Read, frozen=True, kw_only=True):
+    """A list, page by page."""
+
+    page_size: Annotated[int, Meta(ge=1, description="At most 500; more is cut to 500.")] = PAGE_SIZE
+    page_token: Annotated[str, Meta(description="`next_page_token` of the page before.")] = ""
+
+
+class Write(Model, frozen=True, kw_only=True):
+    """A write that may be tried without effect, with a reason for the history."""
+
+    validate_only: Annotated[bool, Meta(description="Check everything and change nothing.")] = False
+    reason: Annotated[str, Meta(max_length=2000, description="Why, for the history.")] = ""
+
+
+def decode(parameters: QueryParams, kind: type[Q]) -> Q:
+    """The parameters as their Struct.
+
+    Raises Refused `invalid-request` naming each bad parameter.
+    """
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    raw: dict[str, Any] = {}
+    errors = []
+    for name in parameters:
+        values = parameters.getlist(name)
+        if name not in fields:
+            errors.append(FieldError(detail=f"unknown parameter {name!r}", pointer=_place(name)))
+        elif isinstance(fields[name].default_factory, type) and fields[name].default_factory is list:
+            raw[name] = [part for value in values for part in value.split(",") if part]
+        elif len(values) > 1:
+            errors.append(FieldError(detail="given more than once", pointer=_place(name)))
+        else:
+            raw[name] = values[0]
+    if errors:
+        raise Refused("invalid-request", "the query string is not valid", errors=errors)
+    try:
+        return msgspec.convert(raw, kind, strict=False)
+    except msgspec.ValidationError as error:
+        complaint = strict.field_error(str(error))
+        pointer = "#/query/" + complaint.pointer.removeprefix("#").strip("/")
+        found = FieldError(detail=complaint.detail, pointer=pointer)
+        raise Refused("invalid-request", "the query string is not valid", errors=[found]) from error
+
+
+def _place(name: str) -> str:
+    return f"#/query/{strict.escape(name)}"

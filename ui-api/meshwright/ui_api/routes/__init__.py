@@ -1,0 +1,39 @@
+"""Every route of the API, by resource."""
+
+from meshwright.ui_api.routes import (
+    adapters,
+    connections,
+    designs,
+    events,
+    meshes,
+    operations,
+    previews,
+    releases,
+    system,
+    tokens,
+    topology,
+    workloads,
+    workspaces,
+)
+from meshwright.ui_api.routing import Route
+
+ALL: tuple[Route, ...] = tuple(
+    route
+    for group in (
+        workspaces,
+        tokens,
+        connections,
+        adapters,
+        meshes,
+        workloads,
+        designs,
+        previews,
+        releases,
+        operations,
+        events,
+        topology,
+        system,
+    )
+    for route in group.routes.declared
+)
+"""In the order in which they are matched: a verb (`/{id}:apply`) stands before the plain resource."""

@@ -1,0 +1,241 @@
+"""Designs: versioned documents on STATE; applying one is an operation."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+from starlette.responses import Response
+
+from meshwright.core.store import DesignVersion, kinds
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Model, Name, Text
+from meshwright.schemas.designs import Design, DesignWritten, design_problems
+from meshwright.schemas.operations import ApplyDesign, Arguments, Operation, RemoveDesign, RollbackDesign
+from meshwright.ui_api import answers, commands, reading, states, targets
+from meshwright.ui_api.commands import Asked, Wish
+from meshwright.ui_api.problems import Refused, not_found
+from meshwright.ui_api.queries import Page, Read, Write
+from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes
+
+routes = Routes("designs")
+_KIND = "design"
+_READ = ("store-unavailable", "not-yet-visible")
+
+
+class DesignPage(Page, frozen=True, kw_only=True):
+    """Designs, sorted."""
+
+    order_by: Annotated[
+        Literal["id", "id desc", "updated_at", "updated_at desc"], Meta(description="Field and direction.")
+    ] = "id"
+
+
+class OnMesh(Asked, frozen=True, kw_only=True):
+    """Which mesh an operation on a design is for."""
+
+    mesh: Name
+
+
+class Apply(OnMesh, frozen=True, kw_only=True):
+    """Apply a design; `version` is an earlier one (its ETag), 0 the newest."""
+
+    version: Annotated[int, Meta(ge=0)] = 0
+
+
+class Rollback(OnMesh, frozen=True, kw_only=True):
+    """Go back to `revision` of the releases on that mesh, or to the one before the current."""
+
+    revision: Annotated[int, Meta(ge=1)] | None = None
+
+
+class Restore(Model, frozen=True, kw_only=True):
+    """The version (its ETag) that becomes the newest again."""
+
+    version: Annotated[int, Meta(ge=1)]
+    reason: Text = ""
+
+
+@routes.add(
+    "GET", "/v1/designs", "listDesigns", role="viewer", query=DesignPage, answer=reading.listed(Design), problems=_READ
+)
+async def index(call: Call[NoBody, DesignPage]) -> Response:
+    """List designs."""
+    return await reading.page(call, kinds.DESIGNS, None, call.query.order_by)
+
+
+@routes.add(
+    "POST",
+    "/v1/designs/{id}:apply",
+    "applyDesign",
+    role="operator",
+    query=Write,
+    body=Apply,
+    answer=Operation,
+    **COMMAND,
+)
+async def apply(call: Call[Apply, Write]) -> Response:
+    """Make a mesh look like a design. The adapter checks it first, and what it refuses is refused here."""
+
+    async def build() -> Wish:
+        target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
+        design = await stored(call, call.name(), call.body.version)
+        return targets.wish(target, ApplyDesign(design=design), preview=True)
+
+    return await commands.accept(call, call.body, build)
+
+
+@routes.add(
+    "POST",
+    "/v1/designs/{id}:remove",
+    "removeDesign",
+    role="operator",
+    query=Write,
+    body=OnMesh,
+    answer=Operation,
+    **COMMAND,
+)
+async def remove(call: Call[OnMesh, Write]) -> Response:
+    """Undo on a mesh everything that the current release of a design applied."""
+    return await _on_mesh(call, RemoveDesign(design=call.name()))
+
+
+@routes.add(
+    "POST",
+    "/v1/designs/{id}:rollback",
+    "rollbackDesign",
+    role="operator",
+    query=Write,
+    body=Rollback,
+    answer=Operation,
+    **COMMAND,
+)
+async def rollback(call: Call[Rollback, Write]) -> Response:
+    """Apply an earlier revision of a design again."""
+    return await _on_mesh(call, RollbackDesign(design=call.name(), revision=call.body.revision))
+
+
+@routes.add(
+    "POST",
+    "/v1/designs/{id}:restore",
+    "restoreDesign",
+    role="operator",
+    query=Write,
+    body=Restore,
+    answer=Design,
+    headers=("ETag", "Meshwright-Seq"),
+    problems=("stale", "if-match-required"),
+)
+async def restore(call: Call[Restore, Write]) -> Response:
+    """Save an earlier version as the newest one; this applies nothing."""
+    name = call.name()
+    design = await stored(call, name, call.body.version)
+    return await _save(call, name, design, call.body.reason or call.query.reason)
+
+
+@routes.add(
+    "GET",
+    "/v1/designs/{id}/versions",
+    "listDesignVersions",
+    role="viewer",
+    query=Page,
+    answer=reading.listed(DesignVersion),
+    problems=_READ,
+)
+async def versions(call: Call[NoBody, Page]) -> Response:
+    """The history of a design, newest first: who, when and why; a version without `design` is a deletion."""
+    return await reading.page(call, kinds.DESIGN_VERSIONS, {"id": call.name()}, "version desc")
+
+
+@routes.add(
+    "GET",
+    "/v1/designs/{id}/versions/{version}",
+    "getDesignVersion",
+    role="viewer",
+    query=Read,
+    answer=DesignVersion,
+    headers=("ETag",),
+    problems=_READ,
+)
+async def version(call: Call[NoBody, Read]) -> Response:
+    """Show one version of a design."""
+    number = str(call.request.path_params["version"])
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise not_found("version", number[:64])
+    return await reading.one(call, kinds.DESIGN_VERSIONS, f"{call.name()}/{int(number)}", "version")
+
+
+@routes.add(
+    "GET", "/v1/designs/{id}", "getDesign", role="viewer", query=Read, answer=Design, headers=("ETag",), problems=_READ
+)
+async def show(call: Call[NoBody, Read]) -> Response:
+    """Show the newest version of a design."""
+    return await reading.one(call, kinds.DESIGNS, call.name(), _KIND)
+
+
+@routes.add(
+    "PUT",
+    "/v1/designs/{id}",
+    "putDesign",
+    role="operator",
+    query=Write,
+    body=Design,
+    body_from_path=True,
+    yaml=True,
+    answer=Design,
+    headers=("ETag", "Meshwright-Seq"),
+    problems=("stale", "if-match-required"),
+)
+async def put(call: Call[Design, Write]) -> Response:
+    """Save a version of a design, as JSON or YAML; this applies nothing."""
+    return await _save(call, call.name(), call.body, call.query.reason)
+
+
+@routes.add(
+    "DELETE",
+    "/v1/designs/{id}",
+    "deleteDesign",
+    role="operator",
+    query=Write,
+    status=204,
+    headers=("Meshwright-Seq",),
+    problems=("stale", "if-match-required"),
+)
+async def delete(call: Call[NoBody, Write]) -> Response:
+    """Remove a design; what was applied stays, and its history too."""
+    reason = call.reason(call.query.reason)
+    seq = await states.delete(call, call.workspace, _KIND, call.name(), reason, validate_only=call.query.validate_only)
+    return answers.nothing(seq)
+
+
+async def stored(call: Call[Model, Model], name: str, version: int = 0) -> Design:
+    """A version of a design from STATE, the newest for 0. Raises Refused `not-found`, BusUnavailable."""
+    if version:
+        found = await call.api.bus.at(subjects.STATE.stream, version)
+        subject = subjects.fill(subjects.STATE, workspace=call.workspace, kind=_KIND, id=name)
+        found = states.alive(found) if found is not None and found.subject == subject else None
+    else:
+        found = await states.current(call.api.bus, call.workspace, _KIND, name)
+    if found is None:
+        raise not_found("version" if version else _KIND, str(version) if version else name)
+    message = found.message()
+    assert isinstance(message, DesignWritten)
+    return message.document
+
+
+def sound(design: Design) -> None:
+    """Raises Refused `invalid-document` for a design that is wrong by itself."""
+    if problems := design_problems(design):
+        raise Refused("invalid-document", "the design breaks a rule", errors=problems)
+
+
+async def _save(call: Call[Model, Write], name: str, design: Design, reason: str) -> Response:
+    sound(design)
+    message = DesignWritten(document=design, principal=call.principal.name, reason=call.reason(reason))
+    written = await states.write(call, call.workspace, _KIND, name, message, validate_only=call.query.validate_only)
+    return states.answer(written, design)
+
+
+async def _on_mesh(call: Call[OnMesh, Write], arguments: Arguments) -> Response:
+    async def build() -> Wish:
+        return targets.wish(targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh"), arguments)
+
+    return await commands.accept(call, call.body, build)

@@ -1,0 +1,122 @@
+"""Events: the live stream, and the log to search in."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from meshwright.core.store import LoggedEvent
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Moment
+from meshwright.ui_api import answers, auth, event_stream, reading
+from meshwright.ui_api.frames import Event
+from meshwright.ui_api.problems import Refused, invalid
+from meshwright.ui_api.queries import LARGEST_PAGE, Page
+from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.streaming import Client, Wants
+
+routes = Routes("events")
+MOST_CLIENTS = 5000
+
+
+class EventQuery(Page, frozen=True, kw_only=True):
+    """Which events. Several values of one filter (repeated, or with commas) mean any of them."""
+
+    type: Annotated[list[str], Meta(description="Wire name, or its beginning up to a dot.", max_length=50)] = []
+    entity: Annotated[list[str], Meta(description="As in operation, mesh, proxy.", max_length=50)] = []
+    id: Annotated[list[str], Meta(description="The entity's id.", max_length=50)] = []
+    operation: Annotated[list[str], Meta(description="Events of these operations.", max_length=50)] = []
+    last_event_id: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="Go on behind this event; as the header Last-Event-ID.")
+    ] = None
+    trace_id: Annotated[str, Meta(description="Only in the log.")] = ""
+    text: Annotated[str, Meta(max_length=200, description="A piece of the payload; only in the log.")] = ""
+    since: Annotated[Moment | None, Meta(description="Only in the log.")] = None
+    until: Annotated[Moment | None, Meta(description="Only in the log.")] = None
+
+
+@routes.add(
+    "GET",
+    "/v1/events",
+    "listEvents",
+    role="viewer",
+    query=EventQuery,
+    answer=reading.listed(Event),
+    problems=("store-unavailable", "not-yet-visible", "bus-unavailable", "too-many-requests"),
+)
+async def index(call: Call[NoBody, EventQuery]) -> Response:
+    """Follow events live (`Accept: text/event-stream`), or search the log, the newest first.
+
+    A stream's ids are stream sequences: send the last one as `Last-Event-ID` to go on without loss or
+    repetition. `event: reset` says that events were left out: read again what you show.
+    """
+    if event_stream.MEDIA_TYPE in call.header("Accept"):
+        return await _live(call)
+    return await _log(call)
+
+
+async def _live(call: Call[NoBody, EventQuery]) -> Response:
+    query, hub = call.query, call.api.hub
+    if len(hub.clients) >= MOST_CLIENTS:
+        raise Refused("too-many-requests", f"{MOST_CLIENTS} event streams are open")
+    wants = Wants(
+        workspace=call.workspace,
+        types=query.type,
+        entities=query.entity,
+        ids=query.id,
+        operations=query.operation,
+    )
+    client = Client(wants, auth.digest(call.header("Authorization").partition(" ")[2].strip()))
+    await hub.opened(client, _after(call))
+    return event_stream.EventStream(hub, client, call.api.meters)
+
+
+def _after(call: Call[NoBody, EventQuery]) -> int | None:
+    text = call.header("Last-Event-ID")
+    if not text:
+        return call.query.last_event_id
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise invalid("Last-Event-ID must be the id of an event", "#/header/Last-Event-ID")
+    return int(text)
+
+
+async def _log(call: Call[NoBody, EventQuery]) -> Response:
+    query = call.query
+    await reading.settle(call, subjects.EVENTS.stream)
+    where: dict[str, Any] = {"type": query.type, "entity": query.entity, "id": query.id}
+    if query.operation:
+        where |= {"entity": ["operation"], "id": query.operation}
+    where["trace_id"] = query.trace_id
+    wanted = {name: value for name, value in where.items() if value}
+    scope = f"{call.workspace} events {sorted(wanted.items())} {query.text} {query.since} {query.until}"
+    before = call.api.pages.read(query.page_token, scope)
+    size = min(query.page_size, LARGEST_PAGE)
+    found = await call.api.views.events(
+        call.workspace,
+        where=wanted,
+        since=query.since,
+        until=query.until,
+        text=query.text,
+        before=int(before or 0),
+        limit=size,
+    )
+    more = str(found[-1].seq) if len(found) == size else ""
+    items = [_event(logged) for logged in found]
+    return answers.ok({"items": items, "next_page_token": call.api.pages.sign(more, scope)})
+
+
+def _event(logged: LoggedEvent) -> Event:
+    return Event(
+        id=logged.seq,
+        type=logged.type,
+        time=msgspec.to_builtins(logged.time),
+        source=logged.source,
+        subject="",
+        workspace=logged.workspace,
+        origin=logged.origin,
+        entity=logged.entity,
+        entity_id=logged.id,
+        data=logged.data,
+        trace_id=logged.trace_id,
+    )

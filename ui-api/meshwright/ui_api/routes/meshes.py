@@ -1,0 +1,174 @@
+"""Meshes: installed, removed and refreshed by operations; what they are is what their adapter sees."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from meshwright.core.store import kinds
+from meshwright.schemas.base import Name
+from meshwright.schemas.connections import Connection
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.meshes import Mesh, MeshState
+from meshwright.schemas.operations import (
+    Arguments,
+    InstallMesh,
+    Operation,
+    RefreshStatus,
+    RotateCertificates,
+    UninstallMesh,
+)
+from meshwright.ui_api import commands, reading, targets
+from meshwright.ui_api.commands import Asked, Wish
+from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.queries import Page, Read, Write
+from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes
+
+routes = Routes("meshes")
+_KIND_BY_CONNECTION = {"envoy-fleet": "envoy"}
+"""where a connection can hold only one kind of mesh, it need not be said"""
+
+
+class MeshPage(Page, frozen=True, kw_only=True):
+    """Meshes, filtered and sorted."""
+
+    kind: str = ""
+    connection: str = ""
+    adapter: str = ""
+    state: MeshState | None = None
+    order_by: Annotated[
+        Literal["id", "id desc", "kind", "kind desc", "state", "state desc"],
+        Meta(description="Field and direction."),
+    ] = "id"
+
+
+class CreateMesh(Asked, frozen=True, kw_only=True):
+    """A mesh that is asked for. `kind` is needed where the connection does not tell it."""
+
+    id: Name
+    connection: Name
+    kind: str = ""
+    trust_domain: str = "mesh.local"
+    version: str = ""
+
+
+@routes.add(
+    "GET",
+    "/v1/meshes",
+    "listMeshes",
+    role="viewer",
+    query=MeshPage,
+    answer=reading.listed(Mesh),
+    problems=("store-unavailable", "not-yet-visible"),
+)
+async def index(call: Call[NoBody, MeshPage]) -> Response:
+    """List meshes."""
+    query = call.query
+    where = {
+        "kind": query.kind,
+        "connection": query.connection,
+        "adapter": query.adapter,
+        "state": query.state,
+    }
+    return await reading.page(call, kinds.MESHES, where, query.order_by)
+
+
+@routes.add(
+    "POST", "/v1/meshes", "createMesh", role="operator", query=Write, body=CreateMesh, answer=Operation, **COMMAND
+)
+async def create(call: Call[CreateMesh, Write]) -> Response:
+    """Install a mesh, or bring an existing one to these settings."""
+    asked = call.body
+
+    async def build() -> Wish:
+        place = targets.connection(call.api, call.workspace, asked.connection, "#/connection")
+        standing = call.api.directory.mesh(call.workspace, asked.id)
+        if standing is not None and standing.connection != asked.connection:
+            raise Refused("already-exists", f"mesh {asked.id} is on connection {standing.connection}")
+        arguments = InstallMesh(trust_domain=asked.trust_domain, version=asked.version)
+        return Wish(
+            adapter=call.api.roster.adapter_for(_kind(asked, place)),
+            connection=asked.connection,
+            mesh=asked.id,
+            kind=arguments.kind.name,
+            version=arguments.kind.version,
+            arguments=msgspec.to_builtins(arguments),
+        )
+
+    return await commands.accept(call, asked, build)
+
+
+@routes.add(
+    "POST",
+    "/v1/meshes/{id}:rotate-certificates",
+    "rotateMeshCertificates",
+    role="operator",
+    query=Write,
+    body=Asked,
+    answer=Operation,
+    **COMMAND,
+)
+async def rotate(call: Call[Asked, Write]) -> Response:
+    """Issue new certificates to every proxy of a mesh."""
+    return await _on_mesh(call, RotateCertificates())
+
+
+@routes.add(
+    "POST",
+    "/v1/meshes/{id}:status",
+    "refreshMeshStatus",
+    role="operator",
+    query=Write,
+    body=Asked,
+    answer=Operation,
+    **COMMAND,
+)
+async def refresh(call: Call[Asked, Write]) -> Response:
+    """Look at a mesh now and tell what is seen."""
+    return await _on_mesh(call, RefreshStatus())
+
+
+@routes.add(
+    "GET",
+    "/v1/meshes/{id}",
+    "getMesh",
+    role="viewer",
+    query=Read,
+    answer=Mesh,
+    headers=("ETag",),
+    problems=("store-unavailable", "not-yet-visible"),
+)
+async def show(call: Call[NoBody, Read]) -> Response:
+    """Show a mesh."""
+    return await reading.one(call, kinds.MESHES, call.name(), "mesh")
+
+
+@routes.add(
+    "DELETE",
+    "/v1/meshes/{id}",
+    "deleteMesh",
+    role="operator",
+    query=Write,
+    body=Asked,
+    answer=Operation,
+    **COMMAND,
+)
+async def delete(call: Call[Asked, Write]) -> Response:
+    """Remove a mesh with its proxies and policies."""
+    return await _on_mesh(call, UninstallMesh())
+
+
+async def _on_mesh(call: Call[Asked, Write], arguments: Arguments) -> Response:
+    async def build() -> Wish:
+        return targets.wish(targets.mesh(call.api, call.workspace, call.name()), arguments)
+
+    return await commands.accept(call, call.body, build)
+
+
+def _kind(asked: CreateMesh, place: Connection) -> str:
+    found = asked.kind or _KIND_BY_CONNECTION.get(place.kind, "")
+    if not found:
+        detail = f"say which kind of mesh: a {place.kind} connection can hold several"
+        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/kind")])
+    return found

@@ -1,0 +1,272 @@
+"""Operations: asking for any, following, cancelling, trying again."""
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.core.store import kinds
+from meshwright.core.telemetry import tracing
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Model, Name, Text
+from meshwright.schemas.catalog import TERMINAL_TYPES
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.operations import (
+    OPERATION_TYPES,
+    ApplyDesign,
+    Arguments,
+    CancelRequested,
+    Command,
+    Operation,
+    OperationState,
+    OperationSucceeded,
+)
+from meshwright.ui_api import answers, bodies, commands, reading, targets
+from meshwright.ui_api.commands import Asked, Wish
+from meshwright.ui_api.problems import Refused, not_found
+from meshwright.ui_api.queries import Page, Read, Write
+from meshwright.ui_api.routes import designs
+from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes
+from meshwright.ui_api.states import PUBLISH_S
+
+routes = Routes("operations")
+_READ = ("store-unavailable", "not-yet-visible")
+_KNOWN: dict[tuple[str, int], type[Arguments]] = {(one.kind.name, one.kind.version): one for one in OPERATION_TYPES}
+
+
+class OperationPage(Page, frozen=True, kw_only=True):
+    """Operations, filtered and sorted."""
+
+    state: OperationState | None = None
+    done: bool | None = None
+    kind: str = ""
+    adapter: str = ""
+    connection: str = ""
+    mesh: str = ""
+    principal: str = ""
+    worker: str = ""
+    trace_id: str = ""
+    order_by: Annotated[
+        Literal["accepted_at", "accepted_at desc", "last_seq", "last_seq desc", "id", "id desc"],
+        Meta(description="Field and direction."),
+    ] = "accepted_at desc"
+
+
+class StartOperation(Asked, frozen=True, kw_only=True):
+    """Any operation that a live adapter announces.
+
+    `adapter` and `connection` may be left out when the mesh exists; `version` when the newest is meant.
+    """
+
+    kind: Annotated[str, Meta(max_length=100)]
+    mesh: Name
+    adapter: Name | None = None
+    connection: Name | None = None
+    version: Annotated[int, Meta(ge=1)] | None = None
+    arguments: dict[str, Any] = {}
+
+
+class Because(Model, frozen=True, kw_only=True):
+    """Why."""
+
+    reason: Text = ""
+
+
+@routes.add(
+    "GET",
+    "/v1/operations",
+    "listOperations",
+    role="viewer",
+    query=OperationPage,
+    answer=reading.listed(Operation),
+    problems=_READ,
+)
+async def index(call: Call[NoBody, OperationPage]) -> Response:
+    """List operations, the newest first."""
+    query = call.query
+    names = ("state", "done", "kind", "adapter", "connection", "mesh", "principal", "worker", "trace_id")
+    where = {name: getattr(query, name) for name in names}
+    return await reading.page(call, kinds.OPERATIONS, where, query.order_by, stream=kinds.COMMANDS)
+
+
+@routes.add(
+    "POST",
+    "/v1/operations",
+    "startOperation",
+    role="operator",
+    query=Write,
+    body=StartOperation,
+    answer=Operation,
+    **COMMAND,
+)
+async def start(call: Call[StartOperation, Write]) -> Response:
+    """Ask for any operation that a live adapter announces."""
+
+    async def build() -> Wish:
+        asked = call.body
+        target = _target(call, asked)
+        offer = call.api.roster.offer(target.adapter, asked.kind, asked.version)
+        arguments, preview = _checked(asked, offer.version)
+        return msgspec.structs.replace(target, arguments=arguments, preview=preview)
+
+    return await commands.accept(call, call.body, build)
+
+
+@routes.add(
+    "POST",
+    "/v1/operations/{id}:cancel",
+    "cancelOperation",
+    role="operator",
+    body=Because,
+    answer=Operation,
+    status=202,
+    problems=("operation-finished", "bus-unavailable"),
+)
+async def cancel(call: Call[Because, Any]) -> Response:
+    """Ask the worker to stop; `cancelled` follows as an event when it has."""
+    stored, ended = await _stored(call)
+    if ended:
+        raise Refused("operation-finished", f"it has ended: {_state(ended)}")
+    command = commands.command_of(stored)
+    message = CancelRequested(principal=call.principal.name, reason=call.reason(call.body.reason))
+    ack = await call.api.bus.publisher.publish(
+        subjects.fill(
+            subjects.EVENTS,
+            workspace=call.workspace,
+            origin="api",
+            entity="operation",
+            id=command.operation,
+        ),
+        message,
+        about=f"operations/{command.operation}",
+        id=ids.derived("cancel", command.operation),
+        timeout=PUBLISH_S,
+    )
+    call.api.meters.published.add("cancel", "repeated" if ack.duplicate else "stored")
+    shown = msgspec.structs.replace(_from_bus(stored), cancel_requested=True)
+    return answers.ok(shown, 202, Location=f"/v1/operations/{command.operation}")
+
+
+@routes.add(
+    "POST",
+    "/v1/operations/{id}:retry",
+    "retryOperation",
+    role="operator",
+    query=Write,
+    body=Asked,
+    answer=Operation,
+    **(COMMAND | {"problems": (*COMMAND["problems"], "operation-finished")}),
+)
+async def retry(call: Call[Asked, Write]) -> Response:
+    """Ask for the same again, as a new operation that is linked to this one; only after it ended without success."""
+
+    async def build() -> Wish:
+        stored, ended = await _stored(call)
+        if not ended:
+            raise Refused("operation-finished", "it has not ended yet: cancel it first, or wait")
+        if ended == OperationSucceeded.wire.name:
+            raise Refused("operation-finished", "it succeeded; start a new one instead")
+        command = commands.command_of(stored)
+        return Wish(
+            adapter=command.adapter,
+            connection=command.connection,
+            mesh=command.mesh,
+            kind=command.kind,
+            version=command.version,
+            arguments=command.arguments,
+            retry_of=command.operation,
+        )
+
+    return await commands.accept(call, call.body, build)
+
+
+@routes.add(
+    "GET",
+    "/v1/operations/{id}",
+    "getOperation",
+    role="viewer",
+    query=Read,
+    answer=Operation,
+    headers=("ETag",),
+    problems=(*_READ, "bus-unavailable"),
+)
+async def show(call: Call[NoBody, Read]) -> Response:
+    """Show an operation with its steps. One that was accepted a moment ago is there already."""
+    await reading.settle(call, kinds.COMMANDS)
+    name = call.ulid()
+    found = await call.api.views.get(kinds.OPERATIONS, call.workspace, name)
+    if found is not None:
+        return reading.shown(call, found.document, found.seq)
+    stored = await commands.find(call.api.bus, call.workspace, name)
+    if stored is None:
+        raise not_found("operation", name)
+    return answers.ok(_from_bus(stored))
+
+
+def _target(call: Call[StartOperation, Write], asked: StartOperation) -> Wish:
+    """Who is asked, and where: as the mesh says, or as the request says for a mesh that is not there yet."""
+    mesh = call.api.directory.mesh(call.workspace, asked.mesh)
+    adapter = asked.adapter or (mesh.adapter if mesh else None)
+    connection = asked.connection or (mesh.connection if mesh else None)
+    if mesh is None and (adapter is None or connection is None):
+        targets.mesh(call.api, call.workspace, asked.mesh, "#/mesh")
+    if mesh is not None and (adapter != mesh.adapter or connection != mesh.connection):
+        detail = f"mesh {mesh.id} belongs to adapter {mesh.adapter} on connection {mesh.connection}"
+        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/mesh")])
+    assert adapter is not None
+    assert connection is not None
+    targets.connection(call.api, call.workspace, connection, "#/connection")
+    return Wish(adapter=adapter, connection=connection, mesh=asked.mesh, kind=asked.kind, version=asked.version)
+
+
+def _checked(asked: StartOperation, version: int) -> tuple[dict[str, Any], bool]:
+    """The arguments as their Struct says, and whether the adapter has to be asked first."""
+    kind = _KNOWN.get((asked.kind, version))
+    if kind is None:
+        return asked.arguments, False  # an adapter's own operation: its worker decodes the arguments strictly
+    try:
+        arguments = bodies.typed(asked.arguments, kind)
+    except Refused as refused:
+        for index, error in enumerate(refused.errors):
+            pointer = "#/arguments" + error.pointer.removeprefix("#")
+            refused.errors[index] = FieldError(detail=error.detail, pointer=pointer)
+        raise
+    if isinstance(arguments, ApplyDesign):
+        designs.sound(arguments.design)
+    return msgspec.to_builtins(arguments), isinstance(arguments, ApplyDesign)
+
+
+async def _stored(call: Call[Any, Any]) -> tuple[mwbus.Received, str]:
+    """The command as it is stored, and the wire name of its end ("" while it has none)."""
+    name = call.ulid()
+    stored = await commands.find(call.api.bus, call.workspace, name)
+    if stored is None:
+        raise not_found("operation", name)
+    command = commands.command_of(stored)
+    found = await asyncio.gather(*(_last(call, command, origin) for origin in (command.adapter, "scheduler")))
+    ends = sorted((one for one in found if one is not None and one.type in TERMINAL_TYPES), key=lambda one: one.seq)
+    return stored, ends[0].type if ends else ""
+
+
+async def _last(call: Call[Any, Any], command: Command, origin: str) -> mwbus.Received | None:
+    subject = subjects.fill(
+        subjects.EVENTS,
+        workspace=command.workspace,
+        origin=origin,
+        entity="operation",
+        id=command.operation,
+    )
+    return await call.api.bus.last(subjects.EVENTS.stream, subject)
+
+
+def _from_bus(stored: mwbus.Received) -> Operation:
+    trace = tracing.trace_id(stored.headers.get("traceparent", "")) if "traceparent" in stored.headers else ""
+    return commands.accepted_operation(commands.command_of(stored), trace)
+
+
+def _state(wire_name: str) -> str:
+    return wire_name.split(".")[-2]

@@ -1,0 +1,120 @@
+"""What would happen: validating, translating and diffing a design against a mesh, without changing anything."""
+
+import datetime
+
+import msgspec
+from starlette.responses import Response
+
+from meshwright.core import ids
+from meshwright.schemas.base import Model, Name
+from meshwright.schemas.designs import Design, Preview
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.operations import ApplyDesign, Command
+from meshwright.ui_api import answers, bodies, previews, targets
+from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.queries import NoQuery
+from meshwright.ui_api.routes import designs
+from meshwright.ui_api.routing import Call, Routes
+
+routes = Routes("designs")
+_PROBLEMS = ("adapter-unavailable", "bus-unavailable", "invalid-document")
+
+
+class Against(Model, frozen=True, kw_only=True):
+    """A mesh, and the design: this one, or without it the stored one at `version` (0: the newest)."""
+
+    mesh: Name
+    design: Design | None = None
+    version: int = 0
+
+
+class Validation(Model, frozen=True, kw_only=True):
+    """Whether a design can be applied, and what is wrong with it."""
+
+    valid: bool
+    errors: list[FieldError]
+
+
+@routes.add(
+    "POST",
+    "/v1/designs/{id}:translate",
+    "translateDesign",
+    role="viewer",
+    body=Against,
+    yaml=True,
+    answer=Preview,
+    problems=_PROBLEMS,
+)
+async def translate(call: Call[Against, NoQuery]) -> Response:
+    """The native resources that the intents of a design become on a mesh."""
+    found = await _preview(call)
+    previews.refuse(msgspec.structs.replace(found, unsupported=[]))
+    return answers.ok(msgspec.structs.replace(found, diff=[]))
+
+
+@routes.add(
+    "POST",
+    "/v1/designs/{id}:diff",
+    "diffDesign",
+    role="viewer",
+    body=Against,
+    yaml=True,
+    answer=Preview,
+    problems=_PROBLEMS,
+)
+async def diff(call: Call[Against, NoQuery]) -> Response:
+    """What applying a design would change on a mesh, resource by resource."""
+    found = await _preview(call)
+    previews.refuse(msgspec.structs.replace(found, unsupported=[]))
+    return answers.ok(found)
+
+
+@routes.add(
+    "POST",
+    "/v1/designs/{id}:validate",
+    "validateDesign",
+    role="viewer",
+    body=Against,
+    yaml=True,
+    answer=Validation,
+    problems=_PROBLEMS,
+)
+async def validate(call: Call[Against, NoQuery]) -> Response:
+    """Everything that keeps a design from being applied to a mesh."""
+    try:
+        found = await _preview(call)
+    except Refused as refused:
+        if refused.slug != "invalid-document":
+            raise
+        return answers.ok(Validation(valid=False, errors=refused.errors))
+    errors = list(found.problems)
+    errors += [FieldError(detail=f"{one.intent}: {one.because}", pointer="#/intents") for one in found.unsupported]
+    return answers.ok(Validation(valid=not errors, errors=errors))
+
+
+async def _preview(call: Call[Against, NoQuery]) -> Preview:
+    name = call.name()
+    target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
+    design = call.body.design or await designs.stored(call, name, call.body.version)
+    if design.id != name:
+        detail = f"the path says {name!r}"
+        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/design/id")])
+    designs.sound(design)
+    wish = targets.wish(target, ApplyDesign(design=design))
+    offer = call.api.roster.offer(wish.adapter, wish.kind, wish.version)
+    now = datetime.datetime.now(datetime.UTC)
+    command = Command(
+        operation=ids.fresh(),
+        workspace=call.workspace,
+        adapter=wish.adapter,
+        connection=wish.connection,
+        mesh=wish.mesh,
+        kind=wish.kind,
+        version=offer.version,
+        arguments=wish.arguments,
+        principal=call.principal.name,
+        accepted_at=now,
+        deadline=now + datetime.timedelta(seconds=previews.PREVIEW_S),
+    )
+    bodies.bounded(command)
+    return await previews.preview(call.api.bus, command)

@@ -1,0 +1,154 @@
+"""The process itself: is it alive, is it ready, what does it count, what does it speak."""
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+
+from meshwright.core import bus as mwbus
+from meshwright.core import store
+from meshwright.core.telemetry import metrics
+from meshwright.schemas import asyncapi, subjects
+from meshwright.schemas.access import Principal
+from meshwright.schemas.base import Model
+from meshwright.schemas.errors import PROBLEM_TYPES
+from meshwright.ui_api import answers, docs
+from meshwright.ui_api.problems import not_found
+from meshwright.ui_api.queries import NoQuery
+from meshwright.ui_api.routing import Call, NoBody, Routes
+
+routes = Routes("system")
+_LOOK_S = 1.0
+"""seconds that a dependency may take to answer before it counts as away"""
+
+
+class Dependency(Model, frozen=True, kw_only=True):
+    """One server that the API needs: whether it answers, and what is impossible while it does not."""
+
+    ok: bool
+    milliseconds: float
+    detail: str = ""
+
+
+class Readiness(Model, frozen=True, kw_only=True):
+    """Whether this process can do its work; `behind` is how many events the views have not folded in yet."""
+
+    ready: bool
+    bus: Dependency
+    store: Dependency
+    directory: Dependency
+    behind: int | None = None
+
+
+class Liveness(Model, frozen=True, kw_only=True):
+    """The process answers; nothing else is said."""
+
+    status: str = "alive"
+
+
+@routes.add("GET", "/healthz", "getHealth", role=None, answer=Liveness)
+async def healthz(call: Call[NoBody, NoQuery]) -> Response:
+    """Whether the process is alive."""
+    return answers.ok(Liveness())
+
+
+@routes.add("GET", "/readyz", "getReadiness", role=None, answer=Readiness, problems=())
+async def readyz(call: Call[NoBody, NoQuery]) -> Response:
+    """Whether the process can do its work, dependency by dependency; 503 when it cannot."""
+    api = call.api
+    ends: dict[str, int] = {}
+
+    async def see_bus() -> None:
+        ends["events"] = (await api.bus.stream_bounds(subjects.EVENTS.stream))[1]
+
+    async def see_store() -> None:
+        ends["seen"] = (await api.views.position(subjects.EVENTS.stream)).seq
+
+    bus, views = await asyncio.gather(_look(see_bus), _look(see_store))
+    loaded = api.directory.loaded.is_set() and api.roster.loaded.is_set()
+    directory = Dependency(ok=loaded, milliseconds=0.0, detail="" if loaded else "still reading the streams")
+    found = Readiness(
+        ready=bus.ok and views.ok and loaded,
+        bus=bus,
+        store=views,
+        directory=directory,
+        behind=max(ends["events"] - ends["seen"], 0) if len(ends) == 2 else None,
+    )
+    return answers.ok(found, 200 if found.ready else 503)
+
+
+@routes.add("GET", "/metrics", "getMetrics", role=None, media_type="text/plain", problems=("unauthenticated",))
+async def show_metrics(call: Call[NoBody, NoQuery]) -> Response:
+    """What this process counts, for Prometheus: from loopback without a token, from elsewhere with any."""
+    client = call.request.client
+    direct = client is not None and _loopback(client.host) and not call.header("X-Forwarded-For")
+    if not direct:
+        call.api.gate.principal(call.header("Authorization"))
+    return Response(call.api.meters.registry.text(), media_type=metrics.MEDIA_TYPE)
+
+
+@routes.add("GET", "/v1/whoami", "getPrincipal", role="viewer", answer=Principal)
+async def whoami(call: Call[NoBody, NoQuery]) -> Response:
+    """Who the token belongs to, and its role."""
+    return answers.ok(call.principal)
+
+
+@routes.add("GET", "/openapi.json", "getOpenApi", role=None)
+async def show_openapi(call: Call[NoBody, NoQuery]) -> Response:
+    """This document."""
+    return answers.ok(call.request.app.openapi())
+
+
+@routes.add("GET", "/asyncapi.json", "getAsyncApi", role=None)
+async def show_asyncapi(call: Call[NoBody, NoQuery]) -> Response:
+    """The messages on the bus, as AsyncAPI."""
+    return answers.ok(asyncapi.document())
+
+
+@routes.add("GET", "/docs", "getDocs", role=None, media_type="text/html")
+async def show_docs(call: Call[NoBody, NoQuery]) -> Response:
+    """This API as a page."""
+    return Response(docs.page(call.request.app.openapi()), media_type="text/html")
+
+
+@routes.add("GET", "/docs/style.css", "getDocsStyle", role=None, media_type="text/css")
+async def show_style(call: Call[NoBody, NoQuery]) -> Response:
+    """How the documentation pages look."""
+    return Response(docs.STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+
+@routes.add("GET", "/problems", "listProblemTypes", role=None, media_type="text/html")
+async def show_problems(call: Call[NoBody, NoQuery]) -> Response:
+    """Every kind of refusal."""
+    return Response(docs.problems(), media_type="text/html")
+
+
+@routes.add("GET", "/problems/{slug}", "getProblemType", role=None, media_type="text/html", problems=("not-found",))
+async def show_problem(call: Call[NoBody, NoQuery]) -> Response:
+    """One kind of refusal: what it means and what to do."""
+    slug = str(call.request.path_params["slug"])
+    if slug not in PROBLEM_TYPES:
+        raise not_found("problem type", slug[:64])
+    return Response(docs.problem(PROBLEM_TYPES[slug]), media_type="text/html")
+
+
+async def _look(at: Callable[[], Awaitable[None]]) -> Dependency:
+    begin = time.perf_counter()
+    detail = ""
+    try:
+        async with asyncio.timeout(_LOOK_S):
+            await at()
+    except TimeoutError:
+        detail = f"no answer within {_LOOK_S:g} s"
+    except (mwbus.BusError, store.StoreError) as error:
+        detail = str(error)[:300]
+    return Dependency(ok=not detail, milliseconds=round((time.perf_counter() - begin) * 1000, 1), detail=detail)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

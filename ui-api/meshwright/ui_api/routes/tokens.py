@@ -1,0 +1,133 @@
+"""API tokens: made by an admin, shown once, revoked within a second."""
+
+import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from meshwright.core import bus as mwbus
+from meshwright.schemas import subjects
+from meshwright.schemas.access import Role, Token, TokenWritten
+from meshwright.schemas.base import Model, Moment, Name, Text
+from meshwright.ui_api import answers, auth, reading, states
+from meshwright.ui_api.auth import EVERYWHERE
+from meshwright.ui_api.problems import Refused, not_found
+from meshwright.ui_api.queries import NoQuery, Write
+from meshwright.ui_api.routing import Call, NoBody, Routes
+
+routes = Routes("tokens")
+_KIND = "token"
+
+
+class CreateToken(Model, frozen=True, kw_only=True):
+    """A token that is asked for. `everywhere` makes it count in all workspaces."""
+
+    id: Name
+    role: Role
+    everywhere: bool = False
+    description: Text = ""
+    expires_at: Moment | None = None
+
+
+class TokenInfo(Model, frozen=True, kw_only=True):
+    """A token without its secret. `workspace` is `*` for one that counts everywhere."""
+
+    id: Name
+    role: Role
+    workspace: str
+    description: Text = ""
+    created_at: Moment
+    expires_at: Moment | None = None
+
+
+class CreatedToken(TokenInfo, frozen=True, kw_only=True):
+    """A new token; `secret` is shown this once and stored nowhere."""
+
+    secret: str
+
+
+@routes.add("GET", "/v1/tokens", "listTokens", role="admin", answer=reading.listed(TokenInfo))
+async def index(call: Call[NoBody, NoQuery]) -> Response:
+    """List the tokens of the workspace, and for an admin of all workspaces those that count everywhere."""
+    found = call.api.directory.tokens(call.workspace)
+    if call.principal.workspace == EVERYWHERE:
+        found += call.api.directory.tokens(subjects.SYSTEM_WORKSPACE)
+    return reading.whole([_info(token) for token in found])
+
+
+@routes.add(
+    "POST",
+    "/v1/tokens",
+    "createToken",
+    role="admin",
+    query=Write,
+    body=CreateToken,
+    answer=CreatedToken,
+    status=201,
+    headers=("Meshwright-Seq",),
+    problems=("already-exists",),
+)
+async def create(call: Call[CreateToken, Write]) -> Response:
+    """Make a token. Its secret is in the answer and nowhere else."""
+    asked = call.body
+    if asked.everywhere:
+        auth.everywhere(call.principal)
+    secret = auth.new_secret()
+    token = Token(
+        id=asked.id,
+        sha256=auth.digest(secret),
+        role=asked.role,
+        workspace=EVERYWHERE if asked.everywhere else call.workspace,
+        description=asked.description,
+        created_at=datetime.datetime.now(datetime.UTC),
+        expires_at=asked.expires_at,
+    )
+    place = subjects.SYSTEM_WORKSPACE if asked.everywhere else call.workspace
+    before = await states.newest(call.api.bus, place, _KIND, asked.id)
+    if states.alive(before) is not None:
+        raise Refused("already-exists", f"there is a token {asked.id}")
+    shown = CreatedToken(secret="" if call.query.validate_only else secret, **_fields(token))
+    if call.query.validate_only:
+        return answers.ok(shown, 201)
+    message = TokenWritten(document=token, principal=call.principal.name, reason=call.reason(call.query.reason))
+    seq = await states.store(call, place, _KIND, asked.id, message, before.seq if before else 0)
+    return answers.ok(shown, 201, Meshwright_Seq=str(seq), Cache_Control="no-store")
+
+
+@routes.add(
+    "DELETE",
+    "/v1/tokens/{id}",
+    "deleteToken",
+    role="admin",
+    query=Write,
+    status=204,
+    headers=("Meshwright-Seq",),
+)
+async def delete(call: Call[NoBody, Write]) -> Response:
+    """Revoke a token; requests with it are refused within a second, open event streams end."""
+    name = call.name()
+    place, standing = await _standing(call, name)
+    if call.query.validate_only:
+        return answers.nothing(standing.seq)
+    reason = call.reason(call.query.reason)
+    return answers.nothing(await states.bury(call, place, _KIND, name, reason, standing.seq))
+
+
+async def _standing(call: Call[NoBody, Write], name: str) -> tuple[str, mwbus.Received]:
+    """Where the token is stored: in the workspace, or among those that count everywhere."""
+    places = [call.workspace]
+    if call.principal.workspace == EVERYWHERE:
+        places.append(subjects.SYSTEM_WORKSPACE)
+    for place in places:
+        found = await states.current(call.api.bus, place, _KIND, name)
+        if found is not None:
+            return place, found
+    raise not_found(_KIND, name)
+
+
+def _fields(token: Token) -> dict[str, Any]:
+    return {name: getattr(token, name) for name in TokenInfo.__struct_fields__}
+
+
+def _info(token: Token) -> TokenInfo:
+    return TokenInfo(**_fields(token))

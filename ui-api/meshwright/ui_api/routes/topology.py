@@ -1,0 +1,112 @@
+"""The graph of a mesh: services, and the traffic between them in the newest window."""
+
+from typing import Annotated
+
+from msgspec import Meta
+from starlette.responses import Response
+
+from meshwright.core.store import kinds
+from meshwright.schemas.base import Model, Moment, Name
+from meshwright.schemas.telemetry import Edge, Topology, TopologyNode
+from meshwright.schemas.workloads import Workload
+from meshwright.ui_api import answers, reading
+from meshwright.ui_api.problems import not_found
+from meshwright.ui_api.queries import LARGEST_PAGE, Read
+from meshwright.ui_api.routing import Call, NoBody, Routes
+
+routes = Routes("topology")
+_READ = ("store-unavailable", "not-yet-visible")
+
+
+class MetricsQuery(Read, frozen=True, kw_only=True):
+    """Which windows; `since` inclusive, `until` exclusive."""
+
+    since: Moment | None = None
+    until: Moment | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 60
+
+
+class Window(Model, frozen=True, kw_only=True):
+    """What was measured over `seconds` from `start`."""
+
+    start: Moment
+    seconds: float
+    edges: list[Edge]
+
+
+class Windows(Model, frozen=True, kw_only=True):
+    """Measured windows of a mesh, newest first."""
+
+    mesh: Name
+    items: list[Window]
+
+
+@routes.add(
+    "GET", "/v1/meshes/{id}/topology", "getTopology", role="viewer", query=Read, answer=Topology, problems=_READ
+)
+async def show(call: Call[NoBody, Read]) -> Response:
+    """Show the graph of a mesh with requests per second, error rate and latencies per edge."""
+    mesh = call.name()
+    await reading.settle(call, kinds.MESHES.stream)
+    await _known(call, mesh)
+    measured = await call.api.views.get(kinds.TOPOLOGY, call.workspace, mesh)
+    window = measured.document if measured else None
+    found = Topology(
+        mesh=mesh,
+        start=window.start if window else None,
+        seconds=window.seconds if window else 0.0,
+        nodes=_nodes(await _workloads(call, mesh)),
+        edges=window.edges if window else [],
+    )
+    return answers.ok(found)
+
+
+@routes.add(
+    "GET",
+    "/v1/meshes/{id}/metrics",
+    "getMeshMetrics",
+    role="viewer",
+    query=MetricsQuery,
+    answer=Windows,
+    problems=_READ,
+)
+async def history(call: Call[NoBody, MetricsQuery]) -> Response:
+    """The traffic of a mesh over time, newest window first."""
+    mesh = call.name()
+    await _known(call, mesh)
+    query = call.query
+    found = await call.api.views.metrics(call.workspace, mesh, since=query.since, until=query.until, limit=query.limit)
+    items = [Window(start=one.start, seconds=one.seconds, edges=one.edges) for one in found]
+    return answers.ok(Windows(mesh=mesh, items=items))
+
+
+async def _known(call: Call[NoBody, Read], mesh: str) -> None:
+    if await call.api.views.get(kinds.MESHES, call.workspace, mesh) is None:
+        raise not_found("mesh", mesh)
+
+
+async def _workloads(call: Call[NoBody, Read], mesh: str) -> list[Workload]:
+    found: list[Workload] = []
+    cursor = ""
+    while True:
+        page = await call.api.views.page(
+            kinds.WORKLOADS, call.workspace, where={"mesh": mesh}, limit=LARGEST_PAGE, cursor=cursor
+        )
+        found += [stored.document for stored in page.items]
+        cursor = page.cursor
+        if not cursor:
+            return found
+
+
+def _nodes(workloads: list[Workload]) -> list[TopologyNode]:
+    services: dict[str, list[Workload]] = {}
+    for workload in workloads:
+        services.setdefault(workload.service, []).append(workload)
+    return [
+        TopologyNode(
+            id=service,
+            workloads=sorted(workload.id for workload in members),
+            versions=sorted({workload.version for workload in members}),
+        )
+        for service, members in sorted(services.items())
+    ]

@@ -1,0 +1,82 @@
+"""Workspaces: the tenants. Only an admin of all workspaces makes or removes one."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from meshwright.schemas.access import Workspace, WorkspaceWritten
+from meshwright.ui_api import answers, auth, reading, states
+from meshwright.ui_api.auth import EVERYWHERE
+from meshwright.ui_api.directory import DEFAULT_WORKSPACE
+from meshwright.ui_api.problems import Refused, not_found
+from meshwright.ui_api.queries import NoQuery, Write
+from meshwright.ui_api.routing import Call, NoBody, Routes
+
+routes = Routes("workspaces")
+_KIND = "workspace"
+
+
+@routes.add("GET", "/v1/workspaces", "listWorkspaces", role="viewer", answer=reading.listed(Workspace))
+async def index(call: Call[NoBody, NoQuery]) -> Response:
+    """List the workspaces that the token may see; always in one page."""
+    known = {DEFAULT_WORKSPACE: Workspace(id=DEFAULT_WORKSPACE)} | call.api.directory.workspaces
+    seen = call.principal.workspace
+    return reading.whole([known[name] for name in sorted(known) if seen in (EVERYWHERE, name)])
+
+
+@routes.add("GET", "/v1/workspaces/{id}", "getWorkspace", role="viewer", answer=Workspace, headers=("ETag",))
+async def show(call: Call[NoBody, NoQuery]) -> Response:
+    """Show a workspace."""
+    name = call.name()
+    if call.principal.workspace not in (EVERYWHERE, name):
+        raise not_found(_KIND, name)
+    stored = await states.current(call.api.bus, name, _KIND, name)
+    if stored is not None:
+        written: Any = states.document(stored, WorkspaceWritten)
+        return reading.shown(call, written.document, stored.seq)
+    if name != DEFAULT_WORKSPACE:
+        raise not_found(_KIND, name)
+    return answers.ok(Workspace(id=name))
+
+
+@routes.add(
+    "PUT",
+    "/v1/workspaces/{id}",
+    "putWorkspace",
+    role="admin",
+    query=Write,
+    body=Workspace,
+    body_from_path=True,
+    answer=Workspace,
+    headers=("ETag", "Meshwright-Seq"),
+    problems=("stale", "if-match-required"),
+)
+async def put(call: Call[Workspace, Write]) -> Response:
+    """Create or change a workspace."""
+    auth.everywhere(call.principal)
+    name = call.name()
+    if name == "system":
+        raise Refused("invalid-document", "the name system is taken by Meshwright itself")
+    message = WorkspaceWritten(document=call.body, principal=call.principal.name, reason=call.reason(call.query.reason))
+    written = await states.write(call, name, _KIND, name, message, validate_only=call.query.validate_only)
+    return states.answer(written, call.body)
+
+
+@routes.add(
+    "DELETE",
+    "/v1/workspaces/{id}",
+    "deleteWorkspace",
+    role="admin",
+    query=Write,
+    status=204,
+    headers=("Meshwright-Seq",),
+    problems=("stale", "if-match-required", "in-use"),
+)
+async def delete(call: Call[NoBody, Write]) -> Response:
+    """Remove an empty workspace."""
+    auth.everywhere(call.principal)
+    name = call.name()
+    if call.api.directory.holds_anything(name):
+        raise Refused("in-use", f"workspace {name} still has connections or meshes")
+    reason = call.reason(call.query.reason)
+    return answers.nothing(await states.delete(call, name, _KIND, name, reason, validate_only=call.query.validate_only))

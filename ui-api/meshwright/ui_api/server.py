@@ -1,0 +1,134 @@
+"""The API process: makes every part once, serves, and ends in good order.
+
+Invariant: SIGTERM ends the process within two seconds whatever is open: event streams are told to end first,
+requests under way get a second, then the bus is flushed and closed.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from meshwright.core import bus as mwbus
+from meshwright.core import settings, store
+from meshwright.core.telemetry import logging as logs
+from meshwright.core.telemetry import tracing
+from meshwright.ui_api import app, auth, event_stream
+from meshwright.ui_api.api import Api
+from meshwright.ui_api.auth import Gate
+from meshwright.ui_api.directory import Directory
+from meshwright.ui_api.meters import Meters
+from meshwright.ui_api.paging import Tokens
+from meshwright.ui_api.roster import Roster
+from meshwright.ui_api.streaming import Hub
+
+log = logging.getLogger(__name__)
+_GRACE_S = 1
+"""seconds that requests under way get at the end"""
+_START_S = 30.0
+"""seconds to wait for NATS at the start"""
+
+
+class ApiSettings(settings.Settings, frozen=True, kw_only=True):
+    """The API's own settings."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = 8410
+    admin_token_file: Path | None = None
+    """holds the admin token; it is made when it is missing"""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but signals belong to the composition root."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def main() -> int:
+    """The command `meshwright-api`: 0 after an orderly end, 1 when it could not start."""
+    try:
+        wanted = settings.load(ApiSettings)
+        logs.configure(wanted.log_level, wanted.log_format)
+        with tracing.exporting("meshwright-api", app.VERSION):
+            uvloop.run(_run(wanted))
+    except (settings.InvalidSettings, mwbus.BusError, OSError) as error:
+        sys.stderr.write(f"meshwright-api: {error}\n")
+        return 1
+    return 0
+
+
+async def _run(wanted: ApiSettings) -> None:
+    admin = auth.admin_digest(wanted.admin_token_file)
+    if not admin:
+        log.warning("no MESHWRIGHT_ADMIN_TOKEN_FILE: only API tokens that exist already are let in")
+    async with AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(
+            mwbus.connect(wanted.nats_url, "api", replicas=wanted.replicas, timeout=_START_S)
+        )
+        database = await stack.enter_async_context(store.connect(wanted.mongodb_url, wanted.mongodb_database))
+        directory = Directory()
+        api = Api(
+            bus=bus,
+            views=store.Views(database),
+            directory=directory,
+            roster=Roster(),
+            gate=Gate(directory, admin),
+            hub=Hub(bus),
+            pages=Tokens(admin.encode()),
+            meters=Meters(),
+        )
+        await _serve(api, wanted)
+    log.info("ended")
+
+
+async def _serve(api: Api, wanted: ApiSettings) -> None:
+    config = uvicorn.Config(
+        app.create_app(api),
+        host=wanted.api_host,
+        port=wanted.api_port,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=75,
+    )
+    server = _Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+        api.hub.close()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    async with asyncio.TaskGroup() as group:
+        beside = [
+            group.create_task(api.directory.follow_state(api.bus)),
+            group.create_task(api.directory.follow_meshes(api.bus)),
+            group.create_task(api.roster.follow(api.bus)),
+            group.create_task(api.hub.run()),
+            group.create_task(event_stream.keep_alive(api.hub, api.gate)),
+        ]
+        async with asyncio.timeout(_START_S):
+            await api.directory.loaded.wait()
+            await api.roster.loaded.wait()
+        await server.serve()
+        for task in beside:
+            task.cancel()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""YAML from strangers, as plain JSON-like data.
+
+Problem: 300 bytes of aliases grow to megabytes, deep nesting exhausts the stack, tags build objects, and YAML 1.1
+reads `no` as false and `1:30` as ninety. Invariant: a document is built from libyaml's events with bounds on
+aliases, depth and nodes (an alias counts for all that it stands for); scalars follow the YAML 1.2 core schema;
+tags, several documents and a key given twice are refused.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+MAX_ALIASES = 100
+MAX_DEPTH = 64
+MAX_NODES = 50_000
+
+_NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
+_BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
+_INT = re.compile(r"[-+]?[0-9]{1,20}\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class InvalidYaml(Exception):
+    """The text is not YAML, or exceeds a bound; the message says where."""
+
+
+class _Counted:
+    """A value with the number of nodes in it."""
+
+    __slots__ = ("nodes", "value")
+
+    def __init__(self, value: Any, nodes: int) -> None:
+        self.value = value
+        self.nodes = nodes
+
+
+def load(text: bytes) -> Any:
+    """The one document in `text`. Raises InvalidYaml."""
+    try:
+        return _Builder(yaml.parse(text, Loader=_LOADER)).document()
+    except yaml.YAMLError as error:
+        raise InvalidYaml(" ".join(str(error).split())[:300]) from error
+    except (UnicodeDecodeError, ValueError) as error:
+        raise InvalidYaml(str(error)[:300]) from error
+
+
+class _Builder:
+    """Turns events into values, counting as it goes."""
+
+    def __init__(self, events: Iterator[Any]) -> None:
+        self._events = events
+        self._anchors: dict[str, _Counted] = {}
+        self._aliases = 0
+        self._nodes = 0
+
+    def document(self) -> Any:
+        next(self._events)  # the stream begins
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            return None
+        found = self._value(next(self._events), 0).value
+        next(self._events)  # the document ends
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            raise self._bad(after, "one document at a time")
+        return found
+
+    def _value(self, event: Any, depth: int) -> _Counted:
+        if depth > MAX_DEPTH:
+            raise self._bad(event, f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        before = self._nodes
+        self._count(event, 1)
+        if event.tag is not None and event.tag != "!":
+            raise self._bad(event, f"the tag {event.tag} is not accepted")
+        value: Any
+        if isinstance(event, yaml.ScalarEvent):
+            value = _scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = list(self._items(depth))
+        else:
+            value = self._mapping(depth)
+        found = _Counted(value, self._nodes - before)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = found
+        return found
+
+    def _items(self, depth: int) -> Iterator[Any]:
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            yield self._value(event, depth + 1).value
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self._bad(event, "a key must be text")
+            if event.value in found:
+                raise self._bad(event, f"the key {event.value[:64]!r} is given twice")
+            self._count(event, 1)
+            found[event.value] = self._value(next(self._events), depth + 1).value
+        return found
+
+    def _alias(self, event: Any) -> _Counted:
+        self._aliases += 1
+        if self._aliases > MAX_ALIASES:
+            raise self._bad(event, f"more than {MAX_ALIASES} aliases")
+        if event.anchor not in self._anchors:
+            raise self._bad(event, "an alias of something that is not complete")
+        found = self._anchors[event.anchor]
+        self._count(event, found.nodes)
+        return found
+
+    def _count(self, event: Any, nodes: int) -> None:
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise self._bad(event, f"more than {MAX_NODES} nodes, aliases counted in full")
+
+    @staticmethod
+    def _bad(event: Any, what: str) -> InvalidYaml:
+        mark = event.start_mark
+        return InvalidYaml(f"{what} (line {mark.line + 1}, column {mark.column + 1})")
+
+
+def _scalar(event: yaml.ScalarEvent) -> Any:
+    text = event.value
+    if not event.implicit[0]:  # quoted, so it is text
+        return text
+    if _NULL.match(text):
+        return None
+    if _BOOL.match(text):
+        return text.lower() == "true"
+    if _INT.match(text):
+        return int(text)
+    if _FLOAT.match(text):
+        return float(text)
+    return text
