@@ -33,15 +33,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     data: Any
     etag: str = ""
-    location: str = ""
-    raw: bytes = b""
+    seq: int = 0
+    """stream sequence of a write, to wait for in a later read"""
 
 
 class Api:
     """One server, one identity, one workspace; close it."""
 
-    def __init__(self, target: Target, *, timeout: float = 30.0) -> None:
+    def __init__(self, target: Target, *, timeout: float = 30.0, pauses: tuple[float, ...] = _PAUSES) -> None:
         self.target = target
+        self._pauses = pauses
         headers = {"accept": "application/json", "user-agent": f"meshwright-cli/{metadata.version('meshwright')}"}
         if target.workspace:  # otherwise the server takes the token's own
             headers["meshwright-workspace"] = target.workspace
@@ -72,6 +73,10 @@ class Api:
             if not token or len(items) >= limit:
                 return items[:limit], bool(token) or len(items) > limit
 
+    def whole(self, path: str) -> Any:
+        """All items of a list that has one page only. Raises Refused, Unreachable."""
+        return self.get(path)["items"]
+
     def request(
         self,
         method: str,
@@ -99,15 +104,14 @@ class Api:
         return Answer(
             status=response.status_code,
             data=_decoded(response),
-            etag=response.headers.get("etag", ""),
-            location=response.headers.get("location", ""),
-            raw=response.content,
+            etag=response.headers.get("etag", "").strip('"'),
+            seq=int(response.headers.get("meshwright-seq") or 0),
         )
 
     def _send(
         self, method: str, path: str, content: bytes | None, params: dict[str, Any], headers: dict[str, str]
     ) -> httpx.Response:
-        for pause in (*_PAUSES, None):
+        for pause in (*self._pauses, None):
             try:
                 return self._client.request(method, path, content=content, params=params, headers=headers)
             except httpx.TransportError as error:
@@ -131,9 +135,7 @@ class Api:
             headers["last-event-id"] = last_id
         timeout = httpx.Timeout(30.0, read=quiet)
         try:
-            with self._client.stream(
-                "GET", path, params=_given(params), headers=headers, timeout=timeout
-            ) as response:
+            with self._client.stream("GET", path, params=_given(params), headers=headers, timeout=timeout) as response:
                 if response.status_code >= 400:
                     response.read()
                     raise Refused(_problem(response))

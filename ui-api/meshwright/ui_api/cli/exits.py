@@ -38,9 +38,7 @@ MEANINGS: dict[Exit, str] = {
 class CommandFailed(Exception):
     """A command cannot go on. `notes` are further lines, `remedy` what to do."""
 
-    def __init__(
-        self, what: str, *, code: Exit = Exit.FAILURE, remedy: str = "", notes: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, what: str, *, code: Exit = Exit.FAILURE, remedy: str = "", notes: tuple[str, ...] = ()) -> None:
         super().__init__(what)
         self.what = what
         self.code = code

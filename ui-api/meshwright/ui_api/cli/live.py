@@ -67,7 +67,7 @@ def _now(timeline: Timeline) -> "Text":
     return Text(": ".join(words))
 
 
-def wait(session: Session, accepted: dict[str, Any], seq: int, limit: float | None) -> dict[str, Any]:
+def follow(session: Session, accepted: dict[str, Any], seq: int, limit: float | None) -> dict[str, Any]:
     """Follow an accepted operation to its end on the screen.
 
     Raises CommandFailed with OPERATION when it did not succeed, STILL_RUNNING when `limit` seconds passed.
@@ -100,3 +100,32 @@ def conclude(session: Session, operation: dict[str, Any]) -> None:
         notes=tuple(rest),
         remedy=f"`meshwright operations show {operation['id']}` has its whole history.",
     )
+
+
+def operate(
+    session: Session,
+    method: str,
+    path: str,
+    body: dict[str, Any],
+    *,
+    wait: bool,
+    limit: float | None,
+    silent: bool = False,
+) -> dict[str, Any]:
+    """Ask for an operation and, with `wait` or a `limit`, follow it; show what it came to unless `silent`.
+
+    Raises CommandFailed as `follow` does, Refused, Unreachable.
+    """
+    answer = session.api.request(method, path, body=body)
+    operation: dict[str, Any] = answer.data
+    output = session.output
+    output.say(f"operation {operation['id']} accepted: {operation['kind']} on {operation['mesh']}")
+    stay = wait or limit is not None
+    if stay:
+        operation = follow(session, operation, answer.seq, limit)
+    if not output.human and not silent:
+        output.data(operation)
+    elif not stay:
+        output.say(f"`meshwright operations watch {operation['id']}` follows it.")
+        output.text(operation["id"])
+    return operation

@@ -8,6 +8,7 @@ is imported only when a command first speaks to the server.
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from meshwright.ui_api.cli import contexts
+from meshwright.ui_api.cli import contexts, failures
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.output import Format, Output
 
 if TYPE_CHECKING:
@@ -55,9 +57,7 @@ class Session:
     @functools.cached_property
     def target(self) -> contexts.Target:
         """Where the command goes. Raises CommandFailed."""
-        return contexts.resolve(
-            os.environ, Path.cwd(), context=self.options.context, workspace=self.options.workspace
-        )
+        return contexts.resolve(os.environ, Path.cwd(), context=self.options.context, workspace=self.options.workspace)
 
     @property
     def api(self) -> "Api":
@@ -67,6 +67,23 @@ class Session:
 
             self._api = Api(self.target)
         return self._api
+
+    @property
+    def completing_api(self) -> "Api":
+        """The API for a shell that waits for a completion: a second, and no second try."""
+        from meshwright.ui_api.cli.api import Api
+
+        self._api = Api(self.target, timeout=1.0, pauses=())
+        return self._api
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before something is lost; without a terminal only `--yes` will do. Raises CommandFailed."""
+        if yes:
+            return
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise CommandFailed(f"{question} Nothing was done.", code=Exit.USAGE, remedy="Say --yes.")
+        if not typer.confirm(question, err=True):
+            raise CommandFailed("Nothing was done.", code=Exit.FAILURE)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -109,6 +126,11 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
         )
         try:
             function(session, **given)
+        except CommandFailed as failure:
+            failures.show(session.output, failure)
+            raise typer.Exit(failure.code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(Exit.INTERRUPTED) from None
         finally:
             session.close()
 

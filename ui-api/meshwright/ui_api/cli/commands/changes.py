@@ -1,0 +1,131 @@
+"""`meshwright apply` and its kin: validate → diff → save → operation with live steps → history → rollback.
+
+Invariant: nothing is saved before the adapter has said that it can be applied.
+"""
+
+from typing import Annotated, Any
+
+from meshwright.ui_api.cli import choices, documents, live, paths, views, writing
+from meshwright.ui_api.cli.choices import (
+    DesignFile,
+    DesignName,
+    MeshOption,
+    ReasonOption,
+    TimeoutOption,
+    WaitOption,
+    YesOption,
+)
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.session import Session
+
+import typer
+
+
+def apply(
+    session: Session,
+    file: DesignFile,
+    mesh: MeshOption = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = False,
+    timeout: TimeoutOption = None,
+    keep_on_failure: Annotated[bool, typer.Option("--keep-on-failure", help="Do not undo when it fails.")] = False,
+) -> None:
+    """Save a design and make a mesh look like it. With --wait each step is shown as it happens."""
+    design = documents.load_design(file)
+    chosen = choices.mesh_or_only(session, mesh)
+    preview = _ask(session, design, chosen, "diff")
+    _refuse_unsupported(preview)
+    session.output.say(views.plan(preview["diff"], chosen))
+    answer, changed = writing.save_if_changed(session, design, reason)
+    done = "saved as version" if changed else "is unchanged at version"
+    session.output.say(f"design {design['id']} {done} {answer.etag}")
+    body = {
+        "mesh": chosen,
+        "version": int(answer.etag),
+        "reason": reason,
+        "keep_on_failure": keep_on_failure,
+    }
+    path = paths.one(paths.DESIGNS, design["id"], ":apply")
+    live.operate(session, "POST", path, body, wait=wait, limit=timeout)
+
+
+def validate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
+    """Say everything that keeps a design from being applied."""
+    design = documents.load_design(file)
+    found = _ask(session, design, choices.mesh_or_only(session, mesh), "validate")
+    session.output.show(found, views.validation(design["id"], found))
+    if not found["valid"]:
+        raise typer.Exit(Exit.REFUSED)
+
+
+def diff(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
+    """Show what applying a design would change, resource by resource. Exit code 4 when there is a difference."""
+    design = documents.load_design(file)
+    chosen = choices.mesh_or_only(session, mesh)
+    preview = _ask(session, design, chosen, "diff")
+    if session.output.human:
+        _refuse_unsupported(preview)
+    session.output.show(preview, views.diff(preview["diff"], chosen))
+    if any(one["change"] != "unchanged" for one in preview["diff"]):
+        raise typer.Exit(Exit.DIFFERENCE)
+
+
+def translate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
+    """Print the exact native resources that a design becomes, as YAML documents."""
+    design = documents.load_design(file)
+    preview = _ask(session, design, choices.mesh_or_only(session, mesh), "translate")
+    if session.output.human:
+        session.output.text(views.native(preview))
+    else:
+        session.output.data(preview)
+    _refuse_unsupported(preview)
+
+
+def rollback(
+    session: Session,
+    design: DesignName,
+    mesh: MeshOption = "",
+    to: Annotated[
+        int | None, typer.Option("--to", min=1, help="A revision of `releases list`; else the one before.")
+    ] = None,
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Apply an earlier revision of a design again."""
+    body = {"mesh": choices.mesh_or_only(session, mesh), "revision": to, "reason": reason}
+    live.operate(session, "POST", paths.one(paths.DESIGNS, design, ":rollback"), body, wait=wait, limit=timeout)
+
+
+def remove(
+    session: Session,
+    design: DesignName,
+    mesh: MeshOption = "",
+    yes: YesOption = False,
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Undo on a mesh everything that a design applied."""
+    chosen = choices.mesh_or_only(session, mesh)
+    session.confirm(f"Undo everything that {design} applied to mesh {chosen}?", yes=yes)
+    body = {"mesh": chosen, "reason": reason}
+    live.operate(session, "POST", paths.one(paths.DESIGNS, design, ":remove"), body, wait=wait, limit=timeout)
+
+
+def _ask(session: Session, design: dict[str, Any], mesh: str, verb: str) -> dict[str, Any]:
+    """What the adapter says about the design."""
+    path = paths.one(paths.DESIGNS, design["id"], f":{verb}")
+    found: dict[str, Any] = session.api.request("POST", path, body={"mesh": mesh, "design": design}).data
+    return found
+
+
+def _refuse_unsupported(preview: dict[str, Any]) -> None:
+    refused = preview.get("unsupported") or []
+    if refused:
+        raise CommandFailed(
+            "this mesh cannot do what the design asks",
+            code=Exit.REFUSED,
+            notes=tuple(f"{one['intent']}: {one['because']}" for one in refused),
+            remedy=refused[0].get("instead") or "`meshwright adapter show` has the intent matrix.",
+        )

@@ -1,0 +1,60 @@
+"""`meshwright connections`: the places where meshes live."""
+
+from typing import Annotated
+
+import typer
+
+from meshwright.ui_api.cli import choices, paths, views, writing
+from meshwright.ui_api.cli.choices import ReasonOption, YesOption
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.session import Session, command
+
+group = typer.Typer(help="Connections: the places where meshes live.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="CONNECTION")]
+
+
+@command(group, "list")
+def index(session: Session, limit: choices.LimitOption = 500) -> None:
+    """List connections."""
+    found = choices.found_all(session, paths.CONNECTIONS, {}, limit)
+    session.output.show(found, views.connections(found))
+
+
+@command(group, "show")
+def show(session: Session, connection: Name) -> None:
+    """Show a connection."""
+    found = session.api.get(paths.one(paths.CONNECTIONS, connection))
+    session.output.show(found, views.document(found))
+
+
+@command(group, "set")
+def put(
+    session: Session,
+    connection: Name,
+    kind: Annotated[str, typer.Option("--kind", help="envoy-fleet, kubernetes, consul or prometheus.")],
+    description: Annotated[str, typer.Option("--description")] = "",
+    label: Annotated[list[str] | None, typer.Option("--label", "-l", help="name=value; may be repeated.")] = None,
+    reason: ReasonOption = "",
+) -> None:
+    """Create a connection, or change it to exactly this."""
+    labels = dict(_pair(text) for text in label or [])
+    body = {"id": connection, "kind": kind, "description": description, "labels": labels}
+    answer = writing.save(session, paths.one(paths.CONNECTIONS, connection), body, reason)
+    session.output.say(f"connection {connection} saved (version {answer.etag})")
+    if not session.output.human:
+        session.output.data(answer.data)
+
+
+@command(group, "delete")
+def delete(session: Session, connection: Name, yes: YesOption = False, reason: ReasonOption = "") -> None:
+    """Remove a connection that holds no mesh."""
+    session.confirm(f"Remove connection {connection}?", yes=yes)
+    writing.delete(session, paths.one(paths.CONNECTIONS, connection), reason)
+    session.output.say(f"connection {connection} removed")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise CommandFailed(f"{text!r} is not a label", code=Exit.USAGE, remedy="Write name=value.")
+    return name, value

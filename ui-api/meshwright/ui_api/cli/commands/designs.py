@@ -1,0 +1,86 @@
+"""`meshwright designs` and `meshwright releases`: what is wanted, and what was applied."""
+
+from typing import Annotated
+
+import typer
+
+from meshwright.ui_api.cli import choices, paths, views, writing
+from meshwright.ui_api.cli.choices import DesignName, MeshFilter, ReasonOption, YesOption
+from meshwright.ui_api.cli.session import Session, command
+
+group = typer.Typer(help="Designs: saved documents and their versions.", no_args_is_help=True)
+releases_group = typer.Typer(help="Releases: what was applied where, by whom and why.", no_args_is_help=True)
+
+
+@command(group, "list")
+def index(session: Session, limit: choices.LimitOption = 500) -> None:
+    """List designs."""
+    found = choices.found_all(session, paths.DESIGNS, {}, limit)
+    session.output.show(found, views.designs(found))
+
+
+@command(group, "show")
+def show(
+    session: Session,
+    design: DesignName,
+    version: Annotated[int, typer.Option("--version", "-v", help="An earlier version; 0 is the newest.")] = 0,
+) -> None:
+    """Show a design; as YAML it can be edited and applied again."""
+    path = paths.one(paths.DESIGNS, design)
+    if version:
+        found = session.api.get(f"{path}/versions/{version}")["design"]
+    else:
+        found = session.api.get(path)
+    session.output.show(found, views.document(found))
+
+
+@command(group, "versions")
+def versions(session: Session, design: DesignName, limit: choices.LimitOption = 50) -> None:
+    """The history of a design: who changed it, when and why."""
+    found = choices.found_all(session, paths.one(paths.DESIGNS, design, "/versions"), {}, limit)
+    session.output.show(found, views.versions(found))
+
+
+@command(group, "restore")
+def restore(
+    session: Session,
+    design: DesignName,
+    version: Annotated[int, typer.Option("--version", "-v", help="Which one becomes the newest again.")],
+    reason: ReasonOption = "",
+) -> None:
+    """Save an earlier version as the newest one; this applies nothing."""
+    path = paths.one(paths.DESIGNS, design, ":restore")
+    answer = session.api.request(
+        "POST", path, body={"version": version, "reason": reason}, headers={"if-match": "*"}
+    )
+    session.output.say(f"design {design}: version {version} is saved again as version {answer.etag}")
+    if not session.output.human:
+        session.output.data(answer.data)
+
+
+@command(group, "delete")
+def delete(session: Session, design: DesignName, yes: YesOption = False, reason: ReasonOption = "") -> None:
+    """Remove a design; what was applied stays, and its history too."""
+    session.confirm(f"Remove design {design} (what was applied stays)?", yes=yes)
+    writing.delete(session, paths.one(paths.DESIGNS, design), reason)
+    session.output.say(f"design {design} removed")
+
+
+@command(releases_group, "list")
+def releases(
+    session: Session,
+    design: Annotated[str, typer.Option("--design", "-d", help="Only of this design.")] = "",
+    mesh: MeshFilter = "",
+    state: Annotated[str, typer.Option("--state", help="applied, superseded, rolled_back or removed.")] = "",
+    limit: choices.LimitOption = 50,
+) -> None:
+    """List releases, newest first."""
+    found = choices.found_all(session, paths.RELEASES, {"design": design, "mesh": mesh, "state": state}, limit)
+    session.output.show(found, views.releases(found))
+
+
+@command(releases_group, "show")
+def release(session: Session, release: Annotated[str, typer.Argument(metavar="RELEASE")]) -> None:
+    """Show a release with its design and inventory."""
+    found = session.api.get(paths.one(paths.RELEASES, release))
+    session.output.show(found, views.document(found))

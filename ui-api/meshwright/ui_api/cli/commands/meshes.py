@@ -1,0 +1,86 @@
+"""`meshwright meshes`: what is installed where, and how it is."""
+
+from typing import Annotated, Any
+
+import typer
+
+from meshwright.ui_api.cli import choices, live, paths, views
+from meshwright.ui_api.cli.choices import MeshName, ReasonOption, TimeoutOption, WaitOption, YesOption
+from meshwright.ui_api.cli.session import Session, command
+
+group = typer.Typer(help="Meshes: install, look after, uninstall.", no_args_is_help=True)
+
+
+@command(group, "list")
+def index(session: Session, limit: choices.LimitOption = 500) -> None:
+    """List meshes with their state."""
+    found = choices.found_all(session, paths.MESHES, {}, limit)
+    session.output.show(found, views.meshes(found))
+
+
+@command(group, "show")
+def show(session: Session, mesh: MeshName) -> None:
+    """Show a mesh with its conditions."""
+    found = session.api.get(paths.one(paths.MESHES, mesh))
+    session.output.show(found, views.mesh(found))
+
+
+@command(group, "install")
+def install(
+    session: Session,
+    mesh: Annotated[str, typer.Argument(metavar="MESH", help="Its name to be.")],
+    connection: Annotated[str, typer.Option("--connection", "-c", help="Where.")],
+    kind: Annotated[str, typer.Option("--kind", help="Which kind, where the connection can hold several.")] = "",
+    trust_domain: Annotated[str, typer.Option("--trust-domain")] = "mesh.local",
+    version: Annotated[str, typer.Option("--mesh-version", help="Of the mesh; empty for the adapter's choice.")] = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Install a mesh, or bring an existing one to these settings."""
+    body = {"id": mesh, "connection": connection, "kind": kind, "trust_domain": trust_domain, "version": version}
+    _operate(session, "POST", paths.MESHES, {**body, "reason": reason}, wait, timeout)
+
+
+@command(group, "uninstall")
+def uninstall(
+    session: Session,
+    mesh: MeshName,
+    yes: YesOption = False,
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Remove a mesh with its proxies and policies."""
+    session.confirm(f"Remove mesh {mesh} with all its proxies and policies?", yes=yes)
+    _operate(session, "DELETE", paths.one(paths.MESHES, mesh), {"reason": reason}, wait, timeout)
+
+
+@command(group, "status")
+def status(session: Session, mesh: MeshName, timeout: TimeoutOption = None) -> None:
+    """Have the adapter look at a mesh now, and show what it sees."""
+    done = live.operate(
+        session, "POST", paths.one(paths.MESHES, mesh, ":status"), {}, wait=True, limit=timeout, silent=True
+    )
+    params = {"min_event": done.get("last_seq")}
+    found = session.api.get(paths.one(paths.MESHES, mesh), params)
+    proxies, _ = session.api.list(paths.PROXIES, {"mesh": mesh}, limit=1000)
+    session.output.show({"mesh": found, "proxies": proxies}, views.mesh(found, proxies))
+
+
+@command(group, "rotate-certificates")
+def rotate(
+    session: Session,
+    mesh: MeshName,
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Issue new certificates to every proxy of a mesh."""
+    _operate(session, "POST", paths.one(paths.MESHES, mesh, ":rotate-certificates"), {"reason": reason}, wait, timeout)
+
+
+def _operate(
+    session: Session, method: str, path: str, body: dict[str, Any], wait: bool, timeout: float | None
+) -> None:
+    live.operate(session, method, path, body, wait=wait, limit=timeout)

@@ -1,0 +1,50 @@
+"""`meshwright topology`: who calls whom, how often, how well."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from meshwright.ui_api.cli import choices, paths, views
+from meshwright.ui_api.cli.choices import MeshOption
+from meshwright.ui_api.cli.session import Session
+
+EVERY = 2.0
+
+
+def topology(
+    session: Session,
+    mesh: MeshOption = "",
+    watch: Annotated[bool, typer.Option("--watch", "-W", help="Show it again and again until Ctrl-C.")] = False,
+    every: Annotated[
+        float, typer.Option("--every", parser=choices.duration, metavar="TIME", help="How often with --watch.")
+    ] = EVERY,
+) -> None:
+    """The graph of a mesh: requests/s, errors and latencies per edge, from the sidecars' own statistics."""
+    path = paths.one(paths.MESHES, choices.mesh_or_only(session, mesh), "/topology")
+    if not watch:
+        found = session.api.get(path)
+        session.output.show(found, views.topology(found))
+        return
+    if session.output.human and session.output.out.is_terminal:
+        _animate(session, path, every)
+        return
+    while True:
+        found = session.api.get(path)
+        if session.output.human:
+            session.output.show(found, views.topology(found))
+        else:
+            session.output.line(found)
+        time.sleep(every)
+
+
+def _animate(session: Session, path: str, every: float) -> None:
+    from rich.live import Live
+
+    def look() -> Any:
+        return views.topology(session.api.get(path))
+
+    with Live(look(), console=session.output.out, auto_refresh=False, screen=False) as screen:
+        while True:
+            time.sleep(every)
+            screen.update(look(), refresh=True)
