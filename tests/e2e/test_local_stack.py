@@ -125,7 +125,7 @@ async def test_edges_come_alive(person: Person) -> None:
     assert code == 0, text
 
     async def alive() -> dict[tuple[str, str], Any]:
-        edges = (await person.reads("/v1/topology?mesh=demo"))["edges"]
+        edges = (await person.reads("/v1/meshes/demo/topology"))["edges"]
         busy = {(edge["source"], edge["destination"]): edge for edge in edges if edge["requests"]}
         return busy if {("shopper", "front"), ("front", "catalog")} <= busy.keys() else {}
 

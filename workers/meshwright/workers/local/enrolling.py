@@ -18,6 +18,7 @@ from meshwright.workers.shop import catalog
 
 CONNECTION, MESH = "local", "demo"
 WITHIN = 60.0
+SETTLED_WITHIN = 5.0  # seconds until a 404 for what was just made is believed
 EVERY = 0.1
 T = TypeVar("T")
 DONE = ("succeeded", "failed", "cancelled", "timed_out", "dead_lettered")
@@ -107,12 +108,16 @@ class Enrolling:
         return list(items)
 
     async def _send(self, method: str, path: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
-        """Have the request done once, asking again while the adapter or the bus is not there yet."""
+        """Have the request done once, asking again while the adapter, or what was just made, is not there yet."""
         headers["Idempotency-Key"] = uuid.uuid4().hex
+        settled = time.monotonic() + SETTLED_WITHIN
 
         async def sent() -> dict[str, Any] | None:
             response = await self._client.request(method, path, json=body, headers=headers)
-            return None if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else _body(response)
+            too_early = response.status_code == httpx.codes.NOT_FOUND and time.monotonic() < settled
+            if too_early or response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                return None
+            return _body(response)
 
         return await self._until(sent, f"{method} {path}")
 
