@@ -17,7 +17,7 @@ from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.workers.projector import facts, rows
 from meshwright.workers.projector.cache import Cache
 from meshwright.workers.projector.facts import Fact, Unprojectable
-from meshwright.workers.projector.folding.routes import Route, routes
+from meshwright.workers.projector.folding.routes import Route, applied, routes
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Folder:
         seen = []
         for fact, places in readable:
             try:
-                changed = [self._folded(route, key, fact) for route, key in places]
+                changed = [applied(self._cache.get((route.kind.name, key)), route, key, fact) for route, key in places]
             except Exception as error:  # whatever a fold cannot bear must not stop those behind it
                 self._put_aside(fact.source, f"{type(error).__name__}: {error}", logs)
                 continue
@@ -79,14 +79,6 @@ class Folder:
                     missing.setdefault(route.kind.name, (route.kind, set()))[1].add(key)
         for kind, keys in missing.values():
             self._cache.fill(await self._writer.load(kind, list(keys)))
-
-    def _folded(self, route: Route, key: str, fact: Fact) -> Folded | None:
-        """The document after this fact, or None when it has it already."""
-        before = self._cache.get((route.kind.name, key))
-        if before is not None and before.seq >= fact.seq:
-            return None
-        after = route.fold(before.document if before else None, fact)
-        return Folded(route.kind, key, fact.workspace, fact.seq, fact.time, after)
 
     def _log_row(self, fact: Fact, logs: dict[str, list[dict[str, Any]]]) -> None:
         if fact.message is None:

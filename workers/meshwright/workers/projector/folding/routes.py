@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from meshwright.core.store import Kind, kinds
+from meshwright.core.store.writing import Folded
 from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, workloads
 from meshwright.schemas.base import Message
 from meshwright.workers.projector.facts import Fact
@@ -100,3 +101,11 @@ def routes(fact: Fact) -> tuple[Route, ...]:
     if kind is access.ResourceDeleted or _WRITTEN_TYPES.get(kind) == fact.entity:
         return _WRITTEN.get(fact.entity, ())
     return ()
+
+
+def applied(before: Folded | None, route: Route, key: str, fact: Fact) -> Folded | None:
+    """The document after this fact, or None when it has folded it already."""
+    if before is not None and before.seq >= fact.seq:
+        return None
+    after = route.fold(before.document if before else None, fact)
+    return Folded(route.kind, key, fact.workspace, fact.seq, fact.time, after)

@@ -1,0 +1,33 @@
+"""Comparing two generations of views, which must hold the same when they were folded from the same streams.
+
+Invariant: nothing is left out but the marks of deleted documents, which expire on their own.
+"""
+
+from meshwright.core.store import generations, kinds
+from meshwright.core.store.connecting import Database, Document
+from meshwright.core.store.errors import translated
+
+_ALL = (*(kind.name for kind in kinds.KINDS), *kinds.LOGS)
+
+
+async def differences(database: Database, one: int, other: int) -> list[str]:
+    """The documents that differ, as `<collection>/<id>`, each with both sides. Raises StoreUnavailable."""
+    found = []
+    for name in _ALL:
+        left, right = await _contents(database, name, one), await _contents(database, name, other)
+        for key in sorted(left.keys() | right.keys()):
+            if left.get(key) != right.get(key):
+                found.append(f"{name}/{key}: {left.get(key)} != {right.get(key)}")
+    return found
+
+
+async def count(database: Database, generation: int, name: str) -> int:
+    """How many documents a collection of a generation holds, deleted ones apart. Raises StoreUnavailable."""
+    return len(await _contents(database, name, generation))
+
+
+async def _contents(database: Database, name: str, generation: int) -> dict[str, Document]:
+    with translated(f"read {name}"):
+        collection = database.collection(generations.collection_name(name, generation))
+        rows = await collection.find({"deleted": None}).to_list(None)
+    return {str(row["_id"]): row for row in rows}

@@ -1,0 +1,34 @@
+"""Real Meshwright processes for tests: started by their console command, killed at will.
+
+Invariant: when the block ends the process is gone, however the test ended.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from meshwright.core import ids
+from meshwright.core.testing.workers import WorkerProcess
+
+
+@asynccontextmanager
+async def console(command: str, *arguments: str, directory: Path, **settings: str) -> AsyncIterator[WorkerProcess]:
+    """A running console command, as `meshwright-projector`; its log lies in `directory`.
+
+    `settings` are MESHWRIGHT_* variables in lower case.
+    """
+    named = {f"MESHWRIGHT_{name.upper()}": value for name, value in settings.items()}
+    program = Path(sys.executable).with_name(command)
+    log = directory / f"{command}-{ids.fresh()}.log"
+    with log.open("wb") as sink:
+        process = await asyncio.create_subprocess_exec(
+            program, *arguments, env={**os.environ, **named}, stderr=sink, stdout=sink
+        )
+    running = WorkerProcess(process, log)
+    try:
+        yield running
+    finally:
+        await running.kill()
