@@ -7,7 +7,7 @@ on a running stack changes nothing and takes milliseconds.
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -41,7 +41,7 @@ class Enrolling:
         mesh = await self._get(f"/v1/meshes/{MESH}")
         if mesh is None or mesh["state"] not in ("ready", "degraded"):
             accepted = await self._send(
-                "POST", "/v1/meshes", {"id": MESH, "connection": CONNECTION, "adapter": "envoy"}
+                "POST", "/v1/meshes", {"id": MESH, "connection": CONNECTION, "kind": "envoy"}
             )
             await self._operation(accepted, f"mesh {MESH}")
             await self._until(lambda: self._get(f"/v1/meshes/{MESH}"), f"mesh {MESH}")
@@ -138,8 +138,9 @@ class Enrolling:
 def _body(response: httpx.Response) -> dict[str, Any]:
     if response.is_success:
         return dict(response.json()) if response.content else {}
-    words: Iterable[str] = (response.text,)
+    words = [response.text[:500]]
     if response.headers.get("content-type", "").startswith("application/problem+json"):
         problem = response.json()
-        words = (problem.get(key) or "" for key in ("title", "detail", "remedy"))
-    raise LocalError(f"{response.request.method} {response.request.url.path}: {' '.join(words)}")
+        places = [f"{one.get('pointer', '')}: {one.get('detail', '')}." for one in problem.get("errors", [])]
+        words = [problem.get("title", ""), problem.get("detail", ""), *places, problem.get("remedy", "")]
+    raise LocalError(f"{response.request.method} {response.request.url.path}: {' '.join(filter(None, words))}")
