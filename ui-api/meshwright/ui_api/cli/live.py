@@ -72,16 +72,23 @@ def follow(session: Session, accepted: dict[str, Any], seq: int, limit: float | 
 
     Raises CommandFailed with OPERATION when it did not succeed, STILL_RUNNING when `limit` seconds passed.
     """
-    identity = accepted["id"]
-    try:
-        with screen(session) as tell:
-            found = following.Follow(session, identity, limit, tell).run(seq)
-    except KeyboardInterrupt:
-        raise CommandFailed(
-            f"left operation {identity}, which goes on", code=Exit.INTERRUPTED, remedy=following.resume(identity)
-        ) from None
+    found = watch(session, accepted["id"], seq, limit)
     conclude(session, found)
     return found
+
+
+def watch(session: Session, operation: str, seq: int, limit: float | None) -> dict[str, Any]:
+    """Show what happens to an operation until it has ended, however it ends; `seq` is that of its acceptance.
+
+    Raises CommandFailed with STILL_RUNNING, or INTERRUPTED on Ctrl-C.
+    """
+    try:
+        with screen(session) as tell:
+            return following.Follow(session, operation, limit, tell).run(seq)
+    except KeyboardInterrupt:
+        raise CommandFailed(
+            f"left operation {operation}, which goes on", code=Exit.INTERRUPTED, remedy=following.resume(operation)
+        ) from None
 
 
 def conclude(session: Session, operation: dict[str, Any]) -> None:

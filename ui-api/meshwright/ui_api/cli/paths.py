@@ -16,11 +16,10 @@ ADAPTERS = "/v1/adapters"
 WORKSPACES = "/v1/workspaces"
 TOKENS = "/v1/tokens"
 EVENTS = "/v1/events"
-EVENT_SEARCH = "/v1/events:search"
+
 REBUILD = "/v1/system/projection:rebuild"
-WHO = "/v1/me"
+WHO = "/v1/whoami"
 READY = "/readyz"
-VERSION = "/v1/version"
 
 
 def one(collection: str, name: str, rest: str = "") -> str:

@@ -5,7 +5,9 @@ Invariant: nothing is saved before the adapter has said that it can be applied.
 
 from typing import Annotated, Any
 
-from meshwright.ui_api.cli import choices, documents, live, paths, views, writing
+import typer
+
+from meshwright.ui_api.cli import choices, documents, live, paths, previews, writing
 from meshwright.ui_api.cli.choices import (
     DesignFile,
     DesignName,
@@ -17,8 +19,6 @@ from meshwright.ui_api.cli.choices import (
 )
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.session import Session
-
-import typer
 
 
 def apply(
@@ -35,7 +35,7 @@ def apply(
     chosen = choices.mesh_or_only(session, mesh)
     preview = _ask(session, design, chosen, "diff")
     _refuse_unsupported(preview)
-    session.output.say(views.plan(preview["diff"], chosen))
+    session.output.say(previews.plan(preview["diff"], chosen))
     answer, changed = writing.save_if_changed(session, design, reason)
     done = "saved as version" if changed else "is unchanged at version"
     session.output.say(f"design {design['id']} {done} {answer.etag}")
@@ -53,7 +53,7 @@ def validate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
     """Say everything that keeps a design from being applied."""
     design = documents.load_design(file)
     found = _ask(session, design, choices.mesh_or_only(session, mesh), "validate")
-    session.output.show(found, views.validation(design["id"], found))
+    session.output.show(found, previews.validation(design["id"], found))
     if not found["valid"]:
         raise typer.Exit(Exit.REFUSED)
 
@@ -65,7 +65,7 @@ def diff(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
     preview = _ask(session, design, chosen, "diff")
     if session.output.human:
         _refuse_unsupported(preview)
-    session.output.show(preview, views.diff(preview["diff"], chosen))
+    session.output.show(preview, previews.diff(preview["diff"], chosen))
     if any(one["change"] != "unchanged" for one in preview["diff"]):
         raise typer.Exit(Exit.DIFFERENCE)
 
@@ -75,7 +75,7 @@ def translate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None
     design = documents.load_design(file)
     preview = _ask(session, design, choices.mesh_or_only(session, mesh), "translate")
     if session.output.human:
-        session.output.text(views.native(preview))
+        session.output.text(previews.native(preview))
     else:
         session.output.data(preview)
     _refuse_unsupported(preview)

@@ -27,10 +27,7 @@ def show(
 ) -> None:
     """Show a design; as YAML it can be edited and applied again."""
     path = paths.one(paths.DESIGNS, design)
-    if version:
-        found = session.api.get(f"{path}/versions/{version}")["design"]
-    else:
-        found = session.api.get(path)
+    found = session.api.get(f"{path}/versions/{version}")["design"] if version else session.api.get(path)
     session.output.show(found, views.document(found))
 
 
@@ -50,9 +47,7 @@ def restore(
 ) -> None:
     """Save an earlier version as the newest one; this applies nothing."""
     path = paths.one(paths.DESIGNS, design, ":restore")
-    answer = session.api.request(
-        "POST", path, body={"version": version, "reason": reason}, headers={"if-match": "*"}
-    )
+    answer = session.api.request("POST", path, body={"version": version, "reason": reason}, headers={"if-match": "*"})
     session.output.say(f"design {design}: version {version} is saved again as version {answer.etag}")
     if not session.output.human:
         session.output.data(answer.data)

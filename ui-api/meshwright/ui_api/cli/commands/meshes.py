@@ -80,7 +80,5 @@ def rotate(
     _operate(session, "POST", paths.one(paths.MESHES, mesh, ":rotate-certificates"), {"reason": reason}, wait, timeout)
 
 
-def _operate(
-    session: Session, method: str, path: str, body: dict[str, Any], wait: bool, timeout: float | None
-) -> None:
+def _operate(session: Session, method: str, path: str, body: dict[str, Any], wait: bool, timeout: float | None) -> None:
     live.operate(session, method, path, body, wait=wait, limit=timeout)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli import choices, paths, views
+from meshwright.ui_api.cli import choices, graph, paths
 from meshwright.ui_api.cli.choices import MeshOption
 from meshwright.ui_api.cli.session import Session
 
@@ -24,7 +24,7 @@ def topology(
     path = paths.one(paths.MESHES, choices.mesh_or_only(session, mesh), "/topology")
     if not watch:
         found = session.api.get(path)
-        session.output.show(found, views.topology(found))
+        session.output.show(found, graph.topology(found))
         return
     if session.output.human and session.output.out.is_terminal:
         _animate(session, path, every)
@@ -32,7 +32,7 @@ def topology(
     while True:
         found = session.api.get(path)
         if session.output.human:
-            session.output.show(found, views.topology(found))
+            session.output.show(found, graph.topology(found))
         else:
             session.output.line(found)
         time.sleep(every)
@@ -42,7 +42,7 @@ def _animate(session: Session, path: str, every: float) -> None:
     from rich.live import Live
 
     def look() -> Any:
-        return views.topology(session.api.get(path))
+        return graph.topology(session.api.get(path))
 
     with Live(look(), console=session.output.out, auto_refresh=False, screen=False) as screen:
         while True:

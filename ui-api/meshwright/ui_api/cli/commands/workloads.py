@@ -66,9 +66,7 @@ def proxies(
     session: Session,
     mesh: MeshFilter = "",
     workload: Annotated[str, typer.Option("--workload", help="Only of this workload.")] = "",
-    state: Annotated[
-        str, typer.Option("--state", help="synced, stale, rejected, disconnected or not_sent.")
-    ] = "",
+    state: Annotated[str, typer.Option("--state", help="synced, stale, rejected, disconnected or not_sent.")] = "",
     limit: choices.LimitOption = 500,
 ) -> None:
     """List proxies: which configuration they took, and what they refused in their own words."""

@@ -1,0 +1,162 @@
+"""`meshwright check`: grouped ✓ / ‼ / ✗ lines, each failure with what to do.
+
+Invariant: one failed check does not hide the others; only what really was looked at is told as good.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from meshwright.ui_api.cli import paths
+from meshwright.ui_api.cli.exits import CommandFailed
+from meshwright.ui_api.cli.session import Session
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+GOOD, WARN, BAD = "ok", "warning", "failed"
+_MARKS = {GOOD: ("✓", "green"), WARN: ("‼", "yellow"), BAD: ("✗", "red")}
+_BEHIND = 1000
+"""events that the views may lag before it is worth a word"""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the report."""
+
+    group: str
+    what: str
+    status: str
+    detail: str = ""
+    remedy: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """The check for programs."""
+        return msgspec.structs.asdict(self)
+
+
+def checks(session: Session) -> list[Check]:
+    """Look at everything; a group that cannot be looked at is one failed check."""
+    found: list[Check] = []
+    groups: dict[str, Callable[[Session], list[Check]]] = {
+        "api": _api,
+        "adapters": _adapters,
+        "meshes": _meshes,
+        "proxies": _proxies,
+        "operations": _operations,
+    }
+    for name, look in groups.items():
+        try:
+            found += look(session)
+        except CommandFailed as failure:
+            detail = "; ".join((failure.what, *failure.notes))
+            found.append(_check(name, f"can be asked about {name}", BAD, detail, failure.remedy))
+            if name == "api":
+                return found
+    return found
+
+
+def report(found: list[Check]) -> "Text":
+    """The checks by group."""
+    from rich.text import Text
+
+    text = Text()
+    group = ""
+    for one in found:
+        if one.group != group:
+            text.append(f"{chr(10) if group else ''}{one.group}\n", "bold")
+            group = one.group
+        mark, style = _MARKS[one.status]
+        text.append(f"{mark} ", style).append(one.what)
+        text.append(f": {one.detail}\n" if one.detail else "\n")
+        if one.remedy and one.status != GOOD:
+            text.append(f"    → {one.remedy}\n")
+    bad = sum(one.status == BAD for one in found)
+    warned = sum(one.status == WARN for one in found)
+    verdict = f"{bad} failed" if bad else "all is well" if not warned else f"it works, with {warned} warnings"
+    return text.append(f"\n{verdict}", "red" if bad else "green")
+
+
+def _check(group: str, what: str, status: str, detail: str = "", remedy: str = "") -> Check:
+    return Check(group=group, what=what, status=status, detail=detail, remedy=remedy)
+
+
+def _api(session: Session) -> list[Check]:
+    ready = session.api.request("GET", paths.READY, accept_errors=True)
+    found = [_check("api", f"answers at {session.target.api_url}", GOOD)]
+    seen = ready.data if isinstance(ready.data, dict) else {}
+    for name, remedy in (
+        ("bus", "Is nats-server running? `meshwright-local status` tells for a local stack."),
+        ("store", "Is mongod running? Writes go on without it, reads do not."),
+        ("directory", "It fills when the bus answers; wait a moment."),
+    ):
+        part = seen.get(name) or {}
+        good = bool(part.get("ok"))
+        detail = f"{part.get('milliseconds', 0):g} ms" if good and name != "directory" else part.get("detail", "")
+        found.append(_check("api", f"{name} answers", GOOD if good else BAD, detail, remedy))
+    behind = seen.get("behind")
+    if behind is not None:
+        status = GOOD if behind <= _BEHIND else WARN
+        found.append(_check("api", "views are up to date", status, f"{behind} events behind", "Does a projector run?"))
+    who = session.api.get(paths.WHO)
+    found.append(_check("api", "knows who you are", GOOD, f"{who['name']}, {who['role']} in {who['workspace']}"))
+    return found
+
+
+def _adapters(session: Session) -> list[Check]:
+    adapters, _ = session.api.list(paths.ADAPTERS, limit=500)
+    if not adapters:
+        return [_check("adapters", "an adapter is known", WARN, "none", "Start one: meshwright-adapter NAME")]
+    found = []
+    for one in adapters:
+        alive = len(one.get("instances") or [])
+        what, remedy = f"{one['id']} is alive", f"Start it: meshwright-adapter {one['id']}"
+        if one.get("failure"):
+            found.append(_check("adapters", what, BAD, one["failure"], "Correct it, then start it again."))
+        else:
+            found.append(_check("adapters", what, GOOD if alive else BAD, f"{alive} workers", remedy))
+    return found
+
+
+def _meshes(session: Session) -> list[Check]:
+    meshes, _ = session.api.list(paths.MESHES, limit=500)
+    found = []
+    for one in meshes:
+        reasons = [c.get("message") or c["type"] for c in one.get("conditions") or [] if c["status"] == "False"]
+        status = GOOD if one["state"] == "ready" else BAD if one["state"] == "degraded" else WARN
+        detail = "; ".join(reasons) if reasons and status != GOOD else one["state"]
+        found.append(_check("meshes", f"{one['id']} is ready", status, detail, f"meshwright meshes status {one['id']}"))
+    return found or [_check("meshes", "there is a mesh", WARN, "none", "meshwright meshes install NAME -c CONNECTION")]
+
+
+def _proxies(session: Session) -> list[Check]:
+    proxies, _ = session.api.list(paths.PROXIES, limit=2000)
+    bad = [one for one in proxies if one["state"] != "synced"]
+    found = [
+        _check(
+            "proxies",
+            f"{one['id']} has its configuration",
+            BAD if one["state"] == "rejected" else WARN,
+            one.get("error") or one["state"].replace("_", " "),
+            f"meshwright proxies list --workload {one['workload']}",
+        )
+        for one in bad
+    ]
+    good = len(proxies) - len(bad)
+    return [_check("proxies", f"{good} of {len(proxies)} are in sync", GOOD if not bad else WARN), *found]
+
+
+def _operations(session: Session) -> list[Check]:
+    dead, more = session.api.list(paths.OPERATIONS, {"state": "dead_lettered"}, limit=5)
+    if not dead:
+        return [_check("operations", "none is a dead letter", GOOD)]
+    return [
+        _check(
+            "operations",
+            f"{one['id']} ({one['kind']}) is not a dead letter",
+            WARN,
+            (one.get("failure") or {}).get("what", "") + (" (there are more)" if more else ""),
+            f"meshwright operations retry {one['id']}",
+        )
+        for one in dead
+    ]

@@ -1,0 +1,81 @@
+"""`meshwright tokens` and `meshwright workspaces`: who may do what, where."""
+
+from typing import Annotated
+
+import typer
+
+from meshwright.ui_api.cli import paths, views, writing
+from meshwright.ui_api.cli.choices import ReasonOption, YesOption
+from meshwright.ui_api.cli.session import Session, command
+
+tokens_group = typer.Typer(help="API tokens (for admins).", no_args_is_help=True)
+workspaces_group = typer.Typer(help="Workspaces: the tenants.", no_args_is_help=True)
+TokenName = Annotated[str, typer.Argument(metavar="TOKEN")]
+WorkspaceName = Annotated[str, typer.Argument(metavar="WORKSPACE")]
+
+
+@command(tokens_group, "list")
+def tokens(session: Session) -> None:
+    """List tokens, without their secrets."""
+    found = session.api.whole(paths.TOKENS)
+    session.output.show(found, views.tokens(found))
+
+
+@command(tokens_group, "create")
+def create(
+    session: Session,
+    token: TokenName,
+    role: Annotated[str, typer.Option("--role", help="viewer, operator or admin.")],
+    everywhere: Annotated[bool, typer.Option("--everywhere", help="Counts in all workspaces.")] = False,
+    description: Annotated[str, typer.Option("--description")] = "",
+    expires: Annotated[str, typer.Option("--expires", help="When it ends (2027-01-01T00:00:00Z); else never.")] = "",
+    reason: ReasonOption = "",
+) -> None:
+    """Make a token. Its secret is written to stdout, this once."""
+    body = {"id": token, "role": role, "everywhere": everywhere, "description": description}
+    if expires:
+        body["expires_at"] = expires
+    found = session.api.request("POST", paths.TOKENS, body=body, params={"reason": reason}).data
+    session.output.say(f"token {token} ({role}) made; this is its secret, which is shown nowhere again:")
+    if session.output.human:
+        session.output.text(found["secret"])
+    else:
+        session.output.data(found)
+
+
+@command(tokens_group, "delete")
+def delete(session: Session, token: TokenName, yes: YesOption = False, reason: ReasonOption = "") -> None:
+    """Revoke a token."""
+    session.confirm(f"Revoke token {token}?", yes=yes)
+    session.api.request("DELETE", paths.one(paths.TOKENS, token), params={"reason": reason})
+    session.output.say(f"token {token} revoked")
+
+
+@command(workspaces_group, "list")
+def workspaces(session: Session) -> None:
+    """List the workspaces that the token may see."""
+    found = session.api.whole(paths.WORKSPACES)
+    session.output.show(found, views.workspaces(found))
+
+
+@command(workspaces_group, "set")
+def put(
+    session: Session,
+    name: WorkspaceName,
+    description: Annotated[str, typer.Option("--description")] = "",
+    reason: ReasonOption = "",
+) -> None:
+    """Create a workspace, or change its description."""
+    body = {"id": name, "description": description}
+    answer = writing.save(session, paths.one(paths.WORKSPACES, name), body, reason)
+    session.output.say(f"workspace {name} saved")
+    if not session.output.human:
+        session.output.data(answer.data)
+
+
+@command(workspaces_group, "delete")
+def delete_workspace(session: Session, name: WorkspaceName, yes: YesOption = False, reason: ReasonOption = "") -> None:
+    """Remove an empty workspace."""
+    session.confirm(f"Remove workspace {name}?", yes=yes)
+    writing.delete(session, paths.one(paths.WORKSPACES, name), reason)
+    session.output.say(f"workspace {name} removed")

@@ -1,0 +1,48 @@
+"""`meshwright adapters` and `meshwright adapter new`: who can do what, and the start of a new one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meshwright.ui_api.cli import choices, paths, views
+from meshwright.ui_api.cli.session import Session, command
+
+group = typer.Typer(help="Adapters: who is alive and what they can do.", no_args_is_help=True)
+author_group = typer.Typer(help="Write an adapter.", no_args_is_help=True)
+
+
+@command(group, "list")
+def index(session: Session) -> None:
+    """List adapters with their live workers."""
+    found = choices.found_all(session, paths.ADAPTERS, {}, 500)
+    session.output.show(found, views.adapters(found))
+
+
+@command(group, "show")
+def show(session: Session, adapter: Annotated[str, typer.Argument(metavar="ADAPTER")]) -> None:
+    """Show an adapter's operations and its intent matrix."""
+    found = session.api.get(paths.one(paths.ADAPTERS, adapter))
+    session.output.show(found, views.adapter(found))
+
+
+@command(author_group, "new")
+def new(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and -.")],
+    directory: Annotated[
+        Path | None, typer.Option("--directory", "-d", help="Where; else meshwright-adapter-NAME here.")
+    ] = None,
+) -> None:
+    """Write a working adapter to start from: package, entry point, operations, an intent, a conformance test."""
+    from meshwright.ui_api.cli import skeleton
+
+    folder = directory or Path(f"meshwright-adapter-{name}")
+    written = skeleton.write(name, folder)
+    session.output.say(f"wrote {len(written)} files to {folder}; next:")
+    session.output.say(f"  pip install -e '{folder}[test]' && pytest {folder}")
+    session.output.say(f"  meshwright-adapter {name}")
+    if session.output.human:
+        session.output.text("\n".join(str(path) for path in written))
+    else:
+        session.output.data([str(path) for path in written])

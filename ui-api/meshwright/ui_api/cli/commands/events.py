@@ -1,0 +1,88 @@
+"""`meshwright events`: the live stream, resumable, and the log to search."""
+
+from typing import Annotated, Any
+
+import typer
+
+from meshwright.ui_api.cli import choices, following, history, paths
+from meshwright.ui_api.cli.exits import Exit
+from meshwright.ui_api.cli.session import Session, command
+
+group = typer.Typer(help="Events: follow them live, or search the log.", no_args_is_help=True)
+Types = Annotated[
+    list[str] | None, typer.Option("--type", "-t", help="As in operation.failed, or the beginning; may be repeated.")
+]
+Entities = Annotated[list[str] | None, typer.Option("--entity", "-e", help="As in operation, mesh, proxy.")]
+Ids = Annotated[list[str] | None, typer.Option("--id", help="The id of the entity.")]
+
+
+@command(group, "tail")
+def tail(
+    session: Session,
+    since: Annotated[
+        int | None, typer.Option("--since", min=0, help="Behind this event's number; else from now.")
+    ] = None,
+    type: Types = None,
+    entity: Entities = None,
+    id: Ids = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, help="End after so many; 0 is never.")] = 0,
+) -> None:
+    """Follow events until Ctrl-C, which says where to go on. With -o json one line each."""
+    params = {"type": _wire_names(type), "entity": entity, "id": id}
+    follow(session, params, "" if since is None else str(since), count)
+
+
+@command(group, "search")
+def search(
+    session: Session,
+    text: Annotated[str, typer.Argument(help="A piece of the payload.")] = "",
+    type: Types = None,
+    entity: Entities = None,
+    id: Ids = None,
+    trace: Annotated[str, typer.Option("--trace", help="Only of this trace id.")] = "",
+    after: Annotated[str, typer.Option("--after", help="From this time on (2026-11-23T21:00:00Z).")] = "",
+    before: Annotated[str, typer.Option("--before", help="Before this time.")] = "",
+    limit: choices.LimitOption = 50,
+) -> None:
+    """Search the event log; the newest is last."""
+    params = {"type": _wire_names(type), "entity": entity, "id": id, "text": text}
+    params |= {"trace_id": trace, "since": after, "until": before}
+    found = choices.found_all(session, paths.EVENTS, params, limit)
+    found.reverse()
+    if not session.output.human:
+        session.output.data(found)
+        return
+    for one in found:
+        session.output.out.print(history.event(one))
+    if not found:
+        session.output.say("No event is like that.")
+
+
+def follow(session: Session, params: dict[str, Any], since: str, count: int = 0) -> None:
+    """Print events as they come until Ctrl-C or so many of them."""
+    last, seen = since, 0
+
+    def left_out(reset: dict[str, Any]) -> None:
+        session.output.warn(f"events were left out ({reset['reason']}); it goes on behind {reset['id']}")
+
+    session.output.say("following events; Ctrl-C ends")
+    try:
+        for found in following.events(session, params, since, left_out):
+            if session.output.human:
+                session.output.out.print(history.event(found))
+            else:
+                session.output.line(found)
+            last, seen = str(found["id"]), seen + 1
+            if count and seen >= count:
+                break
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    finally:
+        if last:
+            session.output.say(f"the last event was {last}; go on with: meshwright events tail --since {last}")
+
+
+def _wire_names(types: list[str] | None) -> list[str] | None:
+    """The wire names that short ones stand for: `operation.failed` is dev.meshwright.operation.failed."""
+    domain = "dev.meshwright."
+    return [one if one.startswith(domain) else domain + one for one in types] if types else None

@@ -1,0 +1,94 @@
+"""`meshwright operations`: what was asked, what happens, and how it ended."""
+
+from typing import Annotated, Any
+
+import typer
+
+from meshwright.ui_api.cli import choices, history, live, paths, timeline
+from meshwright.ui_api.cli.choices import MeshFilter, OperationId, ReasonOption, TimeoutOption, WaitOption
+from meshwright.ui_api.cli.commands import events
+from meshwright.ui_api.cli.session import Session, command
+
+group = typer.Typer(help="Operations: history, live steps, cancel, retry.", no_args_is_help=True)
+
+
+@command(group, "list")
+def index(
+    session: Session,
+    mesh: MeshFilter = "",
+    state: Annotated[str, typer.Option("--state", help="As in running, failed, dead_lettered.")] = "",
+    kind: Annotated[str, typer.Option("--kind", "-k", help="As in design.apply.")] = "",
+    principal: Annotated[str, typer.Option("--by", help="Only of this principal.")] = "",
+    unfinished: Annotated[bool, typer.Option("--unfinished", help="Only those that have not ended.")] = False,
+    limit: choices.LimitOption = 20,
+) -> None:
+    """List operations, newest first."""
+    params = {"mesh": mesh, "state": state, "kind": kind, "principal": principal}
+    if unfinished:
+        params["done"] = "false"
+    found = choices.found_all(session, paths.OPERATIONS, params, limit)
+    session.output.show(found, history.operations(found))
+
+
+@command(group, "show")
+def show(session: Session, operation: OperationId) -> None:
+    """Show an operation: its steps with durations and attempts, its failure with cause and remedy."""
+    found = session.api.get(paths.operation(operation))
+    session.output.show(found, history.operation(found))
+
+
+@command(group, "watch")
+def watch(
+    session: Session,
+    operation: Annotated[str, typer.Argument(metavar="[OPERATION]", help="Without it, all of them for ever.")] = "",
+    timeout: TimeoutOption = None,
+) -> None:
+    """Follow an operation to its end; the exit code tells how it ended (5: not well)."""
+    if not operation:
+        events.follow(session, {"entity": "operation"}, "")
+        return
+    found = session.api.get(paths.operation(operation))
+    session.output.say(f"operation {operation}: {found['kind']} on {found['mesh']}")
+    done = live.follow(session, found, 0, timeout)
+    if not session.output.human:
+        session.output.data(done)
+
+
+@command(group, "cancel")
+def cancel(
+    session: Session,
+    operation: OperationId,
+    reason: ReasonOption = "",
+    wait: WaitOption = False,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Ask the worker to stop and to undo what it did."""
+    answer = session.api.request("POST", paths.operation(operation, "cancel"), body={"reason": reason})
+    session.output.say(f"operation {operation}: asked to stop")
+    found: dict[str, Any] = answer.data
+    if wait or timeout is not None:
+        found = _until_cancelled(session, found, timeout)
+    if not session.output.human:
+        session.output.data(found)
+
+
+@command(group, "retry")
+def retry(
+    session: Session,
+    operation: OperationId,
+    reason: ReasonOption = "",
+    wait: WaitOption = False,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Ask for the same again, as a new operation; only after it ended without success."""
+    live.operate(session, "POST", paths.operation(operation, "retry"), {"reason": reason}, wait=wait, limit=timeout)
+
+
+def _until_cancelled(session: Session, found: dict[str, Any], limit: float | None) -> dict[str, Any]:
+    """Here `cancelled` is what was wanted; any other end is told as such."""
+    done = live.watch(session, found["id"], 0, limit)
+    if done["state"] == "cancelled":
+        session.output.say(live.line(timeline.Line(mark="ok", text="cancelled")))
+        return done
+    live.conclude(session, done)
+    return done

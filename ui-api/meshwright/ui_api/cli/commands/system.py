@@ -1,0 +1,60 @@
+"""`meshwright check`, `version`, `projection`, `exit-codes`: about Meshwright itself."""
+
+from typing import Any
+
+import typer
+
+from meshwright.ui_api.cli import paths
+from meshwright.ui_api.cli.choices import ReasonOption, YesOption
+from meshwright.ui_api.cli.exits import MEANINGS, CommandFailed, Exit
+from meshwright.ui_api.cli.output import table
+from meshwright.ui_api.cli.session import Session, command
+
+projection_group = typer.Typer(help="The views in MongoDB (for admins).", no_args_is_help=True)
+
+
+def version(session: Session) -> None:
+    """The version of this program."""
+    from importlib import metadata
+
+    found = {"meshwright": metadata.version("meshwright")}
+    if session.output.human:
+        session.output.text(f"meshwright {found['meshwright']}")
+    else:
+        session.output.data(found)
+
+
+def exit_codes(session: Session) -> None:
+    """What the exit codes mean."""
+    found = [{"code": int(code), "name": code.name.lower(), "means": text} for code, text in MEANINGS.items()]
+    rows = ((one["code"], one["name"], one["means"]) for one in found)
+    session.output.show(found, table(("code", "name", "means"), rows, right=("code",)))
+
+
+def check(session: Session) -> None:
+    """Whether Meshwright works: API, bus, database, views, adapters, meshes, proxies. Exit code 1 when not."""
+    from meshwright.ui_api.cli import checking
+
+    found = checking.checks(session)
+    session.output.show([one.plain() for one in found], checking.report(found))
+    if any(one.status == checking.BAD for one in found):
+        raise typer.Exit(Exit.FAILURE)
+
+
+@command(projection_group, "rebuild")
+def rebuild(session: Session, yes: YesOption = False, reason: ReasonOption = "") -> None:
+    """Build all views again from the streams, beside the live ones, and swap."""
+    session.confirm("Build all views again from the streams?", yes=yes)
+    try:
+        found: dict[str, Any] = session.api.request("POST", paths.REBUILD, params={"reason": reason}).data
+    except CommandFailed as failure:
+        if getattr(failure, "status", 0) not in (404, 405):
+            raise
+        raise CommandFailed(
+            "this server does not rebuild its views by request",
+            code=Exit.REFUSED,
+            remedy="Run `meshwright-projector rebuild` where the projector runs.",
+        ) from failure
+    session.output.say("the views are being built again; reads go on from the ones that stand")
+    if not session.output.human:
+        session.output.data(found)

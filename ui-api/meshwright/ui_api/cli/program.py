@@ -1,0 +1,105 @@
+"""The program: every command under its noun, and the last word on how it ends.
+
+Invariant: a defect shows its traceback and exits 1; everything else was told by the command itself. Nothing here
+imports what only a command needs, so `--help` answers at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from meshwright.ui_api.cli.commands import (
+    access,
+    adapters,
+    changes,
+    connections,
+    context,
+    designs,
+    events,
+    meshes,
+    operations,
+    system,
+    topology,
+    workloads,
+)
+from meshwright.ui_api.cli.output import Format
+from meshwright.ui_api.cli.session import (
+    ContextOption,
+    FormatOption,
+    Options,
+    QuietOption,
+    WorkspaceOption,
+    command,
+)
+
+_EPILOG = (
+    "Exit codes: 0 ok, 1 failure, 2 usage, 3 refused, 4 difference, 5 operation failed, 6 unavailable, 7 still running."
+)
+_LOOK, _CHANGE, _SELF = "Look", "Change", "Meshwright itself"
+
+
+def run() -> None:
+    """Run the command line and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show ✓ gets a ? instead of a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    build()()
+
+
+def build() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="meshwright",
+        help="Meshwright: install, configure, secure and observe service meshes through one API.",
+        no_args_is_help=True,
+        epilog=_EPILOG,
+        pretty_exceptions_enable=False,  # it would print local variables, tokens among them
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_before)
+    for name, group in (
+        ("meshes", meshes.group),
+        ("workloads", workloads.group),
+        ("proxies", workloads.proxies_group),
+        ("connections", connections.group),
+        ("designs", designs.group),
+        ("releases", designs.releases_group),
+        ("operations", operations.group),
+        ("events", events.group),
+        ("adapters", adapters.group),
+    ):
+        app.add_typer(group, name=name, rich_help_panel=_LOOK)
+    command(app, "topology", rich_help_panel=_LOOK)(topology.topology)
+    for verb in (changes.apply, changes.validate, changes.diff, changes.translate, changes.rollback, changes.remove):
+        command(app, verb.__name__, rich_help_panel=_CHANGE)(verb)
+    for name, group in (
+        ("context", context.group),
+        ("tokens", access.tokens_group),
+        ("workspaces", access.workspaces_group),
+        ("projection", system.projection_group),
+        ("adapter", adapters.author_group),
+    ):
+        app.add_typer(group, name=name, rich_help_panel=_SELF)
+    command(app, "check", rich_help_panel=_SELF)(system.check)
+    command(app, "version", rich_help_panel=_SELF)(system.version)
+    command(app, "exit-codes", rich_help_panel=_SELF)(system.exit_codes)
+    return app
+
+
+def _before(
+    typer_context: typer.Context,
+    output: FormatOption = None,
+    quiet: QuietOption = False,
+    context: ContextOption = "",
+    workspace: WorkspaceOption = "",
+    version: Annotated[bool, typer.Option("--version", help="The version of this program.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib import metadata
+
+        typer.echo(f"meshwright {metadata.version('meshwright')}")
+        raise typer.Exit
+    chosen = Format(output) if output else None
+    typer_context.obj = Options(output=chosen, quiet=quiet, context=context, workspace=workspace)
