@@ -107,7 +107,10 @@ class Change:
     async def _agreed(self, version: str) -> Applied:
         """Wait until the proxies hold this version; raises kit.Reject with their words when they do not."""
         await self.ctx.progress("waiting for the proxies to acknowledge")
-        found = await self.plane.applied(self.workspace, self.mesh, version, ANSWER_SECONDS)
+        try:
+            found = await self.plane.applied(self.workspace, self.mesh, version, ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise failures.unserved(str(error)) from error
         refused = {name: each for name, each in found.items() if each.state == "rejected"}
         if refused:
             raise failures.rejected(refused)

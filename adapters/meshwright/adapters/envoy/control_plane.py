@@ -96,12 +96,13 @@ class ControlPlane:
         """What every proxy of the mesh says of the desired state of this version, by workload.
 
         Waits up to `timeout` seconds, for proxies that are not connected up to `patience` seconds.
+        Raises TimeoutError when this replica does not serve that version by then.
         """
         key = identity.mesh_key(workspace, mesh)
         deadline = asyncio.get_running_loop().time() + timeout
         while key not in self._states or desired.version(self._states[key]) != version:
             if asyncio.get_running_loop().time() > deadline:
-                return {}
+                raise TimeoutError(f"version {version} of {key} is not served here")
             await asyncio.sleep(0.005)  # the bucket's watch is milliseconds behind the write
         state = self._states[key]
         found = await self._board.answers([state.node(name) for name in state.workloads], version, timeout, patience)

@@ -6,6 +6,9 @@
     MW2004  there is no such design or revision on the mesh
     MW2005  proxies did not answer in time
     MW2006  a sidecar could not be started
+    MW2007  the operation's plan is gone
+    MW2008  the desired state was changed from outside
+    MW2009  the control plane does not serve the desired state
 
 Invariant: each code is made in one place.
 """
@@ -80,6 +83,45 @@ def unanswered(names: list[str], seconds: float) -> kit.Reject:
             what=f"{', '.join(names[:10])} did not answer within {seconds:g} s",
             cause="The proxies are connected but overloaded or stuck, for example waiting for a listener's port.",
             remedy="Look at the proxies' logs; then retry the operation.",
+            retryable=True,
+        )
+    )
+
+
+def plan_gone(operation: str) -> kit.Reject:
+    """A step has nothing left to go by."""
+    return kit.Reject(
+        Failure(
+            code="MW2007",
+            what=f"the plan of operation {operation} is gone",
+            cause="The operation has ended before, and its plan was dropped with it.",
+            remedy="Ask for the change anew.",
+        )
+    )
+
+
+def meddled(key: str) -> kit.Retry:
+    """Somebody wrote the desired state beside the operations."""
+    return kit.Retry(
+        1.0,
+        Failure(
+            code="MW2008",
+            what=f"the desired state of {key} was changed from outside of its operations",
+            cause="Another writer has put or deleted the entry in the bucket.",
+            remedy="Find that writer; then retry the operation.",
+            retryable=True,
+        ),
+    )
+
+
+def unserved(what: str) -> kit.Reject:
+    """The control plane has the desired state but cannot make a snapshot of it, or is far behind."""
+    return kit.Reject(
+        Failure(
+            code="MW2009",
+            what=what,
+            cause="The control plane could not compile the desired state, or lags behind the bucket.",
+            remedy="Look at this worker's log for the reason; then retry the operation.",
             retryable=True,
         )
     )

@@ -11,9 +11,7 @@ from meshwright.adapters.envoy import desired, failures
 from meshwright.adapters.envoy.buckets import Buckets
 from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.core import bus as mwbus
-from meshwright.core import kit
 from meshwright.schemas.designs import Design
-from meshwright.schemas.errors import Failure
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +38,11 @@ async def store(buckets: Buckets, operation: str, plan: Plan) -> Planned:
 
     Raises bus.BusUnavailable.
     """
+    value = msgspec.json.encode(plan)
+    # As it will be read: a whole number in a float field is written shorter than it is read back.
+    plan = msgspec.json.decode(value, type=Plan)
     try:
-        await buckets.plans.create(operation, msgspec.json.encode(plan))
+        await buckets.plans.create(operation, value)
     except mwbus.Conflict:
         plan = await load(buckets, operation)
     version = desired.version(plan.after) if plan.after else ""
@@ -56,10 +57,7 @@ async def load(buckets: Buckets, operation: str) -> Plan:
     """
     entry = await buckets.plans.get(operation)
     if entry is None:
-        what = f"the plan of operation {operation} is gone"
-        raise kit.Reject(
-            Failure(code="MW2007", what=what, cause="The operation has ended before.", remedy="Ask for it anew.")
-        )
+        raise failures.plan_gone(operation)
     return msgspec.json.decode(entry.value, type=Plan)
 
 
@@ -74,7 +72,7 @@ async def write(buckets: Buckets, key: str, wanted: DesiredState | None, instead
     if present == goal:
         return
     if present != (desired.encode(instead_of) if instead_of else None):
-        raise _meddled(key)
+        raise failures.meddled(key)
     try:
         if goal is None:
             await buckets.desired.delete(key)
@@ -83,7 +81,7 @@ async def write(buckets: Buckets, key: str, wanted: DesiredState | None, instead
         else:
             await buckets.desired.update(key, goal, entry.revision)
     except mwbus.Conflict as error:
-        raise _meddled(key) from error
+        raise failures.meddled(key) from error
 
 
 async def current(buckets: Buckets, key: str) -> DesiredState:
@@ -100,8 +98,3 @@ async def present(bucket: mwbus.Bucket, key: str) -> DesiredState:
     if entry is None:
         raise failures.no_mesh(key.rpartition(".")[2])
     return desired.decode(entry.value)
-
-
-def _meddled(key: str) -> kit.Retry:
-    what = f"the desired state of {key} was changed from outside of its operations"
-    return kit.Retry(1.0, Failure(code="MW2008", what=what, cause="Another writer.", retryable=True))

@@ -72,6 +72,8 @@ def _breaker(breaker: CircuitBreaker) -> Json:
         body["circuit_breakers"] = {"thresholds": [limits]}
     if breaker.outlier_detection:
         body["outlier_detection"] = _outliers(breaker.outlier_detection)
+        # Otherwise Envoy calls ejected instances as soon as more than half of them are.
+        body["common_lb_config"] = {"healthy_panic_threshold": {"value": 0}}
     return body
 
 

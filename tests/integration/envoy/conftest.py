@@ -1,0 +1,174 @@
+"""A small mesh of real Envoys: `web` calls `reviews` in two versions and `ratings`, each behind its sidecar."""
+
+import asyncio
+import contextlib
+import datetime
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from meshwright.adapters.envoy import adapter
+from meshwright.adapters.envoy.control_plane import ControlPlane
+from meshwright.adapters.envoy.options import Options
+from meshwright.core import bus as mwbus
+from meshwright.core import ids, kit, ports
+from meshwright.core.testing.servers import NatsServer
+from meshwright.schemas.base import Message
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import AnyIntent
+from meshwright.schemas.operations import ApplyDesign, Arguments, Command, EnrolWorkloads, InstallMesh
+from meshwright.schemas.workloads import WorkloadSpec
+
+WORKLOADS = (("web", "v1"), ("reviews", "v1"), ("reviews", "v2"), ("ratings", "v1"))
+
+
+class App:
+    """An HTTP server that says its name; `/fail` is 503, `/flaky` every third time 200, `/slow` takes a second."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.port = ports.choose(random.randrange(16_000, 28_000))
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self._connections: set[asyncio.StreamWriter] = set()
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator["App"]:
+        """Listen while the block runs."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        try:
+            yield self
+        finally:
+            server.close()
+            for writer in list(self._connections):
+                writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                first, *lines = head.decode().split("\r\n")
+                path = first.split(" ")[1]
+                headers = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
+                self.requests.append((path, headers))
+                status = await self._status(path)
+                text = self.name.encode()
+                writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%s" % (status, len(text), text))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self._connections.discard(writer)
+            writer.close()
+
+    async def _status(self, path: str) -> int:
+        if path == "/slow":
+            await asyncio.sleep(1.0)
+        if path == "/flaky":
+            return 200 if sum(each == "/flaky" for each, _ in self.requests) % 3 == 0 else 503
+        return 503 if path == "/fail" else 200
+
+
+class Yard:
+    """The mesh `demo` and what tests do with it."""
+
+    def __init__(self, bus: mwbus.Connection, runtime: kit.Runtime, options: Options) -> None:
+        self.bus = bus
+        self.runtime = runtime
+        self.options = options
+        self.apps: dict[str, App] = {}
+        self.plane: ControlPlane
+        self.client: httpx.AsyncClient
+
+    async def do(self, arguments: Arguments, **more: Any) -> Any:
+        """Run an operation as the host does, undoing it when it fails; its result."""
+        now = datetime.datetime.now(datetime.UTC)
+        command = Command(
+            operation=ids.fresh(),
+            workspace="default",
+            adapter="envoy",
+            connection="local",
+            mesh="demo",
+            kind=arguments.kind.name,
+            arguments=msgspec.to_builtins(arguments),
+            principal="tester",
+            accepted_at=now,
+            deadline=now + datetime.timedelta(minutes=1),
+        )
+        command = msgspec.structs.replace(command, **more)
+        context = kit.Context(command, self.runtime, kit.Journal(self.bus, command), kit.Control(), self.plane)
+        try:
+            return await adapter.operations[command.kind].handler(context, arguments)
+        except Exception:
+            assert await context.undo_all()
+            raise
+
+    async def apply(self, *intents: AnyIntent, name: str = "policy") -> Any:
+        """Apply a design of these intents."""
+        return await self.do(ApplyDesign(design=Design(id=name, intents=list(intents))))
+
+    async def get(
+        self, service: str, path: str = "/", *, by: str = "web-v1", headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """Call a service as a workload does: through its own sidecar."""
+        state = self.plane.state("default", "demo")
+        assert state is not None
+        port = state.workloads[by].ports.outbound
+        return await self.client.get(f"http://127.0.0.1:{port}{path}", headers={"host": service, **(headers or {})})
+
+    async def shares(self, service: str, count: int = 200, **more: Any) -> Counter[str]:
+        """Who answers how many of so many requests."""
+        return Counter([(await self.get(service, **more)).text for _ in range(count)])
+
+    async def events(self, kind: type[Message]) -> list[Any]:
+        """Everything of that kind that was told so far."""
+        found: list[Any] = []
+        seq = 1
+        subject = f"mw.evt.default.envoy.{kind.wire.entity}.*"
+        while received := await self.bus.following("EVENTS", seq, subject):
+            seq = received.seq + 1
+            if received.type == kind.wire.name:
+                found.append(received.message())
+        return found
+
+    def specs(self) -> list[WorkloadSpec]:
+        """The apps as workloads."""
+        return [
+            WorkloadSpec(
+                name=f"{service}-{version}",
+                service=service,
+                version=version,
+                port=self.apps[f"{service}-{version}"].port,
+            )
+            for service, version in WORKLOADS
+        ]
+
+
+@pytest.fixture
+async def bare_yard(tmp_path: Path) -> AsyncIterator[Yard]:
+    """A running control plane and apps, but no mesh yet."""
+    options = Options(envoy_first_port=random.randrange(16_000, 28_000, 40), envoy_keep_sidecars=False)
+    async with contextlib.AsyncExitStack() as stack:
+        nats = await stack.enter_async_context(NatsServer())
+        bus = await stack.enter_async_context(mwbus.connect(nats.url, "adapter-envoy"))
+        yard = Yard(bus, kit.Runtime(bus, "envoy", "tester", tmp_path), options)
+        for service, version in WORKLOADS:
+            name = f"{service}-{version}"
+            yard.apps[name] = await stack.enter_async_context(App(name).serving())
+        yard.plane = await stack.enter_async_context(ControlPlane.open(yard.runtime, options))
+        client = httpx.AsyncClient(trust_env=False, timeout=10)
+        yard.client = await stack.enter_async_context(client)
+        yield yard
+
+
+@pytest.fixture
+async def yard(bare_yard: Yard) -> Yard:
+    """The mesh with all workloads enrolled and serving."""
+    await bare_yard.do(InstallMesh())
+    await bare_yard.do(EnrolWorkloads(workloads=bare_yard.specs()))
+    return bare_yard
