@@ -1,0 +1,79 @@
+"""A bus, a database and their views for tests of the projection, and somebody who fills the streams.
+
+Invariant: what it publishes is what the API and a worker would publish.
+"""
+
+import asyncio
+import datetime
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids, store
+from meshwright.core.testing.eventually import eventually
+from meshwright.schemas import operations as o
+
+STREAMS = ("EVENTS", "STATE", "METRICS")
+"""the streams that are projected"""
+
+
+class Stage:
+    """A bus, a database, and their views."""
+
+    def __init__(self, bus: mwbus.Connection, database: store.Database) -> None:
+        self.bus = bus
+        self.database = database
+        self.views = store.Views(database)
+
+    async def operation(self) -> str:
+        """A no-op operation in three events, the first as a command."""
+        now = datetime.datetime.now(datetime.UTC)
+        operation = ids.fresh()
+        command = o.Command(
+            operation=operation,
+            workspace="default",
+            adapter="envoy",
+            connection="local",
+            mesh="m",
+            kind="mesh.status",
+            principal="ann",
+            accepted_at=now,
+            deadline=now + datetime.timedelta(minutes=5),
+        )
+        publish = self.bus.publisher.publish
+        await publish(f"mw.cmd.default.envoy.local._.{operation}", command, id=operation, timeout=30)
+        subject = f"mw.evt.default.envoy.operation.{operation}"
+        for event in (
+            o.OperationStarted(worker="w", adapter_version="1", attempt=1),
+            o.StepStarted(step="one", attempt=1),
+            o.StepCompleted(step="one", attempt=1),
+            o.OperationSucceeded(result={"at": str(now)}),
+        ):
+            await publish(subject, event, timeout=30)
+        return operation
+
+    async def operations(self, count: int, width: int = 20) -> list[str]:
+        """Many operations, `width` at a time."""
+        slot = asyncio.Semaphore(width)
+
+        async def one() -> str:
+            async with slot:
+                return await self.operation()
+
+        return list(await asyncio.gather(*(one() for _ in range(count))))
+
+    async def caught_up(self, timeout: float = 30) -> None:
+        """Waits until the live views have everything that the streams hold now."""
+
+        async def done() -> bool:
+            for stream in (*STREAMS, "COMMANDS"):
+                last = (await self.bus.stream_bounds(stream))[1]
+                if (await self.views.position(stream)).seq < last:
+                    return False
+            return True
+
+        await eventually(done, timeout=timeout)
+
+
+async def publish_raw(bus: mwbus.Connection, subject: str, payload: bytes, kind: str) -> None:
+    """Stores bytes that nobody checked."""
+    headers = {"Nats-Msg-Id": ids.fresh(), "ce-type": kind, "ce-id": "x", "ce-source": "test"}
+    await bus.publisher.store(subject, payload, headers)

@@ -1,0 +1,252 @@
+"""The projector end to end: real process, real bus, real database."""
+
+import asyncio
+import datetime
+import signal
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshwright.core import ids, store
+from meshwright.core.store import comparing, generations, kinds
+from meshwright.core.testing import staging
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.staging import Stage
+from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, workloads
+from meshwright.schemas import operations as o
+
+pytestmark = pytest.mark.servers
+NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+MESH = meshes.Mesh(id="demo", kind="envoy", connection="local", adapter="envoy", state="ready", observed_at=NOW)
+WORKLOAD = workloads.Workload(
+    id="shop",
+    mesh="demo",
+    connection="local",
+    service="shop",
+    version="v1",
+    address="127.0.0.1",
+    port=80,
+    observed_at=NOW,
+)
+PROXY = workloads.Proxy(id="shop", mesh="demo", workload="shop", state="synced", observed_at=NOW)
+EDGE = telemetry.Edge(source="shop", destination="cart", requests=5, errors=0, rate=1.0, error_rate=0.0, p50_ms=1.5)
+DESIGN = designs.Design(id="split", description="a first try")
+
+
+async def everything(stage: Stage) -> None:
+    """One message of each kind."""
+    publish = stage.bus.publisher.publish
+    written: list[tuple[str, Any]] = [
+        (
+            "mw.state.default.workspace.default",
+            access.WorkspaceWritten(document=access.Workspace(id="default"), principal="ann"),
+        ),
+        (
+            "mw.state.default.connection.local",
+            connections.ConnectionWritten(
+                document=connections.Connection(id="local", kind="envoy-fleet", labels={"a.b/c": "$x"}), principal="ann"
+            ),
+        ),
+        ("mw.state.default.design.split", designs.DesignWritten(document=DESIGN, principal="ann")),
+        (
+            "mw.state.default.design.split",
+            designs.DesignWritten(
+                document=msgspec.structs.replace(DESIGN, description="better"), principal="bob", reason="typo"
+            ),
+        ),
+        ("mw.evt.default.envoy.mesh.demo", meshes.MeshObserved(mesh=MESH)),
+        ("mw.evt.default.envoy.workload.shop", workloads.WorkloadObserved(workload=WORKLOAD)),
+        ("mw.evt.default.envoy.proxy.shop", workloads.ProxyObserved(proxy=PROXY)),
+        (
+            "mw.evt.system.scheduler.adapter.envoy",
+            adapters.AdapterAnnouncement(
+                name="envoy",
+                instance="i1",
+                version="1",
+                contract=1,
+                meshes=["envoy"],
+                operations=[],
+                intents=[],
+                started_at=NOW,
+            ),
+        ),
+        (
+            "mw.metric.default.envoy.demo",
+            telemetry.EdgesMeasured(mesh="demo", start=datetime.datetime.now(datetime.UTC), seconds=5, edges=[EDGE]),
+        ),
+    ]
+    for subject, message in written:
+        await publish(subject, message)
+
+
+async def test_every_message_reaches_its_view(stage: Stage, start_projector: Any) -> None:
+    """Each kind of message is readable in its view, with the sequence of its stream as its version."""
+    await start_projector()
+    await everything(stage)
+    operation = await stage.operation()
+    await stage.caught_up()
+    views = stage.views
+    mesh = await views.get(kinds.MESHES, "default", "demo")
+    assert mesh is not None
+    assert mesh.document == MESH
+    assert (await views.page(kinds.WORKLOADS, "default", where={"mesh": "demo"})).items[0].document == WORKLOAD
+    proxy = await views.get(kinds.PROXIES, "default", "demo/shop")
+    assert proxy is not None
+    assert proxy.document == PROXY
+    design = await views.get(kinds.DESIGNS, "default", "split")
+    assert design is not None
+    assert (design.document.description, design.seq) == ("better", 4)
+    versions = await views.page(kinds.DESIGN_VERSIONS, "default", where={"id": "split"}, descending=True)
+    assert [(one.document.version, one.document.principal) for one in versions.items] == [(4, "bob"), (3, "ann")]
+    adapter = await views.get(kinds.ADAPTERS, "system", "envoy")
+    assert adapter is not None
+    assert adapter.document.instances == ["i1"]
+    topology = await views.get(kinds.TOPOLOGY, "default", "demo")
+    assert topology is not None
+    assert topology.document.edges == [EDGE]
+    assert (await views.metrics("default", "demo"))[0].edges == [EDGE]
+    found = await views.get(kinds.OPERATIONS, "default", operation)
+    assert found is not None
+    assert (found.document.state, found.document.principal) == ("succeeded", "ann")
+    assert [(step.name, step.state) for step in found.document.steps] == [("one", "completed")]
+    events = await views.events("default", where={"entity": "operation", "id": operation})
+    told = [event.type.split(".")[-2] for event in reversed(events)]
+    told.remove("accepted")  # the server's copy may come at any time
+    assert told == ["started", "step_started", "step_completed", "succeeded"]
+    assert await views.events("default", text="BETTER")
+
+
+async def test_a_write_can_be_waited_for(stage: Stage, start_projector: Any) -> None:
+    """The sequence that a write returned is enough to read that write, for STATE and for COMMANDS."""
+    await start_projector()
+    document = connections.Connection(id="one", kind="consul")
+    written = connections.ConnectionWritten(document=document, principal="ann")
+    ack = await stage.bus.publisher.publish("mw.state.default.connection.one", written)
+    await stage.views.wait(ack.stream, ack.seq, timeout=10)
+    assert await stage.views.get(kinds.CONNECTIONS, "default", "one") is not None
+    operation = await stage.operation()
+    await stage.views.wait("COMMANDS", 1, timeout=10)
+    assert await stage.views.get(kinds.OPERATIONS, "default", operation) is not None
+    with pytest.raises(store.NotYetVisible):
+        await stage.views.wait("COMMANDS", 2, timeout=0.1)
+
+
+async def test_deleted_means_gone(stage: Stage, start_projector: Any) -> None:
+    """What was deleted or removed is no longer read or listed, and can come back."""
+    await start_projector()
+    await everything(stage)
+    publish = stage.bus.publisher.publish
+    await publish(
+        "mw.state.default.connection.local", access.ResourceDeleted(kind="connection", id="local", principal="ann")
+    )
+    await publish("mw.evt.default.envoy.mesh.demo", meshes.MeshRemoved(id="demo", connection="local"))
+    await stage.caught_up()
+    assert await stage.views.get(kinds.CONNECTIONS, "default", "local") is None
+    assert (await stage.views.page(kinds.MESHES, "default")).items == []
+    await publish("mw.evt.default.envoy.mesh.demo", meshes.MeshObserved(mesh=MESH))
+    await stage.caught_up()
+    assert await stage.views.get(kinds.MESHES, "default", "demo") is not None
+
+
+async def test_what_cannot_be_projected_is_set_aside(stage: Stage, start_projector: Any, differences: Any) -> None:
+    """Broken messages are reported with a reason and do not stop those behind them; odd values are kept readable."""
+    await start_projector()
+    kind, base = o.OperationSucceeded.wire.name, "mw.evt.default.envoy"
+    operation = await stage.operation()
+    await staging.publish_raw(stage.bus, f"{base}.operation.{ids.fresh()}", b"\xff\xfe", kind)
+    await staging.publish_raw(stage.bus, f"{base}.operation.nobody", b"{}", kind)
+    await staging.publish_raw(stage.bus, f"{base}.operation.{ids.fresh()}", b"{}", "")
+    await staging.publish_raw(stage.bus, f"{base}.mesh.demo", b'{"mesh": 1}', meshes.MeshObserved.wire.name)
+    await staging.publish_raw(stage.bus, f"{base}.thing.x", b'{"new": true}', "dev.meshwright.thing.seen.v9")
+    odd = ids.fresh()
+    payload = b'{"result":{"n":' + b"9" * 40 + b',"a\\u0000b":1,"$set":{"x.y":2}}}'
+    await staging.publish_raw(stage.bus, f"{base}.operation.{odd}", payload, kind)
+    after = await stage.operation()
+    await stage.caught_up()
+    aside = await stage.views.set_aside()
+    assert len(aside) == 4
+    assert all(one.reason for one in aside)
+    for each in (operation, odd, after):
+        found = await stage.views.get(kinds.OPERATIONS, "default", each)
+        assert found is not None
+        assert found.document.done
+    assert await stage.views.events("default", where={"type": "dev.meshwright.thing.seen.v9"})
+    assert await differences(stage, 1) == []
+
+
+async def test_a_killed_projector_goes_on_without_gap_or_repeat(
+    stage: Stage, start_projector: Any, differences: Any
+) -> None:
+    """kill -9 in the middle of the load, twice: every event is there once, every view as if nothing happened."""
+    load = asyncio.create_task(stage.operations(800))
+    for least in (300, 1500):
+        projector = await start_projector()
+
+        async def under_way(seq: int = least) -> bool:
+            return (await stage.views.position("EVENTS")).seq > seq
+
+        await eventually(under_way, timeout=20)
+        await projector.kill()
+    await start_projector()
+    await load
+    await stage.caught_up()
+    first, last = await stage.bus.stream_bounds("EVENTS")
+    assert await comparing.count(stage.database, 1, kinds.EVENT_LOG) == last - first + 1 == 4000
+    assert await differences(stage, 1) == []
+
+
+async def test_a_standby_takes_over_from_the_dead_and_from_the_frozen(
+    stage: Stage, start_projector: Any, differences: Any
+) -> None:
+    """Of two projectors one works; the other goes on when it is frozen, and the awakened one changes nothing."""
+    one = await start_projector()
+    await stage.operations(20)
+    await stage.caught_up()
+    other = await start_projector()
+    await eventually(lambda: "projecting" not in other.log.read_text() and other.process.returncode is None)
+    load = asyncio.create_task(stage.operations(300, width=5))
+    one.signal(signal.SIGSTOP)
+    await load
+    await stage.caught_up()
+    assert "projecting into generation 1" in other.log.read_text()
+    one.signal(signal.SIGCONT)
+    await stage.operations(100)
+    await eventually(lambda: "lost the lease" in one.log.read_text())
+    assert await other.stop() == 0
+    await stage.operations(20)
+    await stage.caught_up()
+    assert await differences(stage, 1) == []
+
+
+async def test_a_rebuild_beside_the_live_load_ends_equal(stage: Stage, start_projector: Any, differences: Any) -> None:
+    """A rebuild while events keep coming ends with the same views, and the old ones go."""
+    projector = await start_projector()
+    await everything(stage)
+    await stage.operations(100)
+    await stage.caught_up()
+    load = asyncio.create_task(stage.operations(600, width=4))
+    rebuild = await start_projector("rebuild")
+    async with asyncio.timeout(40):
+        status = await rebuild.process.wait()
+    assert status == 0, rebuild.log.read_text()
+    assert await generations.live(stage.database) == 2
+    await load
+    await stage.caught_up()
+    assert "projecting into generation 2" in projector.log.read_text()
+    assert await comparing.count(stage.database, 1, kinds.OPERATIONS.name) == 0
+    assert await comparing.count(stage.database, 2, kinds.OPERATIONS.name) == 700
+    assert await differences(stage, 2) == []
+
+
+async def test_it_ends_when_told(stage: Stage, start_projector: Any) -> None:
+    """SIGTERM under load ends it within its grace with status 0 and no traceback; its lease is free at once."""
+    projector = await start_projector()
+    load = asyncio.create_task(stage.operations(300))
+    await eventually(lambda: "projecting" in projector.log.read_text())
+    assert await projector.stop() == 0
+    assert "Traceback" not in projector.log.read_text()
+    heir = await start_projector()
+    await eventually(lambda: "projecting" in heir.log.read_text(), timeout=3)
+    await load
+    await stage.caught_up()
