@@ -32,7 +32,14 @@ _BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 def create_app(api: Api) -> ASGIApp:
     """The application over these parts."""
     app = FastAPI(
-        title="Meshwright", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Meshwright",
+        version=VERSION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        # `Frame` makes the one span of a request, and counts it.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.openapi = cache(lambda: openapi.document(ALL, VERSION))  # type: ignore[method-assign]
     for route in ALL:

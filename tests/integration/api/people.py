@@ -1,0 +1,112 @@
+"""Somebody who uses the API over HTTP, with the words that tests need.
+
+Invariant: nothing is known here that a stranger with a token would not know.
+"""
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from meshwright.core.testing.eventually import eventually
+
+WORKLOAD = {"name": "reviews-v1", "service": "reviews", "port": 9080}
+TIMEOUT = {"intent": "timeout", "service": "reviews", "timeout": "1s"}
+
+
+class Refusal(AssertionError):
+    """An answer that the test did not expect."""
+
+
+class Person:
+    """A token and a workspace. Methods raise Refusal unless the answer is a 2xx or the `expect`ed status."""
+
+    def __init__(self, client: httpx.AsyncClient, token: str, workspace: str) -> None:
+        self.client = client
+        self.token = token
+        self.workspace = workspace
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, expect: int = 0, workspace: str = "", **more: Any
+    ) -> httpx.Response:
+        """One request; `more` are headers with `_` for `-`, and `content`, `params`."""
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Meshwright-Workspace": workspace or self.workspace,
+        }
+        options = {key: more.pop(key) for key in ("content", "params", "timeout") if key in more}
+        headers |= {key.replace("_", "-"): str(value) for key, value in more.items()}
+        if body is not None:
+            options["json"] = body
+        answer = await self.client.request(method, path, headers=headers, **options)
+        fine = answer.status_code == expect if expect else answer.is_success
+        if not fine:
+            raise Refusal(f"{method} {path}: {answer.status_code} {answer.text[:1000]}")
+        return answer
+
+    async def get(self, path: str, **more: Any) -> Any:
+        """The body of a GET."""
+        return (await self.ask("GET", path, **more)).json()
+
+    async def put(self, path: str, body: Any, **more: Any) -> httpx.Response:
+        """A PUT."""
+        return await self.ask("PUT", path, body, **more)
+
+    async def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        """A POST."""
+        return await self.ask("POST", path, {} if body is None else body, **more)
+
+    async def problem(self, method: str, path: str, body: Any = None, *, status: int, slug: str, **more: Any) -> Any:
+        """The problem document of a request that must be refused in that way."""
+        answer = await self.ask(method, path, body, expect=status, **more)
+        assert answer.headers["content-type"] == "application/problem+json"
+        found = answer.json()
+        assert (found["type"], found["status"]) == (f"/problems/{slug}", status), found
+        assert found["trace_id"] == answer.headers["x-request-id"], found
+        return found
+
+    async def until_it_counts(self) -> None:
+        """Wait until the workspace exists for everybody."""
+        await eventually(lambda: self.get("/v1/whoami"))
+
+    async def token_of(self, role: str, **more: Any) -> "Person":
+        """Somebody else with a token of that role in this workspace."""
+        made = (await self.post("/v1/tokens", {"id": f"{role}-{len(more)}", "role": role, **more})).json()
+        person = Person(self.client, made["secret"], self.workspace)
+        await eventually(lambda: person.get("/v1/whoami"))
+        return person
+
+    async def done(self, operation: str, timeout: float = 15) -> Any:
+        """The operation once it has ended."""
+
+        async def look() -> Any:
+            found = await self.get(f"/v1/operations/{operation}")
+            return found if found["done"] else None
+
+        return await eventually(look, timeout=timeout)
+
+    async def do(self, path: str, body: Any = None, *, method: str = "POST", **more: Any) -> Any:
+        """A request for an operation, and the operation once it has ended."""
+        answer = await self.ask(method, path, {} if body is None else body, expect=202, **more)
+        return await self.done(answer.json()["id"])
+
+    async def mesh(self, name: str = "m1") -> None:
+        """A mesh with one workload, on a connection that is made too."""
+        await self.put("/v1/connections/place", {"kind": "envoy-fleet"})
+
+        async def accepted() -> Any:
+            try:
+                return await self.do("/v1/meshes", {"id": name, "connection": "place", "kind": "trial"})
+            except Refusal as refusal:
+                if "connection" not in str(refusal):
+                    raise
+                return None
+
+        assert (await eventually(accepted))["state"] == "succeeded"
+        await asyncio.wait_for(self._known(name), 5)
+        await self.do(f"/v1/meshes/{name}/workloads", {"workloads": [WORKLOAD]})
+
+    async def _known(self, mesh: str) -> None:
+        await eventually(
+            lambda: self.ask("POST", f"/v1/meshes/{mesh}:status", {}, expect=503)  # the trial adapter has none
+        )

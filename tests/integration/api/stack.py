@@ -1,0 +1,129 @@
+"""A whole Meshwright of real processes for the API's tests.
+
+Invariant: every process is tied to the life of the test process, and ended with the stack.
+"""
+
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from meshwright.core import ports
+from meshwright.core.testing import children
+from meshwright.core.testing.children import Process
+from meshwright.core.testing.servers import MongoServer, NatsServer
+
+HERE = Path(__file__).parent
+ADMIN = "mwt_an-admin-token-for-tests"
+
+
+class Stack:
+    """Servers and processes; start what a test needs."""
+
+    def __init__(self, nats: NatsServer, mongo: MongoServer, database: str, folder: Path) -> None:
+        self.nats = nats
+        self.mongo = mongo
+        self.database = database
+        self.folder = folder
+        self.port = ports.choose(random.randrange(12_000, 30_000))
+        self.processes: dict[str, Process] = {}
+        (folder / "admin-token").write_text(ADMIN)
+
+    @property
+    def url(self) -> str:
+        """Where the API is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, program: str, *arguments: str, name: str = "", **settings: str) -> Process:
+        """Start one of our programs; `settings` are MESHWRIGHT_* variables in lower case."""
+        everywhere = {
+            "nats_url": self.nats.url,
+            "mongodb_url": self.mongo.url,
+            "mongodb_database": self.database,
+            "data_dir": str(self.folder),
+            "api_port": str(self.port),
+            "admin_token_file": str(self.folder / "admin-token"),
+            "worker_ack_wait": "2",
+            **settings,
+        }
+        variables = [f"MESHWRIGHT_{key.upper()}={value}" for key, value in everywhere.items()]
+        binary = str(Path(sys.executable).with_name(program))
+        command = ["/usr/bin/env", f"PYTHONPATH={HERE}", *variables, binary, *arguments]
+        started = children.start(command, self.log(name or program))
+        self.processes[name or program] = started
+        return started
+
+    def log(self, name: str) -> Path:
+        """What a process says."""
+        return self.folder / f"{name}.log"
+
+    def start_api(self, **settings: str) -> Process:
+        """Start the API and wait until it answers."""
+        process = self.start("meshwright-api", **settings)
+        self.until(lambda: httpx.get(f"{self.url}/healthz").status_code == 200, "meshwright-api")
+        return process
+
+    def start_all(self) -> None:
+        """API, projector, scheduler and a worker of the trial adapter; returns when all are at work."""
+        self.start("meshwright-projector")
+        self.start("meshwright-scheduler")
+        self.start("meshwright-adapter", "trial_adapter:trial")
+        self.start_api()
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        self.until(
+            lambda: httpx.get(f"{self.url}/v1/adapters/trial", headers=headers).status_code == 200,
+            "meshwright-projector",
+        )
+        self.until(lambda: httpx.get(f"{self.url}/readyz").status_code == 200, "meshwright-api")
+
+    def until(self, check: object, log: str, timeout: float = 30.0) -> None:
+        """Wait for a condition; what is in the log says why it never came."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                if callable(check) and check():
+                    return
+            except httpx.TransportError:
+                pass
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {timeout} s\n{self.log(log).read_text()[-3000:]}")
+            time.sleep(0.03)
+
+    def stop(self, name: str, timeout: float = 10.0) -> int | None:
+        """SIGTERM; the exit status, or None when it did not end in time."""
+        process = self.processes.pop(name)
+        process.terminate()
+        asyncio.run(children.ended(process, timeout))
+        status = process.poll()
+        process.kill()
+        return status
+
+    def close(self) -> None:
+        """End everything."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            asyncio.run(children.ended(process, 10.0))
+            process.kill()
+
+
+@contextmanager
+def running(mongo: MongoServer, database: str) -> Iterator[Stack]:
+    """A stack with its own nats-server, nothing else started yet."""
+    folder = Path(tempfile.mkdtemp(prefix="meshwright-api-"))
+    nats = NatsServer()
+    asyncio.run(nats.start())
+    stack = Stack(nats, mongo, database, folder)
+    try:
+        yield stack
+    finally:
+        stack.close()
+        asyncio.run(nats.close())
+        shutil.rmtree(folder, ignore_errors=True)
