@@ -4,6 +4,8 @@ Invariant: people read what happened, every detail and what to do, on stderr; a 
 finds the API's problem document there, unshortened.
 """
 
+from typing import Any
+
 from meshwright.ui_api.cli.exits import CommandFailed, Refused
 from meshwright.ui_api.cli.output import Format, Output
 
@@ -30,7 +32,7 @@ def _for_programs(output: Output, failure: CommandFailed) -> None:
 
     from meshwright.ui_api.cli.output import as_yaml
 
-    document = {
+    document: dict[str, Any] = {
         "title": failure.what,
         "detail": "; ".join(failure.notes),
         "remedy": failure.remedy,

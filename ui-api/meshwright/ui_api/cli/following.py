@@ -41,7 +41,7 @@ class Follow:
 
         Raises CommandFailed with STILL_RUNNING when the limit passed, Refused, Unreachable.
         """
-        found = self._patiently(lambda: self._snapshot(min_seq=min_seq or None))
+        found: dict[str, Any] = self._patiently(lambda: self._snapshot(min_seq=min_seq or None))
         while not self._last:  # accepted a moment ago, and not in the views yet
             time.sleep(_PAUSE / 5)
             found = self._patiently(self._snapshot)

@@ -35,7 +35,7 @@ def console(stream: IO[str]) -> "Console":
 
     interactive = stream.isatty()
     width = None if interactive or os.environ.get("COLUMNS") else _WIDE
-    return Console(file=stream, width=width, highlight=False, soft_wrap=not interactive, emoji=False)
+    return Console(file=stream, width=width, highlight=False, markup=False, soft_wrap=not interactive, emoji=False)
 
 
 class Output:

@@ -21,7 +21,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 def frames(lines: Iterable[str]) -> Iterator[Frame]:
     """The frames of a stream of lines; an unfinished one at the end is dropped."""
-    kind, identity, data = "", "", []
+    kind, identity = "", ""
+    data: list[str] = []
     for line in lines:
         if not line:
             if data or kind:
