@@ -6,6 +6,7 @@ at a preferred number below the kernel's ephemeral range, so that no outgoing co
 """
 
 import contextlib
+import random
 import socket
 from collections.abc import Collection, Iterator
 
@@ -39,6 +40,14 @@ def choose_many(count: int, preferred: int, *, taken: Collection[int] = (), host
     """
     candidates = _candidates(preferred, taken, host)
     return [next(candidates) for _ in range(count)]
+
+
+def somewhere(host: str = "127.0.0.1") -> int:
+    """A free port at random, so that processes that choose at the same moment hardly ever choose the same.
+
+    Raises OSError when none is free below the ephemeral range.
+    """
+    return choose(random.randrange(12_000, 31_000), host=host)  # noqa: S311 - not a secret
 
 
 def _candidates(preferred: int, taken: Collection[int], host: str) -> Iterator[int]:

@@ -55,25 +55,34 @@ def start_ticks(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[_START_TIME_FIELD])
 
 
-def spawn(name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str], digest: str = "") -> Record:
+# Run by sh as: PROGRAM ARGUMENTS… It starts the program as nobody's child and tells its pid on descriptor 3.
+# The program is executed only after this shell has ended: then its parent is the machine's first process.
+_ORPHAN = """
+parent=$$
+(
+  while read -r _ _ _ now _ </proc/self/stat && [ "$now" = "$parent" ]; do :; done
+  exec "$@"
+) 3>&- &
+echo $! >&3
+"""
+
+
+def spawn(
+    name: str,
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    digest: str = "",
+    orphan: bool = False,
+) -> Record:
     """Start a process in a session of its own, its output appended to `log`.
 
+    `orphan` is for programs that ask the kernel to end them with the thread that started them
+    (PR_SET_PDEATHSIG), as Envoy does: they are made nobody's child before they can ask.
     Raises OSError when the program cannot be executed and DiedAtOnceError when it ended immediately.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    pid = os.posix_spawn(
-        command[0],
-        list(command),
-        dict(environment),
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsid=True,
-        setsigmask=[],
-        setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM],
-    )
+    pid = _spawn_orphan(command, log, environment) if orphan else _spawn(command, log, environment)
     ticks = start_ticks(pid)
     if ticks is None:
         raise DiedAtOnceError(f"{name} ended as soon as it was started; its log is {log}")
@@ -85,6 +94,40 @@ def spawn(name: str, command: Sequence[str], *, log: Path, environment: Mapping[
         digest=digest or digest_of(command),
         started_at=datetime.datetime.now(datetime.UTC),
     )
+
+
+def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], *more: tuple[int, int, int]) -> int:
+    return os.posix_spawn(
+        command[0],
+        list(command),
+        dict(environment),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+            *more,
+        ],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM],
+    )
+
+
+def _spawn_orphan(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> int:
+    if not os.access(command[0], os.X_OK):
+        raise FileNotFoundError(f"{command[0]} is not an executable file")
+    told, telling = os.pipe()
+    try:
+        shell = ["/bin/sh", "-c", _ORPHAN, "sh", *command]
+        starter = _spawn(shell, log, environment, (os.POSIX_SPAWN_DUP2, telling, 3))
+    finally:
+        os.close(telling)
+    with os.fdopen(told) as answer:
+        pid = answer.read().strip()  # ends when the shell does, a few milliseconds later
+    os.waitpid(starter, 0)
+    if not pid:
+        raise OSError(f"{command[0]} could not be started; see {log}")
+    return int(pid)
 
 
 def here(name: str) -> Record:

@@ -1,7 +1,10 @@
 """The fleet keeps real Envoys running, adopts them, and leaves nothing behind."""
 
+import asyncio
+import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,6 @@ import pytest
 from meshwright.adapters.envoy.fleet import Fleet, FleetError
 from meshwright.core import ports, processes
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.servers import free_port
 
 pytestmark = pytest.mark.servers
 
@@ -40,7 +42,7 @@ async def node_answering(admin_port: int) -> str:
 
 async def test_sidecar_survives_its_worker_and_is_adopted(directory: Path) -> None:
     """A kept sidecar goes on running, and the next worker adopts it with the same pid."""
-    port = free_port()
+    port = ports.somewhere()
     async with Fleet.open(directory, keep_on_exit=True) as fleet:
         first = await fleet.ensure("a", bootstrap(port), port)
     assert await node_answering(port) == "one"
@@ -51,9 +53,42 @@ async def test_sidecar_survives_its_worker_and_is_adopted(directory: Path) -> No
     assert ports.bindable(port)
 
 
+WORKER = """
+import asyncio, json, sys
+from pathlib import Path
+from meshwright.adapters.envoy.fleet import Fleet
+
+async def work():
+    async with Fleet.open(Path(sys.argv[1]), keep_on_exit=True) as fleet:
+        await fleet.ensure("a", json.loads(sys.argv[2]), int(sys.argv[3]))
+        print("up", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(work())
+"""
+
+
+async def test_sidecar_survives_the_kill_of_its_worker(directory: Path) -> None:
+    """A worker killed by SIGKILL takes no sidecar along, though Envoy asks to end with its parent."""
+    port = ports.somewhere()
+    arguments = [str(directory), json.dumps(bootstrap(port)), str(port)]
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-c", WORKER, *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    assert await asyncio.wait_for(worker.stdout.readline(), 20) == b"up\n"
+    record = processes.read(directory / "a" / "record.json")
+    assert record is not None
+    worker.kill()
+    await worker.wait()
+    assert await node_answering(port) == "one"
+    async with Fleet.open(directory, keep_on_exit=False) as fleet:
+        assert (await fleet.ensure("a", bootstrap(port), port)).pid == record.pid
+
+
 async def test_changed_bootstrap_replaces_the_process(directory: Path) -> None:
     """Another bootstrap means another process, on the same port, running that bootstrap."""
-    port = free_port()
+    port = ports.somewhere()
     async with Fleet.open(directory, keep_on_exit=False) as fleet:
         first = await fleet.ensure("a", bootstrap(port), port)
         second = await fleet.ensure("a", bootstrap(port, "two"), port)
@@ -64,7 +99,7 @@ async def test_changed_bootstrap_replaces_the_process(directory: Path) -> None:
 
 async def test_crashed_sidecar_comes_back(directory: Path) -> None:
     """A killed Envoy is started again without anybody asking, and the crash is counted."""
-    port = free_port()
+    port = ports.somewhere()
     async with Fleet.open(directory, keep_on_exit=False) as fleet:
         first = await fleet.ensure("a", bootstrap(port), port)
         assert first.pid is not None
@@ -80,7 +115,7 @@ async def test_crashed_sidecar_comes_back(directory: Path) -> None:
 
 async def test_next_worker_restarts_what_died_meanwhile(directory: Path) -> None:
     """A sidecar that died while no worker ran is started by the next one."""
-    port = free_port()
+    port = ports.somewhere()
     async with Fleet.open(directory, keep_on_exit=True) as fleet:
         first = await fleet.ensure("a", bootstrap(port), port)
     assert first.pid is not None
@@ -91,7 +126,7 @@ async def test_next_worker_restarts_what_died_meanwhile(directory: Path) -> None
 
 async def test_two_workers_on_one_directory_run_one_process(directory: Path) -> None:
     """Two workers that both want a sidecar, and both see it crash, still run it once."""
-    port = free_port()
+    port = ports.somewhere()
     async with (
         Fleet.open(directory, keep_on_exit=False) as one,
         Fleet.open(directory, keep_on_exit=True) as two,
@@ -107,7 +142,7 @@ async def test_two_workers_on_one_directory_run_one_process(directory: Path) -> 
 
 async def test_removed_sidecar_leaves_nothing(directory: Path) -> None:
     """After remove there is no process, no folder and no port in use, and removing again is harmless."""
-    port = free_port()
+    port = ports.somewhere()
     async with Fleet.open(directory, keep_on_exit=False) as fleet:
         running = await fleet.ensure("a", bootstrap(port), port)
         await fleet.remove("a")
@@ -121,7 +156,7 @@ async def test_removed_sidecar_leaves_nothing(directory: Path) -> None:
 
 async def test_unrecorded_sidecar_is_found_and_replaced(directory: Path) -> None:
     """An Envoy whose worker was killed before it wrote the record does not block the next one."""
-    port = free_port()
+    port = ports.somewhere()
     async with Fleet.open(directory, keep_on_exit=True) as fleet:
         first = await fleet.ensure("a", bootstrap(port), port)
     (directory / "a" / "record.json").unlink()
@@ -133,7 +168,7 @@ async def test_unrecorded_sidecar_is_found_and_replaced(directory: Path) -> None
 
 async def test_refused_bootstrap_is_told_in_envoys_words(directory: Path) -> None:
     """A bootstrap that Envoy refuses raises with Envoy's own words and is not tried again."""
-    port = free_port()
+    port = ports.somewhere()
     broken = bootstrap(port) | {"no_such_field": True}
     async with Fleet.open(directory, keep_on_exit=False) as fleet:
         with pytest.raises(FleetError, match="no_such_field"):

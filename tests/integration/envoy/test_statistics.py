@@ -10,7 +10,7 @@ import pytest
 
 from meshwright.adapters.envoy.fleet import Fleet
 from meshwright.adapters.envoy.statistics import Statistics, Target
-from meshwright.core.testing.servers import free_port
+from meshwright.core import ports
 from meshwright.schemas.telemetry import Edge, EdgesMeasured
 
 pytestmark = pytest.mark.servers
@@ -45,7 +45,7 @@ def bootstrap(admin: int, outbound: int, server: int) -> dict[str, Any]:
         "stats_flush_on_admin": True,
         "static_resources": {
             "listeners": [{"name": "outbound", "address": _address(outbound), "filter_chains": chains}],
-            "clusters": [_cluster("reviews|v1", server), _cluster("dead|v1", free_port())],
+            "clusters": [_cluster("reviews|v1", server), _cluster("dead|v1", ports.somewhere())],
         },
     }
 
@@ -70,11 +70,11 @@ async def backend() -> AsyncIterator[int]:
 
 async def test_window_counts_what_was_sent(tmp_path: Path, backend: int) -> None:
     """A window holds exactly the requests sent in it, their errors and their latency; a quiet one holds none."""
-    admin, outbound = free_port(), free_port()
+    admin, outbound = ports.somewhere(), ports.somewhere()
     told: list[EdgesMeasured] = []
 
     async def targets() -> Sequence[Target]:
-        gone = free_port()
+        gone = ports.somewhere()
         return [Target(workspace="w", mesh="demo", admin_ports={"front": admin, "gone": gone})]
 
     async def measure(workspace: str, message: EdgesMeasured) -> None:

@@ -171,7 +171,9 @@ class Fleet:
         ]  # fmt: skip
         log = folder / "envoy.log"
         try:
-            started = processes.spawn(node_id, command, log=log, environment=_environment(), digest=wish.digest)
+            started = processes.spawn(
+                node_id, command, log=log, environment=_environment(), digest=wish.digest, orphan=True
+            )
         except (OSError, processes.DiedAtOnceError) as error:
             raise FleetError(f"sidecar {node_id} could not be started: {error}") from error
         processes.write(folder / "record.json", started)

@@ -6,6 +6,7 @@ the request id, the user and the trace travel along, so one visit can be followe
 
 import asyncio
 import random
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import httpx
 
 from meshwright.workers.shop import catalog, serving
 
-CARRIED = ("x-request-id", "x-user", "traceparent", "tracestate")
+CARRIED = ("x-user", "traceparent", "tracestate")
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,13 @@ class Keeper:
 
     async def handle(self, request: serving.Request) -> serving.Answer:
         """Answer one request; 502 when a required service failed, 404 for a path that is not kept here."""
+        request_id = request.headers.get("x-request-id") or uuid.uuid4().hex
         said: dict[str, Any] = {
             "workload": self.trade.name,
             "service": self.trade.service,
             "version": self.trade.version,
             "path": request.path,
-            "request_id": request.headers.get("x-request-id", ""),
+            "request_id": request_id,
         }
         if user := request.headers.get("x-user"):
             said["user"] = user
@@ -41,6 +43,7 @@ class Keeper:
             return 404, said | {"error": f"{self.trade.service} knows {', '.join(self.trade.paths)}"}
         await asyncio.sleep(self._work())
         carried = {name: request.headers[name] for name in CARRIED if name in request.headers}
+        carried["x-request-id"] = request_id
         answers, status = [], 200
         for call in calls:
             code, answer = await self.ask(call.service, call.path, carried)
