@@ -43,10 +43,11 @@ class Database:
 
 
 @asynccontextmanager
-async def connect(url: str, database: str, *, timeout: float = 2.0) -> AsyncIterator[Database]:
+async def connect(url: str, database: str, *, timeout: float = 2.0, retry: bool = True) -> AsyncIterator[Database]:
     """The database of that name. Does not wait for the server: calls raise StoreUnavailable while it is away.
 
-    `timeout` in seconds bounds each call, the search for a server included.
+    `timeout` in seconds bounds each call, the search for a server included; with `retry` a read that failed is tried
+    again within it.
     """
     client: motor_asyncio.AsyncIOMotorClient[Document] = motor_asyncio.AsyncIOMotorClient(
         url,
@@ -54,6 +55,7 @@ async def connect(url: str, database: str, *, timeout: float = 2.0) -> AsyncIter
         connectTimeoutMS=2000,
         timeoutMS=int(timeout * 1000),
         heartbeatFrequencyMS=2000,
+        retryReads=retry,
         retryWrites=False,
         appname="meshwright",
     )

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from bson.errors import InvalidDocument
 from pymongo import InsertOne, ReplaceOne
-from pymongo.errors import BulkWriteError, DocumentTooLarge
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
 from meshwright.core.store import checkpoints, generations, kinds
 from meshwright.core.store.checkpoints import Checkpoint
@@ -150,7 +150,9 @@ class Writer:
                     await collection.bulk_write(bulk, ordered=False)
                 except BulkWriteError as error:
                     return _failures(error)
-                except _UNENCODABLE as error:
+                except (*_UNENCODABLE, OperationFailure) as error:
+                    if isinstance(error, OperationFailure) and error.code not in _UNFIT:
+                        raise
                     if len(bulk) == 1:
                         return {0: (2, str(error))}
                 else:

@@ -51,7 +51,7 @@ async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
     async with (
         mwbus.connect(chosen.nats_url, "projector", replicas=chosen.replicas) as connection,
-        store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT) as database,
+        store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
         with tracing.exporting("meshwright-projector", _VERSION):
             traced = tracing.is_exporting()
@@ -67,7 +67,7 @@ async def _rebuild(chosen: settings.Settings) -> None:
     rebuilt = rebuilding.Rebuilt()
     async with (
         mwbus.connect(chosen.nats_url, "projector-rebuild", replicas=chosen.replicas) as connection,
-        store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT) as database,
+        store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
         await running.until_told(
             lambda: leases.hold(

@@ -80,20 +80,20 @@ class Pipeline:
 
 
 async def patiently(action: Callable[..., Awaitable[T]], *arguments: object) -> T:
-    """Try until the database answers; every action here may be repeated."""
-    pause = 0.05
-    since = asyncio.get_running_loop().time()
+    """Try until the database answers; every action here may be repeated. Says once that it waits."""
+    loop = asyncio.get_running_loop()
+    since, pause = loop.time(), 0.0
     while True:
         try:
             found = await action(*arguments)
         except StoreUnavailable as error:
-            if pause > 0.3:
+            if not pause:
                 log.warning("the database does not answer, trying on: %s", error)
+            pause = min(pause * 2 or 0.05, 1.0)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 2.0)
             continue
-        if pause > 0.3:
-            log.info("the database answers again after %.1f s", asyncio.get_running_loop().time() - since)
+        if pause:
+            log.info("the database answers again after %.1f s", loop.time() - since)
         return found
 
 

@@ -1,0 +1,213 @@
+"""The scheduler as a real process: deadlines, dead letters, workers coming and going."""
+
+import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus import presence
+from meshwright.core.testing import staging
+from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core.testing.consoles import console
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.workers import WorkerProcess
+from meshwright.schemas import operations as o
+from meshwright.schemas.adapters import AdapterAnnouncement, AdapterLost
+from meshwright.schemas.base import Message
+from meshwright.schemas.errors import Failure
+
+pytestmark = pytest.mark.servers
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+StartScheduler = Callable[[], Awaitable[WorkerProcess]]
+
+
+@pytest.fixture
+async def asker(nats_server: NatsServer) -> AsyncIterator[Asker]:
+    """Somebody who asks an adapter that never comes."""
+    async with mwbus.connect(nats_server.url, "api") as bus:
+        yield Asker(bus, "absent")
+
+
+@pytest.fixture
+async def start_scheduler(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[StartScheduler]:
+    """Starts schedulers; all are gone after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start() -> WorkerProcess:
+            opened = console("meshwright-scheduler", directory=tmp_path, nats_url=nats_server.url)
+            return await stack.enter_async_context(opened)
+
+        yield start
+
+
+async def told(bus: mwbus.Connection, subject: str) -> list[Message]:
+    """The events on a subject so far."""
+    found, seq = [], 1
+    while message := await bus.following("EVENTS", seq, subject):
+        seq = message.seq + 1
+        decoded = message.message()
+        assert decoded is not None
+        found.append(decoded)
+    return found
+
+
+async def test_an_operation_without_a_worker_times_out_once(asker: Asker, start_scheduler: StartScheduler) -> None:
+    """A passed deadline becomes one timed_out event, and only for an operation that has not ended."""
+    await start_scheduler()
+    late = await asker.ask(o.RefreshStatus(), seconds=0.5)
+    done = await asker.ask(o.RefreshStatus(), seconds=0.5)
+    later = await asker.ask(o.RefreshStatus(), seconds=60)
+    await asker.bus.publisher.publish(f"mw.evt.default.absent.operation.{done}", o.OperationSucceeded())
+    assert kinds(await asker.end(late)) == ["timed_out"]
+    again = await asker.ask(o.RefreshStatus(), seconds=0.5)
+    assert kinds(await asker.end(again)) == ["timed_out"]
+    assert kinds(await asker.events(done)) == ["succeeded"]
+    assert kinds(await asker.events(later)) == []
+
+
+async def test_deadlines_survive_the_scheduler(asker: Asker, start_scheduler: StartScheduler) -> None:
+    """An operation accepted before a kill -9, or while no scheduler runs, still times out, and once."""
+    first = await start_scheduler()
+    before = await asker.ask(o.RefreshStatus(), seconds=2)
+    ended = await asker.ask(o.RefreshStatus(), seconds=0.3)
+    await asker.end(ended)
+    await first.kill()
+    between = await asker.ask(o.RefreshStatus(), seconds=0.3)
+    await start_scheduler()
+    for operation in (before, between, ended):
+        assert kinds(await asker.end(operation, timeout=30)) == ["timed_out"]
+
+
+async def test_a_command_given_up_becomes_a_dead_letter(
+    asker: Asker, start_scheduler: StartScheduler, nats_server: NatsServer
+) -> None:
+    """A command that was delivered too often or terminated, even while no scheduler ran, is kept and ends once."""
+    poison = await asker.ask(o.RefreshStatus())
+    unread = await asker.ask(o.RefreshStatus())
+    queue = mwbus.WorkQueue(
+        stream="COMMANDS", name="test", subject="mw.cmd.*.absent.*.*.*", ack_wait=0.3, max_deliver=2
+    )
+    async with mwbus.connect(nats_server.url, "worker") as bus:
+        tries = 0
+        async for job in mwbus.jobs(bus, queue):
+            if job is not None and job.message.subject.endswith(unread):
+                await job.give_up()
+            tries += job is not None
+            if tries >= 3:
+                break
+
+        async def advised() -> bool:
+            return (await bus.stream_bounds("ADVISORIES"))[1] >= 2
+
+        await eventually(advised)
+    await start_scheduler()
+    for operation in (poison, unread):
+        events = await asker.end(operation)
+        assert kinds(events) == ["dead_lettered"]
+        letter = await asker.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{operation}")
+        assert letter is not None
+        message = letter.message()
+        assert isinstance(message, o.DeadLetter)
+        assert message.operation == operation
+        assert message.reason
+
+
+async def test_an_end_by_the_worker_stands(asker: Asker, start_scheduler: StartScheduler) -> None:
+    """A worker that told the end itself before it gave up is not contradicted, and its dead letter is kept."""
+    await start_scheduler()
+    queue = mwbus.WorkQueue(stream="COMMANDS", name="test", subject="mw.cmd.*.absent.*.*.*", ack_wait=5)
+    failed = await asker.ask(o.RefreshStatus())
+    dead = await asker.ask(o.RefreshStatus())
+    failure = Failure(code="x", what="it broke")
+    ends: dict[str, Message] = {
+        failed: o.OperationFailed(failure=failure),
+        dead: o.OperationDeadLettered(failure=failure, command_seq=2),
+    }
+    async for job in mwbus.jobs(asker.bus, queue):
+        if job is not None:
+            operation = job.message.subject.split(".")[-1]
+            await asker.bus.publisher.publish(f"mw.evt.default.absent.operation.{operation}", ends.pop(operation))
+            await job.give_up()
+        if not ends:
+            break
+
+    async def kept() -> Any:
+        return await asker.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{dead}")
+
+    await eventually(kept)
+    assert await asker.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{failed}") is None
+    assert kinds(await asker.events(dead)) == ["dead_lettered"]
+    assert kinds(await asker.events(failed)) == ["failed"]
+
+
+async def test_workers_coming_and_going_are_told(asker: Asker, start_scheduler: StartScheduler) -> None:
+    """An arrival and a graceful end are told once each, also across a restart of the scheduler."""
+    subject = "mw.evt.system.scheduler.adapter.envoy"
+    announcement = AdapterAnnouncement(
+        name="envoy",
+        instance="i1",
+        version="1",
+        contract=1,
+        meshes=["envoy"],
+        operations=[],
+        intents=[],
+        started_at=NOW,
+    )
+    scheduler = await start_scheduler()
+    async with presence.announced(asker.bus, announcement):
+
+        async def arrived() -> bool:
+            return await told(asker.bus, subject) == [announcement]
+
+        await eventually(arrived)
+        assert await scheduler.stop() == 0
+        assert "Traceback" not in scheduler.log.read_text()
+        next_one = await start_scheduler()
+        await eventually(lambda: "holding the lease" in next_one.log.read_text())
+    lost = AdapterLost(name="envoy", instance="i1", graceful=True)
+
+    async def gone() -> bool:
+        return len(await told(asker.bus, subject)) > 1
+
+    await eventually(gone)
+    assert [type(event) for event in await told(asker.bus, subject)] == [AdapterAnnouncement, AdapterLost]
+    last = (await told(asker.bus, subject))[-1]
+    assert last in (lost, AdapterLost(name="envoy", instance="i1", graceful=False))
+
+
+async def test_a_vanished_worker_is_told(asker: Asker, start_scheduler: StartScheduler) -> None:
+    """A worker that vanished without a word, even while no scheduler ran, is told as lost."""
+    bucket = await presence.open_presence(asker.bus)
+    await bucket.put("envoy.i2", b"not an announcement")
+    announcement = AdapterAnnouncement(
+        name="envoy", instance="i3", version="1", contract=1, meshes=[], operations=[], intents=[], started_at=NOW
+    )
+    scheduler = await start_scheduler()
+    async with presence.announced(asker.bus, announcement):
+
+        async def arrived() -> bool:
+            return bool(await told(asker.bus, "mw.evt.system.scheduler.adapter.envoy"))
+
+        await eventually(arrived)
+        await scheduler.kill()
+    await start_scheduler()
+
+    async def lost() -> bool:
+        events = await told(asker.bus, "mw.evt.system.scheduler.adapter.envoy")
+        return any(isinstance(event, AdapterLost) and event.instance == "i3" for event in events)
+
+    await eventually(lost, timeout=25)
+
+
+async def test_an_unreadable_command_does_not_stop_the_deadlines(asker: Asker, start_scheduler: StartScheduler) -> None:
+    """A command that nobody can decode leaves the watch on the others alone."""
+    await start_scheduler()
+    subject = "mw.cmd.default.absent.local._.01JD8X3M5TZ9Q4W7V2K6N0B1CE"
+    await staging.publish_raw(asker.bus, subject, b"{", o.Command.wire.name)
+    late = await asker.ask(o.RefreshStatus(), seconds=0.3)
+    assert kinds(await asker.end(late)) == ["timed_out"]
