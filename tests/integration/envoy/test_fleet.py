@@ -59,7 +59,7 @@ from pathlib import Path
 from meshwright.adapters.envoy.fleet import Fleet
 
 async def work():
-    async with Fleet.open(Path(sys.argv[1]), keep_on_exit=True) as fleet:
+    async with Fleet.open(Path(sys.argv[1]), keep_on_exit=sys.argv[4] == "keep") as fleet:
         await fleet.ensure("a", json.loads(sys.argv[2]), int(sys.argv[3]))
         print("up", flush=True)
         await asyncio.sleep(600)
@@ -68,12 +68,11 @@ asyncio.run(work())
 """
 
 
-async def test_sidecar_survives_the_kill_of_its_worker(directory: Path) -> None:
-    """A worker killed by SIGKILL takes no sidecar along, though Envoy asks to end with its parent."""
-    port = ports.somewhere()
-    arguments = [str(directory), json.dumps(bootstrap(port)), str(port)]
+async def killed_worker(directory: Path, port: int, mode: str) -> processes.Record:
+    """Its sidecar, after a worker of another process started it and was killed by SIGKILL."""
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-c", WORKER, *arguments, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-P", "-c", WORKER, str(directory), json.dumps(bootstrap(port)), str(port), mode),
+        stdout=asyncio.subprocess.PIPE,
     )
     assert worker.stdout is not None
     assert await asyncio.wait_for(worker.stdout.readline(), 20) == b"up\n"
@@ -81,9 +80,22 @@ async def test_sidecar_survives_the_kill_of_its_worker(directory: Path) -> None:
     assert record is not None
     worker.kill()
     await worker.wait()
+    return record
+
+
+async def test_kept_sidecar_survives_the_kill_of_its_worker(directory: Path) -> None:
+    """A killed worker takes no kept sidecar along, though Envoy asks the kernel to end with its parent."""
+    port = ports.somewhere()
+    record = await killed_worker(directory, port, "keep")
     assert await node_answering(port) == "one"
     async with Fleet.open(directory, keep_on_exit=False) as fleet:
         assert (await fleet.ensure("a", bootstrap(port), port)).pid == record.pid
+
+
+async def test_other_sidecar_ends_with_its_worker(directory: Path) -> None:
+    """A sidecar that is not to be kept is gone even when its worker was killed."""
+    record = await killed_worker(directory, ports.somewhere(), "end")
+    await eventually(lambda: not processes.alive(record))
 
 
 async def test_changed_bootstrap_replaces_the_process(directory: Path) -> None:

@@ -75,8 +75,9 @@ class _Crashes:
 class Fleet:
     """The sidecars of one directory. Use `Fleet.open`."""
 
-    def __init__(self, directory: Path, binary: Path) -> None:
+    def __init__(self, directory: Path, binary: Path, keep: bool) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self._keep = keep
         self._directory = directory.absolute()
         self._binary = binary
         self._crashes: dict[str, _Crashes] = {}
@@ -86,10 +87,10 @@ class Fleet:
     async def open(cls, directory: Path, *, keep_on_exit: bool, binary: Path | None = None) -> AsyncIterator["Fleet"]:
         """Watch over the sidecars of `directory`: adopt those that run, start those that should.
 
-        With `keep_on_exit` they go on running afterwards, else they are stopped and stay wished for, so that
-        the next `open` starts them again. Raises binaries.BinaryMissingError when there is no Envoy.
+        With `keep_on_exit` they go on running afterwards, even if this process is killed; else they end with it
+        and stay wished for, so that the next `open` starts them again. Raises binaries.BinaryMissingError when there is no Envoy.
         """
-        fleet = cls(directory, binary or binaries.envoy())
+        fleet = cls(directory, binary or binaries.envoy(), keep_on_exit)
         watcher = asyncio.create_task(fleet._watch(), name="envoy-fleet-watch")
         try:
             yield fleet
@@ -172,7 +173,7 @@ class Fleet:
         log = folder / "envoy.log"
         try:
             started = processes.spawn(
-                node_id, command, log=log, environment=_environment(), digest=wish.digest, orphan=True
+                node_id, command, log=log, environment=_environment(), digest=wish.digest, orphan=self._keep
             )
         except (OSError, processes.DiedAtOnceError) as error:
             raise FleetError(f"sidecar {node_id} could not be started: {error}") from error
