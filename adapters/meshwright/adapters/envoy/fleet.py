@@ -88,7 +88,8 @@ class Fleet:
         """Watch over the sidecars of `directory`: adopt those that run, start those that should.
 
         With `keep_on_exit` they go on running afterwards, even if this process is killed; else they end with it
-        and stay wished for, so that the next `open` starts them again. Raises binaries.BinaryMissingError when there is no Envoy.
+        and stay wished for, so that the next `open` starts them again.
+        Raises binaries.BinaryMissingError when there is no Envoy.
         """
         fleet = cls(directory, binary or binaries.envoy(), keep_on_exit)
         watcher = asyncio.create_task(fleet._watch(), name="envoy-fleet-watch")
