@@ -60,16 +60,12 @@ class Job:
         self.message = message
 
     async def ack(self) -> None:
-        """Done: never deliver it again. Waits for the server's confirmation, and gives up after 2 s.
+        """Done: never deliver it again.
 
-        A kill -9 of the server may forget even a confirmed ack: whoever gets a job looks first what is done.
-
-        An unconfirmed ack is harmless: the redelivery finds the work done.
+        An ack can get lost, and a kill -9 of the server may forget even a confirmed one; so whoever gets a job
+        looks first what is done, and nothing is gained by waiting for a confirmation.
         """
-        try:
-            await self._bus.client.request(self.message.reply, b"+ACK", timeout=2.0)
-        except (nats.errors.Error, TimeoutError):
-            return
+        await self._answer(b"+ACK")
 
     async def keep(self) -> None:
         """Still working: the ack wait starts anew."""

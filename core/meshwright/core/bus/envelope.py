@@ -6,6 +6,7 @@ names are written lower-case and read case-insensitively; values are percent-enc
 """
 
 import datetime
+import re
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -15,6 +16,8 @@ from meshwright.schemas import catalog
 from meshwright.schemas.base import Message
 
 _SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"%')
+_PLAIN = re.compile(r"[A-Za-z0-9/._:-]*")
+"""what needs no encoding and makes up almost every value"""
 _PREFIX = "ce-"
 _STANDARD = ("specversion", "datacontenttype", "traceparent")
 MESSAGE_ID = "Nats-Msg-Id"
@@ -115,4 +118,4 @@ def now() -> str:
 
 
 def _encode(value: str) -> str:
-    return quote(value, safe=_SAFE)
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=_SAFE)

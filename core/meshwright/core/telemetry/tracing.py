@@ -1,11 +1,12 @@
 """Tracing: one trace from the HTTP request through command, step and event to the projection.
 
-Invariant: spans are exported only when the standard OTEL_EXPORTER_OTLP_* variables say where; without
-them the process is silent, yet every message still carries a `traceparent`, so logs of all processes can be joined.
-W3C Trace Context: https://www.w3.org/TR/trace-context/.
+Invariant: spans are made and exported only when the standard OTEL_EXPORTER_OTLP_* variables say where to; without
+them the process is silent and pays almost nothing, yet every message still carries a `traceparent`, so the logs of
+all processes can be joined. W3C Trace Context: https://www.w3.org/TR/trace-context/.
 """
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,21 +14,21 @@ from opentelemetry import context, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
-_PROPAGATOR = TraceContextTextMapPropagator()
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 @contextmanager
 def exporting(service: str, version: str) -> Iterator[None]:
-    """Set up tracing for this process; on leaving, spans that wait are sent."""
-    provider = TracerProvider(resource=Resource.create({"service.name": service, "service.version": version}))
-    if is_exporting():
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    """Export this process's spans, if the environment says where to; on leaving, spans that wait are sent."""
+    if not is_exporting():
+        yield
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider = TracerProvider(resource=Resource.create({"service.name": service, "service.version": version}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     try:
         yield
@@ -42,27 +43,51 @@ def is_exporting() -> bool:
 
 @contextmanager
 def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int) -> Iterator[trace.Span]:
-    """A span that is the parent of everything within."""
-    tracer = trace.get_tracer("meshwright")
-    with tracer.start_as_current_span(name, kind=kind, attributes=attributes) as opened:
-        yield opened
+    """A span that is the parent of everything within; without an exporter, only the trace goes on (or begins)."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        tracer = provider.get_tracer("meshwright")
+        with tracer.start_as_current_span(name, kind=kind, attributes=attributes) as opened:
+            yield opened
+        return
+    current = trace.get_current_span()
+    if current.get_span_context().is_valid:
+        yield current
+        return
+    with _within(secrets.randbits(128) | 1, secrets.randbits(64) | 1, TraceFlags(TraceFlags.DEFAULT)) as begun:
+        yield begun
 
 
 @contextmanager
 def continued(traceparent: str) -> Iterator[None]:
-    """Continue the trace that a message carries."""
-    token = context.attach(_PROPAGATOR.extract({"traceparent": traceparent}))
+    """Continue the trace that a message carries; one that cannot be read is no trace."""
+    parts = traceparent.split("-")
     try:
+        trace_id, span_id, flags = (int(part, 16) for part in parts[1:4])
+    except ValueError:
         yield
+        return
+    with _within(trace_id, span_id, TraceFlags(flags)):
+        yield
+
+
+@contextmanager
+def _within(trace_id: int, span_id: int, flags: TraceFlags) -> Iterator[trace.Span]:
+    """Make a span of another process, or one that nobody records, the current one."""
+    found = NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags))
+    token = context.attach(trace.set_span_in_context(found))
+    try:
+        yield found
     finally:
         context.detach(token)
 
 
 def traceparent() -> str:
     """The current trace context as a `traceparent`, or an empty string outside of any span."""
-    carrier: dict[str, str] = {}
-    _PROPAGATOR.inject(carrier)
-    return carrier.get("traceparent", "")
+    found = trace.get_current_span().get_span_context()
+    if not found.is_valid:
+        return ""
+    return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"
 
 
 def trace_id(header: str = "") -> str:

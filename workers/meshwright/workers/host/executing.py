@@ -22,6 +22,8 @@ from meshwright.workers.host.turns import Turns
 log = logging.getLogger(__name__)
 BACKOFF = (1.0, 2.0, 5.0, 15.0)
 """seconds before the second, third, … attempt after an unexpected error"""
+_WORTH_TELLING = 0.5
+"""seconds of waiting for a free slot that people hear about"""
 _UNDO_BOUND = 60.0
 """seconds that undoing may take once the operation has to end"""
 
@@ -127,9 +129,14 @@ class Execution:
 
     async def _wait_for(self, slot: asyncio.Semaphore) -> None:
         if slot.locked():
-            reason = "the worker is busy with other operations"
-            await self._append_first(operations.OperationQueued(worker=self._runtime.instance, reason=reason))
-        await slot.acquire()
+            try:
+                await asyncio.wait_for(slot.acquire(), _WORTH_TELLING)
+            except TimeoutError:
+                reason = "the worker is busy with other operations"
+                await self._append_first(operations.OperationQueued(worker=self._runtime.instance, reason=reason))
+                await slot.acquire()
+        else:
+            await slot.acquire()
         if self.control.is_cancelled and not self.journal.history.attempts:
             slot.release()
             raise kit.Cancelled

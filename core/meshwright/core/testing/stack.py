@@ -1,0 +1,123 @@
+"""A whole Meshwright for tests and benchmarks: real servers, and every process started by its console command.
+
+Invariant: when the block ends nothing of it runs; each process's log lies in the stack's directory.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from meshwright.core import ports
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import MongoServer, NatsServer
+
+TOKEN = "t" * 43
+"""The admin token of a stack for tests."""
+
+
+class Process:
+    """One of the stack's processes."""
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._command = command
+        self._environment = environment
+        self._running: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; it must be running."""
+        assert self._running is not None
+        return self._running.pid
+
+    async def start(self) -> None:
+        """Start it (again)."""
+        program = Path(sys.executable).with_name(self._command[0])
+        with self.log.open("ab") as sink:
+            self._running = await asyncio.create_subprocess_exec(
+                program, *self._command[1:], env=self._environment, stdout=sink, stderr=sink
+            )
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end, at most 30 s; the exit status."""
+        if self._running is None:
+            return 0
+        if self._running.returncode is None:
+            self._running.send_signal(number)
+        async with asyncio.timeout(30):
+            return await self._running.wait()
+
+
+class Stack:
+    """The parts; `http` is a client that carries the admin token."""
+
+    def __init__(self, nats: NatsServer, mongo: MongoServer, directory: Path, exits: AsyncExitStack) -> None:
+        self.nats = nats
+        self.mongo = mongo
+        self.directory = directory
+        self.processes: dict[str, Process] = {}
+        self._exits = exits
+        # Test processes that run side by side look in different places first.
+        self.port = ports.choose(20_000 + os.getpid() % 10_000)
+        self.http = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10
+        )
+
+    async def run(self, name: str, *command: str, path: Path | None = None, **settings: str) -> Process:
+        """Start a process under a name; `settings` are MESHWRIGHT_* variables in lower case."""
+        token_file = self.directory / "token"
+        await asyncio.to_thread(token_file.write_text, TOKEN)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(path or ""),
+            "MESHWRIGHT_NATS_URL": self.nats.url,
+            "MESHWRIGHT_MONGODB_URL": self.mongo.url,
+            "MESHWRIGHT_MONGODB_DATABASE": f"stack_{self.port}",
+            "MESHWRIGHT_DATA_DIR": str(self.directory / "data"),
+            "MESHWRIGHT_ADMIN_TOKEN_FILE": str(token_file),
+            "MESHWRIGHT_API_PORT": str(self.port),
+            **{f"MESHWRIGHT_{key.upper()}": value for key, value in settings.items()},
+        }
+        process = Process(name, list(command), environment, self.directory / f"{name}.log")
+        await process.start()
+        self.processes[name] = process
+        self._exits.push_async_callback(process.end, signal.SIGKILL)
+        return process
+
+    async def ready(self) -> None:
+        """Wait until the API says that it can do its work."""
+
+        async def told() -> bool:
+            return (await self.http.get("/readyz")).status_code == 200
+
+        await eventually(told, timeout=30)
+
+    async def adapter(self, name: str) -> None:
+        """Wait until a worker of that adapter has been announced."""
+
+        async def told() -> bool:
+            return (await self.http.get(f"/v1/adapters/{name}")).status_code == 200
+
+        await eventually(told, timeout=30)
+
+
+@asynccontextmanager
+async def stack(directory: Path) -> AsyncIterator[Stack]:
+    """Real servers, the API and the projector; adapters are started with `Stack.run`."""
+    await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
+    async with AsyncExitStack() as exits:
+        nats = await exits.enter_async_context(NatsServer())
+        mongo = await exits.enter_async_context(MongoServer())
+        parts = Stack(nats, mongo, directory, exits)
+        exits.push_async_callback(parts.http.aclose)
+        await parts.run("api", "meshwright-api")
+        await parts.run("projector", "meshwright-projector")
+        await parts.ready()
+        yield parts
