@@ -20,6 +20,11 @@ MAX_BODY = 2**20
 """bytes of one request body"""
 MAX_MESSAGE = 960 * 1024
 """bytes of one message on the bus, below NATS's limit of 1 MiB with room for its headers"""
+_MOST_READ = 32 * MAX_BODY
+_BODY_S = 30.0
+"""seconds that a body may take to arrive"""
+_CLOSE = {"Connection": "close"}
+"""the rest of such a body is never read, so the connection cannot be used again"""
 JSON_TYPES = ("application/json",)
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 _INLINE = 16 * 1024
@@ -28,19 +33,24 @@ _INLINE = 16 * 1024
 
 async def read(request: Request) -> bytes:
     """The whole body. Raises Refused `too-large`."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > MAX_BODY:
-        raise _too_large()
     parts = []
     size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > MAX_BODY:
-                raise _too_large()
-            parts.append(part)
+        async with asyncio.timeout(_BODY_S):
+            async for part in request.stream():
+                size += len(part)
+                # What is too much is read and forgotten for a while: a client that is still sending
+                # would otherwise lose the answer together with the connection.
+                if size <= MAX_BODY:
+                    parts.append(part)
+                elif size > _MOST_READ:
+                    raise _too_large()
     except ClientDisconnect as error:
         raise Refused("invalid-request", "the body ended early") from error
+    except TimeoutError as error:
+        raise Refused("invalid-request", f"the body did not come within {_BODY_S:g} s", headers=_CLOSE) from error
+    if size > MAX_BODY:
+        raise _too_large()
     return b"".join(parts)
 
 
@@ -70,8 +80,7 @@ def bounded(message: msgspec.Struct) -> None:
 
 
 def _too_large() -> Refused:
-    # The rest of the body is never read, so the connection cannot be used again.
-    return Refused("too-large", f"more than {MAX_BODY} bytes", headers={"Connection": "close"})
+    return Refused("too-large", f"more than {MAX_BODY} bytes", headers=_CLOSE)
 
 
 def _json(body: bytes) -> Any:

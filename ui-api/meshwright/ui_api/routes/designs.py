@@ -9,6 +9,7 @@ from meshwright.core.store import DesignVersion, kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Model, Name, Text
 from meshwright.schemas.designs import Design, DesignWritten, design_problems
+from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import ApplyDesign, Arguments, Operation, RemoveDesign, RollbackDesign
 from meshwright.ui_api import answers, commands, reading, states, targets
 from meshwright.ui_api.commands import Asked, Wish
@@ -221,10 +222,11 @@ async def stored(call: Call[Model, Model], name: str, version: int = 0) -> Desig
     return message.document
 
 
-def sound(design: Design) -> None:
-    """Raises Refused `invalid-document` for a design that is wrong by itself."""
+def sound(design: Design, at: str = "#") -> None:
+    """Raises Refused `invalid-document` for a design that is wrong by itself; `at` is where it stands in the body."""
     if problems := design_problems(design):
-        raise Refused("invalid-document", "the design breaks a rule", errors=problems)
+        moved = [FieldError(detail=one.detail, pointer=at + one.pointer.removeprefix("#")) for one in problems]
+        raise Refused("invalid-document", "the design breaks a rule", errors=moved)
 
 
 async def _save(call: Call[Model, Write], name: str, design: Design, reason: str) -> Response:

@@ -236,7 +236,7 @@ def _checked(asked: StartOperation, version: int) -> tuple[dict[str, Any], bool]
             refused.errors[index] = FieldError(detail=error.detail, pointer=pointer)
         raise
     if isinstance(arguments, ApplyDesign):
-        designs.sound(arguments.design)
+        designs.sound(arguments.design, "#/arguments/design")
     return msgspec.to_builtins(arguments), isinstance(arguments, ApplyDesign)
 
 

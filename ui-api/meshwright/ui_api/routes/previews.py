@@ -99,7 +99,7 @@ async def _preview(call: Call[Against, NoQuery]) -> Preview:
     if design.id != name:
         detail = f"the path says {name!r}"
         raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/design/id")])
-    designs.sound(design)
+    designs.sound(design, "#/design" if call.body.design else "#")
     wish = targets.wish(target, ApplyDesign(design=design))
     offer = call.api.roster.offer(wish.adapter, wish.kind, wish.version)
     now = datetime.datetime.now(datetime.UTC)

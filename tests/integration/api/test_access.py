@@ -1,0 +1,146 @@
+"""Who may do what: every route times every role, workspaces apart, tokens revoked."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from meshwright.core.testing.eventually import eventually
+from meshwright.schemas.access import ROLE_ORDER
+from meshwright.ui_api import openapi
+from meshwright.ui_api.routes import ALL
+from people import Person
+from stack import Stack
+
+pytestmark = pytest.mark.servers
+DOCUMENT = openapi.document(ALL, "test")
+ROUTES = [
+    (method.upper(), path, operation.get("x-role"))
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+]
+GUARDED = [one for one in ROUTES if one[2]]
+
+
+def filled(path: str) -> str:
+    """A path with names that nothing has."""
+    return path.replace("{id}", "nobody").replace("{name}", "nobody").replace("{version}", "1").replace("{slug}", "x")
+
+
+async def test_every_guarded_route_wants_a_token(shared: Stack) -> None:
+    """Without a token, or with one that is wrong, each route is 401, and open ones are just those that should be."""
+    async with httpx.AsyncClient(base_url=shared.url) as client:
+        for method, path, _ in GUARDED:
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic abc"}):
+                answer = await client.request(method, filled(path), headers=headers)
+                assert answer.status_code == 401, (method, path, answer.text)
+                assert answer.headers["www-authenticate"] == "Bearer"
+    assert sorted(path for _, path, role in ROUTES if role is None) == [
+        "/asyncapi.json",
+        "/docs",
+        "/docs/style.css",
+        "/healthz",
+        "/metrics",
+        "/openapi.json",
+        "/problems",
+        "/problems/{slug}",
+        "/readyz",
+    ]
+
+
+@pytest.mark.parametrize("role", ROLE_ORDER)
+async def test_every_route_checks_the_role(admin: Person, role: str) -> None:
+    """A role below the route's is 403 whatever is asked; one that suffices never is."""
+    person = await admin.token_of(role)
+    for method, path, needed in GUARDED:
+        content = {"content": b"{}", "Content_Type": "application/json"} if method in ("PUT", "POST") else {}
+        answer = await person.client.request(
+            method,
+            filled(path),
+            headers={
+                "Authorization": f"Bearer {person.token}",
+                "Meshwright-Workspace": person.workspace,
+                "Content-Type": "application/json",
+            },
+            content=content.get("content"),
+        )
+        enough = ROLE_ORDER.index(role) >= ROLE_ORDER.index(needed)
+        if "workspaces/" in path and method != "GET":
+            enough = False  # only an admin of all workspaces
+        assert (answer.status_code == 403) == (not enough), (role, method, path, answer.text)
+        assert answer.status_code < 500 or answer.status_code == 503, (method, path, answer.text)
+
+
+async def test_another_workspace_looks_like_none(admin: Person) -> None:
+    """A token of one workspace gets 404 for every other, existing or not, and sees nothing of it."""
+    person = await admin.token_of("admin")
+    for workspace in ("default", "never-made"):
+        await person.problem("GET", "/v1/meshes", workspace=workspace, status=404, slug="not-found")
+    await admin.put("/v1/connections/mine", {"kind": "envoy-fleet"})
+    seen = await person.get("/v1/workspaces")
+    assert [one["id"] for one in seen["items"]] == [admin.workspace]
+    await person.problem("GET", "/v1/workspaces/default", status=404, slug="not-found")
+    everywhere = {"id": "t", "role": "viewer", "everywhere": True}
+    await person.problem("POST", "/v1/tokens", everywhere, status=403, slug="forbidden")
+
+
+async def test_a_token_is_shown_once_and_never_stored(admin: Person, shared: Stack) -> None:
+    """Neither a list nor a file of the stream holds the secret."""
+    secret = (await admin.post("/v1/tokens", {"id": "t", "role": "viewer"})).json()["secret"]
+    listed = await eventually(lambda: admin.get("/v1/tokens"))
+    assert "secret" not in str(listed)
+    assert "sha256" not in str(listed)
+
+    def stored() -> bool:
+        files = (shared.nats.folder / "jetstream").rglob("*.blk")
+        return any(secret.encode() in file.read_bytes() for file in files)
+
+    assert not await asyncio.to_thread(stored)
+    await admin.problem("POST", "/v1/tokens", {"id": "t", "role": "admin"}, status=409, slug="already-exists")
+
+
+async def test_a_revoked_token_is_refused_within_a_second(admin: Person) -> None:
+    """Requests are refused and an open event stream ends within a second of the revocation."""
+    person = await admin.token_of("viewer")
+    headers = {
+        "Authorization": f"Bearer {person.token}",
+        "Meshwright-Workspace": person.workspace,
+        "Accept": "text/event-stream",
+    }
+    async with person.client.stream("GET", "/v1/events", headers=headers) as stream:
+        chunks = stream.aiter_raw()
+        await anext(chunks)
+        begin = time.monotonic()
+        await admin.ask("DELETE", "/v1/tokens/viewer-0", expect=204)
+        await eventually(lambda: person.ask("GET", "/v1/whoami", expect=401), timeout=1)
+        async for _ in chunks:
+            pass
+        assert time.monotonic() - begin < 1.5
+
+
+async def test_an_expired_token_is_refused(admin: Person) -> None:
+    """A token counts until it expires."""
+    made = await admin.post("/v1/tokens", {"id": "t", "role": "viewer", "expires_at": "2020-01-01T00:00:00Z"})
+    person = Person(admin.client, made.json()["secret"], admin.workspace)
+    await person.problem("GET", "/v1/whoami", status=401, slug="unauthenticated")
+
+
+async def test_every_answer_is_safe_for_a_browser(admin: Person, shared: Stack) -> None:
+    """Pages and refusals carry the safety headers, and nothing that was sent comes back as HTML."""
+    async with httpx.AsyncClient(base_url=shared.url) as client:
+        for path in ("/docs", "/problems", "/problems/stale", "/openapi.json", "/v1/meshes", "/nope/<script>"):
+            answer = await client.get(path)
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+            assert "<script>" not in answer.text or "json" in answer.headers["content-type"]
+            assert "server" not in answer.headers
+
+
+async def test_metrics_are_for_loopback_or_a_token(admin: Person, shared: Stack) -> None:
+    """From loopback no token is needed; what came through a proxy needs one."""
+    async with httpx.AsyncClient(base_url=shared.url) as client:
+        text = (await client.get("/metrics")).text
+        assert 'meshwright_http_requests_total{route="putWorkspace",status="201"}' in text
+        assert (await client.get("/metrics", headers={"X-Forwarded-For": "8.8.8.8"})).status_code == 401
