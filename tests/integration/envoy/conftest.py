@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -33,7 +34,7 @@ class App:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.port = ports.choose(random.randrange(16_000, 28_000))
+        self.port = ports.choose(_first_port())
         self.requests: list[tuple[str, dict[str, str]]] = []
         self._connections: set[asyncio.StreamWriter] = set()
 
@@ -74,6 +75,11 @@ class App:
         return 503 if path == "/fail" else 200
 
 
+def to_plain(arguments: Arguments) -> Any:
+    """As they arrive over the wire."""
+    return msgspec.json.decode(msgspec.json.encode(arguments))
+
+
 class Yard:
     """The mesh `demo` and what tests do with it."""
 
@@ -82,11 +88,12 @@ class Yard:
         self.runtime = runtime
         self.options = options
         self.apps: dict[str, App] = {}
+        self.commands: dict[str, Command] = {}
         self.plane: ControlPlane
         self.client: httpx.AsyncClient
 
-    async def do(self, arguments: Arguments, **more: Any) -> Any:
-        """Run an operation as the host does, undoing it when it fails; its result."""
+    def command(self, arguments: Arguments, **more: Any) -> Command:
+        """The command that asks for an operation on the mesh."""
         now = datetime.datetime.now(datetime.UTC)
         command = Command(
             operation=ids.fresh(),
@@ -95,18 +102,28 @@ class Yard:
             connection="local",
             mesh="demo",
             kind=arguments.kind.name,
-            arguments=msgspec.to_builtins(arguments),
+            arguments=to_plain(arguments),
             principal="tester",
             accepted_at=now,
             deadline=now + datetime.timedelta(minutes=1),
         )
-        command = msgspec.structs.replace(command, **more)
+        return msgspec.structs.replace(command, **more)
+
+    async def do(self, arguments: Arguments, **more: Any) -> Any:
+        """Run an operation as the host does, undoing it when it fails; its result."""
+        command = self.command(arguments, **more)
+        self.commands[command.operation] = command
         context = kit.Context(command, self.runtime, kit.Journal(self.bus, command), kit.Control(), self.plane)
         try:
-            return await adapter.operations[command.kind].handler(context, arguments)
+            return await self.handle(context, arguments)
         except Exception:
             assert await context.undo_all()
             raise
+
+    async def handle(self, context: kit.Context, arguments: Arguments) -> Any:
+        """One attempt at an operation."""
+        entry = adapter.operations[context.command.kind]
+        return await entry.handler(context, msgspec.convert(to_plain(arguments), entry.arguments))
 
     async def apply(self, *intents: AnyIntent, name: str = "policy") -> Any:
         """Apply a design of these intents."""
@@ -149,10 +166,16 @@ class Yard:
         ]
 
 
+def _first_port() -> int:
+    """Where to look for free ports; test processes that run side by side look in different places."""
+    lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+    return 16_000 + lane * 1_500 + random.randrange(1_400)
+
+
 @pytest.fixture
 async def bare_yard(tmp_path: Path) -> AsyncIterator[Yard]:
     """A running control plane and apps, but no mesh yet."""
-    options = Options(envoy_first_port=random.randrange(16_000, 28_000, 40), envoy_keep_sidecars=False)
+    options = Options(envoy_first_port=_first_port(), envoy_keep_sidecars=False)
     async with contextlib.AsyncExitStack() as stack:
         nats = await stack.enter_async_context(NatsServer())
         bus = await stack.enter_async_context(mwbus.connect(nats.url, "adapter-envoy"))

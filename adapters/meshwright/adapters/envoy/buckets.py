@@ -4,7 +4,7 @@
     secrets   <workspace>.<mesh>             its certificate authority and join secret; never part of an event
     proxies   <workspace>.<mesh>.<workload>  the newest word on a proxy
     releases  <workspace>.<mesh>.<design>    the releases of a design
-    plans     <operation>                    what a running operation changes, so that it can be undone
+    plans     <workspace>.<mesh>             what its newest operation changes, so that it can be undone
 
 Invariant: this module is the only place that knows these names.
 """

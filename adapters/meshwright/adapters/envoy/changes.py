@@ -47,10 +47,10 @@ class Change:
         """
 
         async def planned() -> Planned:
-            return await plans.store(self.buckets, self.ctx.command.operation, await make())
+            return await plans.store(self.buckets, self.key, self.ctx.command.operation, await make())
 
-        found = await self.ctx.step("validate", planned, undo=self._discard_plan, result=Planned)
-        plan = await plans.load(self.buckets, found.plan)
+        found = await self.ctx.step("validate", planned, result=Planned)
+        plan = await plans.load(self.buckets, self.key, found.plan)
 
         async def written() -> None:
             await plans.write(self.buckets, self.key, plan.after, plan.before)
@@ -66,15 +66,14 @@ class Change:
         return found
 
     async def finish(self, found: Planned, last: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Tell what changed, then `last`, and drop the plan; the last step of every change."""
+        """Tell what changed, then do `last`; the last step of every change."""
 
         async def told() -> None:
-            await self._tell(await plans.load(self.buckets, found.plan))
+            await self._tell(await plans.load(self.buckets, self.key, found.plan))
             if last:
                 await last()
 
         await self.ctx.step("tell", told)
-        await self.buckets.plans.delete(found.plan)
 
     async def _start_sidecars(self, plan: Plan, after: DesiredState) -> None:
         wanted = _managed(after)
@@ -113,6 +112,7 @@ class Change:
             raise failures.unserved(str(error)) from error
         refused = {name: each for name, each in found.items() if each.state == "rejected"}
         if refused:
+            await self.plane.tell([identity.NodeId(self.workspace, self.mesh, name) for name in refused])
             raise failures.rejected(refused)
         silent = {name: each for name, each in found.items() if not statuses.is_answer(each, version)}
         absent = sorted(name for name, each in silent.items() if each.state == "disconnected")
@@ -133,9 +133,6 @@ class Change:
 
     async def _remove(self, name: str) -> None:
         await self.plane.fleet.remove(str(identity.NodeId(self.workspace, self.mesh, name)))
-
-    async def _discard_plan(self) -> None:
-        await self.buckets.plans.delete(self.ctx.command.operation)
 
     async def _tell(self, plan: Plan) -> None:
         before = plan.before.workloads if plan.before else {}

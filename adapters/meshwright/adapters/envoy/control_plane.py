@@ -8,15 +8,14 @@ import asyncio
 import contextlib
 import datetime
 import logging
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from meshwright.adapters.envoy import background, desired, documents, identity, pki, statuses
 from meshwright.adapters.envoy import bootstrap as bootstraps
 from meshwright.adapters.envoy import buckets as envoy_buckets
-from meshwright.adapters.envoy import desired, documents, identity, pki, statuses
 from meshwright.adapters.envoy.ads import DiscoveryServer
 from meshwright.adapters.envoy.board import Board
 from meshwright.adapters.envoy.buckets import Buckets
@@ -68,12 +67,12 @@ class ControlPlane:
         directory = runtime.data_dir / "fleet"
         async with Fleet.open(directory, keep_on_exit=options.envoy_keep_sidecars) as fleet:
             plane = cls(runtime, buckets, fleet, options)
-            async with _background(plane._reporter.run()), plane._listening():
+            async with background.running(plane._reporter.run()), plane._listening():
                 known = asyncio.Event()
                 async with (
-                    _background(plane._follow_states(known)),
-                    _background(plane._follow_proxies()),
-                    _background(plane._renew()),
+                    background.running(plane._follow_states(known)),
+                    background.running(plane._follow_proxies()),
+                    background.running(plane._renew()),
                 ):
                     await asyncio.wait_for(known.wait(), 30.0)
                     yield plane
@@ -147,6 +146,14 @@ class ControlPlane:
         """Have every proxy of a mesh told of, also those that never came."""
         for name in state.workloads:
             self._reporter.changed(state.node(name))
+
+    async def tell(self, nodes: Collection[NodeId]) -> None:
+        """Tell of these proxies now, before what they say is overtaken.
+
+        Raises bus.BusUnavailable.
+        """
+        for node in nodes:
+            await self._tell_proxy(node)
 
     async def forget(self, node: NodeId) -> None:
         """The proxy has left for good.
@@ -271,17 +278,6 @@ class ControlPlane:
             told = msgspec.structs.replace(plain, observed_at=_now())
             await self.runtime.emit(state.workspace, state.mesh, MeshObserved(mesh=told))
             self._told[key] = MeshObserved(mesh=plain)
-
-
-@contextlib.asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a loop while the block runs; when the loop fails, so does the block."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(work)
-        try:
-            yield
-        finally:
-            task.cancel()
 
 
 def _now() -> datetime.datetime:

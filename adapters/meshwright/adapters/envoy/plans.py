@@ -1,9 +1,11 @@
-"""What one operation changes: the desired state before and after, kept until the operation has ended.
+"""What one operation changes: the desired state before and after, kept until the next operation.
 
 Problem: an attempt may end anywhere and another worker has to go on or undo it. Invariant: a plan is made once
 per operation and never changed; going forward and back are both a matter of writing one of its two states,
 and a state that a stranger wrote in between is not overwritten.
 """
+
+import zlib
 
 import msgspec
 
@@ -12,6 +14,10 @@ from meshwright.adapters.envoy.buckets import Buckets
 from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.core import bus as mwbus
 from meshwright.schemas.designs import Design
+from meshwright.schemas.errors import FieldError
+
+_MOST_BYTES = 900_000
+"""a mesh is one entry, and NATS takes messages of 1 MiB"""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,32 +39,46 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     proxies: int
 
 
-async def store(buckets: Buckets, operation: str, plan: Plan) -> Planned:
-    """Keep a plan under its operation; of several attempts the first one counts.
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies in the bucket: the plan of the newest operation of a mesh."""
 
-    Raises bus.BusUnavailable.
+    operation: str
+    plan: Plan
+
+
+async def store(buckets: Buckets, key: str, operation: str, plan: Plan) -> Planned:
+    """Keep a plan as the newest of its mesh; of several attempts of one operation the first one counts.
+
+    Raises kit.Reject when the mesh would be too large for its bucket, or bus.BusUnavailable.
     """
-    value = msgspec.json.encode(plan)
-    # As it will be read: a whole number in a float field is written shorter than it is read back.
-    plan = msgspec.json.decode(value, type=Plan)
-    try:
-        await buckets.plans.create(operation, value)
-    except mwbus.Conflict:
-        plan = await load(buckets, operation)
-    version = desired.version(plan.after) if plan.after else ""
-    count = len(plan.after.workloads) if plan.after else 0
-    return Planned(plan=operation, version=version, proxies=count)
+    entry = await buckets.plans.get(key)
+    kept = _read(entry.value) if entry else None
+    if kept is None or kept.operation != operation:
+        value = zlib.compress(msgspec.json.encode(_Kept(operation=operation, plan=plan)))
+        # As it will be read: a whole number in a float field is written shorter than it is read back.
+        kept = _read(value)
+        if kept.plan.after and len(desired.encode(kept.plan.after)) > _MOST_BYTES:
+            raise failures.unfit([FieldError(detail=f"the mesh would need more than {_MOST_BYTES} bytes of state")])
+        await (buckets.plans.update(key, value, entry.revision) if entry else buckets.plans.create(key, value))
+    after = kept.plan.after
+    version = desired.version(after) if after else ""
+    return Planned(plan=operation, version=version, proxies=len(after.workloads) if after else 0)
 
 
-async def load(buckets: Buckets, operation: str) -> Plan:
-    """The plan of an operation.
+async def load(buckets: Buckets, key: str, operation: str) -> Plan:
+    """The plan of an operation, which stays until another operation of the mesh makes one.
 
     Raises kit.Reject when it is gone, or bus.BusUnavailable.
     """
-    entry = await buckets.plans.get(operation)
-    if entry is None:
+    entry = await buckets.plans.get(key)
+    kept = _read(entry.value) if entry else None
+    if kept is None or kept.operation != operation:
         raise failures.plan_gone(operation)
-    return msgspec.json.decode(entry.value, type=Plan)
+    return kept.plan
+
+
+def _read(value: bytes) -> _Kept:
+    return msgspec.json.decode(zlib.decompress(value), type=_Kept)
 
 
 async def write(buckets: Buckets, key: str, wanted: DesiredState | None, instead_of: DesiredState | None) -> None:

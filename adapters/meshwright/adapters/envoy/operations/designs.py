@@ -78,7 +78,7 @@ async def _aim(
 async def _record(
     change: Change, releases: Releases, found: Planned, design: str, ended: ReleaseState
 ) -> dict[str, Any]:
-    plan = await plans.load(change.buckets, found.plan)
+    plan = await plans.load(change.buckets, change.key, found.plan)
     command = change.ctx.command
     if plan.design is None:
         await releases.end(command, design, ended)

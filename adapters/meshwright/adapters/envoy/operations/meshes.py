@@ -53,7 +53,7 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     found = await change.carry_out(plan)
 
     async def forgotten() -> None:
-        before = (await plans.load(change.buckets, found.plan)).before
+        before = (await plans.load(change.buckets, change.key, found.plan)).before
         await change.buckets.secrets.delete(change.key)
         if before:
             for design in before.designs:

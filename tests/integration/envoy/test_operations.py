@@ -1,0 +1,255 @@
+"""Operations of the Envoy adapter: what they change, tell, undo and remember."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshwright.adapters.envoy import desired
+from meshwright.adapters.envoy.control_plane import ControlPlane
+from meshwright.adapters.envoy.preview import preview
+from meshwright.core import ids, kit
+from meshwright.core.testing.eventually import eventually
+from meshwright.schemas.designs import Design, ReleaseChanged
+from meshwright.schemas.intents import Backend, FaultAbort, NativeResource, TrafficSplit
+from meshwright.schemas.meshes import MeshObserved, MeshRemoved
+from meshwright.schemas.operations import (
+    ApplyDesign,
+    EnrolWorkloads,
+    InstallMesh,
+    RefreshStatus,
+    RemoveDesign,
+    RollbackDesign,
+    UninstallMesh,
+    WithdrawWorkloads,
+)
+from meshwright.schemas.workloads import ProxyObserved, ProxyRemoved, WorkloadObserved, WorkloadRemoved, WorkloadSpec
+
+pytestmark = pytest.mark.servers
+LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
+
+
+def split(first: int, name: str = "split") -> Design:
+    """A design that sends so many percent of `reviews` to v1."""
+    backends = [Backend(version="v1", weight=first), Backend(version="v2", weight=100 - first)]
+    return Design(id=name, intents=[TrafficSplit(service="reviews", backends=backends)])
+
+
+def broken() -> Design:
+    """A design whose native resource is well-formed, but which Envoy cannot run."""
+    body = {
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 1}},
+        "filter_chains": [{"filters": [{"name": "there-is-no-such-filter"}]}],
+    }
+    resource = NativeResource(type=LISTENER, name="extra", body=body)
+    return Design(id="broken", resources=[resource], intents=[FaultAbort(service="reviews", status=500)])
+
+
+async def test_a_rejected_configuration_keeps_the_last_good_one(yard: Any) -> None:
+    """A NACK fails the operation with Envoy's words; the former configuration serves on, nothing of the new one."""
+    await yard.do(ApplyDesign(design=split(100)))
+    before = yard.plane.state("default", "demo")
+    with pytest.raises(kit.Reject) as refusal:
+        await yard.do(ApplyDesign(design=broken()))
+    assert refusal.value.failure.code == "MW2001"
+    assert "there-is-no-such-filter" in refusal.value.failure.what
+    assert await yard.shares("reviews", 20) == {"reviews-v1": 20}
+    version = desired.version(before)
+    answers = await yard.plane.applied("default", "demo", version, 10)
+    assert {each.state for each in answers.values()} == {"synced"}
+    told = [each.proxy for each in await yard.events(ProxyObserved) if each.proxy.state == "rejected"]
+    assert told and "there-is-no-such-filter" in told[0].error
+
+
+async def test_every_proxy_is_told_of_with_its_version_and_identity(yard: Any) -> None:
+    """Events show each workload, and each proxy as synced with ACKed version, Envoy's version, ports, identity."""
+
+    async def all_synced() -> dict[str, Any]:
+        proxies = {each.proxy.id: each.proxy for each in await yard.events(ProxyObserved)}
+        synced = {name: each for name, each in proxies.items() if each.state == "synced"}
+        return synced if len(synced) == 4 else {}
+
+    proxies = await eventually(all_synced)
+    web = proxies["web-v1"]
+    assert web.acked == web.sent != ""
+    assert web.version.startswith("1.")
+    assert web.certificate.spiffe_id == "spiffe://mesh.local/ns/default/sa/web-v1"
+    assert {each.workload.id for each in await yard.events(WorkloadObserved)} == set(proxies)
+    await eventually(lambda: _mesh_told(yard, "ready", 4))
+
+
+async def _mesh_told(yard: Any, state: str, proxies: int) -> bool:
+    told = (await yard.events(MeshObserved))[-1].mesh
+    return bool(told.state == state and told.proxies == proxies)
+
+
+async def test_releases_are_recorded_superseded_and_rolled_back(yard: Any) -> None:
+    """Two revisions, a rollback to the first, then to nothing: each told as a release, each true in traffic."""
+    first = await yard.do(ApplyDesign(design=split(100)))
+    second = await yard.do(ApplyDesign(design=split(0)))
+    assert (first["revision"], second["revision"]) == (1, 2)
+    assert "RouteConfiguration outbound" in first["inventory"]
+    assert await yard.shares("reviews", 10) == {"reviews-v2": 10}
+    third = await yard.do(RollbackDesign(design="split"))
+    assert third["revision"] == 3
+    assert await yard.shares("reviews", 10) == {"reviews-v1": 10}
+    assert await _release_states(yard) == {1: "superseded", 2: "rolled_back", 3: "applied"}
+    await yard.do(RemoveDesign(design="split"))
+    assert await _release_states(yard) == {1: "superseded", 2: "rolled_back", 3: "removed"}
+    assert len(await yard.shares("reviews", 60)) == 2
+
+
+async def test_rolling_back_the_first_revision_takes_the_design_away(yard: Any) -> None:
+    """Before the first revision there was nothing, and that is what comes back."""
+    await yard.do(ApplyDesign(design=split(100)))
+    await yard.do(RollbackDesign(design="split"))
+    assert await _release_states(yard) == {1: "rolled_back"}
+    assert len(await yard.shares("reviews", 60)) == 2
+    with pytest.raises(kit.Reject, match="not applied"):
+        await yard.do(RollbackDesign(design="split"))
+
+
+async def _release_states(yard: Any) -> dict[int, str]:
+    return {each.release.revision: each.release.state for each in await yard.events(ReleaseChanged)}
+
+
+async def test_a_redelivered_operation_has_one_effect(yard: Any) -> None:
+    """The same command handled twice, as after a crash before its end was told, gives one release and one state."""
+    operation = ids.fresh()
+    first = await yard.do(ApplyDesign(design=split(90)), operation=operation)
+    version = desired.version(yard.plane.state("default", "demo"))
+    journal = kit.Journal(yard.bus, yard.commands[operation])
+    await journal.read()
+    context = kit.Context(yard.commands[operation], yard.runtime, journal, kit.Control(), yard.plane)
+    again = await yard.handle(context, ApplyDesign(design=split(90)))
+    assert again == first
+    assert desired.version(yard.plane.state("default", "demo")) == version
+    assert await _release_states(yard) == {1: "applied"}
+
+
+async def test_a_bad_document_changes_nothing(yard: Any) -> None:
+    """Unknown services and versions, contradictions and misfitting resources are all named at once."""
+    backends = [Backend(version="v1", weight=50), Backend(version="v9", weight=50)]
+    design = Design(
+        id="bad",
+        intents=[
+            TrafficSplit(service="reviews", backends=backends),
+            FaultAbort(service="nobody", status=500),
+            FaultAbort(service="ratings", status=500),
+            FaultAbort(service="ratings", status=501),
+        ],
+        resources=[NativeResource(type=LISTENER, name="x", body={"adress": {}})],
+    )
+    before = yard.plane.state("default", "demo")
+    with pytest.raises(kit.Reject) as refusal:
+        await yard.do(ApplyDesign(design=design))
+    pointers = {each["pointer"] for each in refusal.value.failure.details["errors"]}
+    assert pointers == {
+        "#/intents/0/backends/1/version", "#/intents/1/service", "#/intents/3", "#/resources/0/body"
+    }  # fmt: skip
+    assert yard.plane.state("default", "demo") == before
+
+
+async def test_a_preview_shows_what_the_operation_will_do(yard: Any) -> None:
+    """The difference told beforehand is the difference afterwards, and asking changes nothing."""
+    design = split(90)
+    command = yard.command(ApplyDesign(design=design))
+    told = await preview(yard.runtime, command)
+    assert [(each.type.rpartition(".")[2], each.name, each.change) for each in told.diff] == [
+        ("RouteConfiguration", "outbound", "update")
+    ]
+    assert "weight: 90" in told.diff[0].after and "weight: 90" not in told.diff[0].before
+    assert [each.intent for each in told.translations] == ["traffic-split"]
+    assert told.translations[0].resources[0].body["virtual_hosts"][0]["name"] == "reviews"
+    result = await yard.do(ApplyDesign(design=design))
+    assert result["inventory"] == ["RouteConfiguration outbound"]
+    assert (await preview(yard.runtime, command)).diff == []
+
+
+async def test_a_design_brings_workloads_and_takes_them_along(yard: Any) -> None:
+    """A design's workloads are enrolled with it, reachable at once, and leave when it is removed."""
+    extra = WorkloadSpec(name="extra-v1", service="extra", port=yard.apps["ratings-v1"].port)
+    await yard.do(ApplyDesign(design=Design(id="more", workloads=[extra])))
+    assert (await yard.get("extra")).text == "ratings-v1"
+    await yard.do(RemoveDesign(design="more"))
+    assert (await yard.get("extra")).status_code == 404
+    assert "default.demo.extra-v1" not in {each.node_id for each in await yard.plane.fleet.list()}
+
+
+async def test_withdrawing_stops_the_sidecar_and_tells_it(yard: Any) -> None:
+    """A withdrawn workload is gone from routes, fleet and view; one that a design needs stays."""
+    await yard.do(ApplyDesign(design=split(90)))
+    with pytest.raises(kit.Reject, match="still needs"):
+        await yard.do(WithdrawWorkloads(workloads=["reviews-v2"]))
+    await yard.do(WithdrawWorkloads(workloads=["ratings-v1"]))
+    assert (await yard.get("ratings")).status_code == 404
+    assert [each.id for each in await yard.events(WorkloadRemoved)] == ["ratings-v1"]
+    assert [each.id for each in await yard.events(ProxyRemoved)] == ["ratings-v1"]
+    assert len(await yard.plane.fleet.list()) == 3
+
+
+async def test_enrolling_twice_changes_nothing(yard: Any) -> None:
+    """The same workloads keep their ports, sidecars and configuration."""
+    before = yard.plane.state("default", "demo")
+    pids = {each.pid for each in await yard.plane.fleet.list()}
+    await yard.do(EnrolWorkloads(workloads=yard.specs()))
+    assert yard.plane.state("default", "demo") == before
+    assert {each.pid for each in await yard.plane.fleet.list()} == pids
+
+
+async def test_uninstalling_leaves_nothing(yard: Any) -> None:
+    """Sidecars, desired state, keys and proxy records are gone, and the same mesh can be made anew."""
+    await yard.do(ApplyDesign(design=split(90)))
+    await yard.do(UninstallMesh())
+    assert await yard.plane.fleet.list() == []
+    for bucket in ("desired", "secrets", "proxies", "releases"):
+        assert await getattr(yard.plane.buckets, bucket).keys() == [], bucket
+    assert [each.id for each in await yard.events(MeshRemoved)] == ["demo"]
+    await yard.do(InstallMesh(trust_domain="other.local"))
+    await yard.do(EnrolWorkloads(workloads=yard.specs()))
+    assert (await yard.get("ratings")).status_code == 200
+
+
+async def test_no_mesh_is_said_plainly(bare_yard: Any) -> None:
+    """Operations on a mesh that is not there are refused with its name."""
+    with pytest.raises(kit.Reject, match="there is no Envoy mesh demo"):
+        await bare_yard.do(ApplyDesign(design=split(90)))
+
+
+async def test_a_remote_workload_waits_for_its_sidecar(yard: Any) -> None:
+    """A remote sidecar that never came holds nobody up; it is told as disconnected."""
+    remote = WorkloadSpec(name="far-v1", service="far", port=9, sidecar="remote")
+    await yard.do(EnrolWorkloads(workloads=[remote]))
+    status = await yard.do(RefreshStatus())
+    assert status["behind"] == ["far-v1"]
+    assert status["mesh"]["state"] == "degraded"
+    document = await yard.plane.bootstrap(yard.plane.state("default", "demo"), "far-v1")
+    assert document["node"]["id"] == "default.demo.far-v1"
+
+
+async def test_another_replica_takes_over_the_proxies(yard: Any, tmp_path: Path) -> None:
+    """With two control planes on one bus, either applies a change to proxies that are connected to the other."""
+    runtime = kit.Runtime(yard.bus, "envoy", "second", tmp_path / "second")
+    async with ControlPlane.open(runtime, yard.options) as second:
+        await yard.do(ApplyDesign(design=split(100)))
+        version = desired.version(yard.plane.state("default", "demo"))
+        answers = await second.applied("default", "demo", version, 10)
+        assert {each.state for each in answers.values()} == {"synced"}
+        assert {each.replica for each in answers.values()} == {"tester"}
+
+
+async def test_private_keys_are_in_no_event(yard: Any) -> None:
+    """Nothing that was told contains a private key or a join token."""
+    authority = await yard.plane.authority("default", "demo")
+    state = yard.plane.state("default", "demo")
+    document = await yard.plane.bootstrap(state, "web-v1")
+    token = document["node"]["metadata"]["meshwright.token"].encode()
+    seq = 1
+    while received := await yard.bus.following("EVENTS", seq, ">"):
+        seq = received.seq + 1
+        assert b"PRIVATE KEY" not in received.payload
+        assert token not in received.payload
+    assert seq > 1
+    assert "PRIVATE" not in repr(authority)
+    assert b"PRIVATE" not in msgspec.json.encode(state)
