@@ -4,6 +4,7 @@ Invariant: a parameter that the route does not know is refused, because a misspe
 skipped answers another question than the one asked.
 """
 
+import functools
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -55,7 +56,7 @@ def decode(parameters: QueryParams, kind: type[Q]) -> Q:
 
     Raises Refused `invalid-request` naming each bad parameter.
     """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     raw: dict[str, Any] = {}
     errors = []
     for name in parameters:
@@ -77,6 +78,11 @@ def decode(parameters: QueryParams, kind: type[Q]) -> Q:
         pointer = "#/query/" + complaint.pointer.removeprefix("#").strip("/")
         found = FieldError(detail=complaint.detail, pointer=pointer)
         raise Refused("invalid-request", "the query string is not valid", errors=[found]) from error
+
+
+@functools.cache
+def _fields(kind: type[Model]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 def _place(name: str) -> str:

@@ -5,6 +5,7 @@ Invariant: a request reaches a handler only through its declaration, which is wh
 and the OpenAPI document are made of. A handler gets a `Call`, in which everything is checked and typed.
 """
 
+import functools
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
@@ -175,14 +176,17 @@ def _admitted(route: Route, api: Api, request: Request) -> tuple[Principal, str]
 
 
 async def _body(route: Route, request: Request, raw: bytes) -> Any:
-    if not raw and not msgspec.structs.fields(route.body):
-        return route.body()
-    if not raw and all(not field.required for field in msgspec.structs.fields(route.body)):
+    if not raw and _may_be_empty(route.body):
         return route.body()
     plain = await bodies.plain(request, raw, yaml=route.yaml)
     if route.body_from_path and isinstance(plain, dict):
         plain = _with_id(plain, str(request.path_params["id"]))
     return bodies.typed(plain, route.body)
+
+
+@functools.cache
+def _may_be_empty(body: type[Any]) -> bool:
+    return all(not field.required for field in msgspec.structs.fields(body))
 
 
 def _with_id(plain: dict[str, Any], name: str) -> dict[str, Any]:

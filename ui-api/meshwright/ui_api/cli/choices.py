@@ -39,8 +39,10 @@ def _operations(incomplete: str) -> list[str]:
     return names(paths.OPERATIONS, incomplete)
 
 
-def duration(text: str) -> float:
-    """Seconds from `90`, `90s`, `5m` …; for options. Raises BadParameter."""
+def duration(text: str | float) -> float:
+    """Seconds from `90`, `90s`, `5m` …; for options, whose default is a number. Raises BadParameter."""
+    if isinstance(text, float):
+        return text
     try:
         return float(text) if text.replace(".", "", 1).isdigit() else seconds(text)
     except ValueError as error:
