@@ -1,0 +1,94 @@
+"""Changes of the desired state: pure, reversible, idempotent."""
+
+import pytest
+
+from meshwright.adapters.envoy import allocation, desired, validation
+from meshwright.adapters.envoy.desired import DesiredState, Ports
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import DenyAll, FaultAbort
+from meshwright.schemas.workloads import WorkloadSpec
+
+EMPTY = DesiredState(workspace="w", mesh="m", connection="c")
+
+
+def spec(name: str, port: int = 80) -> WorkloadSpec:
+    """A workload that is the only one of its service."""
+    return WorkloadSpec(name=name, service=name, port=port)
+
+
+def ports(*names: str) -> dict[str, Ports]:
+    """Some ports for these."""
+    return {name: Ports(outbound=1, inbound=2, admin=3) for name in names}
+
+
+def test_enrolling_twice_changes_nothing() -> None:
+    """A second enrolment keeps the ports; a changed one keeps them too and takes the change."""
+    once = desired.enrol(EMPTY, [spec("a")], ports("a"))
+    assert desired.enrol(once, [spec("a")], {}) == once
+    changed = desired.enrol(once, [spec("a", 81)], {})
+    assert (changed.workloads["a"].spec.port, changed.workloads["a"].ports) == (81, once.workloads["a"].ports)
+
+
+def test_a_new_workload_needs_ports() -> None:
+    """Enrolling without ports is a defect that is not hidden."""
+    with pytest.raises(KeyError):
+        desired.enrol(EMPTY, [spec("a")], {})
+
+
+def test_removing_a_design_restores_the_state_before() -> None:
+    """Its intents and the workloads that it brought go; a workload that was there before stays."""
+    before = desired.enrol(EMPTY, [spec("a")], ports("a"))
+    design = Design(id="d", workloads=[spec("a"), spec("b")], intents=[DenyAll()])
+    after = desired.apply_design(before, design, 1, ports("b"))
+    assert after.designs["d"].workloads == ["b"]
+    assert desired.remove_design(after, "d") == before
+    assert desired.remove_design(before, "d") == before
+
+
+def test_a_new_revision_takes_workloads_along_and_leaves_others() -> None:
+    """What only the former revision brought leaves; what both bring stays owned by the design."""
+    first = desired.apply_design(EMPTY, Design(id="d", workloads=[spec("a"), spec("b")]), 1, ports("a", "b"))
+    second = desired.apply_design(first, Design(id="d", workloads=[spec("b"), spec("c")]), 2, ports("c"))
+    assert sorted(second.workloads) == ["b", "c"]
+    assert desired.remove_design(second, "d") == EMPTY
+
+
+def test_versions_name_content() -> None:
+    """Equal states have equal versions, different ones different."""
+    state = desired.enrol(EMPTY, [spec("a")], ports("a"))
+    assert desired.version(state) == desired.version(desired.decode(desired.encode(state)))
+    assert desired.version(state) != desired.version(desired.rotate(state))
+
+
+def test_two_designs_cannot_answer_one_question() -> None:
+    """A second design about the same matter is refused with the name of the first; a new revision is not."""
+    state = desired.enrol(EMPTY, [spec("a")], ports("a"))
+    first = Design(id="first", intents=[FaultAbort(service="a", status=500)])
+    state = desired.apply_design(state, first, 1)
+    second = Design(id="second", intents=[FaultAbort(service="a", status=501)])
+    problems = validation.problems(desired.apply_design(state, second, 1), second)
+    assert [(each.pointer, "first" in each.detail) for each in problems] == [("#/intents/0", True)]
+    again = Design(id="first", intents=[FaultAbort(service="a", status=502)])
+    assert validation.problems(desired.apply_design(state, again, 2), again) == []
+
+
+def test_a_name_is_good_for_one_mesh_of_a_workspace() -> None:
+    """A workload that another mesh of the workspace has is refused; another workspace does not matter."""
+    taken = desired.enrol(EMPTY, [spec("a")], ports("a"))
+    here = DesiredState(workspace="w", mesh="other", connection="c")
+    elsewhere = DesiredState(workspace="v", mesh="other", connection="c")
+    assert [each.pointer for each in validation.enrolment_problems([taken], here, [spec("a")])] == [
+        "#/workloads/0/name"
+    ]
+    assert validation.enrolment_problems([taken], elsewhere, [spec("a")]) == []
+
+
+def test_ports_are_given_once() -> None:
+    """No port is shared among sidecars or with a workload, and enrolled ones are not asked for again."""
+    first = allocation.allocate([], EMPTY, [spec("a", 20_000), spec("b", 20_001)], 20_000)
+    state = desired.enrol(EMPTY, [spec("a", 20_000), spec("b", 20_001)], first)
+    more = allocation.allocate([state], state, [spec("a"), spec("c")], 20_000)
+    assert list(more) == ["c"]
+    given = [port for each in [*first.values(), *more.values()] for port in (each.outbound, each.inbound, each.admin)]
+    assert len(set(given)) == 9
+    assert not {20_000, 20_001} & set(given)

@@ -1,0 +1,81 @@
+"""Identities: what certificates say, how long they live, who gets a token."""
+
+import datetime
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from meshwright.adapters.envoy import desired, identity, pki
+from meshwright.adapters.envoy.certificates import MeshSecrets
+from meshwright.adapters.envoy.identity import NodeId
+from meshwright.schemas.workloads import WorkloadSpec
+
+NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+
+
+def state() -> desired.DesiredState:
+    """A mesh of one workload."""
+    empty = desired.DesiredState(workspace="w", mesh="m", connection="c")
+    ports = {"a": desired.Ports(outbound=1, inbound=2, admin=3)}
+    return desired.enrol(empty, [WorkloadSpec(name="a", service="a", port=80)], ports)
+
+
+def test_a_certificate_is_one_identity_for_a_day() -> None:
+    """One SPIFFE URI, both sides of a connection, 24 hours, signed by the mesh's authority, which cannot delegate."""
+    authority = pki.create_authority("m", NOW)
+    issued = pki.Issuer(authority).issue("spiffe://mesh.local/ns/w/sa/a", NOW)
+    certificate = x509.load_pem_x509_certificate(issued.chain.encode())
+    ca = x509.load_pem_x509_certificate(authority.certificate.encode())
+    certificate.verify_directly_issued_by(ca)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [name.value for name in names] == ["spiffe://mesh.local/ns/w/sa/a"]
+    usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert set(usages) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+    assert certificate.not_valid_after_utc == NOW + 24 * HOUR == issued.facts.not_after
+    assert ca.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0
+
+
+def test_certificates_are_renewed_at_two_thirds() -> None:
+    """The same certificate is given until 16 hours have passed, then another one."""
+    secrets = MeshSecrets(pki.create_authority("m", NOW))
+    first = secrets.of(state(), "a", NOW)
+    assert secrets.of(state(), "a", NOW + 15 * HOUR) is first
+    assert not secrets.renewals_due(NOW + 15 * HOUR)
+    assert secrets.renewals_due(NOW + 16 * HOUR)
+    assert secrets.of(state(), "a", NOW + 16 * HOUR).version != first.version
+
+
+def test_a_new_generation_or_trust_domain_renews() -> None:
+    """Rotation and a changed trust domain each give another certificate at once."""
+    secrets = MeshSecrets(pki.create_authority("m", NOW))
+    first = secrets.of(state(), "a", NOW)
+    rotated = desired.rotate(state())
+    second = secrets.of(rotated, "a", NOW)
+    secrets.of(desired.settle(rotated, "other.local"), "a", NOW)
+    facts = secrets.facts("a")
+    assert first.version != second.version
+    assert facts is not None and facts.spiffe_id == "spiffe://other.local/ns/w/sa/a"
+
+
+def test_a_stranger_gets_no_certificate() -> None:
+    """A workload that is not enrolled has no secrets."""
+    assert MeshSecrets(pki.create_authority("m", NOW)).of(state(), "b", NOW).resources == ()
+
+
+def test_a_token_is_good_for_one_proxy_of_one_mesh() -> None:
+    """Tokens of another workload, mesh or secret are refused."""
+    node = NodeId("w", "m", "a")
+    token = identity.join_token(b"secret", node)
+    assert identity.is_token(b"secret", node, token)
+    for other in (NodeId("w", "m", "b"), NodeId("w", "n", "a"), NodeId("v", "m", "a")):
+        assert not identity.is_token(b"secret", other, token)
+    assert not identity.is_token(b"other", node, token)
+    assert not identity.is_token(b"secret", node, "")
+
+
+def test_private_keys_are_not_in_texts() -> None:
+    """What lands in a log line by accident does not contain a key."""
+    authority = pki.create_authority("m", NOW)
+    issued = pki.Issuer(authority).issue("spiffe://mesh.local/ns/w/sa/a", NOW)
+    assert "PRIVATE" not in f"{authority} {authority!r} {issued} {issued!r}"
