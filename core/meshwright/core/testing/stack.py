@@ -55,6 +55,15 @@ class Process:
             return await self._running.wait()
 
 
+    async def close(self) -> None:
+        """End it gracefully, so that it can end what it has started, or by force when it does not."""
+        try:
+            async with asyncio.timeout(20):
+                await self.end()
+        except TimeoutError:
+            await self.end(signal.SIGKILL)
+
+
 class Stack:
     """The parts; `http` is a client that carries the admin token."""
 
@@ -88,7 +97,7 @@ class Stack:
         process = Process(name, list(command), environment, self.directory / f"{name}.log")
         await process.start()
         self.processes[name] = process
-        self._exits.push_async_callback(process.end, signal.SIGKILL)
+        self._exits.push_async_callback(process.close)
         return process
 
     async def ready(self) -> None:
