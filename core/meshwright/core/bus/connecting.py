@@ -37,6 +37,11 @@ class Connection(msgspec.Struct, frozen=True):
         """Whether the socket is up now; false while reconnecting."""
         return bool(self.client.is_connected)
 
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was lost and came back; what was only heard may have been missed meanwhile."""
+        return int(self.client.stats["reconnects"])
+
     async def last(self, stream: str, subject: str) -> Received | None:
         """The newest message of a subject, or None.
 

@@ -17,6 +17,7 @@ from meshwright.core.kit.context import Context, Control
 from meshwright.schemas import operations
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
+from meshwright.workers.host.cancelling import Cancellations
 from meshwright.workers.host.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Execution:
         runtime: kit.Runtime,
         service: object,
         turns: Turns,
+        cancellations: Cancellations,
         job: mwbus.Job,
         command: operations.Command,
         max_attempts: int,
@@ -47,6 +49,7 @@ class Execution:
         self._runtime = runtime
         self._service = service
         self._turns = turns
+        self._cancellations = cancellations
         self._job = job
         self._max_attempts = max_attempts
         self.command = command
@@ -76,7 +79,7 @@ class Execution:
             await self.journal.read()
         elif self.command.retry_of:
             await self._inherit(self.command.retry_of)
-        request = await journals.cancel_request(self._bus, self.command)
+        request = await self._cancellations.find(self.command, self._job.message.seq)
         if request is not None:
             self.control.cancel(request)
         return self.journal.history.ended

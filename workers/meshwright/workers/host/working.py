@@ -14,6 +14,7 @@ from meshwright.core import kit
 from meshwright.core.bus import hearing
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, operations, subjects
+from meshwright.workers.host.cancelling import Cancellations
 from meshwright.workers.host.executing import Execution
 from meshwright.workers.host.turns import Turns
 
@@ -49,13 +50,14 @@ class Worker:
         self._service = service
         self._turns = turns
         self._limits = limits
+        self._cancellations = Cancellations(connection)
         self._held: dict[str, tuple[mwbus.Job, Execution, asyncio.Task[None]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain."""
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep_alive())
-            async with hearing.listening(self._bus, _cancellations(), self._pass_on):
+            async with hearing.listening(self._bus, Cancellations.SUBJECT, self._pass_on):
                 taker = group.create_task(self._take(group))
                 await stop.wait()
                 taker.cancel()
@@ -75,8 +77,8 @@ class Worker:
                 await job.again(self._limits.ack_wait / 2)  # another version of this adapter may take it
             else:
                 execution = Execution(
-                    self._bus, self._adapter, self._runtime, self._service, self._turns, job, command,
-                    self._limits.max_attempts,
+                    self._bus, self._adapter, self._runtime, self._service, self._turns, self._cancellations, job,
+                    command, self._limits.max_attempts,
                 )  # fmt: skip
                 task = group.create_task(self._execute(job, execution, slot))
                 self._held[job.message.reply] = (job, execution, task)
@@ -105,13 +107,10 @@ class Worker:
                 await job.keep()
 
     async def _pass_on(self, message: mwbus.Received) -> None:
-        if message.type != operations.CancelRequested.wire.name:
-            return
-        operation = subjects.parse(subjects.EVENTS, message.subject)["id"]
-        request = message.message()
+        heard = self._cancellations.hear(message)
         for _, execution, _ in list(self._held.values()):
-            if execution.command.operation == operation and isinstance(request, operations.CancelRequested):
-                execution.control.cancel(request)
+            if heard and execution.command.operation == heard[0]:
+                execution.control.cancel(heard[1])
 
     async def _drain(self) -> None:
         """Let what runs finish within the grace time, then give the rest back at once."""
@@ -137,10 +136,6 @@ def queue(adapter: str, limits: Limits) -> mwbus.WorkQueue:
         ack_wait=limits.ack_wait,
         max_deliver=3 * limits.max_attempts,
     )
-
-
-def _cancellations() -> str:
-    return subjects.fill(subjects.EVENTS, origin="api", entity="operation")
 
 
 def _command(job: mwbus.Job) -> operations.Command | None:
