@@ -12,7 +12,7 @@ from meshwright.adapters.envoy.preview import preview
 from meshwright.core import ids, kit
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.designs import Design, ReleaseChanged
-from meshwright.schemas.intents import Backend, FaultAbort, NativeResource, TrafficSplit
+from meshwright.schemas.intents import Backend, EgressControl, FaultAbort, NativeResource, TrafficSplit
 from meshwright.schemas.meshes import MeshObserved, MeshRemoved
 from meshwright.schemas.operations import (
     ApplyDesign,
@@ -149,6 +149,17 @@ async def test_a_bad_document_changes_nothing(yard: Any) -> None:
         "#/intents/0/backends/1/version", "#/intents/1/service", "#/intents/3", "#/resources/0/body"
     }  # fmt: skip
     assert yard.plane.state("default", "demo") == before
+
+
+async def test_an_unsupported_intent_is_refused(yard: Any) -> None:
+    """What the mesh cannot do is refused with the reason and an alternative, never half done."""
+    design = Design(id="out", intents=[EgressControl(hosts=["example.org"]), FaultAbort(service="reviews", status=500)])
+    with pytest.raises(kit.Reject) as refusal:
+        await yard.do(ApplyDesign(design=design))
+    assert (refusal.value.failure.code, "firewall" in refusal.value.failure.remedy) == ("MW2010", True)
+    assert (await yard.get("reviews")).status_code == 200
+    told = await preview(yard.runtime, yard.command(ApplyDesign(design=design)))
+    assert [each.intent for each in told.unsupported] == ["egress-control"]
 
 
 async def test_a_preview_shows_what_the_operation_will_do(yard: Any) -> None:

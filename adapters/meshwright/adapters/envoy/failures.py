@@ -9,6 +9,7 @@
     MW2007  the operation's plan is gone
     MW2008  the desired state was changed from outside
     MW2009  the control plane does not serve the desired state
+    MW2010  the mesh cannot do what an intent asks
 
 Invariant: each code is made in one place.
 """
@@ -20,6 +21,7 @@ import msgspec
 from meshwright.adapters.envoy.statuses import ProxyStatus
 from meshwright.core import kit
 from meshwright.schemas.errors import Failure, FieldError
+from meshwright.schemas.intents import Unsupported
 
 
 def rejected(statuses: Mapping[str, ProxyStatus]) -> kit.Reject:
@@ -47,6 +49,19 @@ def unfit(problems: list[FieldError]) -> kit.Reject:
             cause="The document and the mesh do not fit together; nothing was changed.",
             remedy="Correct the places named, or enrol what is missing first.",
             details={"errors": msgspec.to_builtins(problems)},
+        )
+    )
+
+
+def unsupported(refused: list[Unsupported]) -> kit.Reject:
+    """The mesh cannot do that, and does not pretend to."""
+    return kit.Reject(
+        Failure(
+            code="MW2010",
+            what="; ".join(f"{each.intent}: {each.because}" for each in refused),
+            cause="The Envoy mesh has no way to do what the intent asks; nothing was changed.",
+            remedy="; ".join(each.instead for each in refused if each.instead),
+            details={"unsupported": msgspec.to_builtins(refused)},
         )
     )
 

@@ -18,6 +18,7 @@ from meshwright.adapters.envoy.resources import compiler
 from meshwright.adapters.envoy.targets import Target
 from meshwright.core import kit
 from meshwright.schemas.designs import ReleaseState
+from meshwright.schemas.intents import intent_kind
 from meshwright.schemas.operations import ApplyDesign, RemoveDesign, RollbackDesign
 
 
@@ -58,6 +59,9 @@ async def _aim(
         before = await plans.current(change.buckets, change.key)
         maker = targets.Maker(before, change.plane.states(), releases, change.plane.options.envoy_first_port)
         target = await choose(maker)
+        refused = [adapter.unsupported[kind] for kind in _kinds(target) if kind in adapter.unsupported]
+        if refused:
+            raise failures.unsupported(refused)
         if target.problems:
             raise failures.unfit(target.problems)
         return Plan(mesh=change.mesh, before=before, after=target.after, design=target.design, revision=target.revision)
@@ -73,6 +77,10 @@ async def _aim(
     result = await ctx.step("record-release", recorded, undo=retracted)
     await change.finish(found)
     return result
+
+
+def _kinds(target: Target) -> list[str]:
+    return [intent_kind(intent) for intent in target.design.intents] if target.design else []
 
 
 async def _record(
