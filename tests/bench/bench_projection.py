@@ -26,6 +26,7 @@ from meshwright.core.bus import envelope
 from meshwright.core.store import indexes
 from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.store.writing import Batch, Refusal, Write, Writer
+from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer, NatsServer
 from meshwright.schemas import catalog
 from meshwright.schemas import operations as o
@@ -62,10 +63,10 @@ class Side(msgspec.Struct, frozen=True):
     server_cpu: float
 
 
-async def measured(mongo: MongoServer, events: int, work: Callable[[], Any]) -> Side:
-    """Runs `work` and relates what it took to the number of events; CPU in microseconds."""
+async def measured(mongo: MongoServer, events: int, work: Callable[..., Any], *arguments: Any) -> Side:
+    """Runs `work` with these arguments and relates what it took to the number of events; CPU in microseconds."""
     began, own, theirs = time.perf_counter(), _own_cpu(), _cpu_of(mongo.pid)
-    await work()
+    await work(*arguments)
     took = time.perf_counter() - began
     return Side(events / took, (_own_cpu() - own) / events * 1e6, (_cpu_of(mongo.pid) - theirs) / events * 1e6)
 
@@ -105,16 +106,25 @@ async def fill(bus: mwbus.Connection) -> int:
             subject = f"mw.evt.default.{origin}.operation.{operation}"
             await bus.client.publish(subject, catalog.encode(message), headers=headers)
     await bus.client.flush()
-    while (last := (await bus.stream_bounds("EVENTS"))[1]) < 3 * OPERATIONS:
-        await asyncio.sleep(0.05)
+    last = 0
+
+    async def stored() -> bool:
+        nonlocal last
+        last = (await bus.stream_bounds("EVENTS"))[1]
+        return last >= 3 * OPERATIONS
+
+    await eventually(stored, timeout=60)
     return last
 
 
 async def project(bus: mwbus.Connection, writer: Recorder, last: int) -> None:
     """The projector's own way."""
     task = asyncio.create_task(Pipeline(bus, writer, "EVENTS", Tally()).run())
-    while (await writer.position("EVENTS")).seq < last:
-        await asyncio.sleep(0.02)
+
+    async def done() -> bool:
+        return (await writer.position("EVENTS")).seq >= last
+
+    await eventually(done, timeout=120)
     task.cancel()
     await asyncio.wait({task})
 
@@ -138,7 +148,7 @@ def in_pipeline(batches: list[tuple[Bulks, Checkpoint]]) -> list[tuple[Bulks, Ch
     def guarded(write: Write) -> Any:
         if not isinstance(write, ReplaceOne):
             return write
-        row = write._doc  # type: ignore[attr-defined]
+        row = write._doc
         newer = {"$gte": [{"$ifNull": ["$seq", 0]}, row["seq"]]}
         stage = {"$replaceWith": {"$cond": [newer, "$$ROOT", {"$literal": row}]}}
         return UpdateOne({"_id": row["_id"]}, [stage], upsert=True)
@@ -152,27 +162,26 @@ def in_pipeline(batches: list[tuple[Bulks, Checkpoint]]) -> list[tuple[Bulks, Ch
 async def run() -> dict[str, list[Side]]:
     """All rounds of all sides."""
     found: dict[str, list[Side]] = {"projector": [], "raw Motor": [], "raw Motor, guard in a pipeline": []}
-    async with NatsServer() as nats, MongoServer() as mongo:
-        async with (
-            mwbus.connect(nats.url, "bench") as bus,
-            store.connect(mongo.url, "bench", timeout=30) as database,
-        ):
-            last = await fill(bus)
-            client: AsyncIOMotorClient[Any] = AsyncIOMotorClient(mongo.url)
-            raw = client.get_database("bench", write_concern=WriteConcern("majority", j=True))
-            for number in range(ROUNDS):
-                own, plain, other = (10 * number + side for side in (1, 2, 3))
-                for generation in (own, plain, other):
-                    await indexes.ensure(database, generation)
-                writer = Recorder(database, own)
-                sent = writer.batches
-                found["projector"].append(await measured(mongo, last, lambda w=writer: project(bus, w, last)))
-                found["raw Motor"].append(await measured(mongo, last, lambda n=plain, b=sent: replay(raw, n, b)))
-                piped = in_pipeline(sent)
-                found["raw Motor, guard in a pipeline"].append(
-                    await measured(mongo, last, lambda n=other, b=piped: replay(raw, n, b))
-                )
-            client.close()
+    async with (
+        NatsServer() as nats,
+        MongoServer() as mongo,
+        mwbus.connect(nats.url, "bench") as bus,
+        store.connect(mongo.url, "bench", timeout=30) as database,
+    ):
+        last = await fill(bus)
+        client: AsyncIOMotorClient[Any] = AsyncIOMotorClient(mongo.url)
+        raw = client.get_database("bench", write_concern=WriteConcern("majority", j=True))
+        for number in range(ROUNDS):
+            own, plain, other = (10 * number + side for side in (1, 2, 3))
+            for generation in (own, plain, other):
+                await indexes.ensure(database, generation)
+            writer = Recorder(database, own)
+            found["projector"].append(await measured(mongo, last, project, bus, writer, last))
+            piped = in_pipeline(writer.batches)
+            sides = [("raw Motor", plain, writer.batches), ("raw Motor, guard in a pipeline", other, piped)]
+            for name, generation, batches in sides if number % 2 else reversed(sides):
+                found[name].append(await measured(mongo, last, replay, raw, generation, batches))
+        client.close()
     return found
 
 

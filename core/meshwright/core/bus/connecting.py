@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
-import nats
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
@@ -19,6 +18,7 @@ from nats.js import JetStreamContext
 from meshwright.core.bus import streams
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable
+from meshwright.core.bus.lean import LeanClient
 from meshwright.core.bus.publishing import Publisher
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,8 @@ async def connect(url: str, name: str, *, replicas: int = 1, timeout: float = 10
 
 async def _client(url: str, name: str, timeout: float) -> Client:
     async def disconnected() -> None:
-        log.warning("lost the connection to NATS; reconnecting")
+        if not client.is_closed:  # else it is our own doing
+            log.warning("lost the connection to NATS; reconnecting")
 
     async def reconnected() -> None:
         log.info("connected to NATS again")
@@ -122,11 +123,12 @@ async def _client(url: str, name: str, timeout: float) -> Client:
     deadline = asyncio.get_running_loop().time() + timeout
     while True:
         try:
-            return await nats.connect(
+            client = LeanClient()
+            await client.connect(
                 url,
                 name=name,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,
+                reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is only ever slept
                 connect_timeout=2,
                 ping_interval=5,
                 max_outstanding_pings=2,
@@ -136,6 +138,7 @@ async def _client(url: str, name: str, timeout: float) -> Client:
                 error_cb=failed,
                 allow_reconnect=True,
             )
+            return client
         except (nats.errors.Error, OSError, TimeoutError) as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise BusUnavailable(f"no NATS server answers at {url}: {error!r}") from error
