@@ -73,8 +73,18 @@ def report(found: list[Check]) -> "Text":
             text.append(f"    → {one.remedy}\n")
     bad = sum(one.status == BAD for one in found)
     warned = sum(one.status == WARN for one in found)
-    verdict = f"{bad} failed" if bad else "all is well" if not warned else f"it works, with {warned} warnings"
+    verdict = (
+        f"{bad} failed"
+        if bad
+        else "all is well"
+        if not warned
+        else f"it works, with {warned} warning{'s' * (warned > 1)}"
+    )
     return text.append(f"\n{verdict}", "red" if bad else "green")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _check(group: str, what: str, status: str, detail: str = "", remedy: str = "") -> Check:
@@ -114,7 +124,7 @@ def _adapters(session: Session) -> list[Check]:
         if one.get("failure"):
             found.append(_check("adapters", what, BAD, one["failure"], "Correct it, then start it again."))
         else:
-            found.append(_check("adapters", what, GOOD if alive else BAD, f"{alive} workers", remedy))
+            found.append(_check("adapters", what, GOOD if alive else BAD, _count(alive, "worker"), remedy))
     return found
 
 

@@ -51,19 +51,33 @@ class Refused(CommandFailed):
 
     def __init__(self, problem: dict[str, Any]) -> None:
         status = int(problem.get("status") or 0)
-        lines = [problem.get("detail") or ""]
-        lines += [f"{error.get('pointer', '#')}: {error.get('detail', '')}" for error in problem.get("errors", [])]
-        if problem.get("trace_id"):
-            lines.append(f"trace {problem['trace_id']}")
+        title = str(problem.get("title") or f"HTTP {status}")
+        detail = str(problem.get("detail") or "")
+        errors = problem.get("errors") or []
+        lines = [detail if detail.lower() != title.lower() else ""]
+        lines += [f"{error.get('pointer', '#')}: {error.get('detail', '')}" for error in errors]
+        lines += [f"trace {problem['trace_id']}"] if problem.get("trace_id") else []
+        remedy = str(problem.get("remedy") or "")
         super().__init__(
-            str(problem.get("title") or f"HTTP {status}"),
+            title,
             code=Exit.UNAVAILABLE if status in (502, 503, 504) else Exit.REFUSED if status < 500 else Exit.FAILURE,
-            remedy=str(problem.get("remedy") or ""),
+            # "`errors` names each place" says nothing to somebody who sees the places.
+            remedy="" if errors and "`errors`" in remedy else remedy,
             notes=tuple(line for line in lines if line),
         )
         self.problem = problem
         self.status = status
         self.slug = str(problem.get("type", "")).rstrip("/").rpartition("/")[2]
+
+    def placed(self, errors: list[dict[str, Any]], notes: tuple[str, ...]) -> "Refused":
+        """The same refusal, its field errors told in the caller's own terms."""
+        if not errors:
+            return self
+        found = Refused({**self.problem, "errors": errors})
+        told = [note for note in found.notes if not note.startswith("#")]
+        last = [note for note in told if note.startswith("trace ")]
+        found.notes = (*(note for note in told if note not in last), *notes, *last)
+        return found
 
 
 class Unreachable(CommandFailed):

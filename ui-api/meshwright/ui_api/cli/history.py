@@ -47,7 +47,12 @@ def operation(found: Document) -> "RenderableType":
     parts: list[RenderableType] = [_head(found)]
     steps = found.get("steps") or []
     if steps:
-        parts += [Text(), table(("step", "state", "took", "attempt"), map(_step, steps), right=("took", "attempt"))]
+        parts += [
+            Text(),
+            table(
+                ("step", "state", "took", "attempt"), (_step(step, found) for step in steps), right=("took", "attempt")
+            ),
+        ]
     for step in steps:
         if step.get("failure") and step["failure"] != found.get("failure"):
             parts.append(_failure(f"step {step['name']}", step["failure"]))
@@ -84,7 +89,9 @@ def _head(found: Document) -> "Text":
     return text
 
 
-def _step(step: Document) -> tuple[Any, ...]:
+def _step(step: Document, operation: Document) -> tuple[Any, ...]:
+    if step["state"] == "running" and operation.get("done"):
+        return step["name"], views.state("interrupted"), "", step["attempt"]
     took = span(between(step["started_at"], step.get("finished_at")))
     return step["name"], views.state(step["state"]), took, step["attempt"]
 

@@ -100,11 +100,12 @@ def conclude(session: Session, operation: dict[str, Any]) -> None:
         return
     if not session.output.human:
         session.output.data(operation)
+    told = any(step.get("failure") == operation.get("failure") for step in operation.get("steps") or [])
     what, *rest = explain(operation.get("failure")) or ("",)
     raise CommandFailed(
         f"operation {operation['id']} {state} after {took}" + (f": {what}" if what else ""),
         code=Exit.OPERATION,
-        notes=tuple(rest),
+        notes=() if told else tuple(rest),
         remedy=f"`meshwright operations show {operation['id']}` has its whole history.",
     )
 

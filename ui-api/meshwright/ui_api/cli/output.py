@@ -82,10 +82,14 @@ class Output:
 
     def show(self, value: Any, human: "RenderableType") -> None:
         """The data in the wanted format; `human` is how it looks as a table."""
-        if self.human:
-            self.out.print(human)
-        else:
+        if not self.human:
             self.data(value)
+        elif self.out.is_terminal:
+            self.out.print(human)
+        else:  # a file or a pipe wants no blanks at the ends of lines
+            with self.out.capture() as captured:
+                self.out.print(human)
+            self.text("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
     def text(self, text: str) -> None:
         """Text as it is, for people or for files (no markup, no wrapping)."""

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from meshwright.ui_api.cli import output
+from meshwright.ui_api.cli.documents import Document
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -51,15 +52,16 @@ def short(type_name: str) -> str:
     return type_name.rpartition("/")[2].rpartition(".")[2] or type_name
 
 
-def validation(design: str, found: dict[str, Any]) -> "RenderableType":
-    """Whether a design can be applied, and what is wrong with it."""
+def validation(document: Document, found: dict[str, Any]) -> "RenderableType":
+    """Whether a design can be applied, and what is wrong with it where."""
     from rich.text import Text
 
+    name = document.content["id"]
     if found["valid"]:
-        return Text.assemble(("✓ ", "green"), f"{design} can be applied")
-    text = Text.assemble(("✗ ", "red"), f"{design} cannot be applied")
+        return Text.assemble(("✓ ", "green"), f"{name} can be applied")
+    text = Text.assemble(("✗ ", "red"), f"{name} cannot be applied")
     for error in found["errors"]:
-        text.append(f"\n  {error.get('pointer', '#')}: {error['detail']}")
+        text.append(f"\n  {document.place(error['pointer'])} {error['pointer']}: {error['detail']}")
     return text
 
 

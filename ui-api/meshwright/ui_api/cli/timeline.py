@@ -43,7 +43,7 @@ class Timeline:
     def learn_snapshot(self, operation: dict[str, Any]) -> list[Line]:
         """Take in the operation as the API shows it."""
         lines = []
-        for step in operation.get("steps", []):
+        for step in sorted(operation.get("steps", []), key=lambda step: step.get("finished_at") or "~"):
             self._began[step["name"]] = step["started_at"]
             if step["state"] == "running":
                 self.running = step["name"]

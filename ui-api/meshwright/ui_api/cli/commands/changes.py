@@ -17,7 +17,7 @@ from meshwright.ui_api.cli.choices import (
     WaitOption,
     YesOption,
 )
-from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.exits import CommandFailed, Exit, Refused
 from meshwright.ui_api.cli.session import Session
 
 
@@ -31,9 +31,10 @@ def apply(
     keep_on_failure: Annotated[bool, typer.Option("--keep-on-failure", help="Do not undo when it fails.")] = False,
 ) -> None:
     """Save a design and make a mesh look like it. With --wait each step is shown as it happens."""
-    design = documents.load_design(file)
+    document = documents.load_design(file)
+    design = document.content
     chosen = choices.mesh_or_only(session, mesh)
-    preview = _ask(session, design, chosen, "diff")
+    preview = _ask(session, document, chosen, "diff")
     _refuse_unsupported(preview)
     session.output.say(previews.plan(preview["diff"], chosen))
     answer, changed = writing.save_if_changed(session, design, reason)
@@ -51,29 +52,29 @@ def apply(
 
 def validate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
     """Say everything that keeps a design from being applied."""
-    design = documents.load_design(file)
-    found = _ask(session, design, choices.mesh_or_only(session, mesh), "validate")
-    session.output.show(found, previews.validation(design["id"], found))
+    document = documents.load_design(file)
+    found = _ask(session, document, choices.mesh_or_only(session, mesh), "validate")
+    found["errors"] = [_in_file(error) for error in found["errors"]]
+    session.output.show(found, previews.validation(document, found))
     if not found["valid"]:
         raise typer.Exit(Exit.REFUSED)
 
 
 def diff(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
     """Show what applying a design would change, resource by resource. Exit code 4 when there is a difference."""
-    design = documents.load_design(file)
+    document = documents.load_design(file)
     chosen = choices.mesh_or_only(session, mesh)
-    preview = _ask(session, design, chosen, "diff")
-    if session.output.human:
-        _refuse_unsupported(preview)
+    preview = _ask(session, document, chosen, "diff")
     session.output.show(preview, previews.diff(preview["diff"], chosen))
+    _refuse_unsupported(preview)
     if any(one["change"] != "unchanged" for one in preview["diff"]):
         raise typer.Exit(Exit.DIFFERENCE)
 
 
 def translate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
     """Print the exact native resources that a design becomes, as YAML documents."""
-    design = documents.load_design(file)
-    preview = _ask(session, design, choices.mesh_or_only(session, mesh), "translate")
+    document = documents.load_design(file)
+    preview = _ask(session, document, choices.mesh_or_only(session, mesh), "translate")
     if session.output.human:
         session.output.text(previews.native(preview))
     else:
@@ -113,11 +114,21 @@ def remove(
     live.operate(session, "POST", paths.one(paths.DESIGNS, design, ":remove"), body, wait=wait, limit=timeout)
 
 
-def _ask(session: Session, design: dict[str, Any], mesh: str, verb: str) -> dict[str, Any]:
-    """What the adapter says about the design."""
-    path = paths.one(paths.DESIGNS, design["id"], f":{verb}")
-    found: dict[str, Any] = session.api.request("POST", path, body={"mesh": mesh, "design": design}).data
-    return found
+def _ask(session: Session, document: documents.Document, mesh: str, verb: str) -> dict[str, Any]:
+    """What the adapter says about the design; complaints point into the file."""
+    path = paths.one(paths.DESIGNS, document.content["id"], f":{verb}")
+    try:
+        found = session.api.request("POST", path, body={"mesh": mesh, "design": document.content}).data
+    except Refused as refused:
+        errors = [_in_file(error) for error in refused.problem.get("errors") or []]
+        notes = tuple(f"{document.place(one['pointer'])} {one['pointer']}: {one['detail']}" for one in errors)
+        raise refused.placed(errors, notes) from refused
+    return dict(found)
+
+
+def _in_file(error: dict[str, Any]) -> dict[str, Any]:
+    """The error with its pointer into the design, which is a part of what was sent."""
+    return {**error, "pointer": "#" + error.get("pointer", "#").lstrip("#").removeprefix("/design")}
 
 
 def _refuse_unsupported(preview: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def search(
     limit: choices.LimitOption = 50,
 ) -> None:
     """Search the event log; the newest is last."""
-    params = {"type": _wire_names(type), "entity": entity, "id": id, "text": text}
+    params = {"type": _versions(_wire_names(type)), "entity": entity, "id": id, "text": text}
     params |= {"trace_id": trace, "since": after, "until": before}
     found = choices.found_all(session, paths.EVENTS, params, limit)
     found.reverse()
@@ -86,3 +86,8 @@ def _wire_names(types: list[str] | None) -> list[str] | None:
     """The wire names that short ones stand for: `operation.failed` is dev.meshwright.operation.failed."""
     domain = "dev.meshwright."
     return [one if one.startswith(domain) else domain + one for one in types] if types else None
+
+
+def _versions(types: list[str] | None) -> list[str] | None:
+    """The log compares whole names, the stream also beginnings: here the first version is meant as well."""
+    return [name for one in types or [] for name in (one, f"{one}.v1")] or None
