@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from meshwright.core import binaries, processes
+from meshwright.core import binaries, ending, processes
 from meshwright.schemas.base import Model
 
 State: TypeAlias = Literal["running", "restarting"]
@@ -96,8 +96,7 @@ class Fleet:
         try:
             yield fleet
         finally:
-            watcher.cancel()
-            await asyncio.gather(watcher, return_exceptions=True)
+            await ending.end(watcher)
             if not keep_on_exit:
                 await asyncio.gather(*(fleet._halt(node) for node in fleet._nodes()))
 

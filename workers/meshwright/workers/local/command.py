@@ -135,6 +135,8 @@ def _farewell(where: home.Home, talk: Talk, ports: home.Ports) -> None:
     talk.line(f"  Shop       {front}/   (its answer names who answered)")
     talk.line(f"  Token      {token}   (admin; readable by you alone)")
     talk.line("\nTry:")
+    if where.directory != Path.cwd() / home.FOLDER:  # elsewhere the CLI cannot find the stack by itself
+        talk.line(f"  export MESHWRIGHT_API_URL={api} MESHWRIGHT_TOKEN=$(cat {token})")
     talk.line(f"  {cli} topology")
     talk.line(f"  {cli} workloads list")
     talk.line(f'  curl -H "Authorization: Bearer $(cat {token})" {api}/v1/meshes')

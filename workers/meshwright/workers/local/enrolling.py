@@ -40,9 +40,7 @@ class Enrolling:
             await self._until(lambda: self._get(f"/v1/connections/{CONNECTION}"), "the connection")
         mesh = await self._get(f"/v1/meshes/{MESH}")
         if mesh is None or mesh["state"] not in ("ready", "degraded"):
-            accepted = await self._send(
-                "POST", "/v1/meshes", {"id": MESH, "connection": CONNECTION, "kind": "envoy"}
-            )
+            accepted = await self._send("POST", "/v1/meshes", {"id": MESH, "connection": CONNECTION, "kind": "envoy"})
             await self._operation(accepted, f"mesh {MESH}")
             await self._until(lambda: self._get(f"/v1/meshes/{MESH}"), f"mesh {MESH}")
 

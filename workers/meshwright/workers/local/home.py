@@ -20,6 +20,7 @@ import msgspec
 from meshwright.core import ports, processes
 from meshwright.schemas.base import Model, Port
 
+FOLDER = ".meshwright"
 LOCK_WITHIN = 120.0  # seconds that a second `up` waits for the first
 
 
@@ -164,4 +165,4 @@ class Home:
 
 def find(environ: Mapping[str, str]) -> Home:
     """MESHWRIGHT_HOME, else `.meshwright` in the working directory."""
-    return Home(Path(environ.get("MESHWRIGHT_HOME") or ".meshwright").absolute())
+    return Home(Path(environ.get("MESHWRIGHT_HOME") or FOLDER).absolute())

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from meshwright.core import ending
 from meshwright.workers.shop import catalog, serving
 from meshwright.workers.shop.keeping import Keeper
 
@@ -53,8 +54,7 @@ async def _run(layout: catalog.LayoutFile) -> None:
         ]
         running.append(tasks.create_task(_shop(keepers[catalog.SHOPPER.name]), name="visits"))
         await stopped.wait()
-        for task in running:
-            task.cancel()
+        await ending.end(*running)
 
 
 async def _shop(shopper: Keeper) -> None:
