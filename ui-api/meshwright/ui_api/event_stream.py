@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from meshwright.core import bus as mwbus
+from meshwright.core import ending
 from meshwright.ui_api import frames
 from meshwright.ui_api.auth import Gate
 from meshwright.ui_api.meters import Meters
@@ -51,8 +52,7 @@ class EventStream(Response):
         finally:
             self._hub.left(self._client)
             self._meters.clients.add(by=-1)
-            watcher.cancel()
-            await asyncio.wait({watcher})
+            await ending.end(watcher)
 
     async def _follow(self, send: Send) -> None:
         client, hub = self._client, self._hub

@@ -16,7 +16,7 @@ import uvicorn
 import uvloop
 
 from meshwright.core import bus as mwbus
-from meshwright.core import settings, store
+from meshwright.core import ending, settings, store
 from meshwright.core.telemetry import logging as logs
 from meshwright.core.telemetry import tracing
 from meshwright.ui_api import app, auth, event_stream
@@ -126,8 +126,7 @@ async def _serve(api: Api, wanted: ApiSettings) -> None:
             await api.directory.loaded.wait()
             await api.roster.loaded.wait()
         await server.serve()
-        for task in beside:
-            task.cancel()
+        await ending.end(*beside)
 
 
 if __name__ == "__main__":

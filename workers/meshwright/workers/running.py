@@ -4,17 +4,27 @@ Invariant: SIGTERM and SIGINT cancel the work, which then closes what it opened;
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
 
-from meshwright.core import ids
+from meshwright.core import ending, ids
 
 
 def instance() -> str:
     """A name that no other process has, with host and pid for people."""
     return f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"
+
+
+def settle_collector() -> None:
+    """Let the garbage collector look less often: there are many live documents and hardly any cycles.
+
+    By default it walks everything that lives after a few thousand new objects, a third of the projector's CPU.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 async def until_told(work: Callable[[], Awaitable[None]]) -> None:
@@ -25,9 +35,6 @@ async def until_told(work: Callable[[], Awaitable[None]]) -> None:
     working = asyncio.ensure_future(work())
     told = asyncio.create_task(stop.wait())
     await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (working, told):
-        if not task.done():
-            task.cancel()
-    await asyncio.wait({working, told})
+    await ending.end(working, told)
     if not working.cancelled():
         working.result()

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from meshwright.adapters.envoy.control_plane import ControlPlane
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.statistics import Statistics, Target
-from meshwright.core import kit, settings
+from meshwright.core import ending, kit, settings
 
 adapter = kit.Adapter("envoy", meshes=["envoy"], contract=1, version="0.1.0")
 
@@ -39,5 +39,4 @@ async def _measuring(plane: ControlPlane) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
+        await ending.end(loop)

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
-_CANCEL_AGAIN_SECONDS = 3.0
+from meshwright.core import ending
 
 
 @contextlib.asynccontextmanager
@@ -19,7 +19,4 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            # asyncio.wait_for of Python 3.11 can swallow a cancellation that arrives with its result.
-            while not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=_CANCEL_AGAIN_SECONDS)
+            await ending.end(task)

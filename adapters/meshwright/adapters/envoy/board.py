@@ -59,7 +59,8 @@ class Board:
             if not silent or remaining <= 0:
                 return found
             try:
-                await asyncio.wait_for(self._news.wait(), remaining)
+                async with asyncio.timeout(remaining):
+                    await self._news.wait()
             except TimeoutError:
                 continue
 

@@ -74,7 +74,8 @@ class ControlPlane:
                     background.running(plane._follow_proxies()),
                     background.running(plane._renew()),
                 ):
-                    await asyncio.wait_for(known.wait(), 30.0)
+                    async with asyncio.timeout(30.0):
+                        await known.wait()
                     yield plane
 
     def state(self, workspace: str, mesh: str) -> DesiredState | None:

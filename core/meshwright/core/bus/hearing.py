@@ -32,7 +32,8 @@ async def heard(bus: Connection, subject: str, types: Collection[str]) -> AsyncI
 
     async def wait(seconds: float) -> bool:
         try:
-            await asyncio.wait_for(rung.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await rung.wait()
         except TimeoutError:
             return False
         return True

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from meshwright.core import ending
 from meshwright.core.bus.buckets import Bucket, open_bucket
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.errors import BusError, Conflict
@@ -34,7 +35,8 @@ class _Held:
     async def release(self) -> None:
         """Frees the lease, unless it is somebody else's by now."""
         try:
-            await asyncio.wait_for(self._bucket.delete(self._name, self._revision), 1.0)
+            async with asyncio.timeout(1.0):
+                await self._bucket.delete(self._name, self._revision)
         except (BusError, TimeoutError):
             log.debug("did not release the lease %s: it is another's or ends by itself", self._name)
 
@@ -83,6 +85,4 @@ async def _work_while_renewing(held: _Held, work: Callable[[], Awaitable[None]])
                 if asyncio.get_running_loop().time() - renewed > TTL:
                     return False
     finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+        await ending.end(task)

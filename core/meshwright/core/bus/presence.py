@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from meshwright.core import ending
 from meshwright.core.bus.buckets import Bucket, open_bucket
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.errors import BusError
@@ -42,7 +43,7 @@ async def announced(bus: Connection, announcement: AdapterAnnouncement) -> Async
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await ending.end(task)
         with contextlib.suppress(BusError, TimeoutError):  # it expires by itself
-            await asyncio.wait_for(bucket.delete(key), 1.0)
+            async with asyncio.timeout(1.0):
+                await bucket.delete(key)

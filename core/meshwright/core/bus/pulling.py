@@ -62,7 +62,8 @@ class Puller:
         if self._is_deaf() or self._asked <= self._batch // 2:
             await self._ask()
         try:
-            first = await asyncio.wait_for(self._queue.get(), patience)
+            async with asyncio.timeout(patience):
+                first = await self._queue.get()
         except TimeoutError:
             return []
         found = [first]

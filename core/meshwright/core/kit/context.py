@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from meshwright.core import ending
 from meshwright.core.kit.journal import Journal
 from meshwright.core.kit.outcomes import Cancelled, Fenced, Reject, StepOrderError, as_failure
 from meshwright.core.kit.runtime import Runtime
@@ -44,7 +45,8 @@ class Control:
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait for a cancellation, at most so many seconds; whether there is one."""
         try:
-            await asyncio.wait_for(self._cancelled.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._cancelled.wait()
         except TimeoutError:
             return False
         return True
@@ -59,9 +61,7 @@ class Control:
                 raise Cancelled("a person asked the operation to stop")
             return await task
         finally:
-            task.cancel()
-            stop.cancel()
-            await asyncio.wait({task, stop})
+            await ending.end(task, stop)
 
 
 class Context:

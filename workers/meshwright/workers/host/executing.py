@@ -133,7 +133,8 @@ class Execution:
     async def _wait_for(self, slot: asyncio.Semaphore) -> None:
         if slot.locked():
             try:
-                await asyncio.wait_for(slot.acquire(), _WORTH_TELLING)
+                async with asyncio.timeout(_WORTH_TELLING):
+                    await slot.acquire()
             except TimeoutError:
                 reason = "the worker is busy with other operations"
                 await self._append_first(operations.OperationQueued(worker=self._runtime.instance, reason=reason))

@@ -10,7 +10,7 @@ import logging
 import msgspec
 
 from meshwright.core import bus as mwbus
-from meshwright.core import kit
+from meshwright.core import ending, kit
 from meshwright.core.bus import hearing
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, operations, subjects
@@ -60,9 +60,9 @@ class Worker:
             async with hearing.listening(self._bus, Cancellations.SUBJECT, self._pass_on):
                 taker = group.create_task(self._take(group))
                 await stop.wait()
-                taker.cancel()
+                await ending.end(taker)
                 await self._drain()
-            keeper.cancel()
+            await ending.end(keeper)
 
     async def _take(self, group: asyncio.TaskGroup) -> None:
         slot = asyncio.Semaphore(self._limits.max_running)
@@ -119,8 +119,7 @@ class Worker:
             log.info("draining %d operations, at most %g s", len(tasks), self._limits.grace)
             await asyncio.wait(tasks, timeout=self._limits.grace)
         for job, _, task in list(self._held.values()):
-            task.cancel()
-            await asyncio.wait({task})
+            await ending.end(task)
             await job.again(0)
 
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 
 from meshwright.core import bus as mwbus
+from meshwright.core import ending
 from meshwright.core.store import Database, carrying, generations, indexes, kinds
 from meshwright.core.store.writing import Writer
 from meshwright.workers.projector.batches import Tally
@@ -47,8 +48,7 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
         await generations.swap(database, rebuilt.generation)
         log.info("generation %d is live", rebuilt.generation)
         await asyncio.sleep(_OVERLAP)
-        for task in running:
-            task.cancel()
+        await ending.end(*running)
     await generations.drop_others(database, frozenset({rebuilt.generation}))
     rebuilt.messages = tally.messages
 
