@@ -32,7 +32,8 @@ class Person:
     async def types(self, *words: str, **settings: str) -> tuple[int, str]:
         """Exit code and what the command printed."""
         command = await self.begins(*words, **settings)
-        output, _ = await asyncio.wait_for(command.communicate(), 120)
+        async with asyncio.timeout(120):
+            output, _ = await command.communicate()
         assert command.returncode is not None
         return command.returncode, output.decode()
 
@@ -143,7 +144,8 @@ async def test_ctrl_c_in_the_foreground_stops_everything(person: Person) -> None
     os.kill(before.pid, signal.SIGKILL)
     await eventually(lambda: person.recorded().get("projector", before) != before)
     command.send_signal(signal.SIGINT)
-    output, _ = await asyncio.wait_for(command.communicate(), 60)
+    async with asyncio.timeout(60):
+        output, _ = await command.communicate()
     assert "nothing is left running" in output.decode()
     assert command.returncode == 130
     assert person.everything() == []

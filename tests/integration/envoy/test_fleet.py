@@ -75,7 +75,8 @@ async def killed_worker(directory: Path, port: int, mode: str) -> processes.Reco
         stdout=asyncio.subprocess.PIPE,
     )
     assert worker.stdout is not None
-    assert await asyncio.wait_for(worker.stdout.readline(), 20) == b"up\n"
+    async with asyncio.timeout(20):
+        assert await worker.stdout.readline() == b"up\n"
     record = processes.read(directory / "a" / "record.json")
     assert record is not None
     worker.kill()
