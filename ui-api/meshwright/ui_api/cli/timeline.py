@@ -32,6 +32,7 @@ class Timeline:
         self.state = "accepted"
         self.running = ""
         self.progress = ""
+        self._said = ""
         self._told: set[tuple[Any, ...]] = set()
         self._began: dict[str, str] = {}
 
@@ -53,7 +54,7 @@ class Timeline:
                 )
         if not self.done:
             self.state = operation["state"]
-            self.progress = operation.get("progress", "")
+            lines += self._progressed(operation.get("progress", ""))
         return lines
 
     def learn_event(self, type: str, time: str, data: dict[str, Any]) -> list[Line]:
@@ -91,8 +92,7 @@ class Timeline:
 
     def _happened(self, name: str, data: dict[str, Any]) -> list[Line]:
         if name == "progressed":
-            self.progress = data["message"]
-            return [Line(mark="note", text=data["message"])]
+            return self._progressed(data["message"])
         if name == "queued" and self._first(name, data.get("reason"), data.get("behind")):
             self.state = "queued"
             behind = f" behind operation {data['behind']}" if data.get("behind") else ""
@@ -108,6 +108,11 @@ class Timeline:
         if name == "cancel_requested" and self._first(name):
             return [Line(mark="wait", text=f"{data['principal']} asked to cancel{_because(data.get('reason'))}")]
         return []
+
+    def _progressed(self, message: str) -> list[Line]:
+        new = bool(message) and message != self._said
+        self.progress = self._said = message
+        return [Line(mark="note", text=message)] if new else []
 
     def _first(self, *what: Any) -> bool:
         new = what not in self._told

@@ -24,7 +24,7 @@ class Unprojectable(Exception):
     """The message cannot be folded into any view; the text says why."""
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """One message. For STATE `entity` is the kind; for METRICS it is "mesh"."""
 
     stream: str

@@ -41,6 +41,7 @@ def main() -> None:
     except settings.InvalidSettings as error:
         sys.exit(f"meshwright-projector: {error}")
     mwlogging.configure(chosen.log_level, chosen.log_format)
+    running.settle_collector()
     try:
         uvloop.run(_rebuild(chosen) if action == "rebuild" else _run(chosen))
     except (mwbus.BusUnavailable, store.StoreUnavailable) as error:

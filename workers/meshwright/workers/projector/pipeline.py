@@ -1,17 +1,18 @@
 """One stream on its way into the views: read, fold, write, move the checkpoint, for ever.
 
 Invariant: the next batch is folded while the one before is written, never more; whatever fails is tried again
-from memory without losing its place, and after a crash the checkpoint is the place.
+from memory without losing its place, and after a crash the checkpoint is the place. While there is
+more to do, the checkpoint of a batch is written beside the next batch.
 """
 
 import asyncio
 import datetime
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from meshwright.core import bus as mwbus
-from meshwright.core.store import StoreUnavailable
+from meshwright.core.store import Checkpoint, StoreUnavailable
 from meshwright.core.store.writing import Batch, Refusal, Writer
 from meshwright.core.telemetry import tracing
 from meshwright.workers.projector.batches import Folder, Tally
@@ -49,9 +50,14 @@ class Pipeline:
             await self._waiting.put(await patiently(self._folder.fold, messages))
 
     async def _write(self) -> None:
+        settled: Sequence[Checkpoint] = ()
         while True:
+            if settled and self._waiting.empty():
+                await patiently(self._writer.advance, settled)
+                settled = ()
             batch, seen = await self._waiting.get()
-            refusals = await patiently(self._writer.write, batch)
+            refusals = await patiently(self._writer.write, batch, settled)
+            settled = batch.checkpoints
             if refusals:
                 await self._report(refusals)
             if self._traced:

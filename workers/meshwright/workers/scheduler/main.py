@@ -37,6 +37,7 @@ def main() -> None:
     except settings.InvalidSettings as error:
         sys.exit(f"meshwright-scheduler: {error}")
     mwlogging.configure(chosen.log_level, chosen.log_format)
+    running.settle_collector()
     try:
         uvloop.run(_run(chosen))
     except mwbus.BusUnavailable as error:
