@@ -122,7 +122,8 @@ async def test_servers_do_not_outlive_a_killed_run(tmp_path: Path) -> None:
         sys.executable, "-c", script, str(tmp_path), stdout=asyncio.subprocess.PIPE
     )
     assert run.stdout is not None
-    pid = int(await asyncio.wait_for(run.stdout.readline(), 30))
+    async with asyncio.timeout(30):
+        pid = int(await run.stdout.readline())
     assert psutil.pid_exists(pid)
     run.kill()
     await run.wait()

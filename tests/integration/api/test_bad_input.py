@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from people import TIMEOUT, Person
+from meshwright.core.testing.people import TIMEOUT, Person
 
 pytestmark = pytest.mark.servers
 SPLIT = {"intent": "traffic-split", "service": "reviews", "backends": [{"version": "v1", "weight": 90}]}
@@ -108,10 +108,18 @@ async def test_what_does_not_fit_on_the_bus_is_refused(admin: Person) -> None:
 REQUESTS: dict[str, tuple[str, str, Any, int, str]] = {
     "a mesh that is not there": ("POST", "/v1/designs/d:apply", {"mesh": "nowhere"}, 422, "invalid-document"),
     "a connection that is not there": (
-        "POST", "/v1/meshes", {"id": "m", "connection": "nowhere", "kind": "trial"}, 422, "invalid-document",
+        "POST",
+        "/v1/meshes",
+        {"id": "m", "connection": "nowhere", "kind": "trial"},
+        422,
+        "invalid-document",
     ),
     "workloads of a missing mesh": (
-        "POST", "/v1/meshes/nowhere/workloads", {"workloads": [{"name": "a", "service": "a", "port": 1}]}, 404, "not-found",
+        "POST",
+        "/v1/meshes/nowhere/workloads",
+        {"workloads": [{"name": "a", "service": "a", "port": 1}]},
+        404,
+        "not-found",
     ),
     "a name that is none": ("GET", "/v1/meshes/..%2Fetc", None, 404, "not-found"),
     "an operation id that is none": ("GET", "/v1/operations/x", None, 404, "not-found"),
@@ -123,8 +131,14 @@ REQUESTS: dict[str, tuple[str, str, Any, int, str]] = {
     "a negative page": ("GET", "/v1/meshes?page_size=-1", None, 400, "invalid-request"),
     "a parameter twice": ("GET", "/v1/meshes?kind=a&kind=b", None, 400, "invalid-request"),
     "no workloads": ("POST", "/v1/meshes/m/workloads", {"workloads": []}, 422, "invalid-document"),
-    "a deadline of two days": ("POST", "/v1/operations", {"kind": "a", "mesh": "m", "deadline_seconds": 200000}, 422, "invalid-document"),
-}  # fmt: skip
+    "a deadline of two days": (
+        "POST",
+        "/v1/operations",
+        {"kind": "a", "mesh": "m", "deadline_seconds": 200000},
+        422,
+        "invalid-document",
+    ),
+}
 
 
 @pytest.mark.parametrize("what", REQUESTS)
@@ -141,14 +155,27 @@ async def test_page_sizes_above_the_bound_are_cut(admin: Person) -> None:
 
 OPERATIONS: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "an unknown kind": ({"kind": "trial.unknown"}, 503, "adapter-unavailable", ""),
-    "an adapter that is down": ({"kind": "a", "adapter": "absent", "mesh": "new", "connection": "place"}, 503, "adapter-unavailable", ""),
+    "an adapter that is down": (
+        {"kind": "a", "adapter": "absent", "mesh": "new", "connection": "place"},
+        503,
+        "adapter-unavailable",
+        "",
+    ),
     "a future version": ({"kind": "mesh.install", "version": 99}, 503, "adapter-unavailable", ""),
-    "a wrong argument": ({"kind": "mesh.install", "arguments": {"trust": 1}}, 422, "invalid-document", "#/arguments/trust"),
+    "a wrong argument": (
+        {"kind": "mesh.install", "arguments": {"trust": 1}},
+        422,
+        "invalid-document",
+        "#/arguments/trust",
+    ),
     "another adapter": ({"kind": "trial.noop", "adapter": "envoy"}, 422, "invalid-document", "#/mesh"),
     "a design with bad weights": (
-        {"kind": "design.apply", "arguments": {"design": {"id": "d", "intents": [SPLIT]}}}, 422, "invalid-document", "#/arguments/design",
+        {"kind": "design.apply", "arguments": {"design": {"id": "d", "intents": [SPLIT]}}},
+        422,
+        "invalid-document",
+        "#/arguments/design",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", OPERATIONS)
@@ -165,10 +192,14 @@ async def test_a_wrong_operation_is_refused_and_nothing_is_accepted(admin: Perso
 @pytest.mark.parametrize("key", ['"', "", "x" * 257, "\u00e9"])
 async def test_a_bad_idempotency_key_is_refused(admin: Person, key: str) -> None:
     """A key that cannot be one is 400; an empty header counts as none."""
-    headers = {"Idempotency-Key": key.encode()} if key else {}
+    headers = {b"Idempotency-Key": key.encode()} if key else {}
     answer = await admin.client.post(
         "/v1/operations",
         json={"kind": "a", "mesh": "nowhere"},
-        headers={"Authorization": f"Bearer {admin.token}", "Meshwright-Workspace": admin.workspace, **headers},
+        headers={
+            b"Authorization": f"Bearer {admin.token}".encode(),
+            b"Meshwright-Workspace": admin.workspace.encode(),
+            **headers,
+        },
     )
     assert answer.status_code == (400 if key else 422), answer.text

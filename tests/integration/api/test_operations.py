@@ -8,9 +8,9 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.people import TIMEOUT, WORKLOAD, Person
+from meshwright.core.testing.running import Stack
 from meshwright.schemas import subjects
-from people import TIMEOUT, WORKLOAD, Person
-from stack import Stack
 
 pytestmark = pytest.mark.servers
 DESIGN = {"intents": [TIMEOUT]}

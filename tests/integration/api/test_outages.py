@@ -7,16 +7,17 @@ import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.people import Person
+from meshwright.core.testing.running import Stack
 from meshwright.core.testing.servers import MongoServer
-from people import Person
-from stack import ADMIN, Stack
+from meshwright.core.testing.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 
 
 async def person(stack: Stack) -> Person:
     """An admin of the default workspace."""
-    return Person(httpx.AsyncClient(base_url=stack.url, timeout=10), ADMIN, "default")
+    return Person(httpx.AsyncClient(base_url=stack.url, timeout=10), TOKEN, "default")
 
 
 async def timed(asked: Any) -> float:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from people import Person
+from meshwright.core.testing.people import Person
 
 pytestmark = pytest.mark.servers
 DESIGN = {"intents": [{"intent": "timeout", "service": "reviews", "timeout": "1s"}]}

@@ -270,7 +270,8 @@ async def test_a_server_that_is_away_is_told_in_time(nats_server: Any) -> None:
     async with mwbus.connect(nats_server.url, "tester") as bus:
         await nats_server.kill()
         with pytest.raises(mwbus.BusUnavailable):
-            await asyncio.wait_for(bus.publisher.publish(subject(), PROGRESS, timeout=1.0), 2.5)
+            async with asyncio.timeout(2.5):
+                await bus.publisher.publish(subject(), PROGRESS, timeout=1.0)
         await nats_server.start()
         await bus.publisher.publish(subject(), PROGRESS, timeout=10)
 

@@ -121,10 +121,12 @@ async def test_a_rate_limit_refuses_the_rest(yard: Any) -> None:
 
 
 async def test_a_circuit_breaker_bounds_requests_in_flight(yard: Any) -> None:
-    """With one connection and one pending request allowed, a burst is partly refused at once."""
+    """With one connection and one pending request allowed, at most two of a burst get through."""
     await yard.apply(CircuitBreaker(service="ratings", max_connections=1, max_pending_requests=1))
     answers = await asyncio.gather(*(yard.get("ratings", "/slow") for _ in range(6)))
-    assert sorted(answer.status_code for answer in answers) == [200, 200, 503, 503, 503, 503]
+    statuses = [answer.status_code for answer in answers]
+    assert 1 <= statuses.count(200) <= 2
+    assert statuses.count(200) + statuses.count(503) == 6
 
 
 async def test_outliers_are_ejected(yard: Any) -> None:

@@ -1,6 +1,7 @@
-"""A whole Meshwright of real processes for the API's tests.
+"""A running Meshwright that many tests share, without an event loop of its own.
 
-Invariant: every process is tied to the life of the test process, and ended with the stack.
+Problem: `stack` lives in one test's loop, and starting a stack per test costs seconds. Invariant: every process is
+tied to the life of the test process, and ended with the stack.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,22 +20,21 @@ from meshwright.core import ports
 from meshwright.core.testing import children
 from meshwright.core.testing.children import Process
 from meshwright.core.testing.servers import MongoServer, NatsServer
-
-HERE = Path(__file__).parent
-ADMIN = "mwt_an-admin-token-for-tests"
+from meshwright.core.testing.stack import TOKEN
 
 
 class Stack:
     """Servers and processes; start what a test needs."""
 
-    def __init__(self, nats: NatsServer, mongo: MongoServer, database: str, folder: Path) -> None:
+    def __init__(self, nats: NatsServer, mongo: MongoServer, database: str, folder: Path, path: Path) -> None:
         self.nats = nats
         self.mongo = mongo
         self.database = database
         self.folder = folder
-        self.port = ports.choose(random.randrange(12_000, 30_000))
+        self._path = path
+        self.port = ports.choose(random.randrange(12_000, 30_000))  # noqa: S311 - not a secret
         self.processes: dict[str, Process] = {}
-        (folder / "admin-token").write_text(ADMIN)
+        (folder / "admin-token").write_text(TOKEN)
 
     @property
     def url(self) -> str:
@@ -55,7 +55,7 @@ class Stack:
         }
         variables = [f"MESHWRIGHT_{key.upper()}={value}" for key, value in everywhere.items()]
         binary = str(Path(sys.executable).with_name(program))
-        command = ["/usr/bin/env", f"PYTHONPATH={HERE}", *variables, binary, *arguments]
+        command = ["/usr/bin/env", f"PYTHONPATH={self._path}", *variables, binary, *arguments]
         started = children.start(command, self.log(name or program))
         self.processes[name or program] = started
         return started
@@ -76,19 +76,19 @@ class Stack:
         self.start("meshwright-scheduler")
         self.start("meshwright-adapter", "trial_adapter:trial")
         self.start_api()
-        headers = {"Authorization": f"Bearer {ADMIN}"}
+        headers = {"Authorization": f"Bearer {TOKEN}"}
         self.until(
             lambda: httpx.get(f"{self.url}/v1/adapters/trial", headers=headers).status_code == 200,
             "meshwright-projector",
         )
         self.until(lambda: httpx.get(f"{self.url}/readyz").status_code == 200, "meshwright-api")
 
-    def until(self, check: object, log: str, timeout: float = 30.0) -> None:
+    def until(self, check: Callable[[], object], log: str, timeout: float = 30.0) -> None:
         """Wait for a condition; what is in the log says why it never came."""
         deadline = time.monotonic() + timeout
         while True:
             try:
-                if callable(check) and check():
+                if check():
                     return
             except httpx.TransportError:
                 pass
@@ -115,12 +115,12 @@ class Stack:
 
 
 @contextmanager
-def running(mongo: MongoServer, database: str) -> Iterator[Stack]:
-    """A stack with its own nats-server, nothing else started yet."""
+def running(mongo: MongoServer, database: str, path: Path) -> Iterator[Stack]:
+    """A stack with its own nats-server, nothing else started yet; adapters under test are found on `path`."""
     folder = Path(tempfile.mkdtemp(prefix="meshwright-api-"))
     nats = NatsServer()
     asyncio.run(nats.start())
-    stack = Stack(nats, mongo, database, folder)
+    stack = Stack(nats, mongo, database, folder, path)
     try:
         yield stack
     finally:

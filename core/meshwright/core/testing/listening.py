@@ -11,6 +11,9 @@ from typing import Any
 import httpx
 import msgspec
 
+from meshwright.core import ending
+from meshwright.core.testing.eventually import eventually
+
 
 class Listener:
     """Frames as they came: (id, event, data)."""
@@ -25,7 +28,7 @@ class Listener:
     @property
     def ids(self) -> list[int]:
         """The ids of all events that are no reset."""
-        return [id for id, event, _ in self.frames if event != "reset"]
+        return [seq for seq, event, _ in self.frames if event != "reset"]
 
     @property
     def types(self) -> list[str]:
@@ -81,10 +84,7 @@ async def listening(url: str, token: str, workspace: str, **params: Any) -> Asyn
 
     task = asyncio.create_task(follow())
     try:
-        async with asyncio.timeout(15):
-            while not listener.retry:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: listener.retry, timeout=15)
         yield listener
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await ending.end(task)

@@ -34,7 +34,7 @@ class Person:
             "Authorization": f"Bearer {self.token}",
             "Meshwright-Workspace": workspace or self.workspace,
         }
-        options = {key: more.pop(key) for key in ("content", "params", "timeout") if key in more}
+        options: dict[str, Any] = {key: more.pop(key) for key in ("content", "params", "timeout") if key in more}
         headers |= {key.replace("_", "-"): str(value) for key, value in more.items()}
         if body is not None:
             options["json"] = body
@@ -103,7 +103,8 @@ class Person:
                 return None
 
         assert (await eventually(accepted))["state"] == "succeeded"
-        await asyncio.wait_for(self._known(name), 5)
+        async with asyncio.timeout(5):
+            await self._known(name)
         await self.do(f"/v1/meshes/{name}/workloads", {"workloads": [WORKLOAD]})
 
     async def _known(self, mesh: str) -> None:

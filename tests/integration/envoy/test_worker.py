@@ -1,0 +1,84 @@
+"""The adapter as its own process: what its death and its return mean for traffic."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from meshwright.adapters.envoy.fleet import Fleet
+from meshwright.core import bus as mwbus
+from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.workers import worker_process
+from meshwright.schemas.base import Message
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import AnyIntent, FaultAbort
+from meshwright.schemas.operations import ApplyDesign, EnrolWorkloads, InstallMesh
+from meshwright.schemas.workloads import ProxyObserved, WorkloadSpec
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def asker(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Asker]:
+    """Somebody who sends commands; sidecars that outlived their worker are gone afterwards."""
+    async with mwbus.connect(nats_server.url, "api") as bus:
+        yield Asker(bus, "envoy")
+    async with Fleet.open(tmp_path / "fleet", keep_on_exit=False):
+        pass
+
+
+async def do(asker: Asker, arguments: Any) -> list[Message]:
+    """Ask and wait for success."""
+    events = await asker.end(await asker.ask(arguments))
+    assert kinds(events)[-1] == "succeeded", events
+    return events
+
+
+def abort(status: int) -> ApplyDesign:
+    """A design that answers every call to `reviews` with this status."""
+    intents: list[AnyIntent] = [FaultAbort(service="reviews", status=status)]
+    return ApplyDesign(design=Design(id="abort", intents=intents))
+
+
+async def outbound(asker: Asker) -> int:
+    """Where `web` sends its calls, as told by events."""
+    told = await asker.bus.last("EVENTS", "mw.evt.default.envoy.proxy.web")
+    message = told.message() if told else None
+    assert isinstance(message, ProxyObserved) and message.proxy.outbound_port
+    return message.proxy.outbound_port
+
+
+async def test_traffic_and_policies_survive_the_worker(nats_server: NatsServer, asker: Asker, tmp_path: Path) -> None:
+    """With the worker killed the sidecars carry on; its successor takes them over untouched and configures them."""
+    lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+    first_port = str(28_400 + lane * 500)
+    specs = [WorkloadSpec(name=name, service=name, port=9) for name in ("web", "reviews")]
+    async with httpx.AsyncClient(trust_env=False) as client:
+        async with worker_process("envoy", nats_server.url, tmp_path, envoy_first_port=first_port) as first:
+            await do(asker, InstallMesh())
+            await do(asker, EnrolWorkloads(workloads=specs))
+            await do(asker, abort(500))
+            port = await eventually(lambda: outbound(asker))
+            await first.kill()
+
+        async def status() -> int:
+            return (await client.get(f"http://127.0.0.1:{port}/", headers={"host": "reviews"})).status_code
+
+        assert await status() == 500
+        before = _pids(tmp_path)
+        async with worker_process("envoy", nats_server.url, tmp_path, envoy_first_port=first_port) as second:
+            await do(asker, abort(501))
+            assert await status() == 501
+            assert _pids(tmp_path) == before
+            assert await second.stop() == 0
+            assert "Traceback" not in second.log.read_text()
+        assert await status() == 501
+
+
+def _pids(directory: Path) -> list[str]:
+    return sorted(each.read_text() for each in (directory / "fleet").glob("*/record.json"))
