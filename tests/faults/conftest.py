@@ -1,0 +1,53 @@
+"""Faults: real processes are killed, paused, starved and cut off, and the outside world is counted afterwards.
+
+Invariant: each test of this folder leaves one row of figures, so that a run ends with the table of what was done and
+what it cost; a row is told also when its test fails.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+_ROW = "fault-row"
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """What one fault came to. `recovery` is in seconds, the longest that was seen; None where nothing recovers."""
+
+    fault: str
+    injected: str = ""
+    runs: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    recovery: float | None = None
+    note: str = ""
+
+
+@pytest.fixture
+def row(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[Row]:
+    """The figures of this test; fill in what it found."""
+    found = Row(fault=request.node.name)
+    yield found
+    record_property(_ROW, msgspec.to_builtins(found))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints the table, whichever process ran the tests."""
+    rows = [
+        msgspec.convert(value, Row)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
+        for name, value in report.user_properties
+        if name == _ROW
+    ]
+    if not rows:
+        return
+    terminalreporter.section("faults")
+    terminalreporter.write_line(f"{'FAULT':44} {'RUNS':>6} {'LOST':>5} {'TWICE':>5} {'RECOVERY':>9}  INJECTED")
+    for one in sorted(rows, key=lambda each: each.fault):
+        recovery = "" if one.recovery is None else f"{one.recovery:.2f} s"
+        line = f"{one.fault:44} {one.runs:6} {one.lost:5} {one.duplicated:5} {recovery:>9}  {one.injected}"
+        terminalreporter.write_line(f"{line}; {one.note}" if one.note else line)
