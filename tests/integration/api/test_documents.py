@@ -6,6 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from meshwright.core.testing.running import Stack
+from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas.errors import PROBLEM_TYPES
 from meshwright.ui_api import openapi
 from meshwright.ui_api.routes import ALL
@@ -68,7 +69,7 @@ async def test_the_pages_are_served(shared: Stack) -> None:
 @pytest.mark.servers
 async def test_answers_fit_their_schemas(shared: Stack) -> None:
     """What lists answer validates against what the document says."""
-    headers = {"Authorization": "Bearer t"}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(base_url=shared.url, headers=headers) as client:
         for route in ALL:
             if route.method == "GET" and "{" not in route.path and route.role is not None:
