@@ -54,7 +54,6 @@ class Process:
         async with asyncio.timeout(30):
             return await self._running.wait()
 
-
     async def close(self) -> None:
         """End it gracefully, so that it can end what it has started, or by force when it does not."""
         try:
@@ -67,7 +66,15 @@ class Process:
 class Stack:
     """The parts; `http` is a client that carries the admin token."""
 
-    def __init__(self, nats: NatsServer, mongo: MongoServer, directory: Path, exits: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        nats: NatsServer,
+        mongo: MongoServer,
+        directory: Path,
+        exits: AsyncExitStack,
+        environment: dict[str, str],
+    ) -> None:
+        self._environment = environment
         self.nats = nats
         self.mongo = mongo
         self.directory = directory
@@ -85,6 +92,7 @@ class Stack:
         await asyncio.to_thread(token_file.write_text, TOKEN)
         environment = {
             **os.environ,
+            **self._environment,
             "PYTHONPATH": str(path or ""),
             "MESHWRIGHT_NATS_URL": self.nats.url,
             "MESHWRIGHT_MONGODB_URL": self.mongo.url,
@@ -118,13 +126,16 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(directory: Path) -> AsyncIterator[Stack]:
-    """Real servers, the API and the projector; adapters are started with `Stack.run`."""
+async def stack(directory: Path, **environment: str) -> AsyncIterator[Stack]:
+    """Real servers, the API and the projector; adapters are started with `Stack.run`.
+
+    `environment` is added to every process's.
+    """
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     async with AsyncExitStack() as exits:
         nats = await exits.enter_async_context(NatsServer())
         mongo = await exits.enter_async_context(MongoServer())
-        parts = Stack(nats, mongo, directory, exits)
+        parts = Stack(nats, mongo, directory, exits, environment)
         exits.push_async_callback(parts.http.aclose)
         await parts.run("api", "meshwright-api")
         await parts.run("projector", "meshwright-projector")

@@ -53,7 +53,7 @@ async def worker_process(
     """
     environment = {
         **os.environ,
-        "PYTHONPATH": str(path or ""),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(path or ""), os.environ.get("PYTHONPATH")])),
         "MESHWRIGHT_NATS_URL": nats_url,
         "MESHWRIGHT_DATA_DIR": str(directory),
         "MESHWRIGHT_WORKER_ACK_WAIT": str(ACK_WAIT),
