@@ -28,6 +28,7 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     operations.StepStarted,
     operations.StepCompleted,
     operations.StepFailed,
+    operations.OperationUndoing,
     operations.StepUndone,
     operations.OperationRetrying,
     operations.CancelRequested,

@@ -135,12 +135,16 @@ class Command(Message, frozen=True, kw_only=True):
 
 
 class OperationQueued(Message, frozen=True, kw_only=True):
-    """A worker holds the command but has to wait; `reason` says for what, `behind` for which operation."""
+    """A worker holds the command but has to wait; `reason` says for what, `behind` for which operation.
+
+    `interrupted` means that it ran and its worker was told to stop: another one goes on.
+    """
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.queued.v1", "operation")
     worker: str
     reason: str = ""
     behind: Ulid | None = None
+    interrupted: bool = False
 
 
 class OperationStarted(Message, frozen=True, kw_only=True):
@@ -169,7 +173,10 @@ class StepStarted(Message, frozen=True, kw_only=True):
 
 
 class StepCompleted(Message, frozen=True, kw_only=True):
-    """A durable step is done and will never be run again; `result` is what later attempts get back."""
+    """A durable step is done and will never be run again; `result` is what later attempts get back.
+
+    Attempt 0 means that the operation which this one retries has done it.
+    """
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.step_completed.v1", "operation")
     step: str
@@ -184,6 +191,15 @@ class StepFailed(Message, frozen=True, kw_only=True):
     step: str
     attempt: int
     failure: Failure
+
+
+class OperationUndoing(Message, frozen=True, kw_only=True):
+    """The operation will not succeed: from here on a worker only takes back what was done, then tells this `end`."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.operation.undoing.v1", "operation")
+    worker: str
+    end: Literal["failed", "cancelled", "timed_out", "dead_lettered"]
+    failure: Failure | None = None
 
 
 class StepUndone(Message, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
@@ -93,18 +93,12 @@ async def test_a_command_given_up_becomes_a_dead_letter(
         stream="COMMANDS", name="test", subject="mw.cmd.*.absent.*.*.*", ack_wait=0.3, max_deliver=2
     )
     async with mwbus.connect(nats_server.url, "worker") as bus:
-        tries = 0
-        async for job in mwbus.jobs(bus, queue):
-            if job is not None and job.message.subject.endswith(unread):
-                await job.give_up()
-            tries += job is not None
-            if tries >= 3:
-                break
-
-        async def advised() -> bool:
-            return (await bus.stream_bounds("ADVISORIES"))[1] >= 2
-
-        await eventually(advised)
+        async with asyncio.timeout(20), aclosing(mwbus.jobs(bus, queue)) as jobs:
+            async for job in jobs:
+                if job is not None and job.message.subject.endswith(unread):
+                    await job.give_up()
+                if (await bus.stream_bounds("ADVISORIES"))[1] >= 2:
+                    break
     await start_scheduler()
     for operation in (poison, unread):
         events = await asker.end(operation)

@@ -51,6 +51,7 @@ OF_WORKER: st.SearchStrategy[Message] = st.one_of(
     st.builds(o.StepCompleted, step=NAMES, attempt=st.integers(1, 3)),
     st.builds(o.StepFailed, step=NAMES, attempt=st.integers(1, 3), failure=st.just(FAILURE)),
     st.builds(o.StepUndone, step=NAMES, failure=st.sampled_from([None, FAILURE])),
+    st.builds(o.OperationUndoing, worker=st.just("w"), end=st.just("failed"), failure=st.just(FAILURE)),
     st.builds(o.OperationRetrying, failure=st.just(FAILURE), next_attempt_at=st.just(START)),
     st.builds(o.OperationSucceeded, result=st.sampled_from([None, {"n": 1}])),
     st.builds(o.OperationFailed, failure=st.just(FAILURE)),

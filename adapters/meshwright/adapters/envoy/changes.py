@@ -53,10 +53,10 @@ class Change:
         plan = await plans.load(self.buckets, self.key, found.plan)
 
         async def written() -> None:
-            await plans.write(self.buckets, self.key, plan.after, plan.before)
+            await plans.write(self.buckets, self.key, plan.after, plan.before, self.ctx.confirm)
 
         async def unwritten() -> None:
-            await plans.write(self.buckets, self.key, plan.before, plan.after)
+            await plans.write(self.buckets, self.key, plan.before, plan.after, self.ctx.confirm)
 
         await self.ctx.step("write-desired", written, undo=unwritten)
         if plan.after is not None:

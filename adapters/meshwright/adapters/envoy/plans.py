@@ -6,6 +6,7 @@ and a state that a stranger wrote in between is not overwritten.
 """
 
 import zlib
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -81,25 +82,30 @@ def _read(value: bytes) -> _Kept:
     return msgspec.json.decode(zlib.decompress(value), type=_Kept)
 
 
-async def write(buckets: Buckets, key: str, wanted: DesiredState | None, instead_of: DesiredState | None) -> None:
+async def write(
+    buckets: Buckets,
+    key: str,
+    wanted: DesiredState | None,
+    instead_of: DesiredState | None,
+    confirm: Callable[[], Awaitable[None]],
+) -> None:
     """Make `wanted` the desired state, if it is `instead_of` or already `wanted`; None means no mesh.
 
-    Raises kit.Retry when the state is neither, or bus.BusUnavailable.
+    The entry is written even when it says so already: its new revision turns away a worker that was paused before
+    it could write. For the same reason `confirm` is asked between reading and writing.
+    Raises kit.Retry when the state is neither, or bus.BusUnavailable, or what `confirm` raises.
     """
     entry = await buckets.desired.get(key)
     present = entry.value if entry else None
     goal = desired.encode(wanted) if wanted else None
-    if present == goal:
-        return
-    if present != (desired.encode(instead_of) if instead_of else None):
+    if present not in (goal, desired.encode(instead_of) if instead_of else None):
         raise failures.meddled(key)
+    await confirm()
     try:
-        if goal is None:
-            await buckets.desired.delete(key)
-        elif entry is None:
-            await buckets.desired.create(key, goal)
-        else:
-            await buckets.desired.update(key, goal, entry.revision)
+        if goal is not None:
+            await (buckets.desired.update(key, goal, entry.revision) if entry else buckets.desired.create(key, goal))
+        elif entry is not None:
+            await buckets.desired.delete(key, entry.revision)
     except mwbus.Conflict as error:
         raise failures.meddled(key) from error
 

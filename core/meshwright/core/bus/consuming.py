@@ -5,7 +5,7 @@ message leaves this module only through `ack`, `again` (redeliver after a delay)
 the server's advisory says so); while it is being worked on, `keep` renews it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 import nats.errors
@@ -15,7 +15,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable
-from meshwright.core.bus.pulling import ConsumerGone, pulling
+from meshwright.core.bus.pulling import EXPIRES, ConsumerGone, pulling
 
 
 class WorkQueue(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,17 +86,27 @@ class Job:
             return  # out of reach: the message is redelivered after the ack wait
 
 
-async def jobs(bus: Connection, queue: WorkQueue, *, batch: int = 64) -> AsyncIterator[Job | None]:
-    """Deliveries for ever, through restarts of the server; None after each second without one."""
+async def jobs(bus: Connection, queue: WorkQueue, *, batch: int = 64) -> AsyncGenerator[Job | None, None]:
+    """Deliveries for ever, through restarts of the server; None after each second without one.
+
+    What has arrived and is not taken goes back at once when the reader ends.
+    """
+    # A request of a worker that is paused must not outlive its deliveries: it would get them again.
+    expires = min(EXPIRES, queue.ack_wait / 2)
     while True:
         try:
             await open_queue(bus, queue)
-            async with pulling(bus.client, queue.stream, queue.name, batch) as puller:
-                while True:
-                    found = await puller.next_batch(batch, 1.0)
-                    for message in found:
-                        yield Job(bus, message)
-                    if not found:
-                        yield None
+            async with pulling(bus.client, queue.stream, queue.name, batch, expires) as puller:
+                found: list[Received] = []
+                try:
+                    while True:
+                        found = await puller.next_batch(batch, 1.0)
+                        if not found:
+                            yield None
+                        while found:
+                            yield Job(bus, found.pop(0))
+                finally:
+                    for message in (*found, *puller.leftover()):
+                        await Job(bus, message).again(0)
         except (ConsumerGone, BusUnavailable):
             yield None

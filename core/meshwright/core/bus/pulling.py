@@ -19,7 +19,8 @@ from nats.errors import Error as NatsError
 from meshwright.core.bus.envelope import Received
 
 _HEARTBEAT = 1.0
-_EXPIRES = 30.0
+EXPIRES = 30.0
+"""seconds that a request stays parked in the server when nothing comes"""
 _NANO = 1_000_000_000
 
 
@@ -30,8 +31,9 @@ class ConsumerGone(Exception):
 class Puller:
     """Keeps up to `batch` messages of one consumer under way. Use `pulling`."""
 
-    def __init__(self, client: Client, stream: str, consumer: str, batch: int) -> None:
+    def __init__(self, client: Client, stream: str, consumer: str, batch: int, expires: float) -> None:
         self._client = client
+        self._expires = expires
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._inbox = client.new_inbox()
         self._batch = batch
@@ -51,6 +53,8 @@ class Puller:
             return
         if status in ("404", "408", "409"):
             self._asked = 0
+        if status == "408" and self._queue.empty():  # expired under a reader that waits
+            await self._ask()
         if status == "503" or (status == "409" and "Deleted" in (message.headers or {}).get("Description", "")):
             await self._queue.put(None)
 
@@ -85,12 +89,20 @@ class Puller:
         self._heard = time.monotonic()
         self._reconnects = self._client.stats["reconnects"]
         want = self._batch - max(self._asked, 0)
-        request = {"batch": want, "expires": int(_EXPIRES * _NANO), "idle_heartbeat": int(_HEARTBEAT * _NANO)}
+        heartbeat = min(_HEARTBEAT, self._expires / 3)  # the server wants less than half
+        request = {"batch": want, "expires": int(self._expires * _NANO), "idle_heartbeat": int(heartbeat * _NANO)}
         self._asked = self._batch
         try:
             await self._client.publish(self._subject, json.dumps(request).encode(), reply=self._inbox)
         except NatsError:
             self._asked = 0
+
+    def leftover(self) -> list[Received]:
+        """What has arrived and was not read."""
+        found = []
+        while not self._queue.empty():
+            found.append(self._queue.get_nowait())
+        return [message for message in found if message is not None]
 
     @property
     def inbox(self) -> str:
@@ -99,9 +111,11 @@ class Puller:
 
 
 @asynccontextmanager
-async def pulling(client: Client, stream: str, consumer: str, batch: int) -> AsyncIterator[Puller]:
-    """A running `Puller`; leaving the block unsubscribes."""
-    puller = Puller(client, stream, consumer, batch)
+async def pulling(
+    client: Client, stream: str, consumer: str, batch: int, expires: float = EXPIRES
+) -> AsyncIterator[Puller]:
+    """A running `Puller`; leaving the block unsubscribes. `expires`: see EXPIRES."""
+    puller = Puller(client, stream, consumer, batch, expires)
     subscription = await client.subscribe(puller.inbox, cb=puller.arrived)
     try:
         yield puller

@@ -7,14 +7,16 @@ effect and its record runs them again. Undoing goes in reverse order and skips w
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
 
 from meshwright.core import ending
+from meshwright.core.bus import BusUnavailable
 from meshwright.core.kit.journal import Journal
-from meshwright.core.kit.outcomes import Cancelled, Fenced, Reject, StepOrderError, as_failure
+from meshwright.core.kit.outcomes import Cancelled, Fenced, Retry, StepOrderError, as_failure
 from meshwright.core.kit.runtime import Runtime
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import operations
@@ -23,6 +25,10 @@ T = TypeVar("T")
 S = TypeVar("S")
 Undo = Callable[[], Coroutine[Any, Any, None]]
 log = logging.getLogger(__name__)
+_OVERSLEPT = 1.0
+"""seconds that a wait may be late before this process counts as having been paused"""
+_UNDO_TRIES = 3
+_UNDO_SECONDS = 30.0
 
 
 class Control:
@@ -31,6 +37,8 @@ class Control:
     def __init__(self) -> None:
         self._cancelled = asyncio.Event()
         self.request: operations.CancelRequested | None = None
+        self.is_unwinding = False
+        """the handler runs only up to the first step that was not completed, to say how the others are undone"""
 
     def cancel(self, request: operations.CancelRequested) -> None:
         """Ask the operation to stop."""
@@ -78,7 +86,7 @@ class Context:
         self._service = service
         self._seen: set[str] = set()
         self._undo: list[tuple[str, Undo]] = []
-        self._unwinding = journal.history.failure if journal.history.undone else None
+        self._is_undoing = False
 
     def service(self, kind: type[S]) -> S:
         """What the adapter's `@service` gave. Raises TypeError when it is of another kind."""
@@ -106,14 +114,15 @@ class Context:
         self._seen.add(name)
         history = self._journal.history
         done = name in history.completed
-        if not done:
-            self.check_cancelled()
-            if self._unwinding is not None:
-                raise Reject(self._unwinding)
-        if undo is not None and name not in history.undone:
+        if undo is not None and name in history.begun - history.undone:
             self._undo.append((name, undo))
         if done:
             return msgspec.convert(history.completed[name], result)  # type: ignore[no-any-return]  # as the caller says
+        if self._control.is_unwinding:
+            raise Cancelled(f"operation {self.command.operation} is being undone")
+        self.check_cancelled()
+        if undo is not None and name not in history.begun:
+            self._undo.append((name, undo))
         return await self._run(name, action)
 
     async def _run(self, name: str, action: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -133,29 +142,77 @@ class Context:
 
     async def progress(self, message: str, percent: float | None = None) -> None:
         """Tell people what happens now."""
-        await self._journal.append(operations.OperationProgressed(message=message, percent=percent))
+        if not self._control.is_unwinding:
+            await self._journal.append(operations.OperationProgressed(message=message, percent=percent))
 
     def check_cancelled(self) -> None:
-        """Raises Cancelled when somebody asked the operation to stop."""
-        if self._control.is_cancelled:
+        """Raises Cancelled when somebody asked the operation to stop; not any more while it is taken back."""
+        if self._control.is_cancelled and not (self._is_undoing or self._control.is_unwinding):
             raise Cancelled(f"operation {self.command.operation} was cancelled")
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; raises Cancelled as soon as somebody asks for it."""
-        if await self._control.wait(seconds):
+        """Wait; raises Cancelled as soon as somebody asks for it.
+
+        Raises Fenced when this process was paused meanwhile and another worker has taken the operation over.
+        """
+        began = time.monotonic()
+        if self._is_undoing:
+            await asyncio.sleep(seconds)
+        elif self._control.is_unwinding:
+            return
+        elif await self._control.wait(seconds):
             self.check_cancelled()
+        if time.monotonic() - began > seconds + _OVERSLEPT:
+            await self.confirm()
+
+    async def confirm(self) -> None:
+        """Make sure that the operation is still this worker's. Raises Fenced when another one has taken it over.
+
+        For the moment before an effect that would be wrong if it came late. A step's beginning is such a check, so
+        only what follows a long wait within a step needs another.
+        """
+        await self._journal.confirm()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is anything to take back. For the host."""
+        return bool(self._undo)
 
     async def undo_all(self) -> bool:
-        """Take back what was done, last step first; whether all of it worked. For the host."""
-        clean = True
+        """Take back what was done, last step first; whether all of it worked. For the host.
+
+        An undo that fails is told and the others go on. Raises Fenced, BusUnavailable: then another attempt goes on.
+        """
+        self._is_undoing, clean = True, True
         while self._undo:
-            name, undo = self._undo.pop()
-            failure = None
+            name, undo = self._undo[-1]
             try:
-                await undo()
-            except Exception as error:  # an undo must never stop the others: it is told, and the rest goes on
+                await _bounded(undo)
+                failure = None
+            except (Fenced, BusUnavailable):
+                raise
+            except Exception as error:
                 log.exception("undoing step %s failed", name)
-                failure = as_failure(error)
-            clean = clean and failure is None
+                failure, clean = as_failure(error), False
             await self._journal.append(operations.StepUndone(step=name, failure=failure))
+            self._undo.pop()
         return clean
+
+
+async def _bounded(undo: Undo) -> None:
+    """Run an undo within its time; one that asks for it is tried again a few times."""
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            async with asyncio.timeout(_UNDO_SECONDS) as bound:
+                await undo()
+                return
+        except Retry as retry:
+            if tries == _UNDO_TRIES:
+                raise
+            await asyncio.sleep(retry.after)
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            raise TimeoutError(f"it took longer than {_UNDO_SECONDS:g} s") from None

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from meshwright.core import bus as mwbus
+from meshwright.core import ids
 from meshwright.core.bus import envelope
 from meshwright.core.kit.outcomes import Fenced
 from meshwright.schemas import operations, subjects
@@ -18,6 +19,8 @@ from meshwright.schemas.base import Message
 from meshwright.schemas.catalog import TERMINAL_TYPES
 from meshwright.schemas.errors import Failure
 
+SCHEDULER = "scheduler"
+"""The origin under which the scheduler tells the end of operations that no worker ends."""
 _PATIENCE = 60.0
 """seconds an event may take to be stored; the bus may be restarting meanwhile"""
 
@@ -26,10 +29,18 @@ class History(msgspec.Struct, kw_only=True):
     """What earlier attempts left behind."""
 
     attempts: int = 0
+    fruitless: int = 0
+    """attempts in a row, the newest among them, that completed no step although nobody stopped their worker"""
+    begun: set[str] = set()
+    """steps that may have had an effect, completed or not"""
     completed: dict[str, Any] = {}
+    undoing: operations.OperationUndoing | None = None
+    """set for good once the operation is being taken back"""
     undone: set[str] = set()
     failure: Failure | None = None
-    ended: bool = False
+    """why the newest step failed"""
+    end: str = ""
+    """the wire name of the terminal event"""
     last: int = 0
 
     def learn(self, message: Message | None, type_name: str) -> None:
@@ -37,14 +48,25 @@ class History(msgspec.Struct, kw_only=True):
         match message:
             case operations.OperationStarted():
                 self.attempts = message.attempt
+                self.fruitless += 1
+            case operations.OperationQueued(interrupted=True):
+                self.fruitless = max(self.fruitless - 1, 0)
+            case operations.StepStarted():
+                self.begun.add(message.step)
             case operations.StepCompleted():
+                self.begun.add(message.step)
                 self.completed[message.step] = message.result
                 self.failure = None
+                if message.attempt:
+                    self.fruitless = 0
             case operations.StepFailed():
                 self.failure = message.failure
+            case operations.OperationUndoing():
+                self.undoing = message
             case operations.StepUndone():
                 self.undone.add(message.step)
-        self.ended = self.ended or type_name in TERMINAL_TYPES
+        if type_name in TERMINAL_TYPES:
+            self.end = type_name
 
 
 class Journal:
@@ -56,6 +78,7 @@ class Journal:
         self._lock = asyncio.Lock()
         self.subject = events_subject(command.workspace, command.adapter, command.operation)
         self.history = History()
+        self._unsure: tuple[str, Message] | None = None
 
     async def append(self, message: Message) -> None:
         """Store one event.
@@ -63,18 +86,44 @@ class Journal:
         Raises Fenced when another worker wrote meanwhile, BusUnavailable when the bus stays away.
         """
         async with self._lock:
+            await self._find_out()
+            self._unsure = (ids.fresh(), message)
             try:
                 ack = await self._bus.publisher.publish(
                     self.subject,
                     message,
                     about=f"operations/{self._command.operation}",
+                    id=self._unsure[0],
                     expected_last=self.history.last,
                     timeout=_PATIENCE,
                 )
             except mwbus.Conflict as error:
+                self._unsure = None
                 raise Fenced(f"operation {self._command.operation} was taken over by another worker") from error
-            self.history.last = ack.seq
-            self.history.learn(message, message.wire.name)
+            self._learn(ack.seq, message)
+
+    def _learn(self, seq: int, message: Message) -> None:
+        self._unsure = None
+        self.history.last = seq
+        self.history.learn(message, message.wire.name)
+
+    async def _find_out(self) -> None:
+        """An append that was broken off (by a cancellation, say) may have been stored all the same."""
+        if self._unsure is None:
+            return
+        event, message = self._unsure
+        newest = await self._bus.last(subjects.EVENTS.stream, self.subject)
+        if newest is not None and newest.headers.get(envelope.MESSAGE_ID) == event:
+            self._learn(newest.seq, message)
+        self._unsure = None
+
+    async def confirm(self) -> None:
+        """Raises Fenced unless the newest event of the operation is this worker's own, BusUnavailable."""
+        async with self._lock:
+            await self._find_out()
+            newest = await self._bus.last(subjects.EVENTS.stream, self.subject)
+            if newest is not None and newest.seq != self.history.last:
+                raise Fenced(f"operation {self._command.operation} was taken over by another worker")
 
     async def read(self) -> History:
         """Read what is there, so that appending continues behind it. Raises BusUnavailable."""
@@ -94,13 +143,23 @@ async def read_history(connection: mwbus.Connection, subject: str) -> History:
 
 
 async def has_ended(connection: mwbus.Connection, command: operations.Command) -> bool:
-    """Whether the worker or the scheduler has told the end of an operation. Raises BusUnavailable."""
-    for origin in (command.adapter, "scheduler"):
+    """Whether nothing more will be done for an operation. Raises BusUnavailable.
+
+    One that a worker has begun ends with that worker's word or its successor's, after it has taken back what has to
+    be; the scheduler's word suffices only for one that was never begun.
+    """
+    for origin in (command.adapter, SCHEDULER):
         subject = events_subject(command.workspace, origin, command.operation)
         found = await connection.last(subjects.EVENTS.stream, subject)
-        if found is not None and found.type in TERMINAL_TYPES:
-            return True
+        if found is not None:
+            return found.type in TERMINAL_TYPES
     return False
+
+
+async def was_ended_by_scheduler(connection: mwbus.Connection, command: operations.Command) -> bool:
+    """Whether the scheduler has told the end of an operation. Raises BusUnavailable."""
+    subject = events_subject(command.workspace, SCHEDULER, command.operation)
+    return await connection.last(subjects.EVENTS.stream, subject) is not None
 
 
 async def cancel_request(

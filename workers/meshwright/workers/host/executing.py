@@ -1,23 +1,25 @@
 """Executing one delivery of one command, from its first event to its last.
 
-Invariant: the delivery is acknowledged only when a terminal event is stored (or somebody else's stands
-there); a handler that is fenced, or a bus that stays away, leaves it to be redelivered.
+Problem: a worker may die, be paused or lose the bus between any two instructions, and a person, the deadline or the
+adapter's own failure may end the operation at any moment. Invariant: the delivery is acknowledged only when a terminal
+event is stored (or somebody else's stands there); an operation that does not succeed is first taken back, by whichever
+worker holds it then; a handler that is fenced, or a bus that stays away, leaves it to be redelivered.
 """
 
 import asyncio
 import datetime
 import logging
+from typing import Literal
 
 import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.kit import journal as journals
-from meshwright.core.kit.context import Context, Control
 from meshwright.schemas import operations
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
-from meshwright.workers.host.cancelling import Cancellations
+from meshwright.workers.host.interventions import Interventions, Said
 from meshwright.workers.host.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -25,196 +27,279 @@ BACKOFF = (1.0, 2.0, 5.0, 15.0)
 """seconds before the second, third, … attempt after an unexpected error"""
 _WORTH_TELLING = 0.5
 """seconds of waiting for a free slot that people hear about"""
-_UNDO_BOUND = 60.0
-"""seconds that undoing may take once the operation has to end"""
+_UNWIND_SECONDS = 30.0
+"""seconds that a handler may take to say how completed steps are undone"""
+_DEAD_LETTERED = operations.OperationDeadLettered.wire.name
 
 
-class Execution:
-    """One attempt at one command. `control` lets the host pass on a cancellation."""
+class Equipment(msgspec.Struct, frozen=True, kw_only=True):
+    """What every execution of a worker uses. `service` is what the adapter's own `@service` gave."""
+
+    bus: mwbus.Connection
+    adapter: kit.Adapter
+    runtime: kit.Runtime
+    service: object
+    turns: Turns
+    interventions: Interventions
+    max_attempts: int
+
+
+class _Over(Exception):
+    """The operation ends without success."""
 
     def __init__(
         self,
-        connection: mwbus.Connection,
-        adapter: kit.Adapter,
-        runtime: kit.Runtime,
-        service: object,
-        turns: Turns,
-        cancellations: Cancellations,
-        job: mwbus.Job,
-        command: operations.Command,
-        max_attempts: int,
+        end: Literal["failed", "cancelled", "timed_out", "dead_lettered"],
+        failure: Failure | None = None,
     ) -> None:
-        self._bus = connection
-        self._adapter = adapter
-        self._runtime = runtime
-        self._service = service
-        self._turns = turns
-        self._cancellations = cancellations
+        super().__init__(end)
+        self.end = end
+        self.failure = failure
+
+
+class Execution:
+    """One delivery of one command. `control` lets the host pass on a cancellation."""
+
+    def __init__(self, equipment: Equipment, job: mwbus.Job, command: operations.Command) -> None:
+        self._use = equipment
         self._job = job
-        self._max_attempts = max_attempts
         self.command = command
-        self.control = Control()
-        self.journal = kit.Journal(connection, command)
+        self.control = kit.Control()
+        self.journal = kit.Journal(equipment.bus, command)
+        self.is_running = False
+        """whether the handler runs, or what it did is being taken back"""
+        self._context: kit.Context | None = None
+        self._bound: asyncio.Timeout | None = None
+        self._had_turn = False
 
     async def run(self, slot: asyncio.Semaphore) -> None:
         """See the command through: wait for its turn and for a `slot`, run it, tell its end, acknowledge."""
         try:
-            if await self._has_ended_already():
-                await self._job.ack()
-                return
-            ended = await self._run_within_deadline(slot)
+            ended = await self._see_through(slot)
         except kit.Fenced as error:
             log.warning("%s; this worker stops", error)
         except mwbus.BusUnavailable as error:
             log.warning("operation %s waits for redelivery: %s", self.command.operation, error)
         else:
             if ended:
-                if self.command.mutates:
-                    await self._turns.done(self.command, self._job.message.seq)
-                await self._job.ack()
+                await self._settle()
 
-    async def _has_ended_already(self) -> bool:
-        """Read the journal when this is not the first delivery, and look whether nothing is left to do."""
+    def intervene(self, said: Said) -> None:
+        """Take note of what others have said since the execution began."""
+        if said.cancel is not None:
+            self.control.cancel(said.cancel)
+        if said.is_over and self._bound is not None:
+            self._bound.reschedule(asyncio.get_running_loop().time())
+
+    async def tell_interrupted(self) -> None:
+        """Tell people, and the worker that goes on, that this one was stopped. Raises Fenced, BusUnavailable."""
+        if self.is_running and not self.journal.history.end:
+            await self._tell_queued("its worker was told to stop; another one goes on", interrupted=True)
+
+    async def _settle(self) -> None:
+        if self._had_turn:
+            await self._use.turns.done(self.command, self._job.message.seq)
+        if self.journal.history.end == _DEAD_LETTERED:
+            await self._job.give_up()  # the server's advisory is what brings it to the dead letters
+        else:
+            await self._job.ack()
+
+    async def _see_through(self, slot: asyncio.Semaphore) -> bool:
+        """Whether the operation has ended; False when another attempt follows."""
         if self._job.message.deliveries > 1:
             await self.journal.read()
-        elif self.command.retry_of:
-            await self._inherit(self.command.retry_of)
-        request = await self._cancellations.find(self.command, self._job.message.seq)
-        if request is not None:
-            self.control.cancel(request)
-        return self.journal.history.ended
-
-    async def _inherit(self, operation: str) -> None:
-        """A retry goes on where the operation before it stopped: its completed steps count as ours."""
-        subject = journals.events_subject(self.command.workspace, self.command.adapter, operation)
-        before = await journals.read_history(self._bus, subject)
-        kept = {step: result for step, result in before.completed.items() if step not in before.undone}
-        self.journal.history.completed.update(kept)
-
-    async def _run_within_deadline(self, slot: asyncio.Semaphore) -> bool:
-        """Whether the operation has ended; False when another attempt follows."""
-        remaining = (self.command.deadline - datetime.datetime.now(datetime.UTC)).total_seconds()
-        context: list[Context] = []
         try:
-            async with asyncio.timeout(max(remaining, 0)) as bound:
+            return await self._take_up(slot)
+        except kit.Fenced:
+            if self.journal.history.last:
+                raise
+        # Not the first delivery after all: the consumer was made anew and has forgotten. Nothing was done yet here.
+        await self.journal.read()
+        return await self._take_up(slot)
+
+    async def _take_up(self, slot: asyncio.Semaphore) -> bool:
+        history = self.journal.history
+        if history.end:
+            return True
+        said = await self._use.interventions.find(self.command, self._job.message.seq)
+        if said.is_over and not history.last:
+            return True
+        self.intervene(said)
+        try:
+            return await self._work(slot, 0.0 if said.is_over else self._remaining())
+        except _Over as over:
+            await self._take_back(over)
+            await self.journal.append(self._last_word(over))
+            return True
+
+    async def _work(self, slot: asyncio.Semaphore, seconds: float) -> bool:
+        """Whether the operation has succeeded; False when another attempt follows. Raises _Over."""
+        try:
+            self._check_the_past(seconds)
+            async with asyncio.timeout(seconds) as self._bound:
                 await self._wait_for_turn()
                 await self._wait_for(slot)
                 try:
-                    return await self._attempt(context)
+                    return await self._attempt()
                 finally:
                     slot.release()
         except TimeoutError:
-            if not bound.expired():
+            assert self._bound is not None
+            if not self._bound.expired():
                 raise
-            await self._undo(context)
-            await self.journal.append(operations.OperationTimedOut(deadline=self.command.deadline))
-            return True
+            raise _Over("timed_out") from None
         except kit.Cancelled:
-            await self._undo(context)
-            await self._tell_cancelled()
-            return True
+            raise _Over("cancelled") from None
+        finally:
+            self._bound = None
+
+    def _remaining(self) -> float:
+        return max((self.command.deadline - datetime.datetime.now(datetime.UTC)).total_seconds(), 0.0)
+
+    def _check_the_past(self, seconds: float) -> None:
+        """Raises _Over or kit.Cancelled when no further attempt may be made."""
+        history = self.journal.history
+        if history.undoing is not None:
+            raise _Over(history.undoing.end, history.undoing.failure)
+        if self.control.is_cancelled:
+            raise kit.Cancelled
+        if history.fruitless >= self._use.max_attempts:
+            raise _Over("dead_lettered", history.failure or _died(history.fruitless))
+        if not seconds:
+            raise _Over("timed_out")
 
     async def _wait_for_turn(self) -> None:
-        """Let earlier operations of the mesh end. One that ran before has its turn, and undoes if cancelled."""
-        waits = self._turns.wait(self.command, self._job.message.seq, self._tell_waiting)
-        if not self.command.mutates:
-            waits.close()
-        elif self.journal.history.attempts:
-            await waits
-        else:
+        """Let earlier operations of the mesh end."""
+        if self.command.mutates:
+            waits = self._use.turns.wait(self.command, self._job.message.seq, self._tell_waiting)
             await self.control.unless_cancelled(waits)
+            self._had_turn = True
 
     async def _tell_waiting(self, behind: str) -> None:
         reason = f"operation {behind} on mesh {self.command.mesh} was accepted earlier and has not ended"
-        await self._append_first(
-            operations.OperationQueued(worker=self._runtime.instance, reason=reason, behind=behind)
+        await self._tell_queued(reason, behind)
+
+    async def _tell_queued(self, reason: str, behind: str | None = None, *, interrupted: bool = False) -> None:
+        worker = self._use.runtime.instance
+        await self.journal.append(
+            operations.OperationQueued(worker=worker, reason=reason, behind=behind, interrupted=interrupted)
         )
 
     async def _wait_for(self, slot: asyncio.Semaphore) -> None:
-        if slot.locked():
-            try:
-                async with asyncio.timeout(_WORTH_TELLING):
-                    await slot.acquire()
-            except TimeoutError:
-                reason = "the worker is busy with other operations"
-                await self._append_first(operations.OperationQueued(worker=self._runtime.instance, reason=reason))
-                await slot.acquire()
-        else:
+        if not slot.locked():
             await slot.acquire()
-        if self.control.is_cancelled and not self.journal.history.attempts:
-            slot.release()
-            raise kit.Cancelled
+            return
+        try:
+            async with asyncio.timeout(_WORTH_TELLING):
+                await self.control.unless_cancelled(slot.acquire())
+        except TimeoutError:
+            await self._tell_queued("the worker is busy with other operations")
+            await self.control.unless_cancelled(slot.acquire())
 
-    async def _attempt(self, opened: list[Context]) -> bool:
-        """Run the handler once; whether the operation has ended."""
-        attempt = self.journal.history.attempts + 1
-        await self._append_first(
+    async def _attempt(self) -> bool:
+        """Run the handler once; whether it succeeded, False when another attempt follows. Raises _Over."""
+        use, history = self._use, self.journal.history
+        self.is_running = True
+        await self.journal.append(
             operations.OperationStarted(
-                worker=self._runtime.instance, adapter_version=self._adapter.version, attempt=attempt
+                worker=use.runtime.instance, adapter_version=use.adapter.version, attempt=history.attempts + 1
             )
         )
-        if self.journal.history.ended:
-            return True
-        context = Context(self.command, self._runtime, self.journal, self.control, self._service)
-        opened.append(context)
-        entry = self._adapter.operations[self.command.kind]
+        await self._inherit()
         try:
-            arguments = msgspec.convert(self.command.arguments, entry.arguments)
-            result = await entry.handler(context, arguments)
+            result = await self._handle()
             await self.journal.append(operations.OperationSucceeded(result=msgspec.to_builtins(result)))
         except (kit.Cancelled, kit.Fenced, mwbus.BusUnavailable):
             raise
         except (kit.Reject, msgspec.ValidationError) as error:
-            await self._undo(opened)
-            await self.journal.append(operations.OperationFailed(failure=_rejected(error)))
+            raise _Over("failed", _rejected(error)) from error
         except kit.Retry as retry:
-            return await self._again(opened, attempt, retry.after, retry.failure)
+            return await self._again(retry.after, retry.failure)
         except Exception as error:  # the adapter's own defects: retried, then dead-lettered, never lost
             log.exception("operation %s (%s) failed", self.command.operation, self.command.kind)
-            pause = BACKOFF[min(attempt, len(BACKOFF)) - 1]
-            return await self._again(opened, attempt, pause, kit.as_failure(error))
+            pause = BACKOFF[min(history.fruitless, len(BACKOFF) - 1)]
+            return await self._again(pause, kit.as_failure(error))
         return True
 
-    async def _append_first(self, message: Message) -> None:
-        """Append what may be the operation's first event here; when others stand there, read them and go on."""
-        try:
-            await self.journal.append(message)
-        except kit.Fenced:
-            if self.journal.history.last:
-                raise
-            await self.journal.read()
-            if not self.journal.history.ended:
-                await self.journal.append(message)
+    async def _handle(self) -> object:
+        entry = self._use.adapter.operations[self.command.kind]
+        self._context = kit.Context(self.command, self._use.runtime, self.journal, self.control, self._use.service)
+        arguments = msgspec.convert(self.command.arguments, entry.arguments)
+        return await entry.handler(self._context, arguments)
 
-    async def _again(self, opened: list[Context], attempt: int, pause: float, failure: Failure) -> bool:
-        if attempt >= self._max_attempts:
-            await self._undo(opened)
-            dead = operations.OperationDeadLettered(failure=failure, command_seq=self._job.message.seq)
-            await self.journal.append(dead)
-            await self._job.give_up()
-            return True
+    async def _inherit(self) -> None:
+        """A retry goes on where the operation before it stopped: steps that stand there count as ours."""
+        if self.command.retry_of is None:
+            return
+        subject = journals.events_subject(self.command.workspace, self.command.adapter, self.command.retry_of)
+        before = await journals.read_history(self._use.bus, subject)
+        for step, result in before.completed.items():
+            if step not in before.undone and step not in self.journal.history.begun:
+                await self.journal.append(operations.StepCompleted(step=step, attempt=0, result=result))
+
+    async def _again(self, pause: float, failure: Failure) -> bool:
+        """Leave the operation to another attempt. Raises _Over when there were enough."""
+        if self.journal.history.fruitless >= self._use.max_attempts:
+            raise _Over("dead_lettered", failure)
         at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=pause)
         await self.journal.append(operations.OperationRetrying(failure=failure, next_attempt_at=at))
         await self._job.again(pause)
         return False
 
-    async def _undo(self, opened: list[Context]) -> None:
-        if self.command.keep_on_failure:
+    async def _take_back(self, over: _Over) -> None:
+        """Undo what was done, here or by an attempt of a worker that is gone."""
+        history = self.journal.history
+        if self.command.keep_on_failure or not history.begun - history.undone:
             return
-        for context in opened:
-            try:
-                async with asyncio.timeout(_UNDO_BOUND):
-                    await context.undo_all()
-            except TimeoutError:
-                log.error("undoing operation %s took longer than %g s", self.command.operation, _UNDO_BOUND)
-
-    async def _tell_cancelled(self) -> None:
-        request = self.control.request
-        await self._append_first(
-            operations.OperationCancelled(
-                principal=request.principal if request else "", reason=request.reason if request else ""
+        self.is_running = True
+        if self._context is None:
+            await self._unwind()
+        if self._context is None or not self._context.can_undo:
+            return
+        if history.undoing is None:
+            worker = self._use.runtime.instance
+            await self.journal.append(
+                operations.OperationUndoing(worker=worker, end=over.end, failure=over.failure)
             )
-        )
+        await self._context.undo_all()
+
+    async def _unwind(self) -> None:
+        """Let the handler run through its completed steps, so that it says how each of them is undone."""
+        self.control.is_unwinding = True
+        try:
+            async with asyncio.timeout(_UNWIND_SECONDS):
+                await self._handle()
+        except kit.Cancelled:
+            pass  # it came to the first step that was not completed
+        except (kit.Fenced, mwbus.BusUnavailable):
+            raise
+        except Exception:
+            log.exception("operation %s: not everything can be undone", self.command.operation)
+
+    def _last_word(self, over: _Over) -> Message:
+        match over.end:
+            case "cancelled":
+                request = self.control.request
+                return operations.OperationCancelled(
+                    principal=request.principal if request else "", reason=request.reason if request else ""
+                )
+            case "timed_out":
+                return operations.OperationTimedOut(deadline=self.command.deadline)
+            case "failed":
+                assert over.failure is not None
+                return operations.OperationFailed(failure=over.failure)
+            case "dead_lettered":
+                assert over.failure is not None
+                return operations.OperationDeadLettered(failure=over.failure, command_seq=self._job.message.seq)
+
+
+def _died(times: int) -> Failure:
+    return Failure(
+        code="MW1006",
+        what=f"The worker ended {times} times in the middle of the operation",
+        cause="Something in the operation ends the worker's process, or it was killed again and again.",
+        remedy="Look at the worker's log and at its memory limit; then retry the operation.",
+    )
 
 
 def _rejected(error: kit.Reject | msgspec.ValidationError) -> Failure:
@@ -226,5 +311,3 @@ def _rejected(error: kit.Reject | msgspec.ValidationError) -> Failure:
         cause="The command was made for another version of this adapter.",
         remedy="Compare with the arguments that the adapter announces at /v1/adapters.",
     )
-
-

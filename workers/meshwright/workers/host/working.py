@@ -5,7 +5,10 @@ on shutdown nothing new is taken, what runs may finish within the grace time, an
 """
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing
 
 import msgspec
 
@@ -14,11 +17,13 @@ from meshwright.core import ending, kit
 from meshwright.core.bus import hearing
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, operations, subjects
-from meshwright.workers.host.cancelling import Cancellations
-from meshwright.workers.host.executing import Execution
+from meshwright.workers.host.executing import Equipment, Execution
+from meshwright.workers.host.interventions import Interventions
 from meshwright.workers.host.turns import Turns
 
 log = logging.getLogger(__name__)
+_TELL_SECONDS = 1.0
+"""seconds that telling an interruption may take; it is a kindness, and the worker has to end"""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,42 +51,49 @@ class Worker:
     ) -> None:
         self._bus = connection
         self._adapter = adapter
-        self._runtime = runtime
-        self._service = service
-        self._turns = turns
         self._limits = limits
-        self._cancellations = Cancellations(connection)
+        self._interventions = Interventions(connection)
+        self._equipment = Equipment(
+            bus=connection,
+            adapter=adapter,
+            runtime=runtime,
+            service=service,
+            turns=turns,
+            interventions=self._interventions,
+            max_attempts=limits.max_attempts,
+        )
         self._held: dict[str, tuple[mwbus.Job, Execution, asyncio.Task[None]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain."""
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group, AsyncExitStack() as listening:
+            for subject in Interventions.SUBJECTS:
+                await listening.enter_async_context(hearing.listening(self._bus, subject, self._pass_on))
             keeper = group.create_task(self._keep_alive())
-            async with hearing.listening(self._bus, Cancellations.SUBJECT, self._pass_on):
-                taker = group.create_task(self._take(group))
-                await stop.wait()
-                await ending.end(taker)
-                await self._drain()
+            taker = group.create_task(self._take(group))
+            await stop.wait()
+            await ending.end(taker)
+            await self._drain()
             await ending.end(keeper)
 
     async def _take(self, group: asyncio.TaskGroup) -> None:
         slot = asyncio.Semaphore(self._limits.max_running)
-        async for job in mwbus.jobs(self._bus, queue(self._adapter.name, self._limits)):
-            if job is None:
-                continue
-            command = _command(job)
-            if command is None:
-                log.error("command %d of COMMANDS cannot be read: it goes to the dead letters", job.message.seq)
-                await job.give_up()
-            elif not self._understands(command):
-                await job.again(self._limits.ack_wait / 2)  # another version of this adapter may take it
-            else:
-                execution = Execution(
-                    self._bus, self._adapter, self._runtime, self._service, self._turns, self._cancellations, job,
-                    command, self._limits.max_attempts,
-                )  # fmt: skip
-                task = group.create_task(self._execute(job, execution, slot))
-                self._held[job.message.reply] = (job, execution, task)
+        async with aclosing(mwbus.jobs(self._bus, queue(self._adapter.name, self._limits))) as jobs:
+            async for job in jobs:
+                if job is not None:
+                    await self._take_one(job, slot, group)
+
+    async def _take_one(self, job: mwbus.Job, slot: asyncio.Semaphore, group: asyncio.TaskGroup) -> None:
+        command = _command(job)
+        if command is None:
+            log.error("command %d of COMMANDS cannot be read: it goes to the dead letters", job.message.seq)
+            await job.give_up()
+        elif not self._understands(command):
+            await job.again(self._limits.ack_wait / 2)  # another version of this adapter may take it
+        else:
+            execution = Execution(self._equipment, job, command)
+            task = group.create_task(self._execute(job, execution, slot))
+            self._held[job.message.reply] = (job, execution, task)
 
     def _understands(self, command: operations.Command) -> bool:
         entry = self._adapter.operations.get(command.kind)
@@ -107,33 +119,47 @@ class Worker:
                 await job.keep()
 
     async def _pass_on(self, message: mwbus.Received) -> None:
-        heard = self._cancellations.hear(message)
+        heard = self._interventions.hear(message)
         for _, execution, _ in list(self._held.values()):
             if heard and execution.command.operation == heard[0]:
-                execution.control.cancel(heard[1])
+                execution.intervene(heard[1])
 
     async def _drain(self) -> None:
-        """Let what runs finish within the grace time, then give the rest back at once."""
-        tasks = {task for _, _, task in self._held.values()}
-        if tasks:
-            log.info("draining %d operations, at most %g s", len(tasks), self._limits.grace)
-            await asyncio.wait(tasks, timeout=self._limits.grace)
-        for job, _, task in list(self._held.values()):
-            await ending.end(task)
-            await job.again(0)
+        """Give back at once what only waits; let what runs finish within the grace time, then give it back too."""
+        await self._give_back([held for held in self._held.values() if not held[1].is_running])
+        running = {task for _, _, task in self._held.values()}
+        if running:
+            log.info("draining %d operations, at most %g s", len(running), self._limits.grace)
+            await asyncio.wait(running, timeout=self._limits.grace)
+        await self._give_back(list(self._held.values()))
+
+    async def _give_back(self, held: Sequence[tuple[mwbus.Job, Execution, asyncio.Task[None]]]) -> None:
+        await ending.end(*(task for _, _, task in held))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TELL_SECONDS):
+                await asyncio.gather(*(_tell_interrupted(execution) for _, execution, _ in held))
+        for job, execution, _ in held:
+            if not execution.journal.history.end:
+                await job.again(0)
+
+
+async def _tell_interrupted(execution: Execution) -> None:
+    with contextlib.suppress(kit.Fenced, mwbus.BusUnavailable):
+        await execution.tell_interrupted()
 
 
 def queue(adapter: str, limits: Limits) -> mwbus.WorkQueue:
     """The durable consumer that all workers of an adapter share.
 
-    Every attempt may be lost to a crash, so deliveries are allowed for beyond `max_attempts`.
+    The server counts deliveries, and not every delivery is an attempt: an operation may wait through many restarts of
+    its workers. So it delivers for ever, attempts are counted in the journal, and the deadline ends what nobody takes.
     """
     return mwbus.WorkQueue(
         stream=subjects.COMMANDS.stream,
         name=f"adapter-{adapter}",
         subject=subjects.fill(subjects.COMMANDS, adapter=adapter),
         ack_wait=limits.ack_wait,
-        max_deliver=3 * limits.max_attempts,
+        max_deliver=-1,
     )
 
 

@@ -6,6 +6,7 @@ advisories are stored in a stream; each is answered once, by ids derived from it
 
 import datetime
 import logging
+from contextlib import aclosing
 
 import msgspec
 
@@ -46,22 +47,24 @@ class _Advisory(msgspec.Struct, frozen=True):
 
 async def run(bus: mwbus.Connection) -> None:
     """Answer advisories until cancelled."""
-    async for job in mwbus.jobs(bus, _QUEUE):
-        if job is None:
-            continue
-        try:
-            advisory = msgspec.json.decode(job.message.payload, type=_Advisory)
-        except msgspec.DecodeError as error:
-            log.warning("an advisory that cannot be read: %s", error)
-            await job.ack()
-            continue
-        try:
-            await _answer(bus, advisory)
-        except mwbus.BusUnavailable as error:
-            log.warning("could not store a dead letter yet: %s", error)
-            await job.again(1.0)
-        else:
-            await job.ack()
+    async with aclosing(mwbus.jobs(bus, _QUEUE)) as jobs:
+        async for job in jobs:
+            if job is not None:
+                await _take(bus, job)
+
+
+async def _take(bus: mwbus.Connection, job: mwbus.Job) -> None:
+    try:
+        advisory = msgspec.json.decode(job.message.payload, type=_Advisory)
+        await _answer(bus, advisory)
+    except msgspec.DecodeError as error:
+        log.warning("an advisory that cannot be read: %s", error)
+        await job.ack()
+    except mwbus.BusUnavailable as error:
+        log.warning("could not store a dead letter yet: %s", error)
+        await job.again(1.0)
+    else:
+        await job.ack()
 
 
 async def _answer(bus: mwbus.Connection, advisory: _Advisory) -> None:

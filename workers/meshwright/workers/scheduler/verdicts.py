@@ -11,12 +11,13 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
+from meshwright.core.kit import journal
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Message
 
 log = logging.getLogger(__name__)
-ORIGIN = "scheduler"
+ORIGIN = journal.SCHEDULER
 _EVENTS = subjects.EVENTS.stream
 
 

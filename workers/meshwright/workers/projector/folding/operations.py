@@ -90,6 +90,10 @@ def _progressed(before: Operation, message: wire.OperationProgressed, fact: Fact
     return {"progress": message.message}
 
 
+def _undoing(before: Operation, message: wire.OperationUndoing, fact: Fact) -> Changes:
+    return {"state": "running", "worker": message.worker, "progress": "taking back what was done", "waiting_for": ""}
+
+
 def _retrying(before: Operation, message: wire.OperationRetrying, fact: Fact) -> Changes:
     next_at = message.next_attempt_at.isoformat(timespec="seconds")
     return {"state": "waiting", "waiting_for": f"the next attempt at {next_at}", "failure": message.failure}
@@ -146,6 +150,7 @@ _HAPPENED: dict[type[Message], Part] = {
     wire.OperationQueued: _queued,
     wire.OperationStarted: _started,
     wire.OperationProgressed: _progressed,
+    wire.OperationUndoing: _undoing,
     wire.OperationRetrying: _retrying,
     wire.CancelRequested: _cancel_requested,
     wire.OperationSucceeded: _succeeded,

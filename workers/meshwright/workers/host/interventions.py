@@ -1,0 +1,78 @@
+"""Interventions: what others say about an operation that a worker has, or is about to get.
+
+Problem: looking into the stream before every operation costs as much as a no-op itself. Invariant: a cancellation or
+the scheduler's verdict is never overlooked: for commands that were stored while this worker was listening it has been
+heard, and for all others (older ones, and whenever the connection was away in between) the stream is asked.
+"""
+
+import collections
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core.kit import journal
+from meshwright.schemas import catalog, operations, subjects
+
+_REMEMBERED = 10_000
+"""operations kept whose commands have not been delivered here yet; they normally follow within milliseconds"""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What others have said of one operation."""
+
+    cancel: operations.CancelRequested | None = None
+    is_over: bool = False
+    """the scheduler has told its end"""
+
+
+class Interventions:
+    """Pass `hear` what is published on `SUBJECTS`, and ask `find`."""
+
+    SUBJECTS = tuple(
+        subjects.fill(subjects.EVENTS, origin=origin, entity="operation") for origin in ("api", journal.SCHEDULER)
+    )
+
+    def __init__(self, connection: mwbus.Connection) -> None:
+        self._bus = connection
+        self._heard: collections.OrderedDict[str, Said] = collections.OrderedDict()
+        self._listening_since: tuple[int, int] | None = None
+
+    def hear(self, message: mwbus.Received) -> tuple[str, Said] | None:
+        """The operation and all that was said of it, remembered; None when the message says nothing of the kind."""
+        operation = subjects.parse(subjects.EVENTS, message.subject)["id"]
+        said = self._heard.get(operation, Said())
+        if message.type in catalog.TERMINAL_TYPES:
+            said = msgspec.structs.replace(said, is_over=True)
+        elif (request := _cancellation(message)) is not None:
+            said = msgspec.structs.replace(said, cancel=request)
+        else:
+            return None
+        self._heard[operation] = said
+        if len(self._heard) > _REMEMBERED:
+            self._heard.popitem(last=False)
+            self._listening_since = None  # something was forgotten: older commands must be looked up
+        return operation, said
+
+    async def find(self, command: operations.Command, seq: int) -> Said:
+        """What was said so far of the operation whose command stands at `seq` of COMMANDS. Raises BusUnavailable."""
+        if self._was_listening_at(seq):
+            return self._heard.get(command.operation, Said())
+        connection = self._bus.reconnects
+        last = (await self._bus.stream_bounds(subjects.COMMANDS.stream))[1]
+        if self._listening_since is None or self._listening_since[0] != connection:
+            self._listening_since = (connection, last)
+        return Said(
+            await journal.cancel_request(self._bus, command), await journal.was_ended_by_scheduler(self._bus, command)
+        )
+
+    def _was_listening_at(self, seq: int) -> bool:
+        since = self._listening_since
+        return since is not None and since[0] == self._bus.reconnects and seq > since[1]
+
+
+def _cancellation(message: mwbus.Received) -> operations.CancelRequested | None:
+    try:
+        found = message.message()
+    except catalog.UndecodableMessage:
+        return None
+    return found if isinstance(found, operations.CancelRequested) else None
