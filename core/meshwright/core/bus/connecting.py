@@ -120,10 +120,10 @@ async def _client(url: str, name: str, timeout: float) -> Client:
     async def failed(error: Exception) -> None:
         log.debug("NATS: %r", error)
 
-    deadline = asyncio.get_running_loop().time() + timeout
-    while True:
-        try:
-            client = LeanClient()
+    client = LeanClient()
+    try:
+        # The client tries on for ever, which is right once it was connected; only the first time has a bound.
+        async with asyncio.timeout(timeout):
             await client.connect(
                 url,
                 name=name,
@@ -138,11 +138,10 @@ async def _client(url: str, name: str, timeout: float) -> Client:
                 error_cb=failed,
                 allow_reconnect=True,
             )
-            return client
-        except (nats.errors.Error, OSError, TimeoutError) as error:
-            if asyncio.get_running_loop().time() > deadline:
-                raise BusUnavailable(f"no NATS server answers at {url}: {error!r}") from error
-            await asyncio.sleep(0.1)
+    except (nats.errors.Error, OSError, TimeoutError) as error:
+        await _close(client)
+        raise BusUnavailable(f"no NATS server answers at {url} within {timeout:g} s: {error!r}") from error
+    return client
 
 
 async def _close(client: Client) -> None:

@@ -7,6 +7,7 @@ registered functions and nothing else; registering one thing twice is refused, n
 import datetime
 import inspect
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -26,6 +27,7 @@ Preview = Callable[[Runtime, operations.Command], Awaitable[designs.Preview]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
 CONTRACT = 1
 """The version of the contract between host and adapter; a host refuses an adapter of another one."""
+_SEMANTIC = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")  # https://semver.org
 
 
 class RegisteredOperation(msgspec.Struct, frozen=True):
@@ -51,6 +53,9 @@ class Adapter:
     """A plugin for one kind of mesh, found by an entry point of group `meshwright.adapters`."""
 
     def __init__(self, name: str, *, meshes: list[str], contract: int = CONTRACT, version: str = "0.1.0") -> None:
+        """Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
+        if not _SEMANTIC.fullmatch(version):
+            raise ValueError(f"adapter {name}: version {version!r} is not a semantic version such as 1.0.0")
         self.name = name
         self.meshes = meshes
         self.contract = contract

@@ -114,12 +114,12 @@ class Context:
         self._seen.add(name)
         history = self._journal.history
         done = name in history.completed
-        if undo is not None and name in history.begun - history.undone:
+        if undo is not None and name in history.standing:
             self._undo.append((name, undo))
+        if self._control.is_unwinding and self._seen.issuperset(history.begun):
+            raise Cancelled(f"operation {self.command.operation} is being undone")
         if done:
             return msgspec.convert(history.completed[name], result)  # type: ignore[no-any-return]  # as the caller says
-        if self._control.is_unwinding:
-            raise Cancelled(f"operation {self.command.operation} is being undone")
         self.check_cancelled()
         if undo is not None and name not in history.begun:
             self._undo.append((name, undo))

@@ -31,11 +31,13 @@ class History(msgspec.Struct, kw_only=True):
     attempts: int = 0
     fruitless: int = 0
     """attempts in a row, the newest among them, that completed no step although nobody stopped their worker"""
-    begun: set[str] = set()
-    """steps that may have had an effect, completed or not"""
+    begun: list[str] = []
+    """steps that may have had an effect, completed or not, in their order"""
     completed: dict[str, Any] = {}
     undoing: operations.OperationUndoing | None = None
     """set for good once the operation is being taken back"""
+    futile: int = 0
+    """beginnings of undoing in a row that undid no step"""
     undone: set[str] = set()
     failure: Failure | None = None
     """why the newest step failed"""
@@ -52,9 +54,9 @@ class History(msgspec.Struct, kw_only=True):
             case operations.OperationQueued(interrupted=True):
                 self.fruitless = max(self.fruitless - 1, 0)
             case operations.StepStarted():
-                self.begun.add(message.step)
+                self._begin(message.step)
             case operations.StepCompleted():
-                self.begun.add(message.step)
+                self._begin(message.step)
                 self.completed[message.step] = message.result
                 self.failure = None
                 if message.attempt:
@@ -63,10 +65,21 @@ class History(msgspec.Struct, kw_only=True):
                 self.failure = message.failure
             case operations.OperationUndoing():
                 self.undoing = message
+                self.futile += 1
             case operations.StepUndone():
                 self.undone.add(message.step)
+                self.futile = 0
         if type_name in TERMINAL_TYPES:
             self.end = type_name
+
+    @property
+    def standing(self) -> list[str]:
+        """The steps that nobody has taken back, in their order."""
+        return [step for step in self.begun if step not in self.undone]
+
+    def _begin(self, step: str) -> None:
+        if step not in self.begun:
+            self.begun.append(step)
 
 
 class Journal:

@@ -249,28 +249,34 @@ class Execution:
     async def _take_back(self, over: _Over) -> None:
         """Undo what was done, here or by an attempt of a worker that is gone."""
         history = self.journal.history
-        if self.command.keep_on_failure or not history.begun - history.undone:
+        if self.command.keep_on_failure or not history.standing:
             return
         self.is_running = True
-        if self._context is None:
-            await self._unwind()
-        if self._context is None or not self._context.can_undo:
+        if history.futile >= self._use.max_attempts:
+            for step in reversed(history.standing):
+                await self.journal.append(operations.StepUndone(step=step, failure=_died(history.futile)))
             return
-        if history.undoing is None:
-            worker = self._use.runtime.instance
-            await self.journal.append(
-                operations.OperationUndoing(worker=worker, end=over.end, failure=over.failure)
-            )
-        await self._context.undo_all()
+        if self._context is None:
+            # Told first, so that it counts if the adapter's own code ends this process.
+            await self._tell_undoing(over)
+            await self._unwind()
+        elif self._context.can_undo:
+            await self._tell_undoing(over)
+        if self._context is not None:
+            await self._context.undo_all()
+
+    async def _tell_undoing(self, over: _Over) -> None:
+        worker = self._use.runtime.instance
+        await self.journal.append(operations.OperationUndoing(worker=worker, end=over.end, failure=over.failure))
 
     async def _unwind(self) -> None:
-        """Let the handler run through its completed steps, so that it says how each of them is undone."""
+        """Let the handler run through the steps that stand, so that it says how each of them is undone."""
         self.control.is_unwinding = True
         try:
             async with asyncio.timeout(_UNWIND_SECONDS):
                 await self._handle()
         except kit.Cancelled:
-            pass  # it came to the first step that was not completed
+            pass  # it has said all that is needed
         except (kit.Fenced, mwbus.BusUnavailable):
             raise
         except Exception:
@@ -296,7 +302,7 @@ class Execution:
 def _died(times: int) -> Failure:
     return Failure(
         code="MW1006",
-        what=f"The worker ended {times} times in the middle of the operation",
+        what=f"The worker ended {times} times in the middle of it",
         cause="Something in the operation ends the worker's process, or it was killed again and again.",
         remedy="Look at the worker's log and at its memory limit; then retry the operation.",
     )
