@@ -25,6 +25,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mongodb_database: str = "meshwright"
     data_dir: Path = Path(".meshwright")
     """what a process keeps on this host: proxies' records, logs; nothing that cannot be rebuilt"""
+    secret_key_file: Path | None = None
+    """holds the keys that seal secrets on the stream, the same for all processes; it is made when it is missing"""
+    webhook_allow: str = ""
+    """networks, addresses and hosts that webhooks may reach although they are not public, divided by commas"""
     replicas: int = 1
     """copies of each stream; 3 on a NATS cluster"""
     log_level: str = "info"
