@@ -40,7 +40,7 @@ K = TypeVar("K", bound=Settings)
 
 
 def load(kind: type[K], environ: dict[str, str] | None = None) -> K:
-    """The settings from MESHWRIGHT_* variables.
+    """The settings from MESHWRIGHT_* variables; an empty one counts as not set.
 
     Raises InvalidSettings naming every bad variable.
     """
@@ -49,7 +49,7 @@ def load(kind: type[K], environ: dict[str, str] | None = None) -> K:
     problems = []
     for field in msgspec.structs.fields(kind):
         name = PREFIX + field.name.upper()
-        if name not in source:
+        if not source.get(name):
             continue
         try:
             found[field.name] = msgspec.convert(source[name], field.type, strict=False, dec_hook=_path)
