@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -91,10 +92,10 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
-    """A receiver that listens while the block runs."""
+async def receiving(port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+    """A receiver that listens while the block runs, with `tls` over HTTPS."""
     receiver = Receiver(port)
-    server = await asyncio.start_server(receiver.serve, HOST, port)
+    server = await asyncio.start_server(receiver.serve, HOST, port, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver
