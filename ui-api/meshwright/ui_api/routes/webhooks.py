@@ -25,6 +25,7 @@ from meshwright.schemas.webhooks import (
     WebhookWritten,
 )
 from meshwright.ui_api import answers, reading, states
+from meshwright.ui_api.bodies import Because
 from meshwright.ui_api.problems import Refused, not_found
 from meshwright.ui_api.queries import LARGEST_PAGE, Page, Read, Write
 from meshwright.ui_api.routing import Call, NoBody, Routes
@@ -58,12 +59,6 @@ class SavedWebhook(Webhook, frozen=True, kw_only=True):
     """A webhook; `secret` signs its calls, is shown when it is made, and is empty otherwise."""
 
     secret: str = ""
-
-
-class Because(Model, frozen=True, kw_only=True):
-    """Why."""
-
-    reason: Text = ""
 
 
 class Replay(Model, frozen=True, kw_only=True):
