@@ -57,7 +57,7 @@ def test_nothing_that_was_taken_is_lost(steps: list[tuple[str, int]]) -> None:
     assert stored == ledger.snapshot()
     rest = Ledger(stored)
     found = set()
-    while one := rest.start(now):
+    while one := rest.start(now + 2):
         found.add(one.event)
         rest.settled(one.event)
     assert found == owed
@@ -72,7 +72,16 @@ def test_tries_are_counted_and_wait_their_time() -> None:
     ledger.again(one, 50)
     assert ledger.start(49) is None
     assert ledger.next_due() == 50
+    assert Ledger(ledger.snapshot()).start(49) is None  # nor after a restart
     assert ledger.start(50) == Waiting(11, 1, 50)
+
+
+def test_a_ping_goes_first() -> None:
+    """What a person waits for does not queue behind what waits by itself."""
+    ledger = Ledger(EMPTY)
+    ledger.take(11)
+    ledger.take(12, first=True)
+    assert [ledger.start(1), ledger.start(1)] == [Waiting(12, 0, -1.0), Waiting(11)]
 
 
 def test_it_is_bounded() -> None:
@@ -92,9 +101,9 @@ def test_where_a_new_version_goes_on() -> None:
     assert resumed(None, written(since=40), 7).read == 40
     assert resumed(stored, written(), 1) == stored
     changed = resumed(stored, written(as_of=70), 2)
-    assert (changed.read, changed.version, changed.waiting) == (70, 2, stored.waiting)
+    assert (changed.read, changed.version, changed.ordered, changed.waiting) == (70, 2, 80, [Waiting(85, 3)])
     assert resumed(stored, written(as_of=95), 2).read == 90
     enabled = resumed(stored, written(since=200, as_of=200), 3)
-    assert (enabled.read, enabled.ordered, enabled.waiting) == (200, 80, stored.waiting)
+    assert (enabled.read, enabled.ordered, enabled.waiting) == (200, 200, [Waiting(85, 3)])
     namesake = resumed(stored, written(since=120, created_at=BORN + datetime.timedelta(days=1)), 4)
-    assert (namesake.read, namesake.ordered, namesake.waiting) == (120, 0, [])
+    assert (namesake.read, namesake.ordered, namesake.waiting) == (120, 120, [])

@@ -15,6 +15,9 @@ MOST = 512
 """events that wait for one endpoint before reading stops; the rest wait in the stream"""
 
 
+_FIRST = -1.0
+
+
 class Waiting(msgspec.Struct, frozen=True, array_like=True):
     """An event by its sequence, how often it was tried, and when it is next, in seconds since 1970."""
 
@@ -47,7 +50,10 @@ class Ledger:
         self._waiting = {one.event: one for one in snapshot.waiting}
         self._trying: set[int] = set()
         self._heap: list[tuple[float, int]] = []
-        self.hurry()
+        self.rewinds = 0
+        """grows whenever reading has to go back"""
+        for one in snapshot.waiting:
+            self._put(one)
 
     @property
     def has_room(self) -> bool:
@@ -59,10 +65,11 @@ class Ledger:
         """How many are being tried now."""
         return len(self._trying)
 
-    def take(self, event: int) -> None:
-        """An event is to be delivered, now; one that waits already is brought forward."""
+    def take(self, event: int, *, first: bool = False) -> None:
+        """An event is to be delivered, now or even `first`; one that waits already is brought forward."""
         if event not in self._trying:
-            self._put(Waiting(event, self._waiting[event].attempts if event in self._waiting else 0))
+            attempts = self._waiting[event].attempts if event in self._waiting else 0
+            self._put(Waiting(event, attempts, _FIRST if first else 0.0))
 
     def start(self, now: float) -> Waiting | None:
         """The next event that is due, which counts as being tried from now on."""
@@ -91,13 +98,14 @@ class Ledger:
     def hurry(self) -> None:
         """Everything that waits is due now."""
         self._heap = []
-        for one in sorted(self._waiting.values(), key=lambda each: each.event):
+        for one in list(self._waiting.values()):
             if one.event not in self._trying:
-                self._put(Waiting(one.event, one.attempts))
+                self._put(_at_once(one))
 
     def rewind(self, to: int) -> None:
         """Read again from behind `to`."""
         self.read = min(self.read, to)
+        self.rewinds += 1
 
     def snapshot(self) -> Snapshot:
         """What to start from another time."""
@@ -115,10 +123,18 @@ def resumed(stored: Snapshot | None, written: WebhookWritten, version: int) -> S
     A new version is read from where it was written, because events behind it may have been judged by the filters
     of the one before; a webhook that was made or enabled anew begins there.
     """
-    fresh = Snapshot(created_at=written.created_at, since=written.since, version=version, read=written.since)
+    since = written.since
+    fresh = Snapshot(created_at=written.created_at, since=since, version=version, read=since, ordered=since)
     if stored is None or stored.created_at != written.created_at:
         return fresh
-    if stored.since != written.since:
-        return msgspec.structs.replace(fresh, ordered=stored.ordered, waiting=stored.waiting)
-    read = stored.read if stored.version == version else min(stored.read, written.as_of)
-    return msgspec.structs.replace(stored, version=version, read=read)
+    if stored.version == version:
+        return stored
+    waiting = [_at_once(one) for one in stored.waiting]  # what was changed may have mended it
+    if stored.since != since:
+        return msgspec.structs.replace(fresh, waiting=waiting)
+    read = min(stored.read, written.as_of)
+    return msgspec.structs.replace(stored, version=version, read=read, waiting=waiting)
+
+
+def _at_once(one: Waiting) -> Waiting:
+    return Waiting(one.event, one.attempts)

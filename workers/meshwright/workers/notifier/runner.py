@@ -1,38 +1,34 @@
-"""One webhook at work: reads EVENTS, delivers, remembers.
+"""One webhook at work: delivers what its ledger holds, and writes the ledger down.
 
 Problem: thousands of events may wait for an endpoint that answers one in ten seconds, and this process may die
-between a delivery and its record. Invariant: an event is in the ledger before it counts as read and until its outcome
-is told; the ledger is bounded, and when it is full reading waits, so memory is too. What is not yet written down when
-the process dies is delivered again.
+between a delivery and its record. Invariant: an event stays in the ledger until its outcome is told, and at most
+`WIDTH` are held in memory; what is not yet written down when the process dies is delivered again.
 """
 
 import asyncio
 import contextlib
 import logging
 import time
-from contextlib import aclosing
 
 import httpx
 
 from meshwright.core import bus as mwbus
-from meshwright.core import event_filters
-from meshwright.schemas import catalog, subjects
-from meshwright.schemas.webhooks import UNTOLD_ENTITIES, ReplayRequested, WebhookPinged, WebhookWritten
+from meshwright.schemas import subjects
+from meshwright.schemas.webhooks import UNTOLD_ENTITIES, WebhookPinged, WebhookWritten
 from meshwright.workers.notifier.backoff import Schedule
 from meshwright.workers.notifier.ledger import Ledger, Waiting, resumed
 from meshwright.workers.notifier.memory import PAUSE, Memory, Superseded
 from meshwright.workers.notifier.posting import WIDTH, Outcome, Poster
+from meshwright.workers.notifier.reading import Reader
+from meshwright.workers.notifier.signals import LOOK, Signals, within
 from meshwright.workers.notifier.telling import Teller
 
 log = logging.getLogger(__name__)
 _STREAM = subjects.EVENTS.stream
-_BATCH = 64
 _SAVE_EVERY = 0.1
 """seconds between two writes of the ledger, which bounds how much is repeated after a kill"""
 _SAVE_WITHIN = 5.0
 """seconds until it is written that events were read which nobody wanted"""
-_LOOK = 1.0
-"""seconds until a wait looks again by itself"""
 _DOWN = 3
 """failures in a row after which a success means that the endpoint is back"""
 _TRIMMED = Outcome(detail="EVENTS does not hold the event any more")
@@ -59,87 +55,17 @@ class Runner:
         self._written = written
         self._version = version
         self._teller = Teller(bus, workspace, written.document.id)
-        self._changed = asyncio.Event()
-        self._room = asyncio.Event()
-        self._unsaved = asyncio.Event()
+        self._signals = Signals()
         self._failures = 0
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises BusUnavailable at the start, Superseded."""
         self._ledger = Ledger(resumed(await self._memory.read(), self._written, self._version))
-        self._unsaved.set()
+        self._signals.unsaved.set()
         async with self._poster.client() as client, asyncio.TaskGroup() as group:
-            group.create_task(self._read())
+            group.create_task(Reader(self._bus, self._ledger, self._signals, self._workspace, self._written).run())
             group.create_task(self._save())
             await self._dispatch(client, group)
-
-    async def _read(self) -> None:
-        while True:
-            await self._read_from(self._ledger.read + 1)
-
-    async def _read_from(self, start: int) -> None:
-        """Read on until a replay wants it from an earlier place."""
-        tail = mwbus.tail(self._bus, _STREAM, start=start, subject=self._subjects(), batch=_BATCH)
-        async with aclosing(tail):
-            async for batch in tail:
-                for message in batch:
-                    await self._take(message)
-                    if self._ledger.read < message.seq:
-                        return
-                self._changed.set()
-
-    def _subjects(self) -> list[str]:
-        """What to read: the workspace and what concerns all, narrowed to the wanted entities by the server."""
-        spaces = (self._workspace, subjects.SYSTEM_WORKSPACE)
-        entities = set(self._written.document.entities) - set(UNTOLD_ENTITIES)
-        if not self._written.document.entities:
-            return [subjects.fill(subjects.EVENTS, workspace=space) for space in spaces]
-        orders = subjects.fill(
-            subjects.EVENTS, workspace=self._workspace, origin="api", entity="webhook", id=self._written.document.id
-        )
-        wanted = [subjects.fill(subjects.EVENTS, workspace=s, entity=e) for s in spaces for e in sorted(entities)]
-        return [*wanted, orders]
-
-    async def _take(self, message: mwbus.Received) -> None:
-        """Enter an event into the ledger, or obey it when it is an order."""
-        tokens = subjects.parse(subjects.EVENTS, message.subject)
-        if tokens["entity"] in UNTOLD_ENTITIES:
-            self._ledger.read = message.seq
-            if tokens["id"] == self._written.document.id and tokens["origin"] == "api":
-                self._obey(message)
-            return
-        if self._wants(message, tokens["entity"]):
-            while not self._ledger.has_room:
-                self._room.clear()
-                self._changed.set()
-                await _set_within(self._room, _LOOK)
-            self._ledger.take(message.seq)
-            self._unsaved.set()
-        self._ledger.read = message.seq
-
-    def _wants(self, message: mwbus.Received, entity: str) -> bool:
-        document = self._written.document
-        return event_filters.wanted(message.type, entity, document.types, document.entities)
-
-    def _obey(self, message: mwbus.Received) -> None:
-        """A ping or a replay, once however often it is read."""
-        if message.seq <= self._ledger.ordered:
-            return
-        try:
-            order = message.message()
-        except catalog.UndecodableMessage as error:
-            log.warning("an order for webhook %s cannot be read: %s", self._written.document.id, error)
-            return
-        self._ledger.ordered = message.seq
-        match order:
-            case WebhookPinged():
-                self._ledger.take(message.seq)
-            case ReplayRequested():
-                for event in order.events:
-                    self._ledger.take(event)
-                if order.from_event is not None:
-                    self._ledger.rewind(order.from_event - 1)
-        self._unsaved.set()
 
     async def _dispatch(self, client: httpx.AsyncClient, group: asyncio.TaskGroup) -> None:
         while True:
@@ -147,10 +73,10 @@ class Runner:
             if one is not None:
                 group.create_task(self._deliver(client, one))
                 continue
-            self._changed.clear()
+            self._signals.changed.clear()
             due = self._ledger.next_due()
-            pause = _LOOK if due is None or self._ledger.trying >= WIDTH else min(due - time.time(), _LOOK)
-            await _set_within(self._changed, pause)
+            pause = LOOK if due is None or self._ledger.trying >= WIDTH else min(due - time.time(), LOOK)
+            await within(self._signals.changed, pause)
 
     async def _deliver(self, client: httpx.AsyncClient, one: Waiting) -> None:
         """One try of one event, and what follows from it."""
@@ -170,8 +96,8 @@ class Runner:
         else:
             self._ledger.again(one, due)
         self._note_health(outcome)
-        self._unsaved.set()
-        self._changed.set()
+        self._signals.unsaved.set()
+        self._signals.changed.set()
         if outcome.gone:
             await self._teller.disable(self._written, self._version, outcome.detail)
 
@@ -186,9 +112,9 @@ class Runner:
 
     def _settle(self, event: int) -> None:
         self._ledger.settled(event)
-        self._room.set()
-        self._unsaved.set()
-        self._changed.set()
+        self._signals.room.set()
+        self._signals.unsaved.set()
+        self._signals.changed.set()
 
     def _note_health(self, outcome: Outcome) -> None:
         """An endpoint that is back gets at once what it has missed, instead of hours later."""
@@ -211,8 +137,8 @@ class Runner:
         saved = None
         try:
             while True:
-                await _set_within(self._unsaved, _SAVE_WITHIN)
-                self._unsaved.clear()
+                await within(self._signals.unsaved, _SAVE_WITHIN)
+                self._signals.unsaved.clear()
                 if (snapshot := self._ledger.snapshot()) != saved:
                     await self._memory.write(snapshot)
                     saved = snapshot
@@ -222,11 +148,3 @@ class Runner:
                 async with asyncio.timeout(1.0):
                     await self._memory.write(self._ledger.snapshot())
 
-
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
-    """Wait until the event is set, at most so long."""
-    try:
-        async with asyncio.timeout(max(seconds, 0)):
-            await event.wait()
-    except TimeoutError:
-        return
