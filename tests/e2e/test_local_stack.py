@@ -20,7 +20,7 @@ from meshwright.workers.local.talk import Talk
 from meshwright.workers.shop.catalog import KEEPERS
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(240)]
-OWN = {"nats-server", "mongod", "api", "projector", "scheduler", "adapter-envoy", "shop"}
+OWN = {"nats-server", "mongod", "api", "projector", "scheduler", "notifier", "adapter-envoy", "shop"}
 
 
 @dataclass(frozen=True)

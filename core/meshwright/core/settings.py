@@ -25,6 +25,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mongodb_database: str = "meshwright"
     data_dir: Path = Path(".meshwright")
     """what a process keeps on this host: proxies' records, logs; nothing that cannot be rebuilt"""
+    secret_key_file: Path | None = None
+    """holds the keys that seal secrets on the stream, the same for all processes; it is made when it is missing"""
+    webhook_allow: str = ""
+    """networks, addresses and hosts that webhooks may reach although they are not public, divided by commas"""
     replicas: int = 1
     """copies of each stream; 3 on a NATS cluster"""
     log_level: str = "info"
@@ -36,7 +40,7 @@ K = TypeVar("K", bound=Settings)
 
 
 def load(kind: type[K], environ: dict[str, str] | None = None) -> K:
-    """The settings from MESHWRIGHT_* variables.
+    """The settings from MESHWRIGHT_* variables; an empty one counts as not set.
 
     Raises InvalidSettings naming every bad variable.
     """
@@ -45,7 +49,7 @@ def load(kind: type[K], environ: dict[str, str] | None = None) -> K:
     problems = []
     for field in msgspec.structs.fields(kind):
         name = PREFIX + field.name.upper()
-        if name not in source:
+        if not source.get(name):
             continue
         try:
             found[field.name] = msgspec.convert(source[name], field.type, strict=False, dec_hook=_path)

@@ -16,6 +16,7 @@ from meshwright.schemas import (
     operations,
     subjects,
     telemetry,
+    webhooks,
 )
 from meshwright.schemas.base import Message, Model
 
@@ -27,9 +28,14 @@ _STATE: tuple[type[Message], ...] = (
     designs.DesignWritten,
     access.WorkspaceWritten,
     access.TokenWritten,
+    webhooks.WebhookWritten,
     access.ResourceDeleted,
 )
-_NOT_EVENTS: tuple[type[Message], ...] = (operations.DeadLetter, telemetry.EdgesMeasured)
+_NOT_EVENTS: tuple[type[Message], ...] = (
+    operations.DeadLetter,
+    telemetry.EdgesMeasured,
+    webhooks.WebhookWritten,
+)
 
 CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
     subjects.COMMANDS.stream: (operations.Command,),
@@ -66,7 +72,7 @@ _PARAMETERS = {
     "connection": "The connection of the mesh.",
     "queue": f"The mesh whose operations run one at a time, or `{subjects.UNORDERED}`.",
     "operation": "The operation's ULID.",
-    "origin": "Who says it: an adapter's name, `api` or `scheduler`.",
+    "origin": "Who says it: an adapter's name, `api`, `scheduler` or `notifier`.",
     "entity": "The kind of thing it speaks of, such as `operation` or `proxy`.",
     "kind": "The kind of resource, such as `design`.",
     "id": "The thing's id.",

@@ -16,6 +16,7 @@ from meshwright.schemas import (
     meshes,
     operations,
     telemetry,
+    webhooks,
     workloads,
 )
 from meshwright.schemas.base import Message
@@ -54,6 +55,13 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     access.TokenWritten,
     access.ResourceDeleted,
     telemetry.EdgesMeasured,
+    webhooks.WebhookWritten,
+    webhooks.WebhookPinged,
+    webhooks.ReplayRequested,
+    webhooks.WebhookDisabled,
+    webhooks.DeliverySucceeded,
+    webhooks.DeliveryRetrying,
+    webhooks.DeliveryFailed,
 )
 
 TERMINAL_TYPES: frozenset[str] = frozenset(

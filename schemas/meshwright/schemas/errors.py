@@ -106,6 +106,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             "and only one that failed can be retried.",
         ),
         ProblemType(
+            slug="webhook-disabled",
+            title="The webhook is disabled",
+            status=409,
+            explanation="Nothing is sent to a disabled webhook. Enable it first.",
+        ),
+        ProblemType(
             slug="stale",
             title="Somebody changed it meanwhile",
             status=412,
@@ -174,6 +180,13 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             status=503,
             explanation="NATS is out of reach, so nothing is known to be written. "
             "Retry with the same Idempotency-Key.",
+        ),
+        ProblemType(
+            slug="no-secret-key",
+            title="This server cannot keep secrets",
+            status=503,
+            explanation="A webhook's secret is stored sealed, and this server has no key to seal it with. "
+            "Set MESHWRIGHT_SECRET_KEY_FILE to the same file for the API and the notifier.",
         ),
         ProblemType(
             slug="store-unavailable",

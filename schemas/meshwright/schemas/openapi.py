@@ -19,6 +19,7 @@ from meshwright.schemas import (
     meshes,
     operations,
     telemetry,
+    webhooks,
     workloads,
 )
 
@@ -38,6 +39,8 @@ RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
     operations.Operation,
     telemetry.Edge,
     telemetry.Topology,
+    webhooks.Delivery,
+    webhooks.Webhook,
     workloads.Proxy,
     workloads.Workload,
 )

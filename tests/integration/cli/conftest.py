@@ -70,6 +70,10 @@ class Machine:
         """End the API as a power cut would."""
         self._runner.run(self._parts.processes["api"].end(signal.SIGKILL))
 
+    def start_notifier(self) -> None:
+        """Start what delivers to webhooks."""
+        self._runner.run(self._parts.run("notifier", "meshwright-notifier"))
+
     def start_api(self) -> None:
         """Start it again and wait until it can work."""
         self._runner.run(self._parts.processes["api"].start())
@@ -89,6 +93,12 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             yield Machine(runner, parts)
         finally:
             runner.run(opened.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def notifier(machine: Machine) -> None:
+    """Webhooks are delivered."""
+    machine.start_notifier()
 
 
 def _terminal(machine: Machine, folder: Path) -> Terminal:

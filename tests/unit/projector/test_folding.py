@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from meshwright.core import bus
 from meshwright.core.bus import envelope
 from meshwright.core.store.writing import Folded
-from meshwright.schemas import access, adapters, catalog, connections, designs, meshes, telemetry, workloads
+from meshwright.schemas import access, adapters, catalog, connections, designs, meshes, telemetry, webhooks, workloads
 from meshwright.schemas import operations as o
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
@@ -119,6 +119,22 @@ WRITTEN: list[Said] = [
         connections.ConnectionWritten(document=connections.Connection(id="c", kind="envoy-fleet"), principal="ann"),
     ),
 ]
+HOOK = webhooks.Webhook(id="h", url="https://example.com")
+HOOK_WRITTEN: Said = (
+    "mw.state.w.webhook.h",
+    webhooks.WebhookWritten(
+        document=HOOK,
+        secret=webhooks.Sealed(key_id="k", nonce=b"n", ciphertext=b"c"),
+        created_at=START,
+        since=1,
+        as_of=1,
+        principal="ann",
+    ),
+)
+TRIED = webhooks.Delivery(
+    webhook="h", event=7, event_id="e", event_type="t", state="retrying", attempts=1, attempted_at=START
+)
+ARRIVED = msgspec.structs.replace(TRIED, state="delivered", attempts=2, status=204)
 MEASURED: list[Said] = [
     ("mw.metric.w.envoy.m", telemetry.EdgesMeasured(mesh="m", start=START, seconds=5, edges=[])),
     ("mw.metric.w.envoy.m", telemetry.EdgesMeasured(mesh="m", start=START, seconds=7, edges=[])),
@@ -241,6 +257,19 @@ def test_removal_leaves_a_mark() -> None:
     assert views["meshes", "w/m"].document is None
     assert fold([seen], views) == views
     assert fold([again], views)["meshes", "w/m"].document == MESH
+
+
+def test_a_webhook_is_seen_without_its_secret() -> None:
+    """The view of a webhook is the document alone; its delivery is what the last attempt came to, once per event."""
+    views = fold(stream("STATE", [HOOK_WRITTEN]))
+    assert views["webhooks", "w/h"].document == HOOK
+    told: list[Said] = [
+        ("mw.evt.w.notifier.delivery.h", webhooks.DeliveryRetrying(delivery=TRIED)),
+        ("mw.evt.w.notifier.delivery.h", webhooks.DeliverySucceeded(delivery=ARRIVED)),
+    ]
+    delivered = fold(stream("EVENTS", told))
+    assert list(delivered) == [("deliveries", "w/h/7")]
+    assert delivered["deliveries", "w/h/7"].document == ARRIVED
 
 
 def test_versions_of_a_design() -> None:

@@ -6,7 +6,7 @@ Invariant: no module of this room holds a client or a cache of its own.
 import msgspec
 
 from meshwright.core import bus as mwbus
-from meshwright.core import store
+from meshwright.core import sealing, ssrf, store
 from meshwright.ui_api.auth import Gate
 from meshwright.ui_api.directory import Directory
 from meshwright.ui_api.meters import Meters
@@ -26,3 +26,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     hub: Hub
     pages: Tokens
     meters: Meters
+    sealer: sealing.Sealer | None
+    """None: this process cannot keep secrets"""
+    reachable: ssrf.Policy
+    """where webhooks may lead"""

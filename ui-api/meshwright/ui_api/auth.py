@@ -7,16 +7,14 @@ workspace that is asked for; what a principal may not see looks the same as what
 import datetime
 import hashlib
 import hmac
-import logging
-import os
 import secrets
 from pathlib import Path
 
+from meshwright.core import secret_files
 from meshwright.schemas.access import ROLE_ORDER, Principal, Role
 from meshwright.ui_api.directory import Directory
 from meshwright.ui_api.problems import Refused
 
-log = logging.getLogger(__name__)
 PREFIX = "mwt_"
 EVERYWHERE = "*"
 ADMIN = Principal(name="admin", role="admin", workspace=EVERYWHERE)
@@ -39,19 +37,7 @@ def admin_digest(path: Path | None) -> str:
     """
     if path is None:
         return ""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(f".{path.name}.{os.getpid()}")
-        half.touch(mode=0o600)
-        half.write_text(new_secret() + "\n")
-        try:
-            os.link(half, path)  # fails when another process was first: then its token holds
-            log.info("wrote a new admin token to %s", path)
-        except FileExistsError:
-            pass
-        finally:
-            half.unlink()
-    secret = path.read_text().strip()
+    secret = secret_files.read_or_make(path, new_secret)
     if len(secret) < 16:
         raise OSError(f"{path} holds no usable token: at least 16 characters")
     return digest(secret)

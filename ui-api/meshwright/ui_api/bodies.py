@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from meshwright.schemas import strict
+from meshwright.schemas.base import Model, Text
 from meshwright.schemas.errors import FieldError
 from meshwright.ui_api import yaml_documents
 from meshwright.ui_api.problems import Refused
@@ -29,6 +30,12 @@ JSON_TYPES = ("application/json",)
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 _INLINE = 16 * 1024
 """bytes of YAML that are parsed on the loop; more would hold it up for milliseconds"""
+
+
+class Because(Model, frozen=True, kw_only=True):
+    """Why."""
+
+    reason: Text = ""
 
 
 async def read(request: Request) -> bytes:

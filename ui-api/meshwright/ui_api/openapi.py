@@ -47,9 +47,36 @@ def document(routes: tuple[Route, ...], version: str) -> dict[str, Any]:
         "security": [{"token": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
         "paths": paths,
+        "webhooks": {"event": {"post": _outgoing()}},
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": _schemas(routes),
+        },
+    }
+
+
+def _outgoing() -> dict[str, Any]:
+    """The call that a webhook's endpoint gets."""
+    signed = {
+        "webhook-id": "The same for every try and replay of one event.",
+        "webhook-timestamp": "Seconds since 1970.",
+        "webhook-signature": "One or more of `v1,` and the base64 of HMAC-SHA256, by Standard Webhooks.",
+    }
+    return {
+        "operationId": "receiveEvent",
+        "summary": "An event, as a CloudEvent in structured mode",
+        "description": "Delivered at least once, in no certain order. The secret was shown when the webhook was made.",
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": text}
+            for name, text in signed.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/cloudevents+json": {"schema": {"type": "object"}}}},
+        "responses": {
+            "2XX": {"description": "Taken."},
+            "410": {"description": "Gone for good: the webhook is disabled."},
+            "429": {"description": "Come again after Retry-After; so with 503."},
+            "default": {"description": "It is tried again later; redirects are not followed."},
         },
     }
 
@@ -123,7 +150,7 @@ def _headers(route: Route) -> list[dict[str, Any]]:
     if "if-match-required" in route.problems:
         found["If-Match"] = "The ETag of the version that is replaced."
         found["If-None-Match"] = "`*`: only create."
-    elif "ETag" in route.headers:
+    elif "ETag" in route.headers and route.method == "GET":
         found["If-None-Match"] = "The ETag that you have: 304 when it is still the current one."
     if route.operation_id == "listEvents":
         found["Last-Event-ID"] = "Go on behind this event."

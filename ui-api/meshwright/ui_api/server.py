@@ -16,7 +16,7 @@ import uvicorn
 import uvloop
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, settings, store
+from meshwright.core import ending, sealing, settings, ssrf, store
 from meshwright.core.telemetry import logging as logs
 from meshwright.core.telemetry import tracing
 from meshwright.ui_api import app, auth, event_stream
@@ -33,6 +33,9 @@ _GRACE_S = 1
 """seconds that requests under way get at the end"""
 _START_S = 30.0
 """seconds to wait for NATS at the start"""
+
+
+_CANNOT_START = (settings.InvalidSettings, sealing.InvalidKeyFile, ssrf.InvalidPolicy)
 
 
 class ApiSettings(settings.Settings, frozen=True, kw_only=True):
@@ -59,7 +62,7 @@ def main() -> int:
         logs.configure(wanted.log_level, wanted.log_format)
         with tracing.exporting("meshwright-api", app.VERSION):
             uvloop.run(_run(wanted))
-    except (settings.InvalidSettings, mwbus.BusError, OSError) as error:
+    except (*_CANNOT_START, mwbus.BusError, OSError) as error:
         sys.stderr.write(f"meshwright-api: {error}\n")
         return 1
     return 0
@@ -69,6 +72,10 @@ async def _run(wanted: ApiSettings) -> None:
     admin = auth.admin_digest(wanted.admin_token_file)
     if not admin:
         log.warning("no MESHWRIGHT_ADMIN_TOKEN_FILE: only API tokens that exist already are let in")
+    sealer = sealing.from_file(wanted.secret_key_file) if wanted.secret_key_file else None
+    if sealer is None:
+        log.warning("no MESHWRIGHT_SECRET_KEY_FILE: webhooks are refused")
+    reachable = ssrf.policy(wanted.webhook_allow)
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(
             mwbus.connect(wanted.nats_url, "api", replicas=wanted.replicas, timeout=_START_S)
@@ -84,6 +91,8 @@ async def _run(wanted: ApiSettings) -> None:
             hub=Hub(bus),
             pages=Tokens(admin.encode()),
             meters=Meters(),
+            sealer=sealer,
+            reachable=reachable,
         )
         await _serve(api, wanted)
     log.info("ended")

@@ -29,6 +29,13 @@ class Written(Model, frozen=True, kw_only=True):
     created: bool
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands on a subject: `seq` is that of its newest message, `version` None when that is no document."""
+
+    seq: int
+    version: mwbus.Received | None
+
+
 async def current(bus: mwbus.Connection, workspace: str, kind: str, name: str) -> mwbus.Received | None:
     """The newest version of a resource, or None when it is not there (any more). Raises BusUnavailable."""
     return alive(await newest(bus, workspace, kind, name))
@@ -52,14 +59,40 @@ async def write(
 
     Raises Refused, BusUnavailable.
     """
-    bodies.bounded(message)
+    before = await standing(call, workspace, kind, name)
+    return await replace(call, workspace, kind, name, message, before, validate_only=validate_only)
+
+
+async def standing(call: Call[Any, Any], workspace: str, kind: str, name: str) -> Standing:
+    """What a write would replace, once the caller's preconditions hold for it.
+
+    Raises Refused, BusUnavailable.
+    """
     found = await newest(call.api.bus, workspace, kind, name)
-    standing = alive(found)
-    preconditions.for_write(call.header("If-Match"), call.header("If-None-Match"), standing.seq if standing else None)
+    version = alive(found)
+    preconditions.for_write(call.header("If-Match"), call.header("If-None-Match"), version.seq if version else None)
+    return Standing(seq=found.seq if found else 0, version=version)
+
+
+async def replace(
+    call: Call[Any, Any],
+    workspace: str,
+    kind: str,
+    name: str,
+    message: Message,
+    before: Standing,
+    *,
+    validate_only: bool,
+) -> Written:
+    """Store a version in the place of just that one.
+
+    Raises Refused, BusUnavailable.
+    """
+    bodies.bounded(message)
+    created = before.version is None
     if validate_only:
-        return Written(seq=standing.seq if standing else 0, created=standing is None)
-    seq = await store(call, workspace, kind, name, message, found.seq if found else 0)
-    return Written(seq=seq, created=standing is None)
+        return Written(seq=before.version.seq if before.version else 0, created=created)
+    return Written(seq=await store(call, workspace, kind, name, message, before.seq), created=created)
 
 
 async def delete(

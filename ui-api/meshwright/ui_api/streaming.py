@@ -16,6 +16,7 @@ from contextlib import aclosing
 import msgspec
 
 from meshwright.core import bus as mwbus
+from meshwright.core import event_filters
 from meshwright.schemas import subjects
 from meshwright.ui_api import frames
 from meshwright.ui_api.frames import Kept
@@ -46,9 +47,7 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the client may and wants to see this event."""
         if event.workspace not in (self.workspace, subjects.SYSTEM_WORKSPACE):
             return False
-        if self.types and not any(event.type == one or event.type.startswith(one + ".") for one in self.types):
-            return False
-        if self.entities and event.entity not in self.entities:
+        if not event_filters.wanted(event.type, event.entity, self.types, self.entities):
             return False
         if self.ids and event.entity_id not in self.ids:
             return False

@@ -28,6 +28,11 @@ def _wanted() -> dict[str, list[IndexModel]]:
     wanted[kinds.WORKLOADS.name] += [_index("workspace", "mesh", "_id")]
     wanted[kinds.RELEASES.name] += [_index("workspace", "mesh", "revision", "_id")]
     wanted[kinds.DESIGN_VERSIONS.name] += [_index("workspace", "id", "version", "_id")]
+    wanted[kinds.DELIVERIES.name] += [
+        _index("workspace", "webhook", "event", "_id"),
+        # EVENTS forgets as fast, so that a rebuilt log is the same as one that was kept.
+        IndexModel("updated_at", expireAfterSeconds=EVENTS_KEPT),
+    ]
     wanted[kinds.EVENT_LOG] = [
         IndexModel("time", expireAfterSeconds=EVENTS_KEPT),
         _index("workspace", "entity", "id", "_id"),

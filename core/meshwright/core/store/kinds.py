@@ -17,6 +17,7 @@ from meshwright.schemas.designs import Design, Release
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.operations import Operation
 from meshwright.schemas.telemetry import EdgesMeasured
+from meshwright.schemas.webhooks import Delivery, Webhook
 from meshwright.schemas.workloads import Proxy, Workload
 
 T = TypeVar("T", bound=Model | Message)
@@ -89,12 +90,16 @@ OPERATIONS = Kind(
     filters=("state", "done", "kind", "adapter", "connection", "mesh", "principal", "worker", "trace_id"),
     sorts=("accepted_at", "last_seq", "id"),
 )
+WEBHOOKS = Kind(name="webhooks", model=Webhook, stream=_STATE, filters=("enabled",))
+DELIVERIES = Kind(
+    name="deliveries", model=Delivery, filters=("webhook", "state", "event"), sorts=("event", "attempted_at")
+)
 TOPOLOGY = Kind(name="topology", model=EdgesMeasured, stream=subjects.METRICS.stream, sorts=("mesh",))
 """The newest window of each mesh; ask for it by the mesh's id."""
 
 KINDS: tuple[Kind[Any], ...] = (
     WORKSPACES, CONNECTIONS, DESIGNS, DESIGN_VERSIONS, MESHES, WORKLOADS, PROXIES, ADAPTERS, RELEASES, OPERATIONS,
-    TOPOLOGY,
+    WEBHOOKS, DELIVERIES, TOPOLOGY,
 )  # fmt: skip
 
 EVENT_LOG = "events"

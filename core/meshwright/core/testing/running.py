@@ -50,6 +50,10 @@ class Stack:
             "data_dir": str(self.folder),
             "api_port": str(self.port),
             "admin_token_file": str(self.folder / "admin-token"),
+            "secret_key_file": str(self.folder / "secret-keys"),
+            "webhook_allow": "127.0.0.0/8",
+            "webhook_pauses": ",".join(["200ms"] * 7),
+            "webhook_timeout": "2",
             "worker_ack_wait": "2",
             **settings,
         }

@@ -100,6 +100,8 @@ class Stack:
             "MESHWRIGHT_DATA_DIR": str(self.directory / "data"),
             "MESHWRIGHT_ADMIN_TOKEN_FILE": str(token_file),
             "MESHWRIGHT_API_PORT": str(self.port),
+            "MESHWRIGHT_SECRET_KEY_FILE": str(self.directory / "secret-keys"),
+            "MESHWRIGHT_WEBHOOK_ALLOW": "127.0.0.0/8",
             **{f"MESHWRIGHT_{key.upper()}": value for key, value in settings.items()},
         }
         process = Process(name, list(command), environment, self.directory / f"{name}.log")

@@ -15,6 +15,7 @@ OPERATIONS = "/v1/operations"
 ADAPTERS = "/v1/adapters"
 WORKSPACES = "/v1/workspaces"
 TOKENS = "/v1/tokens"
+WEBHOOKS = "/v1/webhooks"
 EVENTS = "/v1/events"
 
 REBUILD = "/v1/system/projection:rebuild"

@@ -21,6 +21,7 @@ from meshwright.ui_api.cli.commands import (
     operations,
     system,
     topology,
+    webhooks,
     workloads,
 )
 from meshwright.ui_api.cli.output import Format
@@ -68,6 +69,7 @@ def build() -> typer.Typer:
         ("releases", designs.releases_group),
         ("operations", operations.group),
         ("events", events.group),
+        ("webhooks", webhooks.group),
         ("adapters", adapters.group),
     ):
         app.add_typer(group, name=name, rich_help_panel=_LOOK)

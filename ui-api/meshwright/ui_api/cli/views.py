@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Document = dict[str, Any]
-_GOOD = ("ready", "synced", "succeeded", "completed", "applied")
+_GOOD = ("ready", "synced", "succeeded", "completed", "applied", "delivered", "enabled")
 _BAD = ("degraded", "rejected", "failed", "dead_lettered", "timed_out", "undo_failed")
-_OPEN = ("installing", "removing", "stale", "running", "queued", "waiting", "accepted", "not_sent")
+_OPEN = ("installing", "removing", "stale", "running", "queued", "waiting", "accepted", "not_sent", "retrying")
 _CERTIFICATE_SOON = 3600
 """seconds before its end at which a certificate is told as expiring"""
 
@@ -285,6 +285,45 @@ def tokens(found: list[Document]) -> "RenderableType":
         for t in found
     )
     return table(("token", "role", "workspace", "created", "expires", "description"), rows)
+
+
+def webhooks(found: list[Document]) -> "RenderableType":
+    """Webhooks."""
+    if not found:
+        return nothing("webhooks", "Make one: meshwright webhooks set NAME --url https://…")
+    rows = (
+        (
+            w["id"],
+            state("enabled" if w.get("enabled", True) else "disabled"),
+            w["url"],
+            ", ".join(w.get("types") or []) or "all",
+            ", ".join(w.get("entities") or []) or "all",
+            w.get("description"),
+        )
+        for w in found
+    )
+    return table(("webhook", "state", "url", "types", "entities", "description"), rows)
+
+
+def deliveries(found: list[Document]) -> "RenderableType":
+    """The delivery log of a webhook."""
+    if not found:
+        return nothing("deliveries", "Send one: meshwright webhooks test WEBHOOK")
+    rows = (
+        (
+            d["event"],
+            d["event_type"],
+            state(d["state"]),
+            d["attempts"],
+            d.get("status"),
+            output.date(d["attempted_at"]),
+            output.date(d.get("next_attempt_at")),
+            d.get("detail"),
+        )
+        for d in found
+    )
+    columns = ("event", "type", "state", "tries", "status", "tried", "next try", "detail")
+    return table(columns, rows, right=("event", "tries", "status"))
 
 
 def workspaces(found: list[Document]) -> "RenderableType":

@@ -12,6 +12,7 @@ from meshwright.ui_api.routes import (
     system,
     tokens,
     topology,
+    webhooks,
     workloads,
     workspaces,
 )
@@ -31,6 +32,7 @@ ALL: tuple[Route, ...] = tuple(
         releases,
         operations,
         events,
+        webhooks,
         topology,
         system,
     )

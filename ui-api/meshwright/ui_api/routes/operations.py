@@ -12,7 +12,7 @@ from meshwright.core import ids
 from meshwright.core.store import kinds
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import subjects
-from meshwright.schemas.base import Model, Name, Text
+from meshwright.schemas.base import Name
 from meshwright.schemas.catalog import TERMINAL_TYPES
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import (
@@ -26,6 +26,7 @@ from meshwright.schemas.operations import (
     OperationSucceeded,
 )
 from meshwright.ui_api import answers, bodies, commands, reading, targets
+from meshwright.ui_api.bodies import Because
 from meshwright.ui_api.commands import Asked, Wish
 from meshwright.ui_api.problems import Refused, not_found
 from meshwright.ui_api.queries import Page, Read, Write
@@ -68,12 +69,6 @@ class StartOperation(Asked, frozen=True, kw_only=True):
     connection: Name | None = None
     version: Annotated[int, Meta(ge=1)] | None = None
     arguments: dict[str, Any] = {}
-
-
-class Because(Model, frozen=True, kw_only=True):
-    """Why."""
-
-    reason: Text = ""
 
 
 @routes.add(

@@ -53,6 +53,11 @@ class Home:
         return self.directory / "admin-token"
 
     @property
+    def secret_key_file(self) -> Path:
+        """The key that seals secrets on the stream; the first process that needs it makes it."""
+        return self.directory / "secret-keys"
+
+    @property
     def api_url_file(self) -> Path:
         """Where the API answers."""
         return self.directory / "api-url"

@@ -91,6 +91,7 @@ def own(home: Home, ports: Ports, existing: Servers, api_ready: Check) -> list[P
         "MESHWRIGHT_MONGODB_URL": existing.mongodb or f"mongodb://{HOST}:{ports.mongodb}/?replicaSet={REPLICA_SET}",
         "MESHWRIGHT_DATA_DIR": str(home.data),
         "MESHWRIGHT_ADMIN_TOKEN_FILE": str(home.token_file),
+        "MESHWRIGHT_SECRET_KEY_FILE": str(home.secret_key_file),
         "MESHWRIGHT_API_HOST": HOST,
         "MESHWRIGHT_API_PORT": str(ports.api),
     }
@@ -98,6 +99,7 @@ def own(home: Home, ports: Ports, existing: Servers, api_ready: Check) -> list[P
         "api": ["meshwright-api"],
         "projector": ["meshwright-projector"],
         "scheduler": ["meshwright-scheduler"],
+        "notifier": ["meshwright-notifier"],
         "adapter-envoy": ["meshwright-adapter", "envoy"],
     }
     checks = {"api": api_ready}

@@ -1,4 +1,4 @@
-"""What adapters observe: meshes, workloads, proxies, releases, measured edges.
+"""What is observed: meshes, workloads, proxies, releases and measured edges by adapters, deliveries by the notifier.
 
 Invariant: an observation carries the whole document, so the newest one is the document.
 """
@@ -9,6 +9,7 @@ from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Release
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.telemetry import EdgesMeasured
+from meshwright.schemas.webhooks import Delivery
 from meshwright.schemas.workloads import Proxy, Workload
 from meshwright.workers.projector.facts import Fact
 
@@ -38,6 +39,13 @@ def release(document: Release | None, fact: Fact) -> Release | None:
     """The release as last told."""
     message: Any = fact.message
     told: Release = message.release
+    return told
+
+
+def delivery(document: Delivery | None, fact: Fact) -> Delivery | None:
+    """The delivery as of its last attempt."""
+    message: Any = fact.message
+    told: Delivery = message.delivery
     return told
 
 

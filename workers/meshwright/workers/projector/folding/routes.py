@@ -11,7 +11,7 @@ import msgspec
 
 from meshwright.core.store import Kind, kinds
 from meshwright.core.store.writing import Folded
-from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, workloads
+from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, webhooks, workloads
 from meshwright.schemas.base import Message
 from meshwright.workers.projector.facts import Fact
 from meshwright.workers.projector.folding import adapters as adapters_fold
@@ -32,6 +32,11 @@ def _of_subject(fact: Fact) -> str:
 
 def _of_version(fact: Fact) -> str:
     return kinds.key(fact.workspace, fact.id, fact.seq)
+
+
+def _of_delivery(fact: Fact) -> str:
+    message: Any = fact.message
+    return kinds.key(fact.workspace, message.delivery.webhook, message.delivery.event)
 
 
 def _of_adapter(fact: Fact) -> str:
@@ -69,6 +74,10 @@ _EVENTS: dict[type[Message], tuple[Route, ...]] = {
     workloads.WorkloadRemoved: (Route(kinds.WORKLOADS, _within_mesh(""), observed.gone),),
     workloads.ProxyObserved: (Route(kinds.PROXIES, _within_mesh("proxy"), observed.proxy),),
     workloads.ProxyRemoved: (Route(kinds.PROXIES, _within_mesh(""), observed.gone),),
+    **dict.fromkeys(
+        (webhooks.DeliverySucceeded, webhooks.DeliveryRetrying, webhooks.DeliveryFailed),
+        (Route(kinds.DELIVERIES, _of_delivery, observed.delivery),),
+    ),
     designs.ReleaseChanged: (Route(kinds.RELEASES, _of_part("release"), observed.release),),
 }
 _METRICS: dict[type[Message], tuple[Route, ...]] = {
@@ -77,6 +86,7 @@ _METRICS: dict[type[Message], tuple[Route, ...]] = {
 _WRITTEN: dict[str, tuple[Route, ...]] = {
     "workspace": (Route(kinds.WORKSPACES, _of_subject, written.document),),
     "connection": (Route(kinds.CONNECTIONS, _of_subject, written.document),),
+    "webhook": (Route(kinds.WEBHOOKS, _of_subject, written.document),),
     "design": (
         Route(kinds.DESIGNS, _of_subject, written.document),
         Route(kinds.DESIGN_VERSIONS, _of_version, written.design_version),
@@ -86,6 +96,7 @@ _WRITTEN_TYPES: dict[type[Message], str] = {
     access.WorkspaceWritten: "workspace",
     connections.ConnectionWritten: "connection",
     designs.DesignWritten: "design",
+    webhooks.WebhookWritten: "webhook",
 }
 
 

@@ -1,0 +1,209 @@
+"""The guard against server-side request forgery: which URLs that people give may be called from here.
+
+Problem: whoever names a URL makes this process call it, from a place in the network where they are not; names can
+resolve to inner addresses, and to others when asked again. Invariant: a name is resolved once per call, every address
+it has is checked, and the connection goes to an address that was checked. What an operator allows explicitly
+(`Policy.allow`) is the only way around.
+"""
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host name; raises OSError when it has none."""
+
+PORTS = frozenset({80, 443, 8080, 8443})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PLAIN = re.compile(r"[\x21-\x7e]+\Z")
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*\Z")
+_NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")
+_HERE = ("localhost", "local", "internal", "localdomain", "home.arpa")
+"""names, with all below them, that mean this host or network"""
+_INNER = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+        "224.0.0.0/4", "240.0.0.0/4",
+        "168.63.129.16/32",  # Azure's platform service, a public address that leads inside
+        "::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fc00::/7",
+        "fe80::/10", "fec0::/10", "ff00::/8",
+    )
+)  # fmt: skip
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class Forbidden(Exception):
+    """The URL may not be called; the text says why, for whoever wrote it."""
+
+
+class InvalidPolicy(Exception):
+    """The allow-list cannot be understood."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What is allowed besides the public internet on the usual ports: networks, and host names with any address."""
+
+    networks: tuple[Network, ...] = ()
+    hosts: frozenset[str] = frozenset()
+
+    def allows_host(self, host: str) -> bool:
+        """Whether an operator named this host."""
+        return host in self.hosts
+
+    def allows_address(self, address: Address) -> bool:
+        """Whether an operator named a network of this address."""
+        return any(address in network for network in self.networks)
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A URL whose text is acceptable. `host` is lower-case, and an IPv6 address without brackets."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """What stands in the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def at(self, address: Address) -> str:
+        """The same URL with an address in place of the name."""
+        host = f"[{address}]" if address.version == 6 else str(address)
+        return f"{self.scheme}://{host}:{self.port}{self.path}"
+
+
+def policy(text: str) -> Policy:
+    """The policy of an allow-list: networks, addresses and host names, divided by commas.
+
+    Raises InvalidPolicy.
+    """
+    networks, hosts = [], set()
+    for word in (part.strip().lower() for part in text.split(",") if part.strip()):
+        try:
+            networks.append(ipaddress.ip_network(word))
+        except ValueError as error:
+            if not _HOST.match(word) or _numeric(word):
+                raise InvalidPolicy(f"{word!r} is neither a network, an address nor a host name") from error
+            hosts.add(word)
+    return Policy(networks=tuple(networks), hosts=frozenset(hosts))
+
+
+def parse(url: str, policy: Policy) -> Target:
+    """The parts of a URL, checked as far as that is possible without asking anybody.
+
+    Raises Forbidden.
+    """
+    if not _PLAIN.match(url) or "\\" in url:
+        raise Forbidden("a URL has no blanks, backslashes or characters beyond ASCII; write other names in punycode")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Forbidden(f"it is not a URL: {error}") from error
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise Forbidden("only http and https are called")
+    if "@" in parts.netloc:
+        raise Forbidden("a URL with a user or password in it is not called")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise Forbidden("the port is missing")
+    host = (parts.hostname or "").lower().removesuffix(".")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    target = Target(scheme=parts.scheme, host=host, port=port or _DEFAULT_PORTS[parts.scheme], path=path)
+    _check_host(target, policy)
+    return target
+
+
+async def admit(target: Target, policy: Policy, resolver: Resolver) -> list[Address]:
+    """The addresses to call, all of them checked; ask again for every call.
+
+    Raises Forbidden, OSError when the name does not resolve.
+    """
+    literal = _literal(target.host)
+    found = [str(literal)] if literal else await resolver(target.host, target.port)
+    try:
+        addresses = [ipaddress.ip_address(one) for one in found]
+    except ValueError as error:
+        raise Forbidden(f"{target.host} has an address that cannot be read") from error
+    if not addresses:
+        raise OSError(f"{target.host} has no address")
+    for address in addresses:
+        _check_address(target, address, policy)
+    return addresses
+
+
+async def system_resolver(host: str, port: int) -> list[str]:
+    """What the operating system says."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _check_host(target: Target, policy: Policy) -> None:
+    literal = _literal(target.host)
+    if literal is not None:
+        _check_address(target, literal, policy)
+        return
+    if not _HOST.match(target.host) or _numeric(target.host):
+        raise Forbidden("the host is neither a name nor an address in its usual form")
+    if policy.allows_host(target.host):
+        return
+    if target.host in _HERE or target.host.endswith(tuple(f".{name}" for name in _HERE)):
+        raise Forbidden(f"{target.host} is a name of the inner network")
+    if not policy.networks:  # with networks allowed, the port is judged together with the address
+        _check_port(target)
+
+
+def _check_address(target: Target, address: Address, policy: Policy) -> None:
+    if policy.allows_host(target.host) or policy.allows_address(address):
+        return
+    for one in (address, *_embedded(address)):
+        if _is_inner(one):
+            raise Forbidden(f"{target.host} leads to {address}, which is not a public address")
+    _check_port(target)
+
+
+def _check_port(target: Target) -> None:
+    if target.port not in PORTS:
+        usual = ", ".join(map(str, sorted(PORTS)))
+        raise Forbidden(f"port {target.port} is not one of {usual}")
+
+
+def _is_inner(address: Address) -> bool:
+    if address.version == 6 and getattr(address, "scope_id", None):
+        return True
+    return any(address in network for network in _INNER if network.version == address.version)
+
+
+def _embedded(address: Address) -> list[Address]:
+    """The IPv4 addresses that an IPv6 address may lead to."""
+    if not isinstance(address, ipaddress.IPv6Address):
+        return []
+    found = [address.ipv4_mapped, address.sixtofour]
+    if address in _NAT64:
+        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return [one for one in found if one is not None]
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _numeric(host: str) -> bool:
+    """Whether some programs would read this as an IPv4 address in decimal, octal, hexadecimal or short form."""
+    return _NUMBER.match(host.rpartition(".")[2]) is not None

@@ -1,0 +1,137 @@
+"""Webhooks: who wants to be told of events over HTTP, and what became of each delivery.
+
+Problem: a secret that signs must be readable by whoever signs, and by nobody else who reads the stream. Invariant:
+a secret travels sealed and beside the document, never in it; what is told of webhooks and deliveries is itself
+never delivered by a webhook.
+"""
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from msgspec import Meta
+
+from meshwright.schemas.base import Message, Model, Moment, Name, Text, Wire, whole
+
+EVENT_TYPE_PATTERN = "^[a-z0-9][a-z0-9_.-]{0,199}$"
+ENTITY_PATTERN = "^[a-z][a-z0-9_-]{0,63}$"
+
+EventType: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=whole(EVENT_TYPE_PATTERN),
+        description="a wire name, or its beginning up to a dot",
+        examples=["dev.meshwright.operation"],
+    ),
+]
+Entity: TypeAlias = Annotated[
+    str, Meta(pattern=whole(ENTITY_PATTERN), description="what an event speaks of", examples=["operation"])
+]
+DeliveryState: TypeAlias = Literal["delivered", "retrying", "failed"]
+
+UNTOLD_ENTITIES: tuple[str, ...] = ("webhook", "delivery")
+"""Events about these are never delivered: telling of a delivery would be another one, without end."""
+
+
+class Webhook(Model, frozen=True, kw_only=True):
+    """An HTTP endpoint that gets events of its workspace. Empty `types` and `entities` do not filter."""
+
+    id: Name
+    url: Annotated[str, Meta(min_length=1, max_length=2000, description="http or https")]
+    types: Annotated[list[EventType], Meta(max_length=50)] = []
+    entities: Annotated[list[Entity], Meta(max_length=50)] = []
+    enabled: bool = True
+    description: Text = ""
+
+
+class Sealed(Model, frozen=True, kw_only=True):
+    """A secret under AES-256-GCM; `key_id` names the key that opens it."""
+
+    key_id: str
+    nonce: bytes
+    ciphertext: bytes
+
+
+class WebhookWritten(Message, frozen=True, kw_only=True):
+    """A person created or changed a webhook, or it was disabled because its endpoint is gone.
+
+    Sequences are of EVENTS: the subscription begins behind `since` (its creation, or when it was enabled last), and
+    this version was written behind `as_of`. While a secret is being replaced, `previous` signs too until
+    `previous_until`.
+    """
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.webhook.written.v1", "webhook")
+    document: Webhook
+    secret: Sealed
+    previous: Sealed | None = None
+    previous_until: Moment | None = None
+    created_at: Moment
+    since: int
+    as_of: int
+    principal: str
+    reason: str = ""
+
+
+class WebhookPinged(Message, frozen=True, kw_only=True):
+    """A person wants to see whether deliveries arrive: this event is delivered to the one webhook it speaks of."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.webhook.pinged.v1", "webhook")
+    webhook: Name
+    principal: str
+    reason: str = ""
+
+
+class ReplayRequested(Message, frozen=True, kw_only=True):
+    """A person wants events delivered again: every subscribed one from `from_event` on, or just `events`."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.webhook.replay_requested.v1", "webhook")
+    webhook: Name
+    from_event: int | None = None
+    events: list[int] = []
+    principal: str
+    reason: str = ""
+
+
+class WebhookDisabled(Message, frozen=True, kw_only=True):
+    """The endpoint said that it is gone for good (410), so nothing more is sent until somebody enables it."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.webhook.disabled.v1", "webhook")
+    webhook: Name
+    detail: str
+
+
+class Delivery(Model, frozen=True, kw_only=True):
+    """What became of one event for one webhook, as of its last attempt.
+
+    `event` is its sequence in EVENTS; `status` the HTTP status of the answer, None when there was no answer.
+    """
+
+    webhook: Name
+    event: int
+    event_id: str
+    event_type: str
+    state: DeliveryState
+    attempts: int
+    status: int | None = None
+    detail: str = ""
+    attempted_at: Moment
+    next_attempt_at: Moment | None = None
+
+
+class DeliverySucceeded(Message, frozen=True, kw_only=True):
+    """The endpoint took the event."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.delivery.succeeded.v1", "delivery")
+    delivery: Delivery
+
+
+class DeliveryRetrying(Message, frozen=True, kw_only=True):
+    """The endpoint did not take the event; it will be tried again."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.delivery.retrying.v1", "delivery")
+    delivery: Delivery
+
+
+class DeliveryFailed(Message, frozen=True, kw_only=True):
+    """The endpoint did not take the event within the limit of tries; a replay may still deliver it."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.delivery.failed.v1", "delivery")
+    delivery: Delivery

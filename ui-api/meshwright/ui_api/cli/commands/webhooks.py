@@ -1,0 +1,150 @@
+"""`meshwright webhooks`: who is told of events over HTTP, and what became of each delivery."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from meshwright.ui_api.cli import choices, paths, views, writing
+from meshwright.ui_api.cli.choices import ReasonOption, YesOption
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.session import Session, command
+
+group = typer.Typer(help="Webhooks: HTTP endpoints that are told of events.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="WEBHOOK")]
+_LOOK = 0.3
+
+
+@command(group, "list")
+def index(session: Session, limit: choices.LimitOption = 500) -> None:
+    """List webhooks."""
+    found = choices.found_all(session, paths.WEBHOOKS, {}, limit)
+    session.output.show(found, views.webhooks(found))
+
+
+@command(group, "show")
+def show(session: Session, webhook: Name) -> None:
+    """Show a webhook."""
+    found = session.api.get(paths.one(paths.WEBHOOKS, webhook))
+    session.output.show(found, views.document(found))
+
+
+@command(group, "set")
+def put(
+    session: Session,
+    webhook: Name,
+    url: Annotated[str, typer.Option("--url", help="Where events are sent to: http or https.")],
+    type: Annotated[
+        list[str] | None,
+        typer.Option("--type", "-t", help="Wire name, or its beginning up to a dot; may be repeated. Else all."),
+    ] = None,
+    entity: Annotated[
+        list[str] | None, typer.Option("--entity", "-e", help="As in operation or mesh; may be repeated. Else all.")
+    ] = None,
+    enabled: Annotated[bool, typer.Option("--enabled/--disabled", help="Whether anything is sent.")] = True,
+    description: Annotated[str, typer.Option("--description")] = "",
+    reason: ReasonOption = "",
+) -> None:
+    """Create a webhook, or change it to exactly this. A new one's secret is written to stdout, this once."""
+    body = {
+        "id": webhook,
+        "url": url,
+        "types": type or [],
+        "entities": entity or [],
+        "enabled": enabled,
+        "description": description,
+    }
+    answer = writing.save(session, paths.one(paths.WEBHOOKS, webhook), body, reason)
+    session.output.say(f"webhook {webhook} saved (version {answer.etag})")
+    _show_secret(session, answer.data)
+
+
+@command(group, "delete")
+def delete(session: Session, webhook: Name, yes: YesOption = False, reason: ReasonOption = "") -> None:
+    """Remove a webhook; what it has not got yet is not delivered any more."""
+    session.confirm(f"Remove webhook {webhook}?", yes=yes)
+    writing.delete(session, paths.one(paths.WEBHOOKS, webhook), reason)
+    session.output.say(f"webhook {webhook} removed")
+
+
+@command(group, "deliveries")
+def deliveries(
+    session: Session,
+    webhook: Name,
+    state: Annotated[str, typer.Option("--state", help="delivered, retrying or failed.")] = "",
+    limit: choices.LimitOption = 50,
+) -> None:
+    """List what became of each event, the newest first."""
+    found = choices.found_all(session, paths.one(paths.WEBHOOKS, webhook, "/deliveries"), {"state": state}, limit)
+    session.output.show(found, views.deliveries(found))
+
+
+@command(group, "replay")
+def replay(
+    session: Session,
+    webhook: Name,
+    from_event: Annotated[
+        int | None, typer.Option("--from", min=1, metavar="EVENT", help="Everything from this event's number on.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="What failed after its last try.")] = False,
+    reason: ReasonOption = "",
+) -> None:
+    """Deliver events again."""
+    if failed == (from_event is not None):
+        raise CommandFailed("say what to deliver again", code=Exit.USAGE, remedy="Add --from EVENT or --failed.")
+    body = {"from_event": from_event, "failed": failed, "reason": reason}
+    found = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":replay"), body=body).data
+    what = f"{found['deliveries']} failed deliveries are" if failed else f"everything from event {from_event} on is"
+    session.output.say(f"{what} delivered again; follow it with: meshwright webhooks deliveries {webhook}")
+    if not session.output.human:
+        session.output.data(found)
+
+
+@command(group, "rotate-secret")
+def rotate(session: Session, webhook: Name, reason: ReasonOption = "") -> None:
+    """Make a new secret, written to stdout, this once. The old one signs beside it for 24 hours."""
+    body = {"reason": reason}
+    found = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":rotate-secret"), body=body).data
+    _show_secret(session, found)
+
+
+@command(group, "test")
+def ping(
+    session: Session,
+    webhook: Name,
+    timeout: Annotated[
+        float, typer.Option("--timeout", parser=choices.duration, metavar="TIME", help="Wait so long for the outcome.")
+    ] = 15.0,
+) -> None:
+    """Deliver a ping and tell what the endpoint said."""
+    sent = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":test"), body={}).data
+    found = _outcome(session, webhook, sent["event"], timeout)
+    if not session.output.human:
+        session.output.data(found or sent)
+    if found is None:
+        remedy = f"See `meshwright webhooks deliveries {webhook}`; deliveries need a running meshwright-notifier."
+        raise CommandFailed("no outcome yet", code=Exit.STILL_RUNNING, remedy=remedy)
+    if found["state"] != "delivered":
+        raise CommandFailed(f"the ping did not arrive: {found['detail']}", remedy="It is tried again by itself.")
+    session.output.say(f"the ping arrived: the endpoint answered {found['status']}")
+
+
+def _outcome(session: Session, webhook: str, event: int, timeout: float) -> dict[str, Any] | None:
+    """The first word on a delivery, or None when none comes in time."""
+    path = paths.one(paths.WEBHOOKS, webhook, "/deliveries")
+    deadline = time.monotonic() + timeout
+    while True:
+        found, _ = session.api.list(path, {"event": event}, limit=1)
+        if found:
+            return dict(found[0])
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(_LOOK)
+
+
+def _show_secret(session: Session, found: dict[str, Any]) -> None:
+    if not session.output.human:
+        session.output.data(found)
+    elif found.get("secret"):
+        session.output.say("this is its secret, which is shown nowhere again:")
+        session.output.text(found["secret"])

@@ -1,0 +1,334 @@
+"""Webhooks: who is told over HTTP. Kept on STATE with the secret sealed beside, read from the view.
+
+Invariant: a secret leaves this process once, in the answer that made it; what goes to the stream is sealed.
+"""
+
+import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from meshwright.core import sealing, ssrf, webhook_signing
+from meshwright.core.store import kinds
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Message, Model, Text
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.webhooks import (
+    Delivery,
+    DeliveryState,
+    ReplayRequested,
+    Sealed,
+    Webhook,
+    WebhookPinged,
+    WebhookWritten,
+)
+from meshwright.ui_api import answers, reading, states
+from meshwright.ui_api.bodies import Because
+from meshwright.ui_api.problems import Refused, not_found
+from meshwright.ui_api.queries import LARGEST_PAGE, Page, Read, Write
+from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.states import PUBLISH_S
+
+routes = Routes("webhooks")
+_KIND = "webhook"
+_READ = ("store-unavailable", "not-yet-visible")
+_BOTH_COUNT = datetime.timedelta(hours=24)
+"""how long the old secret still signs beside the new one"""
+
+
+class WebhookPage(Page, frozen=True, kw_only=True):
+    """Webhooks, filtered and sorted."""
+
+    enabled: bool | None = None
+    order_by: Annotated[Literal["id", "id desc"], Meta(description="Field and direction.")] = "id"
+
+
+class DeliveryPage(Page, frozen=True, kw_only=True):
+    """Deliveries of a webhook, filtered and sorted."""
+
+    state: DeliveryState | None = None
+    event: Annotated[int, Meta(ge=1, description="Only of this event.")] | None = None
+    order_by: Annotated[
+        Literal["event", "event desc", "attempted_at", "attempted_at desc"], Meta(description="Field and direction.")
+    ] = "event desc"
+
+
+class SavedWebhook(Webhook, frozen=True, kw_only=True):
+    """A webhook; `secret` signs its calls, is shown when it is made, and is empty otherwise."""
+
+    secret: str = ""
+
+
+class Replay(Model, frozen=True, kw_only=True):
+    """What to deliver again: every subscribed event from `from_event` on, or the deliveries that failed."""
+
+    from_event: Annotated[int, Meta(ge=1)] | None = None
+    failed: bool = False
+    reason: Text = ""
+
+
+class Ordered(Model, frozen=True, kw_only=True):
+    """The notifier has been asked by the event `event` (a ping is delivered under this number).
+
+    `deliveries` counts what is delivered again where that is known.
+    """
+
+    event: int
+    deliveries: int | None = None
+
+
+@routes.add(
+    "GET",
+    "/v1/webhooks",
+    "listWebhooks",
+    role="operator",
+    query=WebhookPage,
+    answer=reading.listed(Webhook),
+    problems=_READ,
+)
+async def index(call: Call[NoBody, WebhookPage]) -> Response:
+    """List webhooks."""
+    return await reading.page(call, kinds.WEBHOOKS, {"enabled": call.query.enabled}, call.query.order_by)
+
+
+@routes.add(
+    "GET",
+    "/v1/webhooks/{id}",
+    "getWebhook",
+    role="operator",
+    query=Read,
+    answer=Webhook,
+    headers=("ETag",),
+    problems=_READ,
+)
+async def show(call: Call[NoBody, Read]) -> Response:
+    """Show a webhook."""
+    return await reading.one(call, kinds.WEBHOOKS, call.name(), _KIND)
+
+
+@routes.add(
+    "PUT",
+    "/v1/webhooks/{id}",
+    "putWebhook",
+    role="admin",
+    query=Write,
+    body=Webhook,
+    body_from_path=True,
+    answer=SavedWebhook,
+    headers=("ETag", "Meshwright-Seq"),
+    problems=("stale", "if-match-required", "no-secret-key"),
+)
+async def put(call: Call[Webhook, Write]) -> Response:
+    """Create or change a webhook. The answer to its creation holds its secret, this once."""
+    sealer, document = _sealer(call), call.body
+    _check_url(call, document.url)
+    before = await states.standing(call, call.workspace, _KIND, document.id)
+    now = await _newest_event(call)
+    secret = b""
+    if before.version is None:
+        secret = webhook_signing.new_secret()
+        sealed = webhook_signing.seal(sealer, secret, call.workspace, document.id)
+        message = _message(call, document, sealed, since=now, as_of=now)
+    else:
+        standing = _written(before.version)
+        begins = document.enabled and not standing.document.enabled
+        message = _changed(call, standing, document=document, as_of=now, since=now if begins else standing.since)
+    written = await states.replace(
+        call, call.workspace, _KIND, document.id, message, before, validate_only=call.query.validate_only
+    )
+    return _saved(written, document, b"" if call.query.validate_only else secret)
+
+
+@routes.add(
+    "DELETE",
+    "/v1/webhooks/{id}",
+    "deleteWebhook",
+    role="admin",
+    query=Write,
+    status=204,
+    headers=("Meshwright-Seq",),
+    problems=("stale", "if-match-required"),
+)
+async def delete(call: Call[NoBody, Write]) -> Response:
+    """Remove a webhook; what it has not got yet is not delivered any more."""
+    reason = call.reason(call.query.reason)
+    return answers.nothing(
+        await states.delete(call, call.workspace, _KIND, call.name(), reason, validate_only=call.query.validate_only)
+    )
+
+
+@routes.add(
+    "POST",
+    "/v1/webhooks/{id}:rotate-secret",
+    "rotateWebhookSecret",
+    role="admin",
+    body=Because,
+    answer=SavedWebhook,
+    headers=("ETag", "Meshwright-Seq"),
+    problems=("stale", "no-secret-key"),
+)
+async def rotate(call: Call[Because, Any]) -> Response:
+    """Make a new secret. For 24 hours calls carry signatures by both, so that no receiver misses one."""
+    sealer, name = _sealer(call), call.name()
+    version = await _current(call, name)
+    standing = _written(version)
+    secret = webhook_signing.new_secret()
+    message = _changed(
+        call,
+        standing,
+        secret=webhook_signing.seal(sealer, secret, call.workspace, name),
+        previous=standing.secret,
+        previous_until=datetime.datetime.now(datetime.UTC) + _BOTH_COUNT,
+        as_of=await _newest_event(call),
+    )
+    seq = await states.store(call, call.workspace, _KIND, name, message, version.seq)
+    return _saved(states.Written(seq=seq, created=False), standing.document, secret)
+
+
+@routes.add(
+    "POST",
+    "/v1/webhooks/{id}:test",
+    "testWebhook",
+    role="operator",
+    body=Because,
+    answer=Ordered,
+    status=202,
+    headers=("Meshwright-Seq",),
+    problems=("webhook-disabled", "bus-unavailable"),
+)
+async def ping(call: Call[Because, Any]) -> Response:
+    """Deliver a ping, an event that goes to this webhook alone whatever it filters."""
+    name = await _enabled(call)
+    message = WebhookPinged(webhook=name, principal=call.principal.name, reason=call.reason(call.body.reason))
+    return await _order(call, name, message)
+
+
+@routes.add(
+    "POST",
+    "/v1/webhooks/{id}:replay",
+    "replayWebhook",
+    role="operator",
+    body=Replay,
+    answer=Ordered,
+    status=202,
+    headers=("Meshwright-Seq",),
+    problems=("webhook-disabled", "bus-unavailable", "store-unavailable"),
+)
+async def replay(call: Call[Replay, Any]) -> Response:
+    """Deliver again: from an event on, or (up to 500 at a time, the oldest first) what had failed."""
+    asked = call.body
+    if asked.failed == (asked.from_event is not None):
+        detail = "say either from_event or failed"
+        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
+    name = await _enabled(call)
+    events = await _failed(call, name) if asked.failed else []
+    message = ReplayRequested(
+        webhook=name,
+        from_event=asked.from_event,
+        events=events,
+        principal=call.principal.name,
+        reason=call.reason(asked.reason),
+    )
+    return await _order(call, name, message, len(events) if asked.failed else None)
+
+
+@routes.add(
+    "GET",
+    "/v1/webhooks/{id}/deliveries",
+    "listDeliveries",
+    role="operator",
+    query=DeliveryPage,
+    answer=reading.listed(Delivery),
+    problems=_READ,
+)
+async def deliveries(call: Call[NoBody, DeliveryPage]) -> Response:
+    """List what became of each event for this webhook, the newest first; kept as long as events are."""
+    query = call.query
+    where = {"webhook": call.name(), "state": query.state, "event": query.event}
+    return await reading.page(call, kinds.DELIVERIES, where, query.order_by)
+
+
+async def _failed(call: Call[Any, Any], name: str) -> list[int]:
+    found = await call.api.views.page(
+        kinds.DELIVERIES, call.workspace, where={"webhook": name, "state": "failed"}, limit=LARGEST_PAGE
+    )
+    return [stored.document.event for stored in found.items]
+
+
+async def _order(call: Call[Any, Any], name: str, message: Message, deliveries: int | None = None) -> Response:
+    """Ask the notifier, who reads orders among the events."""
+    subject = subjects.fill(subjects.EVENTS, workspace=call.workspace, origin="api", entity=_KIND, id=name)
+    ack = await call.api.bus.publisher.publish(subject, message, about=f"webhooks/{name}", timeout=PUBLISH_S)
+    return answers.ok(Ordered(event=ack.seq, deliveries=deliveries), 202, Meshwright_Seq=str(ack.seq))
+
+
+async def _current(call: Call[Any, Any], name: str) -> Any:
+    found = await states.current(call.api.bus, call.workspace, _KIND, name)
+    if found is None:
+        raise not_found(_KIND, name)
+    return found
+
+
+async def _enabled(call: Call[Any, Any]) -> str:
+    """The name of the webhook that is asked for. Raises Refused `not-found`, `webhook-disabled`."""
+    name = call.name()
+    if not _written(await _current(call, name)).document.enabled:
+        raise Refused("webhook-disabled", f"webhook {name} is disabled")
+    return name
+
+
+async def _newest_event(call: Call[Any, Any]) -> int:
+    return (await call.api.bus.stream_bounds(subjects.EVENTS.stream))[1]
+
+
+def _sealer(call: Call[Any, Any]) -> sealing.Sealer:
+    if call.api.sealer is None:
+        raise Refused("no-secret-key", "this server was started without MESHWRIGHT_SECRET_KEY_FILE")
+    return call.api.sealer
+
+
+def _check_url(call: Call[Any, Any], url: str) -> None:
+    try:
+        ssrf.parse(url, call.api.reachable)
+    except ssrf.Forbidden as error:
+        problem = FieldError(detail=str(error), pointer="#/url")
+        remedy = "An operator of this server may allow it with MESHWRIGHT_WEBHOOK_ALLOW."
+        raise Refused("invalid-document", f"the URL is refused: {error}", errors=[problem], remedy=remedy) from error
+
+
+def _written(version: Any) -> WebhookWritten:
+    found = states.document(version, WebhookWritten)
+    assert isinstance(found, WebhookWritten)
+    return found
+
+
+def _message(call: Call[Any, Write], document: Webhook, secret: Sealed, *, since: int, as_of: int) -> WebhookWritten:
+    return WebhookWritten(
+        document=document,
+        secret=secret,
+        created_at=datetime.datetime.now(datetime.UTC),
+        since=since,
+        as_of=as_of,
+        principal=call.principal.name,
+        reason=call.reason(call.query.reason),
+    )
+
+
+def _changed(call: Call[Any, Any], standing: WebhookWritten, **changes: Any) -> WebhookWritten:
+    """The next version, by this caller."""
+    said = call.body.reason if isinstance(call.body, Because) else call.query.reason
+    who = {"principal": call.principal.name, "reason": call.reason(said)}
+    return msgspec.structs.replace(standing, **changes, **who)
+
+
+def _saved(written: states.Written, document: Webhook, secret: bytes) -> Response:
+    shown = SavedWebhook(
+        **{name: getattr(document, name) for name in Webhook.__struct_fields__},
+        secret=webhook_signing.shown(secret) if secret else "",
+    )
+    found = states.answer(written, shown)
+    if secret:
+        found.headers["Cache-Control"] = "no-store"
+    return found

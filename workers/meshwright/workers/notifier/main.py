@@ -1,0 +1,69 @@
+"""The composition root of the notifier: settings, key, bus, lease.
+
+Invariant: of several notifiers one delivers and the others stand by; two at once would repeat deliveries, which
+receivers must bear anyway, but not lose any. SIGTERM and SIGINT end it.
+"""
+
+import argparse
+import logging
+import sys
+
+import uvloop
+
+from meshwright.core import bus as mwbus
+from meshwright.core import sealing, settings, ssrf
+from meshwright.core.bus import leases
+from meshwright.core.telemetry import logging as mwlogging
+from meshwright.core.telemetry import tracing
+from meshwright.workers import running
+from meshwright.workers.notifier.backoff import InvalidSchedule, Schedule, schedule
+from meshwright.workers.notifier.posting import Poster
+from meshwright.workers.notifier.subscriptions import Subscriptions
+
+log = logging.getLogger(__name__)
+LEASE = "notifier"
+_VERSION = "0.1.0"
+
+
+class NotifierSettings(settings.Settings, frozen=True, kw_only=True):
+    """The notifier's own settings."""
+
+    webhook_pauses: str = "5s,30s,2m,10m,30m,1h,2h"
+    """before each further try of a delivery; after the last try it counts as failed"""
+    webhook_timeout: float = 15.0
+    """seconds that one call may take altogether"""
+
+
+def main() -> None:
+    """Run `meshwright-notifier`."""
+    argparse.ArgumentParser(prog="meshwright-notifier", description="Deliver events to webhooks.").parse_args()
+    try:
+        chosen = settings.load(NotifierSettings)
+        if chosen.secret_key_file is None:
+            sys.exit("meshwright-notifier: set MESHWRIGHT_SECRET_KEY_FILE, to the same file as for the API")
+        poster = Poster(
+            sealing.from_file(chosen.secret_key_file),
+            ssrf.policy(chosen.webhook_allow),
+            ssrf.system_resolver,
+            chosen.webhook_timeout,
+        )
+        pauses = schedule(chosen.webhook_pauses)
+    except (settings.InvalidSettings, sealing.InvalidKeyFile, ssrf.InvalidPolicy, InvalidSchedule, OSError) as error:
+        sys.exit(f"meshwright-notifier: {error}")
+    mwlogging.configure(chosen.log_level, chosen.log_format)
+    try:
+        uvloop.run(_run(chosen, poster, pauses))
+    except mwbus.BusUnavailable as error:
+        sys.exit(f"meshwright-notifier: {error}")
+
+
+async def _run(chosen: NotifierSettings, poster: Poster, pauses: Schedule) -> None:
+    """Raises BusUnavailable when NATS does not answer at the start."""
+
+    async def notify() -> None:
+        await Subscriptions(bus, poster, pauses).run()
+
+    async with mwbus.connect(chosen.nats_url, "notifier", replicas=chosen.replicas) as bus:
+        with tracing.exporting("meshwright-notifier", _VERSION):
+            await running.until_told(lambda: leases.hold(bus, LEASE, running.instance(), notify))
+    log.info("the notifier has stopped")

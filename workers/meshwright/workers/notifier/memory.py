@@ -1,0 +1,78 @@
+"""Where a webhook's ledger is kept: one key of a bucket.
+
+Invariant: only who read the newest version may replace it, so a notifier that lost its lease without noticing finds
+out at its next write; a write goes on until NATS has acknowledged it.
+"""
+
+import asyncio
+import logging
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.workers.notifier.ledger import Snapshot
+
+log = logging.getLogger(__name__)
+BUCKET = "mw_notifier"
+PAUSE = 0.25
+"""seconds between two tries while NATS is away"""
+
+
+class Superseded(Exception):
+    """Another notifier has written this webhook's ledger."""
+
+
+class Memory:
+    """The ledger of one webhook."""
+
+    def __init__(self, bucket: mwbus.Bucket, workspace: str, webhook: str) -> None:
+        self._bucket = bucket
+        self._key = f"{workspace}.{webhook}"
+        self._revision = 0
+
+    async def read(self) -> Snapshot | None:
+        """What was kept, or None. Raises BusUnavailable."""
+        found = await self._bucket.get(self._key)
+        self._revision = found.revision if found else 0
+        if found is None:
+            return None
+        try:
+            return msgspec.json.decode(found.value, type=Snapshot)
+        except msgspec.DecodeError as error:
+            log.error("the ledger of %s is damaged and begins anew: %s", self._key, error)
+            return None
+
+    async def write(self, snapshot: Snapshot) -> None:
+        """Keep it. Raises Superseded."""
+        value = msgspec.json.encode(snapshot)
+        while True:
+            try:
+                await self._replace(value)
+            except mwbus.BusUnavailable as error:
+                log.debug("the ledger of %s waits: %s", self._key, error)
+                await asyncio.sleep(PAUSE)
+            else:
+                return
+
+    async def forget(self) -> None:
+        """The webhook is gone."""
+        while True:
+            try:
+                await self._bucket.delete(self._key)
+            except mwbus.BusUnavailable:
+                await asyncio.sleep(PAUSE)
+            else:
+                return
+
+    async def _replace(self, value: bytes) -> None:
+        """Raises BusUnavailable, Superseded."""
+        try:
+            if self._revision:
+                self._revision = await self._bucket.update(self._key, value, self._revision)
+            else:
+                self._revision = await self._bucket.create(self._key, value)
+        except mwbus.Conflict as conflict:
+            standing = await self._bucket.get(self._key)
+            if standing is None or standing.value != value:
+                raise Superseded(self._key) from conflict
+            self._revision = standing.revision  # our own write, whose acknowledgement was lost

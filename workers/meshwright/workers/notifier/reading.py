@@ -1,0 +1,112 @@
+"""What one webhook is owed: events that it wants, and what people order.
+
+Invariant: an event is in the ledger before it counts as read; when the ledger is full, reading waits. Orders (pings,
+replays) are read apart, so that a person who tries a broken endpoint does not wait behind all that it has not taken.
+"""
+
+import asyncio
+import logging
+from contextlib import aclosing
+
+from meshwright.core import bus as mwbus
+from meshwright.core import event_filters
+from meshwright.schemas import catalog, subjects
+from meshwright.schemas.webhooks import UNTOLD_ENTITIES, ReplayRequested, WebhookPinged, WebhookWritten
+from meshwright.workers.notifier.ledger import Ledger
+from meshwright.workers.notifier.signals import LOOK, Signals, within
+
+log = logging.getLogger(__name__)
+_STREAM = subjects.EVENTS.stream
+_BATCH = 64
+
+
+class Reader:
+    """Fills the ledger of one version of one webhook."""
+
+    def __init__(
+        self, bus: mwbus.Connection, ledger: Ledger, signals: Signals, workspace: str, written: WebhookWritten
+    ) -> None:
+        self._bus = bus
+        self._ledger = ledger
+        self._signals = signals
+        self._workspace = workspace
+        self._written = written
+
+    async def run(self) -> None:
+        """Keep the ledger filled until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_orders())
+            group.create_task(self._read())
+
+    async def _read(self) -> None:
+        while True:
+            await self._read_from(self._ledger.read + 1)
+
+    async def _read_from(self, start: int) -> None:
+        """Read on until a replay wants it from an earlier place."""
+        rewinds = self._ledger.rewinds
+        tail = mwbus.tail(
+            self._bus, _STREAM, start=start, subject=self._subjects(), batch=_BATCH, patience=LOOK, idle=True
+        )
+        async with aclosing(tail):
+            async for batch in tail:
+                for message in batch:
+                    wanted = self._wants(message)
+                    if wanted:
+                        await self._until_room()
+                    if self._ledger.rewinds != rewinds:
+                        return
+                    if wanted:
+                        self._ledger.take(message.seq)
+                        self._signals.unsaved.set()
+                        self._signals.changed.set()
+                    self._ledger.read = message.seq
+                if self._ledger.rewinds != rewinds:
+                    return
+
+    def _subjects(self) -> list[str]:
+        """What to read: the workspace and what concerns all, narrowed to the wanted entities by the server."""
+        entities = self._written.document.entities or ["*"]
+        spaces = (self._workspace, subjects.SYSTEM_WORKSPACE)
+        return [subjects.fill(subjects.EVENTS, workspace=s, entity=e) for s in spaces for e in sorted(set(entities))]
+
+    def _wants(self, message: mwbus.Received) -> bool:
+        entity = subjects.parse(subjects.EVENTS, message.subject)["entity"]
+        document = self._written.document
+        return entity not in UNTOLD_ENTITIES and event_filters.wanted(
+            message.type, entity, document.types, document.entities
+        )
+
+    async def _until_room(self) -> None:
+        while not self._ledger.has_room:
+            self._signals.room.clear()
+            await within(self._signals.room, LOOK)
+
+    async def _follow_orders(self) -> None:
+        """Pings and replays, read apart from the events so that they do not wait behind a full ledger."""
+        subject = subjects.fill(
+            subjects.EVENTS, workspace=self._workspace, origin="api", entity="webhook", id=self._written.document.id
+        )
+        start = self._ledger.ordered + 1
+        async for batch in mwbus.tail(self._bus, _STREAM, start=start, subject=subject, batch=_BATCH):
+            for message in batch:
+                self._obey(message)
+
+    def _obey(self, message: mwbus.Received) -> None:
+        """Enter what a ping or a replay asks for into the ledger."""
+        try:
+            order = message.message()
+        except catalog.UndecodableMessage as error:
+            log.warning("an order for webhook %s cannot be read: %s", self._written.document.id, error)
+            return
+        self._ledger.ordered = message.seq
+        match order:
+            case WebhookPinged():
+                self._ledger.take(message.seq, first=True)
+            case ReplayRequested():
+                for event in order.events:
+                    self._ledger.take(event)
+                if order.from_event is not None:
+                    self._ledger.rewind(order.from_event - 1)
+        self._signals.unsaved.set()
+        self._signals.changed.set()

@@ -1,0 +1,78 @@
+"""All webhooks at work: one runner for each that is enabled, in its newest version.
+
+Invariant: of two versions of a webhook the older one has ended before the newer begins; a runner that fails is
+started again by itself, and disturbs no other.
+"""
+
+import asyncio
+import logging
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ending
+from meshwright.schemas import catalog, subjects
+from meshwright.schemas.webhooks import WebhookWritten
+from meshwright.workers.notifier import memory
+from meshwright.workers.notifier.backoff import Schedule
+from meshwright.workers.notifier.memory import Memory
+from meshwright.workers.notifier.posting import Poster
+from meshwright.workers.notifier.runner import Runner
+
+log = logging.getLogger(__name__)
+_AGAIN = 1.0
+"""seconds until a runner that failed is started again"""
+
+
+class Subscriptions:
+    """Follows STATE and keeps the runners."""
+
+    def __init__(self, bus: mwbus.Connection, poster: Poster, schedule: Schedule) -> None:
+        self._bus = bus
+        self._poster = poster
+        self._schedule = schedule
+        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Keep every webhook at work until cancelled. Raises BusUnavailable when the bucket cannot be opened."""
+        self._bucket = await mwbus.open_bucket(self._bus, memory.BUCKET)
+        subject = subjects.fill(subjects.STATE, kind="webhook")
+        async with asyncio.TaskGroup() as group:
+            async for batch in mwbus.tail(self._bus, subjects.STATE.stream, subject=subject, newest=True):
+                for received in batch:
+                    self._changed(group, received)
+
+    def _changed(self, group: asyncio.TaskGroup, received: mwbus.Received) -> None:
+        tokens = subjects.parse(subjects.STATE, received.subject)
+        place = (tokens["workspace"], tokens["id"])
+        before = self._tasks.get(place)
+        task = group.create_task(self._succeed(before, place, received))
+        self._tasks[place] = task
+        task.add_done_callback(lambda ended: self._tasks.pop(place) if self._tasks.get(place) is ended else None)
+
+    async def _succeed(
+        self, before: "asyncio.Task[None] | None", place: tuple[str, str], received: mwbus.Received
+    ) -> None:
+        """End the version before, then do what this one asks for."""
+        if before is not None:
+            await ending.end(before)
+        try:
+            written = received.message()
+        except catalog.UndecodableMessage as error:
+            log.error("webhook %s/%s cannot be read: %s", *place, error)
+            return
+        if not isinstance(written, WebhookWritten):
+            await Memory(self._bucket, *place).forget()
+        elif written.document.enabled:
+            await self._keep(place, written, received.seq)
+
+    async def _keep(self, place: tuple[str, str], written: WebhookWritten, version: int) -> None:
+        workspace = place[0]
+        while True:
+            kept = Memory(self._bucket, *place)
+            runner = Runner(self._bus, kept, self._poster, self._schedule, workspace, written, version)
+            try:
+                await runner.run()
+            except* (mwbus.BusUnavailable, memory.Superseded) as errors:
+                log.warning("webhook %s/%s begins anew: %s", *place, errors.exceptions)
+            except* Exception:
+                log.exception("webhook %s/%s failed and begins anew", *place)
+            await asyncio.sleep(_AGAIN)
