@@ -13,7 +13,9 @@ from meshwright.schemas.base import seconds
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.operations import Arguments, OperationKind
 
-ledger = kit.Adapter("ledger", meshes=["ledger"], version=os.environ.get("LEDGER_VERSION", "1.0.0"))
+MAJOR = int(os.environ.get("MESHWRIGHT_LEDGER_MAJOR", "1"))
+"""which of two versions of this adapter this is; they understand different versions of `Look`"""
+ledger = kit.Adapter("ledger", meshes=["ledger"], version=f"{MAJOR}.0.0")
 
 
 class Enter(Arguments, frozen=True, kw_only=True):
@@ -32,14 +34,16 @@ class Enter(Arguments, frozen=True, kw_only=True):
 
 
 class Look(Arguments, frozen=True, kw_only=True):
-    """Change nothing."""
+    """Change nothing, for as long as `pause`."""
 
-    kind: ClassVar[OperationKind] = OperationKind("ledger.look", mutates=False)
+    kind: ClassVar[OperationKind] = OperationKind("ledger.look", version=MAJOR, mutates=False)
+    pause: str = "0s"
 
 
 @ledger.operation(Look)
-async def look(_context: kit.Context, _arguments: Look) -> None:
-    """Succeed at once."""
+async def look(context: kit.Context, arguments: Look) -> None:
+    """Succeed after the pause."""
+    await context.sleep(seconds(arguments.pause))
 
 
 @ledger.operation(Enter)

@@ -87,6 +87,8 @@ class Context:
         self._seen: set[str] = set()
         self._undo: list[tuple[str, Undo]] = []
         self._is_undoing = False
+        self._sure_at = time.monotonic()
+        """when this worker last knew that the operation was its own"""
 
     def service(self, kind: type[S]) -> S:
         """What the adapter's `@service` gave. Raises TypeError when it is of another kind."""
@@ -126,7 +128,9 @@ class Context:
         return await self._run(name, action)
 
     async def _run(self, name: str, action: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        self._sure_at = time.monotonic()
         await self._journal.append(operations.StepStarted(step=name, attempt=self.attempt))
+        await self._confirm_if_paused(0.0)
         with tracing.span(f"step {name}"):
             try:
                 value = await self._control.unless_cancelled(action())
@@ -155,15 +159,13 @@ class Context:
 
         Raises Fenced when this process was paused meanwhile and another worker has taken the operation over.
         """
-        began = time.monotonic()
         if self._is_undoing:
             await asyncio.sleep(seconds)
         elif self._control.is_unwinding:
             return
         elif await self._control.wait(seconds):
             self.check_cancelled()
-        if time.monotonic() - began > seconds + _OVERSLEPT:
-            await self.confirm()
+        await self._confirm_if_paused(seconds)
 
     async def confirm(self) -> None:
         """Make sure that the operation is still this worker's. Raises Fenced when another one has taken it over.
@@ -172,6 +174,12 @@ class Context:
         only what follows a long wait within a step needs another.
         """
         await self._journal.confirm()
+
+    async def _confirm_if_paused(self, expected: float) -> None:
+        """Confirm when more time has passed than can be accounted for since this worker was last sure."""
+        if time.monotonic() - self._sure_at > expected + _OVERSLEPT:
+            await self.confirm()
+        self._sure_at = time.monotonic()
 
     @property
     def can_undo(self) -> bool:

@@ -28,7 +28,10 @@ class Asker:
     async def ask(
         self, arguments: operations.Arguments, mesh: str = "m1", seconds: float = 60, **more: Any
     ) -> str:
-        """Publish a command with a deadline `seconds` from now; the id of its operation."""
+        """Publish a command with a deadline `seconds` from now; the id of its operation.
+
+        `more` are further fields of the command.
+        """
         now = datetime.datetime.now(datetime.UTC)
         command = operations.Command(
             operation=ids.fresh(),
@@ -37,7 +40,7 @@ class Asker:
             connection=self._connection,
             mesh=mesh,
             kind=arguments.kind.name,
-            version=arguments.kind.version,
+            version=more.pop("version", arguments.kind.version),
             mutates=arguments.kind.mutates,
             arguments=msgspec.to_builtins(arguments),
             principal="tester",

@@ -1,0 +1,146 @@
+"""Workers of the ledger adapter that a test kills, pauses and replaces, and what became of the operations."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from ledger import Book
+from ledger_adapter import Enter, Look
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus import hearing
+from meshwright.core.testing.asking import Asker
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.workers import WorkerProcess, worker_process
+from meshwright.schemas import catalog, subjects
+from meshwright.schemas import operations as ops
+from meshwright.schemas.base import Message
+
+EXAMPLE = Path(__file__).parents[1] / "example"
+ACK_WAIT = 1.0
+
+
+class Crew:
+    """Workers by their process ids, and somebody who asks them."""
+
+    def __init__(self, asker: Asker, server: NatsServer, folder: Path, stack: AsyncExitStack) -> None:
+        self.asker = asker
+        self.bus = asker.bus
+        self.book = Book(folder / "book")
+        self.folder = folder
+        self.workers: dict[int, WorkerProcess] = {}
+        self._server = server
+        self._stack = stack
+
+    async def start(self, **settings: str) -> WorkerProcess:
+        """One more worker; `settings` as MESHWRIGHT_* variables in lower case."""
+        settings = {"worker_ack_wait": str(ACK_WAIT), **settings}
+        opened = worker_process("ledger_adapter:ledger", self._server.url, self.folder, EXAMPLE, **settings)
+        worker = await self._stack.enter_async_context(opened)
+        self.workers[worker.process.pid] = worker
+        return worker
+
+    def of(self, instance: str) -> WorkerProcess:
+        """The worker of that instance name."""
+        return self.workers[int(instance.split("-")[-2])]
+
+    async def enter(
+        self, mesh: str = "m1", seconds: float = 120, keep_on_failure: bool = False, **arguments: Any
+    ) -> str:
+        """Ask for entries; the operation."""
+        wanted = Enter(folder=str(self.book.folder), **arguments)
+        return await self.asker.ask(wanted, mesh=mesh, seconds=seconds, keep_on_failure=keep_on_failure)
+
+    async def look(self, seconds: float = 120, **arguments: Any) -> str:
+        """Ask for nothing; the operation."""
+        return await self.asker.ask(Look(**arguments), seconds=seconds)
+
+    async def events(self) -> AsyncIterator[tuple[int, str, Message]]:
+        """What is told of all operations, in stream order: sequence, operation, event."""
+        seq, subject = 1, subjects.fill(subjects.EVENTS, origin="ledger", entity="operation")
+        while (found := await self.bus.following(subjects.EVENTS.stream, seq, subject)) is not None:
+            seq, message = found.seq + 1, found.message()
+            if message is not None:
+                yield found.seq, subjects.parse(subjects.EVENTS, found.subject)["id"], message
+
+    async def ends(self) -> dict[str, str]:
+        """How each operation ended: `succeeded`, `timed_out`."""
+        return {
+            operation: event.wire.name.split(".")[-2]
+            async for _, operation, event in self.events()
+            if event.wire.name in catalog.TERMINAL_TYPES
+        }
+
+    async def spans(self) -> dict[str, tuple[int, int]]:
+        """Of each operation where in the stream its first step began, and where it ended."""
+        found: dict[str, tuple[int, int]] = {}
+        async for seq, operation, event in self.events():
+            if isinstance(event, ops.StepStarted):
+                found.setdefault(operation, (seq, 0))
+            elif event.wire.name in catalog.TERMINAL_TYPES and operation in found:
+                found[operation] = (found[operation][0], seq)
+        return found
+
+    async def idle(self) -> bool:
+        """Whether every command is acknowledged."""
+        info = await self.bus.js.consumer_info("COMMANDS", "adapter-ledger")
+        return bool(info.num_pending == 0 and info.num_ack_pending == 0)
+
+    async def settled(self, timeout: float = 60) -> None:
+        """Wait until every command is acknowledged."""
+        await eventually(self.idle, timeout=timeout, interval=0.2)
+
+    def tracebacks(self) -> list[str]:
+        """Logs that hold a traceback."""
+        return [path.name for path in self.folder.glob("worker-*.log") if "Traceback" in path.read_text()]
+
+
+class Heard:
+    """The workers' events as they are published, each with the time at which it was heard."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[float, Message]] = []
+        self._news = asyncio.Event()
+
+    async def hear(self, message: mwbus.Received) -> None:
+        """Takes one."""
+        found = message.message()
+        if found is not None:
+            self.events.append((time.monotonic(), found))
+            self._news.set()
+
+    async def next(self, kind: type[Message], after: int = 0, timeout: float = 20) -> tuple[int, float, Any]:
+        """The first event of that kind from index `after` on: its index, when it was heard, the event."""
+        async with asyncio.timeout(timeout):
+            while True:
+                for index in range(after, len(self.events)):
+                    if isinstance(self.events[index][1], kind):
+                        return index, *self.events[index]
+                self._news.clear()
+                await self._news.wait()
+
+
+@asynccontextmanager
+async def heard(crew: Crew) -> AsyncIterator[Heard]:
+    """Listen to all operations that are asked within."""
+    listener = Heard()
+    subject = subjects.fill(subjects.EVENTS, origin="ledger", entity="operation")
+    async with hearing.listening(crew.bus, subject, listener.hear):
+        await crew.bus.client.flush()
+        yield listener
+
+
+@asynccontextmanager
+async def crewed(server: NatsServer, folder: Path) -> AsyncIterator[Crew]:
+    """A bus with a crew, still empty; all of it is gone afterwards."""
+    async with mwbus.connect(server.url, "api") as bus, AsyncExitStack() as stack:
+        yield Crew(Asker(bus, "ledger"), server, folder, stack)
+
+
+def completed(events: list[Message]) -> list[str]:
+    """The steps that were told as completed, in stream order."""
+    return [event.step for event in events if isinstance(event, ops.StepCompleted)]
