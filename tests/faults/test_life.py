@@ -34,7 +34,7 @@ from meshwright.schemas.base import Message
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(600)]
 T = TypeVar("T")
-WALKS = 12
+WALKS = 25
 _TALLY: dict[str, int] = {"operations": 0, "kills": 0, "pauses": 0, "lost": 0, "twice": 0}
 
 
@@ -134,7 +134,8 @@ class Life(RuleBasedStateMachine):
     @rule()
     def stop(self) -> None:
         """A worker is told to end and does."""
-        assert self.run(self.alive()[0].stop()) == 0
+        status = self.run(self.alive()[0].stop())
+        assert status in (0, -signal.SIGTERM)  # the signal itself ends one that is only starting
 
     @rule(milliseconds=st.integers(5, 400))
     def time_passes(self, milliseconds: int) -> None:
@@ -145,7 +146,7 @@ class Life(RuleBasedStateMachine):
     def nobody_crashes(self) -> None:
         """No worker ends by itself."""
         for worker in self.crew.workers.values():
-            assert worker.process.returncode in (None, 0, -9), worker.log.read_text()[-2000:]
+            assert worker.process.returncode in (None, 0, -9, -15), worker.log.read_text()[-2000:]
 
     def teardown(self) -> None:
         """Everything comes to an end, and it is what the model says."""
@@ -201,7 +202,7 @@ def test_the_life_of_an_operation(row: Any) -> None:
             Life,
             settings=settings(
                 max_examples=WALKS,
-                stateful_step_count=18,
+                stateful_step_count=25,
                 deadline=None,
                 phases=[Phase.explicit, Phase.generate],  # a smaller walk takes as long again, and is seldom the same
                 suppress_health_check=list(HealthCheck),

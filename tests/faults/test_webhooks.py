@@ -116,6 +116,7 @@ async def test_every_event_arrives_whoever_is_killed(tmp_path: Path, row: Any) -
         command = ("-P", "-m", "meshwright.core.testing.receiving", str(port), str(file))
         await parts.run("receiver", Path(sys.executable).name, *command)
         await subscribe(parts, "all", f"http://127.0.0.1:{port}/")
+
         async def kill_nats() -> None:
             await parts.nats.kill()
             await parts.nats.start()
