@@ -4,6 +4,7 @@ Invariant: it answers and tells what a real one would, without any proxy.
 """
 
 import datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 from meshwright.core import ids, kit
@@ -31,6 +32,13 @@ class Fail(operations.Arguments, frozen=True, kw_only=True):
     """Fails at once."""
 
     kind: ClassVar[operations.OperationKind] = operations.OperationKind("trial.fail", mutates=False)
+
+
+class Poison(operations.Arguments, frozen=True, kw_only=True):
+    """Breaks its worker's code, until a file is there."""
+
+    kind: ClassVar[operations.OperationKind] = operations.OperationKind("trial.poison", mutates=False)
+    cure: str
 
 
 def _now() -> datetime.datetime:
@@ -129,6 +137,13 @@ async def noop(_context: kit.Context, _arguments: NoOp) -> None:
 async def fail(_context: kit.Context, _arguments: Fail) -> None:
     """Fail at once."""
     raise kit.Reject(errors.Failure(code="TR1", what="told to fail"))
+
+
+@trial.operation(Poison)
+async def poison(_context: kit.Context, arguments: Poison) -> None:
+    """Break, as a defect would."""
+    if not Path(arguments.cure).exists():  # noqa: ASYNC240 - a look at a local file
+        raise RuntimeError("a defect")
 
 
 @trial.intent(intents.Timeout)

@@ -31,11 +31,12 @@ _STATE: tuple[type[Message], ...] = (
     webhooks.WebhookWritten,
     access.ResourceDeleted,
 )
-_NOT_EVENTS: tuple[type[Message], ...] = (
+_DEAD_LETTERS: tuple[type[Message], ...] = (
     operations.DeadLetter,
-    telemetry.EdgesMeasured,
-    webhooks.WebhookWritten,
+    operations.DeadLetterReplayed,
+    operations.DeadLetterDropped,
 )
+_NOT_EVENTS: tuple[type[Message], ...] = (*_DEAD_LETTERS, telemetry.EdgesMeasured, webhooks.WebhookWritten)
 
 CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
     subjects.COMMANDS.stream: (operations.Command,),
@@ -43,7 +44,7 @@ CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
     subjects.EVENTS.stream: tuple(kind for kind in catalog.MESSAGE_TYPES if kind not in _NOT_EVENTS),
     subjects.STATE.stream: _STATE,
     subjects.METRICS.stream: (telemetry.EdgesMeasured,),
-    subjects.DEADLETTERS.stream: (operations.DeadLetter,),
+    subjects.DEADLETTERS.stream: _DEAD_LETTERS,
 }
 """Which messages a stream may hold, by stream name."""
 
@@ -63,7 +64,7 @@ _FLOWS: dict[str, _Flow] = {
     "sendState": _Flow("send", subjects.STATE, "The API stores a version of what a person wrote."),
     "sendMetrics": _Flow("send", subjects.METRICS, "Everybody may follow the measurements."),
     "receiveMetrics": _Flow("receive", subjects.METRICS, "Adapters tell what they measured."),
-    "sendDeadLetters": _Flow("send", subjects.DEADLETTERS, "The scheduler keeps what could not be done."),
+    "sendDeadLetters": _Flow("send", subjects.DEADLETTERS, "What could not be done, and what people did about it."),
 }
 
 _PARAMETERS = {

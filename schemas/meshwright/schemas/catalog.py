@@ -39,6 +39,8 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     operations.OperationTimedOut,
     operations.OperationDeadLettered,
     operations.DeadLetter,
+    operations.DeadLetterReplayed,
+    operations.DeadLetterDropped,
     adapters.AdapterAnnouncement,
     adapters.AdapterLost,
     adapters.AdapterFailed,

@@ -112,6 +112,13 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             explanation="Nothing is sent to a disabled webhook. Enable it first.",
         ),
         ProblemType(
+            slug="unreadable-command",
+            title="The command cannot be read",
+            status=409,
+            explanation="What is stored fits no operation that this version knows, so it cannot be asked for again. "
+            "Look at its bytes with `meshwright deadletters show`, then drop it.",
+        ),
+        ProblemType(
             slug="stale",
             title="Somebody changed it meanwhile",
             status=412,

@@ -36,6 +36,7 @@ RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
     errors.Problem,
     errors.ProblemType,
     meshes.Mesh,
+    operations.DeadLetterRecord,
     operations.Operation,
     telemetry.Edge,
     telemetry.Topology,

@@ -277,6 +277,45 @@ class DeadLetter(Message, frozen=True, kw_only=True):
     stored_at: Moment
 
 
+class DeadLetterReplayed(Message, frozen=True, kw_only=True):
+    """A new operation took the place of the one whose command lies here."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.deadletter.replayed.v1", "operation")
+    operation: str
+    replaced_by: Ulid
+    principal: str
+    reason: str = ""
+
+
+class DeadLetterDropped(Message, frozen=True, kw_only=True):
+    """A person decided that nothing is to be done about it; the letter leaves the list, not the stream."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.deadletter.dropped.v1", "operation")
+    operation: str
+    principal: str
+    reason: str = ""
+
+
+class DeadLetterRecord(Model, frozen=True, kw_only=True):
+    """A dead letter as people read it; `id` is that of its operation. `replaced_by` is the operation that replays it.
+
+    `principal` and `note` say who replayed it and why.
+    """
+
+    id: str
+    workspace: str
+    adapter: str
+    state: Literal["open", "replayed"] = "open"
+    reason: str
+    deliveries: int
+    command_seq: int
+    """sequence of the command in COMMANDS"""
+    stored_at: Moment
+    replaced_by: Ulid | None = None
+    principal: str = ""
+    note: str = ""
+
+
 class Step(Model, frozen=True, kw_only=True):
     """A step as people read it: its events grouped into one row."""
 

@@ -52,7 +52,7 @@ METRICS = Channel(
 DEADLETTERS = Channel(
     address="mw.dlq.{workspace}.{adapter}.{operation}",
     stream="DEADLETTERS",
-    summary="Commands that could not be processed, with the reason.",
+    summary="Commands that could not be processed, with the reason, and what people did about each.",
 )
 CHANNELS: tuple[Channel, ...] = (COMMANDS, EVENTS, STATE, METRICS, DEADLETTERS)
 

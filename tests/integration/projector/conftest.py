@@ -9,13 +9,13 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
-from meshwright.core.store import comparing, indexes
+from meshwright.core.store import comparing, indexes, kinds
 from meshwright.core.store.writing import Writer
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.staging import STREAMS, Stage
+from meshwright.core.testing.staging import Stage
 from meshwright.core.testing.workers import WorkerProcess
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
@@ -65,8 +65,8 @@ def differences() -> Callable[[Stage, int], Awaitable[list[str]]]:
         await indexes.ensure(stage.database, REPLAYED)
         writer = Writer(stage.database, REPLAYED)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(Pipeline(stage.bus, writer, stream, Tally()).run()) for stream in STREAMS]
-            for stream in STREAMS:
+            tasks = [group.create_task(Pipeline(stage.bus, writer, stream, Tally()).run()) for stream in kinds.STREAMS]
+            for stream in kinds.STREAMS:
                 last = (await stage.bus.stream_bounds(stream))[1]
 
                 async def there(name: str = stream, seq: int = last) -> bool:

@@ -3,7 +3,7 @@
 Problem: a client whose connection broke cannot know whether its request was accepted, and must be able to ask again
 without doing the work twice. Invariant: an operation is one command message; its id follows from the
 Idempotency-Key, the stream stores one id once, and a repeated request gets the answer of the first one. What is
-refused has changed nothing.
+refused has changed nothing. A dead letter whose operation is asked for again is marked as replayed.
 """
 
 import datetime
@@ -17,10 +17,10 @@ from starlette.responses import Response
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.telemetry import tracing
-from meshwright.schemas import subjects
+from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Model, Text
 from meshwright.schemas.operations import Command, Operation
-from meshwright.ui_api import answers, bodies, previews
+from meshwright.ui_api import answers, bodies, dead_letters, previews
 from meshwright.ui_api.problems import Refused, invalid
 from meshwright.ui_api.queries import Write
 from meshwright.ui_api.routing import Call
@@ -55,16 +55,21 @@ class Wish(Model, frozen=True, kw_only=True):
     retry_of: str | None = None
 
 
-async def accept(call: Call[Any, Any], asked: Asked, build: Callable[[], Awaitable[Wish]]) -> Response:
+async def accept(
+    call: Call[Any, Any], asked: Asked, build: Callable[[], Awaitable[Wish]], *, only: str = ""
+) -> Response:
     """202 with the operation; for `validate_only` 200 with the adapter's preview.
+
+    `only` is the operation's id when there may never be a second one, whoever asks and however: whoever asks again
+    gets that one.
 
     Raises Refused, BusUnavailable.
     """
     key = idempotency_key(call.header(KEY))
-    operation = ids.derived(call.workspace, call.principal.name, key) if key else ids.fresh()
-    fingerprint = _fingerprint(call)
-    if key and (stored := await find(call.api.bus, call.workspace, operation)) is not None:
-        return _accepted(*_same(stored, fingerprint))
+    operation = only or (ids.derived(call.workspace, call.principal.name, key) if key else ids.fresh())
+    fingerprint = only or _fingerprint(call)
+    if (only or key) and (stored := await find(call.api.bus, call.workspace, operation)) is not None:
+        return await _answer(call, *_same(stored, "" if only else fingerprint))
     wish = await build()
     command = _command(call, asked, wish, operation, fingerprint)
     bodies.bounded(command)
@@ -72,7 +77,7 @@ async def accept(call: Call[Any, Any], asked: Asked, build: Callable[[], Awaitab
         return answers.ok(await previews.preview(call.api.bus, command))
     if wish.preview:
         previews.refuse(await previews.preview(call.api.bus, command))
-    return _accepted(*await _publish(call, command))
+    return await _answer(call, *await _publish(call, command))
 
 
 async def find(bus: mwbus.Connection, workspace: str, operation: str) -> mwbus.Received | None:
@@ -114,10 +119,27 @@ def accepted_operation(command: Command, trace_id: str = "") -> Operation:
 
 
 def command_of(stored: mwbus.Received) -> Command:
-    """The command in a stored message."""
-    message = stored.message()
-    assert isinstance(message, Command)
+    """The command in a stored message. Raises Refused `unreadable-command`."""
+    try:
+        message = stored.message()
+    except catalog.UndecodableMessage as error:
+        raise Refused("unreadable-command", str(error)) from error
+    if not isinstance(message, Command):
+        raise Refused("unreadable-command", f"{stored.type or 'a message without a type'} is no command")
     return message
+
+
+def again(command: Command) -> Wish:
+    """The same once more, linked to the operation before."""
+    return Wish(
+        adapter=command.adapter,
+        connection=command.connection,
+        mesh=command.mesh,
+        kind=command.kind,
+        version=command.version,
+        arguments=command.arguments,
+        retry_of=command.operation,
+    )
 
 
 def _fingerprint(call: Call[Any, Any]) -> str:
@@ -187,14 +209,19 @@ async def _publish(call: Call[Any, Any], command: Command) -> tuple[Command, int
 
 
 def _same(stored: mwbus.Received, fingerprint: str) -> tuple[Command, int, str]:
-    """The stored command, when it came from the same request. Raises Refused `idempotency-key-reused`."""
+    """The stored command, when it came from the same request or (without a fingerprint) from any.
+
+    Raises Refused `idempotency-key-reused`, `unreadable-command`.
+    """
     command = command_of(stored)
-    if command.fingerprint != fingerprint:
+    if fingerprint and command.fingerprint != fingerprint:
         raise Refused("idempotency-key-reused", f"the key belongs to operation {command.operation}")
     return command, stored.seq, tracing.trace_id(stored.envelope().traceparent)
 
 
-def _accepted(command: Command, seq: int, trace_id: str) -> Response:
+async def _answer(call: Call[Any, Any], command: Command, seq: int, trace_id: str) -> Response:
+    if command.retry_of:
+        await dead_letters.replaced(call, command.retry_of, command)
     return answers.ok(
         accepted_operation(command, trace_id),
         202,

@@ -15,7 +15,7 @@ from meshwright.schemas.base import Message, Model, Moment, Name, Text
 from meshwright.schemas.connections import Connection
 from meshwright.schemas.designs import Design, Release
 from meshwright.schemas.meshes import Mesh
-from meshwright.schemas.operations import Operation
+from meshwright.schemas.operations import DeadLetterRecord, Operation
 from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.schemas.webhooks import Delivery, Webhook
 from meshwright.schemas.workloads import Proxy, Workload
@@ -94,13 +94,23 @@ WEBHOOKS = Kind(name="webhooks", model=Webhook, stream=_STATE, filters=("enabled
 DELIVERIES = Kind(
     name="deliveries", model=Delivery, filters=("webhook", "state", "event"), sorts=("event", "attempted_at")
 )
+DEADLETTERS = Kind(
+    name="deadletters",
+    model=DeadLetterRecord,
+    stream=subjects.DEADLETTERS.stream,
+    filters=("adapter", "state"),
+    sorts=("stored_at", "id"),
+)
 TOPOLOGY = Kind(name="topology", model=EdgesMeasured, stream=subjects.METRICS.stream, sorts=("mesh",))
 """The newest window of each mesh; ask for it by the mesh's id."""
 
 KINDS: tuple[Kind[Any], ...] = (
     WORKSPACES, CONNECTIONS, DESIGNS, DESIGN_VERSIONS, MESHES, WORKLOADS, PROXIES, ADAPTERS, RELEASES, OPERATIONS,
-    WEBHOOKS, DELIVERIES, TOPOLOGY,
+    WEBHOOKS, DELIVERIES, DEADLETTERS, TOPOLOGY,
 )  # fmt: skip
+
+STREAMS: tuple[str, ...] = tuple(dict.fromkeys(kind.stream for kind in KINDS))
+"""The streams that the views are folded from."""
 
 EVENT_LOG = "events"
 METRIC_LOG = "metrics"

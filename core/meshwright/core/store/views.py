@@ -144,7 +144,7 @@ class Views:
         return [msgspec.convert(row, SetAside) for row in rows]
 
     async def position(self, stream: str) -> Checkpoint:
-        """How far a stream is folded in; streams are EVENTS, STATE, METRICS and, through EVENTS, COMMANDS."""
+        """How far a stream is folded in; streams are those of `kinds.STREAMS` and, through EVENTS, COMMANDS."""
         return await checkpoints.read(self._database, await self._live(), stream)
 
     async def wait(self, stream: str, seq: int, timeout: float = 2.0) -> None:

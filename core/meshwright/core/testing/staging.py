@@ -11,9 +11,6 @@ from meshwright.core import ids, store
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as o
 
-STREAMS = ("EVENTS", "STATE", "METRICS")
-"""the streams that are projected"""
-
 
 class Stage:
     """A bus, a database, and their views."""
@@ -64,7 +61,7 @@ class Stage:
         """Waits until the live views have everything that the streams hold now."""
 
         async def done() -> bool:
-            for stream in (*STREAMS, "COMMANDS"):
+            for stream in (*store.kinds.STREAMS, "COMMANDS"):
                 last = (await self.bus.stream_bounds(stream))[1]
                 if (await self.views.position(stream)).seq < last:
                     return False

@@ -65,6 +65,58 @@ def operation(found: Document) -> "RenderableType":
     return Group(*parts)
 
 
+def dead_letters(found: list[Document]) -> "RenderableType":
+    """Dead letters, one line each."""
+    if not found:
+        return views.nothing("dead letters", "`meshwright deadletters list --all` shows those that were replayed.")
+    rows = (
+        (
+            one["id"],
+            one["adapter"],
+            views.state(one["state"]),
+            one["deliveries"] or "",
+            age(one["stored_at"]),
+            one.get("replaced_by") or "",
+            one["reason"],
+        )
+        for one in found
+    )
+    return table(("operation", "adapter", "state", "tries", "age", "replaced by", "why"), rows, right=("tries",))
+
+
+def dead_letter(found: Document) -> "RenderableType":
+    """A dead letter with its command, and what can be done about it."""
+    from rich.text import Text
+
+    letter, command = found["letter"], found.get("command")
+    text = Text.assemble((letter["id"], "bold"), "  ", views.state(letter["state"]))
+    facts = [
+        ("why", letter["reason"]),
+        ("adapter", letter["adapter"]),
+        ("tries", letter["deliveries"]),
+        ("died", date(letter["stored_at"])),
+        ("replayed", f"{letter['replaced_by']} by {letter['principal']}" if letter.get("replaced_by") else ""),
+        ("note", letter.get("note")),
+        ("unreadable", found.get("unreadable")),
+    ]
+    for name, value in facts:
+        if value:
+            text.append(f"\n{name:<10} ", "dim").append(str(value))
+    if command is not None:
+        text.append(f"\n\ncommand\n{_indented(output.as_yaml(command))}")
+    elif found.get("raw"):
+        text.append(f"\n\nbytes\n{_indented(_harmless(found['raw']))}")
+    if letter["state"] == "open":
+        verb = "drop" if command is None else "replay"
+        text.append(f"\n\n→ meshwright deadletters {verb} {letter['id']}", "bold")
+    return text
+
+
+def _harmless(text: str) -> str:
+    """Without the control characters with which a stranger could repaint the terminal."""
+    return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 def _head(found: Document) -> "Text":
     from rich.text import Text
 

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Document = dict[str, Any]
-_GOOD = ("ready", "synced", "succeeded", "completed", "applied", "delivered", "enabled")
+_GOOD = ("ready", "synced", "succeeded", "completed", "applied", "delivered", "enabled", "replayed")
 _BAD = ("degraded", "rejected", "failed", "dead_lettered", "timed_out", "undo_failed")
-_OPEN = ("installing", "removing", "stale", "running", "queued", "waiting", "accepted", "not_sent", "retrying")
+_OPEN = (
+    "installing", "removing", "stale", "running", "queued", "waiting", "accepted", "not_sent", "retrying", "open",
+)  # fmt: skip
 _CERTIFICATE_SOON = 3600
 """seconds before its end at which a certificate is told as expiring"""
 

@@ -3,6 +3,7 @@
 from meshwright.ui_api.routes import (
     adapters,
     connections,
+    deadletters,
     designs,
     events,
     meshes,
@@ -31,6 +32,7 @@ ALL: tuple[Route, ...] = tuple(
         previews,
         releases,
         operations,
+        deadletters,
         events,
         webhooks,
         topology,

@@ -119,7 +119,7 @@ async def start(call: Call[StartOperation, Write]) -> Response:
     body=Because,
     answer=Operation,
     status=202,
-    problems=("operation-finished", "bus-unavailable"),
+    problems=("operation-finished", "unreadable-command", "bus-unavailable"),
 )
 async def cancel(call: Call[Because, Any]) -> Response:
     """Ask the worker to stop; `cancelled` follows as an event when it has."""
@@ -154,7 +154,7 @@ async def cancel(call: Call[Because, Any]) -> Response:
     query=Write,
     body=Asked,
     answer=Operation,
-    **(COMMAND | {"problems": (*COMMAND["problems"], "operation-finished")}),
+    **(COMMAND | {"problems": (*COMMAND["problems"], "operation-finished", "unreadable-command")}),
 )
 async def retry(call: Call[Asked, Write]) -> Response:
     """Ask for the same again, as a new operation that is linked to this one; only after it ended without success."""
@@ -165,16 +165,7 @@ async def retry(call: Call[Asked, Write]) -> Response:
             raise Refused("operation-finished", "it has not ended yet: cancel it first, or wait")
         if ended == OperationSucceeded.wire.name:
             raise Refused("operation-finished", "it succeeded; start a new one instead")
-        command = commands.command_of(stored)
-        return Wish(
-            adapter=command.adapter,
-            connection=command.connection,
-            mesh=command.mesh,
-            kind=command.kind,
-            version=command.version,
-            arguments=command.arguments,
-            retry_of=command.operation,
-        )
+        return commands.again(commands.command_of(stored))
 
     return await commands.accept(call, call.body, build)
 
@@ -187,7 +178,7 @@ async def retry(call: Call[Asked, Write]) -> Response:
     query=Read,
     answer=Operation,
     headers=("ETag",),
-    problems=(*_READ, "bus-unavailable"),
+    problems=(*_READ, "unreadable-command", "bus-unavailable"),
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show an operation with its steps. One that was accepted a moment ago is there already."""

@@ -16,7 +16,7 @@ from meshwright.schemas.base import Message
 from meshwright.schemas.strict import MAX_DEPTH
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_TOKENS = {"EVENTS": 6, "STATE": 5, "METRICS": 5}
+_TOKENS = {"EVENTS": 6, "STATE": 5, "METRICS": 5, "DEADLETTERS": 5}
 _STATE_ORIGIN = "api"
 
 
@@ -25,7 +25,7 @@ class Unprojectable(Exception):
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
-    """One message. For STATE `entity` is the kind; for METRICS it is "mesh"."""
+    """One message. For STATE `entity` is the kind, for METRICS "mesh", for DEADLETTERS "deadletter"."""
 
     stream: str
     seq: int
@@ -54,7 +54,7 @@ def read(received: bus.Received) -> Fact:
     elif stream == "STATE":
         origin, entity, about = _STATE_ORIGIN, tokens[3], tokens[4]
     else:
-        origin, entity, about = tokens[3], "mesh", tokens[4]
+        origin, entity, about = tokens[3], "mesh" if stream == "METRICS" else "deadletter", tokens[4]
     return Fact(
         stream,
         received.seq,

@@ -8,13 +8,12 @@ import asyncio
 import logging
 
 from meshwright.core import bus as mwbus
-from meshwright.core.store import Database, generations, indexes
+from meshwright.core.store import Database, generations, indexes, kinds
 from meshwright.core.store.writing import Writer
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline, patiently
 
 log = logging.getLogger(__name__)
-STREAMS = ("EVENTS", "STATE", "METRICS")
 _LOOK = 0.5
 
 
@@ -43,7 +42,7 @@ async def _until_swapped(
     writer = Writer(database, generation)
     try:
         async with asyncio.TaskGroup() as group:
-            for stream in STREAMS:
+            for stream in kinds.STREAMS:
                 group.create_task(Pipeline(connection, writer, stream, tally, traced=traced).run())
             group.create_task(_watch(database, generation))
     except* _Swapped:

@@ -14,7 +14,6 @@ from meshwright.core.store import Database, carrying, generations, indexes, kind
 from meshwright.core.store.writing import Writer
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
-from meshwright.workers.projector.projection import STREAMS
 
 log = logging.getLogger(__name__)
 LEASE = "projection-rebuild"
@@ -43,7 +42,7 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
     tally = Tally()
     writer = Writer(database, rebuilt.generation)
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(Pipeline(connection, writer, stream, tally).run()) for stream in STREAMS]
+        running = [group.create_task(Pipeline(connection, writer, stream, tally).run()) for stream in kinds.STREAMS]
         await _caught_up(connection, writer)
         await generations.swap(database, rebuilt.generation)
         log.info("generation %d is live", rebuilt.generation)
@@ -55,7 +54,7 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
 
 async def _caught_up(connection: mwbus.Connection, writer: Writer) -> None:
     """Returns when every stream is folded in up to where it was a moment ago."""
-    for stream in STREAMS:
+    for stream in kinds.STREAMS:
         while True:
             first, last = await connection.stream_bounds(stream)
             if last < first or (await writer.position(stream)).seq >= last:

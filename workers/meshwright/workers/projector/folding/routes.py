@@ -12,10 +12,11 @@ import msgspec
 from meshwright.core.store import Kind, kinds
 from meshwright.core.store.writing import Folded
 from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, webhooks, workloads
+from meshwright.schemas import operations as wire
 from meshwright.schemas.base import Message
 from meshwright.workers.projector.facts import Fact
 from meshwright.workers.projector.folding import adapters as adapters_fold
-from meshwright.workers.projector.folding import observed, operations, written
+from meshwright.workers.projector.folding import dead_letters, observed, operations, written
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -83,6 +84,10 @@ _EVENTS: dict[type[Message], tuple[Route, ...]] = {
 _METRICS: dict[type[Message], tuple[Route, ...]] = {
     telemetry.EdgesMeasured: (Route(kinds.TOPOLOGY, _of_subject, observed.edges),),
 }
+_DEAD_LETTERS: dict[type[Message], tuple[Route, ...]] = dict.fromkeys(
+    (wire.DeadLetter, wire.DeadLetterReplayed, wire.DeadLetterDropped),
+    (Route(kinds.DEADLETTERS, _of_subject, dead_letters.fold),),
+)
 _WRITTEN: dict[str, tuple[Route, ...]] = {
     "workspace": (Route(kinds.WORKSPACES, _of_subject, written.document),),
     "connection": (Route(kinds.CONNECTIONS, _of_subject, written.document),),
@@ -109,6 +114,8 @@ def routes(fact: Fact) -> tuple[Route, ...]:
         return _EVENTS.get(kind, ())
     if fact.stream == "METRICS":
         return _METRICS.get(kind, ())
+    if fact.stream == "DEADLETTERS":
+        return _DEAD_LETTERS.get(kind, ())
     if kind is access.ResourceDeleted or _WRITTEN_TYPES.get(kind) == fact.entity:
         return _WRITTEN.get(fact.entity, ())
     return ()

@@ -1,0 +1,61 @@
+"""`meshwright deadletters`: commands that nobody could carry out, and what to do about each."""
+
+from typing import Annotated
+
+import typer
+
+from meshwright.ui_api.cli import choices, history, live, paths, writing
+from meshwright.ui_api.cli.choices import ReasonOption, TimeoutOption, WaitOption, YesOption
+from meshwright.ui_api.cli.session import Session, command
+
+group = typer.Typer(help="Dead letters: commands that nobody could carry out.", no_args_is_help=True)
+
+
+def _letters(incomplete: str) -> list[str]:
+    return choices.names(paths.DEADLETTERS, incomplete)
+
+
+LetterId = Annotated[
+    str, typer.Argument(metavar="OPERATION", help="The operation that died.", autocompletion=_letters)
+]
+
+
+@command(group, "list")
+def index(
+    session: Session,
+    adapter: Annotated[str, typer.Option("--adapter", help="Only of this adapter.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Also those that were replayed.")] = False,
+    limit: choices.LimitOption = 50,
+) -> None:
+    """List dead letters that wait for somebody, newest first."""
+    params = {"adapter": adapter, "state": "" if everything else "open"}
+    found = choices.found_all(session, paths.DEADLETTERS, params, limit)
+    session.output.show(found, history.dead_letters(found))
+
+
+@command(group, "show")
+def show(session: Session, operation: LetterId) -> None:
+    """Show a dead letter: why it died, and its command, or its bytes when nobody can read it."""
+    found = session.api.get(paths.one(paths.DEADLETTERS, operation))
+    session.output.show(found, history.dead_letter(found))
+
+
+@command(group, "replay")
+def replay(
+    session: Session,
+    operation: LetterId,
+    reason: ReasonOption = "",
+    wait: WaitOption = False,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Ask for the same again, as a new operation; asking twice gives the operation of the first time."""
+    path = paths.one(paths.DEADLETTERS, operation, ":replay")
+    live.operate(session, "POST", path, {"reason": reason}, wait=wait, limit=timeout)
+
+
+@command(group, "drop")
+def drop(session: Session, operation: LetterId, yes: YesOption = False, reason: ReasonOption = "") -> None:
+    """Take a dead letter off the list; the stream keeps it, with who dropped it and why."""
+    session.confirm(f"Drop the dead letter of operation {operation}?", yes=yes)
+    writing.delete(session, paths.one(paths.DEADLETTERS, operation), reason)
+    session.output.say(f"dead letter {operation} dropped")

@@ -1,0 +1,150 @@
+"""Dead letters: commands that nobody could carry out, to look at, to replay, to drop."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+from starlette.responses import Response
+
+from meshwright.core import bus as mwbus
+from meshwright.core.store import kinds
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Model, Name
+from meshwright.schemas.operations import Command, DeadLetterRecord, Operation
+from meshwright.ui_api import answers, commands, dead_letters, reading
+from meshwright.ui_api.commands import Asked, Wish
+from meshwright.ui_api.problems import Refused, not_found
+from meshwright.ui_api.queries import Page, Read, Write
+from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes
+
+routes = Routes("deadletters")
+_READ = ("store-unavailable", "not-yet-visible")
+_MOST_RAW = 16 * 1024
+"""bytes of a command that are shown when it cannot be read"""
+
+
+class DeadLetterPage(Page, frozen=True, kw_only=True):
+    """Dead letters, filtered and sorted."""
+
+    adapter: Name | None = None
+    state: Literal["open", "replayed"] | None = None
+    order_by: Annotated[
+        Literal["stored_at", "stored_at desc", "id", "id desc"], Meta(description="Field and direction.")
+    ] = "stored_at desc"
+
+
+class DeadLetterDetail(Model, frozen=True, kw_only=True):
+    """A dead letter with its command as it is stored.
+
+    `command` is None when it cannot be read; `unreadable` then says why, and `raw` is the beginning of its bytes as
+    text.
+    """
+
+    letter: DeadLetterRecord
+    command: Command | None = None
+    unreadable: str = ""
+    raw: str = ""
+
+
+@routes.add(
+    "GET",
+    "/v1/deadletters",
+    "listDeadLetters",
+    role="viewer",
+    query=DeadLetterPage,
+    answer=reading.listed(DeadLetterRecord),
+    problems=_READ,
+)
+async def index(call: Call[NoBody, DeadLetterPage]) -> Response:
+    """List dead letters, the newest first. Those that were dropped are not among them."""
+    query = call.query
+    where = {"adapter": query.adapter, "state": query.state}
+    return await reading.page(call, kinds.DEADLETTERS, where, query.order_by)
+
+
+@routes.add(
+    "POST",
+    "/v1/deadletters/{id}:replay",
+    "replayDeadLetter",
+    role="operator",
+    query=Write,
+    body=Asked,
+    answer=Operation,
+    **(COMMAND | {"problems": (*COMMAND["problems"], "unreadable-command")}),
+)
+async def replay(call: Call[Asked, Write]) -> Response:
+    """Ask for the same again, as a new operation that is linked to the dead one.
+
+    A letter is replayed once: whoever replays it again, with whatever Idempotency-Key, gets the operation that
+    replaced it. When that one fails too, retry that one.
+    """
+    operation = _operation(call)
+    standing = await dead_letters.newest(call, operation)
+    if standing is None:
+        raise not_found("dead letter", operation)
+
+    async def build() -> Wish:
+        stored = await commands.find(call.api.bus, call.workspace, operation)
+        if stored is None:
+            raise Refused("unreadable-command", "the command is no longer stored")
+        return commands.again(commands.command_of(stored))
+
+    only = dead_letters.replacement(call.workspace, operation, standing)
+    return await commands.accept(call, call.body, build, only=only)
+
+
+@routes.add(
+    "GET",
+    "/v1/deadletters/{id}",
+    "getDeadLetter",
+    role="viewer",
+    query=Read,
+    answer=DeadLetterDetail,
+    problems=(*_READ, "bus-unavailable"),
+)
+async def show(call: Call[NoBody, Read]) -> Response:
+    """Show a dead letter with its command: decoded, or as text when nobody can read it."""
+    operation = _operation(call)
+    await reading.settle(call, kinds.DEADLETTERS.stream)
+    found = await call.api.views.get(kinds.DEADLETTERS, call.workspace, operation)
+    if found is None:
+        raise not_found("dead letter", operation)
+    letter = found.document
+    stored = await call.api.bus.at(subjects.COMMANDS.stream, letter.command_seq)
+    return answers.ok(_detail(letter, stored))
+
+
+@routes.add(
+    "DELETE",
+    "/v1/deadletters/{id}",
+    "dropDeadLetter",
+    role="operator",
+    query=Write,
+    status=204,
+    headers=("Meshwright-Seq",),
+    problems=("stale",),
+)
+async def drop(call: Call[NoBody, Write]) -> Response:
+    """Take a dead letter off the list. It stays in the DEADLETTERS stream, with who dropped it and why."""
+    query = call.query
+    seq = await dead_letters.drop(
+        call, _operation(call), call.reason(query.reason), validate_only=query.validate_only
+    )
+    return answers.nothing(seq)
+
+
+def _operation(call: Call[Any, Any]) -> str:
+    """The id in the path. Not always a ULID: a command that nobody can read may have come from anywhere."""
+    found = str(call.request.path_params["id"])
+    if not subjects.TOKEN.match(found):
+        raise not_found("dead letter", found[:64])
+    return found
+
+
+def _detail(letter: DeadLetterRecord, stored: mwbus.Received | None) -> DeadLetterDetail:
+    if stored is None:
+        return DeadLetterDetail(letter=letter, unreadable="the command is no longer stored")
+    try:
+        return DeadLetterDetail(letter=letter, command=commands.command_of(stored))
+    except Refused as refused:
+        raw = stored.payload[:_MOST_RAW].decode(errors="replace")
+        return DeadLetterDetail(letter=letter, unreadable=refused.detail, raw=raw)

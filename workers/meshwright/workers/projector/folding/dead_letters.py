@@ -1,0 +1,42 @@
+"""A dead letter, from what the scheduler kept and what people did about it.
+
+Invariant: a letter that was dropped is gone from the view for good; a replayed one names the operation that took its
+place.
+"""
+
+import msgspec
+
+from meshwright.schemas.operations import DeadLetter, DeadLetterDropped, DeadLetterRecord, DeadLetterReplayed
+from meshwright.workers.projector.facts import Fact, Unprojectable
+
+
+def fold(before: DeadLetterRecord | None, fact: Fact) -> DeadLetterRecord | None:
+    """The letter after one of its messages, or None when it was dropped."""
+    message = fact.message
+    assert isinstance(message, DeadLetter | DeadLetterReplayed | DeadLetterDropped)
+    if message.operation != fact.id:
+        raise Unprojectable(f"it is about {message.operation} but lies on the subject of {fact.id}")
+    match message:
+        case DeadLetter():
+            return _kept(message, fact)
+        case DeadLetterReplayed() if before is not None:
+            return msgspec.structs.replace(
+                before,
+                state="replayed",
+                replaced_by=message.replaced_by,
+                principal=message.principal,
+                note=message.reason,
+            )
+    return None
+
+
+def _kept(message: DeadLetter, fact: Fact) -> DeadLetterRecord:
+    return DeadLetterRecord(
+        id=fact.id,
+        workspace=fact.workspace,
+        adapter=message.adapter,
+        reason=message.reason,
+        deliveries=message.deliveries,
+        command_seq=message.command_seq,
+        stored_at=message.stored_at,
+    )
