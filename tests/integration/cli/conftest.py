@@ -14,6 +14,8 @@ import pytest
 from meshwright.core.testing.stack import TOKEN, Stack, stack
 
 HERE = Path(__file__).parent
+IMPATIENT = {"worker_max_attempts": "1"}
+"""what breaks the adapter's code is a dead letter at once"""
 MESHWRIGHT = str(Path(sys.executable).with_name("meshwright"))
 
 
@@ -65,6 +67,7 @@ class Machine:
         self._runner = runner
         self._parts = parts
         self.url = str(parts.http.base_url)
+        self.nats_url = parts.nats.url
 
     def kill_api(self) -> None:
         """End the API as a power cut would."""
@@ -88,7 +91,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         parts = runner.run(opened.__aenter__())
         try:
             runner.run(parts.run("scheduler", "meshwright-scheduler"))
-            runner.run(parts.run("stage", "meshwright-adapter", "stage_adapter:stage", path=HERE))
+            runner.run(parts.run("stage", "meshwright-adapter", "stage_adapter:stage", path=HERE, **IMPATIENT))
             runner.run(parts.adapter("stage"))
             yield Machine(runner, parts)
         finally:

@@ -14,7 +14,7 @@ from meshwright.core import ids, kit
 from meshwright.schemas import designs, errors, intents, meshes, operations, telemetry, workloads
 
 stage = kit.Adapter("stage", meshes=["stage"])
-SLOW, DOOMED, BROKEN = "slow", "doomed", "broken"
+SLOW, DOOMED, BROKEN, POISON = "slow", "doomed", "broken", "poison"
 
 
 def now() -> datetime.datetime:
@@ -73,7 +73,7 @@ async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> N
 
 @stage.operation(operations.ApplyDesign)
 async def apply(context: kit.Context, arguments: operations.ApplyDesign) -> None:
-    """Three steps; the second takes long for `slow` and fails for `doomed`."""
+    """Three steps; the second takes long for `slow`, fails for `doomed`, breaks for `poison` until it is replayed."""
     design = arguments.design
 
     async def push() -> None:
@@ -86,6 +86,8 @@ async def apply(context: kit.Context, arguments: operations.ApplyDesign) -> None
                     remedy="Give the timeout a value above zero.",
                 )
             )
+        if design.id == POISON and not context.command.retry_of:
+            raise RuntimeError("a defect")
         if design.id.startswith(SLOW):
             await context.progress("0 of 2 proxies acknowledged", 0)
             await context.sleep(60)

@@ -43,7 +43,7 @@ def checks(session: Session) -> list[Check]:
         "adapters": _adapters,
         "meshes": _meshes,
         "proxies": _proxies,
-        "operations": _operations,
+        "operations": _dead_letters,
     }
     for name, look in groups.items():
         try:
@@ -156,17 +156,17 @@ def _proxies(session: Session) -> list[Check]:
     return [_check("proxies", f"{good} of {len(proxies)} are in sync", GOOD if not bad else WARN), *found]
 
 
-def _operations(session: Session) -> list[Check]:
-    dead, more = session.api.list(paths.OPERATIONS, {"state": "dead_lettered"}, limit=5)
+def _dead_letters(session: Session) -> list[Check]:
+    dead, more = session.api.list(paths.DEADLETTERS, {"state": "open"}, limit=5)
     if not dead:
-        return [_check("operations", "none is a dead letter", GOOD)]
+        return [_check("operations", "no dead letter waits for somebody", GOOD)]
     return [
         _check(
             "operations",
-            f"{one['id']} ({one['kind']}) is not a dead letter",
+            f"{one['id']} ({one['adapter']}) is a dead letter",
             WARN,
-            (one.get("failure") or {}).get("what", "") + (" (there are more)" if more else ""),
-            f"meshwright operations retry {one['id']}",
+            one["reason"] + (" (there are more)" if more else ""),
+            f"meshwright deadletters show {one['id']}",
         )
         for one in dead
     ]
