@@ -72,6 +72,18 @@ async def test_a_black_hole_is_silent_and_its_bytes_come_late(proxy: TcpProxy) -
     late_writer.close()
 
 
+async def test_half_open_connections_hear_nothing_while_new_ones_are_served(proxy: TcpProxy) -> None:
+    """Who was connected waits in vain; who comes next is served."""
+    reader, writer = await asyncio.open_connection(HOST, proxy.port)
+    writer.write(b"a")
+    await reader.read(1)
+    proxy.half_open()
+    writer.write(b"b")
+    assert await _silent(reader)
+    assert await _answers(proxy)
+    writer.close()
+
+
 async def test_cut_connections_are_reset_and_new_ones_served(proxy: TcpProxy) -> None:
     """Who was connected sees a reset; who comes next is served. With `refuse` nobody is, until it is healed."""
     reader, writer = await asyncio.open_connection(HOST, proxy.port)

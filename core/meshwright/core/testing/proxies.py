@@ -24,6 +24,7 @@ class TcpProxy:
     `async with TcpProxy(server.port) as proxy:`, point the program at `proxy.port`, and spoil what passes:
 
     - `black_hole()`: nothing passes in either direction, FINs neither; new connections are accepted and hear nothing
+    - `half_open()`: the same for the connections that are open now; new ones are served
     - `refuse()`: open connections are reset, and new ones as soon as they are made
     - `cut()`: open connections are reset, new ones are served
     - `delay`: seconds that each chunk waits
@@ -40,10 +41,8 @@ class TcpProxy:
         self.received = 0
         self._upstream = (upstream_host, upstream_port)
         self._refusing = False
-        self._passing = asyncio.Event()
-        self._passing.set()
-        # The task of each connection, and its ends: the client's, then the server's.
-        self._links: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
+        self._holding = False
+        self._links: dict[asyncio.Task[None], _Link] = {}
         self._server: asyncio.Server | None = None
 
     @property
@@ -52,8 +51,14 @@ class TcpProxy:
         return len(self._links)
 
     def black_hole(self) -> None:
-        """Silence from now on."""
-        self._passing.clear()
+        """Silence from now on, for everybody."""
+        self._holding = True
+        self.half_open()
+
+    def half_open(self) -> None:
+        """Silence from now on, for the connections that are open."""
+        for link in self._links.values():
+            link.passing.clear()
 
     def refuse(self) -> None:
         """No connection from now on."""
@@ -62,15 +67,17 @@ class TcpProxy:
 
     def cut(self) -> None:
         """Reset what is open now."""
-        for task, writers in self._links.items():
-            _reset(writers)
+        for task, link in self._links.items():
+            link.reset()
             task.cancel()
 
     def heal(self) -> None:
         """Everything passes again."""
         self._refusing = False
+        self._holding = False
         self.delay = 0.0
-        self._passing.set()
+        for link in self._links.values():
+            link.passing.set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, HOST, self.port, limit=_CHUNK)
@@ -87,25 +94,26 @@ class TcpProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        writers = self._links[task] = [writer]
+        link = self._links[task] = _Link(writer)
+        if not self._holding:
+            link.passing.set()
         try:
             # A cancellation comes from this class alone, and ends this connection and nothing else.
             with contextlib.suppress(OSError, asyncio.CancelledError):
-                await self._relay(reader, writers)
+                await self._relay(reader, link)
         finally:
             del self._links[task]
-            for one in writers:
-                one.close()
+            link.close()
 
-    async def _relay(self, reader: asyncio.StreamReader, writers: list[asyncio.StreamWriter]) -> None:
+    async def _relay(self, reader: asyncio.StreamReader, link: "_Link") -> None:
         if self._refusing:
-            _reset(writers)
+            link.reset()
             return
-        await self._passing.wait()
+        await link.passing.wait()
         back, upstream = await asyncio.open_connection(*self._upstream, limit=_CHUNK)
-        writers.append(upstream)
-        there = asyncio.create_task(self._pass_on(reader, upstream, to_server=True))
-        home = asyncio.create_task(self._pass_on(back, writers[0], to_server=False))
+        link.ends.append(upstream)
+        there = asyncio.create_task(self._pass_on(reader, upstream, link.passing, to_server=True))
+        home = asyncio.create_task(self._pass_on(back, link.ends[0], link.passing, to_server=False))
         try:
             # One direction may end long before the other; an error ends both.
             await asyncio.wait((there, home), return_when=asyncio.FIRST_EXCEPTION)
@@ -116,25 +124,37 @@ class TcpProxy:
                     one.exception()  # looked at: a broken connection is this class's daily bread
 
     async def _pass_on(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passing: asyncio.Event, *, to_server: bool
     ) -> None:
         while chunk := await reader.read(_CHUNK):
             if self.delay:
                 await asyncio.sleep(self.delay)
-            await self._passing.wait()
+            await passing.wait()
             if to_server:
                 self.sent += len(chunk)
             else:
                 self.received += len(chunk)
             writer.write(chunk)
             await writer.drain()
-        await self._passing.wait()
+        await passing.wait()
         writer.write_eof()
 
 
-def _reset(writers: list[asyncio.StreamWriter]) -> None:
-    """End connections at once: an RST, and what was not sent yet is dropped."""
-    for writer in writers:
-        connected = writer.get_extra_info("socket")
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        writer.transport.abort()
+class _Link:
+    """One connection: its two ends, the client's first, and whether bytes pass between them."""
+
+    def __init__(self, client: asyncio.StreamWriter) -> None:
+        self.ends = [client]
+        self.passing = asyncio.Event()
+
+    def close(self) -> None:
+        """End it after what was written has been sent."""
+        for end in self.ends:
+            end.close()
+
+    def reset(self) -> None:
+        """End it at once: an RST, and what was not sent yet is dropped."""
+        for end in self.ends:
+            connected = end.get_extra_info("socket")
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.transport.abort()
