@@ -1,6 +1,6 @@
 """One connection to NATS per process, and what hangs on it.
 
-Invariant: the client reconnects for ever and notices a dead peer within twenty seconds; leaving the `connect`
+Invariant: the client reconnects for ever and notices a dead peer within ten seconds; leaving the `connect`
 block drains what was published and closes. Log lines about the connection are ours, one per change.
 """
 
@@ -130,7 +130,7 @@ async def _client(url: str, name: str, timeout: float) -> Client:
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is only ever slept
                 connect_timeout=2,
-                ping_interval=5,
+                ping_interval=2,
                 max_outstanding_pings=2,
                 pending_size=8 * 2**20,
                 disconnected_cb=disconnected,

@@ -2,7 +2,8 @@
 
 Problem: the first publish after a reconnect can time out although the server is well, and an ack can be lost
 after the message was stored. Invariant: every try of one message carries the same `Nats-Msg-Id`, so however
-often it is retried it is stored once; `publish` returns only after the server's acknowledgement.
+often it is retried it is stored once; `publish` returns only after the server's acknowledgement, and what was given
+up while there was no connection is not sent when it comes back.
 """
 
 import asyncio
@@ -84,6 +85,7 @@ class Publisher:
             while True:
                 patience = min(_FIRST_TRY, max(deadline - time.monotonic(), 0.05))
                 try:
+                    self._check_connected()
                     reply = await self._client.request(subject, payload, timeout=patience, headers=headers)
                     return _acknowledged(json.loads(reply.data))
                 except Conflict as conflict:
@@ -94,6 +96,10 @@ class Publisher:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.5)
 
+    def _check_connected(self) -> None:
+        """The client would keep what is published now, and send it long after the caller was told that it failed."""
+        if not self._client.is_connected:
+            raise nats.errors.ConnectionReconnectingError
 
     async def _stored_before(self, subject: str, headers: dict[str, str], conflict: Conflict) -> Ack:
         """The earlier ack when what stands there is this very message, whose first ack got lost.

@@ -4,6 +4,7 @@ Invariant: it keeps every frame in order and the last id that it has seen, also 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,10 @@ class Listener:
         self.comments = 0
         self.retry = 0
         self.connections = 0
+        self.connected_at = 0.0
+        """when the newest connection was made, by the clock of `time.monotonic`"""
+        self.heard_at: list[float] = []
+        """when each of `frames` came"""
         self.last_id = ""
 
     @property
@@ -47,11 +52,13 @@ class Listener:
             self.retry = int(fields["retry"])
         if "data" in fields:
             self.last_id = fields["id"]
+            self.heard_at.append(time.monotonic())
             self.frames.append((int(fields["id"]), fields.get("event", "message"), msgspec.json.decode(fields["data"])))
 
     async def read(self, response: httpx.Response) -> None:
         """Read until the connection ends."""
         self.connections += 1
+        self.connected_at = time.monotonic()
         rest = ""
         async for text in response.aiter_text():
             *blocks, rest = (rest + text).split("\n\n")

@@ -155,6 +155,7 @@ class _Link:
     def reset(self) -> None:
         """End it at once: an RST, and what was not sent yet is dropped."""
         for end in self.ends:
-            connected = end.get_extra_info("socket")
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if not end.is_closing():
+                connected = end.get_extra_info("socket")
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             end.transport.abort()

@@ -74,12 +74,15 @@ class Stack:
         self.until(lambda: httpx.get(f"{self.url}/healthz").status_code == 200, "meshwright-api")
         return process
 
-    def start_all(self) -> None:
-        """API, projector, scheduler and a worker of the trial adapter; returns when all are at work."""
+    def start_all(self, **api: str) -> None:
+        """API, projector, scheduler and a worker of the trial adapter; returns when all are at work.
+
+        `api` are settings of the API alone.
+        """
         self.start("meshwright-projector")
         self.start("meshwright-scheduler")
         self.start("meshwright-adapter", "trial_adapter:trial")
-        self.start_api()
+        self.start_api(**api)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         self.until(
             lambda: httpx.get(f"{self.url}/v1/adapters/trial", headers=headers).status_code == 200,
