@@ -9,6 +9,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import sealing, ssrf, store
 from meshwright.ui_api.auth import Gate
 from meshwright.ui_api.directory import Directory
+from meshwright.ui_api.freshness import Freshness
 from meshwright.ui_api.meters import Meters
 from meshwright.ui_api.paging import Tokens
 from meshwright.ui_api.roster import Roster
@@ -20,6 +21,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 
     bus: mwbus.Connection
     views: store.Views
+    freshness: Freshness
     directory: Directory
     roster: Roster
     gate: Gate

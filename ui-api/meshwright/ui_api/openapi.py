@@ -12,7 +12,7 @@ import msgspec
 
 from meshwright.schemas import jsonschema, openapi
 from meshwright.schemas.errors import PROBLEM_TYPES
-from meshwright.ui_api import bodies, problems, queries
+from meshwright.ui_api import bodies, freshness, problems, queries
 from meshwright.ui_api.commands import KEY
 from meshwright.ui_api.reading import Listing
 from meshwright.ui_api.routing import REASON, WORKSPACE, NoBody, Route
@@ -25,6 +25,7 @@ _DESCRIPTION = (
 _HEADERS = {
     "ETag": "The version of the resource; send it as If-Match to change it.",
     "Meshwright-Seq": "The sequence of the write; `min_seq` of a later read waits for it.",
+    freshness.HEADER: "Seconds: everything that was stored before that is in the answer. `unknown` at the very start.",
     "Location": "Where the operation can be read.",
     "Retry-After": "Seconds until it is worth asking again.",
 }
@@ -199,10 +200,9 @@ def refusals(route: Route) -> list[str]:
 
 def _success(route: Route) -> dict[str, Any]:
     found: dict[str, Any] = {"description": "Done." if route.answer is None else "What was asked for."}
-    if route.headers:
-        found["headers"] = {
-            name: {"schema": {"type": "string"}, "description": _HEADERS[name]} for name in route.headers
-        }
+    headers = (*route.headers, freshness.HEADER) if issubclass(route.query, queries.Read) else route.headers
+    if headers:
+        found["headers"] = {name: {"schema": {"type": "string"}, "description": _HEADERS[name]} for name in headers}
     if isinstance(route.answer, Listing):
         found["content"] = {"application/json": {"schema": _listing(route.answer)}}
     elif route.answer is not None:

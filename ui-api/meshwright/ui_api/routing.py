@@ -17,11 +17,11 @@ from starlette.responses import Response
 from meshwright.schemas.access import Principal, Role
 from meshwright.schemas.base import NAME_PATTERN, ULID_PATTERN, Model, whole
 from meshwright.schemas.errors import FieldError
-from meshwright.ui_api import bodies, queries
+from meshwright.ui_api import answers, bodies, freshness, queries
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.directory import DEFAULT_WORKSPACE
 from meshwright.ui_api.problems import Refused, invalid, not_found
-from meshwright.ui_api.queries import NoQuery
+from meshwright.ui_api.queries import NoQuery, Read
 
 B = TypeVar("B", covariant=True)
 Q = TypeVar("Q", bound=Model, covariant=True)
@@ -155,7 +155,10 @@ def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]
         if route.body is not NoBody:
             raw = await bodies.read(request)
             body = await _body(route, request, raw)
-        return await route.handler(Call(api, request, route, principal, workspace, raw, body, query))
+        response = await route.handler(Call(api, request, route, principal, workspace, raw, body, query))
+        if isinstance(query, Read) and response.media_type == answers.JSON:
+            response.headers[freshness.HEADER] = api.freshness.text
+        return response
 
     return answer
 

@@ -23,6 +23,7 @@ from meshwright.ui_api import app, auth, event_stream
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.auth import Gate
 from meshwright.ui_api.directory import Directory
+from meshwright.ui_api.freshness import Freshness
 from meshwright.ui_api.meters import Meters
 from meshwright.ui_api.paging import Tokens
 from meshwright.ui_api.roster import Roster
@@ -82,9 +83,11 @@ async def _run(wanted: ApiSettings) -> None:
         )
         database = await stack.enter_async_context(store.connect(wanted.mongodb_url, wanted.mongodb_database))
         directory = Directory()
+        views = store.Views(database)
         api = Api(
             bus=bus,
-            views=store.Views(database),
+            views=views,
+            freshness=Freshness(bus, views),
             directory=directory,
             roster=Roster(),
             gate=Gate(directory, admin),
@@ -129,6 +132,7 @@ async def _serve(api: Api, wanted: ApiSettings) -> None:
             group.create_task(api.directory.follow_meshes(api.bus)),
             group.create_task(api.roster.follow(api.bus)),
             group.create_task(api.hub.run()),
+            group.create_task(api.freshness.follow()),
             group.create_task(event_stream.keep_alive(api.hub, api.gate)),
         ]
         async with asyncio.timeout(_START_S):

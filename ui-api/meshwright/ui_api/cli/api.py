@@ -42,6 +42,8 @@ class Api:
 
     def __init__(self, target: Target, *, timeout: float = 30.0, pauses: tuple[float, ...] = _PAUSES) -> None:
         self.target = target
+        self.age = 0.0
+        """of the oldest views that were read, in seconds"""
         self._pauses = pauses
         headers = {"accept": "application/json", "user-agent": f"meshwright-cli/{metadata.version('meshwright')}"}
         if target.workspace:  # otherwise the server takes the token's own
@@ -99,6 +101,7 @@ class Api:
         if method != "GET":
             sent["idempotency-key"] = f'"{secrets.token_hex(16)}"'
         response = self._send(method, path, content, _given(params), sent)
+        self.age = max(self.age, _age(response))
         if response.status_code >= 400 and not accept_errors:
             raise Refused(_problem(response))
         return Answer(
@@ -155,6 +158,14 @@ def _decoded(response: httpx.Response) -> Any:
         return msgspec.json.decode(response.content)
     except msgspec.DecodeError:
         return response.text
+
+
+def _age(response: httpx.Response) -> float:
+    """How old the views were that this answer was read from."""
+    try:
+        return float(response.headers.get("meshwright-age", 0))
+    except ValueError:
+        return 0.0  # the server does not know yet
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from meshwright.ui_api.cli.output import Format, Output
 if TYPE_CHECKING:
     from meshwright.ui_api.cli.api import Api
 
+_OLD = 10.0
+"""seconds by which views may be behind without a word about it"""
 _PANEL = "Common options"
 FormatOption = Annotated[
     Format | None,
@@ -88,6 +90,8 @@ class Session:
     def close(self) -> None:
         """Let go of the connections."""
         if self._api is not None:
+            if self._api.age > _OLD:
+                self.output.say(f"(this may be {self._api.age:.0f} s old: the projector is behind or away)")
             self._api.close()
 
 
