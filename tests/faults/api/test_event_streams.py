@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.listening import Listener, listening
 from meshwright.core.testing.running import Stack
@@ -53,17 +52,20 @@ class Teller:
     @asynccontextmanager
     async def telling(self, pause: float) -> AsyncIterator[None]:
         """Events for as long as the block lasts, with a pause in seconds between them."""
+        enough = asyncio.Event()
 
         async def on() -> None:
-            while True:
+            # Not ended by a cancellation: that could leave an event stored and not counted.
+            while not enough.is_set():
                 await self.tell()
                 await asyncio.sleep(pause)
 
-        task = asyncio.create_task(on())
-        try:
-            yield
-        finally:
-            await ending.end(task)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(on())
+            try:
+                yield
+            finally:
+                enough.set()
 
 
 async def restart(alone: Stack, heard: list[Listener], *, kill: bool) -> tuple[float, list[float]]:

@@ -6,12 +6,11 @@ nothing can be known.
 """
 
 import asyncio
-import datetime
 import time
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
-from meshwright.core.store import Checkpoint, kinds
+from meshwright.core.store import kinds
 
 HEADER = "Meshwright-Age"
 """The response header of a read: everything that was stored so many seconds before the answer is in it."""
@@ -50,9 +49,6 @@ class Freshness:
         now = time.time()
         last = (await self._bus.stream_bounds(stream))[1]
         position = await self._views.position(stream)
-        return now if position.seq >= last else _stored(position)
-
-
-def _stored(position: Checkpoint) -> float | None:
-    moment: datetime.datetime | None = position.time
-    return moment.timestamp() if moment else None
+        if position.seq >= last:
+            return now
+        return position.time.timestamp() if position.time else None
