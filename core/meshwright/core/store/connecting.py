@@ -6,10 +6,11 @@ whose memory is ahead of its database after a crash of mongod would leave a gap.
 """
 
 import datetime
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
+import pymongo
 from bson.codec_options import CodecOptions
 from motor import motor_asyncio
 from pymongo import WriteConcern
@@ -24,8 +25,18 @@ Collection: TypeAlias = "motor_asyncio.AsyncIOMotorCollection[Document]"
 class Database:
     """A database that the other modules of this package work on. Outside of it: something to pass along."""
 
-    def __init__(self, database: "motor_asyncio.AsyncIOMotorDatabase[Document]") -> None:
+    def __init__(self, database: "motor_asyncio.AsyncIOMotorDatabase[Document]", timeout: float) -> None:
         self._database = database
+        self._timeout = timeout
+
+    @contextmanager
+    def bounded(self, what: str) -> Iterator[None]:
+        """Several calls that together end within the timeout of one; `what` completes "could not ...".
+
+        Raises StoreUnavailable.
+        """
+        with translated(what), pymongo.timeout(self._timeout):
+            yield
 
     def collection(self, name: str) -> Collection:
         """A collection by its full name."""
@@ -61,8 +72,7 @@ async def connect(url: str, database: str, *, timeout: float = 2.0, retry: bool 
     )
     options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=datetime.UTC)
     try:
-        yield Database(
-            client.get_database(database, codec_options=options, write_concern=WriteConcern("majority", j=True))
-        )
+        majority = WriteConcern("majority", j=True)
+        yield Database(client.get_database(database, codec_options=options, write_concern=majority), timeout)
     finally:
         client.close()

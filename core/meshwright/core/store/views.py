@@ -3,7 +3,7 @@
 Problem: a page must stay right while documents come and go, and no request may smuggle an operator or a field
 of its own into a query. Invariant: lists are keyset pages over (sort field, `_id`); filters and sorts are those
 that the `Kind` names and compare plain values; a deleted document is invisible. Every method raises
-StoreUnavailable when MongoDB does not answer in time.
+StoreUnavailable when MongoDB does not answer in time, however many calls it is made of.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from meshwright.core.store import checkpoints, generations, kinds, paging
 from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.store.connecting import Collection, Database, Document
 from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, SetAside, Stored
-from meshwright.core.store.errors import NotYetVisible, translated
+from meshwright.core.store.errors import NotYetVisible
 from meshwright.core.store.kinds import Kind
 from meshwright.core.store.paging import Plain
 from meshwright.schemas.base import Message, Model
@@ -40,8 +40,8 @@ class Views:
 
     async def get(self, kind: Kind[T], workspace: str, id: str) -> Stored[T] | None:
         """One document, or None. For kinds of scope "mesh" `id` is `<mesh>/<id>`, for versions `<design>/<version>`."""
-        collection = await self._collection(kind.name)
-        with translated(f"read {kind.name}"):
+        with self._database.bounded(f"read {kind.name}"):
+            collection = await self._collection(kind.name)
             found = await collection.find_one({"_id": kinds.key(workspace, id), "deleted": None})
         return None if found is None else _stored(kind, found)
 
@@ -72,8 +72,8 @@ class Views:
             query = {"$and": [query, paging.after(cursor, order, descending)]}
         size = max(1, min(limit, MAX_PAGE))
         direction = -1 if descending else 1
-        collection = await self._collection(kind.name)
-        with translated(f"list {kind.name}"):
+        with self._database.bounded(f"list {kind.name}"):
+            collection = await self._collection(kind.name)
             found = collection.find(query).sort([(order, direction), ("_id", direction)]).limit(size + 1)
             rows = await found.to_list(size + 1)
         last = paging.cursor(rows[size - 1], order) if len(rows) > size else ""
@@ -87,8 +87,8 @@ class Views:
         if workspace is not None:
             query["workspace"] = workspace
         query["deleted"] = None
-        collection = await self._collection(kind.name)
-        with translated(f"count {kind.name}"):
+        with self._database.bounded(f"count {kind.name}"):
+            collection = await self._collection(kind.name)
             return int(await collection.count_documents(query))
 
     async def events(
@@ -137,15 +137,16 @@ class Views:
 
     async def set_aside(self, *, limit: int = 50, offset: int = 0) -> list[SetAside]:
         """Messages that could not be projected, newest first."""
-        collection = await self._collection(kinds.SET_ASIDE)
-        with translated("list what was set aside"):
+        with self._database.bounded("list what was set aside"):
+            collection = await self._collection(kinds.SET_ASIDE)
             found = collection.find({}).sort([("time", -1), ("_id", -1)]).skip(offset).limit(min(limit, MAX_PAGE))
             rows = await found.to_list(MAX_PAGE)
         return [msgspec.convert(row, SetAside) for row in rows]
 
     async def position(self, stream: str) -> Checkpoint:
         """How far a stream is folded in; streams are those of `kinds.STREAMS` and, through EVENTS, COMMANDS."""
-        return await checkpoints.read(self._database, await self._live(), stream)
+        with self._database.bounded(f"see how far {stream} is"):
+            return await checkpoints.read(self._database, await self._live(), stream)
 
     async def wait(self, stream: str, seq: int, timeout: float = 2.0) -> None:
         """Return as soon as the views have folded in `stream` up to `seq`; looks every 5 to 40 ms.
@@ -168,9 +169,9 @@ class Views:
         await self._database.ping()
 
     async def _rows(self, log: str, query: Document, direction: int, limit: int) -> list[Document]:
-        collection = await self._collection(log)
         size = max(1, min(limit, MAX_PAGE))
-        with translated(f"read {log}"):
+        with self._database.bounded(f"read {log}"):
+            collection = await self._collection(log)
             return list(await collection.find(query).sort("_id", direction).limit(size).to_list(size))
 
     async def _collection(self, name: str) -> Collection:
