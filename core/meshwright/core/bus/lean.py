@@ -1,12 +1,17 @@
-"""The NATS client with header parsing that does not cost more than everything else.
+"""The NATS client, lean and honest about cancellations.
 
-Problem: nats-py looks at every character of every header name; with the nine headers of a CloudEvent that is
-half of a reader's CPU. Invariant: the same headers come out as from the client's own parser.
+Problem: nats-py looks at every character of every header name; with the nine headers of a CloudEvent that is half of
+a reader's CPU. And a request waits with `asyncio.wait_for`, which before Python 3.12 drops a cancellation that arrives
+together with the answer; a task group cancels its tasks once, and would wait for that one for ever. Invariant: the
+same headers come out as from the client's own parser, and who is cancelled during a request is cancelled.
 """
 
+import asyncio
 import functools
+from typing import Any
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 
 @functools.lru_cache(maxsize=1024)
@@ -19,7 +24,18 @@ def _name(raw: bytes) -> str | None:
 
 
 class LeanClient(Client):
-    """nats-py's client; what differs is speed alone."""
+    """nats-py's client with quicker headers, and requests that never swallow a cancellation."""
+
+    async def request(self, *arguments: Any, **more: Any) -> Msg:
+        """As the client's own."""
+        task = asyncio.current_task()
+        assert task is not None
+        before = task.cancelling()
+        try:
+            return await super().request(*arguments, **more)
+        finally:
+            if task.cancelling() > before:
+                raise asyncio.CancelledError
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
