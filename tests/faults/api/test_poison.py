@@ -22,7 +22,8 @@ POISONS, HEALTHY = 10, 200
 TRIES = 3
 BACKOFFS_S = 3.0
 """seconds that lie between three tries: 1 and 2"""
-SLACK_S = 5.0
+SLACK_S = 10.0
+"""for redeliveries (an ack wait of 2 s each) and a busy machine"""
 LETTERS = "mw.dlq.default.trial.*"
 
 
