@@ -61,9 +61,15 @@ async def hold(bus: Connection, name: str, holder: str, work: Callable[[], Await
 async def _acquire(bucket: Bucket, name: str, holder: str) -> _Held:
     while True:
         try:
-            return _Held(bucket, name, holder, await bucket.create(name, holder.encode()))
+            standing = await bucket.get(name)
+            if standing is None:
+                return _Held(bucket, name, holder, await bucket.create(name, holder.encode()))
+            if standing.value == holder.encode():  # ours from before the bus went away: no need to let it expire
+                revision = await bucket.update(name, holder.encode(), standing.revision)
+                return _Held(bucket, name, holder, revision)
         except BusError:
-            await asyncio.sleep(TTL / 10)
+            pass  # another one was faster, or the bus is away
+        await asyncio.sleep(TTL / 10)
 
 
 async def _work_while_renewing(held: _Held, work: Callable[[], Awaitable[None]]) -> bool:

@@ -217,7 +217,7 @@ class Execution:
             return await self._again(retry.after, retry.failure)
         except Exception as error:  # the adapter's own defects: retried, then dead-lettered, never lost
             log.exception("operation %s (%s) failed", self.command.operation, self.command.kind)
-            pause = BACKOFF[min(history.fruitless, len(BACKOFF) - 1)]
+            pause = BACKOFF[min(max(history.fruitless, 1), len(BACKOFF)) - 1]
             return await self._again(pause, kit.as_failure(error))
         return True
 
