@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,10 @@ class Crew:
         self._server = server
         self._stack = stack
 
-    async def start(self, **settings: str) -> WorkerProcess:
-        """One more worker; `settings` as MESHWRIGHT_* variables in lower case."""
+    async def start(self, variables: Mapping[str, str] | None = None, **settings: str) -> WorkerProcess:
+        """One more worker; `settings` are MESHWRIGHT_* variables in lower case, `variables` any others."""
         settings = {"worker_ack_wait": str(ACK_WAIT), **settings}
-        opened = worker_process("ledger_adapter:ledger", self._server.url, self.folder, EXAMPLE, **settings)
+        opened = worker_process("ledger_adapter:ledger", self._server.url, self.folder, EXAMPLE, variables, **settings)
         worker = await self._stack.enter_async_context(opened)
         self.workers[worker.process.pid] = worker
         return worker

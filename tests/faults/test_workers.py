@@ -1,6 +1,7 @@
 """Workers that are killed, paused, flooded and replaced while they work."""
 
 import asyncio
+import importlib.util
 import itertools
 import random
 import signal
@@ -197,6 +198,24 @@ async def test_two_versions_share_the_work(crew: Crew, row: Any) -> None:
     assert crew.tracebacks() == []
 
 
+async def test_a_wrong_clock_does_no_harm(crew: Crew, row: Any) -> None:
+    """Workers whose clocks are an hour ahead and behind share the work: nothing runs twice or ends too early."""
+    row.fault, row.injected = "clocks an hour ahead and behind", "libfaketime under one worker each"
+    await crew.start(_wrong_clock("+1h"))
+    await crew.start(_wrong_clock("-1h"))
+    asked = [await crew.look(seconds=30, pause="20ms") for _ in range(60)]
+    changes = [await crew.enter(f"m{number % 3}", seconds=30, steps=2) for number in range(18)]
+    late = await crew.enter("slow", seconds=2, steps=1, pause="20s")
+    await crew.settled(40)
+    ends = await crew.ends()
+    assert ends.pop(late) == "timed_out"
+    ran = Counter([operation async for _, operation, event in crew.events() if isinstance(event, ops.OperationStarted)])
+    row.runs, row.lost = len(asked + changes), sum(ends.get(one) != "succeeded" for one in asked + changes)
+    row.duplicated = sum(count - 1 for count in ran.values())
+    assert (row.lost, row.duplicated) == (0, 0)
+    assert all(crew.book.entries(one) == [0, 1] for one in changes)
+
+
 async def test_sigterm_drains_what_runs(crew: Crew, row: Any) -> None:
     """With 50 operations in flight a worker ends within its grace time, runs none of them twice and loses none."""
     row.fault, row.injected = "worker told to end with 50 in flight", "SIGTERM, grace 5 s"
@@ -226,3 +245,12 @@ async def test_sigterm_drains_what_runs(crew: Crew, row: Any) -> None:
 
 def _was_fenced(worker: WorkerProcess) -> bool:
     return "taken over" in worker.log.read_text()
+
+
+def _wrong_clock(shift: str) -> dict[str, str]:
+    """What gives a process another wall clock."""
+    found = importlib.util.find_spec("libfaketime")
+    if found is None or found.origin is None:
+        pytest.skip("libfaketime is not installed")
+    library = Path(found.origin).parent / "vendor/libfaketime/src/libfaketime.so.1"
+    return {"LD_PRELOAD": str(library), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}

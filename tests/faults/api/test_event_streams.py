@@ -82,9 +82,7 @@ async def restart(alone: Stack, heard: list[Listener], *, kill: bool) -> tuple[f
     await asyncio.to_thread(alone.stop, "meshwright-api")
     await asyncio.to_thread(alone.start_api)
     back = time.monotonic()
-    await eventually(
-        lambda: all(one.connections > count for one, count in zip(heard, before, strict=True)), timeout=30
-    )
+    await eventually(lambda: all(one.connections > count for one, count in zip(heard, before, strict=True)), timeout=30)
     return took, [max(one.connected_at - back, 0.0) for one in heard]
 
 
@@ -171,12 +169,7 @@ async def latencies(heard: list[Listener], quick: Teller, big: Teller) -> list[f
         await eventually(lambda: len(big.told) >= enough, timeout=60)
     wanted = set(quick.told[first:])
     await eventually(lambda: all(one.ids and one.ids[-1] == quick.told[-1] for one in heard), timeout=30)
-    return [
-        at - quick.at[seq]
-        for one in heard
-        for seq, at in zip(one.ids, one.heard_at, strict=True)
-        if seq in wanted
-    ]
+    return [at - quick.at[seq] for one in heard for seq, at in zip(one.ids, one.heard_at, strict=True) if seq in wanted]
 
 
 async def test_a_client_that_stops_reading_delays_nobody(alone: Stack, row: Any) -> None:

@@ -174,4 +174,3 @@ async def test_a_flapping_connection_never_makes_a_202_a_lie(
     assert max(gaps) < RECOVERY_S + 3
     log = alone.log("meshwright-api").read_text()
     assert "Traceback" not in log
-

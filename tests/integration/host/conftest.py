@@ -28,7 +28,7 @@ async def start_worker(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator
     async with AsyncExitStack() as stack:
 
         async def start(**settings: str) -> WorkerProcess:
-            opened = worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLE, **settings)
+            opened = worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLE, None, **settings)
             return await stack.enter_async_context(opened)
 
         yield start

@@ -40,7 +40,7 @@ async def start(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Start]
     async with AsyncExitStack() as stack:
 
         async def worker(**settings: str) -> WorkerProcess:
-            opened = worker_process("ledger_adapter:ledger", nats_server.url, tmp_path, EXAMPLE, **settings)
+            opened = worker_process("ledger_adapter:ledger", nats_server.url, tmp_path, EXAMPLE, None, **settings)
             return await stack.enter_async_context(opened)
 
         yield worker

@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from meshwright.core.bus import streams
+from meshwright.core.bus.clock import ServerClock
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable
 from meshwright.core.bus.lean import LeanClient
@@ -30,6 +31,7 @@ class Connection(msgspec.Struct, frozen=True):
     client: Client
     js: JetStreamContext
     publisher: Publisher
+    clock: ServerClock
     name: str
 
     @property
@@ -104,7 +106,7 @@ async def connect(url: str, name: str, *, replicas: int = 1, timeout: float = 10
     try:
         js = client.jetstream(timeout=2.0)
         await streams.ensure(js, replicas, timeout)
-        yield Connection(client, js, Publisher(client, f"meshwright/{name}"), name)
+        yield Connection(client, js, Publisher(client, f"meshwright/{name}"), ServerClock(client), name)
     finally:
         await _close(client)
 

@@ -25,9 +25,7 @@ class Asker:
         self._adapter = adapter
         self._connection = connection
 
-    async def ask(
-        self, arguments: operations.Arguments, mesh: str = "m1", seconds: float = 60, **more: Any
-    ) -> str:
+    async def ask(self, arguments: operations.Arguments, mesh: str = "m1", seconds: float = 60, **more: Any) -> str:
         """Publish a command with a deadline `seconds` from now; the id of its operation.
 
         `more` are further fields of the command.
@@ -61,9 +59,7 @@ class Asker:
 
     async def cancel(self, operation: str) -> None:
         """Ask for the end of an operation."""
-        subject = subjects.fill(
-            subjects.EVENTS, workspace=WORKSPACE, origin="api", entity="operation", id=operation
-        )
+        subject = subjects.fill(subjects.EVENTS, workspace=WORKSPACE, origin="api", entity="operation", id=operation)
         await self.bus.publisher.publish(subject, operations.CancelRequested(principal="tester"))
 
     async def events(self, operation: str) -> list[Message]:

@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -45,14 +45,21 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def worker_process(
-    adapter: str, nats_url: str, directory: Path, path: Path | None = None, **settings: str
+    adapter: str,
+    nats_url: str,
+    directory: Path,
+    path: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> AsyncIterator[WorkerProcess]:
     """One worker of an adapter (entry point or `module:attribute`, found on `path`).
 
-    `settings` are MESHWRIGHT_* variables in lower case; its files and its log lie in `directory`.
+    `settings` are MESHWRIGHT_* variables in lower case, `variables` any others; its files and its log lie in
+    `directory`.
     """
     environment = {
         **os.environ,
+        **(variables or {}),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(path or ""), os.environ.get("PYTHONPATH")])),
         "MESHWRIGHT_NATS_URL": nats_url,
         "MESHWRIGHT_DATA_DIR": str(directory),

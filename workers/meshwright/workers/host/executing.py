@@ -126,7 +126,7 @@ class Execution:
             return True
         self.intervene(said)
         try:
-            return await self._work(slot, 0.0 if said.is_over else self._remaining())
+            return await self._work(slot, 0.0 if said.is_over else await self._remaining())
         except _Over as over:
             await self._take_back(over)
             await self.journal.append(self._last_word(over))
@@ -153,8 +153,10 @@ class Execution:
         finally:
             self._bound = None
 
-    def _remaining(self) -> float:
-        return max((self.command.deadline - datetime.datetime.now(datetime.UTC)).total_seconds(), 0.0)
+    async def _remaining(self) -> float:
+        """Seconds until the deadline. Only the server's clock counts, not the worker's and not the asker's."""
+        allowed = (self.command.deadline - self.command.accepted_at).total_seconds()
+        return max(self._job.message.time / 1e9 + allowed - await self._use.bus.clock.now(), 0.0)
 
     def _check_the_past(self, seconds: float) -> None:
         """Raises _Over or kit.Cancelled when no further attempt may be made."""

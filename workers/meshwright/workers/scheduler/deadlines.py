@@ -50,7 +50,7 @@ class Deadlines:
             for received in messages:
                 self._note(received)
             try:
-                for one in self._open.due(time.time()):
+                for one in self._open.due(await self._bus.clock.now()):
                     await self._time_out(one)
                 await self._save()
             except mwbus.BusUnavailable as error:
@@ -69,7 +69,9 @@ class Deadlines:
                 log.debug("not a command: %s", error)  # no worker can read it: it becomes a dead letter
                 return
             assert isinstance(command, Command)
-            self._open.accepted(about["workspace"], about["id"], command.deadline)
+            # As the workers count it: from when the server took the command, so that no other clock matters.
+            deadline = received.stored_at() + (command.deadline - command.accepted_at)
+            self._open.accepted(about["workspace"], about["id"], deadline)
 
     async def _time_out(self, one: Open) -> None:
         told = await verdicts.history(self._bus, one.workspace, one.operation)
