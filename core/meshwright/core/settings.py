@@ -27,6 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """what a process keeps on this host: proxies' records, logs; nothing that cannot be rebuilt"""
     replicas: int = 1
     """copies of each stream; 3 on a NATS cluster"""
+    streams_gib: float | None = None
+    """what all streams may hold together, which JetStream reserves; unset: as they are, 10 GiB at first"""
     log_level: str = "info"
     log_format: str = "text"
     """text for people, json for collectors"""

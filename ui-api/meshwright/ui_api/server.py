@@ -71,7 +71,7 @@ async def _run(wanted: ApiSettings) -> None:
         log.warning("no MESHWRIGHT_ADMIN_TOKEN_FILE: only API tokens that exist already are let in")
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(
-            mwbus.connect(wanted.nats_url, "api", replicas=wanted.replicas, timeout=_START_S)
+            mwbus.connect(wanted.nats_url, "api", replicas=wanted.replicas, gib=wanted.streams_gib, timeout=_START_S)
         )
         database = await stack.enter_async_context(store.connect(wanted.mongodb_url, wanted.mongodb_database))
         directory = Directory()

@@ -95,15 +95,19 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def connect(url: str, name: str, *, replicas: int = 1, timeout: float = 10.0) -> AsyncIterator[Connection]:
+async def connect(
+    url: str, name: str, *, replicas: int = 1, gib: float | None = None, timeout: float = 10.0
+) -> AsyncIterator[Connection]:
     """Connect, set up the streams, and give the connection; waits up to `timeout` seconds for the server.
 
-    Raises BusUnavailable when no server answers in time.
+    `gib` is the room of all streams together; None leaves them as large as they are.
+
+    Raises BusUnavailable when no server answers in time, NoRoom when it cannot hold the streams.
     """
     client = await _client(url, name, timeout)
     try:
         js = client.jetstream(timeout=2.0)
-        await streams.ensure(js, replicas, timeout)
+        await streams.ensure(js, replicas, gib, timeout)
         yield Connection(client, js, Publisher(client, f"meshwright/{name}"), name)
     finally:
         await _close(client)

@@ -51,7 +51,7 @@ def main() -> None:
 async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
     async with (
-        mwbus.connect(chosen.nats_url, "projector", replicas=chosen.replicas) as connection,
+        mwbus.connect(chosen.nats_url, "projector", replicas=chosen.replicas, gib=chosen.streams_gib) as connection,
         store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
         with tracing.exporting("meshwright-projector", _VERSION):
@@ -67,7 +67,9 @@ async def _run(chosen: settings.Settings) -> None:
 async def _rebuild(chosen: settings.Settings) -> None:
     rebuilt = rebuilding.Rebuilt()
     async with (
-        mwbus.connect(chosen.nats_url, "projector-rebuild", replicas=chosen.replicas) as connection,
+        mwbus.connect(
+            chosen.nats_url, "projector-rebuild", replicas=chosen.replicas, gib=chosen.streams_gib
+        ) as connection,
         store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
         await running.until_told(
