@@ -1,6 +1,7 @@
 """What the bus promises, on a real nats-server that is killed and restarted."""
 
 import asyncio
+import contextlib
 import functools
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.bus import blobs, envelope, hearing, leases, streams
+from meshwright.core.testing import ledgers
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import operations, subjects
@@ -228,6 +230,24 @@ async def test_a_full_state_stream_forgets_no_document(bus: Any) -> None:
             kept += 1
     assert await bus.stream_bounds("STATE") == (1, kept)
     assert await bus.last("STATE", document(0)) is not None
+
+
+async def test_readers_leave_no_consumer_behind(bus: Any) -> None:
+    """A tail that ends and a look at a bucket's keys leave nothing in the server."""
+    bucket = await mwbus.open_bucket(bus, "facts")
+    await bucket.put("a", b"1")
+    await bus.publisher.publish(subject(), PROGRESS)
+    before = await ledgers.consumers(bus)
+    async with contextlib.aclosing(mwbus.tail(bus, "EVENTS")) as batches:
+        async for _ in batches:
+            assert await ledgers.consumers(bus) == before + 1
+            break
+    assert await bucket.keys() == ["a"]
+
+    async def none_left() -> bool:
+        return await ledgers.consumers(bus) == before
+
+    await eventually(none_left, timeout=5)
 
 
 async def test_of_two_writers_of_a_key_one_wins(bus: Any) -> None:

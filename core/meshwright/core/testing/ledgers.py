@@ -1,0 +1,135 @@
+"""Load that keeps books: what was acknowledged, and what the streams hold of it in the end.
+
+Problem: that nothing is lost shows only when every acknowledgement is remembered outside of what is tested.
+Invariant: an entry is made when the acknowledgement has arrived and never before; the balance is read from the
+streams themselves, from their first message to their last.
+"""
+
+import asyncio
+import collections
+from typing import Any
+
+import httpx
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.core.bus.envelope import MESSAGE_ID
+from meshwright.core.testing.people import Person
+from meshwright.schemas import operations, subjects
+from meshwright.schemas.catalog import TERMINAL_TYPES
+
+CONNECTION = "local"
+_EVENTS = subjects.EVENTS.stream
+
+
+class Balance(msgspec.Struct, kw_only=True):
+    """What the streams say about the ledger: acknowledged and missing, stored twice, accepted and without an end."""
+
+    lost: int = 0
+    twice: int = 0
+    open: int = 0
+    ended_twice: int = 0
+
+    @property
+    def is_even(self) -> bool:
+        """Whether nothing is wrong."""
+        return not (self.lost or self.twice or self.open or self.ended_twice)
+
+
+class Ledger:
+    """What was acknowledged: events by their message id, operations by their id."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, int] = {}
+        self.operations: list[str] = []
+        self.answers: collections.Counter[int] = collections.Counter()
+        self.slowest_answer = 0.0
+
+    async def publish(self, bus: mwbus.Connection, entity: str, timeout: float = 30) -> None:
+        """One event, on a subject of `entity`'s own."""
+        subject = subjects.fill(subjects.EVENTS, workspace="default", origin="tester", entity="load", id=entity)
+        name = ids.fresh()
+        ack = await bus.publisher.publish(
+            subject, operations.OperationProgressed(message="x" * 200), id=name, timeout=timeout
+        )
+        self.events[name] = ack.seq
+
+    async def publish_on(self, bus: mwbus.Connection, entity: str, pause: float = 0.0) -> None:
+        """Events until cancelled; one that the bus does not take in time is not in the books."""
+        while True:
+            try:
+                await self.publish(bus, entity)
+            except mwbus.BusUnavailable:
+                continue
+            await asyncio.sleep(pause)
+
+    async def ask(self, person: Person, kind: str = "example.noop", mesh: str = "m1") -> bool:
+        """Ask the API for an operation once more often until it is accepted or was refused by something else."""
+        body = {"kind": kind, "mesh": mesh, "adapter": kind.partition(".")[0], "connection": CONNECTION}
+        status, answer = await self.timed(person, "POST", "/v1/operations", body, ids.fresh())
+        if status == 202 and answer is not None:
+            self.operations.append(answer["id"])
+        return status == 202
+
+    async def ask_on(self, person: Person, kind: str = "example.noop", pause: float = 0.02) -> None:
+        """Operations until cancelled."""
+        while True:
+            await self.ask(person, kind)
+            await asyncio.sleep(pause)
+
+    async def timed(
+        self, person: Person, method: str, path: str, body: object = None, key: str = ""
+    ) -> tuple[int, Any]:
+        """One request whose answer and time are kept, whatever it is; a connection that broke counts as status 0."""
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        headers = {"Authorization": f"Bearer {person.token}", "Meshwright-Workspace": person.workspace}
+        if key:
+            headers["Idempotency-Key"] = key
+        try:
+            answer = await person.client.request(method, path, json=body, headers=headers)
+        except httpx.TransportError:
+            self.answers[0] += 1
+            return 0, None
+        finally:
+            self.slowest_answer = max(self.slowest_answer, loop.time() - begin)
+        self.answers[answer.status_code] += 1
+        return answer.status_code, answer.json() if answer.content else None
+
+    async def balance(self, bus: mwbus.Connection) -> Balance:
+        """Read EVENTS whole and compare."""
+        stored: collections.Counter[str] = collections.Counter()
+        ends: collections.Counter[str] = collections.Counter()
+        for received in await whole(bus, _EVENTS):
+            stored[received.headers.get(MESSAGE_ID, "")] += 1
+            if received.type in TERMINAL_TYPES:
+                ends[subjects.parse(subjects.EVENTS, received.subject)["id"]] += 1
+        return Balance(
+            lost=sum(stored[name] == 0 for name in (*self.events, *self.operations)),
+            twice=sum(count > 1 for name, count in stored.items() if name),
+            open=sum(ends[name] == 0 for name in self.operations),
+            ended_twice=sum(count > 1 for count in ends.values()),
+        )
+
+    async def all_ended(self, bus: mwbus.Connection) -> bool:
+        """Whether every accepted operation has ended."""
+        return (await self.balance(bus)).open == 0
+
+
+async def whole(bus: mwbus.Connection, stream: str) -> list[mwbus.Received]:
+    """Everything that a stream holds now, in its order."""
+    first, last = await bus.stream_bounds(stream)
+    found: list[mwbus.Received] = []
+    if last < max(first, 1):
+        return found
+    async for batch in mwbus.tail(bus, stream):
+        found += batch
+        if batch[-1].seq >= last:
+            break
+    return found
+
+
+async def consumers(bus: mwbus.Connection) -> int:
+    """How many consumers the server keeps for all streams together, buckets included."""
+    return sum([info.state.consumer_count for info in await bus.js.streams_info()])
