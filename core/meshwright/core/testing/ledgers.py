@@ -7,13 +7,15 @@ streams themselves, from their first message to their last.
 
 import asyncio
 import collections
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import msgspec
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ids
+from meshwright.core import ending, ids
 from meshwright.core.bus.envelope import MESSAGE_ID
 from meshwright.core.testing.people import Person
 from meshwright.schemas import operations, subjects
@@ -111,6 +113,18 @@ class Ledger:
             open=sum(ends[name] == 0 for name in self.operations),
             ended_twice=sum(count > 1 for count in ends.values()),
         )
+
+    @asynccontextmanager
+    async def load(
+        self, bus: mwbus.Connection, person: Person, publishers: int = 12, askers: int = 2
+    ) -> AsyncIterator[None]:
+        """So many who publish and who ask for operations, while the block runs."""
+        tasks = [asyncio.create_task(self.publish_on(bus, f"p{number}", 0.02)) for number in range(publishers)]
+        tasks += [asyncio.create_task(self.ask_on(person)) for _ in range(askers)]
+        try:
+            yield
+        finally:
+            await ending.end(*tasks)
 
     async def all_ended(self, bus: mwbus.Connection) -> bool:
         """Whether every accepted operation has ended."""
