@@ -7,6 +7,7 @@ streams themselves, from their first message to their last.
 
 import asyncio
 import collections
+import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,7 +19,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending, ids
 from meshwright.core.bus.envelope import MESSAGE_ID
 from meshwright.core.testing.people import Person
-from meshwright.schemas import operations, subjects
+from meshwright.schemas import subjects, workloads
 from meshwright.schemas.catalog import TERMINAL_TYPES
 
 CONNECTION = "local"
@@ -49,12 +50,21 @@ class Ledger:
         self.slowest_answer = 0.0
 
     async def publish(self, bus: mwbus.Connection, entity: str, timeout: float = 30) -> None:
-        """One event, on a subject of `entity`'s own."""
-        subject = subjects.fill(subjects.EVENTS, workspace="default", origin="tester", entity="load", id=entity)
+        """One event: what an adapter tells of a workload of that name."""
+        subject = subjects.fill(subjects.EVENTS, workspace="default", origin="tester", entity="workload", id=entity)
         name = ids.fresh()
-        ack = await bus.publisher.publish(
-            subject, operations.OperationProgressed(message="x" * 200), id=name, timeout=timeout
+        seen = workloads.Workload(
+            id=entity,
+            mesh="m1",
+            connection=CONNECTION,
+            service=entity,
+            version=f"v{len(self.events)}",
+            address="127.0.0.1",
+            port=80,
+            observed_at=datetime.datetime.now(datetime.UTC),
         )
+        told = workloads.WorkloadObserved(workload=seen)
+        ack = await bus.publisher.publish(subject, told, id=name, timeout=timeout)
         self.events[name] = ack.seq
 
     async def publish_on(self, bus: mwbus.Connection, entity: str, pause: float = 0.0) -> None:
