@@ -9,13 +9,12 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, store
-from meshwright.core.store import comparing, generations, kinds
-from meshwright.core.testing.consoles import console
+from meshwright.core.store import comparing, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.ledgers import Ledger
 from meshwright.core.testing.people import Person
 from meshwright.core.testing.stack import TOKEN, working
-from meshwright.core.testing.staging import Stage
+from meshwright.core.testing.staging import Stage, rebuilt_differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(180)]
 KILLS = 6
@@ -69,7 +68,7 @@ async def test_mongod_is_killed_under_load(tmp_path: Path, row: Any) -> None:
         balance = await ledger.balance(bus)
         first, last = await bus.stream_bounds("EVENTS")
         projected = await comparing.count(database, 1, kinds.EVENT_LOG)
-        differences = await rebuilt_differences(parts, tmp_path, database)
+        differences = await rebuilt_differences(parts.nats.url, parts.mongo.url, parts.database, 1, tmp_path)
         row.fault, row.injected, row.runs = "mongod killed", f"kill -9 x{KILLS} under load", KILLS
         row.lost, row.duplicated = balance.lost + last - first + 1 - projected, balance.twice
         row.recovery = max(recoveries)
@@ -83,19 +82,3 @@ async def test_mongod_is_killed_under_load(tmp_path: Path, row: Any) -> None:
         assert row.recovery < 10
         assert (balance.is_even, projected, differences) == (True, last - first + 1, [])
 
-
-async def rebuilt_differences(parts: Any, directory: Path, database: store.Database) -> list[str]:
-    """How the live views differ from those that a rebuild from the streams makes; the rebuilt ones live on a copy."""
-    stage_name = f"{parts.database}_rebuilt"
-    settings = {"nats_url": parts.nats.url, "mongodb_url": parts.mongo.url, "mongodb_database": stage_name}
-    async with (
-        store.connect(parts.mongo.url, stage_name, timeout=10) as fresh,
-        mwbus.connect(parts.nats.url, "tester") as bus,
-        console("meshwright-projector", "rebuild", directory=directory, **settings) as rebuild,
-    ):
-        async with asyncio.timeout(60):
-            status = await rebuild.process.wait()
-        assert status == 0, rebuild.log.read_text()
-        assert (await Stage(bus, fresh).views.position("EVENTS")).seq == (await bus.stream_bounds("EVENTS"))[1]
-        generation = await generations.live(fresh)
-        return await comparing.differences(database, 1, generation, fresh)
