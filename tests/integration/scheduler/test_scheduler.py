@@ -1,5 +1,6 @@
 """The scheduler as a real process: deadlines, dead letters, workers coming and going."""
 
+import asyncio
 import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
@@ -92,13 +93,16 @@ async def test_a_command_given_up_becomes_a_dead_letter(
     queue = mwbus.WorkQueue(
         stream="COMMANDS", name="test", subject="mw.cmd.*.absent.*.*.*", ack_wait=0.3, max_deliver=2
     )
-    async with mwbus.connect(nats_server.url, "worker") as bus:
-        async with asyncio.timeout(20), aclosing(mwbus.jobs(bus, queue)) as jobs:
-            async for job in jobs:
-                if job is not None and job.message.subject.endswith(unread):
-                    await job.give_up()
-                if (await bus.stream_bounds("ADVISORIES"))[1] >= 2:
-                    break
+    async with (
+        asyncio.timeout(20),
+        mwbus.connect(nats_server.url, "worker") as bus,
+        aclosing(mwbus.jobs(bus, queue)) as jobs,
+    ):
+        async for job in jobs:
+            if job is not None and job.message.subject.endswith(unread):
+                await job.give_up()
+            if (await bus.stream_bounds("ADVISORIES"))[1] >= 2:
+                break
     await start_scheduler()
     for operation in (poison, unread):
         events = await asker.end(operation)

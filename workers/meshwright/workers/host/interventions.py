@@ -65,7 +65,7 @@ class Interventions:
         return await self.stored(command)
 
     async def confirmed(self, command: operations.Command) -> Said:
-        """What was heard of an operation, as it is stored; nothing when the stream refused it. Raises BusUnavailable."""
+        """What was heard of an operation, as it is stored; nothing if the stream refused it. Raises BusUnavailable."""
         for pause in _STORED_WITHIN:
             await asyncio.sleep(pause)
             if (found := await self.stored(command)) != Said():

@@ -66,6 +66,7 @@ class Worker:
             max_attempts=limits.max_attempts,
         )
         self._held: dict[str, tuple[mwbus.Job, Execution, asyncio.Task[None]]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain."""
@@ -78,7 +79,7 @@ class Worker:
             await stop.wait()
             await ending.end(taker)
             await self._drain()
-            await ending.end(*beside)
+            await ending.end(*beside, *self._looking)
 
     async def _take(self, group: asyncio.TaskGroup) -> None:
         slot = asyncio.Semaphore(self._limits.max_running)
@@ -137,7 +138,9 @@ class Worker:
             operation = self._interventions.hear(message)
             for _, execution, _ in list(self._held.values()):
                 if execution.command.operation == operation:
-                    group.create_task(self._pass_on(execution, self._interventions.confirmed))
+                    task = group.create_task(self._pass_on(execution, self._interventions.confirmed))
+                    self._looking.add(task)
+                    task.add_done_callback(self._looking.discard)
 
         return listen
 
