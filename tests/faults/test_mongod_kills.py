@@ -81,4 +81,3 @@ async def test_mongod_is_killed_under_load(tmp_path: Path, row: Any) -> None:
         assert reads.slowest_answer < ANSWERS_WITHIN
         assert row.recovery < 10
         assert (balance.is_even, projected, differences) == (True, last - first + 1, [])
-

@@ -121,7 +121,9 @@ async def test_a_stream_is_full(tmp_path: Path, row: Any) -> None:
         balance = await ledger.balance(bus)
         row.fault, row.injected, row.runs = "a stream is full", "EVENTS, then STATE and COMMANDS at their limit", 3
         row.lost, row.duplicated = balance.lost, balance.twice + len(lines.read_text().splitlines()) - 4
-        row.note = f"slowest 503 {slowest:.2f} s; {len(ledger.operations)} operations waited and ended; copied within {copied:.1f} s"
+        row.note = (
+            f"slowest 503 {slowest:.2f} s; {len(ledger.operations)} operations waited, copied {copied:.1f} s later"
+        )
         assert balance.is_even, balance
         assert row.duplicated == 0
         assert slowest < REFUSES_WITHIN

@@ -18,6 +18,7 @@ TOKENS = "/v1/tokens"
 EVENTS = "/v1/events"
 
 REBUILD = "/v1/system/projection:rebuild"
+SET_ASIDE = "/v1/system/set-aside"
 WHO = "/v1/whoami"
 READY = "/readyz"
 

@@ -8,6 +8,7 @@ from meshwright.ui_api.routes import (
     meshes,
     operations,
     previews,
+    projection,
     releases,
     system,
     tokens,
@@ -32,6 +33,7 @@ ALL: tuple[Route, ...] = tuple(
         operations,
         events,
         topology,
+        projection,
         system,
     )
     for route in group.routes.declared
