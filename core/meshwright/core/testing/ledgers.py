@@ -9,7 +9,7 @@ import asyncio
 import collections
 import datetime
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -91,7 +91,7 @@ class Ledger:
             await asyncio.sleep(pause)
 
     async def timed(
-        self, person: Person, method: str, path: str, body: object = None, key: str = ""
+        self, person: Person, method: str, path: str, body: object = None, key: str = "", if_match: str = ""
     ) -> tuple[int, Any]:
         """One request whose answer and time are kept, whatever it is; a connection that broke counts as status 0."""
         loop = asyncio.get_running_loop()
@@ -99,6 +99,8 @@ class Ledger:
         headers = {"Authorization": f"Bearer {person.token}", "Meshwright-Workspace": person.workspace}
         if key:
             headers["Idempotency-Key"] = key
+        if if_match:
+            headers["If-Match"] = if_match
         try:
             answer = await person.client.request(method, path, json=body, headers=headers)
         except httpx.TransportError:
@@ -113,7 +115,7 @@ class Ledger:
         """Read EVENTS whole and compare."""
         stored: collections.Counter[str] = collections.Counter()
         ends: collections.Counter[str] = collections.Counter()
-        for received in await whole(bus, _EVENTS):
+        async for received in stored_messages(bus, _EVENTS):
             stored[received.headers.get(MESSAGE_ID, "")] += 1
             if received.type in TERMINAL_TYPES:
                 ends[subjects.parse(subjects.EVENTS, received.subject)["id"]] += 1
@@ -143,15 +145,20 @@ class Ledger:
 
 async def whole(bus: mwbus.Connection, stream: str) -> list[mwbus.Received]:
     """Everything that a stream holds now, in its order."""
+    return [received async for received in stored_messages(bus, stream)]
+
+
+async def stored_messages(bus: mwbus.Connection, stream: str) -> AsyncIterator[mwbus.Received]:
+    """Each message that a stream holds now, in its order."""
     first, last = await bus.stream_bounds(stream)
-    found: list[mwbus.Received] = []
     if last < max(first, 1):
-        return found
-    async for batch in mwbus.tail(bus, stream):
-        found += batch
-        if batch[-1].seq >= last:
-            break
-    return found
+        return
+    async with aclosing(mwbus.tail(bus, stream)) as batches:
+        async for batch in batches:
+            for received in batch:
+                yield received
+            if batch[-1].seq >= last:
+                return
 
 
 async def consumers(bus: mwbus.Connection) -> int:
