@@ -22,8 +22,9 @@ CALLER = "00f067aa0ba902b7"
 async def test_a_request_its_steps_and_its_projection_are_one_trace(tmp_path: Path) -> None:
     """A caller's traceparent is continued by the API, the worker's steps and the projector, each under its parent."""
     with collecting() as collector:
-        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
-        async with stack(tmp_path, **told) as parts:
+        async with stack(
+            tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="100"
+        ) as parts:
             await parts.run("worker", "meshwright-adapter", "example_adapter:example", path=EXAMPLES)
             answer = await parts.http.put("/v1/connections/place", json={"kind": "envoy-fleet"})
             assert answer.is_success, answer.text
