@@ -62,10 +62,12 @@ async def test_without_an_exporter_the_trace_still_goes_on(tmp_path: Path) -> No
 
 
 def _whole(collector: Collector) -> list[Span]:
-    """The spans of the trace, once all three processes have sent theirs."""
+    """The spans of the trace, once all three processes have sent theirs: a span ends, and is sent, before its parent."""
     found = [span for span in collector.spans if span.trace == TRACE]
     names = {span.name for span in found}
-    return found if {"POST /v1/operations", "step write-1", "project"} <= names else []
+    known = {CALLER, *(span.id for span in found)}
+    complete = all(span.parent in known for span in found)
+    return found if complete and {"POST /v1/operations", "step write-1", "project"} <= names else []
 
 
 def _top(span: Span, by_id: dict[str, Span]) -> Span:
