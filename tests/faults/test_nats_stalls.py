@@ -100,6 +100,7 @@ async def test_a_stream_is_full(tmp_path: Path, row: Any) -> None:
         ):  # fmt: skip
             await resize(bus, stream, 0)
             slowest = max(slowest, await refused(admin, method, path, body))
+        assert (await admin.get("/readyz"))["full"] == ["COMMANDS", "EVENTS", "STATE"]
         # Longer than the ack wait: the worker keeps its operations alive although it cannot tell of them.
         before = await bus.stream_bounds("EVENTS")
         await asyncio.sleep(5)

@@ -62,7 +62,7 @@ async def test_without_an_exporter_the_trace_still_goes_on(tmp_path: Path) -> No
 
 
 def _whole(collector: Collector) -> list[Span]:
-    """The spans of the trace, once all three processes have sent theirs: a span ends, and is sent, before its parent."""
+    """The spans of the trace, once all three processes have sent theirs; a span is sent before its parent."""
     found = [span for span in collector.spans if span.trace == TRACE]
     names = {span.name for span in found}
     known = {CALLER, *(span.id for span in found)}

@@ -93,6 +93,18 @@ class Connection(msgspec.Struct, frozen=True):
             raise BusUnavailable(f"could not read {stream}: {error!r}") from error
         return int(state.first_seq), int(state.last_seq)
 
+    async def fill(self) -> dict[str, float]:
+        """How full each stream with a limit is, from 0 to 1.
+
+        Raises BusUnavailable.
+        """
+        try:
+            found = await self.js.streams_info()
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"could not list the streams: {error!r}") from error
+        limits = {str(info.config.name): (info.state.bytes, info.config.max_bytes or 0) for info in found}
+        return {name: used / limit for name, (used, limit) in limits.items() if limit > 0}
+
 
 @asynccontextmanager
 async def connect(

@@ -110,6 +110,9 @@ def _api(session: Session) -> list[Check]:
     if behind is not None:
         status = GOOD if behind <= _BEHIND else WARN
         found.append(_check("api", "views are up to date", status, f"{behind} events behind", "Does a projector run?"))
+    full = seen.get("full") or []
+    remedy = "Give them more (MESHWRIGHT_STREAMS_GIB): operations wait and writes are refused until then."
+    found.append(_check("api", "streams have room", WARN if full else GOOD, ", ".join(full), remedy))
     who = session.api.get(paths.WHO)
     found.append(_check("api", "knows who you are", GOOD, f"{who['name']}, {who['role']} in {who['workspace']}"))
     return found
