@@ -233,7 +233,8 @@ async def test_a_full_state_stream_forgets_no_document(bus: Any) -> None:
 
 
 async def test_readers_leave_no_consumer_behind(bus: Any) -> None:
-    """A tail that ends and a look at a bucket's keys leave nothing in the server."""
+    """A tail that ends, a look at a bucket's keys and a blob that is read leave nothing in the server."""
+    digest = await blobs.store(bus, b"x")
     bucket = await mwbus.open_bucket(bus, "facts")
     await bucket.put("a", b"1")
     await bus.publisher.publish(subject(), PROGRESS)
@@ -243,6 +244,7 @@ async def test_readers_leave_no_consumer_behind(bus: Any) -> None:
             assert await ledgers.consumers(bus) == before + 1
             break
     assert await bucket.keys() == ["a"]
+    assert await blobs.load(bus, digest) == b"x"
 
     async def none_left() -> bool:
         return await ledgers.consumers(bus) == before
