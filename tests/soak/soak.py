@@ -33,6 +33,7 @@ SAMPLE_S = 5.0
 RESTART_S = 30.0
 """seconds between two ends of the second worker, by kill -9 and by SIGTERM in turn"""
 LISTENERS = 5
+DESIGNS = 200
 MIB = 2**20
 MORTAL = "worker-1"
 EXPLAINED = (
@@ -55,10 +56,10 @@ class Soak:
         self.sizes: dict[str, list[tuple[float, float]]] = collections.defaultdict(list)
 
     async def write_designs(self) -> None:
-        """Twenty designs, written again and again; some deleted meanwhile."""
+        """Designs, written again and again, some deleted; so many that none has more versions than the stream keeps."""
         for number in itertools.count():
-            path, body = f"/v1/designs/d{number % 20}", {"description": f"version {number}"}
-            if number >= 20 and number % 50 == 49:
+            path, body = f"/v1/designs/d{number % DESIGNS}", {"description": f"version {number}"}
+            if number >= DESIGNS and number % 50 == 49:
                 await self.ledger.timed(self.admin, "DELETE", path, if_match="*")
             elif (await self.ledger.timed(self.admin, "GET", path))[0] == 404:
                 await self.ledger.timed(self.admin, "PUT", path, body)
@@ -161,6 +162,8 @@ def report(soak: Soak, balance: Balance, differences: list[str], counts: tuple[i
     say(f"  event stream: {soak.events_seen} by {LISTENERS} clients, {soak.events_out_of_order} out of order\n")
     say(f"  worker restarts: {soak.restarts}; answers {dict(sorted(ledger.answers.items()))},")
     say(f" slowest {ledger.slowest_answer:.2f} s\n  a rebuild differs in {len(differences)} documents\n")
+    for difference in differences[:3]:
+        say(f"      {difference[:300]}\n")
     unexplained = 0
     for text, count in complaints(soak.parts).most_common():
         known = any(pattern.search(text) for pattern in EXPLAINED)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.core.testing.asking import Asker
-from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.eventually import NeverHappenedError, eventually
 from meshwright.core.testing.listening import Listener
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import Arguments
@@ -42,7 +42,11 @@ class Readers:
         }
 
         async def until(name: str, look: Callable[[], Awaitable[object]]) -> None:
-            await eventually(look, timeout=30)
+            try:
+                await eventually(look, timeout=30)
+            except NeverHappenedError as error:
+                copied = [await self._copied(operation) for operation in (done, late)]
+                raise AssertionError(f"the {name} did not move; copies of the commands in EVENTS: {copied}") from error
             self.longest[name] = max(self.longest.get(name, 0.0), time.monotonic() - begin)
 
         async with asyncio.TaskGroup() as group:
@@ -58,6 +62,12 @@ class Readers:
         subject = subjects.fill(subjects.EVENTS, workspace="default", origin=origin, entity="operation", id=operation)
         found = await self._bus.last(subjects.EVENTS.stream, subject)
         return found is not None and found.type.split(".")[-2] in ("succeeded", "timed_out")
+
+    async def _copied(self, operation: str) -> bool:
+        subject = subjects.fill(
+            subjects.EVENTS, workspace="default", origin="commands", entity="operation", id=operation
+        )
+        return await self._bus.last(subjects.EVENTS.stream, subject) is not None
 
     async def _visible(self, operation: str) -> object:
         found = await self._views.get(store.kinds.OPERATIONS, "default", operation)
