@@ -7,10 +7,10 @@ STAMP := .venv/.installed
 WORKERS ?= 2
 PYTEST := $(BIN)/python -P -m pytest
 
-.PHONY: help install up down test check schemas bench faults lock
+.PHONY: help install up down test check schemas bench faults soak lock
 
 help:
-	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test | check | schemas | bench | faults | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test | check | schemas | bench | faults | soak MINUTES=60 | install'
 
 install: $(STAMP)
 
@@ -33,6 +33,10 @@ test: install
 
 faults: install
 	$(PYTEST) -n 0 tests/faults
+
+MINUTES ?= 60
+soak: install
+	$(BIN)/python tests/soak/soak.py $(MINUTES)
 
 check: install
 	$(BIN)/ruff check .

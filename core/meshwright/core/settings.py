@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """networks, addresses and hosts that webhooks may reach although they are not public, divided by commas"""
     replicas: int = 1
     """copies of each stream; 3 on a NATS cluster"""
+    streams_gib: float | None = None
+    """what all streams may hold together, which JetStream reserves; unset: as they are, 10 GiB at first"""
     log_level: str = "info"
     log_format: str = "text"
     """text for people, json for collectors"""

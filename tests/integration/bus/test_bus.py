@@ -1,6 +1,7 @@
 """What the bus promises, on a real nats-server that is killed and restarted."""
 
 import asyncio
+import contextlib
 import functools
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.bus import blobs, envelope, hearing, leases, streams
+from meshwright.core.testing import ledgers
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import operations, subjects
 from meshwright.schemas.connections import Connection, ConnectionWritten
 
@@ -195,6 +198,58 @@ async def test_streams_are_updated_only_when_they_differ(bus: Any) -> None:
     await bus.js.update_stream(config)
     await streams.ensure(bus.js)
     assert (await bus.js.stream_info("METRICS")).config.max_age == 0.25 * streams.DAY
+
+
+async def test_a_server_with_little_room_says_what_to_do() -> None:
+    """Streams larger than the server can hold are refused at once with the setting to change; smaller ones fit."""
+    async with NatsServer(store_bytes=256 * 2**20) as server:
+        with pytest.raises(mwbus.NoRoom, match="MESHWRIGHT_STREAMS_GIB"):
+            async with asyncio.timeout(5), mwbus.connect(server.url, "tester", timeout=30):
+                pass
+        async with mwbus.connect(server.url, "tester", gib=0.2) as bus:
+            total = sum([(await bus.js.stream_info(name)).config.max_bytes or 0 for name in streams.SHARES])
+            assert total == pytest.approx(0.2 * 2**30, abs=10)
+        async with mwbus.connect(server.url, "tester") as bus:
+            assert (await bus.js.stream_info("EVENTS")).config.max_bytes == int(0.2 * 0.6 * 2**30)
+        with pytest.raises(mwbus.NoRoom):
+            async with mwbus.connect(server.url, "tester", gib=2):
+                pass
+
+
+async def test_a_full_state_stream_forgets_no_document(bus: Any) -> None:
+    """At its limit STATE refuses a new document and keeps every old one."""
+    await streams.ensure(bus.js, gib=0.0005)
+    kept = 0
+
+    def document(number: int) -> str:
+        return subjects.fill(subjects.STATE, workspace="w", kind="connection", id=f"c{number}")
+
+    with pytest.raises(mwbus.BusFull):
+        while True:
+            await bus.publisher.publish(document(kept), PROGRESS)
+            kept += 1
+    assert await bus.stream_bounds("STATE") == (1, kept)
+    assert await bus.last("STATE", document(0)) is not None
+
+
+async def test_readers_leave_no_consumer_behind(bus: Any) -> None:
+    """A tail that ends, a look at a bucket's keys and a blob that is read leave nothing in the server."""
+    digest = await blobs.store(bus, b"x")
+    bucket = await mwbus.open_bucket(bus, "facts")
+    await bucket.put("a", b"1")
+    await bus.publisher.publish(subject(), PROGRESS)
+    before = await ledgers.consumers(bus)
+    async with contextlib.aclosing(mwbus.tail(bus, "EVENTS")) as batches:
+        async for _ in batches:
+            assert await ledgers.consumers(bus) == before + 1
+            break
+    assert await bucket.keys() == ["a"]
+    assert await blobs.load(bus, digest) == b"x"
+
+    async def none_left() -> bool:
+        return await ledgers.consumers(bus) == before
+
+    await eventually(none_left, timeout=5)
 
 
 async def test_of_two_writers_of_a_key_one_wins(bus: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from meshwright.core import ports, processes
 from meshwright.core.testing.eventually import eventually
-from meshwright.workers.local.home import Home, LocalError
+from meshwright.workers.local.home import Home, LocalError, room
 from meshwright.workers.local.parts import Part
 from meshwright.workers.local.running import Stack
 from meshwright.workers.local.talk import Talk
@@ -150,3 +150,12 @@ async def test_one_at_a_time(tmp_path: Path) -> None:
         order.append("first")
     await waiting
     assert order == ["first", "second"]
+
+
+def test_the_streams_get_what_the_disk_bears_and_keep_it(tmp_path: Path) -> None:
+    """A small disk gives them a quarter, a large one no more than they need; what was chosen once stays."""
+    assert [room(gib * 2**30) for gib in (2, 8, 1000)] == [0.5, 2.0, 10.0]
+    home = Home(tmp_path / "home")
+    home.prepare()
+    (home.directory / "streams-gib").write_text("3.5")
+    assert home.streams_gib() == 3.5

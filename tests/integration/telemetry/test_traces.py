@@ -22,8 +22,9 @@ CALLER = "00f067aa0ba902b7"
 async def test_a_request_its_steps_and_its_projection_are_one_trace(tmp_path: Path) -> None:
     """A caller's traceparent is continued by the API, the worker's steps and the projector, each under its parent."""
     with collecting() as collector:
-        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
-        async with stack(tmp_path, **told) as parts:
+        async with stack(
+            tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="100"
+        ) as parts:
             await parts.run("worker", "meshwright-adapter", "example_adapter:example", path=EXAMPLES)
             answer = await parts.http.put("/v1/connections/place", json={"kind": "envoy-fleet"})
             assert answer.is_success, answer.text
@@ -61,10 +62,12 @@ async def test_without_an_exporter_the_trace_still_goes_on(tmp_path: Path) -> No
 
 
 def _whole(collector: Collector) -> list[Span]:
-    """The spans of the trace, once all three processes have sent theirs."""
+    """The spans of the trace, once all three processes have sent theirs; a span is sent before its parent."""
     found = [span for span in collector.spans if span.trace == TRACE]
     names = {span.name for span in found}
-    return found if {"POST /v1/operations", "step write-1", "project"} <= names else []
+    known = {CALLER, *(span.id for span in found)}
+    complete = all(span.parent in known for span in found)
+    return found if complete and {"POST /v1/operations", "step write-1", "project"} <= names else []
 
 
 def _top(span: Span, by_id: dict[str, Span]) -> Span:

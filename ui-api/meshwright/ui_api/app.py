@@ -87,7 +87,12 @@ def translated(error: mwbus.BusError | store.StoreError) -> Refused:
         case mwbus.Conflict():
             return Refused("stale", str(error))
         case mwbus.BusFull():
-            return Refused("bus-unavailable", "the stream is full; nothing was written", headers={"Retry-After": "10"})
+            return Refused(
+                "bus-unavailable",
+                "the stream is full; nothing was written",
+                remedy="Give the streams more room (MESHWRIGHT_STREAMS_GIB), or wait until old messages have aged.",
+                headers={"Retry-After": "10"},
+            )
         case _:
             return Refused("bus-unavailable", "the bus did not answer in time")
 

@@ -79,7 +79,7 @@ async def _run(wanted: ApiSettings) -> None:
     reachable = ssrf.policy(wanted.webhook_allow)
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(
-            mwbus.connect(wanted.nats_url, "api", replicas=wanted.replicas, timeout=_START_S)
+            mwbus.connect(wanted.nats_url, "api", replicas=wanted.replicas, gib=wanted.streams_gib, timeout=_START_S)
         )
         database = await stack.enter_async_context(store.connect(wanted.mongodb_url, wanted.mongodb_database))
         directory = Directory()

@@ -7,7 +7,7 @@ from meshwright.core.bus.buckets import Bucket, Change, Entry, open_bucket
 from meshwright.core.bus.connecting import Connection, connect
 from meshwright.core.bus.consuming import Job, WorkQueue, jobs
 from meshwright.core.bus.envelope import Envelope, Received
-from meshwright.core.bus.errors import BusError, BusFull, BusUnavailable, Conflict, InvalidEnvelope
+from meshwright.core.bus.errors import BusError, BusFull, BusUnavailable, Conflict, InvalidEnvelope, NoRoom
 from meshwright.core.bus.publishing import Ack, Publisher
 from meshwright.core.bus.tailing import tail
 
@@ -24,6 +24,7 @@ __all__ = [
     "Envelope",
     "InvalidEnvelope",
     "Job",
+    "NoRoom",
     "Publisher",
     "Received",
     "WorkQueue",

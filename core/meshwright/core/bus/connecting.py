@@ -95,17 +95,33 @@ class Connection(msgspec.Struct, frozen=True):
             raise BusUnavailable(f"could not read {stream}: {error!r}") from error
         return int(state.first_seq), int(state.last_seq)
 
+    async def fill(self) -> dict[str, float]:
+        """How full each stream with a limit is, from 0 to 1.
+
+        Raises BusUnavailable.
+        """
+        try:
+            found = await self.js.streams_info()
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"could not list the streams: {error!r}") from error
+        limits = {str(info.config.name): (info.state.bytes, info.config.max_bytes or 0) for info in found}
+        return {name: used / limit for name, (used, limit) in limits.items() if limit > 0}
+
 
 @asynccontextmanager
-async def connect(url: str, name: str, *, replicas: int = 1, timeout: float = 10.0) -> AsyncIterator[Connection]:
+async def connect(
+    url: str, name: str, *, replicas: int = 1, gib: float | None = None, timeout: float = 10.0
+) -> AsyncIterator[Connection]:
     """Connect, set up the streams, and give the connection; waits up to `timeout` seconds for the server.
 
-    Raises BusUnavailable when no server answers in time.
+    `gib` is the room of all streams together; None leaves them as large as they are.
+
+    Raises BusUnavailable when no server answers in time, NoRoom when it cannot hold the streams.
     """
     client = await _client(url, name, timeout)
     try:
         js = client.jetstream(timeout=2.0)
-        await streams.ensure(js, replicas, timeout)
+        await streams.ensure(js, replicas, gib, timeout)
         yield Connection(client, js, Publisher(client, f"meshwright/{name}"), ServerClock(client), name)
     finally:
         await _close(client)

@@ -2,7 +2,8 @@
 
     BusError
     ├── BusUnavailable      no answer in time, or JetStream is down: nothing is known to be written
-    │   └── BusFull         the stream is at its limit: nothing was written
+    │   ├── BusFull         the stream is at its limit: nothing was written
+    │   └── NoRoom          the server cannot reserve what the streams may hold
     ├── Conflict            another writer was first (expected sequence or revision is stale)
     └── InvalidEnvelope     a message without the CloudEvents headers that every message carries
 
@@ -20,6 +21,10 @@ class BusUnavailable(BusError):
 
 class BusFull(BusUnavailable):
     """A stream refused the message because it is full."""
+
+
+class NoRoom(BusUnavailable):
+    """JetStream cannot reserve the room that the streams are to have; the text says what to do."""
 
 
 class Conflict(BusError):

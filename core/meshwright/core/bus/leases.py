@@ -6,6 +6,7 @@ are fenced by stream sequences.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -60,16 +61,20 @@ async def hold(bus: Connection, name: str, holder: str, work: Callable[[], Await
 
 async def _acquire(bucket: Bucket, name: str, holder: str) -> _Held:
     while True:
-        try:
-            standing = await bucket.get(name)
-            if standing is None:
-                return _Held(bucket, name, holder, await bucket.create(name, holder.encode()))
-            if standing.value == holder.encode():  # ours from before the bus went away: no need to let it expire
-                revision = await bucket.update(name, holder.encode(), standing.revision)
-                return _Held(bucket, name, holder, revision)
-        except BusError:
-            pass  # another one was faster, or the bus is away
+        with contextlib.suppress(BusError):
+            return _Held(bucket, name, holder, await _take(bucket, name, holder))
         await asyncio.sleep(TTL / 10)
+
+
+async def _take(bucket: Bucket, name: str, holder: str) -> int:
+    """Raises BusError while it is another's. Ours is taken again: its acknowledgement came too late for us."""
+    try:
+        return await bucket.create(name, holder.encode())
+    except Conflict:
+        standing = await bucket.get(name)
+        if standing is None or standing.value != holder.encode():
+            raise
+        return await bucket.update(name, holder.encode(), standing.revision)
 
 
 async def _work_while_renewing(held: _Held, work: Callable[[], Awaitable[None]]) -> bool:

@@ -2,7 +2,8 @@
 
 Problem: two processes that start together, or a newer version with other settings, must end with the same
 streams and never with a lost message. Invariant: `ensure` compares what stands with what is wanted and
-updates only when they differ; a stream is never deleted here.
+updates only when they differ; a stream is never deleted here, and a full one refuses what is new instead of
+forgetting what was acknowledged (measurements apart).
 
 EVENTS sources COMMANDS and STATE inside the server: what the API writes appears among the events without a
 second publish, so there is no moment at which a command is stored and its `accepted` event is not.
@@ -21,18 +22,30 @@ from nats.js.api import (
     SubjectTransform,
 )
 
-from meshwright.core.bus.errors import BusUnavailable
+from meshwright.core.bus.errors import BusUnavailable, NoRoom
 from meshwright.schemas import subjects
 
 DAY = 24 * 3600.0
 ADVISORIES = "ADVISORIES"
+DEFAULT_GIB = 10.0
+"""what all streams may hold together when nobody says otherwise; JetStream reserves it, it is not written at once"""
+SHARES = {
+    subjects.EVENTS.stream: 0.60,
+    subjects.COMMANDS.stream: 0.15,
+    subjects.STATE.stream: 0.15,
+    subjects.METRICS.stream: 0.05,
+    subjects.DEADLETTERS.stream: 0.04,
+    ADVISORIES: 0.01,
+}
+"""how the streams divide their room"""
+_NO_ROOM = (10023, 10047, 10120, 10121)
 ACCEPTED_ORIGIN = "commands"
 """The origin of the copies of commands: apart from `api`, whose newest word on an operation is its cancellation."""
 _COPIED_KINDS = ("workspace", "connection", "design")
 """The kinds of STATE that everybody may see happen; tokens are not among them."""
 
 
-def _stream(name: str, listens: list[str], days: float, gib: float) -> StreamConfig:
+def _stream(name: str, listens: list[str], days: float) -> StreamConfig:
     return StreamConfig(
         name=name,
         subjects=listens,
@@ -40,32 +53,31 @@ def _stream(name: str, listens: list[str], days: float, gib: float) -> StreamCon
         storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,
         max_age=days * DAY,
-        max_bytes=int(gib * 2**30),
         duplicate_window=600.0,
         allow_direct=True,
     )
 
 
-def wanted(replicas: int = 1) -> list[StreamConfig]:
+def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
     """Every stream with its settings, in the order in which they must be created."""
-    commands = _stream(subjects.COMMANDS.stream, [subjects.COMMANDS.wildcard], 30, 4)
-    state = _stream(subjects.STATE.stream, [subjects.STATE.wildcard], 0, 4)
-    state.max_msgs_per_subject = 100
-    state.discard = DiscardPolicy.OLD  # the hundredth-oldest version of a document makes room for the newest
-    events = _stream(subjects.EVENTS.stream, [subjects.EVENTS.wildcard], 30, 16)
+    commands = _stream(subjects.COMMANDS.stream, [subjects.COMMANDS.wildcard], 30)
+    state = _stream(subjects.STATE.stream, [subjects.STATE.wildcard], 0)
+    state.max_msgs_per_subject = 100  # the oldest version of a document makes room for the newest, also when full
+    events = _stream(subjects.EVENTS.stream, [subjects.EVENTS.wildcard], 30)
     events.sources = [
         StreamSource(name=subjects.COMMANDS.stream, subject_transforms=[_copied_commands()]),
         StreamSource(
             name=subjects.STATE.stream, subject_transforms=[_copied_state(kind) for kind in _COPIED_KINDS]
         ),
     ]
-    metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], 0.25, 1)
+    metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], 0.25)
     metrics.discard = DiscardPolicy.OLD  # a measurement is worth less than a full disk
-    dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90, 1)
-    advisories = _stream(ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30, 0.25)
+    dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90)
+    advisories = _stream(ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30)
     found = [commands, state, events, metrics, dead, advisories]
     for config in found:
         config.num_replicas = replicas
+        config.max_bytes = int(SHARES[str(config.name)] * gib * 2**30)
     return found
 
 
@@ -87,23 +99,38 @@ def _copied_state(kind: str) -> SubjectTransform:
     )
 
 
-async def ensure(js: JetStreamContext, replicas: int = 1, timeout: float = 10.0) -> None:
+async def ensure(js: JetStreamContext, replicas: int = 1, gib: float | None = None, timeout: float = 10.0) -> None:
     """Create the streams that are missing and update those that differ; waits up to `timeout` s for JetStream.
 
-    Raises BusUnavailable when JetStream does not answer in time.
+    `gib` is the room of all streams together; None leaves standing ones as large as they are.
+
+    Raises NoRoom when the server cannot reserve that, BusUnavailable when JetStream does not answer in time.
     """
     try:
         async with asyncio.timeout(timeout):
-            for config in wanted(replicas):
-                await _ensure_one(js, config)
+            for config in wanted(replicas, gib or DEFAULT_GIB):
+                await _ensure_one(js, config, keep_size=gib is None)
+    except nats.js.errors.APIError as error:
+        if error.err_code in _NO_ROOM:
+            raise NoRoom(_no_room(gib or DEFAULT_GIB, str(error.description))) from error
+        raise BusUnavailable(f"JetStream did not set up the streams: {error!r}") from error
     except (TimeoutError, nats.errors.Error) as error:
         raise BusUnavailable(f"JetStream did not set up the streams: {error!r}") from error
 
 
-async def _ensure_one(js: JetStreamContext, config: StreamConfig) -> None:
+def _no_room(gib: float, why: str) -> str:
+    return (
+        f"the NATS server cannot reserve {gib:g} GiB for the streams ({why}): set MESHWRIGHT_STREAMS_GIB to what it"
+        " has, or give JetStream more (max_file_store in its configuration, free disk, the account's limits)"
+    )
+
+
+async def _ensure_one(js: JetStreamContext, config: StreamConfig, *, keep_size: bool) -> None:
     while True:
         try:
             standing = (await js.stream_info(str(config.name))).config
+            if keep_size:
+                config.max_bytes = standing.max_bytes
             if _differs(standing, config):
                 await js.update_stream(config)
             return
@@ -113,8 +140,12 @@ async def _ensure_one(js: JetStreamContext, config: StreamConfig) -> None:
                 return
             except nats.js.errors.BadRequestError:
                 await asyncio.sleep(0.05)  # another process created it in between: compare again
-        except (nats.js.errors.ServiceUnavailableError, nats.errors.TimeoutError, nats.errors.NoRespondersError):
+        except nats.js.errors.ServiceUnavailableError as error:
+            if error.err_code in _NO_ROOM:
+                raise
             await asyncio.sleep(0.1)  # JetStream is still recovering its store
+        except (nats.errors.TimeoutError, nats.errors.NoRespondersError):
+            await asyncio.sleep(0.1)
 
 
 def _differs(standing: StreamConfig, config: StreamConfig) -> bool:

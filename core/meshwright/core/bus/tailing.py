@@ -6,6 +6,7 @@ reconnects and server restarts; the reader remembers the last sequence and nobod
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import nats.errors
@@ -18,7 +19,7 @@ from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.pulling import ConsumerGone, Puller, pulling
 
 _INACTIVE = 30.0
-"""seconds after which the server forgets a tail that nobody reads"""
+"""seconds after which the server forgets a tail whose reader vanished without a word"""
 
 
 class _OutOfStep(Exception):
@@ -49,13 +50,16 @@ async def tail(
         try:
             # A snapshot that broke off is continued by sequence: everything behind the last one that came.
             name = await _consumer(bus, stream, None if newest and last < start else last + 1, filters)
-            async with pulling(bus.client, stream, name, batch) as puller:
-                async for found in _in_step(puller, batch, patience):
-                    fresh = [message for message in found if message.seq > last]
-                    if fresh:
-                        last = fresh[-1].seq
-                    if fresh or idle:
-                        yield fresh
+            try:
+                async with pulling(bus.client, stream, name, batch) as puller:
+                    async for found in _in_step(puller, batch, patience):
+                        fresh = [message for message in found if message.seq > last]
+                        if fresh:
+                            last = fresh[-1].seq
+                        if fresh or idle:
+                            yield fresh
+            finally:
+                await _forget(bus, stream, name)
         except (ConsumerGone, _OutOfStep):
             continue
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError):
@@ -90,3 +94,10 @@ async def _consumer(bus: Connection, stream: str, start: int | None, filters: li
         num_replicas=1,
     )
     return (await bus.js.add_consumer(stream, config)).name
+
+
+async def _forget(bus: Connection, stream: str, name: str) -> None:
+    """Ask the server to drop a consumer, without waiting for its answer."""
+    if bus.is_connected:
+        with contextlib.suppress(nats.errors.Error):
+            await bus.client.publish(f"$JS.API.CONSUMER.DELETE.{stream}.{name}", reply=bus.client.new_inbox())

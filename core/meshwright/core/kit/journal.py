@@ -6,6 +6,7 @@ whose completion is in the journal is never run again.
 """
 
 import asyncio
+import logging
 from typing import Any
 
 import msgspec
@@ -23,6 +24,9 @@ SCHEDULER = "scheduler"
 """The origin under which the scheduler tells the end of operations that no worker ends."""
 _PATIENCE = 60.0
 """seconds an event may take to be stored; the bus may be restarting meanwhile"""
+_ROOM_LOOK = 1.0
+"""seconds between two tries while the stream is full"""
+log = logging.getLogger(__name__)
 
 
 class History(msgspec.Struct, kw_only=True):
@@ -102,18 +106,30 @@ class Journal:
             await self._find_out()
             self._unsure = (ids.fresh(), message)
             try:
-                ack = await self._bus.publisher.publish(
-                    self.subject,
-                    message,
-                    about=f"operations/{self._command.operation}",
-                    id=self._unsure[0],
-                    expected_last=self.history.last,
-                    timeout=_PATIENCE,
-                )
+                ack = await self._store(self._unsure[0], message)
             except mwbus.Conflict as error:
                 self._unsure = None
                 raise Fenced(f"operation {self._command.operation} was taken over by another worker") from error
             self._learn(ack.seq, message)
+
+    async def _store(self, event: str, message: Message) -> mwbus.Ack:
+        """Store one event; while the stream is full, wait for room as long as the operation is ours."""
+        told = False
+        while True:
+            try:
+                return await self._bus.publisher.publish(
+                    self.subject,
+                    message,
+                    about=f"operations/{self._command.operation}",
+                    id=event,
+                    expected_last=self.history.last,
+                    timeout=_PATIENCE,
+                )
+            except mwbus.BusFull as error:
+                if not told:
+                    log.warning("operation %s waits for room in the stream: %s", self._command.operation, error)
+                told = True
+                await asyncio.sleep(_ROOM_LOOK)
 
     def _learn(self, seq: int, message: Message) -> None:
         self._unsure = None

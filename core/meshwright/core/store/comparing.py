@@ -10,11 +10,14 @@ from meshwright.core.store.errors import translated
 _ALL = (*(kind.name for kind in kinds.KINDS), *kinds.LOGS)
 
 
-async def differences(database: Database, one: int, other: int) -> list[str]:
-    """The documents that differ, as `<collection>/<id>`, each with both sides. Raises StoreUnavailable."""
+async def differences(database: Database, one: int, other: int, elsewhere: Database | None = None) -> list[str]:
+    """The documents that differ, as `<collection>/<id>`, each with both sides; the `other` may lie elsewhere.
+
+    Raises StoreUnavailable.
+    """
     found = []
     for name in _ALL:
-        left, right = await _contents(database, name, one), await _contents(database, name, other)
+        left, right = await _contents(database, name, one), await _contents(elsewhere or database, name, other)
         for key in sorted(left.keys() | right.keys()):
             if left.get(key) != right.get(key):
                 found.append(f"{name}/{key}: {left.get(key)} != {right.get(key)}")

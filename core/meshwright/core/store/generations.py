@@ -50,6 +50,21 @@ async def swap(database: Database, generation: int) -> None:
         await database.collection(META).update_one({"_id": "live"}, {"$max": {"generation": generation}}, upsert=True)
 
 
+async def sign(database: Database, generation: int, version: int) -> None:
+    """Remember that a projector of that version writes this generation. Raises StoreUnavailable."""
+    with translated("sign a generation"):
+        await database.collection(META).update_one(
+            {"_id": f"written/{generation}"}, {"$min": {"oldest": version}}, upsert=True
+        )
+
+
+async def oldest_writer(database: Database, generation: int) -> int | None:
+    """The lowest version of a projector that has written this generation. Raises StoreUnavailable."""
+    with translated("read who wrote a generation"):
+        found = await database.collection(META).find_one({"_id": f"written/{generation}"})
+    return int(found["oldest"]) if found else None
+
+
 async def drop_others(database: Database, keep: frozenset[int]) -> list[str]:
     """Drop the collections of every generation that is not in `keep`, with their checkpoints; returns their names.
 

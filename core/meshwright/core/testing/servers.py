@@ -141,9 +141,12 @@ class NatsServer(Server):
 
     image = "nats:2.12"
 
-    def __init__(self, folder: Path | None = None, *, config: str = "", monitoring: bool = False) -> None:
-        """`config` is added to the configuration as it is, for accounts, permissions and limits."""
+    def __init__(
+        self, folder: Path | None = None, *, config: str = "", store_bytes: int | None = None, monitoring: bool = False
+    ) -> None:
+        """`store_bytes` is all that JetStream may keep; `config` is added as it is, for accounts and permissions."""
         super().__init__(folder)
+        self._store_bytes: Final = store_bytes
         self._config: Final = config
         self._monitoring_port: Final = _free_port() if monitoring else None
 
@@ -159,9 +162,10 @@ class NatsServer(Server):
         return f"http://{HOST}:{self._monitoring_port}"
 
     def _command(self) -> list[str]:
+        limit = "" if self._store_bytes is None else f", max_file_store: {self._store_bytes}"
         settings = [
             f"listen: {json.dumps(f'{HOST}:{self.port}')}",
-            f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'jetstream'))} }}",
+            f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'jetstream'))}{limit} }}",
             self._config,
         ]
         if self._monitoring_port:

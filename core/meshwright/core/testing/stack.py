@@ -19,6 +19,8 @@ from meshwright.core.testing.servers import MongoServer, NatsServer
 
 TOKEN = "t" * 43
 """The admin token of a stack for tests."""
+EXAMPLES = Path("tests/example").resolve()
+"""where the example adapter lies, seen from the top of the checkout"""
 
 
 class Process:
@@ -86,6 +88,11 @@ class Stack:
             base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10
         )
 
+    @property
+    def database(self) -> str:
+        """The name of the database that holds the views."""
+        return f"stack_{self.port}"
+
     async def run(self, name: str, *command: str, path: Path | None = None, **settings: str) -> Process:
         """Start a process under a name; `settings` are MESHWRIGHT_* variables in lower case."""
         token_file = self.directory / "token"
@@ -96,7 +103,7 @@ class Stack:
             "PYTHONPATH": str(path or ""),
             "MESHWRIGHT_NATS_URL": self.nats.url,
             "MESHWRIGHT_MONGODB_URL": self.mongo.url,
-            "MESHWRIGHT_MONGODB_DATABASE": f"stack_{self.port}",
+            "MESHWRIGHT_MONGODB_DATABASE": self.database,
             "MESHWRIGHT_DATA_DIR": str(self.directory / "data"),
             "MESHWRIGHT_ADMIN_TOKEN_FILE": str(token_file),
             "MESHWRIGHT_API_PORT": str(self.port),
@@ -128,18 +135,35 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(directory: Path, **environment: str) -> AsyncIterator[Stack]:
+async def stack(directory: Path, *, nats: NatsServer | None = None, **environment: str) -> AsyncIterator[Stack]:
     """Real servers, the API and the projector; adapters are started with `Stack.run`.
 
-    `environment` is added to every process's.
+    `nats` is a server that is not started yet, other than the usual; `environment` is added to every process's.
     """
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     async with AsyncExitStack() as exits:
-        nats = await exits.enter_async_context(NatsServer())
+        nats = await exits.enter_async_context(nats or NatsServer())
         mongo = await exits.enter_async_context(MongoServer())
         parts = Stack(nats, mongo, directory, exits, environment)
         exits.push_async_callback(parts.http.aclose)
         await parts.run("api", "meshwright-api")
         await parts.run("projector", "meshwright-projector")
         await parts.ready()
+        yield parts
+
+
+@asynccontextmanager
+async def working(
+    directory: Path, *, workers: int = 1, nats: NatsServer | None = None, **environment: str
+) -> AsyncIterator[Stack]:
+    """A stack in which operations of the example adapter can be asked for on the connection `local`."""
+    async with stack(directory, nats=nats, **environment) as parts:
+        await parts.run("scheduler", "meshwright-scheduler")
+        for number in range(workers):
+            await parts.run(
+                f"worker-{number}", "meshwright-adapter", "example_adapter:example", path=EXAMPLES, worker_ack_wait="2"
+            )
+        await parts.adapter("example")
+        answer = await parts.http.put("/v1/connections/local", json={"kind": "envoy-fleet"})
+        answer.raise_for_status()
         yield parts

@@ -5,9 +5,12 @@ Invariant: what it publishes is what the API and a worker would publish.
 
 import asyncio
 import datetime
+from pathlib import Path
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids, store
+from meshwright.core.store import comparing, generations, replica_set
+from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as o
 
@@ -68,6 +71,26 @@ class Stage:
             return True
 
         await eventually(done, timeout=timeout)
+
+
+async def rebuilt_differences(
+    nats_url: str, mongo_url: str, name: str, generation: int, directory: Path, timeout: float = 60
+) -> list[str]:
+    """How a generation differs, byte by byte, from what a rebuild makes of the streams in a database of its own."""
+    fresh_name = f"{name}_rebuilt"
+    await replica_set.drop_database(mongo_url, fresh_name)
+    settings = {"nats_url": nats_url, "mongodb_url": mongo_url, "mongodb_database": fresh_name}
+    async with (
+        store.connect(mongo_url, name, timeout=10) as database,
+        store.connect(mongo_url, fresh_name, timeout=10) as fresh,
+        console("meshwright-projector", "rebuild", directory=directory, **settings) as rebuild,
+    ):
+        async with asyncio.timeout(timeout):
+            status = await rebuild.process.wait()
+        assert status == 0, rebuild.log.read_text()
+        found = await comparing.differences(database, generation, await generations.live(fresh), fresh)
+    await replica_set.drop_database(mongo_url, fresh_name)
+    return found
 
 
 async def publish_raw(bus: mwbus.Connection, subject: str, payload: bytes, kind: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GOOD, WARN, BAD = "ok", "warning", "failed"
 _MARKS = {GOOD: ("✓", "green"), WARN: ("‼", "yellow"), BAD: ("✗", "red")}
+_FORBIDDEN = 403
 _BEHIND = 1000
 """events that the views may lag before it is worth a word"""
 
@@ -44,6 +45,7 @@ def checks(session: Session) -> list[Check]:
         "meshes": _meshes,
         "proxies": _proxies,
         "operations": _dead_letters,
+        "views": _views,
     }
     for name, look in groups.items():
         try:
@@ -108,6 +110,9 @@ def _api(session: Session) -> list[Check]:
     if behind is not None:
         status = GOOD if behind <= _BEHIND else WARN
         found.append(_check("api", "views are up to date", status, f"{behind} events behind", "Does a projector run?"))
+    full = seen.get("full") or []
+    remedy = "Give them more (MESHWRIGHT_STREAMS_GIB): operations wait and writes are refused until then."
+    found.append(_check("api", "streams have room", WARN if full else GOOD, ", ".join(full), remedy))
     who = session.api.get(paths.WHO)
     found.append(_check("api", "knows who you are", GOOD, f"{who['name']}, {who['role']} in {who['workspace']}"))
     return found
@@ -170,3 +175,17 @@ def _dead_letters(session: Session) -> list[Check]:
         )
         for one in dead
     ]
+
+
+def _views(session: Session) -> list[Check]:
+    try:
+        aside, more = session.api.list(paths.SET_ASIDE, limit=1)
+    except CommandFailed as failure:
+        if getattr(failure, "status", 0) == _FORBIDDEN:
+            return []  # for admins of all workspaces only
+        raise
+    if not aside:
+        return [_check("views", "every message is in them", GOOD)]
+    newest = aside[0]
+    detail = f"{newest['stream']}/{newest['seq']}: {newest['reason']}" + (" (there are more)" if more else "")
+    return [_check("views", "every message is in them", WARN, detail, "meshwright projection set-aside")]

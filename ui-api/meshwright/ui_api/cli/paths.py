@@ -20,6 +20,7 @@ WEBHOOKS = "/v1/webhooks"
 EVENTS = "/v1/events"
 
 REBUILD = "/v1/system/projection:rebuild"
+SET_ASIDE = "/v1/system/set-aside"
 WHO = "/v1/whoami"
 READY = "/readyz"
 

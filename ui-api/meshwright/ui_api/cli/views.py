@@ -349,3 +349,11 @@ def _supported(adapter: Document) -> str:
 
 def _labels(labels: dict[str, str] | None) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted((labels or {}).items()))
+
+
+def set_aside(found: list[Document]) -> "RenderableType":
+    """Messages that could not be projected."""
+    if not found:
+        return nothing("messages are set aside", "Everything that is stored is in the views.")
+    rows = ((f"{m['stream']}/{m['seq']}", age(m["time"]), m["subject"], m["type"], m["reason"]) for m in found)
+    return table(("message", "age", "subject", "type", "why"), rows)

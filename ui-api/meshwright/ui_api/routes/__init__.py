@@ -9,6 +9,7 @@ from meshwright.ui_api.routes import (
     meshes,
     operations,
     previews,
+    projection,
     releases,
     system,
     tokens,
@@ -36,6 +37,7 @@ ALL: tuple[Route, ...] = tuple(
         events,
         webhooks,
         topology,
+        projection,
         system,
     )
     for route in group.routes.declared

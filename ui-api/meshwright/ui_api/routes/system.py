@@ -22,6 +22,9 @@ from meshwright.ui_api.routing import Call, NoBody, Routes
 routes = Routes("system")
 _LOOK_S = 1.0
 """seconds that a dependency may take to answer before it counts as away"""
+_FULL = 0.95
+_ROLLING = (subjects.METRICS.stream,)
+"""full is what this one is always: the oldest makes room"""
 
 
 class Dependency(Model, frozen=True, kw_only=True):
@@ -33,13 +36,17 @@ class Dependency(Model, frozen=True, kw_only=True):
 
 
 class Readiness(Model, frozen=True, kw_only=True):
-    """Whether this process can do its work; `behind` is how many events the views have not folded in yet."""
+    """Whether this process can do its work; `behind` is how many events the views have not folded in yet.
+
+    `full` names the streams that take nothing more soon: what needs them waits or is refused, the rest goes on.
+    """
 
     ready: bool
     bus: Dependency
     store: Dependency
     directory: Dependency
     behind: int | None = None
+    full: list[str] = []
 
 
 class Liveness(Model, frozen=True, kw_only=True):
@@ -59,9 +66,13 @@ async def readyz(call: Call[NoBody, NoQuery]) -> Response:
     """Whether the process can do its work, dependency by dependency; 503 when it cannot."""
     api = call.api
     ends: dict[str, int] = {}
+    full: list[str] = []
 
     async def see_bus() -> None:
         ends["events"] = (await api.bus.stream_bounds(subjects.EVENTS.stream))[1]
+        full.extend(
+            sorted(name for name, part in (await api.bus.fill()).items() if name not in _ROLLING and part > _FULL)
+        )
 
     async def see_store() -> None:
         ends["seen"] = (await api.views.position(subjects.EVENTS.stream)).seq
@@ -75,6 +86,7 @@ async def readyz(call: Call[NoBody, NoQuery]) -> Response:
         store=views,
         directory=directory,
         behind=max(ends["events"] - ends["seen"], 0) if len(ends) == 2 else None,
+        full=full,
     )
     return answers.ok(found, 200 if found.ready else 503)
 

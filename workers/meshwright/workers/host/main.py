@@ -59,7 +59,8 @@ async def run(name: str, chosen: HostSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with mwbus.connect(chosen.nats_url, f"adapter-{name.partition(':')[0]}", replicas=chosen.replicas) as bus:
+    who = f"adapter-{name.partition(':')[0]}"
+    async with mwbus.connect(chosen.nats_url, who, replicas=chosen.replicas, gib=chosen.streams_gib) as bus:
         instance = f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"
         try:
             adapter = loading.load(name)

@@ -7,7 +7,7 @@ on shutdown nothing new is taken, what runs may finish within the grace time, an
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 
 import msgspec
@@ -18,10 +18,13 @@ from meshwright.core.bus import hearing
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, operations, subjects
 from meshwright.workers.host.executing import Equipment, Execution
-from meshwright.workers.host.interventions import Interventions
+from meshwright.workers.host.interventions import Interventions, Said
 from meshwright.workers.host.turns import Turns
 
 log = logging.getLogger(__name__)
+Look = Callable[[operations.Command], Awaitable[Said]]
+_LOOK = 1.0
+"""seconds between two looks for what was not heard"""
 _TELL_SECONDS = 1.0
 """seconds that telling an interruption may take; it is a kindness, and the worker has to end"""
 
@@ -63,18 +66,20 @@ class Worker:
             max_attempts=limits.max_attempts,
         )
         self._held: dict[str, tuple[mwbus.Job, Execution, asyncio.Task[None]]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain."""
         async with asyncio.TaskGroup() as group, AsyncExitStack() as listening:
+            listener = self._listener(group)
             for subject in Interventions.SUBJECTS:
-                await listening.enter_async_context(hearing.listening(self._bus, subject, self._pass_on))
-            keeper = group.create_task(self._keep_alive())
+                await listening.enter_async_context(hearing.listening(self._bus, subject, listener))
+            beside = [group.create_task(self._keep_alive()), group.create_task(self._look_after_reconnects())]
             taker = group.create_task(self._take(group))
             await stop.wait()
             await ending.end(taker)
             await self._drain()
-            await ending.end(keeper)
+            await ending.end(*beside, *self._looking)
 
     async def _take(self, group: asyncio.TaskGroup) -> None:
         slot = asyncio.Semaphore(self._limits.max_running)
@@ -118,11 +123,37 @@ class Worker:
             for job, _, _ in list(self._held.values()):
                 await job.keep()
 
-    async def _pass_on(self, message: mwbus.Received) -> None:
-        heard = self._interventions.hear(message)
-        for _, execution, _ in list(self._held.values()):
-            if heard and execution.command.operation == heard[0]:
-                execution.intervene(heard[1])
+    async def _look_after_reconnects(self) -> None:
+        """What was said while the connection was away was not heard."""
+        seen = self._bus.reconnects
+        while True:
+            await asyncio.sleep(_LOOK)
+            if self._bus.reconnects != seen:
+                seen = self._bus.reconnects
+                for _, execution, _ in list(self._held.values()):
+                    await self._pass_on(execution, self._interventions.stored)
+
+    def _listener(self, group: asyncio.TaskGroup) -> Callable[[mwbus.Received], Awaitable[None]]:
+        async def listen(message: mwbus.Received) -> None:
+            operation = self._interventions.hear(message)
+            for _, execution, _ in list(self._held.values()):
+                if execution.command.operation == operation:
+                    task = group.create_task(self._pass_on(execution, self._interventions.confirmed))
+                    self._looking.add(task)
+                    task.add_done_callback(self._looking.discard)
+
+        return listen
+
+    async def _pass_on(self, execution: Execution, look: Look) -> None:
+        """Tell an operation what the stream holds of interventions; it is asked until it answers."""
+        while True:
+            try:
+                execution.intervene(await look(execution.command))
+            except mwbus.BusUnavailable as error:
+                log.debug("cannot look for interventions yet: %s", error)
+                await asyncio.sleep(_LOOK)
+            else:
+                return
 
     async def _drain(self) -> None:
         """Give back at once what only waits; let what runs finish within the grace time, then give it back too."""

@@ -1,6 +1,6 @@
 """The folder of a local stack: its token, its ports, its records, its data.
 
-Invariant: what is chosen once (token, ports) stays until the folder is wiped; secrets are readable by their owner
+Invariant: what is chosen once (token, ports, room) stays until the folder is wiped; secrets are readable by their owner
 only; one `up` or `down` works on it at a time.
 """
 
@@ -22,6 +22,8 @@ from meshwright.schemas.base import Model, Port
 
 FOLDER = ".meshwright"
 LOCK_WITHIN = 120.0  # seconds that a second `up` waits for the first
+STREAMS_GIB = 10.0  # for the streams where the disk has plenty
+LEAST_GIB = 0.5
 
 
 class LocalError(Exception):
@@ -125,6 +127,23 @@ class Home:
         processes.replace(self.api_url_file, f"http://127.0.0.1:{settled.api}\n".encode())
         return settled
 
+    def streams_gib(self) -> float:
+        """How much the streams may hold, chosen once.
+
+        Raises LocalError when the disk has no room.
+        """
+        path = self.directory / "streams-gib"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return float(path.read_text())
+        chosen = room(shutil.disk_usage(self.directory).free)
+        if chosen < LEAST_GIB:
+            raise LocalError(
+                f"the disk of {self.directory} has less than {4 * LEAST_GIB:g} GiB free, which Meshwright needs. "
+                "Free some, or let MESHWRIGHT_HOME name a folder on another disk."
+            )
+        processes.replace(path, f"{chosen:g}\n".encode())
+        return chosen
+
     def _shop_ports(
         self, known: Ports | None, names: Collection[str], running: bool, taken: set[int]
     ) -> dict[str, int]:
@@ -171,3 +190,8 @@ class Home:
 def find(environ: Mapping[str, str]) -> Home:
     """MESHWRIGHT_HOME, else `.meshwright` in the working directory."""
     return Home(Path(environ.get("MESHWRIGHT_HOME") or FOLDER).absolute())
+
+
+def room(free_bytes: int) -> float:
+    """GiB for the streams on a disk with so much free: a quarter of it, since MongoDB keeps the views of it all."""
+    return min(STREAMS_GIB, round(free_bytes / 2**30 / 4, 1))

@@ -5,6 +5,7 @@ that may be joined from one that was started with other settings and has to be r
 """
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from meshwright.workers.local.home import Home, Ports
 
 HOST = "127.0.0.1"
 REPLICA_SET = "rs0"
+_BESIDE_STREAMS_GIB = 1.0
+"""for leases, presence, desired state and blobs, which reserve nothing"""
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -60,7 +63,13 @@ def servers(home: Home, ports: Ports, existing: Servers) -> list[Part]:
 
 def _nats(home: Home, port: int) -> Part:
     store = home.directory / "nats"
-    command = [str(binaries.nats_server()), "-a", HOST, "-p", str(port), "-js", "-sd", str(store)]
+    # Left to itself the server offers three quarters of the disk that is free at its start, and when that has become
+    # less than the streams reserve it does not bring them back.
+    room = int((home.streams_gib() + _BESIDE_STREAMS_GIB) * 2**30)
+    limits = f"jetstream {{ store_dir: {json.dumps(str(store))}, max_file_store: {room} }}\n"
+    config = home.directory / "nats.conf"
+    processes.replace(config, limits.encode())
+    command = [str(binaries.nats_server()), "-a", HOST, "-p", str(port), "-c", str(config)]
     return Part(name="nats-server", command=command, ready=lambda: greets(port), where=f"nats://{HOST}:{port}")
 
 
@@ -89,6 +98,7 @@ def own(home: Home, ports: Ports, existing: Servers, api_ready: Check) -> list[P
     settings = {
         "MESHWRIGHT_NATS_URL": existing.nats or f"nats://{HOST}:{ports.nats}",
         "MESHWRIGHT_MONGODB_URL": existing.mongodb or f"mongodb://{HOST}:{ports.mongodb}/?replicaSet={REPLICA_SET}",
+        **({} if existing.nats else {"MESHWRIGHT_STREAMS_GIB": f"{home.streams_gib():g}"}),
         "MESHWRIGHT_DATA_DIR": str(home.data),
         "MESHWRIGHT_ADMIN_TOKEN_FILE": str(home.token_file),
         "MESHWRIGHT_SECRET_KEY_FILE": str(home.secret_key_file),

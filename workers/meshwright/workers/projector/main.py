@@ -5,6 +5,7 @@ the sequence guards. SIGTERM and SIGINT end it between two batches.
 """
 
 import argparse
+import asyncio
 import logging
 import sys
 
@@ -16,7 +17,7 @@ from meshwright.core.bus import leases
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry import tracing
 from meshwright.workers import running
-from meshwright.workers.projector import rebuilding
+from meshwright.workers.projector import rebuilding, renewing
 from meshwright.workers.projector.projection import project
 
 log = logging.getLogger(__name__)
@@ -51,23 +52,28 @@ def main() -> None:
 async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
     async with (
-        mwbus.connect(chosen.nats_url, "projector", replicas=chosen.replicas) as connection,
+        mwbus.connect(chosen.nats_url, "projector", replicas=chosen.replicas, gib=chosen.streams_gib) as connection,
         store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
         with tracing.exporting("meshwright-projector", _VERSION):
-            traced = tracing.is_exporting()
             await running.until_told(
-                lambda: leases.hold(
-                    connection, LEASE, running.instance(), lambda: project(connection, database, traced=traced)
-                )
+                lambda: leases.hold(connection, LEASE, running.instance(), lambda: _work(connection, database))
             )
     log.info("the projector has stopped")
+
+
+async def _work(connection: mwbus.Connection, database: store.Database) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(project(connection, database, traced=tracing.is_exporting()))
+        group.create_task(renewing.renew(connection, database))
 
 
 async def _rebuild(chosen: settings.Settings) -> None:
     rebuilt = rebuilding.Rebuilt()
     async with (
-        mwbus.connect(chosen.nats_url, "projector-rebuild", replicas=chosen.replicas) as connection,
+        mwbus.connect(
+            chosen.nats_url, "projector-rebuild", replicas=chosen.replicas, gib=chosen.streams_gib
+        ) as connection,
         store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
         await running.until_told(

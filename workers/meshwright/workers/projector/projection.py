@@ -10,6 +10,7 @@ import logging
 from meshwright.core import bus as mwbus
 from meshwright.core.store import Database, generations, indexes, kinds
 from meshwright.core.store.writing import Writer
+from meshwright.workers.projector import folding
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline, patiently
 
@@ -27,6 +28,7 @@ async def project(connection: mwbus.Connection, database: Database, *, traced: b
     try:
         while True:
             generation = await patiently(generations.live, database)
+            await patiently(generations.sign, database, generation, folding.VERSION)
             await patiently(indexes.ensure, database, generation)
             log.info("projecting into generation %d", generation)
             await _until_swapped(connection, database, generation, tally, traced)

@@ -12,6 +12,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.store import Database, carrying, generations, indexes, kinds
 from meshwright.core.store.writing import Writer
+from meshwright.workers.projector import folding
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
 
@@ -35,6 +36,7 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
     await generations.drop_others(database, frozenset({before}))
     rebuilt.generation = await generations.reserve(database)
     log.info("rebuilding into generation %d", rebuilt.generation)
+    await generations.sign(database, rebuilt.generation, folding.VERSION)
     await indexes.ensure(database, rebuilt.generation)
     for kind in kinds.KINDS:
         first, _ = await connection.stream_bounds(kind.stream)

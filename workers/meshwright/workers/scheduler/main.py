@@ -46,7 +46,7 @@ def main() -> None:
 
 async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
-    async with mwbus.connect(chosen.nats_url, "scheduler", replicas=chosen.replicas) as bus:
+    async with mwbus.connect(chosen.nats_url, "scheduler", replicas=chosen.replicas, gib=chosen.streams_gib) as bus:
         with tracing.exporting("meshwright-scheduler", _VERSION):
             await running.until_told(lambda: leases.hold(bus, LEASE, running.instance(), lambda: watch(bus)))
     log.info("the scheduler has stopped")

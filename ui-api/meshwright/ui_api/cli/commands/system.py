@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from meshwright.ui_api.cli import paths
+from meshwright.ui_api.cli import choices, paths, views
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.exits import MEANINGS, CommandFailed, Exit
 from meshwright.ui_api.cli.output import table
@@ -39,6 +39,13 @@ def check(session: Session) -> None:
     session.output.show([one.plain() for one in found], checking.report(found))
     if any(one.status == checking.BAD for one in found):
         raise typer.Exit(Exit.FAILURE)
+
+
+@command(projection_group, "set-aside")
+def set_aside(session: Session, limit: choices.LimitOption = 50) -> None:
+    """List messages that could not be folded into the views, and why."""
+    found = choices.found_all(session, paths.SET_ASIDE, {}, limit)
+    session.output.show(found, views.set_aside(found))
 
 
 @command(projection_group, "rebuild")

@@ -1,0 +1,89 @@
+"""Projectors of two versions during a rolling upgrade."""
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshwright.core import bus as mwbus
+from meshwright.core import store
+from meshwright.core.store import generations, kinds
+from meshwright.core.testing.consoles import console
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.fixtures import MongoDatabase
+from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.staging import Stage, publish_raw
+from meshwright.schemas import workloads
+
+pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(120)]
+NEWER = Path(__file__).with_name("newer_projector.py")
+TURNS = 2
+V1, V2 = workloads.WorkloadObserved.wire.name, "dev.meshwright.workload.observed.v2"
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+async def observe(stage: Stage, name: str, kind: str, zone: str) -> None:
+    """What an adapter of the next version tells: a field more, or a type that is new."""
+    seen = workloads.Workload(
+        id=name, mesh="m", connection="local", service="s", version="v1", address="::1", port=80, observed_at=NOW
+    )
+    payload = msgspec.json.encode({"workload": {**msgspec.to_builtins(seen), "zone": zone}, "new": {"a": [1]}})
+    await publish_raw(stage.bus, f"mw.evt.default.tester.workload.{name}", payload, kind)
+
+
+async def zones(database: store.Database) -> dict[str, str]:
+    """The zone of each workload in the live views."""
+    name = generations.collection_name(kinds.WORKLOADS.name, await generations.live(database))
+    rows = await database.collection(name).find({}).to_list(None)
+    return {row["id"]: row.get("zone", "") for row in rows}
+
+
+async def test_an_older_and_a_newer_projector_take_turns(
+    nats_server: NatsServer, mongo_database: MongoDatabase, tmp_path: Path, row: Any
+) -> None:
+    """The older one does not stop at what it does not know, and the newer one puts it into the views afterwards."""
+    settings = {
+        "nats_url": nats_server.url,
+        "mongodb_url": mongo_database.url,
+        "mongodb_database": mongo_database.name,
+    }
+    expected: dict[str, str] = {}
+    async with (
+        mwbus.connect(nats_server.url, "test") as bus,
+        store.connect(mongo_database.url, mongo_database.name, timeout=10) as database,
+    ):
+        stage = Stage(bus, database)
+
+        async def tell(turn: str) -> None:
+            for kind in (V1, V2):
+                name = f"{turn}-{kind[-2:]}"
+                await observe(stage, name, kind, f"zone-{name}")
+                expected[name] = f"zone-{name}"
+            await observe(stage, "always", V2, turn)
+            expected["always"] = turn
+            await stage.operations(20)
+
+        async def as_told() -> bool:
+            return await zones(database) == expected
+
+        for turn in range(TURNS):
+            async with console("meshwright-projector", directory=tmp_path, **settings) as older:
+                await tell(f"older-{turn}")
+                await stage.caught_up()
+                assert await zones(database) != expected
+                assert await older.stop() == 0
+                assert "Traceback" not in older.log.read_text()
+            async with console("python", str(NEWER), directory=tmp_path, **settings) as newer:
+                await tell(f"newer-{turn}")
+                await eventually(as_told, timeout=30)
+                await stage.caught_up()
+                assert await newer.stop() == 0
+                assert "Traceback" not in newer.log.read_text()
+        aside = await stage.views.set_aside()
+        found = await zones(database)
+    row.fault, row.injected, row.runs = "projectors of two versions", "in turns", 2 * TURNS
+    row.lost = sum(found.get(name) != zone for name, zone in expected.items())
+    row.note = f"generation {1 + TURNS} after {TURNS} upgrades, each rebuilt by itself"
+    assert (row.lost, aside) == (0, [])

@@ -1,0 +1,43 @@
+"""The projection, for those who run Meshwright: what it could not fold into the views."""
+
+import msgspec
+from starlette.responses import Response
+
+from meshwright.schemas.base import Model, Moment
+from meshwright.ui_api import answers, auth, reading
+from meshwright.ui_api.queries import LARGEST_PAGE, Page
+from meshwright.ui_api.routing import Call, NoBody, Routes
+
+routes = Routes("projection")
+
+
+class SetAsideMessage(Model, frozen=True, kw_only=True):
+    """A message that is stored and could not be folded into a view; its payload stays in the stream, at `seq`."""
+
+    stream: str
+    seq: int
+    subject: str
+    type: str
+    reason: str
+    time: Moment
+
+
+@routes.add(
+    "GET",
+    "/v1/system/set-aside",
+    "listSetAside",
+    role="admin",
+    query=Page,
+    answer=reading.listed(SetAsideMessage),
+    problems=("store-unavailable", "not-yet-visible"),
+)
+async def set_aside(call: Call[NoBody, Page]) -> Response:
+    """List messages that could not be projected and why, the newest first. Needs an admin of all workspaces."""
+    auth.everywhere(call.principal)
+    await reading.settle(call, "EVENTS")
+    offset = int(call.api.pages.read(call.query.page_token, "set-aside") or 0)
+    size = min(call.query.page_size, LARGEST_PAGE)
+    found = await call.api.views.set_aside(limit=size, offset=offset)
+    items = [msgspec.convert(one, SetAsideMessage, from_attributes=True) for one in found]
+    more = str(offset + size) if len(found) == size else ""
+    return answers.ok({"items": items, "next_page_token": call.api.pages.sign(more, "set-aside")})
