@@ -99,7 +99,8 @@ async def test_streams_are_replayed_three_times_side_by_side(scene: Scene, row: 
     async with scene.projector():
         await asyncio.gather(stage.operations(OPERATIONS), documents(stage, 200))
         await stage.caught_up(60)
-        folded = sum(await asyncio.gather(*(replay(stage, stream, chance) for stream in kinds.STREAMS for _ in range(3))))
+        replays = (replay(stage, stream, chance) for stream in kinds.STREAMS for _ in range(3))
+        folded = sum(await asyncio.gather(*replays))
         await stage.operations(20)
         await stage.caught_up()
     found = await scene.differences()
