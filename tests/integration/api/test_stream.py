@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.listening import listening
+from meshwright.core.testing.listening import Listener, listening
 from meshwright.core.testing.people import Person
 from meshwright.core.testing.running import Stack
 from meshwright.core.testing.stack import TOKEN
@@ -171,11 +172,9 @@ async def test_a_client_that_does_not_read_is_reset_and_costs_others_nothing(alo
             stuck.sendall(request.encode())
             stuck.settimeout(5)
             assert b"200 OK" in await asyncio.to_thread(stuck.recv, 1000)
-            last = 0
             for _ in range(14):
                 found = await asyncio.gather(*(tell(bus, "default", one, "x" * 60_000) for one in range(50)))
-                last = max(found)
-            await eventually(lambda: heard.ids and heard.ids[-1] == last, timeout=20)
+                await eventually(partial(_has_heard, heard, max(found)), timeout=20)
 
             def drain() -> bytes:
                 text = b""
@@ -207,3 +206,7 @@ async def test_streams_end_at_shutdown_without_a_word(alone: Stack) -> None:
     assert took < 2.0
     assert "Traceback" not in log
     assert "ERROR" not in log
+
+
+def _has_heard(listener: Listener, seq: int) -> bool:
+    return listener.ids[-1:] == [seq]
