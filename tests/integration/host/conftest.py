@@ -1,4 +1,4 @@
-"""A bus, and workers of the example adapter as real processes."""
+"""A bus, and workers of an adapter as real processes: of the example, or of the one that a module names `ADAPTER`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -16,19 +16,27 @@ StartWorker = Callable[..., Awaitable[WorkerProcess]]
 
 
 @pytest.fixture
-async def asker(nats_server: NatsServer) -> AsyncIterator[Asker]:
-    """Somebody who sends commands."""
-    async with mwbus.connect(nats_server.url, "api") as bus:
-        yield Asker(bus, "example")
+def adapter(request: pytest.FixtureRequest) -> str:
+    """The adapter that the module is about."""
+    return str(getattr(request.module, "ADAPTER", "example"))
 
 
 @pytest.fixture
-async def start_worker(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[StartWorker]:
+async def asker(nats_server: NatsServer, adapter: str) -> AsyncIterator[Asker]:
+    """Somebody who sends commands."""
+    async with mwbus.connect(nats_server.url, "api") as bus:
+        yield Asker(bus, adapter)
+
+
+@pytest.fixture
+async def start_worker(nats_server: NatsServer, tmp_path: Path, adapter: str) -> AsyncIterator[StartWorker]:
     """Starts workers; all are gone after the test."""
     async with AsyncExitStack() as stack:
 
         async def start(**settings: str) -> WorkerProcess:
-            opened = worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLE, None, **settings)
+            opened = worker_process(
+                f"{adapter}_adapter:{adapter}", nats_server.url, tmp_path, EXAMPLE, None, **settings
+            )
             return await stack.enter_async_context(opened)
 
         yield start

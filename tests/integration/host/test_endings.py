@@ -2,8 +2,7 @@
 
 import datetime
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,34 +15,14 @@ from ledger_adapter import Enter, Look
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.workers import WorkerProcess, worker_process
+from meshwright.core.testing.workers import WorkerProcess
 from meshwright.schemas import operations as ops
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
 from meshwright.workers.host import working
 
-EXAMPLE = Path(__file__).parents[2] / "example"
+ADAPTER = "ledger"
 Start = Callable[..., Awaitable[WorkerProcess]]
-
-
-@pytest.fixture
-async def asker(nats_server: NatsServer) -> AsyncIterator[Asker]:
-    """Somebody who asks the ledger."""
-    async with mwbus.connect(nats_server.url, "api") as bus:
-        yield Asker(bus, "ledger")
-
-
-@pytest.fixture
-async def start(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts workers of the ledger; all are gone after the test."""
-    async with AsyncExitStack() as stack:
-
-        async def worker(**settings: str) -> WorkerProcess:
-            opened = worker_process("ledger_adapter:ledger", nats_server.url, tmp_path, EXAMPLE, None, **settings)
-            return await stack.enter_async_context(opened)
-
-        yield worker
 
 
 @pytest.fixture
@@ -62,26 +41,26 @@ async def tried(book: Book, operation: str, step: int) -> None:
     await eventually(lambda: step in [number for number, _ in book.tries(operation)], timeout=20)
 
 
-async def test_a_step_that_a_dead_worker_began_is_undone_too(asker: Asker, start: Start, book: Book) -> None:
+async def test_a_step_that_a_dead_worker_began_is_undone_too(asker: Asker, start_worker: Start, book: Book) -> None:
     """Killed between a step's effect and its record, then cancelled: the successor takes that effect back as well."""
-    first = await start()
+    first = await start_worker()
     operation = await asker.ask(enter(book, steps=3, after="20s"))
     await eventually(lambda: book.entries(operation) == [0], timeout=20)
     await first.kill()
     await asker.cancel(operation)
-    await start()
+    await start_worker()
     events = await asker.end(operation)
     assert kinds(events)[-3:] == ["undoing", "step_undone", "cancelled"]
     assert book.entries(operation) == []
 
 
-async def test_undoing_goes_on_after_a_kill(asker: Asker, start: Start, book: Book) -> None:
+async def test_undoing_goes_on_after_a_kill(asker: Asker, start_worker: Start, book: Book) -> None:
     """A worker killed while it takes things back is followed by one that takes back the rest, each step once."""
-    first = await start()
+    first = await start_worker()
     operation = await asker.ask(enter(book, steps=4, fail="reject", undo_pause="300ms"))
     await asker.wait_for(operation, ops.StepUndone)
     await first.kill()
-    await start()
+    await start_worker()
     events = await asker.end(operation)
     undone = [event.step for event in events if isinstance(event, ops.StepUndone)]
     assert undone == ["enter-3", "enter-2", "enter-1", "enter-0"]
@@ -90,9 +69,9 @@ async def test_undoing_goes_on_after_a_kill(asker: Asker, start: Start, book: Bo
     assert book.entries(operation) == []
 
 
-async def test_an_undo_that_fails_is_told_and_stops_nobody(asker: Asker, start: Start, book: Book) -> None:
+async def test_an_undo_that_fails_is_told_and_stops_nobody(asker: Asker, start_worker: Start, book: Book) -> None:
     """One step that cannot be taken back is visible with its reason, and the others are taken back."""
-    await start()
+    await start_worker()
     operation = await asker.ask(enter(book, steps=3, fail="reject", undo_fails=1))
     events = await asker.end(operation)
     undone = {event.step: event.failure for event in events if isinstance(event, ops.StepUndone)}
@@ -103,9 +82,11 @@ async def test_an_undo_that_fails_is_told_and_stops_nobody(asker: Asker, start: 
     assert book.entries(operation) == [1]
 
 
-async def test_a_deadline_that_passed_while_nobody_worked_is_made_good(asker: Asker, start: Start, book: Book) -> None:
+async def test_a_deadline_that_passed_while_nobody_worked_is_made_good(
+    asker: Asker, start_worker: Start, book: Book
+) -> None:
     """After its deadline a half-done operation is taken back by the next worker, and only then do others run."""
-    first = await start()
+    first = await start_worker()
     operation = await asker.ask(enter(book, steps=5, pause="400ms"), seconds=2)
     await asker.wait_for(operation, ops.StepCompleted)
     await first.kill()
@@ -113,7 +94,7 @@ async def test_a_deadline_that_passed_while_nobody_worked_is_made_good(asker: As
     command = await asker.bus.at("COMMANDS", 1)
     assert command is not None
     await eventually(lambda: _has_passed(command), timeout=10)
-    await start()
+    await start_worker()
     events = await asker.end(operation)
     assert kinds(events)[-1] == "timed_out"
     assert book.entries(operation) == []
@@ -123,12 +104,14 @@ async def test_a_deadline_that_passed_while_nobody_worked_is_made_good(asker: As
     assert await _seq(asker, operation, ops.OperationTimedOut) < await _seq(asker, behind, ops.OperationStarted)
 
 
-async def test_the_scheduler_has_the_last_word_on_what_nobody_began(asker: Asker, start: Start, book: Book) -> None:
+async def test_the_scheduler_has_the_last_word_on_what_nobody_began(
+    asker: Asker, start_worker: Start, book: Book
+) -> None:
     """A command whose end the scheduler has told is not begun any more, whatever the worker's clock says."""
     operation = await asker.ask(enter(book, steps=1))
     subject = subjects.fill(subjects.EVENTS, workspace="default", origin="scheduler", entity="operation", id=operation)
     await asker.bus.publisher.publish(subject, ops.OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC)))
-    await start()
+    await start_worker()
     after = await asker.ask(Look())
     assert kinds(await asker.end(after))[-1] == "succeeded"
     await eventually(lambda: _nothing_pending(asker))
@@ -136,9 +119,9 @@ async def test_the_scheduler_has_the_last_word_on_what_nobody_began(asker: Asker
     assert book.tries(operation) == []
 
 
-async def test_the_schedulers_word_stops_what_runs(asker: Asker, start: Start, book: Book) -> None:
+async def test_the_schedulers_word_stops_what_runs(asker: Asker, start_worker: Start, book: Book) -> None:
     """An operation that the scheduler ends while it runs stops, is taken back, and tells its own end."""
-    await start()
+    await start_worker()
     operation = await asker.ask(enter(book, steps=3, pause="5s", after="0s"))
     await asker.wait_for(operation, ops.StepStarted)
     subject = subjects.fill(subjects.EVENTS, workspace="default", origin="scheduler", entity="operation", id=operation)
@@ -147,9 +130,9 @@ async def test_the_schedulers_word_stops_what_runs(asker: Asker, start: Start, b
     assert book.entries(operation) == []
 
 
-async def test_a_cancelled_one_lets_nobody_pass_those_before_it(asker: Asker, start: Start, book: Book) -> None:
+async def test_a_cancelled_one_lets_nobody_pass_those_before_it(asker: Asker, start_worker: Start, book: Book) -> None:
     """Cancelling a waiting operation does not let the ones behind it run beside the one before it."""
-    await start()
+    await start_worker()
     first = await asker.ask(enter(book, steps=4, pause="300ms"))
     await asker.wait_for(first, ops.StepStarted)
     waiting = await asker.ask(enter(book, steps=1))
@@ -161,11 +144,13 @@ async def test_a_cancelled_one_lets_nobody_pass_those_before_it(asker: Asker, st
     assert book.order() == [first, last]
 
 
-async def test_a_handler_that_ends_its_process_becomes_a_dead_letter(asker: Asker, start: Start, book: Book) -> None:
+async def test_a_handler_that_ends_its_process_becomes_a_dead_letter(
+    asker: Asker, start_worker: Start, book: Book
+) -> None:
     """A command that kills every worker that takes it ends after its tries, and is taken back."""
     operation = await asker.ask(enter(book, steps=1, fail="exit"))
     while not [event for event in await asker.events(operation) if isinstance(event, ops.OperationDeadLettered)]:
-        worker = await start(worker_max_attempts="2")
+        worker = await start_worker(worker_max_attempts="2")
         await eventually(partial(_left_or_ended, asker, worker, operation), timeout=20)
     events = await asker.events(operation)
     # The first attempt completed a step, so it was not fruitless; two more were.
@@ -175,23 +160,23 @@ async def test_a_handler_that_ends_its_process_becomes_a_dead_letter(asker: Aske
     assert book.entries(operation) == []
 
 
-async def test_an_attempt_that_was_interrupted_does_not_count(asker: Asker, start: Start, book: Book) -> None:
+async def test_an_attempt_that_was_interrupted_does_not_count(asker: Asker, start_worker: Start, book: Book) -> None:
     """A worker told to stop in the middle of a long step hands over, and that is no failed try of the operation."""
     operation = await asker.ask(enter(book, steps=1, pause="1s"))
     for _ in range(3):
-        worker = await start(worker_max_attempts="2", worker_grace="0.1")
+        worker = await start_worker(worker_max_attempts="2", worker_grace="0.1")
         before = len(await asker.events(operation))
         await eventually(partial(_started_since, asker, operation, before), timeout=20)
         assert await worker.stop() == 0
-    await start(worker_max_attempts="2")
+    await start_worker(worker_max_attempts="2")
     events = await asker.end(operation)
     assert kinds(events)[-1] == "succeeded"
     assert len([event for event in events if isinstance(event, ops.OperationQueued) and event.interrupted]) == 3
 
 
-async def test_a_retry_of_a_retry_keeps_all_that_stands(asker: Asker, start: Start, book: Book) -> None:
+async def test_a_retry_of_a_retry_keeps_all_that_stands(asker: Asker, start_worker: Start, book: Book) -> None:
     """Steps kept by failed operations count in each linked retry, also after a kill, and are told as such."""
-    first = await start()
+    first = await start_worker()
     failed = await asker.ask(enter(book, steps=2, fail="reject"), keep_on_failure=True)
     assert kinds(await asker.end(failed))[-1] == "failed"
     again = await asker.ask(enter(book, steps=3, fail="reject"), keep_on_failure=True, retry_of=failed)
@@ -199,7 +184,7 @@ async def test_a_retry_of_a_retry_keeps_all_that_stands(asker: Asker, start: Sta
     last = await asker.ask(enter(book, steps=5, pause="500ms"), retry_of=again)
     await asker.wait_for(last, ops.StepCompleted, times=4)
     await first.kill()
-    await start()
+    await start_worker()
     events = await asker.end(last)
     assert kinds(events)[-1] == "succeeded"
     inherited = [event.step for event in events if isinstance(event, ops.StepCompleted) and event.attempt == 0]
@@ -207,23 +192,23 @@ async def test_a_retry_of_a_retry_keeps_all_that_stands(asker: Asker, start: Sta
     assert {number for number, _ in book.tries(last)} == {3, 4}
 
 
-async def test_sigterm_gives_waiting_operations_back_at_once(asker: Asker, start: Start, book: Book) -> None:
+async def test_sigterm_gives_waiting_operations_back_at_once(asker: Asker, start_worker: Start, book: Book) -> None:
     """What only waits for its turn is taken by another worker without waiting for the ack wait."""
-    first = await start(worker_ack_wait="60")
+    first = await start_worker(worker_ack_wait="60")
     running = await asker.ask(enter(book, steps=2, pause="500ms"))
     await asker.wait_for(running, ops.StepStarted)
     waiting = [await asker.ask(enter(book, steps=1)) for _ in range(20)]
     await asker.wait_for(waiting[-1], ops.OperationQueued)
-    await start(worker_ack_wait="60")
+    await start_worker(worker_ack_wait="60")
     assert await first.stop() == 0
     for operation in (running, *waiting):
         assert kinds(await asker.end(operation, timeout=15))[-1] == "succeeded"
     assert book.order() == [running, *waiting]
 
 
-async def test_what_nobody_understands_waits_for_its_deadline(asker: Asker, start: Start) -> None:
+async def test_what_nobody_understands_waits_for_its_deadline(asker: Asker, start_worker: Start) -> None:
     """A command of an unknown version is left alone, delays nobody, and is taken when a worker comes that knows it."""
-    await start()
+    await start_worker()
     subject = subjects.fill(
         subjects.COMMANDS, workspace="default", adapter="ledger", connection="local", queue="_", operation="*"
     )
