@@ -75,14 +75,12 @@ class Execution:
     async def run(self, slot: asyncio.Semaphore) -> None:
         """See the command through: wait for its turn and for a `slot`, run it, tell its end, acknowledge."""
         try:
-            ended = await self._see_through(slot)
+            if await self._see_through(slot):
+                await self._settle()
         except kit.Fenced as error:
             log.warning("%s; this worker stops", error)
         except mwbus.BusUnavailable as error:
             log.warning("operation %s waits for redelivery: %s", self.command.operation, error)
-        else:
-            if ended:
-                await self._settle()
 
     def intervene(self, said: Said) -> None:
         """Take note of what others have said since the execution began."""
