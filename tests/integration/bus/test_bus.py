@@ -9,7 +9,7 @@ import nats
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ids
+from meshwright.core import ending, ids
 from meshwright.core.bus import blobs, envelope, hearing, leases, streams
 from meshwright.core.testing import ledgers
 from meshwright.core.testing.eventually import eventually
@@ -137,6 +137,25 @@ async def test_a_tail_misses_nothing_through_server_kills(bus: Any, nats_server:
         await eventually(lambda: len(seen) >= 300, timeout=20)
         reader.cancel()
     assert seen == list(range(1, 301))
+
+
+async def test_a_tail_is_not_fooled_by_a_consumer_that_went_deaf(bus: Any) -> None:
+    """When the server's consumer sends heartbeats and nothing else, the tail makes a new one and misses nothing."""
+    seen: list[int] = []
+
+    async def read() -> None:
+        async for batch in mwbus.tail(bus, "EVENTS", patience=0.25):
+            seen.extend(message.seq for message in batch)
+
+    reader = asyncio.create_task(read())
+    await bus.publisher.publish(subject(), PROGRESS)
+    await eventually(lambda: seen == [1])
+    name = (await bus.js.consumers_info("EVENTS"))[0].name
+    pause = b'{"pause_until": "2100-01-01T00:00:00Z"}'
+    await bus.client.request(f"$JS.API.CONSUMER.PAUSE.EVENTS.{name}", pause, timeout=2)
+    await bus.publisher.publish(subject(), PROGRESS)
+    await eventually(lambda: seen == [1, 2], timeout=20)
+    await ending.end(reader)
 
 
 async def test_a_tail_continues_from_where_its_reader_was(bus: Any) -> None:

@@ -7,6 +7,8 @@ reconnects and server restarts; the reader remembers the last sequence and nobod
 
 import asyncio
 import contextlib
+import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import nats.errors
@@ -16,14 +18,48 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from meshwright.core import ids
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.envelope import Received
+from meshwright.core.bus.errors import BusUnavailable
 from meshwright.core.bus.pulling import ConsumerGone, Puller, pulling
 
 _INACTIVE = 30.0
 """seconds after which the server forgets a tail whose reader vanished without a word"""
+_DOUBT = 5.0
+"""seconds of silence after which the stream itself is asked whether there really is nothing"""
+log = logging.getLogger(__name__)
 
 
 class _OutOfStep(Exception):
-    """The consumer skipped a delivery; a new one continues after the last good sequence."""
+    """The consumer skipped deliveries; a new one continues after the last good sequence."""
+
+
+class _Quiet:
+    """Doubts a consumer that says nothing: a message that it has left out at two looks in a row will never come."""
+
+    def __init__(self, bus: Connection, stream: str, filters: list[str]) -> None:
+        self._bus = bus
+        self._stream = stream
+        self._filters = filters or [">"]
+        self._missing: set[int] = set()
+        self._due = time.monotonic() + _DOUBT
+
+    async def doubt(self, last: int, *, heard: bool) -> None:
+        """Look now and then behind `last`, unless the consumer was `heard` just now. Raises _OutOfStep."""
+        now = time.monotonic()
+        if heard:
+            self._missing, self._due = set(), now + _DOUBT
+        elif now >= self._due:
+            self._due = now + _DOUBT
+            before, self._missing = self._missing, await self._behind(last)
+            if before & self._missing:
+                log.warning("a consumer of %s left out %d: making a new one", self._stream, min(self._missing))
+                raise _OutOfStep
+
+    async def _behind(self, last: int) -> set[int]:
+        try:
+            found = [await self._bus.following(self._stream, last + 1, one) for one in self._filters]
+        except BusUnavailable:
+            return set()
+        return {message.seq for message in found if message is not None}
 
 
 async def tail(
@@ -52,10 +88,12 @@ async def tail(
             name = await _consumer(bus, stream, None if newest and last < start else last + 1, filters)
             try:
                 async with pulling(bus.client, stream, name, batch) as puller:
+                    quiet = _Quiet(bus, stream, filters)
                     async for found in _in_step(puller, batch, patience):
                         fresh = [message for message in found if message.seq > last]
                         if fresh:
                             last = fresh[-1].seq
+                        await quiet.doubt(last, heard=bool(found))
                         if fresh or idle:
                             yield fresh
             finally:
