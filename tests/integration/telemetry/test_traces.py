@@ -20,11 +20,13 @@ CALLER = "00f067aa0ba902b7"
 
 
 async def test_a_request_its_steps_and_its_projection_are_one_trace(tmp_path: Path) -> None:
-    """A caller's traceparent is continued by the API, the worker's steps and the projector, each under its parent."""
+    """A caller's traceparent is continued by the API, the worker's steps and the projector, each under its parent.
+
+    What each of them counts is exported too.
+    """
     with collecting() as collector:
-        async with stack(
-            tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="100"
-        ) as parts:
+        told: dict[str, Any] = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_METRIC_EXPORT_INTERVAL": "200"}
+        async with stack(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **told) as parts:
             await parts.run("worker", "meshwright-adapter", "example_adapter:example", path=EXAMPLES)
             answer = await parts.http.put("/v1/connections/place", json={"kind": "envoy-fleet"})
             assert answer.is_success, answer.text
@@ -41,6 +43,7 @@ async def test_a_request_its_steps_and_its_projection_are_one_trace(tmp_path: Pa
             operation = await eventually(accepted)
             assert operation["trace_id"] == TRACE
             spans = await eventually(lambda: _whole(collector))
+            await eventually(lambda: _counted(collector))
     by_id = {span.id: span for span in spans}
     for name in ("step write-0", "step write-1", "project"):
         for span in (each for each in spans if each.name == name):
@@ -74,3 +77,13 @@ def _top(span: Span, by_id: dict[str, Span]) -> Span:
     while (above := by_id.get(span.parent)) is not None:
         span = above
     return span
+
+
+def _counted(collector: Collector) -> bool:
+    """Whether API, worker and projector have told what they counted."""
+    found = {(service, metric, *sorted(value for _, value in labels)) for service, metric, labels in collector.numbers}
+    return found >= {
+        ("meshwright-api", "meshwright_http_requests", "202", "startOperation"),
+        ("meshwright-adapter-example", "meshwright_operations", "example.write", "succeeded"),
+        ("meshwright-projector", "meshwright_projected", "EVENTS"),
+    }

@@ -17,8 +17,8 @@ import uvloop
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, sealing, settings, ssrf, store
+from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as logs
-from meshwright.core.telemetry import tracing
 from meshwright.ui_api import app, auth, event_stream
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.auth import Gate
@@ -61,15 +61,16 @@ def main() -> int:
     try:
         wanted = settings.load(ApiSettings)
         logs.configure(wanted.log_level, wanted.log_format)
-        with tracing.exporting("meshwright-api", app.VERSION):
-            uvloop.run(_run(wanted))
+        meters = Meters()
+        with exporting.exporting("meshwright-api", app.VERSION, meters.registry):
+            uvloop.run(_run(wanted, meters))
     except (*_CANNOT_START, mwbus.BusError, OSError) as error:
         sys.stderr.write(f"meshwright-api: {error}\n")
         return 1
     return 0
 
 
-async def _run(wanted: ApiSettings) -> None:
+async def _run(wanted: ApiSettings, meters: Meters) -> None:
     admin = auth.admin_digest(wanted.admin_token_file)
     if not admin:
         log.warning("no MESHWRIGHT_ADMIN_TOKEN_FILE: only API tokens that exist already are let in")
@@ -93,7 +94,7 @@ async def _run(wanted: ApiSettings) -> None:
             gate=Gate(directory, admin),
             hub=Hub(bus),
             pages=Tokens(admin.encode()),
-            meters=Meters(),
+            meters=meters,
             sealer=sealer,
             reachable=reachable,
         )

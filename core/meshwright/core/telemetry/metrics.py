@@ -99,6 +99,11 @@ class Registry:
         self._metrics.append(made := Histogram(name, help, labels, bounds))
         return made
 
+    @property
+    def counters(self) -> list[Counter]:
+        """The counters and gauges."""
+        return [metric for metric in self._metrics if isinstance(metric, Counter)]
+
     def text(self) -> str:
         """All metrics as Prometheus reads them."""
         lines = []

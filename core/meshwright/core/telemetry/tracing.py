@@ -1,8 +1,7 @@
 """Tracing: one trace from the HTTP request through command, step and event to the projection.
 
-Invariant: spans are made and exported only when the standard OTEL_EXPORTER_OTLP_* variables say where to; without
-them the process is silent and pays almost nothing, yet every message still carries a `traceparent`, so the logs of
-all processes can be joined. W3C Trace Context: https://www.w3.org/TR/trace-context/.
+Invariant: spans are made only when somebody wants them (`exporting`); without that the process pays almost nothing,
+yet every message still carries a `traceparent`, so the logs of all processes can be joined. W3C Trace Context: https://www.w3.org/TR/trace-context/.
 """
 
 import os
@@ -11,29 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry import context, trace
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-
-
-@contextmanager
-def exporting(service: str, version: str) -> Iterator[None]:
-    """Export this process's spans, if the environment says where to; on leaving, spans that wait are sent."""
-    if not is_exporting():
-        yield
-        return
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-    provider = TracerProvider(resource=Resource.create({"service.name": service, "service.version": version}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)
-    try:
-        yield
-    finally:
-        provider.shutdown()
 
 
 def is_exporting() -> bool:

@@ -16,6 +16,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.kit import journal as journals
+from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import operations
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
@@ -42,6 +43,7 @@ class Equipment(msgspec.Struct, frozen=True, kw_only=True):
     turns: Turns
     interventions: Interventions
     max_attempts: int
+    ended: Counter
 
 
 class _Over(Exception):
@@ -95,6 +97,8 @@ class Execution:
             await self._tell_queued("its worker was told to stop; another one goes on", interrupted=True)
 
     async def _settle(self) -> None:
+        end = self.journal.history.end.split(".")[-2] if self.journal.history.end else "timed_out"
+        self._use.ended.add(self.command.kind, end)
         if self._had_turn:
             await self._use.turns.done(self.command, self._job.message.seq)
         if self.journal.history.end == _DEAD_LETTERED:

@@ -16,8 +16,9 @@ import uvloop
 from meshwright.core import bus as mwbus
 from meshwright.core import ids, kit, settings
 from meshwright.core.bus import presence, serving
+from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
-from meshwright.core.telemetry import tracing
+from meshwright.core.telemetry.metrics import Counter, Registry
 from meshwright.schemas import adapters, subjects
 from meshwright.workers.host import answering, loading
 from meshwright.workers.host.turns import Turns, open_settled
@@ -67,12 +68,19 @@ async def run(name: str, chosen: HostSettings) -> None:
         except loading.AdapterNotLoadable as error:
             await _tell_failure(bus, name, instance, str(error))
             raise
-        with tracing.exporting(f"meshwright-adapter-{adapter.name}", adapter.version):
-            await _serve(bus, adapter, instance, chosen, stop)
+        registry = Registry()
+        ended = registry.counter("meshwright_operations_total", "Operations that ended here", "kind", "end")
+        with exporting.exporting(f"meshwright-adapter-{adapter.name}", adapter.version, registry):
+            await _serve(bus, adapter, instance, chosen, ended, stop)
 
 
 async def _serve(
-    bus: mwbus.Connection, adapter: kit.Adapter, instance: str, chosen: HostSettings, stop: asyncio.Event
+    bus: mwbus.Connection,
+    adapter: kit.Adapter,
+    instance: str,
+    chosen: HostSettings,
+    ended: Counter,
+    stop: asyncio.Event,
 ) -> None:
     limits = Limits(
         max_running=chosen.worker_max_running,
@@ -88,7 +96,7 @@ async def _serve(
         presence.announced(bus, adapter.announcement(instance)),
     ):
         log.info("adapter %s %s serves as %s", adapter.name, adapter.version, instance)
-        await Worker(bus, adapter, runtime, service, turns, limits).run(stop)
+        await Worker(bus, adapter, runtime, service, turns, limits, ended).run(stop)
     log.info("adapter %s has stopped", adapter.name)
 
 

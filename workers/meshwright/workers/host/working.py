@@ -16,6 +16,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending, kit
 from meshwright.core.bus import hearing
 from meshwright.core.telemetry import tracing
+from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import catalog, operations, subjects
 from meshwright.workers.host.executing import Equipment, Execution
 from meshwright.workers.host.interventions import Interventions, Said
@@ -51,6 +52,7 @@ class Worker:
         service: object,
         turns: Turns,
         limits: Limits,
+        ended: Counter,
     ) -> None:
         self._bus = connection
         self._adapter = adapter
@@ -64,6 +66,7 @@ class Worker:
             turns=turns,
             interventions=self._interventions,
             max_attempts=limits.max_attempts,
+            ended=ended,
         )
         self._held: dict[str, tuple[mwbus.Job, Execution, asyncio.Task[None]]] = {}
         self._looking: set[asyncio.Task[None]] = set()

@@ -13,8 +13,8 @@ import uvloop
 from meshwright.core import bus as mwbus
 from meshwright.core import sealing, settings, ssrf
 from meshwright.core.bus import leases
+from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
-from meshwright.core.telemetry import tracing
 from meshwright.workers import running
 from meshwright.workers.notifier.backoff import InvalidSchedule, Schedule, schedule
 from meshwright.workers.notifier.posting import Poster
@@ -64,6 +64,6 @@ async def _run(chosen: NotifierSettings, poster: Poster, pauses: Schedule) -> No
         await Subscriptions(bus, poster, pauses).run()
 
     async with mwbus.connect(chosen.nats_url, "notifier", replicas=chosen.replicas) as bus:
-        with tracing.exporting("meshwright-notifier", _VERSION):
+        with exporting.exporting("meshwright-notifier", _VERSION):
             await running.until_told(lambda: leases.hold(bus, LEASE, running.instance(), notify))
     log.info("the notifier has stopped")

@@ -8,11 +8,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from meshwright.core import bus
 from meshwright.core.store import Checkpoint, Kind, kinds
 from meshwright.core.store.writing import Batch, Folded, Writer
+from meshwright.core.telemetry.metrics import Registry
 from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.workers.projector import facts, rows
 from meshwright.workers.projector.cache import Cache
@@ -22,13 +21,20 @@ from meshwright.workers.projector.folding.routes import Route, applied, routes
 log = logging.getLogger(__name__)
 
 
-class Tally(msgspec.Struct, kw_only=True):
-    """What a projection has seen since it started."""
+class Tally:
+    """What a projection has seen since it started, by stream; `unhandled` are types that this version does not know."""
 
-    messages: int = 0
-    unhandled: int = 0
-    """of a type that this version does not know"""
-    set_aside: int = 0
+    def __init__(self) -> None:
+        self.registry = Registry()
+        counter = self.registry.counter
+        self.messages = counter("meshwright_projected_total", "Messages folded into the views", "stream")
+        self.unhandled = counter("meshwright_unhandled_total", "Messages of an unknown type", "stream")
+        self.set_aside = counter("meshwright_set_aside_total", "Messages that could not be projected", "stream")
+
+    @property
+    def seen(self) -> int:
+        """All messages."""
+        return int(sum(self.messages.values.values()))
 
 
 class Folder:
@@ -68,7 +74,7 @@ class Folder:
             self._log_row(fact, logs)
             seen.append(fact)
         self._cache.trim()
-        self._tally.messages += len(messages)
+        self._tally.messages.add(messages[-1].stream, by=len(messages))
         return Batch(documents=list(touched.values()), rows=logs, checkpoints=_positions(messages)), seen
 
     async def _load(self, readable: Sequence[tuple[Fact, list[tuple[Route, str]]]]) -> None:
@@ -82,14 +88,14 @@ class Folder:
 
     def _log_row(self, fact: Fact, logs: dict[str, list[dict[str, Any]]]) -> None:
         if fact.message is None:
-            self._tally.unhandled += 1
+            self._tally.unhandled.add(fact.stream)
         if fact.stream == "EVENTS":
             logs.setdefault(kinds.EVENT_LOG, []).append(rows.of_event(fact))
         elif isinstance(fact.message, EdgesMeasured):
             logs.setdefault(kinds.METRIC_LOG, []).append(rows.of_window(fact, fact.message))
 
     def _put_aside(self, received: bus.Received, reason: str, logs: dict[str, list[dict[str, Any]]]) -> None:
-        self._tally.set_aside += 1
+        self._tally.set_aside.add(received.stream)
         log.warning("set aside %s/%d (%s): %s", received.stream, received.seq, received.subject, reason)
         logs.setdefault(kinds.SET_ASIDE, []).append(rows.of_set_aside(received, reason, received.stored_at()))
 

@@ -14,10 +14,11 @@ import uvloop
 from meshwright.core import bus as mwbus
 from meshwright.core import settings, store
 from meshwright.core.bus import leases
+from meshwright.core.telemetry import exporting, tracing
 from meshwright.core.telemetry import logging as mwlogging
-from meshwright.core.telemetry import tracing
 from meshwright.workers import running
 from meshwright.workers.projector import rebuilding, renewing
+from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.projection import project
 
 log = logging.getLogger(__name__)
@@ -55,16 +56,17 @@ async def _run(chosen: settings.Settings) -> None:
         mwbus.connect(chosen.nats_url, "projector", replicas=chosen.replicas, gib=chosen.streams_gib) as connection,
         store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
-        with tracing.exporting("meshwright-projector", _VERSION):
+        tally = Tally()
+        with exporting.exporting("meshwright-projector", _VERSION, tally.registry):
             await running.until_told(
-                lambda: leases.hold(connection, LEASE, running.instance(), lambda: _work(connection, database))
+                lambda: leases.hold(connection, LEASE, running.instance(), lambda: _work(connection, database, tally))
             )
     log.info("the projector has stopped")
 
 
-async def _work(connection: mwbus.Connection, database: store.Database) -> None:
+async def _work(connection: mwbus.Connection, database: store.Database, tally: Tally) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(project(connection, database, traced=tracing.is_exporting()))
+        group.create_task(project(connection, database, tally, traced=tracing.is_exporting()))
         group.create_task(renewing.renew(connection, database))
 
 

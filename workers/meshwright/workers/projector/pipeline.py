@@ -68,7 +68,7 @@ class Pipeline:
         found = []
         for refusal in refusals:
             folded = refusal.folded
-            self._tally.set_aside += 1
+            self._tally.set_aside.add(self._stream)
             log.warning("%s %s cannot be stored: %s", folded.kind.name, folded.key, refusal.reason)
             found.append(
                 {

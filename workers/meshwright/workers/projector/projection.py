@@ -22,9 +22,8 @@ class _Swapped(Exception):
     """Another generation is live."""
 
 
-async def project(connection: mwbus.Connection, database: Database, *, traced: bool = False) -> None:
+async def project(connection: mwbus.Connection, database: Database, tally: Tally, *, traced: bool = False) -> None:
     """Project into the live generation until cancelled."""
-    tally = Tally()
     try:
         while True:
             generation = await patiently(generations.live, database)
@@ -33,9 +32,7 @@ async def project(connection: mwbus.Connection, database: Database, *, traced: b
             log.info("projecting into generation %d", generation)
             await _until_swapped(connection, database, generation, tally, traced)
     finally:
-        log.info(
-            "projected", extra={"messages": tally.messages, "unhandled": tally.unhandled, "aside": tally.set_aside}
-        )
+        log.info("projected", extra={"messages": tally.seen})
 
 
 async def _until_swapped(

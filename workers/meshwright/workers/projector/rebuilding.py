@@ -51,7 +51,7 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
         await asyncio.sleep(_OVERLAP)
         await ending.end(*running)
     await generations.drop_others(database, frozenset({rebuilt.generation}))
-    rebuilt.messages = tally.messages
+    rebuilt.messages = tally.seen
 
 
 async def _caught_up(connection: mwbus.Connection, writer: Writer) -> None:

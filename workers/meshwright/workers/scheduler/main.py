@@ -14,8 +14,8 @@ import uvloop
 from meshwright.core import bus as mwbus
 from meshwright.core import settings
 from meshwright.core.bus import leases, presence
+from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
-from meshwright.core.telemetry import tracing
 from meshwright.workers import running
 from meshwright.workers.scheduler import dead_letters
 from meshwright.workers.scheduler.arrivals import Arrivals
@@ -47,7 +47,7 @@ def main() -> None:
 async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
     async with mwbus.connect(chosen.nats_url, "scheduler", replicas=chosen.replicas, gib=chosen.streams_gib) as bus:
-        with tracing.exporting("meshwright-scheduler", _VERSION):
+        with exporting.exporting("meshwright-scheduler", _VERSION):
             await running.until_told(lambda: leases.hold(bus, LEASE, running.instance(), lambda: watch(bus)))
     log.info("the scheduler has stopped")
 
