@@ -28,7 +28,7 @@ class Row(msgspec.Struct, kw_only=True):
 @pytest.fixture
 def row(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[Row]:
     """The figures of this test; fill in what it found."""
-    found = Row(fault=request.node.name)
+    found = Row(fault=request.node.name.removeprefix("test_").replace("_", " "))
     yield found
     record_property(_ROW, msgspec.to_builtins(found))
 
