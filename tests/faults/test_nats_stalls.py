@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from example_adapter import NoOp, Write
 
@@ -57,6 +58,7 @@ async def test_nats_server_is_paused(tmp_path: Path, row: Any) -> None:
         async with ledger.load(bus, admin):
             await eventually(lambda: len(ledger.events) > 300 and len(ledger.operations) > 20)
             os.kill(parts.nats.pid, signal.SIGSTOP)
+            await eventually(lambda: psutil.Process(parts.nats.pid).status() == psutil.STATUS_STOPPED)
             until = time.monotonic() + 10
             refusals = []
             while time.monotonic() < until:
