@@ -239,6 +239,28 @@ async def test_a_rebuild_beside_the_live_load_ends_equal(stage: Stage, start_pro
     assert await differences(stage, 2) == []
 
 
+async def test_a_rebuild_keeps_versions_that_the_stream_forgot(stage: Stage, start_projector: Any) -> None:
+    """STATE keeps a hundred versions of a design; the views show all that there were, also after a rebuild."""
+    await start_projector()
+    await everything(stage)  # older than the versions, and kept: the stream has a gap, not a later beginning
+    for number in range(105):
+        design = designs.Design(id="d", description=f"version {number}")
+        message = designs.DesignWritten(document=design, principal="ann")
+        await stage.bus.publisher.publish("mw.state.default.design.d", message)
+        if number % 50 == 0:
+            await stage.caught_up()  # before the stream forgets the first ones
+    await stage.caught_up()
+    before = await stage.views.page(kinds.DESIGN_VERSIONS, "default", where={"id": "d"}, limit=500)
+    assert len(before.items) == 105
+    rebuild = await start_projector("rebuild")
+    async with asyncio.timeout(40):
+        assert await rebuild.process.wait() == 0, rebuild.log.read_text()
+    await stage.caught_up()
+    assert await generations.live(stage.database) == 2
+    after = await stage.views.page(kinds.DESIGN_VERSIONS, "default", where={"id": "d"}, limit=500)
+    assert after.items == before.items
+
+
 async def test_it_ends_when_told(stage: Stage, start_projector: Any) -> None:
     """SIGTERM under load ends it within its grace with status 0 and no traceback; its lease is free at once."""
     projector = await start_projector()

@@ -1,7 +1,6 @@
 """Carrying documents over into a new generation when the streams no longer hold what they were made of.
 
-Invariant: only documents whose newest fact is older than the first message of their stream are copied; all
-others come from the stream itself.
+Invariant: what the stream itself has told of a document wins over its copy.
 """
 
 from typing import Any
@@ -13,7 +12,10 @@ from meshwright.core.store.kinds import Kind
 
 
 async def carry_over(database: Database, kind: Kind[Any], old: int, new: int, before_seq: int) -> None:
-    """Copy documents of a kind with a sequence below `before_seq`, within the server. Raises StoreUnavailable."""
+    """Copy documents of a kind with a sequence below `before_seq`, within the server, unless they are there already.
+
+    Raises StoreUnavailable.
+    """
     source = database.collection(generations.collection_name(kind.name, old))
     with translated(f"carry over {kind.name}"):
         await source.aggregate(

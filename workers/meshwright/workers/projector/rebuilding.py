@@ -46,6 +46,9 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(Pipeline(connection, writer, stream, tally).run()) for stream in kinds.STREAMS]
         await _caught_up(connection, writer)
+        # STATE keeps a hundred versions of each document, so it has gaps that its bounds do not tell of.
+        end = (await connection.stream_bounds(kinds.DESIGN_VERSIONS.stream))[1] + 1
+        await carrying.carry_over(database, kinds.DESIGN_VERSIONS, before, rebuilt.generation, end)
         await generations.swap(database, rebuilt.generation)
         log.info("generation %d is live", rebuilt.generation)
         await asyncio.sleep(_OVERLAP)
