@@ -118,7 +118,7 @@ class Context:
         done = name in history.completed
         if undo is not None and name in history.standing:
             self._undo.append((name, undo))
-        if self._control.is_unwinding and self._seen.issuperset(history.begun):
+        if self._control.is_unwinding and (not done or self._seen.issuperset(history.begun)):
             raise Cancelled(f"operation {self.command.operation} is being undone")
         if done:
             return msgspec.convert(history.completed[name], result)  # type: ignore[no-any-return]  # as the caller says
