@@ -363,3 +363,24 @@ def test_fresh_ids_sort_by_birth_and_derived_ids_by_nothing() -> None:
     """ULIDs of later milliseconds sort later; the same parts always derive the same id."""
     assert len({ids.fresh() for _ in range(1000)}) == 1000
     assert ids.derived("a", "b") == ids.derived("a", "b") != ids.derived("ab", "")
+
+
+async def test_a_holder_takes_its_own_lease_up_again(nats_server: Any) -> None:
+    """After an outage longer than a lease lasts its holder works again at once, not when its old lease has expired."""
+    told: list[str] = []
+
+    async def work() -> None:
+        told.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("ended")
+
+    async with mwbus.connect(nats_server.url, "tester") as bus:
+        holding = asyncio.create_task(leases.hold(bus, "one", "me", work))
+        await eventually(lambda: told == ["begun"])
+        await nats_server.kill()
+        await eventually(lambda: told == ["begun", "ended"], timeout=3 * leases.TTL)
+        await nats_server.start()
+        await eventually(lambda: told == ["begun", "ended", "begun"], timeout=leases.TTL - 1)
+        await ending.end(holding)
