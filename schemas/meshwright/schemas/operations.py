@@ -193,6 +193,10 @@ class StepFailed(Message, frozen=True, kw_only=True):
     failure: Failure
 
 
+TAKING_BACK = "taking back what was done"
+"""What people read as the progress of an operation that is being undone."""
+
+
 class OperationUndoing(Message, frozen=True, kw_only=True):
     """The operation will not succeed: from here on a worker only takes back what was done, then tells this `end`."""
 

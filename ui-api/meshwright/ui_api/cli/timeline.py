@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from meshwright.schemas.operations import TERMINAL_STATES
+from meshwright.schemas.operations import TAKING_BACK, TERMINAL_STATES
 from meshwright.ui_api.cli import output
 
 _PREFIX = "dev.meshwright.operation."
@@ -87,12 +87,17 @@ class Timeline:
             return []
         seconds = None if undone else output.between(self._began.get(step), time)
         words = {"undone": f"{step} undone", "undo_failed": f"{step} could not be undone"}
+        if state == "completed" and not attempt:
+            words[state], seconds = f"{step} stands since the operation before", None
         mark = {"completed": "ok", "undone": "undone"}.get(state, "bad")
         return [Line(mark=mark, text=words.get(state, step), seconds=seconds, details=explain(failure))]
 
     def _happened(self, name: str, data: dict[str, Any]) -> list[Line]:
         if name == "progressed":
             return self._progressed(data["message"])
+        if name == "undoing":
+            self.running = ""
+            return self._progressed(TAKING_BACK)
         if name == "queued" and self._first(name, data.get("reason"), data.get("behind")):
             self.state = "queued"
             behind = f" behind operation {data['behind']}" if data.get("behind") else ""

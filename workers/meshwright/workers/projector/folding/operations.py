@@ -91,7 +91,7 @@ def _progressed(before: Operation, message: wire.OperationProgressed, fact: Fact
 
 
 def _undoing(before: Operation, message: wire.OperationUndoing, fact: Fact) -> Changes:
-    return {"state": "running", "worker": message.worker, "progress": "taking back what was done", "waiting_for": ""}
+    return {"state": "running", "worker": message.worker, "progress": wire.TAKING_BACK, "waiting_for": ""}
 
 
 def _retrying(before: Operation, message: wire.OperationRetrying, fact: Fact) -> Changes:
