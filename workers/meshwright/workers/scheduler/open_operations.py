@@ -52,15 +52,15 @@ class OpenOperations:
 
     def due(self, now: float) -> list[Open]:
         """The operations whose deadline has passed at `now`, seconds since 1970."""
-        found = []
+        found: dict[str, Open] = {}  # an operation that was told twice lies in the heap twice
         while self._heap and self._heap[0][0] <= now:
             deadline, operation = heapq.heappop(self._heap)
             one = self._open.get(operation)
             if one is not None and one.deadline == deadline:
-                found.append(one)
-        for one in found:  # still due until it ended
+                found[operation] = one
+        for one in found.values():  # still due until it ended
             heapq.heappush(self._heap, (one.deadline, one.operation))
-        return found
+        return list(found.values())
 
     def snapshot(self) -> Snapshot:
         """What to start from another time."""
