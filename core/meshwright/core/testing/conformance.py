@@ -167,6 +167,31 @@ class AdapterConformance:
             if kinds(events)[-1] == "cancelled" and sample.look:
                 assert await sample.look() == before
 
+    async def test_a_killed_and_cancelled_operation_leaves_nothing(
+        self, nats_server: NatsServer, tmp_path: Path
+    ) -> None:
+        """Cancelled after its worker was killed in or behind a step, an operation is taken back by the next worker."""
+        name, _ = self._most_telling(tmp_path)
+        async with NatsServer() as server:
+            steps, _ = await self.undisturbed(server, tmp_path / "calm", name)
+        for behind in sorted({1, len(steps)}):
+            directory = tmp_path / f"cancel-{behind}"
+            sample = self.samples(directory)[name]
+            async with NatsServer() as server, self.world(server, directory) as world:
+                worker = await world.start()
+                await self.prepare(world, sample)
+                before = await sample.look() if sample.look else None
+                operation = await world.asker.ask(sample.arguments)
+                await world.asker.wait_for(operation, operations.StepStarted, times=behind)
+                await worker.kill()
+                await world.asker.cancel(operation)
+                await world.start()
+                events = await world.asker.end(operation, self.patience)
+                failed = [event for event in events if isinstance(event, operations.StepUndone) and event.failure]
+                assert not failed, failed
+                if kinds(events)[-1] == "cancelled" and sample.look:
+                    assert await sample.look() == before
+
     async def _everything_is_acknowledged(self, world: World) -> bool:
         info = await world.asker.bus.js.consumer_info("COMMANDS", f"adapter-{self.adapter.name}")
         return info.num_pending == 0 and info.num_ack_pending == 0 and bool(info.delivered.consumer_seq)
