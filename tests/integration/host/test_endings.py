@@ -1,13 +1,11 @@
 """How operations end without success: what was begun is taken back, by whichever worker holds the operation then."""
 
 import datetime
-import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from ledger import Book
 from ledger_adapter import Enter, Look
@@ -19,7 +17,6 @@ from meshwright.core.testing.workers import WorkerProcess
 from meshwright.schemas import operations as ops
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
-from meshwright.workers.host import working
 
 ADAPTER = "ledger"
 Start = Callable[..., Awaitable[WorkerProcess]]
@@ -206,25 +203,28 @@ async def test_sigterm_gives_waiting_operations_back_at_once(asker: Asker, start
     assert book.order() == [running, *waiting]
 
 
-async def test_what_nobody_understands_waits_for_its_deadline(asker: Asker, start_worker: Start) -> None:
+async def test_what_nobody_understands_waits_for_somebody_who_does(asker: Asker, start_worker: Start) -> None:
     """A command of an unknown version is left alone, delays nobody, and is taken when a worker comes that knows it."""
     await start_worker()
-    subject = subjects.fill(
-        subjects.COMMANDS, workspace="default", adapter="ledger", connection="local", queue="_", operation="*"
-    )
-    known = await asker.ask(Look())
-    stored = await asker.bus.last("COMMANDS", subject)
-    assert stored is not None
-    strange = json.loads(stored.payload) | {"operation": "01JD8X3M5TZ9Q4W7V2K6N0B1CE", "version": 2}
-    await asker.bus.publisher.publish(
-        subject.replace("*", strange["operation"]), msgspec.convert(strange, ops.Command), id=strange["operation"]
-    )
+    strange = await asker.ask(Look(), version=2)
     others = [await asker.ask(Look()) for _ in range(20)]
-    for operation in (known, *others):
+    for operation in others:
         assert kinds(await asker.end(operation))[-1] == "succeeded"
-    assert kinds(await asker.events(strange["operation"])) == []
-    info = await asker.bus.js.consumer_info("COMMANDS", working.queue("ledger", working.Limits()).name)
-    assert info.config.max_deliver == -1
+    assert kinds(await asker.events(strange)) == []
+    await start_worker(ledger_major="2")
+    assert kinds(await asker.end(strange)) == ["started", "succeeded"]
+
+
+async def test_what_nobody_understood_in_time_is_let_go(asker: Asker, start_worker: Start) -> None:
+    """Once the scheduler has ended a command that nobody began, workers that cannot read it stop passing it around."""
+    strange = await asker.ask(Look(), version=2)
+    subject = subjects.fill(subjects.EVENTS, workspace="default", origin="scheduler", entity="operation", id=strange)
+    await start_worker()
+    await asker.end(await asker.ask(Look()))
+    assert not await _nothing_pending(asker)
+    await asker.bus.publisher.publish(subject, ops.OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC)))
+    await eventually(partial(_nothing_pending, asker), timeout=15)
+    assert kinds(await asker.events(strange)) == ["timed_out"]
 
 
 def _has_passed(command: mwbus.Received) -> bool:

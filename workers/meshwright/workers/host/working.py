@@ -15,6 +15,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, kit
 from meshwright.core.bus import hearing
+from meshwright.core.kit import journal
 from meshwright.core.telemetry import tracing
 from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import catalog, operations, subjects
@@ -97,11 +98,19 @@ class Worker:
             log.error("command %d of COMMANDS cannot be read: it goes to the dead letters", job.message.seq)
             await job.give_up()
         elif not self._understands(command):
-            await job.again(self._limits.ack_wait / 2)  # another version of this adapter may take it
+            await self._leave(job, command)
         else:
             execution = Execution(self._equipment, job, command)
             task = group.create_task(self._execute(job, execution, slot))
             self._held[job.message.reply] = (job, execution, task)
+
+    async def _leave(self, job: mwbus.Job, command: operations.Command) -> None:
+        """Leave it to another version of this adapter, until its end has been told without anybody having begun it."""
+        try:
+            over = await journal.has_ended(self._bus, command)
+        except mwbus.BusUnavailable:
+            over = False
+        await (job.ack() if over else job.again(self._limits.ack_wait / 2))
 
     def _understands(self, command: operations.Command) -> bool:
         entry = self._adapter.operations.get(command.kind)
