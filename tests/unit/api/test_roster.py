@@ -1,0 +1,89 @@
+"""The roster: an operation is accepted only when a live worker offers exactly that."""
+
+import datetime
+
+import msgspec
+import pytest
+
+from meshwright.schemas.adapters import AdapterAnnouncement, OperationSupport
+from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.roster import Roster
+
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+def worker(instance: str, *versions: int, name: str = "acme") -> tuple[str, bytes]:
+    """The presence entry of a worker that offers `mesh.install` in these versions."""
+    announcement = AdapterAnnouncement(
+        name=name,
+        instance=instance,
+        version="1.0.0",
+        contract=1,
+        meshes=[name],
+        operations=[OperationSupport(name="mesh.install", version=version, mutates=True) for version in versions],
+        intents=[],
+        host="h",
+        pid=1,
+        started_at=NOW,
+    )
+    return f"{name}.{instance}", msgspec.json.encode(announcement)
+
+
+def refusal(roster: Roster, adapter: str, kind: str, version: int | None) -> str:
+    """Why an operation is not offered."""
+    with pytest.raises(Refused) as caught:
+        roster.offer(adapter, kind, version)
+    assert caught.value.slug == "adapter-unavailable"
+    return caught.value.detail
+
+
+def test_the_newest_version_is_meant_when_none_is_named() -> None:
+    """During a rolling upgrade both versions can be asked for, and the newest is the default."""
+    roster = Roster()
+    roster.learn(*worker("old", 1))
+    roster.learn(*worker("new", 2))
+    assert roster.offer("acme", "mesh.install", None).version == 2
+    assert roster.offer("acme", "mesh.install", 1).version == 1
+    roster.learn(worker("new")[0], None)
+    assert roster.offer("acme", "mesh.install", None).version == 1
+    assert "in version 2" in refusal(roster, "acme", "mesh.install", 2)
+
+
+def test_a_worker_that_is_gone_offers_nothing() -> None:
+    """With the last worker the offer goes, and the refusal says so."""
+    roster = Roster()
+    assert "no live worker of the adapter 'acme'" in refusal(roster, "acme", "mesh.install", None)
+    roster.learn(*worker("one", 1))
+    roster.learn(*worker("two", 1))
+    roster.learn(worker("one")[0], None)
+    assert roster.offer("acme", "mesh.install", 1).version == 1
+    roster.learn(worker("two")[0], None)
+    assert roster.alive() == []
+    refusal(roster, "acme", "mesh.install", 1)
+
+
+def test_what_is_not_offered_is_refused_with_what_is() -> None:
+    """An unknown operation names those that there are."""
+    roster = Roster()
+    roster.learn(*worker("one", 1))
+    assert "it offers: mesh.install" in refusal(roster, "acme", "mesh.explode", None)
+
+
+def test_an_entry_that_cannot_be_read_offers_nothing() -> None:
+    """Damaged presence is as good as none, also in place of a good one."""
+    roster = Roster()
+    key, value = worker("one", 1)
+    roster.learn(key, value)
+    roster.learn(key, b"{")
+    assert roster.alive() == []
+    refusal(roster, "acme", "mesh.install", 1)
+
+
+def test_a_mesh_finds_its_adapter() -> None:
+    """The adapter of a kind of mesh is the one that announces it."""
+    roster = Roster()
+    roster.learn(*worker("one", 1))
+    roster.learn(*worker("two", 1, name="zeta"))
+    assert roster.adapter_for("zeta") == "zeta"
+    with pytest.raises(Refused):
+        roster.adapter_for("nothing")
