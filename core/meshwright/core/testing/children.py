@@ -39,7 +39,7 @@ def start(command: Sequence[str], log: Path) -> Process:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent(),
+            preexec_fn=die_with_parent(),
         )
 
 
@@ -54,7 +54,8 @@ async def ended(process: Process, timeout: float) -> bool:
     return True
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
+    """What a child runs before its program, so that it ends with this process (`preexec_fn`); None where it cannot."""
     if sys.platform != "linux":
         return None
     # Loaded before the fork: between fork and exec nothing may take a lock or import.

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from meshwright.core import ids
+from meshwright.core.testing import children
 from meshwright.core.testing.workers import WorkerProcess
 
 
@@ -25,7 +26,12 @@ async def console(command: str, *arguments: str, directory: Path, **settings: st
     log = directory / f"{command}-{ids.fresh()}.log"
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
-            program, *arguments, env={**os.environ, **named}, stderr=sink, stdout=sink
+            program,
+            *arguments,
+            env={**os.environ, **named},
+            stderr=sink,
+            stdout=sink,
+            preexec_fn=children.die_with_parent(),
         )
     running = WorkerProcess(process, log)
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from meshwright.core import ports
+from meshwright.core.testing import children
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer, NatsServer
 
@@ -44,7 +45,12 @@ class Process:
         program = Path(sys.executable).with_name(self._command[0])
         with self.log.open("ab") as sink:
             self._running = await asyncio.create_subprocess_exec(
-                program, *self._command[1:], env=self._environment, stdout=sink, stderr=sink
+                program,
+                *self._command[1:],
+                env=self._environment,
+                stdout=sink,
+                stderr=sink,
+                preexec_fn=children.die_with_parent(),
             )
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from meshwright.core import ids
+from meshwright.core.testing import children
 
 ACK_WAIT = 2.0
 """seconds until a test's worker counts as silent"""
@@ -69,7 +70,9 @@ async def worker_process(
     program = Path(sys.executable).with_name("meshwright-adapter")
     log = directory / f"worker-{ids.fresh()}.log"
     with log.open("wb") as sink:
-        process = await asyncio.create_subprocess_exec(program, adapter, env=environment, stderr=sink, stdout=sink)
+        process = await asyncio.create_subprocess_exec(
+            program, adapter, env=environment, stderr=sink, stdout=sink, preexec_fn=children.die_with_parent()
+        )
     worker = WorkerProcess(process, log)
     try:
         yield worker
