@@ -88,7 +88,8 @@ class Execution:
         """Take note of what others have said since the execution began."""
         if said.cancel is not None:
             self.control.cancel(said.cancel)
-        if said.is_over and self._bound is not None:
+        # What is said again, as after a reconnect, must not move a bound that has struck: that is an error.
+        if said.is_over and self._bound is not None and not self._bound.expired():
             self._bound.reschedule(asyncio.get_running_loop().time())
 
     async def tell_interrupted(self) -> None:
