@@ -53,6 +53,7 @@ class Soak:
         self.events_seen = 0
         self.events_out_of_order = 0
         self.restarts = 0
+        self.kept = ""
         self.sizes: dict[str, list[tuple[float, float]]] = collections.defaultdict(list)
 
     async def write_designs(self) -> None:
@@ -110,6 +111,11 @@ class Soak:
                 self.sizes[name].append((now, psutil.Process(pid).memory_info().rss / MIB))
             await asyncio.sleep(SAMPLE_S)
 
+    async def count_kept(self) -> None:
+        """What nats-server's memory grows with: it has each stored message and its subject in an index."""
+        states = {str(info.config.name): info.state for info in await self.bus.js.streams_info()}
+        self.kept = ", ".join(f"{name} {state.messages}" for name, state in states.items() if state.messages)
+
     async def run(self, seconds: float) -> None:
         """All of it for so long."""
         load = [
@@ -151,9 +157,11 @@ def complaints(parts: Stack) -> collections.Counter[str]:
 def report(soak: Soak, balance: Balance, differences: list[str], counts: tuple[int, int], minutes: float) -> bool:
     """Print the figures; whether all is well."""
     ledger, say = soak.ledger, sys.stdout.write
-    say(f"\nsoak of {minutes:g} min\n  {'PROCESS':14} {'RSS':>9} {'SLOPE':>13}\n")
+    say(f"\nsoak of {minutes:g} min\n  {'PROCESS':14} {'MiB AFTER EACH SIXTH':>36} {'SLOPE':>13}\n")
     for name, sizes in soak.sizes.items():
-        say(f"  {name:14} {sizes[-1][1]:5.0f} MiB {slope(sizes):+7.1f} MiB/h\n")
+        sixths = " ".join(f"{sizes[(len(sizes) - 1) * part // 6][1]:5.0f}" for part in range(1, 7))
+        say(f"  {name:14} {sixths:>36} {slope(sizes):+7.1f} MiB/h\n")
+    say(f"  messages kept by nats-server at the end: {soak.kept}\n")
     say(f"  consumers in nats-server: {counts[0]} at the start, {counts[1]} at the end\n")
     ended = len(ledger.operations) - balance.open
     say(f"  operations: {len(ledger.operations)} accepted, {ended} ended, {balance.open} open\n")
@@ -185,6 +193,7 @@ async def main(minutes: float) -> bool:
             before = await consumers(bus)
             await soak.run(60 * minutes)
             await eventually(lambda: soak.ledger.all_ended(bus), timeout=60, interval=2)
+            await soak.count_kept()
             balance = await soak.ledger.balance(bus)
             differences = await rebuilt_differences(
                 parts.nats.url, parts.mongo.url, parts.database, 1, directory, timeout=600
