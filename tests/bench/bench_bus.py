@@ -45,7 +45,7 @@ async def flood(publish: Callable[[int], Awaitable[object]]) -> None:
 
 async def ours(bus: mwbus.Connection) -> float:
     """CPU seconds to publish and to tail all events."""
-    start = (await bus.stream_bounds("EVENTS"))[1] + 1
+    before = mwbus.Position(seq=(await bus.stream_bounds("EVENTS"))[1])
     began = cpu()
 
     async def publish(number: int) -> object:
@@ -56,7 +56,7 @@ async def ours(bus: mwbus.Connection) -> float:
 
     await flood(publish)
     seen = 0
-    async for batch in mwbus.tail(bus, "EVENTS", start=start):
+    async for batch in mwbus.tail(bus, "EVENTS", after=before):
         for received in batch:
             assert received.message() == MESSAGE
         seen += len(batch)

@@ -18,3 +18,9 @@ async def end(*tasks: "asyncio.Future[Any]") -> None:
         for task in left:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=_AGAIN)
+
+
+def first_error(group: BaseExceptionGroup[Any]) -> BaseException:
+    """The first error that is no group, of task groups that ended within each other."""
+    inner = group.exceptions[0]
+    return first_error(inner) if isinstance(inner, BaseExceptionGroup) else inner

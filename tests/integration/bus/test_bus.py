@@ -17,7 +17,7 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import operations, subjects
 from meshwright.schemas.connections import Connection, ConnectionWritten
 
-PROGRESS = operations.OperationProgressed(message="naïve \"100 %\"")
+PROGRESS = operations.OperationProgressed(message='naïve "100 %"')
 
 
 def subject(id: str = "op") -> str:
@@ -37,11 +37,13 @@ async def bus(nats_server: Any) -> Any:
         yield connection
 
 
-async def collect(bus: mwbus.Connection, count: int, start: int = 1, name: str = "EVENTS") -> list[mwbus.Received]:
+async def collect(
+    bus: mwbus.Connection, count: int, after: mwbus.Position = mwbus.START, name: str = "EVENTS"
+) -> list[mwbus.Received]:
     """The first `count` messages that a tail gives."""
     found: list[mwbus.Received] = []
     async with asyncio.timeout(20):
-        async for batch in mwbus.tail(bus, name, start=start):
+        async for batch in mwbus.tail(bus, name, after=after):
             found += batch
             if len(found) >= count:
                 return found
@@ -94,9 +96,7 @@ async def test_a_retry_of_an_acknowledged_fenced_write_is_not_refused(bus: Any) 
 
 async def test_a_command_is_its_own_acceptance(bus: Any) -> None:
     """What is stored in COMMANDS and in STATE appears in EVENTS without another publish."""
-    asked = subjects.fill(
-        subjects.COMMANDS, workspace="w", adapter="a", connection="c", queue="m", operation="op1"
-    )
+    asked = subjects.fill(subjects.COMMANDS, workspace="w", adapter="a", connection="c", queue="m", operation="op1")
     await bus.publisher.publish(asked, PROGRESS)
     written = ConnectionWritten(document=Connection(id="c1", kind="envoy-fleet"), principal="p")
     await bus.publisher.publish(subjects.fill(subjects.STATE, workspace="w", kind="connection", id="c1"), written)
@@ -162,7 +162,7 @@ async def test_a_tail_continues_from_where_its_reader_was(bus: Any) -> None:
     """Starting at a sequence gives that one first, on one subject only if asked."""
     for number in range(10):
         await bus.publisher.publish(subject(str(number % 2)), PROGRESS)
-    assert [message.seq for message in await collect(bus, 4, start=7)] == [7, 8, 9, 10]
+    assert [message.seq for message in await collect(bus, 4, after=mwbus.Position(seq=6))] == [7, 8, 9, 10]
     found: list[int] = []
     async for batch in mwbus.tail(bus, "EVENTS", subject=subject("1")):
         found += [message.seq for message in batch]

@@ -84,6 +84,18 @@ async def test_deadlines_survive_the_scheduler(asker: Asker, start_scheduler: St
         assert kinds(await asker.end(operation, timeout=30)) == ["timed_out"]
 
 
+async def test_a_memory_of_another_past_is_dropped(asker: Asker, start_scheduler: StartScheduler) -> None:
+    """A scheduler that remembers more of EVENTS than there is (its server lost some) watches from the start."""
+    early = await asker.ask(o.RefreshStatus(), seconds=0.3)
+    memory = await mwbus.open_bucket(asker.bus, "mw_scheduler")
+    await memory.put("deadlines", b'{"seq": 1000, "open": [], "time": "2026-01-01T00:00:00Z"}')
+    scheduler = await start_scheduler()
+    later = await asker.ask(o.RefreshStatus(), seconds=0.3)
+    for operation in (early, later):
+        assert kinds(await asker.end(operation)) == ["timed_out"]
+    assert "EVENTS ends at" in scheduler.log.read_text()
+
+
 async def test_a_command_given_up_becomes_a_dead_letter(
     asker: Asker, start_scheduler: StartScheduler, nats_server: NatsServer
 ) -> None:

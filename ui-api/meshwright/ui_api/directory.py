@@ -6,6 +6,7 @@ that was revoked stops working without any database.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 
 from meshwright.core import bus as mwbus
@@ -15,6 +16,7 @@ from meshwright.schemas.base import Message
 from meshwright.schemas.connections import Connection, ConnectionWritten
 from meshwright.schemas.meshes import Mesh, MeshObserved, MeshRemoved
 
+log = logging.getLogger(__name__)
 DEFAULT_WORKSPACE = "default"
 _STATE_KINDS = ("workspace", "connection", "token")
 _MESHES = subjects.fill(subjects.EVENTS, entity="mesh")
@@ -74,6 +76,15 @@ class Directory:
         await self._follow(bus, subjects.EVENTS.stream, [_MESHES], "meshes")
 
     async def _follow(self, bus: mwbus.Connection, stream: str, filters: list[str], name: str) -> None:
+        while True:
+            try:
+                await self._learn_from(bus, stream, filters, name)
+            except mwbus.Rewound as error:
+                log.error("%s: learning anew what it holds", error)
+                self._forget_all(name)
+
+    async def _learn_from(self, bus: mwbus.Connection, stream: str, filters: list[str], name: str) -> None:
+        """Raises Rewound when the stream went back."""
         async for batch in mwbus.tail(bus, stream, subject=filters, newest=True, idle=True, patience=0.25):
             self._learn_all(batch)
             # The last token of a delivery's reply is how many more the server has for us.
@@ -110,6 +121,14 @@ class Directory:
                 self._meshes.pop((workspace, name), None)
             case ResourceDeleted():
                 self._forget(tokens[3], workspace, name)
+
+    def _forget_all(self, name: str) -> None:
+        known = {
+            "state": (self.workspaces, self._connections, self._tokens, self._tokens_by_place),
+            "meshes": (self._meshes,),
+        }
+        for each in known[name]:
+            each.clear()
 
     def _forget(self, kind: str, workspace: str, name: str) -> None:
         if kind == "token":

@@ -61,10 +61,9 @@ class EventStream(Response):
                 return
             await self._send(send, [frame])
         while not client.ended:
-            if hub.behind(client):
-                client.seq = hub.last
-                self._meters.resets.add("slow")
-                await self._send(send, [frames.reset("slow", client.seq)])
+            if reason := hub.must_start_over(client):
+                self._meters.resets.add(reason)
+                await self._send(send, [hub.start_over(client, reason)])
             found, more = hub.take(client)
             if found:
                 await self._send(send, found)

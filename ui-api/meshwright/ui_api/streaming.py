@@ -3,7 +3,7 @@
 Problem: a thousand dashboards must not be a thousand consumers and a thousand encoders, and a client that lost its
 connection must neither miss nor repeat an event. Invariant: the newest events lie in one bounded ring, in the
 order of the stream; a client is a position in it and owns no queue. Who resumes behind the ring reads the stream
-itself until it meets the ring; who falls out of the ring is told `reset`.
+itself until it meets the ring; who falls out of the ring, or has read what the stream has lost, is told `reset`.
 """
 
 import asyncio
@@ -57,13 +57,15 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """One open stream. `seq` is the last event that was taken care of; `wake` is set when there is news."""
 
-    __slots__ = ("credential", "ended", "idle_since", "seq", "wake", "wants")
+    __slots__ = ("credential", "ended", "idle_since", "seq", "stale", "wake", "wants")
 
     def __init__(self, wants: Wants, credential: str) -> None:
         self.wants = wants
         self.credential = credential
         self.seq = 0
         self.ended = False
+        self.stale = False
+        """what it has read is not what the stream holds"""
         self.idle_since = time.monotonic()
         self.wake = asyncio.Event()
 
@@ -97,9 +99,16 @@ class Hub:
         """Tail the stream while somebody listens, and a little longer; for ever."""
         while True:
             await self._wanted.wait()
-            await self._tail()
+            try:
+                await self._tail()
+            except mwbus.Rewound as error:
+                log.error("%s: telling %d clients to start over", error, len(self.clients))
+                for client in self.clients:
+                    client.stale = True
+                self._started.clear()
 
     async def _tail(self) -> None:
+        """Raises Rewound when EVENTS went back."""
         bounds = await self._bounds()
         start = max(bounds[0], bounds[1] + 1 - _PREFILL, 1)
         self._events, self._seqs, self._bytes, self.first = [], [], 0, start
@@ -107,13 +116,15 @@ class Hub:
         filled = bounds[1]
         if self.last >= filled:
             self._started.set()
-        tail = mwbus.tail(self._bus, _STREAM, start=start, patience=_TICK, idle=True)
+        place = mwbus.Position(seq=start - 1)
+        tail = mwbus.tail(self._bus, _STREAM, after=place, patience=_TICK, idle=True)
         async with aclosing(tail):
             async for batch in tail:
                 self._keep(batch)
                 # Nobody starts before what was there has been read back.
-                if self.last >= filled:
+                if self.last >= filled and not self._started.is_set():
                     self._started.set()
+                    self._wake()
                 if batch:
                     self._wake()
                 if self.clients:
@@ -162,6 +173,8 @@ class Hub:
             self.clients.discard(client)
             raise mwbus.BusUnavailable("the event stream cannot be read now") from error
         client.seq = self.last if after is None else after
+        # A client of another API process may be a little ahead of this ring, but never of the stream.
+        client.stale = client.seq > self.last and client.seq > (await self._bounds())[1]
         if self.closing:
             client.end()
 
@@ -171,10 +184,23 @@ class Hub:
 
     def behind(self, client: Client) -> bool:
         """Whether the ring no longer holds what the client has to get next."""
-        return self.first > 0 and client.seq + 1 < self.first
+        return not client.stale and self.first > 0 and client.seq + 1 < self.first
+
+    def must_start_over(self, client: Client) -> str:
+        """Why the client cannot go on where it is, or an empty string while it can."""
+        if client.stale:
+            return "rewound" if self._started.is_set() else ""  # until then nobody knows where it would go on
+        return "slow" if self.behind(client) else ""
+
+    def start_over(self, client: Client, reason: str) -> bytes:
+        """Let a client go on from now; the frame that tells it so."""
+        client.seq, client.stale = self.last, False
+        return frames.reset(reason, client.seq)
 
     def take(self, client: Client, limit: int = 256) -> tuple[list[bytes], bool]:
         """The next frames for a client, at most `limit`, and whether there is more. Moves the client on."""
+        if client.stale:
+            return [], False
         begin = bisect.bisect_right(self._seqs, client.seq)
         end = min(begin + limit, len(self._seqs))
         if begin < end:
@@ -191,20 +217,24 @@ class Hub:
             meeting = self.first
             oldest = (await self._bus.stream_bounds(_STREAM))[0]
             if oldest > client.seq + 1:
-                client.seq = self.last
-                yield frames.reset("trimmed", client.seq)
+                yield self.start_over(client, "trimmed")
                 return
             filters = _filters(client.wants)
             newest = max([await self._newest(one) for one in filters])
             if newest > client.seq:
-                async for event in self._between(client, newest, filters):
-                    if client.wants.match(event):
-                        yield event.frame
+                try:
+                    async for event in self._between(client, newest, filters):
+                        if client.wants.match(event):
+                            yield event.frame
+                except mwbus.Rewound:
+                    client.stale = True
+                    return
             # Everything of ours up to `newest` is told, and behind it there was nothing before the ring.
             client.seq = max(client.seq, meeting - 1)
 
     async def _between(self, client: Client, newest: int, filters: list[str]) -> AsyncGenerator[Kept, None]:
-        tail = mwbus.tail(self._bus, _STREAM, start=client.seq + 1, subject=filters, batch=256)
+        place = mwbus.Position(seq=client.seq)
+        tail = mwbus.tail(self._bus, _STREAM, after=place, subject=filters, batch=256)
         async with aclosing(tail):
             async for batch in tail:
                 for received in batch:

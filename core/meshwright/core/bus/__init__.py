@@ -7,11 +7,13 @@ from meshwright.core.bus.buckets import Bucket, Change, Entry, open_bucket
 from meshwright.core.bus.connecting import Connection, connect
 from meshwright.core.bus.consuming import Job, WorkQueue, jobs
 from meshwright.core.bus.envelope import Envelope, Received
-from meshwright.core.bus.errors import BusError, BusFull, BusUnavailable, Conflict, InvalidEnvelope, NoRoom
+from meshwright.core.bus.errors import BusError, BusFull, BusUnavailable, Conflict, InvalidEnvelope, NoRoom, Rewound
+from meshwright.core.bus.positions import START, Position, until
 from meshwright.core.bus.publishing import Ack, Publisher
 from meshwright.core.bus.tailing import tail
 
 __all__ = [
+    "START",
     "Ack",
     "Bucket",
     "BusError",
@@ -25,11 +27,14 @@ __all__ = [
     "InvalidEnvelope",
     "Job",
     "NoRoom",
+    "Position",
     "Publisher",
     "Received",
+    "Rewound",
     "WorkQueue",
     "connect",
     "jobs",
     "open_bucket",
     "tail",
+    "until",
 ]

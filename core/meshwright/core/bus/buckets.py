@@ -5,8 +5,9 @@ then every change, and starts over by itself when the server was away.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 import nats.errors
@@ -17,8 +18,9 @@ from nats.js.kv import KeyValue
 from meshwright.core.bus import tailing
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.envelope import Received
-from meshwright.core.bus.errors import BusUnavailable, Conflict
+from meshwright.core.bus.errors import BusUnavailable, Conflict, Rewound
 
+log = logging.getLogger(__name__)
 _DELETED = ("DEL", "PURGE")
 _MARKER = "Nats-Marker-Reason"
 _WRONG_LAST = (10071, 10164)
@@ -136,12 +138,35 @@ class Bucket:
 
     @asynccontextmanager
     async def watch(self, prefix: str = "") -> AsyncIterator[AsyncIterator[Change]]:
-        """Changes of keys that start with `prefix`: first all present ones, a Change with key "", then news."""
-        changes = self._changes(prefix)
+        """Changes of keys that start with `prefix`: first all present ones, a Change with key "", then news.
+
+        When the bucket went back in time, what is there is told again, and what is not as expired.
+        """
+        changes = self._lasting_changes(prefix)
         try:
             yield changes
         finally:
             await changes.aclose()
+
+    async def _lasting_changes(self, prefix: str) -> AsyncGenerator[Change, None]:
+        known: set[str] = set()
+        while True:
+            try:
+                async with aclosing(self._changes(prefix)) as changes:
+                    async for change in changes:
+                        (known.add if change.entry else known.discard)(change.key)
+                        yield change
+            except Rewound as error:
+                log.error("%s: reading it from its start", error)
+            for key in known.difference(await self._patient_keys(prefix)):
+                yield Change(key, None, expired=True)
+
+    async def _patient_keys(self, prefix: str) -> list[str]:
+        while True:
+            try:
+                return await self.keys(prefix)
+            except BusUnavailable:
+                await asyncio.sleep(0.1)
 
     async def _changes(self, prefix: str) -> AsyncGenerator[Change, None]:
         stream, root = f"KV_{self.name}", f"$KV.{self.name}."

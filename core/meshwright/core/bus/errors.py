@@ -5,6 +5,7 @@
     │   ├── BusFull         the stream is at its limit: nothing was written
     │   └── NoRoom          the server cannot reserve what the streams may hold
     ├── Conflict            another writer was first (expected sequence or revision is stale)
+    ├── Rewound             a stream no longer holds what was read from it
     └── InvalidEnvelope     a message without the CloudEvents headers that every message carries
 
 Invariant: errors of the NATS client never leave this package.
@@ -34,6 +35,13 @@ class Conflict(BusError):
         super().__init__(text)
         self.current = current
         self.stream = stream
+
+
+class Rewound(BusError):
+    """The stream went back: its server lost its newest messages in a power cut, or was restored from a copy.
+
+    Sequences that were read before stand for other messages now, so whatever was made of them is to be made again.
+    """
 
 
 class InvalidEnvelope(BusError):

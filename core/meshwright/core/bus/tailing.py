@@ -2,7 +2,8 @@
 
 Problem: acknowledged consumers redeliver out of order, and a reader that keeps its own checkpoint needs none
 of that. Invariant: batches arrive in strictly rising stream sequence with nothing left out, through
-reconnects and server restarts; the reader remembers the last sequence and nobody else does.
+reconnects and server restarts; the reader remembers its position and nobody else does. A stream that went back is
+an error, never a gap.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from meshwright.core import ids
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable
+from meshwright.core.bus.positions import START, Position, assure
 from meshwright.core.bus.pulling import ConsumerGone, Puller, pulling
 
 _INACTIVE = 30.0
@@ -66,41 +68,44 @@ async def tail(
     bus: Connection,
     stream: str,
     *,
-    start: int = 1,
+    after: Position = START,
     subject: str | Sequence[str] = ">",
     batch: int = 500,
     patience: float = 1.0,
     idle: bool = False,
     newest: bool = False,
 ) -> AsyncGenerator[list[Received], None]:
-    """Batches of at most `batch` messages with sequence >= `start`, for ever.
+    """Batches of at most `batch` messages behind a position, for ever.
 
     `subject` may be several filters that do not overlap. With `newest` the tail begins with the last message of
-    each subject (instead of at `start`) and then goes on with everything that follows.
+    each subject (instead of `after` a position) and then goes on with everything that follows.
     `patience` is how long one wait lasts, in seconds; with `idle` an empty batch is yielded after each wait in
     which nothing came, so that the reader can do something else now and then.
+
+    Raises Rewound when the stream no longer holds what was read.
     """
-    last = start - 1
+    place = after
     filters = [] if subject == ">" else [subject] if isinstance(subject, str) else list(subject)
     while True:
         try:
+            await assure(bus, stream, place)
             # A snapshot that broke off is continued by sequence: everything behind the last one that came.
-            name = await _consumer(bus, stream, None if newest and last < start else last + 1, filters)
+            name = await _consumer(bus, stream, None if newest and place == after else place, filters)
             try:
                 async with pulling(bus.client, stream, name, batch) as puller:
                     quiet = _Quiet(bus, stream, filters)
                     async for found in _in_step(puller, batch, patience):
-                        fresh = [message for message in found if message.seq > last]
+                        fresh = [message for message in found if message.seq > place.seq]
                         if fresh:
-                            last = fresh[-1].seq
-                        await quiet.doubt(last, heard=bool(found))
+                            place = Position.at(fresh[-1])
+                        await quiet.doubt(place.seq, heard=bool(found))
                         if fresh or idle:
                             yield fresh
             finally:
                 await _forget(bus, stream, name)
         except (ConsumerGone, _OutOfStep):
             continue
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError):
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError, BusUnavailable):
             if idle:
                 yield []
             await asyncio.sleep(0.1)  # the server is away; the client reconnects by itself
@@ -118,15 +123,15 @@ async def _in_step(puller: Puller, batch: int, patience: float) -> AsyncIterator
         yield found
 
 
-async def _consumer(bus: Connection, stream: str, start: int | None, filters: list[str]) -> str:
-    """A new consumer from `start` on, or with the newest of each subject when that is None."""
-    policy = DeliverPolicy.LAST_PER_SUBJECT if start is None else DeliverPolicy.BY_START_SEQUENCE
+async def _consumer(bus: Connection, stream: str, place: Position | None, filters: list[str]) -> str:
+    """A new consumer behind a position, or with the newest of each subject when that is None."""
+    policy = DeliverPolicy.LAST_PER_SUBJECT if place is None else DeliverPolicy.BY_START_SEQUENCE
     config = ConsumerConfig(
         name=f"tail-{ids.fresh()}",
         deliver_policy=policy,
-        opt_start_seq=start,
+        opt_start_seq=place.seq + 1 if place else None,
         ack_policy=AckPolicy.NONE,
-        filter_subjects=filters or ([">"] if start is None else None),  # the newest of "each" needs a filter
+        filter_subjects=filters or ([">"] if place is None else None),  # the newest of "each" needs a filter
         inactive_threshold=_INACTIVE,
         mem_storage=True,
         num_replicas=1,

@@ -16,6 +16,8 @@ META = "meta"
 FIRST = 1
 SEEN_WITHIN = 1.0
 """seconds within which every reader notices a swap"""
+NOBODY = 0
+"""in place of a projector's version: this generation is to be rebuilt, whoever wrote it"""
 _NAME = re.compile(r"(?P<kind>[a-z_]+)_g(?P<number>\d+)\Z")
 
 
@@ -56,6 +58,11 @@ async def sign(database: Database, generation: int, version: int) -> None:
         await database.collection(META).update_one(
             {"_id": f"written/{generation}"}, {"$min": {"oldest": version}}, upsert=True
         )
+
+
+async def distrust(database: Database, generation: int) -> None:
+    """Have a generation rebuilt. Raises StoreUnavailable."""
+    await sign(database, generation, NOBODY)
 
 
 async def oldest_writer(database: Database, generation: int) -> int | None:

@@ -142,10 +142,20 @@ class NatsServer(Server):
     image = "nats:2.12"
 
     def __init__(
-        self, folder: Path | None = None, *, config: str = "", store_bytes: int | None = None, monitoring: bool = False
+        self,
+        folder: Path | None = None,
+        *,
+        config: str = "",
+        store_bytes: int | None = None,
+        monitoring: bool = False,
+        sync_always: bool = False,
     ) -> None:
-        """`store_bytes` is all that JetStream may keep; `config` is added as it is, for accounts and permissions."""
+        """`store_bytes` is all that JetStream may keep; `config` is added as it is, for accounts and permissions.
+
+        With `sync_always` a message is on the disk before it is acknowledged, as `make up` has it.
+        """
         super().__init__(folder)
+        self._sync: Final = ", sync_interval: always" if sync_always else ""
         self._store_bytes: Final = store_bytes
         self._config: Final = config
         self._monitoring_port: Final = _free_port() if monitoring else None
@@ -161,11 +171,23 @@ class NatsServer(Server):
         assert self._monitoring_port is not None, "made without monitoring=True"
         return f"http://{HOST}:{self._monitoring_port}"
 
+    async def copy_to(self, folder: Path) -> None:
+        """Stops it, copies all that it keeps, and starts it again."""
+        await self.stop()
+        await asyncio.to_thread(shutil.copytree, self.folder, folder)
+        await self.start()
+
+    async def go_back_to(self, folder: Path) -> None:
+        """Kills it and puts that copy in the place of all that it keeps; not started yet."""
+        await self.kill()
+        await asyncio.to_thread(shutil.rmtree, self.folder)
+        await asyncio.to_thread(shutil.copytree, folder, self.folder)
+
     def _command(self) -> list[str]:
         limit = "" if self._store_bytes is None else f", max_file_store: {self._store_bytes}"
         settings = [
             f"listen: {json.dumps(f'{HOST}:{self.port}')}",
-            f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'jetstream'))}{limit} }}",
+            f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'jetstream'))}{limit}{self._sync} }}",
             self._config,
         ]
         if self._monitoring_port:

@@ -66,9 +66,10 @@ def _nats(home: Home, port: int) -> Part:
     # Left to itself the server offers three quarters of the disk that is free at its start, and when that has become
     # less than the streams reserve it does not bring them back.
     room = int((home.streams_gib() + _BESIDE_STREAMS_GIB) * 2**30)
-    limits = f"jetstream {{ store_dir: {json.dumps(str(store))}, max_file_store: {room} }}\n"
+    # By default it writes to the disk two minutes after it has acknowledged, which a power cut would make a lie.
+    settings = f"store_dir: {json.dumps(str(store))}, max_file_store: {room}, sync_interval: always"
     config = home.directory / "nats.conf"
-    processes.replace(config, limits.encode())
+    processes.replace(config, f"jetstream {{ {settings} }}\n".encode())
     command = [str(binaries.nats_server()), "-a", HOST, "-p", str(port), "-c", str(config)]
     return Part(name="nats-server", command=command, ready=lambda: greets(port), where=f"nats://{HOST}:{port}")
 

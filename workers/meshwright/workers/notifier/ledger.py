@@ -9,6 +9,7 @@ import heapq
 
 import msgspec
 
+from meshwright.core.bus import Position
 from meshwright.schemas.webhooks import WebhookWritten
 
 MOST = 512
@@ -29,14 +30,17 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Everything up to `read` was read, and the orders (pings, replays) up to `ordered` were taken.
 
-    The other fields say for which webhook and which version of it this holds.
+    `read_at` and `ordered_at` are when those two events were stored, if they were seen. The other fields say for
+    which webhook and which version of it this holds.
     """
 
     created_at: datetime.datetime
     since: int
     version: int
     read: int
+    read_at: datetime.datetime | None = None
     ordered: int = 0
+    ordered_at: datetime.datetime | None = None
     waiting: list[Waiting] = []
 
 
@@ -45,8 +49,8 @@ class Ledger:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._identity = snapshot
-        self.read = snapshot.read
-        self.ordered = snapshot.ordered
+        self.read = Position(seq=snapshot.read, time=snapshot.read_at)
+        self.ordered = Position(seq=snapshot.ordered, time=snapshot.ordered_at)
         self._waiting = {one.event: one for one in snapshot.waiting}
         self._trying: set[int] = set()
         self._heap: list[tuple[float, int]] = []
@@ -104,13 +108,21 @@ class Ledger:
 
     def rewind(self, to: int) -> None:
         """Read again from behind `to`."""
-        self.read = min(self.read, to)
+        if to < self.read.seq:
+            self.read = Position(seq=to)
         self.rewinds += 1
 
     def snapshot(self) -> Snapshot:
         """What to start from another time."""
         waiting = sorted(self._waiting.values(), key=lambda each: each.event)
-        return msgspec.structs.replace(self._identity, read=self.read, ordered=self.ordered, waiting=waiting)
+        return msgspec.structs.replace(
+            self._identity,
+            read=self.read.seq,
+            read_at=self.read.time,
+            ordered=self.ordered.seq,
+            ordered_at=self.ordered.time,
+            waiting=waiting,
+        )
 
     def _put(self, one: Waiting) -> None:
         self._waiting[one.event] = one
@@ -132,8 +144,8 @@ def resumed(stored: Snapshot | None, written: WebhookWritten, version: int) -> S
     waiting = [_at_once(one) for one in stored.waiting]  # what was changed may have mended it
     if stored.since != since:
         return msgspec.structs.replace(fresh, waiting=waiting)
-    read = min(stored.read, written.as_of)
-    return msgspec.structs.replace(stored, version=version, read=read, waiting=waiting)
+    read, read_at = (stored.read, stored.read_at) if stored.read <= written.as_of else (written.as_of, None)
+    return msgspec.structs.replace(stored, version=version, read=read, read_at=read_at, waiting=waiting)
 
 
 def _at_once(one: Waiting) -> Waiting:

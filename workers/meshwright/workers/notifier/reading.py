@@ -13,6 +13,7 @@ from meshwright.core import event_filters
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.webhooks import UNTOLD_ENTITIES, ReplayRequested, WebhookPinged, WebhookWritten
 from meshwright.workers.notifier.ledger import Ledger
+from meshwright.workers.notifier.memory import PAUSE
 from meshwright.workers.notifier.signals import LOOK, Signals, within
 
 log = logging.getLogger(__name__)
@@ -40,13 +41,22 @@ class Reader:
 
     async def _read(self) -> None:
         while True:
-            await self._read_from(self._ledger.read + 1)
+            try:
+                await self._read_on()
+            except mwbus.Rewound as error:
+                self._ledger.read = await self._place_again(error, self._ledger.read)
 
-    async def _read_from(self, start: int) -> None:
-        """Read on until a replay wants it from an earlier place."""
+    async def _read_on(self) -> None:
+        """Read on until a replay wants it from an earlier place. Raises Rewound."""
         rewinds = self._ledger.rewinds
         tail = mwbus.tail(
-            self._bus, _STREAM, start=start, subject=self._subjects(), batch=_BATCH, patience=LOOK, idle=True
+            self._bus,
+            _STREAM,
+            after=self._ledger.read,
+            subject=self._subjects(),
+            batch=_BATCH,
+            patience=LOOK,
+            idle=True,
         )
         async with aclosing(tail):
             async for batch in tail:
@@ -60,7 +70,7 @@ class Reader:
                         self._ledger.take(message.seq)
                         self._signals.unsaved.set()
                         self._signals.changed.set()
-                    self._ledger.read = message.seq
+                    self._ledger.read = mwbus.Position.at(message)
                 if self._ledger.rewinds != rewinds:
                     return
 
@@ -87,10 +97,24 @@ class Reader:
         subject = subjects.fill(
             subjects.EVENTS, workspace=self._workspace, origin="api", entity="webhook", id=self._written.document.id
         )
-        start = self._ledger.ordered + 1
-        async for batch in mwbus.tail(self._bus, _STREAM, start=start, subject=subject, batch=_BATCH):
-            for message in batch:
-                self._obey(message)
+        while True:
+            try:
+                async for batch in mwbus.tail(
+                    self._bus, _STREAM, after=self._ledger.ordered, subject=subject, batch=_BATCH
+                ):
+                    for message in batch:
+                        self._obey(message)
+            except mwbus.Rewound as error:
+                self._ledger.ordered = await self._place_again(error, self._ledger.ordered)
+
+    async def _place_again(self, error: mwbus.Rewound, place: mwbus.Position) -> mwbus.Position:
+        """Where to go on when EVENTS went back: behind all that was stored before what was read last."""
+        log.error("%s: webhook %s goes on with what was stored since", error, self._written.document.id)
+        while True:
+            try:
+                return await mwbus.until(self._bus, _STREAM, place.time or self._written.created_at)
+            except mwbus.BusUnavailable:
+                await asyncio.sleep(PAUSE)
 
     def _obey(self, message: mwbus.Received) -> None:
         """Enter what a ping or a replay asks for into the ledger."""
@@ -99,7 +123,7 @@ class Reader:
         except catalog.UndecodableMessage as error:
             log.warning("an order for webhook %s cannot be read: %s", self._written.document.id, error)
             return
-        self._ledger.ordered = message.seq
+        self._ledger.ordered = mwbus.Position.at(message)
         match order:
             case WebhookPinged():
                 self._ledger.take(message.seq, first=True)

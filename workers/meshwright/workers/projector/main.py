@@ -46,7 +46,7 @@ def main() -> None:
     running.settle_collector()
     try:
         uvloop.run(_rebuild(chosen) if action == "rebuild" else _run(chosen))
-    except (mwbus.BusUnavailable, store.StoreUnavailable) as error:
+    except (mwbus.BusUnavailable, mwbus.Rewound, store.StoreUnavailable) as error:
         sys.exit(f"meshwright-projector: {error}")
 
 

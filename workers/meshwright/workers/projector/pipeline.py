@@ -38,15 +38,15 @@ class Pipeline:
         self._waiting: asyncio.Queue[tuple[Batch, list[Fact]]] = asyncio.Queue(maxsize=1)
 
     async def run(self) -> None:
-        """Project until cancelled."""
+        """Project until cancelled. Raises Rewound when the stream is not the one that was projected."""
         place = await patiently(self._writer.position, self._stream)
         log.debug("projecting %s from %d", self._stream, place.seq + 1)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._read(place.seq + 1))
+            group.create_task(self._read(mwbus.Position(seq=place.seq, time=place.time)))
             group.create_task(self._write())
 
-    async def _read(self, start: int) -> None:
-        async for messages in mwbus.tail(self._bus, self._stream, start=start, batch=BATCH):
+    async def _read(self, place: mwbus.Position) -> None:
+        async for messages in mwbus.tail(self._bus, self._stream, after=place, batch=BATCH):
             await self._waiting.put(await patiently(self._folder.fold, messages))
 
     async def _write(self) -> None:

@@ -1,13 +1,14 @@
 """The live projection: all streams into the generation that is read, until another one becomes live.
 
 Invariant: whoever projects notices within a second that the live generation changed, and goes on with the new
-one from its checkpoints.
+one from its checkpoints. When a stream went back, the generation is distrusted and the next one awaited.
 """
 
 import asyncio
 import logging
 
 from meshwright.core import bus as mwbus
+from meshwright.core import ending
 from meshwright.core.store import Database, generations, indexes, kinds
 from meshwright.core.store.writing import Writer
 from meshwright.workers.projector import folding
@@ -46,10 +47,19 @@ async def _until_swapped(
             group.create_task(_watch(database, generation))
     except* _Swapped:
         log.info("generation %d is no longer live", generation)
+    except* mwbus.Rewound as group:
+        log.error("%s: rebuilding the views from what it holds", ending.first_error(group))
+        await patiently(generations.distrust, database, generation)
+        await _until_another_is_live(database, generation)
 
 
 async def _watch(database: Database, generation: int) -> None:
+    await _until_another_is_live(database, generation)
+    raise _Swapped
+
+
+async def _until_another_is_live(database: Database, generation: int) -> None:
     while True:
         await asyncio.sleep(_LOOK)
         if await patiently(generations.live, database) != generation:
-            raise _Swapped
+            return

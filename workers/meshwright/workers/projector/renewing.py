@@ -1,4 +1,4 @@
-"""Renewing: what a projector of an older version wrote is rebuilt by a newer one.
+"""Renewing: views that cannot be trusted are rebuilt: an older version wrote them, or a stream went back.
 
 Problem: while an upgrade rolls, an older projector folds messages whose types or fields it does not know: it skips
 them, rightly, and the views lack them from then on. Invariant: a generation remembers the oldest version that wrote
@@ -9,6 +9,7 @@ import asyncio
 import logging
 
 from meshwright.core import bus as mwbus
+from meshwright.core import ending
 from meshwright.core.bus import leases
 from meshwright.core.store import Database, StoreUnavailable, generations
 from meshwright.workers import running
@@ -16,17 +17,18 @@ from meshwright.workers.projector import folding, rebuilding
 from meshwright.workers.projector.pipeline import patiently
 
 log = logging.getLogger(__name__)
-_LOOK = 5.0
+_LOOK = 1.0
 """seconds between two looks; a rebuild by hand may be of another version"""
 
 
 async def renew(connection: mwbus.Connection, database: Database) -> None:
-    """Rebuild the live views whenever an older version has written them, until cancelled."""
+    """Rebuild the live views whenever an older version has written them or nobody trusts them, until cancelled."""
     while True:
         generation = await patiently(generations.live, database)
         oldest = await patiently(generations.oldest_writer, database, generation)
         if oldest is not None and oldest < folding.VERSION:
-            log.info("generation %d was written by version %d, this is %d", generation, oldest, folding.VERSION)
+            if oldest != generations.NOBODY:
+                log.info("generation %d was written by version %d, this is %d", generation, oldest, folding.VERSION)
             await _rebuild(connection, database)
         await asyncio.sleep(_LOOK)
 
@@ -39,5 +41,5 @@ async def _rebuild(connection: mwbus.Connection, database: Database) -> None:
 
     try:
         await leases.hold(connection, rebuilding.LEASE, running.instance(), work)
-    except* (mwbus.BusUnavailable, StoreUnavailable) as group:
-        log.warning("the rebuild broke off and is begun again: %s", group.exceptions[0])
+    except* (mwbus.BusUnavailable, mwbus.Rewound, StoreUnavailable) as group:
+        log.warning("the rebuild broke off and is begun again: %s", ending.first_error(group))

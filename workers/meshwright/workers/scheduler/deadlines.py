@@ -38,13 +38,18 @@ class Deadlines:
     async def run(self) -> None:
         """Watch until cancelled."""
         self._open = OpenOperations(await self._snapshot())
+        while True:
+            try:
+                await self._watch()
+            except mwbus.Rewound as error:
+                log.error("%s: reading it from its start", error)
+                self._open = OpenOperations(Snapshot())
+
+    async def _watch(self) -> None:
+        """Raises Rewound when EVENTS is not the stream from which the open operations are known."""
+        place = mwbus.Position(seq=self._open.seq, time=self._open.time)
         tail = mwbus.tail(
-            self._bus,
-            subjects.EVENTS.stream,
-            start=self._open.seq + 1,
-            subject=_OPERATIONS,
-            patience=_LOOK,
-            idle=True,
+            self._bus, subjects.EVENTS.stream, after=place, subject=_OPERATIONS, patience=_LOOK, idle=True
         )
         async for messages in tail:
             for received in messages:
@@ -57,7 +62,7 @@ class Deadlines:
                 await verdicts.pause(error)
 
     def _note(self, received: mwbus.Received) -> None:
-        self._open.seq = received.seq
+        self._open.seq, self._open.time = received.seq, received.stored_at()
         about = subjects.parse(subjects.EVENTS, received.subject)
         kind = received.type
         if kind in catalog.TERMINAL_TYPES:

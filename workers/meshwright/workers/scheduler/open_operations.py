@@ -18,10 +18,11 @@ class Open(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """All open operations after the event `seq` of EVENTS."""
+    """All open operations after the event `seq` of EVENTS, which was stored at `time`."""
 
     seq: int = 0
     open: list[Open] = []
+    time: datetime.datetime | None = None
 
 
 class OpenOperations:
@@ -29,6 +30,7 @@ class OpenOperations:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.seq = snapshot.seq
+        self.time = snapshot.time
         self._open = {one.operation: one for one in snapshot.open}
         self._heap = [(one.deadline, one.operation) for one in snapshot.open]
         heapq.heapify(self._heap)
@@ -64,4 +66,4 @@ class OpenOperations:
 
     def snapshot(self) -> Snapshot:
         """What to start from another time."""
-        return Snapshot(self.seq, list(self._open.values()))
+        return Snapshot(self.seq, list(self._open.values()), self.time)
