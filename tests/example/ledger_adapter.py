@@ -33,6 +33,12 @@ class Enter(Arguments, frozen=True, kw_only=True):
     undo_pause: str = "0s"
 
 
+class Post(Enter, frozen=True, kw_only=True):
+    """The same by another name, which only the newer version knows."""
+
+    kind: ClassVar[OperationKind] = OperationKind("ledger.post")
+
+
 class Look(Arguments, frozen=True, kw_only=True):
     """Change nothing, for as long as `pause`."""
 
@@ -59,6 +65,10 @@ async def enter(context: kit.Context, arguments: Enter) -> int:
     if arguments.fail == "exit":
         os._exit(9)
     return arguments.steps
+
+
+if MAJOR > 1:
+    ledger.operation(Post)(enter)
 
 
 async def _one(context: kit.Context, arguments: Enter, book: Path, number: int) -> None:

@@ -223,11 +223,16 @@ class OperationRetrying(Message, frozen=True, kw_only=True):
 
 
 class CancelRequested(Message, frozen=True, kw_only=True):
-    """A person wants the operation to stop; the worker answers with `cancelled`."""
+    """A person wants the operation to stop; the worker answers with `cancelled`.
+
+    With `abandon` nothing is taken back, and any worker of the adapter may answer, also one of a version that does
+    not know the operation: so a mesh becomes free on which something was begun that nobody can end any more.
+    """
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.cancel_requested.v1", "operation")
     principal: str
     reason: str = ""
+    abandon: bool = False
 
 
 class OperationSucceeded(Message, frozen=True, kw_only=True):

@@ -1,16 +1,20 @@
 """From a request to a done operation: acceptance, idempotency, previews, cancel, retry."""
 
 import asyncio
+import datetime
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.people import TIMEOUT, WORKLOAD, Person
 from meshwright.core.testing.running import Stack
+from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas import subjects
+from meshwright.schemas.operations import OperationCancelled, OperationTimedOut
 
 pytestmark = pytest.mark.servers
 DESIGN = {"intents": [TIMEOUT]}
@@ -128,6 +132,38 @@ async def test_a_running_operation_can_be_cancelled_once(admin: Person) -> None:
     await admin.problem("POST", f"/v1/operations/{fine}:retry", {}, status=409, slug="operation-finished")
     missing = "/v1/operations/01JD8X3M5TZ9Q4W7V2K6N0B1CE:cancel"
     await admin.problem("POST", missing, {}, status=404, slug="not-found")
+
+
+async def test_what_its_adapter_has_not_ended_can_be_abandoned(alone: Stack) -> None:
+    """A timed-out operation whose worker is gone cannot be cancelled any more, but abandoned; one that ended cannot."""
+    await asyncio.to_thread(alone.start_all)
+    async with (
+        httpx.AsyncClient(base_url=alone.url, timeout=10) as client,
+        mwbus.connect(alone.nats.url, "scheduler") as bus,
+    ):
+        admin = Person(client, TOKEN, "default")
+        await admin.mesh()
+        stuck = (await admin.post("/v1/operations", {"kind": "trial.slow", "mesh": "m1"})).json()["id"]
+        begun = subjects.fill(subjects.EVENTS, workspace="default", origin="trial", entity="operation", id=stuck)
+        await eventually(lambda: bus.last("EVENTS", begun))
+        worker = alone.processes["meshwright-adapter"]
+        worker.kill()
+        await eventually(lambda: worker.poll() is not None)
+        verdict = begun.replace(".trial.", ".scheduler.")
+        await bus.publisher.publish(verdict, OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC)))
+        path = f"/v1/operations/{stuck}:cancel"
+        refused = await admin.problem("POST", path, {}, status=409, slug="operation-finished")
+        assert "abandon" in refused["detail"]
+        await admin.post(path, {"abandon": True, "reason": "its node is gone"}, expect=202)
+        alone.start("meshwright-adapter", "trial_adapter:trial")
+        await eventually(lambda: _was_cancelled(bus, begun), timeout=20)
+        await admin.problem("POST", path, {"abandon": True}, status=409, slug="operation-finished")
+        assert (await admin.done(stuck))["state"] == "timed_out"
+
+
+async def _was_cancelled(bus: mwbus.Connection, subject: str) -> bool:
+    found = await bus.last("EVENTS", subject)
+    return found is not None and found.type == OperationCancelled.wire.name
 
 
 async def test_a_failed_operation_can_be_asked_for_again(admin: Person) -> None:

@@ -50,6 +50,11 @@ class Control:
         """Whether somebody asked the operation to stop."""
         return self._cancelled.is_set()
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nothing is to be taken back."""
+        return self.request is not None and self.request.abandon
+
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait for a cancellation, at most so many seconds; whether there is one."""
         try:

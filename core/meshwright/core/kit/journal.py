@@ -203,6 +203,13 @@ async def cancel_request(
     return message if isinstance(message, operations.CancelRequested) else None
 
 
+def cancelled(request: operations.CancelRequested | None) -> operations.OperationCancelled:
+    """The end that answers a cancellation."""
+    return operations.OperationCancelled(
+        principal=request.principal if request else "", reason=request.reason if request else ""
+    )
+
+
 def events_subject(workspace: str, origin: str, operation: str) -> str:
     """Where `origin` tells what happens to an operation."""
     return subjects.fill(subjects.EVENTS, workspace=workspace, origin=origin, entity="operation", id=operation)

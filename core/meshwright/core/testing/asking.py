@@ -57,10 +57,10 @@ class Asker:
         await self.bus.publisher.publish(subject, command, id=command.operation, expected_last=0)
         return command.operation
 
-    async def cancel(self, operation: str) -> None:
-        """Ask for the end of an operation."""
+    async def cancel(self, operation: str, *, abandon: bool = False) -> None:
+        """Ask for the end of an operation, or for nobody to care about it any more."""
         subject = subjects.fill(subjects.EVENTS, workspace=WORKSPACE, origin="api", entity="operation", id=operation)
-        await self.bus.publisher.publish(subject, operations.CancelRequested(principal="tester"))
+        await self.bus.publisher.publish(subject, operations.CancelRequested(principal="tester", abandon=abandon))
 
     async def events(self, operation: str) -> list[Message]:
         """The events of an operation so far, in stream order."""

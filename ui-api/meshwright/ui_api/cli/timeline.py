@@ -110,8 +110,9 @@ class Timeline:
             self.state = "running"
             if data["attempt"] > 1 and self._first(name, data["attempt"]):
                 return [Line(mark="note", text=f"attempt {data['attempt']} on {data['worker']}")]
-        if name == "cancel_requested" and self._first(name):
-            return [Line(mark="wait", text=f"{data['principal']} asked to cancel{_because(data.get('reason'))}")]
+        if name == "cancel_requested" and self._first(name, data.get("abandon")):
+            what = "cancel and to leave what was done" if data.get("abandon") else "cancel"
+            return [Line(mark="wait", text=f"{data['principal']} asked to {what}{_because(data.get('reason'))}")]
         return []
 
     def _progressed(self, message: str) -> list[Line]:

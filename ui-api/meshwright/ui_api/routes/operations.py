@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
+from meshwright.core.kit import journal
 from meshwright.core.store import kinds
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import subjects
@@ -111,23 +112,37 @@ async def start(call: Call[StartOperation, Write]) -> Response:
     return await commands.accept(call, call.body, build)
 
 
+class CancelOperation(Because, frozen=True, kw_only=True):
+    """Why, and whether what was done so far is to stay.
+
+    With `abandon` nothing is taken back and the mesh becomes free for others, also when the operation has timed out
+    and no worker is left that could take it back.
+    """
+
+    abandon: bool = False
+
+
 @routes.add(
     "POST",
     "/v1/operations/{id}:cancel",
     "cancelOperation",
     role="operator",
-    body=Because,
+    body=CancelOperation,
     answer=Operation,
     status=202,
     problems=("operation-finished", "unreadable-command", "bus-unavailable"),
 )
-async def cancel(call: Call[Because, Any]) -> Response:
+async def cancel(call: Call[CancelOperation, Any]) -> Response:
     """Ask the worker to stop; `cancelled` follows as an event when it has."""
     stored, ended = await _stored(call)
-    if ended:
-        raise Refused("operation-finished", f"it has ended: {_state(ended)}")
     command = commands.command_of(stored)
-    message = CancelRequested(principal=call.principal.name, reason=call.reason(call.body.reason))
+    abandon = call.body.abandon
+    if ended:
+        over = await journal.has_ended(call.api.bus, command)
+        if over or not abandon:
+            hint = "" if over else "; its adapter has yet to take back what it did, which `abandon` would give up"
+            raise Refused("operation-finished", f"it has ended: {_state(ended)}{hint}")
+    message = CancelRequested(principal=call.principal.name, reason=call.reason(call.body.reason), abandon=abandon)
     ack = await call.api.bus.publisher.publish(
         subjects.fill(
             subjects.EVENTS,
@@ -138,7 +153,7 @@ async def cancel(call: Call[Because, Any]) -> Response:
         ),
         message,
         about=f"operations/{command.operation}",
-        id=ids.derived("cancel", command.operation),
+        id=ids.derived("abandon" if abandon else "cancel", command.operation),
         timeout=PUBLISH_S,
     )
     call.api.meters.published.add("cancel", "repeated" if ack.duplicate else "stored")

@@ -181,7 +181,7 @@ class Execution:
             self._had_turn = True
 
     async def _tell_waiting(self, behind: str) -> None:
-        reason = f"operation {behind} on mesh {self.command.mesh} was accepted earlier and has not ended"
+        reason = f"operation {behind} on mesh {self.command.mesh} was accepted earlier and is not over yet"
         await self._tell_queued(reason, behind)
 
     async def _tell_queued(self, reason: str, behind: str | None = None, *, interrupted: bool = False) -> None:
@@ -254,7 +254,7 @@ class Execution:
     async def _take_back(self, over: _Over) -> None:
         """Undo what was done, here or by an attempt of a worker that is gone."""
         history = self.journal.history
-        if self.command.keep_on_failure or not history.standing:
+        if self.command.keep_on_failure or self.control.is_abandoned or not history.standing:
             return
         self.is_running = True
         if history.futile >= self._use.max_attempts:
@@ -290,10 +290,7 @@ class Execution:
     def _last_word(self, over: _Over) -> Message:
         match over.end:
             case "cancelled":
-                request = self.control.request
-                return operations.OperationCancelled(
-                    principal=request.principal if request else "", reason=request.reason if request else ""
-                )
+                return journals.cancelled(self.control.request)
             case "timed_out":
                 return operations.OperationTimedOut(deadline=self.command.deadline)
             case "failed":

@@ -105,9 +105,9 @@ class Worker:
             self._held[job.message.reply] = (job, execution, task)
 
     async def _leave(self, job: mwbus.Job, command: operations.Command) -> None:
-        """Leave it to another version of this adapter, until its end has been told without anybody having begun it."""
+        """Leave it to another version of this adapter, unless it has ended or a person has abandoned it."""
         try:
-            over = await journal.has_ended(self._bus, command)
+            over = await journal.has_ended(self._bus, command) or await _abandoned(self._bus, command)
         except mwbus.BusUnavailable:
             over = False
         await (job.ack() if over else job.again(self._limits.ack_wait / 2))
@@ -184,6 +184,20 @@ class Worker:
         for job, execution, _ in held:
             if not execution.journal.history.end:
                 await job.again(0)
+
+
+async def _abandoned(bus: mwbus.Connection, command: operations.Command) -> bool:
+    """Tell the end of an operation that a person has abandoned, whoever had begun it. Raises BusUnavailable."""
+    request = await journal.cancel_request(bus, command)
+    if request is None or not request.abandon:
+        return False
+    taken_over = kit.Journal(bus, command)
+    await taken_over.read()
+    try:
+        await taken_over.append(journal.cancelled(request))
+    except kit.Fenced:
+        return False  # somebody is at work on it after all; look again later
+    return True
 
 
 async def _tell_interrupted(execution: Execution) -> None:

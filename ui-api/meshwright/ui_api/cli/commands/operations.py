@@ -59,12 +59,16 @@ def cancel(
     session: Session,
     operation: OperationId,
     reason: ReasonOption = "",
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Undo nothing, and free the mesh even if no worker knows how to end it.")
+    ] = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
 ) -> None:
     """Ask the worker to stop and to undo what it did."""
-    answer = session.api.request("POST", paths.operation(operation, "cancel"), body={"reason": reason})
-    session.output.say(f"operation {operation}: asked to stop")
+    body = {"reason": reason, "abandon": abandon}
+    answer = session.api.request("POST", paths.operation(operation, "cancel"), body=body)
+    session.output.say(f"operation {operation}: asked to stop{' and to leave what was done' if abandon else ''}")
     found: dict[str, Any] = answer.data
     if wait or timeout is not None:
         found = _until_cancelled(session, found, timeout)
