@@ -46,8 +46,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not rows:
         return
     terminalreporter.section("faults")
-    terminalreporter.write_line(f"{'FAULT':44} {'RUNS':>6} {'LOST':>5} {'TWICE':>5} {'RECOVERY':>9}  INJECTED")
+    terminalreporter.write_line(f"{'FAULT':48} {'RUNS':>6} {'LOST':>5} {'TWICE':>5} {'RECOVERY':>9}  INJECTED")
     for one in sorted(rows, key=lambda each: each.fault):
         recovery = "" if one.recovery is None else f"{one.recovery:.2f} s"
-        line = f"{one.fault:44} {one.runs:6} {one.lost:5} {one.duplicated:5} {recovery:>9}  {one.injected}"
+        line = f"{one.fault:48} {one.runs:6} {one.lost:5} {one.duplicated:5} {recovery:>9}  {one.injected}"
         terminalreporter.write_line(f"{line}; {one.note}" if one.note else line)

@@ -30,6 +30,7 @@ from meshwright.schemas import operations as ops
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(180)]
 STEPS = 10
+WHOLLY = {"FAKETIME_DONT_FAKE_MONOTONIC": "0"}
 
 
 @pytest.fixture
@@ -199,11 +200,25 @@ async def test_two_versions_share_the_work(crew: Crew, row: Any) -> None:
     assert crew.tracebacks() == []
 
 
-async def test_a_wrong_clock_does_no_harm(crew: Crew, row: Any) -> None:
-    """Workers whose clocks are an hour ahead and behind share the work: nothing runs twice or ends too early."""
-    row.fault, row.injected = "clocks an hour ahead and behind", "libfaketime under one worker each"
-    await crew.start(_wrong_clock("+1h"))
-    await crew.start(_wrong_clock("-1h"))
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        pytest.param([{"FAKETIME": "+1h"}, {"FAKETIME": "-1h"}], id="an hour ahead and behind"),
+        pytest.param([{"FAKETIME": "+0 x2"}, {"FAKETIME": "+0 x0.5"}], id="at double and half rate"),
+        pytest.param(
+            [{"FAKETIME": "+0 x2", **WHOLLY}, {"FAKETIME": "+0 x0.5", **WHOLLY}],
+            id="at double and half rate, monotonic too",
+        ),
+    ],
+)
+async def test_a_wrong_clock_does_no_harm(
+    crew: Crew, row: Any, request: pytest.FixtureRequest, clocks: list[dict[str, str]]
+) -> None:
+    """Workers with two kinds of wrong clocks share the work: nothing runs twice or ends too early."""
+    row.fault = f"clocks {request.node.callspec.id}"
+    row.injected = "libfaketime under one worker each"
+    for clock in clocks:
+        await crew.start(_faked(clock))
     asked = [await crew.look(seconds=30, pause="20ms") for _ in range(60)]
     changes = [await crew.enter(f"m{number % 3}", seconds=30, steps=2) for number in range(18)]
     late = await crew.enter("slow", seconds=2, steps=1, pause="20s")
@@ -248,10 +263,10 @@ def _was_fenced(worker: WorkerProcess) -> bool:
     return "taken over" in worker.log.read_text()
 
 
-def _wrong_clock(shift: str) -> dict[str, str]:
-    """What gives a process another wall clock."""
+def _faked(clock: dict[str, str]) -> dict[str, str]:
+    """What gives a process another clock; only the one on the wall unless told otherwise."""
     found = importlib.util.find_spec("libfaketime")
     if found is None or found.origin is None:
         pytest.skip("libfaketime is not installed")
     library = Path(found.origin).parent / "vendor/libfaketime/src/libfaketime.so.1"
-    return {"LD_PRELOAD": str(library), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    return {"FAKETIME_DONT_FAKE_MONOTONIC": "1", **clock, "LD_PRELOAD": str(library)}
