@@ -1,29 +1,13 @@
-"""A stack for each fault, and somebody who uses its API."""
+"""Somebody who uses the API of the stack that a fault is done to."""
 
-import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
-from meshwright.core.store import replica_set
 from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack, running
-from meshwright.core.testing.servers import MongoServer
+from meshwright.core.testing.running import Stack
 from meshwright.core.testing.stack import TOKEN
-
-EXAMPLES = Path(__file__).parents[2] / "example"
-
-
-@pytest.fixture
-def alone(mongo_server: MongoServer) -> Iterator[Stack]:
-    """A stack of the test's own, in which it may kill everything but mongod; nothing is started yet."""
-    database = f"test_{uuid.uuid4().hex}"
-    with running(mongo_server, database, EXAMPLES) as stack:
-        yield stack
-    asyncio.run(replica_set.drop_database(mongo_server.url, database))
 
 
 @pytest.fixture

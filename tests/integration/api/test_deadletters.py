@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.store import replica_set
 from meshwright.core.testing import staging
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.people import Person
@@ -22,7 +20,6 @@ from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas import operations as o
 
 pytestmark = pytest.mark.servers
-EXAMPLES = Path(__file__).parents[2] / "example"
 TRIES = 2
 BACKOFF = 1.0
 """seconds before the second try"""
@@ -31,8 +28,7 @@ BACKOFF = 1.0
 @pytest.fixture(scope="module")
 def impatient(mongo_server: MongoServer) -> Iterator[Stack]:
     """A stack whose worker gives a command up after two tries."""
-    database = f"test_{uuid.uuid4().hex}"
-    with running(mongo_server, database, EXAMPLES) as stack:
+    with running(mongo_server) as stack:
         stack.start("meshwright-projector")
         stack.start("meshwright-scheduler")
         stack.start("meshwright-adapter", "trial_adapter:trial", worker_max_attempts=str(TRIES))
@@ -42,17 +38,13 @@ def impatient(mongo_server: MongoServer) -> Iterator[Stack]:
             lambda: httpx.get(f"{stack.url}/v1/adapters/trial", headers=headers).status_code == 200, "meshwright-api"
         )
         yield stack
-    asyncio.run(replica_set.drop_database(mongo_server.url, database))
 
 
 @pytest.fixture
 async def ann(impatient: Stack) -> AsyncIterator[Person]:
     """An admin in a workspace with the mesh `m1`."""
-    workspace = f"w{uuid.uuid4().hex[:10]}"
     async with httpx.AsyncClient(base_url=impatient.url, timeout=10) as client:
-        person = Person(client, TOKEN, workspace)
-        await person.put(f"/v1/workspaces/{workspace}", {}, workspace="default")
-        await person.until_it_counts()
+        person = await Person.apart(client, TOKEN)
         await person.mesh()
         yield person
 

@@ -4,7 +4,8 @@ Invariant: nothing is known here that a stranger with a token would not know.
 """
 
 import asyncio
-from typing import Any
+import uuid
+from typing import Any, Self
 
 import httpx
 
@@ -25,6 +26,14 @@ class Person:
         self.client = client
         self.token = token
         self.workspace = workspace
+
+    @classmethod
+    async def apart(cls, client: httpx.AsyncClient, token: str) -> Self:
+        """An admin of everything, working in a fresh workspace."""
+        person = cls(client, token, f"w{uuid.uuid4().hex[:10]}")
+        await person.put(f"/v1/workspaces/{person.workspace}", {}, workspace="default")
+        await person.until_it_counts()
+        return person
 
     async def ask(
         self, method: str, path: str, body: Any = None, *, expect: int = 0, workspace: str = "", **more: Any

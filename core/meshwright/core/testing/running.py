@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,21 +18,21 @@ from pathlib import Path
 import httpx
 
 from meshwright.core import ports
+from meshwright.core.store import replica_set
 from meshwright.core.testing import children
 from meshwright.core.testing.children import Process
 from meshwright.core.testing.servers import MongoServer, NatsServer
-from meshwright.core.testing.stack import TOKEN
+from meshwright.core.testing.stack import EXAMPLES, TOKEN
 
 
 class Stack:
     """Servers and processes; start what a test needs."""
 
-    def __init__(self, nats: NatsServer, mongo: MongoServer, database: str, folder: Path, path: Path) -> None:
+    def __init__(self, nats: NatsServer, mongo: MongoServer, database: str, folder: Path) -> None:
         self.nats = nats
         self.mongo = mongo
         self.database = database
         self.folder = folder
-        self._path = path
         self.port = ports.choose(random.randrange(12_000, 30_000))  # noqa: S311 - not a secret
         self.processes: dict[str, Process] = {}
         (folder / "admin-token").write_text(TOKEN)
@@ -59,7 +60,7 @@ class Stack:
         }
         variables = [f"MESHWRIGHT_{key.upper()}={value}" for key, value in everywhere.items()]
         binary = str(Path(sys.executable).with_name(program))
-        command = ["/usr/bin/env", f"PYTHONPATH={self._path}", *variables, binary, *arguments]
+        command = ["/usr/bin/env", f"PYTHONPATH={EXAMPLES}", *variables, binary, *arguments]
         started = children.start(command, self.log(name or program))
         self.processes[name or program] = started
         return started
@@ -122,15 +123,16 @@ class Stack:
 
 
 @contextmanager
-def running(mongo: MongoServer, database: str, path: Path) -> Iterator[Stack]:
-    """A stack with its own nats-server, nothing else started yet; adapters under test are found on `path`."""
+def running(mongo: MongoServer) -> Iterator[Stack]:
+    """A stack with its own nats-server and a database of its own, nothing else started yet."""
     folder = Path(tempfile.mkdtemp(prefix="meshwright-api-"))
     nats = NatsServer()
     asyncio.run(nats.start())
-    stack = Stack(nats, mongo, database, folder, path)
+    stack = Stack(nats, mongo, f"test_{uuid.uuid4().hex}", folder)
     try:
         yield stack
     finally:
         stack.close()
         asyncio.run(nats.close())
         shutil.rmtree(folder, ignore_errors=True)
+        asyncio.run(replica_set.drop_database(mongo.url, stack.database))
