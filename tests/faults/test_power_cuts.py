@@ -1,4 +1,4 @@
-"""nats-server goes back in time: the power fails and what it had not yet written to its disk is gone, or somebody
+"""A server goes back in time: the power fails and what it had not yet written to its disk is gone, or somebody
 restores an older copy of its folder.
 
 Neither can be shown by a kill. How the power fails: the store lies on an ext4 of its own, which is told to drop all
@@ -27,7 +27,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.ledgers import Ledger
 from meshwright.core.testing.listening import listening
 from meshwright.core.testing.people import Person
-from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.servers import MongoServer, NatsServer
 from meshwright.core.testing.stack import TOKEN, Stack, working
 from meshwright.core.testing.staging import rebuilt_differences
 
@@ -84,13 +84,13 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     made.unmount()
 
 
-async def power_fails(nats: NatsServer, disk: Disk) -> None:
-    """And comes back, but nats-server is not yet started."""
-    server = psutil.Process(nats.pid)
-    server.suspend()  # it must not see the disk fail, and acknowledge what it could not write
-    await eventually(lambda: server.status() == psutil.STATUS_STOPPED)
+async def power_fails(server: NatsServer | MongoServer, disk: Disk) -> None:
+    """And comes back, but the server is not yet started."""
+    process = psutil.Process(server.pid)
+    process.suspend()  # it must not see the disk fail, and acknowledge what it could not write
+    await eventually(lambda: process.status() == psutil.STATUS_STOPPED)
     disk.cut()
-    await nats.kill()
+    await server.kill()
     await asyncio.to_thread(disk.unmount)
     await asyncio.to_thread(disk.mount)
 
@@ -179,6 +179,27 @@ async def test_what_the_server_lost_is_noticed(disk: Disk, tmp_path: Path, row: 
         await asyncio.to_thread(disk.sync)
         await more(ledger, 100)
         await power_fails(nats, disk)
+
+
+async def test_the_database_loses_no_view(disk: Disk, tmp_path: Path, row: Any) -> None:
+    """The power fails under mongod: the projector goes on from a checkpoint that what was written keeps up with."""
+    ledger, mongo = Ledger(), MongoServer(disk.folder / "mongo")
+    row.fault, row.injected, row.runs = "power cut, mongod", "un-synced data dropped under load", CUTS
+    async with working(tmp_path / "stack", mongo=mongo) as parts, mwbus.connect(parts.nats.url, "tester") as bus:
+        async with ledger.load(bus, Person(parts.http, TOKEN, "default")):
+            for _ in range(CUTS):
+                await more(ledger, 60)
+                await power_fails(mongo, disk)
+                begin = time.monotonic()
+                await mongo.start()
+                await parts.ready()
+                row.recovery = max(row.recovery or 0.0, time.monotonic() - begin)
+        balance = await ledger.balance(bus)
+        row.lost, row.duplicated = balance.lost, balance.twice
+        found = await differences(parts, 1)
+        row.note = f"{len(ledger.events)} events; a rebuild differs in {len(found)} documents"
+        assert not found
+        assert (balance.lost, balance.twice) == (0, 0)
 
 
 async def test_an_older_copy_is_noticed(tmp_path: Path, row: Any) -> None:

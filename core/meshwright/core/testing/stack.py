@@ -141,15 +141,18 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(directory: Path, *, nats: NatsServer | None = None, **environment: str) -> AsyncIterator[Stack]:
+async def stack(
+    directory: Path, *, nats: NatsServer | None = None, mongo: MongoServer | None = None, **environment: str
+) -> AsyncIterator[Stack]:
     """Real servers, the API and the projector; adapters are started with `Stack.run`.
 
-    `nats` is a server that is not started yet, other than the usual; `environment` is added to every process's.
+    `nats` and `mongo` are servers that are not started yet, other than the usual; `environment` is added to every
+    process's.
     """
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     async with AsyncExitStack() as exits:
         nats = await exits.enter_async_context(nats or NatsServer())
-        mongo = await exits.enter_async_context(MongoServer())
+        mongo = await exits.enter_async_context(mongo or MongoServer())
         parts = Stack(nats, mongo, directory, exits, environment)
         exits.push_async_callback(parts.http.aclose)
         await parts.run("api", "meshwright-api")
@@ -160,10 +163,15 @@ async def stack(directory: Path, *, nats: NatsServer | None = None, **environmen
 
 @asynccontextmanager
 async def working(
-    directory: Path, *, workers: int = 1, nats: NatsServer | None = None, **environment: str
+    directory: Path,
+    *,
+    workers: int = 1,
+    nats: NatsServer | None = None,
+    mongo: MongoServer | None = None,
+    **environment: str,
 ) -> AsyncIterator[Stack]:
     """A stack in which operations of the example adapter can be asked for on the connection `local`."""
-    async with stack(directory, nats=nats, **environment) as parts:
+    async with stack(directory, nats=nats, mongo=mongo, **environment) as parts:
         await parts.run("scheduler", "meshwright-scheduler")
         for number in range(workers):
             await parts.run(
