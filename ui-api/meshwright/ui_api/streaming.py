@@ -114,17 +114,13 @@ class Hub:
         self._events, self._seqs, self._bytes, self.first = [], [], 0, start
         quiet_since = time.monotonic()
         filled = bounds[1]
-        if self.last >= filled:
-            self._started.set()
+        self._start_behind(filled)
         place = mwbus.Position(seq=start - 1)
         tail = mwbus.tail(self._bus, _STREAM, after=place, patience=_TICK, idle=True)
         async with aclosing(tail):
             async for batch in tail:
                 self._keep(batch)
-                # Nobody starts before what was there has been read back.
-                if self.last >= filled and not self._started.is_set():
-                    self._started.set()
-                    self._wake()
+                self._start_behind(filled)
                 if batch:
                     self._wake()
                 if self.clients:
@@ -135,6 +131,12 @@ class Hub:
                     self._wanted.clear()
                     self.first = 0
                     return
+
+    def _start_behind(self, filled: int) -> None:
+        """Nobody starts before what was there has been read back."""
+        if self.last >= filled and not self._started.is_set():
+            self._started.set()
+            self._wake()
 
     async def _bounds(self) -> tuple[int, int]:
         while True:
@@ -169,12 +171,16 @@ class Hub:
         try:
             async with asyncio.timeout(timeout):
                 await self._started.wait()
+            client.seq = self.last if after is None else after
+            if client.seq > self.last:
+                # A client of another API process may be a little ahead of this ring, but never of the stream.
+                client.stale = client.seq > (await self._bus.stream_bounds(_STREAM))[1]
         except TimeoutError as error:
             self.clients.discard(client)
             raise mwbus.BusUnavailable("the event stream cannot be read now") from error
-        client.seq = self.last if after is None else after
-        # A client of another API process may be a little ahead of this ring, but never of the stream.
-        client.stale = client.seq > self.last and client.seq > (await self._bounds())[1]
+        except mwbus.BusUnavailable:
+            self.clients.discard(client)
+            raise
         if self.closing:
             client.end()
 
