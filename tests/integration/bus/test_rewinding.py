@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus import positions
 from meshwright.core.testing.ledgers import whole
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
@@ -122,7 +121,7 @@ async def test_a_removed_message_is_no_rewinding(bus: mwbus.Connection) -> None:
     await bus.js.purge_stream(STREAM, keep=1)
     assert await read(bus, place, 1) == ["c"]
     await bus.js.purge_stream(STREAM)
-    await positions.assure(bus, STREAM, mwbus.Position(seq=3, time=datetime.datetime.now(datetime.UTC)))
+    await mwbus.assure(bus, STREAM, mwbus.Position(seq=3, time=datetime.datetime.now(datetime.UTC)))
 
 
 async def test_until_finds_the_place_of_a_moment(bus: mwbus.Connection) -> None:

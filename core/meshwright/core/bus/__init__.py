@@ -8,7 +8,7 @@ from meshwright.core.bus.connecting import Connection, connect
 from meshwright.core.bus.consuming import Job, WorkQueue, jobs
 from meshwright.core.bus.envelope import Envelope, Received
 from meshwright.core.bus.errors import BusError, BusFull, BusUnavailable, Conflict, InvalidEnvelope, NoRoom, Rewound
-from meshwright.core.bus.positions import START, Position, until
+from meshwright.core.bus.positions import START, Position, assure, until
 from meshwright.core.bus.publishing import Ack, Publisher
 from meshwright.core.bus.tailing import tail
 
@@ -32,6 +32,7 @@ __all__ = [
     "Received",
     "Rewound",
     "WorkQueue",
+    "assure",
     "connect",
     "jobs",
     "open_bucket",

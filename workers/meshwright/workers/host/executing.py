@@ -101,7 +101,7 @@ class Execution:
         end = self.journal.history.end.split(".")[-2] if self.journal.history.end else "timed_out"
         self._use.ended.add(self.command.kind, end)
         if self._had_turn:
-            await self._use.turns.done(self.command, self._job.message.seq)
+            await self._use.turns.done(self.command, self._job.message)
         if self.journal.history.end == _DEAD_LETTERED:
             await self._job.give_up()  # the server's advisory is what brings it to the dead letters
         else:
