@@ -12,6 +12,7 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, store
+from meshwright.core.bus.copying import copied_from
 from meshwright.core.store import comparing, generations, kinds, replica_set
 from meshwright.core.store.writing import Writer
 from meshwright.core.testing.consoles import console
@@ -22,7 +23,6 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.staging import Stage, rebuilt_differences
 from meshwright.schemas.connections import Connection, ConnectionWritten
 from meshwright.workers.projector.batches import Folder, Tally
-from meshwright.workers.projector.facts import copied_from
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(180)]
 OPERATIONS = 2000

@@ -43,6 +43,11 @@ ACCEPTED_ORIGIN = "commands"
 """The origin of the copies of commands: apart from `api`, whose newest word on an operation is its cancellation."""
 _COPIED_KINDS = ("workspace", "connection", "design")
 """The kinds of STATE that everybody may see happen; tokens are not among them."""
+COPIED = {
+    subjects.COMMANDS.stream: [subjects.fill(subjects.EVENTS, origin=ACCEPTED_ORIGIN, entity="operation")],
+    subjects.STATE.stream: [subjects.fill(subjects.EVENTS, origin="api", entity=kind) for kind in _COPIED_KINDS],
+}
+"""The streams that EVENTS sources, and where their copies lie."""
 
 
 def _stream(name: str, listens: list[str], days: float) -> StreamConfig:
@@ -97,6 +102,17 @@ def _copied_state(kind: str) -> SubjectTransform:
             workspace="{{wildcard(1)}}", origin="api", entity=kind, id="{{wildcard(2)}}"
         ),
     )
+
+
+def copied_to(subject: str) -> str:
+    """Where in EVENTS the copy of a command or document lies; empty when it has none."""
+    if about := subjects.parse(subjects.COMMANDS, subject):
+        origin, entity, name = ACCEPTED_ORIGIN, "operation", about["operation"]
+    elif (about := subjects.parse(subjects.STATE, subject)) and about["kind"] in _COPIED_KINDS:
+        origin, entity, name = "api", about["kind"], about["id"]
+    else:
+        return ""
+    return subjects.fill(subjects.EVENTS, workspace=about["workspace"], origin=origin, entity=entity, id=name)
 
 
 async def ensure(js: JetStreamContext, replicas: int = 1, gib: float | None = None, timeout: float = 10.0) -> None:

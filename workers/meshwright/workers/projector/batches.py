@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from meshwright.core import bus
+from meshwright.core.bus import copying
 from meshwright.core.store import Checkpoint, Kind, kinds
 from meshwright.core.store.writing import Batch, Folded, Writer
 from meshwright.core.telemetry.metrics import Registry
@@ -105,8 +106,8 @@ def _positions(messages: Sequence[bus.Received]) -> list[Checkpoint]:
     last = messages[-1]
     positions = [Checkpoint(stream=last.stream, seq=last.seq, time=last.stored_at())]
     for received in reversed(messages):
-        origin = facts.copied_from(received) if last.stream == "EVENTS" else None
-        if origin is not None and origin[0] == kinds.COMMANDS:
-            positions.append(Checkpoint(stream=kinds.COMMANDS, seq=origin[1], time=received.stored_at()))
+        origin = copying.copied_from(received) if last.stream == "EVENTS" else None
+        if origin is not None and origin.stream == kinds.COMMANDS:
+            positions.append(Checkpoint(stream=kinds.COMMANDS, seq=origin.seq, time=received.stored_at()))
             break
     return positions

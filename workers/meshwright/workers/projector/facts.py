@@ -105,9 +105,3 @@ def _depth(payload: bytes) -> int:
 def trace_id(traceparent: str) -> str:
     """The trace id in a W3C `traceparent`, or an empty string."""
     return traceparent[3:35] if len(traceparent) >= 55 else ""
-
-
-def copied_from(received: bus.Received) -> tuple[str, int] | None:
-    """The stream and sequence of which the server made this copy, if it is one."""
-    words = received.headers.get("Nats-Stream-Source", "").split(" ", 2)
-    return (words[0], int(words[1])) if len(words) > 2 and words[1].isdigit() else None

@@ -1,4 +1,4 @@
-"""The composition root of the scheduler: settings, bus, lease, its three tasks.
+"""The composition root of the scheduler: settings, bus, lease, its four tasks.
 
 Invariant: of several schedulers one works and the others stand by; two at once would still tell everything once,
 because their events have the same ids. SIGTERM and SIGINT end it.
@@ -13,7 +13,7 @@ import uvloop
 
 from meshwright.core import bus as mwbus
 from meshwright.core import settings
-from meshwright.core.bus import leases, presence
+from meshwright.core.bus import copying, leases, presence
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.workers import running
@@ -57,6 +57,7 @@ async def watch(bus: mwbus.Connection) -> None:
     memory = await mwbus.open_bucket(bus, _MEMORY)
     present = await presence.open_presence(bus)
     async with asyncio.TaskGroup() as group:
+        group.create_task(copying.keep_copied(bus))
         group.create_task(Deadlines(bus, memory).run())
         group.create_task(dead_letters.run(bus))
         group.create_task(Arrivals(bus, present, memory).run())
