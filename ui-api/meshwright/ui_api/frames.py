@@ -35,7 +35,11 @@ class Event(Model, frozen=True, kw_only=True):
 
 
 class Reset(Model, frozen=True, kw_only=True):
-    """Told as `event: reset`: events were left out, so read again what you show. `id` is where it goes on."""
+    """Told as `event: reset`: events were left out, so read again what you show. `id` is where it goes on.
+
+    `reason` is `slow` (the client did not keep up), `trimmed` (the stream has forgotten what it asked for) or `rewound`
+    (the stream has lost events that the client has seen).
+    """
 
     reason: str
     id: int

@@ -49,7 +49,7 @@ async def index(call: Call[NoBody, EventQuery]) -> Response:
     """Follow events live (`Accept: text/event-stream`), or search the log, the newest first.
 
     A stream's ids are stream sequences: send the last one as `Last-Event-ID` to go on without loss or
-    repetition. `event: reset` says that events were left out: read again what you show.
+    repetition. `event: reset` says that events were left out, and why: read again what you show.
     """
     if event_stream.MEDIA_TYPE in call.header("Accept"):
         return await _live(call)
