@@ -7,6 +7,7 @@ on shutdown nothing new is taken, what runs may finish within the grace time, an
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 Look = Callable[[operations.Command], Awaitable[Said]]
 _LOOK = 1.0
 """seconds between two looks for what was not heard"""
+_FIRST_PAUSE = 0.1
+"""seconds after which another worker gets a command that this one does not understand; they double each time"""
 _TELL_SECONDS = 1.0
 """seconds that telling an interruption may take; it is a kindness, and the worker has to end"""
 
@@ -110,7 +113,17 @@ class Worker:
             over = await journal.has_ended(self._bus, command) or await _abandoned(self._bus, command)
         except mwbus.BusUnavailable:
             over = False
-        await (job.ack() if over else job.again(self._limits.ack_wait / 2))
+        await (job.ack() if over else job.again(self._pause_for_others(job)))
+
+    def _pause_for_others(self, job: mwbus.Job) -> float:
+        """Seconds until somebody else may get a command that this worker does not understand.
+
+        At random: the server serves waiting workers in turns, so those who give back in step would get the same
+        commands for ever.
+        """
+        longest = self._limits.ack_wait / 2
+        pause = min(_FIRST_PAUSE * 2.0 ** min(job.message.deliveries - 1, 10), longest)
+        return pause * random.uniform(0.5, 1.5)  # noqa: S311 - not a secret
 
     def _understands(self, command: operations.Command) -> bool:
         entry = self._adapter.operations.get(command.kind)
