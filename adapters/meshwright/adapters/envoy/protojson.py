@@ -193,7 +193,12 @@ def _names(kind: type[betterproto2.Message]) -> dict[str, str]:
     spellings = {}
     for name in _table(kind).meta_by_field_name:
         plain = name.rstrip("_")
-        head, *rest = plain.split("_")
         spellings[plain] = name
-        spellings[head + "".join(part[:1].upper() + part[1:] for part in rest)] = name
+        spellings[camel(plain)] = name
     return spellings
+
+
+def camel(name: str) -> str:
+    """A field's name in lowerCamelCase, the same for both of its spellings."""
+    head, *rest = name.split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in rest)

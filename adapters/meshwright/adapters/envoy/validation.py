@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator
 
 from meshwright.adapters.envoy import protojson
 from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.resources import names
+from meshwright.adapters.envoy.encoding import Encoder
+from meshwright.adapters.envoy.resources import compiler, names
 from meshwright.schemas.base import seconds
 from meshwright.schemas.designs import Design, design_problems
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import (
     Allow,
+    CircuitBreaker,
     HeaderRoute,
     Intent,
     Mirror,
@@ -26,6 +28,7 @@ from meshwright.schemas.workloads import WorkloadSpec
 
 _MANY_PER_SERVICE = (Allow, HeaderRoute, Mirror)
 _SHORTEST_REFILL = 0.05
+_HIGHEST_COUNT = 2**32 - 1
 
 
 def problems(state: DesiredState, design: Design) -> list[FieldError]:
@@ -38,7 +41,14 @@ def problems(state: DesiredState, design: Design) -> list[FieldError]:
     found += _conflicts(state, design)
     for index, resource in enumerate(design.resources):
         found += _resource(resource, f"#/resources/{index}")
+    if design.resources and not found:
+        found += _misfits(state, design)
     return found
+
+
+def missing(state: DesiredState, intent: Intent) -> list[str]:
+    """The services and versions that the intent names and the mesh does not have, in words."""
+    return [each.detail for each in _unknown(intent, _known(state), "#")]
 
 
 def left_behind(before: DesiredState, after: DesiredState, besides: str = "") -> list[FieldError]:
@@ -115,6 +125,19 @@ def _versions(intent: Intent) -> Iterator[tuple[str, str]]:
 def _limits(intent: Intent, pointer: str) -> Iterator[FieldError]:
     if isinstance(intent, RateLimit) and seconds(intent.per) < _SHORTEST_REFILL:
         yield FieldError(detail="Envoy refills a rate limit every 50ms at the soonest", pointer=f"{pointer}/per")
+    for place, count in _counts(intent):
+        if count is not None and count > _HIGHEST_COUNT:
+            yield FieldError(detail=f"Envoy counts up to {_HIGHEST_COUNT}", pointer=f"{pointer}/{place}")
+
+
+def _counts(intent: Intent) -> Iterator[tuple[str, int | None]]:
+    if isinstance(intent, RateLimit):
+        yield "requests", intent.requests
+    elif isinstance(intent, CircuitBreaker):
+        for name in ("max_connections", "max_pending_requests", "max_requests", "max_retries"):
+            yield name, getattr(intent, name)
+        if intent.outlier_detection:
+            yield "outlier_detection/consecutive_errors", intent.outlier_detection.consecutive_errors
 
 
 def _conflicts(state: DesiredState, design: Design) -> Iterator[FieldError]:
@@ -156,3 +179,16 @@ def _resource(resource: NativeResource, pointer: str) -> Iterator[FieldError]:
         protojson.encode(resource.type, {**resource.body, "name": resource.name})
     except protojson.InvalidResource as error:
         yield FieldError(detail=str(error), pointer=f"{pointer}/body")
+
+
+def _misfits(state: DesiredState, design: Design) -> Iterator[FieldError]:
+    """Native resources that fit their type, but not what they are laid over."""
+    encoder, snapshot = Encoder(), compiler.compile_mesh(state)
+    for index, native in enumerate(design.resources):
+        for each in snapshot.named(native.type, native.name):
+            try:
+                encoder.packed(each)
+            except protojson.InvalidResource as error:
+                detail = f"it does not fit what it is laid over: {error}"
+                yield FieldError(detail=detail, pointer=f"#/resources/{index}/body")
+                break
