@@ -5,7 +5,7 @@ import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshwright.adapters.envoy import allocation, desired, validation
@@ -107,6 +107,7 @@ def vars_of(ports: desired.Ports) -> list[int]:
 
 @settings(max_examples=120, deadline=None)
 @given(steps=st.lists(STEPS, max_size=8))
+@example(steps=[("apply", Design(id="x")), ("remove", "x"), ("apply", Design(id="x")), ("roll back", ("x", 1))])
 def test_any_operations_leave_a_mesh_that_does_what_its_designs_say(
     bucket: Any, runtime: Any, steps: list[Any]
 ) -> None:
