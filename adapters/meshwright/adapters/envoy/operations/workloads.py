@@ -1,7 +1,7 @@
 """Enrolling and withdrawing workloads.
 
 Invariant: enrolling what is enrolled and unchanged changes nothing; a workload that an intent still names
-cannot leave, since the mesh would then not do what its designs say.
+cannot leave or become another, since the mesh would then not do what its designs say.
 """
 
 from typing import Any
@@ -21,12 +21,14 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
 
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
-        problems = validation.enrolment_problems(change.plane.states(), before, arguments.workloads)
-        if problems:
-            raise failures.unfit(problems)
         first = change.plane.options.envoy_first_port
         ports = allocation.allocate(change.plane.states(), before, arguments.workloads, first)
-        return Plan(mesh=change.mesh, before=before, after=desired.enrol(before, arguments.workloads, ports))
+        after = desired.enrol(before, arguments.workloads, ports)
+        problems = validation.enrolment_problems(change.plane.states(), before, arguments.workloads)
+        problems += validation.left_behind(before, after)
+        if problems:
+            raise failures.unfit(problems)
+        return Plan(mesh=change.mesh, before=before, after=after)
 
     found = await change.carry_out(plan)
     await change.finish(found)
