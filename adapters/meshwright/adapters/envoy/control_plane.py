@@ -219,11 +219,10 @@ class ControlPlane:
                 self._secrets[key] = MeshSecrets(await self.authority(state.workspace, state.mesh))
             snapshot = compiler.compile_mesh(state)
             await asyncio.to_thread(self._server.encoder.warm, snapshot)
+            self._states[key], self._snapshots[key] = state, snapshot
+            self._server.publish(key, snapshot)
         except Exception:  # one bad mesh must not end the service of the others
             _log.exception("the desired state of %s cannot be served; its proxies keep what they have", key)
-            return
-        self._states[key], self._snapshots[key] = state, snapshot
-        self._server.publish(key, snapshot)
 
     def _drop(self, key: str) -> None:
         self._server.forget(key)

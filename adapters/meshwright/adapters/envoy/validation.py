@@ -3,6 +3,7 @@
 Invariant: what passes here compiles; what does not is told with a pointer into the design, before anything changes.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -29,6 +30,7 @@ from meshwright.schemas.workloads import WorkloadSpec
 _MANY_PER_SERVICE = (Allow, HeaderRoute, Mirror)
 _SHORTEST_REFILL = 0.05
 _HIGHEST_COUNT = 2**32 - 1
+_TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")  # https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md
 
 
 def problems(state: DesiredState, design: Design) -> list[FieldError]:
@@ -44,6 +46,14 @@ def problems(state: DesiredState, design: Design) -> list[FieldError]:
     if design.resources and not found:
         found += _misfits(state, design)
     return found
+
+
+def trust_domain_problems(text: str) -> list[FieldError]:
+    """What stands against a trust domain: each certificate of the mesh carries it, so it has to make a SPIFFE id."""
+    if _TRUST_DOMAIN.fullmatch(text):
+        return []
+    detail = "a trust domain is 1 to 255 of a-z, 0-9, dot, dash and underscore, as in mesh.local"
+    return [FieldError(detail=detail, pointer="#/trust_domain")]
 
 
 def missing(state: DesiredState, intent: Intent) -> list[str]:
