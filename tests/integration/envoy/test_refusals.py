@@ -1,0 +1,59 @@
+"""Operations that would leave a mesh other than its designs or its name say: refused before anything changes."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshwright.core import kit
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import Backend, TrafficSplit
+from meshwright.schemas.operations import (
+    ApplyDesign,
+    EnrolWorkloads,
+    InstallMesh,
+    RemoveDesign,
+    UninstallMesh,
+)
+
+pytestmark = pytest.mark.servers
+EVEN = [Backend(version="v1", weight=50), Backend(version="v2", weight=50)]
+SPLIT = Design(id="split", intents=[TrafficSplit(service="reviews", backends=EVEN)])
+
+
+async def test_a_workload_that_a_design_needs_cannot_become_another(yard: Any) -> None:
+    """Enrolling it anew under another version or service is refused as withdrawing it is, naming the design."""
+    await yard.do(ApplyDesign(design=SPLIT))
+    before = yard.plane.state("default", "demo")
+    second = next(each for each in yard.specs() if each.name == "reviews-v2")
+    for change in ({"version": "v3"}, {"service": "ratings"}):
+        with pytest.raises(kit.Reject, match="the design split still needs it") as refusal:
+            await yard.do(EnrolWorkloads(workloads=[msgspec.structs.replace(second, **change)]))
+        assert refusal.value.failure.code == "MW2002"
+    assert yard.plane.state("default", "demo") == before
+    assert set(await yard.shares("reviews", 20)) == {"reviews-v1", "reviews-v2"}
+
+
+async def test_a_trust_domain_that_makes_no_identity_is_refused(bare_yard: Any) -> None:
+    """It is told where and how to write one, and no mesh is made of it, new or changed."""
+    for there in (None, "mesh.local"):
+        for name in ("", "münchen.local", "two words", "a/b"):
+            with pytest.raises(kit.Reject, match="a trust domain is 1 to 255 of") as refusal:
+                await bare_yard.do(InstallMesh(trust_domain=name))
+            (problem,) = refusal.value.failure.details["errors"]
+            assert problem["pointer"] == "#/trust_domain"
+            state = bare_yard.plane.state("default", "demo")
+            assert (state and state.trust_domain) == there
+        await bare_yard.do(InstallMesh())
+
+
+async def test_a_mesh_made_anew_knows_no_revision_of_its_former_life(bare_yard: Any) -> None:
+    """The histories of designs that were removed before go with the mesh too, so nothing can be rolled back to them."""
+    await bare_yard.do(InstallMesh())
+    await bare_yard.do(ApplyDesign(design=Design(id="first")))
+    await bare_yard.do(RemoveDesign(design="first"))
+    await bare_yard.do(ApplyDesign(design=Design(id="second")))
+    await bare_yard.do(UninstallMesh())
+    assert await bare_yard.plane.buckets.releases.keys() == []
+    await bare_yard.do(InstallMesh())
+    assert (await bare_yard.do(ApplyDesign(design=Design(id="first"))))["revision"] == 1
