@@ -45,6 +45,10 @@ class MeshSecrets:
         """Whether a certificate has passed two thirds of its life."""
         return any(now >= issued.renew_at for _, issued, _ in self._issued.values())
 
+    def drop_overdue(self, now: datetime.datetime) -> None:
+        """Forget certificates that were due and that nobody here has asked for: their proxies are gone or elsewhere."""
+        self._issued = {name: found for name, found in self._issued.items() if now < found[1].renew_at}
+
     def _resources(self, issued: Issued) -> TypeSet:
         pair = {
             "certificate_chain": {"inline_string": issued.chain},

@@ -244,6 +244,7 @@ class ControlPlane:
             for key, secrets in list(self._secrets.items()):
                 if key in self._snapshots and secrets.renewals_due(_now()):
                     self._server.publish(key, self._snapshots[key])
+                    secrets.drop_overdue(_now())
 
     async def _tell_proxy(self, node: NodeId) -> None:
         state, status = self._states.get(node.key), self._board.status(node)
