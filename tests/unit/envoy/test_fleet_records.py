@@ -42,6 +42,11 @@ def bootstrap(port: int, listen: bool = True) -> dict[str, object]:
     return {"port": port, "listen": listen}
 
 
+def environment_of(pid: int) -> bytes:
+    """What a process was given."""
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
 @contextlib.contextmanager
 def stranger() -> Iterator[int]:
     """Somebody else's server; gives its port."""
@@ -117,9 +122,9 @@ async def test_secrets_go_to_the_sidecar_and_nowhere_else(
         running = await fleet.ensure("a", bootstrap(port), port)
         for path in (tmp_path / "fleet" / "a" / "bootstrap.json", fleet.log("a")):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        environment = Path(f"/proc/{running.pid}/environ").read_bytes()
-        assert b"PATH=" in environment
-        assert b"hush" not in environment
+        assert running.pid is not None
+        assert b"PATH=" in environment_of(running.pid)
+        assert b"hush" not in environment_of(running.pid)
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=30))
