@@ -1,6 +1,7 @@
 """Polling sidecars: every request is told once, gaps are spanned, and whatever one answers harms no other."""
 
 import asyncio
+import types
 from collections import Counter
 from typing import Any
 
@@ -140,7 +141,7 @@ async def test_nothing_ends_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     sidecars = Sidecars()
     transport = httpx.MockTransport(sidecars.answer)
     real = httpx.AsyncClient
-    monkeypatch.setattr(statistics.httpx, "AsyncClient", lambda **_: real(transport=transport))
+    monkeypatch.setattr(httpx, "AsyncClient", lambda **_: real(transport=transport))
     sidecars.failing = True
     loop = asyncio.create_task(sidecars.statistics.run())
     try:
