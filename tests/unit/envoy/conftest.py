@@ -20,8 +20,9 @@ class MemoryBucket:
 
     async def get(self, key: str) -> mwbus.Entry | None:
         """The value of a key, or None; meanwhile others go on."""
+        found = self.entries.get(key)
         await asyncio.sleep(0)
-        return self.entries.get(key)
+        return found
 
     async def create(self, key: str, value: bytes) -> int:
         """Set a key that has no value; raises Conflict when there is one."""
