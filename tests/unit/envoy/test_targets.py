@@ -4,24 +4,30 @@ import asyncio
 import datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshwright.adapters.envoy import allocation, desired, validation
 from meshwright.adapters.envoy.desired import DesiredState
+from meshwright.adapters.envoy.preview import preview
 from meshwright.adapters.envoy.releases import Releases
 from meshwright.adapters.envoy.resources import compiler
 from meshwright.adapters.envoy.targets import Maker, Target
 from meshwright.core import ids, kit
 from meshwright.schemas.designs import Design
 from meshwright.schemas.errors import FieldError
-from meshwright.schemas.intents import Allow, AnyIntent, Mirror, Timeout
+from meshwright.schemas.intents import Allow, AnyIntent, EgressControl, Mirror, Timeout
 from meshwright.schemas.operations import Command
 from meshwright.schemas.workloads import WorkloadSpec
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 EMPTY = DesiredState(workspace="w", mesh="m", connection="c")
+COMMAND = Command(
+    operation=ids.fresh(), workspace="w", adapter="envoy", connection="c", mesh="m", kind="design.apply",
+    principal="ann", accepted_at=NOW, deadline=NOW,
+)  # fmt: skip
 SPECS = st.builds(
     lambda name, version, port: WorkloadSpec(name=f"{name}-1", service=name, version=version, port=port),
     st.sampled_from("ab"),
@@ -73,10 +79,7 @@ class Mesh:
     async def record(self, what: str, about: Any, target: Target) -> None:
         """Keep the books of an operation that succeeded."""
         name = about if isinstance(about, str) else about.id if isinstance(about, Design) else about[0]
-        command = Command(
-            operation=ids.fresh(), workspace="w", adapter="envoy", connection="c", mesh="m", kind="design.apply",
-            principal="ann", accepted_at=NOW, deadline=NOW,
-        )  # fmt: skip
+        command = msgspec.structs.replace(COMMAND, operation=ids.fresh())
         if target.design is None:
             await self.releases.end(command, name, "removed")
         else:
@@ -150,6 +153,31 @@ async def test_what_is_not_there_is_refused_by_name(bucket: Any, runtime: Any) -
     with pytest.raises(kit.Reject, match="revision 7 of x never was, or is no longer kept") as refusal:
         await mesh.take("roll back", ("x", 7))
     assert refusal.value.failure.cause and refusal.value.failure.remedy
+
+
+async def test_a_preview_writes_nothing_and_shows_what_would_be(bucket: Any, runtime: Any) -> None:
+    """Good and bad designs, removals and rollbacks are shown with their difference or problems, and what cannot be
+    previewed says so; no bucket is touched and nothing is told."""
+    here = runtime()
+    mesh = Mesh(await here.bucket("releases"), here)
+    spec = WorkloadSpec(name="a", service="a", port=80)
+    design = Design(id="x", workloads=[spec], intents=[Timeout(service="a", timeout="1s")])
+    target = await mesh.take("apply", design)
+    await mesh.record("apply", design, target)
+    await (await here.bucket("desired")).put("w.m", desired.encode(target.after))
+    before, told = {name: each.writes for name, each in here.buckets.items()}, len(here.told)
+    bad = Design(id="y", intents=[Timeout(service="b", timeout="1s"), EgressControl(hosts=[])])
+    for kind, arguments, changes, problems in (
+        ("design.apply", {"design": msgspec.to_builtins(design)}, 0, 0),
+        ("design.apply", {"design": msgspec.to_builtins(bad)}, 0, 1),
+        ("design.remove", {"design": "x"}, 6, 0),
+        ("design.rollback", {"design": "x"}, 6, 0),
+        ("mesh.uninstall", {}, 0, 1),
+    ):
+        shown = await preview(here, msgspec.structs.replace(COMMAND, kind=kind, arguments=arguments))
+        assert (len(shown.diff), len(shown.problems)) == (changes, problems), kind
+        assert bool(shown.unsupported) == ("y" in str(arguments.get("design")) and kind == "design.apply")
+    assert ({name: each.writes for name, each in here.buckets.items()}, len(here.told)) == (before, told)
 
 
 def test_what_left_and_came_back_belongs_to_nobody() -> None:
