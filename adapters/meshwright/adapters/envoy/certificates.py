@@ -19,6 +19,7 @@ class MeshSecrets:
     """Issues and remembers the certificates of one mesh's proxies, by workload."""
 
     def __init__(self, authority: Authority) -> None:
+        self.authority = authority
         self._issuer = Issuer(authority)
         self._issued: dict[str, tuple[int, Issued, TypeSet]] = {}
 

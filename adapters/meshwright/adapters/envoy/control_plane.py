@@ -35,6 +35,7 @@ from meshwright.schemas.meshes import Mesh, MeshObserved
 from meshwright.schemas.workloads import ProxyObserved
 
 _RENEWAL_SECONDS = 60.0
+_BUS_SECONDS = 0.25
 _EMPTY = type_set(())
 _log = logging.getLogger(__name__)
 
@@ -215,14 +216,24 @@ class ControlPlane:
     async def _take(self, key: str, value: bytes) -> None:
         try:
             state = desired.decode(value)
-            if key not in self._secrets:
-                self._secrets[key] = MeshSecrets(await self.authority(state.workspace, state.mesh))
+            # Asked each time: a mesh may have been made anew, with another authority, since this replica looked last.
+            authority = await self._patient_authority(state)
+            if key not in self._secrets or self._secrets[key].authority != authority:
+                self._secrets[key] = MeshSecrets(authority)
             snapshot = compiler.compile_mesh(state)
             await asyncio.to_thread(self._server.encoder.warm, snapshot)
             self._states[key], self._snapshots[key] = state, snapshot
             self._server.publish(key, snapshot)
         except Exception:  # one bad mesh must not end the service of the others
             _log.exception("the desired state of %s cannot be served; its proxies keep what they have", key)
+
+    async def _patient_authority(self, state: DesiredState) -> pki.Authority:
+        """The mesh's authority, however long the bus is away: a state that was not taken is not told again."""
+        while True:
+            try:
+                return await self.authority(state.workspace, state.mesh)
+            except mwbus.BusUnavailable:
+                await asyncio.sleep(_BUS_SECONDS)
 
     def _drop(self, key: str) -> None:
         self._server.forget(key)
