@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from meshwright.adapters.envoy import desired, identity, protojson
+from meshwright.adapters.envoy import control_plane, desired, identity, protojson
 from meshwright.adapters.envoy.ads import Connection
 from meshwright.adapters.envoy.buckets import Buckets
 from meshwright.adapters.envoy.control_plane import ControlPlane, _read_port
@@ -17,6 +17,7 @@ from meshwright.adapters.envoy.identity import NodeId
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.statuses import ProxyStatus
+from meshwright.core import bus as mwbus
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import NativeResource
 from meshwright.schemas.workloads import WorkloadSpec
@@ -88,6 +89,37 @@ async def test_all_replicas_have_one_authority(planes: Any) -> None:
     found = await asyncio.gather(*(each.authority("w", "m") for each in replicas for _ in range(2)))
     assert len({each.certificate for each in found}) == 1
     assert (await replicas[0].authority("w", "n")).join_secret != found[0].join_secret
+
+
+async def test_a_state_is_taken_when_the_bus_is_back(planes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bus that is away while a mesh's keys are looked up delays the mesh and does not lose it."""
+    monkeypatch.setattr(control_plane, "_BUS_SECONDS", 0.001)
+    plane, failures = planes(), [mwbus.BusUnavailable("away"), mwbus.BusUnavailable("away")]
+    read = plane.buckets.secrets.get
+
+    async def flaky(key: str) -> Any:
+        if failures:
+            raise failures.pop()
+        return await read(key)
+
+    plane.buckets.secrets.get = flaky
+    await put(plane, mesh())
+    assert plane.state("w", "m") == mesh()
+
+
+async def test_a_replica_that_slept_through_a_new_mesh_serves_its_new_authority(planes: Any) -> None:
+    """When a mesh was uninstalled and made again before this replica looked, its proxies get what the others' get."""
+    plane = planes()
+    await put(plane, mesh())
+    assert plane._certificates(NODE).resources
+    await plane.buckets.secrets.delete("w.m")
+    authority = await planes("there").authority("w", "m")
+    await put(plane, mesh())
+    bundle = next(each.body for each in plane._certificates(NODE).resources if each.name == names.TRUST_BUNDLE)
+    assert bundle["validation_context"]["trusted_ca"]["inline_string"] == authority.certificate
+    kept = plane._certificates(NODE)
+    await put(plane, mesh())
+    assert plane._certificates(NODE) is kept
 
 
 async def test_a_token_opens_the_stream_of_its_own_proxy_while_it_is_enrolled(planes: Any) -> None:
