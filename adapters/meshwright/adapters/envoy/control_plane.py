@@ -6,7 +6,6 @@ one continues where it was. One mesh that cannot be compiled does not touch the 
 
 import asyncio
 import contextlib
-import datetime
 import logging
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
@@ -117,7 +116,7 @@ class ControlPlane:
         key = identity.mesh_key(workspace, mesh)
         entry = await self.buckets.secrets.get(key)
         if entry is None:
-            made = pki.create_authority(mesh, _now())
+            made = pki.create_authority(mesh, documents.now())
             with contextlib.suppress(mwbus.Conflict):
                 await self.buckets.secrets.create(key, msgspec.json.encode(made))
             entry = await self.buckets.secrets.get(key)
@@ -142,7 +141,7 @@ class ControlPlane:
 
     def mesh(self, state: DesiredState) -> Mesh:
         """The mesh as it stands now."""
-        return documents.mesh(state, lambda name: self._board.status(state.node(name)), _now())
+        return documents.mesh(state, lambda name: self._board.status(state.node(name)), documents.now())
 
     def report(self, state: DesiredState) -> None:
         """Have every proxy of a mesh told of, also those that never came."""
@@ -195,7 +194,7 @@ class ControlPlane:
 
     def _certificates(self, node: NodeId) -> TypeSet:
         secrets, state = self._secrets.get(node.key), self._states.get(node.key)
-        return secrets.of(state, node.workload, _now()) if secrets and state else _EMPTY
+        return secrets.of(state, node.workload, documents.now()) if secrets and state else _EMPTY
 
     def _hear(self, node: NodeId, status: ProxyStatus) -> None:
         secrets = self._secrets.get(node.key)
@@ -253,9 +252,9 @@ class ControlPlane:
         while True:
             await asyncio.sleep(_RENEWAL_SECONDS)
             for key, secrets in list(self._secrets.items()):
-                if key in self._snapshots and secrets.renewals_due(_now()):
+                if key in self._snapshots and secrets.renewals_due(documents.now()):
                     self._server.publish(key, self._snapshots[key])
-                    secrets.drop_overdue(_now())
+                    secrets.drop_overdue(documents.now())
 
     async def _tell_proxy(self, node: NodeId) -> None:
         state, status = self._states.get(node.key), self._board.status(node)
@@ -268,7 +267,7 @@ class ControlPlane:
             await self.buckets.proxies.put(str(node), msgspec.json.encode(status))
         message = ProxyObserved(proxy=documents.proxy(state, member, status, statuses.EPOCH))
         if self._told.get(str(node)) != message:
-            told = ProxyObserved(proxy=msgspec.structs.replace(message.proxy, observed_at=_now()))
+            told = ProxyObserved(proxy=msgspec.structs.replace(message.proxy, observed_at=documents.now()))
             await self.runtime.emit(node.workspace, node.workload, told)
             self._told[str(node)] = message
 
@@ -287,13 +286,9 @@ class ControlPlane:
             return
         plain = msgspec.structs.replace(self.mesh(state), observed_at=statuses.EPOCH)
         if self._told.get(key) != MeshObserved(mesh=plain):
-            told = msgspec.structs.replace(plain, observed_at=_now())
+            told = msgspec.structs.replace(plain, observed_at=documents.now())
             await self.runtime.emit(state.workspace, state.mesh, MeshObserved(mesh=told))
             self._told[key] = MeshObserved(mesh=plain)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
 
 
 def _read_port(remembered: Path) -> int:
