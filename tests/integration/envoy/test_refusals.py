@@ -7,7 +7,7 @@ import pytest
 
 from meshwright.core import kit
 from meshwright.schemas.designs import Design
-from meshwright.schemas.intents import Backend, TrafficSplit
+from meshwright.schemas.intents import Backend, NativeResource, TrafficSplit
 from meshwright.schemas.operations import (
     ApplyDesign,
     EnrolWorkloads,
@@ -17,6 +17,7 @@ from meshwright.schemas.operations import (
 )
 
 pytestmark = pytest.mark.servers
+CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 EVEN = [Backend(version="v1", weight=50), Backend(version="v2", weight=50)]
 SPLIT = Design(id="split", intents=[TrafficSplit(service="reviews", backends=EVEN)])
 
@@ -57,3 +58,15 @@ async def test_a_mesh_made_anew_knows_no_revision_of_its_former_life(bare_yard: 
     assert await bare_yard.plane.buckets.releases.keys() == []
     await bare_yard.do(InstallMesh())
     assert (await bare_yard.do(ApplyDesign(design=Design(id="first"))))["revision"] == 1
+
+
+async def test_a_correction_reaches_proxies_that_still_reject_what_it_replaces(yard: Any) -> None:
+    """With a rejected configuration kept on purpose, its correction is accepted, changed routes included."""
+    socket = {"name": "there-is-no-such-socket"}
+    bad = NativeResource(type=CLUSTER, name="extra", body={"connect_timeout": "1s", "transport_socket": socket})
+    kept = yard.command(ApplyDesign(design=Design(id="split", resources=[bad])), keep_on_failure=True)
+    context = kit.Context(kept, yard.runtime, kit.Journal(yard.bus, kept), kit.Control(), yard.plane)
+    with pytest.raises(kit.Reject, match="there-is-no-such-socket"):
+        await yard.handle(context, ApplyDesign(design=Design(id="split", resources=[bad])))
+    await yard.apply(TrafficSplit(service="reviews", backends=[Backend(version="v2", weight=100)]), name="split")
+    assert await yard.shares("reviews", 20) == {"reviews-v2": 20}
