@@ -29,6 +29,7 @@ from meshwright.schemas.workloads import WorkloadSpec
 
 _MANY_PER_SERVICE = (Allow, HeaderRoute, Mirror)
 _SHORTEST_REFILL = 0.05
+_SHORTEST_BOUND = 0.001
 _HIGHEST_COUNT = 2**32 - 1
 _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")  # https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md
 
@@ -135,9 +136,21 @@ def _versions(intent: Intent) -> Iterator[tuple[str, str]]:
 def _limits(intent: Intent, pointer: str) -> Iterator[FieldError]:
     if isinstance(intent, RateLimit) and seconds(intent.per) < _SHORTEST_REFILL:
         yield FieldError(detail="Envoy refills a rate limit every 50ms at the soonest", pointer=f"{pointer}/per")
+    for place, duration in _durations(intent):
+        if duration is not None and seconds(duration) < _SHORTEST_BOUND:
+            detail = "Envoy counts whole milliseconds, and less than one would be no bound at all"
+            yield FieldError(detail=detail, pointer=f"{pointer}/{place}")
     for place, count in _counts(intent):
         if count is not None and count > _HIGHEST_COUNT:
             yield FieldError(detail=f"Envoy counts up to {_HIGHEST_COUNT}", pointer=f"{pointer}/{place}")
+
+
+def _durations(intent: Intent) -> Iterator[tuple[str, str | None]]:
+    for name in ("timeout", "per_try_timeout", "delay"):
+        yield name, getattr(intent, name, None)
+    if isinstance(intent, CircuitBreaker) and intent.outlier_detection:
+        for name in ("interval", "ejection_time"):
+            yield f"outlier_detection/{name}", getattr(intent.outlier_detection, name)
 
 
 def _counts(intent: Intent) -> Iterator[tuple[str, int | None]]:
