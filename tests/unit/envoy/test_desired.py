@@ -74,7 +74,7 @@ def test_two_designs_cannot_answer_one_question() -> None:
 
 @pytest.mark.parametrize("short", ["0.5ms", "0.999ms", "0.001ms"])
 def test_a_bound_that_envoy_would_take_for_none_is_refused(short: str) -> None:
-    """What is shorter than a millisecond is told at its place, since a proxy would wait for ever instead; one is not."""
+    """What is shorter than a millisecond is told at its place, since a proxy would wait for ever; one is not."""
     state = desired.enrol(EMPTY, [spec("a")], ports("a"))
     for duration, expected in ((short, 5), ("1ms", 0)):
         design = Design(

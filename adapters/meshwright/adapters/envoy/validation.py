@@ -137,7 +137,7 @@ def _limits(intent: Intent, pointer: str) -> Iterator[FieldError]:
     if isinstance(intent, RateLimit) and seconds(intent.per) < _SHORTEST_REFILL:
         yield FieldError(detail="Envoy refills a rate limit every 50ms at the soonest", pointer=f"{pointer}/per")
     for place, duration in _durations(intent):
-        if duration is not None and seconds(duration) < _SHORTEST_BOUND:
+        if duration is not None and 0 < seconds(duration) < _SHORTEST_BOUND:
             detail = "Envoy counts whole milliseconds, and less than one would be no bound at all"
             yield FieldError(detail=detail, pointer=f"{pointer}/{place}")
     for place, count in _counts(intent):
