@@ -136,6 +136,10 @@ def _versions(intent: Intent) -> Iterator[tuple[str, str]]:
 def _limits(intent: Intent, pointer: str) -> Iterator[FieldError]:
     if isinstance(intent, RateLimit) and seconds(intent.per) < _SHORTEST_REFILL:
         yield FieldError(detail="Envoy refills a rate limit every 50ms at the soonest", pointer=f"{pointer}/per")
+    for place in ("prefix", "regex"):
+        if getattr(getattr(intent, "header", None), place, None) == "":
+            detail = "Envoy compares with at least one character; for any value of the header give the regex .*"
+            yield FieldError(detail=detail, pointer=f"{pointer}/header/{place}")
     for place, duration in _durations(intent):
         if duration is not None and 0 < seconds(duration) < _SHORTEST_BOUND:
             detail = "Envoy counts whole milliseconds, and less than one would be no bound at all"
