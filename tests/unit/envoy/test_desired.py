@@ -5,7 +5,17 @@ import pytest
 from meshwright.adapters.envoy import allocation, desired, validation
 from meshwright.adapters.envoy.desired import DesiredState, Ports
 from meshwright.schemas.designs import Design
-from meshwright.schemas.intents import CircuitBreaker, DenyAll, FaultAbort, FaultDelay, OutlierDetection, Retry, Timeout
+from meshwright.schemas.intents import (
+    CircuitBreaker,
+    DenyAll,
+    FaultAbort,
+    FaultDelay,
+    HeaderMatch,
+    HeaderRoute,
+    OutlierDetection,
+    Retry,
+    Timeout,
+)
 from meshwright.schemas.workloads import WorkloadSpec
 
 EMPTY = DesiredState(workspace="w", mesh="m", connection="c")
@@ -94,6 +104,22 @@ def test_a_bound_that_envoy_would_take_for_none_is_refused(short: str) -> None:
             "#/intents/3/outlier_detection/interval", "#/intents/3/outlier_detection/ejection_time",
         ]  # fmt: skip
         assert [each.pointer for each in problems] == places[:expected]
+
+
+@pytest.mark.parametrize("place", ["prefix", "regex"])
+def test_a_comparison_with_nothing_is_refused(place: str) -> None:
+    """Envoy refuses an empty prefix or expression in words that help nobody; here it is told at its place, with what
+    to write instead. An empty value is a value like any other."""
+    state = desired.enrol(EMPTY, [spec("a")], ports("a"))
+    for header, expected in (
+        (HeaderMatch(name="x", **{place: ""}), [f"#/intents/0/header/{place}"]),
+        (HeaderMatch(name="x", **{place: ".*"}), []),
+        (HeaderMatch(name="x", exact=""), []),
+    ):
+        design = Design(id="d", intents=[HeaderRoute(service="a", header=header, version="v1")])
+        problems = validation.problems(desired.apply_design(state, design, 1), design)
+        assert [each.pointer for each in problems] == expected
+        assert all("regex .*" in each.detail for each in problems)
 
 
 def test_a_name_is_good_for_one_mesh_of_a_workspace() -> None:
