@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from meshwright.adapters.envoy import background, desired, documents, identity, pki, statuses
+from meshwright.adapters.envoy import allocation, background, desired, documents, identity, pki, statuses
 from meshwright.adapters.envoy import bootstrap as bootstraps
 from meshwright.adapters.envoy import buckets as envoy_buckets
 from meshwright.adapters.envoy.ads import DiscoveryServer
@@ -47,6 +47,7 @@ class ControlPlane:
         self.buckets = buckets
         self.fleet = fleet
         self.options = options
+        self.lately = allocation.Lately()
         self._states: dict[str, DesiredState] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._secrets: dict[str, MeshSecrets] = {}

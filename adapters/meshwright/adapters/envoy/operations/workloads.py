@@ -21,10 +21,10 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
 
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
-        first = change.plane.options.envoy_first_port
-        ports = allocation.allocate(change.plane.states(), before, arguments.workloads, first)
+        plane, first = change.plane, change.plane.options.envoy_first_port
+        ports = allocation.allocate(plane.states(), before, arguments.workloads, first, plane.lately)
         after = desired.enrol(before, arguments.workloads, ports)
-        problems = validation.enrolment_problems(change.plane.states(), before, arguments.workloads)
+        problems = validation.enrolment_problems(plane.states(), before, arguments.workloads)
         problems += validation.left_behind(before, after)
         if problems:
             raise failures.unfit(problems)
