@@ -1,5 +1,6 @@
 """Operations that would leave a mesh other than its designs or its name say: refused before anything changes."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from meshwright.schemas.operations import (
     RemoveDesign,
     UninstallMesh,
 )
+from meshwright.schemas.workloads import WorkloadSpec
 
 pytestmark = pytest.mark.servers
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -70,3 +72,15 @@ async def test_a_correction_reaches_proxies_that_still_reject_what_it_replaces(y
         await yard.handle(context, ApplyDesign(design=Design(id="split", resources=[bad])))
     await yard.apply(TrafficSplit(service="reviews", backends=[Backend(version="v2", weight=100)]), name="split")
     assert await yard.shares("reviews", 20) == {"reviews-v2": 20}
+
+
+async def test_two_meshes_enrol_at_the_same_moment(bare_yard: Any) -> None:
+    """Plans made side by side for different meshes share no port, so that both have their sidecars."""
+    meshes = ("one", "two")
+    for mesh in meshes:
+        await bare_yard.do(InstallMesh(), mesh=mesh)
+    specs = {mesh: WorkloadSpec(name=f"w-{mesh}", service="w", port=9) for mesh in meshes}
+    await asyncio.gather(*(bare_yard.do(EnrolWorkloads(workloads=[specs[mesh]]), mesh=mesh) for mesh in meshes))
+    states = [bare_yard.plane.state("default", mesh) for mesh in meshes]
+    ports = [msgspec.structs.astuple(member.ports) for state in states for member in state.workloads.values()]
+    assert len({port for each in ports for port in each}) == 6

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import types
 from typing import Any
 
 import msgspec
@@ -206,6 +207,20 @@ def test_no_port_is_given_twice(batches: list[list[str]], first: int) -> None:
         assert not {member.spec.port for member in members} & new
         held = [port for member in members for port in vars_of(member.ports)]
         assert len(set(held)) == len(held)
+
+
+def test_plans_of_one_moment_share_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was given is not given again before a desired state can show it; what came to nothing is free later; what
+    is only shown takes nothing."""
+    now = [1000.0]
+    monkeypatch.setattr(allocation, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    lately, spec = allocation.Lately(), WorkloadSpec(name="a", service="a", port=80)
+    given = [vars_of(allocation.allocate([], EMPTY, [spec], 20_000, lately)["a"]) for _ in range(3)]
+    assert len({port for each in given for port in each}) == 9
+    shown = vars_of(allocation.allocate([], EMPTY, [spec], 20_000)["a"])
+    assert shown == given[0]
+    now[0] += 61
+    assert vars_of(allocation.allocate([], EMPTY, [spec], 20_000, lately)["a"]) == given[0]
 
 
 def test_without_a_free_port_it_says_where_it_looked() -> None:
