@@ -11,6 +11,7 @@ from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.changes import Change
 from meshwright.adapters.envoy.plans import Plan
 from meshwright.core import kit
+from meshwright.schemas.designs import Design, design_problems
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
 
 
@@ -24,7 +25,8 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
         plane, first = change.plane, change.plane.options.envoy_first_port
         ports = allocation.allocate(plane.states(), before, arguments.workloads, first, plane.lately)
         after = desired.enrol(before, arguments.workloads, ports)
-        problems = validation.enrolment_problems(plane.states(), before, arguments.workloads)
+        problems = design_problems(Design(id=change.mesh, workloads=arguments.workloads))  # as in a design: names once
+        problems += validation.enrolment_problems(plane.states(), before, arguments.workloads)
         problems += validation.left_behind(before, after)
         if problems:
             raise failures.unfit(problems)
