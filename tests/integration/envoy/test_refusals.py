@@ -74,6 +74,16 @@ async def test_a_correction_reaches_proxies_that_still_reject_what_it_replaces(y
     assert await yard.shares("reviews", 20) == {"reviews-v2": 20}
 
 
+async def test_a_workload_named_twice_is_refused(bare_yard: Any) -> None:
+    """Of two specifications under one name neither wins: the second is told at its place, as in a design."""
+    await bare_yard.do(InstallMesh())
+    twice = [WorkloadSpec(name="a", service="a", port=port) for port in (9, 10)]
+    with pytest.raises(kit.Reject, match="a is named twice") as refusal:
+        await bare_yard.do(EnrolWorkloads(workloads=twice))
+    assert [each["pointer"] for each in refusal.value.failure.details["errors"]] == ["#/workloads/1/name"]
+    assert bare_yard.plane.state("default", "demo").workloads == {}
+
+
 async def test_two_meshes_enrol_at_the_same_moment(bare_yard: Any) -> None:
     """Plans made side by side for different meshes share no port, so that both have their sidecars."""
     meshes = ("one", "two")
