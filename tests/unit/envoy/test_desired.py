@@ -5,7 +5,17 @@ import pytest
 from meshwright.adapters.envoy import allocation, desired, validation
 from meshwright.adapters.envoy.desired import DesiredState, Ports
 from meshwright.schemas.designs import Design
-from meshwright.schemas.intents import DenyAll, FaultAbort
+from meshwright.schemas.intents import (
+    CircuitBreaker,
+    DenyAll,
+    FaultAbort,
+    FaultDelay,
+    HeaderMatch,
+    HeaderRoute,
+    OutlierDetection,
+    Retry,
+    Timeout,
+)
 from meshwright.schemas.workloads import WorkloadSpec
 
 EMPTY = DesiredState(workspace="w", mesh="m", connection="c")
@@ -70,6 +80,46 @@ def test_two_designs_cannot_answer_one_question() -> None:
     assert [(each.pointer, "first" in each.detail) for each in problems] == [("#/intents/0", True)]
     again = Design(id="first", intents=[FaultAbort(service="a", status=502)])
     assert validation.problems(desired.apply_design(state, again, 2), again) == []
+
+
+@pytest.mark.parametrize("short", ["0.5ms", "0.999ms", "0.001ms"])
+def test_a_bound_that_envoy_would_take_for_none_is_refused(short: str) -> None:
+    """What is shorter than a millisecond is told at its place, since a proxy would wait for ever; one is not."""
+    state = desired.enrol(EMPTY, [spec("a")], ports("a"))
+    for duration, expected in ((short, 5), ("1ms", 0)):
+        design = Design(
+            id="d",
+            intents=[
+                Timeout(service="a", timeout=duration),
+                Retry(service="a", attempts=1, per_try_timeout=duration),
+                FaultDelay(service="a", delay=duration),
+                CircuitBreaker(
+                    service="a", outlier_detection=OutlierDetection(interval=duration, ejection_time=duration)
+                ),
+            ],
+        )
+        problems = validation.problems(desired.apply_design(state, design, 1), design)
+        places = [
+            "#/intents/0/timeout", "#/intents/1/per_try_timeout", "#/intents/2/delay",
+            "#/intents/3/outlier_detection/interval", "#/intents/3/outlier_detection/ejection_time",
+        ]  # fmt: skip
+        assert [each.pointer for each in problems] == places[:expected]
+
+
+@pytest.mark.parametrize("place", ["prefix", "regex"])
+def test_a_comparison_with_nothing_is_refused(place: str) -> None:
+    """Envoy refuses an empty prefix or expression in words that help nobody; here it is told at its place, with what
+    to write instead. An empty value is a value like any other."""
+    state = desired.enrol(EMPTY, [spec("a")], ports("a"))
+    for header, expected in (
+        (HeaderMatch(name="x", **{place: ""}), [f"#/intents/0/header/{place}"]),
+        (HeaderMatch(name="x", **{place: ".*"}), []),
+        (HeaderMatch(name="x", exact=""), []),
+    ):
+        design = Design(id="d", intents=[HeaderRoute(service="a", header=header, version="v1")])
+        problems = validation.problems(desired.apply_design(state, design, 1), design)
+        assert [each.pointer for each in problems] == expected
+        assert all("regex .*" in each.detail for each in problems)
 
 
 def test_a_name_is_good_for_one_mesh_of_a_workspace() -> None:

@@ -149,7 +149,7 @@ class DiscoveryServer:
                 reader = tasks.create_task(self._read(connection, context))
                 await self._write(connection, context)
                 reader.cancel()
-        except* (grpc.aio.AioRpcError, asyncio.InvalidStateError, ConnectionError) as lost:
+        except* (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.InvalidStateError, ConnectionError) as lost:
             _log.debug("the stream of %s broke: %s", connection.node, lost.exceptions[0])
         finally:
             self._leave(connection)

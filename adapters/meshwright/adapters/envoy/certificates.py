@@ -19,6 +19,7 @@ class MeshSecrets:
     """Issues and remembers the certificates of one mesh's proxies, by workload."""
 
     def __init__(self, authority: Authority) -> None:
+        self.authority = authority
         self._issuer = Issuer(authority)
         self._issued: dict[str, tuple[int, Issued, TypeSet]] = {}
 
@@ -44,6 +45,10 @@ class MeshSecrets:
     def renewals_due(self, now: datetime.datetime) -> bool:
         """Whether a certificate has passed two thirds of its life."""
         return any(now >= issued.renew_at for _, issued, _ in self._issued.values())
+
+    def drop_overdue(self, now: datetime.datetime) -> None:
+        """Forget certificates that were due and that nobody here has asked for: their proxies are gone or elsewhere."""
+        self._issued = {name: found for name, found in self._issued.items() if now < found[1].renew_at}
 
     def _resources(self, issued: Issued) -> TypeSet:
         pair = {

@@ -6,14 +6,13 @@ one continues where it was. One mesh that cannot be compiled does not touch the 
 
 import asyncio
 import contextlib
-import datetime
 import logging
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import msgspec
 
-from meshwright.adapters.envoy import background, desired, documents, identity, pki, statuses
+from meshwright.adapters.envoy import allocation, background, desired, documents, identity, pki, statuses
 from meshwright.adapters.envoy import bootstrap as bootstraps
 from meshwright.adapters.envoy import buckets as envoy_buckets
 from meshwright.adapters.envoy.ads import DiscoveryServer
@@ -35,6 +34,7 @@ from meshwright.schemas.meshes import Mesh, MeshObserved
 from meshwright.schemas.workloads import ProxyObserved
 
 _RENEWAL_SECONDS = 60.0
+_BUS_SECONDS = 0.25
 _EMPTY = type_set(())
 _log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class ControlPlane:
         self.buckets = buckets
         self.fleet = fleet
         self.options = options
+        self.lately = allocation.Lately()
         self._states: dict[str, DesiredState] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._secrets: dict[str, MeshSecrets] = {}
@@ -116,7 +117,7 @@ class ControlPlane:
         key = identity.mesh_key(workspace, mesh)
         entry = await self.buckets.secrets.get(key)
         if entry is None:
-            made = pki.create_authority(mesh, _now())
+            made = pki.create_authority(mesh, documents.now())
             with contextlib.suppress(mwbus.Conflict):
                 await self.buckets.secrets.create(key, msgspec.json.encode(made))
             entry = await self.buckets.secrets.get(key)
@@ -141,7 +142,7 @@ class ControlPlane:
 
     def mesh(self, state: DesiredState) -> Mesh:
         """The mesh as it stands now."""
-        return documents.mesh(state, lambda name: self._board.status(state.node(name)), _now())
+        return documents.mesh(state, lambda name: self._board.status(state.node(name)), documents.now())
 
     def report(self, state: DesiredState) -> None:
         """Have every proxy of a mesh told of, also those that never came."""
@@ -194,7 +195,7 @@ class ControlPlane:
 
     def _certificates(self, node: NodeId) -> TypeSet:
         secrets, state = self._secrets.get(node.key), self._states.get(node.key)
-        return secrets.of(state, node.workload, _now()) if secrets and state else _EMPTY
+        return secrets.of(state, node.workload, documents.now()) if secrets and state else _EMPTY
 
     def _hear(self, node: NodeId, status: ProxyStatus) -> None:
         secrets = self._secrets.get(node.key)
@@ -215,15 +216,24 @@ class ControlPlane:
     async def _take(self, key: str, value: bytes) -> None:
         try:
             state = desired.decode(value)
-            if key not in self._secrets:
-                self._secrets[key] = MeshSecrets(await self.authority(state.workspace, state.mesh))
+            # Asked each time: a mesh may have been made anew, with another authority, since this replica looked last.
+            authority = await self._patient_authority(state)
+            if key not in self._secrets or self._secrets[key].authority != authority:
+                self._secrets[key] = MeshSecrets(authority)
             snapshot = compiler.compile_mesh(state)
             await asyncio.to_thread(self._server.encoder.warm, snapshot)
+            self._states[key], self._snapshots[key] = state, snapshot
+            self._server.publish(key, snapshot)
         except Exception:  # one bad mesh must not end the service of the others
             _log.exception("the desired state of %s cannot be served; its proxies keep what they have", key)
-            return
-        self._states[key], self._snapshots[key] = state, snapshot
-        self._server.publish(key, snapshot)
+
+    async def _patient_authority(self, state: DesiredState) -> pki.Authority:
+        """The mesh's authority, however long the bus is away: a state that was not taken is not told again."""
+        while True:
+            try:
+                return await self.authority(state.workspace, state.mesh)
+            except mwbus.BusUnavailable:
+                await asyncio.sleep(_BUS_SECONDS)
 
     def _drop(self, key: str) -> None:
         self._server.forget(key)
@@ -243,8 +253,9 @@ class ControlPlane:
         while True:
             await asyncio.sleep(_RENEWAL_SECONDS)
             for key, secrets in list(self._secrets.items()):
-                if key in self._snapshots and secrets.renewals_due(_now()):
+                if key in self._snapshots and secrets.renewals_due(documents.now()):
                     self._server.publish(key, self._snapshots[key])
+                    secrets.drop_overdue(documents.now())
 
     async def _tell_proxy(self, node: NodeId) -> None:
         state, status = self._states.get(node.key), self._board.status(node)
@@ -257,7 +268,7 @@ class ControlPlane:
             await self.buckets.proxies.put(str(node), msgspec.json.encode(status))
         message = ProxyObserved(proxy=documents.proxy(state, member, status, statuses.EPOCH))
         if self._told.get(str(node)) != message:
-            told = ProxyObserved(proxy=msgspec.structs.replace(message.proxy, observed_at=_now()))
+            told = ProxyObserved(proxy=msgspec.structs.replace(message.proxy, observed_at=documents.now()))
             await self.runtime.emit(node.workspace, node.workload, told)
             self._told[str(node)] = message
 
@@ -276,13 +287,9 @@ class ControlPlane:
             return
         plain = msgspec.structs.replace(self.mesh(state), observed_at=statuses.EPOCH)
         if self._told.get(key) != MeshObserved(mesh=plain):
-            told = msgspec.structs.replace(plain, observed_at=_now())
+            told = msgspec.structs.replace(plain, observed_at=documents.now())
             await self.runtime.emit(state.workspace, state.mesh, MeshObserved(mesh=told))
             self._told[key] = MeshObserved(mesh=plain)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
 
 
 def _read_port(remembered: Path) -> int:

@@ -112,10 +112,14 @@ def enrol(state: DesiredState, specs: Iterable[WorkloadSpec], ports: Mapping[str
 
 
 def withdraw(state: DesiredState, names: Iterable[str]) -> DesiredState:
-    """The state without these workloads; names that are not there change nothing."""
+    """The state without these workloads, which no design brought along any more; unknown names change nothing."""
     gone = set(names)
     members = {name: member for name, member in state.workloads.items() if name not in gone}
-    return msgspec.structs.replace(state, workloads=members)
+    designs = {
+        key: msgspec.structs.replace(each, workloads=[name for name in each.workloads if name not in gone])
+        for key, each in state.designs.items()
+    }
+    return msgspec.structs.replace(state, workloads=members, designs=designs)
 
 
 def apply_design(

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from meshwright.core import binaries, ending, processes
+from meshwright.core import binaries, ending, ports, processes
 from meshwright.schemas.base import Model
 
 State: TypeAlias = Literal["running", "restarting"]
@@ -166,6 +166,11 @@ class Fleet:
     async def _replace(self, node_id: str, folder: Path, wish: _Wish) -> None:
         """End what runs for this node and start what is wished; the caller holds the lock."""
         await self._end(node_id, folder)
+        # A stranger's answer there would pass for the sidecar's, which ends as soon as it finds the port taken.
+        if not ports.bindable(wish.admin_port):
+            raise FleetError(
+                f"sidecar {node_id} cannot start: its admin port {wish.admin_port} is held by another process"
+            )
         command = [
             str(self._binary), "-c", str(folder / "bootstrap.json"), "--use-dynamic-base-id",
             "--concurrency", "1", "-l", "warn",

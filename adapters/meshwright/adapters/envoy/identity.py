@@ -54,4 +54,4 @@ def join_token(secret: bytes, node: NodeId) -> str:
 
 def is_token(secret: bytes, node: NodeId, token: str) -> bool:
     """Whether a proxy that says it is `node` may be it; compares in constant time."""
-    return hmac.compare_digest(join_token(secret, node), token)
+    return hmac.compare_digest(join_token(secret, node).encode(), token.encode())

@@ -27,6 +27,8 @@ _INTEGERS = {
     "uint64": (0, 2**64),
 }
 _FIXED = {"double": "<d", "float": "<f", "fixed32": "<I", "fixed64": "<Q", "sfixed32": "<i", "sfixed64": "<q"}
+_DEEPEST = 100
+"""parts of a pointer; Envoy itself reads no message that lies deeper"""
 _WIRE_TYPES = {"double": 1, "fixed64": 1, "sfixed64": 1, "float": 5, "fixed32": 5, "sfixed32": 5}
 
 
@@ -65,15 +67,19 @@ def _message(kind: type[betterproto2.Message], value: Any, at: str) -> bytes:
         return _any(value, at)
     if _has_own_json(kind) or not isinstance(value, Mapping):
         return _by_library(kind, value, at)
+    if at.count("/") > _DEEPEST:
+        raise InvalidResource(f"{at[:200]}…: nested too deeply")
     return b"".join(_fields(kind, value, at))
 
 
 def _fields(kind: type[betterproto2.Message], value: Mapping[str, Any], at: str) -> Iterator[bytes]:
-    names, chosen = _names(kind), dict[str, str]()
+    names, chosen, given = _names(kind), dict[str, str](), dict[str, str]()
     for key, inner in value.items():
         name, place = names.get(key), f"{at}/{key}"
         if name is None:
             raise InvalidResource(f"{place}: {kind.__name__} has no field {key}")
+        if given.setdefault(name, key) != key:
+            raise InvalidResource(f"{place}: {given[name]} says the same; give one of them")
         if inner is None:
             continue
         meta = _table(kind).meta_by_field_name[name]
@@ -109,8 +115,8 @@ def _single(meta: betterproto2.FieldMetadata, kind: Any, value: Any, at: str) ->
         return wire.field(meta.number, _message(meta.unwrap() if meta.unwrap else kind, value, at))
     try:
         return _scalar(meta.number, meta.proto_type, kind, value)
-    except (TypeError, ValueError, KeyError, struct.error, binascii.Error) as error:
-        raise InvalidResource(f"{at}: {value!r} is no {meta.proto_type}") from error
+    except (TypeError, ValueError, KeyError, OverflowError, struct.error, binascii.Error) as error:
+        raise InvalidResource(f"{at}: {value!r:.200} is no {meta.proto_type}") from error
 
 
 def _scalar(number: int, proto: str, kind: Any, value: Any) -> bytes:
@@ -133,7 +139,7 @@ def _integer(proto: str, kind: Any, value: Any) -> int:
             raise TypeError(proto)
         return int(value)
     if proto == "enum":
-        if isinstance(value, int):
+        if isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31:
             return value
         renamed = kind.betterproto_renamed_proto_names_to_value().get(value)
         return int(renamed if renamed is not None else kind.from_string(value))
@@ -169,8 +175,10 @@ def _has_own_json(kind: type[betterproto2.Message]) -> bool:
 def _by_library(kind: type[betterproto2.Message], value: Any, at: str) -> bytes:
     try:
         return bytes(kind.from_dict(value))
-    except (TypeError, ValueError, KeyError, AttributeError, AssertionError) as error:
-        raise InvalidResource(f"{at}: {value!r} is no {kind.__name__}") from error
+    except RecursionError as error:
+        raise InvalidResource(f"{at}: nested too deeply") from error
+    except (TypeError, ValueError, KeyError, OverflowError, AttributeError, AssertionError) as error:
+        raise InvalidResource(f"{at}: {value!r:.200} is no {kind.__name__}") from error
 
 
 def _table(kind: type[betterproto2.Message]) -> betterproto2.ProtoClassMetadata:
@@ -185,7 +193,12 @@ def _names(kind: type[betterproto2.Message]) -> dict[str, str]:
     spellings = {}
     for name in _table(kind).meta_by_field_name:
         plain = name.rstrip("_")
-        head, *rest = plain.split("_")
         spellings[plain] = name
-        spellings[head + "".join(part[:1].upper() + part[1:] for part in rest)] = name
+        spellings[camel(plain)] = name
     return spellings
+
+
+def camel(name: str) -> str:
+    """A field's name in lowerCamelCase, the same for both of its spellings."""
+    head, *rest = name.split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in rest)

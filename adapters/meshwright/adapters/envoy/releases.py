@@ -23,6 +23,10 @@ class History(Model, frozen=True, kw_only=True):
 
     last_revision: int = 0
     releases: list[Release] = []
+    changed_by: str = ""
+    """the operation that recorded or ended a release last"""
+    ended: str = ""
+    """the release that this operation ended; empty when none was applied"""
 
     def current(self) -> Release | None:
         """The applied release."""
@@ -71,38 +75,46 @@ class Releases:
         """Take back what `record` or `end` did for this operation."""
         key = f"{command.workspace}.{command.mesh}.{design}"
         history, revision = await self._read(key)
-        own = ids.derived("release", command.operation)
-        if not any(each.id == own and each.state == "applied" for each in history.releases):
+        if history.changed_by != command.operation:
             return
-        kept = [
-            msgspec.structs.replace(each, state="rolled_back") if each.id == own else each for each in history.releases
-        ]
-        former = next((each for each in reversed(kept) if each.id != own and each.state != "removed"), None)
-        if former:
-            restored = msgspec.structs.replace(former, state="applied")
-            kept = [restored if each.id == former.id else each for each in kept]
-        await self._write(key, msgspec.structs.replace(history, releases=kept), revision)
-        await self._tell(command.workspace, history.releases, kept)
+        own = ids.derived("release", command.operation)
+        kept = []
+        for each in history.releases:
+            if each.id == own:
+                each = msgspec.structs.replace(each, state="rolled_back")
+            elif each.id == history.ended:
+                each = msgspec.structs.replace(each, state="applied")
+            kept.append(each)
+        if kept != history.releases:
+            await self._write(key, msgspec.structs.replace(history, releases=kept), revision)
+        await self._tell(command, kept, history.ended)
 
     async def _rewrite(self, command: Command, design: str, former: ReleaseState, new: Release | None) -> None:
         key = f"{command.workspace}.{command.mesh}.{design}"
         history, revision = await self._read(key)
-        if new and history.revision(new.revision):
-            await self._tell(command.workspace, [], history.releases[-2:])
+        if history.changed_by == command.operation or (new and history.revision(new.revision)):
+            await self._tell(command, history.releases, history.ended)  # an earlier attempt may not have come to it
             return
-        ended = [
+        current = history.current()
+        releases = [
             msgspec.structs.replace(each, state=former) if each.state == "applied" else each
             for each in history.releases
         ]
-        releases = [*ended, new] if new else ended
-        last = new.revision if new else history.last_revision
-        await self._write(key, History(last_revision=last, releases=releases), revision)
-        await self._tell(command.workspace, history.releases, releases)
+        changed = History(
+            last_revision=new.revision if new else history.last_revision,
+            releases=[*releases, new] if new else releases,
+            changed_by=command.operation,
+            ended=current.id if current else "",
+        )
+        await self._write(key, changed, revision)
+        await self._tell(command, changed.releases, changed.ended)
 
-    async def _tell(self, workspace: str, before: list[Release], after: list[Release]) -> None:
-        for release in after:
-            if release not in before:
-                await self._runtime.emit(workspace, release.id, ReleaseChanged(release=release))
+    async def _tell(self, command: Command, releases: list[Release], ended: str) -> None:
+        """Tell of what an operation changed: the release that it ended and its own."""
+        concerned = (ended, ids.derived("release", command.operation))
+        for release in releases:
+            if release.id in concerned:
+                await self._runtime.emit(command.workspace, release.id, ReleaseChanged(release=release))
 
     async def _read(self, key: str) -> tuple[History, int]:
         entry = await self._bucket.get(key)

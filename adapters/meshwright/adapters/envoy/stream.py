@@ -27,6 +27,8 @@ class _Subscription(msgspec.Struct):
     asked: bool = True
     nonce: str = ""
     sent: TypeSet | None = None
+    held: TypeSet | None = None
+    """what was sent last of that which the proxy accepted"""
     acked: str = ""
     rejected: str = ""
     error: str = ""
@@ -86,7 +88,7 @@ class ProxyStream:
         if request.error is not None:
             known.rejected, known.error = sent, request.error
         else:
-            known.acked, known.rejected, known.error = sent, "", ""
+            known.held, known.acked, known.rejected, known.error = known.sent, sent, "", ""
 
     def _due(self, url: str) -> Send | None:
         subscription = self._types.get(url)
@@ -104,12 +106,12 @@ class ProxyStream:
 
     def _wanted(self, url: str, subscription: _Subscription) -> TypeSet:
         final = self._final(url, subscription)
-        if url != names.CLUSTER or subscription.sent is None:
+        if url != names.CLUSTER or subscription.held is None:
             return final
         if all(self._holds(other) for other in _ORDER[1:]):
             return final
         present = {each.name for each in final.resources}
-        retained = [each for each in subscription.sent.resources if each.name not in present]
+        retained = [each for each in subscription.held.resources if each.name not in present]
         return type_set([*final.resources, *retained]) if retained else final
 
     def _final(self, url: str, subscription: _Subscription) -> TypeSet:

@@ -24,15 +24,24 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Maker:
-    """Makes targets for one mesh. `states` are those of all meshes, for the ports that they hold."""
+    """Makes targets for one mesh. `states` are those of all meshes, for the ports that they hold.
+
+    Without `lately` the targets are only shown.
+    """
 
     def __init__(
-        self, before: DesiredState, states: Collection[DesiredState], releases: Releases, first_port: int
+        self,
+        before: DesiredState,
+        states: Collection[DesiredState],
+        releases: Releases,
+        first_port: int,
+        lately: allocation.Lately | None = None,
     ) -> None:
         self.before = before
         self._states = states
         self._releases = releases
         self._first_port = first_port
+        self._lately = lately
 
     async def applying(self, design: Design) -> Target:
         """The mesh with this design as its next revision."""
@@ -41,7 +50,7 @@ class Maker:
         applied = before.designs.get(design.id)
         revision = max(history.last_revision, applied.revision if applied else 0) + 1
         problems = validation.enrolment_problems(self._states, before, design.workloads, "#/workloads")
-        ports = allocation.allocate(self._states, before, design.workloads, self._first_port)
+        ports = allocation.allocate(self._states, before, design.workloads, self._first_port, self._lately)
         after = desired.apply_design(before, design, revision, ports)
         problems += validation.problems(after, design)
         problems += validation.left_behind(before, after, besides=design.id)

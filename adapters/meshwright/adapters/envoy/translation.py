@@ -6,7 +6,7 @@ of it, so what is shown beforehand is what proxies receive.
 
 import msgspec
 
-from meshwright.adapters.envoy import diffs
+from meshwright.adapters.envoy import diffs, validation
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.desired import AppliedDesign, DesiredState
 from meshwright.adapters.envoy.resources import compiler
@@ -50,7 +50,7 @@ def translate(intent: AnyIntent, facts: DesiredState) -> Translation | Unsupport
     alone = AppliedDesign(revision=0, intents=[intent])
     with_it = msgspec.structs.replace(without, designs={**without.designs, _THIS_ONE: alone})
     resources = diffs.caused(compiler.compile_mesh(without), compiler.compile_mesh(with_it))
-    notes = [] if resources else ["the proxies behave like this already"]
+    notes = [] if resources else validation.missing(facts, intent) or ["the proxies behave like this already"]
     return Translation(intent=kind, resources=resources, notes=notes)
 
 

@@ -3,17 +3,20 @@
 Invariant: what passes here compiles; what does not is told with a pointer into the design, before anything changes.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from meshwright.adapters.envoy import protojson
 from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.resources import names
+from meshwright.adapters.envoy.encoding import Encoder
+from meshwright.adapters.envoy.resources import compiler, names
 from meshwright.schemas.base import seconds
 from meshwright.schemas.designs import Design, design_problems
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import (
     Allow,
+    CircuitBreaker,
     HeaderRoute,
     Intent,
     Mirror,
@@ -26,6 +29,9 @@ from meshwright.schemas.workloads import WorkloadSpec
 
 _MANY_PER_SERVICE = (Allow, HeaderRoute, Mirror)
 _SHORTEST_REFILL = 0.05
+_SHORTEST_BOUND = 0.001
+_HIGHEST_COUNT = 2**32 - 1
+_TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")  # https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md
 
 
 def problems(state: DesiredState, design: Design) -> list[FieldError]:
@@ -38,7 +44,22 @@ def problems(state: DesiredState, design: Design) -> list[FieldError]:
     found += _conflicts(state, design)
     for index, resource in enumerate(design.resources):
         found += _resource(resource, f"#/resources/{index}")
+    if design.resources and not found:
+        found += _misfits(state, design)
     return found
+
+
+def trust_domain_problems(text: str) -> list[FieldError]:
+    """What stands against a trust domain: each certificate of the mesh carries it, so it has to make a SPIFFE id."""
+    if _TRUST_DOMAIN.fullmatch(text):
+        return []
+    detail = "a trust domain is 1 to 255 of a-z, 0-9, dot, dash and underscore, as in mesh.local"
+    return [FieldError(detail=detail, pointer="#/trust_domain")]
+
+
+def missing(state: DesiredState, intent: Intent) -> list[str]:
+    """The services and versions that the intent names and the mesh does not have, in words."""
+    return [each.detail for each in _unknown(intent, _known(state), "#")]
 
 
 def left_behind(before: DesiredState, after: DesiredState, besides: str = "") -> list[FieldError]:
@@ -115,6 +136,35 @@ def _versions(intent: Intent) -> Iterator[tuple[str, str]]:
 def _limits(intent: Intent, pointer: str) -> Iterator[FieldError]:
     if isinstance(intent, RateLimit) and seconds(intent.per) < _SHORTEST_REFILL:
         yield FieldError(detail="Envoy refills a rate limit every 50ms at the soonest", pointer=f"{pointer}/per")
+    for place in ("prefix", "regex"):
+        if getattr(getattr(intent, "header", None), place, None) == "":
+            detail = "Envoy compares with at least one character; for any value of the header give the regex .*"
+            yield FieldError(detail=detail, pointer=f"{pointer}/header/{place}")
+    for place, duration in _durations(intent):
+        if duration is not None and 0 < seconds(duration) < _SHORTEST_BOUND:
+            detail = "Envoy counts whole milliseconds, and less than one would be no bound at all"
+            yield FieldError(detail=detail, pointer=f"{pointer}/{place}")
+    for place, count in _counts(intent):
+        if count is not None and count > _HIGHEST_COUNT:
+            yield FieldError(detail=f"Envoy counts up to {_HIGHEST_COUNT}", pointer=f"{pointer}/{place}")
+
+
+def _durations(intent: Intent) -> Iterator[tuple[str, str | None]]:
+    for name in ("timeout", "per_try_timeout", "delay"):
+        yield name, getattr(intent, name, None)
+    if isinstance(intent, CircuitBreaker) and intent.outlier_detection:
+        for name in ("interval", "ejection_time"):
+            yield f"outlier_detection/{name}", getattr(intent.outlier_detection, name)
+
+
+def _counts(intent: Intent) -> Iterator[tuple[str, int | None]]:
+    if isinstance(intent, RateLimit):
+        yield "requests", intent.requests
+    elif isinstance(intent, CircuitBreaker):
+        for name in ("max_connections", "max_pending_requests", "max_requests", "max_retries"):
+            yield name, getattr(intent, name)
+        if intent.outlier_detection:
+            yield "outlier_detection/consecutive_errors", intent.outlier_detection.consecutive_errors
 
 
 def _conflicts(state: DesiredState, design: Design) -> Iterator[FieldError]:
@@ -156,3 +206,16 @@ def _resource(resource: NativeResource, pointer: str) -> Iterator[FieldError]:
         protojson.encode(resource.type, {**resource.body, "name": resource.name})
     except protojson.InvalidResource as error:
         yield FieldError(detail=str(error), pointer=f"{pointer}/body")
+
+
+def _misfits(state: DesiredState, design: Design) -> Iterator[FieldError]:
+    """Native resources that fit their type, but not what they are laid over."""
+    encoder, snapshot = Encoder(), compiler.compile_mesh(state)
+    for index, native in enumerate(design.resources):
+        for each in snapshot.named(native.type, native.name):
+            try:
+                encoder.packed(each)
+            except protojson.InvalidResource as error:
+                detail = f"it does not fit what it is laid over: {error}"
+                yield FieldError(detail=detail, pointer=f"#/resources/{index}/body")
+                break

@@ -7,7 +7,7 @@ buckets (two significant digits), so a value lies in [lower, lower + max(width, 
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,7 @@ Histogram: TypeAlias = Mapping[tuple[float, float], int]
 # `|` stands in no name that people choose, so only outbound clusters `<service>|<version>` match.
 CLUSTER_STATISTICS = r"^cluster\.[a-z0-9-]+\|[a-z0-9-]+\.upstream_rq_(completed|5xx|time)$"
 _WHOLE_MILLISECOND = 1.0
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Totals(Model, frozen=True, kw_only=True):
@@ -33,7 +34,7 @@ class Totals(Model, frozen=True, kw_only=True):
 class _Bucket(msgspec.Struct):
     lower_bound: float
     width: float
-    count: int
+    count: Count
 
 
 class _Details(msgspec.Struct):
@@ -47,7 +48,7 @@ class _Histograms(msgspec.Struct):
 
 class _Statistic(msgspec.Struct):
     name: str = ""
-    value: Any = 0
+    value: Count = 0
     histograms: _Histograms | None = None
 
 
@@ -69,7 +70,7 @@ def read(answer: bytes) -> dict[str, Totals]:
     for statistic in _decoder.decode(answer).stats:
         cluster, _, name = statistic.name.removeprefix("cluster.").rpartition(".")
         if "|" in cluster:
-            counters.setdefault(cluster, {})[name] = int(statistic.value)
+            counters.setdefault(cluster, {})[name] = statistic.value
         for detail in statistic.histograms.details if statistic.histograms else ():
             cluster = detail.name.removeprefix("cluster.").rpartition(".")[0]
             if "|" in cluster:

@@ -57,7 +57,8 @@ async def _aim(
 
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
-        maker = targets.Maker(before, change.plane.states(), releases, change.plane.options.envoy_first_port)
+        plane = change.plane
+        maker = targets.Maker(before, plane.states(), releases, plane.options.envoy_first_port, plane.lately)
         target = await choose(maker)
         refused = [adapter.unsupported[kind] for kind in _kinds(target) if kind in adapter.unsupported]
         if refused:

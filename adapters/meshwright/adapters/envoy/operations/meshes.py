@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.envoy import desired, plans, statuses
+from meshwright.adapters.envoy import desired, failures, plans, statuses, validation
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.changes import Change
 from meshwright.adapters.envoy.control_plane import ControlPlane
@@ -25,6 +25,9 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
     command = ctx.command
 
     async def plan() -> Plan:
+        problems = validation.trust_domain_problems(arguments.trust_domain)
+        if problems:
+            raise failures.unfit(problems)
         await change.plane.authority(change.workspace, change.mesh)
         entry = await change.buckets.desired.get(change.key)
         before = desired.decode(entry.value) if entry else None
@@ -55,9 +58,9 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     async def forgotten() -> None:
         before = (await plans.load(change.buckets, change.key, found.plan)).before
         await change.buckets.secrets.delete(change.key)
+        for release in await change.buckets.releases.keys(f"{change.key}."):
+            await change.buckets.releases.delete(release)
         if before:
-            for design in before.designs:
-                await change.buckets.releases.delete(f"{change.key}.{design}")
             removed = MeshRemoved(id=change.mesh, connection=before.connection)
             await ctx.runtime.emit(change.workspace, change.mesh, removed)
 

@@ -1,7 +1,7 @@
 """Enrolling and withdrawing workloads.
 
 Invariant: enrolling what is enrolled and unchanged changes nothing; a workload that an intent still names
-cannot leave, since the mesh would then not do what its designs say.
+cannot leave or become another, since the mesh would then not do what its designs say.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.changes import Change
 from meshwright.adapters.envoy.plans import Plan
 from meshwright.core import kit
+from meshwright.schemas.designs import Design, design_problems
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
 
 
@@ -21,12 +22,15 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
 
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
-        problems = validation.enrolment_problems(change.plane.states(), before, arguments.workloads)
+        plane, first = change.plane, change.plane.options.envoy_first_port
+        ports = allocation.allocate(plane.states(), before, arguments.workloads, first, plane.lately)
+        after = desired.enrol(before, arguments.workloads, ports)
+        problems = design_problems(Design(id=change.mesh, workloads=arguments.workloads))  # as in a design: names once
+        problems += validation.enrolment_problems(plane.states(), before, arguments.workloads)
+        problems += validation.left_behind(before, after)
         if problems:
             raise failures.unfit(problems)
-        first = change.plane.options.envoy_first_port
-        ports = allocation.allocate(change.plane.states(), before, arguments.workloads, first)
-        return Plan(mesh=change.mesh, before=before, after=desired.enrol(before, arguments.workloads, ports))
+        return Plan(mesh=change.mesh, before=before, after=after)
 
     found = await change.carry_out(plan)
     await change.finish(found)

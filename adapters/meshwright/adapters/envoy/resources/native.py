@@ -1,11 +1,12 @@
 """Native resources of designs, laid over what the compiler made.
 
 Invariant: a native resource reaches every sidecar of its mesh. With the type and name of a compiled one it is
-merged into it, objects field by field and anything else replaced; otherwise it is added.
+merged into it, objects field by field and anything else replaced, however a field is spelt; otherwise it is added.
 """
 
 from typing import Any
 
+from meshwright.adapters.envoy import protojson
 from meshwright.adapters.envoy.resources.snapshot import Resource, resource
 from meshwright.schemas.intents import NativeResource
 
@@ -40,7 +41,9 @@ class Overlay:
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`base` with the fields of `over`; objects are merged, lists and plain values replaced."""
     out = dict(base)
-    for key, value in over.items():
+    spelt = {protojson.camel(key): key for key in base}
+    for name, value in over.items():
+        key = spelt.get(protojson.camel(name), name)
         present = out.get(key)
         out[key] = merge(present, value) if isinstance(present, dict) and isinstance(value, dict) else value
     return out

@@ -5,7 +5,7 @@ state that is put back, is recognised; resources that proxies share are one obje
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -44,6 +44,16 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     state: str
     proxies: dict[str, ProxySnapshot]
+
+    def named(self, type_url: str, name: str) -> Iterator[Resource]:
+        """The resources of this type and name, each content once."""
+        found = (
+            (each.digest, each)
+            for proxy in self.proxies.values()
+            for each in proxy.types[type_url].resources
+            if each.name == name
+        )
+        yield from dict(found).values()
 
 
 def resource(type_url: str, body: dict[str, Any]) -> Resource:

@@ -1,0 +1,96 @@
+"""Operations that would leave a mesh other than its designs or its name say: refused before anything changes."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshwright.core import kit
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import Backend, NativeResource, TrafficSplit
+from meshwright.schemas.operations import (
+    ApplyDesign,
+    EnrolWorkloads,
+    InstallMesh,
+    RemoveDesign,
+    UninstallMesh,
+)
+from meshwright.schemas.workloads import WorkloadSpec
+
+pytestmark = pytest.mark.servers
+CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+EVEN = [Backend(version="v1", weight=50), Backend(version="v2", weight=50)]
+SPLIT = Design(id="split", intents=[TrafficSplit(service="reviews", backends=EVEN)])
+
+
+async def test_a_workload_that_a_design_needs_cannot_become_another(yard: Any) -> None:
+    """Enrolling it anew under another version or service is refused as withdrawing it is, naming the design."""
+    await yard.do(ApplyDesign(design=SPLIT))
+    before = yard.plane.state("default", "demo")
+    second = next(each for each in yard.specs() if each.name == "reviews-v2")
+    for change in ({"version": "v3"}, {"service": "ratings"}):
+        with pytest.raises(kit.Reject, match="the design split still needs it") as refusal:
+            await yard.do(EnrolWorkloads(workloads=[msgspec.structs.replace(second, **change)]))
+        assert refusal.value.failure.code == "MW2002"
+    assert yard.plane.state("default", "demo") == before
+    assert set(await yard.shares("reviews", 20)) == {"reviews-v1", "reviews-v2"}
+
+
+async def test_a_trust_domain_that_makes_no_identity_is_refused(bare_yard: Any) -> None:
+    """It is told where and how to write one, and no mesh is made of it, new or changed."""
+    for there in (None, "mesh.local"):
+        for name in ("", "münchen.local", "two words", "a/b"):
+            with pytest.raises(kit.Reject, match="a trust domain is 1 to 255 of") as refusal:
+                await bare_yard.do(InstallMesh(trust_domain=name))
+            (problem,) = refusal.value.failure.details["errors"]
+            assert problem["pointer"] == "#/trust_domain"
+            state = bare_yard.plane.state("default", "demo")
+            assert (state and state.trust_domain) == there
+        await bare_yard.do(InstallMesh())
+
+
+async def test_a_mesh_made_anew_knows_no_revision_of_its_former_life(bare_yard: Any) -> None:
+    """The histories of designs that were removed before go with the mesh too, so nothing can be rolled back to them."""
+    await bare_yard.do(InstallMesh())
+    await bare_yard.do(ApplyDesign(design=Design(id="first")))
+    await bare_yard.do(RemoveDesign(design="first"))
+    await bare_yard.do(ApplyDesign(design=Design(id="second")))
+    await bare_yard.do(UninstallMesh())
+    assert await bare_yard.plane.buckets.releases.keys() == []
+    await bare_yard.do(InstallMesh())
+    assert (await bare_yard.do(ApplyDesign(design=Design(id="first"))))["revision"] == 1
+
+
+async def test_a_correction_reaches_proxies_that_still_reject_what_it_replaces(yard: Any) -> None:
+    """With a rejected configuration kept on purpose, its correction is accepted, changed routes included."""
+    socket = {"name": "there-is-no-such-socket"}
+    bad = NativeResource(type=CLUSTER, name="extra", body={"connect_timeout": "1s", "transport_socket": socket})
+    kept = yard.command(ApplyDesign(design=Design(id="split", resources=[bad])), keep_on_failure=True)
+    context = kit.Context(kept, yard.runtime, kit.Journal(yard.bus, kept), kit.Control(), yard.plane)
+    with pytest.raises(kit.Reject, match="there-is-no-such-socket"):
+        await yard.handle(context, ApplyDesign(design=Design(id="split", resources=[bad])))
+    await yard.apply(TrafficSplit(service="reviews", backends=[Backend(version="v2", weight=100)]), name="split")
+    assert await yard.shares("reviews", 20) == {"reviews-v2": 20}
+
+
+async def test_a_workload_named_twice_is_refused(bare_yard: Any) -> None:
+    """Of two specifications under one name neither wins: the second is told at its place, as in a design."""
+    await bare_yard.do(InstallMesh())
+    twice = [WorkloadSpec(name="a", service="a", port=port) for port in (9, 10)]
+    with pytest.raises(kit.Reject, match="a is named twice") as refusal:
+        await bare_yard.do(EnrolWorkloads(workloads=twice))
+    assert [each["pointer"] for each in refusal.value.failure.details["errors"]] == ["#/workloads/1/name"]
+    assert bare_yard.plane.state("default", "demo").workloads == {}
+
+
+async def test_two_meshes_enrol_at_the_same_moment(bare_yard: Any) -> None:
+    """Plans made side by side for different meshes share no port, so that both have their sidecars."""
+    meshes = ("one", "two")
+    for mesh in meshes:
+        await bare_yard.do(InstallMesh(), mesh=mesh)
+    specs = {mesh: WorkloadSpec(name=f"w-{mesh}", service="w", port=9) for mesh in meshes}
+    await asyncio.gather(*(bare_yard.do(EnrolWorkloads(workloads=[specs[mesh]]), mesh=mesh) for mesh in meshes))
+    states = [bare_yard.plane.state("default", mesh) for mesh in meshes]
+    ports = [msgspec.structs.astuple(member.ports) for state in states for member in state.workloads.values()]
+    assert len({port for each in ports for port in each}) == 6

@@ -1,0 +1,200 @@
+"""The control plane over what lies in its buckets: one bad entry harms no other, and replicas agree."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from meshwright.adapters.envoy import control_plane, desired, identity, protojson
+from meshwright.adapters.envoy.ads import Connection
+from meshwright.adapters.envoy.buckets import Buckets
+from meshwright.adapters.envoy.control_plane import ControlPlane, _read_port
+from meshwright.adapters.envoy.desired import DesiredState
+from meshwright.adapters.envoy.identity import NodeId
+from meshwright.adapters.envoy.options import Options
+from meshwright.adapters.envoy.resources import names
+from meshwright.adapters.envoy.statuses import ProxyStatus
+from meshwright.core import bus as mwbus
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import NativeResource
+from meshwright.schemas.workloads import WorkloadSpec
+
+NODE = NodeId("w", "m", "a")
+BOOTSTRAP = "type.googleapis.com/envoy.config.bootstrap.v3.Bootstrap"
+
+
+def mesh(name: str = "m", sidecar: Any = "managed") -> DesiredState:
+    """A mesh of one workload."""
+    ports = {"a": desired.Ports(outbound=1, inbound=2, admin=3)}
+    spec = WorkloadSpec(name="a", service="a", port=80, sidecar=sidecar)
+    return desired.enrol(DesiredState(workspace="w", mesh=name, connection="c"), [spec], ports)
+
+
+@pytest.fixture
+def planes(bucket: Any, runtime: Any) -> Callable[..., Any]:
+    """Makes replicas that share their buckets; none of them listens or runs anything."""
+    shared = Buckets(desired=bucket(), secrets=bucket(), proxies=bucket(), releases=bucket(), plans=bucket())
+
+    def make(instance: str = "here", **options: Any) -> ControlPlane:
+        here = runtime()
+        here.instance = instance
+        return ControlPlane(here, shared, cast(Any, None), Options(**options))
+
+    return make
+
+
+async def put(plane: ControlPlane, *states: DesiredState) -> None:
+    """Have these lie in the bucket and be followed."""
+    for each in states:
+        await plane.buckets.desired.put(f"{each.workspace}.{each.mesh}", desired.encode(each))
+    known = asyncio.Event()
+    await plane._follow_states(known)
+    assert known.is_set()
+
+
+async def test_one_mesh_that_cannot_be_served_touches_no_other(planes: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Noise, a state that does not encode and one whose identities cannot be issued are logged by name; every other
+    mesh is served, and a bad one again as soon as it is good."""
+    plane = planes()
+    misfit = NativeResource(type=names.CLUSTER, name="a|v1", body={"no_such_field": 1})
+    plane._server._connections[NodeId("w", "d", "a")] = Connection(NodeId("w", "d", "a"), "")
+    await plane.buckets.desired.put("w.noise", b"\x00")
+    bad = desired.apply_design(mesh("b"), Design(id="d", resources=[misfit]), 1)
+    await put(plane, bad, desired.settle(mesh("d"), "münchen"), mesh("good"))
+    assert {record.args[0] for record in caplog.records if isinstance(record.args, tuple)} == {"w.noise", "w.b", "w.d"}
+    assert plane.state("w", "good") == mesh("good")
+    assert plane.state("w", "b") is None
+    await put(plane, mesh("b"))
+    assert plane.state("w", "b") == mesh("b")
+
+
+async def test_words_that_nobody_can_read_are_passed_over(planes: Any) -> None:
+    """A record of a strange form or under a strange key does not keep the others from being heard."""
+    plane = planes()
+    good = ProxyStatus(state="synced", state_version="1", replica="there")
+    for key, value in (("a", b"{}"), ("w.m.x", b"\x00"), ("w.m.y", b'{"state": "dancing"}')):
+        await plane.buckets.proxies.put(key, value)
+    await plane.buckets.proxies.put("w.m.z", msgspec.json.encode(good))
+    await plane._follow_proxies()
+    assert plane.status(NodeId("w", "m", "z")) == good
+    assert plane.status(NodeId("w", "m", "x")).state == "disconnected"
+
+
+async def test_all_replicas_have_one_authority(planes: Any) -> None:
+    """However many want the authority of a mesh first, they get the same one; another mesh has another."""
+    replicas = [planes(f"replica-{index}") for index in range(3)]
+    found = await asyncio.gather(*(each.authority("w", "m") for each in replicas for _ in range(2)))
+    assert len({each.certificate for each in found}) == 1
+    assert (await replicas[0].authority("w", "n")).join_secret != found[0].join_secret
+
+
+async def test_a_state_is_taken_when_the_bus_is_back(planes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bus that is away while a mesh's keys are looked up delays the mesh and does not lose it."""
+    monkeypatch.setattr(control_plane, "_BUS_SECONDS", 0.001)
+    plane, failures = planes(), [mwbus.BusUnavailable("away"), mwbus.BusUnavailable("away")]
+    read = plane.buckets.secrets.get
+
+    async def flaky(key: str) -> Any:
+        if failures:
+            raise failures.pop()
+        return await read(key)
+
+    plane.buckets.secrets.get = flaky
+    await put(plane, mesh())
+    assert plane.state("w", "m") == mesh()
+
+
+async def test_a_replica_that_slept_through_a_new_mesh_serves_its_new_authority(planes: Any) -> None:
+    """When a mesh was uninstalled and made again before this replica looked, its proxies get what the others' get."""
+    plane = planes()
+    await put(plane, mesh())
+    assert plane._certificates(NODE).resources
+    await plane.buckets.secrets.delete("w.m")
+    authority = await planes("there").authority("w", "m")
+    await put(plane, mesh())
+    bundle = next(each.body for each in plane._certificates(NODE).resources if each.name == names.TRUST_BUNDLE)
+    assert bundle["validation_context"]["trusted_ca"]["inline_string"] == authority.certificate
+    kept = plane._certificates(NODE)
+    await put(plane, mesh())
+    assert plane._certificates(NODE) is kept
+
+
+async def test_a_token_opens_the_stream_of_its_own_proxy_while_it_is_enrolled(planes: Any) -> None:
+    """The token of a bootstrap is good on every replica, for no other proxy or mesh, and no longer after the
+    withdrawal."""
+    plane, other = planes(), planes("there")
+    for each in (plane, other):
+        await put(each, mesh("m"), mesh("n"))
+    token = cast(Any, await plane.bootstrap(mesh("m"), "a"))["node"]["metadata"]["meshwright.token"]
+    assert await plane._authorise(NODE, token)
+    assert await other._authorise(NODE, token)
+    assert not await plane._authorise(NodeId("w", "n", "a"), token)
+    secret = (await plane.authority("w", "m")).join_secret
+    for stranger in (NodeId("w", "m", "b"), NodeId("v", "m", "a")):
+        assert not await plane._authorise(stranger, identity.join_token(secret, stranger))
+    await put(plane, desired.withdraw(mesh("m"), ["a"]))
+    assert not await plane._authorise(NODE, token)
+
+
+async def test_a_bootstrap_fits_its_type_and_leads_to_the_control_plane(planes: Any) -> None:
+    """A sidecar on this host is led to this replica on loopback, a remote one to every advertised place; names are
+    resolved, and the token stands in one place only."""
+    plane = planes(envoy_xds_host="0.0.0.0", envoy_xds_advertise="mw-0.example:15010,10.0.0.9:15011")
+    plane._port = 15_000
+    for sidecar, places, kind in (
+        ("managed", [("127.0.0.1", 15_000)], "STATIC"),
+        ("remote", [("mw-0.example", 15_010), ("10.0.0.9", 15_011)], "STRICT_DNS"),
+    ):
+        document = cast(Any, await plane.bootstrap(mesh(sidecar=sidecar), "a"))
+        assert protojson.encode(BOOTSTRAP, document)
+        (cluster,) = document["static_resources"]["clusters"]
+        ends = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+        addresses = [each["endpoint"]["address"]["socket_address"] for each in ends]
+        assert [(each["address"], each["port_value"]) for each in addresses] == places
+        assert cluster["type"] == kind
+        token = document["node"]["metadata"]["meshwright.token"]
+        assert msgspec.json.encode(document).count(token.encode()) == 1
+    with pytest.raises(KeyError):
+        await plane.bootstrap(mesh(), "nobody")
+
+
+async def test_a_word_is_told_when_it_is_new_and_ours(planes: Any) -> None:
+    """The same word is told once; that a proxy left here is not told while another replica has it."""
+    plane = planes()
+    await put(plane, mesh())
+    told = cast(Any, plane.runtime).told
+    plane._hear(NODE, ProxyStatus(state="synced", state_version="1"))
+    await plane.tell([NODE])
+    await plane.tell([NODE])
+    assert [(name, message.proxy.state) for name, message in told] == [("a", "synced")]
+    elsewhere = ProxyStatus(state="synced", state_version="1", replica="there")
+    await plane.buckets.proxies.put(str(NODE), msgspec.json.encode(elsewhere))
+    plane._hear(NODE, ProxyStatus(state="disconnected"))
+    await plane.tell([NODE])
+    assert len(told) == 1
+    assert plane.status(NODE) == elsewhere
+    await plane.forget(NODE)
+    assert await plane.buckets.proxies.get(str(NODE)) is None
+    await plane.tell([NODE])
+    assert told[-1][1].proxy.state == "disconnected"
+
+
+async def test_a_version_that_is_not_served_is_not_waited_for_in_vain(planes: Any) -> None:
+    """Asking for a state that never comes ends with an error that names it."""
+    plane = planes()
+    await put(plane, mesh())
+    with pytest.raises(TimeoutError, match=r"version 00 of w\.m is not served here"):
+        await plane.applied("w", "m", "00", timeout=0.02)
+    found = await plane.applied("w", "m", desired.version(mesh()), timeout=1, patience=0.01)
+    assert {name: each.state for name, each in found.items()} == {"a": "disconnected"}
+
+
+@pytest.mark.parametrize("content", ["", "x", "15010\n", None])
+def test_a_remembered_port_is_read_or_chosen_anew(tmp_path: Path, content: str | None) -> None:
+    """What is no number counts as nothing remembered."""
+    if content is not None:
+        (tmp_path / "xds-port").write_text(content)
+    assert _read_port(tmp_path / "xds-port") == (15_010 if content == "15010\n" else 0)

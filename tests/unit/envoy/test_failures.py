@@ -1,0 +1,62 @@
+"""Why an operation can fail: every failure says what, why and what to do, under a code of its own."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshwright.adapters.envoy import failures
+from meshwright.adapters.envoy.adapter import adapter
+from meshwright.adapters.envoy.statuses import ProxyStatus
+from meshwright.core import kit
+from meshwright.schemas.errors import Failure, FieldError
+
+REJECTED = ProxyStatus(state="rejected", error="Cluster: bad")
+MADE: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+    (failures.rejected, ({"a": REJECTED, "b": REJECTED},)),
+    (failures.unfit, ([FieldError(detail="no such service", pointer="#/intents/0")],)),
+    (failures.unsupported, (list(adapter.unsupported.values()),)),
+    (failures.no_mesh, ("demo",)),
+    (failures.no_design, ("the design x is not applied to demo",)),
+    (failures.unanswered, (["a", "b"], 30.0)),
+    (failures.plan_gone, ("1",)),
+    (failures.meddled, ("w.demo",)),
+    (failures.unserved, ("version 1 of w.demo is not served here",)),
+    (failures.not_started, ("sidecar a ended at once",)),
+]
+
+
+@pytest.mark.parametrize(("make", "arguments"), MADE, ids=lambda each: getattr(each, "__name__", ""))
+def test_a_failure_says_what_why_and_what_to_do(make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """All three are there, on one line each, and survive the journal."""
+    failure = make(*arguments).failure
+    assert all(text and "\n" not in text for text in (failure.what, failure.cause, failure.remedy))
+    assert msgspec.json.decode(msgspec.json.encode(failure), type=Failure) == failure
+
+
+def test_every_code_is_listed_and_made_once() -> None:
+    """The module's own table names each code that can be met, and no two failures share one."""
+    codes = [make(*arguments).failure.code for make, arguments in MADE]
+    assert sorted(codes) == sorted(set(re.findall(r"MW\d{4}", failures.__doc__ or "")))
+    makers = [name for name, each in inspect.getmembers(failures, inspect.isfunction)]
+    assert len(makers) == len(MADE)
+
+
+def test_what_time_may_mend_is_retryable() -> None:
+    """Silence, a port in use and a control plane behind may pass; a document that does not fit will not."""
+    retryable = {make.__name__ for make, arguments in MADE if make(*arguments).failure.retryable}
+    assert retryable == {"unanswered", "meddled", "unserved", "not_started"}
+    assert [make.__name__ for make, each in MADE if isinstance(make(*each), kit.Retry)] == ["meddled"]
+
+
+def test_many_problems_and_proxies_are_told_within_bounds() -> None:
+    """The line for people stays short; the details hold every place and every proxy."""
+    problems = [FieldError(detail="x" * 50, pointer=f"#/intents/{index}") for index in range(500)]
+    failure = failures.unfit(problems).failure
+    assert len(failure.what) <= 1500 and len(failure.details["errors"]) == 500
+    several = failures.rejected({f"a-{index}": REJECTED for index in range(30)}).failure
+    assert several.what == "a-0 (and 29 more proxies) rejected the configuration: Cluster: bad"
+    assert len(several.details["proxies"]) == 30

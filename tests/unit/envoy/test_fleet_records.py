@@ -1,0 +1,143 @@
+"""What the fleet makes of its directory: records, wishes, locks and ports, tried with a program that only listens."""
+
+import contextlib
+import fcntl
+import os
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshwright.adapters.envoy import fleet as fleets
+from meshwright.adapters.envoy.fleet import Fleet, FleetError
+from meshwright.core import ports, processes
+
+LISTENER = """#!{python}
+import json, socket, sys, time
+wanted = json.load(open(sys.argv[2]))
+print("starting", flush=True)
+if wanted["listen"]:
+    held = socket.create_server(("127.0.0.1", wanted["port"]))
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def binary(tmp_path: Path) -> Path:
+    """A stand-in for Envoy that opens its admin port, if its bootstrap says so, and does nothing else."""
+    program = tmp_path / "listener"
+    program.write_text(LISTENER.format(python=sys.executable))
+    program.chmod(0o700)
+    return program
+
+
+def bootstrap(port: int, listen: bool = True) -> dict[str, object]:
+    """What the stand-in reads."""
+    return {"port": port, "listen": listen}
+
+
+def environment_of(pid: int) -> bytes:
+    """What a process was given."""
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+@contextlib.contextmanager
+def stranger() -> Iterator[int]:
+    """Somebody else's server; gives its port."""
+    with socket.create_server(("127.0.0.1", ports.somewhere())) as held:
+        yield held.getsockname()[1]
+
+
+async def test_a_port_that_a_stranger_holds_is_told(tmp_path: Path, binary: Path) -> None:
+    """An answer on the admin port counts only when it is the sidecar's; a taken port is named and nothing runs."""
+    async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
+        with stranger() as port:
+            with pytest.raises(FleetError, match=f"admin port {port} is held by another process"):
+                await fleet.ensure("a", bootstrap(port), port)
+            assert await fleet.list() == []
+        assert (await fleet.ensure("a", bootstrap(port), port)).pid is not None
+
+
+async def test_a_record_of_a_stranger_is_not_believed(tmp_path: Path, binary: Path) -> None:
+    """A record whose pid has become another process is replaced, and that process is left in peace."""
+    port = ports.somewhere()
+    async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
+        first = await fleet.ensure("a", bootstrap(port), port)
+        record = processes.read(tmp_path / "fleet" / "a" / "record.json")
+        assert record is not None
+        forged = msgspec.structs.replace(record, pid=os.getpid())
+        processes.write(tmp_path / "fleet" / "a" / "record.json", forged)
+        second = await fleet.ensure("a", bootstrap(port), port)
+        assert second.pid not in (None, os.getpid(), first.pid)
+        assert len(processes.found("cmdline", str(tmp_path / "fleet" / "a" / "bootstrap.json"))) == 1
+
+
+@pytest.mark.parametrize("torn", ["", '{"admin_port": 1', "[]", '{"admin_port": "x", "digest": ""}'])
+async def test_a_torn_wish_is_mended_and_the_process_adopted(tmp_path: Path, binary: Path, torn: str) -> None:
+    """Half a wish counts as none; wishing again adopts what runs instead of starting a second one."""
+    port = ports.somewhere()
+    async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
+        first = await fleet.ensure("a", bootstrap(port), port)
+        (tmp_path / "fleet" / "a" / "wish.json").write_text(torn)
+        assert await fleet.list() == []
+        assert await fleet.ensure("a", bootstrap(port), port) == first
+
+
+async def test_one_that_never_answers_is_ended(tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that does not open its port in time is told by name and port, is gone, and is not wished for."""
+    monkeypatch.setattr(fleets, "START_WITHIN", 0.3)
+    port = ports.somewhere()
+    async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
+        with pytest.raises(FleetError, match=f"sidecar a did not open its admin port {port} within"):
+            await fleet.ensure("a", bootstrap(port, listen=False), port)
+        assert await fleet.list() == []
+        assert processes.found("cmdline", str(tmp_path / "fleet" / "a" / "bootstrap.json")) == []
+
+
+async def test_a_held_lock_is_told(tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another worker holds a sidecar for too long, nothing is done to it and the error says so."""
+    monkeypatch.setattr(fleets, "LOCK_WITHIN", 0.1)
+    async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
+        with (tmp_path / "fleet" / ".a.lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with pytest.raises(FleetError, match="sidecar a has been held by another worker"):
+                await fleet.ensure("a", bootstrap(1), 1)
+        assert not (tmp_path / "fleet" / "a" / "bootstrap.json").exists()
+
+
+async def test_secrets_go_to_the_sidecar_and_nowhere_else(
+    tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only its owner reads a bootstrap, which holds a join token, or a log; of the worker's environment a sidecar
+    gets what any program needs and no secret."""
+    monkeypatch.setenv("MESHWRIGHT_SECRET", "hush")
+    port = ports.somewhere()
+    async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
+        running = await fleet.ensure("a", bootstrap(port), port)
+        for path in (tmp_path / "fleet" / "a" / "bootstrap.json", fleet.log("a")):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert running.pid is not None
+        assert b"PATH=" in environment_of(running.pid)
+        assert b"hush" not in environment_of(running.pid)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=30))
+def test_pauses_grow_within_bounds_and_begin_anew(lives: list[tuple[float, float]]) -> None:
+    """Each crash soon after the last one doubles the pause up to its limit; a steady life makes it short again."""
+    crashes, now, former = fleets._Crashes(), 0.0, 0.0
+    for ran_for, later in lives:
+        now += later
+        crashes.note(now, ran_for)
+        pause = crashes.not_before - now
+        if ran_for >= fleets.STEADY_AFTER or not former:
+            expected = fleets.BACKOFF_FIRST
+        else:
+            expected = min(fleets.BACKOFF_LAST, former * 2)
+        assert pause == pytest.approx(expected)
+        former = expected

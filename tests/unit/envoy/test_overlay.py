@@ -1,0 +1,139 @@
+"""Native resources laid over compiled ones, and their bytes: spelling means nothing, misfits are told beforehand."""
+
+import copy
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshwright.adapters.envoy import desired, protojson, validation
+from meshwright.adapters.envoy.desired import DesiredState
+from meshwright.adapters.envoy.encoding import Encoder, _Memory
+from meshwright.adapters.envoy.resources import compiler, names
+from meshwright.adapters.envoy.resources.native import merge
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import NativeResource
+from meshwright.schemas.workloads import WorkloadSpec
+
+MESH = desired.enrol(
+    DesiredState(workspace="w", mesh="m", connection="c"),
+    [WorkloadSpec(name="a", service="a", port=80)],
+    {"a": desired.Ports(outbound=1, inbound=2, admin=3)},
+)
+TLS = f"{names.PREFIX}envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+BODY = {
+    "connect_timeout": "0.25s",
+    "lb_policy": "RANDOM",
+    "load_assignment": {"cluster_name": "elsewhere", "endpoints": [{"lb_endpoints": []}]},
+    "circuit_breakers": {"thresholds": [{"max_requests": 7}]},
+    "transport_socket": {"typed_config": {"common_tls_context": {"tls_params": {"cipher_suites": ["x"]}}}},
+}
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.integers() | st.text(max_size=2),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b_c", "d"]), inner),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.sampled_from(["a", "b_c", "d"]), JSON)
+
+
+def laid_over(*bodies: dict[str, Any], name: str = "a|v1") -> DesiredState:
+    """The mesh with designs that bring these for one cluster."""
+    state = MESH
+    for index, body in enumerate(bodies):
+        native = NativeResource(type=names.CLUSTER, name=name, body=body)
+        state = desired.apply_design(state, Design(id=f"d{index}", resources=[native]), 1)
+    return state
+
+
+def served(state: DesiredState) -> Any:
+    """The cluster as a proxy reads it."""
+    content = compiler.compile_mesh(state).proxies["w.m.a"].types[names.CLUSTER]
+    body = next(each.body for each in content.resources if each.name == "a|v1")
+    return protojson.message_type(names.CLUSTER).parse(protojson.encode(names.CLUSTER, body))
+
+
+def respelt(draw: st.DrawFn, value: Any) -> Any:
+    """The same with some fields in lowerCamelCase."""
+    if isinstance(value, dict):
+        return {
+            protojson.camel(key) if draw(st.booleans()) else key: respelt(draw, inner) for key, inner in value.items()
+        }
+    return [respelt(draw, each) for each in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.composite(respelt)(BODY))
+def test_how_a_field_is_spelt_means_nothing(body: dict[str, Any]) -> None:
+    """In either spelling, and mixed, a native field takes the place of the compiled one: nothing is there twice."""
+    assert served(laid_over(body)).to_dict() == served(laid_over(BODY)).to_dict()
+    found = served(laid_over(body))
+    assert found.load_assignment.cluster_name == "elsewhere"
+    assert [list(each.lb_endpoints) for each in found.load_assignment.endpoints] == [[]]
+
+
+@given(OBJECTS, OBJECTS, OBJECTS)
+def test_laying_over_is_lawful(base: Any, over: Any, more: Any) -> None:
+    """Nothing over something changes nothing, twice is once, and the given documents stay as they were."""
+    before = copy.deepcopy((base, over))
+    once = merge(base, over)
+    assert merge(base, {}) == base
+    assert merge({}, over) == over
+    assert merge(once, over) == once
+    assert merge(merge(base, over), more).keys() == base.keys() | over.keys() | more.keys()
+    assert (base, over) == before
+
+
+def test_the_design_with_the_later_name_prevails() -> None:
+    """Where two designs differ about one field the later name wins, whichever was applied first; the rest is both."""
+    one, two = {"connect_timeout": "2s", "lb_policy": "RANDOM"}, {"connect_timeout": "3s", "alt_stat_name": "x"}
+    found = served(laid_over(one, two))
+    assert (found.connect_timeout.total_seconds(), found.lb_policy.name, found.alt_stat_name) == (3.0, "RANDOM", "x")
+    state = laid_over(one, two)
+    turned = msgspec.structs.replace(state, designs=dict(reversed(state.designs.items())))
+    assert served(turned).to_dict() == found.to_dict()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"transport_socket": {"typed_config": {"@type": f"{names.PREFIX}envoy.type.v3.Percent", "value": 1}}},
+        {"transportSocket": {"typedConfig": {"@type": TLS, "commonTlsContext": {"validationContext": {}}}}},
+    ],
+)
+def test_what_fits_its_type_but_not_its_place_is_told_beforehand(body: dict[str, Any]) -> None:
+    """Another type in the place of a compiled one, or both of two alternatives, is refused at its body in words."""
+    for name, expected in (("another", []), ("a|v1", ["#/resources/0/body"])):
+        design = Design(id="d0", resources=[NativeResource(type=names.CLUSTER, name=name, body=body)])
+        problems = validation.problems(laid_over(body, name=name), design)
+        assert [each.pointer for each in problems] == expected
+        for each in problems:
+            assert each.detail.startswith("it does not fit what it is laid over: /transport_socket/typed_config/")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.sampled_from(sorted(BODY)), unique=True))
+def test_pieces_are_the_whole(fields: list[str]) -> None:
+    """A resource put together from remembered pieces is the message that encoding all of it at once gives."""
+    body = {"name": "a|v1", **{field: BODY[field] for field in fields if field != "transport_socket"}}
+    pieces = b"".join(Encoder()._encoded_pieces(names.CLUSTER, body))
+    kind = protojson.message_type(names.CLUSTER)
+    assert kind.parse(pieces).to_dict() == kind.parse(protojson.encode(names.CLUSTER, body)).to_dict()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 12)), max_size=60))
+def test_memory_is_bounded_and_never_wrong(steps: list[tuple[bool, int]]) -> None:
+    """It gives back what was put under that key or nothing, holds at most two generations, and keeps what is used."""
+    memory = _Memory[int](3)
+    for is_put, key in steps:
+        if is_put:
+            memory.put(key, str(key).encode())
+            assert memory.get(key) == str(key).encode()
+        else:
+            assert memory.get(key) in (None, str(key).encode())
+        assert len(memory._young) <= 3 and len(memory._old) <= 3
+    memory.put(99, b"99")
+    for key in range(20):
+        memory.put(key, b"")
+        assert memory.get(99) == b"99"

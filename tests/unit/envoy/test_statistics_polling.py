@@ -1,0 +1,155 @@
+"""Polling sidecars: every request is told once, gaps are spanned, and whatever one answers harms no other."""
+
+import asyncio
+import types
+from collections import Counter
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshwright.adapters.envoy import statistics
+from meshwright.adapters.envoy.statistics import Statistics, Target
+from meshwright.core.testing.eventually import eventually
+from meshwright.schemas.telemetry import EdgesMeasured
+
+
+class Sidecars:
+    """Sidecars by admin port, as their admin interfaces answer; `broken` ones answer something else."""
+
+    def __init__(self) -> None:
+        self.totals: dict[int, Counter[str]] = {1: Counter(), 2: Counter()}
+        self.broken: dict[int, Any] = {}
+        self.told: list[tuple[str, EdgesMeasured]] = []
+        self.failing = False
+        self.statistics = Statistics(self.targets, self.measure, every=0.001)
+
+    async def targets(self) -> list[Target]:
+        """Two meshes of one sidecar each."""
+        return [
+            Target(workspace="w", mesh="m", admin_ports={"web": 1}),
+            Target(workspace="v", mesh="n", admin_ports={"shop": 2}),
+        ]
+
+    async def measure(self, workspace: str, message: EdgesMeasured) -> None:
+        """Take a window, unless the bus is away."""
+        if self.failing:
+            raise ConnectionError("the bus is away")
+        self.told.append((workspace, message))
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """What a sidecar says."""
+        port = request.url.port or 0
+        broken = self.broken.get(port)
+        if isinstance(broken, Exception):
+            raise broken
+        if broken is not None:
+            return httpx.Response(200, content=broken)
+        stats: list[Any] = []
+        for cluster, count in self.totals[port].items():
+            stats.append({"name": f"cluster.{cluster}.upstream_rq_completed", "value": count})
+            stats.append({"name": f"cluster.{cluster}.upstream_rq_5xx", "value": count // 2})
+        return httpx.Response(200, content=msgspec.json.encode({"stats": stats}))
+
+    async def poll(self, times: int = 1) -> None:
+        """Look at all of them."""
+        async with httpx.AsyncClient(transport=httpx.MockTransport(self.answer)) as client:
+            for _ in range(times):
+                await self.statistics.poll(client)
+
+    def requests(self, mesh: str) -> Counter[str]:
+        """All requests that were told of a mesh, by version."""
+        found = Counter[str]()
+        for _, message in self.told:
+            if message.mesh == mesh:
+                for edge in message.edges:
+                    assert 0 <= edge.errors <= edge.requests and edge.rate >= 0
+                    found[f"{edge.destination}|{edge.destination_version}"] += edge.requests
+        return found
+
+
+BROKEN = st.sampled_from(
+    [httpx.ConnectError("gone"), httpx.ReadTimeout("slow"), b"", b"<html>", b'{"stats": [{"name": 5}]}', b"[]",
+     b'{"stats": [{"name": "cluster.a|v1.upstream_rq_completed", "value": "many"}]}']
+)  # fmt: skip
+LOOKS = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from(["a|v1", "a|v2", "b|v1"]), st.integers(0, 50)),  # requests meanwhile
+        st.booleans(),  # whether the sidecar was restarted before them
+        st.none() | BROKEN,  # what it answers instead of its totals
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(LOOKS)
+def test_every_request_is_told_once(looks: list[tuple[dict[str, int], bool, Any]]) -> None:
+    """Over failures to answer, all windows together hold exactly what the sidecar counted since it was first seen;
+    its neighbour is told in every window meanwhile, and of restarts nothing is told twice."""
+    sidecars = Sidecars()
+
+    async def live() -> None:
+        await sidecars.poll()
+        counted, seen = Counter[str](), Counter[str]()
+        for requests, restarted, broken in looks:
+            if restarted:
+                sidecars.totals[1], seen = Counter(), Counter()
+            sidecars.totals[1].update(requests)
+            sidecars.totals[2]["x|v1"] += 1
+            sidecars.broken = {} if broken is None else {1: broken}
+            await sidecars.poll()
+            if broken is None:
+                now = sidecars.totals[1]
+                counted.update({name: now[name] - seen[name] for name in now})
+                seen = Counter(now)
+            told = sidecars.requests("m")
+            assert all(told[name] <= counted[name] for name in told)
+            if not any(again for _, again, _ in looks):
+                assert +told == +counted
+        assert sidecars.requests("n")["x|v1"] == len(looks)
+
+    asyncio.run(live())
+    assert len(sidecars.told) == 2 * (len(looks) + 1)
+
+
+async def test_a_gap_is_spanned_with_its_own_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After silence the next window counts all of the gap, at the rate of the whole gap; after too long a one it
+    starts anew."""
+    sidecars, now = Sidecars(), [1000.0]
+    monkeypatch.setattr(statistics, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    await sidecars.poll()
+    sidecars.broken = {1: httpx.ConnectError("gone")}
+    now[0] += 10
+    await sidecars.poll()
+    sidecars.broken, sidecars.totals[1] = {}, Counter({"a|v1": 100})
+    now[0] += 10
+    await sidecars.poll()
+    (edge,) = sidecars.told[-2][1].edges
+    assert (edge.requests, edge.errors, edge.rate) == (100, 50, 5.0)
+    now[0] += statistics.FORGET_AFTER + 1
+    sidecars.totals[1]["a|v1"] = 500
+    await sidecars.poll()
+    assert sidecars.told[-2][1].edges == []
+
+
+async def test_nothing_ends_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bus that is away costs windows, and when it is back they are told again."""
+    sidecars = Sidecars()
+    transport = httpx.MockTransport(sidecars.answer)
+    real = httpx.AsyncClient
+    monkeypatch.setattr(httpx, "AsyncClient", lambda **_: real(transport=transport))
+    sidecars.failing = True
+    loop = asyncio.create_task(sidecars.statistics.run())
+    try:
+        await eventually(lambda: sidecars.statistics._readings)
+        sidecars.failing = False
+        await eventually(lambda: len(sidecars.told) >= 4)
+        assert {workspace for workspace, _ in sidecars.told} == {"w", "v"}
+    finally:
+        loop.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loop
