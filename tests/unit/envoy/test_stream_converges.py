@@ -59,6 +59,7 @@ class Envoy:
         self.stream = ProxyStream()
         self.stream.secrets = type_set([resource(names.SECRET, {"name": "identity"})])
         self.held: dict[str, dict[str, Resource]] = {url: {} for url in SUBSCRIBED}
+        self.versions = dict.fromkeys(SUBSCRIBED, "")
         self.waiting: list[Send] = []
         self.refused: set[tuple[str, str]] = set()
         for url, wanted in SUBSCRIBED.items():
@@ -84,9 +85,15 @@ class Envoy:
             self.held[send.type_url] = {each.name: each for each in send.content.resources if each.name not in bad}
         if bad and send is self.newest(send.type_url, send):
             self.refused.add((send.type_url, send.content.version))
+        if not bad:
+            self.versions[send.type_url] = send.content.version
         self.stream.receive(
             DiscoveryRequest(
-                type_url=send.type_url, nonce=send.nonce, names=SUBSCRIBED[send.type_url], error="no" if bad else None
+                type_url=send.type_url,
+                version=self.versions[send.type_url],
+                nonce=send.nonce,
+                names=SUBSCRIBED[send.type_url],
+                error="no" if bad else None,
             )
         )
         routed = {to for each in self.held[names.ROUTES].values() for to in each.body["to"]}

@@ -7,12 +7,13 @@ a working configuration gets nothing of the later types, so its last good config
 """
 
 import itertools
+from collections.abc import Iterator
 
 import msgspec
 
 from meshwright.adapters.envoy import wire
 from meshwright.adapters.envoy.resources import names
-from meshwright.adapters.envoy.resources.snapshot import ProxySnapshot, TypeSet, type_set
+from meshwright.adapters.envoy.resources.snapshot import ProxySnapshot, Resource, TypeSet, type_set
 from meshwright.schemas.workloads import SyncState
 
 _ORDER = (names.CLUSTER, names.LISTENER, names.ROUTES)
@@ -21,17 +22,39 @@ _EMPTY = type_set(())
 
 
 class _Subscription(msgspec.Struct):
-    """One type on one stream. `asked` is true while a request waits for its first answer."""
+    """One type on one stream.
+
+    `asked` is true while a request waits for its first answer, `open` while the newest response waits for its own.
+    """
 
     names: tuple[str, ...] = ()
     asked: bool = True
+    open: bool = False
     nonce: str = ""
     sent: TypeSet | None = None
+    offered: dict[str, TypeSet] = {}
+    """what was sent and not yet answered, by nonce, the oldest first"""
     held: TypeSet | None = None
     """what was sent last of that which the proxy accepted"""
     acked: str = ""
     rejected: str = ""
     error: str = ""
+
+    def answered(self, nonce: str, *, accepted: bool) -> None:
+        """A proxy answers in order, so what was offered before this one is answered too."""
+        content = self.offered.get(nonce)
+        if content is None:
+            return
+        while next(iter(self.offered)) != nonce:
+            del self.offered[next(iter(self.offered))]
+        del self.offered[nonce]
+        if accepted:
+            self.held, self.acked = content, content.version
+
+    def may_hold(self) -> Iterator[Resource]:
+        """All that the proxy holds, or will when it accepts what is on its way."""
+        for content in (self.held, *self.offered.values()):
+            yield from content.resources if content else ()
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -52,15 +75,18 @@ class ProxyStream:
         self._nonces = itertools.count(1)
 
     def receive(self, request: wire.DiscoveryRequest) -> None:
-        """Take a subscription, an ACK or a NACK; answers to older responses are passed over."""
+        """Take a subscription, an ACK or a NACK; of answers to older responses only what the proxy holds counts."""
         known = self._types.get(request.type_url)
         if known is None:
             # A proxy that comes back names what it still holds; that does not spare it the first answer.
             self._types[request.type_url] = _Subscription(names=request.names, acked=request.version)
             return
+        if request.nonce:
+            known.answered(request.nonce, accepted=request.error is None)
         if request.nonce and request.nonce != known.nonce:
             return
         if request.nonce:
+            known.open = False
             self._settle(known, request)
         if set(request.names) != set(known.names):
             known.names, known.asked = request.names, True
@@ -88,7 +114,7 @@ class ProxyStream:
         if request.error is not None:
             known.rejected, known.error = sent, request.error
         else:
-            known.held, known.acked, known.rejected, known.error = known.sent, sent, "", ""
+            known.rejected, known.error = "", ""
 
     def _due(self, url: str) -> Send | None:
         subscription = self._types.get(url)
@@ -101,18 +127,18 @@ class ProxyStream:
         if url == names.SECRET and not wanted.resources:
             return None
         nonce = str(next(self._nonces))
-        subscription.asked, subscription.sent, subscription.nonce = False, wanted, nonce
+        subscription.asked, subscription.open, subscription.sent, subscription.nonce = False, True, wanted, nonce
+        subscription.offered[nonce] = wanted
         return Send(url, wanted, nonce)
 
     def _wanted(self, url: str, subscription: _Subscription) -> TypeSet:
         final = self._final(url, subscription)
-        if url != names.CLUSTER or subscription.held is None:
-            return final
-        if all(self._holds(other) for other in _ORDER[1:]):
+        if url != names.CLUSTER or all(self._holds(other) for other in _ORDER[1:]):
             return final
         present = {each.name for each in final.resources}
-        retained = [each for each in subscription.held.resources if each.name not in present]
-        return type_set([*final.resources, *retained]) if retained else final
+        retained = {each.name: each for each in subscription.may_hold() if each.name not in present}
+        # In one order always, lest the same resources count as other ones when an answer comes.
+        return type_set([*final.resources, *(retained[name] for name in sorted(retained))]) if retained else final
 
     def _final(self, url: str, subscription: _Subscription) -> TypeSet:
         if url == names.SECRET:
@@ -138,7 +164,8 @@ class ProxyStream:
         subscription = self._types.get(url)
         if subscription is None:
             return False
-        return not subscription.asked and subscription.acked == self._final(url, subscription).version
+        settled = not (subscription.asked or subscription.open)
+        return settled and subscription.acked == self._final(url, subscription).version
 
     def _is_rejected(self, url: str, subscription: _Subscription) -> bool:
         return bool(subscription.error) and subscription.rejected == self._wanted(url, subscription).version
