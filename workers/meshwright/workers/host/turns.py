@@ -46,6 +46,8 @@ class Turns:
     async def _ahead(self, command: operations.Command, seq: int) -> operations.Command | None:
         entry = await self._settled.get(_key(command))
         position = int(entry.value) + 1 if entry else 1
+        if position > seq:  # it remembers another past: the stream went back, and nothing is known of this one
+            position = 1
         while True:
             found = await self._bus.following(subjects.COMMANDS.stream, position, _queue_subject(command))
             if found is None or found.seq >= seq:
