@@ -67,7 +67,7 @@ class Deadlines:
         kind = received.type
         if kind in catalog.TERMINAL_TYPES:
             self._open.ended(about["id"])
-        elif kind == Command.wire.name:
+        elif kind == Command.wire.name and subjects.can_be_filled(about["workspace"], about["id"]):
             try:
                 command = received.message()
             except catalog.UndecodableMessage as error:
