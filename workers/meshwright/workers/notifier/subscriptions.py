@@ -53,7 +53,7 @@ class Subscriptions:
     ) -> None:
         """End the version before, then do what this one asks for."""
         if before is not None:
-            await ending.end(before)
+            await _end_surely(before)
         try:
             written = received.message()
         except catalog.UndecodableMessage as error:
@@ -76,3 +76,15 @@ class Subscriptions:
             except* Exception:
                 log.exception("webhook %s/%s failed and begins anew", *place)
             await asyncio.sleep(_AGAIN)
+
+
+async def _end_surely(task: "asyncio.Task[None]") -> None:
+    """End it, also when a third version ends whoever was ending the first one for the second."""
+    was_cancelled = False
+    while not task.done():
+        try:
+            await ending.end(task)
+        except asyncio.CancelledError:
+            was_cancelled = True
+    if was_cancelled:
+        raise asyncio.CancelledError
