@@ -33,7 +33,16 @@ class Subscriptions:
 
     async def run(self) -> None:
         """Keep every webhook at work until cancelled. Raises BusUnavailable when the bucket cannot be opened."""
-        self._bucket = await mwbus.open_bucket(self._bus, memory.BUCKET)
+        while True:
+            self._bucket = await mwbus.open_bucket(self._bus, memory.BUCKET)
+            try:
+                await self._follow()
+            except* mwbus.Rewound as errors:
+                log.error("%s: beginning with the webhooks that it holds", ending.first_error(errors))
+                self._tasks.clear()
+
+    async def _follow(self) -> None:
+        """Keep up with STATE. Raises Rewound, in a group, when all have ended."""
         subject = subjects.fill(subjects.STATE, kind="webhook")
         async with asyncio.TaskGroup() as group:
             async for batch in mwbus.tail(self._bus, subjects.STATE.stream, subject=subject, newest=True):
