@@ -6,6 +6,7 @@ has ended; no lease is needed, because the stream itself says who is ahead, and 
 operation's place until the redelivery or the deadline ends it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from meshwright.core import bus as mwbus
@@ -16,6 +17,11 @@ from meshwright.schemas import catalog, operations, subjects
 _BUCKET = "mw_turns"
 _RECHECK = 1.0
 """seconds after which a waiting operation looks again although nobody told it anything"""
+
+_SOON = (0.02, 0.2)
+"""seconds after which it looks again at first: an end may have been said just before anybody listened"""
+_STORING = 0.01
+"""seconds between an end that was heard and a look for it: it is heard while the stream still stores it"""
 
 
 class Turns:
@@ -61,8 +67,11 @@ class Turns:
         """Wait until the operation ahead tells its end, or for a while: it may end in another way."""
         subject = journal.events_subject(ahead.workspace, "*", ahead.operation)
         async with hearing.heard(self._bus, subject, catalog.TERMINAL_TYPES) as ended:
-            if not await journal.has_ended(self._bus, ahead):
-                await ended(_RECHECK)
+            for patience in (*_SOON, _RECHECK):
+                if await journal.has_ended(self._bus, ahead):
+                    return
+                if await ended(patience):
+                    await asyncio.sleep(_STORING)
 
 
 def _command(message: mwbus.Received) -> operations.Command | None:
