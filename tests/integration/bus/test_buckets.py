@@ -75,10 +75,11 @@ async def test_a_watch_may_begin_while_the_server_is_away(bus: mwbus.Connection,
     """It waits for the server and then tells everything, instead of ending whoever watches."""
     bucket = await mwbus.open_bucket(bus, "facts")
     await bucket.put("a", b"1")
+    bus.js._timeout = 0.1
     await nats_server.kill()
     watching = asyncio.create_task(told_first(bucket))
     try:
-        done, _ = await asyncio.wait({watching}, timeout=2.5)
+        done, _ = await asyncio.wait({watching}, timeout=0.4)
         assert not done
         await nats_server.start()
         assert await watching == ["a"]
@@ -154,6 +155,7 @@ async def test_a_bucket_is_opened_by_many_at_once(bus: mwbus.Connection) -> None
 async def test_an_absent_server_is_told_in_our_own_words(bus: mwbus.Connection, nats_server: NatsServer) -> None:
     """Every method says BusUnavailable while the server is away, and never with the client's own error."""
     bucket = await mwbus.open_bucket(bus, "facts")
+    bus.js._timeout = 0.2
     await nats_server.kill()
     calls: list[Awaitable[Any]] = [
         bucket.get("a"),

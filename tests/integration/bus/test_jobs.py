@@ -92,11 +92,11 @@ async def test_of_two_workers_each_job_has_one(bus: mwbus.Connection) -> None:
 
 async def test_a_job_that_is_kept_stays_with_its_worker(bus: mwbus.Connection) -> None:
     """As long as it says that it is still at work, nobody else gets its message; afterwards somebody does."""
-    queue = msgspec.structs.replace(QUEUE, ack_wait=0.5)
+    queue = msgspec.structs.replace(QUEUE, ack_wait=0.4)
     await say(bus, 1)
     (job,) = await take(bus, 1, queue)
     loop = asyncio.get_running_loop()
-    kept_until = loop.time() + 1.2
+    kept_until = loop.time() + 0.9
     async with asyncio.timeout(10), aclosing(mwbus.jobs(bus, queue)) as jobs:
         again = asyncio.ensure_future(anext(jobs))
         while loop.time() < kept_until:

@@ -183,7 +183,7 @@ async def test_whoever_lost_its_lease_stops_and_frees_nobody_elses(
     bus: mwbus.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A holder that finds another's name in its place ends its work, leaves that lease alone, and waits again."""
-    monkeypatch.setattr(leases, "TTL", 1.5)
+    monkeypatch.setattr(leases, "TTL", 0.9)
     log: list[str] = []
     holding = asyncio.create_task(leases.hold(bus, "one", "first", forever("first", log)))
     await eventually(lambda: log == ["first begins"])

@@ -152,6 +152,7 @@ async def test_an_absent_bus_is_told_and_nothing_is_guessed(asker: Asker, nats_s
     """Whoever confirms or reads while the server is away gets neither a yes nor a no."""
     journal = kit.Journal(asker.bus, command())
     await journal.append(started())
+    asker.bus.js._timeout = 0.2
     await nats_server.kill()
     calls = (journal.confirm(), journals.has_ended(asker.bus, journal._command), journal.read())
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
