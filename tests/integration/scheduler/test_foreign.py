@@ -89,6 +89,18 @@ async def test_a_good_command_in_a_strange_place(asker: Asker, scheduler: "async
     await still_works(asker, scheduler)
 
 
+async def test_a_deadline_beyond_all_clocks(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
+    """Who wants none and says the year 9999 has none; one from before all times has passed; others are watched on."""
+    years = [datetime.datetime(year, 12, 31, 23, 59, 59, 999_999, datetime.UTC) for year in (1, 9999)]
+    never = msgspec.structs.replace(command(0.0), accepted_at=datetime.datetime.now(datetime.UTC), deadline=years[1])
+    passed = msgspec.structs.replace(command(0.0), accepted_at=years[1], deadline=years[0])
+    for one in (never, passed):
+        await asker.bus.publisher.publish(f"mw.cmd.default.absent.local._.{one.operation}", one)
+    await still_works(asker, scheduler)
+    assert kinds(await asker.end(passed.operation)) == ["timed_out"]
+    assert kinds(await asker.events(never.operation)) == []
+
+
 async def test_a_command_in_a_strange_place_that_is_given_up(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
     """The advisory about it is answered by nothing but a line in the log, and does not come again and again."""
     await staging.publish_raw(asker.bus, f"mw.cmd.default.absent.local._.{ODD}", b"{", o.Command.wire.name)
