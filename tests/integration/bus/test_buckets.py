@@ -13,7 +13,6 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.bus import tailing
 from meshwright.core.bus.buckets import Change
-from meshwright.core.testing import ledgers
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.proxies import TcpProxy
 from meshwright.core.testing.servers import HOST, NatsServer
@@ -170,21 +169,6 @@ async def test_an_absent_server_is_told_in_our_own_words(bus: mwbus.Connection, 
     ]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(one) for one in outcomes] == [mwbus.BusUnavailable] * len(calls)
-
-
-async def test_a_watch_that_ends_leaves_no_consumer(bus: mwbus.Connection) -> None:
-    """Leaving the block, in the middle of whatever, drops what the server kept for it."""
-    bucket = await mwbus.open_bucket(bus, "facts")
-    await bucket.put("a", b"1")
-    before = await ledgers.consumers(bus)
-    for _ in range(3):
-        async with bucket.watch() as changes:
-            await anext(changes)
-
-    async def none_left() -> bool:
-        return await ledgers.consumers(bus) == before
-
-    await eventually(none_left)
 
 
 async def test_keys_that_are_lost_twice_are_told_once_each(

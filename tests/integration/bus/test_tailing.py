@@ -1,7 +1,6 @@
 """Tails: the newest of each first, several filters, idle readers; and what a connection costs that cannot be made."""
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
@@ -98,27 +97,6 @@ async def test_an_idle_reader_gets_its_turn_also_without_a_server(
             await nats_server.start()
         await say(bus, "b")
         assert await read(tail, 1) == [2]
-
-
-async def test_a_broken_connection_costs_a_reader_nothing(bus: mwbus.Connection, nats_server: NatsServer) -> None:
-    """Reset again and again while messages flow: every sequence comes once, in order."""
-    chance = random.Random(2)
-    async with TcpProxy(nats_server.port) as proxy, mwbus.connect(f"nats://{HOST}:{proxy.port}", "reader") as reader:
-        seen: list[int] = []
-
-        async def follow() -> None:
-            async with aclosing(mwbus.tail(reader, STREAM, batch=5)) as tail:
-                async for batch in tail:
-                    seen.extend(message.seq for message in batch)
-
-        following = asyncio.create_task(follow())
-        for number in range(100):
-            await say(bus, f"op{number}")
-            if chance.random() < 0.1:
-                proxy.cut()
-        await eventually(lambda: len(seen) >= 100, timeout=30)
-        await ending.end(following)
-    assert seen == list(range(1, 101))
 
 
 async def test_a_reader_that_is_cancelled_leaves_nothing(bus: mwbus.Connection) -> None:

@@ -3,8 +3,6 @@
 import asyncio
 import datetime
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,9 +14,7 @@ from meshwright.core.kit import journal as journals
 from meshwright.core.kit.context import Undo
 from meshwright.core.kit.outcomes import StepOrderError
 from meshwright.core.testing.asking import Asker, kinds
-from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.proxies import TcpProxy
-from meshwright.core.testing.servers import HOST, NatsServer
+from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import operations as ops
 from meshwright.schemas.errors import Failure
 
@@ -44,13 +40,6 @@ def command() -> ops.Command:
 def started(attempt: int = 1) -> ops.OperationStarted:
     """The beginning of an attempt."""
     return ops.OperationStarted(worker="w", adapter_version="1.0.0", attempt=attempt)
-
-
-@asynccontextmanager
-async def spoiled(server: NatsServer) -> AsyncIterator[tuple[TcpProxy, mwbus.Connection]]:
-    """A connection through a proxy."""
-    async with TcpProxy(server.port) as proxy, mwbus.connect(f"nats://{HOST}:{proxy.port}", "worker") as bus:
-        yield proxy, bus
 
 
 async def test_of_many_workers_one_goes_on(asker: Asker) -> None:
@@ -97,29 +86,6 @@ async def test_cancelled_at_any_moment_an_event_stands_once_or_not_at_all(asker:
     assert journal.history == read
     assert len(read.begun) == len(set(read.begun)) == len(kinds(await asker.events(asked.operation)))
     assert len(read.begun) > 1
-
-
-async def test_an_event_survives_a_connection_that_breaks_while_it_is_stored(
-    asker: Asker, nats_server: NatsServer
-) -> None:
-    """Its acknowledgement was lost, and the worker finds by itself that it is its own: nobody is fenced by himself."""
-    asked = command()
-    async with spoiled(nats_server) as (proxy, bus):
-        journal = kit.Journal(bus, asked)
-        await journal.append(started())
-        proxy.delay = 0.1
-        append = asyncio.create_task(journal.append(ops.StepStarted(step="a", attempt=1)))
-
-        async def stored() -> bool:
-            return len(await asker.events(asked.operation)) == 2
-
-        await eventually(stored, interval=0.005)
-        proxy.cut()
-        proxy.heal()
-        async with asyncio.timeout(20):
-            await append
-            await journal.append(ops.StepCompleted(step="a", attempt=1))
-    assert kinds(await asker.events(asked.operation)) == ["started", "step_started", "step_completed"]
 
 
 async def test_a_full_stream_is_waited_for_while_the_operation_is_ones_own(asker: Asker) -> None:

@@ -147,18 +147,6 @@ async def test_told_to_stop_it_takes_nothing_new_and_keeps_nothing(asker: Asker,
     assert [event.attempt for event in told if isinstance(event, ops.OperationStarted)] == [1, 2]
 
 
-async def test_what_runs_may_finish_within_the_grace(asker: Asker, scene: Scene) -> None:
-    """An operation that ends in time is told and acknowledged by the worker that is stopping, and nobody repeats it."""
-    async with scene.worker(grace=10.0) as stop:
-        operation = await asker.ask(Change())
-        await eventually(lambda: scene.running == [operation])
-        stop.set()
-        await asyncio.wait({asyncio.ensure_future(scene.go.wait())}, timeout=0.1)
-        scene.go.set()
-    assert kinds(await asker.events(operation)) == ["started", "succeeded"]
-    assert (await asker.bus.js.consumer_info("COMMANDS", "adapter-watched")).num_ack_pending == 0
-
-
 async def test_what_nobody_can_read_delays_nobody(asker: Asker, scene: Scene) -> None:
     """Bytes, other messages and strange subjects are given up at once; good commands beside them are done."""
     scene.go.set()
@@ -180,21 +168,3 @@ async def test_what_nobody_can_read_delays_nobody(asker: Asker, scene: Scene) ->
             return (await asker.bus.stream_bounds("ADVISORIES"))[1] == len(strange)
 
         await eventually(all_given_up)
-
-
-async def test_a_command_that_comes_twice_is_done_once(asker: Asker, scene: Scene) -> None:
-    """When the server forgets what was acknowledged, everything comes again, and nothing is done or told again."""
-    scene.go.set()
-    async with scene.worker():
-        asked = [await asker.ask(Change()), await asker.ask(Look())]
-        for operation in asked:
-            await asker.end(operation)
-        await asker.bus.js.delete_consumer("COMMANDS", "adapter-watched")
-
-        async def all_again() -> bool:
-            info = await asker.bus.js.consumer_info("COMMANDS", "adapter-watched")
-            return bool(info.ack_floor and info.ack_floor.stream_seq == 2)
-
-        await eventually(all_again)
-    assert [kinds(await asker.events(operation)) for operation in asked] == [["started", "succeeded"]] * 2
-    assert sorted(scene.order) == sorted(asked)
