@@ -14,7 +14,7 @@ _LINE = re.compile(r"(?P<name>[a-z_]+)(\{(?P<labels>.*)\})? (?P<value>\S+)\Z")
 _LABEL = re.compile(r'(?P<name>[a-z]+)="(?P<value>(?:[^"\\]|\\.)*)"(?:,|\Z)')
 _ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 labels = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-numbers = st.integers(0, 2**53) | st.floats(0, 1e15, allow_subnormal=False)
+numbers = st.integers(0, 2**40) | st.floats(0, 1e9, allow_subnormal=False)
 
 
 def read(text: str) -> dict[Sample, float]:
