@@ -34,9 +34,7 @@ def test_a_version_is_named_once() -> None:
 @pytest.mark.parametrize("exact", [None, "a"])
 @pytest.mark.parametrize("prefix", [None, "", "b"])
 @pytest.mark.parametrize("regex", [None, "c"])
-def test_a_header_is_compared_in_exactly_one_way(
-    exact: str | None, prefix: str | None, regex: str | None
-) -> None:
+def test_a_header_is_compared_in_exactly_one_way(exact: str | None, prefix: str | None, regex: str | None) -> None:
     """None and two ways to compare a header are refused, in every intent that has one."""
     header = HeaderMatch(name="x-user", exact=exact, prefix=prefix, regex=regex)
     right = [exact, prefix, regex].count(None) == 2
@@ -95,9 +93,7 @@ def test_a_duration_is_its_number_times_its_unit(number: object, unit: tuple[str
     assert seconds(f"{number}{unit[0]}") == pytest.approx(float(str(number)) * unit[1])
 
 
-@pytest.mark.parametrize(
-    "text", ["", "5", "s", ".5s", "1.s", "-1s", "1 s", "1s\n", "1d", "1e3s", "1_0s", "1234567s"]
-)
+@pytest.mark.parametrize("text", ["", "5", "s", ".5s", "1.s", "-1s", "1 s", "1s\n", "1d", "1e3s", "1_0s", "1234567s"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     """Everything else is an error that shows how to write one."""
     with pytest.raises(ValueError, match="as in 250ms"):
@@ -120,6 +116,18 @@ def test_no_token_can_change_the_meaning_of_a_subject(token: str) -> None:
     """Text from people cannot widen a filter, leave its place or speak the protocol."""
     with pytest.raises(ValueError, match="cannot stand in a subject"):
         subjects.fill(subjects.STATE, workspace="default", kind="design", id=token)
+
+
+@given(tokens | st.text(max_size=70) | st.sampled_from(["a=b", "a.b", "*", "a" * 65, "é", ""]))
+def test_what_can_be_filled_is_known_beforehand(token: str) -> None:
+    """Whoever reads a stranger's subject can ask whether anything may be told of it."""
+    try:
+        subject = subjects.fill(subjects.STATE, workspace="default", kind="design", id=token)
+    except ValueError:
+        assert not subjects.can_be_filled("default", token)
+    else:
+        assert subjects.can_be_filled(token) == (token != "*")
+        assert subjects.parse(subjects.STATE, subject)["id"] == token
 
 
 def test_a_token_that_the_channel_does_not_have_is_refused() -> None:

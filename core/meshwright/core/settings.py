@@ -5,11 +5,14 @@ Invariant: nothing below the root reads `os.environ`; a wrong value is reported 
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 PREFIX = "MESHWRIGHT_"
+AtLeastOne: TypeAlias = Annotated[int, Meta(ge=1)]
+Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=1e7)]
 
 
 class InvalidSettings(Exception):
@@ -29,12 +32,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """holds the keys that seal secrets on the stream, the same for all processes; it is made when it is missing"""
     webhook_allow: str = ""
     """networks, addresses and hosts that webhooks may reach although they are not public, divided by commas"""
-    replicas: int = 1
+    replicas: AtLeastOne = 1
     """copies of each stream; 3 on a NATS cluster"""
-    streams_gib: float | None = None
+    streams_gib: Annotated[float, Meta(gt=0, le=1e9)] | None = None
     """what all streams may hold together, which JetStream reserves; unset: as they are, 10 GiB at first"""
-    log_level: str = "info"
-    log_format: str = "text"
+    log_level: Annotated[str, Meta(pattern=r"(?i)^(debug|info|warning|error|critical)\Z")] = "info"
+    log_format: Literal["text", "json"] = "text"
     """text for people, json for collectors"""
 
 

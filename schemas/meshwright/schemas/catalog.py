@@ -103,6 +103,8 @@ def decode(name: str, payload: bytes) -> Message | None:
     if decoder is None:
         return None
     try:
+        if not payload.isascii():
+            payload.decode()  # the decoder does not look into fields that it skips
         return decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UndecodableMessage(f"{name}: {error}") from error

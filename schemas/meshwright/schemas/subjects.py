@@ -91,6 +91,11 @@ def parse(channel: Channel, subject: str) -> dict[str, str]:
     return found
 
 
+def can_be_filled(*tokens: str) -> bool:
+    """Whether `fill` would take these: NATS itself allows more in a subject than Meshwright ever puts there."""
+    return all(TOKEN.match(token) for token in tokens)
+
+
 def service_subject(adapter: str, endpoint: str) -> str:
     """Where any live worker of an adapter answers requests (core NATS, not stored)."""
     if not TOKEN.match(adapter) or not TOKEN.match(endpoint):

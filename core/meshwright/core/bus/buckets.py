@@ -156,9 +156,13 @@ class Bucket:
                     async for change in changes:
                         (known.add if change.entry else known.discard)(change.key)
                         yield change
+            except BusUnavailable:
+                await asyncio.sleep(0.1)
+                continue
             except Rewound as error:
                 log.error("%s: reading it from its start", error)
             for key in known.difference(await self._patient_keys(prefix)):
+                known.discard(key)
                 yield Change(key, None, expired=True)
 
     async def _patient_keys(self, prefix: str) -> list[str]:
@@ -174,14 +178,24 @@ class Bucket:
         told = last == 0
         if told:
             yield Change("", None)
+        seen = 0
         async for batch in tailing.tail(self._bus, stream, idle=True, patience=0.25):
             for message in batch:
+                seen = message.seq
                 key = message.subject.removeprefix(root)
                 if key.startswith(prefix):
                     yield _change(key, message)
-            if not told and (not batch or batch[-1].seq >= last):
+            if not told and (seen >= last or (not batch and await self._has_nothing(seen, last))):
                 told = True
                 yield Change("", None)
+
+    async def _has_nothing(self, seen: int, last: int) -> bool:
+        """Whether what lay between two sequences is gone; that nothing has come yet may have other reasons."""
+        try:
+            found = await self._bus.following(f"KV_{self.name}", seen + 1, self._subject(">"))
+        except BusUnavailable:
+            return False
+        return found is None or found.seq > last
 
 
 def _is_gone(message: Received) -> bool:

@@ -5,6 +5,7 @@ message leaves this module only through `ack`, `again` (redeliver after a delay)
 the server's advisory says so); while it is being worked on, `keep` renews it.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -16,6 +17,9 @@ from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable
 from meshwright.core.bus.pulling import EXPIRES, ConsumerGone, pulling
+
+_PAUSE = 0.1
+"""seconds until a consumer that cannot be opened is asked for again: a refusal may come at once"""
 
 
 class WorkQueue(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,5 +112,8 @@ async def jobs(bus: Connection, queue: WorkQueue, *, batch: int = 64) -> AsyncGe
                 finally:
                     for message in (*found, *puller.leftover()):
                         await Job(bus, message).again(0)
-        except (ConsumerGone, BusUnavailable):
+        except ConsumerGone:
             yield None
+        except BusUnavailable:
+            yield None
+            await asyncio.sleep(_PAUSE)

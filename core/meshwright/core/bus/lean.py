@@ -43,6 +43,19 @@ class LeanClient(Client):
             self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it so
         await super()._connect_to_server(server)
 
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        """As the client's own, for which a subject that is not UTF-8 ends the connection, at each delivery anew."""
+        return self.msg_class(
+            subject=subject.decode(errors="replace"),
+            reply=reply.decode(errors="replace"),
+            data=data,
+            headers=headers,
+            _client=self,
+            _sid=sid,
+        )
+
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
         found = {}

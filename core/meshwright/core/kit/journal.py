@@ -95,7 +95,8 @@ class Journal:
         self._lock = asyncio.Lock()
         self.subject = events_subject(command.workspace, command.adapter, command.operation)
         self.history = History()
-        self._unsure: tuple[str, Message] | None = None
+        self._unsure: list[tuple[str, Message]] = []
+        """appends that were broken off (by a cancellation, say): one of them may be stored, or may still be"""
 
     async def append(self, message: Message) -> None:
         """Store one event.
@@ -103,14 +104,22 @@ class Journal:
         Raises Fenced when another worker wrote meanwhile, BusUnavailable when the bus stays away.
         """
         async with self._lock:
-            await self._find_out()
-            self._unsure = (ids.fresh(), message)
-            try:
-                ack = await self._store(self._unsure[0], message)
-            except mwbus.Conflict as error:
-                self._unsure = None
-                raise Fenced(f"operation {self._command.operation} was taken over by another worker") from error
-            self._learn(ack.seq, message)
+            if self._unsure:
+                await self._find_out()
+            event = ids.fresh()
+            while True:
+                self._unsure.append((event, message))
+                try:
+                    ack = await self._store(event, message)
+                except mwbus.Conflict as error:
+                    self._unsure.pop()
+                    before = self.history.last
+                    await self._find_out()  # one that was still on its way when it was looked for
+                    if self.history.last == before:
+                        raise Fenced(f"operation {self._command.operation} was taken over by another worker") from error
+                else:
+                    self._learn(ack.seq, message)
+                    return
 
     async def _store(self, event: str, message: Message) -> mwbus.Ack:
         """Store one event; while the stream is full, wait for room as long as the operation is ours."""
@@ -132,26 +141,25 @@ class Journal:
                 await asyncio.sleep(_ROOM_LOOK)
 
     def _learn(self, seq: int, message: Message) -> None:
-        self._unsure = None
+        self._unsure.clear()  # all others expected what stood before this one, so they are refused
         self.history.last = seq
         self.history.learn(message, message.wire.name)
 
-    async def _find_out(self) -> None:
-        """An append that was broken off (by a cancellation, say) may have been stored all the same."""
-        if self._unsure is None:
-            return
-        event, message = self._unsure
+    async def _find_out(self) -> int:
+        """Take in what was broken off and stored all the same; the sequence of the newest event, 0 without any."""
         newest = await self._bus.last(subjects.EVENTS.stream, self.subject)
-        if newest is not None and newest.headers.get(envelope.MESSAGE_ID) == event:
-            self._learn(newest.seq, message)
-        self._unsure = None
+        if newest is None:
+            return 0
+        for event, message in self._unsure:
+            if newest.headers.get(envelope.MESSAGE_ID) == event:
+                self._learn(newest.seq, message)
+                break
+        return newest.seq
 
     async def confirm(self) -> None:
         """Raises Fenced unless the newest event of the operation is this worker's own, BusUnavailable."""
         async with self._lock:
-            await self._find_out()
-            newest = await self._bus.last(subjects.EVENTS.stream, self.subject)
-            if newest is not None and newest.seq != self.history.last:
+            if await self._find_out() not in (0, self.history.last):
                 raise Fenced(f"operation {self._command.operation} was taken over by another worker")
 
     async def read(self) -> History:

@@ -33,12 +33,18 @@ async def read(database: Database, generation: int, stream: str) -> Checkpoint:
 
 async def advance(database: Database, generation: int, checkpoint: Checkpoint) -> None:
     """Move a checkpoint forward; one that is further already stays. Raises StoreUnavailable."""
+    newer = {
+        "_id": f"{generation}/{checkpoint.stream}",
+        "generation": generation,
+        "stream": checkpoint.stream,
+        "seq": checkpoint.seq,
+        "time": checkpoint.time,
+    }
     with translated("write a checkpoint"):
         await database.collection(_COLLECTION).update_one(
             {"_id": f"{generation}/{checkpoint.stream}"},
-            {
-                "$max": {"seq": checkpoint.seq, "time": checkpoint.time},
-                "$setOnInsert": {"generation": generation, "stream": checkpoint.stream},
-            },
+            # Both or neither: a time of another message, after the server's clock was set back, would look like a
+            # stream that went back.
+            [{"$replaceWith": {"$cond": [{"$gt": [checkpoint.seq, {"$ifNull": ["$seq", -1]}]}, newer, "$$ROOT"]}}],
             upsert=True,
         )

@@ -51,6 +51,8 @@ def plain(where: Mapping[str, Plain | list[Plain]], allowed: tuple[str, ...], wh
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(one, str | int) for one in values):
             raise UnknownField(f"{name} is compared with text, whole numbers or truth values only")
+        if not all(map(_fits, values)):
+            raise UnknownField(f"{name} is compared with whole numbers of at most 64 bits")
         query[name] = {"$in": values} if isinstance(value, list) else value
     return query
 
@@ -82,9 +84,11 @@ def after(text: str, field: str, descending: bool) -> Document:
     try:
         padded = text + "=" * (-len(text) % 4)
         place = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=_Place)
-        value: Any = datetime.datetime.fromisoformat(str(place.value)) if place.is_time else place.value
-    except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+        value: Any = _moment(str(place.value)) if place.is_time else place.value
+    except (msgspec.DecodeError, binascii.Error, ValueError, OverflowError) as error:
         raise InvalidCursor("the cursor is damaged; start again without one") from error
+    if not (_fits(value) and _fits(place.id)):
+        raise InvalidCursor("the cursor is damaged; start again without one")
     if place.order != field:
         raise InvalidCursor(f"the cursor is of a list sorted by {place.order}, not by {field}")
     word = "$lt" if descending else "$gt"
@@ -93,3 +97,13 @@ def after(text: str, field: str, descending: bool) -> Document:
         return same if descending else {"$or": [same, {field: {"$ne": None}}]}
     further = [same, {field: {word: value}}]
     return {"$or": [*further, {field: None}] if descending else further}
+
+
+def _moment(text: str) -> datetime.datetime:
+    """Raises ValueError, OverflowError."""
+    return datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
+
+
+def _fits(value: object) -> bool:
+    """Whether the database can compare with it."""
+    return not isinstance(value, int) or -(2**63) <= value < 2**63

@@ -22,6 +22,7 @@ from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, S
 from meshwright.core.store.errors import NotYetVisible
 from meshwright.core.store.kinds import Kind
 from meshwright.core.store.paging import Plain
+from meshwright.core.store.storable import as_stored
 from meshwright.schemas.base import Message, Model
 
 T = TypeVar("T", bound=Model | Message)
@@ -187,7 +188,7 @@ class Views:
 
 def _stored(kind: Kind[T], row: Document) -> Stored[T]:
     return Stored(
-        document=msgspec.convert(row, kind.model),
+        document=msgspec.convert(as_stored(row), kind.model),
         workspace=row["workspace"],
         seq=row["seq"],
         updated_at=row["updated_at"],

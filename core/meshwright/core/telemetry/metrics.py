@@ -32,7 +32,7 @@ class Counter:
     def lines(self) -> Iterator[str]:
         """The series in text."""
         for labels, value in sorted(self.values.items()):
-            yield f"{self.name}{_braces(self.labels, labels)} {value:g}"
+            yield f"{self.name}{_braces(self.labels, labels)} {value}"
 
 
 class Gauge(Counter):
@@ -74,7 +74,7 @@ class Histogram:
             for bound, count in zip((*map(str, self._bounds), "+Inf"), counts, strict=True):
                 total += count
                 yield f"{self.name}_bucket{_braces(names, (*labels, bound))} {total}"
-            yield f"{self.name}_sum{_braces(self.labels, labels)} {self._sums[labels]:g}"
+            yield f"{self.name}_sum{_braces(self.labels, labels)} {self._sums[labels]}"
             yield f"{self.name}_count{_braces(self.labels, labels)} {total}"
 
 

@@ -5,6 +5,7 @@ yet every message still carries a `traceparent`, so the logs of all processes ca
 """
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_HEADER = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-|\Z)")
 
 
 def is_exporting() -> bool:
@@ -41,13 +43,11 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int)
 @contextmanager
 def continued(traceparent: str) -> Iterator[None]:
     """Continue the trace that a message carries; one that cannot be read is no trace."""
-    parts = traceparent.split("-")
-    try:
-        trace_id, span_id, flags = (int(part, 16) for part in parts[1:4])
-    except ValueError:
+    found = _HEADER.match(traceparent)
+    if found is None:
         yield
         return
-    with _within(trace_id, span_id, TraceFlags(flags)):
+    with _within(int(found["trace"], 16), int(found["span"], 16), TraceFlags(int(found["flags"], 16))):
         yield
 
 

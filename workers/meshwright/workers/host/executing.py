@@ -73,6 +73,7 @@ class Execution:
         self._context: kit.Context | None = None
         self._bound: asyncio.Timeout | None = None
         self._had_turn = False
+        self._has_slot = False
 
     async def run(self, slot: asyncio.Semaphore) -> None:
         """See the command through: wait for its turn and for a `slot`, run it, tell its end, acknowledge."""
@@ -141,11 +142,11 @@ class Execution:
             self._check_the_past(seconds)
             async with asyncio.timeout(seconds) as self._bound:
                 await self._wait_for_turn()
-                await self._wait_for(slot)
                 try:
+                    await self._wait_for(slot)
                     return await self._attempt()
                 finally:
-                    slot.release()
+                    self._leave(slot)
         except TimeoutError:
             assert self._bound is not None
             if not self._bound.expired():
@@ -192,14 +193,24 @@ class Execution:
 
     async def _wait_for(self, slot: asyncio.Semaphore) -> None:
         if not slot.locked():
-            await slot.acquire()
+            await self._enter(slot)
             return
         try:
             async with asyncio.timeout(_WORTH_TELLING):
-                await self.control.unless_cancelled(slot.acquire())
+                await self.control.unless_cancelled(self._enter(slot))
         except TimeoutError:
-            await self._tell_queued("the worker is busy with other operations")
-            await self.control.unless_cancelled(slot.acquire())
+            if not self._has_slot:
+                await self._tell_queued("the worker is busy with other operations")
+                await self.control.unless_cancelled(self._enter(slot))
+
+    async def _enter(self, slot: asyncio.Semaphore) -> None:
+        await slot.acquire()
+        self._has_slot = True  # noted here: whoever waits for this may be cancelled at this very moment
+
+    def _leave(self, slot: asyncio.Semaphore) -> None:
+        if self._has_slot:
+            self._has_slot = False
+            slot.release()
 
     async def _attempt(self) -> bool:
         """Run the handler once; whether it succeeded, False when another attempt follows. Raises _Over."""

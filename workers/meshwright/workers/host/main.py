@@ -10,8 +10,10 @@ import os
 import signal
 import socket
 import sys
+from typing import Annotated
 
 import uvloop
+from msgspec import Meta
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids, kit, settings
@@ -30,10 +32,10 @@ log = logging.getLogger(__name__)
 class HostSettings(settings.Settings, frozen=True, kw_only=True):
     """How this worker works. Times are seconds; see `working.Limits`."""
 
-    worker_max_running: int = 32
-    worker_max_attempts: int = 5
-    worker_ack_wait: float = 10.0
-    worker_grace: float = 20.0
+    worker_max_running: settings.AtLeastOne = 32
+    worker_max_attempts: settings.AtLeastOne = 5
+    worker_ack_wait: settings.Seconds = 10.0
+    worker_grace: Annotated[float, Meta(ge=0, le=1e7)] = 20.0
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ operation's place until the redelivery or the deadline ends it. What was settled
 counts for nothing.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 _BUCKET = "mw_turns"
 _RECHECK = 1.0
 """seconds after which a waiting operation looks again although nobody told it anything"""
+_SOON = (0.02, 0.2)
+"""seconds after which it looks again at first: an end may have been said just before anybody listened"""
+_STORING = 0.01
+"""seconds between an end that was heard and a look for it: it is heard while the stream still stores it"""
 
 
 class Turns:
@@ -79,8 +84,11 @@ class Turns:
         """Wait until the operation ahead tells its end, or for a while: it may end in another way."""
         subject = journal.events_subject(ahead.workspace, "*", ahead.operation)
         async with hearing.heard(self._bus, subject, catalog.TERMINAL_TYPES) as ended:
-            if not await journal.has_ended(self._bus, ahead):
-                await ended(_RECHECK)
+            for patience in (*_SOON, _RECHECK):
+                if await journal.has_ended(self._bus, ahead):
+                    return
+                if await ended(patience):
+                    await asyncio.sleep(_STORING)
 
 
 def _command(message: mwbus.Received) -> operations.Command | None:

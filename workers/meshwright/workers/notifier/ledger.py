@@ -109,7 +109,7 @@ class Ledger:
     def rewind(self, to: int) -> None:
         """Read again from behind `to`."""
         if to < self.read.seq:
-            self.read = Position(seq=to)
+            self.read = Position(seq=max(to, 0))
         self.rewinds += 1
 
     def snapshot(self) -> Snapshot:

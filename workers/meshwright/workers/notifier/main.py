@@ -30,7 +30,7 @@ class NotifierSettings(settings.Settings, frozen=True, kw_only=True):
 
     webhook_pauses: str = "5s,30s,2m,10m,30m,1h,2h"
     """before each further try of a delivery; after the last try it counts as failed"""
-    webhook_timeout: float = 15.0
+    webhook_timeout: settings.Seconds = 15.0
     """seconds that one call may take altogether"""
 
 

@@ -129,7 +129,8 @@ class Reader:
                 self._ledger.take(message.seq, first=True)
             case ReplayRequested():
                 for event in order.events:
-                    self._ledger.take(event)
+                    if event > 0:  # there is no such place, and it would be looked for without end
+                        self._ledger.take(event)
                 if order.from_event is not None:
                     self._ledger.rewind(order.from_event - 1)
         self._signals.unsaved.set()

@@ -33,7 +33,16 @@ class Subscriptions:
 
     async def run(self) -> None:
         """Keep every webhook at work until cancelled. Raises BusUnavailable when the bucket cannot be opened."""
-        self._bucket = await mwbus.open_bucket(self._bus, memory.BUCKET)
+        while True:
+            self._bucket = await mwbus.open_bucket(self._bus, memory.BUCKET)
+            try:
+                await self._follow()
+            except* mwbus.Rewound as errors:
+                log.error("%s: beginning with the webhooks that it holds", ending.first_error(errors))
+                self._tasks.clear()
+
+    async def _follow(self) -> None:
+        """Keep up with STATE. Raises Rewound, in a group, when all have ended."""
         subject = subjects.fill(subjects.STATE, kind="webhook")
         async with asyncio.TaskGroup() as group:
             async for batch in mwbus.tail(self._bus, subjects.STATE.stream, subject=subject, newest=True):
@@ -53,7 +62,7 @@ class Subscriptions:
     ) -> None:
         """End the version before, then do what this one asks for."""
         if before is not None:
-            await ending.end(before)
+            await _end_surely(before)
         try:
             written = received.message()
         except catalog.UndecodableMessage as error:
@@ -76,3 +85,15 @@ class Subscriptions:
             except* Exception:
                 log.exception("webhook %s/%s failed and begins anew", *place)
             await asyncio.sleep(_AGAIN)
+
+
+async def _end_surely(task: "asyncio.Task[None]") -> None:
+    """End it, also when a third version ends whoever was ending the first one for the second."""
+    was_cancelled = False
+    while not task.done():
+        try:
+            await ending.end(task)
+        except asyncio.CancelledError:
+            was_cancelled = True
+    if was_cancelled:
+        raise asyncio.CancelledError

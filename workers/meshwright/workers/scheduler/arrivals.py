@@ -72,6 +72,9 @@ class Arrivals:
             except msgspec.DecodeError as error:
                 log.warning("presence %s cannot be read: %s", key, error)
                 return
+            if not subjects.can_be_filled(announcement.name, key.partition(".")[0]):
+                log.warning("presence %s is of an adapter that cannot be told of: %r", key, announcement.name)
+                return
             await self._tell(announcement.name, announcement)
             log.info("adapter %s arrived: %s", announcement.name, announcement.instance)
             await self._remember({**self._told, key: text})

@@ -73,6 +73,9 @@ async def _answer(bus: mwbus.Connection, advisory: _Advisory) -> None:
     if command is None or not about:
         log.warning("command %d was given up and is no longer stored", advisory.stream_seq)
         return
+    if not subjects.can_be_filled(*about.values()):
+        log.warning("command %d was given up, and nothing can be told of %r", advisory.stream_seq, command.subject)
+        return
     workspace, operation = about["workspace"], about["operation"]
     told = await verdicts.history(bus, workspace, operation)
     if told.end in ("", OperationDeadLettered.wire.name):  # a worker may have told this end itself

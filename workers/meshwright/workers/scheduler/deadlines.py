@@ -67,16 +67,14 @@ class Deadlines:
         kind = received.type
         if kind in catalog.TERMINAL_TYPES:
             self._open.ended(about["id"])
-        elif kind == Command.wire.name:
+        elif kind == Command.wire.name and subjects.can_be_filled(about["workspace"], about["id"]):
             try:
                 command = received.message()
             except catalog.UndecodableMessage as error:
                 log.debug("not a command: %s", error)  # no worker can read it: it becomes a dead letter
                 return
             assert isinstance(command, Command)
-            # As the workers count it: from when the server took the command, so that no other clock matters.
-            deadline = received.stored_at() + (command.deadline - command.accepted_at)
-            self._open.accepted(about["workspace"], about["id"], deadline)
+            self._open.accepted(about["workspace"], about["id"], _deadline(received, command))
 
     async def _time_out(self, one: Open) -> None:
         told = await verdicts.history(self._bus, one.workspace, one.operation)
@@ -104,3 +102,12 @@ class Deadlines:
             return
         await self._bucket.put(_KEY, msgspec.json.encode(self._open.snapshot()))
         self._saved = (self._open.seq, time.monotonic())
+
+
+def _deadline(received: mwbus.Received, command: Command) -> datetime.datetime:
+    """As the workers count it: from when the server took the command, so that no other clock matters."""
+    allowed = command.deadline - command.accepted_at
+    try:
+        return received.stored_at() + allowed
+    except OverflowError:  # somebody who wants none says the year 9999
+        return datetime.datetime.max.replace(tzinfo=datetime.UTC) if allowed.days > 0 else received.stored_at()

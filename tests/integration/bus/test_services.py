@@ -1,0 +1,224 @@
+"""Asking a live worker, being present, holding a lease, keeping blobs: what each promises when something goes wrong."""
+
+import asyncio
+import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import msgspec
+import pytest
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ending
+from meshwright.core.bus import blobs, leases, presence, requesting, serving
+from meshwright.core.testing import ledgers
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
+from meshwright.schemas.adapters import AdapterAnnouncement
+from meshwright.schemas.errors import Failure
+
+pytestmark = pytest.mark.servers
+FAILURE = Failure(code="X1", what="no: ünï\r\ncode", cause="because", remedy="do not ask")
+
+
+@pytest.fixture
+async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
+    """A connection to this test's own server."""
+    async with mwbus.connect(nats_server.url, "tester") as connection:
+        yield connection
+
+
+async def echo(payload: bytes) -> bytes:
+    """The payload."""
+    return payload
+
+
+async def refuse(_: bytes) -> bytes:
+    """A considered no."""
+    raise serving.Refusal(FAILURE)
+
+
+async def fail(_: bytes) -> bytes:
+    """A defect."""
+    raise RuntimeError("it broke\r\nX: y")
+
+
+async def too_much(_: bytes) -> bytes:
+    """More than a message may hold."""
+    return b"x" * (2 * 2**20)
+
+
+async def test_an_answer_a_refusal_or_a_reason(bus: mwbus.Connection) -> None:
+    """Whatever an endpoint does, who asks is told at once: the answer, the failure in all its parts, or what broke."""
+    endpoints: dict[str, serving.Endpoint] = {"echo": echo, "refuse": refuse, "fail": fail, "too-much": too_much}
+    async with serving.serving(bus, "envoy", "1.0.0", endpoints), asyncio.timeout(4):
+        for payload in (b"", b"\xff\x00", b"x" * 900_000):
+            assert await requesting.request(bus, "envoy", "echo", payload) == payload
+        with pytest.raises(requesting.Refused) as refused:
+            await requesting.request(bus, "envoy", "refuse", b"")
+        assert (refused.value.code, refused.value.failure) == ("422", FAILURE)
+        for endpoint, words in (("fail", "RuntimeError"), ("too-much", "MaxPayload")):
+            with pytest.raises(requesting.Refused) as broken:
+                await requesting.request(bus, "envoy", endpoint, b"")
+            assert broken.value.code == "500"
+            assert words in broken.value.failure.what
+        assert await requesting.request(bus, "envoy", "echo", b"on") == b"on"
+
+
+async def test_nobody_there_is_told_at_once_and_silence_in_time(bus: mwbus.Connection) -> None:
+    """Without a worker there is no waiting; one that is slow is given up after the asker's own time."""
+
+    async def sleep(_: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    async with asyncio.timeout(2):
+        with pytest.raises(requesting.NoWorker, match="no live envoy worker"):
+            await requesting.request(bus, "envoy", "echo", b"")
+    async with serving.serving(bus, "envoy", "1.0.0", {"sleep": sleep}):
+        with pytest.raises(requesting.NoWorker, match=r"within 0\.2 s"):
+            await requesting.request(bus, "envoy", "sleep", b"", timeout=0.2)
+    async with asyncio.timeout(2):
+        with pytest.raises(requesting.NoWorker, match="no live"):
+            await requesting.request(bus, "envoy", "sleep", b"", timeout=20)
+
+
+async def test_of_several_workers_one_answers(bus: mwbus.Connection, nats_server: NatsServer) -> None:
+    """Each question has one answer; when a worker ends, the others answer all."""
+    asked: list[str] = []
+
+    def named(name: str) -> serving.Endpoint:
+        async def answer(payload: bytes) -> bytes:
+            asked.append(name)
+            return name.encode() + payload
+
+        return answer
+
+    async with (
+        mwbus.connect(nats_server.url, "w2") as other,
+        serving.serving(bus, "envoy", "1.0.0", {"who": named("a")}),
+    ):
+        async with serving.serving(other, "envoy", "1.0.0", {"who": named("b")}):
+            for number in range(20):
+                await requesting.request(bus, "envoy", "who", b"%d" % number)
+            assert len(asked) == 20
+        for _ in range(5):
+            assert await requesting.request(bus, "envoy", "who", b"") == b"a"
+
+
+def announcement(instance: str) -> AdapterAnnouncement:
+    """A worker."""
+    return AdapterAnnouncement(
+        name="envoy",
+        instance=instance,
+        version="1",
+        contract=1,
+        meshes=[],
+        operations=[],
+        intents=[],
+        started_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+    )
+
+
+async def test_presence_lasts_as_long_as_the_block(
+    bus: mwbus.Connection, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is renewed through a restart of the server that has forgotten it, and goes at once when the block ends."""
+    monkeypatch.setattr(presence, "TTL", 1.5)
+    bucket = await presence.open_presence(bus)
+    async with presence.announced(bus, announcement("i1")), presence.announced(bus, announcement("i2")):
+        await eventually(lambda: keys_are(bucket, ["envoy.i1", "envoy.i2"]))
+        found = await bucket.get("envoy.i1")
+        assert found is not None
+        assert msgspec.json.decode(found.value, type=AdapterAnnouncement) == announcement("i1")
+        await nats_server.restart()
+        await bus.js.purge_stream(f"KV_{presence.BUCKET}")
+        await eventually(lambda: keys_are(bucket, ["envoy.i1", "envoy.i2"]))
+    assert await bucket.keys() == []
+
+
+async def keys_are(bucket: mwbus.Bucket, wanted: list[str]) -> bool:
+    """Whether just these have a value."""
+    return await bucket.keys() == wanted
+
+
+def forever(name: str, log: list[str]) -> Callable[[], Awaitable[None]]:
+    """Work that never ends by itself."""
+
+    async def work() -> None:
+        log.append(f"{name} begins")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            log.append(f"{name} ends")
+
+    return work
+
+
+@pytest.mark.parametrize("how", ["returns", "raises", "cancelled"])
+async def test_a_lease_is_free_as_soon_as_its_work_is_over(bus: mwbus.Connection, how: str) -> None:
+    """However the work ends, the next one begins long before the lease would have expired; errors are passed on."""
+    log: list[str] = []
+    go = asyncio.Event()
+
+    async def work() -> None:
+        log.append("first begins")
+        await go.wait()
+        if how == "raises":
+            raise RuntimeError("it broke")
+
+    first = asyncio.create_task(leases.hold(bus, "one", "first", work))
+    await eventually(lambda: log == ["first begins"])
+    second = asyncio.create_task(leases.hold(bus, "one", "second", forever("second", log)))
+    if how == "cancelled":
+        await ending.end(first)
+    go.set()
+    outcome = (await asyncio.gather(first, return_exceptions=True))[0]
+    kinds = {"returns": type(None), "raises": RuntimeError, "cancelled": asyncio.CancelledError}
+    assert isinstance(outcome, kinds[how])
+    await eventually(lambda: log == ["first begins", "second begins"], timeout=leases.TTL - 2)
+    await ending.end(second)
+
+
+async def test_whoever_lost_its_lease_stops_and_frees_nobody_elses(
+    bus: mwbus.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A holder that finds another's name in its place ends its work, leaves that lease alone, and waits again."""
+    monkeypatch.setattr(leases, "TTL", 0.9)
+    log: list[str] = []
+    holding = asyncio.create_task(leases.hold(bus, "one", "first", forever("first", log)))
+    await eventually(lambda: log == ["first begins"])
+    bucket = await mwbus.open_bucket(bus, "mw_leases")
+    await bucket.put("one", b"usurper")
+    await eventually(lambda: log == ["first begins", "first ends"])
+    found = await bucket.get("one")
+    assert found is not None
+    assert found.value == b"usurper"
+    await eventually(lambda: log[2:] == ["first begins"], timeout=5)  # it has expired, as nobody renews it
+    await ending.end(holding)
+    assert log[3:] == ["first ends"]
+
+
+async def test_blobs_of_any_size_come_back_and_leave_nothing(bus: mwbus.Connection) -> None:
+    """Empty, small and in many chunks, stored at the same moment by several: each digest gives its bytes."""
+    contents = [b"", b"x", bytes(range(256)) * 2048]
+    digests = await asyncio.gather(*(blobs.store(bus, content) for content in contents))
+    before = await ledgers.consumers(bus)
+    for digest, content in zip(digests, contents, strict=True):
+        assert await blobs.load(bus, digest) == content
+        assert await blobs.store(bus, content) == digest
+    assert await ledgers.consumers(bus) == before
+
+
+async def test_a_damaged_blob_is_told_and_mended_by_storing_it(bus: mwbus.Connection) -> None:
+    """What is read is checked against its name, so bytes that are not all there are never taken for the blob."""
+    content = bytes(300_000)
+    digest = await blobs.store(bus, content)
+    _, last = await bus.stream_bounds("OBJ_mw_blobs")
+    chunk = await bus.following("OBJ_mw_blobs", 1, "$O.mw_blobs.C.>")
+    assert chunk is not None
+    assert chunk.seq < last
+    await bus.js.delete_msg("OBJ_mw_blobs", chunk.seq)
+    with pytest.raises(blobs.NoSuchBlob, match="damaged"):
+        await blobs.load(bus, digest)
+    await blobs.store(bus, content)
+    assert await blobs.load(bus, digest) == content

@@ -1,0 +1,119 @@
+"""What a live worker answers directly: asking changes nothing, and a no says what would have been a yes."""
+
+import datetime
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from example_adapter import NoOp, Write, example
+
+from meshwright.core import ids, kit
+from meshwright.core.bus import requesting, serving
+from meshwright.core.testing import ledgers
+from meshwright.core.testing.asking import Asker
+from meshwright.schemas import adapters, designs
+from meshwright.schemas import operations as ops
+from meshwright.schemas.errors import Failure
+from meshwright.workers.host import answering
+
+
+def command(arguments: ops.Arguments, **more: Any) -> bytes:
+    """A command that is only asked about."""
+    now = datetime.datetime.now(datetime.UTC)
+    asked = ops.Command(
+        operation=ids.fresh(),
+        workspace="default",
+        adapter="example",
+        connection="local",
+        mesh="m1",
+        kind=more.pop("kind", arguments.kind.name),
+        arguments=msgspec.to_builtins(arguments),
+        principal="tester",
+        accepted_at=now,
+        deadline=now,
+    )
+    return msgspec.json.encode(asked)
+
+
+@pytest.fixture
+async def runtime(asker: Asker, tmp_path: Path) -> AsyncIterator[kit.Runtime]:
+    """A worker of the example adapter that answers."""
+    made = kit.Runtime(asker.bus, "example", "w1", tmp_path)
+    async with serving.serving(asker.bus, "example", "1.0.0", answering.endpoints(example, made, asker.bus)):
+        yield made
+
+
+async def refusal(asker: Asker, payload: bytes) -> Failure:
+    """Why a preview was refused."""
+    with pytest.raises(requesting.Refused) as refused:
+        await requesting.request(asker.bus, "example", "preview", payload)
+    assert refused.value.code == "422"
+    return refused.value.failure
+
+
+@pytest.mark.usefixtures("runtime")
+async def test_a_preview_is_answered_or_refused_with_a_reason(asker: Asker) -> None:
+    """What the adapter would do; its own no; an operation that it does not know; and what is no command at all."""
+    answer = await requesting.request(asker.bus, "example", "preview", command(Write(path="/tmp/x")))
+    assert msgspec.json.decode(answer, type=designs.Preview) == designs.Preview(translations=[])
+    assert (await refusal(asker, command(Write(path="/forbidden")))).code == "EX1"
+    unknown = await refusal(asker, command(NoOp(), kind="example.unknown"))
+    assert (unknown.code, unknown.remedy) == ("MW1004", "It has: example.noop, example.write")
+    for payload in (b"", b"{}", b"\xff", b"[1]"):
+        assert (await refusal(asker, payload)).code == "MW1003"
+
+
+@pytest.mark.usefixtures("runtime")
+async def test_asking_changes_nothing(asker: Asker) -> None:
+    """Whatever is asked, no stream holds anything afterwards and nothing was done."""
+    for endpoint in ("info", "diagnose"):
+        await requesting.request(asker.bus, "example", endpoint, b"anything")
+    await requesting.request(asker.bus, "example", "preview", command(NoOp()))
+    for stream in ("COMMANDS", "EVENTS", "STATE"):
+        assert await ledgers.whole(asker.bus, stream) == []
+
+
+@pytest.mark.usefixtures("runtime")
+async def test_a_worker_says_who_it_is_and_how_it_is(asker: Asker) -> None:
+    """Its announcement, as its presence has it, and whether it sees the commands."""
+    info = msgspec.json.decode(
+        await requesting.request(asker.bus, "example", "info", b""), type=adapters.AdapterAnnouncement
+    )
+    assert (info.name, info.instance) == ("example", "w1")
+    assert [one.name for one in info.operations] == ["example.noop", "example.write"]
+    await asker.ask(NoOp())
+    told = msgspec.json.decode(await requesting.request(asker.bus, "example", "diagnose", b""))
+    assert (told["adapter"], told["connected"], told["commands"]) == ("example", True, {"first": 1, "last": 1})
+
+
+async def test_without_a_previewer_there_is_no_preview(asker: Asker, tmp_path: Path) -> None:
+    """An adapter that cannot tell beforehand says so, instead of nothing."""
+    plain = kit.Adapter("plain", meshes=[])
+
+    @plain.operation(NoOp)
+    async def nothing(_context: kit.Context, _arguments: NoOp) -> None:
+        """Nothing."""
+
+    made = kit.Runtime(asker.bus, "plain", "w1", tmp_path)
+    async with serving.serving(asker.bus, "plain", "1.0.0", answering.endpoints(plain, made, asker.bus)):
+        with pytest.raises(requesting.Refused, match="cannot preview"):
+            await requesting.request(asker.bus, "plain", "preview", command(NoOp()))
+
+
+async def test_what_an_adapter_tells_stands_under_its_own_name(asker: Asker, runtime: kit.Runtime) -> None:
+    """Facts go to EVENTS and measurements to METRICS, each under the adapter's origin, and its buckets are its own."""
+    gone = adapters.AdapterLost(name="example", instance="w0", graceful=True)
+    seq = await runtime.emit("default", "x", gone)
+    stored = await asker.bus.at("EVENTS", seq)
+    assert stored is not None
+    assert stored.subject == "mw.evt.default.example.adapter.x"
+    assert stored.envelope().subject == "adapters/x"
+    assert stored.message() == gone
+    with pytest.raises(ValueError, match="cannot stand in a subject"):
+        await runtime.emit("default", "x.>", gone)
+    one, other = await runtime.bucket("facts"), await kit.Runtime(asker.bus, "other", "w", Path()).bucket("facts")
+    await one.put("a", b"1")
+    assert await other.get("a") is None
+    assert one.name == "mw_example_facts"

@@ -1,0 +1,140 @@
+"""Turns: the order of the COMMANDS stream, whatever the bucket remembers and whoever has died."""
+
+import asyncio
+import datetime
+from collections.abc import AsyncIterator
+
+import pytest
+from example_adapter import Write
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ending
+from meshwright.core.testing import ledgers, staging
+from meshwright.core.testing.asking import Asker
+from meshwright.core.testing.eventually import eventually
+from meshwright.schemas import operations as ops
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Message
+from meshwright.workers.host.turns import Turns, open_settled
+
+WRITE = Write(path="/nowhere")
+
+
+class Queue:
+    """The operations of one mesh and who waits for a turn."""
+
+    def __init__(self, asker: Asker, settled: mwbus.Bucket) -> None:
+        self.asker = asker
+        self.settled = settled
+        self.turns = Turns(asker.bus, settled)
+        self.told: dict[str, list[str]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def ask(self, mesh: str = "m1") -> str:
+        """One more operation, which waits for its turn from now on."""
+        operation = await self.asker.ask(WRITE, mesh=mesh)
+        stored = (await ledgers.whole(self.asker.bus, subjects.COMMANDS.stream))[-1]
+        command = stored.message()
+        assert isinstance(command, ops.Command)
+        told = self.told[operation] = []
+
+        async def waiting(behind: str) -> None:
+            told.append(behind)
+
+        self._tasks[operation] = asyncio.create_task(self.turns.wait(command, stored.seq, waiting))
+        return operation
+
+    async def waits_for(self, operation: str, behind: str) -> None:
+        """Returns when it is told that it waits for that one."""
+        await eventually(lambda: self.told[operation][-1:] == [behind])
+        assert not self._tasks[operation].done()
+
+    async def goes(self, operation: str) -> None:
+        """Returns when its turn has come."""
+        await eventually(self._tasks[operation].done)
+        self._tasks[operation].result()
+
+    async def say(self, operation: str, message: Message, origin: str = "example") -> None:
+        """An event of an operation."""
+        subject = subjects.fill(subjects.EVENTS, workspace="default", origin=origin, entity="operation", id=operation)
+        await self.asker.bus.publisher.publish(subject, message)
+
+    async def close(self) -> None:
+        """Nobody waits any more."""
+        await ending.end(*self._tasks.values())
+
+
+@pytest.fixture
+async def queue(asker: Asker) -> AsyncIterator[Queue]:
+    """An empty queue."""
+    found = Queue(asker, await open_settled(asker.bus))
+    yield found
+    await found.close()
+
+
+def timed_out() -> ops.OperationTimedOut:
+    """What the scheduler says."""
+    return ops.OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC))
+
+
+async def test_each_waits_for_the_nearest_that_has_not_ended(queue: Queue) -> None:
+    """Told once for each that is ahead; another mesh is no matter."""
+    first, second, third = [await queue.ask() for _ in range(3)]
+    await queue.goes(await queue.ask(mesh="m2"))
+    await queue.goes(first)
+    await queue.waits_for(second, first)
+    await queue.waits_for(third, first)
+    await queue.say(first, ops.OperationSucceeded())
+    await queue.goes(second)
+    await queue.waits_for(third, second)
+    await queue.say(second, ops.OperationCancelled())
+    await queue.goes(third)
+    assert queue.told[third] == [first, second]
+
+
+async def test_what_was_begun_holds_its_mesh_until_its_worker_says_so(queue: Queue) -> None:
+    """The scheduler's word frees the mesh of what nobody began, and of nothing else."""
+    never = await queue.ask()
+    second = await queue.ask()
+    await queue.waits_for(second, never)
+    await queue.say(never, timed_out(), origin="scheduler")
+    await queue.goes(second)
+    await queue.say(second, ops.OperationStarted(worker="w", adapter_version="1.0.0", attempt=1))
+    await queue.say(second, timed_out(), origin="scheduler")
+    third = await queue.ask()
+    await queue.waits_for(third, second)
+    await queue.say(second, timed_out())
+    await queue.goes(third)
+
+
+async def test_a_command_that_nobody_can_read_holds_nobody_up(queue: Queue) -> None:
+    """It can never run, so those behind it need not wait."""
+    first = await queue.ask()
+    subject = f"mw.cmd.default.example.local.m1.{first[:-1]}0"
+    await staging.publish_raw(queue.asker.bus, subject, b"{", ops.Command.wire.name)
+    await staging.publish_raw(queue.asker.bus, subject[:-1] + "1", b"{}", "dev.other.v1")
+    last = await queue.ask()
+    await queue.waits_for(last, first)
+    await queue.say(first, ops.OperationSucceeded())
+    await queue.goes(last)
+
+
+async def test_a_memory_of_another_past_lets_nobody_pass(queue: Queue) -> None:
+    """A bucket that remembers more of COMMANDS than there is (its server lost some) does not let two run at once."""
+    await queue.settled.put("default.example.local.m1", b"1000")
+    first, second = [await queue.ask() for _ in range(2)]
+    await queue.goes(first)
+    await queue.waits_for(second, first)
+    await queue.say(first, ops.OperationSucceeded())
+    await queue.goes(second)
+
+
+async def test_what_is_settled_is_not_looked_at_again(queue: Queue) -> None:
+    """A turn that was remembered spares everybody the commands before it, also those whose events are gone."""
+    first = await queue.ask()
+    await queue.goes(first)
+    stored = (await ledgers.whole(queue.asker.bus, subjects.COMMANDS.stream))[0]
+    command = stored.message()
+    assert isinstance(command, ops.Command)
+    await queue.turns.done(command, stored.seq)
+    await queue.goes(await queue.ask())

@@ -1,0 +1,170 @@
+"""What strangers leave on the bus stops no scheduler: all deadlines, dead letters and arrivals would stop with it."""
+
+import asyncio
+import datetime
+import functools
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import msgspec
+import pytest
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ending, ids
+from meshwright.core.bus import presence
+from meshwright.core.testing import staging
+from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
+from meshwright.schemas import operations as o
+from meshwright.schemas.adapters import AdapterAnnouncement, AdapterLost
+from meshwright.schemas.base import Message
+from meshwright.schemas.errors import Failure
+from meshwright.workers.scheduler import verdicts
+from meshwright.workers.scheduler.main import watch
+
+pytestmark = pytest.mark.servers
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+ODD = "a=b"
+"""a token that NATS allows in a subject and Meshwright never uses"""
+
+
+@pytest.fixture
+async def asker(nats_server: NatsServer) -> AsyncIterator[Asker]:
+    """Somebody who asks an adapter that never comes."""
+    async with mwbus.connect(nats_server.url, "api") as bus:
+        yield Asker(bus, "absent")
+
+
+@pytest.fixture
+async def scheduler(asker: Asker) -> AsyncIterator["asyncio.Task[None]"]:
+    """The scheduler's work."""
+    task = asyncio.create_task(watch(asker.bus))
+    yield task
+    await ending.end(task)
+
+
+async def still_works(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
+    """Deadlines are still watched."""
+    late = await asker.ask(o.RefreshStatus(), seconds=0.1)
+    told = asyncio.create_task(asker.end(late))
+    await asyncio.wait({told, scheduler}, return_when=asyncio.FIRST_COMPLETED)
+    if scheduler.done():
+        await ending.end(told)
+        scheduler.result()
+    assert kinds(await told) == ["timed_out"]
+
+
+async def is_told(asker: Asker, scheduler: "asyncio.Task[None]", kind: type[Message]) -> bool:
+    """Whether the newest word on the adapter `good` is of that kind, or none will come any more."""
+    newest = await asker.bus.last("EVENTS", "mw.evt.system.scheduler.adapter.good")
+    return scheduler.done() or (newest is not None and newest.type == kind.wire.name)
+
+
+def command(seconds: float) -> o.Command:
+    """A good command."""
+    now = datetime.datetime.now(datetime.UTC)
+    return o.Command(
+        operation=ids.fresh(),
+        workspace="default",
+        adapter="absent",
+        connection="local",
+        mesh="m",
+        kind="mesh.status",
+        principal="ann",
+        accepted_at=now,
+        deadline=now + datetime.timedelta(seconds=seconds),
+    )
+
+
+@pytest.mark.parametrize("subject", [f"mw.cmd.{ODD}.absent.local._.x", f"mw.cmd.default.absent.local._.{ODD}"])
+async def test_a_good_command_in_a_strange_place(asker: Asker, scheduler: "asyncio.Task[None]", subject: str) -> None:
+    """A command on a subject that cannot be told of is nobody's operation; its deadline harms no other."""
+    await asker.bus.publisher.publish(subject, command(0.0))
+
+    async def copied() -> object:
+        return (await asker.bus.stream_bounds("EVENTS"))[1]
+
+    await eventually(copied)
+    await still_works(asker, scheduler)
+
+
+async def test_a_deadline_beyond_all_clocks(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
+    """Who wants none and says the year 9999 has none; one from before all times has passed; others are watched on."""
+    years = [datetime.datetime(year, 12, 31, 23, 59, 59, 999_999, datetime.UTC) for year in (1, 9999)]
+    never = msgspec.structs.replace(command(0.0), accepted_at=datetime.datetime.now(datetime.UTC), deadline=years[1])
+    passed = msgspec.structs.replace(command(0.0), accepted_at=years[1], deadline=years[0])
+    for one in (never, passed):
+        await asker.bus.publisher.publish(f"mw.cmd.default.absent.local._.{one.operation}", one)
+    await still_works(asker, scheduler)
+    assert kinds(await asker.end(passed.operation)) == ["timed_out"]
+    assert kinds(await asker.events(never.operation)) == []
+
+
+async def test_a_command_in_a_strange_place_that_is_given_up(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
+    """The advisory about it is answered by nothing but a line in the log, and does not come again and again."""
+    await staging.publish_raw(asker.bus, f"mw.cmd.default.absent.local._.{ODD}", b"{", o.Command.wire.name)
+    await staging.publish_raw(asker.bus, "mw.cmd.default.absent.local._.good", b"{", o.Command.wire.name)
+    queue = mwbus.WorkQueue(stream="COMMANDS", name="test", subject="mw.cmd.>", ack_wait=30.0)
+    async with asyncio.timeout(10), aclosing(mwbus.jobs(asker.bus, queue)) as jobs:
+        given_up = 0
+        async for job in jobs:
+            if job is not None:
+                await job.give_up()
+                given_up += 1
+            if given_up == 2:
+                break
+
+    async def kept() -> object:
+        return scheduler.done() or await asker.bus.last("DEADLETTERS", "mw.dlq.default.absent.good")
+
+    await eventually(kept)
+    await still_works(asker, scheduler)
+    info = await asker.bus.js.consumer_info("ADVISORIES", "scheduler-dead-letters")
+    assert (info.num_ack_pending, info.num_pending) == (0, 0)
+
+
+@pytest.mark.parametrize(("key", "name"), [("envoy.i1", "no.name"), ("envoy.i1", ""), (f"{ODD}.i1", "envoy")])
+async def test_a_presence_that_cannot_be_told_of(
+    asker: Asker, scheduler: "asyncio.Task[None]", key: str, name: str
+) -> None:
+    """An announcement under a name that no subject can hold is left out, when it comes and when it goes."""
+    strange = AdapterAnnouncement(
+        name=name, instance="i1", version="1", contract=1, meshes=[], operations=[], intents=[], started_at=NOW
+    )
+    bucket = await presence.open_presence(asker.bus)
+    good = msgspec.json.encode(msgspec.structs.replace(strange, name="good"))
+    await bucket.put(key, msgspec.json.encode(strange))
+    await bucket.put("good.i1", good)
+    await eventually(functools.partial(is_told, asker, scheduler, AdapterAnnouncement))
+    await bucket.delete(key)
+    await bucket.delete("good.i1")
+    await eventually(functools.partial(is_told, asker, scheduler, AdapterLost))
+    await still_works(asker, scheduler)
+
+
+async def test_an_advisory_of_any_shape_is_answered_once(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
+    """Bytes that are no advisory, and one about a command that is gone, are let go."""
+    subject = "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.COMMANDS.test"
+    for payload in (b"\xff", b"{}", b'{"type": "x.terminated", "stream_seq": 999}', b'{"type": 1, "stream_seq": 1}'):
+        await asker.bus.client.publish(subject, payload)
+
+    async def all_answered() -> bool:
+        info = await asker.bus.js.consumer_info("ADVISORIES", "scheduler-dead-letters")
+        return bool(info.ack_floor and info.ack_floor.stream_seq == 4 and info.num_ack_pending == 0)
+
+    await eventually(all_answered)
+    await still_works(asker, scheduler)
+
+
+async def test_two_schedulers_at_once_say_everything_once(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
+    """One that lost its lease without noticing works on beside its successor, and each end is told once."""
+    second = asyncio.create_task(watch(asker.bus))
+    late = [await asker.ask(o.RefreshStatus(), seconds=0.2) for _ in range(5)]
+    for operation in late:
+        assert kinds(await asker.end(operation)) == ["timed_out"]
+    other = o.OperationDeadLettered(failure=Failure(code="x", what="it broke"), command_seq=1)
+    assert not await verdicts.end(asker.bus, "default", late[0], other, "")
+    await still_works(asker, scheduler)
+    assert [kinds(await asker.events(operation)) for operation in late] == [["timed_out"]] * 5
+    await ending.end(second)
