@@ -116,6 +116,7 @@ class Hub:
         filled = bounds[1]
         if self.last >= filled:
             self._started.set()
+            self._wake()
         place = mwbus.Position(seq=start - 1)
         tail = mwbus.tail(self._bus, _STREAM, after=place, patience=_TICK, idle=True)
         async with aclosing(tail):
@@ -169,12 +170,12 @@ class Hub:
         try:
             async with asyncio.timeout(timeout):
                 await self._started.wait()
+                client.seq = self.last if after is None else after
+                # A client of another API process may be a little ahead of this ring, but never of the stream.
+                client.stale = client.seq > self.last and client.seq > (await self._bounds())[1]
         except TimeoutError as error:
             self.clients.discard(client)
             raise mwbus.BusUnavailable("the event stream cannot be read now") from error
-        client.seq = self.last if after is None else after
-        # A client of another API process may be a little ahead of this ring, but never of the stream.
-        client.stale = client.seq > self.last and client.seq > (await self._bounds())[1]
         if self.closing:
             client.end()
 
