@@ -44,7 +44,7 @@ class EventStream(Response):
         self._meters.clients.add()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await self._send(send, [frames.HELLO])
+            await self._send(send, [frames.hello(self._client.seq)])
             await self._follow(send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (OSError, TimeoutError, mwbus.BusUnavailable):
@@ -64,6 +64,7 @@ class EventStream(Response):
             if reason := hub.must_start_over(client):
                 self._meters.resets.add(reason)
                 await self._send(send, [hub.start_over(client, reason)])
+                continue  # who was slow to read this may have fallen behind again
             found, more = hub.take(client)
             if found:
                 await self._send(send, found)
