@@ -191,9 +191,13 @@ async def test_whatever_ends_a_stream_leaves_nothing_behind(door: Door) -> None:
     async def broken(body: bytes) -> None:
         raise ConnectionResetError
 
+    def cut(browser: Browser) -> None:
+        browser.reading = broken
+        news(hub, hub.last + 1)
+
     ends: dict[str, Callable[[Browser], object]] = {
         "leaves": lambda browser: browser.gone.set(),
-        "breaks": lambda browser: setattr(browser, "reading", broken) or news(hub, hub.last + 1),
+        "breaks": cut,
         "revoked": lambda browser: door.directory._forget_token("default", viewer_name(door)),
         "stops": lambda browser: hub.close(),
     }
