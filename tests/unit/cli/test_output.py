@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
@@ -116,6 +116,7 @@ def test_the_colours_of_a_terminal_are_its_own() -> None:
 
 @calm
 @given(st.lists(st.lists(st.text("ab c[]:/", max_size=3000), min_size=3, max_size=3), min_size=1, max_size=4))
+@example([["x" * 2000, "y" * 2000, "z"]])
 def test_a_pipe_gets_one_line_for_each_row(rows: list[list[str]]) -> None:
     """Nothing is wrapped, cut or read as markup when nobody looks, however long a description is."""
     found = shown(io.StringIO(), output.table(("one", "two", "three"), rows)).splitlines()
