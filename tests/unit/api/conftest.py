@@ -16,6 +16,7 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import sealing, ssrf, store
 from meshwright.core.bus import envelope
+from meshwright.core.telemetry import tracing
 from meshwright.core.testing.people import Person
 from meshwright.schemas import access, adapters, catalog, connections, meshes, operations, subjects
 from meshwright.schemas.base import Message
@@ -48,12 +49,14 @@ class Bus:
         channel = next(one for one in subjects.CHANNELS if subjects.parse(one, subject))
         stream = self.streams[channel.stream]
         headers = {"ce-type": type, "ce-source": "test", "ce-id": id, envelope.MESSAGE_ID: id}
+        headers |= {"traceparent": found} if (found := tracing.traceparent()) else {}
         seq = stream[-1].seq + 1 if stream else 1
-        found = mwbus.Received(
-            stream=channel.stream, subject=subject, seq=seq, time=time.time_ns(), headers=headers, payload=payload
+        stream.append(
+            mwbus.Received(
+                stream=channel.stream, subject=subject, seq=seq, time=time.time_ns(), headers=headers, payload=payload
+            )
         )
-        stream.append(found)
-        return found
+        return stream[-1]
 
     async def last(self, stream: str, subject: str) -> mwbus.Received | None:
         """The newest message of a subject, which may hold wildcards."""
