@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import certifi
 import msgspec
 import pytest
+import typer.testing
 from typer.testing import CliRunner
 
 from meshwright.schemas.errors import PROBLEM_TYPES
@@ -21,6 +22,7 @@ from meshwright.ui_api.cli import program
 from meshwright.ui_api.cli.exits import MEANINGS
 
 APP = program.build()
+COMMAND = typer.main.get_command(APP)
 AUTHORITY = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
 
 
@@ -177,6 +179,7 @@ def server() -> Iterator[Server]:
 def terminal(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal whose commands go to the server."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(typer.testing, "_get_command", lambda _: COMMAND)  # or every call builds all commands anew
     return Terminal(server.url, tmp_path)
 
 
