@@ -1,7 +1,7 @@
 """One client's stream from its first byte to its end: where it stands, when it is told to start over, what is left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -178,6 +178,31 @@ async def test_nobody_is_told_to_start_over_before_there_is_a_place_to_go_on(doo
     await eventually(lambda: browser.resets == ['{"reason":"rewound","id":3}'])
     browser.gone.set()
     await stream
+
+
+async def test_a_stream_that_went_back_to_nothing_is_told_at_once(door: Door) -> None:
+    """Clients start over as soon as it is known where they go on, also when there is no event left to wake them."""
+    door.bus.streams["EVENTS"] += [message(seq) for seq in (1, 2, 3)]
+    went_back, browser = asyncio.Event(), Browser()
+
+    async def tail(bus: Any, *_: Any, after: mwbus.Position, **__: Any) -> AsyncGenerator[list[mwbus.Received], None]:
+        yield [one for one in bus.streams["EVENTS"] if one.seq > after.seq]
+        await went_back.wait()
+        if bus.streams["EVENTS"]:
+            bus.streams["EVENTS"].clear()
+            raise mwbus.Rewound("EVENTS went back")
+        await asyncio.Event().wait()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mwbus, "tail", tail)
+        running = asyncio.create_task(door.api.hub.run())
+        stream = await opened(door.api.hub, 1, browser)
+        await eventually(lambda: browser.ids == [2, 3])
+        went_back.set()
+        await eventually(lambda: browser.resets == ['{"reason":"rewound","id":0}'], timeout=5)
+        browser.gone.set()
+        await stream
+        await ending.end(running)
 
 
 async def test_whatever_ends_a_stream_leaves_nothing_behind(door: Door) -> None:
