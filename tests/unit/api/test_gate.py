@@ -183,6 +183,23 @@ async def test_an_admin_of_one_workspace_is_none_of_all(door: Door) -> None:
     await local.problem("DELETE", f"/v1/tokens/{theirs[-1]}", status=404, slug="not-found")
 
 
+async def test_a_workspace_is_not_removed_with_keys_to_it_left(door: Door) -> None:
+    """A tenant's token never opens a later workspace of the same name: it has to be revoked before."""
+    await door.admin.put("/v1/workspaces/blue", {})
+    door.learn(
+        "blue", "workspace", "blue", access.WorkspaceWritten(document=access.Workspace(id="blue"), principal="t")
+    )
+    person = door.person("admin", "blue")
+    await person.get("/v1/whoami")
+    found = await door.admin.problem("DELETE", "/v1/workspaces/blue", status=409, slug="in-use", If_Match="*")
+    assert "tokens" in found["detail"]
+    [token] = door.directory.tokens("blue")
+    gone = access.ResourceDeleted(kind="token", id=token.id, principal="t")
+    door.learn("blue", "token", token.id, gone)
+    await door.admin.ask("DELETE", "/v1/workspaces/blue", If_Match="*", expect=204)
+    await person.problem("GET", "/v1/whoami", status=401, slug="unauthenticated")
+
+
 @given(st.binary(max_size=30) | st.sampled_from([b'"\xff"', b'{"name": "\xff"}', b"null", b"{}"]))
 def test_presence_that_cannot_be_read_offers_nothing(junk: bytes) -> None:
     """No bytes in the bucket of presence end the process that watches it."""
