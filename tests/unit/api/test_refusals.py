@@ -167,3 +167,10 @@ def test_problems_that_name_places_say_so() -> None:
     """The kinds whose explanation promises `errors` are the two that tests hold to it (see test_bodies)."""
     told = {slug for slug, kind in PROBLEM_TYPES.items() if "`errors`" in kind.explanation}
     assert told == {"invalid-request", "invalid-document"}
+
+
+async def test_a_name_that_cannot_be_one_is_told_as_what_is_missing(door: Door) -> None:
+    """A path with a name that nothing can have is 404 in words that people understand."""
+    for path in ("/v1/meshes/No-Such", "/v1/operations/nope"):
+        found = await door.admin.problem("GET", path, status=404, slug="not-found")
+        assert found["detail"] == f"there is no resource {path.rpartition('/')[2]!r} in this workspace"

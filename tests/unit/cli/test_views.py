@@ -160,9 +160,10 @@ TABLES: list[tuple[tuple[str, ...], str, Any, list[str]]] = [
         "/v1/designs/slow/versions",
         [
             made(DesignVersion, id="slow", version=9, design=DESIGN, principal="ann", reason="first"),
+            made(DesignVersion, id="slow", version=11, design={"id": "slow", "intents": [TIMEOUT]}, principal="ann"),
             made(DesignVersion, id="slow", version=12, principal="ann"),
         ],
-        ["9", "2 intents", "first", "12", "deleted"],
+        ["9", "2 intents", "first", "1 intent\n", "12", "deleted"],
     ),
     (("releases", "list"), "/v1/releases", [RELEASE], ["slow", "4", "- rolled back", ULID, "why not"]),
     (
