@@ -79,11 +79,13 @@ def news(hub: Hub, *seqs: int) -> None:
     hub._wake()
 
 
-async def opened(hub: Hub, after: int | None, browser: Browser, credential: str = "") -> "asyncio.Task[None]":
+async def opened(
+    hub: Hub, after: int | None, browser: Browser, credential: str = "", meters: Meters | None = None
+) -> "asyncio.Task[None]":
     """A stream that is being sent to a browser."""
     client = Client(Wants(workspace="default"), credential)
     await hub.opened(client, after)
-    stream = event_stream.EventStream(hub, client, Meters())
+    stream = event_stream.EventStream(hub, client, meters or Meters())
     return asyncio.create_task(stream({"type": "http"}, browser.receive, browser.send))
 
 
@@ -130,8 +132,10 @@ async def test_what_the_stream_has_forgotten_is_told_before_the_news(door: Door)
     del door.bus.streams["EVENTS"][:6]
     del hub._events[:6], hub._seqs[:6]
     hub.first = 7
-    stream = await opened(hub, 2, browser)
+    meters: Meters = door.api.meters
+    stream = await opened(hub, 2, browser, meters=meters)
     await eventually(lambda: browser.resets == ['{"reason":"trimmed","id":9}'])
+    assert 'meshwright_sse_resets_total{reason="trimmed"} 1' in meters.registry.text()
     news(hub, 10)
     await eventually(lambda: browser.ids == [10])
     assert len(browser.resets) == 1
