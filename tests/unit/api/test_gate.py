@@ -200,6 +200,17 @@ async def test_a_workspace_is_not_removed_with_keys_to_it_left(door: Door) -> No
     await person.problem("GET", "/v1/whoami", status=401, slug="unauthenticated")
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+async def test_metrics_are_open_to_this_machine_only(door: Door, header: str) -> None:
+    """From loopback no token is needed; what a proxy on this machine passes on needs one, however it says so."""
+    assert (await door.client.get("/metrics")).status_code == 200
+    told = {header: "for=8.8.8.8"}
+    assert (await door.client.get("/metrics", headers=told)).status_code == 401
+    viewer = door.person("viewer")
+    told["Authorization"] = f"Bearer {viewer.token}"
+    assert (await door.client.get("/metrics", headers=told)).status_code == 200
+
+
 @given(st.binary(max_size=30) | st.sampled_from([b'"\xff"', b'{"name": "\xff"}', b"null", b"{}"]))
 def test_presence_that_cannot_be_read_offers_nothing(junk: bytes) -> None:
     """No bytes in the bucket of presence end the process that watches it."""
