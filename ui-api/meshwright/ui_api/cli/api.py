@@ -65,9 +65,9 @@ class Api:
         """Let go of the connections."""
         self._client.close()
 
-    def get(self, path: str, params: Params | None = None) -> Any:
-        """The decoded body. Raises Refused, Unreachable."""
-        return self.request("GET", path, params=params).data
+    def get(self, path: str, params: Params | None = None, *, within: float | None = None) -> Any:
+        """The decoded body; `within` seconds instead of the usual patience. Raises Refused, Unreachable."""
+        return self.request("GET", path, params=params, within=within).data
 
     def list(self, path: str, params: Params | None = None, *, limit: int) -> tuple[list[Any], bool]:
         """At most `limit` items over as many pages as needed, and whether there are more.
@@ -98,6 +98,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         accept_errors: bool = False,
         repeatable: bool = False,
+        within: float | None = None,
     ) -> Answer:
         """Send a request, again with the same Idempotency-Key when the connection broke and it is `repeatable`.
 
@@ -110,7 +111,7 @@ class Api:
             sent["content-type"] = "application/json"
         if method != "GET":
             sent["idempotency-key"] = f'"{secrets.token_hex(16)}"'
-        response = self._send(method, path, content, _given(params), sent, repeatable or method == "GET")
+        response = self._send(method, path, content, _given(params), sent, repeatable or method == "GET", within)
         self.age = max(self.age, _age(response))
         if response.status_code >= 400 and not accept_errors:
             raise Refused(_problem(response))
@@ -131,10 +132,12 @@ class Api:
         params: dict[str, Any],
         headers: dict[str, str],
         repeatable: bool,
+        within: float | None,
     ) -> httpx.Response:
+        more: dict[str, Any] = {} if within is None else {"timeout": within}
         for pause in (*self._pauses, None):
             try:
-                return self._client.request(method, path, content=content, params=params, headers=headers)
+                return self._client.request(method, path, content=content, params=params, headers=headers, **more)
             except httpx.TransportError as error:
                 if not (repeatable or isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol)):
                     why = f"{_why(error)}; whether it was done is not known"

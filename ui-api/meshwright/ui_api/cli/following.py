@@ -57,7 +57,8 @@ class Follow:
         return found
 
     def _snapshot(self, **newness: int | None) -> dict[str, Any]:
-        found: dict[str, Any] = self._api.get(paths.operation(self.operation), newness)
+        within = self._quiet() if self._deadline is not None else None
+        found: dict[str, Any] = self._api.get(paths.operation(self.operation), newness, within=within)
         self._last = max(self._last, int(found.get("last_seq") or 0))
         self._tell(self.timeline, self.timeline.learn_snapshot(found))
         return found
