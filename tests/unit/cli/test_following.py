@@ -151,6 +151,14 @@ def test_a_time_limit_holds_although_the_server_is_silent(server: Server, termin
     assert told.stdout == ""
 
 
+def test_a_time_limit_holds_although_the_server_hangs(server: Server, terminal: Terminal) -> None:
+    """`--timeout` ends the following also while a request for the operation gets no answer at all."""
+    server.on("GET /v1/operations/OP", RUNNING, lambda _: time.sleep(4))
+    began = time.monotonic()
+    terminal.run("operations", "watch", "OP", "--timeout", "300ms", expect=7)
+    assert time.monotonic() - began < 3
+
+
 @pytest.mark.parametrize("state", ["failed", "cancelled", "timed_out", "dead_lettered"])
 @pytest.mark.parametrize("form", ["table", "json", "yaml"])
 def test_an_end_without_success_is_exit_code_5(server: Server, terminal: Terminal, state: str, form: str) -> None:
