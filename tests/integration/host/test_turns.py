@@ -136,5 +136,5 @@ async def test_what_is_settled_is_not_looked_at_again(queue: Queue) -> None:
     stored = (await ledgers.whole(queue.asker.bus, subjects.COMMANDS.stream))[0]
     command = stored.message()
     assert isinstance(command, ops.Command)
-    await queue.turns.done(command, stored.seq)
+    await queue.turns.done(command, stored)
     await queue.goes(await queue.ask())

@@ -33,6 +33,8 @@ def refused(if_match: str, if_none_match: str, current: int | None) -> str:
         ("*", "", None, "stale"),
         ("7", "", 7, ""),
         ('"77"', "", 7, "stale"),
+        ('"*"', "", 7, "stale"),
+        ('"7"', '"*"', 7, ""),
     ],
 )
 def test_a_write_needs_the_version_that_it_replaces(

@@ -13,6 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp
 
 from meshwright.core import bus as mwbus
@@ -50,8 +52,9 @@ def create_app(api: Api) -> ASGIApp:
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         slug = _BY_STATUS.get(error.status_code, "invalid-request")
-        detail = "" if slug == "method-not-allowed" else "nothing is served at this path"
-        return _refuse(api, request, Refused(slug, detail, headers=dict(error.headers or {})))
+        if slug == "method-not-allowed":
+            return _refuse(api, request, Refused(slug, headers={"Allow": _allowed(request)}))
+        return _refuse(api, request, Refused(slug, "nothing is served at this path", headers=dict(error.headers or {})))
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         return _refuse(api, request, Refused("invalid-request", "the request cannot be read"))
@@ -71,8 +74,23 @@ def _endpoint(route: Route, api: Api) -> Any:
             return _refuse(api, request, refused)
         except (mwbus.BusError, store.StoreError) as error:
             return _refuse(api, request, translated(error))
+        except Exception:
+            # Caught here, because the web framework would answer with a text of its own.
+            log.exception("a request failed in a way that nobody foresaw")
+            return _refuse(api, request, Refused("internal"))
 
     return guarded
+
+
+def _allowed(request: Request) -> str:
+    """Every method that some route takes at this path; each route knows only its own."""
+    found = {
+        method
+        for route in request.app.routes
+        if isinstance(route, StarletteRoute) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found))
 
 
 def translated(error: mwbus.BusError | store.StoreError) -> Refused:

@@ -5,6 +5,7 @@ request was refused with a pointer to each bad place.
 """
 
 import asyncio
+import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -92,10 +93,24 @@ def _too_large() -> Refused:
 
 def _json(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = msgspec.json.decode(body)
+        # The decoder keeps the last of two equal keys and says nothing.
+        json.loads(body, object_pairs_hook=_without_repetition, parse_int=len, parse_float=len)
+        return found
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _GivenTwice) as error:
         detail = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise _unreadable(f"not JSON: {detail}") from error
+
+
+class _GivenTwice(Exception):
+    """A key stands twice in one object."""
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        names = [name for name, _ in pairs]
+        name = next(name for index, name in enumerate(names) if name in names[:index])
+        raise _GivenTwice(f"the key {name[:64]!r} is given twice")
 
 
 async def _yaml(body: bytes) -> Any:

@@ -164,7 +164,7 @@ def _command(call: Call[Any, Any], asked: Asked, wish: Wish, operation: str, fin
         mutates=offer.mutates,
         arguments=wish.arguments,
         principal=call.principal.name,
-        reason=call.reason(asked.reason),
+        reason=call.reason(asked.reason or (call.query.reason if isinstance(call.query, Write) else "")),
         accepted_at=now,
         deadline=now + datetime.timedelta(seconds=asked.deadline_seconds),
         keep_on_failure=asked.keep_on_failure,

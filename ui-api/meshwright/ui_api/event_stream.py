@@ -44,7 +44,7 @@ class EventStream(Response):
         self._meters.clients.add()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await self._send(send, [frames.HELLO])
+            await self._send(send, [frames.hello(self._client.seq)])
             await self._follow(send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (OSError, TimeoutError, mwbus.BusUnavailable):
@@ -59,11 +59,14 @@ class EventStream(Response):
         async for frame in hub.catch_up(client):
             if client.ended:
                 return
+            if b"\nevent: reset\n" in frame[:64]:
+                self._meters.resets.add("trimmed")
             await self._send(send, [frame])
         while not client.ended:
             if reason := hub.must_start_over(client):
                 self._meters.resets.add(reason)
                 await self._send(send, [hub.start_over(client, reason)])
+                continue  # who was slow to read this may have fallen behind again
             found, more = hub.take(client)
             if found:
                 await self._send(send, found)

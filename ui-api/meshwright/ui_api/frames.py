@@ -14,7 +14,7 @@ from meshwright.schemas import subjects
 from meshwright.schemas.base import Model
 
 PING = b": ping\n\n"
-HELLO = b"retry: 1000\n: meshwright\n\n"
+_RETRY_MS = 1000
 """milliseconds after which a client that lost its connection comes again"""
 
 
@@ -86,6 +86,13 @@ def event(received: mwbus.Received) -> Event:
         data=_data(received.payload),
         trace_id=tracing.trace_id(headers.get("traceparent", "")) if "traceparent" in headers else "",
     )
+
+
+def hello(seq: int) -> bytes:
+    """The first frame, no event: its id is where the client stands, so that it misses nothing even if it loses the
+    connection before its first event.
+    """
+    return b"id: %d\nretry: %d\n: meshwright\n\n" % (seq, _RETRY_MS)
 
 
 def reset(reason: str, seq: int) -> bytes:

@@ -20,7 +20,8 @@ def tags(header: str) -> list[str]:
     for part in header.split(","):
         matched = _TAG.match(part)
         if matched:
-            found.append(matched.group(1))
+            tag = matched.group(1)
+            found.append('"*"' if tag == "*" else tag)  # in quotes it is a tag like any other, that nothing has
         elif part.strip():
             found.append(part.strip())
     return found

@@ -42,7 +42,7 @@ async def preview(bus: mwbus.Connection, command: Command) -> Preview:
             errors=[FieldError(detail=error.failure.cause or error.failure.what)],
             remedy=error.failure.remedy,
         ) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused("adapter-unavailable", f"the {command.adapter} worker answered nonsense: {error}") from error
 
 

@@ -4,6 +4,7 @@ Invariant: a parameter that the route does not know is refused, because a misspe
 skipped answers another question than the one asked.
 """
 
+import datetime
 import functools
 from typing import Annotated, Any, TypeVar
 
@@ -72,12 +73,30 @@ def decode(parameters: QueryParams, kind: type[Q]) -> Q:
     if errors:
         raise Refused("invalid-request", "the query string is not valid", errors=errors)
     try:
-        return msgspec.convert(raw, kind, strict=False)
+        found = msgspec.convert(raw, kind, strict=False)
     except msgspec.ValidationError as error:
         complaint = strict.field_error(str(error))
         pointer = "#/query/" + complaint.pointer.removeprefix("#").strip("/")
-        found = FieldError(detail=complaint.detail, pointer=pointer)
-        raise Refused("invalid-request", "the query string is not valid", errors=[found]) from error
+        wrong = FieldError(detail=complaint.detail, pointer=pointer)
+        raise Refused("invalid-request", "the query string is not valid", errors=[wrong]) from error
+    errors = [
+        FieldError(detail=detail, pointer=_place(name)) for name in raw if (detail := _beyond(getattr(found, name)))
+    ]
+    if errors:
+        raise Refused("invalid-request", "the query string is not valid", errors=errors)
+    return found
+
+
+def _beyond(value: object) -> str:
+    """What the database would refuse, in words; empty when there is nothing."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "a whole number must fit in 64 bits"
+    if isinstance(value, datetime.datetime):
+        try:
+            value.astimezone(datetime.UTC)
+        except OverflowError:
+            return "in UTC a time must lie between the years 1 and 9999"
+    return ""
 
 
 @functools.cache

@@ -89,8 +89,7 @@ def whole(items: list[Any]) -> Response:
 
 
 def _scope(call: Call[Any, Page], where: dict[str, Any], order_by: str) -> str:
-    filters = "&".join(f"{name}={value}" for name, value in sorted(where.items()))
-    return f"{call.workspace} {call.request.url.path} {filters} {order_by}"
+    return repr((call.workspace, call.request.url.path, sorted(where.items()), order_by))
 
 
 def listed(kind: type[Model]) -> Listing:

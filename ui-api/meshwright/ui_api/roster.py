@@ -40,7 +40,7 @@ class Roster:
         """Take in an announcement, or its end."""
         before = self._live.pop(key, None)
         if value is not None:
-            with contextlib.suppress(msgspec.DecodeError):  # one that cannot be read offers nothing
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):  # one that cannot be read offers nothing
                 self._live[key] = _DECODER.decode(value)
         now = self._live.get(key)
         if before is None or now is None or before.operations != now.operations:

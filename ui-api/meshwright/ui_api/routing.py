@@ -93,14 +93,14 @@ class Call(Generic[B, Q]):
         """A path parameter that is a name. Raises Refused `not-found` when it cannot be one."""
         found = str(self.request.path_params[parameter])
         if not _NAME.match(found):
-            raise not_found(parameter, found[:64])
+            raise not_found("resource" if parameter == "id" else parameter, found[:64])
         return found
 
     def ulid(self, parameter: str = "id") -> str:
         """A path parameter that is a ULID. Raises Refused `not-found` when it cannot be one."""
         found = str(self.request.path_params[parameter])
         if not _ULID.match(found):
-            raise not_found(parameter, found[:64])
+            raise not_found("resource" if parameter == "id" else parameter, found[:64])
         return found
 
     def header(self, name: str) -> str:

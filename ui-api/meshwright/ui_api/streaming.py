@@ -171,16 +171,12 @@ class Hub:
         try:
             async with asyncio.timeout(timeout):
                 await self._started.wait()
-            client.seq = self.last if after is None else after
-            if client.seq > self.last:
+                client.seq = self.last if after is None else after
                 # A client of another API process may be a little ahead of this ring, but never of the stream.
-                client.stale = client.seq > (await self._bus.stream_bounds(_STREAM))[1]
+                client.stale = client.seq > self.last and client.seq > (await self._bounds())[1]
         except TimeoutError as error:
             self.clients.discard(client)
             raise mwbus.BusUnavailable("the event stream cannot be read now") from error
-        except mwbus.BusUnavailable:
-            self.clients.discard(client)
-            raise
         if self.closing:
             client.end()
 

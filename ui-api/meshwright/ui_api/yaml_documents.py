@@ -6,6 +6,7 @@ aliases, depth and nodes (an alias counts for all that it stands for); scalars f
 tags, several documents and a key given twice are refused.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -79,6 +80,10 @@ class _Builder:
         value: Any
         if isinstance(event, yaml.ScalarEvent):
             value = _scalar(event)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise self._bad(event, "a number must be finite")
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise self._bad(event, "a whole number must fit in 64 bits")
         elif isinstance(event, yaml.SequenceStartEvent):
             value = list(self._items(depth))
         else:
@@ -125,9 +130,11 @@ class _Builder:
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
-    text = event.value
-    if not event.implicit[0]:  # quoted, so it is text
-        return text
+    return plain(event.value) if event.implicit[0] else event.value  # quoted, so it is text
+
+
+def plain(text: str) -> Any:
+    """What an unquoted scalar means."""
     if _NULL.match(text):
         return None
     if _BOOL.match(text):

@@ -1,8 +1,9 @@
 """The REST API as the command line uses it.
 
-Problem: networks fail between a request and its answer. Invariant: every write carries an Idempotency-Key and is
-repeated with the same key after a broken connection, so it happens once; every answer that is not a success
-becomes a `Refused` with the server's own words, and silence becomes `Unreachable`.
+Problem: networks fail between a request and its answer. Invariant: what is asked for happens at most once: an
+operation carries an Idempotency-Key and is asked for again with the same key when the connection broke, any other
+write only when it was never sent. Every answer that is not a success becomes a `Refused` with the server's own words,
+silence becomes `Unreachable`, and the answer of something else `NotMeshwright`.
 """
 
 import contextlib
@@ -15,9 +16,10 @@ from typing import Any
 import httpx
 import msgspec
 
+from meshwright.schemas.errors import Problem
 from meshwright.ui_api.cli import sse
 from meshwright.ui_api.cli.contexts import Target
-from meshwright.ui_api.cli.exits import Refused, Unreachable
+from meshwright.ui_api.cli.exits import CommandFailed, Exit, NotMeshwright, Refused, Unreachable
 
 _PAUSES = (0.2, 0.8)
 """seconds before the second and the third try of a request whose connection broke"""
@@ -41,6 +43,7 @@ class Api:
     """One server, one identity, one workspace; close it."""
 
     def __init__(self, target: Target, *, timeout: float = 30.0, pauses: tuple[float, ...] = _PAUSES) -> None:
+        """Raises CommandFailed when the target cannot be used."""
         self.target = target
         self.age = 0.0
         """of the oldest views that were read, in seconds"""
@@ -50,15 +53,21 @@ class Api:
             headers["meshwright-workspace"] = target.workspace
         if target.token:
             headers["authorization"] = f"Bearer {target.token}"
-        self._client = httpx.Client(base_url=target.api_url, headers=headers, timeout=timeout, trust_env=True)
+        for what, text in (("token", target.token), ("workspace", target.workspace)):
+            if not (text.isascii() and text.isprintable()):  # the HTTP library would show it in its complaint
+                raise _unusable(target, f"its {what} is not one line of ASCII text")
+        try:
+            self._client = httpx.Client(base_url=target.api_url, headers=headers, timeout=timeout, trust_env=True)
+        except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:  # also a proxy or certificates
+            raise _unusable(target, _why(error)) from error
 
     def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
 
-    def get(self, path: str, params: Params | None = None) -> Any:
-        """The decoded body. Raises Refused, Unreachable."""
-        return self.request("GET", path, params=params).data
+    def get(self, path: str, params: Params | None = None, *, within: float | None = None) -> Any:
+        """The decoded body; `within` seconds instead of the usual patience. Raises Refused, Unreachable."""
+        return self.request("GET", path, params=params, within=within).data
 
     def list(self, path: str, params: Params | None = None, *, limit: int) -> tuple[list[Any], bool]:
         """At most `limit` items over as many pages as needed, and whether there are more.
@@ -88,10 +97,12 @@ class Api:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         accept_errors: bool = False,
+        repeatable: bool = False,
+        within: float | None = None,
     ) -> Answer:
-        """Send a request, again with the same Idempotency-Key when the connection broke.
+        """Send a request, again with the same Idempotency-Key when the connection broke and it is `repeatable`.
 
-        With `accept_errors` an answer of any status is returned. Raises Refused, Unreachable.
+        With `accept_errors` an answer of any status is returned. Raises Refused, Unreachable, NotMeshwright.
         """
         sent = dict(headers or {})
         content = None
@@ -100,10 +111,12 @@ class Api:
             sent["content-type"] = "application/json"
         if method != "GET":
             sent["idempotency-key"] = f'"{secrets.token_hex(16)}"'
-        response = self._send(method, path, content, _given(params), sent)
+        response = self._send(method, path, content, _given(params), sent, repeatable or method == "GET", within)
         self.age = max(self.age, _age(response))
         if response.status_code >= 400 and not accept_errors:
             raise Refused(_problem(response))
+        if response.status_code < 400 and not (response.is_success and _is(response, "json")):
+            raise NotMeshwright(self.target.api_url, _what(response))
         return Answer(
             status=response.status_code,
             data=_decoded(response),
@@ -112,16 +125,27 @@ class Api:
         )
 
     def _send(
-        self, method: str, path: str, content: bytes | None, params: dict[str, Any], headers: dict[str, str]
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        params: dict[str, Any],
+        headers: dict[str, str],
+        repeatable: bool,
+        within: float | None,
     ) -> httpx.Response:
+        more: dict[str, Any] = {} if within is None else {"timeout": within}
         for pause in (*self._pauses, None):
             try:
-                return self._client.request(method, path, content=content, params=params, headers=headers)
+                return self._client.request(method, path, content=content, params=params, headers=headers, **more)
             except httpx.TransportError as error:
+                if not (repeatable or isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol)):
+                    why = f"{_why(error)}; whether it was done is not known"
+                    raise Unreachable(self.target.api_url, why) from error
                 if pause is None or isinstance(error, httpx.TimeoutException | httpx.UnsupportedProtocol):
                     raise Unreachable(self.target.api_url, _why(error)) from error
                 time.sleep(pause)
-            except httpx.InvalidURL as error:
+            except (httpx.InvalidURL, UnicodeError) as error:  # no host can be called like this
                 raise Unreachable(self.target.api_url, _why(error)) from error
         raise AssertionError("the last try returns or raises")
 
@@ -142,8 +166,10 @@ class Api:
                 if response.status_code >= 400:
                     response.read()
                     raise Refused(_problem(response))
-                yield sse.frames(response.iter_lines())
-        except httpx.TransportError as error:
+                if not (response.is_success and _is(response, "event-stream")):
+                    raise NotMeshwright(self.target.api_url, _what(response))
+                yield sse.frames(sse.lines(response.iter_text()))
+        except (httpx.TransportError, httpx.InvalidURL, UnicodeError) as error:
             raise Unreachable(self.target.api_url, _why(error)) from error
 
 
@@ -172,10 +198,34 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
     """The problem document of a refusal, made up from the status when something else answered (a proxy)."""
     found = _decoded(response)
     if isinstance(found, dict) and "title" in found:
-        return {"status": response.status_code, **found}
+        problem = {"type": "about:blank", "status": response.status_code, **found}
+        with contextlib.suppress(msgspec.ValidationError):  # somebody else's idea of a problem
+            msgspec.convert(problem, Problem)
+            return problem
     text = str(found or "")[:500]
     title = f"HTTP {response.status_code} {response.reason_phrase}".strip()
     return {"type": "about:blank", "title": title, "status": response.status_code, "detail": text}
+
+
+def _is(response: httpx.Response, kind: str) -> bool:
+    """Whether an answer is what Meshwright would send: nothing, or a body of that kind."""
+    return response.status_code == 204 or kind in response.headers.get("content-type", "")
+
+
+def _what(response: httpx.Response) -> str:
+    """An answer that is not ours, in words."""
+    where = response.headers.get("location")
+    kind = response.headers.get("content-type", "no content type")
+    return f"HTTP {response.status_code}, " + (f"it sends to {where}" if where else kind)
+
+
+def _unusable(target: Target, why: str) -> CommandFailed:
+    return CommandFailed(
+        f"context {target.name!r} cannot be used",
+        code=Exit.USAGE,
+        notes=(why,),
+        remedy="`meshwright context show` tells where its parts come from.",
+    )
 
 
 def _why(error: Exception) -> str:

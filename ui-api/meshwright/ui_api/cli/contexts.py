@@ -19,6 +19,7 @@ LOCAL = "local"
 FOLDER = ".meshwright"
 HOME = "MESHWRIGHT_HOME"
 """names the local stack's folder, for it and for us"""
+API_URL = "MESHWRIGHT_API_URL"
 API_URL_FILE = "api-url"
 TOKEN_FILE = "admin-token"
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -75,14 +76,22 @@ def read(path: Path) -> Contexts:
 
 
 def write(path: Path, contexts: Contexts) -> None:
-    """Replace the file in one step, readable by its owner only."""
+    """Replace the file in one step, readable by its owner only. Raises CommandFailed."""
     import yaml
 
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.touch(mode=0o600)
-    half.write_text(yaml.safe_dump(msgspec.to_builtins(contexts), sort_keys=False))
-    half.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        half.touch(mode=0o600)
+        half.write_text(yaml.safe_dump(msgspec.to_builtins(contexts), sort_keys=False))
+        half.replace(path)
+    except OSError as error:
+        raise CommandFailed(
+            f"{path} cannot be written",
+            code=Exit.USAGE,
+            notes=(str(error),),
+            remedy="Name another file with MESHWRIGHT_CONFIG.",
+        ) from error
 
 
 def local_folder(environ: Mapping[str, str], start: Path) -> Path | None:
@@ -109,12 +118,15 @@ def resolve(
     Raises CommandFailed when a context or its token is named but not there.
     """
     name, chosen, source = _choose(environ, directory, context)
-    url = api_url or environ.get("MESHWRIGHT_API_URL") or chosen.api_url or DEFAULT_URL
+    said = chosen if context else Context()  # by an option, which outweighs the environment
+    url = api_url or said.api_url or environ.get(API_URL) or chosen.api_url or DEFAULT_URL
+    if not (api_url or said.api_url) and environ.get(API_URL):
+        source = API_URL
     return Target(
         name=name,
         api_url=url.rstrip("/"),
-        token=environ.get("MESHWRIGHT_TOKEN") or _token(name, chosen),
-        workspace=workspace or environ.get("MESHWRIGHT_WORKSPACE") or chosen.workspace,
+        token=_token(name, said) or environ.get("MESHWRIGHT_TOKEN") or _token(name, chosen),
+        workspace=workspace or said.workspace or environ.get("MESHWRIGHT_WORKSPACE") or chosen.workspace,
         source=source,
     )
 
@@ -140,7 +152,7 @@ def _token(name: str, context: Context) -> str:
         return context.token
     try:
         return Path(context.token_file).expanduser().read_text().strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise CommandFailed(
             f"the token of context {name!r} cannot be read: {error}",
             code=Exit.USAGE,

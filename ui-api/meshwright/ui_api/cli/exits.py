@@ -80,6 +80,18 @@ class Refused(CommandFailed):
         return found
 
 
+class NotMeshwright(CommandFailed):
+    """Something else answers at that address."""
+
+    def __init__(self, url: str, what: str) -> None:
+        super().__init__(
+            f"what answers at {url} is not Meshwright",
+            code=Exit.UNAVAILABLE,
+            notes=(what,),
+            remedy="Name the API's own address: `meshwright context show` tells where this one comes from.",
+        )
+
+
 class Unreachable(CommandFailed):
     """The API does not answer at all."""
 

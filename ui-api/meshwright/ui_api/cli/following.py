@@ -21,6 +21,8 @@ _PATIENCE = 30.0
 """seconds that the API may be away while an operation is followed"""
 _PAUSE = 0.5
 _QUIET = 45.0
+_OVERTIME = 0.2
+"""seconds by which `--timeout` may be exceeded because the server is quiet"""
 
 Tell = Callable[[Timeline, list[Line]], None]
 
@@ -35,6 +37,7 @@ class Follow:
         self._tell = tell
         self.timeline = Timeline()
         self._last = 0
+        self._heard = 0.0
 
     def run(self, min_seq: int = 0) -> dict[str, Any]:
         """The operation when it has ended; `min_seq` is the sequence that its acceptance returned.
@@ -54,16 +57,18 @@ class Follow:
         return found
 
     def _snapshot(self, **newness: int | None) -> dict[str, Any]:
-        found: dict[str, Any] = self._api.get(paths.operation(self.operation), newness)
+        within = self._quiet() if self._deadline is not None else None
+        found: dict[str, Any] = self._api.get(paths.operation(self.operation), newness, within=within)
         self._last = max(self._last, int(found.get("last_seq") or 0))
         self._tell(self.timeline, self.timeline.learn_snapshot(found))
         return found
 
     def _stream(self) -> None:
         """Read events until the end, a reset, or the end of the connection."""
-        params = {"operation": self.operation}
-        with self._api.stream(paths.EVENTS, params, last_id=str(self._last), quiet=self._quiet()) as frames:
+        params, quiet = {"operation": self.operation}, self._quiet()
+        with self._api.stream(paths.EVENTS, params, last_id=str(self._last), quiet=quiet) as frames:
             for frame in frames:
+                self._heard = time.monotonic()
                 self._in_time()
                 if frame.id:
                     self._last = max(self._last, int(frame.id))
@@ -72,12 +77,12 @@ class Follow:
                 if frame.kind != sse.PING:
                     event = msgspec.json.decode(frame.data)
                     self._tell(self.timeline, self.timeline.learn_event(event["type"], event["time"], event["data"]))
-                if self.timeline.done:
-                    return
+                if self.timeline.done or quiet - self._quiet() > _OVERTIME:
+                    return  # by now a silence would last beyond our own limit
 
     def _patiently(self, attempt: Callable[[], Any]) -> Any:
         """Try again while the server is away, for a bounded time."""
-        since = time.monotonic()
+        away_since = 0.0
         while True:
             self._in_time()
             try:
@@ -86,7 +91,9 @@ class Follow:
                 if error.code is not Exit.UNAVAILABLE:
                     raise
                 self._in_time()  # the stream was quiet until our own limit: not the server's fault
-                if time.monotonic() - since > _PATIENCE:
+                if not away_since or self._heard > away_since:  # it answered until now
+                    away_since = time.monotonic()
+                if time.monotonic() - away_since > _PATIENCE:
                     raise
                 time.sleep(_PAUSE)
 

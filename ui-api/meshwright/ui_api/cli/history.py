@@ -184,7 +184,7 @@ def event(found: Document) -> "Text":
     about = f"{found['entity']}/{found['entity_id']}"
     text = Text.assemble((f"{found['id']:>7}", "dim"), f" {output.clock(found['time'])} {found['origin']:<10} ")
     text.append(f"{about:<38} ").append(name, style)
-    words = gist(found)
+    words = " ".join(gist(found).split())  # one line, whatever was published
     return text.append(f"  {words}") if words else text
 
 
@@ -205,7 +205,7 @@ def gist(found: Document) -> str:
         return _observed(inner)
     words = [str(data[key]) for key in ("kind", "step", "message", "reason", "worker") if data.get(key)]
     if isinstance(data.get("failure"), dict):
-        words.append(data["failure"].get("what", ""))
+        words.append(str(data["failure"].get("what", "")))
     if data.get("principal") and found["entity"] != "operation":
         words.append(f"by {data['principal']}")
     return "  ".join(words)

@@ -124,15 +124,16 @@ def operate(
 
     Raises CommandFailed as `follow` does, Refused, Unreachable.
     """
-    answer = session.api.request(method, path, body=body)
+    answer = session.api.request(method, path, body=body, repeatable=True)
     operation: dict[str, Any] = answer.data
     output = session.output
     output.say(f"operation {operation['id']} accepted: {operation['kind']} on {operation['mesh']}")
     stay = wait or limit is not None
     if stay:
         operation = follow(session, operation, answer.seq, limit)
-    if not output.human and not silent:
-        output.data(operation)
+    if not output.human:
+        if not silent:
+            output.data(operation)
     elif not stay:
         output.say(f"`meshwright operations watch {operation['id']}` follows it.")
         output.text(operation["id"])

@@ -8,6 +8,7 @@ JSON and YAML are the API's own documents, unshortened.
 import datetime
 import enum
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ import msgspec
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_WIDE = 1000
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_WIDE = 1_000_000
 """columns when nobody looks: nothing is wrapped or cut in a pipe"""
 
 
@@ -30,8 +32,25 @@ class Format(enum.StrEnum):
 
 
 def console(stream: IO[str]) -> "Console":
-    """A console on a stream: colours only on a terminal and without NO_COLOR (rich sees to that)."""
-    from rich.console import Console
+    """A console on a stream: colours only on a terminal and without NO_COLOR (rich sees to that).
+
+    It shows the control characters of texts as a replacement, since what anybody wrote into a reason or an event
+    could repaint the terminal of whoever reads it.
+    """
+    from rich.console import Console as Rich
+    from rich.segment import Segment
+
+    class Console(Rich):
+        """Its own escapes are not in the segments' texts."""
+
+        def render(self, *arguments: Any, **more: Any) -> "Iterable[Segment]":
+            for segment in super().render(*arguments, **more):
+                harmful = not segment.control and _CONTROL.search(segment.text)
+                yield (
+                    segment._replace(text=_CONTROL.sub("\N{REPLACEMENT CHARACTER}", segment.text))
+                    if harmful
+                    else segment
+                )
 
     interactive = stream.isatty()
     width = None if interactive or os.environ.get("COLUMNS") else _WIDE
@@ -112,6 +131,8 @@ def as_yaml(value: Any) -> str:
     """Block-style YAML that keeps the order and shows long texts readably."""
     import yaml
 
+    from meshwright.ui_api import yaml_documents
+
     class Dumper(yaml.SafeDumper):
         """Literal blocks for texts of several lines; no anchors."""
 
@@ -119,7 +140,10 @@ def as_yaml(value: Any) -> str:
             return True
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else None
+        # Our reader follows YAML 1.2, which takes for a number what the dumper would leave without quotes: 08, 1e3.
+        style = "|" if "\n" in value else None if isinstance(yaml_documents.plain(value), str) else "'"
+        if any(end in value for end in "\x85\u2028\u2029"):  # which only an escape keeps as they are
+            style = '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)

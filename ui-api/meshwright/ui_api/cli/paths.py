@@ -27,7 +27,10 @@ READY = "/readyz"
 
 def one(collection: str, name: str, rest: str = "") -> str:
     """A resource of a collection, or with `rest` a part or verb of it (`:apply`, `/versions`)."""
-    return f"{collection}/{quote(name, safe='')}{rest}"
+    segment = quote(name, safe="")
+    if set(segment) == {"."}:  # these would lead upwards, to another resource
+        segment = segment.replace(".", "%2E")
+    return f"{collection}/{segment}{rest}"
 
 
 def operation(identity: str, verb: str = "") -> str:

@@ -70,7 +70,10 @@ def native(preview: dict[str, Any]) -> str:
     documents = []
     for translation in preview["translations"]:
         for resource in translation["resources"]:
-            head = [f"# {translation['intent']} → {resource['type']} {resource['name']}"]
-            head += [f"# {note}" for note in translation.get("notes") or []]
+            told = [
+                f"{translation['intent']} → {resource['type']} {resource['name']}",
+                *(translation.get("notes") or []),
+            ]
+            head = [f"# {' '.join(line.split())}" for line in told]  # a comment ends with its line
             documents.append("\n".join(["---", *head, output.as_yaml(resource["body"])]))
     return "".join(documents)

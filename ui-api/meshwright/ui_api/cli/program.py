@@ -92,18 +92,24 @@ def build() -> typer.Typer:
     return app
 
 
+def _version(wanted: bool) -> None:
+    """Runs as soon as the option is read, because no command follows it."""
+    if wanted:
+        from importlib import metadata
+
+        typer.echo(f"meshwright {metadata.version('meshwright')}")
+        raise typer.Exit
+
+
 def _before(
     typer_context: typer.Context,
     output: FormatOption = None,
     quiet: QuietOption = False,
     context: ContextOption = "",
     workspace: WorkspaceOption = "",
-    version: Annotated[bool, typer.Option("--version", help="The version of this program.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="The version of this program.", is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
-    if version:
-        from importlib import metadata
-
-        typer.echo(f"meshwright {metadata.version('meshwright')}")
-        raise typer.Exit
     chosen = Format(output) if output else None
     typer_context.obj = Options(output=chosen, quiet=quiet, context=context, workspace=workspace)

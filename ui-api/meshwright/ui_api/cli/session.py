@@ -84,7 +84,11 @@ class Session:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise CommandFailed(f"{question} Nothing was done.", code=Exit.USAGE, remedy="Say --yes.")
-        if not typer.confirm(question, err=True):
+        try:
+            sure = typer.confirm(question, err=True)
+        except typer.Abort:  # Ctrl-C, or the end of the input
+            raise CommandFailed("Nothing was done.", code=Exit.INTERRUPTED) from None
+        if not sure:
             raise CommandFailed("Nothing was done.", code=Exit.FAILURE)
 
     def close(self) -> None:

@@ -19,6 +19,20 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     data: str = ""
 
 
+def lines(chunks: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that comes in pieces. Only CR, LF and CRLF end a line: what else Unicode takes for an end,
+    as U+2028, may stand in the data.
+    """
+    rest = ""
+    for chunk in chunks:
+        rest += chunk
+        held = rest.endswith("\r")  # the LF that belongs to it may be in the next piece
+        *whole, last = (rest[:-1] if held else rest).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        rest = last + "\r" * held
+        yield from whole
+    yield from rest.removesuffix("\r").split("\n") if rest else ()
+
+
 def frames(lines: Iterable[str]) -> Iterator[Frame]:
     """The frames of a stream of lines; an unfinished one at the end is dropped."""
     kind, identity = "", ""
@@ -27,6 +41,8 @@ def frames(lines: Iterable[str]) -> Iterator[Frame]:
         if not line:
             if data or kind:
                 yield Frame(kind=kind or "message", id=identity, data="\n".join(data))
+            elif identity:  # where the stream stands before its first event
+                yield Frame(kind=PING, id=identity)
             kind, identity, data = "", "", []
             continue
         if line.startswith(":"):

@@ -193,12 +193,16 @@ def versions(found: list[Document]) -> "RenderableType":
             v["version"],
             output.date(v["written_at"]),
             v["principal"],
-            "deleted" if v.get("design") is None else f"{len(v['design'].get('intents') or [])} intents",
+            "deleted" if v.get("design") is None else _counted(v["design"].get("intents") or [], "intent"),
             v.get("reason"),
         )
         for v in found
     )
     return table(("version", "written", "by", "what", "why"), rows, right=("version",))
+
+
+def _counted(found: list[Any], what: str) -> str:
+    return f"{len(found)} {what}{'s' * (len(found) != 1)}"
 
 
 def releases(found: list[Document]) -> "RenderableType":

@@ -71,7 +71,7 @@ async def index(call: Call[NoBody, DesignPage]) -> Response:
     query=Write,
     body=Apply,
     answer=Operation,
-    **COMMAND,
+    **(COMMAND | {"problems": (*COMMAND["problems"], "unsupported-intent")}),
 )
 async def apply(call: Call[Apply, Write]) -> Response:
     """Make a mesh look like a design. The adapter checks it first, and what it refuses is refused here."""

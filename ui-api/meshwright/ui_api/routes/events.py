@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
+from meshwright.core import event_filters
 from meshwright.core.store import LoggedEvent
-from meshwright.schemas import subjects
+from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Moment
 from meshwright.ui_api import answers, auth, event_stream, reading
 from meshwright.ui_api.frames import Event
@@ -84,12 +85,17 @@ def _after(call: Call[NoBody, EventQuery]) -> int | None:
 async def _log(call: Call[NoBody, EventQuery]) -> Response:
     query = call.query
     await reading.settle(call, subjects.EVENTS.stream)
-    where: dict[str, Any] = {"type": query.type, "entity": query.entity, "id": query.id}
+    if "\0" in query.text:
+        raise invalid("NUL can stand in no payload", "#/query/text")
+    where: dict[str, Any] = {"type": _types(query.type), "entity": query.entity, "id": query.id}
     if query.operation:
-        where |= {"entity": ["operation"], "id": query.operation}
+        about = [one for one in query.operation if not query.id or one in query.id]
+        if not about or (query.entity and "operation" not in query.entity):
+            return reading.whole([])
+        where |= {"entity": ["operation"], "id": about}
     where["trace_id"] = query.trace_id
     wanted = {name: value for name, value in where.items() if value}
-    scope = f"{call.workspace} events {sorted(wanted.items())} {query.text} {query.since} {query.until}"
+    scope = repr((call.workspace, "events", sorted(wanted.items()), query.text, query.since, query.until))
     before = call.api.pages.read(query.page_token, scope)
     size = min(query.page_size, LARGEST_PAGE)
     found = await call.api.views.events(
@@ -104,6 +110,12 @@ async def _log(call: Call[NoBody, EventQuery]) -> Response:
     more = str(found[-1].seq) if len(found) == size else ""
     items = [_event(logged) for logged in found]
     return answers.ok({"items": items, "next_page_token": call.api.pages.sign(more, scope)})
+
+
+def _types(wanted: list[str]) -> list[str]:
+    """The log compares whole names, so a beginning stands for every type of the contract that begins like this."""
+    meant = {name for name in catalog.BY_NAME if event_filters.wanted(name, "", wanted, ())} if wanted else set()
+    return sorted({*wanted, *meant})
 
 
 def _event(logged: LoggedEvent) -> Event:

@@ -75,7 +75,14 @@ async def index(call: Call[NoBody, MeshPage]) -> Response:
 
 
 @routes.add(
-    "POST", "/v1/meshes", "createMesh", role="operator", query=Write, body=CreateMesh, answer=Operation, **COMMAND
+    "POST",
+    "/v1/meshes",
+    "createMesh",
+    role="operator",
+    query=Write,
+    body=CreateMesh,
+    answer=Operation,
+    **(COMMAND | {"problems": (*COMMAND["problems"], "already-exists")}),
 )
 async def create(call: Call[CreateMesh, Write]) -> Response:
     """Install a mesh, or bring an existing one to these settings."""

@@ -97,7 +97,7 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
     query=Write,
     body=StartOperation,
     answer=Operation,
-    **COMMAND,
+    **(COMMAND | {"problems": (*COMMAND["problems"], "unsupported-intent")}),
 )
 async def start(call: Call[StartOperation, Write]) -> Response:
     """Ask for any operation that a live adapter announces."""

@@ -1,8 +1,10 @@
 """What would happen: validating, translating and diffing a design against a mesh, without changing anything."""
 
 import datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from starlette.responses import Response
 
 from meshwright.core import ids
@@ -25,7 +27,7 @@ class Against(Model, frozen=True, kw_only=True):
 
     mesh: Name
     design: Design | None = None
-    version: int = 0
+    version: Annotated[int, Meta(ge=0)] = 0
 
 
 class Validation(Model, frozen=True, kw_only=True):

@@ -23,6 +23,8 @@ routes = Routes("system")
 _LOOK_S = 1.0
 """seconds that a dependency may take to answer before it counts as away"""
 _FULL = 0.95
+_PROXIED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+"""a request with one of these came through a proxy, so that loopback says nothing"""
 _ROLLING = (subjects.METRICS.stream,)
 """full is what this one is always: the oldest makes room"""
 
@@ -95,7 +97,7 @@ async def readyz(call: Call[NoBody, NoQuery]) -> Response:
 async def show_metrics(call: Call[NoBody, NoQuery]) -> Response:
     """What this process counts, for Prometheus: from loopback without a token, from elsewhere with any."""
     client = call.request.client
-    direct = client is not None and _loopback(client.host) and not call.header("X-Forwarded-For")
+    direct = client is not None and _loopback(client.host) and not any(map(call.header, _PROXIED))
     if not direct:
         call.api.gate.principal(call.header("Authorization"))
     return Response(call.api.meters.registry.text(), media_type=metrics.MEDIA_TYPE)

@@ -65,7 +65,7 @@ async def index(call: Call[NoBody, NoQuery]) -> Response:
     answer=CreatedToken,
     status=201,
     headers=("Meshwright-Seq",),
-    problems=("already-exists",),
+    problems=("already-exists", "stale"),
 )
 async def create(call: Call[CreateToken, Write]) -> Response:
     """Make a token. Its secret is in the answer and nowhere else."""
@@ -102,6 +102,7 @@ async def create(call: Call[CreateToken, Write]) -> Response:
     query=Write,
     status=204,
     headers=("Meshwright-Seq",),
+    problems=("stale",),
 )
 async def delete(call: Call[NoBody, Write]) -> Response:
     """Revoke a token; requests with it are refused within a second, open event streams end."""

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from meshwright.schemas.access import Workspace, WorkspaceWritten
+from meshwright.schemas.errors import FieldError
 from meshwright.ui_api import answers, auth, reading, states
 from meshwright.ui_api.auth import EVERYWHERE
 from meshwright.ui_api.directory import DEFAULT_WORKSPACE
@@ -24,7 +25,15 @@ async def index(call: Call[NoBody, NoQuery]) -> Response:
     return reading.whole([known[name] for name in sorted(known) if seen in (EVERYWHERE, name)])
 
 
-@routes.add("GET", "/v1/workspaces/{id}", "getWorkspace", role="viewer", answer=Workspace, headers=("ETag",))
+@routes.add(
+    "GET",
+    "/v1/workspaces/{id}",
+    "getWorkspace",
+    role="viewer",
+    answer=Workspace,
+    headers=("ETag",),
+    problems=("bus-unavailable",),
+)
 async def show(call: Call[NoBody, NoQuery]) -> Response:
     """Show a workspace."""
     name = call.name()
@@ -56,7 +65,8 @@ async def put(call: Call[Workspace, Write]) -> Response:
     auth.everywhere(call.principal)
     name = call.name()
     if name == "system":
-        raise Refused("invalid-document", "the name system is taken by Meshwright itself")
+        detail = "the name system is taken by Meshwright itself"
+        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/id")])
     message = WorkspaceWritten(document=call.body, principal=call.principal.name, reason=call.reason(call.query.reason))
     written = await states.write(call, name, _KIND, name, message, validate_only=call.query.validate_only)
     return states.answer(written, call.body)
@@ -76,7 +86,8 @@ async def delete(call: Call[NoBody, Write]) -> Response:
     """Remove an empty workspace."""
     auth.everywhere(call.principal)
     name = call.name()
-    if call.api.directory.holds_anything(name):
-        raise Refused("in-use", f"workspace {name} still has connections or meshes")
+    # A token that is left would count again in a later workspace of that name.
+    if call.api.directory.holds_anything(name) or call.api.directory.tokens(name):
+        raise Refused("in-use", f"workspace {name} still has connections, meshes or tokens")
     reason = call.reason(call.query.reason)
     return answers.nothing(await states.delete(call, name, _KIND, name, reason, validate_only=call.query.validate_only))

@@ -118,7 +118,8 @@ def _ask(session: Session, document: documents.Document, mesh: str, verb: str) -
     """What the adapter says about the design; complaints point into the file."""
     path = paths.one(paths.DESIGNS, document.content["id"], f":{verb}")
     try:
-        found = session.api.request("POST", path, body={"mesh": mesh, "design": document.content}).data
+        body = {"mesh": mesh, "design": document.content}
+        found = session.api.request("POST", path, body=body, repeatable=True).data
     except Refused as refused:
         errors = [_in_file(error) for error in refused.problem.get("errors") or []]
         notes = tuple(f"{document.place(one['pointer'])} {one['pointer']}: {one['detail']}" for one in errors)
@@ -138,5 +139,5 @@ def _refuse_unsupported(preview: dict[str, Any]) -> None:
             "this mesh cannot do what the design asks",
             code=Exit.REFUSED,
             notes=tuple(f"{one['intent']}: {one['because']}" for one in refused),
-            remedy=refused[0].get("instead") or "`meshwright adapter show` has the intent matrix.",
+            remedy=refused[0].get("instead") or "`meshwright adapters show` has the intent matrix.",
         )

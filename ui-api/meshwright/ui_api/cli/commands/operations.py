@@ -67,7 +67,7 @@ def cancel(
 ) -> None:
     """Ask the worker to stop and to undo what it did."""
     body = {"reason": reason, "abandon": abandon}
-    answer = session.api.request("POST", paths.operation(operation, "cancel"), body=body)
+    answer = session.api.request("POST", paths.operation(operation, "cancel"), body=body, repeatable=True)
     session.output.say(f"operation {operation}: asked to stop{' and to leave what was done' if abandon else ''}")
     found: dict[str, Any] = answer.data
     if wait or timeout is not None:

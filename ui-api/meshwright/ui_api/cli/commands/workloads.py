@@ -58,7 +58,9 @@ def withdraw(
     session.confirm(f"Take {', '.join(workloads)} out of mesh {chosen}?", yes=yes)
     for name in workloads:
         path = paths.one(paths.MESHES, chosen, "/workloads") + paths.one("", name)
-        live.operate(session, "DELETE", path, {"reason": reason}, wait=wait, limit=timeout)
+        done = live.operate(session, "DELETE", path, {"reason": reason}, wait=wait, limit=timeout, silent=True)
+        if not session.output.human:
+            session.output.line(done)  # there may be several
 
 
 @command(proxies_group, "list")

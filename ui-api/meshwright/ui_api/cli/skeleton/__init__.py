@@ -23,8 +23,10 @@ def write(name: str, folder: Path) -> list[Path]:
         raise CommandFailed(
             f"{name!r} cannot name an adapter", code=Exit.USAGE, remedy="Use a-z, 0-9 and inner -, a letter first."
         )
-    if folder.exists() and any(folder.iterdir()):
-        raise CommandFailed(f"{folder} is not empty", code=Exit.USAGE, remedy="Name another folder with --directory.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CommandFailed(
+            f"{folder} is no empty folder", code=Exit.USAGE, remedy="Name another folder with --directory."
+        )
     words = {"{{name}}": name, "{{module}}": f"meshwright_{name.replace('-', '_')}"}
     written = []
     for path, template in sorted(_templates(resources.files(__name__) / "files", Path())):

@@ -1,0 +1,246 @@
+"""The whole door in one process, over a bus and views that live in memory.
+
+Invariant: whatever the door refuses while a test runs is a kind of refusal that the route's own document names, and
+nothing is answered by accident; tests that prove compare-and-set on a real bus stand in tests/integration/api.
+"""
+
+import datetime
+import time
+from collections.abc import Iterator
+from typing import Any, cast
+
+import httpx
+import msgspec
+import pytest
+
+from meshwright.core import bus as mwbus
+from meshwright.core import sealing, ssrf, store
+from meshwright.core.bus import envelope
+from meshwright.core.telemetry import tracing
+from meshwright.core.testing.people import Person
+from meshwright.schemas import access, adapters, catalog, connections, meshes, operations, subjects
+from meshwright.schemas.base import Message
+from meshwright.ui_api import app, auth, openapi
+from meshwright.ui_api.api import Api
+from meshwright.ui_api.directory import Directory
+from meshwright.ui_api.meters import Meters
+from meshwright.ui_api.paging import Tokens
+from meshwright.ui_api.roster import Roster
+from meshwright.ui_api.streaming import Hub
+
+ADMIN = "an admin token of a test"
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+class Bus:
+    """Streams as lists; `before_store` runs between the check of a writer and the storing, as a rival would."""
+
+    is_connected = True
+
+    def __init__(self) -> None:
+        self.streams: dict[str, list[mwbus.Received]] = {channel.stream: [] for channel in subjects.CHANNELS}
+        self.failure: mwbus.BusError | None = None
+        self.before_store: Any = lambda: None
+        self.full: dict[str, float] = {}
+        self.publisher = self
+
+    def put(self, subject: str, type: str, payload: bytes, id: str = "") -> mwbus.Received:
+        """Store bytes on a subject."""
+        channel = next(one for one in subjects.CHANNELS if subjects.parse(one, subject))
+        stream = self.streams[channel.stream]
+        headers = {"ce-type": type, "ce-source": "test", "ce-id": id, envelope.MESSAGE_ID: id}
+        headers |= {"traceparent": found} if (found := tracing.traceparent()) else {}
+        seq = stream[-1].seq + 1 if stream else 1
+        stream.append(
+            mwbus.Received(
+                stream=channel.stream, subject=subject, seq=seq, time=time.time_ns(), headers=headers, payload=payload
+            )
+        )
+        return stream[-1]
+
+    async def last(self, stream: str, subject: str) -> mwbus.Received | None:
+        """The newest message of a subject, which may hold wildcards."""
+        self._answer()
+        wanted = subject.split(".")
+        for one in reversed(self.streams[stream]):
+            if all(token in ("*", other) for token, other in zip(wanted, one.subject.split("."), strict=True)):
+                return one
+        return None
+
+    async def at(self, stream: str, seq: int) -> mwbus.Received | None:
+        """The message at a sequence."""
+        self._answer()
+        return next((one for one in self.streams[stream] if one.seq == seq), None)
+
+    async def stream_bounds(self, stream: str) -> tuple[int, int]:
+        """The first and the last sequence."""
+        self._answer()
+        stored = self.streams[stream]
+        return (stored[0].seq, stored[-1].seq) if stored else (1, 0)
+
+    async def fill(self) -> dict[str, float]:
+        """How full each stream is."""
+        self._answer()
+        return self.full
+
+    async def publish(
+        self, subject: str, message: Message, *, id: str = "", expected_last: int | None = None, **more: Any
+    ) -> mwbus.Ack:
+        """Store a message when its subject still ends where the writer thinks."""
+        self._answer()
+        self.before_store()
+        channel = next(one for one in subjects.CHANNELS if subjects.parse(one, subject))
+        before = await self.last(channel.stream, subject)
+        current = before.seq if before else 0
+        if expected_last is not None and expected_last != current:
+            assert before is not None
+            if id and before.headers[envelope.MESSAGE_ID] == id:
+                return mwbus.Ack(stream=channel.stream, seq=current, duplicate=True)
+            raise mwbus.Conflict("wrong last sequence", current, channel.stream)
+        stored = self.put(subject, message.wire.name, catalog.encode(message), id)
+        return mwbus.Ack(stream=channel.stream, seq=stored.seq)
+
+    def _answer(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+class Views:
+    """What the views hold: (kind, key) to document and sequence. `asked` is how lists and the log were asked."""
+
+    def __init__(self) -> None:
+        self.documents: dict[tuple[str, str], tuple[Any, int]] = {}
+        self.failure: Exception | None = None
+        self.cursor = ""
+        self.asked: list[dict[str, Any]] = []
+
+    async def get(self, kind: store.Kind[Any], workspace: str, id: str) -> Any:
+        """One document."""
+        self._answer()
+        found = self.documents.get((kind.name, id))
+        return found and store.Stored(document=found[0], workspace=workspace, seq=found[1], updated_at=NOW)
+
+    async def page(self, kind: store.Kind[Any], workspace: str, **asked: Any) -> Any:
+        """All documents of a kind, however they are filtered."""
+        self._answer()
+        self.asked.append(asked)
+        items = [
+            store.Stored(document=document, workspace=workspace, seq=seq, updated_at=NOW)
+            for (name, _), (document, seq) in self.documents.items()
+            if name == kind.name
+        ]
+        return store.Page(items=items, cursor=self.cursor)
+
+    async def events(self, workspace: str, **asked: Any) -> list[Any]:
+        """An empty log."""
+        self._answer()
+        self.asked.append(asked)
+        return []
+
+    async def wait(self, stream: str, seq: int, timeout: float) -> None:
+        """Nothing is ever projected here."""
+        self._answer()
+        raise store.NotYetVisible(stream, seq, 0)
+
+    def __getattr__(self, name: str) -> Any:
+        """Every other read, which gives nothing or fails as the rest does."""
+
+        async def read(*asked: Any, **more: Any) -> Any:
+            self._answer()
+            return []
+
+        return read
+
+    def _answer(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+class Door:
+    """The application with its parts in reach; `undeclared` is what it answered beyond its own document."""
+
+    def __init__(self) -> None:
+        self.bus, self.views = Bus(), Views()
+        self.directory, self.roster = Directory(), Roster()
+        self.directory.loaded.set()
+        self.roster.loaded.set()
+        bus, views = cast(Any, self.bus), cast(Any, self.views)
+        self.api = Api(
+            bus=bus,
+            views=views,
+            freshness=cast(Any, msgspec.defstruct("Fresh", [("text", str, "0.0")])()),
+            directory=self.directory,
+            roster=self.roster,
+            gate=auth.Gate(self.directory, auth.digest(ADMIN)),
+            hub=Hub(bus),
+            pages=Tokens(b"a key"),
+            meters=Meters(),
+            sealer=sealing.Sealer([b"k" * 32]),
+            reachable=ssrf.policy("hooks.test"),
+        )
+        self.undeclared: list[tuple[str, int, str]] = []
+        self._app = app.create_app(self.api)
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self._watched), base_url="http://door")
+        self.admin = Person(self.client, ADMIN, "default")
+
+    async def _watched(self, scope: Any, receive: Any, send: Any) -> None:
+        answered: dict[str, Any] = {"body": b""}
+
+        async def watching(message: Any) -> None:
+            answered["status"] = message.get("status", answered.get("status"))
+            answered["body"] += message.get("body", b"")
+            await send(message)
+
+        await self._app(scope, receive, watching)
+        if (route := scope.get("meshwright.route")) is None or answered["status"] < 400:
+            return
+        slug = msgspec.json.decode(answered["body"])["type"].rpartition("/")[2]
+        if slug not in openapi.refusals(route):
+            self.undeclared.append((route.operation_id, answered["status"], slug))
+
+    def person(self, role: access.Role, workspace: str = "default", **more: Any) -> Person:
+        """Somebody with a token of that role; `more` is of the token."""
+        secret = auth.new_secret()
+        fields = {"id": f"{role}-{secret[-4:].lower().strip('-_')}", "role": role, "workspace": workspace}
+        token = access.Token(**{**fields, "created_at": NOW, "sha256": auth.digest(secret), **more})
+        place = "system" if workspace == "*" else workspace
+        self.learn(place, "token", token.id, access.TokenWritten(document=token, principal="test"))
+        return Person(self.client, secret, "default" if workspace == "*" else workspace)
+
+    def learn(self, workspace: str, kind: str, name: str, message: Message) -> None:
+        """Let the directory know what somebody else wrote."""
+        self.directory.learn(f"mw.state.{workspace}.{kind}.{name}", message)
+
+    def mesh(self, name: str = "m1", workspace: str = "default") -> None:
+        """A connection, a mesh on it, and a live worker that installs meshes and applies designs."""
+        place = connections.Connection(id="place", kind="envoy-fleet")
+        self.learn(workspace, "connection", "place", connections.ConnectionWritten(document=place, principal="test"))
+        seen = meshes.Mesh(id=name, kind="trial", connection="place", adapter="trial", observed_at=NOW)
+        self.directory.learn(f"mw.evt.{workspace}.trial.mesh.{name}", meshes.MeshObserved(mesh=seen))
+        kinds = ["trial.noop", *(kind.kind.name for kind in operations.OPERATION_TYPES)]
+        offers = [adapters.OperationSupport(name=kind, version=1, mutates=True) for kind in kinds]
+        worker = adapters.AdapterAnnouncement(
+            name="trial",
+            instance="i",
+            version="1",
+            contract=1,
+            meshes=["trial", "envoy"],
+            operations=offers,
+            intents=[],
+            started_at=NOW,
+        )
+        self.roster.learn("trial.i", msgspec.json.encode(worker))
+
+
+@pytest.fixture(scope="session")
+def doors() -> type[Door]:
+    """What makes a door, for properties that need a fresh one for every example."""
+    return Door
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    """A door; at the end all that it refused must have been declared."""
+    found = Door()
+    yield found
+    assert found.undeclared == []

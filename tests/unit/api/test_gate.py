@@ -1,0 +1,243 @@
+"""Who may do what, where: every combination of role, workspace and time, and the memory that decides it."""
+
+import datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from meshwright.core.testing.people import Person
+from meshwright.schemas import access, connections, meshes
+from meshwright.ui_api import auth
+from meshwright.ui_api.directory import Directory
+from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.roster import Roster
+
+Door = Any
+SPACES = ("default", "blue", "green")
+property_test = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+roles = st.sampled_from(access.ROLE_ORDER)
+
+
+def gate(*spaces: str) -> tuple[auth.Gate, Directory]:
+    """A gate that knows these workspaces besides the default one."""
+    directory = Directory()
+    for name in spaces:
+        message = access.WorkspaceWritten(document=access.Workspace(id=name), principal="test")
+        directory.learn(f"mw.state.{name}.workspace.{name}", message)
+    return auth.Gate(directory, auth.digest("the admin's own secret")), directory
+
+
+@given(roles, st.sampled_from((*SPACES, "*")), st.sampled_from((*SPACES, "never-made", "system")), roles)
+def test_a_role_counts_in_its_own_workspace_only(role: access.Role, home: str, asked: str, needed: access.Role) -> None:
+    """Admitted is who has at least the role, in the own workspace or everywhere; elsewhere looks like nowhere."""
+    door, _ = gate("blue", "green")
+    principal = access.Principal(name="p", role=role, workspace=home)
+    outcome = ""
+    try:
+        door.admit(principal, asked, needed)
+    except Refused as error:
+        outcome = error.slug
+    visible = asked in SPACES and home in ("*", asked)
+    enough = access.ROLE_ORDER.index(role) >= access.ROLE_ORDER.index(needed)
+    assert outcome == ("not-found" if not visible else "" if enough else "forbidden")
+
+
+@given(st.text(max_size=40))
+def test_no_header_but_a_known_token_lets_anybody_in(header: str) -> None:
+    """Whatever stands in Authorization: a refusal, unless it is Bearer and a secret that somebody was given."""
+    door, _ = gate()
+    for text in (header, f"Bearer {header}", f"Basic {header}", f"Bearer the admin's own secret{header.strip()}x"):
+        with pytest.raises(Refused) as caught:
+            door.principal(text)
+        assert caught.value.slug == "unauthenticated"
+    assert door.principal("bearer  the admin's own secret ") == auth.ADMIN
+
+
+def test_a_gate_without_an_admin_token_has_no_admin() -> None:
+    """A server that was started without the file lets nobody in by an empty token."""
+    door = auth.Gate(Directory(), "")
+    for text in ("Bearer ", "Bearer", "Bearer  ", ""):
+        with pytest.raises(Refused):
+            door.principal(text)
+    assert door.by_digest("") is None
+
+
+@given(st.integers(-5, 5), st.booleans())
+def test_a_token_counts_until_it_expires(seconds: int, forever: bool) -> None:
+    """A token ends at its moment, to the second, wherever in the world that was written."""
+    door, directory = gate()
+    zone = datetime.timezone(datetime.timedelta(hours=seconds))
+    end = datetime.datetime.now(zone) + datetime.timedelta(seconds=seconds * 60)
+    token = access.Token(
+        id="t", sha256=auth.digest("s" * 20), role="viewer", created_at=end, expires_at=None if forever else end
+    )
+    directory.learn("mw.state.system.token.t", access.TokenWritten(document=token, principal="test"))
+    assert (door.by_digest(token.sha256) is not None) == (forever or seconds > 0)
+
+
+def test_a_secret_is_long_unguessable_and_not_what_is_stored() -> None:
+    """New tokens differ, can be found by scanners, and cannot be told from what is kept of them."""
+    made = {auth.new_secret() for _ in range(100)}
+    assert len(made) == 100
+    assert all(one.startswith("mwt_") and len(one) >= 47 for one in made)
+    assert not any(one in auth.digest(one) for one in made)
+
+
+Step = tuple[str, str, str, int]
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["token", "connection", "workspace", "mesh"]),
+        st.sampled_from(["blue", "green"]),
+        st.sampled_from(["a", "b"]),
+        st.integers(0, 4),
+    ),
+    max_size=25,
+)
+
+
+def told(kind: str, space: str, name: str, number: int) -> tuple[str, Any]:
+    """What was written of one entity: a version, or for 0 its end."""
+    place = space if kind == "workspace" else name
+    if kind == "mesh":
+        subject = f"mw.evt.{space}.trial.mesh.{name}"
+        mesh = meshes.Mesh(id=name, kind="trial", connection=f"c{number}", adapter="trial", observed_at=MOMENT)
+        return subject, meshes.MeshObserved(mesh=mesh) if number else meshes.MeshRemoved(id=name, connection="c")
+    subject = f"mw.state.{space}.{kind}.{place}"
+    if not number:
+        return subject, access.ResourceDeleted(kind=kind, id=place, principal="test")
+    if kind == "token":
+        token = access.Token(
+            id=name, sha256=f"{space}{name}{number}", role="viewer", workspace=space, created_at=MOMENT
+        )
+        return subject, access.TokenWritten(document=token, principal="test")
+    if kind == "connection":
+        place_ = connections.Connection(id=name, kind="consul", description=str(number))
+        return subject, connections.ConnectionWritten(document=place_, principal="test")
+    return subject, access.WorkspaceWritten(document=access.Workspace(id=space), principal="test")
+
+
+MOMENT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+@property_test
+@given(changes)
+def test_the_directory_is_the_newest_word_on_each_subject(changes: list[Step]) -> None:
+    """Whatever is written in whatever order: what is known is the last version of each entity, and what ended is gone;
+    of a token that was made again only the new secret counts.
+    """
+    directory, newest = Directory(), dict[tuple[str, str, str], int]()
+    for kind, space, name, number in changes:
+        directory.learn(*told(kind, space, name, number))
+        newest[kind, space, space if kind == "workspace" else name] = number
+    standing = {place: number for place, number in newest.items() if number}
+    assert set(directory.workspaces) == {space for kind, space, _ in standing if kind == "workspace"}
+    for space in ("blue", "green"):
+        mine = {(kind, name): number for (kind, where, name), number in standing.items() if where == space}
+        assert {token.id for token in directory.tokens(space)} == {name for kind, name in mine if kind == "token"}
+        assert directory.holds_anything(space) == any(kind in ("connection", "mesh") for kind, _ in mine)
+        for name in ("a", "b"):
+            place, mesh = directory.connection(space, name), directory.mesh(space, name)
+            number = mine.get(("mesh", name), 0)
+            assert (int(place.description) if place else 0) == mine.get(("connection", name), 0)
+            assert (mesh.connection if mesh else "") == (f"c{number}" if number else "")
+            for version in range(1, 5):
+                known = directory.token(f"{space}{name}{version}") is not None
+                assert known == (mine.get(("token", name)) == version)
+            on = [one for one in ("a", "b") if mine.get(("mesh", one)) == 1]
+            assert directory.meshes_on(space, "c1") == on
+
+
+async def test_a_token_acts_in_its_own_workspace_unless_it_says_another(door: Door) -> None:
+    """Without the header a request is for the token's workspace; a workspace of another, or none at all, is 404."""
+    door.learn(
+        "blue", "workspace", "blue", access.WorkspaceWritten(document=access.Workspace(id="blue"), principal="t")
+    )
+    person: Person = door.person("operator", "blue")
+    headers = {"Authorization": f"Bearer {person.token}"}
+    answer = await door.client.put("/v1/connections/c", json={"kind": "consul"}, headers=headers)
+    assert answer.status_code == 201
+    assert door.bus.streams["STATE"][-1].subject == "mw.state.blue.connection.c"
+    for workspace in ("default", "green"):
+        await person.problem("GET", "/v1/whoami", workspace=workspace, status=404, slug="not-found")
+    found = await person.problem("GET", "/v1/whoami", workspace="No Name", status=400, slug="invalid-request")
+    assert found["errors"][0]["pointer"] == "#/header/Meshwright-Workspace"
+
+
+async def test_an_admin_of_one_workspace_is_none_of_all(door: Door) -> None:
+    """Workspaces, tokens for everywhere and the projection are for admins of all workspaces, who may do it all."""
+    local, everywhere = door.person("admin"), door.person("admin", "*")
+    for method, path, body in (
+        ("PUT", "/v1/workspaces/w", {}),
+        ("DELETE", "/v1/workspaces/w", None),
+        ("POST", "/v1/tokens", {"id": "t", "role": "viewer", "everywhere": True}),
+        ("GET", "/v1/system/set-aside", None),
+    ):
+        await local.problem(method, path, body, status=403, slug="forbidden")
+        await everywhere.ask(method, path, body, If_Match="" if method == "PUT" else "*")
+    mine = [one["id"] for one in (await local.get("/v1/tokens"))["items"]]
+    theirs = [one["id"] for one in (await everywhere.get("/v1/tokens"))["items"]]
+    assert mine < theirs
+    await local.problem("DELETE", f"/v1/tokens/{theirs[-1]}", status=404, slug="not-found")
+
+
+async def test_a_workspace_is_not_removed_with_keys_to_it_left(door: Door) -> None:
+    """A tenant's token never opens a later workspace of the same name: it has to be revoked before."""
+    await door.admin.put("/v1/workspaces/blue", {})
+    door.learn(
+        "blue", "workspace", "blue", access.WorkspaceWritten(document=access.Workspace(id="blue"), principal="t")
+    )
+    person = door.person("admin", "blue")
+    await person.get("/v1/whoami")
+    found = await door.admin.problem("DELETE", "/v1/workspaces/blue", status=409, slug="in-use", If_Match="*")
+    assert "tokens" in found["detail"]
+    [token] = door.directory.tokens("blue")
+    gone = access.ResourceDeleted(kind="token", id=token.id, principal="t")
+    door.learn("blue", "token", token.id, gone)
+    await door.admin.ask("DELETE", "/v1/workspaces/blue", If_Match="*", expect=204)
+    await person.problem("GET", "/v1/whoami", status=401, slug="unauthenticated")
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+async def test_metrics_are_open_to_this_machine_only(door: Door, header: str) -> None:
+    """From loopback no token is needed; what a proxy on this machine passes on needs one, however it says so."""
+    assert (await door.client.get("/metrics")).status_code == 200
+    told = {header: "for=8.8.8.8"}
+    assert (await door.client.get("/metrics", headers=told)).status_code == 401
+    viewer = door.person("viewer")
+    told["Authorization"] = f"Bearer {viewer.token}"
+    assert (await door.client.get("/metrics", headers=told)).status_code == 200
+
+
+@given(st.binary(max_size=30) | st.sampled_from([b'"\xff"', b'{"name": "\xff"}', b"null", b"{}"]))
+def test_presence_that_cannot_be_read_offers_nothing(junk: bytes) -> None:
+    """No bytes in the bucket of presence end the process that watches it."""
+    roster = Roster()
+    roster.learn("trial.i", junk)
+    assert roster.alive() == []
+
+
+async def test_what_a_worker_says_of_a_preview_becomes_the_callers_refusal(door: Door) -> None:
+    """A considered no is 422 with its cause and remedy, its defect or nonsense is 503; nothing is stored."""
+    door.mesh()
+    reply = msgspec.defstruct("Reply", [("headers", Any, None), ("data", bytes, b"")])
+    no = b'{"code":"X1","what":"it cannot","cause":"because","remedy":"do this"}'
+    codes = {"422": ("invalid-document", 422), "500": ("adapter-unavailable", 503)}
+    cases: list[tuple[Any, str, int]] = [
+        (reply({"Nats-Service-Error-Code": code, "Nats-Service-Error": "no"}, no), slug, status)
+        for code, (slug, status) in codes.items()
+    ]
+    cases += [(reply(None, junk), "adapter-unavailable", 503) for junk in (b"{", b'"\xff"', b"[]")]
+    for answer, slug, status in cases:
+
+        async def asked(*_: Any, answer: Any = answer, **__: Any) -> Any:
+            return answer
+
+        door.bus.client = msgspec.defstruct("Client", [("request", Any)])(asked)
+        body = {"mesh": "m1", "design": {"id": "d"}}
+        found = await door.admin.problem("POST", "/v1/designs/d:diff", body, status=status, slug=slug)
+        if slug == "invalid-document":
+            assert (found["errors"][0]["detail"], found["remedy"]) == ("because", "do this")
+    assert not [one for stream in door.bus.streams.values() for one in stream]

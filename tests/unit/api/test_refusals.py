@@ -1,0 +1,176 @@
+"""Refusals: whatever goes wrong behind the door, the answer is a problem that says what to do, and nothing else."""
+
+from typing import Any
+
+import pytest
+
+from meshwright.core import bus as mwbus
+from meshwright.core import store
+from meshwright.schemas.errors import PROBLEM_TYPES
+from meshwright.ui_api import openapi
+from meshwright.ui_api.routes import ALL, events
+from meshwright.ui_api.streaming import Client, Wants
+
+Door = Any
+GUARDED = [route for route in ALL if route.role is not None]
+PATHS = sorted(openapi.document(ALL, "test")["paths"].items())
+AWAY = mwbus.BusUnavailable("no acknowledgement from nats://secret-host")
+
+
+def filled(path: str) -> str:
+    """A path with names in the places of its parameters."""
+    return path.replace("{id}", "m1").replace("{name}", "a").replace("{version}", "1").replace("{slug}", "stale")
+
+
+@pytest.mark.parametrize("path", [path for path, _ in PATHS])
+async def test_the_allow_header_lists_every_method(door: Door, path: str) -> None:
+    """A 405 names all methods that the document has for that path, as its explanation promises."""
+    declared = {method.upper() for method in dict(PATHS)[path]}
+    found = await door.admin.problem("PATCH", filled(path), status=405, slug="method-not-allowed")
+    assert "Allow header" in found["remedy"]
+    answer = await door.admin.ask("PATCH", filled(path), expect=405)
+    allowed = answer.headers["allow"].split(", ")
+    assert declared <= set(allowed)
+    assert len(allowed) == len(set(allowed))
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in GUARDED if route.method == "GET"], ids=lambda one: one.operation_id
+)
+async def test_a_defect_is_told_without_its_inside(door: Door, route: Any) -> None:
+    """An error that nobody foresaw is a problem document with the trace id, and says nothing of the program."""
+    door.views.failure = RuntimeError("the password is hunter2")
+    door.bus.failure = door.views.failure
+    answer = await door.admin.client.get(filled(route.path), headers={"Authorization": f"Bearer {door.admin.token}"})
+    if answer.status_code == 200 or answer.json()["type"] == "/problems/not-found":
+        return  # answered from memory
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    found = answer.json()
+    assert (found["type"], found["detail"]) == ("/problems/internal", "")
+    assert found["trace_id"] == answer.headers["x-request-id"]
+    assert "hunter2" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda one: one.operation_id)
+async def test_an_outage_is_told_by_every_route_in_its_own_words(door: Door, route: Any) -> None:
+    """Without bus and database a route answers from memory or with a refusal of its document; never with a defect."""
+    door.mesh()
+    door.bus.failure = AWAY
+    door.views.failure = store.StoreUnavailable("could not reach mongodb://secret-host")
+    body = {"kind": "trial.noop", "mesh": "m1"} if route.operation_id == "startOperation" else {}
+    headers = {"Authorization": f"Bearer {door.admin.token}", "Idempotency-Key": "k"}
+    more = {} if route.method == "GET" else {"json": body}
+    answer = await door.client.request(route.method, filled(route.path), headers=headers, **more)
+    assert answer.status_code != 500
+    assert "secret-host" not in answer.text
+    if answer.status_code == 503:
+        assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "slug", "wait"),
+    [
+        (AWAY, 503, "bus-unavailable", "1"),
+        (mwbus.BusFull("the stream is full"), 503, "bus-unavailable", "10"),
+        (mwbus.Rewound("went back"), 503, "bus-unavailable", "1"),
+        (store.StoreUnavailable("gone"), 503, "store-unavailable", "1"),
+        (store.NotYetVisible("STATE", 9, 3), 504, "not-yet-visible", "1"),
+        (store.InvalidCursor("not a cursor"), 400, "invalid-request", None),
+        (store.UnknownField("no such field"), 400, "invalid-request", None),
+    ],
+)
+async def test_each_failure_behind_has_its_words_and_its_patience(
+    door: Door, failure: Exception, status: int, slug: str, wait: str | None
+) -> None:
+    """What bus and store refuse is told by kind, and where waiting helps, for how long."""
+    door.views.failure = failure
+    found = await door.admin.problem("GET", "/v1/deadletters/x", status=status, slug=slug)
+    assert found["remedy"]
+    answer = await door.admin.ask("GET", "/v1/deadletters/x", expect=status)
+    assert answer.headers.get("retry-after") == wait
+    if isinstance(failure, mwbus.BusFull):
+        assert "MESHWRIGHT_STREAMS_GIB" in found["remedy"]
+
+
+async def test_too_many_streams_are_told_to_come_later(door: Door) -> None:
+    """The bound on open event streams is a 429 with Retry-After, and the one that is refused takes no place."""
+    door.api.hub.clients.update(Client(Wants(workspace="default"), "") for _ in range(events.MOST_CLIENTS))
+    headers = {"Accept": "text/event-stream"}
+    await door.admin.problem("GET", "/v1/events", status=429, slug="too-many-requests", **headers)
+    answer = await door.admin.ask("GET", "/v1/events", expect=429, **headers)
+    assert int(answer.headers["retry-after"]) >= 1
+    assert len(door.api.hub.clients) == events.MOST_CLIENTS
+
+
+async def test_a_stream_that_cannot_begin_is_an_outage_and_takes_no_place(door: Door) -> None:
+    """While the bus is away a client is told so within a moment, also one that has read more than the ring holds."""
+    hub = door.api.hub
+    hub._started.set()
+    hub.first = 1
+    door.bus.failure = AWAY
+    client = Client(Wants(workspace="default"), "")
+    with pytest.raises(mwbus.BusUnavailable):
+        await hub.opened(client, 50, timeout=0.05)
+    hub._started.clear()
+    with pytest.raises(mwbus.BusUnavailable):
+        await hub.opened(client, None, timeout=0.05)
+    assert hub.clients == set()
+
+
+async def test_a_piece_of_payload_that_cannot_be_is_a_mistake_of_the_caller(door: Door) -> None:
+    """NUL in a search is refused by its name instead of being told as an outage of the database."""
+    found = await door.admin.problem("GET", "/v1/events?text=%00", status=400, slug="invalid-request")
+    assert [error["pointer"] for error in found["errors"]] == ["#/query/text"]
+
+
+async def test_the_log_takes_the_beginning_of_a_type_like_the_stream(door: Door) -> None:
+    """`type` is a wire name or its beginning up to a dot, wherever it is given; an unknown one is kept as it is."""
+    params = {"type": "dev.meshwright.operation,com.example.odd"}
+    await door.admin.get("/v1/events", params=params)
+    [asked] = door.views.asked
+    wanted = asked["where"]["type"]
+    assert {"dev.meshwright.operation.failed.v1", "dev.meshwright.operation.accepted.v1"} < set(wanted)
+    assert "com.example.odd" in wanted
+    assert not [one for one in wanted if one.startswith("dev.meshwright.mesh")]
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("operation=A,B", ["A", "B"]),
+        ("operation=A,B&id=B,C", ["B"]),
+        ("operation=A&entity=operation", ["A"]),
+        ("operation=A&id=B", None),
+        ("operation=A&entity=mesh", None),
+    ],
+)
+async def test_filters_of_the_log_are_joined_like_those_of_the_stream(door: Door, query: str, ids: list[str]) -> None:
+    """Several filters mean all of them: an operation that another filter excludes is not shown."""
+    found = await door.admin.get(f"/v1/events?{query}")
+    assert found == {"items": [], "next_page_token": ""}
+    assert [asked["where"]["id"] for asked in door.views.asked] == ([ids] if ids else [])
+
+
+async def test_a_page_token_is_bound_to_its_filters_whatever_they_hold(door: Door) -> None:
+    """No value of one filter can pass for another filter: the token of one list is refused by the other."""
+    door.views.cursor = "somewhere"
+    token = (await door.admin.get("/v1/workloads", params={"service": "a&version=b"}))["next_page_token"]
+    again = {"service": "a&version=b", "page_token": token}
+    await door.admin.get("/v1/workloads", params=again)
+    other = {"service": "a", "version": "b", "page_token": token}
+    await door.admin.problem("GET", "/v1/workloads", params=other, status=400, slug="invalid-request")
+
+
+def test_problems_that_name_places_say_so() -> None:
+    """The kinds whose explanation promises `errors` are the two that tests hold to it (see test_bodies)."""
+    told = {slug for slug, kind in PROBLEM_TYPES.items() if "`errors`" in kind.explanation}
+    assert told == {"invalid-request", "invalid-document"}
+
+
+async def test_a_name_that_cannot_be_one_is_told_as_what_is_missing(door: Door) -> None:
+    """A path with a name that nothing can have is 404 in words that people understand."""
+    for path in ("/v1/meshes/No-Such", "/v1/operations/nope"):
+        found = await door.admin.problem("GET", path, status=404, slug="not-found")
+        assert found["detail"] == f"there is no resource {path.rpartition('/')[2]!r} in this workspace"

@@ -1,0 +1,190 @@
+"""Writing what people declare: whoever has not seen the current version changes nothing, in any order of requests."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from meshwright.core import sealing, webhook_signing
+from meshwright.schemas import access, catalog
+from meshwright.schemas.designs import Design, DesignWritten
+from meshwright.schemas.webhooks import WebhookWritten
+from meshwright.ui_api.routes import ALL
+
+Door = Any
+FLEET = {"kind": "envoy-fleet"}
+HOOK = {"url": "https://hooks.test/mesh"}
+PATH = "/v1/connections/place"
+SUBJECT = "mw.state.default.connection.place"
+property_test = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def design(bus: Any, name: str, description: str = "") -> int:
+    """A version of a design that somebody else has saved; its sequence."""
+    message = DesignWritten(document=Design(id=name, description=description), principal="test")
+    stored = bus.put(f"mw.state.default.design.{name}", message.wire.name, catalog.encode(message))
+    return int(stored.seq)
+
+
+def expected(method: str, match: str, none_match: str, current: int | None) -> int:
+    """The status that RFC 9110 and the refusals' explanations ask for."""
+    if method == "DELETE" and current is None:
+        return 404
+    if method == "PUT" and none_match and current is not None:
+        return 412
+    if match:
+        fits = current is not None and match in ("*", f'"{current}"')
+        return 412 if not fits else 204 if method == "DELETE" else 200
+    if current is not None:
+        return 428
+    return 201
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["PUT", "PUT", "DELETE"]), st.sampled_from(["", "*", "current", "old"]), st.booleans()),
+    max_size=10,
+)
+
+
+@property_test
+@given(steps)
+async def test_any_order_of_writes_keeps_to_the_versions(doors: type[Door], steps: list[tuple[str, str, bool]]) -> None:
+    """Creating, replacing, deleting and creating again: the status, the ETag and what is stored follow from the
+    preconditions alone, and what was refused has stored nothing.
+    """
+    door = doors()
+    current: int | None = None
+    for number, (method, match, only_new) in enumerate(steps):
+        seen = {"": "", "*": "*", "current": f'"{current or 1}"', "old": '"999"'}[match]
+        conditions = {"If_Match": seen} if seen else {}
+        conditions |= {"If_None_Match": "*"} if only_new else {}
+        status = expected(method, seen, "*" if only_new else "", current)
+        before = len(door.bus.streams["STATE"])
+        body = {**FLEET, "description": str(number)} if method == "PUT" else None
+        answer = await door.admin.ask(method, PATH, body, expect=status, **conditions)
+        stored = door.bus.streams["STATE"][before:]
+        assert len(stored) == (status < 400)
+        if status < 400:
+            current = stored[0].seq if method == "PUT" else None
+            assert answer.headers["meshwright-seq"] == str(stored[0].seq)
+            assert answer.headers.get("etag") == (f'"{current}"' if current else None)
+        elif status == 412 and current is not None:
+            assert answer.headers["etag"] == f'"{current}"'
+    assert door.undeclared == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_a_rival_between_check_and_store_is_not_overwritten(door: Door, method: str) -> None:
+    """Who is second by a moment is told so by 412, and the first one's version stands."""
+    made = await door.admin.put(PATH, FLEET)
+    rival = b'{"document":{"id":"place","kind":"consul"},"principal":"rival"}'
+    door.bus.before_store = lambda: door.bus.put(SUBJECT, "dev.meshwright.connection.written.v1", rival)
+    body = FLEET if method == "PUT" else None
+    await door.admin.problem(method, PATH, body, status=412, slug="stale", If_Match=made.headers["etag"])
+    assert door.bus.streams["STATE"][-1].payload == rival
+
+
+async def test_a_rival_who_creates_the_same_is_not_overwritten(door: Door) -> None:
+    """Of two people who create one name at the same moment only one does, also where a tombstone stood."""
+    made = await door.admin.put(PATH, FLEET)
+    await door.admin.ask("DELETE", PATH, If_Match=made.headers["etag"], expect=204)
+    rival = b'{"document":{"id":"place","kind":"consul"},"principal":"rival"}'
+    door.bus.before_store = lambda: door.bus.put(SUBJECT, "dev.meshwright.connection.written.v1", rival)
+    await door.admin.problem("PUT", PATH, FLEET, status=412, slug="stale", If_None_Match="*")
+    assert len(door.bus.streams["STATE"]) == 3
+
+
+WRITING = [
+    ("PUT", "/v1/workspaces/w", {}),
+    ("PUT", "/v1/connections/c", FLEET),
+    ("PUT", "/v1/designs/d", {}),
+    ("PUT", "/v1/webhooks/h", HOOK),
+    ("POST", "/v1/tokens", {"id": "t", "role": "viewer"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITING)
+async def test_a_trial_stores_nothing_and_shows_no_secret(door: Door, method: str, path: str, body: Any) -> None:
+    """With validate_only everything is checked and answered as if, nothing is written, and no secret is made."""
+    answer = await door.admin.ask(method, f"{path}?validate_only=true", body, expect=201)
+    assert not [one for stream in door.bus.streams.values() for one in stream]
+    assert answer.json().get("secret", "") == ""
+    await door.admin.ask(method, path, body, expect=201)
+    stored = [len(stream) for stream in door.bus.streams.values()]
+    name = path if method == "PUT" else f"{path}/t"
+    await door.admin.ask("DELETE", f"{name}?validate_only=true", If_Match="*", expect=204)
+    assert [len(stream) for stream in door.bus.streams.values()] == stored
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITING)
+async def test_who_and_why_stand_in_the_history(door: Door, method: str, path: str, body: Any) -> None:
+    """A write keeps its principal and its reason, from the query or from the header."""
+    await door.admin.ask(method, f"{path}?reason=to+see", body)
+    name = path if method == "PUT" else f"{path}/t"
+    await door.admin.ask("DELETE", name, If_Match="*", Meshwright_Reason="seen")
+    told = [msgspec.json.decode(one.payload) for one in door.bus.streams["STATE"]]
+    assert [(one["principal"], one["reason"]) for one in told] == [("admin", "to see"), ("admin", "seen")]
+
+
+def test_every_route_that_declares_a_reason_is_known_here() -> None:
+    """Routes with `reason` in the query are these documents' and operations' (see test_accepting), and no others."""
+    named = {route.operation_id for route in ALL if "reason" in route.query.__struct_fields__}
+    documents = {
+        f"{verb}{kind}" for verb in ("put", "delete") for kind in ("Workspace", "Connection", "Design", "Webhook")
+    }
+    others = {route.operation_id for route in ALL if route.idempotent}
+    assert named == documents | others | {"createToken", "deleteToken", "restoreDesign", "dropDeadLetter"}
+
+
+async def test_only_a_version_of_that_design_can_be_restored(door: Door) -> None:
+    """Neither another design's version nor a deletion nor what never was becomes the newest."""
+    mine, other = design(door.bus, "mine", "first"), design(door.bus, "other")
+    last = design(door.bus, "mine", "second")
+    gone = access.ResourceDeleted(kind="design", id="gone", principal="test")
+    tomb = door.bus.put("mw.state.default.design.gone", gone.wire.name, catalog.encode(gone)).seq
+    for name, version in (("mine", other), ("gone", tomb), ("mine", 99)):
+        body, path = {"version": version}, f"/v1/designs/{name}:restore"
+        await door.admin.problem("POST", path, body, status=404, slug="not-found", If_Match="*")
+    await door.admin.problem(
+        "POST", "/v1/designs/mine:restore", {"version": mine}, status=428, slug="if-match-required"
+    )
+    back = await door.admin.ask("POST", "/v1/designs/mine:restore", {"version": mine}, If_Match=f'"{last}"')
+    assert back.json()["description"] == "first"
+
+
+async def test_a_webhook_keeps_its_secret_until_it_is_rotated(door: Door) -> None:
+    """Changing a webhook shows no secret and keeps the one it has; rotating keeps the old one beside for 24 hours."""
+    sealer: sealing.Sealer = door.api.sealer
+    path = "/v1/webhooks/h"
+    made = await door.admin.put(path, HOOK)
+    await door.admin.put(path, {**HOOK, "description": "changed"}, If_Match="*")
+    turned = await door.admin.post(f"{path}:rotate-secret")
+    assert made.headers["cache-control"] == turned.headers["cache-control"] == "no-store"
+    versions = [catalog.decode(one.type, one.payload) for one in door.bus.streams["STATE"]]
+    secrets = []
+    for version in versions:
+        assert isinstance(version, WebhookWritten)
+        secrets.append(webhook_signing.shown(webhook_signing.unseal(sealer, version.secret, "default", "h")))
+    assert secrets == [made.json()["secret"]] * 2 + [turned.json()["secret"]]
+    last = versions[-1]
+    assert isinstance(last, WebhookWritten)
+    assert last.previous is not None
+    assert webhook_signing.shown(webhook_signing.unseal(sealer, last.previous, "default", "h")) == secrets[0]
+    assert not [one for one in door.bus.streams["STATE"] if secrets[0].encode() in one.payload]
+
+
+async def test_a_token_of_a_rival_is_not_replaced(door: Door) -> None:
+    """Of two tokens of one name that are made at the same moment one is refused, and its secret is never shown."""
+    rival = b'{"document":{},"principal":"rival"}'
+    door.bus.before_store = lambda: door.bus.put("mw.state.default.token.t", "dev.meshwright.token.written.v1", rival)
+    found = await door.admin.problem("POST", "/v1/tokens", {"id": "t", "role": "viewer"}, status=412, slug="stale")
+    assert "mwt_" not in str(found)
+
+
+async def test_what_does_not_fit_on_the_bus_is_not_half_written(door: Door) -> None:
+    """A document within the body's bound whose message would be too large is 413, and nothing of it is stored."""
+    resources = [{"type": "a/B", "name": "n", "body": {"t": "x" * 990_000}}]
+    await door.admin.problem("PUT", "/v1/designs/d", {"resources": resources}, status=413, slug="too-large")
+    assert door.bus.streams["STATE"] == []

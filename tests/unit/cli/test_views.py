@@ -1,0 +1,291 @@
+"""Lists and documents: what the contract says is what people see in tables and programs in JSON and YAML."""
+
+import json
+from typing import Any, get_args
+
+import msgspec
+import pytest
+import yaml
+
+from meshwright.core.store import DesignVersion
+from meshwright.schemas import (
+    access,
+    adapters,
+    connections,
+    designs,
+    intents,
+    meshes,
+    operations,
+    telemetry,
+    webhooks,
+    workloads,
+)
+from meshwright.schemas.errors import Failure
+from meshwright.ui_api.cli import views
+from meshwright.ui_api.routes.tokens import TokenInfo
+
+Server = Any
+Terminal = Any
+ULID = "01JD8X3M5TZ9Q4W7V2K6N0B1CE"
+AT = "2026-01-01T00:00:00Z"
+FAILURE = Failure(code="X1", what="it broke", cause="a cause", remedy="a remedy")
+TIMEOUT = intents.Timeout(service="reviews", timeout="1s")
+DESIGN = designs.Design(id="slow", description="two words", intents=[TIMEOUT, TIMEOUT])
+
+
+def made(kind: Any, /, **fields: Any) -> Any:
+    """A document of the contract, its times all the same moment."""
+    times = {
+        "observed_at",
+        "accepted_at",
+        "written_at",
+        "applied_at",
+        "stored_at",
+        "created_at",
+        "attempted_at",
+        "start",
+    }
+    wanted = {name: AT for name in kind.__struct_fields__ if name in times}
+    return msgspec.convert({**wanted, **msgspec.to_builtins(fields)}, kind)
+
+
+MESH = made(
+    meshes.Mesh,
+    id="m1",
+    kind="envoy",
+    connection="place",
+    adapter="envoy",
+    version="1.36",
+    state="degraded",
+    conditions=[{"type": "Ready", "status": "False", "reason": "Gone", "message": "two proxies are away"}],
+    workloads=3,
+    proxies=2,
+)
+PROXY = made(
+    workloads.Proxy, id="p1", mesh="m1", workload="a", state="rejected", sent="7", acked="6", error="bad cluster"
+)
+WORKLOAD = made(
+    workloads.Workload,
+    id="a",
+    mesh="m1",
+    connection="place",
+    service="reviews",
+    version="v1",
+    address="10.0.0.1",
+    port=9080,
+    proxy="p1",
+)
+STEP = made(operations.Step, name="push", state="failed", attempt=2, started_at=AT, finished_at=AT, failure=FAILURE)
+OPERATION = made(
+    operations.Operation,
+    id=ULID,
+    workspace="default",
+    adapter="envoy",
+    connection="place",
+    mesh="m1",
+    kind="design.apply",
+    state="dead_lettered",
+    done=True,
+    steps=[STEP],
+    failure=FAILURE,
+    principal="token:ann",
+    reason="to see",
+    finished_at="2026-01-01T00:02:05Z",
+)
+LETTER = made(
+    operations.DeadLetterRecord,
+    id=ULID,
+    workspace="default",
+    adapter="envoy",
+    reason="poison",
+    deliveries=8,
+    command_seq=3,
+)
+ADAPTER = adapters.Adapter(
+    id="envoy",
+    version="1.0",
+    contract=1,
+    meshes=["envoy"],
+    operations=[adapters.OperationSupport(name="mesh.install", version=2, mutates=True, summary="Installs.")],
+    intents=[
+        adapters.IntentSupport(intent="timeout", supported=True, since="1.0"),
+        adapters.IntentSupport(intent="deny-all", supported=False, because="no network", instead="mtls"),
+    ],
+)
+EDGES = [
+    telemetry.Edge(source="front", destination="cart", requests=9, errors=1, rate=4.5, error_rate=0.111, p50_ms=3.5),
+    telemetry.Edge(source="front", destination="idle", requests=0, errors=0, rate=0.0, error_rate=0.0),
+    telemetry.Edge(source="cart", destination="db", requests=9, errors=0, rate=4.5, error_rate=0.02, p99_ms=1500.0),
+]
+NODES = [telemetry.TopologyNode(id="alone", workloads=["alone-1"], versions=["v1"])]
+TOPOLOGY = made(telemetry.Topology, mesh="m1", seconds=5.0, nodes=NODES, edges=EDGES)
+RELEASE = made(
+    designs.Release,
+    id=ULID,
+    design=DESIGN,
+    mesh="m1",
+    connection="place",
+    revision=4,
+    state="rolled_back",
+    inventory=["r"],
+    operation=ULID,
+    principal="admin",
+    reason="why not",
+)
+WEBHOOK = webhooks.Webhook(id="ops", url="https://hooks.test/", types=["dev.meshwright.mesh"], enabled=False)
+DELIVERY = made(
+    webhooks.Delivery,
+    webhook="ops",
+    event=96,
+    event_id="e",
+    event_type="dev.meshwright.mesh.observed.v1",
+    state="retrying",
+    attempts=3,
+    status=503,
+    detail="slow",
+)
+TABLES: list[tuple[tuple[str, ...], str, Any, list[str]]] = [
+    (("meshes", "list"), "/v1/meshes", [MESH], ["m1", "envoy", "1.36", "✗ degraded", "place", "3", "2"]),
+    (("meshes", "show", "m1"), "/v1/meshes/m1", MESH, ["✗ degraded", "Ready", "False", "Gone", "two proxies are away"]),
+    (("proxies", "list"), "/v1/proxies", [PROXY], ["✗ rejected", "7", "6", "none", "✗ p1 says: bad cluster"]),
+    (
+        ("connections", "list"),
+        "/v1/connections",
+        [connections.Connection(id="c", kind="consul", labels={"b": "2", "a": "1"})],
+        ["a=1, b=2"],
+    ),
+    (("designs", "list"), "/v1/designs", [DESIGN], ["slow", "2", "timeout", "two words"]),
+    (
+        ("designs", "versions", "slow"),
+        "/v1/designs/slow/versions",
+        [
+            made(DesignVersion, id="slow", version=9, design=DESIGN, principal="ann", reason="first"),
+            made(DesignVersion, id="slow", version=11, design={"id": "slow", "intents": [TIMEOUT]}, principal="ann"),
+            made(DesignVersion, id="slow", version=12, principal="ann"),
+        ],
+        ["9", "2 intents", "first", "1 intent\n", "12", "deleted"],
+    ),
+    (("releases", "list"), "/v1/releases", [RELEASE], ["slow", "4", "- rolled back", ULID, "why not"]),
+    (
+        ("operations", "list"),
+        "/v1/operations",
+        [OPERATION],
+        [ULID, "✗ dead lettered", "2 min 5 s", "token:ann", "it broke"],
+    ),
+    (
+        ("operations", "show", ULID),
+        f"/v1/operations/{ULID}",
+        OPERATION,
+        ["✗ failed", "to see", "dead lettered: it broke (X1)", "cause: a cause", "remedy: a remedy", f"retry {ULID}"],
+    ),
+    (("deadletters", "list"), "/v1/deadletters", [LETTER], [ULID, "… open", "8", "poison"]),
+    (("adapters", "list"), "/v1/adapters", [ADAPTER], ["envoy", "1/2", "0"]),
+    (
+        ("adapters", "show", "envoy"),
+        "/v1/adapters/envoy",
+        ADAPTER,
+        ["live workers: none", "mesh.install v2", "changes", "✓ yes", "✗ no", "no network", "mtls"],
+    ),
+    (
+        ("topology", "-m", "m1"),
+        "/v1/meshes/m1/topology",
+        TOPOLOGY,
+        ["✗ 11.1 %", "! 2.0 %", "3.5 ms", "1.50 s", "without traffic: alone"],
+    ),
+    (
+        ("tokens", "list"),
+        "/v1/tokens",
+        [made(TokenInfo, id="t", role="viewer", workspace="*")],
+        ["viewer", "*", "never"],
+    ),
+    (("workspaces", "list"), "/v1/workspaces", [access.Workspace(id="w", description="ours")], ["w", "ours"]),
+    (
+        ("webhooks", "list"),
+        "/v1/webhooks",
+        [WEBHOOK],
+        ["- disabled", "https://hooks.test/", "dev.meshwright.mesh", "all"],
+    ),
+    (
+        ("webhooks", "deliveries", "ops"),
+        "/v1/webhooks/ops/deliveries",
+        [DELIVERY],
+        ["96", "… retrying", "3", "503", "slow"],
+    ),
+]
+LISTS = [one for one in TABLES if isinstance(one[2], list)]
+
+
+def served(server: Server, path: str, found: Any) -> Any:
+    """Let the server have these documents; what it sends of them."""
+    plain = msgspec.to_builtins(found)
+    server.on(f"GET {path}", server.page(*plain) if isinstance(found, list) else plain)
+    return plain
+
+
+@pytest.mark.parametrize(("command", "path", "found", "words"), TABLES, ids=lambda one: "")
+def test_people_see_what_matters_and_programs_all(
+    server: Server, terminal: Terminal, command: tuple[str, ...], path: str, found: Any, words: list[str]
+) -> None:
+    """A table has the facts with marks and units, nothing but the table is on stdout, and no line ends in blanks; JSON
+    and YAML are the API's documents, whole and alike.
+    """
+    plain = served(server, path, found)
+    told = terminal.run(*command)
+    assert told.stderr == ""
+    for word in words:
+        assert word in told.stdout, told.stdout
+    assert not [line for line in told.stdout.splitlines() if line != line.rstrip()]
+    assert "None" not in told.stdout
+    assert json.loads(terminal.run(*command, "-o", "json").stdout) == plain
+    assert yaml.safe_load(terminal.run(*command, "-o", "yaml").stdout) == plain
+
+
+@pytest.mark.parametrize(("command", "path"), [one[:2] for one in LISTS], ids=lambda one: "")
+def test_an_empty_list_says_what_comes_next(
+    server: Server, terminal: Terminal, command: tuple[str, ...], path: str
+) -> None:
+    """People are told how to make a first one; programs get an empty list and exit code 0."""
+    served(server, path, [])
+    told = terminal.run(*command)
+    if command[:2] not in (("workspaces", "list"), ("designs", "versions")):  # which are never empty
+        assert told.stdout.startswith("No ")
+        assert "meshwright" in told.stdout
+    assert json.loads(terminal.run(*command, "-o", "json").stdout) == []
+
+
+def test_a_workload_is_shown_with_the_state_of_its_own_proxy(server: Server, terminal: Terminal) -> None:
+    """Proxies of one name in two meshes are kept apart; a workload without one says so."""
+    other = msgspec.structs.replace(PROXY, mesh="m2", state="synced")
+    away = msgspec.structs.replace(WORKLOAD, id="b", proxy=None)
+    served(server, "/v1/workloads", [WORKLOAD, msgspec.structs.replace(WORKLOAD, mesh="m2"), away])
+    served(server, "/v1/proxies", [PROXY, other])
+    rows = terminal.run("workloads", "list").stdout.splitlines()[1:]
+    assert ["✗ rejected" in rows[0], "✓ synced" in rows[1], "- no proxy" in rows[2]] == [True] * 3
+    assert "10.0.0.1:9080" in rows[0]
+
+
+STATES = {
+    word
+    for kind in (
+        operations.OperationState,
+        meshes.MeshState,
+        designs.ReleaseState,
+        workloads.SyncState,
+        webhooks.DeliveryState,
+        operations.Step.__annotations__["state"],
+        operations.DeadLetterRecord.__annotations__["state"],
+    )
+    for word in get_args(kind)
+}
+
+
+@pytest.mark.parametrize("word", sorted(STATES))
+def test_every_state_of_the_contract_has_a_mark_beside_its_colour(word: str) -> None:
+    """No state is told by colour alone, and what went wrong never looks well or open."""
+    text = views.state(word)
+    mark, _, name = text.plain.partition(" ")
+    assert name == word.replace("_", " ")
+    bad = word in ("failed", "timed_out", "dead_lettered", "undo_failed", "rejected", "degraded")
+    assert (mark == "✗") == bad
+    assert mark in "✓✗…-"
+    assert text.style == {"✓": "green", "✗": "red", "…": "yellow", "-": "dim"}[mark]
