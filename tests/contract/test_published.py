@@ -50,9 +50,7 @@ def test_the_committed_files_are_not_stale() -> None:
     assert generate.stale(generate.ROOT) == []
 
 
-def test_check_names_every_stale_file_and_changes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_names_every_stale_file_and_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--check` fails for an outdated, a missing and a left-over file; writing repairs all three."""
     root = str(tmp_path)
     assert generate.main(["--root", root]) == 0

@@ -50,9 +50,7 @@ MAKERS: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.IntType: lambda kind: st.integers(kind.ge or 0, kind.le or INT64 - 1),
     inspect.FloatType: lambda kind: st.floats(kind.ge, kind.le, allow_nan=False),
     inspect.LiteralType: lambda kind: st.sampled_from(kind.values),
-    inspect.ListType: lambda kind: st.lists(
-        values(kind.item_type), min_size=kind.min_length or 0, max_size=3
-    ),
+    inspect.ListType: lambda kind: st.lists(values(kind.item_type), min_size=kind.min_length or 0, max_size=3),
     inspect.DictType: lambda kind: st.dictionaries(keys, values(kind.value_type), max_size=3),
     inspect.UnionType: lambda kind: st.one_of([values(option) for option in kind.types]),
     inspect.StructType: structs,
@@ -144,11 +142,7 @@ def test_every_unknown_key_is_told_at_once() -> None:
         ({"intents": [{"intent": "nonsense"}]}, "#/intents/0/intent"),
         ({"intents": [{"service": "a"}]}, "#/intents/0"),
         (
-            {
-                "intents": [
-                    {"intent": "traffic-split", "service": "a", "backends": [{"version": "v", "weight": 1.5}]}
-                ]
-            },
+            {"intents": [{"intent": "traffic-split", "service": "a", "backends": [{"version": "v", "weight": 1.5}]}]},
             "#/intents/0/backends/0/weight",
         ),
         (
@@ -202,6 +196,4 @@ def test_a_broken_map_is_refused_at_the_map() -> None:
 def test_a_refused_name_is_explained_in_words() -> None:
     """Nobody has to read a regular expression to learn what a name may look like."""
     raw = {"name": "A b", "service": "s", "port": 1}
-    assert complaints(raw, workloads.WorkloadSpec) == [
-        ("#/name", "Expected at most 63 of a-z, 0-9 and inner -")
-    ]
+    assert complaints(raw, workloads.WorkloadSpec) == [("#/name", "Expected at most 63 of a-z, 0-9 and inner -")]

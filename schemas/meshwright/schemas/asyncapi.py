@@ -108,9 +108,7 @@ def document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "servers": {
-            "nats": {"host": "localhost:4222", "protocol": "nats", "description": "NATS with JetStream"}
-        },
+        "servers": {"nats": {"host": "localhost:4222", "protocol": "nats", "description": "NATS with JetStream"}},
         "channels": {channel.stream.lower(): _channel(channel) for channel in subjects.CHANNELS},
         "operations": {name: _operation(flow) for name, flow in _FLOWS.items()},
         "components": {

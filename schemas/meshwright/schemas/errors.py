@@ -122,8 +122,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="stale",
             title="Somebody changed it meanwhile",
             status=412,
-            explanation="The ETag in If-Match is not the current one. "
-            "Read again, compare, and send the new ETag.",
+            explanation="The ETag in If-Match is not the current one. Read again, compare, and send the new ETag.",
         ),
         ProblemType(
             slug="too-large",
@@ -147,8 +146,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="unsupported-intent",
             title="This mesh cannot do that",
             status=422,
-            explanation="The adapter says why, and what to use instead. "
-            "See the intent matrix at /v1/adapters.",
+            explanation="The adapter says why, and what to use instead. See the intent matrix at /v1/adapters.",
         ),
         ProblemType(
             slug="idempotency-key-reused",
@@ -185,8 +183,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="bus-unavailable",
             title="The message bus does not answer",
             status=503,
-            explanation="NATS is out of reach, so nothing is known to be written. "
-            "Retry with the same Idempotency-Key.",
+            explanation="NATS is out of reach, so nothing is known to be written. Retry with the same Idempotency-Key.",
         ),
         ProblemType(
             slug="no-secret-key",

@@ -34,9 +34,7 @@ def stale(root: Path) -> list[str]:
     """The paths below `root` that differ from what the contract says: outdated, missing or left over."""
     wanted = files()
     present = {path.relative_to(root).as_posix() for path in root.glob("json/*.json")}
-    return sorted(
-        (present - wanted.keys()) | {name for name, text in wanted.items() if _read(root / name) != text}
-    )
+    return sorted((present - wanted.keys()) | {name for name, text in wanted.items() if _read(root / name) != text})
 
 
 def write(root: Path) -> None:
@@ -55,9 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line: 0 when all is well, 1 when `--check` found stale files."""
     parser = argparse.ArgumentParser(prog="python -m meshwright.schemas.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail when a file is stale")
-    parser.add_argument(
-        "--root", type=Path, default=ROOT, help="the folder that holds json/ and asyncapi.yaml"
-    )
+    parser.add_argument("--root", type=Path, default=ROOT, help="the folder that holds json/ and asyncapi.yaml")
     options = parser.parse_args(arguments)
     if not options.check:
         write(options.root)

@@ -264,8 +264,7 @@ def _zero_durations(intent: Intent, pointer: str) -> list[FieldError]:
     places = [(f"{pointer}/{name}", getattr(intent, name, None)) for name in _DURATIONS]
     outlier = getattr(intent, "outlier_detection", None)
     places += [
-        (f"{pointer}/outlier_detection/{name}", getattr(outlier, name, None))
-        for name in ("interval", "ejection_time")
+        (f"{pointer}/outlier_detection/{name}", getattr(outlier, name, None)) for name in ("interval", "ejection_time")
     ]
     return [
         FieldError(detail="must be longer than nothing", pointer=place)

@@ -11,9 +11,7 @@ from msgspec import Meta
 from meshwright.schemas.base import Message, Model, Moment, Name, Port, Text, Wire, whole
 
 SyncState: TypeAlias = Literal["synced", "stale", "rejected", "disconnected", "not_sent"]
-Host: TypeAlias = Annotated[
-    str, Meta(pattern=whole("^[A-Za-z0-9.:-]{1,253}$"), description="IP address or host name")
-]
+Host: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Za-z0-9.:-]{1,253}$"), description="IP address or host name")]
 
 
 class WorkloadSpec(Model, frozen=True, kw_only=True):

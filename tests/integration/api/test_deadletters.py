@@ -166,9 +166,7 @@ async def test_letters_come_in_pages_by_adapter_and_stay_in_their_workspace(impa
     )
     assert sorted(one["id"] for one in page["items"] + rest["items"]) == sorted(dead)
     assert (await ann.get("/v1/deadletters", params={"adapter": "other"}))["items"] == []
-    await ann.problem(
-        "GET", f"/v1/deadletters/{dead[0]}", status=404, slug="not-found", workspace="default"
-    )
+    await ann.problem("GET", f"/v1/deadletters/{dead[0]}", status=404, slug="not-found", workspace="default")
     viewer = await ann.token_of("viewer")
     assert (await viewer.get(f"/v1/deadletters/{dead[0]}"))["letter"]["id"] == dead[0]
     await viewer.problem("DELETE", f"/v1/deadletters/{dead[0]}", status=403, slug="forbidden")

@@ -71,9 +71,7 @@ def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
     events = _stream(subjects.EVENTS.stream, [subjects.EVENTS.wildcard], 30)
     events.sources = [
         StreamSource(name=subjects.COMMANDS.stream, subject_transforms=[_copied_commands()]),
-        StreamSource(
-            name=subjects.STATE.stream, subject_transforms=[_copied_state(kind) for kind in _COPIED_KINDS]
-        ),
+        StreamSource(name=subjects.STATE.stream, subject_transforms=[_copied_state(kind) for kind in _COPIED_KINDS]),
     ]
     metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], 0.25)
     metrics.discard = DiscardPolicy.OLD  # a measurement is worth less than a full disk

@@ -126,9 +126,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
 async def drop(call: Call[NoBody, Write]) -> Response:
     """Take a dead letter off the list. It stays in the DEADLETTERS stream, with who dropped it and why."""
     query = call.query
-    seq = await dead_letters.drop(
-        call, _operation(call), call.reason(query.reason), validate_only=query.validate_only
-    )
+    seq = await dead_letters.drop(call, _operation(call), call.reason(query.reason), validate_only=query.validate_only)
     return answers.nothing(seq)
 
 

@@ -48,9 +48,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Poster:
     """Calls endpoints; `client` gives each webhook connections of its own."""
 
-    def __init__(
-        self, sealer: sealing.Sealer, policy: ssrf.Policy, resolver: ssrf.Resolver, timeout: float
-    ) -> None:
+    def __init__(self, sealer: sealing.Sealer, policy: ssrf.Policy, resolver: ssrf.Resolver, timeout: float) -> None:
         self._sealer = sealer
         self._policy = policy
         self._resolver = resolver

@@ -147,4 +147,3 @@ class Runner:
             with contextlib.suppress(TimeoutError, Superseded):  # then a little more is delivered again
                 async with asyncio.timeout(1.0):
                     await self._memory.write(self._ledger.snapshot())
-

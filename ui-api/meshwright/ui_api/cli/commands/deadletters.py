@@ -15,9 +15,7 @@ def _letters(incomplete: str) -> list[str]:
     return choices.names(paths.DEADLETTERS, incomplete)
 
 
-LetterId = Annotated[
-    str, typer.Argument(metavar="OPERATION", help="The operation that died.", autocompletion=_letters)
-]
+LetterId = Annotated[str, typer.Argument(metavar="OPERATION", help="The operation that died.", autocompletion=_letters)]
 
 
 @command(group, "list")
