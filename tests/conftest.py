@@ -1,5 +1,7 @@
 """Every test's fixtures come from the kit that third-party adapters use too."""
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +10,15 @@ from meshwright.core.testing.running import Stack, running
 from meshwright.core.testing.servers import MongoServer
 
 pytest_plugins = ["meshwright.core.testing.fixtures"]
+
+
+def pytest_configure() -> None:
+    """What the tests find does not depend on how they were started."""
+    # A shell starts what is to run in the background with Ctrl-C ignored, which all that it starts would inherit.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The processes in which tests run side by side are told a width, as if somebody looked at them.
+    os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture
