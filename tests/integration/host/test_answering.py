@@ -61,7 +61,7 @@ async def test_a_preview_is_answered_or_refused_with_a_reason(asker: Asker) -> N
     assert (await refusal(asker, command(Write(path="/forbidden")))).code == "EX1"
     unknown = await refusal(asker, command(NoOp(), kind="example.unknown"))
     assert (unknown.code, unknown.remedy) == ("MW1004", "It has: example.noop, example.write")
-    for payload in (b"", b"{}", b"\xff", b"[1]"):
+    for payload in (b"", b"{}", b"\xff", b"[1]", b'{"operation": "\xff"}'):
         assert (await refusal(asker, payload)).code == "MW1003"
 
 

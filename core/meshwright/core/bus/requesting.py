@@ -55,5 +55,5 @@ async def request(bus: Connection, adapter: str, endpoint: str, payload: bytes, 
 def _failure(payload: bytes, text: str) -> Failure:
     try:
         return msgspec.json.decode(payload, type=Failure)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return Failure(code="MW1001", what=text or "the worker refused without a reason")

@@ -43,7 +43,7 @@ def endpoints(adapter: kit.Adapter, runtime: kit.Runtime, connection: mwbus.Conn
 async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> designs.Preview:
     try:
         command = msgspec.json.decode(payload, type=operations.Command)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(Failure(code="MW1003", what=f"not a command: {error}")) from error
     if command.kind not in adapter.operations:
         known = ", ".join(sorted(adapter.operations))

@@ -57,7 +57,7 @@ async def _take(bus: mwbus.Connection, job: mwbus.Job) -> None:
     try:
         advisory = msgspec.json.decode(job.message.payload, type=_Advisory)
         await _answer(bus, advisory)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         log.warning("an advisory that cannot be read: %s", error)
         await job.ack()
     except mwbus.BusUnavailable as error:
