@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.people import Person
 
 pytestmark = pytest.mark.servers
@@ -125,3 +126,20 @@ async def test_a_connection_with_a_mesh_stays(admin: Person) -> None:
     await admin.mesh()
     found = await admin.problem("DELETE", "/v1/connections/place", status=409, slug="in-use")
     assert "m1" in found["detail"]
+
+
+async def test_a_workspace_is_removed_when_nothing_lives_in_it(admin: Person) -> None:
+    """What is left would act again in a later workspace of that name, so each kind is named and has to go first."""
+    here = f"/v1/workspaces/{admin.workspace}"
+    await admin.put("/v1/designs/d", {})
+    await admin.put("/v1/connections/c", {"kind": "envoy-fleet"})
+    refusal = "connections and designs: remove them first"
+
+    async def told() -> bool:
+        found = await admin.problem("DELETE", here, status=409, slug="in-use", workspace="default", If_Match="*")
+        return str(found["detail"]).endswith(refusal)
+
+    await eventually(told)
+    for path in ("/v1/designs/d", "/v1/connections/c"):
+        await admin.ask("DELETE", path, If_Match="*", expect=204)
+    await eventually(lambda: admin.ask("DELETE", here, workspace="default", If_Match="*", expect=204))

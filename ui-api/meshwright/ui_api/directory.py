@@ -18,7 +18,9 @@ from meshwright.schemas.meshes import Mesh, MeshObserved, MeshRemoved
 
 log = logging.getLogger(__name__)
 DEFAULT_WORKSPACE = "default"
-_STATE_KINDS = ("workspace", "connection", "token")
+_LIVING = ("connection", "design", "token", "webhook")
+"""what people keep in a workspace"""
+_STATE_KINDS = ("workspace", *_LIVING)
 _MESHES = subjects.fill(subjects.EVENTS, entity="mesh")
 
 
@@ -29,6 +31,7 @@ class Directory:
         self.workspaces: dict[str, Workspace] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         self._meshes: dict[tuple[str, str], Mesh] = {}
+        self._living: dict[str, set[tuple[str, str]]] = {}
         self._tokens: dict[str, tuple[str, Token]] = {}
         self._tokens_by_place: dict[tuple[str, str], str] = {}
         self.loaded = asyncio.Event()
@@ -46,9 +49,12 @@ class Directory:
         """The mesh of that name as its adapter last told, or None."""
         return self._meshes.get((workspace, name))
 
-    def holds_anything(self, workspace: str) -> bool:
-        """Whether a workspace has connections or meshes."""
-        return any(place[0] == workspace for place in (*self._connections, *self._meshes))
+    def held(self, workspace: str) -> list[str]:
+        """The kinds of what lives in a workspace, in the plural."""
+        found = {f"{kind}s" for kind, _ in self._living.get(workspace, ())}
+        if any(place == workspace for place, _ in self._meshes):
+            found.add("meshes")
+        return sorted(found)
 
     def meshes_on(self, workspace: str, connection: str) -> list[str]:
         """The names of the meshes on a connection."""
@@ -106,6 +112,9 @@ class Directory:
         """Take in one message of STATE, or of EVENTS about a mesh."""
         tokens = subject.split(".")
         workspace, name = tokens[2], tokens[-1]
+        if tokens[1] == "state" and tokens[3] in _LIVING:
+            here = self._living.setdefault(workspace, set())
+            (here.discard if isinstance(message, ResourceDeleted) else here.add)((tokens[3], name))
         match message:
             case WorkspaceWritten():
                 self.workspaces[name] = message.document
@@ -124,7 +133,7 @@ class Directory:
 
     def _forget_all(self, name: str) -> None:
         known = {
-            "state": (self.workspaces, self._connections, self._tokens, self._tokens_by_place),
+            "state": (self.workspaces, self._connections, self._tokens, self._tokens_by_place, self._living),
             "meshes": (self._meshes,),
         }
         for each in known[name]:

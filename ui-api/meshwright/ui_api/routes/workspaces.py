@@ -86,8 +86,8 @@ async def delete(call: Call[NoBody, Write]) -> Response:
     """Remove an empty workspace."""
     auth.everywhere(call.principal)
     name = call.name()
-    # A token that is left would count again in a later workspace of that name.
-    if call.api.directory.holds_anything(name) or call.api.directory.tokens(name):
-        raise Refused("in-use", f"workspace {name} still has connections, meshes or tokens")
+    # Whatever is left would be there again, and act again, in a later workspace of that name.
+    if left := call.api.directory.held(name):
+        raise Refused("in-use", f"workspace {name} still has {' and '.join(left)}: remove them first")
     reason = call.reason(call.query.reason)
     return answers.nothing(await states.delete(call, name, _KIND, name, reason, validate_only=call.query.validate_only))
