@@ -159,3 +159,16 @@ async def test_ready_made_bytes_keep_their_fence(direct: mwbus.Connection) -> No
     assert (again.seq, again.duplicate) == (first.seq, True)
     with pytest.raises(mwbus.Conflict):
         await direct.publisher.store(SUBJECT, b"{}", {**headers, envelope.MESSAGE_ID: "other", EXPECTED_LAST: "0"})
+
+
+async def test_processes_that_start_together_need_the_room_once() -> None:
+    """While one process creates a stream the server counts it for each that asks: none of them takes that for a no."""
+
+    async def start(url: str, name: str) -> None:
+        async with mwbus.connect(url, name, gib=1.0):
+            pass
+
+    for _ in range(5):
+        async with NatsServer(store_bytes=int(1.05 * 2**30)) as server, asyncio.TaskGroup() as group:
+            for number in range(6):
+                group.create_task(start(server.url, f"p{number}"))

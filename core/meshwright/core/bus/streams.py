@@ -10,6 +10,7 @@ second publish, so there is no moment at which a command is stored and its `acce
 """
 
 import asyncio
+from collections.abc import Iterator
 
 import nats.js.errors
 from nats.js import JetStreamContext
@@ -38,6 +39,8 @@ SHARES = {
     ADVISORIES: 0.01,
 }
 """how the streams divide their room"""
+_PAUSES = (0.1, 0.2, 0.3, 0.4)
+"""seconds between two looks when there is no room: a stream counts for each process that asks for it at a time"""
 _NO_ROOM = (10023, 10047, 10120, 10121)
 ACCEPTED_ORIGIN = "commands"
 """The origin of the copies of commands: apart from `api`, whose newest word on an operation is its cancellation."""
@@ -140,6 +143,7 @@ def _no_room(gib: float, why: str) -> str:
 
 
 async def _ensure_one(js: JetStreamContext, config: StreamConfig, *, keep_size: bool) -> None:
+    pauses = iter(_PAUSES)
     while True:
         try:
             standing = (await js.stream_info(str(config.name))).config
@@ -149,17 +153,30 @@ async def _ensure_one(js: JetStreamContext, config: StreamConfig, *, keep_size: 
                 await js.update_stream(config)
             return
         except nats.js.errors.NotFoundError:
-            try:
-                await js.add_stream(config)
+            if await _create(js, config, pauses):
                 return
-            except nats.js.errors.BadRequestError:
-                await asyncio.sleep(0.05)  # another process created it in between: compare again
         except nats.js.errors.ServiceUnavailableError as error:
             if error.err_code in _NO_ROOM:
                 raise
             await asyncio.sleep(0.1)  # JetStream is still recovering its store
         except (nats.errors.TimeoutError, nats.errors.NoRespondersError):
             await asyncio.sleep(0.1)
+
+
+async def _create(js: JetStreamContext, config: StreamConfig, pauses: Iterator[float]) -> bool:
+    """Whether it was created here; if not, another process may have done so. Raises APIError when there is no room."""
+    try:
+        await js.add_stream(config)
+    except nats.js.errors.BadRequestError:
+        await asyncio.sleep(0.05)
+        return False
+    except nats.js.errors.APIError as error:
+        pause = next(pauses, None)
+        if error.err_code not in _NO_ROOM or pause is None:
+            raise
+        await asyncio.sleep(pause)
+        return False
+    return True
 
 
 def _differs(standing: StreamConfig, config: StreamConfig) -> bool:
