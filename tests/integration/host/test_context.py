@@ -1,30 +1,19 @@
 """The context that a handler gets, on a real bus, without a worker around it."""
 
-import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from meshwright.core import ids, kit
+from meshwright.core import kit
+from meshwright.core.testing import asking
 from meshwright.core.testing.asking import Asker
 from meshwright.schemas import operations as ops
 
 
 def context_of(asker: Asker, folder: Path, control: kit.Control) -> tuple[kit.Context, kit.Journal]:
     """A context of a fresh operation, and its journal."""
-    now = datetime.datetime.now(datetime.UTC)
-    command = ops.Command(
-        operation=ids.fresh(),
-        workspace="default",
-        adapter="example",
-        connection="local",
-        mesh="m1",
-        kind="example.write",
-        principal="tester",
-        accepted_at=now,
-        deadline=now + datetime.timedelta(minutes=1),
-    )
+    command = asking.command()
     journal = kit.Journal(asker.bus, command)
     runtime = kit.Runtime(asker.bus, "example", "w1", folder)
     return kit.Context(command, runtime, journal, control, None), journal

@@ -1,40 +1,24 @@
 """The journal and the steps on a real bus that breaks and fills up: one of two goes on, and nothing is done twice."""
 
 import asyncio
-import datetime
 import random
 from pathlib import Path
 
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, ids, kit
+from meshwright.core import ending, kit
 from meshwright.core.bus import streams
 from meshwright.core.kit import journal as journals
 from meshwright.core.kit.context import Undo
 from meshwright.core.kit.outcomes import StepOrderError
+from meshwright.core.testing import asking
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import operations as ops
 from meshwright.schemas.errors import Failure
 
 FAILURE = Failure(code="X1", what="it failed")
-
-
-def command() -> ops.Command:
-    """A fresh command."""
-    now = datetime.datetime.now(datetime.UTC)
-    return ops.Command(
-        operation=ids.fresh(),
-        workspace="default",
-        adapter="example",
-        connection="local",
-        mesh="m1",
-        kind="example.write",
-        principal="tester",
-        accepted_at=now,
-        deadline=now + datetime.timedelta(minutes=1),
-    )
 
 
 def started(attempt: int = 1) -> ops.OperationStarted:
@@ -44,7 +28,7 @@ def started(attempt: int = 1) -> ops.OperationStarted:
 
 async def test_of_many_workers_one_goes_on(asker: Asker) -> None:
     """Eight that read the same past and write at the same moment: one is heard, the others are fenced for good."""
-    asked = command()
+    asked = asking.command()
     first = kit.Journal(asker.bus, asked)
     await first.append(started())
     others = [kit.Journal(asker.bus, asked) for _ in range(8)]
@@ -63,7 +47,7 @@ async def test_of_many_workers_one_goes_on(asker: Asker) -> None:
 
 async def test_what_is_appended_side_by_side_stands_once_each_in_one_order(asker: Asker) -> None:
     """Steps that a handler runs at once share one journal: every event is stored, and the memory is that order."""
-    asked = command()
+    asked = asking.command()
     journal = kit.Journal(asker.bus, asked)
     names = [f"s{number}" for number in range(20)]
     await asyncio.gather(*(journal.append(ops.StepStarted(step=name, attempt=1)) for name in names))
@@ -74,7 +58,7 @@ async def test_what_is_appended_side_by_side_stands_once_each_in_one_order(asker
 
 async def test_cancelled_at_any_moment_an_event_stands_once_or_not_at_all(asker: Asker) -> None:
     """A worker whose appends are broken off again and again still knows exactly what the stream holds."""
-    asked = command()
+    asked = asking.command()
     journal = kit.Journal(asker.bus, asked)
     chance = random.Random(5)
     for number in range(40):
@@ -91,7 +75,7 @@ async def test_cancelled_at_any_moment_an_event_stands_once_or_not_at_all(asker:
 async def test_a_full_stream_is_waited_for_while_the_operation_is_ones_own(asker: Asker) -> None:
     """An event waits for room without being lost; a worker that was overtaken meanwhile is fenced, not stored."""
     await streams.ensure(asker.bus.js, gib=0.0005)
-    asked, other = command(), command()
+    asked, other = asking.command(), asking.command()
     waiting, overtaken = kit.Journal(asker.bus, asked), kit.Journal(asker.bus, other)
     await overtaken.append(started())
     filler = ops.OperationProgressed(message="x" * 1900)
@@ -116,7 +100,7 @@ async def test_a_full_stream_is_waited_for_while_the_operation_is_ones_own(asker
 
 async def test_an_absent_bus_is_told_and_nothing_is_guessed(asker: Asker, nats_server: NatsServer) -> None:
     """Whoever confirms or reads while the server is away gets neither a yes nor a no."""
-    journal = kit.Journal(asker.bus, command())
+    journal = kit.Journal(asker.bus, asking.command())
     await journal.append(started())
     asker.bus.js._timeout = 0.2
     await nats_server.kill()
@@ -171,7 +155,7 @@ class Steps:
 @pytest.fixture
 def steps(asker: Asker, tmp_path: Path) -> Steps:
     """Steps of a fresh operation."""
-    return Steps(asker, tmp_path, command())
+    return Steps(asker, tmp_path, asking.command())
 
 
 async def test_a_step_is_done_once_over_all_attempts(steps: Steps, asker: Asker) -> None:

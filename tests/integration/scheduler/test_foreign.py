@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, ids
+from meshwright.core import ending
 from meshwright.core.bus import presence
-from meshwright.core.testing import staging
+from meshwright.core.testing import asking, staging
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
@@ -62,19 +62,8 @@ async def is_told(asker: Asker, scheduler: "asyncio.Task[None]", kind: type[Mess
 
 
 def command(seconds: float) -> o.Command:
-    """A good command."""
-    now = datetime.datetime.now(datetime.UTC)
-    return o.Command(
-        operation=ids.fresh(),
-        workspace="default",
-        adapter="absent",
-        connection="local",
-        mesh="m",
-        kind="mesh.status",
-        principal="ann",
-        accepted_at=now,
-        deadline=now + datetime.timedelta(seconds=seconds),
-    )
+    """A good command that no worker takes."""
+    return asking.command(seconds=seconds, adapter="absent", kind="mesh.status")
 
 
 @pytest.mark.parametrize("subject", [f"mw.cmd.{ODD}.absent.local._.x", f"mw.cmd.default.absent.local._.{ODD}"])

@@ -17,6 +17,23 @@ from meshwright.schemas.base import Message
 WORKSPACE = "default"
 
 
+def command(*, seconds: float = 60, **fields: Any) -> operations.Command:
+    """A fresh command with a deadline `seconds` from now; `fields` are the ones that matter."""
+    now = datetime.datetime.now(datetime.UTC)
+    usual: dict[str, Any] = {
+        "operation": ids.fresh(),
+        "workspace": WORKSPACE,
+        "adapter": "example",
+        "connection": "local",
+        "mesh": "m1",
+        "kind": "example.write",
+        "principal": "tester",
+        "accepted_at": now,
+        "deadline": now + datetime.timedelta(seconds=seconds),
+    }
+    return operations.Command(**(usual | fields))
+
+
 class Asker:
     """Sends commands to one adapter on one connection."""
 
@@ -30,10 +47,8 @@ class Asker:
 
         `more` are further fields of the command.
         """
-        now = datetime.datetime.now(datetime.UTC)
-        command = operations.Command(
-            operation=ids.fresh(),
-            workspace=WORKSPACE,
+        asked = command(
+            seconds=seconds,
             adapter=self._adapter,
             connection=self._connection,
             mesh=mesh,
@@ -41,9 +56,6 @@ class Asker:
             version=more.pop("version", arguments.kind.version),
             mutates=arguments.kind.mutates,
             arguments=msgspec.to_builtins(arguments),
-            principal="tester",
-            accepted_at=now,
-            deadline=now + datetime.timedelta(seconds=seconds),
             **more,
         )
         subject = subjects.fill(
@@ -51,11 +63,11 @@ class Asker:
             workspace=WORKSPACE,
             adapter=self._adapter,
             connection=self._connection,
-            queue=mesh if command.mutates else subjects.UNORDERED,
-            operation=command.operation,
+            queue=mesh if asked.mutates else subjects.UNORDERED,
+            operation=asked.operation,
         )
-        await self.bus.publisher.publish(subject, command, id=command.operation, expected_last=0)
-        return command.operation
+        await self.bus.publisher.publish(subject, asked, id=asked.operation, expected_last=0)
+        return asked.operation
 
     async def cancel(self, operation: str, *, abandon: bool = False) -> None:
         """Ask for the end of an operation, or for nobody to care about it any more."""
