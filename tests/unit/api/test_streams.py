@@ -172,7 +172,7 @@ async def test_nobody_is_told_to_start_over_before_there_is_a_place_to_go_on(doo
     stream = await opened(hub, 3, browser)
     await eventually(lambda: browser.frames)
     [client] = hub.clients
-    client.stale = True
+    client.stale = "rewound"
     hub._started.clear()
     hub._wake()
     await eventually(lambda: not client.wake.is_set())

@@ -6,6 +6,7 @@ request was refused with a pointer to each bad place.
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,7 +31,7 @@ _CLOSE = {"Connection": "close"}
 JSON_TYPES = ("application/json",)
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 _INLINE = 16 * 1024
-"""bytes of YAML that are parsed on the loop; more would hold it up for milliseconds"""
+"""bytes that are parsed on the loop; more would hold it up for milliseconds"""
 
 
 class Because(Model, frozen=True, kw_only=True):
@@ -66,9 +67,9 @@ async def plain(request: Request, body: bytes, *, yaml: bool = False) -> Any:
     """The body as plain data. Raises Refused `unsupported-media-type` or `invalid-request`."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type in JSON_TYPES or (not media_type and not yaml):
-        return _json(body)
+        return await _parsed(_json, body)
     if yaml and media_type in YAML_TYPES:
-        return await _yaml(body)
+        return await _parsed(_yaml, body)
     wanted = ", ".join((*JSON_TYPES, *YAML_TYPES[:1]) if yaml else JSON_TYPES)
     raise Refused("unsupported-media-type", f"send one of: {wanted}", headers={"Accept": wanted})
 
@@ -89,6 +90,10 @@ def bounded(message: msgspec.Struct) -> None:
 
 def _too_large() -> Refused:
     return Refused("too-large", f"more than {MAX_BODY} bytes", headers=_CLOSE)
+
+
+async def _parsed(parse: Callable[[bytes], Any], body: bytes) -> Any:
+    return await asyncio.to_thread(parse, body) if len(body) > _INLINE else parse(body)
 
 
 def _json(body: bytes) -> Any:
@@ -113,10 +118,8 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> None:
         raise _GivenTwice(f"the key {name[:64]!r} is given twice")
 
 
-async def _yaml(body: bytes) -> Any:
+def _yaml(body: bytes) -> Any:
     try:
-        if len(body) > _INLINE:
-            return await asyncio.to_thread(yaml_documents.load, body)
         return yaml_documents.load(body)
     except yaml_documents.InvalidYaml as error:
         raise _unreadable(f"not acceptable YAML: {error}") from error

@@ -18,9 +18,9 @@ from meshwright.schemas.meshes import Mesh, MeshObserved, MeshRemoved
 
 log = logging.getLogger(__name__)
 DEFAULT_WORKSPACE = "default"
-_LIVING = ("connection", "design", "token", "webhook")
-"""what people keep in a workspace"""
-_STATE_KINDS = ("workspace", *_LIVING)
+_COUNTED = ("design", "webhook")
+"""kinds of which only matters that they are there"""
+_STATE_KINDS = ("workspace", "connection", "token", *_COUNTED)
 _MESHES = subjects.fill(subjects.EVENTS, entity="mesh")
 
 
@@ -31,7 +31,7 @@ class Directory:
         self.workspaces: dict[str, Workspace] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         self._meshes: dict[tuple[str, str], Mesh] = {}
-        self._living: dict[str, set[tuple[str, str]]] = {}
+        self._counted: dict[str, set[tuple[str, str]]] = {kind: set() for kind in _COUNTED}
         self._tokens: dict[str, tuple[str, Token]] = {}
         self._tokens_by_place: dict[tuple[str, str], str] = {}
         self.loaded = asyncio.Event()
@@ -51,10 +51,14 @@ class Directory:
 
     def held(self, workspace: str) -> list[str]:
         """The kinds of what lives in a workspace, in the plural."""
-        found = {f"{kind}s" for kind, _ in self._living.get(workspace, ())}
-        if any(place == workspace for place, _ in self._meshes):
-            found.add("meshes")
-        return sorted(found)
+        places = {
+            "connections": self._connections,
+            "designs": self._counted["design"],
+            "meshes": self._meshes,
+            "tokens": self._tokens_by_place,
+            "webhooks": self._counted["webhook"],
+        }
+        return [plural for plural, found in places.items() if any(place == workspace for place, _ in found)]
 
     def meshes_on(self, workspace: str, connection: str) -> list[str]:
         """The names of the meshes on a connection."""
@@ -101,6 +105,12 @@ class Directory:
 
     def _learn_all(self, batch: Iterable[mwbus.Received]) -> None:
         for received in batch:
+            about = subjects.parse(subjects.STATE, received.subject)
+            if about.get("kind") in _COUNTED:
+                counted = self._counted[about["kind"]]
+                is_gone = received.type == ResourceDeleted.wire.name
+                (counted.discard if is_gone else counted.add)((about["workspace"], about["id"]))
+                continue  # without decoding it
             try:
                 message = received.message()
             except catalog.UndecodableMessage:
@@ -112,9 +122,6 @@ class Directory:
         """Take in one message of STATE, or of EVENTS about a mesh."""
         tokens = subject.split(".")
         workspace, name = tokens[2], tokens[-1]
-        if tokens[1] == "state" and tokens[3] in _LIVING:
-            here = self._living.setdefault(workspace, set())
-            (here.discard if isinstance(message, ResourceDeleted) else here.add)((tokens[3], name))
         match message:
             case WorkspaceWritten():
                 self.workspaces[name] = message.document
@@ -132,12 +139,13 @@ class Directory:
                 self._forget(tokens[3], workspace, name)
 
     def _forget_all(self, name: str) -> None:
-        known = {
-            "state": (self.workspaces, self._connections, self._tokens, self._tokens_by_place, self._living),
-            "meshes": (self._meshes,),
-        }
-        for each in known[name]:
-            each.clear()
+        if name == "meshes":
+            self._meshes.clear()
+            return
+        for known in (self.workspaces, self._connections, self._tokens, self._tokens_by_place):
+            known.clear()
+        for counted in self._counted.values():
+            counted.clear()
 
     def _forget(self, kind: str, workspace: str, name: str) -> None:
         if kind == "token":

@@ -59,8 +59,6 @@ class EventStream(Response):
         async for frame in hub.catch_up(client):
             if client.ended:
                 return
-            if b"\nevent: reset\n" in frame[:64]:
-                self._meters.resets.add("trimmed")
             await self._send(send, [frame])
         while not client.ended:
             if reason := hub.must_start_over(client):

@@ -34,6 +34,13 @@ COMMAND: dict[str, Any] = {
     "idempotent": True,
 }
 """What every route that asks for an operation declares."""
+
+
+def asking(*problems: str) -> dict[str, Any]:
+    """What such a route declares that can refuse for further reasons."""
+    return COMMAND | {"problems": (*COMMAND["problems"], *problems)}
+
+
 _NAME = re.compile(whole(NAME_PATTERN))
 _ULID = re.compile(whole(ULID_PATTERN))
 
@@ -91,15 +98,15 @@ class Call(Generic[B, Q]):
 
     def name(self, parameter: str = "id") -> str:
         """A path parameter that is a name. Raises Refused `not-found` when it cannot be one."""
-        found = str(self.request.path_params[parameter])
-        if not _NAME.match(found):
-            raise not_found("resource" if parameter == "id" else parameter, found[:64])
-        return found
+        return self._matching(_NAME, parameter)
 
     def ulid(self, parameter: str = "id") -> str:
         """A path parameter that is a ULID. Raises Refused `not-found` when it cannot be one."""
+        return self._matching(_ULID, parameter)
+
+    def _matching(self, pattern: re.Pattern[str], parameter: str) -> str:
         found = str(self.request.path_params[parameter])
-        if not _ULID.match(found):
+        if not pattern.match(found):
             raise not_found("resource" if parameter == "id" else parameter, found[:64])
         return found
 

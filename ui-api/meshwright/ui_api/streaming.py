@@ -31,6 +31,7 @@ _LINGER = 30.0
 """seconds that the tail goes on without a client"""
 _TICK = 0.5
 PING_S = 15.0
+REWOUND, TRIMMED = "rewound", "trimmed"
 _STREAM = subjects.EVENTS.stream
 
 
@@ -64,8 +65,8 @@ class Client:
         self.credential = credential
         self.seq = 0
         self.ended = False
-        self.stale = False
-        """what it has read is not what the stream holds"""
+        self.stale = ""
+        """why it cannot go on from what it has read: `rewound` or `trimmed`, empty while it can"""
         self.idle_since = time.monotonic()
         self.wake = asyncio.Event()
 
@@ -104,7 +105,7 @@ class Hub:
             except mwbus.Rewound as error:
                 log.error("%s: telling %d clients to start over", error, len(self.clients))
                 for client in self.clients:
-                    client.stale = True
+                    client.stale = REWOUND
                 self._started.clear()
 
     async def _tail(self) -> None:
@@ -139,11 +140,7 @@ class Hub:
             self._wake()
 
     async def _bounds(self) -> tuple[int, int]:
-        while True:
-            try:
-                return await self._bus.stream_bounds(_STREAM)
-            except mwbus.BusUnavailable:
-                await asyncio.sleep(_TICK)
+        return await mwbus.patiently(self._bus.stream_bounds, _STREAM, pause=_TICK)
 
     def _keep(self, batch: Iterable[mwbus.Received]) -> None:
         for received in batch:
@@ -173,7 +170,8 @@ class Hub:
                 await self._started.wait()
                 client.seq = self.last if after is None else after
                 # A client of another API process may be a little ahead of this ring, but never of the stream.
-                client.stale = client.seq > self.last and client.seq > (await self._bounds())[1]
+                if client.seq > self.last and client.seq > (await self._bounds())[1]:
+                    client.stale = REWOUND
         except TimeoutError as error:
             self.clients.discard(client)
             raise mwbus.BusUnavailable("the event stream cannot be read now") from error
@@ -191,12 +189,12 @@ class Hub:
     def must_start_over(self, client: Client) -> str:
         """Why the client cannot go on where it is, or an empty string while it can."""
         if client.stale:
-            return "rewound" if self._started.is_set() else ""  # until then nobody knows where it would go on
+            return client.stale if self._started.is_set() else ""  # until then nobody knows where it would go on
         return "slow" if self.behind(client) else ""
 
     def start_over(self, client: Client, reason: str) -> bytes:
         """Let a client go on from now; the frame that tells it so."""
-        client.seq, client.stale = self.last, False
+        client.seq, client.stale = self.last, ""
         return frames.reset(reason, client.seq)
 
     def take(self, client: Client, limit: int = 256) -> tuple[list[bytes], bool]:
@@ -211,15 +209,12 @@ class Hub:
         return found, end < len(self._seqs)
 
     async def catch_up(self, client: Client) -> AsyncGenerator[bytes, None]:
-        """Frames from the stream itself, until the client meets the ring. Raises BusUnavailable.
-
-        A `reset` comes first when the stream has already forgotten some of them.
-        """
+        """Frames from the stream itself, until the client meets the ring or must start over. Raises BusUnavailable."""
         while self.behind(client):
             meeting = self.first
             oldest = (await self._bus.stream_bounds(_STREAM))[0]
             if oldest > client.seq + 1:
-                yield self.start_over(client, "trimmed")
+                client.stale = TRIMMED
                 return
             filters = _filters(client.wants)
             newest = max([await self._newest(one) for one in filters])
@@ -229,7 +224,7 @@ class Hub:
                         if client.wants.match(event):
                             yield event.frame
                 except mwbus.Rewound:
-                    client.stale = True
+                    client.stale = REWOUND
                     return
             # Everything of ours up to `newest` is told, and behind it there was nothing before the ring.
             client.seq = max(client.seq, meeting - 1)

@@ -217,7 +217,8 @@ class ControlPlane:
         try:
             state = desired.decode(value)
             # Asked each time: a mesh may have been made anew, with another authority, since this replica looked last.
-            authority = await self._patient_authority(state)
+            # And for as long as the bus is away: a state that was not taken is not told again.
+            authority = await mwbus.patiently(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
             if key not in self._secrets or self._secrets[key].authority != authority:
                 self._secrets[key] = MeshSecrets(authority)
             snapshot = compiler.compile_mesh(state)
@@ -226,14 +227,6 @@ class ControlPlane:
             self._server.publish(key, snapshot)
         except Exception:  # one bad mesh must not end the service of the others
             _log.exception("the desired state of %s cannot be served; its proxies keep what they have", key)
-
-    async def _patient_authority(self, state: DesiredState) -> pki.Authority:
-        """The mesh's authority, however long the bus is away: a state that was not taken is not told again."""
-        while True:
-            try:
-                return await self.authority(state.workspace, state.mesh)
-            except mwbus.BusUnavailable:
-                await asyncio.sleep(_BUS_SECONDS)
 
     def _drop(self, key: str) -> None:
         self._server.forget(key)

@@ -24,12 +24,11 @@ _EMPTY = type_set(())
 class _Subscription(msgspec.Struct):
     """One type on one stream.
 
-    `asked` is true while a request waits for its first answer, `open` while the newest response waits for its own.
+    `asked` is true while a request waits for its first answer.
     """
 
     names: tuple[str, ...] = ()
     asked: bool = True
-    open: bool = False
     nonce: str = ""
     sent: TypeSet | None = None
     offered: dict[str, TypeSet] = {}
@@ -86,7 +85,6 @@ class ProxyStream:
         if request.nonce and request.nonce != known.nonce:
             return
         if request.nonce:
-            known.open = False
             self._settle(known, request)
         if set(request.names) != set(known.names):
             known.names, known.asked = request.names, True
@@ -127,7 +125,7 @@ class ProxyStream:
         if url == names.SECRET and not wanted.resources:
             return None
         nonce = str(next(self._nonces))
-        subscription.asked, subscription.open, subscription.sent, subscription.nonce = False, True, wanted, nonce
+        subscription.asked, subscription.sent, subscription.nonce = False, wanted, nonce
         subscription.offered[nonce] = wanted
         return Send(url, wanted, nonce)
 
@@ -164,7 +162,7 @@ class ProxyStream:
         subscription = self._types.get(url)
         if subscription is None:
             return False
-        settled = not (subscription.asked or subscription.open)
+        settled = not subscription.asked and subscription.nonce not in subscription.offered
         return settled and subscription.acked == self._final(url, subscription).version
 
     def _is_rejected(self, url: str, subscription: _Subscription) -> bool:

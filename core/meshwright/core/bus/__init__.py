@@ -8,6 +8,7 @@ from meshwright.core.bus.connecting import Connection, connect
 from meshwright.core.bus.consuming import Job, WorkQueue, jobs
 from meshwright.core.bus.envelope import Envelope, Received
 from meshwright.core.bus.errors import BusError, BusFull, BusUnavailable, Conflict, InvalidEnvelope, NoRoom, Rewound
+from meshwright.core.bus.patience import patiently
 from meshwright.core.bus.positions import START, Position, assure, until
 from meshwright.core.bus.publishing import Ack, Publisher
 from meshwright.core.bus.tailing import tail
@@ -36,6 +37,7 @@ __all__ = [
     "connect",
     "jobs",
     "open_bucket",
+    "patiently",
     "tail",
     "until",
 ]

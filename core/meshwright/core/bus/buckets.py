@@ -19,6 +19,7 @@ from meshwright.core.bus import tailing
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable, Conflict, Rewound
+from meshwright.core.bus.patience import patiently
 
 log = logging.getLogger(__name__)
 _DELETED = ("DEL", "PURGE")
@@ -161,16 +162,9 @@ class Bucket:
                 continue
             except Rewound as error:
                 log.error("%s: reading it from its start", error)
-            for key in known.difference(await self._patient_keys(prefix)):
+            for key in known.difference(await patiently(self.keys, prefix)):
                 known.discard(key)
                 yield Change(key, None, expired=True)
-
-    async def _patient_keys(self, prefix: str) -> list[str]:
-        while True:
-            try:
-                return await self.keys(prefix)
-            except BusUnavailable:
-                await asyncio.sleep(0.1)
 
     async def _changes(self, prefix: str) -> AsyncGenerator[Change, None]:
         stream, root = f"KV_{self.name}", f"$KV.{self.name}."

@@ -10,6 +10,7 @@ second publish, so there is no moment at which a command is stored and its `acce
 """
 
 import asyncio
+import re
 from collections.abc import Iterator
 
 import nats.js.errors
@@ -44,6 +45,7 @@ _PAUSES = (0.1, 0.2, 0.3, 0.4)
 _NO_ROOM = (10023, 10047, 10120, 10121)
 ACCEPTED_ORIGIN = "commands"
 """The origin of the copies of commands: apart from `api`, whose newest word on an operation is its cancellation."""
+_WILDCARD = re.compile(r"\{\{wildcard\((\d+)\)\}\}")
 _COPIED_KINDS = ("workspace", "connection", "design")
 """The kinds of STATE that everybody may see happen; tokens are not among them."""
 COPIED = {
@@ -106,14 +108,12 @@ def _copied_state(kind: str) -> SubjectTransform:
 
 
 def copied_to(subject: str) -> str:
-    """Where in EVENTS the copy of a command or document lies; empty when it has none."""
-    if about := subjects.parse(subjects.COMMANDS, subject):
-        origin, entity, name = ACCEPTED_ORIGIN, "operation", about["operation"]
-    elif (about := subjects.parse(subjects.STATE, subject)) and about["kind"] in _COPIED_KINDS:
-        origin, entity, name = "api", about["kind"], about["id"]
-    else:
-        return ""
-    return subjects.fill(subjects.EVENTS, workspace=about["workspace"], origin=origin, entity=entity, id=name)
+    """Where in EVENTS the server's transforms put the copy of a command or document; empty when it has none."""
+    for transform in (_copied_commands(), *map(_copied_state, _COPIED_KINDS)):
+        pattern = re.escape(str(transform.src)).replace(r"\*", r"([^.]+)")
+        if found := re.fullmatch(pattern, subject):
+            return found.expand(_WILDCARD.sub(r"\\g<\1>", str(transform.dest)))
+    return ""
 
 
 async def ensure(js: JetStreamContext, replicas: int = 1, gib: float | None = None, timeout: float = 10.0) -> None:

@@ -14,7 +14,7 @@ from meshwright.ui_api import answers, commands, dead_letters, reading
 from meshwright.ui_api.commands import Asked, Wish
 from meshwright.ui_api.problems import Refused, not_found
 from meshwright.ui_api.queries import Page, Read, Write
-from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes
+from meshwright.ui_api.routing import Call, NoBody, Routes, asking
 
 routes = Routes("deadletters")
 _READ = ("store-unavailable", "not-yet-visible")
@@ -69,7 +69,7 @@ async def index(call: Call[NoBody, DeadLetterPage]) -> Response:
     query=Write,
     body=Asked,
     answer=Operation,
-    **(COMMAND | {"problems": (*COMMAND["problems"], "unreadable-command")}),
+    **asking("unreadable-command"),
 )
 async def replay(call: Call[Asked, Write]) -> Response:
     """Ask for the same again, as a new operation that is linked to the dead one.

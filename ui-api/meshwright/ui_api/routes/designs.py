@@ -15,7 +15,7 @@ from meshwright.ui_api import answers, commands, reading, states, targets
 from meshwright.ui_api.commands import Asked, Wish
 from meshwright.ui_api.problems import Refused, not_found
 from meshwright.ui_api.queries import Page, Read, Write
-from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes
+from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes, asking
 
 routes = Routes("designs")
 _KIND = "design"
@@ -71,7 +71,7 @@ async def index(call: Call[NoBody, DesignPage]) -> Response:
     query=Write,
     body=Apply,
     answer=Operation,
-    **(COMMAND | {"problems": (*COMMAND["problems"], "unsupported-intent")}),
+    **asking("unsupported-intent"),
 )
 async def apply(call: Call[Apply, Write]) -> Response:
     """Make a mesh look like a design. The adapter checks it first, and what it refuses is refused here."""

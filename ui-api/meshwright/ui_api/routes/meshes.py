@@ -23,7 +23,7 @@ from meshwright.ui_api import commands, reading, targets
 from meshwright.ui_api.commands import Asked, Wish
 from meshwright.ui_api.problems import Refused
 from meshwright.ui_api.queries import Page, Read, Write
-from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes
+from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes, asking
 
 routes = Routes("meshes")
 _KIND_BY_CONNECTION = {"envoy-fleet": "envoy"}
@@ -82,7 +82,7 @@ async def index(call: Call[NoBody, MeshPage]) -> Response:
     query=Write,
     body=CreateMesh,
     answer=Operation,
-    **(COMMAND | {"problems": (*COMMAND["problems"], "already-exists")}),
+    **asking("already-exists"),
 )
 async def create(call: Call[CreateMesh, Write]) -> Response:
     """Install a mesh, or bring an existing one to these settings."""

@@ -32,7 +32,7 @@ from meshwright.ui_api.commands import Asked, Wish
 from meshwright.ui_api.problems import Refused, not_found
 from meshwright.ui_api.queries import Page, Read, Write
 from meshwright.ui_api.routes import designs
-from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes
+from meshwright.ui_api.routing import Call, NoBody, Routes, asking
 from meshwright.ui_api.states import PUBLISH_S
 
 routes = Routes("operations")
@@ -97,7 +97,7 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
     query=Write,
     body=StartOperation,
     answer=Operation,
-    **(COMMAND | {"problems": (*COMMAND["problems"], "unsupported-intent")}),
+    **asking("unsupported-intent"),
 )
 async def start(call: Call[StartOperation, Write]) -> Response:
     """Ask for any operation that a live adapter announces."""
@@ -169,7 +169,7 @@ async def cancel(call: Call[CancelOperation, Any]) -> Response:
     query=Write,
     body=Asked,
     answer=Operation,
-    **(COMMAND | {"problems": (*COMMAND["problems"], "operation-finished", "unreadable-command")}),
+    **asking("operation-finished", "unreadable-command"),
 )
 async def retry(call: Call[Asked, Write]) -> Response:
     """Ask for the same again, as a new operation that is linked to this one; only after it ended without success."""

@@ -56,13 +56,7 @@ class Memory:
 
     async def forget(self) -> None:
         """The webhook is gone."""
-        while True:
-            try:
-                await self._bucket.delete(self._key)
-            except mwbus.BusUnavailable:
-                await asyncio.sleep(PAUSE)
-            else:
-                return
+        await mwbus.patiently(self._bucket.delete, self._key, pause=PAUSE)
 
     async def _replace(self, value: bytes) -> None:
         """Raises BusUnavailable, Superseded."""

@@ -110,11 +110,8 @@ class Reader:
     async def _place_again(self, error: mwbus.Rewound, place: mwbus.Position) -> mwbus.Position:
         """Where to go on when EVENTS went back: behind all that was stored before what was read last."""
         log.error("%s: webhook %s goes on with what was stored since", error, self._written.document.id)
-        while True:
-            try:
-                return await mwbus.until(self._bus, _STREAM, place.time or self._written.created_at)
-            except mwbus.BusUnavailable:
-                await asyncio.sleep(PAUSE)
+        since = place.time or self._written.created_at
+        return await mwbus.patiently(mwbus.until, self._bus, _STREAM, since, pause=PAUSE)
 
     def _obey(self, message: mwbus.Received) -> None:
         """Enter what a ping or a replay asks for into the ledger."""

@@ -80,7 +80,7 @@ class Runner:
 
     async def _deliver(self, client: httpx.AsyncClient, one: Waiting) -> None:
         """One try of one event, and what follows from it."""
-        event = await self._fetch(one.event)
+        event = await mwbus.patiently(self._bus.at, _STREAM, one.event, pause=PAUSE)
         if event is not None and not self._may_get(event):
             self._settle(one.event)
             return
@@ -124,13 +124,6 @@ class Runner:
         if self._failures >= _DOWN:
             self._ledger.hurry()
         self._failures = 0
-
-    async def _fetch(self, seq: int) -> mwbus.Received | None:
-        while True:
-            try:
-                return await self._bus.at(_STREAM, seq)
-            except mwbus.BusUnavailable:
-                await asyncio.sleep(PAUSE)
 
     async def _save(self) -> None:
         """Keep the ledger: soon after it changed, at the end, and nothing more often than `_SAVE_EVERY`."""
