@@ -2,7 +2,8 @@
 
 Invariant: it is made inside the running loop (asyncio's or uvloop's), every call on it ends within `timeout`,
 and leaving the `connect` block closes it. Writes are acknowledged by a majority and its journal: a projector
-whose memory is ahead of its database after a crash of mongod would leave a gap.
+whose memory is ahead of its database after a crash of mongod would leave a gap. What is read is plain data, of the
+types that JSON has.
 """
 
 import datetime
@@ -11,7 +12,8 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import pymongo
-from bson.codec_options import CodecOptions
+from bson import DBRef, Int64
+from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from motor import motor_asyncio
 from pymongo import WriteConcern
 
@@ -20,6 +22,27 @@ from meshwright.core.store.errors import translated
 Document: TypeAlias = dict[str, Any]
 """A document as plain data."""
 Collection: TypeAlias = "motor_asyncio.AsyncIOMotorCollection[Document]"
+
+
+class _PlainInteger(TypeDecoder):
+    """The driver reads whole numbers beyond 32 bits as a subclass of int, which no JSON encoder takes."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Any) -> int:
+        return int(value)
+
+
+class _PlainObject(TypeDecoder):
+    """The driver takes any object with `$ref` and `$id` for a reference of its own."""
+
+    bson_type = DBRef
+
+    def transform_bson(self, value: Any) -> Document:
+        return dict(value.as_doc())
+
+
+_PLAIN = TypeRegistry([_PlainInteger(), _PlainObject()])
 
 
 class Database:
@@ -70,7 +93,7 @@ async def connect(url: str, database: str, *, timeout: float = 2.0, retry: bool 
         retryWrites=False,
         appname="meshwright",
     )
-    options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=datetime.UTC)
+    options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=datetime.UTC, type_registry=_PLAIN)
     try:
         majority = WriteConcern("majority", j=True)
         yield Database(client.get_database(database, codec_options=options, write_concern=majority), timeout)

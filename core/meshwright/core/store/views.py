@@ -22,7 +22,6 @@ from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, S
 from meshwright.core.store.errors import NotYetVisible
 from meshwright.core.store.kinds import Kind
 from meshwright.core.store.paging import Plain
-from meshwright.core.store.storable import as_stored
 from meshwright.schemas.base import Message, Model
 
 T = TypeVar("T", bound=Model | Message)
@@ -116,6 +115,8 @@ class Views:
         paging.between(query, after, before)
         if workspace is not None:
             query["workspace"] = workspace
+        if "\0" in text:
+            return []  # JSON never holds that character itself, and the server refuses to search for it
         if text:
             query["data"] = {"$regex": re.escape(text), "$options": "i"}
         rows = await self._rows(kinds.EVENT_LOG, query, 1 if after else -1, limit)
@@ -188,7 +189,7 @@ class Views:
 
 def _stored(kind: Kind[T], row: Document) -> Stored[T]:
     return Stored(
-        document=msgspec.convert(as_stored(row), kind.model),
+        document=msgspec.convert(row, kind.model),
         workspace=row["workspace"],
         seq=row["seq"],
         updated_at=row["updated_at"],

@@ -24,7 +24,7 @@ from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.store.connecting import Database, Document
 from meshwright.core.store.errors import StoreUnavailable, translated
 from meshwright.core.store.kinds import Kind
-from meshwright.core.store.storable import as_stored, storable
+from meshwright.core.store.storable import storable
 from meshwright.schemas.base import Message, Model
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ class Writer:
 def _document(kind: Kind[Any], row: Document) -> Model | Message | None:
     if row.get("deleted"):
         return None
-    document: Model | Message = msgspec.convert(as_stored(row), kind.model)
+    document: Model | Message = msgspec.convert(row, kind.model)
     return document
 
 

@@ -18,6 +18,8 @@ from meshwright.schemas.strict import MAX_DEPTH
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _TOKENS = {"EVENTS": 6, "STATE": 5, "METRICS": 5, "DEADLETTERS": 5}
 _STATE_ORIGIN = "api"
+_DEEPEST = MAX_DEPTH + 8
+"""levels of a message: what the door lets in lies inside of messages and of other documents"""
 
 
 class Unprojectable(Exception):
@@ -71,8 +73,8 @@ def read(received: bus.Received) -> Fact:
 
 
 def _message(kind: str, payload: bytes) -> Message | None:
-    if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH and _depth(payload) > MAX_DEPTH:
-        raise Unprojectable(f"it is nested more than {MAX_DEPTH} levels deep")
+    if payload.count(b"{") + payload.count(b"[") > _DEEPEST and _depth(payload) > _DEEPEST:
+        raise Unprojectable(f"it is nested more than {_DEEPEST} levels deep")
     try:
         found = catalog.decode(kind, payload)
     except catalog.UndecodableMessage as error:
