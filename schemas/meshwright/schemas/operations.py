@@ -173,10 +173,7 @@ class StepStarted(Message, frozen=True, kw_only=True):
 
 
 class StepCompleted(Message, frozen=True, kw_only=True):
-    """A durable step is done and will never be run again; `result` is what later attempts get back.
-
-    Attempt 0 means that the operation which this one retries has done it.
-    """
+    """A durable step is done and will never be run again; `result` is what later attempts get back."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.step_completed.v1", "operation")
     step: str

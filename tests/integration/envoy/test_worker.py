@@ -6,18 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from meshwright.adapters.envoy import desired
 from meshwright.adapters.envoy.fleet import Fleet
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core import kit
+from meshwright.core.testing.asking import Asker, command, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas.base import Message
 from meshwright.schemas.designs import Design
-from meshwright.schemas.intents import AnyIntent, FaultAbort
-from meshwright.schemas.operations import ApplyDesign, EnrolWorkloads, InstallMesh
+from meshwright.schemas.errors import Failure
+from meshwright.schemas.intents import AccessLog, AnyIntent, FaultAbort
+from meshwright.schemas.operations import (
+    ApplyDesign,
+    EnrolWorkloads,
+    InstallMesh,
+    OperationFailed,
+    OperationStarted,
+    StepCompleted,
+    StepStarted,
+)
 from meshwright.schemas.workloads import ProxyObserved, WorkloadSpec
 
 pytestmark = pytest.mark.servers
@@ -78,6 +90,39 @@ async def test_traffic_and_policies_survive_the_worker(nats_server: NatsServer, 
             assert await second.stop() == 0
             assert "Traceback" not in second.log.read_text()
         assert await status() == 501
+
+
+async def test_a_retry_is_planned_against_what_is_there_now(
+    nats_server: NatsServer, asker: Asker, tmp_path: Path
+) -> None:
+    """An operation that failed behind its plan is retried after another change of the mesh, and both changes hold."""
+    async with worker_process("envoy", nats_server.url, tmp_path):
+        await do(asker, InstallMesh())
+        wanted = ApplyDesign(design=Design(id="logs", intents=[AccessLog()]))
+        failed = await _failed_behind_its_plan(asker, wanted)
+        await do(asker, ApplyDesign(design=Design(id="other")))
+        events = await asker.end(await asker.ask(wanted, retry_of=failed))
+        assert kinds(events)[-1] == "succeeded", events
+        assert "validate" in [event.step for event in events if isinstance(event, StepStarted)]
+        bucket = await mwbus.open_bucket(asker.bus, "mw_envoy_desired")
+        entry = await bucket.get("default.m1")
+        assert entry is not None
+        assert sorted(desired.decode(entry.value).designs) == ["logs", "other"]
+
+
+async def _failed_behind_its_plan(asker: Asker, arguments: ApplyDesign) -> str:
+    """An operation as a worker leaves it whose proxies have refused what it planned."""
+    asked = command(adapter="envoy", kind=arguments.kind.name, arguments=msgspec.to_builtins(arguments))
+    journal = kit.Journal(asker.bus, asked)
+    plan = {"plan": asked.operation, "version": "v", "proxies": 0}
+    for message in (
+        OperationStarted(worker="w", attempt=1, adapter_version="1"),
+        StepStarted(step="validate", attempt=1),
+        StepCompleted(step="validate", attempt=1, result=plan),
+        OperationFailed(failure=Failure(code="MW2001", what="refused")),
+    ):
+        await journal.append(message)
+    return asked.operation
 
 
 def _pids(directory: Path) -> list[str]:

@@ -54,7 +54,7 @@ async def test_a_rejected_operation_undoes_what_it_did(asker: Any, start_worker:
 
 
 async def test_a_failed_operation_keeps_its_steps_when_asked(asker: Any, start_worker: Any, tmp_path: Path) -> None:
-    """With keep_on_failure nothing is undone, and a retry continues from the failed step."""
+    """With keep_on_failure nothing is undone; a retry finds it there and runs every step of its own."""
     await start_worker()
     write = Write(path=str(tmp_path / "m1"), steps=3, fail_at=2)
     first = await asker.ask(write, keep_on_failure=True)
@@ -62,7 +62,9 @@ async def test_a_failed_operation_keeps_its_steps_when_asked(asker: Any, start_w
     assert len(lines(tmp_path / "m1")) == 2
     again = await asker.ask(Write(path=str(tmp_path / "m1"), steps=3), retry_of=first)
     events = await asker.end(again)
-    assert [event.step for event in events if isinstance(event, ops.StepStarted)] == ["write-2"]
+    started = [event.step for event in events if isinstance(event, ops.StepStarted)]
+    assert started == ["write-0", "write-1", "write-2"]
+    assert kinds(events)[-1] == "succeeded"
 
 
 async def test_a_defect_is_retried_and_then_dead_lettered(asker: Any, start_worker: Any, tmp_path: Path) -> None:

@@ -76,12 +76,6 @@ def test_undoing_is_told_step_by_step() -> None:
     assert (timeline.state, timeline.done) == ("failed", True)
 
 
-def test_what_a_retry_takes_over_is_told_as_such() -> None:
-    """A step that the operation before has left standing is no work of this one."""
-    [line] = events(Timeline(), ("step_completed", {"step": "push", "attempt": 0}))
-    assert (line.mark, line.text, line.seconds) == ("ok", "push stands since the operation before", None)
-
-
 @pytest.mark.parametrize(
     ("name", "data", "text"),
     [

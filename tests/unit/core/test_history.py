@@ -64,11 +64,10 @@ def test_reading_in_two_pieces_is_reading_once(first: list[Message], second: lis
 
 
 def test_attempts_that_complete_a_step_bear_fruit() -> None:
-    """Only attempts in a row without any completed step count as fruitless; inherited steps are nobody's fruit."""
+    """Only attempts in a row without any completed step count as fruitless."""
     assert told(attempt(1), attempt(2)).fruitless == 2
     assert told(attempt(1), *done("a"), attempt(2)).fruitless == 1
     assert told(attempt(1), attempt(2), *done("a", 2)).fruitless == 0
-    assert told(attempt(1), ops.StepCompleted(step="a", attempt=0)).fruitless == 1
 
 
 def test_an_interruption_is_no_failure() -> None:

@@ -63,8 +63,7 @@ class History(msgspec.Struct, kw_only=True):
                 self._begin(message.step)
                 self.completed[message.step] = message.result
                 self.failure = None
-                if message.attempt:
-                    self.fruitless = 0
+                self.fruitless = 0
             case operations.StepFailed():
                 self.failure = message.failure
             case operations.OperationUndoing():

@@ -145,7 +145,7 @@ def _step(step: Document, operation: Document) -> tuple[Any, ...]:
     if step["state"] == "running" and operation.get("done"):
         return step["name"], views.state("interrupted"), "", step["attempt"]
     took = span(between(step["started_at"], step.get("finished_at")))
-    return step["name"], views.state(step["state"]), took, step["attempt"] or "earlier"
+    return step["name"], views.state(step["state"]), took, step["attempt"]
 
 
 def _failure(what: str, failure: Document) -> "Text":

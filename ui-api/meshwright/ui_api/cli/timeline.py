@@ -87,8 +87,6 @@ class Timeline:
             return []
         seconds = None if undone else output.between(self._began.get(step), time)
         words = {"undone": f"{step} undone", "undo_failed": f"{step} could not be undone"}
-        if state == "completed" and not attempt:
-            words[state], seconds = f"{step} stands since the operation before", None
         mark = {"completed": "ok", "undone": "undone"}.get(state, "bad")
         return [Line(mark=mark, text=words.get(state, step), seconds=seconds, details=explain(failure))]
 

@@ -172,7 +172,10 @@ async def cancel(call: Call[CancelOperation, Any]) -> Response:
     **asking("operation-finished", "unreadable-command"),
 )
 async def retry(call: Call[Asked, Write]) -> Response:
-    """Ask for the same again, as a new operation that is linked to this one; only after it ended without success."""
+    """Ask for the same again, as a new operation that is linked to this one; only after it ended without success.
+
+    It is planned anew: against what is there now, whatever has happened since.
+    """
 
     async def build() -> Wish:
         stored, ended = await _stored(call)
@@ -180,7 +183,8 @@ async def retry(call: Call[Asked, Write]) -> Response:
             raise Refused("operation-finished", "it has not ended yet: cancel it first, or wait")
         if ended == OperationSucceeded.wire.name:
             raise Refused("operation-finished", "it succeeded; start a new one instead")
-        return commands.again(commands.command_of(stored))
+        wish = commands.again(commands.command_of(stored))
+        return msgspec.structs.replace(wish, preview=_is_previewed(wish.kind, wish.version))
 
     return await commands.accept(call, call.body, build)
 
@@ -238,7 +242,12 @@ def _checked(asked: StartOperation, version: int) -> tuple[dict[str, Any], bool]
         raise
     if isinstance(arguments, ApplyDesign):
         designs.sound(arguments.design, "#/arguments/design")
-    return msgspec.to_builtins(arguments), isinstance(arguments, ApplyDesign)
+    return msgspec.to_builtins(arguments), _is_previewed(asked.kind, version)
+
+
+def _is_previewed(kind: str, version: int | None) -> bool:
+    """Whether the adapter is asked first, as for a design that is applied by its own route."""
+    return _KNOWN.get((kind, version or 0)) is ApplyDesign
 
 
 async def _stored(call: Call[Any, Any]) -> tuple[mwbus.Received, str]:

@@ -221,7 +221,6 @@ class Execution:
                 worker=use.runtime.instance, adapter_version=use.adapter.version, attempt=history.attempts + 1
             )
         )
-        await self._inherit()
         try:
             result = await self._handle()
             await self.journal.append(operations.OperationSucceeded(result=msgspec.to_builtins(result)))
@@ -242,16 +241,6 @@ class Execution:
         self._context = kit.Context(self.command, self._use.runtime, self.journal, self.control, self._use.service)
         arguments = msgspec.convert(self.command.arguments, entry.arguments)
         return await entry.handler(self._context, arguments)
-
-    async def _inherit(self) -> None:
-        """A retry goes on where the operation before it stopped: steps that stand there count as ours."""
-        if self.command.retry_of is None:
-            return
-        subject = journals.events_subject(self.command.workspace, self.command.adapter, self.command.retry_of)
-        before = await journals.read_history(self._use.bus, subject)
-        for step, result in before.completed.items():
-            if step not in before.undone and step not in self.journal.history.begun:
-                await self.journal.append(operations.StepCompleted(step=step, attempt=0, result=result))
 
     async def _again(self, pause: float, failure: Failure) -> bool:
         """Leave the operation to another attempt. Raises _Over when there were enough."""
