@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from meshwright.core.testing.stack import TOKEN, Stack, stack
+from meshwright.core.testing.stack import EXAMPLES, TOKEN, Stack, stack
 
-HERE = Path(__file__).parent
 IMPATIENT = {"worker_max_attempts": "1"}
 """what breaks the adapter's code is a dead letter at once"""
 MESHWRIGHT = str(Path(sys.executable).with_name("meshwright"))
@@ -91,7 +90,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         parts = runner.run(opened.__aenter__())
         try:
             runner.run(parts.run("scheduler", "meshwright-scheduler"))
-            runner.run(parts.run("stage", "meshwright-adapter", "stage_adapter:stage", path=HERE, **IMPATIENT))
+            runner.run(parts.run("stage", "meshwright-adapter", "stage_adapter:stage", path=EXAMPLES, **IMPATIENT))
             runner.run(parts.adapter("stage"))
             yield Machine(runner, parts)
         finally:

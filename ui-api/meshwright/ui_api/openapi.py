@@ -107,6 +107,8 @@ def _operation(route: Route) -> dict[str, Any]:
         found["security"] = []
     else:
         found["x-role"] = route.role
+        if route.everywhere:
+            found["x-everywhere"] = True
     if route.body is not NoBody:
         media_types = (*bodies.JSON_TYPES, *(bodies.YAML_TYPES[:1] if route.yaml else ()))
         required = any(field.required for field in msgspec.structs.fields(route.body))

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from meshwright.schemas.access import Principal, Role
 from meshwright.schemas.base import NAME_PATTERN, ULID_PATTERN, Model, whole
 from meshwright.schemas.errors import FieldError
-from meshwright.ui_api import answers, bodies, freshness, queries
+from meshwright.ui_api import answers, auth, bodies, freshness, queries
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.directory import DEFAULT_WORKSPACE
 from meshwright.ui_api.problems import Refused, invalid, not_found
@@ -50,7 +50,10 @@ class NoBody(Model, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One route. `role` None: open to everybody; `answer` None: no JSON body."""
+    """One route. `role` None: open to everybody; `answer` None: no JSON body.
+
+    `everywhere`: only for tokens whose role holds in all workspaces.
+    """
 
     method: str
     path: str
@@ -58,6 +61,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     handler: Callable[["Call[Any, Any]"], Awaitable[Response]]
     tag: str
     role: Role | None
+    everywhere: bool = False
     query: type[Model] = NoQuery
     body: type[Model] = NoBody
     yaml: bool = False
@@ -182,6 +186,8 @@ def _admitted(route: Route, api: Api, request: Request) -> tuple[Principal, str]
     if not _NAME.match(workspace):
         raise invalid(f"{WORKSPACE} must be a workspace's name", f"#/header/{WORKSPACE}")
     api.gate.admit(principal, workspace, route.role)
+    if route.everywhere:
+        auth.everywhere(principal)
     return principal, workspace
 
 

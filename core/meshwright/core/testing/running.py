@@ -75,18 +75,18 @@ class Stack:
         self.until(lambda: httpx.get(f"{self.url}/healthz").status_code == 200, "meshwright-api")
         return process
 
-    def start_all(self, **api: str) -> None:
-        """API, projector, scheduler and a worker of the trial adapter; returns when all are at work.
+    def start_all(self, adapter: str = "trial", **settings: str) -> None:
+        """API, projector, scheduler and a worker of an example adapter; returns when all are at work.
 
-        `api` are settings of the API alone.
+        `settings` are further ones of every process.
         """
-        self.start("meshwright-projector")
-        self.start("meshwright-scheduler")
-        self.start("meshwright-adapter", "trial_adapter:trial")
-        self.start_api(**api)
+        self.start("meshwright-projector", **settings)
+        self.start("meshwright-scheduler", **settings)
+        self.start("meshwright-adapter", f"{adapter}_adapter:{adapter}", **settings)
+        self.start_api(**settings)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         self.until(
-            lambda: httpx.get(f"{self.url}/v1/adapters/trial", headers=headers).status_code == 200,
+            lambda: httpx.get(f"{self.url}/v1/adapters/{adapter}", headers=headers).status_code == 200,
             "meshwright-projector",
         )
         self.until(lambda: httpx.get(f"{self.url}/readyz").status_code == 200, "meshwright-api")

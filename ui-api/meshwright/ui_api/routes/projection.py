@@ -4,7 +4,7 @@ import msgspec
 from starlette.responses import Response
 
 from meshwright.schemas.base import Model, Moment
-from meshwright.ui_api import answers, auth, reading
+from meshwright.ui_api import answers, reading
 from meshwright.ui_api.queries import LARGEST_PAGE, Page
 from meshwright.ui_api.routing import Call, NoBody, Routes
 
@@ -27,13 +27,13 @@ class SetAsideMessage(Model, frozen=True, kw_only=True):
     "/v1/system/set-aside",
     "listSetAside",
     role="admin",
+    everywhere=True,
     query=Page,
     answer=reading.listed(SetAsideMessage),
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def set_aside(call: Call[NoBody, Page]) -> Response:
     """List messages that could not be projected and why, the newest first. Needs an admin of all workspaces."""
-    auth.everywhere(call.principal)
     await reading.settle(call, "EVENTS")
     offset = int(call.api.pages.read(call.query.page_token, "set-aside") or 0)
     size = min(call.query.page_size, LARGEST_PAGE)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from meshwright.schemas.access import Workspace, WorkspaceWritten
 from meshwright.schemas.errors import FieldError
-from meshwright.ui_api import answers, auth, reading, states
+from meshwright.ui_api import answers, reading, states
 from meshwright.ui_api.auth import EVERYWHERE
 from meshwright.ui_api.directory import DEFAULT_WORKSPACE
 from meshwright.ui_api.problems import Refused, not_found
@@ -53,6 +53,7 @@ async def show(call: Call[NoBody, NoQuery]) -> Response:
     "/v1/workspaces/{id}",
     "putWorkspace",
     role="admin",
+    everywhere=True,
     query=Write,
     body=Workspace,
     body_from_path=True,
@@ -62,7 +63,6 @@ async def show(call: Call[NoBody, NoQuery]) -> Response:
 )
 async def put(call: Call[Workspace, Write]) -> Response:
     """Create or change a workspace."""
-    auth.everywhere(call.principal)
     name = call.name()
     if name == "system":
         detail = "the name system is taken by Meshwright itself"
@@ -77,6 +77,7 @@ async def put(call: Call[Workspace, Write]) -> Response:
     "/v1/workspaces/{id}",
     "deleteWorkspace",
     role="admin",
+    everywhere=True,
     query=Write,
     status=204,
     headers=("Meshwright-Seq",),
@@ -84,7 +85,6 @@ async def put(call: Call[Workspace, Write]) -> Response:
 )
 async def delete(call: Call[NoBody, Write]) -> Response:
     """Remove an empty workspace."""
-    auth.everywhere(call.principal)
     name = call.name()
     # Whatever is left would be there again, and act again, in a later workspace of that name.
     if left := call.api.directory.held(name):

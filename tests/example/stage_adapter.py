@@ -1,4 +1,4 @@
-"""An adapter for the command line's tests: a mesh without proxies that tells what a real one would.
+"""An adapter for tests of the command line and of access: a mesh without proxies that tells what a real one would.
 
 Invariant: what it does follows from the names it is given, so a test can ask for a slow step, a failure, a refusal
 of a proxy, by name.
@@ -86,7 +86,7 @@ async def apply(context: kit.Context, arguments: operations.ApplyDesign) -> None
                     remedy="Give the timeout a value above zero.",
                 )
             )
-        if design.id == POISON and not context.command.retry_of:
+        if design.id.startswith(POISON) and not context.command.retry_of:
             raise RuntimeError("a defect")
         if design.id.startswith(SLOW):
             await context.progress("0 of 2 proxies acknowledged", 0)

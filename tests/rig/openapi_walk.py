@@ -1,0 +1,126 @@
+"""The served OpenAPI document as tests walk it: every operation with its role, and a request that fits its schemas.
+
+Invariant: nothing is known here of single routes, so that a new one is in every walk by itself.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+_METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+_BY_PATTERN = (
+    ("[0-9A-HJKMNP-TV-Z]{26}", "0" * 26),
+    ("(ms|s|m|h)", "1s"),
+    ("^[a-z0-9]", "none"),
+    ("^[a-z]", "none"),
+    ("[A-Za-z0-9.:-]{1,253}", "127.0.0.1"),
+)
+"""A text that fits, by a piece of the pattern."""
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of the document. `role` None: open to everybody."""
+
+    id: str
+    method: str
+    path: str
+    role: str | None
+    everywhere: bool
+    query: dict[str, Any]
+    """parameter name to its schema"""
+    body: dict[str, Any] | None
+    media_types: list[str]
+    statuses: dict[str, list[str]]
+    """declared status to the media types of its body"""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET"
+
+    @property
+    def places(self) -> list[str]:
+        """The parameters in the path."""
+        return re.findall(r"\{([a-z_]+)\}", self.path)
+
+    def at(self, *values: str) -> str:
+        """The path with these values in its places."""
+        found = self.path
+        for place, value in zip(self.places, values, strict=True):
+            found = found.replace(f"{{{place}}}", value)
+        return found
+
+
+def operations(document: Mapping[str, Any]) -> list[Operation]:
+    """Every operation that the document declares."""
+    return [
+        _operation(path, method, declared)
+        for path, methods in document["paths"].items()
+        for method, declared in methods.items()
+        if method in _METHODS
+    ]
+
+
+def _operation(path: str, method: str, declared: Mapping[str, Any]) -> Operation:
+    content = declared.get("requestBody", {}).get("content", {})
+    return Operation(
+        id=declared["operationId"],
+        method=method.upper(),
+        path=path,
+        role=declared.get("x-role"),
+        everywhere=declared.get("x-everywhere", False),
+        query={one["name"]: one["schema"] for one in declared["parameters"] if one["in"] == "query"},
+        body=next(iter(content.values()))["schema"] if content else None,
+        media_types=list(content),
+        statuses={status: list(one.get("content", {})) for status, one in declared["responses"].items()},
+    )
+
+
+def body(document: Mapping[str, Any], operation: Operation, **known: Any) -> Any:
+    """A body that the operation takes, None when it takes none; `known` as for `example`."""
+    return None if operation.body is None else example(document, operation.body, known)
+
+
+def example(document: Mapping[str, Any], schema: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
+    """The smallest value that fits a schema; a field that `known` names gets that value wherever it stands."""
+    schema = resolved(document, schema)
+    if "const" in schema or "enum" in schema:
+        return schema.get("const", next(iter(schema.get("enum", [None]))))
+    for choice in ("anyOf", "oneOf"):
+        if choice in schema:
+            return example(document, schema[choice][0], known)
+    kind = schema.get("type", "object")
+    if kind == "object":
+        properties = schema.get("properties", {})
+        required = schema.get("required", ())
+        return {
+            name: known[name] if name in known else example(document, field, known)
+            for name, field in properties.items()
+            if name in known or name in required
+        }
+    if kind == "array":
+        return [example(document, schema["items"], known) for _ in range(schema.get("minItems", 0))]
+    if kind == "string":
+        return _text(schema)
+    return {"integer": max(schema.get("minimum", 1), 1), "number": 1.0, "boolean": False, "null": None}[kind]
+
+
+def resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema itself, behind any references."""
+    while "$ref" in schema:
+        found: Any = document
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        schema = found
+    return schema
+
+
+def _text(schema: Mapping[str, Any]) -> str:
+    if schema.get("format") == "date-time":
+        return "2030-01-01T00:00:00Z"
+    if "examples" in schema:
+        return str(schema["examples"][0])
+    pattern = schema.get("pattern", "")
+    return next((text for piece, text in _BY_PATTERN if piece in pattern), "none")

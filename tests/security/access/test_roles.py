@@ -1,0 +1,157 @@
+"""Every route times every kind of caller, from the served document: who is let in is just who the document says.
+
+Invariant: no route is named here but those that are open to everybody, so a new one is tried without being added;
+one that nobody gave a role fails, and so does one for whose path no tenant has anything.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import msgspec
+import openapi_walk
+import pytest
+from ground import Ground, Wishes
+from openapi_walk import Operation
+
+from meshwright.core import bus as mwbus
+from meshwright.core.testing.stack import TOKEN
+from meshwright.schemas.access import ROLE_ORDER
+from meshwright.ui_api import auth
+from meshwright.ui_api.routes import ALL
+
+pytestmark = pytest.mark.servers
+OPEN = {
+    "getHealth", "getReadiness", "getMetrics", "getOpenApi", "getAsyncApi", "getDocs", "getDocsStyle",
+    "listProblemTypes", "getProblemType",
+}  # fmt: skip
+"""what anybody may read: the state of the process, and what it speaks"""
+SLUGS = {401: "unauthenticated", 403: "forbidden", 404: "not-found"}
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Somebody who asks for tenant one's things: by which token, with which role, and where that role holds."""
+
+    authorization: str
+    role: str = ""
+    home: str = ""
+
+    def refusal(self, operation: Operation, workspace: str) -> int:
+        """The status of the refusal, 0 when the caller is to be let in."""
+        if operation.role is None:
+            return 0
+        if not self.role:
+            return 401
+        if self.home not in ("*", workspace):
+            return 404
+        lesser = ROLE_ORDER.index(self.role) < ROLE_ORDER.index(operation.role)
+        return 403 if lesser or (operation.everywhere and self.home != "*") else 0
+
+
+def _of_tenant(tenant: str, role: str) -> Callable[[Ground], Caller]:
+    def found(ground: Ground) -> Caller:
+        who = getattr(ground, tenant)
+        return Caller(f"Bearer {who.tokens[role]}", role, who.workspace)
+
+    return found
+
+
+def _everywhere(role: str) -> Callable[[Ground], Caller]:
+    return lambda ground: Caller(f"Bearer {ground.everywhere[role]}", role, "*")
+
+
+CALLERS: dict[str, Callable[[Ground], Caller]] = {
+    "without a token": lambda ground: Caller(""),
+    "with a token that is none": lambda ground: Caller(f"Bearer mwt_{'A' * 43}"),
+    "with a password": lambda ground: Caller("Basic YWRtaW46YWRtaW4="),
+    "with the digest of a token": lambda ground: Caller(f"Bearer {auth.digest(ground.one.tokens['admin'])}"),
+    "with a revoked token": lambda ground: Caller(f"Bearer {ground.one.dead['revoked']}"),
+    "with an expired token": lambda ground: Caller(f"Bearer {ground.one.dead['expired']}"),
+    **{f"{role} of the workspace": _of_tenant("one", role) for role in ROLE_ORDER},
+    **{f"{role} of another workspace": _of_tenant("other", role) for role in ROLE_ORDER},
+    **{f"{role} of all workspaces": _everywhere(role) for role in ROLE_ORDER},
+    "the first admin": lambda ground: Caller(f"Bearer {TOKEN}", "admin", "*"),
+}
+
+
+def test_every_route_is_in_the_document_with_its_role(document: dict[str, Any], served: list[Operation]) -> None:
+    """What is served is what is declared, and whoever adds a route has to say who may use it."""
+    assert {(one.method, one.path, one.id) for one in served} == {(r.method, r.path, r.operation_id) for r in ALL}
+    assert {one.id for one in served if one.role is None} == OPEN
+    assert {one.role for one in served if one.role is not None} == set(ROLE_ORDER)
+    for one in served:
+        declared = document["paths"][one.path][one.method.lower()]
+        assert (declared.get("security") == []) == (one.role is None), one.id
+        if one.role is not None:
+            assert {"401", "403", "404"} <= set(one.statuses), one.id
+            assert one.statuses["403"] == ["application/problem+json"], one.id
+
+
+async def test_nothing_is_served_beside_the_document(client: httpx.AsyncClient) -> None:
+    """The pages that a web framework brings along are not there."""
+    for path in ("/redoc", "/docs/oauth2-redirect", "/docs/", "/static/", "/v1", "/v1/", "/", "/admin", "/debug"):
+        assert (await client.get(path)).status_code == 404, path
+
+
+@pytest.mark.parametrize("who", CALLERS)
+async def test_who_may_not_is_refused_and_changes_nothing(
+    ground: Ground, served: list[Operation], wishes: Wishes, client: httpx.AsyncClient, who: str
+) -> None:
+    """A valid request for something that is there, by somebody who may not: refused as declared, nothing written."""
+    caller, one = CALLERS[who](ground), ground.one
+    refused = [operation for operation in served if caller.refusal(operation, one.workspace)]
+    asked = 0
+    async with mwbus.connect(ground.stack.nats.url, "tester") as bus:
+        before = [await bus.stream_bounds(stream) for stream in ("STATE", "COMMANDS")]
+        for operation in refused:
+            for request in wishes[operation.id]:
+                answer = await _ask(client, caller, one.workspace, operation, *request)
+                _check(answer, caller.refusal(operation, one.workspace))
+                assert not one.leaked(answer), answer.text
+                asked += 1
+        assert before == [await bus.stream_bounds(stream) for stream in ("STATE", "COMMANDS")]
+    print(f"\n{who}: {asked} requests refused")
+    assert asked >= len(refused)
+
+
+@pytest.mark.parametrize("who", [who for who in CALLERS if who.endswith(("the workspace", "all workspaces", "admin"))])
+async def test_who_may_is_let_in(
+    ground: Ground,
+    served: list[Operation],
+    wishes: Wishes,
+    document: dict[str, Any],
+    client: httpx.AsyncClient,
+    who: str,
+) -> None:
+    """Whoever has the role reads what is there, and is never told that the role is too small."""
+    caller, one = CALLERS[who](ground), ground.one
+    for operation in served:
+        if caller.refusal(operation, one.workspace):
+            continue
+        if operation.writes:  # of something that is not there, so that what others look at stays
+            names = ("nobody",) * len(operation.places)
+            answer = await _ask(
+                client, caller, one.workspace, operation, names, openapi_walk.body(document, operation, id="nobody")
+            )
+            assert answer.status_code not in (401, 403), answer.text
+            assert answer.status_code < 500 or answer.status_code == 503, answer.text
+            continue
+        for places, _ in wishes[operation.id]:
+            answer = await _ask(client, caller, one.workspace, operation, places, None)
+            assert answer.status_code == 200, (answer.url, answer.text)
+
+
+async def _ask(
+    client: httpx.AsyncClient, caller: Caller, workspace: str, operation: Operation, places: tuple[str, ...], body: Any
+) -> httpx.Response:
+    headers = {"Authorization": caller.authorization, "Meshwright-Workspace": workspace, "If-Match": "*"}
+    options = {} if body is None else {"json": body}
+    return await client.request(operation.method, operation.at(*places), headers=headers, **options)
+
+
+def _check(answer: httpx.Response, status: int) -> None:
+    where = f"{answer.request.method} {answer.url}: {answer.text}"
+    assert answer.status_code == status, where
+    assert answer.headers["content-type"] == "application/problem+json", where
+    assert answer.json()["type"] == f"/problems/{SLUGS[status]}", where
+    assert (answer.headers.get("www-authenticate") == "Bearer") == (status == 401), where

@@ -1,0 +1,25 @@
+"""What the attacks are tried on: one running Meshwright with two tenants, for all tests of a process."""
+
+from collections.abc import Iterator
+
+import ground as grounds
+import pytest
+from ground import Ground
+
+from meshwright.core.testing.running import Stack, running
+from meshwright.core.testing.servers import MongoServer
+
+
+@pytest.fixture(scope="session")
+def shared(mongo_server: MongoServer) -> Iterator[Stack]:
+    """API, projector, scheduler, notifier and a worker of the stage adapter; do not kill any of them."""
+    with running(mongo_server) as stack:
+        stack.start("meshwright-notifier")
+        stack.start_all("stage", worker_max_attempts="1")
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def ground(shared: Stack) -> Ground:
+    """The stack with two tenants that have something of every kind."""
+    return grounds.prepare(shared)
