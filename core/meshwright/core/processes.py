@@ -66,6 +66,9 @@ parent=$$
 echo $! >&3
 """
 
+# Run by sh as: DIRECTORY PROGRAM ARGUMENTS… What the program makes is for its owner only.
+_INSIDE = 'umask 077 && cd "$1" && shift && exec "$@"'
+
 
 def spawn(
     name: str,
@@ -75,14 +78,19 @@ def spawn(
     environment: Mapping[str, str],
     digest: str = "",
     orphan: bool = False,
+    directory: Path | None = None,
 ) -> Record:
     """Start a process in a session of its own, its output appended to `log`.
 
+    With `directory` it works there, and the files that it makes are for its owner only.
     `orphan` is for programs that ask the kernel to end them with the thread that started them
     (PR_SET_PDEATHSIG), as Envoy does: they are made nobody's child before they can ask.
     Raises OSError when the program cannot be executed and DiedAtOnceError when it ended immediately.
     """
-    pid = _spawn_orphan(command, log, environment) if orphan else _spawn(command, log, environment)
+    if (orphan or directory) and not os.access(command[0], os.X_OK):  # the shell would only say so in the log
+        raise FileNotFoundError(f"{command[0]} is not an executable file")
+    wanted = ["/bin/sh", "-c", _INSIDE, "sh", str(directory), *command] if directory else command
+    pid = _spawn_orphan(wanted, log, environment) if orphan else _spawn(wanted, log, environment)
     ticks = start_ticks(pid)
     if ticks is None:
         raise DiedAtOnceError(f"{name} ended as soon as it was started; its log is {log}")
@@ -114,8 +122,6 @@ def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], *m
 
 
 def _spawn_orphan(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> int:
-    if not os.access(command[0], os.X_OK):
-        raise FileNotFoundError(f"{command[0]} is not an executable file")
     told, telling = os.pipe()
     try:
         shell = ["/bin/sh", "-c", _ORPHAN, "sh", *command]
@@ -191,11 +197,13 @@ def write(path: Path, record: Record) -> None:
 
 
 def replace(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write a whole file in one step, so that no reader sees half of it."""
+    """Write a whole file in one step, so that no reader sees half of it, nor anybody whom `mode` keeps out."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_bytes(content)
-    half.chmod(mode)
+    half.unlink(missing_ok=True)  # one that was left half written may be readable by others
+    with open(half, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
+        stream.write(content)
+    half.chmod(mode)  # whatever the umask made of it
     half.replace(path)
 
 
@@ -234,7 +242,7 @@ def trim(log: Path, *, limit: int) -> bool:
             return False
         with log.open("rb+") as stream:
             stream.seek(-limit, os.SEEK_END)
-            log.with_name(f"{log.name}.1").write_bytes(stream.read(limit))
+            replace(log.with_name(f"{log.name}.1"), stream.read(limit))
             stream.truncate(0)
     except FileNotFoundError:
         return False

@@ -7,6 +7,7 @@ import httpx
 import msgspec
 import pytest
 
+from meshwright.adapters.envoy import administration
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.intents import AccessLog, Allow, DenyAll, MutualTls
 from meshwright.schemas.operations import RotateCertificates
@@ -93,17 +94,16 @@ async def test_a_proxy_without_its_token_is_refused(yard: Any) -> None:
     """A sidecar that claims to be another workload does not get that workload's configuration or keys."""
     state = yard.plane.state("default", "demo")
     thief = await yard.plane.bootstrap(state, "web-v1")
-    own = state.workloads["ratings-v1"]
     thief["node"]["id"] = "default.demo.ratings-v1"
-    thief["admin"]["address"]["socket_address"]["port_value"] = own.ports.admin
-    await yard.plane.fleet.ensure("default.demo.ratings-v1", thief, own.ports.admin)
+    await yard.plane.fleet.ensure("default.demo.ratings-v1", thief)
 
     async def refused() -> bool:
-        statistics = await yard.client.get(f"http://127.0.0.1:{own.ports.admin}/stats?filter=control_plane|cds.update")
+        statistics = await admin.get("http://default.demo.ratings-v1/stats?filter=control_plane|cds.update")
         return "control_plane.connected_state: 0" in statistics.text
 
-    await eventually(refused)
-    assert "BEGIN" not in (await yard.client.get(f"http://127.0.0.1:{own.ports.admin}/config_dump")).text
+    async with httpx.AsyncClient(transport=administration.Transport(yard.plane.fleet.directory)) as admin:
+        await eventually(refused)
+        assert "BEGIN" not in (await admin.get("http://default.demo.ratings-v1/config_dump")).text
     status = yard.plane.status(state.node("ratings-v1"))
     assert status.state == "disconnected"
 

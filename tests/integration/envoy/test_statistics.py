@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from meshwright.adapters.envoy import administration
 from meshwright.adapters.envoy.fleet import Fleet
 from meshwright.adapters.envoy.statistics import Statistics, Target
 from meshwright.core import ports
@@ -27,7 +28,7 @@ def _cluster(name: str, port: int) -> dict[str, Any]:
     return {"name": name, "load_assignment": {"cluster_name": name, "endpoints": endpoints}}
 
 
-def bootstrap(admin: int, outbound: int, server: int) -> dict[str, Any]:
+def bootstrap(outbound: int, server: int) -> dict[str, Any]:
     """A sidecar that routes `/dead` to a closed port and the rest to `server`."""
     routes = [
         {"match": {"prefix": "/dead"}, "route": {"cluster": "dead|v1"}},
@@ -41,7 +42,7 @@ def bootstrap(admin: int, outbound: int, server: int) -> dict[str, Any]:
     }
     chains = [{"filters": [{"name": "http", "typed_config": manager}]}]
     return {
-        "admin": {"address": _address(admin)},
+        "admin": {"address": administration.ADDRESS},
         "stats_flush_on_admin": True,
         "static_resources": {
             "listeners": [{"name": "outbound", "address": _address(outbound), "filter_chains": chains}],
@@ -70,12 +71,11 @@ async def backend() -> AsyncIterator[int]:
 
 async def test_window_counts_what_was_sent(tmp_path: Path, backend: int) -> None:
     """A window holds exactly the requests sent in it, their errors and their latency; a quiet one holds none."""
-    admin, outbound = ports.somewhere(), ports.somewhere()
+    outbound = ports.somewhere()
     told: list[EdgesMeasured] = []
 
     async def targets() -> Sequence[Target]:
-        gone = ports.somewhere()
-        return [Target(workspace="w", mesh="demo", admin_ports={"front": admin, "gone": gone})]
+        return [Target(workspace="w", mesh="demo", sidecars={"front": "front", "gone": "gone"})]
 
     async def measure(workspace: str, message: EdgesMeasured) -> None:
         assert workspace == "w"
@@ -84,14 +84,15 @@ async def test_window_counts_what_was_sent(tmp_path: Path, backend: int) -> None
     async with (
         Fleet.open(tmp_path, keep_on_exit=False) as fleet,
         httpx.AsyncClient(trust_env=False) as client,
+        httpx.AsyncClient(transport=administration.Transport(tmp_path)) as reading,
     ):
-        await fleet.ensure("front", bootstrap(admin, outbound, backend), admin)
-        statistics = Statistics(targets=targets, measure=measure)
-        await statistics.poll(client)
+        await fleet.ensure("front", bootstrap(outbound, backend))
+        statistics = Statistics(fleet=tmp_path, targets=targets, measure=measure)
+        await statistics.poll(reading)
         for path in ["/"] * 20 + ["/dead"] * 3:
             await client.get(f"http://127.0.0.1:{outbound}{path}")
-        await statistics.poll(client)
-        await statistics.poll(client)
+        await statistics.poll(reading)
+        await statistics.poll(reading)
 
     first, busy, quiet = ({edge.destination: edge for edge in one.edges} for one in told)
     assert first == {}

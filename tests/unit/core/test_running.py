@@ -118,6 +118,22 @@ async def test_what_was_started_is_told_apart_from_what_could_not_be(tmp_path: P
     assert not processes.alive(record)
 
 
+@pytest.mark.parametrize("orphan", [False, True])
+async def test_a_process_works_where_it_is_told_and_for_its_owner(tmp_path: Path, orphan: bool) -> None:
+    """It is started in the folder named, and what it makes there is readable by its owner only."""
+    code = "import time; open('made', 'w').close(); time.sleep(600)"
+    command = [sys.executable, "-c", code]
+    inside = tmp_path / "in side"
+    inside.mkdir()
+    record = processes.spawn("x", command, log=tmp_path / "log", environment={}, orphan=orphan, directory=inside)
+    try:
+        made = inside / "made"
+        await eventually(made.exists)
+        assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    finally:
+        assert await processes.stop(record)
+
+
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     """Whoever reads meanwhile reads the old or the new one; nothing lies beside it afterwards, and only we may read."""
     file = tmp_path / "deep" / "record"

@@ -27,7 +27,7 @@ PUBLIC = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 def mesh(*workloads: str) -> DesiredState:
     """A mesh of these workloads."""
-    ports = {name: desired.Ports(outbound=1, inbound=2, admin=3) for name in workloads}
+    ports = {name: desired.Ports(outbound=1, inbound=2) for name in workloads}
     specs = [WorkloadSpec(name=name, service=name, port=80) for name in workloads]
     return desired.enrol(DesiredState(workspace="w", mesh="m", connection="c"), specs, ports)
 

@@ -46,10 +46,7 @@ def mesh(pairs: set[tuple[str, str]], address: str = "127.0.0.1") -> DesiredStat
         WorkloadSpec(name=f"{service}-{version}", service=service, version=version, port=80, address=address)
         for service, version in sorted(pairs)
     ]
-    ports = {
-        spec.name: Ports(outbound=3 * index + 1000, inbound=3 * index + 1001, admin=3 * index + 1002)
-        for index, spec in enumerate(specs)
-    }
+    ports = {spec.name: Ports(outbound=3 * index + 1000, inbound=3 * index + 1001) for index, spec in enumerate(specs)}
     return desired.enrol(DesiredState(workspace="w", mesh="m", connection="c"), specs, ports)
 
 

@@ -28,7 +28,7 @@ BOOTSTRAP = "type.googleapis.com/envoy.config.bootstrap.v3.Bootstrap"
 
 def mesh(name: str = "m", sidecar: Any = "managed") -> DesiredState:
     """A mesh of one workload."""
-    ports = {"a": desired.Ports(outbound=1, inbound=2, admin=3)}
+    ports = {"a": desired.Ports(outbound=1, inbound=2)}
     spec = WorkloadSpec(name="a", service="a", port=80, sidecar=sidecar)
     return desired.enrol(DesiredState(workspace="w", mesh=name, connection="c"), [spec], ports)
 

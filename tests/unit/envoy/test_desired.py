@@ -28,7 +28,7 @@ def spec(name: str, port: int = 80) -> WorkloadSpec:
 
 def ports(*names: str) -> dict[str, Ports]:
     """Some ports for these."""
-    return {name: Ports(outbound=1, inbound=2, admin=3) for name in names}
+    return {name: Ports(outbound=1, inbound=2) for name in names}
 
 
 def test_enrolling_twice_changes_nothing() -> None:
@@ -139,6 +139,6 @@ def test_ports_are_given_once() -> None:
     state = desired.enrol(EMPTY, [spec("a", 20_000), spec("b", 20_001)], first)
     more = allocation.allocate([state], state, [spec("a"), spec("c")], 20_000)
     assert list(more) == ["c"]
-    given = [port for each in [*first.values(), *more.values()] for port in (each.outbound, each.inbound, each.admin)]
-    assert len(set(given)) == 9
+    given = [port for each in [*first.values(), *more.values()] for port in (each.outbound, each.inbound)]
+    assert len(set(given)) == 6
     assert not {20_000, 20_001} & set(given)

@@ -1,4 +1,4 @@
-"""What the fleet makes of its directory: records, wishes, locks and ports, tried with a program that only listens."""
+"""What the fleet makes of its directory: records, wishes, locks and sockets, tried with a program that only listens."""
 
 import contextlib
 import fcntl
@@ -6,7 +6,6 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,30 +15,32 @@ from hypothesis import strategies as st
 
 from meshwright.adapters.envoy import fleet as fleets
 from meshwright.adapters.envoy.fleet import Fleet, FleetError
-from meshwright.core import ports, processes
+from meshwright.core import processes
 
 LISTENER = """#!{python}
 import json, socket, sys, time
 wanted = json.load(open(sys.argv[2]))
 print("starting", flush=True)
 if wanted["listen"]:
-    held = socket.create_server(("127.0.0.1", wanted["port"]))
+    held = socket.socket(socket.AF_UNIX)
+    held.bind("admin.sock")
+    held.listen()
 time.sleep(600)
 """
 
 
 @pytest.fixture
 def binary(tmp_path: Path) -> Path:
-    """A stand-in for Envoy that opens its admin port, if its bootstrap says so, and does nothing else."""
+    """A stand-in for Envoy that opens its admin socket, if its bootstrap says so, and does nothing else."""
     program = tmp_path / "listener"
     program.write_text(LISTENER.format(python=sys.executable))
     program.chmod(0o700)
     return program
 
 
-def bootstrap(port: int, listen: bool = True) -> dict[str, object]:
+def bootstrap(listen: bool = True) -> dict[str, object]:
     """What the stand-in reads."""
-    return {"port": port, "listen": listen}
+    return {"listen": listen}
 
 
 def environment_of(pid: int) -> bytes:
@@ -47,55 +48,55 @@ def environment_of(pid: int) -> bytes:
     return Path(f"/proc/{pid}/environ").read_bytes()
 
 
-@contextlib.contextmanager
-def stranger() -> Iterator[int]:
-    """Somebody else's server; gives its port."""
-    with socket.create_server(("127.0.0.1", ports.somewhere())) as held:
-        yield held.getsockname()[1]
+async def test_a_socket_that_was_left_behind_is_no_answer(tmp_path: Path, binary: Path) -> None:
+    """A sidecar counts as started when it answers itself, not when something listens where another one did."""
+    folder = tmp_path / "fleet" / "a"
+    folder.mkdir(parents=True)
+    with contextlib.chdir(folder), socket.socket(socket.AF_UNIX) as former:
+        former.bind("admin.sock")
+        former.listen()
+        async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
+            with pytest.raises(FleetError, match="ended at once"):
+                await fleet.ensure("a", {"no": "such field"})
+            assert (await fleet.ensure("a", bootstrap())).pid is not None
 
 
-async def test_a_port_that_a_stranger_holds_is_told(tmp_path: Path, binary: Path) -> None:
-    """An answer on the admin port counts only when it is the sidecar's; a taken port is named and nothing runs."""
-    async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
-        with stranger() as port:
-            with pytest.raises(FleetError, match=f"admin port {port} is held by another process"):
-                await fleet.ensure("a", bootstrap(port), port)
-            assert await fleet.list() == []
-        assert (await fleet.ensure("a", bootstrap(port), port)).pid is not None
+async def test_a_long_path_is_no_obstacle(tmp_path: Path, binary: Path) -> None:
+    """A folder whose name is longer than a socket's address may be still has a sidecar that answers."""
+    deep = tmp_path / ("d" * 120) / "fleet"
+    async with Fleet.open(deep, keep_on_exit=False, binary=binary) as fleet:
+        assert (await fleet.ensure("w" * 190, bootstrap())).pid is not None
 
 
 async def test_a_record_of_a_stranger_is_not_believed(tmp_path: Path, binary: Path) -> None:
     """A record whose pid has become another process is replaced, and that process is left in peace."""
-    port = ports.somewhere()
     async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
-        first = await fleet.ensure("a", bootstrap(port), port)
+        first = await fleet.ensure("a", bootstrap())
         record = processes.read(tmp_path / "fleet" / "a" / "record.json")
         assert record is not None
         forged = msgspec.structs.replace(record, pid=os.getpid())
         processes.write(tmp_path / "fleet" / "a" / "record.json", forged)
-        second = await fleet.ensure("a", bootstrap(port), port)
+        second = await fleet.ensure("a", bootstrap())
         assert second.pid not in (None, os.getpid(), first.pid)
         assert len(processes.found("cmdline", str(tmp_path / "fleet" / "a" / "bootstrap.json"))) == 1
 
 
-@pytest.mark.parametrize("torn", ["", '{"admin_port": 1', "[]", '{"admin_port": "x", "digest": ""}'])
+@pytest.mark.parametrize("torn", ["", '{"digest": ', "[]", '{"digest": 1}'])
 async def test_a_torn_wish_is_mended_and_the_process_adopted(tmp_path: Path, binary: Path, torn: str) -> None:
     """Half a wish counts as none; wishing again adopts what runs instead of starting a second one."""
-    port = ports.somewhere()
     async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
-        first = await fleet.ensure("a", bootstrap(port), port)
+        first = await fleet.ensure("a", bootstrap())
         (tmp_path / "fleet" / "a" / "wish.json").write_text(torn)
         assert await fleet.list() == []
-        assert await fleet.ensure("a", bootstrap(port), port) == first
+        assert await fleet.ensure("a", bootstrap()) == first
 
 
 async def test_one_that_never_answers_is_ended(tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that does not open its port in time is told by name and port, is gone, and is not wished for."""
+    """A process that does not open its socket in time is told by name, is gone, and is not wished for."""
     monkeypatch.setattr(fleets, "START_WITHIN", 0.3)
-    port = ports.somewhere()
     async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
-        with pytest.raises(FleetError, match=f"sidecar a did not open its admin port {port} within"):
-            await fleet.ensure("a", bootstrap(port, listen=False), port)
+        with pytest.raises(FleetError, match="sidecar a did not open its admin socket within"):
+            await fleet.ensure("a", bootstrap(listen=False))
         assert await fleet.list() == []
         assert processes.found("cmdline", str(tmp_path / "fleet" / "a" / "bootstrap.json")) == []
 
@@ -107,21 +108,22 @@ async def test_a_held_lock_is_told(tmp_path: Path, binary: Path, monkeypatch: py
         with (tmp_path / "fleet" / ".a.lock").open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             with pytest.raises(FleetError, match="sidecar a has been held by another worker"):
-                await fleet.ensure("a", bootstrap(1), 1)
+                await fleet.ensure("a", bootstrap())
         assert not (tmp_path / "fleet" / "a" / "bootstrap.json").exists()
 
 
 async def test_secrets_go_to_the_sidecar_and_nowhere_else(
     tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only its owner reads a bootstrap, which holds a join token, or a log; of the worker's environment a sidecar
+    """Only its owner reads or reaches anything in a sidecar's folder; of the worker's environment a sidecar
     gets what any program needs and no secret."""
     monkeypatch.setenv("MESHWRIGHT_SECRET", "hush")
-    port = ports.somewhere()
     async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
-        running = await fleet.ensure("a", bootstrap(port), port)
-        for path in (tmp_path / "fleet" / "a" / "bootstrap.json", fleet.log("a")):
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        running = await fleet.ensure("a", bootstrap())
+        for path in (tmp_path / "fleet" / "a").iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+        for folder in (tmp_path / "fleet", tmp_path / "fleet" / "a"):
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert running.pid is not None
         assert b"PATH=" in environment_of(running.pid)
         assert b"hush" not in environment_of(running.pid)

@@ -20,7 +20,7 @@ from meshwright.schemas.workloads import WorkloadSpec
 MESH = desired.enrol(
     DesiredState(workspace="w", mesh="m", connection="c"),
     [WorkloadSpec(name="a", service="a", port=80)],
-    {"a": desired.Ports(outbound=1, inbound=2, admin=3)},
+    {"a": desired.Ports(outbound=1, inbound=2)},
 )
 TLS = f"{names.PREFIX}envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 BODY = {

@@ -17,7 +17,7 @@ HOUR = datetime.timedelta(hours=1)
 def state() -> desired.DesiredState:
     """A mesh of one workload."""
     empty = desired.DesiredState(workspace="w", mesh="m", connection="c")
-    ports = {"a": desired.Ports(outbound=1, inbound=2, admin=3)}
+    ports = {"a": desired.Ports(outbound=1, inbound=2)}
     return desired.enrol(empty, [WorkloadSpec(name="a", service="a", port=80)], ports)
 
 

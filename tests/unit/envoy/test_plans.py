@@ -17,7 +17,7 @@ from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import NativeResource
 from meshwright.schemas.workloads import WorkloadSpec
 
-PORTS = {"a": desired.Ports(outbound=1, inbound=2, admin=3)}
+PORTS = {"a": desired.Ports(outbound=1, inbound=2)}
 NONE = DesiredState(workspace="w", mesh="m", connection="c")
 ONE = desired.enrol(NONE, [WorkloadSpec(name="a", service="a", port=80)], PORTS)
 STATES = st.sampled_from([None, NONE, ONE, desired.rotate(ONE), desired.settle(NONE, "other.local")])

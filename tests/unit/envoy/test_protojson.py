@@ -23,7 +23,7 @@ def test_compiled_resources_encode_like_the_generated_types() -> None:
     """Every resource of a mesh decodes to the message that the library makes from the same JSON."""
     spec = WorkloadSpec(name="a", service="a", port=80)
     state = desired.DesiredState(workspace="w", mesh="m", connection="c")
-    state = desired.enrol(state, [spec], {"a": desired.Ports(outbound=1, inbound=2, admin=3)})
+    state = desired.enrol(state, [spec], {"a": desired.Ports(outbound=1, inbound=2)})
     for content in compiler.compile_mesh(state).proxies["w.m.a"].types.values():
         for each in content.resources:
             kind = protojson.message_type(each.type)

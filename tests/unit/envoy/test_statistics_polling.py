@@ -3,6 +3,7 @@
 import asyncio
 import types
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,20 +19,20 @@ from meshwright.schemas.telemetry import EdgesMeasured
 
 
 class Sidecars:
-    """Sidecars by admin port, as their admin interfaces answer; `broken` ones answer something else."""
+    """Sidecars by node id, as their admin interfaces answer; `broken` ones answer something else."""
 
     def __init__(self) -> None:
-        self.totals: dict[int, Counter[str]] = {1: Counter(), 2: Counter()}
-        self.broken: dict[int, Any] = {}
+        self.totals: dict[str, Counter[str]] = {"a": Counter(), "b": Counter()}
+        self.broken: dict[str, Any] = {}
         self.told: list[tuple[str, EdgesMeasured]] = []
         self.failing = False
-        self.statistics = Statistics(self.targets, self.measure, every=0.001)
+        self.statistics = Statistics(Path(), self.targets, self.measure, every=0.001)
 
     async def targets(self) -> list[Target]:
         """Two meshes of one sidecar each."""
         return [
-            Target(workspace="w", mesh="m", admin_ports={"web": 1}),
-            Target(workspace="v", mesh="n", admin_ports={"shop": 2}),
+            Target(workspace="w", mesh="m", sidecars={"web": "a"}),
+            Target(workspace="v", mesh="n", sidecars={"shop": "b"}),
         ]
 
     async def measure(self, workspace: str, message: EdgesMeasured) -> None:
@@ -42,14 +43,14 @@ class Sidecars:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """What a sidecar says."""
-        port = request.url.port or 0
-        broken = self.broken.get(port)
+        node = request.url.host
+        broken = self.broken.get(node)
         if isinstance(broken, Exception):
             raise broken
         if broken is not None:
             return httpx.Response(200, content=broken)
         stats: list[Any] = []
-        for cluster, count in self.totals[port].items():
+        for cluster, count in self.totals[node].items():
             stats.append({"name": f"cluster.{cluster}.upstream_rq_completed", "value": count})
             stats.append({"name": f"cluster.{cluster}.upstream_rq_5xx", "value": count // 2})
         return httpx.Response(200, content=msgspec.json.encode({"stats": stats}))
@@ -97,13 +98,13 @@ def test_every_request_is_told_once(looks: list[tuple[dict[str, int], bool, Any]
         counted, seen = Counter[str](), Counter[str]()
         for requests, restarted, broken in looks:
             if restarted:
-                sidecars.totals[1], seen = Counter(), Counter()
-            sidecars.totals[1].update(requests)
-            sidecars.totals[2]["x|v1"] += 1
-            sidecars.broken = {} if broken is None else {1: broken}
+                sidecars.totals["a"], seen = Counter(), Counter()
+            sidecars.totals["a"].update(requests)
+            sidecars.totals["b"]["x|v1"] += 1
+            sidecars.broken = {} if broken is None else {"a": broken}
             await sidecars.poll()
             if broken is None:
-                now = sidecars.totals[1]
+                now = sidecars.totals["a"]
                 counted.update({name: now[name] - seen[name] for name in now})
                 seen = Counter(now)
             told = sidecars.requests("m")
@@ -122,16 +123,16 @@ async def test_a_gap_is_spanned_with_its_own_rate(monkeypatch: pytest.MonkeyPatc
     sidecars, now = Sidecars(), [1000.0]
     monkeypatch.setattr(statistics, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
     await sidecars.poll()
-    sidecars.broken = {1: httpx.ConnectError("gone")}
+    sidecars.broken = {"a": httpx.ConnectError("gone")}
     now[0] += 10
     await sidecars.poll()
-    sidecars.broken, sidecars.totals[1] = {}, Counter({"a|v1": 100})
+    sidecars.broken, sidecars.totals["a"] = {}, Counter({"a|v1": 100})
     now[0] += 10
     await sidecars.poll()
     (edge,) = sidecars.told[-2][1].edges
     assert (edge.requests, edge.errors, edge.rate) == (100, 50, 5.0)
     now[0] += statistics.FORGET_AFTER + 1
-    sidecars.totals[1]["a|v1"] = 500
+    sidecars.totals["a"]["a|v1"] = 500
     await sidecars.poll()
     assert sidecars.told[-2][1].edges == []
 

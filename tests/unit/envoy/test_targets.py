@@ -105,8 +105,8 @@ def check(before: DesiredState, after: DesiredState) -> None:
 
 
 def vars_of(ports: desired.Ports) -> list[int]:
-    """The three ports of a sidecar."""
-    return [ports.outbound, ports.inbound, ports.admin]
+    """The ports of a sidecar."""
+    return [ports.outbound, ports.inbound]
 
 
 @settings(max_examples=120, deadline=None)
@@ -185,7 +185,7 @@ def test_what_left_and_came_back_belongs_to_nobody() -> None:
     """A workload that was withdrawn by hand and enrolled by hand again stays when the design goes that once brought
     it."""
     spec = WorkloadSpec(name="a", service="a", port=80)
-    ports = {"a": desired.Ports(outbound=1, inbound=2, admin=3)}
+    ports = {"a": desired.Ports(outbound=1, inbound=2)}
     state = desired.apply_design(EMPTY, Design(id="x", workloads=[spec]), 1, ports)
     again = desired.enrol(desired.withdraw(state, ["a"]), [spec], ports)
     assert list(desired.remove_design(again, "x").workloads) == ["a"]
@@ -216,7 +216,7 @@ def test_plans_of_one_moment_share_no_port(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(allocation, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
     lately, spec = allocation.Lately(), WorkloadSpec(name="a", service="a", port=80)
     given = [vars_of(allocation.allocate([], EMPTY, [spec], 20_000, lately)["a"]) for _ in range(3)]
-    assert len({port for each in given for port in each}) == 9
+    assert len({port for each in given for port in each}) == 6
     shown = vars_of(allocation.allocate([], EMPTY, [spec], 20_000)["a"])
     assert shown == given[0]
     now[0] += 61

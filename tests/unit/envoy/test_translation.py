@@ -51,10 +51,7 @@ ENCODER = Encoder()
 def mesh() -> DesiredState:
     """`web`, `reviews` in two versions, `ratings`."""
     specs = [WorkloadSpec(name=f"{name}-{version}", service=name, version=version, port=9) for name, version in MEMBERS]
-    ports = {
-        spec.name: Ports(outbound=10 * index, inbound=10 * index + 1, admin=10 * index + 2)
-        for index, spec in enumerate(specs)
-    }
+    ports = {spec.name: Ports(outbound=10 * index, inbound=10 * index + 1) for index, spec in enumerate(specs)}
     return desired.enrol(DesiredState(workspace="w", mesh="m", connection="c"), specs, ports)
 
 

@@ -28,14 +28,14 @@ async def _measuring(plane: ControlPlane) -> AsyncIterator[None]:
         running = {sidecar.node_id for sidecar in await plane.fleet.list() if sidecar.pid is not None}
         found = []
         for state in plane.states():
-            here = {
-                name: member.ports.admin for name, member in state.workloads.items() if str(state.node(name)) in running
-            }
+            nodes = {name: str(state.node(name)) for name in state.workloads}
+            here = {name: node for name, node in nodes.items() if node in running}
             if here:
-                found.append(Target(workspace=state.workspace, mesh=state.mesh, admin_ports=here))
+                found.append(Target(workspace=state.workspace, mesh=state.mesh, sidecars=here))
         return found
 
-    loop = asyncio.create_task(Statistics(targets, plane.runtime.measure).run(), name="envoy-statistics")
+    statistics = Statistics(plane.fleet.directory, targets, plane.runtime.measure)
+    loop = asyncio.create_task(statistics.run(), name="envoy-statistics")
     try:
         yield
     finally:

@@ -49,10 +49,10 @@ def allocate(
     taken = {spec.port for spec in wanted} | (lately.ports() if lately else set())
     for state in [*states, mesh]:
         for member in state.workloads.values():
-            taken |= {member.spec.port, member.ports.outbound, member.ports.inbound, member.ports.admin}
+            taken |= {member.spec.port, member.ports.outbound, member.ports.inbound}
     new = [spec.name for spec in wanted if spec.name not in mesh.workloads]
-    chosen = ports.choose_many(3 * len(new), first, taken=taken)
+    chosen = ports.choose_many(2 * len(new), first, taken=taken)
     if lately:
         lately.add(chosen)
     free = iter(chosen)
-    return {name: Ports(outbound=next(free), inbound=next(free), admin=next(free)) for name in new}
+    return {name: Ports(outbound=next(free), inbound=next(free)) for name in new}

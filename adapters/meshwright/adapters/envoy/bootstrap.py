@@ -7,6 +7,7 @@ reconfigured from outside. The statistics kept are those from which the edges be
 from collections.abc import Sequence
 from typing import Any
 
+from meshwright.adapters.envoy import administration
 from meshwright.adapters.envoy.identity import NodeId
 from meshwright.adapters.envoy.resources import parts
 
@@ -14,16 +15,14 @@ _STATISTICS = ("cluster.", "cluster_manager.", "control_plane.", "http.", "liste
 _XDS = "xds"
 
 
-def bootstrap(
-    node: NodeId, *, token: str, service: str, admin_port: int, control_planes: Sequence[tuple[str, int]]
-) -> dict[str, Any]:
+def bootstrap(node: NodeId, *, token: str, service: str, control_planes: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """The bootstrap of one sidecar, in JSON form.
 
     `control_planes` are the places (host, port) where replicas of the adapter serve the stream.
     """
     return {
         "node": {"id": str(node), "cluster": service, "metadata": {"meshwright.token": token}},
-        "admin": {"address": parts.address("127.0.0.1", admin_port)},
+        "admin": {"address": administration.ADDRESS},
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "GRPC",

@@ -127,7 +127,7 @@ class Change:
         node = str(state.node(member.spec.name))
         bootstrap = await self.plane.bootstrap(state, member.spec.name)
         try:
-            await self.plane.fleet.ensure(node, bootstrap, member.ports.admin)
+            await self.plane.fleet.ensure(node, bootstrap)
         except FleetError as error:
             raise failures.not_started(str(error)) from error
 

@@ -20,7 +20,7 @@ from meshwright.adapters.envoy.board import Board
 from meshwright.adapters.envoy.buckets import Buckets
 from meshwright.adapters.envoy.certificates import MeshSecrets
 from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.fleet import Fleet
+from meshwright.adapters.envoy.fleet import Fleet, FleetError
 from meshwright.adapters.envoy.identity import NodeId
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.reporter import Reporter
@@ -77,7 +77,8 @@ class ControlPlane:
                 ):
                     async with asyncio.timeout(30.0):
                         await known.wait()
-                    yield plane
+                    async with background.running(plane._take_over_sidecars()):
+                        yield plane
 
     def state(self, workspace: str, mesh: str) -> DesiredState | None:
         """The desired state of a mesh as it is served now."""
@@ -136,7 +137,6 @@ class ControlPlane:
             node,
             token=identity.join_token(authority.join_secret, node),
             service=member.spec.service,
-            admin_port=member.ports.admin,
             control_planes=self._addresses(member.spec.sidecar == "managed"),
         )
 
@@ -177,6 +177,18 @@ class ControlPlane:
             remembered.parent.mkdir(parents=True, exist_ok=True)
             remembered.write_text(str(port))
             yield
+
+    async def _take_over_sidecars(self) -> None:
+        """Have the sidecars that an earlier worker started on this host run what this version starts them with."""
+        running = {sidecar.node_id for sidecar in await self.fleet.list()}
+        for state in self.states():
+            for name in state.workloads:
+                node = str(state.node(name))
+                try:
+                    if node in running:
+                        await self.fleet.ensure(node, await mwbus.patiently(self.bootstrap, state, name))
+                except FleetError as error:
+                    _log.error("the sidecar %s could not be taken over: %s", node, error)
 
     def _addresses(self, local: bool) -> list[tuple[str, int]]:
         advertised = [each for each in self.options.envoy_xds_advertise.split(",") if each]

@@ -18,11 +18,10 @@ from meshwright.schemas.workloads import WorkloadSpec
 
 
 class Ports(Model, frozen=True, kw_only=True):
-    """Where a sidecar listens: for its own workload, for the mesh, and for its administrator."""
+    """Where a sidecar listens: for its own workload, and for the mesh."""
 
     outbound: int
     inbound: int
-    admin: int
 
 
 class Member(Model, frozen=True, kw_only=True):

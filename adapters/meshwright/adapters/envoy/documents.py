@@ -32,7 +32,6 @@ def proxy(state: DesiredState, member: Member, status: ProxyStatus, now: datetim
         error=status.error,
         outbound_port=member.ports.outbound,
         inbound_port=member.ports.inbound,
-        admin_port=member.ports.admin,
         certificate=status.certificate,
         observed_at=now,
     )

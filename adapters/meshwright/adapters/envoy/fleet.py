@@ -3,7 +3,8 @@
 Problem: a sidecar carries traffic, so it must not fall with the worker that started it, and a crashed one
 must come back without anybody asking. Invariant: the directory is the truth; a node whose folder holds a wish
 is to run exactly that bootstrap, once. Every change happens under the node's file lock, so several workers
-on one host may open the same directory; nothing is signalled but the recorded process.
+on one host may open the same directory; nothing is signalled but the recorded process. A sidecar works in its own
+folder, which is its owner's only, as is every file in it.
 """
 
 import asyncio
@@ -20,13 +21,14 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from meshwright.core import binaries, ending, ports, processes
+from meshwright.adapters.envoy import administration
+from meshwright.core import binaries, ending, processes
 from meshwright.schemas.base import Model
 
 State: TypeAlias = Literal["running", "restarting"]
 
 WATCH_EVERY = 0.5  # seconds between looks at the processes
-START_WITHIN = 15.0  # seconds until a new Envoy's admin port must answer
+START_WITHIN = 15.0  # seconds until a new Envoy's admin interface must answer
 LOCK_WITHIN = 30.0
 STOP_GRACE = 3.0
 LOG_LIMIT = 4 * 1024 * 1024  # bytes; one older log of the same size is kept
@@ -45,7 +47,6 @@ class Sidecar(Model, frozen=True, kw_only=True):
     """One sidecar as the fleet knows it."""
 
     node_id: str
-    admin_port: int
     digest: str
     pid: int | None
     state: State
@@ -55,7 +56,6 @@ class Sidecar(Model, frozen=True, kw_only=True):
 class _Wish(Model, frozen=True, kw_only=True):
     """What is to run for a node; stored beside its bootstrap."""
 
-    admin_port: int
     digest: str
 
 
@@ -76,9 +76,9 @@ class Fleet:
     """The sidecars of one directory. Use `Fleet.open`."""
 
     def __init__(self, directory: Path, binary: Path, keep: bool) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self._keep = keep
-        self._directory = directory.absolute()
+        self.directory = directory.absolute()
+        _private(self.directory)
         self._binary = binary
         self._crashes: dict[str, _Crashes] = {}
 
@@ -100,8 +100,8 @@ class Fleet:
             if not keep_on_exit:
                 await asyncio.gather(*(fleet._halt(node) for node in fleet._nodes()))
 
-    async def ensure(self, node_id: str, bootstrap: Mapping[str, Any], admin_port: int) -> Sidecar:
-        """Have one Envoy run `bootstrap`; returns once its admin port answers.
+    async def ensure(self, node_id: str, bootstrap: Mapping[str, Any]) -> Sidecar:
+        """Have one Envoy run `bootstrap`; returns once its admin interface answers.
 
         A running one with the same bootstrap is adopted untouched, another one is replaced. Raises FleetError
         when Envoy refuses the bootstrap or does not answer within START_WITHIN seconds; that is not retried.
@@ -109,7 +109,7 @@ class Fleet:
         if not _NODE_ID.fullmatch(node_id):
             raise FleetError(f"{node_id!r} is not a node id: use letters, digits, dot, dash, underscore, tilde")
         text = msgspec.json.encode(bootstrap, order="sorted")
-        wish = _Wish(admin_port=admin_port, digest=processes.digest_of([text.decode(), str(self._binary)]))
+        wish = _Wish(digest=processes.digest_of([text.decode(), str(self._binary)]))
         async with self._locked(node_id) as folder:
             record = processes.read(folder / "record.json")
             if record is None or record.digest != wish.digest or not processes.alive(record):
@@ -121,7 +121,7 @@ class Fleet:
 
     async def remove(self, node_id: str) -> None:
         """Stop the sidecar for good and forget it; removing an unknown one does nothing."""
-        if not _NODE_ID.fullmatch(node_id) or not (self._directory / node_id).exists():
+        if not _NODE_ID.fullmatch(node_id) or not (self.directory / node_id).exists():
             return
         async with self._locked(node_id) as folder:
             (folder / "wish.json").unlink(missing_ok=True)
@@ -136,7 +136,7 @@ class Fleet:
 
     def log(self, node_id: str) -> Path:
         """Where the sidecar writes; an older part may lie beside it as `envoy.log.1`."""
-        return self._directory / node_id / "envoy.log"
+        return self.directory / node_id / "envoy.log"
 
     async def _watch(self) -> None:
         while True:
@@ -147,7 +147,7 @@ class Fleet:
                     await self._revive(node)
 
     async def _revive(self, node_id: str) -> None:
-        folder = self._directory / node_id
+        folder = self.directory / node_id
         processes.trim(folder / "envoy.log", limit=LOG_LIMIT)
         wish, record = self._wish(node_id), processes.read(folder / "record.json")
         if wish is None or (record is not None and processes.alive(record)):
@@ -166,11 +166,7 @@ class Fleet:
     async def _replace(self, node_id: str, folder: Path, wish: _Wish) -> None:
         """End what runs for this node and start what is wished; the caller holds the lock."""
         await self._end(node_id, folder)
-        # A stranger's answer there would pass for the sidecar's, which ends as soon as it finds the port taken.
-        if not ports.bindable(wish.admin_port):
-            raise FleetError(
-                f"sidecar {node_id} cannot start: its admin port {wish.admin_port} is held by another process"
-            )
+        (folder / administration.SOCKET).unlink(missing_ok=True)
         command = [
             str(self._binary), "-c", str(folder / "bootstrap.json"), "--use-dynamic-base-id",
             "--concurrency", "1", "-l", "warn",
@@ -178,25 +174,29 @@ class Fleet:
         log = folder / "envoy.log"
         try:
             started = processes.spawn(
-                node_id, command, log=log, environment=_environment(), digest=wish.digest, orphan=self._keep
+                node_id,
+                command,
+                log=log,
+                environment=_environment(),
+                digest=wish.digest,
+                orphan=self._keep,
+                directory=folder,
             )
         except (OSError, processes.DiedAtOnceError) as error:
             raise FleetError(f"sidecar {node_id} could not be started: {error}") from error
         processes.write(folder / "record.json", started)
-        await self._answers(node_id, wish.admin_port, started)
+        await self._answers(node_id, folder, started)
 
-    async def _answers(self, node_id: str, admin_port: int, started: processes.Record) -> None:
+    async def _answers(self, node_id: str, folder: Path, started: processes.Record) -> None:
         deadline = time.monotonic() + START_WITHIN
         while processes.alive(started):
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", admin_port)
+            with contextlib.suppress(OSError), administration.reachable(folder) as path:
+                _, writer = await asyncio.open_unix_connection(path)
                 writer.close()
                 return
             if time.monotonic() > deadline:
                 await processes.stop(started, grace=STOP_GRACE)
-                raise FleetError(
-                    f"sidecar {node_id} did not open its admin port {admin_port} within {START_WITHIN:.0f} s"
-                )
+                raise FleetError(f"sidecar {node_id} did not open its admin socket within {START_WITHIN:.0f} s")
             await asyncio.sleep(0.02)
         words = processes.tail(self.log(node_id))
         raise FleetError(f"sidecar {node_id} ended at once; Envoy says:\n{words}")
@@ -215,10 +215,10 @@ class Fleet:
 
     @contextlib.asynccontextmanager
     async def _locked(self, node_id: str) -> AsyncIterator[Path]:
-        folder, deadline = self._directory / node_id, time.monotonic() + LOCK_WITHIN
+        folder, deadline = self.directory / node_id, time.monotonic() + LOCK_WITHIN
         while True:
-            folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._directory / f".{node_id}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            _private(folder)
+            descriptor = os.open(self.directory / f".{node_id}.lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
@@ -229,35 +229,39 @@ class Fleet:
                     raise FleetError(held) from None
                 await asyncio.sleep(0.02)
         try:
-            folder.mkdir(exist_ok=True)  # its last holder may have removed it
+            _private(folder)  # its last holder may have removed it
             yield folder
         finally:
             os.close(descriptor)
 
     def _nodes(self) -> Sequence[str]:
         try:
-            entries = sorted(self._directory.iterdir())
+            entries = sorted(self.directory.iterdir())
         except FileNotFoundError:
             return []
         return [entry.name for entry in entries if _NODE_ID.fullmatch(entry.name) and entry.is_dir()]
 
     def _wish(self, node_id: str) -> _Wish | None:
         try:
-            return msgspec.json.decode((self._directory / node_id / "wish.json").read_bytes(), type=_Wish)
+            return msgspec.json.decode((self.directory / node_id / "wish.json").read_bytes(), type=_Wish)
         except (OSError, msgspec.DecodeError):
             return None
 
     def _sidecar(self, node_id: str, wish: _Wish) -> Sidecar:
-        record = processes.read(self._directory / node_id / "record.json")
+        record = processes.read(self.directory / node_id / "record.json")
         pid = record.pid if record is not None and processes.alive(record) else None
         return Sidecar(
             node_id=node_id,
-            admin_port=wish.admin_port,
             digest=wish.digest,
             pid=pid,
             state="restarting" if pid is None else "running",
             restarts=self._crashes[node_id].count if node_id in self._crashes else 0,
         )
+
+
+def _private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)  # it may be older than this rule
 
 
 def _environment() -> dict[str, str]:

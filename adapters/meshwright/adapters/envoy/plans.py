@@ -96,7 +96,7 @@ async def write(
     Raises kit.Retry when the state is neither, or bus.BusUnavailable, or what `confirm` raises.
     """
     entry = await buckets.desired.get(key)
-    present = entry.value if entry else None
+    present = _canonical(entry.value) if entry else None
     goal = desired.encode(wanted) if wanted else None
     if present not in (goal, desired.encode(instead_of) if instead_of else None):
         raise failures.meddled(key)
@@ -108,6 +108,14 @@ async def write(
             await buckets.desired.delete(key, entry.revision)
     except mwbus.Conflict as error:
         raise failures.meddled(key) from error
+
+
+def _canonical(value: bytes) -> bytes:
+    """A state as this version writes it, though another version may have written it; empty for what is no state."""
+    try:
+        return desired.encode(desired.decode(value))
+    except msgspec.MsgspecError:
+        return b""
 
 
 async def current(buckets: Buckets, key: str) -> DesiredState:

@@ -11,12 +11,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from meshwright.adapters.envoy import windows
+from meshwright.adapters.envoy import administration, windows
 from meshwright.schemas.base import Model
 from meshwright.schemas.telemetry import Edge, EdgesMeasured
 
@@ -35,11 +36,11 @@ _log = logging.getLogger(__name__)
 
 
 class Target(Model, frozen=True, kw_only=True):
-    """A mesh and the admin ports of those of its sidecars that run on this host, by workload."""
+    """A mesh and the node ids of those of its sidecars that run on this host, by workload."""
 
     workspace: str
     mesh: str
-    admin_ports: Mapping[str, int]
+    sidecars: Mapping[str, str]
 
 
 @dataclass
@@ -52,19 +53,21 @@ class _Reading:
 class Statistics:
     """Polls sidecars and tells each mesh's edges.
 
-    `targets` names what to poll and is asked each time; `measure` publishes (`Runtime.measure`).
+    `targets` names what to poll and is asked each time; `measure` publishes (`Runtime.measure`); `fleet` is the
+    directory of the sidecars.
     """
 
+    fleet: Path
     targets: Callable[[], Awaitable[Sequence[Target]]]
     measure: Callable[[str, EdgesMeasured], Awaitable[object]]
     every: float = EVERY
-    _readings: dict[tuple[str, str, str, int], _Reading] = field(default_factory=dict)
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _readings: dict[tuple[str, str, str, str], _Reading] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Poll until cancelled. A window that cannot be read or published is lost, never the loop."""
-        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-        timeout = httpx.Timeout(ANSWER_WITHIN, pool=None)
-        async with httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False) as client:
+        transport = administration.Transport(self.fleet)
+        async with httpx.AsyncClient(transport=transport, timeout=ANSWER_WITHIN) as client:
             due = time.monotonic()
             while True:
                 try:
@@ -85,12 +88,12 @@ class Statistics:
             message = EdgesMeasured(mesh=target.mesh, start=start, seconds=self.every, edges=edges)
             await self.measure(target.workspace, message)
 
-    async def _edges(self, client: httpx.AsyncClient, key: tuple[str, str, str, int]) -> list[Edge]:
+    async def _edges(self, client: httpx.AsyncClient, key: tuple[str, str, str, str]) -> list[Edge]:
         """The edges that start at one workload; none while it has no earlier reading to compare with."""
         try:
-            base = f"http://127.0.0.1:{key[3]}"
-            await client.get(base + _FLUSH)
-            totals = windows.read((await client.get(base + _STATISTICS)).content)
+            async with self._slots:
+                await client.get(f"http://{key[3]}{_FLUSH}")
+                totals = windows.read((await client.get(f"http://{key[3]}{_STATISTICS}")).content)
         except (httpx.HTTPError, msgspec.DecodeError):  # gone, starting, or not an Envoy
             return []
         before, now = self._readings.get(key), _Reading(at=time.monotonic(), totals=totals)
@@ -104,12 +107,12 @@ class Statistics:
             for cluster, after in totals.items()
         ]
 
-    def _forget(self, wanted: set[tuple[str, str, str, int]]) -> None:
+    def _forget(self, wanted: set[tuple[str, str, str, str]]) -> None:
         oldest = time.monotonic() - FORGET_AFTER
         self._readings = {
             key: reading for key, reading in self._readings.items() if key in wanted and reading.at > oldest
         }
 
 
-def _keys(target: Target) -> list[tuple[str, str, str, int]]:
-    return [(target.workspace, target.mesh, name, port) for name, port in sorted(target.admin_ports.items())]
+def _keys(target: Target) -> list[tuple[str, str, str, str]]:
+    return [(target.workspace, target.mesh, name, node) for name, node in sorted(target.sidecars.items())]
