@@ -54,7 +54,7 @@ async def test_without_nats_writes_are_refused_and_nothing_arrives_late(alone: S
 
 
 async def test_without_mongodb_reads_are_refused_and_writes_work(alone: Stack) -> None:
-    """Reads are 503 within about two seconds; writes, previews, tokens and the event stream go on."""
+    """Reads are 503 within about two seconds; writes, previews, tokens, the event stream and each operation go on."""
     async with MongoServer() as mongo:
         alone.mongo = mongo
         await asyncio.to_thread(alone.start_all)
@@ -70,8 +70,8 @@ async def test_without_mongodb_reads_are_refused_and_writes_work(alone: Stack) -
         started = await other.post("/v1/operations", {"kind": "trial.noop", "mesh": "m1"}, expect=202)
         ready = await admin.get("/readyz", expect=503)
         assert (ready["bus"]["ok"], ready["store"]["ok"]) == (True, False)
+        assert (await admin.done(started.json()["id"]))["state"] == "succeeded"
         await mongo.start()
-        assert (await eventually(lambda: admin.done(started.json()["id"]), timeout=20))["state"] == "succeeded"
         params = {"min_seq": made.headers["meshwright-seq"]}
         assert await eventually(lambda: admin.get("/v1/connections/during", params=params), timeout=20)
         await admin.client.aclose()

@@ -72,6 +72,14 @@ class Machine:
         """End the API as a power cut would."""
         self._runner.run(self._parts.processes["api"].end(signal.SIGKILL))
 
+    def kill_projector(self) -> None:
+        """Let the views stand still."""
+        self._runner.run(self._parts.processes["projector"].end(signal.SIGKILL))
+
+    def start_projector(self) -> None:
+        """Let the views follow again."""
+        self._runner.run(self._parts.processes["projector"].start())
+
     def start_notifier(self) -> None:
         """Start what delivers to webhooks."""
         self._runner.run(self._parts.run("notifier", "meshwright-notifier"))

@@ -2,7 +2,11 @@
 
 import json
 import signal
+import time
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 Shop = Any
 SLOW = "id: {0}\nintents: [{{intent: timeout, service: reviews, timeout: 2s}}]\n"
@@ -75,6 +79,35 @@ def test_following_survives_the_death_of_the_api(shop: Shop, machine: Any) -> No
     assert process.returncode == 5
     assert rest.count("translate undone") == 1
     assert f"operation {operation} cancelled" in rest
+
+
+@pytest.fixture
+def views_stand_still(shop: Shop, machine: Any) -> Iterator[None]:
+    """The projector is dead."""
+    machine.kill_projector()
+    yield
+    machine.start_projector()
+
+
+@pytest.mark.usefixtures("views_stand_still")
+def test_waiting_needs_no_views(shop: Shop) -> None:
+    """With the projector dead an operation is told as its events tell it: end, steps, failure, and when shown later."""
+    shop.write("seen.yaml", SLOW.format("seen"))
+    began = time.monotonic()
+    told = shop.run("apply", "seen.yaml", "--timeout", "20s", "-o", "json")
+    assert time.monotonic() - began < 15
+    shown = json.loads(told.stdout)
+    assert (shown["state"], [step["name"] for step in shown["steps"]]) == ("succeeded", ["translate", "push", "record"])
+    assert "may be" not in told.stderr
+    shop.write("doomed-too.yaml", SLOW.format("doomed"))
+    failed = shop.run("apply", "doomed-too.yaml", "--wait", expect=5).stderr
+    assert "✗ push" in failed and "↶ translate undone" in failed and "cause: Proto constraint" in failed
+    operation = next(line.split()[1] for line in failed.splitlines() if " accepted: " in line)
+    assert "translate   - undone" in shop.run("operations", "show", operation).stdout
+    shop.run("operations", "watch", operation, expect=5)
+    slow_one = shop.run("apply", slow(shop, "blind"), "--timeout", "1s", expect=7).stderr
+    running = next(line.split()[1] for line in slow_one.splitlines() if " accepted: " in line)
+    assert "✓ cancelled" in shop.run("operations", "cancel", running, "--wait").stderr
 
 
 def test_events_can_be_resumed(shop: Shop) -> None:

@@ -134,6 +134,39 @@ def test_a_long_following_survives_a_broken_connection(server: Server, terminal:
     assert resumed(server) == ["10", "11"]
 
 
+@pytest.mark.parametrize("after", [RUNNING, "store-unavailable", "not-yet-visible", "internal"])
+def test_an_end_that_an_event_has_told_is_the_end(server: Server, terminal: Terminal, after: Any) -> None:
+    """Whatever the API says of the operation afterwards, or does not: it has succeeded, and its result is shown."""
+    server.on("GET /v1/operations/OP", RUNNING, RUNNING, server.problem(after) if isinstance(after, str) else after)
+    end = event(20, "operation.succeeded", {"result": {"revision": 3}})
+    server.on("GET /v1/events", sent(HELLO.format(10), end))
+    told = json.loads(terminal.run("operations", "watch", "OP", "--timeout", "20s", "-o", "json").stdout)
+    assert (told["state"], told["done"], told["finished_at"], told["result"]) == (
+        "succeeded",
+        True,
+        AT,
+        {"revision": 3},
+    )
+
+
+def test_an_end_without_success_is_told_by_its_event_alone(server: Server, terminal: Terminal) -> None:
+    """The failure is the event's when nobody can show the operation any more."""
+    server.on("GET /v1/operations/OP", RUNNING, RUNNING, server.problem("store-unavailable"))
+    server.on("GET /v1/events", sent(HELLO.format(10), event(20, "operation.failed", {"failure": FAILURE})))
+    told = terminal.run("operations", "watch", "OP", expect=5)
+    assert "it broke (X1)" in told.stderr
+
+
+def test_without_a_free_stream_the_operation_is_looked_at(
+    server: Server, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gets no event stream, because too many are open, learns the end all the same."""
+    monkeypatch.setattr(following, "_LOOK", 0.01)
+    server.on("GET /v1/operations/OP", RUNNING, RUNNING, RUNNING, ENDED)
+    server.on("GET /v1/events", server.problem("too-many-requests"))
+    assert "succeeded" in terminal.run("operations", "watch", "OP").stderr
+
+
 def test_a_time_limit_holds_although_the_server_is_silent(server: Server, terminal: Terminal) -> None:
     """`--timeout` ends the following in time also when the last word came shortly before it."""
     server.on("GET /v1/operations/OP", RUNNING)
@@ -167,7 +200,7 @@ def test_an_end_without_success_is_exit_code_5(server: Server, terminal: Termina
     server.on("DELETE /v1/meshes/m1", server.json(RUNNING, 202, meshwright_seq="5"))
     server.on("GET /v1/operations/OP", found)
     told = terminal.run("meshes", "uninstall", "m1", "--yes", "-o", form, expect=5)
-    assert server.calls[1].query["min_seq"] == ["5"]
+    assert server.calls[1].path == "/v1/operations/OP"
     assert "it broke (X1)" in told.stderr
     assert "cause: a cause" in told.stderr
     assert "remedy: a remedy" in told.stderr

@@ -4,14 +4,13 @@ import datetime
 
 import pytest
 
-from meshwright.core import bus
+from meshwright.core import bus, facts
 from meshwright.core.bus import envelope
+from meshwright.core.facts import Unprojectable
 from meshwright.core.store.writing import Folded
 from meshwright.schemas import catalog
 from meshwright.schemas import operations as o
 from meshwright.schemas.base import Message
-from meshwright.workers.projector import facts
-from meshwright.workers.projector.facts import Unprojectable
 from meshwright.workers.projector.folding.routes import applied, routes
 
 DEAD, REPLACEMENT = "01JD8X3M5TZ9Q4W7V2K6N0B1CE", "01JD8X3M5TZ9Q4W7V2K6N0B1CF"

@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.core import bus
+from meshwright.core import bus, facts
 from meshwright.core.bus import envelope
 from meshwright.core.store.writing import Folded
 from meshwright.schemas import access, adapters, catalog, connections, designs, meshes, telemetry, webhooks, workloads
 from meshwright.schemas import operations as o
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
-from meshwright.workers.projector import facts
 from meshwright.workers.projector.folding.routes import applied, routes
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

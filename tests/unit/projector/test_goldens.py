@@ -10,13 +10,13 @@ import msgspec
 import pytest
 from bson.codec_options import CodecOptions
 
-from meshwright.core import bus
+from meshwright.core import bus, facts
 from meshwright.core.bus import envelope
+from meshwright.core.operations import folding as operations
 from meshwright.core.store import kinds
 from meshwright.core.store.writing import Folded, _document, _replacement
 from meshwright.schemas import asyncapi, catalog, subjects
-from meshwright.workers.projector import facts, rows
-from meshwright.workers.projector.folding import operations
+from meshwright.workers.projector import rows
 from meshwright.workers.projector.folding.routes import applied, routes
 
 FOLDER = Path(__file__).parents[2] / "contract" / "messages"

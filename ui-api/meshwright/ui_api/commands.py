@@ -129,6 +129,12 @@ def command_of(stored: mwbus.Received) -> Command:
     return message
 
 
+def operation_of(stored: mwbus.Received) -> Operation:
+    """The operation of a stored command, of which nothing else is known. Raises Refused `unreadable-command`."""
+    trace = tracing.trace_id(stored.headers.get("traceparent", "")) if "traceparent" in stored.headers else ""
+    return accepted_operation(command_of(stored), trace)
+
+
 def again(command: Command) -> Wish:
     """The same once more, linked to the operation before."""
     return Wish(

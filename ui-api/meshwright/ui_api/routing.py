@@ -168,7 +168,7 @@ def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]
             body = await _body(route, request, raw)
         response = await route.handler(Call(api, request, route, principal, workspace, raw, body, query))
         if isinstance(query, Read) and response.media_type == answers.JSON:
-            response.headers[freshness.HEADER] = api.freshness.text
+            response.headers.setdefault(freshness.HEADER, api.freshness.text)
         return response
 
     return answer

@@ -1,10 +1,12 @@
 """Following an operation to its end, over broken connections.
 
 Problem: between "accepted" and the stream being open, and while a connection is down, things happen. Invariant: the
-stream is always resumed behind the last event that a snapshot or a frame has shown, so nothing is missed; Ctrl-C
-and `--timeout` end the following, never the operation, and say how to come back.
+stream is always resumed behind the last event that a snapshot or a frame has shown, so nothing is missed; an end that
+an event has told is the end, whatever else answers or does not; Ctrl-C and `--timeout` end the following, never the
+operation, and say how to come back.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +22,11 @@ RESET = "reset"
 _PATIENCE = 30.0
 """seconds that the API may be away while an operation is followed"""
 _PAUSE = 0.5
+_LOOK = 1.0
+"""seconds between two looks at an operation whose events cannot be followed"""
+_LAST_LOOK = 5.0
+"""seconds that the API has for the whole story of an operation whose end is known"""
+_TOO_MANY = 429
 _QUIET = 45.0
 _OVERTIME = 0.2
 """seconds by which `--timeout` may be exceeded because the server is quiet"""
@@ -39,33 +46,46 @@ class Follow:
         self._last = 0
         self._heard = 0.0
 
-    def run(self, min_seq: int = 0) -> dict[str, Any]:
-        """The operation when it has ended; `min_seq` is the sequence that its acceptance returned.
+    def run(self) -> dict[str, Any]:
+        """The operation when it has ended.
 
         Raises CommandFailed with STILL_RUNNING when the limit passed, Refused, Unreachable.
         """
-        found: dict[str, Any] = self._patiently(lambda: self._snapshot(min_seq=min_seq or None))
-        while not self._last:  # accepted a moment ago, and not in the views yet
+        found: dict[str, Any] = self._patiently(self._snapshot)
+        while not self._last:  # accepted a moment ago, and not told yet
             time.sleep(_PAUSE / 5)
             found = self._patiently(self._snapshot)
         while not self.timeline.done:
             self._patiently(self._stream)
             if not self.timeline.done:  # the connection ended, or a reset left something out
                 found = self._patiently(self._snapshot)
-        if not found["done"]:
-            found = self._patiently(lambda: self._snapshot(min_event=self._last))
-        return found
+        return found if found["done"] else self._whole(found)
 
-    def _snapshot(self, **newness: int | None) -> dict[str, Any]:
-        within = self._quiet() if self._deadline is not None else None
-        found: dict[str, Any] = self._api.get(paths.operation(self.operation), newness, within=within)
+    def _whole(self, found: dict[str, Any]) -> dict[str, Any]:
+        """The operation with all its steps, now that an event has told its end; without them if nobody answers."""
+        with contextlib.suppress(Unreachable, Refused):
+            found = self._snapshot(within=_LAST_LOOK)
+        return found if found["done"] else found | self.timeline.ending
+
+    def _snapshot(self, within: float | None = None) -> dict[str, Any]:
+        if within is None and self._deadline is not None:
+            within = self._quiet()
+        found: dict[str, Any] = self._api.get(paths.operation(self.operation), within=within)
         self._last = max(self._last, int(found.get("last_seq") or 0))
         self._tell(self.timeline, self.timeline.learn_snapshot(found))
         return found
 
     def _stream(self) -> None:
         """Read events until the end, a reset, or the end of the connection."""
-        params, quiet = {"operation": self.operation}, self._quiet()
+        try:
+            self._read(self._quiet())
+        except Refused as error:
+            if error.status != _TOO_MANY:
+                raise
+            time.sleep(_LOOK)  # no stream is to be had now: the caller looks at the operation again
+
+    def _read(self, quiet: float) -> None:
+        params = {"operation": self.operation}
         with self._api.stream(paths.EVENTS, params, last_id=str(self._last), quiet=quiet) as frames:
             for frame in frames:
                 self._heard = time.monotonic()

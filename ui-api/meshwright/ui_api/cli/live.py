@@ -67,24 +67,24 @@ def _now(timeline: Timeline) -> "Text":
     return Text(": ".join(words))
 
 
-def follow(session: Session, accepted: dict[str, Any], seq: int, limit: float | None) -> dict[str, Any]:
+def follow(session: Session, accepted: dict[str, Any], limit: float | None) -> dict[str, Any]:
     """Follow an accepted operation to its end on the screen.
 
     Raises CommandFailed with OPERATION when it did not succeed, STILL_RUNNING when `limit` seconds passed.
     """
-    found = watch(session, accepted["id"], seq, limit)
+    found = watch(session, accepted["id"], limit)
     conclude(session, found)
     return found
 
 
-def watch(session: Session, operation: str, seq: int, limit: float | None) -> dict[str, Any]:
-    """Show what happens to an operation until it has ended, however it ends; `seq` is that of its acceptance.
+def watch(session: Session, operation: str, limit: float | None) -> dict[str, Any]:
+    """Show what happens to an operation until it has ended, however it ends.
 
     Raises CommandFailed with STILL_RUNNING, or INTERRUPTED on Ctrl-C.
     """
     try:
         with screen(session) as tell:
-            return following.Follow(session, operation, limit, tell).run(seq)
+            return following.Follow(session, operation, limit, tell).run()
     except KeyboardInterrupt:
         raise CommandFailed(
             f"left operation {operation}, which goes on", code=Exit.INTERRUPTED, remedy=following.resume(operation)
@@ -130,7 +130,7 @@ def operate(
     output.say(f"operation {operation['id']} accepted: {operation['kind']} on {operation['mesh']}")
     stay = wait or limit is not None
     if stay:
-        operation = follow(session, operation, answer.seq, limit)
+        operation = follow(session, operation, limit)
     if not output.human:
         if not silent:
             output.data(operation)

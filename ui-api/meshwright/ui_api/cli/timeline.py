@@ -32,6 +32,8 @@ class Timeline:
         self.state = "accepted"
         self.running = ""
         self.progress = ""
+        self.ending: dict[str, Any] = {}
+        """what the event that told the end says of the operation; empty before"""
         self._said = ""
         self._told: set[tuple[Any, ...]] = set()
         self._began: dict[str, str] = {}
@@ -61,6 +63,8 @@ class Timeline:
         """Take in one event of the operation, stored at `time`."""
         if type in _ENDINGS:
             self.state, self.running = _ENDINGS[type], ""
+            self.ending = {"state": self.state, "done": True, "finished_at": time}
+            self.ending |= {name: data[name] for name in ("failure", "result") if name in data}
             return []
         name = type.removeprefix(_PREFIX).removesuffix(".v1")
         if name.startswith("step_"):

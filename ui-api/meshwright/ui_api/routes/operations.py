@@ -11,7 +11,6 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.kit import journal
 from meshwright.core.store import kinds
-from meshwright.core.telemetry import tracing
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Name
 from meshwright.schemas.catalog import TERMINAL_TYPES
@@ -26,7 +25,7 @@ from meshwright.schemas.operations import (
     OperationState,
     OperationSucceeded,
 )
-from meshwright.ui_api import answers, bodies, commands, reading, targets
+from meshwright.ui_api import answers, bodies, commands, current, reading, targets
 from meshwright.ui_api.bodies import Because
 from meshwright.ui_api.commands import Asked, Wish
 from meshwright.ui_api.problems import Refused, not_found
@@ -36,7 +35,6 @@ from meshwright.ui_api.routing import Call, NoBody, Routes, asking
 from meshwright.ui_api.states import PUBLISH_S
 
 routes = Routes("operations")
-_READ = ("store-unavailable", "not-yet-visible")
 _KNOWN: dict[tuple[str, int], type[Arguments]] = {(one.kind.name, one.kind.version): one for one in OPERATION_TYPES}
 
 
@@ -79,7 +77,7 @@ class StartOperation(Asked, frozen=True, kw_only=True):
     role="viewer",
     query=OperationPage,
     answer=reading.listed(Operation),
-    problems=_READ,
+    problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, OperationPage]) -> Response:
     """List operations, the newest first."""
@@ -157,7 +155,7 @@ async def cancel(call: Call[CancelOperation, Any]) -> Response:
         timeout=PUBLISH_S,
     )
     call.api.meters.published.add("cancel", "repeated" if ack.duplicate else "stored")
-    shown = msgspec.structs.replace(_from_bus(stored), cancel_requested=True)
+    shown = msgspec.structs.replace(commands.operation_of(stored), cancel_requested=True)
     return answers.ok(shown, 202, Location=f"/v1/operations/{command.operation}")
 
 
@@ -197,19 +195,11 @@ async def retry(call: Call[Asked, Write]) -> Response:
     query=Read,
     answer=Operation,
     headers=("ETag",),
-    problems=(*_READ, "unreadable-command", "bus-unavailable"),
+    problems=("store-unavailable", "unreadable-command", "bus-unavailable"),
 )
 async def show(call: Call[NoBody, Read]) -> Response:
-    """Show an operation with its steps. One that was accepted a moment ago is there already."""
-    await reading.settle(call, kinds.COMMANDS)
-    name = call.ulid()
-    found = await call.api.views.get(kinds.OPERATIONS, call.workspace, name)
-    if found is not None:
-        return reading.shown(call, found.document, found.seq)
-    stored = await commands.find(call.api.bus, call.workspace, name)
-    if stored is None:
-        raise not_found("operation", name)
-    return answers.ok(_from_bus(stored))
+    """Show an operation with its steps, as its events tell them now: also when the views are behind or away."""
+    return await current.shown(call, call.ulid())
 
 
 def _target(call: Call[StartOperation, Write], asked: StartOperation) -> Wish:
@@ -271,11 +261,6 @@ async def _last(call: Call[Any, Any], command: Command, origin: str) -> mwbus.Re
         id=command.operation,
     )
     return await call.api.bus.last(subjects.EVENTS.stream, subject)
-
-
-def _from_bus(stored: mwbus.Received) -> Operation:
-    trace = tracing.trace_id(stored.headers.get("traceparent", "")) if "traceparent" in stored.headers else ""
-    return commands.accepted_operation(commands.command_of(stored), trace)
 
 
 def _state(wire_name: str) -> str:

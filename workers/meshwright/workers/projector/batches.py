@@ -8,15 +8,15 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from meshwright.core import bus
+from meshwright.core import bus, facts
 from meshwright.core.bus import copying
+from meshwright.core.facts import Fact, Unprojectable
 from meshwright.core.store import Checkpoint, Kind, kinds
 from meshwright.core.store.writing import Batch, Folded, Writer
 from meshwright.core.telemetry.metrics import Registry
 from meshwright.schemas.telemetry import EdgesMeasured
-from meshwright.workers.projector import facts, rows
+from meshwright.workers.projector import rows
 from meshwright.workers.projector.cache import Cache
-from meshwright.workers.projector.facts import Fact, Unprojectable
 from meshwright.workers.projector.folding.routes import Route, applied, routes
 
 log = logging.getLogger(__name__)

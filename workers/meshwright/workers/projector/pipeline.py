@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from meshwright.core import bus as mwbus
+from meshwright.core.facts import Fact
 from meshwright.core.store import Checkpoint, StoreUnavailable
 from meshwright.core.store.writing import Batch, Refusal, Writer
 from meshwright.core.telemetry import tracing
 from meshwright.workers.projector.batches import Folder, Tally
-from meshwright.workers.projector.facts import Fact
 
 log = logging.getLogger(__name__)
 BATCH = 500

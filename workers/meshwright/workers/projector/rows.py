@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from meshwright.core import bus
+from meshwright.core.facts import Fact
 from meshwright.schemas.telemetry import EdgesMeasured
-from meshwright.workers.projector.facts import Fact
 
 
 def of_event(fact: Fact) -> dict[str, Any]:

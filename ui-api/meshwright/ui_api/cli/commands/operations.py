@@ -49,7 +49,7 @@ def watch(
         return
     found = session.api.get(paths.operation(operation))
     session.output.say(f"operation {operation}: {found['kind']} on {found['mesh']}")
-    done = live.follow(session, found, 0, timeout)
+    done = live.follow(session, found, timeout)
     if not session.output.human:
         session.output.data(done)
 
@@ -90,7 +90,7 @@ def retry(
 
 def _until_cancelled(session: Session, found: dict[str, Any], limit: float | None) -> dict[str, Any]:
     """Here `cancelled` is what was wanted; any other end is told as such."""
-    done = live.watch(session, found["id"], 0, limit)
+    done = live.watch(session, found["id"], limit)
     if done["state"] == "cancelled":
         session.output.say(live.line(timeline.Line(mark="ok", text="cancelled")))
         return done

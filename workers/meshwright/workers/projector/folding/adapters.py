@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from meshwright.core.facts import Fact
 from meshwright.schemas.adapters import Adapter, AdapterAnnouncement, AdapterFailed, AdapterLost
-from meshwright.workers.projector.facts import Fact
 
 
 def fold(document: Adapter | None, fact: Fact) -> Adapter | None:

@@ -6,8 +6,8 @@ place.
 
 import msgspec
 
+from meshwright.core.facts import Fact, Unprojectable
 from meshwright.schemas.operations import DeadLetter, DeadLetterDropped, DeadLetterRecord, DeadLetterReplayed
-from meshwright.workers.projector.facts import Fact, Unprojectable
 
 
 def fold(before: DeadLetterRecord | None, fact: Fact) -> DeadLetterRecord | None:

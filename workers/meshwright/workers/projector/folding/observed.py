@@ -5,13 +5,13 @@ Invariant: an observation carries the whole document, so the newest one is the d
 
 from typing import Any
 
+from meshwright.core.facts import Fact
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Release
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.schemas.webhooks import Delivery
 from meshwright.schemas.workloads import Proxy, Workload
-from meshwright.workers.projector.facts import Fact
 
 
 def mesh(document: Mesh | None, fact: Fact) -> Mesh | None:

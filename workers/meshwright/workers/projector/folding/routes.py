@@ -9,14 +9,15 @@ from typing import Any
 
 import msgspec
 
+from meshwright.core.facts import Fact
+from meshwright.core.operations import folding as operations
 from meshwright.core.store import Kind, kinds
 from meshwright.core.store.writing import Folded
 from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, webhooks, workloads
 from meshwright.schemas import operations as wire
 from meshwright.schemas.base import Message
-from meshwright.workers.projector.facts import Fact
 from meshwright.workers.projector.folding import adapters as adapters_fold
-from meshwright.workers.projector.folding import dead_letters, observed, operations, written
+from meshwright.workers.projector.folding import dead_letters, observed, written
 
 
 class Route(msgspec.Struct, frozen=True):

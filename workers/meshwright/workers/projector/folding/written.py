@@ -5,11 +5,11 @@ Invariant: the document of a STATE subject has the id of that subject; a version
 
 from typing import Any
 
+from meshwright.core.facts import Fact, Unprojectable
 from meshwright.core.store import DesignVersion
 from meshwright.schemas.access import ResourceDeleted
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Design
-from meshwright.workers.projector.facts import Fact, Unprojectable
 
 
 def document(before: Model | None, fact: Fact) -> Any:

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from meshwright.core.facts import Fact, Unprojectable
+from meshwright.core.operations import steps
 from meshwright.schemas import operations as wire
 from meshwright.schemas.base import NAME_PATTERN, ULID_PATTERN, Message, whole
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.operations import Operation
-from meshwright.workers.projector.facts import Fact, Unprojectable
-from meshwright.workers.projector.folding import steps
 
 Changes: TypeAlias = dict[str, Any]
 _ULID = re.compile(whole(ULID_PATTERN))

@@ -5,9 +5,9 @@ Invariant: a step has one row, in the order in which steps first began; a row te
 
 import msgspec
 
+from meshwright.core.facts import Fact
 from meshwright.schemas.base import Message
 from meshwright.schemas.operations import Step, StepCompleted, StepFailed, StepStarted, StepUndone
-from meshwright.workers.projector.facts import Fact
 
 
 def after(steps: list[Step], message: Message, fact: Fact) -> list[Step] | None:

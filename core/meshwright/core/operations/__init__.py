@@ -1,0 +1,1 @@
+"""The life of an operation, as its events tell it."""

@@ -1,0 +1,57 @@
+"""An operation as its events tell it now, read from the stream itself.
+
+Problem: a view is as old as its projector, and whoever waits for an operation must not wait for the projector.
+Invariant: what is given includes every event of the operation that was stored before it was asked for.
+"""
+
+import asyncio
+from contextlib import aclosing
+
+from meshwright.core import bus as mwbus
+from meshwright.core import facts
+from meshwright.core.operations import folding
+from meshwright.schemas import subjects
+from meshwright.schemas.operations import Operation
+
+_STREAM = subjects.EVENTS.stream
+_BOUND = 5.0
+"""seconds that reading the events of one operation may take"""
+
+
+async def operation(
+    bus: mwbus.Connection, workspace: str, id: str, known: Operation | None, seq: int
+) -> tuple[Operation | None, int]:
+    """`known`, which has folded in the stream up to `seq`, with what was told since; and its last event's sequence.
+
+    Raises BusUnavailable.
+    """
+    subject = subjects.fill(subjects.EVENTS, workspace=workspace, entity="operation", id=id)
+    newest = await bus.last(_STREAM, subject)
+    if newest is None or newest.seq <= seq:
+        return known, seq
+    try:
+        async with asyncio.timeout(_BOUND):
+            return await _folded(bus, subject, known, seq, newest.seq), newest.seq
+    except (TimeoutError, mwbus.Rewound) as error:
+        raise mwbus.BusUnavailable(f"the events of operation {id} cannot be read now") from error
+
+
+async def _folded(
+    bus: mwbus.Connection, subject: str, known: Operation | None, seq: int, newest: int
+) -> Operation | None:
+    tail = mwbus.tail(bus, _STREAM, after=mwbus.Position(seq=seq), subject=subject)
+    async with aclosing(tail):
+        async for batch in tail:
+            for received in batch:
+                known = _after(known, received)
+                if received.seq >= newest:
+                    return known
+    return known
+
+
+def _after(known: Operation | None, received: mwbus.Received) -> Operation | None:
+    try:
+        fact = facts.read(received)
+        return folding.fold(known, fact) if isinstance(fact.message, folding.TYPES) else known
+    except facts.Unprojectable:
+        return known  # as in the views: what cannot be read changes nothing
