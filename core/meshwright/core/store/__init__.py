@@ -20,6 +20,7 @@ from meshwright.core.store.errors import (
     StoreError,
     StoreUnavailable,
     UnknownField,
+    WentBack,
 )
 from meshwright.core.store.kinds import DesignVersion, Kind
 from meshwright.core.store.paging import Plain
@@ -44,6 +45,7 @@ __all__ = [
     "Stored",
     "UnknownField",
     "Views",
+    "WentBack",
     "connect",
     "kinds",
 ]

@@ -1,17 +1,21 @@
 """Checkpoints: how far each stream is folded into the views of a generation.
 
-Invariant: a checkpoint is written after the documents it speaks for were acknowledged, and never goes back,
-whoever writes it.
+Problem: an older copy of the database may be put back while a projector lives; it would go on behind its last batch,
+and what lies between would stay missing for good. Invariant: a checkpoint is written after the documents it speaks for
+were acknowledged, and never goes back, whoever writes it; a writer that knows how far it was finds out when it did.
 """
 
 import datetime
 
 import msgspec
+from pymongo import ReturnDocument
 
-from meshwright.core.store.connecting import Database
-from meshwright.core.store.errors import translated
+from meshwright.core.store.connecting import Database, Document
+from meshwright.core.store.errors import WentBack, translated
 
 _COLLECTION = "checkpoints"
+_SAME = datetime.timedelta(milliseconds=2)
+"""what the database rounds away of a time"""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +24,15 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     stream: str
     seq: int = 0
     time: datetime.datetime | None = None
+
+    def confirm(self, found: "Checkpoint") -> None:
+        """Raises WentBack when what was `found` lies before this one, which was in the database."""
+        other = self.time and found.time and abs(self.time - found.time) > _SAME
+        if found.seq < self.seq or (found.seq == self.seq and other):
+            raise WentBack(
+                f"the views had {self.stream} up to {self.seq}, now they have it up to {found.seq}: "
+                "an older copy of the database was put back"
+            )
 
 
 async def read(database: Database, generation: int, stream: str) -> Checkpoint:
@@ -31,8 +44,14 @@ async def read(database: Database, generation: int, stream: str) -> Checkpoint:
     return Checkpoint(stream=stream, seq=found["seq"], time=found["time"])
 
 
-async def advance(database: Database, generation: int, checkpoint: Checkpoint) -> None:
-    """Move a checkpoint forward; one that is further already stays. Raises StoreUnavailable."""
+async def advance(
+    database: Database, generation: int, checkpoint: Checkpoint, before: Checkpoint | None = None
+) -> None:
+    """Move a checkpoint forward; one that is further already stays.
+
+    `before` is where it was known to be. Raises StoreUnavailable, WentBack when it is no longer as far.
+    """
+    known = before.seq if before else 0
     newer = {
         "_id": f"{generation}/{checkpoint.stream}",
         "generation": generation,
@@ -41,10 +60,15 @@ async def advance(database: Database, generation: int, checkpoint: Checkpoint) -
         "time": checkpoint.time,
     }
     with translated("write a checkpoint"):
-        await database.collection(_COLLECTION).update_one(
+        stored = {"$ifNull": ["$seq", -1]}
+        forward = {"$and": [{"$gt": [checkpoint.seq, stored]}, {"$gte": [stored, known or -1]}]}
+        found: Document | None = await database.collection(_COLLECTION).find_one_and_update(
             {"_id": f"{generation}/{checkpoint.stream}"},
             # Both or neither: a time of another message, after the server's clock was set back, would look like a
             # stream that went back.
-            [{"$replaceWith": {"$cond": [{"$gt": [checkpoint.seq, {"$ifNull": ["$seq", -1]}]}, newer, "$$ROOT"]}}],
-            upsert=True,
+            [{"$replaceWith": {"$cond": [forward, newer, "$$ROOT"]}}],
+            upsert=not known,
+            return_document=ReturnDocument.AFTER,
         )
+    if before and (found is None or found["seq"] < known):
+        before.confirm(Checkpoint(stream=checkpoint.stream, seq=found["seq"] if found else 0))

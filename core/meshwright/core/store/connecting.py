@@ -1,13 +1,18 @@
-"""One client of MongoDB per process.
+"""One connection to MongoDB per process.
 
 Invariant: it is made inside the running loop (asyncio's or uvloop's), every call on it ends within `timeout`,
 and leaving the `connect` block closes it. Writes are acknowledged by a majority and its journal: a projector
 whose memory is ahead of its database after a crash of mongod would leave a gap. What is read is plain data, of the
 types that JSON has.
+
+A mongod that was put back from an older copy, or made anew at the same address, has held fewer elections than the
+client remembers, and the driver takes it for a stale primary for good. So a client that finds nobody to write to is
+replaced.
 """
 
+import asyncio
 import datetime
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
@@ -17,11 +22,16 @@ from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from motor import motor_asyncio
 from pymongo import WriteConcern
 
+from meshwright.core import ending
 from meshwright.core.store.errors import translated
 
 Document: TypeAlias = dict[str, Any]
 """A document as plain data."""
 Collection: TypeAlias = "motor_asyncio.AsyncIOMotorCollection[Document]"
+_Client: TypeAlias = "motor_asyncio.AsyncIOMotorClient[Document]"
+_LOOK = 1.0
+_PATIENCE = 4.0
+"""seconds without a server to write to until the client is replaced"""
 
 
 class _PlainInteger(TypeDecoder):
@@ -48,9 +58,30 @@ _PLAIN = TypeRegistry([_PlainInteger(), _PlainObject()])
 class Database:
     """A database that the other modules of this package work on. Outside of it: something to pass along."""
 
-    def __init__(self, database: "motor_asyncio.AsyncIOMotorDatabase[Document]", timeout: float) -> None:
-        self._database = database
+    def __init__(self, make: Callable[[], _Client], name: str, timeout: float) -> None:
+        self._make = make
+        self._name = name
         self._timeout = timeout
+        self._open()
+
+    def _open(self) -> None:
+        self._client = self._make()
+        options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=datetime.UTC, type_registry=_PLAIN)
+        majority = WriteConcern("majority", j=True)
+        self._database = self._client.get_database(self._name, codec_options=options, write_concern=majority)
+
+    async def _keep_open(self) -> None:
+        """Replace the client whenever it finds no server to write to for long; for ever."""
+        loop = asyncio.get_running_loop()
+        seen = loop.time()
+        while True:
+            await asyncio.sleep(_LOOK)
+            if self._client.delegate.topology_description.has_writable_server():
+                seen = loop.time()
+            elif loop.time() - seen > _PATIENCE:
+                self._client.close()
+                self._open()
+                seen = loop.time()
 
     @contextmanager
     def bounded(self, what: str) -> Iterator[None]:
@@ -83,19 +114,23 @@ async def connect(url: str, database: str, *, timeout: float = 2.0, retry: bool 
     `timeout` in seconds bounds each call, the search for a server included; with `retry` a read that failed is tried
     again within it.
     """
-    client: motor_asyncio.AsyncIOMotorClient[Document] = motor_asyncio.AsyncIOMotorClient(
-        url,
-        serverSelectionTimeoutMS=int(min(timeout, 2.0) * 1000),
-        connectTimeoutMS=2000,
-        timeoutMS=int(timeout * 1000),
-        heartbeatFrequencyMS=2000,
-        retryReads=retry,
-        retryWrites=False,
-        appname="meshwright",
-    )
-    options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=datetime.UTC, type_registry=_PLAIN)
+
+    def make() -> _Client:
+        return motor_asyncio.AsyncIOMotorClient(
+            url,
+            serverSelectionTimeoutMS=int(min(timeout, 2.0) * 1000),
+            connectTimeoutMS=2000,
+            timeoutMS=int(timeout * 1000),
+            heartbeatFrequencyMS=2000,
+            retryReads=retry,
+            retryWrites=False,
+            appname="meshwright",
+        )
+
+    opened = Database(make, database, timeout)
+    keeping = asyncio.create_task(opened._keep_open())
     try:
-        majority = WriteConcern("majority", j=True)
-        yield Database(client.get_database(database, codec_options=options, write_concern=majority), timeout)
+        yield opened
     finally:
-        client.close()
+        await ending.end(keeping)
+        opened._client.close()

@@ -2,6 +2,7 @@
 
     StoreError
     ├── StoreUnavailable    MongoDB did not answer in time: nothing is known to be read or written
+    ├── WentBack            the database holds less than was written to it: an older copy was put back
     ├── NotYetVisible       the projection has not reached the asked sequence in the given time
     ├── UnknownField        a filter or sort names a field that its kind does not offer
     └── InvalidCursor       a cursor that no page of this list gave out
@@ -21,6 +22,10 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """MongoDB did not answer in time; views are behind, writes to the bus still work."""
+
+
+class WentBack(StoreError):
+    """An older copy of the database was put back while it was written to; the views are to be rebuilt."""
 
 
 class NotYetVisible(StoreError):

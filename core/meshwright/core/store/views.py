@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from meshwright.core.store import checkpoints, generations, kinds, paging
+from meshwright.core.store import checkpoints, generations, heartbeat, kinds, paging
 from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.store.connecting import Collection, Database, Document
 from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, SetAside, Stored
@@ -165,6 +165,11 @@ class Views:
                 raise NotYetVisible(stream, seq, seen)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.04)
+
+    async def heartbeat(self) -> float | None:
+        """Seconds since the projector last gave a sign of life; None when it never did."""
+        with self._database.bounded("see whether the projector lives"):
+            return await heartbeat.age(self._database)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable unless the database answers."""

@@ -65,11 +65,15 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Writer:
-    """Writes one generation of the views. Methods raise StoreUnavailable; repeating them then is right."""
+    """Writes one generation of the views. Methods raise StoreUnavailable; repeating them then is right.
+
+    What moves or reads a position raises WentBack when the database holds less than this writer has seen in it.
+    """
 
     def __init__(self, database: Database, generation: int) -> None:
         self._database = database
         self.generation = generation
+        self._known: dict[str, Checkpoint] = {}
 
     async def load(self, kind: Kind[Any], keys: Sequence[str]) -> list[Folded]:
         """The documents that there are, tombstones included."""
@@ -89,7 +93,12 @@ class Writer:
 
     async def position(self, stream: str) -> Checkpoint:
         """How far the stream is folded in."""
-        return await checkpoints.read(self._database, self.generation, stream)
+        known = self._known.get(stream)  # before the look, for it grows meanwhile
+        found = await checkpoints.read(self._database, self.generation, stream)
+        if known:
+            known.confirm(found)
+        self._know(found)
+        return found
 
     async def write(self, batch: Batch, settled: Sequence[Checkpoint] = ()) -> list[Refusal]:
         """Write documents and rows; returns the documents that MongoDB will never take.
@@ -115,7 +124,13 @@ class Writer:
     async def advance(self, positions: Sequence[Checkpoint]) -> None:
         """Move checkpoints forward."""
         for checkpoint in positions:
-            await checkpoints.advance(self._database, self.generation, checkpoint)
+            await checkpoints.advance(self._database, self.generation, checkpoint, self._known.get(checkpoint.stream))
+            self._know(checkpoint)
+
+    def _know(self, checkpoint: Checkpoint) -> None:
+        known = self._known.get(checkpoint.stream)
+        if known is None or known.seq < checkpoint.seq:
+            self._known[checkpoint.stream] = checkpoint
 
     async def set_aside(self, rows: list[Document]) -> None:
         """Keep messages that could not be projected."""

@@ -78,6 +78,18 @@ class Server(ABC):
         await self.stop()
         await self.start()
 
+    async def copy_to(self, folder: Path) -> None:
+        """Stops it, copies all that it keeps, and starts it again."""
+        await self.stop()
+        await asyncio.to_thread(shutil.copytree, self.folder, folder)
+        await self.start()
+
+    async def go_back_to(self, folder: Path) -> None:
+        """Kills it and puts that copy in the place of all that it keeps; not started yet."""
+        await self.kill()
+        await asyncio.to_thread(shutil.rmtree, self.folder)
+        await asyncio.to_thread(shutil.copytree, folder, self.folder)
+
     async def close(self) -> None:
         """`stop`, and the folder goes if the server made it."""
         await self.stop()
@@ -170,18 +182,6 @@ class NatsServer(Server):
         """`http://127.0.0.1:PORT`, if asked for."""
         assert self._monitoring_port is not None, "made without monitoring=True"
         return f"http://{HOST}:{self._monitoring_port}"
-
-    async def copy_to(self, folder: Path) -> None:
-        """Stops it, copies all that it keeps, and starts it again."""
-        await self.stop()
-        await asyncio.to_thread(shutil.copytree, self.folder, folder)
-        await self.start()
-
-    async def go_back_to(self, folder: Path) -> None:
-        """Kills it and puts that copy in the place of all that it keeps; not started yet."""
-        await self.kill()
-        await asyncio.to_thread(shutil.rmtree, self.folder)
-        await asyncio.to_thread(shutil.copytree, folder, self.folder)
 
     def _command(self) -> list[str]:
         limit = "" if self._store_bytes is None else f", max_file_store: {self._store_bytes}"

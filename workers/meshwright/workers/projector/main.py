@@ -19,7 +19,7 @@ from meshwright.core.telemetry import logging as mwlogging
 from meshwright.workers import running
 from meshwright.workers.projector import rebuilding, renewing
 from meshwright.workers.projector.batches import Tally
-from meshwright.workers.projector.projection import project
+from meshwright.workers.projector.projection import beat, project
 
 log = logging.getLogger(__name__)
 LEASE = "projector"
@@ -46,7 +46,7 @@ def main() -> None:
     running.settle_collector()
     try:
         uvloop.run(_rebuild(chosen) if action == "rebuild" else _run(chosen))
-    except (mwbus.BusUnavailable, mwbus.Rewound, store.StoreUnavailable) as error:
+    except (mwbus.BusUnavailable, mwbus.Rewound, store.StoreUnavailable, store.WentBack) as error:
         sys.exit(f"meshwright-projector: {error}")
 
 
@@ -68,6 +68,7 @@ async def _work(connection: mwbus.Connection, database: store.Database, tally: T
     async with asyncio.TaskGroup() as group:
         group.create_task(project(connection, database, tally, traced=tracing.is_exporting()))
         group.create_task(renewing.renew(connection, database))
+        group.create_task(beat(database))
 
 
 async def _rebuild(chosen: settings.Settings) -> None:

@@ -2,10 +2,12 @@
 
 Invariant: the next batch is folded while the one before is written, never more; whatever fails is tried again
 from memory without losing its place, and after a crash the checkpoint is the place. While there is
-more to do, the checkpoint of a batch is written beside the next batch.
+more to do, the checkpoint of a batch is written beside the next batch; while there is nothing, it is looked at now and
+then, because an older copy of the database may be put back.
 """
 
 import asyncio
+import contextlib
 import datetime
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +22,8 @@ from meshwright.workers.projector.batches import Folder, Tally
 
 log = logging.getLogger(__name__)
 BATCH = 500
+_LOOK = 1.0
+"""seconds without a batch until the checkpoint is looked at"""
 T = TypeVar("T")
 
 
@@ -38,7 +42,10 @@ class Pipeline:
         self._waiting: asyncio.Queue[tuple[Batch, list[Fact]]] = asyncio.Queue(maxsize=1)
 
     async def run(self) -> None:
-        """Project until cancelled. Raises Rewound when the stream is not the one that was projected."""
+        """Project until cancelled.
+
+        Raises Rewound when the stream is not the one that was projected, WentBack when the database is not.
+        """
         place = await patiently(self._writer.position, self._stream)
         log.debug("projecting %s from %d", self._stream, place.seq + 1)
         async with asyncio.TaskGroup() as group:
@@ -55,13 +62,20 @@ class Pipeline:
             if settled and self._waiting.empty():
                 await patiently(self._writer.advance, settled)
                 settled = ()
-            batch, seen = await self._waiting.get()
+            batch, seen = await self._next()
             refusals = await patiently(self._writer.write, batch, settled)
             settled = batch.checkpoints
             if refusals:
                 await self._report(refusals)
             if self._traced:
                 _trace(seen)
+
+    async def _next(self) -> tuple[Batch, list[Fact]]:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK):
+                    return await self._waiting.get()
+            await patiently(self._writer.position, self._stream)
 
     async def _report(self, refusals: list[Refusal]) -> None:
         """A document that MongoDB will never take is reported with its newest fact; its last good state stays."""

@@ -1,7 +1,8 @@
 """The live projection: all streams into the generation that is read, until another one becomes live.
 
 Invariant: whoever projects notices within a second that the live generation changed, and goes on with the new
-one from its checkpoints. When a stream went back, the generation is distrusted and the next one awaited.
+one from its checkpoints. When a stream or the database went back, the generation is distrusted and the next one
+awaited.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import logging
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.store import Database, generations, indexes, kinds
+from meshwright.core.store import Database, WentBack, generations, heartbeat, indexes, kinds
 from meshwright.core.store.writing import Writer
 from meshwright.workers.projector import folding
 from meshwright.workers.projector.batches import Tally
@@ -36,6 +37,13 @@ async def project(connection: mwbus.Connection, database: Database, tally: Tally
         log.info("projected", extra={"messages": tally.seen})
 
 
+async def beat(database: Database) -> None:
+    """Tell readers that the views are being projected, until cancelled."""
+    while True:
+        await patiently(heartbeat.beat, database)
+        await asyncio.sleep(heartbeat.EVERY)
+
+
 async def _until_swapped(
     connection: mwbus.Connection, database: Database, generation: int, tally: Tally, traced: bool
 ) -> None:
@@ -47,8 +55,8 @@ async def _until_swapped(
             group.create_task(_watch(database, generation))
     except* _Swapped:
         log.info("generation %d is no longer live", generation)
-    except* mwbus.Rewound as group:
-        log.error("%s: rebuilding the views from what it holds", ending.first_error(group))
+    except* (mwbus.Rewound, WentBack) as group:
+        log.error("%s: rebuilding the views from what the streams hold", ending.first_error(group))
         await patiently(generations.distrust, database, generation)
         await _until_another_is_live(database, generation)
 

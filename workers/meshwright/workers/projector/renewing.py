@@ -1,4 +1,4 @@
-"""Renewing: views that cannot be trusted are rebuilt: an older version wrote them, or a stream went back.
+"""Renewing: views that cannot be trusted are rebuilt: an older version wrote them, a stream or they went back.
 
 Problem: while an upgrade rolls, an older projector folds messages whose types or fields it does not know: it skips
 them, rightly, and the views lack them from then on. Invariant: a generation remembers the oldest version that wrote
@@ -11,7 +11,7 @@ import logging
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.bus import leases
-from meshwright.core.store import Database, StoreUnavailable, generations
+from meshwright.core.store import Database, StoreUnavailable, WentBack, generations
 from meshwright.workers import running
 from meshwright.workers.projector import folding, rebuilding
 from meshwright.workers.projector.pipeline import patiently
@@ -41,5 +41,5 @@ async def _rebuild(connection: mwbus.Connection, database: Database) -> None:
 
     try:
         await leases.hold(connection, rebuilding.LEASE, running.instance(), work)
-    except* (mwbus.BusUnavailable, mwbus.Rewound, StoreUnavailable) as group:
+    except* (mwbus.BusUnavailable, mwbus.Rewound, StoreUnavailable, WentBack) as group:
         log.warning("the rebuild broke off and is begun again: %s", ending.first_error(group))

@@ -1,0 +1,27 @@
+"""The projector's sign of life, where its readers look.
+
+Problem: views look the same whether their projector works or has died. Invariant: whoever projects writes the time of
+the database's own clock every `EVERY` seconds, so no other clock matters, and a beat proves that views can be written.
+"""
+
+from meshwright.core.store import generations
+from meshwright.core.store.connecting import Database, Document
+from meshwright.core.store.errors import translated
+
+EVERY = 1.0
+"""seconds"""
+_ID = "projector"
+
+
+async def beat(database: Database) -> None:
+    """Say that the projector lives. Raises StoreUnavailable."""
+    with translated("write the sign of life"):
+        await database.collection(generations.META).update_one({"_id": _ID}, [{"$set": {"at": "$$NOW"}}], upsert=True)
+
+
+async def age(database: Database) -> float | None:
+    """Seconds since the last beat; None when there never was one. Raises StoreUnavailable."""
+    look: list[Document] = [{"$match": {"_id": _ID}}, {"$project": {"age": {"$subtract": ["$$NOW", "$at"]}}}]
+    with translated("read the sign of life"):
+        found = await database.collection(generations.META).aggregate(look).to_list(1)
+    return max(found[0]["age"], 0) / 1000 if found else None
