@@ -176,7 +176,10 @@ async def test_a_read_says_how_old_it_is(alone: Stack, ann: Person, proxy: TcpPr
     told = await age()
     assert told < time.monotonic() - stopped + 3  # no more than the truth either, but for the look of a second ago
     assert "s old: the projector is behind or away" in await _command_line(alone, "operations", "list")
-    assert (await ann.get("/readyz", expect=200))["behind"] >= WRITES
+    ready = await ann.get("/readyz", expect=503)
+    assert ready["views"]["detail"].startswith("no projector runs: the last sign of one is")
+    assert ready["behind"] >= WRITES
+    assert ready["age"] > 11
     listed = await ann.ask("GET", "/v1/operations", params={"kind": "trial.noop"})
     assert listed.json()["items"] == []
     url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"

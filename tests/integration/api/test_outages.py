@@ -1,6 +1,7 @@
 """What the API says while its servers are away: the truth, soon, and everything works again afterwards."""
 
 import asyncio
+import signal
 from typing import Any
 
 import httpx
@@ -100,4 +101,24 @@ async def test_a_read_that_waits_in_vain_says_so(alone: Stack) -> None:
     admin = await person(alone)
     refused = admin.problem("GET", "/v1/connections?min_seq=999999", status=504, slug="not-yet-visible")
     assert 1.5 < await timed(refused) < 4
+    await admin.client.aclose()
+
+
+async def test_ready_means_that_somebody_projects(alone: Stack) -> None:
+    """Not before the first projector, and not when it hangs, however few events are missing."""
+    await asyncio.to_thread(alone.start_api)
+    admin = await person(alone)
+    ready = await admin.get("/readyz", expect=503)
+    assert (ready["store"]["ok"], ready["views"]["detail"]) == (True, "no projector has run yet")
+    projector: Any = await asyncio.to_thread(alone.start, "meshwright-projector")
+    ready = await eventually(lambda: admin.get("/readyz"), timeout=20)
+    assert (ready["views"]["ok"], ready["age"] < 5) == (True, True)
+    projector.send_signal(signal.SIGSTOP)
+    try:
+        ready = await eventually(lambda: admin.get("/readyz", expect=503), timeout=20)
+    finally:
+        projector.send_signal(signal.SIGCONT)
+    assert ready["views"]["detail"].startswith("no projector runs: the last sign of one is")
+    assert (ready["store"]["ok"], ready["bus"]["ok"]) == (True, True)
+    await eventually(lambda: admin.get("/readyz"), timeout=20)
     await admin.client.aclose()

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 Server = Any
 Terminal = Any
 ADAPTER = {"id": "envoy", "instances": []}
@@ -43,7 +45,8 @@ def test_old_views_are_told_beside_the_data(server: Server, terminal: Terminal) 
 def test_check_tells_each_finding_with_what_to_do(server: Server, terminal: Terminal) -> None:
     """One failure does not hide the others; the exit code is 1 when something failed, 0 when there are but warnings."""
     part = {"ok": True, "milliseconds": 1.5, "detail": ""}
-    ready = {"ready": True, "bus": part, "store": part, "directory": part, "behind": 0, "full": ["EVENTS"]}
+    ready = {"ready": True, "bus": part, "store": part, "directory": part, "full": ["EVENTS"]}
+    ready |= {"views": part, "behind": 0, "age": 0.4}
     server.on("GET /readyz", server.json({**ready, "store": {**part, "ok": False, "detail": "no answer"}}, 503))
     server.on("GET /v1/whoami", {"name": "admin", "role": "admin", "workspace": "*"})
     for path, found in (("adapters", ADAPTER), ("meshes", MESH), ("proxies", PROXY), ("deadletters", LETTER)):
@@ -68,4 +71,27 @@ def test_check_tells_each_finding_with_what_to_do(server: Server, terminal: Term
     server.on("GET /v1/proxies", server.page())
     found = json.loads(terminal.run("check", "-o", "json").stdout)
     assert {one["status"] for one in found} == {"ok", "warning"}
-    assert "it works, with 2 warnings" in terminal.run("check").stdout
+    told = terminal.run("check").stdout
+    assert "✓ views are up to date: 0 events behind, 0.4 s old" in told
+    assert "it works, with 2 warnings" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "expect", "line"),
+    [
+        ({"views": {"ok": False, "detail": "no projector runs"}, "behind": 30}, 1, "✗ {}: no projector runs; 30 ev"),
+        ({"behind": 0}, 1, "✗ {}: nobody tells how old they are; 0 events behind"),
+        ({"views": {"ok": True}, "behind": 2, "age": 31.5}, 0, "‼ {}: 2 events behind, 31.5 s old"),
+        ({"views": {"ok": True}, "behind": 1001, "age": 0.1}, 0, "‼ {}: 1001 events behind, 0.1 s old"),
+    ],
+)
+def test_old_views_are_no_good_news(
+    server: Server, terminal: Terminal, said: dict[str, Any], expect: int, line: str
+) -> None:
+    """A dead projector is a failure however few events it misses; one that is late a warning."""
+    part = {"ok": True, "milliseconds": 1.5, "detail": ""}
+    server.on("GET /readyz", {"ready": True, "bus": part, "store": part, "directory": part, **said})
+    server.on("GET /v1/whoami", {"name": "admin", "role": "admin", "workspace": "*"})
+    for path in ("adapters", "meshes", "proxies", "deadletters", "system/set-aside"):
+        server.on(f"GET /v1/{path}", server.page())
+    assert line.format("views are up to date") in terminal.run("check", expect=expect).stdout

@@ -1,12 +1,15 @@
-"""How old what a read shows may be.
+"""How old what a read shows may be, and whether anybody makes it newer.
 
 Problem: a projector that has stopped leaves views that look right and are old. Invariant: the age never says less
 than the truth: it is counted from a moment up to which everything is known to be in the views, and grows while
-nothing can be known.
+nothing can be known. Ages are counted by the clock of the server that stored the message, whatever our own says.
 """
 
 import asyncio
+import contextlib
 import time
+
+import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
@@ -14,8 +17,19 @@ from meshwright.core.store import kinds
 
 HEADER = "Meshwright-Age"
 """The response header of a read: everything that was stored so many seconds before the answer is in it."""
+OLD = 60.0
+"""seconds of age from which the views do not count as ready"""
+SILENT = 8.0
+"""seconds without a sign of life until the projector counts as dead; another one takes over within six"""
 _LOOK = 1.0
 """seconds between two looks"""
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """A stream is in the views up to `seq`, and everything that was stored until `complete` (monotonic)."""
+
+    seq: int
+    complete: float
 
 
 class Freshness:
@@ -24,31 +38,59 @@ class Freshness:
     def __init__(self, bus: mwbus.Connection, views: store.Views) -> None:
         self._bus = bus
         self._views = views
-        self._complete_until: float | None = None
+        self._seen: dict[str, _Seen] = {}
+        self._beat: float | None = None
+
+    @property
+    def age(self) -> float | None:
+        """Seconds; None while nothing was ever seen of the views."""
+        if len(self._seen) < len(kinds.STREAMS):
+            return None
+        return max(time.monotonic() - min(seen.complete for seen in self._seen.values()), 0.0)
 
     @property
     def text(self) -> str:
-        """The header's value: seconds, or `unknown` while nothing was ever seen of the views."""
-        if self._complete_until is None:
-            return "unknown"
-        return f"{max(time.time() - self._complete_until, 0.0):.1f}"
+        """The header's value: seconds, or `unknown`."""
+        age = self.age
+        return "unknown" if age is None else f"{age:.1f}"
+
+    @property
+    def complaint(self) -> str:
+        """Why the views cannot be relied on; empty when they can."""
+        if self._beat is None:
+            return "no projector has run yet"
+        age, silent = self.age, time.monotonic() - self._beat
+        if silent > SILENT:
+            old = "" if age is None else f"; what reads show may be {age:.0f} s old"
+            return f"no projector runs: the last sign of one is {silent:.0f} s old{old}"
+        if age is None:
+            return "how old they are is not known yet"
+        return f"they are {age:.0f} s old: the projector runs and is behind" if age > OLD else ""
 
     async def follow(self) -> None:
         """Keep looking; for ever."""
         while True:
-            try:
-                seen = [await self._complete(stream) for stream in kinds.STREAMS]
-            except (mwbus.BusUnavailable, store.StoreUnavailable):
-                seen = []
-            if seen and None not in seen:
-                self._complete_until = min(moment for moment in seen if moment is not None)
+            with contextlib.suppress(mwbus.BusUnavailable, store.StoreError):  # then the age grows
+                await self._look()
             await asyncio.sleep(_LOOK)
 
-    async def _complete(self, stream: str) -> float | None:
-        """The moment up to which everything of a stream is in the views, in seconds since 1970."""
-        now = time.time()
+    async def _look(self) -> None:
+        """Raises BusUnavailable, StoreUnavailable."""
+        silent = await self._views.heartbeat()
+        if silent is not None:
+            self._beat = time.monotonic() - silent
+        for stream in kinds.STREAMS:
+            await self._see(stream)
+
+    async def _see(self, stream: str) -> None:
+        now, wall = time.monotonic(), await self._bus.clock.now()
         last = (await self._bus.stream_bounds(stream))[1]
         position = await self._views.position(stream)
+        before = self._seen.get(stream)
+        known = before.complete if before and before.seq <= position.seq else float("-inf")
         if position.seq >= last:
-            return now
-        return position.time.timestamp() if position.time else None
+            known = now
+        elif position.time is not None:
+            known = max(known, now - max(wall - position.time.timestamp(), 0.0))
+        if known > float("-inf"):
+            self._seen[stream] = _Seen(position.seq, known)

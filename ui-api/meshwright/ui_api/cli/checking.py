@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 GOOD, WARN, BAD = "ok", "warning", "failed"
 _MARKS = {GOOD: ("✓", "green"), WARN: ("‼", "yellow"), BAD: ("✗", "red")}
 _FORBIDDEN = 403
-_BEHIND = 1000
-"""events that the views may lag before it is worth a word"""
+_BEHIND, _OLD = 1000, 10.0
+"""events and seconds that the views may lag before it is worth a word"""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,16 +106,25 @@ def _api(session: Session) -> list[Check]:
         good = bool(part.get("ok"))
         detail = f"{part.get('milliseconds', 0):g} ms" if good and name != "directory" else part.get("detail", "")
         found.append(_check("api", f"{name} answers", GOOD if good else BAD, detail, remedy))
-    behind = seen.get("behind")
-    if behind is not None:
-        status = GOOD if behind <= _BEHIND else WARN
-        found.append(_check("api", "views are up to date", status, f"{behind} events behind", "Does a projector run?"))
+    found.append(_freshness(seen))
     full = seen.get("full") or []
     remedy = "Give them more (MESHWRIGHT_STREAMS_GIB): operations wait and writes are refused until then."
     found.append(_check("api", "streams have room", WARN if full else GOOD, ", ".join(full), remedy))
     who = session.api.get(paths.WHO)
     found.append(_check("api", "knows who you are", GOOD, f"{who['name']}, {who['role']} in {who['workspace']}"))
     return found
+
+
+def _freshness(seen: dict[str, Any]) -> Check:
+    views, behind, age = seen.get("views") or {}, seen.get("behind"), seen.get("age")
+    lag = [f"{behind} events behind"] if behind is not None else []
+    if not views.get("ok"):
+        detail = "; ".join([views.get("detail") or "nobody tells how old they are", *lag])
+        remedy = "Is the projector running? Start it with meshwright-projector; `make up` does for a local stack."
+        return _check("api", "views are up to date", BAD, detail, remedy)
+    late = (behind or 0) > _BEHIND or (age or 0) > _OLD
+    detail = ", ".join([*lag, f"{age or 0:g} s old"])
+    return _check("api", "views are up to date", WARN if late else GOOD, detail, "The projector runs; wait a moment.")
 
 
 def _adapters(session: Session) -> list[Check]:

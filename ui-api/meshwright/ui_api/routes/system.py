@@ -38,8 +38,10 @@ class Dependency(Model, frozen=True, kw_only=True):
 
 
 class Readiness(Model, frozen=True, kw_only=True):
-    """Whether this process can do its work; `behind` is how many events the views have not folded in yet.
+    """Whether this process can do its work.
 
+    `views` is not ok when no projector runs or they are a minute old; `behind` is how many events they have not folded
+    in yet, and everything that was stored `age` seconds ago is in them.
     `full` names the streams that take nothing more soon: what needs them waits or is refused, the rest goes on.
     """
 
@@ -47,6 +49,8 @@ class Readiness(Model, frozen=True, kw_only=True):
     bus: Dependency
     store: Dependency
     directory: Dependency
+    views: Dependency
+    age: float | None = None
     behind: int | None = None
     full: list[str] = []
 
@@ -79,14 +83,19 @@ async def readyz(call: Call[NoBody, NoQuery]) -> Response:
     async def see_store() -> None:
         ends["seen"] = (await api.views.position(subjects.EVENTS.stream)).seq
 
-    bus, views = await asyncio.gather(_look(see_bus), _look(see_store))
+    bus, database = await asyncio.gather(_look(see_bus), _look(see_store))
     loaded = api.directory.loaded.is_set() and api.roster.loaded.is_set()
     directory = Dependency(ok=loaded, milliseconds=0.0, detail="" if loaded else "still reading the streams")
+    complaint = api.freshness.complaint if database.ok else "the database does not answer"
+    views = Dependency(ok=not complaint, milliseconds=0.0, detail=complaint)
+    age = api.freshness.age
     found = Readiness(
-        ready=bus.ok and views.ok and loaded,
+        ready=all(part.ok for part in (bus, database, directory, views)),
         bus=bus,
-        store=views,
+        store=database,
         directory=directory,
+        views=views,
+        age=None if age is None else round(age, 1),
         behind=max(ends["events"] - ends["seen"], 0) if len(ends) == 2 else None,
         full=full,
     )
