@@ -17,13 +17,18 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo 'error: $(PYTHON) not found; Meshwright needs Python 3.11 or newer (PYTHON=... names another)'; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'error: $(PYTHON) is older than 3.11 (PYTHON=... names another)'; exit 1; }
-	@echo 'Installing into .venv'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
-	@touch $(STAMP)
+	@mkdir -p .venv && exec 9>.venv/.lock && flock 9; \
+	if [ $(STAMP) -nt pyproject.toml ] && [ $(STAMP) -nt constraints.txt ]; then exit; fi; \
+	echo 'Installing into .venv'; \
+	{ test -x $(BIN)/python || $(PYTHON) -m venv .venv; } && \
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[local,dev]' && \
+	touch $(STAMP)
 
+# By the environment, because a URL may hold a password and everybody on the machine can read a command line.
+up: export MESHWRIGHT_LOCAL_NATS := $(NATS)
+up: export MESHWRIGHT_LOCAL_MONGODB := $(MONGODB)
 up: install
-	@$(BIN)/meshwright-local up $(if $(FOREGROUND),--foreground) $(if $(NATS),--nats '$(NATS)') $(if $(MONGODB),--mongodb '$(MONGODB)')
+	@$(BIN)/meshwright-local up $(if $(FOREGROUND),--foreground)
 
 down:
 	@test ! -x $(BIN)/meshwright-local || $(BIN)/meshwright-local down $(if $(WIPE),--wipe)

@@ -20,7 +20,7 @@ from meshwright.workers.local.talk import Talk
 from meshwright.workers.shop.catalog import KEEPERS
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(240)]
-OWN = {"nats-server", "mongod", "api", "projector", "scheduler", "notifier", "adapter-envoy", "shop"}
+OWN = {"nats-server", "mongod", "api", "projector", "scheduler", "notifier", "adapter-envoy", "shop", "supervisor"}
 
 
 @dataclass(frozen=True)
@@ -139,10 +139,12 @@ async def test_edges_come_alive(person: Person) -> None:
 async def test_ctrl_c_in_the_foreground_stops_everything(person: Person) -> None:
     """In the foreground what dies comes back by itself, and Ctrl-C leaves nothing behind."""
     command = await person.begins("up", "--foreground")
-    await eventually(lambda: running.LAUNCHER in person.recorded(), timeout=60)
+    await eventually(lambda: parts.SUPERVISOR in person.recorded(), timeout=90)
     before = person.recorded()["projector"]
     os.kill(before.pid, signal.SIGKILL)
     await eventually(lambda: person.recorded().get("projector", before) != before)
+    code, text = await person.types("up", "--foreground")
+    assert (code, "Ctrl-C there" in text) == (1, True), text
     command.send_signal(signal.SIGINT)
     async with asyncio.timeout(60):
         output, _ = await command.communicate()

@@ -136,11 +136,11 @@ def _spawn_orphan(command: Sequence[str], log: Path, environment: Mapping[str, s
     return int(pid)
 
 
-def here(name: str) -> Record:
+def here(name: str, digest: str = "") -> Record:
     """The record of this very process."""
-    record = _hit(os.getpid(), "cmdline", None)
+    record = of(os.getpid())
     assert record is not None, "a process that runs code is alive"
-    return msgspec.structs.replace(record, name=name)
+    return msgspec.structs.replace(record, name=name, digest=digest)
 
 
 def digest_of(parts: Iterable[str]) -> str:
@@ -213,10 +213,18 @@ def found(kind: Literal["cmdline", "environ"], text: str) -> list[Record]:
     return [record for record in hits if record is not None]
 
 
-def _hit(pid: int, kind: str, text: bytes | None) -> Record | None:
+def _hit(pid: int, kind: str, text: bytes) -> Record | None:
     try:
-        if text is not None and text not in (_PROC / str(pid) / kind).read_bytes().split(b"\0"):
+        if text not in (_PROC / str(pid) / kind).read_bytes().split(b"\0"):
             return None
+    except OSError:
+        return None
+    return of(pid)
+
+
+def of(pid: int) -> Record | None:
+    """The process that has this pid now, under the name that the kernel knows it by; None when there is none."""
+    try:
         name = (_PROC / str(pid) / "comm").read_text().strip()
     except OSError:
         return None
@@ -253,7 +261,7 @@ def tail(log: Path, lines: int = 5) -> str:
     """The last lines of a log, for an error message."""
     try:
         with log.open("rb") as stream:
-            stream.seek(max(0, log.stat().st_size - 16_384))
+            stream.seek(max(0, log.stat().st_size - max(16_384, 200 * lines)))
             return "\n".join(stream.read().decode(errors="replace").splitlines()[-lines:])
     except OSError:
         return ""

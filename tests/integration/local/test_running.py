@@ -93,18 +93,6 @@ async def test_stop_leaves_nothing_not_even_grandchildren(stack: Stack) -> None:
     assert await stack.stop() == 0
 
 
-async def test_keep_restarts_what_dies(stack: Stack) -> None:
-    """In the foreground a killed part comes back by itself."""
-    wanted = part(stack, "a")
-    await stack.start(wanted)
-    before = stack.running()["a"]
-    keeping = asyncio.create_task(stack.keep([wanted]))
-    os.kill(before.pid, signal.SIGKILL)
-    await eventually(lambda: "a" in stack.running() and stack.running()["a"].pid != before.pid)
-    keeping.cancel()
-    await asyncio.gather(keeping, return_exceptions=True)
-
-
 def test_token_and_ports_stay(tmp_path: Path) -> None:
     """The token has 256 bits for its owner's eyes only, and what was chosen once is chosen again."""
     home = Home(tmp_path / "home")
@@ -119,7 +107,7 @@ def test_token_and_ports_stay(tmp_path: Path) -> None:
 
 
 async def test_port_taken_by_a_stranger(tmp_path: Path) -> None:
-    """A taken port is chosen anew and the others stay; MongoDB's is an error that says what to do."""
+    """A taken port is chosen anew and the others stay; that of MongoDB's data is an error that says what to do."""
     home = Home(tmp_path / "home")
     home.prepare()
     chosen = home.choose_ports(["front"], [])
@@ -129,9 +117,33 @@ async def test_port_taken_by_a_stranger(tmp_path: Path) -> None:
         assert ports.bindable(moved.api)
         assert (moved.nats, moved.mongodb, moved.shop) == (chosen.nats, chosen.mongodb, chosen.shop)
         assert home.api_url_file.read_text() == f"http://127.0.0.1:{moved.api}\n"
+    (home.directory / "mongodb").mkdir()
+    (home.directory / "mongodb" / "WiredTiger").touch()
     async with await asyncio.start_server(lambda *_: None, "127.0.0.1", chosen.mongodb):
-        with pytest.raises(LocalError, match="WIPE=1"):
+        with pytest.raises(LocalError, match=rf"pid {os.getpid()}.*WIPE=1"):
             home.choose_ports(["front"], [])
+
+
+async def test_part_whose_starter_died_before_it_wrote_the_record_is_not_run_twice(stack: Stack) -> None:
+    """A process of this stack that nobody recorded is ended before the part is started again."""
+    await stack.start(part(stack, "a"))
+    before = stack.running()["a"]
+    stack.home.record("a").unlink()
+    assert await stack.start(part(stack, "a"))
+    assert not processes.alive(before)
+    assert len(processes.found("environ", stack.home.marker)) == 1
+
+
+def test_two_stacks_never_get_the_same_port(tmp_path: Path) -> None:
+    """What one stack has chosen is not chosen by another, although nothing listens there yet."""
+    homes = [Home(tmp_path / name) for name in ("a", "b")]
+    for home in homes:
+        home.prepare()
+    first, second = [home.choose_ports(["front", "cart"], []) for home in homes]
+    assert not first.all() & second.all()
+    assert homes[0].choose_ports(["front", "cart"], []) == first
+    for home in homes:
+        home.wipe()
 
 
 async def test_one_at_a_time(tmp_path: Path) -> None:

@@ -85,6 +85,16 @@ def test_trim_keeps_the_end_of_a_log(tmp_path: Path) -> None:
     assert not processes.trim(log, limit=50)
 
 
+def test_secret_file_is_never_open_to_others(tmp_path: Path) -> None:
+    """A file replaced in one step has its mode from the first byte, also over a half that a killed process left."""
+    half = tmp_path / f".secret.{os.getpid()}"
+    half.write_text("left")
+    half.chmod(0o644)
+    processes.replace(tmp_path / "secret", b"x")
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+    assert not half.exists()
+
+
 def test_ports_are_distinct_and_free() -> None:
     """Chosen ports are bindable, different, and leave out what is taken."""
     first = ports.choose_many(3, 23_000)

@@ -7,7 +7,7 @@ on a running stack changes nothing and takes milliseconds.
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -16,7 +16,7 @@ from meshwright.workers.local.home import LocalError
 from meshwright.workers.local.talk import Talk
 from meshwright.workers.shop import catalog
 
-CONNECTION, MESH = "local", "demo"
+ADAPTER, CONNECTION, MESH = "envoy", "local", "demo"
 WITHIN = 60.0
 SETTLED_WITHIN = 5.0  # seconds until a 404 for what was just made is believed
 EVERY = 0.1
@@ -31,6 +31,16 @@ class Enrolling:
         self._client = client
         self._talk = talk
         self._check = check
+
+    async def worker(self, pid: int) -> None:
+        """Wait until the adapter's process of that pid has announced itself: one that died may still be listed."""
+
+        async def announced() -> bool | None:
+            adapter = await self._get(f"/v1/adapters/{ADAPTER}") or {}
+            pids = [instance.rsplit("-", 2)[-2:-1] for instance in adapter.get("instances", [])]
+            return True if [str(pid)] in pids else None
+
+        await self._until(announced, f"the worker of adapter {ADAPTER}")
 
     async def mesh(self) -> None:
         """Have the connection and the mesh. Raises LocalError when the API or the adapter will not."""
@@ -47,13 +57,11 @@ class Enrolling:
     async def workloads(self, ports: Mapping[str, int]) -> None:
         """Have every workload of the shop in the mesh, at these ports."""
         present = {one["id"]: one for one in await self._list(f"/v1/workloads?mesh={MESH}")}
-        missing = [
-            {"name": keeper.name, "service": keeper.service, "version": keeper.version, "port": ports[keeper.name]}
-            for keeper in catalog.KEEPERS
-            if present.get(keeper.name, {}).get("port") != ports[keeper.name]
-        ]
+        known = {name: workload["port"] for name, workload in present.items()}
+        missing = [keeper for keeper in catalog.KEEPERS if known.get(keeper.name) != ports[keeper.name]]
         if missing:
-            accepted = await self._send("POST", f"/v1/meshes/{MESH}/workloads", {"workloads": missing})
+            body = {"workloads": _enrolled(missing, ports)}
+            accepted = await self._send("POST", f"/v1/meshes/{MESH}/workloads", body)
             await self._operation(accepted, f"{len(missing)} workloads")
 
     async def sidecars(self) -> dict[str, int]:
@@ -66,6 +74,17 @@ class Enrolling:
             return good if wanted <= {one["workload"] for one in good} else None
 
         return {one["workload"]: one["outbound_port"] for one in await self._until(synced, "the sidecars")}
+
+    async def settled(self, ports: Mapping[str, int]) -> None:
+        """Wait until the worker answers what a command would do, and the views hold everything that was told."""
+
+        async def seen() -> bool | None:
+            response = await self._client.get("/readyz")
+            return True if response.is_success and response.json().get("behind") == 0 else None
+
+        enrolled = {"workloads": _enrolled(catalog.KEEPERS, ports)}
+        await self._send("POST", f"/v1/meshes/{MESH}/workloads?validate_only=true", enrolled)
+        await self._until(seen, "the views")
 
     async def visit(self, url: str) -> None:
         """Wait for one good answer of the shop's front through the mesh."""
@@ -131,6 +150,13 @@ class Enrolling:
             if time.monotonic() > deadline:
                 raise LocalError(f"{what} did not come within {WITHIN:.0f} s; `meshwright-local status` tells more")
             await asyncio.sleep(EVERY)
+
+
+def _enrolled(keepers: Iterable[catalog.Shopkeeper], ports: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [
+        {"name": keeper.name, "service": keeper.service, "version": keeper.version, "port": ports[keeper.name]}
+        for keeper in keepers
+    ]
 
 
 def _body(response: httpx.Response) -> dict[str, Any]:

@@ -10,24 +10,50 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from meshwright.core import ports, processes
+from meshwright.core import listeners, ports, processes, secret_files
+from meshwright.core.ports import Registry
 from meshwright.schemas.base import Model, Port
 
 FOLDER = ".meshwright"
 LOCK_WITHIN = 120.0  # seconds that a second `up` waits for the first
 STREAMS_GIB = 10.0  # for the streams where the disk has plenty
 LEAST_GIB = 0.5
+HOST = "127.0.0.1"
+_WISHES = {"nats": 14_222, "mongodb": 27_117, "api": 8_080}
+_SHOP_FROM = 18_081
+
+M = TypeVar("M", bound=Model)
 
 
 class LocalError(Exception):
     """The stack cannot be started or stopped; the text says what, why and what to do."""
+
+
+class Plan(Model, frozen=True, kw_only=True):
+    """What one `up` was asked for; the supervisor starts what died from the same."""
+
+    nats: str = ""
+    """the URL of an existing server to use; empty for an own one"""
+    mongodb: str = ""
+    settings: dict[str, str] = {}
+    """environment variables for Meshwright's own processes, as `up` found them"""
+
+    def differs_from(self, other: "Plan") -> list[str]:
+        """The names of what is not the same, as people write them."""
+        names = [name for name in ("nats", "mongodb") if getattr(self, name) != getattr(other, name)]
+        every = sorted({*self.settings, *other.settings})
+        return [name.upper() for name in names] + [
+            name for name in every if self.settings.get(name) != other.settings.get(name)
+        ]
 
 
 class Ports(Model, frozen=True, kw_only=True):
@@ -79,6 +105,16 @@ class Home:
         """The environment entry that every process of this stack carries."""
         return f"{processes.MARKER}={self.directory}"
 
+    @property
+    def plan_file(self) -> Path:
+        """What the last `up` was asked for."""
+        return self.directory / "plan.json"
+
+    @property
+    def notes_file(self) -> Path:
+        """What the supervisor has to tell of parts that died."""
+        return self.directory / "notes.json"
+
     def log(self, part: str) -> Path:
         """Where a process writes."""
         return self.directory / "logs" / f"{part}.log"
@@ -88,44 +124,82 @@ class Home:
         return self.directory / "run" / f"{part}.json"
 
     def prepare(self) -> None:
-        """Make the folder and, the first time, the token."""
-        for folder in (self.directory, self.directory / "logs", self.directory / "run", self.data):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self.token_file.exists():
-            processes.replace(self.token_file, secrets.token_urlsafe(32).encode(), mode=0o600)
+        """Make the folder and, the first time, the token.
+
+        Raises LocalError when the folder cannot be this user's alone.
+        """
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = self.directory.stat()
+        if found.st_uid != os.geteuid():
+            raise LocalError(
+                f"{self.directory} belongs to another user, who could read this stack's secrets. "
+                "Let MESHWRIGHT_HOME name a folder of your own."
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            self.directory.chmod(0o700)
+        for folder in (self.directory / "logs", self.directory / "run", self.data):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        secret_files.read_or_make(self.token_file, lambda: secrets.token_urlsafe(32))
+
+    def plan(self) -> Plan | None:
+        """What the last `up` was asked for, None before the first."""
+        return _read(self.plan_file, Plan)
 
     def ports(self) -> Ports | None:
         """The remembered ports, None the first time."""
-        try:
-            return msgspec.json.decode((self.directory / "ports.json").read_bytes(), type=Ports)
-        except (FileNotFoundError, msgspec.DecodeError):
-            return None
+        return _read(self.directory / "ports.json", Ports)
 
     def choose_ports(self, shop: Collection[str], running: Collection[str]) -> Ports:
-        """The remembered ports; one that a stranger took meanwhile is chosen anew, save MongoDB's.
+        """The remembered ports; one that somebody else took meanwhile is chosen anew, save that of MongoDB's data.
 
-        `running` names the parts whose ports are taken by themselves. Raises LocalError when MongoDB's port was
-        taken, because a replica set knows its members by address.
+        `running` names the parts whose ports are taken by themselves. Raises LocalError when the port of a MongoDB
+        that has data was taken, because a replica set knows its members by address.
         """
-        known = self.ports()
-        taken = known.all() if known else set()
-        wishes = {"nats": 14_222, "mongodb": 27_117, "api": 8_080}
-        chosen: dict[str, int] = {}
-        for name, preferred in wishes.items():
-            port: int | None = getattr(known, name) if known else None
-            if port is None or not (name in running or ports.bindable(port)):
-                if port is not None and name == "mongodb":
-                    raise LocalError(
-                        f"port {port}, which this stack's MongoDB was set up with, is taken by another program. "
-                        "End that program, or forget the stack's data with `make down WIPE=1`."
-                    )
-                port = ports.choose(preferred, taken=taken | set(chosen.values()))
-            chosen[name] = port
-        keepers = self._shop_ports(known, shop, "shop" in running, taken | set(chosen.values()))
-        settled = Ports(**chosen, shop=keepers)
+        known, registry = self.ports(), Registry()
+        try:
+            foreign = registry.settle(known.all() if known else (), owner=self.directory)
+            chosen = {name: self._port_of(name, known, foreign, name in running, registry) for name in _WISHES}
+            keepers = self._shop_ports(known, shop, foreign, "shop" in running, registry)
+            settled = Ports(**chosen, shop=keepers)
+            registry.settle(settled.all(), owner=self.directory)
+        except OSError as error:
+            raise LocalError(f"no ports can be chosen: {error}") from error
         processes.replace(self.directory / "ports.json", msgspec.json.encode(settled))
-        processes.replace(self.api_url_file, f"http://127.0.0.1:{settled.api}\n".encode())
+        processes.replace(self.api_url_file, f"http://{HOST}:{settled.api}\n".encode())
         return settled
+
+    def _port_of(self, name: str, known: Ports | None, foreign: set[int], running: bool, registry: Registry) -> int:
+        port: Port | None = getattr(known, name) if known else None
+        if port is not None and (running or (port not in foreign and ports.bindable(port))):
+            return port
+        if port is not None and name == "mongodb" and any((self.directory / "mongodb").glob("*")):
+            raise LocalError(
+                f"port {port}, which this stack's MongoDB was set up with, is taken by "
+                f"{listeners.held_by(port) or 'another stack'}. "
+                "End that program, or forget the stack's data with `make down WIPE=1`."
+            )
+        return registry.reserve(1, _WISHES[name], owner=self.directory)[0]
+
+    def _shop_ports(
+        self, known: Ports | None, names: Collection[str], foreign: set[int], running: bool, registry: Registry
+    ) -> dict[str, int]:
+        kept = {
+            name: port
+            for name, port in (known.shop if known else {}).items()
+            if name in names and (running or (port not in foreign and ports.bindable(port)))
+        }
+        new = [name for name in names if name not in kept]
+        return kept | dict(zip(new, registry.reserve(len(new), _SHOP_FROM, owner=self.directory), strict=True))
+
+    def choose_streams_gib(self, wanted: str) -> None:
+        """Let the streams hold so much from now on. Raises LocalError when that is no size."""
+        try:
+            size = float(wanted)
+        except ValueError:
+            size = 0.0
+        if not 0 < size <= 1e9:
+            raise LocalError(f"MESHWRIGHT_STREAMS_GIB={wanted!r}: a number of GiB above 0")
+        processes.replace(self.directory / "streams-gib", f"{size:g}\n".encode())
 
     def streams_gib(self) -> float:
         """How much the streams may hold, chosen once.
@@ -144,22 +218,21 @@ class Home:
         processes.replace(path, f"{chosen:g}\n".encode())
         return chosen
 
-    def _shop_ports(
-        self, known: Ports | None, names: Collection[str], running: bool, taken: set[int]
-    ) -> dict[str, int]:
-        kept = {
-            name: port
-            for name, port in (known.shop if known else {}).items()
-            if name in names and (running or ports.bindable(port))
-        }
-        new = [name for name in names if name not in kept]
-        return kept | dict(zip(new, ports.choose_many(len(new), 18_081, taken=taken), strict=True))
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[bool]:
+        """Hold the folder beside others who share it; false, and nothing held, while an `up` or `down` is at work."""
+        descriptor = self._try_lock(fcntl.LOCK_SH)
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
 
     @contextlib.asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
         """Hold the folder alone. Raises LocalError when another `up` or `down` holds it for two minutes."""
         deadline = time.monotonic() + LOCK_WITHIN
-        while (descriptor := self._try_lock()) is None:
+        while (descriptor := self._try_lock(fcntl.LOCK_EX)) is None:
             if time.monotonic() > deadline:
                 raise LocalError(f"another up or down is at work in {self.directory}")
             await asyncio.sleep(0.05)
@@ -168,12 +241,12 @@ class Home:
         finally:
             os.close(descriptor)
 
-    def _try_lock(self) -> int | None:
+    def _try_lock(self, kind: int) -> int | None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.directory / "lock"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             # A `down --wipe` may have removed the file while it was being opened: that lock is nobody's.
             if path.stat().st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
@@ -185,6 +258,8 @@ class Home:
     def wipe(self) -> None:
         """Forget everything."""
         shutil.rmtree(self.directory, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it gives back by itself what belongs to a folder that is gone
+            Registry().release(self.directory)
 
 
 def find(environ: Mapping[str, str]) -> Home:
@@ -195,3 +270,10 @@ def find(environ: Mapping[str, str]) -> Home:
 def room(free_bytes: int) -> float:
     """GiB for the streams on a disk with so much free: a quarter of it, since MongoDB keeps the views of it all."""
     return min(STREAMS_GIB, round(free_bytes / 2**30 / 4, 1))
+
+
+def _read(path: Path, kind: type[M]) -> M | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None

@@ -7,27 +7,38 @@ that may be joined from one that was started with other settings and has to be r
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from meshwright.core import binaries, processes
-from meshwright.workers.local.home import Home, Ports
+import httpx
 
-HOST = "127.0.0.1"
+from meshwright.core import binaries, processes
+from meshwright.workers.local import full_disk
+from meshwright.workers.local.home import HOST, Home, Plan, Ports
+
+SUPERVISOR = "supervisor"
 REPLICA_SET = "rs0"
+OWN = {
+    "api": ["meshwright-api"],
+    "projector": ["meshwright-projector"],
+    "scheduler": ["meshwright-scheduler"],
+    "notifier": ["meshwright-notifier"],
+    "adapter-envoy": ["meshwright-adapter", "envoy"],
+}
+"""Meshwright's own processes, by the command that starts each"""
 _BESIDE_STREAMS_GIB = 1.0
 """for leases, presence, desired state and blobs, which reserve nothing"""
 
 Check = Callable[[], Awaitable[bool]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Servers:
-    """Existing servers to use instead of own ones; empty for own."""
+async def _nothing() -> None:
+    pass
 
-    nats: str = ""
-    mongodb: str = ""
+
+def _well(_: processes.Record) -> str:
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +48,12 @@ class Part:
     name: str
     command: list[str]
     ready: Check | None
+    port: int | None = None
+    """where it listens on loopback; it is asked nothing before that very process does"""
+    before: Callable[[], Awaitable[None]] = _nothing
+    """what it needs, done anew each time that it is started: also when its data was taken away"""
+    ails: Callable[[processes.Record], str] = _well
+    """why the process, although it runs, has to be restarted; empty when it need not be"""
     where: str = ""
     grace: float = 10.0
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -48,15 +65,30 @@ class Part:
         return processes.digest_of([*self.command, *settings])
 
 
-def servers(home: Home, ports: Ports, existing: Servers) -> list[Part]:
+def everything(home: Home, ports: Ports, plan: Plan) -> list[Part]:
+    """Every part of the stack, servers first. Raises binaries.BinaryMissingError when a program is nowhere."""
+    return [*servers(home, ports, plan), shop(home, ports), *own(home, ports, plan)]
+
+
+def expected(ports: Ports, plan: Plan) -> dict[str, list[int]]:
+    """The names of all parts of the stack, and the ports that each holds while it runs."""
+    servers = {
+        **({} if plan.nats else {"nats-server": [ports.nats]}),
+        **({} if plan.mongodb else {"mongod": [ports.mongodb]}),
+    }
+    quiet: dict[str, list[int]] = {name: [] for name in OWN if name != "api"}
+    return servers | {"shop": list(ports.shop.values()), "api": [ports.api]} | quiet
+
+
+def servers(home: Home, ports: Ports, plan: Plan) -> list[Part]:
     """NATS and MongoDB, unless existing ones are used.
 
     Raises binaries.BinaryMissingError when a program is nowhere.
     """
     parts = []
-    if not existing.nats:
+    if not plan.nats:
         parts.append(_nats(home, ports.nats))
-    if not existing.mongodb:
+    if not plan.mongodb:
         parts.append(_mongodb(home, ports.mongodb))
     return parts
 
@@ -71,12 +103,23 @@ def _nats(home: Home, port: int) -> Part:
     config = home.directory / "nats.conf"
     processes.replace(config, f"jetstream {{ {settings} }}\n".encode())
     command = [str(binaries.nats_server()), "-a", HOST, "-p", str(port), "-c", str(config)]
-    return Part(name="nats-server", command=command, ready=lambda: greets(port), where=f"nats://{HOST}:{port}")
+    log = home.log("nats-server")
+    return Part(
+        name="nats-server",
+        command=command,
+        ready=lambda: greets(port),
+        port=port,
+        ails=lambda record: full_disk.froze(record, log, store),
+        where=f"nats://{HOST}:{port}",
+    )
 
 
 def _mongodb(home: Home, port: int) -> Part:
     data = home.directory / "mongodb"
-    data.mkdir(mode=0o700, exist_ok=True)
+
+    async def before() -> None:
+        data.mkdir(mode=0o700, exist_ok=True)
+
     command = [
         str(binaries.mongod()),
         *("--dbpath", str(data), "--bind_ip", HOST, "--port", str(port), "--replSet", REPLICA_SET),
@@ -89,41 +132,41 @@ def _mongodb(home: Home, port: int) -> Part:
         name="mongod",
         command=command,
         ready=lambda: writable(port),
+        port=port,
+        before=before,
         where=f"mongodb://{HOST}:{port}",
         grace=20.0,
     )
 
 
-def own(home: Home, ports: Ports, existing: Servers, api_ready: Check) -> list[Part]:
-    """Meshwright's own processes, each started by its console command."""
-    settings = {
-        "MESHWRIGHT_NATS_URL": existing.nats or f"nats://{HOST}:{ports.nats}",
-        "MESHWRIGHT_MONGODB_URL": existing.mongodb or f"mongodb://{HOST}:{ports.mongodb}/?replicaSet={REPLICA_SET}",
-        **({} if existing.nats else {"MESHWRIGHT_STREAMS_GIB": f"{home.streams_gib():g}"}),
+def chosen_here(home: Home, ports: Ports, plan: Plan) -> dict[str, str]:
+    """The settings that the stack itself gives to its processes, whatever the environment says."""
+    return {
+        "MESHWRIGHT_NATS_URL": plan.nats or f"nats://{HOST}:{ports.nats}",
+        "MESHWRIGHT_MONGODB_URL": plan.mongodb or f"mongodb://{HOST}:{ports.mongodb}/?replicaSet={REPLICA_SET}",
+        **({} if plan.nats else {"MESHWRIGHT_STREAMS_GIB": f"{home.streams_gib():g}"}),
         "MESHWRIGHT_DATA_DIR": str(home.data),
         "MESHWRIGHT_ADMIN_TOKEN_FILE": str(home.token_file),
         "MESHWRIGHT_SECRET_KEY_FILE": str(home.secret_key_file),
         "MESHWRIGHT_API_HOST": HOST,
         "MESHWRIGHT_API_PORT": str(ports.api),
     }
-    commands = {
-        "api": ["meshwright-api"],
-        "projector": ["meshwright-projector"],
-        "scheduler": ["meshwright-scheduler"],
-        "notifier": ["meshwright-notifier"],
-        "adapter-envoy": ["meshwright-adapter", "envoy"],
-    }
-    checks = {"api": api_ready}
-    places = {"api": f"http://{HOST}:{ports.api}"}
+
+
+def own(home: Home, ports: Ports, plan: Plan) -> list[Part]:
+    """Meshwright's own processes, each started by its console command."""
+    settings = plan.settings | chosen_here(home, ports, plan)
+    api = f"http://{HOST}:{ports.api}"
     return [
         Part(
             name=name,
             command=[console(command[0]), *command[1:]],
-            ready=checks.get(name),
-            where=places.get(name, ""),
+            ready=(lambda: answers(f"{api}/readyz")) if name == "api" else None,
+            port=ports.api if name == "api" else None,
+            where=api if name == "api" else "",
             settings=settings,
         )
-        for name, command in commands.items()
+        for name, command in OWN.items()
     ]
 
 
@@ -133,7 +176,19 @@ def shop(home: Home, ports: Ports) -> Part:
         name="shop",
         command=[console("meshwright-shop"), str(home.layout)],
         ready=lambda: listens(ports.shop["front"]),
+        port=ports.shop["front"],
         where=f"http://{HOST}:{ports.shop['front']}",
+    )
+
+
+def supervisor(home: Home, plan: Plan, everything: Iterable[Part]) -> Part:
+    """Who restarts the others; it is started anew when any of them would be started another way."""
+    parts = processes.digest_of(part.digest for part in everything)
+    return Part(
+        name=SUPERVISOR,
+        command=[console("meshwright-local"), "supervise"],
+        ready=None,
+        settings={**plan.settings, "MESHWRIGHT_HOME": str(home.directory), "MESHWRIGHT_PARTS": parts},
     )
 
 
@@ -164,6 +219,15 @@ async def greets(port: int) -> bool:
         return False
     finally:
         writer.close()
+
+
+async def answers(url: str) -> bool:
+    """Whether the answer is a success. No secret is sent."""
+    async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
+        try:
+            return (await client.get(url)).is_success
+        except httpx.HTTPError:
+            return False
 
 
 async def writable(port: int) -> bool:

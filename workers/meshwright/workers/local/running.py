@@ -1,6 +1,7 @@
-"""Starting, joining, healing and stopping the processes of a local stack.
+"""Starting, joining and stopping the processes of a local stack.
 
-Invariant: a process is joined only when it is the recorded one and was started with the same settings; stopping
+Invariant: a process is joined only when it is the recorded one and was started with the same settings; it counts as
+ready only when it holds its port itself, so that nothing is ever told to a stranger who was there first; stopping
 ends with a look at every process of the machine for the stack's marker, so that "nothing is left" is observed.
 """
 
@@ -10,16 +11,27 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from meshwright.core import processes
-from meshwright.workers.local.home import Home, LocalError
-from meshwright.workers.local.parts import Part
+from meshwright.core import listeners, processes
+from meshwright.workers.local.home import HOST, Home, LocalError
+from meshwright.workers.local.parts import SUPERVISOR, Part
 from meshwright.workers.local.talk import Talk
 
 READY_WITHIN = 60.0
 LOG_LIMIT = 8 * 1024 * 1024
 SERVERS = ("nats-server", "mongod")  # stopped last: the others say goodbye on them
-LAUNCHER = "launcher"  # `up` in the foreground, which stops everything itself when it is asked to
+PART = "MESHWRIGHT_PART"
+"""in the environment of each part, which part it is: finds one whose starter was killed before it wrote the record"""
+OF_THE_STACK = ("MESHWRIGHT_", "OTEL_")
+"""variables that a part has from the plan alone, not from whoever happens to start it"""
 PATIENCE = 3.0  # seconds without a word before a person is told what is waited for
+
+
+class PortTaken(LocalError):
+    """Somebody else listens where the part should."""
+
+    def __init__(self, part: Part, holder: str) -> None:
+        super().__init__(f"{part.name} cannot listen on {HOST}:{part.port}, which {holder} holds.")
+        self.part = part
 
 
 @dataclass(frozen=True)
@@ -41,20 +53,42 @@ class Stack:
     async def start(self, part: Part) -> bool:
         """Join the part, or start it; returns when it is ready, with whether it was started now.
 
-        Raises LocalError with the end of its log when it dies or is not ready in time.
+        Raises LocalError with the end of its log when it dies or is not ready in time, PortTaken when somebody else
+        has its port.
         """
+        began = await self.begin(part)
+        await self.until_ready(part)
+        how = "joined" if not began else "ready" if part.ready else "started"
         record = processes.read(self.home.record(part.name))
-        lives = record is not None and processes.alive(record)
-        if record is not None and lives and record.digest != part.digest:
-            self.talk.part(part.name, "was started with other settings: restarting it")
+        self.talk.part(part.name, f"{how} (pid {record.pid if record else 0})  {part.where}".rstrip())
+        return began
+
+    async def begin(self, part: Part) -> bool:
+        """Have the process run as it should; whether it was started now. Raises as `start` does, does not wait."""
+        record = processes.read(self.home.record(part.name))
+        if record is not None and processes.alive(record):
+            why = "was started with other settings: restarting it" if record.digest != part.digest else ""
+            if not (why := why or part.ails(record)):
+                return False
+            self.talk.part(part.name, why)
             await processes.stop(record, grace=part.grace)
-            lives = False
-        if record is None or not lives:
-            record = self._spawn(part, again=record is not None)
-        await self._until_ready(part)
-        how = "joined" if lives else "ready" if part.ready else "started"
-        self.talk.part(part.name, f"{how} (pid {record.pid})  {part.where}".rstrip())
-        return not lives
+        elif record is not None:
+            self.talk.part(part.name, "had ended: starting it again")
+        await self._end_strays(part)
+        self._refuse_strangers(part)
+        await part.before()
+        processes.write(self.home.record(part.name), self._spawn(part))
+        return True
+
+    async def _end_strays(self, part: Part) -> None:
+        marked = processes.found("environ", f"{PART}={part.name}")
+        pids = {one.pid for one in processes.found("environ", self.home.marker)}
+        strays = [one for one in marked if one.pid in pids]
+        await asyncio.gather(*(processes.stop(one, grace=part.grace) for one in strays))
+
+    def _refuse_strangers(self, part: Part, *own: processes.Record) -> None:
+        if part.port is not None and (holder := listeners.held_by(part.port, besides=own)):
+            raise PortTaken(part, holder)
 
     async def start_all(self, parts: Iterable[Part]) -> bool:
         """Start parts side by side; true when any was started now. Raises LocalError for the first that fails."""
@@ -65,27 +99,25 @@ class Stack:
             raise group.exceptions[0] from None
         return any(task.result() for task in started)
 
-    def _spawn(self, part: Part, *, again: bool) -> processes.Record:
+    def _spawn(self, part: Part) -> processes.Record:
         log = self.home.log(part.name)
         processes.trim(log, limit=LOG_LIMIT)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OF_THE_STACK)}
         marker, _, value = self.home.marker.partition("=")
-        environment = {**os.environ, **part.settings, marker: value}
+        environment = {**inherited, **part.settings, marker: value, PART: part.name}
         try:
-            record = processes.spawn(part.name, part.command, log=log, environment=environment, digest=part.digest)
+            return processes.spawn(part.name, part.command, log=log, environment=environment, digest=part.digest)
         except FileNotFoundError as error:
             raise LocalError(f"{part.command[0]} is not there: run `make install` again") from error
         except (OSError, processes.DiedAtOnceError) as error:
             raise LocalError(f"{part.name} could not be started: {error}") from error
-        processes.write(self.home.record(part.name), record)
-        if again:
-            self.talk.part(part.name, "had ended: starting it again")
-        return record
 
-    async def _until_ready(self, part: Part) -> None:
+    async def until_ready(self, part: Part) -> None:
+        """Wait for a part that was begun; raises as `start` does."""
         deadline, spoke = time.monotonic() + READY_WITHIN, time.monotonic()
         while True:
-            self.check([part])
-            if part.ready is None or await part.ready():
+            record = self._alive(part)
+            if self._is_at_its_port(part, record) and (part.ready is None or await part.ready()):
                 return
             if time.monotonic() > deadline:
                 text = f"{part.name} was not ready within {READY_WITHIN:.0f} s"
@@ -95,27 +127,38 @@ class Stack:
                 self.talk.part(part.name, "still starting")
             await asyncio.sleep(0.05)
 
+    def _is_at_its_port(self, part: Part, record: processes.Record) -> bool:
+        if part.port is None or listeners.holds(record, part.port):
+            return True
+        self._refuse_strangers(part, record)
+        return False
+
+    def _alive(self, part: Part) -> processes.Record:
+        record = processes.read(self.home.record(part.name))
+        if record is not None and processes.alive(record):
+            return record
+        self._refuse_strangers(part)  # then that is why it ended
+        raise LocalError(f"{part.name} ended by itself.\n{self._log_end(part.name)}")
+
     def check(self, parts: Iterable[Part]) -> None:
         """Raises LocalError, with the end of its log, when one of the parts is not running."""
         for part in parts:
-            record = processes.read(self.home.record(part.name))
-            if record is None or not processes.alive(record):
-                raise LocalError(f"{part.name} ended by itself.\n{self._log_end(part.name)}")
+            self._alive(part)
 
     def _log_end(self, name: str) -> str:
         log = self.home.log(name)
         return f"{log} ends with:\n{processes.tail(log, 12)}"
 
-    async def dismiss_launcher(self) -> None:
-        """End an `up` that watches in the foreground: it would restart what is stopped."""
-        launcher = self.running().get(LAUNCHER)
-        if launcher is not None and launcher.pid != os.getpid():
-            await processes.stop(launcher, grace=60.0)
+    async def dismiss_supervisor(self) -> None:
+        """End whoever restarts what dies; one in the foreground stops the whole stack itself."""
+        supervisor = self.running().get(SUPERVISOR)
+        if supervisor is not None and supervisor.pid != os.getpid():
+            await processes.stop(supervisor, grace=60.0)
 
     async def stop(self) -> int:
         """Stop everything, servers last; how many processes ended. Raises LocalError when one cannot be ended."""
         recorded = self.running()
-        recorded.pop(LAUNCHER, None)
+        recorded.pop(SUPERVISOR, None)
         servers = [recorded.pop(name) for name in SERVERS if name in recorded]
         count = len(recorded) + len(servers)
         await self._end(recorded.values(), 10.0)
@@ -141,21 +184,3 @@ class Stack:
                 self.talk.part(record.name, "stopped" if gently else f"killed: did not end in {grace:.0f} s")
 
         await asyncio.gather(*(end(record) for record in records))
-
-    async def keep(self, parts: list[Part]) -> None:
-        """Restart what dies, until cancelled; each part again after at most 30 s."""
-        pauses = {part.name: 0.5 for part in parts}
-        due = {part.name: 0.0 for part in parts}
-        while True:
-            await asyncio.sleep(0.5)
-            for part in parts:
-                processes.trim(self.home.log(part.name), limit=LOG_LIMIT)
-                record, now = processes.read(self.home.record(part.name)), time.monotonic()
-                if (record is not None and processes.alive(record)) or now < due[part.name]:
-                    continue
-                due[part.name] = now + pauses[part.name]
-                pauses[part.name] = min(30.0, pauses[part.name] * 2)
-                try:
-                    await self.start(part)
-                except LocalError as error:
-                    self.talk.part(part.name, str(error))

@@ -3,16 +3,20 @@
 Invariant: one line per thing that happened, in plain words; nothing here decides anything.
 """
 
+import contextlib
+import datetime
 import sys
 import time
+from pathlib import Path
 from typing import TextIO
 
 
 class Talk:
-    """Lines with the seconds since the start."""
+    """Lines with the seconds since the start, or `dated` for a log."""
 
-    def __init__(self, stream: TextIO = sys.stdout) -> None:
+    def __init__(self, stream: TextIO = sys.stdout, *, dated: bool = False) -> None:
         self._stream = stream
+        self._dated = dated
         self._started = time.monotonic()
         self._bold = stream.isatty()
 
@@ -27,9 +31,17 @@ class Talk:
 
     def part(self, name: str, text: str) -> None:
         """Something about one part."""
-        self.line(f"  {self.seconds:5.1f} s  {name:<14} {text}")
+        when = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}" if self._dated else f"{self.seconds:5.1f} s"
+        self.line(f"  {when}  {name:<14} {text}")
 
     def line(self, text: str = "") -> None:
-        """Any line, shown at once."""
-        self._stream.write(f"{text}\n")
-        self._stream.flush()
+        """Any line, shown at once; to nobody when the reader has gone, since what is under way goes on."""
+        with contextlib.suppress(OSError):
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+
+def short(path: Path) -> str:
+    """A path as a person in the working directory would write it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

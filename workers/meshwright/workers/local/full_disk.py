@@ -1,0 +1,28 @@
+"""A disk that is full, or was.
+
+Problem: when its disk is full, nats-server gives up every stream that it could not write, and goes on refusing all
+that is published there when there is room again, until it is restarted; it still greets, and answers what is only
+read. Invariant: a server is restarted for this only when its own log tells it, and never while there is no room.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+from meshwright.core import processes
+
+ROOM = 16 * 2**20
+"""bytes that must be free before a write is tried again, and before anything is started"""
+_TOLD = re.compile(r"^\[(\d+)\] .*\[(?:ERR|WRN|FTL)\] .*(?:no space left on device|will be DISABLED)", re.MULTILINE)
+_LOOKED_AT = 2000  # lines at the end of the log
+
+
+def has_room(folder: Path) -> bool:
+    """Whether the disk of a folder can take what a stack writes."""
+    return shutil.disk_usage(folder).free >= ROOM
+
+
+def froze(record: processes.Record, log: Path, store: Path) -> str:
+    """Why this nats-server has to be restarted: it met a full disk, which has room again. Empty when it need not."""
+    told = any(int(found[1]) == record.pid for found in _TOLD.finditer(processes.tail(log, _LOOKED_AT)))
+    return "has stored nothing since the disk was full: restarting it" if told and has_room(store) else ""

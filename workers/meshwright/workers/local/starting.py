@@ -1,0 +1,266 @@
+"""`up`: everything runs, and the demo mesh carries traffic, before it says so.
+
+Problem: a person who reads "Ready" goes on to use it, and what was begun and failed would be in the way for ever.
+Invariant: "Ready" is said once a command is accepted, the views are up to date and a request has passed the sidecars;
+the admin token is sent to the API that was started here and to nobody else; an `up` that fails or is interrupted ends
+what it began, save that what ran before goes on.
+"""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from meshwright.core import listeners, processes
+from meshwright.workers.local import enrolling, full_disk, home, parts, running
+from meshwright.workers.local.supervising import Supervisor
+from meshwright.workers.local.talk import Talk, short
+from meshwright.workers.shop import catalog
+
+NATS, MONGODB = "MESHWRIGHT_LOCAL_NATS", "MESHWRIGHT_LOCAL_MONGODB"
+"""existing servers; in the environment because their URLs may hold passwords, which a command line shows to all"""
+_TRIES = 3  # with other ports, when somebody takes one after it was chosen
+_PART_OF_PORT = {"nats": "nats-server", "mongodb": "mongod", "api": "api", "shop": "shop"}
+_ROOM = "MESHWRIGHT_STREAMS_GIB"
+_NOT_FOR_PARTS = (
+    "MESHWRIGHT_API_URL", "MESHWRIGHT_CONFIG", "MESHWRIGHT_CONTEXT", "MESHWRIGHT_HOME", "MESHWRIGHT_LOCAL_",
+    "MESHWRIGHT_PARTS", "MESHWRIGHT_TEST_", "MESHWRIGHT_TOKEN", "MESHWRIGHT_WORKSPACE", processes.MARKER, running.PART,
+)  # fmt: skip
+"""what the command line and the tests read; no process of the stack needs it, and one of them is a secret"""
+_FOREGROUND = "foreground"
+
+
+def plan_of(environ: Mapping[str, str], *, nats: str = "", mongodb: str = "") -> home.Plan:
+    """What options and environment ask for."""
+    settings = {
+        name: value
+        for name, value in environ.items()
+        if value and name.startswith(running.OF_THE_STACK) and not name.startswith(_NOT_FOR_PARTS)
+    }
+    return home.Plan(nats=nats or environ.get(NATS, ""), mongodb=mongodb or environ.get(MONGODB, ""), settings=settings)
+
+
+async def up(where: home.Home, talk: Talk, plan: home.Plan, *, foreground: bool) -> int:
+    """Have everything run; the exit code. Raises LocalError, BinaryMissingError."""
+    starting = _Starting(where, talk, plan, foreground)
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        async with where.locked():
+            supervisor = await starting.start_or_undo()
+        if foreground:
+            talk.line("\nIn the foreground: Ctrl-C stops everything.")
+            await supervisor.keep()
+        return 0
+    except asyncio.CancelledError:
+        _ignore_signals()
+        if foreground and starting.done:
+            talk.head("\nInterrupted.")
+            await stop(where, talk)
+        return 130
+
+
+async def stop(where: home.Home, talk: Talk) -> None:
+    """End everything of a stack. Raises LocalError when something does not end."""
+    stack = running.Stack(where, talk)
+    await stack.dismiss_supervisor()
+    async with where.locked():
+        count = await stack.stop()
+    talk.line(f"{count} processes stopped, nothing is left running." if count else "Nothing was running.")
+
+
+def _ignore_signals() -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: None)  # once is enough
+
+
+@dataclass
+class _Starting:
+    """One `up` at work; the caller holds the home's lock."""
+
+    where: home.Home
+    talk: Talk
+    plan: home.Plan
+    foreground: bool
+    done: bool = False
+
+    def __post_init__(self) -> None:
+        self.stack = running.Stack(self.where, self.talk)
+
+    async def start_or_undo(self) -> Supervisor:
+        """Start everything, and see to it that somebody watches; or undo what was begun, and raise why."""
+        supervisor = self.stack.running().get(parts.SUPERVISOR)
+        self._refuse_other_foreground(supervisor)
+        ran = self.stack.running().keys() - {parts.SUPERVISOR}
+        try:
+            everything, chosen = await self._start()
+            await self._hand_over(supervisor, everything)
+        except BaseException as error:
+            _ignore_signals()
+            interrupted = isinstance(error, asyncio.CancelledError)
+            if interrupted:
+                self.talk.head("\nInterrupted.")
+            if ran and not (interrupted and self.foreground):
+                self.talk.line("What ran before goes on; `meshwright-local status` tells more, `make down` stops it.")
+            else:
+                await self.stack.dismiss_supervisor()
+                count = await self.stack.stop()
+                self.talk.line(f"What was begun is undone: {count} processes stopped, nothing is left running.")
+            raise
+        self.done = True
+        _farewell(self.where, self.talk, chosen)
+        return Supervisor(self.stack, everything)
+
+    def _refuse_other_foreground(self, supervisor: processes.Record | None) -> None:
+        if supervisor is None or supervisor.digest != _FOREGROUND:
+            return
+        there = f"this stack runs in the foreground of another terminal (pid {supervisor.pid})"
+        changed = self.plan.differs_from(self.where.plan() or home.Plan())
+        if self.foreground or changed:
+            why = f" with other settings ({', '.join(changed)})" if changed else ""
+            raise home.LocalError(f"{there}{why}: press Ctrl-C there, or `make down`, and start it again")
+
+    async def _start(self) -> tuple[list[parts.Part], home.Ports]:
+        self.where.prepare()
+        self.talk.head(f"Meshwright on this machine, kept in {self.where.directory}")
+        if not full_disk.has_room(self.where.directory):
+            raise home.LocalError(
+                f"the disk of {self.where.directory} is full: nothing could be stored. Free at least "
+                f"{full_disk.ROOM // 2**20} MiB and start it again; what was acknowledged is kept."
+            )
+        everything, chosen = await self._start_parts()
+        await self._end_what_is_not_wanted(everything)
+        await self._demo(everything, chosen)
+        return everything, chosen
+
+    async def _start_parts(self) -> tuple[list[parts.Part], home.Ports]:
+        chosen = self._choose_ports()
+        self._take_over_settings(chosen)
+        for tries_left in reversed(range(_TRIES)):
+            _tell_shop(self.where, chosen)
+            first = [*parts.servers(self.where, chosen, self.plan), parts.shop(self.where, chosen)]
+            own = parts.own(self.where, chosen, self.plan)
+            try:
+                await self.stack.start_all(first)
+                await self.stack.start_all(own)
+                break
+            except running.PortTaken as taken:
+                if not tries_left:
+                    raise
+                self.talk.part(taken.part.name, f"{taken} Choosing another port.")
+            chosen = self._choose_ports()
+        return [*first, *own], chosen
+
+    def _choose_ports(self) -> home.Ports:
+        lives = self.stack.running()
+        names = [keeper.name for keeper in catalog.KEEPERS]
+        return self.where.choose_ports(names, [name for name, part in _PART_OF_PORT.items() if part in lives])
+
+    def _take_over_settings(self, chosen: home.Ports) -> None:
+        """Say what is another way than before, and what cannot be chosen here."""
+        if not self.plan.nats and (size := self.plan.settings.get(_ROOM)):
+            self.where.choose_streams_gib(size)
+        here = parts.chosen_here(self.where, chosen, self.plan)
+        for name in sorted(self.plan.settings.keys() & here.keys()):
+            if self.plan.settings[name] != here[name]:
+                self.talk.line(f"  {name} is not taken over: `make up` chooses it ({here[name]}).")
+        settings = {name: value for name, value in self.plan.settings.items() if name not in here or name == _ROOM}
+        self.plan = msgspec.structs.replace(self.plan, settings=settings)
+        before = self.where.plan()
+        if before is not None and (changed := self.plan.differs_from(before)) and self.stack.running():
+            self.talk.line(f"  Other settings than before: {', '.join(changed)}; what depends on them is restarted.")
+        processes.replace(self.where.plan_file, msgspec.json.encode(self.plan))
+        for name, url in (("nats-server", self.plan.nats), ("mongod", self.plan.mongodb)):
+            if url:
+                address = urlsplit(url)
+                self.talk.part(name, f"using {address.hostname}:{address.port or 'default port'}")
+
+    async def _end_what_is_not_wanted(self, everything: list[parts.Part]) -> None:
+        """End the own servers of an earlier `up` when this one was given others."""
+        wanted = {part.name for part in everything} | {parts.SUPERVISOR}
+        for name, record in self.stack.running().items():
+            if name not in wanted:
+                await processes.stop(record, grace=20.0)
+                self.where.record(name).unlink(missing_ok=True)
+                self.talk.part(name, "stopped: another one is used instead; its data stays")
+
+    async def _demo(self, everything: list[parts.Part], chosen: home.Ports) -> None:
+        headers = {"Authorization": f"Bearer {self.where.token_file.read_text().strip()}"}
+        base = f"http://{home.HOST}:{chosen.api}"
+        transport = _ToOurApi(self.where, chosen.api)
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=10, transport=transport) as client:
+            demo = enrolling.Enrolling(client, self.talk, lambda: self.stack.check(everything))
+            await demo.worker(self.stack.running()["adapter-envoy"].pid)
+            await demo.mesh()
+            await demo.workloads(chosen.shop)
+            _tell_shop(self.where, chosen, await demo.sidecars())
+            await demo.visit(f"http://{home.HOST}:{chosen.shop['front']}/")
+            await demo.settled(chosen.shop)
+
+    async def _hand_over(self, supervisor: processes.Record | None, everything: list[parts.Part]) -> None:
+        """Have one supervisor, which restarts what dies exactly as it was started now."""
+        if self.foreground:
+            await self.stack.dismiss_supervisor()
+            record = processes.here(parts.SUPERVISOR, _FOREGROUND)
+            processes.write(self.where.record(parts.SUPERVISOR), record)
+            return
+        if supervisor is not None and supervisor.digest == _FOREGROUND:
+            return
+        part = parts.supervisor(self.where, self.plan, everything)
+        if await self.stack.begin(part):
+            self.talk.part(part.name, "watches: what dies is started again")
+
+
+class _ToOurApi(httpx.AsyncHTTPTransport):
+    """Sends nothing to the API's port unless the API that was started here holds it: each request has the token."""
+
+    def __init__(self, where: home.Home, port: int) -> None:
+        super().__init__()
+        self._record = where.record("api")
+        self._port = port
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises ConnectError when it is not ours."""
+        if request.url.port == self._port:
+            record = processes.read(self._record)
+            if record is None or not listeners.holds(record, self._port):
+                raise httpx.ConnectError(f"port {self._port} is not held by the API", request=request)
+        return await super().handle_async_request(request)
+
+
+def _tell_shop(where: home.Home, ports: home.Ports, outbound: dict[str, int] | None = None) -> None:
+    """Write the shop's layout; without `outbound` the sidecars known from before stay."""
+    try:
+        known = msgspec.json.decode(where.layout.read_bytes(), type=catalog.Layout)
+    except (FileNotFoundError, msgspec.DecodeError):
+        known = catalog.Layout(places={})
+    sidecars = {name: place.outbound for name, place in known.places.items()} | (outbound or {})
+    places = {name: catalog.Place(port=port, outbound=sidecars.get(name)) for name, port in ports.shop.items()}
+    layout = msgspec.structs.replace(known, places=places)
+    if layout != known:
+        processes.replace(where.layout, msgspec.json.encode(layout))
+
+
+def _farewell(where: home.Home, talk: Talk, ports: home.Ports) -> None:
+    api, front = (f"http://{home.HOST}:{port}" for port in (ports.api, ports.shop["front"]))
+    token = short(where.token_file)
+    cli = short(Path(parts.console("meshwright")))
+    talk.head(f"\nReady in {talk.seconds:.1f} s: mesh `demo`, {len(ports.shop)} workloads behind sidecars.")
+    talk.line(f"  API        {api}/v1   (documentation {api}/docs, messages {api}/asyncapi.json)")
+    talk.line(f"  Shop       {front}/   (its answer names who answered)")
+    talk.line(f"  Token      {token}   (admin; readable by you alone)")
+    talk.line("\nTry:")
+    if where.directory != Path.cwd() / home.FOLDER:  # elsewhere the CLI cannot find the stack by itself
+        talk.line(f"  export MESHWRIGHT_API_URL={api} MESHWRIGHT_TOKEN=$(cat {token})")
+    talk.line(f"  {cli} topology")
+    talk.line(f"  {cli} workloads list")
+    talk.line(f'  curl -H "Authorization: Bearer $(cat {token})" {api}/v1/meshes')
+    talk.line("\n`make down` stops everything.")

@@ -1,0 +1,152 @@
+"""`status`: what of a stack runs, and what does not.
+
+Invariant: "All of it runs." is said only when every part lives and holds its ports, somebody restarts what dies, the
+API is ready and every sidecar that should run has taken its configuration; whatever is not so is named.
+"""
+
+import asyncio
+import datetime
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from meshwright.core import listeners, processes
+from meshwright.workers.local import home, parts, running
+from meshwright.workers.local.supervising import Note, notes
+from meshwright.workers.local.talk import Talk, short
+
+_WITHIN = 5.0  # seconds for each answer of the API
+_RECENT = datetime.timedelta(hours=24)
+_TOO_OFTEN = 3  # deaths in a row after which the end of the log is shown, although the part runs
+_WIDEST = 200  # characters of one line of a log
+_NAMED = 5  # sidecars; of more only the number is told
+
+
+@dataclass
+class _Looking:
+    """One look at one stack."""
+
+    where: home.Home
+    talk: Talk
+    ports: home.Ports
+    plan: home.Plan
+    faults: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.lives = running.Stack(self.where, self.talk).running()
+        pids = {record.pid for record in self.lives.values()}
+        self.others = [one for one in processes.found("environ", self.where.marker) if one.pid not in pids]
+
+    def part(self, name: str, ports: list[int], note: Note | None) -> None:
+        """One line about a part, and one about each thing that is wrong with it."""
+        record = self.lives.get(name)
+        life = f"pid {record.pid}, since {record.started_at:%Y-%m-%d %H:%M:%S} UTC" if record else "DEAD"
+        self.talk.line(f"  {name:<14} {life}   log {short(self.where.log(name))}")
+        if record is None:
+            self.fault(f"{name} does not run{_next_try(note)}")
+        for port in ports:
+            if by := listeners.held_by(port, besides=[record] if record else []):
+                self.fault(f"port {port} of {name} is held by {by}")
+            elif record and not listeners.holds(record, port):
+                self.fault(f"{name} does not listen on port {port}")
+        if note and (record is None or datetime.datetime.now(datetime.UTC) - note.last < _RECENT):
+            self._tell_deaths(note, explain=record is None or note.deaths >= _TOO_OFTEN)
+
+    def _tell_deaths(self, note: Note, *, explain: bool) -> None:
+        times = "once" if note.deaths == 1 else f"{note.deaths} times in a row"
+        self.talk.line(f"{'':<17}ended {times}, last at {note.last:%Y-%m-%d %H:%M:%S} UTC{':' if explain else ''}")
+        for line in note.why.splitlines() if explain else ():
+            self.talk.line(f"{'':<19}{line[:_WIDEST]}")
+
+    async def sidecars(self) -> None:
+        """Those that run, counted against those that should."""
+        count = len(self.others)
+        api = self.lives.get("api")
+        if api is None or not listeners.holds(api, self.ports.api):
+            self.talk.line(f"  {'sidecars':<14} {count} running; how many should, nobody tells while the API is away")
+            return
+        headers = {"Authorization": f"Bearer {self.where.token_file.read_text().strip()}"}
+        base = f"http://{home.HOST}:{self.ports.api}"
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=_WITHIN, trust_env=False) as client:
+            try:
+                await self._readiness(client)
+                workloads, proxies = await asyncio.gather(_all(client, "/v1/workloads"), _all(client, "/v1/proxies"))
+            except httpx.HTTPError as error:
+                self.fault(f"the API does not tell which sidecars should run: {error!r}")
+                return
+        wanted = {(one["mesh"], one["id"]) for one in workloads if one.get("sidecar", "managed") == "managed"}
+        known = {(one["mesh"], one["workload"]): one for one in proxies}
+        good = {key for key in wanted if known.get(key, {}).get("state") == "synced"}
+        self.talk.line(f"  {'sidecars':<14} {count} running, {len(good)} of {len(wanted)} in sync")
+        if count < len(wanted):
+            self.fault(f"{len(wanted) - count} of {len(wanted)} sidecars do not run")
+        for key in sorted(wanted - good)[:_NAMED]:
+            self._tell_sidecar(key[1], known.get(key))
+        if len(wanted - good) > _NAMED:
+            self.fault(f"{len(wanted - good) - _NAMED} more sidecars are not in sync")
+
+    def _tell_sidecar(self, workload: str, proxy: dict[str, Any] | None) -> None:
+        if proxy is None:
+            self.fault(f"the sidecar of {workload} has never been seen")
+            return
+        words = f"the sidecar of {workload} is {proxy['state']}"
+        self.fault(f"{words}: {proxy['error']}" if proxy.get("error") else words)
+        for kind in ("outbound_port", "inbound_port", "admin_port"):
+            port = proxy.get(kind)
+            if isinstance(port, int) and (by := listeners.held_by(port, besides=self.others)):
+                self.fault(f"port {port} of the sidecar of {workload} is held by {by}")
+
+    async def _readiness(self, client: httpx.AsyncClient) -> None:
+        answer = await client.get("/readyz")
+        if answer.is_success:
+            return
+        found = answer.json()
+        missing = [
+            f"{name}: {found[name]['detail']}" for name in ("bus", "store", "directory") if not found[name]["ok"]
+        ]
+        self.fault(f"the API is not ready ({'; '.join(missing)})")
+
+    def fault(self, text: str) -> None:
+        """Remember something that is not as it should be."""
+        self.faults.append(text)
+
+
+async def tell(where: home.Home, talk: Talk) -> int:
+    """Print it all; the exit code: 1 when something does not run."""
+    ports, plan = where.ports(), where.plan()
+    if ports is None or plan is None:
+        talk.line(f"Nothing runs here: there is no stack in {where.directory}.")
+        return 1
+    look = _Looking(where, talk, ports, plan)
+    if not look.lives and not look.others:
+        talk.line(f"Nothing runs here; `make up` starts the stack in {where.directory}.")
+        return 1
+    told = notes(where)
+    for name, held in parts.expected(ports, plan).items():
+        look.part(name, held, told.get(name))
+    look.part(parts.SUPERVISOR, [], None)
+    await look.sidecars()
+    for fault in look.faults:
+        talk.line(f"  ! {fault}")
+    watched = parts.SUPERVISOR in look.lives
+    remedy = "the supervisor starts what ended" if watched else "`make up` starts what ended"
+    talk.line(f"Not everything runs as it should: {remedy}." if look.faults else "All of it runs.")
+    return 1 if look.faults else 0
+
+
+def _next_try(note: Note | None) -> str:
+    seconds = (note.next_try - datetime.datetime.now(datetime.UTC)).total_seconds() if note else 0.0
+    return f"; the next try is in {seconds:.0f} s" if seconds > 0 else ""
+
+
+async def _all(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    token = ""
+    while True:
+        answer = await client.get(path, params={"page_size": 200, **({"page_token": token} if token else {})})
+        page = answer.raise_for_status().json()
+        items += page["items"]
+        token = page.get("next_page_token") or ""
+        if not token:
+            return items
