@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -P -m pytest
 .PHONY: help install up down test check schemas bench faults soak lock
 
 help:
-	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test | check | schemas | bench | faults | soak MINUTES=60 | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | install'
 
 install: $(STAMP)
 
@@ -37,7 +37,7 @@ test: install
 	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/bench --ignore tests/faults
 
 faults: install
-	$(PYTEST) -n 0 tests/faults
+	$(PYTEST) -n 0 tests/faults $(if $(QUICK),--quick)
 
 MINUTES ?= 60
 soak: install

@@ -1,9 +1,11 @@
 """Faults: real processes are killed, paused, starved and cut off, and the outside world is counted afterwards.
 
 Invariant: each test of this folder leaves one row of figures, so that a run ends with the table of what was done and
-what it cost; a row is told also when its test fails.
+what it cost; a row is told also when its test fails. The whole table takes long, so a quick run (`--quick`) takes every
+seventh test, others each day of the week: within a week each has had its turn.
 """
 
+import datetime
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ import msgspec
 import pytest
 
 _ROW = "fault-row"
+_DAYS = 7
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -23,6 +26,20 @@ class Row(msgspec.Struct, kw_only=True):
     duplicated: int = 0
     recovery: float | None = None
     note: str = ""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--quick`."""
+    parser.addoption("--quick", action="store_true", help="only the faults of this weekday (UTC)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves a quick run the tests of its day; neighbours, which are much alike, have different days."""
+    if not config.getoption("--quick"):
+        return
+    today = datetime.datetime.now(datetime.UTC).weekday()
+    config.hook.pytest_deselected(items=[item for n, item in enumerate(items) if n % _DAYS != today])
+    items[:] = items[today::_DAYS]
 
 
 @pytest.fixture
