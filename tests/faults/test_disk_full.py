@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +21,6 @@ LEFT = 3 * 2**20
 """bytes that are free when the load begins"""
 REFUSES_WITHIN = 4.0
 """seconds; promised are 2, the rest is for a busy machine"""
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 async def test_the_disk_is_full(small_disk: Path, tmp_path: Path, row: Any) -> None:

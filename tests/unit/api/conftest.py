@@ -167,6 +167,7 @@ class Door:
         bus, views = cast(Any, self.bus), cast(Any, self.views)
         self.api = Api(
             bus=bus,
+            storing=mwbus.Storing(bus),
             views=views,
             freshness=cast(Any, msgspec.defstruct("Fresh", [("text", str, "0.0")])()),
             directory=self.directory,

@@ -46,7 +46,7 @@ def test_check_tells_each_finding_with_what_to_do(server: Server, terminal: Term
     """One failure does not hide the others; the exit code is 1 when something failed, 0 when there are but warnings."""
     part = {"ok": True, "milliseconds": 1.5, "detail": ""}
     ready = {"ready": True, "bus": part, "store": part, "directory": part, "full": ["EVENTS"]}
-    ready |= {"views": part, "behind": 0, "age": 0.4}
+    ready |= {"views": part, "storing": part, "behind": 0, "age": 0.4}
     server.on("GET /readyz", server.json({**ready, "store": {**part, "ok": False, "detail": "no answer"}}, 503))
     server.on("GET /v1/whoami", {"name": "admin", "role": "admin", "workspace": "*"})
     for path, found in (("adapters", ADAPTER), ("meshes", MESH), ("proxies", PROXY), ("deadletters", LETTER)):
@@ -90,7 +90,7 @@ def test_old_views_are_no_good_news(
 ) -> None:
     """A dead projector is a failure however few events it misses; one that is late a warning."""
     part = {"ok": True, "milliseconds": 1.5, "detail": ""}
-    server.on("GET /readyz", {"ready": True, "bus": part, "store": part, "directory": part, **said})
+    server.on("GET /readyz", {"ready": True, "bus": part, "storing": part, "store": part, "directory": part, **said})
     server.on("GET /v1/whoami", {"name": "admin", "role": "admin", "workspace": "*"})
     for path in ("adapters", "meshes", "proxies", "deadletters", "system/set-aside"):
         server.on(f"GET /v1/{path}", server.page())

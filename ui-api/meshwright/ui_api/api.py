@@ -20,6 +20,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a running API process."""
 
     bus: mwbus.Connection
+    storing: mwbus.Storing
     views: store.Views
     freshness: Freshness
     directory: Directory

@@ -87,6 +87,7 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
         views = store.Views(database)
         api = Api(
             bus=bus,
+            storing=mwbus.Storing(bus),
             views=views,
             freshness=Freshness(bus, views),
             directory=directory,

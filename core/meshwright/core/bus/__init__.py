@@ -11,6 +11,7 @@ from meshwright.core.bus.errors import BusError, BusFull, BusUnavailable, Confli
 from meshwright.core.bus.patience import patiently
 from meshwright.core.bus.positions import START, Position, assure, until
 from meshwright.core.bus.publishing import Ack, Publisher
+from meshwright.core.bus.storing import Storing
 from meshwright.core.bus.tailing import tail
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Publisher",
     "Received",
     "Rewound",
+    "Storing",
     "WorkQueue",
     "assure",
     "connect",

@@ -44,6 +44,12 @@ class Publisher:
     def __init__(self, client: Client, source: str) -> None:
         self._client = client
         self.source = source
+        self._unanswered: dict[str, tuple[float, int]] = {}
+
+    def unanswered(self, within: float) -> list[str]:
+        """The kinds of subjects whose last message found no answer on this connection in the last `within` seconds."""
+        oldest, connection = time.monotonic() - within, self._client.stats["reconnects"]
+        return sorted(kind for kind, seen in self._unanswered.items() if seen[0] > oldest and seen[1] == connection)
 
     async def publish(
         self,
@@ -79,7 +85,8 @@ class Publisher:
 
     async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> Ack:
         """Store ready-made bytes; see `publish` for what is raised."""
-        with tracing.span("publish " + ".".join(subject.split(".")[:2]), trace.SpanKind.PRODUCER):
+        kind = ".".join(subject.split(".")[:2])
+        with tracing.span(f"publish {kind}", trace.SpanKind.PRODUCER):
             deadline = time.monotonic() + timeout
             pause = 0.02
             while True:
@@ -87,11 +94,14 @@ class Publisher:
                 try:
                     self._check_connected()
                     reply = await self._client.request(subject, payload, timeout=patience, headers=headers)
+                    self._unanswered.pop(kind, None)
                     return _acknowledged(json.loads(reply.data))
                 except Conflict as conflict:
                     return await self._stored_before(subject, headers, conflict)
                 except (TimeoutError, nats.errors.Error) as error:
                     if time.monotonic() + pause >= deadline or self._client.is_closed:
+                        if self._client.is_connected:
+                            self._unanswered[kind] = (time.monotonic(), self._client.stats["reconnects"])
                         raise BusUnavailable(f"no acknowledgement for {subject} within {timeout:g} s") from error
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.5)

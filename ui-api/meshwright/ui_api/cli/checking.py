@@ -97,15 +97,16 @@ def _api(session: Session) -> list[Check]:
     ready = session.api.request("GET", paths.READY, accept_errors=True)
     found = [_check("api", f"answers at {session.target.api_url}", GOOD)]
     seen = ready.data if isinstance(ready.data, dict) else {}
-    for name, remedy in (
-        ("bus", "Is nats-server running? `meshwright-local status` tells for a local stack."),
-        ("store", "Is mongod running? Writes go on without it, reads do not."),
-        ("directory", "It fills when the bus answers; wait a moment."),
+    for name, what, remedy in (
+        ("bus", "bus answers", "Is nats-server running? `meshwright-local status` tells for a local stack."),
+        ("storing", "bus stores what is written", "Free space on its disk; then nats-server has to be restarted."),
+        ("store", "store answers", "Is mongod running? Writes go on without it, reads do not."),
+        ("directory", "directory answers", "It fills when the bus answers; wait a moment."),
     ):
         part = seen.get(name) or {}
         good = bool(part.get("ok"))
         detail = f"{part.get('milliseconds', 0):g} ms" if good and name != "directory" else part.get("detail", "")
-        found.append(_check("api", f"{name} answers", GOOD if good else BAD, detail, remedy))
+        found.append(_check("api", what, GOOD if good else BAD, detail, remedy))
     found.append(_freshness(seen))
     full = seen.get("full") or []
     remedy = "Give them more (MESHWRIGHT_STREAMS_GIB): operations wait and writes are refused until then."

@@ -22,6 +22,8 @@ from meshwright.ui_api.routing import Call, NoBody, Routes
 routes = Routes("system")
 _LOOK_S = 1.0
 """seconds that a dependency may take to answer before it counts as away"""
+_STORE_S = 2.5
+"""the same for a write, which waits for the server's disk"""
 _FULL = 0.95
 _PROXIED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
 """a request with one of these came through a proxy, so that loopback says nothing"""
@@ -40,6 +42,7 @@ class Dependency(Model, frozen=True, kw_only=True):
 class Readiness(Model, frozen=True, kw_only=True):
     """Whether this process can do its work.
 
+    `storing` is ok when NATS has just stored a write: it may answer and store nothing, when its disk is full or was.
     `views` is not ok when no projector runs or they are a minute old; `behind` is how many events they have not folded
     in yet, and everything that was stored `age` seconds ago is in them.
     `full` names the streams that take nothing more soon: what needs them waits or is refused, the rest goes on.
@@ -47,6 +50,7 @@ class Readiness(Model, frozen=True, kw_only=True):
 
     ready: bool
     bus: Dependency
+    storing: Dependency
     store: Dependency
     directory: Dependency
     views: Dependency
@@ -83,15 +87,16 @@ async def readyz(call: Call[NoBody, NoQuery]) -> Response:
     async def see_store() -> None:
         ends["seen"] = (await api.views.position(subjects.EVENTS.stream)).seq
 
-    bus, database = await asyncio.gather(_look(see_bus), _look(see_store))
+    bus, storing, database = await asyncio.gather(_look(see_bus), _look(api.storing.prove, _STORE_S), _look(see_store))
     loaded = api.directory.loaded.is_set() and api.roster.loaded.is_set()
     directory = Dependency(ok=loaded, milliseconds=0.0, detail="" if loaded else "still reading the streams")
     complaint = api.freshness.complaint if database.ok else "the database does not answer"
     views = Dependency(ok=not complaint, milliseconds=0.0, detail=complaint)
     age = api.freshness.age
     found = Readiness(
-        ready=all(part.ok for part in (bus, database, directory, views)),
+        ready=all(part.ok for part in (bus, storing, database, directory, views)),
         bus=bus,
+        storing=storing,
         store=database,
         directory=directory,
         views=views,
@@ -157,14 +162,14 @@ async def show_problem(call: Call[NoBody, NoQuery]) -> Response:
     return Response(docs.problem(PROBLEM_TYPES[slug]), media_type="text/html")
 
 
-async def _look(at: Callable[[], Awaitable[None]]) -> Dependency:
+async def _look(at: Callable[[], Awaitable[None]], within: float = _LOOK_S) -> Dependency:
     begin = time.perf_counter()
     detail = ""
     try:
-        async with asyncio.timeout(_LOOK_S):
+        async with asyncio.timeout(within):
             await at()
     except TimeoutError:
-        detail = f"no answer within {_LOOK_S:g} s"
+        detail = f"no answer within {within:g} s"
     except (mwbus.BusError, store.StoreError) as error:
         detail = str(error)[:300]
     return Dependency(ok=not detail, milliseconds=round((time.perf_counter() - begin) * 1000, 1), detail=detail)

@@ -103,7 +103,7 @@ class _Looking:
             return
         found = answer.json()
         missing = [
-            f"{name}: {found[name]['detail']}" for name in ("bus", "store", "directory") if not found[name]["ok"]
+            f"{name}: {part['detail']}" for name, part in found.items() if isinstance(part, dict) and not part["ok"]
         ]
         self.fault(f"the API is not ready ({'; '.join(missing)})")
 

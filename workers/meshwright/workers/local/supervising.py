@@ -115,7 +115,8 @@ class Supervisor:
             self._note()
 
     def _note(self) -> None:
-        processes.replace(self.stack.home.notes_file, msgspec.json.encode(self._notes))
+        with contextlib.suppress(OSError):  # a full disk is no reason to stop watching
+            processes.replace(self.stack.home.notes_file, msgspec.json.encode(self._notes))
 
 
 def notes(home: Home) -> dict[str, Note]:
