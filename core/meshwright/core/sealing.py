@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from meshwright.core import secret_files
-from meshwright.schemas.webhooks import Sealed
+from meshwright.schemas.sealing import Sealed
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -26,6 +26,16 @@ class CannotOpen(Exception):
 
 class InvalidKeyFile(Exception):
     """The file holds something else than keys; the text says what is wanted."""
+
+
+class NoKeyFile(Exception):
+    """There is nothing to seal with; the text says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "MESHWRIGHT_SECRET_KEY_FILE is not set, and without it private keys would lie open on the bus. "
+            "Let it name a file that all workers, the API and the notifier have; it is made when it is missing."
+        )
 
 
 class Sealer:

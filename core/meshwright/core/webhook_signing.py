@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 
 from meshwright.core.sealing import Sealer
-from meshwright.schemas.webhooks import Sealed
+from meshwright.schemas.sealing import Sealed
 
 PREFIX = "whsec_"
 _SECRET_BYTES = 32

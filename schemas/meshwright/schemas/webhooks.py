@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from msgspec import Meta
 
 from meshwright.schemas.base import Message, Model, Moment, Name, Text, Wire, whole
+from meshwright.schemas.sealing import Sealed
 
 EVENT_TYPE_PATTERN = "^[a-z0-9][a-z0-9_.-]{0,199}$"
 ENTITY_PATTERN = "^[a-z][a-z0-9_-]{0,63}$"
@@ -40,14 +41,6 @@ class Webhook(Model, frozen=True, kw_only=True):
     entities: Annotated[list[Entity], Meta(max_length=50)] = []
     enabled: bool = True
     description: Text = ""
-
-
-class Sealed(Model, frozen=True, kw_only=True):
-    """A secret under AES-256-GCM; `key_id` names the key that opens it."""
-
-    key_id: str
-    nonce: bytes
-    ciphertext: bytes
 
 
 class WebhookWritten(Message, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from meshwright.adapters.envoy import adapter
 from meshwright.adapters.envoy.control_plane import ControlPlane
 from meshwright.adapters.envoy.options import Options
 from meshwright.core import bus as mwbus
-from meshwright.core import ids, kit, ports
+from meshwright.core import ids, kit, ports, sealing
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas.base import Message
 from meshwright.schemas.designs import Design
@@ -26,6 +26,7 @@ from meshwright.schemas.intents import AnyIntent
 from meshwright.schemas.operations import ApplyDesign, Arguments, Command, EnrolWorkloads, InstallMesh
 from meshwright.schemas.workloads import WorkloadSpec
 
+SEALER = sealing.Sealer([b"k" * 32])
 WORKLOADS = (("web", "v1"), ("reviews", "v1"), ("reviews", "v2"), ("ratings", "v1"))
 
 
@@ -179,7 +180,7 @@ async def bare_yard(tmp_path: Path) -> AsyncIterator[Yard]:
     async with contextlib.AsyncExitStack() as stack:
         nats = await stack.enter_async_context(NatsServer())
         bus = await stack.enter_async_context(mwbus.connect(nats.url, "adapter-envoy"))
-        yard = Yard(bus, kit.Runtime(bus, "envoy", "tester", tmp_path), options)
+        yard = Yard(bus, kit.Runtime(bus, "envoy", "tester", tmp_path, SEALER), options)
         for service, version in WORKLOADS:
             name = f"{service}-{version}"
             yard.apps[name] = await stack.enter_async_context(App(name).serving())

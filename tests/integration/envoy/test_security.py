@@ -90,20 +90,21 @@ async def test_certificates_rotate_while_traffic_flows(yard: Any) -> None:
     await eventually(renewed)
 
 
-async def test_a_proxy_without_its_token_is_refused(yard: Any) -> None:
+async def test_a_proxy_with_anothers_certificate_is_refused(yard: Any) -> None:
     """A sidecar that claims to be another workload does not get that workload's configuration or keys."""
     state = yard.plane.state("default", "demo")
-    thief = await yard.plane.bootstrap(state, "web-v1")
-    thief["node"]["id"] = "default.demo.ratings-v1"
-    await yard.plane.fleet.ensure("default.demo.ratings-v1", thief)
+    thief = yard.plane.bootstrap(state, "ratings-v1")
+    await yard.plane.fleet.ensure("thief", thief, await yard.plane.files(state, "web-v1"))
+    await yard.plane.fleet.remove("default.demo.ratings-v1")
 
     async def refused() -> bool:
-        statistics = await admin.get("http://default.demo.ratings-v1/stats?filter=control_plane|cds.update")
-        return "control_plane.connected_state: 0" in statistics.text
+        statistics = await admin.get("http://thief/stats?filter=cluster.xds.upstream_rq_total|control_plane.connected")
+        return "connected_state: 0" in statistics.text and "upstream_rq_total: 0" not in statistics.text
 
     async with httpx.AsyncClient(transport=administration.Transport(yard.plane.fleet.directory)) as admin:
         await eventually(refused)
-        assert "BEGIN" not in (await admin.get("http://default.demo.ratings-v1/config_dump")).text
+        dump = (await admin.get("http://thief/config_dump")).text
+        assert "dynamic_listeners" not in dump and "reviews|v1" not in dump
     status = yard.plane.status(state.node("ratings-v1"))
     assert status.state == "disconnected"
 

@@ -16,7 +16,8 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import access, subjects
 from meshwright.schemas.base import Message
 from meshwright.schemas.operations import OperationProgressed
-from meshwright.schemas.webhooks import ReplayRequested, Sealed, Webhook, WebhookWritten
+from meshwright.schemas.sealing import Sealed
+from meshwright.schemas.webhooks import ReplayRequested, Webhook, WebhookWritten
 from meshwright.workers.notifier import memory
 from meshwright.workers.notifier.backoff import Schedule
 from meshwright.workers.notifier.ledger import Ledger, Snapshot, Waiting

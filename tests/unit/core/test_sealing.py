@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from meshwright.core import sealing
-from meshwright.schemas.webhooks import Sealed
+from meshwright.schemas.sealing import Sealed
 
 
 def test_a_secret_opens_in_its_own_context_only(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from meshwright.core import bus as mwbus
+from meshwright.core import sealing
 from meshwright.schemas.base import Message
 
 
@@ -78,6 +79,8 @@ class MemoryRuntime:
         self.buckets: dict[str, MemoryBucket] = {}
         self.told: list[tuple[str, Message]] = []
         self.failing = 0
+        self.sealer = sealing.Sealer([b"k" * 32])
+        self.adapter = "envoy"
 
     async def bucket(self, name: str) -> MemoryBucket:
         """The bucket of that name."""

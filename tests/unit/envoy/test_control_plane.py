@@ -7,13 +7,15 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from cryptography import x509
 
-from meshwright.adapters.envoy import control_plane, desired, identity, protojson
+from meshwright.adapters.envoy import control_plane, desired, documents, identity, pki, protojson
 from meshwright.adapters.envoy.ads import Connection
 from meshwright.adapters.envoy.buckets import Buckets
 from meshwright.adapters.envoy.control_plane import ControlPlane, _read_port
+from meshwright.adapters.envoy.credentials import Credentials
 from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.identity import NodeId
+from meshwright.adapters.envoy.identity import Holder, NodeId
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.statuses import ProxyStatus
@@ -38,10 +40,12 @@ def planes(bucket: Any, runtime: Any) -> Callable[..., Any]:
     """Makes replicas that share their buckets; none of them listens or runs anything."""
     shared = Buckets(desired=bucket(), secrets=bucket(), proxies=bucket(), releases=bucket(), plans=bucket())
 
+    issuing = Credentials(pki.create_authority("control plane", documents.now()))
+
     def make(instance: str = "here", **options: Any) -> ControlPlane:
         here = runtime()
         here.instance = instance
-        return ControlPlane(here, shared, cast(Any, None), Options(**options))
+        return ControlPlane(here, shared, cast(Any, None), Options(**options), issuing)
 
     return make
 
@@ -88,7 +92,7 @@ async def test_all_replicas_have_one_authority(planes: Any) -> None:
     replicas = [planes(f"replica-{index}") for index in range(3)]
     found = await asyncio.gather(*(each.authority("w", "m") for each in replicas for _ in range(2)))
     assert len({each.certificate for each in found}) == 1
-    assert (await replicas[0].authority("w", "n")).join_secret != found[0].join_secret
+    assert (await replicas[0].authority("w", "n")).id != found[0].id
 
 
 async def test_a_state_is_taken_when_the_bus_is_back(planes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,54 +115,70 @@ async def test_a_replica_that_slept_through_a_new_mesh_serves_its_new_authority(
     """When a mesh was uninstalled and made again before this replica looked, its proxies get what the others' get."""
     plane = planes()
     await put(plane, mesh())
-    assert plane._certificates(NODE).resources
+    assert plane._certificates(NODE).content.resources
     await plane.buckets.secrets.delete("w.m")
     authority = await planes("there").authority("w", "m")
     await put(plane, mesh())
-    bundle = next(each.body for each in plane._certificates(NODE).resources if each.name == names.TRUST_BUNDLE)
+    bundle = next(each.body for each in plane._certificates(NODE).content.resources if each.name == names.TRUST_BUNDLE)
     assert bundle["validation_context"]["trusted_ca"]["inline_string"] == authority.certificate
     kept = plane._certificates(NODE)
     await put(plane, mesh())
-    assert plane._certificates(NODE) is kept
+    assert plane._certificates(NODE) == kept
 
 
-async def test_a_token_opens_the_stream_of_its_own_proxy_while_it_is_enrolled(planes: Any) -> None:
-    """The token of a bootstrap is good on every replica, for no other proxy or mesh, and no longer after the
-    withdrawal."""
+async def test_a_certificate_opens_the_stream_of_its_own_proxy_while_it_is_enrolled(planes: Any) -> None:
+    """What a sidecar is given is good on every replica, for no other proxy or mesh, for no later mesh of the same name,
+    and no longer after the withdrawal; an invitation opens no stream."""
     plane, other = planes(), planes("there")
     for each in (plane, other):
         await put(each, mesh("m"), mesh("n"))
-    token = cast(Any, await plane.bootstrap(mesh("m"), "a"))["node"]["metadata"]["meshwright.token"]
-    assert await plane._authorise(NODE, token)
-    assert await other._authorise(NODE, token)
-    assert not await plane._authorise(NodeId("w", "n", "a"), token)
-    secret = (await plane.authority("w", "m")).join_secret
-    for stranger in (NodeId("w", "m", "b"), NodeId("v", "m", "a")):
-        assert not await plane._authorise(stranger, identity.join_token(secret, stranger))
+    holder = await issued(plane, "a")
+    assert holder.node == NODE
+    assert plane._is_member(holder)
+    assert other._is_member(holder)
+    for stranger in (NodeId("w", "n", "a"), NodeId("w", "m", "b"), NodeId("v", "m", "a")):
+        assert not plane._is_member(msgspec.structs.replace(holder, node=stranger))
+    assert not plane._is_member(msgspec.structs.replace(holder, invitation="x"))
+    await plane.buckets.secrets.delete("w.m")
+    await put(plane, mesh("m"))
+    assert not plane._is_member(holder)
+    again = await issued(plane, "a")
+    assert plane._is_member(again)
     await put(plane, desired.withdraw(mesh("m"), ["a"]))
-    assert not await plane._authorise(NODE, token)
+    assert not plane._is_member(again)
+
+
+async def issued(plane: ControlPlane, workload: str) -> Holder:
+    """Whom the certificate in a sidecar's files names."""
+    document = msgspec.json.decode((await plane.files(mesh(), workload))["control-plane-identity.json"])
+    chain = document["resources"][0]["tls_certificate"]["certificate_chain"]["inline_string"]
+    extension = x509.load_pem_x509_certificate(chain.encode()).extensions.get_extension_for_class
+    holder = identity.read_uri(extension(x509.SubjectAlternativeName).value[0].value)
+    assert holder is not None
+    return holder
 
 
 async def test_a_bootstrap_fits_its_type_and_leads_to_the_control_plane(planes: Any) -> None:
     """A sidecar on this host is led to this replica on loopback, a remote one to every advertised place; names are
-    resolved, and the token stands in one place only."""
+    resolved, nothing in it is secret, and what lies beside it is what it names."""
     plane = planes(envoy_xds_host="0.0.0.0", envoy_xds_advertise="mw-0.example:15010,10.0.0.9:15011")
     plane._port = 15_000
     for sidecar, places, kind in (
         ("managed", [("127.0.0.1", 15_000)], "STATIC"),
         ("remote", [("mw-0.example", 15_010), ("10.0.0.9", 15_011)], "STRICT_DNS"),
     ):
-        document = cast(Any, await plane.bootstrap(mesh(sidecar=sidecar), "a"))
+        document = cast(Any, plane.bootstrap(mesh(sidecar=sidecar), "a"))
         assert protojson.encode(BOOTSTRAP, document)
         (cluster,) = document["static_resources"]["clusters"]
         ends = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
         addresses = [each["endpoint"]["address"]["socket_address"] for each in ends]
         assert [(each["address"], each["port_value"]) for each in addresses] == places
         assert cluster["type"] == kind
-        token = document["node"]["metadata"]["meshwright.token"]
-        assert msgspec.json.encode(document).count(token.encode()) == 1
+        text = msgspec.json.encode(document).decode()
+        assert "PRIVATE" not in text and "metadata" not in document["node"]
+        assert all(f"./{name}" in text for name in await plane.files(mesh(sidecar=sidecar), "a"))
     with pytest.raises(KeyError):
-        await plane.bootstrap(mesh(), "nobody")
+        plane.bootstrap(mesh(), "nobody")
 
 
 async def test_a_word_is_told_when_it_is_new_and_ours(planes: Any) -> None:

@@ -11,20 +11,34 @@ import grpc.aio
 import pytest
 from envoy_data_plane.envoy.config.core.v3 import Node
 from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryRequest, DiscoveryResponse
-from envoy_data_plane.google.protobuf import Struct
 from envoy_data_plane.google.rpc import Status
 
-from meshwright.adapters.envoy import ads
+from meshwright.adapters.envoy import ads, documents, identity, pki
 from meshwright.adapters.envoy.ads import DiscoveryServer
-from meshwright.adapters.envoy.identity import NodeId
+from meshwright.adapters.envoy.certificates import Secrets
+from meshwright.adapters.envoy.credentials import Credentials
+from meshwright.adapters.envoy.identity import Holder, NodeId
 from meshwright.adapters.envoy.resources import names
-from meshwright.adapters.envoy.resources.snapshot import Snapshot, TypeSet, proxy_snapshot, resource, type_set
+from meshwright.adapters.envoy.resources.snapshot import Snapshot, proxy_snapshot, resource, type_set
 from meshwright.adapters.envoy.statuses import ProxyStatus
 from meshwright.core.testing.eventually import eventually
 
 METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 A, B = NodeId("w", "m", "a"), NodeId("w", "m", "b")
+NOW = documents.now()
 KEY = {"name": names.IDENTITY, "tls_certificate": {"private_key": {"inline_string": "-----BEGIN PRIVATE KEY"}}}
+
+
+AUTHORITY = pki.create_authority("control plane", NOW)
+ISSUING = Credentials(AUTHORITY)
+
+
+def connecting(port: int, issued: pki.Issued | None) -> grpc.aio.Channel:
+    """A caller with this certificate, who makes sure that it speaks to the control plane."""
+    pair = (issued.key.encode(), issued.chain.encode()) if issued else (None, None)
+    secured = grpc.ssl_channel_credentials(AUTHORITY.certificate.encode(), *pair)
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.ssl_target_name_override", identity.CONTROL_PLANE)]
+    return grpc.aio.secure_channel(f"127.0.0.1:{port}", secured, options)
 
 
 def snapshot(cluster: str, *nodes: NodeId, size: int = 0) -> Snapshot:
@@ -35,20 +49,21 @@ def snapshot(cluster: str, *nodes: NodeId, size: int = 0) -> Snapshot:
 
 
 class Plane:
-    """A server whose tokens are `good`, and what its observer heard."""
+    """A server whose mesh's incarnation is `good`, and what its observer heard."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[NodeId, ProxyStatus]] = []
-        self.server = DiscoveryServer(self.authorise, self.secrets, lambda *word: self.heard.append(word))
-        self.channel: grpc.aio.Channel
+        self.server = DiscoveryServer(self.is_member, self.secrets, lambda *word: self.heard.append(word))
+        self.port = 0
+        self.channels = contextlib.AsyncExitStack()
 
-    async def authorise(self, node: NodeId, token: str) -> bool:
+    def is_member(self, holder: Holder) -> bool:
         """Whether a proxy may come in."""
-        return token == "good"
+        return holder.incarnation == "good"
 
-    def secrets(self, node: NodeId) -> TypeSet:
+    def secrets(self, node: NodeId) -> Secrets:
         """What every proxy gets."""
-        return type_set([resource(names.SECRET, KEY)])
+        return Secrets(type_set([resource(names.SECRET, KEY)]))
 
     def states(self, node: NodeId) -> list[str]:
         """What was heard of a proxy, in order."""
@@ -58,9 +73,12 @@ class Plane:
 class Proxy:
     """A proxy's side of a stream."""
 
-    def __init__(self, plane: Plane, node: NodeId | str = A, token: str = "good") -> None:
-        self.call: Any = plane.channel.stream_stream(METHOD)()
-        self.node = Node(id=str(node), metadata=Struct.from_dict({"meshwright.token": token}))
+    def __init__(self, plane: Plane, node: NodeId = A, certified: NodeId | None = None, incarnation: str = "good"):
+        holder = Holder(node=certified or node, incarnation=incarnation)
+        channel = connecting(plane.port, ISSUING.issue(holder, NOW))
+        plane.channels.push_async_callback(channel.close)
+        self.call: Any = channel.stream_stream(METHOD)()
+        self.node = Node(id=str(node))
 
     async def ask(self, url: str = names.CLUSTER, wanted: tuple[str, ...] = ()) -> None:
         """Subscribe to a type."""
@@ -89,20 +107,44 @@ async def plane() -> AsyncIterator[Plane]:
     """A server with one cluster for `a` and `b`."""
     found = Plane()
     found.server.publish("w.m", snapshot("first", A, B))
-    async with (
-        found.server.serve("127.0.0.1:0") as port,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)]) as found.channel,
-    ):
+    async with found.server.serve("127.0.0.1:0", ISSUING.server(NOW)) as found.port, found.channels:
         yield found
 
 
-@pytest.mark.parametrize("token", ["", "bad", "günther"])
-async def test_without_its_token_nobody_gets_in(plane: Plane, token: str) -> None:
-    """Whoever shows another token is told that it is refused, and nobody hears of it."""
-    thief = Proxy(plane, token=token)
+@pytest.mark.parametrize(
+    ("certified", "incarnation"),
+    [(B, "good"), (A, "former"), (NodeId("w", "n", "a"), "good"), (NodeId("v", "m", "a"), "good")],
+)
+async def test_without_its_certificate_nobody_gets_in(plane: Plane, certified: NodeId, incarnation: str) -> None:
+    """Whoever shows the certificate of another proxy, mesh or workspace, or of a former mesh of the same name, is told
+    that it is refused, and nobody hears of it."""
+    thief = Proxy(plane, A, certified, incarnation)
     await thief.ask()
     code, words = await thief.end()
-    assert (code, "w.m.a is not enrolled, or its join token is wrong") == (grpc.StatusCode.UNAUTHENTICATED, words)
+    assert (code, "w.m.a is not enrolled, or this is not its certificate") == (grpc.StatusCode.UNAUTHENTICATED, words)
+    assert plane.heard == []
+
+
+@pytest.mark.parametrize("issuing", [None, Credentials(pki.create_authority("control plane", NOW))])
+async def test_who_has_no_certificate_of_this_control_plane_hears_nothing(
+    plane: Plane, issuing: Credentials | None
+) -> None:
+    """Anonymous callers, and those of another installation, are turned away before the first request."""
+    issued = issuing.issue(Holder(node=A, incarnation="good"), NOW) if issuing else None
+    async with connecting(plane.port, issued) as channel:
+        call: Any = channel.stream_stream(METHOD)()
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await call.read()
+    assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert plane.heard == []
+
+
+async def test_without_tls_nobody_is_heard(plane: Plane) -> None:
+    """A caller that does not speak TLS gets nothing at all."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{plane.port}") as channel:
+        call: Any = channel.stream_stream(METHOD)()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call.read()
     assert plane.heard == []
 
 

@@ -79,6 +79,10 @@ def test_a_document_without_end_is_refused() -> None:
 TEXTS = st.text(max_size=12)
 
 
+def _as_identity(parts: list[str]) -> str:
+    return f"spiffe://{identity.CONTROL_PLANE}/{'/'.join(parts)}"
+
+
 @settings(deadline=None)
 @given(TEXTS, TEXTS, st.lists(TEXTS, max_size=4), st.dictionaries(TEXTS.filter(bool), TEXTS, max_size=3), TEXTS)
 def test_requests_survive_in_full(
@@ -94,7 +98,7 @@ def test_requests_survive_in_full(
     )
     read = wire.read_request(bytes(sent))
     assert (read.version, read.nonce, read.names) == (version, nonce, tuple(wanted))
-    assert (read.node_id, read.metadata) == (node, metadata)
+    assert read.node_id == node
 
 
 @settings(deadline=None)
@@ -111,7 +115,7 @@ def test_responses_survive_in_full(version: str, nonce: str, contents: list[byte
 @given(st.data())
 def test_a_damaged_request_is_read_or_refused(data: st.DataObject) -> None:
     """A request that was cut off or in which bytes were changed ends as a request or as Malformed."""
-    node = Node(id="w.m.a", metadata=Struct.from_dict({"meshwright.token": "t"}), client_features=["x"] * 3)
+    node = Node(id="w.m.a", metadata=Struct.from_dict({"some": "t"}), client_features=["x"] * 3)
     whole = bytes(DiscoveryRequest(node=node, resource_names=["a", "b"], type_url=names.ROUTES, response_nonce="9"))
     frame = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
     for index in data.draw(st.lists(st.integers(0, max(len(frame) - 1, 0)), max_size=3)):
@@ -123,12 +127,20 @@ def test_a_damaged_request_is_read_or_refused(data: st.DataObject) -> None:
         assert str(refusal)
 
 
-@given(st.text(max_size=80))
-def test_any_token_is_judged(token: str) -> None:
-    """A token may be any text at all; only the right one is right."""
-    node = NodeId("w", "m", "a")
-    assert not identity.is_token(b"secret", node, token)
-    assert identity.is_token(b"secret", node, identity.join_token(b"secret", node))
+@given(st.text(max_size=80) | st.lists(st.text("ab/", max_size=3), max_size=8).map(_as_identity))
+def test_any_identity_is_judged(text: str) -> None:
+    """A certificate may name anything at all; what is understood is exactly what would have been written."""
+    holder = identity.read_uri(text)
+    assert holder is None or identity.uri(holder) == text
+
+
+@pytest.mark.parametrize("invitation", ["", "n0"])
+def test_an_identity_is_read_as_it_was_given(invitation: str) -> None:
+    """Whom a certificate names, of which incarnation, and whether it may only join."""
+    holder = identity.Holder(node=NodeId("w", "m", "a"), incarnation="i", invitation=invitation)
+    assert identity.read_uri(identity.uri(holder)) == holder
+    assert identity.read_uri(identity.uri(holder).replace("control-plane", "other")) is None
+    assert identity.read_uri(identity.spiffe_id("mesh.local", "w", "a")) is None
 
 
 @given(st.text(max_size=20) | st.lists(st.text("ab", max_size=2), max_size=5).map(".".join))

@@ -5,9 +5,8 @@ import datetime
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from meshwright.adapters.envoy import desired, identity, pki
+from meshwright.adapters.envoy import desired, pki
 from meshwright.adapters.envoy.certificates import MeshSecrets
-from meshwright.adapters.envoy.identity import NodeId
 from meshwright.schemas.workloads import WorkloadSpec
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
@@ -61,17 +60,6 @@ def test_a_new_generation_or_trust_domain_renews() -> None:
 def test_a_stranger_gets_no_certificate() -> None:
     """A workload that is not enrolled has no secrets."""
     assert MeshSecrets(pki.create_authority("m", NOW)).of(state(), "b", NOW).resources == ()
-
-
-def test_a_token_is_good_for_one_proxy_of_one_mesh() -> None:
-    """Tokens of another workload, mesh or secret are refused."""
-    node = NodeId("w", "m", "a")
-    token = identity.join_token(b"secret", node)
-    assert identity.is_token(b"secret", node, token)
-    for other in (NodeId("w", "m", "b"), NodeId("w", "n", "a"), NodeId("v", "m", "a")):
-        assert not identity.is_token(b"secret", other, token)
-    assert not identity.is_token(b"other", node, token)
-    assert not identity.is_token(b"secret", node, "")
 
 
 def test_private_keys_are_not_in_texts() -> None:

@@ -6,7 +6,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.schemas.webhooks import Sealed, Webhook, WebhookWritten
+from meshwright.schemas.sealing import Sealed
+from meshwright.schemas.webhooks import Webhook, WebhookWritten
 from meshwright.workers.notifier.ledger import MOST, Ledger, Snapshot, Waiting, resumed
 
 BORN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from meshwright.core import bus, event_filters
 from meshwright.core.bus import Position, envelope
-from meshwright.schemas.webhooks import Sealed, Webhook, WebhookWritten
+from meshwright.schemas.sealing import Sealed
+from meshwright.schemas.webhooks import Webhook, WebhookWritten
 from meshwright.workers.notifier import cloud_events
 from meshwright.workers.notifier.backoff import Schedule
 from meshwright.workers.notifier.ledger import Ledger, Snapshot, Waiting, resumed

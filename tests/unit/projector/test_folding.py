@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from meshwright.core import bus, facts
 from meshwright.core.bus import envelope
 from meshwright.core.store.writing import Folded
-from meshwright.schemas import access, adapters, catalog, connections, designs, meshes, telemetry, webhooks, workloads
+from meshwright.schemas import (
+    access,
+    adapters,
+    catalog,
+    connections,
+    designs,
+    meshes,
+    sealing,
+    telemetry,
+    webhooks,
+    workloads,
+)
 from meshwright.schemas import operations as o
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
@@ -123,7 +134,7 @@ HOOK_WRITTEN: Said = (
     "mw.state.w.webhook.h",
     webhooks.WebhookWritten(
         document=HOOK,
-        secret=webhooks.Sealed(key_id="k", nonce=b"n", ciphertext=b"c"),
+        secret=sealing.Sealed(key_id="k", nonce=b"n", ciphertext=b"c"),
         created_at=START,
         since=1,
         as_of=1,

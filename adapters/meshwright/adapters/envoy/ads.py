@@ -1,7 +1,7 @@
 """The aggregated discovery service: one gRPC stream per proxy, over which it gets everything.
 
-Invariant: a stream belongs to the proxy whose join token it shows, the newest stream of a proxy is the one
-that counts, and each stream writes at its own pace, so a slow proxy holds up nobody. Every change of what a
+Invariant: a stream belongs to the proxy that the certificate at its other end names, the newest stream of a proxy is
+the one that counts, and each stream writes at its own pace, so a slow proxy holds up nobody. Every change of what a
 proxy says is told to the observer.
 """
 
@@ -9,22 +9,22 @@ import asyncio
 import contextlib
 import datetime
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from meshwright.adapters.envoy import identity, protojson, wire
+from meshwright.adapters.envoy import credentials, identity, protojson, wire
+from meshwright.adapters.envoy.certificates import Secrets
 from meshwright.adapters.envoy.encoding import Encoder
-from meshwright.adapters.envoy.identity import NodeId
+from meshwright.adapters.envoy.identity import Holder, NodeId
 from meshwright.adapters.envoy.resources import names
-from meshwright.adapters.envoy.resources.snapshot import Snapshot, TypeSet
+from meshwright.adapters.envoy.resources.snapshot import Snapshot
 from meshwright.adapters.envoy.statuses import ProxyStatus
 from meshwright.adapters.envoy.stream import ProxyStream, Send
 
 _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-_TOKEN = "meshwright.token"
 _OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_time_ms", 15_000),
@@ -47,6 +47,7 @@ class Connection:
         self.since = datetime.datetime.now(datetime.UTC)
         self.stream = ProxyStream()
         self.state_version = ""
+        self.stage = ""
         self.closed = False
         self._changed = asyncio.Event()
         self._changed.set()
@@ -78,19 +79,20 @@ class Connection:
             error="; ".join(words)[:2000],
             proxy_version=self.proxy_version,
             since=self.since,
+            stage=self.stage if state == "synced" else "",
         )
 
 
 class DiscoveryServer:
-    """Serves snapshots to proxies. `authorise` judges a node's token; `secrets` gives a proxy its certificates."""
+    """Serves snapshots to proxies. `is_member` judges whom a certificate names; `secrets` gives a proxy its keys."""
 
     def __init__(
         self,
-        authorise: Callable[[NodeId, str], Awaitable[bool]],
-        secrets: Callable[[NodeId], TypeSet],
+        is_member: Callable[[Holder], bool],
+        secrets: Callable[[NodeId], Secrets],
         observe: Observer,
     ) -> None:
-        self._authorise = authorise
+        self._is_member = is_member
         self._secrets = secrets
         self._observe = observe
         self._snapshots: dict[str, Snapshot] = {}
@@ -115,7 +117,7 @@ class DiscoveryServer:
         return connection.status() if connection else None
 
     @contextlib.asynccontextmanager
-    async def serve(self, address: str, credentials: grpc.ServerCredentials | None = None) -> AsyncIterator[int]:
+    async def serve(self, address: str, secured: grpc.ServerCredentials) -> AsyncIterator[int]:
         """Listen while the block runs; gives the port.
 
         Raises RuntimeError when the address cannot be bound.
@@ -124,10 +126,7 @@ class DiscoveryServer:
         handler: Any = grpc.stream_stream_rpc_method_handler(self._stream)
         methods = {"StreamAggregatedResources": handler}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, methods),))
-        if credentials is None:
-            port = server.add_insecure_port(address)
-        else:
-            port = server.add_secure_port(address, credentials)
+        port = server.add_secure_port(address, secured)
         await server.start()
         try:
             yield port
@@ -167,8 +166,10 @@ class DiscoveryServer:
             node = identity.parse(request.node_id)
         except ValueError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        if not await self._authorise(node, request.metadata.get(_TOKEN, "")):
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"{node} is not enrolled, or its join token is wrong")
+        caller = [each for each in credentials.holders(context.auth_context()) if each.node == node]
+        if not any(self._is_member(each) for each in caller):
+            words = f"{node} is not enrolled, or this is not its certificate"
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, words)
         connection = Connection(node, request.proxy_version)
         former = self._connections.pop(node, None)
         if former:
@@ -187,7 +188,8 @@ class DiscoveryServer:
             if connection.stream.target is None:
                 connection.close()
                 return
-            connection.stream.secrets = self._secrets(connection.node)
+            secrets = self._secrets(connection.node)
+            connection.stream.secrets, connection.stage = secrets.content, secrets.stage
         connection.wake()
         self._observe(connection.node, connection.status())
 

@@ -1,13 +1,14 @@
 """What an Envoy is started with: who it is, where its control plane is, and nothing else.
 
 Invariant: everything that may change arrives over the stream, so a sidecar is started once and never
-reconfigured from outside. The statistics kept are those from which the edges between services are measured.
+reconfigured from outside. Nothing in it is secret: the sidecar's credentials lie in files beside it. The statistics
+kept are those from which the edges between services are measured.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from meshwright.adapters.envoy import administration
+from meshwright.adapters.envoy import administration, credentials
 from meshwright.adapters.envoy.identity import NodeId
 from meshwright.adapters.envoy.resources import parts
 
@@ -15,13 +16,13 @@ _STATISTICS = ("cluster.", "cluster_manager.", "control_plane.", "http.", "liste
 _XDS = "xds"
 
 
-def bootstrap(node: NodeId, *, token: str, service: str, control_planes: Sequence[tuple[str, int]]) -> dict[str, Any]:
+def bootstrap(node: NodeId, *, service: str, control_planes: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """The bootstrap of one sidecar, in JSON form.
 
     `control_planes` are the places (host, port) where replicas of the adapter serve the stream.
     """
     return {
-        "node": {"id": str(node), "cluster": service, "metadata": {"meshwright.token": token}},
+        "node": {"id": str(node), "cluster": service},
         "admin": {"address": administration.ADDRESS},
         "dynamic_resources": {
             "ads_config": {
@@ -63,6 +64,7 @@ def _control_plane(places: Sequence[tuple[str, int]]) -> dict[str, Any]:
         "name": _XDS,
         "type": "STRICT_DNS" if by_name else "STATIC",
         "connect_timeout": "1s",
+        "transport_socket": credentials.transport(),
         "load_assignment": {
             "cluster_name": _XDS,
             "endpoints": [{"lb_endpoints": [parts.endpoint(host, port) for host, port in places]}],

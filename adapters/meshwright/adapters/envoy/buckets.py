@@ -1,7 +1,8 @@
 """The buckets of this adapter, and what lies in them.
 
     desired   <workspace>.<mesh>             the desired state of a mesh
-    secrets   <workspace>.<mesh>             its certificate authority and join secret; never part of an event
+    secrets   <workspace>.<mesh>             its certificate authority, sealed; never part of an event
+              control-plane                  the authority between control planes and proxies, sealed
     proxies   <workspace>.<mesh>.<workload>  the newest word on a proxy
     releases  <workspace>.<mesh>.<design>    the releases of a design
     plans     <workspace>.<mesh>             what its newest operation changes, so that it can be undone

@@ -6,13 +6,22 @@ generation or its identity changes; asking twice in between gives the same one.
 
 import datetime
 
+import msgspec
+
 from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.adapters.envoy.pki import Authority, Issued, Issuer
-from meshwright.adapters.envoy.resources import names
+from meshwright.adapters.envoy.resources import names, parts
 from meshwright.adapters.envoy.resources.snapshot import TypeSet, resource, type_set
 from meshwright.schemas.workloads import Certificate
 
 _EMPTY = type_set(())
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What a proxy should hold; `stage` is the authority's."""
+
+    content: TypeSet = _EMPTY
+    stage: str = ""
 
 
 class MeshSecrets:
@@ -52,10 +61,10 @@ class MeshSecrets:
 
     def _resources(self, issued: Issued) -> TypeSet:
         pair = {
-            "certificate_chain": {"inline_string": issued.chain},
-            "private_key": {"inline_string": issued.key},
+            "certificate_chain": parts.inline(issued.chain),
+            "private_key": parts.inline(issued.key),
         }
-        bundle = {"trusted_ca": {"inline_string": self._issuer.trust_bundle}}
+        bundle = {"trusted_ca": parts.inline(self._issuer.trust_bundle)}
         return type_set(
             [
                 resource(names.SECRET, {"name": names.IDENTITY, "tls_certificate": pair}),

@@ -124,10 +124,8 @@ class Change:
         return Applied(version=version, acked=len(found) - len(absent), absent=absent)
 
     async def _start(self, state: DesiredState, member: Member) -> None:
-        node = str(state.node(member.spec.name))
-        bootstrap = await self.plane.bootstrap(state, member.spec.name)
         try:
-            await self.plane.fleet.ensure(node, bootstrap)
+            await self.plane.start_sidecar(state, member.spec.name)
         except FleetError as error:
             raise failures.not_started(str(error)) from error
 

@@ -6,44 +6,63 @@ one continues where it was. One mesh that cannot be compiled does not touch the 
 
 import asyncio
 import contextlib
+import datetime
 import logging
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import msgspec
 
-from meshwright.adapters.envoy import allocation, background, desired, documents, identity, pki, statuses
+from meshwright.adapters.envoy import (
+    allocation,
+    background,
+    credentials,
+    desired,
+    documents,
+    identity,
+    pki,
+    statuses,
+)
 from meshwright.adapters.envoy import bootstrap as bootstraps
 from meshwright.adapters.envoy import buckets as envoy_buckets
 from meshwright.adapters.envoy.ads import DiscoveryServer
+from meshwright.adapters.envoy.authorities import Authorities
 from meshwright.adapters.envoy.board import Board
 from meshwright.adapters.envoy.buckets import Buckets
-from meshwright.adapters.envoy.certificates import MeshSecrets
+from meshwright.adapters.envoy.certificates import MeshSecrets, Secrets
+from meshwright.adapters.envoy.credentials import Credentials
 from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.adapters.envoy.fleet import Fleet, FleetError
-from meshwright.adapters.envoy.identity import NodeId
+from meshwright.adapters.envoy.identity import Holder, NodeId
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.reporter import Reporter
 from meshwright.adapters.envoy.resources import compiler
-from meshwright.adapters.envoy.resources.snapshot import Snapshot, TypeSet, type_set
+from meshwright.adapters.envoy.resources.snapshot import Snapshot
 from meshwright.adapters.envoy.statuses import ProxyStatus
 from meshwright.core import bus as mwbus
-from meshwright.core import kit, ports
+from meshwright.core import kit, ports, sealing
 from meshwright.schemas.base import Message
 from meshwright.schemas.meshes import Mesh, MeshObserved
 from meshwright.schemas.workloads import ProxyObserved
 
 _RENEWAL_SECONDS = 60.0
 _BUS_SECONDS = 0.25
-_EMPTY = type_set(())
+_STAGE_SECONDS = 1.0
+_STAGE_AT_MOST_SECONDS = 300.0
 _log = logging.getLogger(__name__)
 
 
 class ControlPlane:
     """One replica. Use `ControlPlane.open`."""
 
-    def __init__(self, runtime: kit.Runtime, buckets: Buckets, fleet: Fleet, options: Options) -> None:
+    def __init__(
+        self, runtime: kit.Runtime, buckets: Buckets, fleet: Fleet, options: Options, issuing: Credentials
+    ) -> None:
         self.runtime = runtime
+        self._authorities = Authorities(buckets.secrets, runtime)
+        self._credentials = issuing
+        self._renew_at: dict[str, datetime.datetime] = {}
+        self._stages: dict[str, tuple[str, float]] = {}
         self.buckets = buckets
         self.fleet = fleet
         self.options = options
@@ -54,7 +73,7 @@ class ControlPlane:
         self._told: dict[str, Message] = {}
         self._reporter = Reporter(self._tell_proxy, self._tell_mesh)
         self._board = Board(runtime.instance, self._reporter.changed)
-        self._server = DiscoveryServer(self._authorise, self._certificates, self._hear)
+        self._server = DiscoveryServer(self._is_member, self._certificates, self._hear)
         self._port = 0
 
     @classmethod
@@ -62,22 +81,24 @@ class ControlPlane:
     async def open(cls, runtime: kit.Runtime, options: Options) -> AsyncIterator["ControlPlane"]:
         """Serve while the block runs; gives the control plane once it knows all meshes.
 
-        Raises bus.BusUnavailable, or RuntimeError when the discovery port cannot be bound.
+        Raises bus.BusUnavailable, or RuntimeError when the discovery port cannot be bound, and what `sealing` raises
+        without a usable key.
         """
         buckets = await envoy_buckets.open_all(runtime)
+        authority = await Authorities(buckets.secrets, runtime).of_control_plane(documents.now())
         directory = runtime.data_dir / "fleet"
         async with Fleet.open(directory, keep_on_exit=options.envoy_keep_sidecars) as fleet:
-            plane = cls(runtime, buckets, fleet, options)
+            plane = cls(runtime, buckets, fleet, options, Credentials(authority))
             async with background.running(plane._reporter.run()), plane._listening():
                 known = asyncio.Event()
                 async with (
                     background.running(plane._follow_states(known)),
+                    background.running(plane._follow_authorities()),
                     background.running(plane._follow_proxies()),
-                    background.running(plane._renew()),
                 ):
                     async with asyncio.timeout(30.0):
                         await known.wait()
-                    async with background.running(plane._take_over_sidecars()):
+                    async with background.running(plane._renew()), background.running(plane._replace_authorities()):
                         yield plane
 
     def state(self, workspace: str, mesh: str) -> DesiredState | None:
@@ -113,32 +134,36 @@ class ControlPlane:
     async def authority(self, workspace: str, mesh: str) -> pki.Authority:
         """The mesh's certificate authority, made on first use by exactly one replica.
 
-        Raises bus.BusUnavailable.
+        Raises bus.BusUnavailable, sealing.CannotOpen.
         """
-        key = identity.mesh_key(workspace, mesh)
-        entry = await self.buckets.secrets.get(key)
-        if entry is None:
-            made = pki.create_authority(mesh, documents.now())
-            with contextlib.suppress(mwbus.Conflict):
-                await self.buckets.secrets.create(key, msgspec.json.encode(made))
-            entry = await self.buckets.secrets.get(key)
-            assert entry is not None
-        return msgspec.json.decode(entry.value, type=pki.Authority)
+        return await self._authorities.of_mesh(workspace, mesh, documents.now())
 
-    async def bootstrap(self, state: DesiredState, workload: str) -> dict[str, object]:
-        """What the Envoy beside a workload is started with; it contains the join token.
+    def bootstrap(self, state: DesiredState, workload: str) -> dict[str, object]:
+        """What the Envoy beside a workload is started with.
 
-        Raises KeyError when the workload is not enrolled, or bus.BusUnavailable.
+        Raises KeyError when the workload is not enrolled.
         """
         member = state.workloads[workload]
+        places = self._addresses(member.spec.sidecar == "managed")
+        return bootstraps.bootstrap(state.node(workload), service=member.spec.service, control_planes=places)
+
+    async def files(self, state: DesiredState, workload: str) -> dict[str, bytes]:
+        """What lies beside that bootstrap, by file name: new credentials of this sidecar towards the control plane.
+
+        Raises bus.BusUnavailable, sealing.CannotOpen.
+        """
         authority = await self.authority(state.workspace, state.mesh)
-        node = state.node(workload)
-        return bootstraps.bootstrap(
-            node,
-            token=identity.join_token(authority.join_secret, node),
-            service=member.spec.service,
-            control_planes=self._addresses(member.spec.sidecar == "managed"),
-        )
+        holder = Holder(node=state.node(workload), incarnation=authority.id)
+        return self._credentials.files(holder, documents.now())
+
+    async def start_sidecar(self, state: DesiredState, workload: str) -> None:
+        """Have the sidecar of a workload run on this host.
+
+        Raises FleetError, bus.BusUnavailable.
+        """
+        node = str(state.node(workload))
+        await self.fleet.ensure(node, self.bootstrap(state, workload), await self.files(state, workload))
+        self._renew_at[node] = documents.now() + credentials.LIFE * 2 / 3
 
     def mesh(self, state: DesiredState) -> Mesh:
         """The mesh as it stands now."""
@@ -172,23 +197,12 @@ class ControlPlane:
         wanted = self.options.envoy_xds_port or _read_port(remembered)
         if not wanted:
             wanted = ports.choose(self.options.envoy_first_port - 100, host=self.options.envoy_xds_host)
-        async with self._server.serve(f"{self.options.envoy_xds_host}:{wanted}") as port:
+        secured = self._credentials.server(documents.now())
+        async with self._server.serve(f"{self.options.envoy_xds_host}:{wanted}", secured) as port:
             self._port = port
             remembered.parent.mkdir(parents=True, exist_ok=True)
             remembered.write_text(str(port))
             yield
-
-    async def _take_over_sidecars(self) -> None:
-        """Have the sidecars that an earlier worker started on this host run what this version starts them with."""
-        running = {sidecar.node_id for sidecar in await self.fleet.list()}
-        for state in self.states():
-            for name in state.workloads:
-                node = str(state.node(name))
-                try:
-                    if node in running:
-                        await self.fleet.ensure(node, await mwbus.patiently(self.bootstrap, state, name))
-                except FleetError as error:
-                    _log.error("the sidecar %s could not be taken over: %s", node, error)
 
     def _addresses(self, local: bool) -> list[tuple[str, int]]:
         advertised = [each for each in self.options.envoy_xds_advertise.split(",") if each]
@@ -198,16 +212,18 @@ class ControlPlane:
         pairs = (each.rpartition(":") for each in advertised)
         return [(host, int(port)) for host, _, port in pairs]
 
-    async def _authorise(self, node: NodeId, token: str) -> bool:
-        state = self._states.get(node.key)
-        if state is None or node.workload not in state.workloads:
+    def _is_member(self, holder: Holder) -> bool:
+        """Whether this is a proxy of a mesh as it is now."""
+        state, secrets = self._states.get(holder.node.key), self._secrets.get(holder.node.key)
+        if state is None or secrets is None or holder.invitation:
             return False
-        authority = await self.authority(node.workspace, node.mesh)
-        return identity.is_token(authority.join_secret, node, token)
+        return holder.node.workload in state.workloads and holder.incarnation == secrets.authority.id
 
-    def _certificates(self, node: NodeId) -> TypeSet:
+    def _certificates(self, node: NodeId) -> Secrets:
         secrets, state = self._secrets.get(node.key), self._states.get(node.key)
-        return secrets.of(state, node.workload, documents.now()) if secrets and state else _EMPTY
+        if secrets is None or state is None:
+            return Secrets()
+        return Secrets(secrets.of(state, node.workload, documents.now()), secrets.authority.stage)
 
     def _hear(self, node: NodeId, status: ProxyStatus) -> None:
         secrets = self._secrets.get(node.key)
@@ -242,8 +258,44 @@ class ControlPlane:
 
     def _drop(self, key: str) -> None:
         self._server.forget(key)
-        for known in (self._states, self._snapshots, self._secrets):
+        for known in (self._states, self._snapshots, self._secrets, self._stages):
             known.pop(key, None)
+
+    async def _follow_authorities(self) -> None:
+        async with self.buckets.secrets.watch() as changes:
+            async for change in changes:
+                if change.entry is not None and change.key in self._snapshots:
+                    await self._take_authority(change.key)
+
+    async def _take_authority(self, key: str) -> None:
+        state = self._states[key]
+        try:
+            authority = await mwbus.patiently(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
+        except sealing.CannotOpen as error:
+            _log.error("%s", error)
+            return
+        if key in self._snapshots and self._secrets[key].authority != authority:
+            self._secrets[key] = MeshSecrets(authority)
+            self._server.publish(key, self._snapshots[key])
+
+    async def _replace_authorities(self) -> None:
+        """Take replacements on, stage by stage, as soon as the proxies are where they should be."""
+        while True:
+            await asyncio.sleep(_STAGE_SECONDS)
+            for key, secrets in list(self._secrets.items()):
+                if secrets.authority.former is not None and self._is_ripe(key, secrets.authority.stage):
+                    with contextlib.suppress(mwbus.BusUnavailable):
+                        await self._authorities.advance(key, secrets.authority)
+
+    def _is_ripe(self, key: str, stage: str) -> bool:
+        """Whether every proxy of the mesh holds what this stage gives; an absent one is not waited for without end."""
+        now = asyncio.get_running_loop().time()
+        seen = self._stages.get(key)
+        if seen is None or seen[0] != stage:
+            seen = self._stages[key] = (stage, now)
+        state = self._states[key]
+        words = [self._board.status(state.node(name)) for name in state.workloads]
+        return all(each.stage == stage for each in words) or now - seen[1] > _STAGE_AT_MOST_SECONDS
 
     async def _follow_proxies(self) -> None:
         async with self.buckets.proxies.watch() as changes:
@@ -256,11 +308,27 @@ class ControlPlane:
 
     async def _renew(self) -> None:
         while True:
+            for state in self.states():
+                for name, member in state.workloads.items():
+                    if member.spec.sidecar == "managed":
+                        await self._renew_sidecar(state, name)
             await asyncio.sleep(_RENEWAL_SECONDS)
             for key, secrets in list(self._secrets.items()):
                 if key in self._snapshots and secrets.renewals_due(documents.now()):
                     self._server.publish(key, self._snapshots[key])
                     secrets.drop_overdue(documents.now())
+
+    async def _renew_sidecar(self, state: DesiredState, workload: str) -> None:
+        """New credentials for a sidecar of this host; at first also what this version starts it with."""
+        node, now = str(state.node(workload)), documents.now()
+        if now < self._renew_at.get(node, now):
+            return
+        try:
+            files = await mwbus.patiently(self.files, state, workload, pause=_BUS_SECONDS)
+            await self.fleet.renew(node, self.bootstrap(state, workload), files)
+            self._renew_at[node] = now + credentials.LIFE * 2 / 3
+        except (FleetError, sealing.CannotOpen) as error:
+            _log.error("the sidecar %s could not be renewed: %s", node, error)
 
     async def _tell_proxy(self, node: NodeId) -> None:
         state, status = self._states.get(node.key), self._board.status(node)

@@ -100,24 +100,30 @@ class Fleet:
             if not keep_on_exit:
                 await asyncio.gather(*(fleet._halt(node) for node in fleet._nodes()))
 
-    async def ensure(self, node_id: str, bootstrap: Mapping[str, Any]) -> Sidecar:
+    async def ensure(
+        self, node_id: str, bootstrap: Mapping[str, Any], files: Mapping[str, bytes] | None = None
+    ) -> Sidecar:
         """Have one Envoy run `bootstrap`; returns once its admin interface answers.
 
+        `files` are put beside the bootstrap, by name, also for one that runs: it sees by itself that they changed.
         A running one with the same bootstrap is adopted untouched, another one is replaced. Raises FleetError
         when Envoy refuses the bootstrap or does not answer within START_WITHIN seconds; that is not retried.
         """
         if not _NODE_ID.fullmatch(node_id):
             raise FleetError(f"{node_id!r} is not a node id: use letters, digits, dot, dash, underscore, tilde")
-        text = msgspec.json.encode(bootstrap, order="sorted")
-        wish = _Wish(digest=processes.digest_of([text.decode(), str(self._binary)]))
         async with self._locked(node_id) as folder:
-            record = processes.read(folder / "record.json")
-            if record is None or record.digest != wish.digest or not processes.alive(record):
-                (folder / "wish.json").unlink(missing_ok=True)  # a bootstrap that fails is not retried
-                processes.replace(folder / "bootstrap.json", text)
-                await self._replace(node_id, folder, wish)
-            processes.replace(folder / "wish.json", msgspec.json.encode(wish))
-        return self._sidecar(node_id, wish)
+            return await self._have(node_id, folder, bootstrap, files or {})
+
+    async def renew(self, node_id: str, bootstrap: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        """As `ensure`, for a sidecar that is to run here; another one is none of this host's business.
+
+        Raises FleetError.
+        """
+        if self._wish(node_id) is None:
+            return
+        async with self._locked(node_id) as folder:
+            if self._wish(node_id) is not None:  # it may have been removed meanwhile
+                await self._have(node_id, folder, bootstrap, files)
 
     async def remove(self, node_id: str) -> None:
         """Stop the sidecar for good and forget it; removing an unknown one does nothing."""
@@ -137,6 +143,21 @@ class Fleet:
     def log(self, node_id: str) -> Path:
         """Where the sidecar writes; an older part may lie beside it as `envoy.log.1`."""
         return self.directory / node_id / "envoy.log"
+
+    async def _have(
+        self, node_id: str, folder: Path, bootstrap: Mapping[str, Any], files: Mapping[str, bytes]
+    ) -> Sidecar:
+        text = msgspec.json.encode(bootstrap, order="sorted")
+        wish = _Wish(digest=processes.digest_of([text.decode(), str(self._binary)]))
+        for name, content in files.items():
+            processes.replace(folder / name, content)
+        record = processes.read(folder / "record.json")
+        if record is None or record.digest != wish.digest or not processes.alive(record):
+            (folder / "wish.json").unlink(missing_ok=True)  # a bootstrap that fails is not retried
+            processes.replace(folder / "bootstrap.json", text)
+            await self._replace(node_id, folder, wish)
+        processes.replace(folder / "wish.json", msgspec.json.encode(wish))
+        return self._sidecar(node_id, wish)
 
     async def _watch(self) -> None:
         while True:

@@ -1,13 +1,16 @@
-"""Who a proxy is: its node id on the xDS stream, its SPIFFE identity, and the token with which it joins.
+"""Who a proxy is: its node id on the xDS stream, its SPIFFE identity in the mesh, and what its certificate for the
+discovery service says.
 
-Invariant: tokens are derived from the mesh's join secret, so every replica checks them without shared state
-and neither the desired state nor any event contains one.
+Invariant: names are made and read here only, so whoever checks an identity and whoever gives it cannot disagree.
 """
 
-import hashlib
-import hmac
+import re
 
 import msgspec
+
+CONTROL_PLANE = "control-plane.meshwright"
+"""the name in the control plane's certificate, and the trust domain of its proxies' identities towards it"""
+_URI = re.compile(rf"spiffe://{re.escape(CONTROL_PLANE)}/(proxy|join)/([^/]+)/([^/]+)/([^/]+)/([^/]+)(?:/([^/]+))?")
 
 
 class NodeId(msgspec.Struct, frozen=True):
@@ -24,6 +27,18 @@ class NodeId(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """The key of this proxy's mesh in the buckets."""
         return mesh_key(self.workspace, self.mesh)
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a certificate for the discovery service names.
+
+    `incarnation` is that of the mesh, so that the certificate is of no use in a later mesh of the same name. With an
+    `invitation` its holder may only join, once; without one it is the proxy itself.
+    """
+
+    node: NodeId
+    incarnation: str
+    invitation: str = ""
 
 
 def parse(text: str) -> NodeId:
@@ -47,11 +62,18 @@ def spiffe_id(trust_domain: str, workspace: str, workload: str) -> str:
     return f"spiffe://{trust_domain}/ns/{workspace}/sa/{workload}"
 
 
-def join_token(secret: bytes, node: NodeId) -> str:
-    """The token that this proxy shows in its node metadata."""
-    return hmac.new(secret, str(node).encode(), hashlib.sha256).hexdigest()
+def uri(holder: Holder) -> str:
+    """The URI in a certificate for the discovery service."""
+    node = holder.node
+    what = "join" if holder.invitation else "proxy"
+    found = f"spiffe://{CONTROL_PLANE}/{what}/{node.workspace}/{node.mesh}/{holder.incarnation}/{node.workload}"
+    return f"{found}/{holder.invitation}" if holder.invitation else found
 
 
-def is_token(secret: bytes, node: NodeId, token: str) -> bool:
-    """Whether a proxy that says it is `node` may be it; compares in constant time."""
-    return hmac.compare_digest(join_token(secret, node).encode(), token.encode())
+def read_uri(text: str) -> Holder | None:
+    """Whom a URI names; None when it is no identity towards the discovery service."""
+    found = _URI.fullmatch(text)
+    if found is None or (found[1] == "join") != bool(found[6]):
+        return None
+    node = NodeId(workspace=found[2], mesh=found[3], workload=found[5])
+    return Holder(node=node, incarnation=found[4], invitation=found[6] or "")

@@ -10,7 +10,7 @@ class Options(settings.Settings, frozen=True, kw_only=True):
     """Each field is the environment variable MESHWRIGHT_<FIELD>."""
 
     envoy_xds_host: str = "127.0.0.1"
-    """where the discovery service listens; leave loopback only on a trusted network, since it hands out keys"""
+    """where the discovery service listens; remote sidecars need an address that they can reach"""
     envoy_xds_port: int = 0
     """0: a free port, chosen once and remembered in the data directory"""
     envoy_xds_advertise: str = ""

@@ -1,8 +1,8 @@
 """The mesh's certificate authority and the certificates of its workloads.
 
 Invariant: an identity is one SPIFFE URI in one certificate that lives 24 hours and is renewed at two thirds of
-that; the authority's private key lies in the `secrets` bucket only, workload keys in memory and on the proxy's
-stream only, and neither is ever part of an event or of the desired state.
+that; the authority's private key lies sealed in the `secrets` bucket only, workload keys in memory and on the
+proxy's stream only, and neither is ever part of an event or of the desired state.
 """
 
 import datetime
@@ -17,19 +17,44 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from meshwright.schemas.workloads import Certificate
 
 _AUTHORITY_LIFE = datetime.timedelta(days=3650)
-_WORKLOAD_LIFE = datetime.timedelta(hours=24)
+WORKLOAD_LIFE = datetime.timedelta(hours=24)
 _CLOCK_SKEW = datetime.timedelta(minutes=5)
 
 
-class Authority(msgspec.Struct, frozen=True, kw_only=True):
-    """What the `secrets` bucket holds of a mesh: its CA, and the secret from which join tokens are derived."""
+class Former(msgspec.Struct, frozen=True, kw_only=True):
+    """The authority that is being replaced. While it `issues`, proxies only learn to trust the new one."""
 
     key: str
     certificate: str
-    join_secret: bytes
+    issues: bool = True
 
     def __repr__(self) -> str:
-        return "Authority(…)"
+        return f"Former(issues={self.issues})"
+
+
+class Authority(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate authority. `id` is the incarnation of what it stands for: another mesh has another one."""
+
+    id: str
+    key: str
+    certificate: str
+    former: Former | None = None
+
+    def __repr__(self) -> str:
+        return f"Authority({self.stage})"
+
+    @property
+    def stage(self) -> str:
+        """Names what proxies should trust and hold now."""
+        return f"{self.id}:{'' if self.former is None else 'former' if self.former.issues else 'both'}"
+
+
+def advanced(authority: Authority) -> Authority:
+    """The next stage of a replacement."""
+    former = authority.former
+    if former is not None and former.issues:
+        return msgspec.structs.replace(authority, former=msgspec.structs.replace(former, issues=False))
+    return msgspec.structs.replace(authority, former=None)
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,10 +69,12 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
         return f"Issued({self.facts})"
 
 
-def create_authority(mesh: str, now: datetime.datetime) -> Authority:
-    """A new certificate authority for one mesh."""
+def create_authority(of: str, now: datetime.datetime) -> Authority:
+    """A new certificate authority; `of` says what it is for."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Meshwright mesh {mesh}"[:64])])
+    incarnation = randomness.token_hex(8)
+    # A name of its own: among authorities of one name a verifier may try only the first.
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{incarnation} Meshwright {of}"[:64])])
     usage = x509.KeyUsage(
         digital_signature=False,
         content_commitment=False,
@@ -65,37 +92,52 @@ def create_authority(mesh: str, now: datetime.datetime) -> Authority:
         .add_extension(usage, critical=True)
         .sign(key, hashes.SHA256())
     )
-    return Authority(key=_key_pem(key), certificate=_pem(certificate), join_secret=randomness.token_bytes(32))
+    return Authority(id=incarnation, key=_key_pem(key), certificate=_pem(certificate))
 
 
 class Issuer:
-    """Issues workload certificates for one authority, whose key it holds ready."""
+    """Issues certificates for one authority, whose key it holds ready."""
 
     def __init__(self, authority: Authority) -> None:
-        key = serialization.load_pem_private_key(authority.key.encode(), password=None)
+        former = authority.former
+        by = former if former is not None and former.issues else authority
+        key = serialization.load_pem_private_key(by.key.encode(), password=None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         self._key = key
-        self._certificate = x509.load_pem_x509_certificate(authority.certificate.encode())
-        self.trust_bundle = authority.certificate
+        self._certificate = x509.load_pem_x509_certificate(by.certificate.encode())
+        self.trust_bundle = authority.certificate + (former.certificate if former else "")
 
-    def issue(self, spiffe_id: str, now: datetime.datetime) -> Issued:
+    def issue(self, spiffe_id: str, now: datetime.datetime, life: datetime.timedelta = WORKLOAD_LIFE) -> Issued:
         """A fresh key and certificate for this identity, good for both sides of a connection."""
-        key = ec.generate_private_key(ec.SECP256R1())
         both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        return self._issue(x509.UniformResourceIdentifier(spiffe_id), both, now, life)
+
+    def issue_server(self, name: str, now: datetime.datetime, life: datetime.timedelta) -> Issued:
+        """A fresh key and certificate for a server of this DNS name, good for nothing else."""
+        return self._issue(x509.DNSName(name), [ExtendedKeyUsageOID.SERVER_AUTH], now, life)
+
+    def _issue(
+        self,
+        name: x509.GeneralName,
+        usages: list[x509.ObjectIdentifier],
+        now: datetime.datetime,
+        life: datetime.timedelta,
+    ) -> Issued:
+        key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _builder(key.public_key(), x509.Name([]), self._certificate.subject, now, _WORKLOAD_LIFE)
+            _builder(key.public_key(), x509.Name([]), self._certificate.subject, now, life)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage(both), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             # RFC 5280: with an empty subject the alternative name is critical.
-            .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(spiffe_id)]), critical=True)
+            .add_extension(x509.SubjectAlternativeName([name]), critical=True)
             .sign(self._key, hashes.SHA256())
         )
         facts = Certificate(
-            spiffe_id=spiffe_id,
+            spiffe_id=str(name.value),
             serial=format(certificate.serial_number, "x"),
             not_after=certificate.not_valid_after_utc,
         )
-        return Issued(key=_key_pem(key), chain=_pem(certificate), facts=facts, renew_at=now + _WORKLOAD_LIFE * 2 / 3)
+        return Issued(key=_key_pem(key), chain=_pem(certificate), facts=facts, renew_at=now + life * 2 / 3)
 
 
 def _builder(

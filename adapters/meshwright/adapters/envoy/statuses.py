@@ -20,6 +20,8 @@ class ProxyStatus(Model, frozen=True, kw_only=True):
     proxy_version: str = ""
     replica: str = ""
     certificate: Certificate | None = None
+    stage: str = ""
+    """the stage of the mesh's authority whose certificate and trust the proxy holds, once it is synced"""
     since: datetime.datetime | None = None
     """when this stream began; None while there is none"""
 

@@ -25,7 +25,6 @@ class DiscoveryRequest(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     node_id: str = ""
     proxy_version: str = ""
-    metadata: dict[str, str] = {}
     error: str | None = None
 
 
@@ -113,19 +112,8 @@ def read_request(message: bytes) -> DiscoveryRequest:
         names=tuple(names),
         node_id=_first_text(node, 1),
         proxy_version=_version(node),
-        metadata=_metadata(node),
         error=error,
     )
-
-
-def _metadata(node: bytes) -> dict[str, str]:
-    found = {}
-    for number, struct in fields(node):
-        if number == 3:
-            for _, entry in fields(struct):
-                pair = dict(fields(entry))
-                found[_text(pair.get(1, b""))] = _first_text(pair.get(2, b""), 3)
-    return found
 
 
 def _version(node: bytes) -> str:

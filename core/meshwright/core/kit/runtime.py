@@ -1,4 +1,4 @@
-"""What an adapter may use of its process: buckets, telling facts, measuring, a directory of its own.
+"""What an adapter may use of its process: buckets, telling facts, measuring, sealing, a directory of its own.
 
 Invariant: an adapter reaches the bus only through this, under its own origin.
 """
@@ -6,6 +6,7 @@ Invariant: an adapter reaches the bus only through this, under its own origin.
 from pathlib import Path
 
 from meshwright.core import bus as mwbus
+from meshwright.core import sealing
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
 from meshwright.schemas.telemetry import EdgesMeasured
@@ -14,11 +15,26 @@ from meshwright.schemas.telemetry import EdgesMeasured
 class Runtime:
     """One running adapter worker. `instance` is unique per process; `data_dir` may be lost without harm."""
 
-    def __init__(self, connection: mwbus.Connection, adapter: str, instance: str, data_dir: Path) -> None:
+    def __init__(
+        self,
+        connection: mwbus.Connection,
+        adapter: str,
+        instance: str,
+        data_dir: Path,
+        sealer: sealing.Sealer | None = None,
+    ) -> None:
         self._bus = connection
+        self._sealer = sealer
         self.adapter = adapter
         self.instance = instance
         self.data_dir = data_dir
+
+    @property
+    def sealer(self) -> sealing.Sealer:
+        """Seals secrets before they reach the bus. Raises sealing.NoKeyFile when the worker was given no key."""
+        if self._sealer is None:
+            raise sealing.NoKeyFile
+        return self._sealer
 
     async def bucket(self, name: str) -> mwbus.Bucket:
         """The adapter's bucket of that name, shared by all its workers. Raises BusUnavailable."""

@@ -64,6 +64,7 @@ async def worker_process(
         "PYTHONPATH": os.pathsep.join(filter(None, [str(path or ""), os.environ.get("PYTHONPATH")])),
         "MESHWRIGHT_NATS_URL": nats_url,
         "MESHWRIGHT_DATA_DIR": str(directory),
+        "MESHWRIGHT_SECRET_KEY_FILE": str(directory / "secret-keys"),
         "MESHWRIGHT_WORKER_ACK_WAIT": str(ACK_WAIT),
         **{f"MESHWRIGHT_{name.upper()}": value for name, value in settings.items()},
     }

@@ -15,11 +15,11 @@ from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message, Model, Text
 from meshwright.schemas.errors import FieldError
+from meshwright.schemas.sealing import Sealed
 from meshwright.schemas.webhooks import (
     Delivery,
     DeliveryState,
     ReplayRequested,
-    Sealed,
     Webhook,
     WebhookPinged,
     WebhookWritten,

@@ -16,7 +16,7 @@ import uvloop
 from msgspec import Meta
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ids, kit, settings
+from meshwright.core import ids, kit, sealing, settings
 from meshwright.core.bus import presence, serving
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
@@ -27,6 +27,13 @@ from meshwright.workers.host.turns import Turns, open_settled
 from meshwright.workers.host.working import Limits, Worker
 
 log = logging.getLogger(__name__)
+_CANNOT_START = (
+    loading.AdapterNotLoadable,
+    mwbus.BusUnavailable,
+    sealing.NoKeyFile,
+    sealing.InvalidKeyFile,
+    sealing.CannotOpen,
+)
 
 
 class HostSettings(settings.Settings, frozen=True, kw_only=True):
@@ -50,14 +57,14 @@ def main() -> None:
     mwlogging.configure(chosen.log_level, chosen.log_format)
     try:
         uvloop.run(run(name, chosen))
-    except (loading.AdapterNotLoadable, mwbus.BusUnavailable) as error:
+    except _CANNOT_START as error:
         sys.exit(f"meshwright-adapter: {error}")
 
 
 async def run(name: str, chosen: HostSettings) -> None:
     """Serve one adapter until SIGTERM or SIGINT.
 
-    Raises AdapterNotLoadable (told on the bus first), BusUnavailable.
+    Raises AdapterNotLoadable (told on the bus first), BusUnavailable, and what `sealing` raises without a usable key.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,7 +97,8 @@ async def _serve(
         ack_wait=chosen.worker_ack_wait,
         grace=chosen.worker_grace,
     )
-    runtime = kit.Runtime(bus, adapter.name, instance, chosen.data_dir)
+    sealer = sealing.from_file(chosen.secret_key_file) if chosen.secret_key_file else None
+    runtime = kit.Runtime(bus, adapter.name, instance, chosen.data_dir, sealer)
     turns = Turns(bus, await open_settled(bus))
     async with (
         adapter.running(runtime) as service,

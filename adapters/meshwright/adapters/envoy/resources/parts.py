@@ -68,6 +68,11 @@ def endpoint(host: str, port: int) -> Json:
     return {"endpoint": {"address": address(host, port)}}
 
 
+def inline(text: str) -> Json:
+    """Data that stands in the resource itself."""
+    return {"inline_string": text}
+
+
 def secret(name: str) -> Json:
     """A reference to a secret that arrives on the stream."""
     return {"name": name, "sds_config": ads()}
