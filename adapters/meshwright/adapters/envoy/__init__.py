@@ -9,3 +9,8 @@ from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.operations import designs, meshes, workloads
 
 __all__ = ["adapter", "designs", "meshes", "preview", "translation", "workloads"]
+
+import os
+
+# gRPC reads this when it is loaded. Otherwise it writes a line for every stranger that its TLS turns away.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
