@@ -87,6 +87,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             explanation="The Allow header lists the methods that work here.",
         ),
         ProblemType(
+            slug="request-timeout",
+            title="The request did not come in time",
+            status=408,
+            explanation="A request is read for a bounded time. Connect again and send it without a pause.",
+        ),
+        ProblemType(
             slug="already-exists",
             title="There is one already",
             status=409,
@@ -131,6 +137,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             explanation="A body may have 1 MiB. Split the design into several.",
         ),
         ProblemType(
+            slug="url-too-long",
+            title="The URL is too long",
+            status=414,
+            explanation="A URL may have 8 KiB. Ask with fewer filters at a time.",
+        ),
+        ProblemType(
             slug="unsupported-media-type",
             title="That body format is not understood",
             status=415,
@@ -167,10 +179,23 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             explanation="A limit of this server was reached. Retry-After says when to try again.",
         ),
         ProblemType(
+            slug="headers-too-large",
+            title="The headers are too large",
+            status=431,
+            explanation="A request may have 100 header fields, and 16 KiB of them. Send fewer or shorter ones.",
+        ),
+        ProblemType(
             slug="internal",
             title="Meshwright made a mistake",
             status=500,
             explanation="This is a defect. The trace id finds it in the logs.",
+        ),
+        ProblemType(
+            slug="too-many-connections",
+            title="Every connection is at work",
+            status=503,
+            explanation="This server holds as many connections as it may (MESHWRIGHT_API_CONNECTIONS), and none "
+            "of them is idle. Try again, or use fewer event streams.",
         ),
         ProblemType(
             slug="adapter-unavailable",

@@ -80,7 +80,7 @@ async def restart(alone: Stack, heard: list[Listener], *, kill: bool) -> tuple[f
     await eventually(lambda: process.poll() is not None, timeout=20)
     took = time.monotonic() - begin
     await asyncio.to_thread(alone.stop, "meshwright-api")
-    await asyncio.to_thread(alone.start_api)
+    await asyncio.to_thread(alone.start_api, event_streams_per_token="1000", event_streams_per_workspace="1000")
     back = time.monotonic()
     await eventually(lambda: all(one.connections > count for one, count in zip(heard, before, strict=True)), timeout=30)
     return took, [max(one.connected_at - back, 0.0) for one in heard]
@@ -88,7 +88,7 @@ async def restart(alone: Stack, heard: list[Listener], *, kill: bool) -> tuple[f
 
 async def test_ten_restarts_lose_and_repeat_nothing_for_a_hundred_clients(alone: Stack, row: Any) -> None:
     """Half of the restarts are kills, all under load: every client gets every event once, and is back soon."""
-    await asyncio.to_thread(alone.start_api)
+    await asyncio.to_thread(alone.start_api, event_streams_per_token="1000", event_streams_per_workspace="1000")
     exits: list[float] = []
     returns: list[float] = []
     async with mwbus.connect(alone.nats.url, "test") as bus, AsyncExitStack() as clients:
@@ -174,7 +174,7 @@ async def latencies(heard: list[Listener], quick: Teller, big: Teller) -> list[f
 
 async def test_a_client_that_stops_reading_delays_nobody(alone: Stack, row: Any) -> None:
     """One client stops reading: it is told `reset` when it reads again, and the others are served as before."""
-    await asyncio.to_thread(alone.start_api)
+    await asyncio.to_thread(alone.start_api, event_streams_per_token="1000", event_streams_per_workspace="1000")
     admin = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(base_url=alone.url, headers=admin) as client:
         await client.put("/v1/workspaces/elsewhere", json={})

@@ -25,7 +25,9 @@ from meshwright.ui_api.api import Api
 from meshwright.ui_api.directory import Directory
 from meshwright.ui_api.meters import Meters
 from meshwright.ui_api.paging import Tokens
+from meshwright.ui_api.refusals import Refusals
 from meshwright.ui_api.roster import Roster
+from meshwright.ui_api.stream_quota import StreamQuota
 from meshwright.ui_api.streaming import Hub
 
 ADMIN = "an admin token of a test"
@@ -165,6 +167,7 @@ class Door:
         self.directory.loaded.set()
         self.roster.loaded.set()
         bus, views = cast(Any, self.bus), cast(Any, self.views)
+        meters = Meters()
         self.api = Api(
             bus=bus,
             storing=mwbus.Storing(bus),
@@ -174,8 +177,10 @@ class Door:
             roster=self.roster,
             gate=auth.Gate(self.directory, auth.digest(ADMIN)),
             hub=Hub(bus),
+            streams=StreamQuota(),
             pages=Tokens(b"a key"),
-            meters=Meters(),
+            meters=meters,
+            refusals=Refusals(meters),
             sealer=sealing.Sealer([b"k" * 32]),
             reachable=ssrf.policy("hooks.test"),
         )

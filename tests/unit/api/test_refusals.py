@@ -8,7 +8,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.schemas.errors import PROBLEM_TYPES
 from meshwright.ui_api import openapi
-from meshwright.ui_api.routes import ALL, events
+from meshwright.ui_api.routes import ALL
 from meshwright.ui_api.streaming import Client, Wants
 
 Door = Any
@@ -96,12 +96,13 @@ async def test_each_failure_behind_has_its_words_and_its_patience(
 
 async def test_too_many_streams_are_told_to_come_later(door: Door) -> None:
     """The bound on open event streams is a 429 with Retry-After, and the one that is refused takes no place."""
-    door.api.hub.clients.update(Client(Wants(workspace="default"), "") for _ in range(events.MOST_CLIENTS))
+    most = door.api.streams.all
+    door.api.hub.clients.update(Client(Wants(workspace=f"w{number}"), "") for number in range(most))
     headers = {"Accept": "text/event-stream"}
     await door.admin.problem("GET", "/v1/events", status=429, slug="too-many-requests", **headers)
     answer = await door.admin.ask("GET", "/v1/events", expect=429, **headers)
     assert int(answer.headers["retry-after"]) >= 1
-    assert len(door.api.hub.clients) == events.MOST_CLIENTS
+    assert len(door.api.hub.clients) == most
 
 
 async def test_a_stream_that_cannot_begin_is_an_outage_and_takes_no_place(door: Door) -> None:

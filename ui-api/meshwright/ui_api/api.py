@@ -12,7 +12,9 @@ from meshwright.ui_api.directory import Directory
 from meshwright.ui_api.freshness import Freshness
 from meshwright.ui_api.meters import Meters
 from meshwright.ui_api.paging import Tokens
+from meshwright.ui_api.refusals import Refusals
 from meshwright.ui_api.roster import Roster
+from meshwright.ui_api.stream_quota import StreamQuota
 from meshwright.ui_api.streaming import Hub
 
 
@@ -27,8 +29,10 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     roster: Roster
     gate: Gate
     hub: Hub
+    streams: StreamQuota
     pages: Tokens
     meters: Meters
+    refusals: Refusals
     sealer: sealing.Sealer | None
     """None: this process cannot keep secrets"""
     reachable: ssrf.Policy

@@ -4,7 +4,6 @@ Invariant: nothing answers but a declared route or a `Problem`; FastAPI routes a
 answers and the OpenAPI document come from the contract's Structs.
 """
 
-import logging
 from functools import cache
 from typing import Any
 
@@ -26,7 +25,6 @@ from meshwright.ui_api.problems import Refused
 from meshwright.ui_api.routes import ALL
 from meshwright.ui_api.routing import Route
 
-log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 _BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
@@ -61,7 +59,7 @@ def create_app(api: Api) -> ASGIApp:
 
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
-    return Frame(app, api.meters)
+    return Frame(app, api.meters, api.refusals)
 
 
 def _endpoint(route: Route, api: Api) -> Any:
@@ -76,7 +74,7 @@ def _endpoint(route: Route, api: Api) -> Any:
             return _refuse(api, request, translated(error))
         except Exception:
             # Caught here, because the web framework would answer with a text of its own.
-            log.exception("a request failed in a way that nobody foresaw")
+            api.refusals.defect()
             return _refuse(api, request, Refused("internal"))
 
     return guarded
@@ -116,5 +114,12 @@ def translated(error: mwbus.BusError | store.StoreError) -> Refused:
 
 
 def _refuse(api: Api, request: Request, refused: Refused) -> Response:
-    api.meters.refusals.add(refused.slug)
+    scope = request.scope
+    route, caller = scope.get("meshwright.route"), scope.get("meshwright.principal")
+    api.refusals.tell(
+        refused,
+        route=route.operation_id if route else "none",
+        principal=caller.name if caller else "",
+        workspace=caller.workspace if caller else "",
+    )
     return problems.answer(refused, request.url.path)

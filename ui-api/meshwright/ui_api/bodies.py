@@ -16,6 +16,7 @@ from meshwright.schemas import strict
 from meshwright.schemas.base import Model, Text
 from meshwright.schemas.errors import FieldError
 from meshwright.ui_api import yaml_documents
+from meshwright.ui_api.http import scope
 from meshwright.ui_api.problems import Refused
 
 B = TypeVar("B")
@@ -42,6 +43,11 @@ class Because(Model, frozen=True, kw_only=True):
 
 async def read(request: Request) -> bytes:
     """The whole body. Raises Refused `too-large`."""
+    announced = request.headers.get("content-length", "0")  # digits: the parser has read it
+    # Nothing has been sent yet when the client asks first, so that there is nothing to read away.
+    asks = request.headers.get("expect", "").lower() == "100-continue"
+    if int(announced) > (MAX_BODY if asks else _MOST_READ):
+        raise _too_large()
     parts = []
     size = 0
     try:
@@ -54,6 +60,8 @@ async def read(request: Request) -> bytes:
                     parts.append(part)
                 elif size > _MOST_READ:
                     raise _too_large()
+        if (fault := request.scope.get(scope.FAULT)) is not None:
+            raise fault
     except ClientDisconnect as error:
         raise Refused("invalid-request", "the body ended early") from error
     except TimeoutError as error:

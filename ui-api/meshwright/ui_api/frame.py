@@ -4,7 +4,6 @@ Invariant: every answer carries the trace id and the headers that keep a browser
 nobody foresaw is logged with its trace id and answered as `internal`, without a word of its inside.
 """
 
-import logging
 import time
 from typing import Any
 
@@ -15,8 +14,8 @@ from meshwright.core.telemetry import tracing
 from meshwright.ui_api import problems
 from meshwright.ui_api.meters import Meters
 from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.refusals import Refusals
 
-log = logging.getLogger(__name__)
 _SAFETY = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -30,9 +29,10 @@ _SAFETY = [
 class Frame:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+    def __init__(self, app: ASGIApp, meters: Meters, refusals: Refusals) -> None:
         self._app = app
         self._meters = meters
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,21 +45,21 @@ class Frame:
     async def _observed(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
         begin = time.perf_counter()
         status = 0
-        trace_id = tracing.trace_id().encode()
+        around = safety()
 
         async def observing(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers: Any = message.setdefault("headers", [])
-                message["headers"] = [*headers, *_SAFETY, (b"x-request-id", trace_id)]
+                message["headers"] = [*headers, *around]
                 self._count(scope, status, time.perf_counter() - begin, span)
             await send(message)
 
         try:
             await self._app(scope, receive, observing)
         except Exception:
-            log.exception("a request failed in a way that nobody foresaw")
+            self._refusals.defect()
             if status:
                 raise  # the answer has begun; cutting the connection is the only honest word left
             response = problems.answer(Refused("internal"), scope["path"])
@@ -76,6 +76,11 @@ class Frame:
             span.set_attribute("http.response.status_code", status)
             if declared:
                 span.set_attribute("http.route", declared.path)
+
+
+def safety() -> list[tuple[bytes, bytes]]:
+    """The headers of every answer, with the current trace."""
+    return [*_SAFETY, (b"x-request-id", tracing.trace_id().encode())]
 
 
 def _header(scope: Scope, wanted: bytes) -> str:

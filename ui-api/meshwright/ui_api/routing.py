@@ -20,6 +20,7 @@ from meshwright.schemas.errors import FieldError
 from meshwright.ui_api import answers, auth, bodies, freshness, queries
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.directory import DEFAULT_WORKSPACE
+from meshwright.ui_api.http import scope
 from meshwright.ui_api.problems import Refused, invalid, not_found
 from meshwright.ui_api.queries import NoQuery, Read
 
@@ -181,6 +182,8 @@ def _admitted(route: Route, api: Api, request: Request) -> tuple[Principal, str]
     if route.role is None:
         return _NOBODY, DEFAULT_WORKSPACE
     principal = api.gate.principal(request.headers.get("authorization", ""))
+    request.scope["meshwright.principal"] = principal
+    scope.authenticated(request.scope)
     own = DEFAULT_WORKSPACE if principal.workspace == "*" else principal.workspace
     workspace = request.headers.get(WORKSPACE, own)
     if not _NAME.match(workspace):

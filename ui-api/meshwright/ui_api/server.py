@@ -5,6 +5,7 @@ requests under way get a second, then the bus is flushed and closed.
 """
 
 import asyncio
+import functools
 import logging
 import signal
 import sys
@@ -24,9 +25,12 @@ from meshwright.ui_api.api import Api
 from meshwright.ui_api.auth import Gate
 from meshwright.ui_api.directory import Directory
 from meshwright.ui_api.freshness import Freshness
+from meshwright.ui_api.http import connections, protocol
 from meshwright.ui_api.meters import Meters
 from meshwright.ui_api.paging import Tokens
+from meshwright.ui_api.refusals import Refusals
 from meshwright.ui_api.roster import Roster
+from meshwright.ui_api.stream_quota import StreamQuota
 from meshwright.ui_api.streaming import Hub
 
 log = logging.getLogger(__name__)
@@ -44,6 +48,16 @@ class ApiSettings(settings.Settings, frozen=True, kw_only=True):
 
     api_host: str = "127.0.0.1"
     api_port: int = 8410
+    api_connections: settings.AtLeastOne | None = None
+    """connections that may be open; unset: as many as there are files for, at most 8192"""
+    api_head_seconds: settings.Seconds = 10.0
+    """what a request may take from its first byte to the end of its headers"""
+    api_idle_seconds: settings.AtLeastOne = 75
+    """how long a connection may wait for its next request"""
+    event_streams: settings.AtLeastOne = 5000
+    """event streams that may be open; at most three quarters of the connections, whatever is said here"""
+    event_streams_per_workspace: settings.AtLeastOne = 100
+    event_streams_per_token: settings.AtLeastOne = 50
     admin_token_file: Path | None = None
     """holds the admin token; it is made when it is missing"""
 
@@ -78,6 +92,7 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
     if sealer is None:
         log.warning("no MESHWRIGHT_SECRET_KEY_FILE: webhooks are refused")
     reachable = ssrf.policy(wanted.webhook_allow)
+    most = connections.places(wanted.api_connections)
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(
             mwbus.connect(wanted.nats_url, "api", replicas=wanted.replicas, gib=wanted.streams_gib, timeout=_START_S)
@@ -94,22 +109,30 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
             roster=Roster(),
             gate=Gate(directory, admin),
             hub=Hub(bus),
+            streams=StreamQuota(
+                per_token=wanted.event_streams_per_token,
+                per_workspace=wanted.event_streams_per_workspace,
+                all=min(wanted.event_streams, most * 3 // 4),
+            ),
             pages=Tokens(admin.encode()),
             meters=meters,
+            refusals=Refusals(meters),
             sealer=sealer,
             reachable=reachable,
         )
-        await _serve(api, wanted)
+        await _serve(api, wanted, connections.Connections(meters.registry, most))
     log.info("ended")
 
 
-async def _serve(api: Api, wanted: ApiSettings) -> None:
+async def _serve(api: Api, wanted: ApiSettings, doors: connections.Connections) -> None:
+    log.info("room for %d connections", doors.most)
+    speaks = functools.partial(protocol.Limited, doors, api.meters, api.refusals, wanted.api_head_seconds)
     config = uvicorn.Config(
         app.create_app(api),
         host=wanted.api_host,
         port=wanted.api_port,
         loop="none",
-        http="httptools",
+        http=speaks,  # type: ignore[arg-type] # uvicorn calls it with names, and nothing else
         ws="none",
         lifespan="off",
         log_config=None,
@@ -117,7 +140,7 @@ async def _serve(api: Api, wanted: ApiSettings) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_S,
-        timeout_keep_alive=75,
+        timeout_keep_alive=wanted.api_idle_seconds,
     )
     server = _Server(config)
 
@@ -135,6 +158,7 @@ async def _serve(api: Api, wanted: ApiSettings) -> None:
             group.create_task(api.roster.follow(api.bus)),
             group.create_task(api.hub.run()),
             group.create_task(api.freshness.follow()),
+            group.create_task(doors.sweep()),
             group.create_task(event_stream.keep_alive(api.hub, api.gate)),
         ]
         async with asyncio.timeout(_START_S):

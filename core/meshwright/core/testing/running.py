@@ -75,6 +75,13 @@ class Stack:
         self.until(lambda: httpx.get(f"{self.url}/healthz").status_code == 200, "meshwright-api")
         return process
 
+    def start_another_api(self, name: str, **settings: str) -> int:
+        """Start one more API on the same servers and wait until it answers; its port."""
+        port = ports.choose(random.randrange(12_000, 30_000))  # noqa: S311 - not a secret
+        self.start("meshwright-api", name=name, api_port=str(port), **settings)
+        self.until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200, name)
+        return port
+
     def start_all(self, adapter: str = "trial", **settings: str) -> None:
         """API, projector, scheduler and a worker of an example adapter; returns when all are at work.
 

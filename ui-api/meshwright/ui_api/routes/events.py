@@ -12,13 +12,12 @@ from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Moment
 from meshwright.ui_api import answers, auth, event_stream, reading
 from meshwright.ui_api.frames import Event
-from meshwright.ui_api.problems import Refused, invalid
+from meshwright.ui_api.problems import invalid
 from meshwright.ui_api.queries import LARGEST_PAGE, Page
 from meshwright.ui_api.routing import Call, NoBody, Routes
 from meshwright.ui_api.streaming import Client, Wants
 
 routes = Routes("events")
-MOST_CLIENTS = 5000
 
 
 class EventQuery(Page, frozen=True, kw_only=True):
@@ -59,8 +58,8 @@ async def index(call: Call[NoBody, EventQuery]) -> Response:
 
 async def _live(call: Call[NoBody, EventQuery]) -> Response:
     query, hub = call.query, call.api.hub
-    if len(hub.clients) >= MOST_CLIENTS:
-        raise Refused("too-many-requests", f"{MOST_CLIENTS} event streams are open")
+    credential = auth.digest(call.header("Authorization").partition(" ")[2].strip())
+    call.api.streams.check(hub.clients, credential, call.workspace)
     wants = Wants(
         workspace=call.workspace,
         types=query.type,
@@ -68,7 +67,7 @@ async def _live(call: Call[NoBody, EventQuery]) -> Response:
         ids=query.id,
         operations=query.operation,
     )
-    client = Client(wants, auth.digest(call.header("Authorization").partition(" ")[2].strip()))
+    client = Client(wants, credential)
     await hub.opened(client, _after(call))
     return event_stream.EventStream(hub, client, call.api.meters)
 

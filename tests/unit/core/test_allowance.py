@@ -1,0 +1,40 @@
+"""What may be told how often."""
+
+import pytest
+
+from meshwright.core.telemetry.allowance import Allowance
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, to be set."""
+    now = [1000.0]
+    monkeypatch.setattr("meshwright.core.telemetry.allowance.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_burst_is_told_and_the_rest_is_counted(clock: list[float]) -> None:
+    """After the burst nothing is told until time has passed, and then how many were left out, once."""
+    lines = Allowance(burst=3, per_second=0.5)
+    assert [lines.take() for _ in range(7)] == [0, 0, 0, None, None, None, None]
+    clock[0] += 1.9
+    assert lines.take() is None
+    clock[0] += 0.2
+    assert lines.take() == 5
+    assert lines.take() is None
+    clock[0] += 1000
+    assert [lines.take() for _ in range(4)] == [1, 0, 0, None]
+
+
+def test_keys_do_not_use_up_each_others_share(clock: list[float]) -> None:
+    """What one key may not tell any more another still may."""
+    lines = Allowance(burst=1, per_second=1)
+    assert [lines.take("a"), lines.take("a"), lines.take("b")] == [0, None, 0]
+
+
+def test_only_so_many_keys_are_remembered(clock: list[float]) -> None:
+    """Ever new keys do not grow the process."""
+    lines = Allowance(burst=1, per_second=1)
+    for number in range(5000):
+        assert lines.take(str(number)) == 0
+    assert len(lines._accounts) <= 1000

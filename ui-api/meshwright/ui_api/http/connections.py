@@ -1,0 +1,127 @@
+"""All connections of this process: how many there may be, how long one may wait, who gives way to whom.
+
+Problem: a connection costs its owner nothing and this process a file, so a few that say nothing could lock everybody
+out. Invariant: there are never more than `most`, and a newcomer gets a place as long as some other connection waits
+for its client: first the oldest that never showed a token, then the one that is idle longest. What is being answered
+(event streams too) is never cut for somebody else. A connection that keeps this process waiting is closed.
+"""
+
+import asyncio
+import logging
+import resource
+import time
+from typing import Literal, Protocol, TypeAlias
+
+from meshwright.core.telemetry.allowance import Allowance
+from meshwright.core.telemetry.metrics import Registry
+
+log = logging.getLogger(__name__)
+MOST = 8192
+"""connections, unless the files that this process may open are fewer or somebody says otherwise"""
+FILES_KEPT = 200
+"""files that are kept free for everything but connections: NATS, MongoDB, logs"""
+_UNLIMITED = 2**20
+_SWEEP_S = 0.5
+
+Reason: TypeAlias = Literal["head-timeout", "rest-timeout", "idle", "unread", "displaced"]
+"""Why a connection was closed from here: its request did not come, the rest of a request did not come that was
+answered already, nothing came, its answer was not read, somebody else needed the place."""
+
+
+class Waiting(Protocol):
+    """What this module knows of a connection."""
+
+    authenticated: bool
+
+    def end(self, reason: Reason) -> None:
+        """Close it."""
+
+    def overdue(self, now: float) -> Reason | None:
+        """Why it has to be closed now, if so."""
+
+
+class Connections:
+    """Every open connection. Run `sweep` beside it."""
+
+    def __init__(self, registry: Registry, most: int = MOST) -> None:
+        self.most = most
+        self._open: set[Waiting] = set()
+        # A dict keeps its order: the first is the one that has waited longest.
+        self._strangers: dict[Waiting, None] = {}
+        self._known: dict[Waiting, None] = {}
+        self._gauge = registry.gauge("meshwright_http_connections", "Open connections")
+        self._refused = registry.counter("meshwright_http_connections_refused_total", "Connections without a place")
+        self._closed = registry.counter(
+            "meshwright_http_connections_closed_total", "Connections closed from here, by the reason", "reason"
+        )
+        registry.gauge("meshwright_http_connections_limit", "Connections that may be open").set(to=most)
+        self._told = Allowance(burst=5, per_second=0.1)
+
+    def admit(self, one: Waiting) -> bool:
+        """Give a newcomer a place; False when nobody can give way."""
+        if len(self._open) >= self.most:
+            oldest = next(iter(self._strangers or self._known), None)
+            if oldest is None:
+                self._refused.add()
+                self._tell("a connection was refused: %d are open, and all of them at work", self.most)
+                return False
+            self.close(oldest, "displaced")
+            self.left(oldest)
+        self._open.add(one)
+        self._gauge.set(to=len(self._open))
+        self.waits(one)
+        return True
+
+    def left(self, one: Waiting) -> None:
+        """Forget a connection."""
+        self.works(one)
+        self._open.discard(one)
+        self._gauge.set(to=len(self._open))
+
+    def waits(self, one: Waiting) -> None:
+        """It waits for its client from now on, and may have to give way."""
+        if one in self._open:
+            (self._known if one.authenticated else self._strangers)[one] = None
+
+    def works(self, one: Waiting) -> None:
+        """A request of it is being answered: nobody takes its place."""
+        self._strangers.pop(one, None)
+        self._known.pop(one, None)
+
+    def close(self, one: Waiting, reason: Reason) -> None:
+        """Close a connection, counted and told."""
+        self._closed.add(reason)
+        if reason != "idle":
+            self._tell("a connection was closed: %s; %d are open", reason, len(self._open))
+        one.end(reason)
+
+    async def sweep(self) -> None:
+        """Close the connections that keep this process waiting too long; for ever."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now = time.monotonic()
+            for one in list(self._open):
+                if (reason := one.overdue(now)) is not None:
+                    self.close(one, reason)
+
+    def _tell(self, text: str, *values: object) -> None:
+        skipped = self._told.take(text)
+        if skipped is not None:
+            log.warning(text, *values, extra={"left_out": skipped} if skipped else {})
+
+
+def places(wanted: int | None) -> int:
+    """Let this process open as many files as it may, and say how many connections that leaves room for.
+
+    `wanted` None: as many as there is room for, at most `MOST`. Raises OSError when so many cannot be opened.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = _UNLIMITED if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    room = files - FILES_KEPT
+    if room < 1 or (wanted or 0) > room:
+        raise OSError(
+            f"this process may open {files} files, which leaves {max(room, 0)} connections: "
+            "raise the limit (ulimit -n) or lower MESHWRIGHT_API_CONNECTIONS"
+        )
+    return wanted or min(MOST, room)
