@@ -197,3 +197,15 @@ def test_a_refused_name_is_explained_in_words() -> None:
     """Nobody has to read a regular expression to learn what a name may look like."""
     raw = {"name": "A b", "service": "s", "port": 1}
     assert complaints(raw, workloads.WorkloadSpec) == [("#/name", "Expected at most 63 of a-z, 0-9 and inner -")]
+
+
+def test_a_complaint_is_no_echo() -> None:
+    """However much is unknown, the answer is short: a bounded number of complaints, a long key by its object."""
+    with pytest.raises(strict.InvalidDocument) as raised:
+        strict.decode({"id": "a", **{f"k{n}": n for n in range(5_000)}}, designs.Design)
+    assert len(raised.value.errors) == strict.MOST_ERRORS
+    with pytest.raises(strict.InvalidDocument) as raised:
+        strict.decode({"id": "a", "k" * 100_000: 1}, designs.Design)
+    (complaint,) = raised.value.errors
+    assert complaint.pointer == "#"
+    assert len(complaint.detail) < 300

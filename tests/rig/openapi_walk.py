@@ -78,30 +78,42 @@ def _operation(path: str, method: str, declared: Mapping[str, Any]) -> Operation
     )
 
 
-def body(document: Mapping[str, Any], operation: Operation, **known: Any) -> Any:
-    """A body that the operation takes, None when it takes none; `known` as for `example`."""
-    return None if operation.body is None else example(document, operation.body, known)
+def body(document: Mapping[str, Any], operation: Operation, *, every_field: bool = False, **known: Any) -> Any:
+    """A body that the operation takes, None when it takes none; further arguments as for `example`."""
+    if operation.body is None:
+        return None
+    return example(document, operation.body, known, every_field=every_field)
 
 
-def example(document: Mapping[str, Any], schema: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
-    """The smallest value that fits a schema; a field that `known` names gets that value wherever it stands."""
+def example(
+    document: Mapping[str, Any], schema: Mapping[str, Any], known: Mapping[str, Any], *, every_field: bool = False
+) -> Any:
+    """The smallest value that fits a schema, or one with every field.
+
+    A field that `known` names gets that value wherever it stands.
+    """
+
+    def inner(schema: Mapping[str, Any]) -> Any:
+        return example(document, schema, known, every_field=every_field)
+
     schema = resolved(document, schema)
     if "const" in schema or "enum" in schema:
         return schema.get("const", next(iter(schema.get("enum", [None]))))
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
-            return example(document, schema[choice][0], known)
+            return inner(schema[choice][0])
     kind = schema.get("type", "object")
     if kind == "object":
         properties = schema.get("properties", {})
         required = schema.get("required", ())
         return {
-            name: known[name] if name in known else example(document, field, known)
+            name: known[name] if name in known else inner(field)
             for name, field in properties.items()
-            if name in known or name in required
+            if name in known or name in required or every_field
         }
     if kind == "array":
-        return [example(document, schema["items"], known) for _ in range(schema.get("minItems", 0))]
+        count = max(schema.get("minItems", 0), int(every_field))
+        return [inner(schema.get("items", {"type": "string"})) for _ in range(count)]
     if kind == "string":
         return _text(schema)
     return {"integer": max(schema.get("minimum", 1), 1), "number": 1.0, "boolean": False, "null": None}[kind]

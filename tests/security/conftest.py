@@ -1,8 +1,10 @@
 """What the attacks are tried on: one running Meshwright with two tenants, for all tests of a process."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import ground as grounds
+import httpx
 import pytest
 from ground import Ground
 
@@ -17,6 +19,13 @@ def shared(mongo_server: MongoServer) -> Iterator[Stack]:
         stack.start("meshwright-notifier")
         stack.start_all("stage", worker_max_attempts="1")
         yield stack
+
+
+@pytest.fixture(scope="session")
+def document(shared: Stack) -> dict[str, Any]:
+    """The OpenAPI document as it is served."""
+    found: dict[str, Any] = httpx.get(f"{shared.url}/openapi.json").json()
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ sender wrote, or raises `InvalidDocument` with a JSON pointer (RFC 6901) for eac
 can be stored: of bounded depth, without a number that a database would refuse.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ from meshwright.schemas.errors import FieldError
 T = TypeVar("T")
 MAX_DEPTH = 64
 """Levels of nesting in one document; MongoDB stores 100, and a design travels inside other documents."""
+
+MOST_ERRORS = 100
+"""complaints about one document; a million unknown fields are not answered with a million lines"""
+_LONGEST_KEY = 256
+"""characters of a key that is told; a complaint about a longer one names its object"""
 
 _PLACE = re.compile(r" - at `(?:key` in `)?\$([^`]*)`$")
 _TOKEN = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
@@ -39,12 +45,13 @@ class InvalidDocument(Exception):
 def decode(raw: Any, kind: type[T]) -> T:
     """Convert plain JSON-like data to `kind`, refusing unknown fields.
 
-    Raises InvalidDocument: with the first wrong value, or else with everything that is unknown or cannot be
-    stored.
+    Raises InvalidDocument: with the first wrong value, or else with everything (up to MOST_ERRORS) that is unknown
+    or cannot be stored.
     """
     try:
         value = msgspec.convert(raw, kind)
-        found = list(_complaints(raw, msgspec.to_builtins(value), "#", MAX_DEPTH))
+        complaints = _complaints(raw, msgspec.to_builtins(value), "#", MAX_DEPTH)
+        found = list(itertools.islice(complaints, MOST_ERRORS))
     except msgspec.ValidationError as error:
         raise InvalidDocument([field_error(str(error))]) from error
     except RecursionError as error:
@@ -81,9 +88,10 @@ def _complaints(raw: Any, known: Any, pointer: str, depth: int) -> Iterator[Fiel
         yield FieldError(detail=f"nested deeper than {MAX_DEPTH} levels", pointer=pointer)
     elif isinstance(raw, dict) and isinstance(known, dict):
         for key, value in raw.items():
-            place = f"{pointer}/{escape(str(key))}"
+            named = str(key)[:_LONGEST_KEY]
+            place = f"{pointer}/{escape(named)}" if named == str(key) else pointer
             if key not in known:
-                yield FieldError(detail=f"unknown field {key!r}", pointer=place)
+                yield FieldError(detail=f"unknown field {named!r}", pointer=place)
             elif "\0" in str(key):
                 yield FieldError(detail="a key may not hold the character NUL", pointer=place)
             else:

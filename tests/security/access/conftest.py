@@ -1,4 +1,4 @@
-"""The served document, and somebody who asks."""
+"""The served operations, and somebody who asks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,13 +12,6 @@ from ground import Ground, Wishes
 from openapi_walk import Operation
 
 from meshwright.core.testing.running import Stack
-
-
-@pytest.fixture(scope="session")
-def document(shared: Stack) -> dict[str, Any]:
-    """The OpenAPI document as it is served."""
-    found: dict[str, Any] = httpx.get(f"{shared.url}/openapi.json").json()
-    return found
 
 
 @pytest.fixture(scope="session")

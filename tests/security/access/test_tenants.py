@@ -76,7 +76,7 @@ async def test_nothing_of_another_tenant_is_changed(
     """Whatever an admin asks of another tenant's things, with every name right: its streams stand still."""
     who, one = ground.other.person(client, "admin"), ground.one
     asked = 0
-    known = dict.fromkeys(("mesh", "connection", "design", "adapter", "workload"), one.mark)
+    known: dict[str, Any] = dict.fromkeys(("mesh", "connection", "design", "adapter", "workload"), one.mark)
     async with mwbus.connect(ground.stack.nats.url, "tester") as bus:
         before = await _said(bus, one)
         for operation in (each for each in served if each.writes):

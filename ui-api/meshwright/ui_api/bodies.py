@@ -73,6 +73,9 @@ async def read(request: Request) -> bytes:
 
 async def plain(request: Request, body: bytes, *, yaml: bool = False) -> Any:
     """The body as plain data. Raises Refused `unsupported-media-type` or `invalid-request`."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        accepted = {"Accept-Encoding": "identity"}
+        raise Refused("unsupported-media-type", "send the body as it is, without Content-Encoding", headers=accepted)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type in JSON_TYPES or (not media_type and not yaml):
         return await _parsed(_json, body)

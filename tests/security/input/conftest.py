@@ -1,0 +1,104 @@
+"""A workspace in which everything hostile is tried, and a look at whether it still works."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import httpx
+import msgspec
+import openapi_walk
+import pytest
+import raw_http
+from raw_http import Answer, Pair
+
+from meshwright.core.testing.people import Person
+from meshwright.core.testing.running import Stack
+from meshwright.core.testing.stack import TOKEN
+from meshwright.schemas.errors import PROBLEM_TYPES
+
+_AT_ONCE = 8
+_LONGEST_REFUSAL = 64 * 1024
+"""bytes; a refusal does not give back what it was sent"""
+_UNAVAILABLE = {"adapter-unavailable", "not-yet-visible"}
+"""what is no failure of the server's"""
+
+
+class Target:
+    """The API as somebody hostile with an admin token uses it. `asked` counts."""
+
+    def __init__(self, stack: Stack, document: dict[str, Any], workspace: str) -> None:
+        self.document = document
+        self.operations = openapi_walk.operations(document)
+        self.workspace = workspace
+        self.asked = 0
+        self._stack = stack
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def ask(self, method: str, target: str, headers: Iterable[Pair] = (), body: bytes = b"") -> Answer:
+        """One request, whose answer is what was asked for or a typed refusal."""
+        usual = {"Authorization": f"Bearer {TOKEN}", "Meshwright-Workspace": self.workspace}
+        mine = {name for name, _ in headers}
+        sent = [*headers, *((name, value) for name, value in usual.items() if name not in mine)]
+        if body and "Content-Type" not in mine:
+            sent.append(("Content-Type", "application/json"))
+        async with self._slots:
+            self.asked += 1
+            answer = await raw_http.ask(self._stack.port, method, target, sent, body)
+        check(answer, f"{method} {target[:200]} {str(headers)[:200]} {body[:100]!r}")
+        return answer
+
+    async def all(self, requests: Iterable[tuple[Any, ...]]) -> list[Answer]:
+        """Many requests, some at a time."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.ask(*request)) for request in requests]
+        return [task.result() for task in tasks]
+
+    async def still_works(self) -> None:
+        """Every list answers, and nothing happened in the server that nobody foresaw."""
+        lists = [one for one in self.operations if one.role and not one.writes and not one.places]
+        for answer in await self.all([("GET", one.path) for one in lists]):
+            assert answer.status == 200, answer.body
+        log = self._stack.log("meshwright-api").read_text()
+        assert "nobody foresaw" not in log, log[-3000:]
+        assert "Traceback" not in log, log[-3000:]
+
+
+def check(answer: Answer, request: str) -> None:
+    """An answer is no failure, is a problem of the contract when it is a refusal, and says nothing of others'."""
+    where = f"{request}\n-> {answer.status} {answer.headers} {answer.body[:600]!r}"
+    assert 200 <= answer.status < 600, where
+    assert "x-evil" not in answer.headers, where
+    if answer.body == b"Invalid HTTP request received.":
+        return  # said by the HTTP server itself, before anything of ours
+    assert answer.headers.get("x-content-type-options") == "nosniff", where
+    if answer.status < 400:
+        return
+    assert answer.media_type == "application/problem+json", where
+    problem = msgspec.json.decode(answer.body)
+    slug = problem["type"].removeprefix("/problems/")
+    assert PROBLEM_TYPES[slug].status == answer.status, where
+    assert answer.status < 500 or slug in _UNAVAILABLE, where
+    assert len(answer.body) < _LONGEST_REFUSAL, where
+
+
+@pytest.fixture(scope="session")
+def workspace(shared: Stack) -> str:
+    """A workspace with a connection `place` and a design `d`."""
+
+    async def made() -> str:
+        async with httpx.AsyncClient(base_url=shared.url, timeout=20) as client:
+            person = await Person.apart(client, TOKEN)
+            await person.put("/v1/connections/place", {"kind": "envoy-fleet"})
+            await person.put("/v1/designs/d", {"description": "d"})
+            return person.workspace
+
+    return asyncio.run(made())
+
+
+@pytest.fixture
+async def target(shared: Stack, document: dict[str, Any], workspace: str) -> AsyncIterator[Target]:
+    """The API in that workspace; afterwards it still works."""
+    target = Target(shared, document, workspace)
+    yield target
+    await target.still_works()
+    print(f"\n{target.asked} requests")
