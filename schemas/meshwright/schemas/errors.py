@@ -201,8 +201,22 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="adapter-unavailable",
             title="No live adapter serves this",
             status=503,
-            explanation="No running worker announces the adapter, or it does not know this operation. "
-            "Start one with `meshwright-adapter NAME`, then retry. Nothing was changed.",
+            explanation="No running worker announces the adapter, or none knows this operation. Start one with "
+            "`meshwright-adapter NAME`; one that runs needs some seconds after its start, or after NATS was away, "
+            "to announce itself. Then retry. Nothing was changed.",
+        ),
+        ProblemType(
+            slug="adapter-failed",
+            title="The adapter could not answer",
+            status=502,
+            explanation="A worker is there, but what it answered is of no use; its log says why. Nothing was changed.",
+        ),
+        ProblemType(
+            slug="adapter-slow",
+            title="The adapter did not answer in time",
+            status=504,
+            explanation="A worker is there, but needs longer than a request may take. Ask for the operation itself, "
+            "which checks the same and has the time, or ask about a smaller design. Nothing was changed.",
         ),
         ProblemType(
             slug="bus-unavailable",

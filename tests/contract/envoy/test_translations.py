@@ -66,8 +66,7 @@ def mesh() -> DesiredState:
         for service, version in (("reviews", "v1"), ("reviews", "v2"), ("ratings", "v1"))
     ]
     ports = {
-        spec.name: Ports(outbound=15001 + 10 * index, inbound=15002 + 10 * index)
-        for index, spec in enumerate(specs)
+        spec.name: Ports(outbound=15001 + 10 * index, inbound=15002 + 10 * index) for index, spec in enumerate(specs)
     }
     return desired.enrol(DesiredState(workspace="default", mesh="demo", connection="local"), specs, ports)
 

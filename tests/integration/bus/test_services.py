@@ -2,6 +2,9 @@
 
 import asyncio
 import datetime
+import os
+import random
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
@@ -13,7 +16,7 @@ from meshwright.core.bus import blobs, leases, presence, requesting, serving
 from meshwright.core.testing import ledgers
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
-from meshwright.schemas.adapters import AdapterAnnouncement
+from meshwright.schemas.adapters import AdapterAnnouncement, AdapterFailed
 from meshwright.schemas.errors import Failure
 
 pytestmark = pytest.mark.servers
@@ -42,25 +45,39 @@ async def fail(_: bytes) -> bytes:
     raise RuntimeError("it broke\r\nX: y")
 
 
-async def too_much(_: bytes) -> bytes:
-    """More than a message may hold."""
+async def wordy(_: bytes) -> bytes:
+    """More than a message may hold, unless it is compressed."""
     return b"x" * (2 * 2**20)
+
+
+async def too_much(_: bytes) -> bytes:
+    """More than a message may hold, however it is sent."""
+    return random.Random(0).randbytes(2 * 2**20)
 
 
 async def test_an_answer_a_refusal_or_a_reason(bus: mwbus.Connection) -> None:
     """Whatever an endpoint does, who asks is told at once: the answer, the failure in all its parts, or what broke."""
-    endpoints: dict[str, serving.Endpoint] = {"echo": echo, "refuse": refuse, "fail": fail, "too-much": too_much}
+    endpoints: dict[str, serving.Endpoint] = {
+        "echo": echo,
+        "refuse": refuse,
+        "fail": fail,
+        "wordy": wordy,
+        "too-much": too_much,
+    }
     async with serving.serving(bus, "envoy", "1.0.0", endpoints), asyncio.timeout(4):
         for payload in (b"", b"\xff\x00", b"x" * 900_000):
             assert await requesting.request(bus, "envoy", "echo", payload) == payload
         with pytest.raises(requesting.Refused) as refused:
             await requesting.request(bus, "envoy", "refuse", b"")
         assert (refused.value.code, refused.value.failure) == ("422", FAILURE)
-        for endpoint, words in (("fail", "RuntimeError"), ("too-much", "MaxPayload")):
+        for endpoint, code, words in (("fail", "500", "RuntimeError"), ("too-much", "413", "2097152 bytes")):
             with pytest.raises(requesting.Refused) as broken:
                 await requesting.request(bus, "envoy", endpoint, b"")
-            assert broken.value.code == "500"
+            assert broken.value.code == code
             assert words in broken.value.failure.what
+        assert await requesting.request(bus, "envoy", "wordy", b"") == await wordy(b"")
+        with pytest.raises(mwbus.TooLarge, match="2097152 bytes"):
+            await requesting.request(bus, "envoy", "echo", bytes(2 * 2**20))
         assert await requesting.request(bus, "envoy", "echo", b"on") == b"on"
 
 
@@ -75,11 +92,75 @@ async def test_nobody_there_is_told_at_once_and_silence_in_time(bus: mwbus.Conne
         with pytest.raises(requesting.NoWorker, match="no live envoy worker"):
             await requesting.request(bus, "envoy", "echo", b"")
     async with serving.serving(bus, "envoy", "1.0.0", {"sleep": sleep}):
-        with pytest.raises(requesting.NoWorker, match=r"within 0\.2 s"):
+        with pytest.raises(requesting.Slow, match=r"within 0\.2 s"):
             await requesting.request(bus, "envoy", "sleep", b"", timeout=0.2)
     async with asyncio.timeout(2):
         with pytest.raises(requesting.NoWorker, match="no live"):
             await requesting.request(bus, "envoy", "sleep", b"", timeout=20)
+
+
+async def test_small_questions_do_not_wait_for_large_ones(bus: mwbus.Connection) -> None:
+    """With more large questions open than a worker answers at a time, a small one is answered at once."""
+    go = asyncio.Event()
+
+    async def weigh(payload: bytes) -> bytes:
+        if payload:
+            await go.wait()
+        return b"done"
+
+    async with serving.serving(bus, "envoy", "1.0.0", {"weigh": weigh}):
+        large = [asyncio.create_task(requesting.request(bus, "envoy", "weigh", bytes(20_000))) for _ in range(10)]
+        for _ in range(20):
+            assert await requesting.request(bus, "envoy", "weigh", b"", timeout=2) == b"done"
+        assert not any(task.done() for task in large)
+        go.set()
+        assert await asyncio.gather(*large) == [b"done"] * 10
+
+
+async def test_more_questions_than_a_worker_keeps_are_refused(
+    bus: mwbus.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond a bound who asks is told so at once; who takes too long is told that, and what is left at the end ends."""
+    monkeypatch.setattr(serving, "_MOST", 3)
+    monkeypatch.setattr(serving, "_BOUND", 1.0)
+
+    async def sleep(_: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    async with serving.serving(bus, "envoy", "1.0.0", {"sleep": sleep}):
+        asked = [asyncio.create_task(requesting.request(bus, "envoy", "sleep", b"")) for _ in range(5)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert sorted(one.code for one in answers if isinstance(one, requesting.Refused)) == ["503"] * 2 + ["504"] * 3
+        left = asyncio.create_task(requesting.request(bus, "envoy", "sleep", b"", timeout=0.2))
+        with pytest.raises(requesting.Slow):
+            await left
+
+
+async def test_silence_of_nats_is_not_blamed_on_the_worker(bus: mwbus.Connection, nats_server: NatsServer) -> None:
+    """A server that stands still while a worker is asked is an unavailable bus."""
+
+    async def sleep(_: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    async with serving.serving(bus, "envoy", "1.0.0", {"sleep": sleep}):
+        asked = asyncio.create_task(requesting.request(bus, "envoy", "sleep", b"", timeout=1.0))
+        await asyncio.sleep(0)
+        os.kill(nats_server.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(mwbus.BusUnavailable):
+                await asked
+        finally:
+            os.kill(nats_server.pid, signal.SIGCONT)
+
+
+async def test_a_message_that_is_too_large_says_so(bus: mwbus.Connection) -> None:
+    """What no message can hold is told at once with both numbers, not as an outage after every try."""
+    failed = AdapterFailed(name="envoy", instance="i", reason="x" * 2**21)
+    async with asyncio.timeout(2):
+        with pytest.raises(mwbus.TooLarge, match="NATS takes 1048576"):
+            await bus.publisher.publish("mw.evt.system.envoy.adapter.envoy", failed)
 
 
 async def test_of_several_workers_one_answers(bus: mwbus.Connection, nats_server: NatsServer) -> None:

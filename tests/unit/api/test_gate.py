@@ -221,16 +221,17 @@ def test_presence_that_cannot_be_read_offers_nothing(junk: bytes) -> None:
 
 
 async def test_what_a_worker_says_of_a_preview_becomes_the_callers_refusal(door: Door) -> None:
-    """A considered no is 422 with its cause and remedy, its defect or nonsense is 503; nothing is stored."""
+    """A considered no is 422 with its cause and remedy, a defect or nonsense 502, slowness 504; nothing is stored."""
     door.mesh()
     reply = msgspec.defstruct("Reply", [("headers", Any, None), ("data", bytes, b"")])
     no = b'{"code":"X1","what":"it cannot","cause":"because","remedy":"do this"}'
-    codes = {"422": ("invalid-document", 422), "500": ("adapter-unavailable", 503)}
+    codes = {"422": ("invalid-document", 422), "500": ("adapter-failed", 502), "503": ("adapter-slow", 504)}
+    codes |= {"504": ("adapter-slow", 504), "413": ("too-large", 413)}
     cases: list[tuple[Any, str, int]] = [
         (reply({"Nats-Service-Error-Code": code, "Nats-Service-Error": "no"}, no), slug, status)
         for code, (slug, status) in codes.items()
     ]
-    cases += [(reply(None, junk), "adapter-unavailable", 503) for junk in (b"{", b'"\xff"', b"[]")]
+    cases += [(reply(None, junk), "adapter-failed", 502) for junk in (b"{", b'"\xff"', b"[]")]
     for answer, slug, status in cases:
 
         async def asked(*_: Any, answer: Any = answer, **__: Any) -> Any:

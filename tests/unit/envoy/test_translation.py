@@ -217,6 +217,7 @@ def test_a_translation_is_what_the_intent_changes(several: list[Design], intent:
     assert isinstance(found, Translation)
     after = applied(state, Design(id="~", intents=[intent]))
     assert translate(intent, after) == found
+    assert found.resources == diffs.caused(compiler.compile_mesh(state), compiler.compile_mesh(after))
     changed = diffs.diff(compiler.compile_mesh(state), compiler.compile_mesh(after))
     assert [(each.type, each.name) for each in changed] == [
         (each.type, "/".join(part for part in (each.namespace, each.name) if part)) for each in found.resources

@@ -100,6 +100,8 @@ def translated(error: mwbus.BusError | store.StoreError) -> Refused:
             return problems.invalid(str(error), "#/query")
         case store.StoreError():
             return Refused("store-unavailable", "the database did not answer in time")
+        case mwbus.TooLarge():
+            return Refused("too-large", str(error))
         case mwbus.Conflict():
             return Refused("stale", str(error))
         case mwbus.BusFull():

@@ -74,9 +74,9 @@ async def accept(
     command = _command(call, asked, wish, operation, fingerprint)
     bodies.bounded(command)
     if isinstance(call.query, Write) and call.query.validate_only:
-        return answers.ok(await previews.preview(call.api.bus, command))
+        return answers.ok(await previews.preview(call.api, command))
     if wish.preview:
-        previews.refuse(await previews.preview(call.api.bus, command))
+        await previews.check(call.api, command)
     return await _answer(call, *await _publish(call, command))
 
 

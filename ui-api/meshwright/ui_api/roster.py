@@ -21,6 +21,7 @@ class Roster:
     """Run `follow` beside it; `loaded` is set when what was there has been seen."""
 
     def __init__(self) -> None:
+        self._bus: mwbus.Connection | None = None
         self._live: dict[str, AdapterAnnouncement] = {}
         self._offers: dict[tuple[str, str, int], OperationSupport] = {}
         self._newest: dict[tuple[str, str], int] = {}
@@ -28,6 +29,7 @@ class Roster:
 
     async def follow(self, bus: mwbus.Connection) -> None:
         """Keep up with announcements; for ever."""
+        self._bus = bus
         bucket = await presence.open_presence(bus)
         async with bucket.watch() as changes:
             async for change in changes:
@@ -62,23 +64,30 @@ class Roster:
     def adapter_for(self, mesh_kind: str) -> str:
         """The adapter that serves a kind of mesh.
 
-        Raises Refused `adapter-unavailable`.
+        Raises Refused `adapter-unavailable`, BusUnavailable when nothing can be known.
         """
         found = sorted({worker.name for worker in self._live.values() if mesh_kind in worker.meshes})
         if not found:
+            self._assure()
             raise Refused("adapter-unavailable", f"no live adapter serves meshes of kind {mesh_kind!r}")
         return found[0]
 
     def offer(self, adapter: str, kind: str, version: int | None) -> OperationSupport:
         """What a live worker announces for that operation, at that version or (None) at the newest.
 
-        Raises Refused `adapter-unavailable`.
+        Raises Refused `adapter-unavailable`, BusUnavailable when nothing can be known.
         """
         wanted = version if version is not None else self._newest.get((adapter, kind), 0)
         found = self._offers.get((adapter, kind, wanted))
         if found is None:
+            self._assure()
             raise Refused("adapter-unavailable", self._why_not(adapter, kind, version))
         return found
+
+    def _assure(self) -> None:
+        """Without NATS no worker is heard, however well it is."""
+        if self._bus is not None and not self._bus.is_connected:
+            raise mwbus.BusUnavailable("not connected to NATS, so it is not known which workers live")
 
     def _why_not(self, adapter: str, kind: str, version: int | None) -> str:
         if not any(worker.name == adapter for worker in self._live.values()):

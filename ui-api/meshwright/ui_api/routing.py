@@ -31,7 +31,15 @@ REASON = "Meshwright-Reason"
 COMMAND: dict[str, Any] = {
     "status": 202,
     "headers": ("Location", "Retry-After", "Meshwright-Seq"),
-    "problems": ("adapter-unavailable", "bus-unavailable", "idempotency-key-reused", "invalid-document"),
+    "problems": (
+        "adapter-unavailable",
+        "adapter-failed",
+        "adapter-slow",
+        "bus-unavailable",
+        "idempotency-key-reused",
+        "invalid-document",
+        "too-large",
+    ),
     "idempotent": True,
 }
 """What every route that asks for an operation declares."""

@@ -3,6 +3,7 @@
 Invariant: a resource that all proxies share is told once; one of a single proxy is told as `workload/name`.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -20,6 +21,8 @@ _OF_ONE_PROXY = {
     (names.ROUTES, names.INBOUND),
 }
 Key = tuple[str, str, str]
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""libyaml's, where it is there, is ten times as fast"""
 
 
 def flat(snapshot: Snapshot) -> dict[Key, Resource]:
@@ -35,22 +38,16 @@ def flat(snapshot: Snapshot) -> dict[Key, Resource]:
 
 def diff(before: Snapshot, after: Snapshot) -> list[ResourceDiff]:
     """What would be created, updated and deleted."""
-    old, new = flat(before), flat(after)
-    found = []
-    for key in sorted(old.keys() | new.keys()):
-        was, now = old.get(key), new.get(key)
-        if was and now and was.digest == now.digest:
-            continue
-        found.append(
-            ResourceDiff(
-                type=key[0],
-                name="/".join(part for part in key[1:] if part),
-                change="update" if was and now else "create" if now else "delete",
-                before=_yaml(was),
-                after=_yaml(now),
-            )
+    return [
+        ResourceDiff(
+            type=key[0],
+            name=_shown(key),
+            change="update" if was and now else "create" if now else "delete",
+            before=_yaml(was),
+            after=_yaml(now),
         )
-    return found
+        for key, was, now in _changed(before, after)
+    ]
 
 
 def caused(before: Snapshot, after: Snapshot) -> list[NativeResource]:
@@ -67,8 +64,19 @@ def caused(before: Snapshot, after: Snapshot) -> list[NativeResource]:
 
 def inventory(before: Snapshot, after: Snapshot) -> list[str]:
     """What a change created or updated, one line each."""
-    kinds = diff(before, after)
-    return [f"{each.type.rpartition('.')[2]} {each.name}" for each in kinds if each.change != "delete"]
+    return [f"{key[0].rpartition('.')[2]} {_shown(key)}" for key, _, now in _changed(before, after) if now]
+
+
+def _changed(before: Snapshot, after: Snapshot) -> Iterator[tuple[Key, Resource | None, Resource | None]]:
+    old, new = flat(before), flat(after)
+    for key in sorted(old.keys() | new.keys()):
+        was, now = old.get(key), new.get(key)
+        if not (was and now and was.digest == now.digest):
+            yield key, was, now
+
+
+def _shown(key: Key) -> str:
+    return "/".join(part for part in key[1:] if part)
 
 
 def _difference(was: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
@@ -85,4 +93,6 @@ def _difference(was: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 
 def _yaml(resource: Resource | None) -> str:
-    return yaml.safe_dump(resource.body, sort_keys=False, allow_unicode=True) if resource else ""
+    if resource is None:
+        return ""
+    return str(yaml.dump(resource.body, Dumper=_Dumper, sort_keys=False, allow_unicode=True))

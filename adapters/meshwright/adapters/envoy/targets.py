@@ -3,6 +3,7 @@
 Invariant: the preview and the operation ask here, so what is shown beforehand is what will be done.
 """
 
+import asyncio
 from collections.abc import Collection
 
 import msgspec
@@ -52,8 +53,9 @@ class Maker:
         problems = validation.enrolment_problems(self._states, before, design.workloads, "#/workloads")
         ports = allocation.allocate(self._states, before, design.workloads, self._first_port, self._lately)
         after = desired.apply_design(before, design, revision, ports)
-        problems += validation.problems(after, design)
-        problems += validation.left_behind(before, after, besides=design.id)
+        # In a thread, so that a large design does not hold up whatever else the worker does.
+        problems += await asyncio.to_thread(validation.problems, after, design)
+        problems += await asyncio.to_thread(validation.left_behind, before, after, design.id)
         return Target(after=after, design=design, revision=revision, problems=problems)
 
     async def removing(self, name: str) -> Target:

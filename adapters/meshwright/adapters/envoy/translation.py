@@ -49,7 +49,8 @@ def translate(intent: AnyIntent, facts: DesiredState) -> Translation | Unsupport
     without = _without(facts, intent)
     alone = AppliedDesign(revision=0, intents=[intent])
     with_it = msgspec.structs.replace(without, designs={**without.designs, _THIS_ONE: alone})
-    resources = diffs.caused(compiler.compile_mesh(without), compiler.compile_mesh(with_it))
+    service = getattr(intent, "service", None)
+    resources = diffs.caused(compiler.compile_mesh(without, service), compiler.compile_mesh(with_it, service))
     notes = [] if resources else validation.missing(facts, intent) or ["the proxies behave like this already"]
     return Translation(intent=kind, resources=resources, notes=notes)
 

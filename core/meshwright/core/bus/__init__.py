@@ -7,7 +7,16 @@ from meshwright.core.bus.buckets import Bucket, Change, Entry, open_bucket
 from meshwright.core.bus.connecting import Connection, connect
 from meshwright.core.bus.consuming import Job, WorkQueue, jobs
 from meshwright.core.bus.envelope import Envelope, Received
-from meshwright.core.bus.errors import BusError, BusFull, BusUnavailable, Conflict, InvalidEnvelope, NoRoom, Rewound
+from meshwright.core.bus.errors import (
+    BusError,
+    BusFull,
+    BusUnavailable,
+    Conflict,
+    InvalidEnvelope,
+    NoRoom,
+    Rewound,
+    TooLarge,
+)
 from meshwright.core.bus.patience import patiently
 from meshwright.core.bus.positions import START, Position, assure, until
 from meshwright.core.bus.publishing import Ack, Publisher
@@ -34,6 +43,7 @@ __all__ = [
     "Received",
     "Rewound",
     "Storing",
+    "TooLarge",
     "WorkQueue",
     "assure",
     "connect",

@@ -4,6 +4,7 @@
     ├── BusUnavailable      no answer in time, or JetStream is down: nothing is known to be written
     │   ├── BusFull         the stream is at its limit: nothing was written
     │   └── NoRoom          the server cannot reserve what the streams may hold
+    ├── TooLarge            more bytes than the server takes in one message
     ├── Conflict            another writer was first (expected sequence or revision is stale)
     ├── Rewound             a stream no longer holds what was read from it
     └── InvalidEnvelope     a message without the CloudEvents headers that every message carries
@@ -26,6 +27,10 @@ class BusFull(BusUnavailable):
 
 class NoRoom(BusUnavailable):
     """JetStream cannot reserve the room that the streams are to have; the text says what to do."""
+
+
+class TooLarge(BusError):
+    """More bytes than the server takes in one message; the text names both numbers. Nothing was sent."""
 
 
 class Conflict(BusError):

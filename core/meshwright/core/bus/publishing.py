@@ -18,7 +18,7 @@ from opentelemetry import trace
 from meshwright.core import ids
 from meshwright.core.bus import envelope
 from meshwright.core.bus.envelope import Envelope
-from meshwright.core.bus.errors import BusFull, BusUnavailable, Conflict
+from meshwright.core.bus.errors import BusFull, BusUnavailable, Conflict, TooLarge
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog
 from meshwright.schemas.base import Message
@@ -67,7 +67,7 @@ class Publisher:
         `about` is the CloudEvents subject; `expected_last` the sequence that must still be the last on this
         NATS subject (0: none yet); `timeout` in seconds bounds all tries together.
 
-        Raises Conflict when `expected_last` is stale, BusFull, BusUnavailable when no ack came in time.
+        Raises Conflict when `expected_last` is stale, TooLarge, BusFull, BusUnavailable when no ack came in time.
         """
         headers = envelope.write(
             Envelope(
@@ -98,6 +98,9 @@ class Publisher:
                     return _acknowledged(json.loads(reply.data))
                 except Conflict as conflict:
                     return await self._stored_before(subject, headers, conflict)
+                except nats.errors.MaxPayloadError as error:
+                    limit = self._client.max_payload
+                    raise TooLarge(f"{subject}: {len(payload)} bytes, and NATS takes {limit} at once") from error
                 except (TimeoutError, nats.errors.Error) as error:
                     if time.monotonic() + pause >= deadline or self._client.is_closed:
                         if self._client.is_connected:

@@ -19,7 +19,6 @@ from meshwright.ui_api.routes import designs
 from meshwright.ui_api.routing import Call, Routes
 
 routes = Routes("designs")
-_PROBLEMS = ("adapter-unavailable", "bus-unavailable", "invalid-document")
 
 
 class Against(Model, frozen=True, kw_only=True):
@@ -45,7 +44,7 @@ class Validation(Model, frozen=True, kw_only=True):
     body=Against,
     yaml=True,
     answer=Preview,
-    problems=_PROBLEMS,
+    problems=previews.PROBLEMS,
 )
 async def translate(call: Call[Against, NoQuery]) -> Response:
     """The native resources that the intents of a design become on a mesh."""
@@ -62,7 +61,7 @@ async def translate(call: Call[Against, NoQuery]) -> Response:
     body=Against,
     yaml=True,
     answer=Preview,
-    problems=_PROBLEMS,
+    problems=previews.PROBLEMS,
 )
 async def diff(call: Call[Against, NoQuery]) -> Response:
     """What applying a design would change on a mesh, resource by resource."""
@@ -79,7 +78,7 @@ async def diff(call: Call[Against, NoQuery]) -> Response:
     body=Against,
     yaml=True,
     answer=Validation,
-    problems=_PROBLEMS,
+    problems=previews.PROBLEMS,
 )
 async def validate(call: Call[Against, NoQuery]) -> Response:
     """Everything that keeps a design from being applied to a mesh."""
@@ -119,4 +118,4 @@ async def _preview(call: Call[Against, NoQuery]) -> Preview:
         deadline=now + datetime.timedelta(seconds=previews.PREVIEW_S),
     )
     bodies.bounded(command)
-    return await previews.preview(call.api.bus, command)
+    return await previews.preview(call.api, command)

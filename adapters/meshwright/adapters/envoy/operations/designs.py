@@ -4,6 +4,7 @@ Invariant: a release is recorded only after every connected proxy has acknowledg
 desired state goes back to what it was and the operation fails with Envoy's words.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 from meshwright.adapters.envoy import diffs, failures, plans, targets
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.changes import Change
+from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.adapters.envoy.plans import Plan, Planned
 from meshwright.adapters.envoy.releases import Releases
 from meshwright.adapters.envoy.resources import compiler
@@ -84,6 +86,10 @@ def _kinds(target: Target) -> list[str]:
     return [intent_kind(intent) for intent in target.design.intents] if target.design else []
 
 
+def _inventory(before: DesiredState, after: DesiredState) -> list[str]:
+    return diffs.inventory(compiler.compile_mesh(before), compiler.compile_mesh(after))
+
+
 async def _record(
     change: Change, releases: Releases, found: Planned, design: str, ended: ReleaseState
 ) -> dict[str, Any]:
@@ -93,7 +99,7 @@ async def _record(
         await releases.end(command, design, ended)
         return {"version": found.version, "revision": 0}
     assert plan.before is not None and plan.after is not None
-    inventory = diffs.inventory(compiler.compile_mesh(plan.before), compiler.compile_mesh(plan.after))
+    inventory = await asyncio.to_thread(_inventory, plan.before, plan.after)
     release = await releases.record(command, plan.design, plan.revision, inventory)
     return {
         "version": found.version,

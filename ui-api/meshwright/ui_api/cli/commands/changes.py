@@ -1,6 +1,7 @@
 """`meshwright apply` and its kin: validate → diff → save → operation with live steps → history → rollback.
 
-Invariant: nothing is saved before the adapter has said that it can be applied.
+Invariant: nothing is saved before the adapter has said that it can be applied; a design of which
+there is no preview, for it takes too long or is too large, is left to its operation to check, and that is told.
 """
 
 from typing import Annotated, Any
@@ -20,6 +21,8 @@ from meshwright.ui_api.cli.choices import (
 from meshwright.ui_api.cli.exits import CommandFailed, Exit, Refused
 from meshwright.ui_api.cli.session import Session
 
+_NO_PREVIEW = ("adapter-slow", "too-large")
+
 
 def apply(
     session: Session,
@@ -34,9 +37,7 @@ def apply(
     document = documents.load_design(file)
     design = document.content
     chosen = choices.mesh_or_only(session, mesh)
-    preview = _ask(session, document, chosen, "diff")
-    _refuse_unsupported(preview)
-    session.output.say(previews.plan(preview["diff"], chosen))
+    _look_ahead(session, document, chosen)
     answer, changed = writing.save_if_changed(session, design, reason)
     done = "saved as version" if changed else "is unchanged at version"
     session.output.say(f"design {design['id']} {done} {answer.etag}")
@@ -112,6 +113,20 @@ def remove(
     session.confirm(f"Undo everything that {design} applied to mesh {chosen}?", yes=yes)
     body = {"mesh": chosen, "reason": reason}
     live.operate(session, "POST", paths.one(paths.DESIGNS, design, ":remove"), body, wait=wait, limit=timeout)
+
+
+def _look_ahead(session: Session, document: documents.Document, mesh: str) -> None:
+    """Tell what applying would change. Raises CommandFailed when the adapter refuses it."""
+    try:
+        preview = _ask(session, document, mesh, "diff")
+    except Refused as refused:
+        if refused.slug not in _NO_PREVIEW:
+            raise
+        why = "; ".join((refused.what, *refused.notes))
+        session.output.warn(f"there is no preview of this design ({why}): the operation itself checks it")
+        return
+    _refuse_unsupported(preview)
+    session.output.say(previews.plan(preview["diff"], mesh))
 
 
 def _ask(session: Session, document: documents.Document, mesh: str, verb: str) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""Why there is no preview: each reason is told as what it is, and an operation does not depend on having one."""
+
+from typing import Any
+
+import nats.errors
+import pytest
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus import serving
+from meshwright.ui_api import previews
+
+Door = Any
+DIFF = "/v1/designs/d:diff"
+BODY = {"mesh": "m1", "design": {"id": "d"}}
+
+
+class Client:
+    """NATS, whose requests end like this."""
+
+    max_payload = 1_048_576
+
+    def __init__(self, asked: Exception) -> None:
+        self._asked = asked
+        self.patience = 0.0
+
+    async def request(self, *_: Any, timeout: float, **__: Any) -> Any:
+        """A question to a worker."""
+        self.patience = timeout
+        raise self._asked
+
+
+async def test_a_worker_that_is_alive_is_called_slow(door: Door) -> None:
+    """Nobody is told to start a worker that runs: the words say how long it had and what goes on without a preview."""
+    door.mesh()
+    door.bus.client = Client(nats.errors.TimeoutError())
+    found = await door.admin.problem("POST", DIFF, BODY, status=504, slug="adapter-slow")
+    assert found["detail"] == "the trial worker did not answer preview within 21 s; it is alive"
+    assert "operation itself" in found["remedy"] and "smaller design" in found["remedy"]
+    assert "meshwright-adapter" not in found["remedy"]
+    assert previews.PREVIEW_S > serving._BOUND  # the worker has the first word on its own slowness
+
+
+async def test_a_worker_that_vanished_while_it_was_asked_is_missing(door: Door) -> None:
+    """When nobody announces itself any more, silence means that nobody is there."""
+    door.mesh()
+
+    class Vanishing(Client):
+        async def request(self, *asked: Any, **more: Any) -> Any:
+            door.roster.learn("trial.i", None)
+            await super().request(*asked, **more)
+
+    door.bus.client = Vanishing(nats.errors.TimeoutError())
+    found = await door.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
+    assert "stopped announcing itself" in found["detail"]
+
+
+async def test_without_listeners_there_is_no_worker(door: Door) -> None:
+    """What NATS itself says of a subject is believed at once."""
+    door.mesh()
+    door.bus.client = Client(nats.errors.NoRespondersError())
+    await door.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
+
+
+@pytest.mark.parametrize("asked", [nats.errors.TimeoutError(), nats.errors.ConnectionClosedError()])
+async def test_a_bus_that_is_away_is_no_missing_worker(door: Door, asked: Exception) -> None:
+    """When NATS does not answer either, it is the bus that is named."""
+    door.mesh()
+    door.bus.client = Client(asked)
+    door.bus.failure = mwbus.BusUnavailable("no answer")
+    found = await door.admin.problem("POST", DIFF, BODY, status=503, slug="bus-unavailable")
+    assert "meshwright-adapter" not in found["remedy"]
+
+
+async def test_workers_that_nats_does_not_let_us_hear_are_not_called_dead(door: Door) -> None:
+    """With NATS away for so long that every announcement has expired, no operation is refused for want of a worker."""
+    door.mesh()
+    door.roster._bus = door.bus
+    door.roster.learn("trial.i", None)
+    noop = {"kind": "trial.noop", "mesh": "m1"}
+    await door.admin.problem("POST", "/v1/operations", noop, status=503, slug="adapter-unavailable")
+    door.bus.is_connected = False
+    for method, path, body in (
+        ("POST", "/v1/operations", noop),
+        ("POST", DIFF, BODY),
+        ("POST", "/v1/meshes", {"id": "m2", "connection": "place"}),
+    ):
+        await door.admin.problem(method, path, body, status=503, slug="bus-unavailable")
+
+
+async def test_what_the_bus_cannot_carry_is_too_large(door: Door) -> None:
+    """A server that takes less in one message than the API does says so, with its limit."""
+    door.mesh()
+    door.bus.client = Client(nats.errors.MaxPayloadError())
+    found = await door.admin.problem("POST", DIFF, BODY, status=413, slug="too-large")
+    assert found["detail"].endswith("NATS takes 1048576 at once")
+
+
+@pytest.mark.parametrize("path", ["/v1/designs/d:apply", "/v1/operations"])
+async def test_an_operation_is_accepted_without_a_preview_that_takes_too_long(door: Door, path: str) -> None:
+    """The operation checks the same and has the time, so a slow preview delays its acceptance by seconds only."""
+    door.mesh()
+    door.bus.client = client = Client(nats.errors.TimeoutError())
+    await door.admin.put("/v1/designs/d", {"id": "d"})
+    body: dict[str, Any] = {"mesh": "m1"}
+    if path == "/v1/operations":
+        body |= {"kind": "design.apply", "arguments": {"design": {"id": "d"}}}
+    answer = await door.admin.post(path, body, expect=202)
+    assert answer.json()["kind"] == "design.apply"
+    assert client.patience <= 5
