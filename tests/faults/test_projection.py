@@ -13,7 +13,7 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, store
 from meshwright.core.bus.copying import copied_from
-from meshwright.core.store import comparing, generations, kinds, replica_set
+from meshwright.core.store import comparing, generations, kinds, provisioning
 from meshwright.core.store.writing import Writer
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
@@ -139,7 +139,7 @@ async def test_streams_are_shuffled(scene: Scene, row: Any) -> None:
             left, right = await said(stage.database, kind.name), await said(database, kind.name)
             differing += sum(left.get(key) != right.get(key) for key in left.keys() | right.keys())
             assert left
-    await replica_set.drop_database(scene.database.url, other)
+    await provisioning.drop_database(scene.database.url, other)
     row.fault, row.injected = "streams shuffled", "any order of subjects"
     row.runs, row.duplicated, row.note = len(places), differing, f"{differing} documents differ"
     assert differing == 0

@@ -25,6 +25,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str = "nats://127.0.0.1:4222"
     """may carry user and password: nats://user:password@host:port"""
     mongodb_url: str = "mongodb://127.0.0.1:27017/?directConnection=true"
+    mongodb_credentials_file: Path | None = None
+    """`user:password` on one line, by which MongoDB knows this process: one may write the views, the API reads; 0600"""
+    mongodb_allow_anonymous: bool = False
+    """work also on a MongoDB that lets anybody in, who then may read and forge everything"""
     mongodb_database: str = "meshwright"
     data_dir: Path = Path(".meshwright")
     """what a process keeps on this host: proxies' records, logs; nothing that cannot be rebuilt"""

@@ -42,8 +42,7 @@ async def begin(alone: Stack, ann: Person, proxy: TcpProxy) -> None:
     """Start everything, with the database behind the proxy, and make a mesh."""
 
     def start() -> None:
-        # Directly: the replica set would tell its clients the address behind the proxy.
-        url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
+        url = alone.mongo.through(proxy.port)
         alone.start("meshwright-projector", mongodb_url=url)
         alone.start("meshwright-scheduler")
         alone.start("meshwright-adapter", "trial_adapter:trial")
@@ -182,7 +181,7 @@ async def test_a_read_says_how_old_it_is(alone: Stack, ann: Person, proxy: TcpPr
     assert ready["age"] > 11
     listed = await ann.ask("GET", "/v1/operations", params={"kind": "trial.noop"})
     assert listed.json()["items"] == []
-    url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
+    url = alone.mongo.through(proxy.port)
     alone.start("meshwright-projector", mongodb_url=url)
     await projected(alone, ann, row, accepted)
     await eventually(lambda: _younger(age, 3), timeout=20)

@@ -18,11 +18,13 @@ import uvloop
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, sealing, settings, ssrf, store
+from meshwright.core.security import mongodb_users
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as logs
 from meshwright.ui_api import app, auth, event_stream
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.auth import Gate
+from meshwright.ui_api.database_guard import DatabaseGuard
 from meshwright.ui_api.directory import Directory
 from meshwright.ui_api.freshness import Freshness
 from meshwright.ui_api.http import connections, protocol
@@ -78,7 +80,13 @@ def main() -> int:
         meters = Meters()
         with exporting.exporting("meshwright-api", app.VERSION, meters.registry):
             uvloop.run(_run(wanted, meters))
-    except (*_CANNOT_START, mwbus.BusError, OSError) as error:
+    except ExceptionGroup as group:
+        reason = ending.first_error(group)
+        if not isinstance(reason, store.NotAdmissible):
+            raise
+        sys.stderr.write(f"meshwright-api: {reason}\n")
+        return 1
+    except (*_CANNOT_START, mwbus.BusError, store.StoreError, mongodb_users.InvalidCredentials, OSError) as error:
         sys.stderr.write(f"meshwright-api: {error}\n")
         return 1
     return 0
@@ -97,7 +105,8 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
         bus = await stack.enter_async_context(
             mwbus.connect(wanted.nats_url, "api", replicas=wanted.replicas, gib=wanted.streams_gib, timeout=_START_S)
         )
-        database = await stack.enter_async_context(store.connect(wanted.mongodb_url, wanted.mongodb_database))
+        database = await stack.enter_async_context(store.join(wanted))
+        guard = DatabaseGuard(bus, database, wanted)
         directory = Directory()
         views = store.Views(database)
         api = Api(
@@ -120,11 +129,12 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
             sealer=sealer,
             reachable=reachable,
         )
-        await _serve(api, wanted, connections.Connections(meters.registry, most))
+        await guard.first()
+        await _serve(api, wanted, connections.Connections(meters.registry, most), guard)
     log.info("ended")
 
 
-async def _serve(api: Api, wanted: ApiSettings, doors: connections.Connections) -> None:
+async def _serve(api: Api, wanted: ApiSettings, doors: connections.Connections, guard: DatabaseGuard) -> None:
     log.info("room for %d connections", doors.most)
     speaks = functools.partial(protocol.Limited, doors, api.meters, api.refusals, wanted.api_head_seconds)
     config = uvicorn.Config(
@@ -159,6 +169,7 @@ async def _serve(api: Api, wanted: ApiSettings, doors: connections.Connections) 
             group.create_task(api.hub.run()),
             group.create_task(api.freshness.follow()),
             group.create_task(doors.sweep()),
+            group.create_task(guard.watch()),
             group.create_task(event_stream.keep_alive(api.hub, api.gate)),
         ]
         async with asyncio.timeout(_START_S):

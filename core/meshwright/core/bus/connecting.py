@@ -5,6 +5,7 @@ block drains what was published and closes. Log lines about the connection are o
 """
 
 import asyncio
+import datetime
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable
 from meshwright.core.bus.lean import LeanClient
 from meshwright.core.bus.publishing import Publisher
+from meshwright.schemas import subjects
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,19 @@ class Connection(msgspec.Struct, frozen=True):
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"could not read {stream}: {error!r}") from error
         return int(state.first_seq), int(state.last_seq)
+
+    async def installation(self) -> str:
+        """What tells this installation from any other: when its stream of what people write was made.
+
+        Raises BusUnavailable.
+        """
+        stream = subjects.STATE.stream
+        try:
+            info = await self.js.stream_info(stream)
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"could not read {stream}: {error!r}") from error
+        assert info.created is not None, "every stream was made at some time"
+        return f"{stream.lower()}-{info.created.astimezone(datetime.UTC):%Y%m%dT%H%M%S.%f}"
 
     async def fill(self) -> dict[str, float]:
         """How full each stream with a limit is, from 0 to 1.

@@ -15,13 +15,16 @@ from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.store.connecting import Database, connect
 from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, SetAside, Stored
 from meshwright.core.store.errors import (
+    InvalidAddress,
     InvalidCursor,
+    NotAdmissible,
     NotYetVisible,
     StoreError,
     StoreUnavailable,
     UnknownField,
     WentBack,
 )
+from meshwright.core.store.joining import join, refuse_open_server
 from meshwright.core.store.kinds import DesignVersion, Kind
 from meshwright.core.store.paging import Plain
 from meshwright.core.store.views import EVENT_FILTERS, MAX_PAGE, Views
@@ -32,10 +35,12 @@ __all__ = [
     "Checkpoint",
     "Database",
     "DesignVersion",
+    "InvalidAddress",
     "InvalidCursor",
     "Kind",
     "LoggedEvent",
     "MeasuredWindow",
+    "NotAdmissible",
     "NotYetVisible",
     "Page",
     "Plain",
@@ -47,5 +52,7 @@ __all__ = [
     "Views",
     "WentBack",
     "connect",
+    "join",
     "kinds",
+    "refuse_open_server",
 ]

@@ -21,9 +21,11 @@ from bson import DBRef, Int64
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from motor import motor_asyncio
 from pymongo import WriteConcern
+from pymongo.errors import PyMongoError
 
 from meshwright.core import ending
-from meshwright.core.store.errors import translated
+from meshwright.core.security.mongodb_users import Credentials, redacted
+from meshwright.core.store.errors import InvalidAddress, translated
 
 Document: TypeAlias = dict[str, Any]
 """A document as plain data."""
@@ -62,7 +64,14 @@ class Database:
         self._make = make
         self._name = name
         self._timeout = timeout
+        self.trusted = True
+        """whether what it holds may be shown"""
         self._open()
+
+    @property
+    def name(self) -> str:
+        """What it is called on its server."""
+        return self._name
 
     def _open(self) -> None:
         self._client = self._make()
@@ -108,12 +117,19 @@ class Database:
 
 
 @asynccontextmanager
-async def connect(url: str, database: str, *, timeout: float = 2.0, retry: bool = True) -> AsyncIterator[Database]:
+async def connect(
+    url: str, database: str, *, user: Credentials | None = None, timeout: float = 2.0, retry: bool = True
+) -> AsyncIterator[Database]:
     """The database of that name. Does not wait for the server: calls raise StoreUnavailable while it is away.
+
+    `user` counts instead of the one in the address.
 
     `timeout` in seconds bounds each call, the search for a server included; with `retry` a read that failed is tried
     again within it.
+
+    Raises InvalidAddress.
     """
+    known: dict[str, Any] = {"username": user.username, "password": user.password} if user else {}
 
     def make() -> _Client:
         return motor_asyncio.AsyncIOMotorClient(
@@ -125,9 +141,13 @@ async def connect(url: str, database: str, *, timeout: float = 2.0, retry: bool 
             retryReads=retry,
             retryWrites=False,
             appname="meshwright",
+            **known,
         )
 
-    opened = Database(make, database, timeout)
+    try:
+        opened = Database(make, database, timeout)
+    except (PyMongoError, ValueError) as error:  # also for what is no address at all
+        raise InvalidAddress(redacted(f"{url!r} is no address of MongoDB: {error}")) from None
     keeping = asyncio.create_task(opened._keep_open())
     try:
         yield opened

@@ -2,6 +2,8 @@
 
     StoreError
     ├── StoreUnavailable    MongoDB did not answer in time: nothing is known to be read or written
+    ├── NotAdmissible       the server or the database must not be used: anybody may write there, or it is another's
+    ├── InvalidAddress      MESHWRIGHT_MONGODB_URL is no address of MongoDB
     ├── WentBack            the database holds less than was written to it: an older copy was put back
     ├── NotYetVisible       the projection has not reached the asked sequence in the given time
     ├── UnknownField        a filter or sort names a field that its kind does not offer
@@ -15,6 +17,8 @@ from contextlib import contextmanager
 
 from pymongo.errors import PyMongoError
 
+from meshwright.core.security.mongodb_users import redacted
+
 
 class StoreError(Exception):
     """The common part."""
@@ -22,6 +26,14 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """MongoDB did not answer in time; views are behind, writes to the bus still work."""
+
+
+class NotAdmissible(StoreError):
+    """This database must not be used; the text says why and what to do."""
+
+
+class InvalidAddress(StoreError):
+    """The address is none of MongoDB's; the text says what is wrong with it."""
 
 
 class WentBack(StoreError):
@@ -52,4 +64,4 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        raise StoreUnavailable(f"could not {what}: {error}") from error
+        raise StoreUnavailable(redacted(f"could not {what}: {error}")) from error

@@ -19,7 +19,7 @@ from meshwright.core.store import checkpoints, generations, heartbeat, kinds, pa
 from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.store.connecting import Collection, Database, Document
 from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, SetAside, Stored
-from meshwright.core.store.errors import NotYetVisible
+from meshwright.core.store.errors import NotYetVisible, StoreUnavailable
 from meshwright.core.store.kinds import Kind
 from meshwright.core.store.paging import Plain
 from meshwright.schemas.base import Message, Model
@@ -185,6 +185,8 @@ class Views:
         return self._database.collection(generations.collection_name(name, await self._live()))
 
     async def _live(self) -> int:
+        if not self._database.trusted:
+            raise StoreUnavailable("the database has not been looked at yet")
         now = time.monotonic()
         if now - self._looked > generations.SEEN_WITHIN:
             self._generation = await generations.live(self._database)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from meshwright.core import ids
-from meshwright.core.testing import children
+from meshwright.core.testing import children, mongo_users
 from meshwright.core.testing.workers import WorkerProcess
 
 
@@ -21,6 +21,7 @@ async def console(command: str, *arguments: str, directory: Path, **settings: st
 
     `settings` are MESHWRIGHT_* variables in lower case.
     """
+    settings |= mongo_users.settings(command, directory, settings)
     named = {f"MESHWRIGHT_{name.upper()}": value for name, value in settings.items()}
     program = Path(sys.executable).with_name(command)
     log = directory / f"{command}-{ids.fresh()}.log"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from meshwright.core import binaries
-from meshwright.core.store import replica_set
+from meshwright.core.store import provisioning
 from meshwright.core.testing import servers
 
 
@@ -49,7 +49,7 @@ async def mongo_database(mongo_server: servers.MongoServer) -> AsyncIterator[Mon
     """An empty database on the shared mongod, dropped afterwards."""
     database = MongoDatabase(url=mongo_server.url, name=f"test_{uuid.uuid4().hex}")
     yield database
-    await replica_set.drop_database(database.url, database.name)
+    await provisioning.drop_database(database.url, database.name)
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx
 
 from meshwright.core import ports
-from meshwright.core.store import replica_set
-from meshwright.core.testing import children
+from meshwright.core.store import provisioning
+from meshwright.core.testing import children, mongo_users
 from meshwright.core.testing.children import Process
 from meshwright.core.testing.servers import MongoServer, NatsServer
 from meshwright.core.testing.stack import EXAMPLES, TOKEN
@@ -58,6 +58,7 @@ class Stack:
             "worker_ack_wait": "2",
             **settings,
         }
+        everywhere |= mongo_users.settings(program, self.folder, everywhere)
         variables = [f"MESHWRIGHT_{key.upper()}={value}" for key, value in everywhere.items()]
         binary = str(Path(sys.executable).with_name(program))
         command = ["/usr/bin/env", f"PYTHONPATH={EXAMPLES}", *variables, binary, *arguments]
@@ -142,4 +143,4 @@ def running(mongo: MongoServer) -> Iterator[Stack]:
         stack.close()
         asyncio.run(nats.close())
         shutil.rmtree(folder, ignore_errors=True)
-        asyncio.run(replica_set.drop_database(mongo.url, stack.database))
+        asyncio.run(provisioning.drop_database(mongo.url, stack.database))

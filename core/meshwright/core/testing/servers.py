@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from meshwright.core import binaries, ports, processes
-from meshwright.core.store import replica_set
-from meshwright.core.testing import children
+from meshwright.core.security import mongodb_users
+from meshwright.core.store import StoreUnavailable, provisioning
+from meshwright.core.testing import children, mongo_users
 
 HOST = "127.0.0.1"
 READY_S = 30
@@ -52,7 +53,7 @@ class Server(ABC):
         try:
             async with asyncio.timeout(READY_S):
                 await self._ready()
-        except (TimeoutError, OSError) as error:
+        except (TimeoutError, OSError, StoreUnavailable) as error:
             await self.kill()
             raise ServerFailedError(
                 f"{command[0]} did not get ready: {error}\n{processes.tail(self._log, 20)}"
@@ -207,14 +208,34 @@ class MongoServer(Server):
 
     image = "mongo:6.0"
 
+    database = "meshwright"
+    """the one whose users the server has from its start"""
+
     @property
     def url(self) -> str:
-        """`mongodb://127.0.0.1:PORT/?replicaSet=rs0`."""
-        return f"mongodb://{HOST}:{self.port}/?replicaSet=rs0"
+        """`mongodb://USER:PASSWORD@127.0.0.1:PORT/?replicaSet=rs0`, for the test, which may do everything."""
+        return f"mongodb://{mongo_users.TESTER.line}@{self.address.removeprefix('mongodb://')}"
+
+    @property
+    def address(self) -> str:
+        """`mongodb://127.0.0.1:PORT/?replicaSet=rs0`, for those who have credentials or should have."""
+        return f"mongodb://{HOST}:{self.port}/?replicaSet={provisioning.REPLICA_SET}"
+
+    def through(self, port: int) -> str:
+        """As `url`, by way of a proxy on another port of this host."""
+        # Directly: the replica set would tell its clients the address behind the proxy.
+        return f"mongodb://{mongo_users.TESTER.line}@{HOST}:{port}/?directConnection=true"
+
+    @property
+    def secrets(self) -> Path:
+        """The folder with its key and with the credentials of the users of `database`."""
+        return self.folder / "secrets"
 
     def _command(self) -> list[str]:
         data = self.folder / "db"
         data.mkdir(exist_ok=True)
+        users = mongodb_users.Secrets(self.secrets)
+        users.make()
         program = "mongod" if self._contained else str(binaries.mongod())
         parameters = {
             "diagnosticDataCollectionEnabled": "false",
@@ -223,14 +244,18 @@ class MongoServer(Server):
         }
         return [
             program,
-            *("--dbpath", str(data), "--bind_ip", HOST, "--port", str(self.port), "--replSet", "rs0"),
+            *("--dbpath", str(data), "--bind_ip", HOST, "--port", str(self.port)),
+            *("--replSet", provisioning.REPLICA_SET),
+            *("--keyFile", str(users.key_file), *mongodb_users.SERVER_OPTIONS),
             *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "100", "--nounixsocket", "--quiet"),
             *(word for pair in parameters.items() for word in ("--setParameter", "=".join(pair))),
         ]
 
     async def _ready(self) -> None:
         await super()._ready()
-        await replica_set.initiate(HOST, self.port, timeout=READY_S)
+        await asyncio.to_thread(provisioning.provision, HOST, self.port, self.secrets, self.database)
+        await asyncio.to_thread(provisioning.crown, HOST, self.port, self.secrets, mongo_users.TESTER)
+        await asyncio.to_thread(mongo_users.grant, self.url, self.database)
 
 
 def _containers_wanted() -> bool:

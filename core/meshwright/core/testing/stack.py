@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from meshwright.core import ports
-from meshwright.core.testing import children
+from meshwright.core.testing import children, mongo_users
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer, NatsServer
 
@@ -117,6 +117,9 @@ class Stack:
             "MESHWRIGHT_WEBHOOK_ALLOW": "127.0.0.0/8",
             **{f"MESHWRIGHT_{key.upper()}": value for key, value in settings.items()},
         }
+        given = {"mongodb_url": self.mongo.url, "mongodb_database": self.database, **settings}
+        own = mongo_users.settings(command[0], self.directory, given)
+        environment |= {f"MESHWRIGHT_{key.upper()}": value for key, value in own.items()}
         process = Process(name, list(command), environment, self.directory / f"{name}.log")
         await process.start()
         self.processes[name] = process

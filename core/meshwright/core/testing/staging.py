@@ -9,7 +9,7 @@ from pathlib import Path
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids, store
-from meshwright.core.store import comparing, generations, replica_set
+from meshwright.core.store import comparing, generations, provisioning
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as o
@@ -78,7 +78,7 @@ async def rebuilt_differences(
 ) -> list[str]:
     """How a generation differs, byte by byte, from what a rebuild makes of the streams in a database of its own."""
     fresh_name = f"{name}_rebuilt"
-    await replica_set.drop_database(mongo_url, fresh_name)
+    await provisioning.drop_database(mongo_url, fresh_name)
     settings = {"nats_url": nats_url, "mongodb_url": mongo_url, "mongodb_database": fresh_name}
     async with (
         store.connect(mongo_url, name, timeout=10) as database,
@@ -89,7 +89,7 @@ async def rebuilt_differences(
             status = await rebuild.process.wait()
         assert status == 0, rebuild.log.read_text()
         found = await comparing.differences(database, generation, await generations.live(fresh), fresh)
-    await replica_set.drop_database(mongo_url, fresh_name)
+    await provisioning.drop_database(mongo_url, fresh_name)
     return found
 
 

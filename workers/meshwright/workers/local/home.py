@@ -86,6 +86,11 @@ class Home:
         return self.directory / "secret-keys"
 
     @property
+    def mongodb_secrets(self) -> Path:
+        """MongoDB's key and the credentials of its users."""
+        return self.directory / "mongodb-users"
+
+    @property
     def api_url_file(self) -> Path:
         """Where the API answers."""
         return self.directory / "api-url"

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from meshwright.core import binaries, processes
+from meshwright.core.security import mongodb_users
 from meshwright.workers.local import full_disk
 from meshwright.workers.local.home import HOST, Home, Plan, Ports
 
@@ -27,6 +28,7 @@ OWN = {
     "adapter-envoy": ["meshwright-adapter", "envoy"],
 }
 """Meshwright's own processes, by the command that starts each"""
+_MONGODB_DATABASE = "meshwright"
 _BESIDE_STREAMS_GIB = 1.0
 """for leases, presence, desired state and blobs, which reserve nothing"""
 
@@ -116,13 +118,16 @@ def _nats(home: Home, port: int) -> Part:
 
 def _mongodb(home: Home, port: int) -> Part:
     data = home.directory / "mongodb"
+    users = mongodb_users.Secrets(home.mongodb_secrets)
 
     async def before() -> None:
         data.mkdir(mode=0o700, exist_ok=True)
+        users.make()
 
     command = [
         str(binaries.mongod()),
         *("--dbpath", str(data), "--bind_ip", HOST, "--port", str(port), "--replSet", REPLICA_SET),
+        *("--keyFile", str(users.key_file), *mongodb_users.SERVER_OPTIONS),
         *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "512", "--nounixsocket", "--quiet"),
         # 15 s by default, to let other members take over; there are none.
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
@@ -131,7 +136,7 @@ def _mongodb(home: Home, port: int) -> Part:
     return Part(
         name="mongod",
         command=command,
-        ready=lambda: writable(port),
+        ready=lambda: writable(home, port),
         port=port,
         before=before,
         where=f"mongodb://{HOST}:{port}",
@@ -144,6 +149,7 @@ def chosen_here(home: Home, ports: Ports, plan: Plan) -> dict[str, str]:
     return {
         "MESHWRIGHT_NATS_URL": plan.nats or f"nats://{HOST}:{ports.nats}",
         "MESHWRIGHT_MONGODB_URL": plan.mongodb or f"mongodb://{HOST}:{ports.mongodb}/?replicaSet={REPLICA_SET}",
+        **({} if plan.mongodb else {"MESHWRIGHT_MONGODB_DATABASE": _MONGODB_DATABASE}),
         **({} if plan.nats else {"MESHWRIGHT_STREAMS_GIB": f"{home.streams_gib():g}"}),
         "MESHWRIGHT_DATA_DIR": str(home.data),
         "MESHWRIGHT_ADMIN_TOKEN_FILE": str(home.token_file),
@@ -164,10 +170,18 @@ def own(home: Home, ports: Ports, plan: Plan) -> list[Part]:
             ready=(lambda: answers(f"{api}/readyz")) if name == "api" else None,
             port=ports.api if name == "api" else None,
             where=api if name == "api" else "",
-            settings=settings,
+            settings=settings | _credentials(home, plan, name),
         )
         for name, command in OWN.items()
     ]
+
+
+def _credentials(home: Home, plan: Plan, name: str) -> dict[str, str]:
+    """By which MongoDB knows a process; for an existing server only if somebody has laid them there."""
+    file = mongodb_users.Secrets(home.mongodb_secrets).credentials_file(name)
+    if name not in mongodb_users.ROLES or (plan.mongodb and not file.exists()):
+        return {}
+    return {"MESHWRIGHT_MONGODB_CREDENTIALS_FILE": str(file)}
 
 
 def shop(home: Home, ports: Ports) -> Part:
@@ -230,11 +244,17 @@ async def answers(url: str) -> bool:
             return False
 
 
-async def writable(port: int) -> bool:
-    """Whether mongod takes writes; a fresh one is made a replica set of one."""
+async def writable(home: Home, port: int) -> bool:
+    """Whether mongod takes writes; a fresh one is made a replica set of one, and one without users gets them."""
     if not await listens(port):
         return False
-    from meshwright.core.store import replica_set  # the driver takes 0.3 s to import while mongod starts
+    from meshwright.core.store import (  # the driver takes 0.3 s to import while mongod starts
+        StoreUnavailable,
+        provisioning,
+    )
 
-    await replica_set.initiate(HOST, port, name=REPLICA_SET)
+    try:
+        await asyncio.to_thread(provisioning.provision, HOST, port, home.mongodb_secrets, _MONGODB_DATABASE)
+    except StoreUnavailable:
+        return False
     return True

@@ -12,13 +12,16 @@ import sys
 import uvloop
 
 from meshwright.core import bus as mwbus
-from meshwright.core import settings, store
+from meshwright.core import ending, settings, store
 from meshwright.core.bus import leases
+from meshwright.core.security import mongodb_users
+from meshwright.core.store import identity
 from meshwright.core.telemetry import exporting, tracing
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.workers import running
 from meshwright.workers.projector import rebuilding, renewing
 from meshwright.workers.projector.batches import Tally
+from meshwright.workers.projector.pipeline import patiently
 from meshwright.workers.projector.projection import beat, project
 
 log = logging.getLogger(__name__)
@@ -46,7 +49,12 @@ def main() -> None:
     running.settle_collector()
     try:
         uvloop.run(_rebuild(chosen) if action == "rebuild" else _run(chosen))
-    except (mwbus.BusUnavailable, mwbus.Rewound, store.StoreUnavailable, store.WentBack) as error:
+    except ExceptionGroup as group:
+        reason = ending.first_error(group)
+        if not isinstance(reason, store.NotAdmissible):
+            raise
+        sys.exit(f"meshwright-projector: {reason}")
+    except (mwbus.BusUnavailable, mwbus.Rewound, store.StoreError, mongodb_users.InvalidCredentials) as error:
         sys.exit(f"meshwright-projector: {error}")
 
 
@@ -54,8 +62,9 @@ async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
     async with (
         mwbus.connect(chosen.nats_url, "projector", replicas=chosen.replicas, gib=chosen.streams_gib) as connection,
-        store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT, retry=False) as database,
+        store.join(chosen, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
+        await _admit(connection, database, chosen)
         tally = Tally()
         with exporting.exporting("meshwright-projector", _VERSION, tally.registry):
             await running.until_told(
@@ -64,11 +73,18 @@ async def _run(chosen: settings.Settings) -> None:
     log.info("the projector has stopped")
 
 
+async def _admit(connection: mwbus.Connection, database: store.Database, chosen: settings.Settings) -> None:
+    """Raises NotAdmissible when that database must not be written to; waits for it. Raises BusUnavailable."""
+    installation = await connection.installation()
+    await patiently(store.refuse_open_server, chosen)
+    await patiently(identity.claim, database, installation)
+
+
 async def _work(connection: mwbus.Connection, database: store.Database, tally: Tally) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(project(connection, database, tally, traced=tracing.is_exporting()))
         group.create_task(renewing.renew(connection, database))
-        group.create_task(beat(database))
+        group.create_task(beat(database, await connection.installation()))
 
 
 async def _rebuild(chosen: settings.Settings) -> None:
@@ -77,8 +93,9 @@ async def _rebuild(chosen: settings.Settings) -> None:
         mwbus.connect(
             chosen.nats_url, "projector-rebuild", replicas=chosen.replicas, gib=chosen.streams_gib
         ) as connection,
-        store.connect(chosen.mongodb_url, chosen.mongodb_database, timeout=_DATABASE_TIMEOUT, retry=False) as database,
+        store.join(chosen, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
+        await _admit(connection, database, chosen)
         await running.until_told(
             lambda: leases.hold(
                 connection,

@@ -10,7 +10,7 @@ import logging
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.store import Database, WentBack, generations, heartbeat, indexes, kinds
+from meshwright.core.store import Database, WentBack, generations, heartbeat, identity, indexes, kinds
 from meshwright.core.store.writing import Writer
 from meshwright.workers.projector import folding
 from meshwright.workers.projector.batches import Tally
@@ -37,9 +37,13 @@ async def project(connection: mwbus.Connection, database: Database, tally: Tally
         log.info("projected", extra={"messages": tally.seen})
 
 
-async def beat(database: Database) -> None:
-    """Tell readers that the views are being projected, until cancelled."""
+async def beat(database: Database, installation: str) -> None:
+    """Tell readers that the views are being projected, until cancelled.
+
+    Raises NotAdmissible when the database of another installation has taken the place of ours.
+    """
     while True:
+        await patiently(identity.claim, database, installation)
         await patiently(heartbeat.beat, database)
         await asyncio.sleep(heartbeat.EVERY)
 

@@ -1,0 +1,71 @@
+"""Joining: how a component comes to its database, as its settings say.
+
+Problem: a server that lets anybody in shows and forges everything, and nobody notices. Invariant: a component works on
+such a server only when it was told to, and then says so at each start.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from motor import motor_asyncio
+from pymongo.errors import ConfigurationError, OperationFailure
+
+from meshwright.core import settings
+from meshwright.core.security import mongodb_users
+from meshwright.core.store.connecting import Database, Document, connect
+from meshwright.core.store.errors import NotAdmissible, translated
+
+log = logging.getLogger(__name__)
+_KNOCK_MS = 2000
+
+
+@asynccontextmanager
+async def join(chosen: settings.Settings, *, timeout: float = 2.0, retry: bool = True) -> AsyncIterator[Database]:
+    """The database of a component; does not wait for the server.
+
+    Raises InvalidCredentials, InvalidAddress.
+    """
+    file = chosen.mongodb_credentials_file
+    user = mongodb_users.read(file) if file else None
+    async with connect(chosen.mongodb_url, chosen.mongodb_database, user=user, timeout=timeout, retry=retry) as opened:
+        yield opened
+
+
+async def refuse_open_server(chosen: settings.Settings) -> None:
+    """Raises NotAdmissible when the server lets strangers in and nobody has said that it may; StoreUnavailable."""
+    if not await admits_strangers(chosen.mongodb_url):
+        return
+    where = urlsplit(mongodb_users.without_user(chosen.mongodb_url)).netloc
+    if not chosen.mongodb_allow_anonymous:
+        raise NotAdmissible(
+            f"the MongoDB at {where} lets anybody in: whoever reaches it could read and forge everything. Start it with"
+            " authentication and make a user for each component (README, section Your own NATS and MongoDB), or set"
+            " MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS=true if nobody else can reach it"
+        )
+    log.warning("the MongoDB at %s lets anybody in, as MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS permits", where)
+
+
+async def admits_strangers(url: str) -> bool:
+    """Whether the server tells somebody who does not say who he is which databases there are.
+
+    Raises StoreUnavailable when it does not answer.
+    """
+    address, _, options = mongodb_users.without_user(url).partition("?")
+    kept = [option for option in options.split("&") if option and not option.lower().startswith("auth")]
+    stranger = f"{address}?{'&'.join(kept)}" if kept else address
+    with translated("see whether MongoDB lets strangers in"):
+        try:
+            client: motor_asyncio.AsyncIOMotorClient[Document] = motor_asyncio.AsyncIOMotorClient(
+                stranger, serverSelectionTimeoutMS=_KNOCK_MS, timeoutMS=_KNOCK_MS, appname="meshwright-stranger"
+            )
+        except ConfigurationError:
+            return False  # an address that makes no sense without a user
+        try:
+            await client.admin.command("listDatabases", nameOnly=True)
+        except OperationFailure:
+            return False
+        finally:
+            client.close()
+    return True
