@@ -7,10 +7,10 @@ STAMP := .venv/.installed
 WORKERS ?= 2
 PYTEST := $(BIN)/python -P -m pytest
 
-.PHONY: help install up down test check schemas bench faults soak lock
+.PHONY: help install up down test check schemas bench faults soak security fuzz lock
 
 help:
-	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | install'
 
 install: $(STAMP)
 
@@ -39,7 +39,15 @@ test: install
 faults: install
 	$(PYTEST) -n 0 tests/faults $(if $(QUICK),--quick)
 
-MINUTES ?= 60
+security: install
+	$(PYTEST) -n $(WORKERS) --dist loadfile tests/security
+
+# The same targets as in the tests, for as long as is wanted and with other inputs each time.
+fuzz: MINUTES ?= 10
+fuzz: install
+	FUZZ_MINUTES=$(MINUTES) $(PYTEST) -n 0 -s --timeout 0 tests/security/fuzz
+
+soak: MINUTES ?= 60
 soak: install
 	$(BIN)/python tests/soak/soak.py $(MINUTES)
 

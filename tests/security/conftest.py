@@ -1,5 +1,6 @@
 """What the attacks are tried on: one running Meshwright with two tenants, for all tests of a process."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +9,10 @@ import httpx
 import pytest
 from ground import Ground
 
+from meshwright.core.testing.people import Person
 from meshwright.core.testing.running import Stack, running
 from meshwright.core.testing.servers import MongoServer
+from meshwright.core.testing.stack import TOKEN
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,17 @@ def document(shared: Stack) -> dict[str, Any]:
 def ground(shared: Stack) -> Ground:
     """The stack with two tenants that have something of every kind."""
     return grounds.prepare(shared)
+
+
+@pytest.fixture(scope="session")
+def workspace(shared: Stack) -> str:
+    """A workspace with a connection `place` and a design `d`."""
+
+    async def made() -> str:
+        async with httpx.AsyncClient(base_url=shared.url, timeout=20) as client:
+            person = await Person.apart(client, TOKEN)
+            await person.put("/v1/connections/place", {"kind": "envoy-fleet"})
+            await person.put("/v1/designs/d", {"description": "d"})
+            return person.workspace
+
+    return asyncio.run(made())
