@@ -126,6 +126,11 @@ def parse(url: str, policy: Policy) -> Target:
     return target
 
 
+def is_public(address: Address) -> bool:
+    """Whether an address, and every one that may be embedded in it, is one of the public internet."""
+    return not any(_is_inner(one) for one in (address, *_embedded(address)))
+
+
 async def admit(target: Target, policy: Policy, resolver: Resolver) -> list[Address]:
     """The addresses to call, all of them checked; ask again for every call.
 
@@ -169,9 +174,8 @@ def _check_host(target: Target, policy: Policy) -> None:
 def _check_address(target: Target, address: Address, policy: Policy) -> None:
     if policy.allows_host(target.host) or policy.allows_address(address):
         return
-    for one in (address, *_embedded(address)):
-        if _is_inner(one):
-            raise Forbidden(f"{target.host} leads to {address}, which is not a public address")
+    if not is_public(address):
+        raise Forbidden(f"{target.host} leads to {address}, which is not a public address")
     _check_port(target)
 
 

@@ -29,6 +29,8 @@ class FieldError(Model, frozen=True, kw_only=True):
 
     detail: str
     pointer: str = "#"
+    code: str = ""
+    """stable, where a refusal has one of its own"""
 
 
 class Problem(Model, frozen=True, kw_only=True):

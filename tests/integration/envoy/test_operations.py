@@ -28,6 +28,7 @@ from meshwright.schemas.workloads import ProxyObserved, ProxyRemoved, WorkloadOb
 
 pytestmark = pytest.mark.servers
 LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
+ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
 
 def split(first: int, name: str = "split") -> Design:
@@ -38,11 +39,8 @@ def split(first: int, name: str = "split") -> Design:
 
 def broken() -> Design:
     """A design whose native resource is well-formed, but which Envoy cannot run."""
-    body = {
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 1}},
-        "filter_chains": [{"filters": [{"name": "there-is-no-such-filter"}]}],
-    }
-    resource = NativeResource(type=LISTENER, name="extra", body=body)
+    body = {"virtual_hosts": [{"name": "twice", "domains": ["reviews"]}]}
+    resource = NativeResource(type=ROUTES, name="outbound", body=body)
     return Design(id="broken", resources=[resource], intents=[FaultAbort(service="reviews", status=500)])
 
 
@@ -53,13 +51,13 @@ async def test_a_rejected_configuration_keeps_the_last_good_one(yard: Any) -> No
     with pytest.raises(kit.Reject) as refusal:
         await yard.do(ApplyDesign(design=broken()))
     assert refusal.value.failure.code == "MW2001"
-    assert "there-is-no-such-filter" in refusal.value.failure.what
+    assert "Only unique values for domains are permitted" in refusal.value.failure.what
     assert await yard.shares("reviews", 20) == {"reviews-v1": 20}
     version = desired.version(before)
     answers = await yard.plane.applied("default", "demo", version, 10)
     assert {each.state for each in answers.values()} == {"synced"}
     told = [each.proxy for each in await yard.events(ProxyObserved) if each.proxy.state == "rejected"]
-    assert told and "there-is-no-such-filter" in told[0].error
+    assert told and "Only unique values for domains are permitted" in told[0].error
 
 
 async def test_every_proxy_is_told_of_with_its_version_and_identity(yard: Any) -> None:
@@ -139,7 +137,7 @@ async def test_a_bad_document_changes_nothing(yard: Any) -> None:
             FaultAbort(service="ratings", status=500),
             FaultAbort(service="ratings", status=501),
         ],
-        resources=[NativeResource(type=LISTENER, name="x", body={"adress": {}})],
+        resources=[NativeResource(type=LISTENER, name="inbound", body={"adress": {}})],
     )
     before = yard.plane.state("default", "demo")
     with pytest.raises(kit.Reject) as refusal:

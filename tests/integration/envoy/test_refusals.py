@@ -64,11 +64,11 @@ async def test_a_mesh_made_anew_knows_no_revision_of_its_former_life(bare_yard: 
 
 async def test_a_correction_reaches_proxies_that_still_reject_what_it_replaces(yard: Any) -> None:
     """With a rejected configuration kept on purpose, its correction is accepted, changed routes included."""
-    socket = {"name": "there-is-no-such-socket"}
-    bad = NativeResource(type=CLUSTER, name="extra", body={"connect_timeout": "1s", "transport_socket": socket})
+    ring = {"minimum_ring_size": 9, "maximum_ring_size": 8}
+    bad = NativeResource(type=CLUSTER, name="extra", body={"lb_policy": "RING_HASH", "ring_hash_lb_config": ring})
     kept = yard.command(ApplyDesign(design=Design(id="split", resources=[bad])), keep_on_failure=True)
     context = kit.Context(kept, yard.runtime, kit.Journal(yard.bus, kept), kit.Control(), yard.plane)
-    with pytest.raises(kit.Reject, match="there-is-no-such-socket"):
+    with pytest.raises(kit.Reject, match="minimum_ring_size"):
         await yard.handle(context, ApplyDesign(design=Design(id="split", resources=[bad])))
     await yard.apply(TrafficSplit(service="reviews", backends=[Backend(version="v2", weight=100)]), name="split")
     assert await yard.shares("reviews", 20) == {"reviews-v2": 20}
@@ -93,4 +93,4 @@ async def test_two_meshes_enrol_at_the_same_moment(bare_yard: Any) -> None:
     await asyncio.gather(*(bare_yard.do(EnrolWorkloads(workloads=[specs[mesh]]), mesh=mesh) for mesh in meshes))
     states = [bare_yard.plane.state("default", mesh) for mesh in meshes]
     ports = [msgspec.structs.astuple(member.ports) for state in states for member in state.workloads.values()]
-    assert len({port for each in ports for port in each}) == 6
+    assert len({port for each in ports for port in each}) == 4

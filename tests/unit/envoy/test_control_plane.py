@@ -63,7 +63,9 @@ async def test_one_mesh_that_cannot_be_served_touches_no_other(planes: Any, capl
     """Noise, a state that does not encode and one whose identities cannot be issued are logged by name; every other
     mesh is served, and a bad one again as soon as it is good."""
     plane = planes()
-    misfit = NativeResource(type=names.CLUSTER, name="a|v1", body={"no_such_field": 1})
+    protocols = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    twice = {protocols: {"@type": names.PREFIX + protocols, "explicit_http_config": {"http_protocol_options": {}}}}
+    misfit = NativeResource(type=names.CLUSTER, name="a|v1", body={"typed_extension_protocol_options": twice})
     plane._server._connections[NodeId("w", "d", "a")] = Connection(NodeId("w", "d", "a"), "")
     await plane.buckets.desired.put("w.noise", b"\x00")
     bad = desired.apply_design(mesh("b"), Design(id="d", resources=[misfit]), 1)

@@ -18,6 +18,7 @@ REJECTED = ProxyStatus(state="rejected", error="Cluster: bad")
 MADE: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (failures.rejected, ({"a": REJECTED, "b": REJECTED},)),
     (failures.unfit, ([FieldError(detail="no such service", pointer="#/intents/0")],)),
+    (failures.not_admitted, ([FieldError(detail="Lua runs code", pointer="#/resources/0", code="MW2011")],)),
     (failures.unsupported, (list(adapter.unsupported.values()),)),
     (failures.no_mesh, ("demo",)),
     (failures.no_design, ("the design x is not applied to demo",)),

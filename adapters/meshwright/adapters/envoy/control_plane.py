@@ -36,7 +36,7 @@ from meshwright.adapters.envoy.fleet import Fleet, FleetError
 from meshwright.adapters.envoy.identity import Holder, NodeId
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.reporter import Reporter
-from meshwright.adapters.envoy.resources import compiler
+from meshwright.adapters.envoy.resources import compiler, native
 from meshwright.adapters.envoy.resources.snapshot import Snapshot
 from meshwright.adapters.envoy.statuses import ProxyStatus
 from meshwright.core import bus as mwbus
@@ -250,6 +250,10 @@ class ControlPlane:
             if key not in self._secrets or self._secrets[key].authority != authority:
                 self._secrets[key] = MeshSecrets(authority)
             snapshot = compiler.compile_mesh(state)
+            for each in native.refused(state.native_resources()):
+                _log.warning(
+                    "a native resource of %s reaches no proxy: %s %s is not admitted", key, each.type, each.name
+                )
             await asyncio.to_thread(self._server.encoder.warm, snapshot)
             self._states[key], self._snapshots[key] = state, snapshot
             self._server.publish(key, snapshot)

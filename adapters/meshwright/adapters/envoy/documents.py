@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Callable
 
 from meshwright.adapters.envoy.desired import DesiredState, Member
+from meshwright.adapters.envoy.resources import native
 from meshwright.adapters.envoy.statuses import ProxyStatus
 from meshwright.schemas.meshes import Condition, Mesh
 from meshwright.schemas.workloads import Proxy, Workload
@@ -72,8 +73,17 @@ def mesh(state: DesiredState, status: Callable[[str], ProxyStatus], now: datetim
         version=", ".join(versions),
         state="degraded" if troubled else "ready",
         trust_domain=state.trust_domain,
-        conditions=[synced],
+        conditions=[synced, *_withheld(state)],
         workloads=len(statuses),
         proxies=sum(each.state != "disconnected" for each in statuses.values()),
         observed_at=now,
     )
+
+
+def _withheld(state: DesiredState) -> list[Condition]:
+    """That native resources of designs which were applied before are not admitted any more."""
+    named = [f"{each.type.rpartition('.')[2]} {each.name}" for each in native.refused(state.native_resources())]
+    if not named:
+        return []
+    words = f"they reach no proxy: {', '.join(named[:10])}; preview the design to see why"
+    return [Condition(type="NativeResourcesServed", status="False", reason="NotAdmitted", message=words)]

@@ -10,6 +10,7 @@
     MW2008  the desired state was changed from outside
     MW2009  the control plane does not serve the desired state
     MW2010  the mesh cannot do what an intent asks
+    MW2011  a native resource holds what no native resource may hold
 
 Invariant: each code is made in one place.
 """
@@ -48,6 +49,19 @@ def unfit(problems: list[FieldError]) -> kit.Reject:
             what="; ".join(f"{each.pointer}: {each.detail}" for each in problems)[:1500],
             cause="The document and the mesh do not fit together; nothing was changed.",
             remedy="Correct the places named, or enrol what is missing first.",
+            details={"errors": msgspec.to_builtins(problems)},
+        )
+    )
+
+
+def not_admitted(problems: list[FieldError]) -> kit.Reject:
+    """A native resource asks for what would open the proxy, its host or the mesh."""
+    return kit.Reject(
+        Failure(
+            code="MW2011",
+            what="; ".join(f"{each.pointer}: {each.detail}" for each in problems)[:1500],
+            cause="A native resource may hold only what is known to be safe; nothing was changed.",
+            remedy="Leave out the places named, or say the same with an intent.",
             details={"errors": msgspec.to_builtins(problems)},
         )
     )

@@ -62,10 +62,16 @@ def message_type(type_url: str) -> type[betterproto2.Message]:
     return found
 
 
+def full_name(kind: type[betterproto2.Message]) -> str:
+    """The name of a message as protobuf knows it, as in `envoy.config.cluster.v3.Cluster`."""
+    pool = importlib.import_module("envoy_data_plane.message_pool").default_message_pool
+    return str(pool.type_to_url[kind]).removeprefix(_TYPE_PREFIX)
+
+
 def _message(kind: type[betterproto2.Message], value: Any, at: str) -> bytes:
     if kind.__name__ == "Any" and kind.__module__.endswith("google.protobuf"):
         return _any(value, at)
-    if _has_own_json(kind) or not isinstance(value, Mapping):
+    if has_own_json(kind) or not isinstance(value, Mapping):
         return _by_library(kind, value, at)
     if at.count("/") > _DEEPEST:
         raise InvalidResource(f"{at[:200]}…: nested too deeply")
@@ -73,7 +79,7 @@ def _message(kind: type[betterproto2.Message], value: Any, at: str) -> bytes:
 
 
 def _fields(kind: type[betterproto2.Message], value: Mapping[str, Any], at: str) -> Iterator[bytes]:
-    names, chosen, given = _names(kind), dict[str, str](), dict[str, str]()
+    names, chosen, given = spellings(kind), dict[str, str](), dict[str, str]()
     for key, inner in value.items():
         name, place = names.get(key), f"{at}/{key}"
         if name is None:
@@ -82,7 +88,7 @@ def _fields(kind: type[betterproto2.Message], value: Mapping[str, Any], at: str)
             raise InvalidResource(f"{place}: {given[name]} says the same; give one of them")
         if inner is None:
             continue
-        meta = _table(kind).meta_by_field_name[name]
+        meta = table(kind).meta_by_field_name[name]
         if meta.group and chosen.setdefault(meta.group, key) != key:
             raise InvalidResource(f"{place}: give either {chosen[meta.group]} or {key}, not both")
         yield from _field(kind, name, meta, inner, place)
@@ -91,7 +97,7 @@ def _fields(kind: type[betterproto2.Message], value: Mapping[str, Any], at: str)
 def _field(
     kind: type[betterproto2.Message], name: str, meta: betterproto2.FieldMetadata, value: Any, at: str
 ) -> Iterator[bytes]:
-    classes = _table(kind).cls_by_field
+    classes = table(kind).cls_by_field
     if meta.map_meta:
         if not isinstance(value, Mapping):
             raise InvalidResource(f"{at}: an object is needed")
@@ -162,12 +168,12 @@ def _any(value: Any, at: str) -> bytes:
     except InvalidResource as error:
         raise InvalidResource(f"{at}/@type: {error}") from error
     body: Any = {key: inner for key, inner in value.items() if key != "@type"}
-    if _has_own_json(kind):
+    if has_own_json(kind):
         body = body.get("value")
     return wire.packed(value["@type"], _message(kind, body, at))
 
 
-def _has_own_json(kind: type[betterproto2.Message]) -> bool:
+def has_own_json(kind: type[betterproto2.Message]) -> bool:
     """Whether the type is one of protobuf's well-known ones with a JSON form of its own."""
     return kind.to_dict is not betterproto2.Message.to_dict
 
@@ -181,21 +187,21 @@ def _by_library(kind: type[betterproto2.Message], value: Any, at: str) -> bytes:
         raise InvalidResource(f"{at}: {value!r:.200} is no {kind.__name__}") from error
 
 
-def _table(kind: type[betterproto2.Message]) -> betterproto2.ProtoClassMetadata:
+def table(kind: type[betterproto2.Message]) -> betterproto2.ProtoClassMetadata:
     """The field tables of a generated type; the library keeps them to itself, so they are asked for here only."""
     table: betterproto2.ProtoClassMetadata = cast(Any, kind)._betterproto
     return table
 
 
 @functools.lru_cache(maxsize=4096)
-def _names(kind: type[betterproto2.Message]) -> dict[str, str]:
+def spellings(kind: type[betterproto2.Message]) -> dict[str, str]:
     """The field that each spelling means: protobuf's own and lowerCamelCase."""
-    spellings = {}
-    for name in _table(kind).meta_by_field_name:
+    found = {}
+    for name in table(kind).meta_by_field_name:
         plain = name.rstrip("_")
-        spellings[plain] = name
-        spellings[camel(plain)] = name
-    return spellings
+        found[plain] = name
+        found[camel(plain)] = name
+    return found
 
 
 def camel(name: str) -> str:

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from meshwright.adapters.envoy import protojson
+from meshwright.adapters.envoy.admission import places, regexes
 from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.adapters.envoy.encoding import Encoder
-from meshwright.adapters.envoy.resources import compiler, names
+from meshwright.adapters.envoy.resources import compiler
 from meshwright.schemas.base import seconds
 from meshwright.schemas.designs import Design, design_problems
 from meshwright.schemas.errors import FieldError
@@ -20,7 +21,6 @@ from meshwright.schemas.intents import (
     HeaderRoute,
     Intent,
     Mirror,
-    NativeResource,
     RateLimit,
     TrafficSplit,
     intent_kind,
@@ -43,7 +43,7 @@ def problems(state: DesiredState, design: Design) -> list[FieldError]:
         found += _limits(intent, f"#/intents/{index}")
     found += _conflicts(state, design)
     for index, resource in enumerate(design.resources):
-        found += _resource(resource, f"#/resources/{index}")
+        found += places.problems(resource, f"#/resources/{index}")
     if design.resources and not found:
         found += _misfits(state, design)
     return found
@@ -140,6 +140,9 @@ def _limits(intent: Intent, pointer: str) -> Iterator[FieldError]:
         if getattr(getattr(intent, "header", None), place, None) == "":
             detail = "Envoy compares with at least one character; for any value of the header give the regex .*"
             yield FieldError(detail=detail, pointer=f"{pointer}/header/{place}")
+    expression = getattr(getattr(intent, "header", None), "regex", None)
+    if expression and (words := regexes.problem(expression)):
+        yield FieldError(detail=words, pointer=f"{pointer}/header/regex")
     for place, duration in _durations(intent):
         if duration is not None and 0 < seconds(duration) < _SHORTEST_BOUND:
             detail = "Envoy counts whole milliseconds, and less than one would be no bound at all"
@@ -195,17 +198,6 @@ def _conflicts(state: DesiredState, design: Design) -> Iterator[FieldError]:
 
 def _question(intent: Intent) -> tuple[str, str]:
     return intent_kind(intent), getattr(intent, "service", None) or ""
-
-
-def _resource(resource: NativeResource, pointer: str) -> Iterator[FieldError]:
-    if resource.type not in names.NATIVE_TYPES:
-        allowed = ", ".join(names.NATIVE_TYPES)
-        yield FieldError(detail=f"a sidecar takes {allowed}; not {resource.type}", pointer=f"{pointer}/type")
-        return
-    try:
-        protojson.encode(resource.type, {**resource.body, "name": resource.name})
-    except protojson.InvalidResource as error:
-        yield FieldError(detail=str(error), pointer=f"{pointer}/body")
 
 
 def _misfits(state: DesiredState, design: Design) -> Iterator[FieldError]:

@@ -65,6 +65,8 @@ async def _aim(
         refused = [adapter.unsupported[kind] for kind in _kinds(target) if kind in adapter.unsupported]
         if refused:
             raise failures.unsupported(refused)
+        if any(each.code for each in target.problems):
+            raise failures.not_admitted(target.problems)
         if target.problems:
             raise failures.unfit(target.problems)
         return Plan(mesh=change.mesh, before=before, after=target.after, design=target.design, revision=target.revision)

@@ -22,6 +22,13 @@ FAULT_DELAY = "meshwright.fault.delay"
 FAULT_ABORT = "meshwright.fault.abort"
 ACCESS = "envoy.filters.http.rbac"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"
+ROUTER = "envoy.filters.http.router"
+
+FILTERS = (FAULT_DELAY, FAULT_ABORT, ACCESS, RATE_LIMIT, ROUTER)
+"""the HTTP filters of the mesh"""
+XDS = "xds"
+RESERVED = (APP, XDS)
+"""clusters that no route of a design leads to: the workload behind its sidecar, and the control plane"""
 
 
 def cluster(service: str, version: str) -> str:

@@ -112,4 +112,4 @@ def http_filter(name: str, type_name: str, **settings: Any) -> Json:
 
 def router() -> Json:
     """The HTTP filter that ends every chain."""
-    return http_filter("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router")
+    return http_filter(names.ROUTER, "envoy.extensions.filters.http.router.v3.Router")

@@ -1,0 +1,98 @@
+"""Hostile native resources and real Envoys: none takes one, whichever way it comes, and no file is touched."""
+
+import json
+from typing import Any
+
+import hostile_natives
+import msgspec
+import natives
+import pytest
+
+from meshwright.adapters.envoy import desired
+from meshwright.adapters.envoy.preview import preview
+from meshwright.core import kit
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import NativeResource
+from meshwright.schemas.operations import ApplyDesign
+
+pytestmark = pytest.mark.servers
+TITLES = (
+    "answer from a file", "answer from the environment", "authorities from a file", "access log to a file", "Lua",
+    "Lua by route", "external authorization", "a Unix socket", "loopback", "a listener", "no TLS to a service",
+    "no access rules by virtual host", "the control plane as a route", "identity forged going out",
+)  # fmt: skip
+MARK = "hostile-mark"
+
+
+def tampered(title: str, file: str = "") -> NativeResource:
+    """A resource of the corpus; what it reads or writes is `file`."""
+    kind, name, body = hostile_natives.HOSTILE[title]
+    text = json.dumps(body).replace("/etc/passwd", file or "/etc/passwd").replace("/tmp/log", f"{file}.log")
+    return NativeResource(type=kind, name=name, body=json.loads(text))
+
+
+async def configured(yard: Any) -> str:
+    """Everything that the sidecars of the mesh run, as they tell it themselves."""
+    return "".join([await yard.config_dump(name) for name in yard.plane.state("default", "demo").workloads])
+
+
+async def test_the_door_refuses_and_nothing_changes(yard: Any, tmp_path: Any) -> None:
+    """Preview and operation name place, reason and code; the desired state, the proxies and the files stay."""
+    secret = tmp_path / "secret"
+    secret.write_text(MARK)
+    before, dumped = yard.plane.state("default", "demo"), await configured(yard)
+    for title in TITLES:
+        design = Design(id="hostile", resources=[tampered(title, str(secret))])
+        told = await preview(yard.runtime, yard.command(ApplyDesign(design=design)))
+        assert [each.code for each in told.problems] == ["MW2011"] * len(told.problems) != [], title
+        assert told.diff == []
+        with pytest.raises(kit.Reject) as refusal:
+            await yard.do(ApplyDesign(design=design))
+        assert refusal.value.failure.code == "MW2011"
+        assert refusal.value.failure.details["errors"] == msgspec.to_builtins(told.problems)
+    assert yard.plane.state("default", "demo") == before
+    assert await configured(yard) == dumped
+    assert MARK not in (await yard.get("reviews")).text
+    assert sorted(each.name for each in tmp_path.glob("secret*")) == ["secret"]
+
+
+async def test_what_was_stored_before_reaches_no_envoy(yard: Any, tmp_path: Any) -> None:
+    """A state with hostile resources in it is served without them; useful ones beside them and the rest work."""
+    secret = tmp_path / "secret"
+    secret.write_text(MARK)
+    kind, name, body = natives.LEGITIMATE["a compressor"]
+    good = NativeResource(type=kind, name=name, body=body)
+    resources = [good, *(tampered(title, str(secret)) for title in TITLES)]
+    before = yard.plane.state("default", "demo")
+    state = desired.apply_design(before, Design(id="old", resources=resources), 1)
+    await yard.plane.buckets.desired.put("default.demo", desired.encode(state))
+    answers = await yard.plane.applied("default", "demo", desired.version(state))
+    assert {each.state for each in answers.values()} == {"synced"}
+    dumped = await configured(yard)
+    assert "Gzip" in dumped
+    for trace in (str(secret), "lua.v3", "18080", "docker.sock", "x-forwarded-client-cert", "raw_buffer.v3"):
+        assert trace not in dumped, trace
+    assert set(await yard.shares("reviews", 10)) == {"reviews-v1", "reviews-v2"}
+    assert sorted(each.name for each in tmp_path.glob("secret*")) == ["secret"]
+    (told,) = [each for each in yard.plane.mesh(state).conditions if each.type == "NativeResourcesServed"]
+    assert told.status == "False" and "Listener extra" in told.message
+
+
+async def test_useful_resources_work_together(yard: Any) -> None:
+    """All that send nothing outside are taken by real Envoys at once, and calls go on."""
+    outside = ("a host outside", "a host outside in IPv6", "a host outside by TLS", "a route to a host outside")
+    replaced = (
+        "an answer",
+        "an answer coming in",
+        "a redirect",
+        "a path rewritten",
+        "a fault",
+        "a match",
+        "health checks",
+    )
+    for title, (kind, name, body) in natives.LEGITIMATE.items():
+        if title not in (*outside, *replaced):
+            await yard.do(
+                ApplyDesign(design=Design(id="useful", resources=[NativeResource(type=kind, name=name, body=body)]))
+            )
+    assert (await yard.get("reviews")).status_code == 200
