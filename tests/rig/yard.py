@@ -186,9 +186,9 @@ def _first_port() -> int:
 @pytest.fixture
 async def bare_yard(tmp_path: Path) -> AsyncIterator[Yard]:
     """A running control plane and apps, but no mesh yet."""
-    options = Options(envoy_first_port=_first_port(), envoy_keep_sidecars=False)
     async with contextlib.AsyncExitStack() as stack:
         nats = await stack.enter_async_context(NatsServer())
+        options = Options(envoy_first_port=_first_port(), envoy_keep_sidecars=False, nats_url=nats.url)
         bus = await stack.enter_async_context(mwbus.connect(nats.url, "adapter-envoy"))
         yard = Yard(bus, kit.Runtime(bus, "envoy", "tester", tmp_path, SEALER), options)
         for service, version in WORKLOADS:

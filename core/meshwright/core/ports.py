@@ -58,6 +58,33 @@ class Registry:
             _write(path, others | {port: str(owner) for port in ports if port not in others})
         return {port for port in ports if port in others}
 
+    def claim(self, ports: Collection[int], *, owner: Path) -> set[int]:
+        """Have the owner hold these besides what it has; gives those of them that are somebody else's.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            reserved = _read(path)
+            _write(path, dict.fromkeys(ports, str(owner)) | reserved)
+        return {port for port in ports if reserved.get(port, str(owner)) != str(owner)}
+
+    def give_back(self, ports: Collection[int], *, owner: Path) -> None:
+        """Let others have these, as far as they are the owner's.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            reserved = _read(path)
+            _write(path, {port: name for port, name in reserved.items() if port not in ports or name != str(owner)})
+
+    def all(self) -> dict[int, str]:
+        """Every reservation: whose it is, by port.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            return _read(path)
+
     def release(self, owner: Path) -> None:
         """Give back all that the owner has.
 

@@ -15,6 +15,8 @@ HeaderName: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Za-z0-9-]{1,64}$"
 Method: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Z]{1,32}$"), examples=["GET"])]
 PathPrefix: TypeAlias = Annotated[str, Meta(pattern=whole("^/[!-~]{0,1023}$"), examples=["/api"])]
 HttpStatus: TypeAlias = Annotated[int, Meta(ge=200, le=599)]
+LONGEST_REGEX = 1024
+"""characters; a rule and no part of the type, since what was stored before has to stay readable"""
 _DURATIONS = ("timeout", "per_try_timeout", "delay", "per")
 RetryOn: TypeAlias = Literal["5xx", "gateway-error", "connect-failure", "reset", "retriable-4xx"]
 
@@ -236,6 +238,9 @@ def intent_problems(intent: Intent, pointer: str) -> list[FieldError]:
     if isinstance(header, HeaderMatch) and _given(header.exact, header.prefix, header.regex) != 1:
         detail = "give exactly one of exact, prefix and regex"
         problems.append(FieldError(detail=detail, pointer=f"{pointer}/header"))
+    if isinstance(header, HeaderMatch) and len(header.regex or "") > LONGEST_REGEX:
+        detail = f"a regular expression may have {LONGEST_REGEX} characters: match less, or a prefix"
+        problems.append(FieldError(detail=detail, pointer=f"{pointer}/header/regex"))
     if isinstance(intent, TrafficSplit):
         problems += _split_problems(intent, pointer)
     if isinstance(intent, LoadBalancing) and intent.policy == "ring-hash" and intent.hash_header is None:

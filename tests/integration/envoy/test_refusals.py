@@ -89,7 +89,9 @@ async def test_two_meshes_enrol_at_the_same_moment(bare_yard: Any) -> None:
     meshes = ("one", "two")
     for mesh in meshes:
         await bare_yard.do(InstallMesh(), mesh=mesh)
-    specs = {mesh: WorkloadSpec(name=f"w-{mesh}", service="w", port=9) for mesh in meshes}
+    specs = {
+        mesh: WorkloadSpec(name=f"w-{mesh}", service="w", port=port) for mesh, port in zip(meshes, (9, 10), strict=True)
+    }
     await asyncio.gather(*(bare_yard.do(EnrolWorkloads(workloads=[specs[mesh]]), mesh=mesh) for mesh in meshes))
     states = [bare_yard.plane.state("default", mesh) for mesh in meshes]
     ports = [msgspec.structs.astuple(member.ports) for state in states for member in state.workloads.values()]

@@ -121,9 +121,7 @@ async def _ready(client: httpx.AsyncClient) -> bool:
 CANARY = "c4n4ry-of-a-password"
 
 
-@pytest.mark.parametrize(
-    "address", ["{}127.0.0.1:1/?directConnection=true", "{}127.0.0.1:port/", "{}[::1/"]
-)
+@pytest.mark.parametrize("address", ["{}127.0.0.1:1/?directConnection=true", "{}127.0.0.1:port/", "{}[::1/"])
 async def test_no_error_shows_a_password(address: str) -> None:
     """Whether the server is away or the address is none."""
     url = address.format(f"mongodb://ann:{CANARY}@")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,7 @@ class MemoryRuntime:
     """What an adapter uses of its process. `failing` tells of the next messages are refused by the bus."""
 
     instance = "here"
+    data_dir = Path("/nonexistent")
 
     def __init__(self) -> None:
         self.buckets: dict[str, MemoryBucket] = {}

@@ -19,6 +19,7 @@ MADE: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (failures.rejected, ({"a": REJECTED, "b": REJECTED},)),
     (failures.unfit, ([FieldError(detail="no such service", pointer="#/intents/0")],)),
     (failures.not_admitted, ([FieldError(detail="Lua runs code", pointer="#/resources/0", code="MW2011")],)),
+    (failures.ports_taken, ("port 1 is taken by x",)),
     (failures.unsupported, (list(adapter.unsupported.values()),)),
     (failures.no_mesh, ("demo",)),
     (failures.no_design, ("the design x is not applied to demo",)),
@@ -49,7 +50,7 @@ def test_every_code_is_listed_and_made_once() -> None:
 def test_what_time_may_mend_is_retryable() -> None:
     """Silence, a port in use and a control plane behind may pass; a document that does not fit will not."""
     retryable = {make.__name__ for make, arguments in MADE if make(*arguments).failure.retryable}
-    assert retryable == {"unanswered", "meddled", "unserved", "not_started"}
+    assert retryable == {"unanswered", "meddled", "unserved", "not_started", "ports_taken"}
     assert [make.__name__ for make, each in MADE if isinstance(make(*each), kit.Retry)] == ["meddled"]
 
 

@@ -106,6 +106,21 @@ def test_a_rejection_is_told_and_not_repeated() -> None:
     assert (proxy.state(), proxy.stream.errors()) == ("synced", {})
 
 
+def test_what_was_rejected_for_a_passing_reason_is_sent_again_on_request() -> None:
+    """A retry sends the same content once; what was accepted is not sent again by it."""
+    proxy = served(target("a"))
+    proxy.stream.target = target("a", listeners="lx")
+    (send,) = proxy.stream.due()
+    proxy.answer(send, "cannot bind")
+    for url in ALL:
+        proxy.stream.retry(url)
+    (again,) = proxy.stream.due()
+    assert (again.type_url, again.content) == (send.type_url, send.content)
+    assert proxy.stream.due() == []
+    proxy.answer(again, None)
+    assert proxy.state() == "synced"
+
+
 def test_after_a_rejection_later_types_wait() -> None:
     """With listeners rejected, routes stay what they were: the last good configuration is whole."""
     proxy = served(target("a"))

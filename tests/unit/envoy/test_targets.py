@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime
-import types
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -53,6 +53,11 @@ STEPS = st.one_of(
 )
 
 
+async def nothing(specs: list[WorkloadSpec]) -> dict[Any, str]:
+    """No place is taken."""
+    return {}
+
+
 class Mesh:
     """A mesh that takes one operation after the other, as the handlers do it but without proxies."""
 
@@ -63,7 +68,7 @@ class Mesh:
 
     async def take(self, what: str, about: Any) -> Target:
         """Plan an operation."""
-        maker = Maker(self.state, [self.state], self.releases, 20_000)
+        maker = Maker(self.state, [self.state], self.releases, 20_000, nothing)
         if what == "apply":
             return await maker.applying(about)
         if what == "remove":
@@ -209,18 +214,22 @@ def test_no_port_is_given_twice(batches: list[list[str]], first: int) -> None:
         assert len(set(held)) == len(held)
 
 
-def test_plans_of_one_moment_share_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was given is not given again before a desired state can show it; what came to nothing is free later; what
-    is only shown takes nothing."""
-    now = [1000.0]
-    monkeypatch.setattr(allocation, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
-    lately, spec = allocation.Lately(), WorkloadSpec(name="a", service="a", port=80)
-    given = [vars_of(allocation.allocate([], EMPTY, [spec], 20_000, lately)["a"]) for _ in range(3)]
-    assert len({port for each in given for port in each}) == 6
+def test_what_is_reserved_is_given_once(tmp_path: Path) -> None:
+    """What was given is not given again, to whichever worker or installation, before a desired state can show it; what
+    came to nothing is free later; what is only shown takes nothing."""
+    spec = WorkloadSpec(name="a", service="a", port=80)
+    owners = [tmp_path / name for name in ("one", "one", "two")]
+    for each in owners:
+        each.mkdir(exist_ok=True)
+    several = [allocation.Reservations(each) for each in owners]
     shown = vars_of(allocation.allocate([], EMPTY, [spec], 20_000)["a"])
-    assert shown == given[0]
-    now[0] += 61
-    assert vars_of(allocation.allocate([], EMPTY, [spec], 20_000, lately)["a"]) == given[0]
+    given = [allocation.allocate([], EMPTY, [spec], 20_000, each)["a"] for each in several]
+    assert len({port for each in given for port in vars_of(each)}) == 6
+    several[0].give_back([desired.Member(spec=spec, ports=given[0])])
+    again = allocation.allocate([], EMPTY, [spec], 20_000, several[2])["a"]
+    assert vars_of(again) == vars_of(given[0])
+    assert several[1].claim([desired.Member(spec=spec, ports=again)]) == set(vars_of(given[0]))
+    assert min(shown) <= min(min(vars_of(each)) for each in given)
 
 
 def test_without_a_free_port_it_says_where_it_looked() -> None:

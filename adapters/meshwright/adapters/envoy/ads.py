@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import datetime
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from meshwright.adapters.envoy import credentials, identity, protojson, wire
+from meshwright.adapters.envoy import binding, credentials, identity, protojson, wire
 from meshwright.adapters.envoy.certificates import Secrets
 from meshwright.adapters.envoy.encoding import Encoder
 from meshwright.adapters.envoy.identity import Holder, NodeId
@@ -33,6 +34,8 @@ _OPTIONS = [
     ("grpc.http2.max_ping_strikes", 0),
 ]
 _FIRST_REQUEST_SECONDS = 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+"""seconds between two attempts at a port that seems free and is not; they double"""
 _log = logging.getLogger(__name__)
 
 Observer = Callable[[NodeId, ProxyStatus], None]
@@ -49,6 +52,9 @@ class Connection:
         self.state_version = ""
         self.stage = ""
         self.closed = False
+        self.holders: dict[int, str] = {}
+        """who was seen at the ports that the proxy cannot bind"""
+        self._retry_at, self._pause = 0.0, _FIRST_PAUSE
         self._changed = asyncio.Event()
         self._changed.set()
 
@@ -66,10 +72,26 @@ class Connection:
         await self._changed.wait()
         self._changed.clear()
 
+    def may_retry(self) -> bool:
+        """Whether it is time to send again what could not be bound; asked again at once, it is not."""
+        now = time.monotonic()
+        if now < self._retry_at:
+            return False
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._retry_at = now + self._pause
+        return True
+
+    def blocked(self) -> list[binding.Taken]:
+        """The places that the proxy cannot bind, when it rejects its configuration for nothing else."""
+        errors = self.stream.errors()
+        return binding.taken(errors[names.LISTENER]) if errors.keys() == {names.LISTENER} else []
+
     def status(self) -> ProxyStatus:
         """What the proxy says now."""
-        target = self.stream.target
+        target, blocked = self.stream.target, self.blocked()
         words = [f"{url.rpartition('.')[2]}: {error}" for url, error in self.stream.errors().items()]
+        if blocked:
+            words = [binding.words(blocked, self.holders)]
         state = self.stream.state
         return ProxyStatus(
             state=state,
@@ -77,6 +99,7 @@ class Connection:
             sent=target.version if target else "",
             acked=target.version if target and state == "synced" else "",
             error="; ".join(words)[:2000],
+            blocked=[each.port for each in blocked],
             proxy_version=self.proxy_version,
             since=self.since,
             stage=self.stage if state == "synced" else "",
@@ -115,6 +138,22 @@ class DiscoveryServer:
         """The word of a proxy whose stream is here; None when it is not."""
         connection = self._connections.get(node)
         return connection.status() if connection else None
+
+    async def unblock(self, every: float) -> None:
+        """Look every so many seconds who holds the ports that proxies cannot bind; send a listener again when it may.
+
+        A proxy of another host cannot be judged from here; it is tried again ever more seldom.
+        """
+        while True:
+            await asyncio.sleep(every)
+            for connection in [each for each in self._connections.values() if each.blocked()]:
+                seen = await asyncio.to_thread(binding.holders, connection.blocked())
+                if not seen and connection.may_retry():
+                    connection.stream.retry(names.LISTENER)
+                    connection.wake()
+                elif seen and seen != connection.holders:
+                    connection.holders = seen
+                    self._observe(connection.node, connection.status())
 
     @contextlib.asynccontextmanager
     async def serve(self, address: str, secured: grpc.ServerCredentials) -> AsyncIterator[int]:

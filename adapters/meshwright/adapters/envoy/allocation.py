@@ -1,37 +1,46 @@
 """Ports for the sidecars of new workloads.
 
-Invariant: no port is given to two sidecars of any mesh of this adapter, nor one on which a workload itself
-listens; what was given stays, since callers have it in their configuration.
+Invariant: no port is given to two sidecars of this host, whichever mesh, workspace, worker or installation they
+belong to, since it is reserved in the host's registry before any state shows it; nor one on which a workload itself
+listens. What was given stays, since callers have it in their configuration.
 """
 
-import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 
-from meshwright.adapters.envoy.desired import DesiredState, Ports
+from meshwright.adapters.envoy.desired import DesiredState, Member, Ports
 from meshwright.core import ports
 from meshwright.schemas.workloads import WorkloadSpec
 
-_LATELY_SECONDS = 60.0
+_EACH = 2
+"""ports that a sidecar needs"""
 
 
-class Lately:
-    """Ports that this worker gave a moment ago and that no desired state shows yet.
+class Reservations:
+    """The sidecars' ports on this host; `owner` is a folder that lives as long as the sidecars.
 
-    Operations on different meshes run at the same time, so their plans may be made from the same states.
+    Methods wait while another process chooses; they raise OSError when the registry cannot be used.
     """
 
-    def __init__(self) -> None:
-        self._until: dict[int, float] = {}
+    def __init__(self, owner: Path) -> None:
+        self._owner = owner
+        self._registry = ports.Registry()
 
-    def ports(self) -> set[int]:
-        """Those that may still be under way into a desired state."""
-        now = time.monotonic()
-        self._until = {port: until for port, until in self._until.items() if until > now}
-        return set(self._until)
+    def take(self, count: int, first: int, taken: Collection[int]) -> list[int]:
+        """So many free ports that are nobody's, from `first` upwards."""
+        return self._registry.reserve(count, first, owner=self._owner, taken=taken)
 
-    def add(self, given: Iterable[int]) -> None:
-        """These are given now."""
-        self._until.update(dict.fromkeys(given, time.monotonic() + _LATELY_SECONDS))
+    def claim(self, members: Iterable[Member]) -> set[int]:
+        """Hold what sidecars already have; gives the ports that somebody else holds."""
+        return self._registry.claim(_of(members), owner=self._owner)
+
+    def give_back(self, members: Iterable[Member]) -> None:
+        """These sidecars are gone."""
+        self._registry.give_back(_of(members), owner=self._owner)
+
+    def release(self) -> None:
+        """All of them have ended."""
+        self._registry.release(self._owner)
 
 
 def allocate(
@@ -39,20 +48,25 @@ def allocate(
     mesh: DesiredState,
     specs: Iterable[WorkloadSpec],
     first: int,
-    lately: Lately | None = None,
+    reservations: Reservations | None = None,
 ) -> dict[str, Ports]:
-    """Ports for those of `specs` that the mesh does not have yet, from `first` upwards, none of those given `lately`.
+    """Ports for those of `specs` that the mesh does not have yet, from `first` upwards.
 
-    Without `lately` they are only shown and not given. Raises OSError when none are free.
+    Without `reservations` they are only shown and not given. Raises OSError when none are free.
     """
     wanted = list(specs)
-    taken = {spec.port for spec in wanted} | (lately.ports() if lately else set())
+    new = [spec.name for spec in wanted if spec.name not in mesh.workloads]
+    if not new:
+        return {}
+    taken = {spec.port for spec in wanted}
     for state in [*states, mesh]:
         for member in state.workloads.values():
             taken |= {member.spec.port, member.ports.outbound, member.ports.inbound}
-    new = [spec.name for spec in wanted if spec.name not in mesh.workloads]
-    chosen = ports.choose_many(2 * len(new), first, taken=taken)
-    if lately:
-        lately.add(chosen)
-    free = iter(chosen)
+    count = _EACH * len(new)
+    chosen = reservations.take(count, first, taken) if reservations else ports.choose_many(count, first, taken=taken)
+    free: Iterator[int] = iter(chosen)
     return {name: Ports(outbound=next(free), inbound=next(free)) for name in new}
+
+
+def _of(members: Iterable[Member]) -> set[int]:
+    return {port for member in members for port in (member.ports.outbound, member.ports.inbound)}

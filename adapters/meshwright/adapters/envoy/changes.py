@@ -5,17 +5,18 @@ that proxies rejected does not survive the operation.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from meshwright.adapters.envoy import documents, failures, identity, plans, statuses
+from meshwright.adapters.envoy import binding, documents, failures, identity, occupied, plans, statuses
 from meshwright.adapters.envoy.control_plane import ControlPlane
 from meshwright.adapters.envoy.desired import DesiredState, Member
 from meshwright.adapters.envoy.fleet import FleetError
 from meshwright.adapters.envoy.plans import Plan, Planned
 from meshwright.core import kit
-from meshwright.schemas.workloads import ProxyRemoved, WorkloadObserved, WorkloadRemoved
+from meshwright.schemas.workloads import ProxyRemoved, WorkloadObserved, WorkloadRemoved, WorkloadSpec
 
 ANSWER_SECONDS = 30.0
 _STARTS_AT_ONCE = 4
@@ -28,6 +29,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     acked: int
     absent: list[str] = []
+    blocked: list[str] = []
+    """those whose port somebody else holds; they follow when it is free"""
 
 
 class Change:
@@ -57,13 +60,21 @@ class Change:
 
         async def unwritten() -> None:
             await plans.write(self.buckets, self.key, plan.before, plan.after, self.ctx.confirm)
+            await self._give_back(plan.after, plan.before)
 
         await self.ctx.step("write-desired", written, undo=unwritten)
         if plan.after is not None:
             await self._start_sidecars(plan, plan.after)
-            await self.ctx.step("wait-for-acks", lambda: self._agreed(found.version), result=Applied)
+            await self.ctx.step("wait-for-acks", lambda: self._agreed(found.version, plan), result=Applied)
         await self._stop_sidecars(plan)
         return found
+
+    async def taken(self, mesh: DesiredState, specs: list[WorkloadSpec]) -> dict[occupied.Place, str]:
+        """The places that these workloads cannot have in this mesh."""
+        plane, wanted = self.plane, {spec.port for spec in specs}
+        return await asyncio.to_thread(
+            occupied.taken, plane.options, plane.runtime.data_dir, plane.states(), mesh, wanted
+        )
 
     async def finish(self, found: Planned, last: Callable[[], Awaitable[None]] | None = None) -> None:
         """Tell what changed, then do `last`; the last step of every change."""
@@ -103,17 +114,23 @@ class Change:
         if gone:
             await self.ctx.step("stop-sidecars", stopped, undo=started)
 
-    async def _agreed(self, version: str) -> Applied:
-        """Wait until the proxies hold this version; raises kit.Reject with their words when they do not."""
+    async def _agreed(self, version: str, plan: Plan) -> Applied:
+        """Wait until the proxies hold this version; raises kit.Reject with their words when they do not.
+
+        A proxy that was there before and whose port is taken does not hold up the others: it follows when it can.
+        """
         await self.ctx.progress("waiting for the proxies to acknowledge")
         try:
             found = await self.plane.applied(self.workspace, self.mesh, version, ANSWER_SECONDS)
         except TimeoutError as error:
             raise failures.unserved(str(error)) from error
         refused = {name: each for name, each in found.items() if each.state == "rejected"}
+        blocked = {name: refused.pop(name).blocked for name in list(refused) if refused[name].blocked}
+        if refused or blocked:
+            await self.plane.tell([identity.NodeId(self.workspace, self.mesh, name) for name in (*refused, *blocked)])
         if refused:
-            await self.plane.tell([identity.NodeId(self.workspace, self.mesh, name) for name in refused])
             raise failures.rejected(refused)
+        await self._blocked(blocked, plan)
         silent = {name: each for name, each in found.items() if not statuses.is_answer(each, version)}
         absent = sorted(name for name, each in silent.items() if each.state == "disconnected")
         stuck = sorted(silent.keys() - set(absent))
@@ -121,7 +138,19 @@ class Change:
             raise failures.unanswered(stuck, ANSWER_SECONDS)
         if absent:
             await self.ctx.progress(f"{', '.join(absent[:10])} not connected: configured on return")
-        return Applied(version=version, acked=len(found) - len(absent), absent=absent)
+        acked = len(found) - len(absent) - len(blocked)
+        return Applied(version=version, acked=acked, absent=absent, blocked=sorted(blocked))
+
+    async def _blocked(self, blocked: dict[str, list[int]], plan: Plan) -> None:
+        """Tell of sidecars that cannot listen; new ones get other ports when the operation is retried."""
+        if not blocked:
+            return
+        places = {name: [binding.Taken("", port) for port in numbers] for name, numbers in sorted(blocked.items())}
+        known = await asyncio.to_thread(binding.named, [each for several in places.values() for each in several])
+        what = "; ".join(f"{name}: {binding.words(each, known)}" for name, each in places.items())[:1000]
+        if set(blocked) - set(plan.before.workloads if plan.before else ()):
+            raise failures.ports_taken(what)
+        await self.ctx.progress(what)
 
     async def _start(self, state: DesiredState, member: Member) -> None:
         try:
@@ -138,8 +167,17 @@ class Change:
         new = [name for name, member in after.items() if before.get(name) != member]
         await self._each(new, lambda name: self._tell_of(plan.after, name), _TELLS_AT_ONCE)
         await self._each([name for name in before if name not in after], self._tell_gone, _TELLS_AT_ONCE)
+        await self._give_back(plan.before, plan.after)
         if plan.after:
             self.plane.report(plan.after)
+
+    async def _give_back(self, had: DesiredState | None, has: DesiredState | None) -> None:
+        """Let others have the ports of sidecars that the mesh has no more; keeping them would do no harm."""
+        kept = has.workloads if has else {}
+        gone = [member for name, member in (had.workloads if had else {}).items() if name not in kept]
+        if gone:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self.plane.reservations.give_back, gone)
 
     async def _tell_of(self, state: DesiredState | None, name: str) -> None:
         assert state is not None

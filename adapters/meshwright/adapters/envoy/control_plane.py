@@ -49,6 +49,9 @@ _RENEWAL_SECONDS = 60.0
 _BUS_SECONDS = 0.25
 _STAGE_SECONDS = 1.0
 _STAGE_AT_MOST_SECONDS = 300.0
+_LOOK_SECONDS = 1.0
+FLEET = "fleet"
+"""the folder of this host's sidecars in the data directory"""
 _log = logging.getLogger(__name__)
 
 
@@ -66,7 +69,7 @@ class ControlPlane:
         self.buckets = buckets
         self.fleet = fleet
         self.options = options
-        self.lately = allocation.Lately()
+        self.reservations = allocation.Reservations(runtime.data_dir / FLEET)
         self._states: dict[str, DesiredState] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._secrets: dict[str, MeshSecrets] = {}
@@ -86,7 +89,7 @@ class ControlPlane:
         """
         buckets = await envoy_buckets.open_all(runtime)
         authority = await Authorities(buckets.secrets, runtime).of_control_plane(documents.now())
-        directory = runtime.data_dir / "fleet"
+        directory = runtime.data_dir / FLEET
         async with Fleet.open(directory, keep_on_exit=options.envoy_keep_sidecars) as fleet:
             plane = cls(runtime, buckets, fleet, options, Credentials(authority))
             async with background.running(plane._reporter.run()), plane._listening():
@@ -95,11 +98,15 @@ class ControlPlane:
                     background.running(plane._follow_states(known)),
                     background.running(plane._follow_authorities()),
                     background.running(plane._follow_proxies()),
+                    background.running(plane._server.unblock(_LOOK_SECONDS)),
                 ):
                     async with asyncio.timeout(30.0):
                         await known.wait()
+                    await plane._hold_ports()
                     async with background.running(plane._renew()), background.running(plane._replace_authorities()):
                         yield plane
+        if not options.envoy_keep_sidecars:
+            await asyncio.to_thread(plane.reservations.release)
 
     def state(self, workspace: str, mesh: str) -> DesiredState | None:
         """The desired state of a mesh as it is served now."""
@@ -203,6 +210,17 @@ class ControlPlane:
             remembered.parent.mkdir(parents=True, exist_ok=True)
             remembered.write_text(str(port))
             yield
+
+    async def _hold_ports(self) -> None:
+        """Reserve on this host what sidecars have, which another program may have chosen while nobody watched."""
+        members = [member for state in self.states() for member in state.workloads.values()]
+        try:
+            foreign = await asyncio.to_thread(self.reservations.claim, members)
+        except OSError as error:
+            _log.warning("the ports of sidecars are not reserved on this host: %s", error)
+        else:
+            if foreign:
+                _log.warning("another program of this host has reserved ports of sidecars: %s", sorted(foreign))
 
     def _addresses(self, local: bool) -> list[tuple[str, int]]:
         advertised = [each for each in self.options.envoy_xds_advertise.split(",") if each]

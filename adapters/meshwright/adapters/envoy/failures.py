@@ -11,6 +11,7 @@
     MW2009  the control plane does not serve the desired state
     MW2010  the mesh cannot do what an intent asks
     MW2011  a native resource holds what no native resource may hold
+    MW2012  ports of sidecars are taken, or none are free
 
 Invariant: each code is made in one place.
 """
@@ -37,6 +38,19 @@ def rejected(statuses: Mapping[str, ProxyStatus]) -> kit.Reject:
             cause="The configuration is well-formed but Envoy cannot run it; the last good one keeps serving.",
             remedy="Correct the native resource or intent that Envoy names, and apply again.",
             details={"proxies": words},
+        )
+    )
+
+
+def ports_taken(what: str) -> kit.Reject:
+    """Somebody else is where a sidecar is to listen."""
+    return kit.Reject(
+        Failure(
+            code="MW2012",
+            what=what,
+            cause="Another program of this host took the port before the sidecar could, or has all of them.",
+            remedy="End that program, or retry the operation: it chooses other ports.",
+            retryable=True,
         )
     )
 

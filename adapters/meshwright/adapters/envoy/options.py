@@ -9,6 +9,9 @@ from meshwright.core import settings
 class Options(settings.Settings, frozen=True, kw_only=True):
     """Each field is the environment variable MESHWRIGHT_<FIELD>."""
 
+    api_host: str = "127.0.0.1"
+    api_port: int = 8410
+    """where the API listens, as the API itself is told: no workload can stand for it"""
     envoy_xds_host: str = "127.0.0.1"
     """where the discovery service listens; remote sidecars need an address that they can reach"""
     envoy_xds_port: int = 0

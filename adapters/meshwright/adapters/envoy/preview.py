@@ -7,7 +7,7 @@ import asyncio
 
 import msgspec
 
-from meshwright.adapters.envoy import desired, diffs, identity, options, plans
+from meshwright.adapters.envoy import desired, diffs, identity, occupied, options, plans
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.adapters.envoy.releases import Releases
@@ -19,6 +19,7 @@ from meshwright.schemas.designs import Preview
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import AnyIntent, Translation, Unsupported
 from meshwright.schemas.operations import ApplyDesign, Command, RemoveDesign, RollbackDesign
+from meshwright.schemas.workloads import WorkloadSpec
 
 
 @adapter.preview
@@ -31,8 +32,13 @@ async def preview(runtime: kit.Runtime, command: Command) -> Preview:
     before = await plans.present(bucket, identity.mesh_key(command.workspace, command.mesh))
     states = [desired.decode(entry.value) for key in await bucket.keys() if (entry := await bucket.get(key))]
     releases = Releases(await runtime.bucket("releases"), runtime)
-    first_port = settings.load(options.Options).envoy_first_port
-    target = await _target(Maker(before, states, releases, first_port), command)
+    chosen = settings.load(options.Options)
+
+    async def taken(specs: list[WorkloadSpec]) -> dict[occupied.Place, str]:
+        wanted = {spec.port for spec in specs}
+        return await asyncio.to_thread(occupied.taken, chosen, runtime.data_dir, states, before, wanted)
+
+    target = await _target(Maker(before, states, releases, chosen.envoy_first_port, taken), command)
     return await asyncio.to_thread(_preview, before, target)
 
 

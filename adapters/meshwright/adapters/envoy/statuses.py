@@ -17,6 +17,8 @@ class ProxyStatus(Model, frozen=True, kw_only=True):
     sent: str = ""
     acked: str = ""
     error: str = ""
+    blocked: list[int] = []
+    """the taken ports, when nothing else stands against the configuration"""
     proxy_version: str = ""
     replica: str = ""
     certificate: Certificate | None = None

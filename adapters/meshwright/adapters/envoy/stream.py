@@ -89,6 +89,12 @@ class ProxyStream:
         if set(request.names) != set(known.names):
             known.names, known.asked = request.names, True
 
+    def retry(self, url: str) -> None:
+        """Send what the proxy rejected again: what stood against it was not its content."""
+        known = self._types.get(url)
+        if known and known.rejected:
+            known.rejected, known.error, known.asked = "", "", True
+
     def due(self) -> list[Send]:
         """The responses to send now, in order; they count as sent."""
         urls = [names.SECRET, *_ORDER]

@@ -4,15 +4,16 @@ Invariant: the preview and the operation ask here, so what is shown beforehand i
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import msgspec
 
-from meshwright.adapters.envoy import allocation, desired, failures, validation
+from meshwright.adapters.envoy import allocation, desired, failures, occupied, validation
 from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.adapters.envoy.releases import Releases
 from meshwright.schemas.designs import Design
 from meshwright.schemas.errors import FieldError
+from meshwright.schemas.workloads import WorkloadSpec
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 class Maker:
     """Makes targets for one mesh. `states` are those of all meshes, for the ports that they hold.
 
-    Without `lately` the targets are only shown.
+    `taken` gives the places that workloads cannot have. Without `reservations` the targets are only shown.
     """
 
     def __init__(
@@ -36,13 +37,15 @@ class Maker:
         states: Collection[DesiredState],
         releases: Releases,
         first_port: int,
-        lately: allocation.Lately | None = None,
+        taken: Callable[[list[WorkloadSpec]], Awaitable[Mapping[occupied.Place, str]]],
+        reservations: allocation.Reservations | None = None,
     ) -> None:
         self.before = before
         self._states = states
         self._releases = releases
         self._first_port = first_port
-        self._lately = lately
+        self._taken = taken
+        self._reservations = reservations
 
     async def applying(self, design: Design) -> Target:
         """The mesh with this design as its next revision."""
@@ -51,12 +54,19 @@ class Maker:
         applied = before.designs.get(design.id)
         revision = max(history.last_revision, applied.revision if applied else 0) + 1
         problems = validation.enrolment_problems(self._states, before, design.workloads, "#/workloads")
-        ports = allocation.allocate(self._states, before, design.workloads, self._first_port, self._lately)
-        after = desired.apply_design(before, design, revision, ports)
+        problems += await occupied.problems(design.workloads, await self._taken(design.workloads), before)
+        after = desired.apply_design(before, design, revision, await self._ports(design, None))
         # In a thread, so that a large design does not hold up whatever else the worker does.
         problems += await asyncio.to_thread(validation.problems, after, design)
         problems += await asyncio.to_thread(validation.left_behind, before, after, design.id)
+        if self._reservations and not problems:
+            after = desired.apply_design(before, design, revision, await self._ports(design, self._reservations))
         return Target(after=after, design=design, revision=revision, problems=problems)
+
+    async def _ports(self, design: Design, reservations: allocation.Reservations | None) -> dict[str, desired.Ports]:
+        return await asyncio.to_thread(
+            allocation.allocate, self._states, self.before, design.workloads, self._first_port, reservations
+        )
 
     async def removing(self, name: str) -> Target:
         """The mesh without the design.

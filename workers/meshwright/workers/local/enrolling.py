@@ -19,6 +19,7 @@ from meshwright.workers.shop import catalog
 ADAPTER, CONNECTION, MESH = "envoy", "local", "demo"
 WITHIN = 60.0
 SETTLED_WITHIN = 5.0  # seconds until a 404 for what was just made is believed
+REJECTED_WITHIN = 10.0  # seconds until a sidecar's refusal is believed to stay
 EVERY = 0.1
 T = TypeVar("T")
 DONE = ("succeeded", "failed", "cancelled", "timed_out", "dead_lettered")
@@ -68,9 +69,14 @@ class Enrolling:
         """Outbound ports by workload, once every sidecar has its configuration."""
         wanted = {keeper.name for keeper in catalog.KEEPERS}
 
+        patience = time.monotonic() + REJECTED_WITHIN
+
         async def synced() -> list[dict[str, Any]] | None:
             proxies = await self._list(f"/v1/proxies?mesh={MESH}")
             good = [one for one in proxies if one["state"] == "synced" and one.get("outbound_port")]
+            bad = [f"{one['workload']}: {one['error']}" for one in proxies if one["state"] == "rejected"]
+            if bad and time.monotonic() > patience:
+                raise LocalError(f"a sidecar rejects its configuration. {bad[0]}")
             return good if wanted <= {one["workload"] for one in good} else None
 
         return {one["workload"]: one["outbound_port"] for one in await self._until(synced, "the sidecars")}

@@ -9,8 +9,8 @@ from typing import Any
 
 import re2  # type: ignore[import-untyped]  # google-re2 has no types
 
-LONGEST = 1024
-"""characters"""
+from meshwright.schemas.intents import LONGEST_REGEX
+
 LARGEST_PROGRAM = 100
 """instructions; Envoy's `re2.max_program_size.error_level` as long as nothing sets it"""
 
@@ -18,8 +18,8 @@ LARGEST_PROGRAM = 100
 @functools.lru_cache(maxsize=1024)
 def problem(text: str) -> str:
     """What is wrong with a regular expression; nothing when Envoy takes it."""
-    if len(text) > LONGEST:
-        return f"a regular expression may have {LONGEST} characters; this one has {len(text)}: match less, or a prefix"
+    if len(text) > LONGEST_REGEX:
+        return f"a regular expression may have {LONGEST_REGEX} characters, not {len(text)}: match less, or a prefix"
     try:
         size = int(re2.compile(text.encode(), _options()).programsize)
     except re2.error as error:

@@ -60,7 +60,14 @@ async def _aim(
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
         plane = change.plane
-        maker = targets.Maker(before, plane.states(), releases, plane.options.envoy_first_port, plane.lately)
+        maker = targets.Maker(
+            before,
+            plane.states(),
+            releases,
+            plane.options.envoy_first_port,
+            lambda specs: change.taken(before, specs),
+            plane.reservations,
+        )
         target = await choose(maker)
         refused = [adapter.unsupported[kind] for kind in _kinds(target) if kind in adapter.unsupported]
         if refused:

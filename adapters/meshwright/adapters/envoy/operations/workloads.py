@@ -4,9 +4,10 @@ Invariant: enrolling what is enrolled and unchanged changes nothing; a workload 
 cannot leave or become another, since the mesh would then not do what its designs say.
 """
 
+import asyncio
 from typing import Any
 
-from meshwright.adapters.envoy import allocation, desired, failures, plans, validation
+from meshwright.adapters.envoy import allocation, desired, failures, occupied, plans, validation
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.changes import Change
 from meshwright.adapters.envoy.plans import Plan
@@ -23,14 +24,22 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
         plane, first = change.plane, change.plane.options.envoy_first_port
-        ports = allocation.allocate(plane.states(), before, arguments.workloads, first, plane.lately)
-        after = desired.enrol(before, arguments.workloads, ports)
         problems = design_problems(Design(id=change.mesh, workloads=arguments.workloads))  # as in a design: names once
         problems += validation.enrolment_problems(plane.states(), before, arguments.workloads)
-        problems += validation.left_behind(before, after)
+        problems += await occupied.problems(
+            arguments.workloads, await change.taken(before, arguments.workloads), before
+        )
+        shown = await asyncio.to_thread(allocation.allocate, plane.states(), before, arguments.workloads, first)
+        problems += validation.left_behind(before, desired.enrol(before, arguments.workloads, shown))
         if problems:
             raise failures.unfit(problems)
-        return Plan(mesh=change.mesh, before=before, after=after)
+        try:
+            ports = await asyncio.to_thread(
+                allocation.allocate, plane.states(), before, arguments.workloads, first, plane.reservations
+            )
+        except OSError as error:
+            raise failures.ports_taken(str(error)) from error
+        return Plan(mesh=change.mesh, before=before, after=desired.enrol(before, arguments.workloads, ports))
 
     found = await change.carry_out(plan)
     await change.finish(found)

@@ -31,7 +31,7 @@ def listener(member: Member, policy: Policy) -> Json:
     host = member.spec.address if parts.is_ip(member.spec.address) else "0.0.0.0"  # noqa: S104 - a name is not bindable
     manager = _manager(policy)
     secured: Json = {"filters": [manager], "transport_socket": _tls()}
-    body: Json = {"name": names.INBOUND, "address": parts.address(host, member.ports.inbound)}
+    body: Json = {"name": names.INBOUND, **parts.listening(host, member.ports.inbound)}
     if not policy.permissive:
         return {**body, "filter_chains": [secured]}
     inspector = parts.typed("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")

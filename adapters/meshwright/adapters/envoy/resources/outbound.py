@@ -27,7 +27,7 @@ def listener(member: Member) -> Json:
     )
     return {
         "name": names.OUTBOUND,
-        "address": parts.address("127.0.0.1", member.ports.outbound),
+        **parts.listening("127.0.0.1", member.ports.outbound),
         "filter_chains": [{"filters": [manager]}],
     }
 

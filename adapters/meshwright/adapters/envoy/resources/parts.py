@@ -63,6 +63,11 @@ def address(host: str, port: int) -> Json:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
+def listening(host: str, port: int) -> Json:
+    """Where a listener listens, alone: otherwise any process of the same user could join it and take its calls."""
+    return {"address": address(host, port), "enable_reuse_port": False}
+
+
 def endpoint(host: str, port: int) -> Json:
     """One place behind a cluster."""
     return {"endpoint": {"address": address(host, port)}}
