@@ -1,8 +1,8 @@
-"""The subject table: every address on the bus, and the stream that keeps it.
+"""The subject table: every address on the bus, the stream that keeps it, and who may write and read there.
 
 Problem: a subject string written twice drifts apart from its permissions, filters and documents.
 Invariant: this table is the only place that spells a subject; code builds subjects with these functions,
-and streams, NATS permissions and AsyncAPI are derived from `CHANNELS`.
+and streams, NATS permissions and AsyncAPI are derived from `CHANNELS`, `BUCKETS` and `QUEUES`.
 """
 
 import re
@@ -15,13 +15,39 @@ SYSTEM_WORKSPACE = "system"
 UNORDERED = "_"
 """The queue token of operations that change nothing and so need no order."""
 
+API, PROJECTOR, SCHEDULER, NOTIFIER, OBSERVER = "api", "projector", "scheduler", "notifier", "observer"
+ADAPTER = "adapter-{adapter}"
+"""The workers of one adapter; in what they may, `{adapter}` is that adapter's name."""
+COMPONENTS: tuple[str, ...] = (API, PROJECTOR, SCHEDULER, NOTIFIER, OBSERVER)
+"""Who connects, adapters apart. An observer is a person or a program that follows what happens, and changes nothing."""
+
+ACCEPTED_ORIGIN = "commands"
+"""The origin of the copies of commands: apart from `api`, whose newest word on an operation is its cancellation."""
+COPIED_KINDS = ("workspace", "connection", "design")
+"""The kinds of STATE that everybody may see happen; tokens are not among them."""
+
+
+class Grant(Model, frozen=True):
+    """One component may use the subjects of a channel that have these tokens, or all of them."""
+
+    component: str
+    tokens: dict[str, str] = {}
+
 
 class Channel(Model, frozen=True, kw_only=True):
-    """One family of subjects: an address template, its stream, and what it is for."""
+    """One family of subjects: an address template, its stream, what it is for, and who may use it.
+
+    `follows` may read the stream as it grows, `looks` may look single messages up; both see all of it.
+    `hears` may listen to what is published, before it is stored.
+    """
 
     address: str
     stream: str
     summary: str
+    writes: tuple[Grant, ...] = ()
+    hears: tuple[Grant, ...] = ()
+    follows: tuple[str, ...] = ()
+    looks: tuple[str, ...] = ()
 
     @property
     def wildcard(self) -> str:
@@ -33,34 +59,118 @@ COMMANDS = Channel(
     address="mw.cmd.{workspace}.{adapter}.{connection}.{queue}.{operation}",
     stream="COMMANDS",
     summary="Asks one adapter for one operation. `queue` is the mesh whose operations run in order, or `_`.",
+    writes=(Grant(API),),
+    looks=(API, SCHEDULER, ADAPTER),
 )
 EVENTS = Channel(
     address="mw.evt.{workspace}.{origin}.{entity}.{id}",
     stream="EVENTS",
     summary="What one origin (an adapter, the API, the scheduler) says of one entity, in order.",
+    writes=(
+        Grant(API, {"origin": API}),
+        Grant(SCHEDULER, {"origin": SCHEDULER}),
+        Grant(NOTIFIER, {"origin": NOTIFIER}),
+        Grant(ADAPTER, {"origin": "{adapter}"}),
+        # Copies that the server has left out, made good.
+        Grant(SCHEDULER, {"origin": ACCEPTED_ORIGIN, "entity": "operation"}),
+        *(Grant(SCHEDULER, {"origin": API, "entity": kind}) for kind in COPIED_KINDS),
+    ),
+    hears=(Grant(ADAPTER, {"entity": "operation"}), Grant(OBSERVER)),
+    follows=(API, PROJECTOR, SCHEDULER, NOTIFIER),
+    looks=(ADAPTER,),
 )
 STATE = Channel(
     address="mw.state.{workspace}.{kind}.{id}",
     stream="STATE",
     summary="What people write: whole documents, one message per version, a tombstone on delete.",
+    writes=(Grant(API), Grant(NOTIFIER, {"kind": "webhook"})),
+    follows=(API, PROJECTOR, NOTIFIER),
+    looks=(SCHEDULER,),
 )
 METRICS = Channel(
     address="mw.metric.{workspace}.{origin}.{mesh}",
     stream="METRICS",
     summary="Measurements of a mesh, a window at a time.",
+    writes=(Grant(ADAPTER, {"origin": "{adapter}"}),),
+    hears=(Grant(OBSERVER),),
+    follows=(PROJECTOR,),
+    looks=(API,),
 )
 DEADLETTERS = Channel(
     address="mw.dlq.{workspace}.{adapter}.{operation}",
     stream="DEADLETTERS",
     summary="Commands that could not be processed, with the reason, and what people did about each.",
+    writes=(Grant(API), Grant(SCHEDULER)),
+    follows=(PROJECTOR,),
+    looks=(API, SCHEDULER),
 )
 CHANNELS: tuple[Channel, ...] = (COMMANDS, EVENTS, STATE, METRICS, DEADLETTERS)
 
+ADVISORIES = "ADVISORIES"
 ADVISORY_SUBJECTS: tuple[str, ...] = (
     "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",
     "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>",
 )
 """The server's own notices of messages given up; the ADVISORIES stream keeps them."""
+
+
+class Bucket(Model, frozen=True, kw_only=True):
+    """One key-value bucket. With `ttl` every value goes after so many seconds.
+
+    `writes` holds the keys (wildcards allowed) that a component may write; `reads` may read and watch all of them.
+    """
+
+    name: str
+    ttl: float = 0
+    writes: tuple[tuple[str, str], ...]
+    reads: tuple[str, ...] = ()
+
+    @property
+    def stream(self) -> str:
+        """The stream that is behind the bucket."""
+        return f"KV_{self.name}"
+
+
+LEASES = Bucket(
+    name="mw_leases",
+    ttl=5.0,
+    writes=(
+        (PROJECTOR, "projector"),
+        (PROJECTOR, "projection-rebuild"),
+        (SCHEDULER, "scheduler"),
+        (NOTIFIER, "notifier"),
+    ),
+)
+PRESENCE = Bucket(name="mw_presence", ttl=6.0, writes=((ADAPTER, "{adapter}.*"),), reads=(API, SCHEDULER))
+TURNS = Bucket(name="mw_turns", writes=((ADAPTER, "*.{adapter}.*.*"),))
+SCHEDULED = Bucket(name="mw_scheduler", writes=((SCHEDULER, "*"),))
+DELIVERIES = Bucket(name="mw_notifier", writes=((NOTIFIER, ">"),))
+HEALTH = Bucket(name="mw_health", writes=((API, API),))
+"""One key for each kind of process that proves that it can store."""
+ADAPTERS_OWN = Bucket(name="mw_adapter_{adapter}", writes=((ADAPTER, ">"),))
+"""What an adapter keeps, all its `runtime.bucket(...)` together."""
+BUCKETS: tuple[Bucket, ...] = (LEASES, PRESENCE, TURNS, SCHEDULED, DELIVERIES, HEALTH, ADAPTERS_OWN)
+
+
+class Queue(Model, frozen=True, kw_only=True):
+    """A durable consumer: every process of `component` that opens it shares its messages."""
+
+    component: str
+    stream: str
+    name: str
+    filter: str
+
+
+ASKED = Queue(component=ADAPTER, stream=COMMANDS.stream, name="adapter-{adapter}", filter="mw.cmd.*.{adapter}.*.*.*")
+"""What an adapter is asked to do."""
+DEAD_COMMANDS = Queue(
+    component=SCHEDULER,
+    stream=ADVISORIES,
+    name="scheduler-dead-letters",
+    filter=f"$JS.EVENT.ADVISORY.CONSUMER.*.{COMMANDS.stream}.*",
+)
+"""Commands that were given up."""
+QUEUES: tuple[Queue, ...] = (ASKED, DEAD_COMMANDS)
 
 
 def fill(channel: Channel, **tokens: str) -> str:
@@ -100,4 +210,8 @@ def service_subject(adapter: str, endpoint: str) -> str:
     """Where any live worker of an adapter answers requests (core NATS, not stored)."""
     if not TOKEN.match(adapter) or not TOKEN.match(endpoint):
         raise ValueError(f"{adapter!r} or {endpoint!r} cannot stand in a subject")
-    return f"mw.srv.{adapter}.{endpoint}"
+    return SERVICE.format(adapter=adapter, endpoint=endpoint)
+
+
+SERVICE = "mw.srv.{adapter}.{endpoint}"
+"""The adapter's workers answer there; the API asks."""

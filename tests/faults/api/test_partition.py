@@ -34,7 +34,7 @@ async def proxy(alone: Stack) -> AsyncIterator[TcpProxy]:
 
 async def begin(alone: Stack, ann: Person, proxy: TcpProxy) -> None:
     """Start everything, the API behind the proxy, and make a mesh."""
-    await asyncio.to_thread(alone.start_all, nats_url=f"nats://127.0.0.1:{proxy.port}")
+    await asyncio.to_thread(alone.start_all, nats_url=alone.nats.through(proxy.port))
     await ann.mesh()
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.bus import tailing
+from meshwright.core.bus import lookups
 from meshwright.core.bus.buckets import Change
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.proxies import TcpProxy
-from meshwright.core.testing.servers import HOST, NatsServer
+from meshwright.core.testing.servers import NatsServer
 
 pytestmark = pytest.mark.servers
 MARK = Change("", None)
@@ -51,18 +51,18 @@ async def test_the_mark_comes_behind_all_that_is_there(
 
     A control plane that took an early mark for the whole truth would serve its proxies nothing.
     """
-    async with TcpProxy(nats_server.port) as proxy, mwbus.connect(f"nats://{HOST}:{proxy.port}", "slow") as bus:
+    async with TcpProxy(nats_server.port) as proxy, mwbus.connect(nats_server.through(proxy.port), "slow") as bus:
         bucket = await mwbus.open_bucket(bus, "facts")
         for key in ("a", "b"):
             await bucket.put(key, b"1")
-        made = tailing._consumer
+        look = lookups.batch
 
-        async def made_as_the_network_stalls(*arguments: Any) -> str:
-            name = await made(*arguments)
+        async def look_as_the_network_stalls(*arguments: Any) -> list[mwbus.Received]:
+            monkeypatch.setattr(lookups, "batch", look)
             proxy.black_hole()
-            return name
+            return await look(*arguments)
 
-        monkeypatch.setattr(tailing, "_consumer", made_as_the_network_stalls)
+        monkeypatch.setattr(lookups, "batch", look_as_the_network_stalls)
         watching = asyncio.create_task(told_first(bucket))
         done, _ = await asyncio.wait({watching}, timeout=0.6)
         assert not done

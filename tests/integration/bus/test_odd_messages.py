@@ -1,6 +1,7 @@
 """Messages that no client of ours would send: they are read like all others, in every way of reading."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -8,6 +9,7 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.bus import envelope, hearing
+from meshwright.core.testing import identities
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import HOST, NatsServer
 from meshwright.schemas import subjects
@@ -31,7 +33,8 @@ async def say_raw(server: NatsServer, subject: bytes, payload: bytes, headers: b
     await reader.readline()
     lines = b"NATS/1.0\r\n" + headers + b"\r\n"
     sizes = b"%d %d" % (len(lines), len(lines) + len(payload))
-    writer.write(b'CONNECT {"verbose":false,"headers":true}\r\n')
+    options = {"verbose": False, "headers": True, "user": identities.TESTER, "pass": identities.TESTER}
+    writer.write(b"CONNECT %b\r\n" % json.dumps(options).encode())
     writer.write(b"HPUB %b %b\r\n%b%b\r\nPING\r\n" % (subject, sizes, lines, payload))
     await writer.drain()
     assert await reader.readline() == b"PONG\r\n"

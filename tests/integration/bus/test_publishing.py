@@ -12,7 +12,7 @@ from meshwright.core.bus.publishing import EXPECTED_LAST
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.ledgers import whole
 from meshwright.core.testing.proxies import TcpProxy
-from meshwright.core.testing.servers import HOST, NatsServer
+from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
 
@@ -37,9 +37,9 @@ async def proxy(nats_server: NatsServer, direct: mwbus.Connection) -> AsyncItera
 
 
 @pytest.fixture
-async def bus(proxy: TcpProxy) -> AsyncIterator[mwbus.Connection]:
+async def bus(proxy: TcpProxy, nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
     """The connection under test."""
-    async with mwbus.connect(f"nats://{HOST}:{proxy.port}", "tester") as connection:
+    async with mwbus.connect(nats_server.through(proxy.port), "tester") as connection:
         yield connection
 
 

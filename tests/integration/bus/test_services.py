@@ -16,6 +16,7 @@ from meshwright.core.bus import blobs, leases, presence, requesting, serving
 from meshwright.core.testing import ledgers
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
+from meshwright.schemas import subjects
 from meshwright.schemas.adapters import AdapterAnnouncement, AdapterFailed
 from meshwright.schemas.errors import Failure
 
@@ -212,7 +213,7 @@ async def test_presence_lasts_as_long_as_the_block(
         assert found is not None
         assert msgspec.json.decode(found.value, type=AdapterAnnouncement) == announcement("i1")
         await nats_server.restart()
-        await bus.js.purge_stream(f"KV_{presence.BUCKET}")
+        await bus.js.purge_stream(f"KV_{subjects.PRESENCE.name}")
         await eventually(lambda: keys_are(bucket, ["envoy.i1", "envoy.i2"]))
     assert await bucket.keys() == []
 

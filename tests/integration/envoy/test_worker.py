@@ -104,7 +104,7 @@ async def test_a_retry_is_planned_against_what_is_there_now(
         events = await asker.end(await asker.ask(wanted, retry_of=failed))
         assert kinds(events)[-1] == "succeeded", events
         assert "validate" in [event.step for event in events if isinstance(event, StepStarted)]
-        bucket = await mwbus.open_bucket(asker.bus, "mw_envoy_desired")
+        bucket = await mwbus.open_bucket(asker.bus, "mw_adapter_envoy", prefix="desired.")
         entry = await bucket.get("default.m1")
         assert entry is not None
         assert sorted(desired.decode(entry.value).designs) == ["logs", "other"]

@@ -116,4 +116,4 @@ async def test_what_an_adapter_tells_stands_under_its_own_name(asker: Asker, run
     one, other = await runtime.bucket("facts"), await kit.Runtime(asker.bus, "other", "w", Path()).bucket("facts")
     await one.put("a", b"1")
     assert await other.get("a") is None
-    assert one.name == "mw_example_facts"
+    assert one.name == "mw_adapter_example"

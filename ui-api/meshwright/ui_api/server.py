@@ -102,9 +102,7 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
     reachable = ssrf.policy(wanted.webhook_allow)
     most = connections.places(wanted.api_connections)
     async with AsyncExitStack() as stack:
-        bus = await stack.enter_async_context(
-            mwbus.connect(wanted.nats_url, "api", replicas=wanted.replicas, gib=wanted.streams_gib, timeout=_START_S)
-        )
+        bus = await stack.enter_async_context(mwbus.join(wanted, "api", timeout=_START_S))
         database = await stack.enter_async_context(store.join(wanted))
         guard = DatabaseGuard(bus, database, wanted)
         directory = Directory()

@@ -14,11 +14,14 @@ from meshwright.core.bus.errors import (
     Conflict,
     InvalidEnvelope,
     NoRoom,
+    NotLetIn,
     Rewound,
     TooLarge,
 )
+from meshwright.core.bus.joining import join
+from meshwright.core.bus.lookups import until
 from meshwright.core.bus.patience import patiently
-from meshwright.core.bus.positions import START, Position, assure, until
+from meshwright.core.bus.positions import START, Position, assure
 from meshwright.core.bus.publishing import Ack, Publisher
 from meshwright.core.bus.storing import Storing
 from meshwright.core.bus.tailing import tail
@@ -38,6 +41,7 @@ __all__ = [
     "InvalidEnvelope",
     "Job",
     "NoRoom",
+    "NotLetIn",
     "Position",
     "Publisher",
     "Received",
@@ -48,6 +52,7 @@ __all__ = [
     "assure",
     "connect",
     "jobs",
+    "join",
     "open_bucket",
     "patiently",
     "tail",

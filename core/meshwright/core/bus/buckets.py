@@ -13,17 +13,19 @@ import msgspec
 import nats.errors
 import nats.js.errors
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.kv import KeyValue
 
-from meshwright.core.bus import tailing
+from meshwright.core.bus import lookups
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable, Conflict, Rewound
 from meshwright.core.bus.patience import patiently
+from meshwright.core.bus.publishing import EXPECTED_LAST
 
 log = logging.getLogger(__name__)
 _DELETED = ("DEL", "PURGE")
 _MARKER = "Nats-Marker-Reason"
+_LOOK = 0.25
+"""seconds between two looks for what nobody publishes: a value that has expired"""
 _WRONG_LAST = (10071, 10164)
 
 
@@ -48,9 +50,10 @@ class Change(msgspec.Struct, frozen=True):
 class Bucket:
     """One key-value bucket. Keys are `[A-Za-z0-9_=.-]+`, tokens divided by dots. Methods raise BusUnavailable."""
 
-    def __init__(self, bus: Connection, store: KeyValue, name: str) -> None:
+    def __init__(self, bus: Connection, name: str, prefix: str = "") -> None:
+        """`prefix` is in front of every key, so that several may share the stream of one."""
         self._bus = bus
-        self._store = store
+        self._root = f"$KV.{name}.{prefix}"
         self.name = name
 
     async def get(self, key: str) -> Entry | None:
@@ -64,64 +67,58 @@ class Bucket:
         Raises Conflict when there is one.
         """
         try:
-            return await self._create(key, value, ttl, 0)
+            return await self._store(key, value, expected=0, ttl=ttl)
         except Conflict:
             # A value that expired leaves a marker which the client does not take for a deletion: the key would
             # stay taken until the marker expires too.
             marker = await self._newest(key)
             if marker is None or not _is_gone(marker):
                 raise
-            return await self._create(key, value, ttl, marker.seq)
+            return await self._store(key, value, expected=marker.seq, ttl=ttl)
+
+    async def take_over(self, key: str, value: bytes) -> int:
+        """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
+        return await self._store(key, value, expected=0)
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
         """Replace the value that was read at `revision`.
 
         Raises Conflict when another writer came first.
         """
-        try:
-            return int(await self._store.update(key, value, last=revision))
-        except nats.js.errors.KeyWrongLastSequenceError as error:
-            raise Conflict(f"{self.name}/{key} has changed") from error
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+        return await self._store(key, value, expected=revision)
 
     async def put(self, key: str, value: bytes) -> int:
         """Set a key whatever it held."""
-        try:
-            return int(await self._store.put(key, value))
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+        return await self._store(key, value)
 
     async def delete(self, key: str, revision: int | None = None) -> None:
         """Remove a key; one that is not there is fine. With `revision` only if that is still its value.
 
         Raises Conflict when another writer came first.
         """
+        await self._store(key, b"", expected=revision, operation="DEL")
+
+    async def _store(
+        self, key: str, value: bytes, *, expected: int | None = None, operation: str = "", ttl: float | None = None
+    ) -> int:
+        headers = {} if expected is None else {EXPECTED_LAST: str(expected)}
+        if operation:
+            headers["KV-Operation"] = operation
         try:
-            await self._store.delete(key, last=revision)
+            ack = await self._bus.js.publish(self._subject(key), value, headers=headers or None, msg_ttl=ttl)
         except nats.js.errors.APIError as error:
             if error.err_code in _WRONG_LAST:
                 raise Conflict(f"{self.name}/{key} has changed") from error
             raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
-
-    async def _create(self, key: str, value: bytes, ttl: float | None, last: int) -> int:
-        headers = {"Nats-Expected-Last-Subject-Sequence": str(last)}
-        try:
-            return int((await self._bus.js.publish(self._subject(key), value, headers=headers, msg_ttl=ttl)).seq)
-        except nats.js.errors.APIError as error:
-            if error.err_code in _WRONG_LAST:
-                raise Conflict(f"{self.name}/{key} exists") from error
-            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+        return int(ack.seq)
 
     async def _newest(self, key: str) -> Received | None:
         return await self._bus.last(f"KV_{self.name}", self._subject(key))
 
     def _subject(self, key: str) -> str:
-        return f"$KV.{self.name}.{key}"
+        return self._root + key
 
     async def keys(self, prefix: str = "") -> list[str]:
         """The keys that have a value and start with `prefix`, sorted."""
@@ -167,29 +164,22 @@ class Bucket:
                 yield Change(key, None, expired=True)
 
     async def _changes(self, prefix: str) -> AsyncGenerator[Change, None]:
-        stream, root = f"KV_{self.name}", f"$KV.{self.name}."
-        last = (await self._bus.stream_bounds(stream))[1]
+        stream, root = f"KV_{self.name}", self._root
+        newest = await self._newest(">")
+        last = newest.seq if newest else 0
         told = last == 0
         if told:
             yield Change("", None)
         seen = 0
-        async for batch in tailing.tail(self._bus, stream, idle=True, patience=0.25):
+        async for batch in lookups.growing(self._bus, stream, self._subject(">"), _LOOK):
             for message in batch:
                 seen = message.seq
                 key = message.subject.removeprefix(root)
                 if key.startswith(prefix):
                     yield _change(key, message)
-            if not told and (seen >= last or (not batch and await self._has_nothing(seen, last))):
+            if not told and (seen >= last or not batch):  # what lay in between is gone
                 told = True
                 yield Change("", None)
-
-    async def _has_nothing(self, seen: int, last: int) -> bool:
-        """Whether what lay between two sequences is gone; that nothing has come yet may have other reasons."""
-        try:
-            found = await self._bus.following(f"KV_{self.name}", seen + 1, self._subject(">"))
-        except BusUnavailable:
-            return False
-        return found is None or found.seq > last
 
 
 def _is_gone(message: Received) -> bool:
@@ -202,8 +192,10 @@ def _change(key: str, message: Received) -> Change:
     return Change(key, None, expired=_MARKER in message.headers)
 
 
-async def open_bucket(bus: Connection, name: str, *, ttl: float = 0, replicas: int = 1) -> Bucket:
-    """The bucket of that name, created when it is missing; with `ttl` every value goes after so many seconds.
+async def open_bucket(bus: Connection, name: str, *, prefix: str = "", ttl: float = 0, replicas: int = 1) -> Bucket:
+    """The bucket of that name, or the part of it whose keys begin with `prefix`.
+
+    With `ttl` every value goes after so many seconds. Who may set up streams creates it when it is missing.
 
     Raises BusUnavailable.
     """
@@ -215,9 +207,12 @@ async def open_bucket(bus: Connection, name: str, *, ttl: float = 0, replicas: i
     while True:
         try:
             try:
-                return Bucket(bus, await bus.js.key_value(name), name)
-            except nats.js.errors.BucketNotFoundError:
-                return Bucket(bus, await bus.js.create_key_value(config), name)
+                await bus.js.stream_info(f"KV_{name}")
+            except nats.js.errors.NotFoundError:
+                if not bus.sets_up:
+                    raise
+                await bus.js.create_key_value(config)
+            return Bucket(bus, name, prefix)
         except nats.js.errors.BadRequestError:
             await asyncio.sleep(0.05)  # another process made it in between
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:

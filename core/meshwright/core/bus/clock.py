@@ -10,20 +10,20 @@ import json
 import time
 
 import nats.errors
-from nats.aio.client import Client
 
 from meshwright.core.bus.errors import BusUnavailable
+from meshwright.core.bus.lean import LeanClient
 from meshwright.schemas import subjects
 
 _KEPT = 10.0
 """seconds after which the server is asked again: a monotonic clock may run fast or slow"""
-_REQUEST = f"$JS.API.STREAM.INFO.{subjects.COMMANDS.stream}"  # its answer tells the time, and asks little of the server
+_REQUEST = f"STREAM.INFO.{subjects.COMMANDS.stream}"  # its answer tells the time, and asks little of the server
 
 
 class ServerClock:
     """Seconds since 1970 as the server counts them."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: LeanClient) -> None:
         self._client = client
         self._asked_at = float("-inf")
         self._told = 0.0
@@ -36,7 +36,7 @@ class ServerClock:
         asked_at = time.monotonic()
         if asked_at - self._asked_at > _KEPT:
             try:
-                answer = await self._client.request(_REQUEST, b"", timeout=1.0)
+                answer = await self._client.request(f"{self._client.js_api}.{_REQUEST}", b"", timeout=1.0)
                 self._told = datetime.datetime.fromisoformat(json.loads(answer.data)["ts"]).timestamp()
                 self._asked_at = asked_at
             except (nats.errors.Error, TimeoutError, KeyError, ValueError) as error:

@@ -6,35 +6,39 @@ block drains what was published and closes. Log lines about the connection are o
 
 import asyncio
 import datetime
-import logging
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import nats.errors
 import nats.js.errors
-from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from meshwright.core.bus import streams
+from meshwright.core.bus import dialing, streams
 from meshwright.core.bus.clock import ServerClock
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable
 from meshwright.core.bus.lean import LeanClient
 from meshwright.core.bus.publishing import Publisher
+from meshwright.core.security import nats_accounts
 from meshwright.schemas import subjects
 
-log = logging.getLogger(__name__)
+_LOOK_UP_S = 2.0
 
 
 class Connection(msgspec.Struct, frozen=True):
     """A live connection. `name` is who we are: the CloudEvents source is `meshwright/<name>`."""
 
-    client: Client
+    client: LeanClient
     js: JetStreamContext
     publisher: Publisher
     clock: ServerClock
     name: str
+    sets_up: bool = True
+    """it may create streams and buckets; components find them made"""
 
     @property
     def is_connected(self) -> bool:
@@ -70,21 +74,23 @@ class Connection(msgspec.Struct, frozen=True):
     async def _message(
         self, stream: str, seq: int | None = None, subject: str | None = None, next: bool = False
     ) -> Received | None:
+        request: dict[str, int | str] = {} if seq is None else {"seq": seq}
+        if next and subject:
+            request["next_by_subj"] = subject
+        name = f"{self.client.js_api}.DIRECT.GET.{stream}"
         try:
-            found = await self.js.get_msg(stream, seq=seq, subject=subject, direct=True, next=next)
-        except nats.js.errors.NotFoundError:
-            return None
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            if request:
+                answer = await self.client.request(name, json.dumps(request).encode(), timeout=_LOOK_UP_S)
+            else:
+                answer = await self.client.request(f"{name}.{subject}", timeout=_LOOK_UP_S)
+        except (nats.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"could not read {stream}: {error!r}") from error
-        headers = {str(k): str(v) for k, v in (found.headers or {}).items()}
-        return Received(
-            stream=stream,
-            subject=str(found.subject),
-            seq=int(found.seq or 0),
-            time=int(found.time.timestamp() * 1e9) if found.time else 0,
-            headers=headers,
-            payload=found.data or b"",
-        )
+        status = (answer.headers or {}).get("Status")
+        if status == "404":
+            return None
+        if status:
+            raise BusUnavailable(f"could not read {stream}: the server answered {status}")
+        return looked_up(stream, answer)
 
     async def stream_bounds(self, stream: str) -> tuple[int, int]:
         """The first and the last sequence that the stream holds.
@@ -116,72 +122,65 @@ class Connection(msgspec.Struct, frozen=True):
         Raises BusUnavailable.
         """
         try:
-            found = await self.js.streams_info()
+            found = await asyncio.gather(*(self.js.stream_info(name) for name in streams.SHARES))
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            raise BusUnavailable(f"could not list the streams: {error!r}") from error
+            raise BusUnavailable(f"could not read the streams: {error!r}") from error
         limits = {str(info.config.name): (info.state.bytes, info.config.max_bytes or 0) for info in found}
         return {name: used / limit for name, (used, limit) in limits.items() if limit > 0}
 
 
+def looked_up(stream: str, answer: Msg) -> Received:
+    """The message that a direct get has answered."""
+    headers = {str(name): str(value) for name, value in (answer.headers or {}).items()}
+    moment = headers["Nats-Time-Stamp"]
+    seconds = datetime.datetime.fromisoformat(moment[:19] + "+00:00").timestamp()
+    return Received(
+        stream=stream,
+        subject=headers["Nats-Subject"],
+        seq=int(headers["Nats-Sequence"]),
+        time=int(seconds) * 1_000_000_000 + int(moment[20:].rstrip("Z").ljust(9, "0") or 0),
+        headers=headers,
+        payload=answer.data,
+    )
+
+
 @asynccontextmanager
 async def connect(
-    url: str, name: str, *, replicas: int = 1, gib: float | None = None, timeout: float = 10.0
+    url: str,
+    name: str,
+    *,
+    credentials_file: Path | None = None,
+    ca_file: Path | None = None,
+    replicas: int = 1,
+    gib: float | None = None,
+    timeout: float = 10.0,
 ) -> AsyncIterator[Connection]:
-    """Connect, set up the streams, and give the connection; waits up to `timeout` seconds for the server.
+    """Connect and give the connection; waits up to `timeout` seconds for the server and the streams.
 
-    `gib` is the room of all streams together; None leaves them as large as they are.
+    With `credentials_file` the process is the component whose file that is, and finds the streams set up. The
+    provisioner, and who has no such file but the whole server, sets them up: `gib` is their room all together, None
+    leaves them as large as they are.
 
-    Raises BusUnavailable when no server answers in time, NoRoom when it cannot hold the streams.
+    Raises BusUnavailable when no server answers in time, NotLetIn when it refuses us, NoRoom when it cannot hold the
+    streams.
     """
-    client = await _client(url, name, timeout)
+    client = await dialing.dial(url, name, timeout, credentials_file, ca_file)
+    async with connection(client, name, replicas=replicas, gib=gib, timeout=timeout) as bus:
+        yield bus
+
+
+@asynccontextmanager
+async def connection(
+    client: LeanClient, name: str, *, replicas: int = 1, gib: float | None = None, timeout: float = 10.0
+) -> AsyncIterator[Connection]:
+    """The connection of a client, which is closed at the end of the block; the rest is as for `connect`."""
     try:
-        js = client.jetstream(timeout=2.0)
-        await streams.ensure(js, replicas, gib, timeout)
-        yield Connection(client, js, Publisher(client, f"meshwright/{name}"), ServerClock(client), name)
+        js = client.jetstream(timeout=2.0, prefix=client.js_api)
+        sets_up = client.js_api == nats_accounts.JS_API
+        if sets_up:
+            await streams.ensure(js, replicas, gib, timeout)
+        else:
+            await streams.await_set_up(js, timeout)
+        yield Connection(client, js, Publisher(client, f"meshwright/{name}"), ServerClock(client), name, sets_up)
     finally:
-        await _close(client)
-
-
-async def _client(url: str, name: str, timeout: float) -> Client:
-    async def disconnected() -> None:
-        if not client.is_closed:  # else it is our own doing
-            log.warning("lost the connection to NATS; reconnecting")
-
-    async def reconnected() -> None:
-        log.info("connected to NATS again")
-
-    async def failed(error: Exception) -> None:
-        log.debug("NATS: %r", error)
-
-    client = LeanClient()
-    try:
-        # The client tries on for ever, which is right once it was connected; only the first time has a bound.
-        async with asyncio.timeout(timeout):
-            await client.connect(
-                url,
-                name=name,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is only ever slept
-                connect_timeout=2,
-                ping_interval=2,
-                max_outstanding_pings=2,
-                pending_size=8 * 2**20,
-                disconnected_cb=disconnected,
-                reconnected_cb=reconnected,
-                error_cb=failed,
-                allow_reconnect=True,
-            )
-    except (nats.errors.Error, OSError, TimeoutError) as error:
-        await _close(client)
-        raise BusUnavailable(f"no NATS server answers at {url} within {timeout:g} s: {error!r}") from error
-    return client
-
-
-async def _close(client: Client) -> None:
-    try:
-        async with asyncio.timeout(3.0):
-            if client.is_connected:
-                await client.flush()
-            await client.close()
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        log.debug("closing NATS: %r", error)
+        await dialing.hang_up(client)

@@ -42,6 +42,7 @@ async def open_queue(bus: Connection, queue: WorkQueue, timeout: float = 10.0) -
     Raises BusUnavailable.
     """
     config = ConsumerConfig(
+        name=queue.name,
         durable_name=queue.name,
         filter_subject=queue.subject,
         deliver_policy=DeliverPolicy.ALL,

@@ -7,7 +7,6 @@ already: operations would run that no view ever shows. Invariant: each of them i
 
 import asyncio
 import logging
-from contextlib import aclosing
 
 import msgspec
 
@@ -15,8 +14,8 @@ from meshwright.core.bus import streams
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.envelope import MESSAGE_ID, Received
 from meshwright.core.bus.errors import BusUnavailable, Rewound
-from meshwright.core.bus.positions import Position, until
-from meshwright.core.bus.tailing import tail
+from meshwright.core.bus.lookups import batch, until
+from meshwright.core.bus.positions import Position
 from meshwright.schemas import subjects
 
 _EVENTS = subjects.EVENTS.stream
@@ -74,13 +73,15 @@ async def _mend(bus: Connection, stream: str) -> None:
         return
     log.error("%s went back: what it gets is copied into EVENTS from here until it has reached %d", stream, place.reach)
     behind = await until(bus, stream, newest.stored_at()) if went_back else Position(seq=place.seq)
-    async with aclosing(tail(bus, stream, after=behind)) as batches:
-        async for batch in batches:
-            for message in batch:
-                if message.seq <= place.reach:
-                    await _copy(bus, message, place.reach)
-            if batch[-1].seq >= place.reach:
-                return
+    seq = behind.seq
+    while seq < place.reach:
+        found = await batch(bus, stream, ">", seq + 1)
+        for message in found:
+            seq = message.seq
+            if seq <= place.reach:
+                await _copy(bus, message, place.reach)
+        if not found:
+            await asyncio.sleep(_LOOK)
 
 
 async def _newest_copy(bus: Connection, stream: str) -> tuple[Received | None, Place | None]:

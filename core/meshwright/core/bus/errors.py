@@ -3,7 +3,8 @@
     BusError
     ├── BusUnavailable      no answer in time, or JetStream is down: nothing is known to be written
     │   ├── BusFull         the stream is at its limit: nothing was written
-    │   └── NoRoom          the server cannot reserve what the streams may hold
+    │   ├── NoRoom          the server cannot reserve what the streams may hold
+    │   └── NotLetIn        the server refuses our credentials, or admits everybody
     ├── TooLarge            more bytes than the server takes in one message
     ├── Conflict            another writer was first (expected sequence or revision is stale)
     ├── Rewound             a stream no longer holds what was read from it
@@ -27,6 +28,10 @@ class BusFull(BusUnavailable):
 
 class NoRoom(BusUnavailable):
     """JetStream cannot reserve the room that the streams are to have; the text says what to do."""
+
+
+class NotLetIn(BusUnavailable):
+    """Nothing can be said to this server as things are; the text says why and what to do."""
 
 
 class TooLarge(BusError):

@@ -10,8 +10,11 @@ import asyncio
 import functools
 from typing import Any
 
+from nats import errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+
+from meshwright.core.security import nats_accounts, nkeys
 
 
 @functools.lru_cache(maxsize=1024)
@@ -24,7 +27,17 @@ def _name(raw: bytes) -> str | None:
 
 
 class LeanClient(Client):
-    """nats-py's client with quicker headers, and requests that never swallow a cancellation."""
+    """nats-py's client with quicker headers, and requests that never swallow a cancellation.
+
+    With `key` it proves that it holds that key. `js_api` is where the API of JetStream is for this client.
+    """
+
+    def __init__(self, key: nkeys.KeyPair | None = None, js_api: str = nats_accounts.JS_API) -> None:
+        super().__init__()
+        self.js_api = js_api
+        self.key = key
+        # What the client does itself when it is given a seed, with a library that we need for nothing else.
+        self._public_nkey = key.public if key else None
 
     async def request(self, *arguments: Any, **more: Any) -> Msg:
         """As the client's own."""
@@ -42,6 +55,14 @@ class LeanClient(Client):
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it so
         await super()._connect_to_server(server)
+
+    async def _process_err(self, err_msg: str) -> None:
+        """As the client's own, which would close itself for good when the server ends the connection with a word."""
+        text = err_msg.strip("'")
+        if "permissions violation" in text.lower():
+            await self._error_cb(errors.Error(text))
+        else:
+            await self._process_op_err(errors.Error(f"nats: {text}"))
 
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None

@@ -14,11 +14,11 @@ from meshwright.core import ending
 from meshwright.core.bus.buckets import Bucket, open_bucket
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.errors import BusError, Conflict
+from meshwright.schemas import subjects
 
 log = logging.getLogger(__name__)
-TTL = 5.0
+TTL = subjects.LEASES.ttl
 """seconds until a dead holder's lease is free"""
-_BUCKET = "mw_leases"
 
 
 class _Held:
@@ -47,7 +47,7 @@ async def hold(bus: Connection, name: str, holder: str, work: Callable[[], Await
 
     `work` is cancelled when the lease is lost. When `work` itself returns or raises, so does this.
     """
-    bucket = await open_bucket(bus, _BUCKET, ttl=TTL)
+    bucket = await open_bucket(bus, subjects.LEASES.name, ttl=TTL)
     while True:
         held = await _acquire(bucket, name, holder)
         log.info("holding the lease %s", name)

@@ -9,14 +9,10 @@ import datetime
 from typing import Self
 
 import msgspec
-import nats.errors
-import nats.js.errors
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from meshwright.core import ids
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.envelope import Received
-from meshwright.core.bus.errors import BusUnavailable, Rewound
+from meshwright.core.bus.errors import Rewound
 
 _SAME = datetime.timedelta(milliseconds=2)
 """what databases round away; two messages that got the same sequence lie a restart of the server apart"""
@@ -39,24 +35,6 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 START = Position()
 """before the first message"""
-
-
-async def until(bus: Connection, stream: str, time: datetime.datetime) -> Position:
-    """The position behind everything that was stored until `time`. Raises BusUnavailable."""
-    config = ConsumerConfig(
-        name=f"until-{ids.fresh()}",
-        deliver_policy=DeliverPolicy.BY_START_TIME,
-        opt_start_time=time + datetime.timedelta(microseconds=1),
-        ack_policy=AckPolicy.NONE,
-        mem_storage=True,
-        num_replicas=1,
-    )
-    try:
-        info = await bus.js.add_consumer(stream, config)
-        await bus.js.delete_consumer(stream, info.name)
-    except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-        raise BusUnavailable(f"could not find a place in {stream}: {error!r}") from error
-    return Position(seq=info.delivered.stream_seq if info.delivered else 0)
 
 
 async def assure(bus: Connection, stream: str, place: Position) -> None:

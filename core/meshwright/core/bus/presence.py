@@ -14,16 +14,16 @@ from meshwright.core import ending
 from meshwright.core.bus.buckets import Bucket, open_bucket
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.errors import BusError
+from meshwright.schemas import subjects
 from meshwright.schemas.adapters import AdapterAnnouncement
 
-TTL = 6.0
+TTL = subjects.PRESENCE.ttl
 """seconds without renewal until a worker counts as lost"""
-BUCKET = "mw_presence"
 
 
 async def open_presence(bus: Connection) -> Bucket:
     """The bucket of announcements: key `<adapter>.<instance>`, value an AdapterAnnouncement as JSON."""
-    return await open_bucket(bus, BUCKET, ttl=TTL)
+    return await open_bucket(bus, subjects.PRESENCE.name, ttl=TTL)
 
 
 @asynccontextmanager

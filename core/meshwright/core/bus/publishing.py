@@ -12,13 +12,13 @@ import time
 
 import msgspec
 import nats.errors
-from nats.aio.client import Client
 from opentelemetry import trace
 
 from meshwright.core import ids
 from meshwright.core.bus import envelope
 from meshwright.core.bus.envelope import Envelope
 from meshwright.core.bus.errors import BusFull, BusUnavailable, Conflict, TooLarge
+from meshwright.core.bus.lean import LeanClient
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog
 from meshwright.schemas.base import Message
@@ -41,7 +41,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
 class Publisher:
     """Publishes messages under one CloudEvents `source`."""
 
-    def __init__(self, client: Client, source: str) -> None:
+    def __init__(self, client: LeanClient, source: str) -> None:
         self._client = client
         self.source = source
         self._unanswered: dict[str, tuple[float, int]] = {}
@@ -119,7 +119,7 @@ class Publisher:
 
         The server compares sequences before it compares ids, so such a retry looks like a conflict.
         """
-        request = f"$JS.API.DIRECT.GET.{conflict.stream}.{subject}"
+        request = f"{self._client.js_api}.DIRECT.GET.{conflict.stream}.{subject}"
         try:
             found = (await self._client.request(request, timeout=_FIRST_TRY)).headers or {}
         except (nats.errors.Error, TimeoutError) as error:

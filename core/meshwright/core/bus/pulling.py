@@ -12,11 +12,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from meshwright.core.bus.envelope import Received
+from meshwright.core.bus.lean import LeanClient
 
 _HEARTBEAT = 1.0
 EXPIRES = 30.0
@@ -31,10 +31,10 @@ class ConsumerGone(Exception):
 class Puller:
     """Keeps up to `batch` messages of one consumer under way. Use `pulling`."""
 
-    def __init__(self, client: Client, stream: str, consumer: str, batch: int, expires: float) -> None:
+    def __init__(self, client: LeanClient, stream: str, consumer: str, batch: int, expires: float) -> None:
         self._client = client
         self._expires = expires
-        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._subject = f"{client.js_api}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._inbox = client.new_inbox()
         self._batch = batch
         self._asked = 0
@@ -112,7 +112,7 @@ class Puller:
 
 @asynccontextmanager
 async def pulling(
-    client: Client, stream: str, consumer: str, batch: int, expires: float = EXPIRES
+    client: LeanClient, stream: str, consumer: str, batch: int, expires: float = EXPIRES
 ) -> AsyncIterator[Puller]:
     """A running `Puller`; leaving the block unsubscribes. `expires`: see EXPIRES."""
     puller = Puller(client, stream, consumer, batch, expires)

@@ -11,9 +11,8 @@ import time
 from meshwright.core.bus.buckets import Bucket, open_bucket
 from meshwright.core.bus.connecting import Connection
 from meshwright.core.bus.errors import BusUnavailable
+from meshwright.schemas import subjects
 
-BUCKET = "mw_health"
-"""holds one key for each kind of process that proves it"""
 _FRESH = 1.0
 """seconds for which a stored write proves the next; so often at most one is written"""
 _REMEMBERED = 30.0
@@ -47,7 +46,7 @@ class Storing:
     async def _write(self) -> None:
         try:
             async with asyncio.timeout(_WITHIN):
-                self._bucket = self._bucket or await open_bucket(self._bus, BUCKET)
+                self._bucket = self._bucket or await open_bucket(self._bus, subjects.HEALTH.name)
                 await self._bucket.put(self._bus.name, _PAGE)
         except (BusUnavailable, TimeoutError) as error:
             raise BusUnavailable(f"NATS did not store a message within {_WITHIN:g} s: {_REMEDY}") from error

@@ -28,7 +28,6 @@ from meshwright.core.bus.errors import BusUnavailable, NoRoom
 from meshwright.schemas import subjects
 
 DAY = 24 * 3600.0
-ADVISORIES = "ADVISORIES"
 DEFAULT_GIB = 10.0
 """what all streams may hold together when nobody says otherwise; JetStream reserves it, it is not written at once"""
 SHARES = {
@@ -37,20 +36,18 @@ SHARES = {
     subjects.STATE.stream: 0.15,
     subjects.METRICS.stream: 0.05,
     subjects.DEADLETTERS.stream: 0.04,
-    ADVISORIES: 0.01,
+    subjects.ADVISORIES: 0.01,
 }
 """how the streams divide their room"""
 _PAUSES = (0.1, 0.2, 0.3, 0.4)
 """seconds between two looks when there is no room: a stream counts for each process that asks for it at a time"""
 _NO_ROOM = (10023, 10047, 10120, 10121)
-ACCEPTED_ORIGIN = "commands"
-"""The origin of the copies of commands: apart from `api`, whose newest word on an operation is its cancellation."""
 _WILDCARD = re.compile(r"\{\{wildcard\((\d+)\)\}\}")
-_COPIED_KINDS = ("workspace", "connection", "design")
-"""The kinds of STATE that everybody may see happen; tokens are not among them."""
 COPIED = {
-    subjects.COMMANDS.stream: [subjects.fill(subjects.EVENTS, origin=ACCEPTED_ORIGIN, entity="operation")],
-    subjects.STATE.stream: [subjects.fill(subjects.EVENTS, origin="api", entity=kind) for kind in _COPIED_KINDS],
+    subjects.COMMANDS.stream: [subjects.fill(subjects.EVENTS, origin=subjects.ACCEPTED_ORIGIN, entity="operation")],
+    subjects.STATE.stream: [
+        subjects.fill(subjects.EVENTS, origin="api", entity=kind) for kind in subjects.COPIED_KINDS
+    ],
 }
 """The streams that EVENTS sources, and where their copies lie."""
 
@@ -76,12 +73,14 @@ def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
     events = _stream(subjects.EVENTS.stream, [subjects.EVENTS.wildcard], 30)
     events.sources = [
         StreamSource(name=subjects.COMMANDS.stream, subject_transforms=[_copied_commands()]),
-        StreamSource(name=subjects.STATE.stream, subject_transforms=[_copied_state(kind) for kind in _COPIED_KINDS]),
+        StreamSource(
+            name=subjects.STATE.stream, subject_transforms=[_copied_state(kind) for kind in subjects.COPIED_KINDS]
+        ),
     ]
     metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], 0.25)
     metrics.discard = DiscardPolicy.OLD  # a measurement is worth less than a full disk
     dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90)
-    advisories = _stream(ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30)
+    advisories = _stream(subjects.ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30)
     found = [commands, state, events, metrics, dead, advisories]
     for config in found:
         config.num_replicas = replicas
@@ -93,7 +92,7 @@ def _copied_commands() -> SubjectTransform:
     return SubjectTransform(
         src=subjects.COMMANDS.wildcard,
         dest=subjects.EVENTS.address.format(
-            workspace="{{wildcard(1)}}", origin=ACCEPTED_ORIGIN, entity="operation", id="{{wildcard(5)}}"
+            workspace="{{wildcard(1)}}", origin=subjects.ACCEPTED_ORIGIN, entity="operation", id="{{wildcard(5)}}"
         ),
     )
 
@@ -109,7 +108,7 @@ def _copied_state(kind: str) -> SubjectTransform:
 
 def copied_to(subject: str) -> str:
     """Where in EVENTS the server's transforms put the copy of a command or document; empty when it has none."""
-    for transform in (_copied_commands(), *map(_copied_state, _COPIED_KINDS)):
+    for transform in (_copied_commands(), *map(_copied_state, subjects.COPIED_KINDS)):
         pattern = re.escape(str(transform.src)).replace(r"\*", r"([^.]+)")
         if found := re.fullmatch(pattern, subject):
             return found.expand(_WILDCARD.sub(r"\\g<\1>", str(transform.dest)))
@@ -133,6 +132,23 @@ async def ensure(js: JetStreamContext, replicas: int = 1, gib: float | None = No
         raise BusUnavailable(f"JetStream did not set up the streams: {error!r}") from error
     except (TimeoutError, nats.errors.Error) as error:
         raise BusUnavailable(f"JetStream did not set up the streams: {error!r}") from error
+
+
+async def await_set_up(js: JetStreamContext, timeout: float) -> None:
+    """Wait until somebody has set up the streams. Raises BusUnavailable."""
+    deadline = asyncio.get_running_loop().time() + timeout
+    while True:
+        try:
+            await js.stream_info(subjects.EVENTS.stream)
+        except nats.js.errors.NotFoundError as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise BusUnavailable("the NATS server has no streams yet: run `meshwright-nats provision`") from error
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise BusUnavailable(f"JetStream does not answer: {error!r}") from error
+        else:
+            return
+        await asyncio.sleep(0.1)
 
 
 def _no_room(gib: float, why: str) -> str:

@@ -143,4 +143,6 @@ async def _forget(bus: Connection, stream: str, name: str) -> None:
     """Ask the server to drop a consumer, without waiting for its answer."""
     if bus.is_connected:
         with contextlib.suppress(nats.errors.Error):
-            await bus.client.publish(f"$JS.API.CONSUMER.DELETE.{stream}.{name}", reply=bus.client.new_inbox())
+            await bus.client.publish(
+                f"{bus.client.js_api}.CONSUMER.DELETE.{stream}.{name}", reply=bus.client.new_inbox()
+            )

@@ -38,7 +38,9 @@ class Runtime:
 
     async def bucket(self, name: str) -> mwbus.Bucket:
         """The adapter's bucket of that name, shared by all its workers. Raises BusUnavailable."""
-        return await mwbus.open_bucket(self._bus, f"mw_{self.adapter}_{name}")
+        return await mwbus.open_bucket(
+            self._bus, subjects.ADAPTERS_OWN.name.format(adapter=self.adapter), prefix=f"{name}."
+        )
 
     async def emit(self, workspace: str, entity_id: str, message: Message) -> int:
         """Tell a fact about an entity; returns its sequence in EVENTS. Raises BusUnavailable."""

@@ -109,7 +109,7 @@ class AdapterConformance:
         """Each sample ends as succeeded when nothing disturbs it."""
         for name in self.samples(tmp_path):
             await nats_server.close()
-            async with NatsServer() as server:
+            async with NatsServer(adapters=[self.adapter.name]) as server:
                 await self.undisturbed(server, tmp_path / name.replace(".", "-"), name)
 
     async def test_a_redelivered_command_has_no_second_effect(self, nats_server: NatsServer, tmp_path: Path) -> None:
@@ -132,12 +132,12 @@ class AdapterConformance:
     async def test_it_resumes_after_a_kill_at_each_step(self, nats_server: NatsServer, tmp_path: Path) -> None:
         """A worker killed behind any step is continued by another; each step completes once, the effect is the same."""
         name, _ = self._most_telling(tmp_path)
-        async with NatsServer() as server:
+        async with NatsServer(adapters=[self.adapter.name]) as server:
             steps, seen = await self.undisturbed(server, tmp_path / "calm", name)
         for behind in range(len(steps)):
             directory = tmp_path / f"kill-{behind}"
             sample = self.samples(directory)[name]
-            async with NatsServer() as server, self.world(server, directory) as world:
+            async with NatsServer(adapters=[self.adapter.name]) as server, self.world(server, directory) as world:
                 worker = await world.start()
                 await self.prepare(world, sample)
                 operation = await world.asker.ask(sample.arguments)
@@ -172,12 +172,12 @@ class AdapterConformance:
     ) -> None:
         """Cancelled after its worker was killed in or behind a step, an operation is taken back by the next worker."""
         name, _ = self._most_telling(tmp_path)
-        async with NatsServer() as server:
+        async with NatsServer(adapters=[self.adapter.name]) as server:
             steps, _ = await self.undisturbed(server, tmp_path / "calm", name)
         for behind in sorted({1, len(steps)}):
             directory = tmp_path / f"cancel-{behind}"
             sample = self.samples(directory)[name]
-            async with NatsServer() as server, self.world(server, directory) as world:
+            async with NatsServer(adapters=[self.adapter.name]) as server, self.world(server, directory) as world:
                 worker = await world.start()
                 await self.prepare(world, sample)
                 before = await sample.look() if sample.look else None

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from meshwright.core import ids
-from meshwright.core.testing import children, mongo_users
+from meshwright.core.testing import children, identities, mongo_users
 from meshwright.core.testing.workers import WorkerProcess
 
 
@@ -22,6 +22,9 @@ async def console(command: str, *arguments: str, directory: Path, **settings: st
     `settings` are MESHWRIGHT_* variables in lower case.
     """
     settings |= mongo_users.settings(command, directory, settings)
+    if identities.TESTER in settings.get("nats_url", ""):
+        await identities.provision(settings["nats_url"])
+    settings |= identities.settings(command, arguments, directory, settings)
     named = {f"MESHWRIGHT_{name.upper()}": value for name, value in settings.items()}
     program = Path(sys.executable).with_name(command)
     log = directory / f"{command}-{ids.fresh()}.log"
@@ -39,3 +42,4 @@ async def console(command: str, *arguments: str, directory: Path, **settings: st
         yield running
     finally:
         await running.kill()
+    identities.check_log(log)

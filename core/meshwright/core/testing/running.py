@@ -19,7 +19,7 @@ import httpx
 
 from meshwright.core import ports
 from meshwright.core.store import provisioning
-from meshwright.core.testing import children, mongo_users
+from meshwright.core.testing import children, identities, mongo_users
 from meshwright.core.testing.children import Process
 from meshwright.core.testing.servers import MongoServer, NatsServer
 from meshwright.core.testing.stack import EXAMPLES, TOKEN
@@ -59,6 +59,7 @@ class Stack:
             **settings,
         }
         everywhere |= mongo_users.settings(program, self.folder, everywhere)
+        everywhere |= identities.settings(program, arguments, self.folder, everywhere)
         variables = [f"MESHWRIGHT_{key.upper()}={value}" for key, value in everywhere.items()]
         binary = str(Path(sys.executable).with_name(program))
         command = ["/usr/bin/env", f"PYTHONPATH={EXAMPLES}", *variables, binary, *arguments]
@@ -128,6 +129,8 @@ class Stack:
         for process in self.processes.values():
             asyncio.run(children.ended(process, 10.0))
             process.kill()
+        for log in self.folder.glob("*.log"):
+            identities.check_log(log)
 
 
 @contextmanager
@@ -136,6 +139,7 @@ def running(mongo: MongoServer) -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="meshwright-api-"))
     nats = NatsServer()
     asyncio.run(nats.start())
+    asyncio.run(identities.provision(nats.url))
     stack = Stack(nats, mongo, f"test_{uuid.uuid4().hex}", folder)
     try:
         yield stack

@@ -13,13 +13,14 @@ import random
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Self
 
 from meshwright.core import binaries, ports, processes
 from meshwright.core.security import mongodb_users
 from meshwright.core.store import StoreUnavailable, provisioning
-from meshwright.core.testing import children, mongo_users
+from meshwright.core.testing import children, identities, mongo_users
 
 HOST = "127.0.0.1"
 READY_S = 30
@@ -159,11 +160,12 @@ class NatsServer(Server):
         folder: Path | None = None,
         *,
         config: str = "",
+        adapters: Iterable[str] = identities.ADAPTERS,
         store_bytes: int | None = None,
         monitoring: bool = False,
         sync_always: bool = False,
     ) -> None:
-        """`store_bytes` is all that JetStream may keep; `config` is added as it is, for accounts and permissions.
+        """`store_bytes` is all that JetStream may keep; `config` replaces the users, of which `adapters` are some.
 
         With `sync_always` a message is on the disk before it is acknowledged, as `make up` has it.
         """
@@ -171,11 +173,21 @@ class NatsServer(Server):
         self._sync: Final = ", sync_interval: always" if sync_always else ""
         self._store_bytes: Final = store_bytes
         self._config: Final = config
+        self._adapters: Final = tuple(adapters)
         self._monitoring_port: Final = _free_port() if monitoring else None
 
     @property
     def url(self) -> str:
-        """`nats://127.0.0.1:PORT`."""
+        """`nats://USER:PASSWORD@127.0.0.1:PORT`, for the test, which may do everything."""
+        return f"nats://{identities.TESTER}:{identities.TESTER}@{HOST}:{self.port}"
+
+    def through(self, port: int) -> str:
+        """As `url`, by way of a proxy on another port of this host."""
+        return self.url.replace(f":{self.port}", f":{port}")
+
+    @property
+    def address(self) -> str:
+        """`nats://127.0.0.1:PORT`, for those who have credentials or should have."""
         return f"nats://{HOST}:{self.port}"
 
     @property
@@ -189,7 +201,7 @@ class NatsServer(Server):
         settings = [
             f"listen: {json.dumps(f'{HOST}:{self.port}')}",
             f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'jetstream'))}{limit}{self._sync} }}",
-            self._config,
+            self._config or identities.configuration(self._adapters),
         ]
         if self._monitoring_port:
             settings.append(f"http: {json.dumps(f'{HOST}:{self._monitoring_port}')}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from meshwright.core import ports
-from meshwright.core.testing import children, mongo_users
+from meshwright.core.testing import children, identities, mongo_users
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer, NatsServer
 
@@ -69,6 +69,7 @@ class Process:
                 await self.end()
         except TimeoutError:
             await self.end(signal.SIGKILL)
+        identities.check_log(self.log)
 
 
 class Stack:
@@ -117,8 +118,14 @@ class Stack:
             "MESHWRIGHT_WEBHOOK_ALLOW": "127.0.0.0/8",
             **{f"MESHWRIGHT_{key.upper()}": value for key, value in settings.items()},
         }
-        given = {"mongodb_url": self.mongo.url, "mongodb_database": self.database, **settings}
+        given = {
+            "nats_url": environment["MESHWRIGHT_NATS_URL"],
+            "mongodb_url": self.mongo.url,
+            "mongodb_database": self.database,
+            **settings,
+        }
         own = mongo_users.settings(command[0], self.directory, given)
+        own |= identities.settings(command[0], command[1:], self.directory, given)
         environment |= {f"MESHWRIGHT_{key.upper()}": value for key, value in own.items()}
         process = Process(name, list(command), environment, self.directory / f"{name}.log")
         await process.start()
@@ -156,6 +163,7 @@ async def stack(
     async with AsyncExitStack() as exits:
         nats = await exits.enter_async_context(nats or NatsServer())
         mongo = await exits.enter_async_context(mongo or MongoServer())
+        await identities.provision(nats.url)
         parts = Stack(nats, mongo, directory, exits, environment)
         exits.push_async_callback(parts.http.aclose)
         await parts.run("api", "meshwright-api")

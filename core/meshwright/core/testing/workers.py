@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from meshwright.core import ids
-from meshwright.core.testing import children
+from meshwright.core.testing import children, identities
 
 ACK_WAIT = 2.0
 """seconds until a test's worker counts as silent"""
@@ -58,6 +58,10 @@ async def worker_process(
     `settings` are MESHWRIGHT_* variables in lower case, `variables` any others; its files and its log lie in
     `directory`.
     """
+    if identities.TESTER in nats_url:
+        await identities.provision(nats_url, [identities.adapter_of(adapter)])
+    given = {"nats_url": nats_url, **settings}
+    settings |= identities.settings("meshwright-adapter", [adapter], directory, given)
     environment = {
         **os.environ,
         **(variables or {}),
@@ -79,3 +83,4 @@ async def worker_process(
         yield worker
     finally:
         await worker.kill()
+    identities.check_log(log)

@@ -69,8 +69,8 @@ async def run(name: str, chosen: HostSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    who = f"adapter-{name.partition(':')[0]}"
-    async with mwbus.connect(chosen.nats_url, who, replicas=chosen.replicas, gib=chosen.streams_gib) as bus:
+    who = f"adapter-{name.rpartition(':')[2]}"
+    async with mwbus.join(chosen, who) as bus:
         instance = f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"
         try:
             adapter = loading.load(name)
@@ -111,7 +111,7 @@ async def _serve(
 
 
 async def _tell_failure(bus: mwbus.Connection, name: str, instance: str, reason: str) -> None:
-    token = name.partition(":")[0].replace(".", "-")
+    token = name.rpartition(":")[2].replace(".", "-")
     subject = subjects.fill(
         subjects.EVENTS, workspace=subjects.SYSTEM_WORKSPACE, origin=token, entity="adapter", id=token
     )

@@ -19,7 +19,6 @@ from meshwright.core.kit import journal
 from meshwright.schemas import catalog, operations, subjects
 
 log = logging.getLogger(__name__)
-_BUCKET = "mw_turns"
 _RECHECK = 1.0
 """seconds after which a waiting operation looks again although nobody told it anything"""
 _SOON = (0.02, 0.2)
@@ -115,4 +114,4 @@ def _key(command: operations.Command) -> str:
 
 async def open_settled(connection: mwbus.Connection) -> mwbus.Bucket:
     """The bucket that remembers how far each queue is settled. Raises BusUnavailable."""
-    return await mwbus.open_bucket(connection, _BUCKET)
+    return await mwbus.open_bucket(connection, subjects.TURNS.name)

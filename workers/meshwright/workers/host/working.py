@@ -225,9 +225,9 @@ def queue(adapter: str, limits: Limits) -> mwbus.WorkQueue:
     its workers. So it delivers for ever, attempts are counted in the journal, and the deadline ends what nobody takes.
     """
     return mwbus.WorkQueue(
-        stream=subjects.COMMANDS.stream,
-        name=f"adapter-{adapter}",
-        subject=subjects.fill(subjects.COMMANDS, adapter=adapter),
+        stream=subjects.ASKED.stream,
+        name=subjects.ASKED.name.format(adapter=adapter),
+        subject=subjects.ASKED.filter.format(adapter=adapter),
         ack_wait=limits.ack_wait,
         max_deliver=-1,
     )

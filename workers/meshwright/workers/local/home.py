@@ -91,6 +91,11 @@ class Home:
         return self.directory / "mongodb-users"
 
     @property
+    def nats_users(self) -> Path:
+        """The users of NATS: a credentials file for each process, and the configuration that names them."""
+        return self.directory / "nats-users"
+
+    @property
     def api_url_file(self) -> Path:
         """Where the API answers."""
         return self.directory / "api-url"

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 
 from meshwright.core import binaries, processes
-from meshwright.core.security import mongodb_users
-from meshwright.workers.local import full_disk
+from meshwright.core.security import mongodb_users, nats_users
+from meshwright.workers.local import full_disk, streams
 from meshwright.workers.local.home import HOST, Home, Plan, Ports
 
 SUPERVISOR = "supervisor"
@@ -89,28 +89,30 @@ def servers(home: Home, ports: Ports, plan: Plan) -> list[Part]:
     """
     parts = []
     if not plan.nats:
-        parts.append(_nats(home, ports.nats))
+        parts.append(_nats(home, plan, ports.nats))
     if not plan.mongodb:
         parts.append(_mongodb(home, ports.mongodb))
     return parts
 
 
-def _nats(home: Home, port: int) -> Part:
+def _nats(home: Home, plan: Plan, port: int) -> Part:
     store = home.directory / "nats"
     # Left to itself the server offers three quarters of the disk that is free at its start, and when that has become
     # less than the streams reserve it does not bring them back.
     room = int((home.streams_gib() + _BESIDE_STREAMS_GIB) * 2**30)
     # By default it writes to the disk two minutes after it has acknowledged, which a power cut would make a lie.
     settings = f"store_dir: {json.dumps(str(store))}, max_file_store: {room}, sync_interval: always"
-    config = home.directory / "nats.conf"
-    processes.replace(config, f"jetstream {{ {settings} }}\n".encode())
+    users = json.dumps(f"{home.nats_users.name}/{nats_users.CONFIGURATION}")  # seen from the file that includes it
+    config = home.directory / "nats-server.conf"
+    processes.replace(config, f"jetstream {{ {settings} }}\ninclude {users}\n".encode())
     command = [str(binaries.nats_server()), "-a", HOST, "-p", str(port), "-c", str(config)]
     log = home.log("nats-server")
     return Part(
         name="nats-server",
         command=command,
-        ready=lambda: greets(port),
+        ready=lambda: has_streams(home, plan, port),
         port=port,
+        before=lambda: streams.move_to_own_account(store),
         ails=lambda record: full_disk.froze(record, log, store),
         where=f"nats://{HOST}:{port}",
     )
@@ -170,13 +172,19 @@ def own(home: Home, ports: Ports, plan: Plan) -> list[Part]:
             ready=(lambda: answers(f"{api}/readyz")) if name == "api" else None,
             port=ports.api if name == "api" else None,
             where=api if name == "api" else "",
-            settings=settings | _credentials(home, plan, name),
+            settings=settings | _nats_credentials(home, name) | _mongodb_credentials(home, plan, name),
         )
         for name, command in OWN.items()
     ]
 
 
-def _credentials(home: Home, plan: Plan, name: str) -> dict[str, str]:
+def _nats_credentials(home: Home, component: str) -> dict[str, str]:
+    """By which NATS knows a process. A server of one's own that lets anybody in needs none."""
+    path = nats_users.file(home.nats_users, component)
+    return {"MESHWRIGHT_NATS_CREDENTIALS_FILE": str(path)} if path else {}
+
+
+def _mongodb_credentials(home: Home, plan: Plan, name: str) -> dict[str, str]:
     """By which MongoDB knows a process; for an existing server only if somebody has laid them there."""
     file = mongodb_users.Secrets(home.mongodb_secrets).credentials_file(name)
     if name not in mongodb_users.ROLES or (plan.mongodb and not file.exists()):
@@ -233,6 +241,14 @@ async def greets(port: int) -> bool:
         return False
     finally:
         writer.close()
+
+
+async def has_streams(home: Home, plan: Plan, port: int) -> bool:
+    """Whether nats-server serves, with the streams and buckets that processes find made. Raises LocalError."""
+    if not await greets(port):
+        return False
+    await streams.provision(home, plan, f"nats://{HOST}:{port}", gib=home.streams_gib())
+    return True
 
 
 async def answers(url: str) -> bool:

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from meshwright.core import listeners, processes
-from meshwright.workers.local import enrolling, full_disk, home, parts, running
+from meshwright.workers.local import enrolling, full_disk, home, parts, running, streams
 from meshwright.workers.local.supervising import Supervisor
 from meshwright.workers.local.talk import Talk, short
 from meshwright.workers.shop import catalog
@@ -147,9 +147,13 @@ class _Starting:
         for tries_left in reversed(range(_TRIES)):
             _tell_shop(self.where, chosen)
             first = [*parts.servers(self.where, chosen, self.plan), parts.shop(self.where, chosen)]
+            if not self.plan.nats:
+                streams.settle_users(self.where)
             own = parts.own(self.where, chosen, self.plan)
             try:
                 await self.stack.start_all(first)
+                if self.plan.nats:
+                    await streams.provision(self.where, self.plan, self.plan.nats)
                 await self.stack.start_all(own)
                 break
             except running.PortTaken as taken:

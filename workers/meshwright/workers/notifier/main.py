@@ -63,7 +63,7 @@ async def _run(chosen: NotifierSettings, poster: Poster, pauses: Schedule) -> No
     async def notify() -> None:
         await Subscriptions(bus, poster, pauses).run()
 
-    async with mwbus.connect(chosen.nats_url, "notifier", replicas=chosen.replicas) as bus:
+    async with mwbus.join(chosen, "notifier") as bus:
         with exporting.exporting("meshwright-notifier", _VERSION):
             await running.until_told(lambda: leases.hold(bus, LEASE, running.instance(), notify))
     log.info("the notifier has stopped")

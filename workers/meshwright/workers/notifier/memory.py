@@ -10,10 +10,11 @@ import logging
 import msgspec
 
 from meshwright.core import bus as mwbus
+from meshwright.schemas import subjects
 from meshwright.workers.notifier.ledger import Snapshot
 
 log = logging.getLogger(__name__)
-BUCKET = "mw_notifier"
+BUCKET = subjects.DELIVERIES.name
 PAUSE = 0.25
 """seconds between two tries while NATS is away"""
 

@@ -61,7 +61,7 @@ def main() -> None:
 async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
     async with (
-        mwbus.connect(chosen.nats_url, "projector", replicas=chosen.replicas, gib=chosen.streams_gib) as connection,
+        mwbus.join(chosen, "projector") as connection,
         store.join(chosen, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
         await _admit(connection, database, chosen)
@@ -90,9 +90,7 @@ async def _work(connection: mwbus.Connection, database: store.Database, tally: T
 async def _rebuild(chosen: settings.Settings) -> None:
     rebuilt = rebuilding.Rebuilt()
     async with (
-        mwbus.connect(
-            chosen.nats_url, "projector-rebuild", replicas=chosen.replicas, gib=chosen.streams_gib
-        ) as connection,
+        mwbus.join(chosen, "projector-rebuild") as connection,
         store.join(chosen, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
         await _admit(connection, database, chosen)

@@ -20,9 +20,9 @@ from meshwright.workers.scheduler import verdicts
 log = logging.getLogger(__name__)
 _COMMANDS = subjects.COMMANDS.stream
 _QUEUE = mwbus.WorkQueue(
-    stream="ADVISORIES",
-    name="scheduler-dead-letters",
-    subject=f"$JS.EVENT.ADVISORY.CONSUMER.*.{_COMMANDS}.*",
+    stream=subjects.DEAD_COMMANDS.stream,
+    name=subjects.DEAD_COMMANDS.name,
+    subject=subjects.DEAD_COMMANDS.filter,
     ack_wait=10.0,
     max_deliver=-1,
 )

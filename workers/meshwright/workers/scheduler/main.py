@@ -16,6 +16,7 @@ from meshwright.core import settings
 from meshwright.core.bus import copying, leases, presence
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
+from meshwright.schemas import subjects
 from meshwright.workers import running
 from meshwright.workers.scheduler import dead_letters
 from meshwright.workers.scheduler.arrivals import Arrivals
@@ -23,7 +24,6 @@ from meshwright.workers.scheduler.deadlines import Deadlines
 
 log = logging.getLogger(__name__)
 LEASE = "scheduler"
-_MEMORY = "mw_scheduler"
 _VERSION = "0.1.0"
 
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
-    async with mwbus.connect(chosen.nats_url, "scheduler", replicas=chosen.replicas, gib=chosen.streams_gib) as bus:
+    async with mwbus.join(chosen, "scheduler") as bus:
         with exporting.exporting("meshwright-scheduler", _VERSION):
             await running.until_told(lambda: leases.hold(bus, LEASE, running.instance(), lambda: watch(bus)))
     log.info("the scheduler has stopped")
@@ -54,7 +54,7 @@ async def _run(chosen: settings.Settings) -> None:
 
 async def watch(bus: mwbus.Connection) -> None:
     """Do the scheduler's work until cancelled. Raises BusUnavailable when the buckets cannot be opened."""
-    memory = await mwbus.open_bucket(bus, _MEMORY)
+    memory = await mwbus.open_bucket(bus, subjects.SCHEDULED.name)
     present = await presence.open_presence(bus)
     async with asyncio.TaskGroup() as group:
         group.create_task(copying.keep_copied(bus))

@@ -1,0 +1,44 @@
+"""Credentials files: one seed in a file that only its owner can read.
+
+Problem: a secret in a file that others can read is no secret, and nobody notices. Invariant: such a file is refused
+with the command that mends it; the file of a component is made once and whole.
+"""
+
+import stat
+from pathlib import Path
+
+from meshwright.core import secret_files
+from meshwright.core.security import nkeys
+
+SUFFIX = ".nk"
+
+
+class InvalidCredentials(Exception):
+    """The credentials file cannot be used; the text says why and what to do."""
+
+
+def read(path: Path) -> nkeys.KeyPair:
+    """The key in a credentials file. Raises InvalidCredentials."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise InvalidCredentials(f"{path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`")
+        return nkeys.from_seed(path.read_text().strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidCredentials(f"the NATS credentials {path} cannot be read: {error}") from error
+    except nkeys.InvalidSeed as error:
+        raise InvalidCredentials(
+            f"{path} holds no NATS credentials: {error}; `meshwright-nats users` writes a file for each component"
+        ) from error
+
+
+def make(folder: Path, component: str) -> Path:
+    """The credentials file of a component in a folder, made when it is missing. Raises OSError."""
+    path = folder / f"{component}{SUFFIX}"
+    secret_files.read_or_make(path, lambda: nkeys.fresh().seed)
+    return path
+
+
+def public_keys(folder: Path) -> dict[str, str]:
+    """The public key of each component that has a file in the folder. Raises InvalidCredentials."""
+    return {path.stem: read(path).public for path in sorted(folder.glob(f"*{SUFFIX}"))}

@@ -1,0 +1,222 @@
+"""The accounts of a NATS server: one for each component, and what each may send to, hear from and ask of the others.
+
+Problem: within one account NATS checks what a client publishes, but not where it has answers sent to: who may look up a
+message of its own could have the server deliver it, headers and all, as anybody's token or command. And a consumer may
+deliver to any subject. Invariant: the streams live in an account of their own, in which no component is. A component
+sees of it only what is imported here; the answers to what it asks come back to its own account, wherever it wants them.
+What is imported follows from the subject table, and the same list is its user's permissions, so that what is not
+allowed is refused with an error instead of getting lost.
+
+The result is configuration of nats-server (https://docs.nats.io/running-a-nats-service/configuration/securing_nats).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from meshwright.schemas import subjects
+
+STREAMS_ACCOUNT = "meshwright"
+SYSTEM_ACCOUNT = "meshwright-system"
+PROVISIONER, SYSTEM = "provisioner", "system"
+"""who sets up the streams, and who watches the server itself"""
+JS_API = "$JS.API"
+IMPORTED_JS_API = "mw.js"
+"""Where a component finds the API of JetStream: under its own name it is the one of the component's account."""
+
+
+class Use(msgspec.Struct, frozen=True, order=True):
+    """One subject that a component uses, in the account of the streams or in that of another component."""
+
+    subject: str
+    kind: str = "service"
+    """`service`: it sends there, `stream`: it hears from there"""
+    many: bool = False
+    """a request has more than one answer"""
+    owner: str = STREAMS_ACCOUNT
+
+    @property
+    def local(self) -> str:
+        """Its name within the component's account."""
+        if self.subject.startswith(JS_API):
+            return IMPORTED_JS_API + self.subject.removeprefix(JS_API)
+        return self.subject
+
+
+def account(component: str) -> str:
+    """The account that a component has for itself."""
+    return f"{STREAMS_ACCOUNT}-{component}"
+
+
+def uses(component: str, adapters: Iterable[str]) -> list[Use]:
+    """All that a component uses."""
+    found = {*_channels(component), *_buckets(component), *_queues(component), *_heard(component, list(adapters))}
+    if component == subjects.API:
+        asked = [(name, subjects.SERVICE.format(adapter=name, endpoint="*")) for name in adapters]
+        found |= {Use(subject, owner=account(subjects.ADAPTER.format(adapter=name))) for name, subject in asked}
+    return sorted(found)
+
+
+def _channels(component: str) -> Iterator[Use]:
+    role, adapter = _role(component)
+    for channel in subjects.CHANNELS:
+        for grant in channel.writes:
+            if grant.component == role:
+                yield Use(_filled(channel, grant, adapter))
+        if role in (*channel.looks, *channel.follows):
+            yield from _looking(channel.stream)
+        if role in channel.follows:
+            yield from _following(channel.stream)
+    if role == subjects.API:
+        yield Use(f"{JS_API}.STREAM.INFO.{subjects.ADVISORIES}")
+
+
+def _buckets(component: str) -> Iterator[Use]:
+    role, adapter = _role(component)
+    for bucket in subjects.BUCKETS:
+        name = bucket.name.format(adapter=adapter)
+        stream = bucket.stream.format(adapter=adapter)
+        keys = [key.format(adapter=adapter) for writer, key in bucket.writes if writer == role]
+        yield from (Use(f"$KV.{name}.{key}") for key in keys)
+        if keys or role in bucket.reads:
+            yield from _looking(stream)
+
+
+def _heard(component: str, adapters: Sequence[str]) -> Iterator[Use]:
+    """What it hears is published in the account of whoever says it; only its stream is elsewhere.
+
+    Adapters do not hear each other. What the owner of the streams says there is heard too.
+    """
+    role, adapter = _role(component)
+    for channel in subjects.CHANNELS:
+        for wish in (grant for grant in channel.hears if grant.component == role):
+            yield Use(_filled(channel, wish, adapter), "stream")
+            for said in channel.writes:
+                for writer, its_adapter in _instances(said.component, adapters):
+                    tokens = {name: token.format(adapter=its_adapter) for name, token in said.tokens.items()}
+                    both = wish.tokens | tokens
+                    agree = both == tokens | wish.tokens
+                    if agree and writer != component and not (adapter and its_adapter):
+                        yield Use(subjects.fill(channel, **both), "stream", owner=account(writer))
+    for bucket in subjects.BUCKETS:
+        writes = any(writer == role for writer, _ in bucket.writes)
+        if writes or role in bucket.reads:
+            yield Use(f"$KV.{bucket.name.format(adapter=adapter)}.>", "stream")
+        for writer_role, key in bucket.writes if role in bucket.reads else ():
+            for writer, its_adapter in _instances(writer_role, adapters):
+                name = bucket.name.format(adapter=its_adapter)
+                yield Use(f"$KV.{name}.{key.format(adapter=its_adapter)}", "stream", owner=account(writer))
+
+
+def _instances(role: str, adapters: Sequence[str]) -> list[tuple[str, str]]:
+    """The components that have a role, each with its adapter's name."""
+    if role != subjects.ADAPTER:
+        return [(role, "")]
+    return [(role.format(adapter=name), name) for name in adapters]
+
+
+def _queues(component: str) -> Iterator[Use]:
+    role, adapter = _role(component)
+    for queue in subjects.QUEUES:
+        if queue.component == role:
+            name, chosen = queue.name.format(adapter=adapter), queue.filter.format(adapter=adapter)
+            # The server holds the request to the name and the filter in its subject.
+            yield Use(f"{JS_API}.CONSUMER.CREATE.{queue.stream}.{name}.{chosen}")
+            yield Use(f"{JS_API}.CONSUMER.MSG.NEXT.{queue.stream}.{name}", many=True)
+            yield Use(f"$JS.ACK.{queue.stream}.{name}.>")
+            yield Use(f"$JS.ACK.*.*.{queue.stream}.{name}.>")  # the newer form: domain and account come first
+
+
+def _looking(stream: str) -> Iterator[Use]:
+    yield Use(f"{JS_API}.STREAM.INFO.{stream}")
+    yield Use(f"{JS_API}.DIRECT.GET.{stream}", many=True)
+    yield Use(f"{JS_API}.DIRECT.GET.{stream}.>")
+
+
+def _following(stream: str) -> Iterator[Use]:
+    yield Use(f"{JS_API}.CONSUMER.CREATE.{stream}.>")
+    yield Use(f"{JS_API}.CONSUMER.DELETE.{stream}.*")
+    yield Use(f"{JS_API}.CONSUMER.MSG.NEXT.{stream}.*", many=True)
+
+
+def _filled(channel: subjects.Channel, grant: subjects.Grant, adapter: str) -> str:
+    if not grant.tokens:
+        return channel.wildcard
+    return subjects.fill(channel, **{name: token.format(adapter=adapter) for name, token in grant.tokens.items()})
+
+
+def _role(component: str) -> tuple[str, str]:
+    """What the table calls a component, and the adapter's name if it is one."""
+    if component in subjects.COMPONENTS:
+        return component, ""
+    return subjects.ADAPTER, adapter_of(component)
+
+
+def adapter_of(component: str) -> str:
+    """The adapter whose workers a component is; empty for the others."""
+    name = component.removeprefix(subjects.ADAPTER.format(adapter=""))
+    return name if name != component else ""
+
+
+def configuration(keys: Mapping[str, str], *, more_users: str = "") -> str:
+    """The accounts, for these components and their public keys. `more_users` are of the streams' own account."""
+    components = [name for name in keys if name not in (PROVISIONER, SYSTEM)]
+    adapters = [name for name in map(adapter_of, components) if name]
+    used = {component: uses(component, adapters) for component in components}
+    text = [
+        "# Written by Meshwright from its subject table; changes are overwritten. It holds public keys, no secrets.",
+        f"system_account: {json.dumps(SYSTEM_ACCOUNT)}",
+        "accounts {",
+        f"{json.dumps(SYSTEM_ACCOUNT)} {{ users: [{_user(keys.get(SYSTEM))}] }}",
+        f"{json.dumps(STREAMS_ACCOUNT)} {{",
+        "  jetstream: enabled",
+        f"  users: [{', '.join(filter(None, [_user(keys.get(PROVISIONER)), more_users]))}]",
+        *_exports(STREAMS_ACCOUNT, used),
+        "}",
+    ]
+    for component, found in used.items():
+        text += [
+            f"{json.dumps(account(component))} {{",
+            f"  users: [{_user(keys[component], _permissions(component, found))}]",
+            *_exports(account(component), used),
+            "  imports: [",
+            *(f"    {_import(use)}" for use in found),
+            "  ]",
+            "}",
+        ]
+    return "\n".join([*text, "}", ""])
+
+
+def _user(key: str | None, permissions: str = "") -> str:
+    return f"{{nkey: {key}{permissions}}}" if key else ""
+
+
+def _permissions(component: str, used: Iterable[Use]) -> str:
+    publish = [use.local for use in used if use.kind == "service"]
+    subscribe = ["_INBOX.>", *(use.local for use in used if use.kind == "stream")]
+    if adapter := adapter_of(component):
+        publish.append("_R_.>")  # where the server wants the answers to what came from another account
+        subscribe += ["$SRV.>", subjects.SERVICE.format(adapter=adapter, endpoint="*")]
+    return (
+        f", permissions: {{publish: {{allow: {json.dumps(publish)}}}, subscribe: {{allow: {json.dumps(subscribe)}}}}}"
+    )
+
+
+def _exports(owner: str, used: Mapping[str, list[Use]]) -> list[str]:
+    importers: dict[Use, list[str]] = {}
+    for component, found in used.items():
+        for use in found:
+            if use.owner == owner:
+                importers.setdefault(use, []).append(account(component))
+    lines = []
+    for use, accounts in sorted(importers.items()):
+        answers = ", response_type: stream" if use.many else ""
+        lines.append(f"    {{{use.kind}: {json.dumps(use.subject)}{answers}, accounts: {json.dumps(accounts)}}}")
+    return ["  exports: [", *lines, "  ]"] if lines else []
+
+
+def _import(use: Use) -> str:
+    source = f"account: {json.dumps(use.owner)}, subject: {json.dumps(use.subject)}"
+    to = f", to: {json.dumps(use.local)}" if use.local != use.subject else ""
+    return f"{{{use.kind}: {{{source}}}{to}}}"

@@ -1,0 +1,81 @@
+"""Who is who on a nats-server of a test: each process is its component, the test itself may do everything.
+
+Problem: permissions that no test works under are wrong. Invariant: a process that is started by its console command
+gets the credentials of its own component and no others, and a violated permission in its log fails the test.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from meshwright.core import secret_files
+from meshwright.core.bus import connect, dialing, provisioning
+from meshwright.core.security import credentials, nats_accounts, nkeys
+from meshwright.schemas import subjects
+
+TESTER = "tester"
+"""user and password of the tests themselves, in the account of the streams"""
+ADAPTERS = ("envoy", "example", "trial", "stage", "ledger", "nosuch")
+"""the adapters that a server of a test knows when nobody says otherwise"""
+_PROGRAMS = {
+    "meshwright-api": subjects.API,
+    "meshwright-projector": subjects.PROJECTOR,
+    "meshwright-scheduler": subjects.SCHEDULER,
+    "meshwright-notifier": subjects.NOTIFIER,
+}
+
+
+def key(component: str) -> nkeys.KeyPair:
+    """The key of a component, the same in every test: a server of a test listens on loopback and holds nothing."""
+    return nkeys.KeyPair(hashlib.sha256(f"test {component}".encode()).digest())
+
+
+def configuration(adapters: Iterable[str]) -> str:
+    """Accounts as in production, and the tester."""
+    named = [*subjects.COMPONENTS, nats_accounts.PROVISIONER, nats_accounts.SYSTEM]
+    components = [*named, *(subjects.ADAPTER.format(adapter=name) for name in adapters)]
+    keys = {component: key(component).public for component in components}
+    return nats_accounts.configuration(keys, more_users=f"{{user: {TESTER}, password: {TESTER}}}")
+
+
+def credentials_file(component: str, folder: Path) -> Path:
+    """The credentials of a component, written into a folder."""
+    path = folder / f"{component}{credentials.SUFFIX}"
+    secret_files.read_or_make(path, lambda: key(component).seed)
+    return path
+
+
+def component_of(program: str, arguments: Iterable[str]) -> str:
+    """Who a console command is; empty for one that does not connect to NATS."""
+    if program == "meshwright-adapter":
+        return subjects.ADAPTER.format(adapter=adapter_of(next(iter(arguments), "")))
+    return _PROGRAMS.get(program, "")
+
+
+def adapter_of(entry: str) -> str:
+    """The adapter's name in what `meshwright-adapter` is told to load."""
+    return entry.rpartition(":")[2]
+
+
+def settings(program: str, arguments: Iterable[str], folder: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """What a process is told besides `given`, in lower case: its own credentials, unless they are given."""
+    component = component_of(program, arguments)
+    url = given.get("nats_url", "")
+    if not component or "nats_credentials_file" in given or f"{TESTER}@" not in url:
+        return {}
+    return {
+        "nats_url": dialing.without_password(url),
+        "nats_credentials_file": str(credentials_file(component, folder)),
+    }
+
+
+async def provision(nats_url: str, adapters: Iterable[str] = ADAPTERS, gib: float | None = None) -> None:
+    """Set up the streams and buckets, as is done before components start."""
+    async with connect(nats_url, nats_accounts.PROVISIONER, gib=gib) as bus:
+        await provisioning.provision(bus, adapters)
+
+
+def check_log(log: Path) -> None:
+    """Fails when the process violated a permission."""
+    found = [line for line in log.read_text(errors="replace").splitlines() if dialing.NOT_PERMITTED in line]
+    assert not found, f"{log.name}: " + "\n".join(found[:5])

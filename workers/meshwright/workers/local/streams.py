@@ -1,0 +1,57 @@
+"""NATS as the stack needs it: its users, the streams of earlier versions, and all that processes find made.
+
+Invariant: whatever an earlier version has stored is there afterwards; doing it again changes nothing.
+"""
+
+import signal
+from pathlib import Path
+
+import msgspec
+
+from meshwright.core import processes, settings
+from meshwright.core.security import credentials, nats_accounts, nats_users
+from meshwright.workers.local.home import Home, LocalError, Plan
+
+SERVER = "nats-server"
+OWN_ADAPTERS = ("envoy",)
+_EVERYBODYS = "$G"
+"""the account in which nats-server keeps what is stored by those who do not say who they are"""
+
+
+def settle_users(home: Home, *adapters: str) -> None:
+    """Have the users of the own nats-server; one that runs learns of them. Raises LocalError."""
+    try:
+        changed = nats_users.write(home.nats_users, {*OWN_ADAPTERS, *adapters})
+    except (OSError, credentials.InvalidCredentials) as error:
+        raise LocalError(f"the users of NATS cannot be set up: {error}") from error
+    record = processes.read(home.record(SERVER))
+    if changed and record is not None:
+        processes.send(record, signal.SIGHUP)
+
+
+async def move_to_own_account(store: Path) -> None:
+    """Streams from before there were accounts go with their folder, while their server stands still."""
+    before = store / "jetstream" / _EVERYBODYS
+    now = store / "jetstream" / nats_accounts.STREAMS_ACCOUNT
+    if before.exists() and not now.exists():
+        before.rename(now)
+
+
+async def provision(home: Home, plan: Plan, url: str, gib: float | None = None) -> None:
+    """Have the streams and buckets on this server. Raises LocalError when it cannot hold them, or admits anybody."""
+    # The bus takes a third of a second to import, while servers start.
+    from meshwright.core import bus as mwbus
+    from meshwright.core.bus import provisioning
+
+    try:
+        chosen = msgspec.structs.replace(
+            settings.load(settings.Settings, dict(plan.settings)),
+            nats_url=url,
+            nats_credentials_file=nats_users.file(home.nats_users, nats_accounts.PROVISIONER),
+            streams_gib=gib,
+        )
+        adapters = {*OWN_ADAPTERS, *nats_users.adapters(home.nats_users)}
+        async with mwbus.join(chosen, nats_accounts.PROVISIONER, timeout=30.0) as bus:
+            await provisioning.provision(bus, sorted(adapters), chosen.replicas)
+    except (mwbus.BusUnavailable, settings.InvalidSettings) as error:
+        raise LocalError(str(error)) from error
