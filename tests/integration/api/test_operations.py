@@ -201,3 +201,23 @@ async def test_the_trace_of_the_caller_goes_on_to_the_command(admin: Person, sha
         stored = await bus.last("COMMANDS", subject)
     assert stored is not None
     assert stored.headers["traceparent"].split("-")[1] == trace
+
+
+async def test_nothing_lives_on_a_mesh_that_was_removed(admin: Person) -> None:
+    """Its releases are told as removed and its workloads are gone, also for a mesh that gets its name later."""
+    await admin.mesh()
+    await admin.put("/v1/designs/slow", {"intents": [TIMEOUT]})
+    await eventually(lambda: admin.get("/v1/designs/slow"))
+    assert (await admin.do("/v1/designs/slow:apply", {"mesh": "m1"}))["state"] == "succeeded"
+    (applied,) = (await admin.get("/v1/designs/slow/releases"))["items"]
+    assert applied["state"] == "applied"
+    assert (await admin.do("/v1/meshes/m1", method="DELETE"))["state"] == "succeeded"
+    await eventually(lambda: admin.ask("GET", "/v1/meshes/m1", expect=404))
+    (removed,) = (await admin.get("/v1/designs/slow/releases"))["items"]
+    assert removed == applied | {"state": "removed"}
+    assert (await admin.get("/v1/releases", params={"state": "applied"}))["items"] == []
+    assert (await admin.get("/v1/workloads"))["items"] == []
+    assert (await admin.do("/v1/meshes", {"id": "m1", "connection": "place", "kind": "trial"}))["state"] == "succeeded"
+    await eventually(lambda: admin.get("/v1/meshes/m1"))
+    assert (await admin.get("/v1/workloads"))["items"] == []
+    assert (await admin.get("/v1/releases", params={"mesh": "m1", "state": "applied"}))["items"] == []

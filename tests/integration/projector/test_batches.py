@@ -3,6 +3,7 @@
 import datetime
 import random
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,10 @@ from meshwright.core.testing.fixtures import MongoDatabase
 from meshwright.schemas import catalog
 from meshwright.schemas import operations as o
 from meshwright.schemas.base import Message
+from meshwright.schemas.designs import Design, Release, ReleaseChanged
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.meshes import Mesh, MeshObserved, MeshRemoved
+from meshwright.schemas.workloads import Proxy, ProxyObserved, Workload, WorkloadObserved
 from meshwright.workers.projector.batches import Folder, Tally
 from meshwright.workers.projector.cache import Cache
 
@@ -60,6 +63,7 @@ def stream(chance: random.Random, length: int) -> list[bus.Received]:
                 (f"operation.{operation}", o.OperationProgressed(message=str(seq))),
                 (f"operation.{operation}", None),
                 ("operation.not-an-id", o.OperationProgressed(message="lost")),
+                *_of_mesh(step, chance.choice("xyz"), seq),
                 (f"mesh.{step}", MeshObserved(mesh=mesh)),
                 (f"mesh.{step}", MeshRemoved(id=step, connection="c")),
                 *([(f"operation.{operation}", o.OperationFailed(failure=FAILURE))] if seq % 7 == 0 else []),
@@ -67,6 +71,47 @@ def stream(chance: random.Random, length: int) -> list[bus.Received]:
         )
         found.append(received(seq, f"mw.evt.w.envoy.{about[0]}", about[1]))
     return found
+
+
+def _of_mesh(mesh: str, name: str, seq: int) -> list[tuple[str, Message | None]]:
+    """What lives on a mesh."""
+    workload = Workload(
+        id=name, mesh=mesh, connection="c", service="s", version=f"v{seq}", address="h", port=1, observed_at=START
+    )
+    proxy = Proxy(id=name, mesh=mesh, workload=name, state="synced", observed_at=START)
+    release = Release(
+        id=f"{IDS[0][:-1]}{name.upper()}", design=Design(id="d"), mesh=mesh, connection="c", revision=seq,
+        state="applied", inventory=[], operation=IDS[0], principal="ann", applied_at=START,
+    )  # fmt: skip
+    return [
+        (f"workload.{name}", WorkloadObserved(workload=workload)),
+        (f"proxy.{name}", ProxyObserved(proxy=proxy)),
+        (f"release.{name}", ReleaseChanged(release=release)),
+    ]
+
+
+async def test_what_lives_on_a_mesh_ends_with_it(database: store.Database) -> None:
+    """Its workloads and proxies are gone and its releases told as removed; another's stay, and what comes later too."""
+    told = [(seq, about) for seq, about in enumerate([*_of_mesh("a", "x", 1), *_of_mesh("b", "y", 2)], 1)]
+    gone = (f"mesh.{'a'}", MeshRemoved(id="a", connection="c"))
+    messages = [received(seq, f"mw.evt.w.envoy.{about[0]}", about[1]) for seq, about in [*told, (9, gone)]]
+    late = [received(10 + n, f"mw.evt.w.envoy.{about[0]}", about[1]) for n, about in enumerate(_of_mesh("a", "z", 3))]
+    for generation, cuts in ((1, []), (2, [3]), (3, [6, 7])):
+        writer = Writer(database, generation)
+        await folded(writer, messages, cuts, 1)
+        held = [(one.document.id, one.document.state) for one in await _held(database, generation, kinds.RELEASES)]
+        assert sorted(state for _, state in held) == ["applied", "removed"]
+        for kind in (kinds.WORKLOADS, kinds.PROXIES):
+            assert [one.document.mesh for one in await _held(database, generation, kind)] == ["b"]
+        await folded(writer, late, [], 1)
+        assert len(await _held(database, generation, kinds.WORKLOADS)) == 2
+        await folded(writer, messages[-1:], [], 1)  # the removal again, after a crash
+        assert len(await _held(database, generation, kinds.WORKLOADS)) == 2
+
+
+async def _held(database: store.Database, generation: int, kind: Any) -> list[Any]:
+    keys = [row["_id"] async for row in database.collection(f"{kind.name}_g{generation}").find({"deleted": None})]
+    return await Writer(database, generation).load(kind, keys)
 
 
 async def folded(writer: Writer, messages: Sequence[bus.Received], cuts: list[int], capacity: int) -> list[Batch]:

@@ -77,10 +77,15 @@ class Writer:
 
     async def load(self, kind: Kind[Any], keys: Sequence[str]) -> list[Folded]:
         """The documents that there are, tombstones included."""
+        return await self._load(kind, {"_id": {"$in": list(keys)}})
+
+    async def load_of_mesh(self, kind: Kind[Any], workspace: str, mesh: str) -> list[Folded]:
+        """The documents of a mesh that there are."""
+        return await self._load(kind, {"workspace": workspace, "mesh": mesh})
+
+    async def _load(self, kind: Kind[Any], query: Document) -> list[Folded]:
         with translated(f"load {kind.name}"):
-            rows = (
-                await self._database.collection(self._name(kind.name)).find({"_id": {"$in": list(keys)}}).to_list(None)
-            )
+            rows = await self._database.collection(self._name(kind.name)).find(query).to_list(None)
         found = []
         for row in rows:
             try:

@@ -17,7 +17,7 @@ from meshwright.core.telemetry.metrics import Registry
 from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.workers.projector import rows
 from meshwright.workers.projector.cache import Cache
-from meshwright.workers.projector.folding.routes import Route, applied, routes
+from meshwright.workers.projector.folding.routes import Route, applied, ends, routes
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Folder:
         self._writer = writer
         self._tally = tally
         self._cache = cache or Cache()
+        self._folded_before = 0
 
     async def fold(self, messages: Sequence[bus.Received]) -> tuple[Batch, list[Fact]]:
         """The writes for these messages, and the facts that they were.
@@ -64,7 +65,10 @@ class Folder:
         seen = []
         for fact, places in readable:
             try:
-                changed = [applied(self._cache.get((route.kind.name, key)), route, key, fact) for route, key in places]
+                everywhere = [*places, *self._of_ended_mesh(fact)]
+                changed = [
+                    applied(self._cache.get((route.kind.name, key)), route, key, fact) for route, key in everywhere
+                ]
             except Exception as error:  # whatever a fold cannot bear must not stop those behind it
                 self._put_aside(fact.source, f"{type(error).__name__}: {error}", logs)
                 continue
@@ -74,7 +78,8 @@ class Folder:
                     touched[folded.kind.name, folded.key] = folded
             self._log_row(fact, logs)
             seen.append(fact)
-        self._cache.trim()
+        self._cache.trim(unwritten=len(touched) + self._folded_before)
+        self._folded_before = len(touched)
         self._tally.messages.add(messages[-1].stream, by=len(messages))
         return Batch(documents=list(touched.values()), rows=logs, checkpoints=_positions(messages)), seen
 
@@ -86,6 +91,17 @@ class Folder:
                     missing.setdefault(route.kind.name, (route.kind, set()))[1].add(key)
         for kind, keys in missing.values():
             self._cache.fill(await self._writer.load(kind, list(keys)))
+        for fact, _ in readable:
+            for route, mesh in ends(fact):
+                self._cache.lend(await self._writer.load_of_mesh(route.kind, fact.workspace, mesh))
+
+    def _of_ended_mesh(self, fact: Fact) -> list[tuple[Route, str]]:
+        """What else a fact changes that ends a mesh: every document of it, which `_load` has brought here."""
+        return [
+            (route, key)
+            for route, mesh in ends(fact)
+            for key in self._cache.of_mesh(route.kind.name, fact.workspace, mesh)
+        ]
 
     def _log_row(self, fact: Fact, logs: dict[str, list[dict[str, Any]]]) -> None:
         if fact.message is None:

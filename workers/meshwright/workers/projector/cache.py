@@ -1,7 +1,7 @@
 """The documents that the folds work on, newest first at hand.
 
-Invariant: a document that is not here is in the database: what was folded and not yet written is among the
-newest `2 * batch` and never evicted.
+Invariant: a document that is not here is in the database: what was folded and not yet written is among the newest,
+and as many as that are never evicted.
 """
 
 from collections import OrderedDict
@@ -38,7 +38,23 @@ class Cache:
         for folded in found:
             self.put(folded)
 
-    def trim(self) -> None:
-        """Forget down to the capacity. Call between batches."""
-        while len(self._entries) > self._capacity:
+    def lend(self, found: Iterable[Folded]) -> None:
+        """Have what the database holds beside what is here, to be forgotten first; what is here is newer and stays."""
+        for folded in found:
+            place = (folded.kind.name, folded.key)
+            if place not in self._entries:
+                self._entries[place] = folded
+                self._entries.move_to_end(place, last=False)
+
+    def of_mesh(self, kind: str, workspace: str, mesh: str) -> list[str]:
+        """The keys of the documents of a mesh that are here."""
+        return [
+            key
+            for (name, key), folded in self._entries.items()
+            if name == kind and folded.workspace == workspace and getattr(folded.document, "mesh", None) == mesh
+        ]
+
+    def trim(self, unwritten: int = 0) -> None:
+        """Forget down to the capacity, but not the newest that are not written yet. Call between batches."""
+        while len(self._entries) > max(self._capacity, unwritten):
             self._entries.popitem(last=False)

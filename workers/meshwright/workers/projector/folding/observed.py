@@ -5,6 +5,8 @@ Invariant: an observation carries the whole document, so the newest one is the d
 
 from typing import Any
 
+import msgspec
+
 from meshwright.core.facts import Fact
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Release
@@ -40,6 +42,13 @@ def release(document: Release | None, fact: Fact) -> Release | None:
     message: Any = fact.message
     told: Release = message.release
     return told
+
+
+def release_of_removed_mesh(document: Release | None, fact: Fact) -> Release | None:
+    """The release once its mesh is gone, and with it all that was applied there."""
+    if document is None or document.state != "applied":
+        return document
+    return msgspec.structs.replace(document, state="removed")
 
 
 def delivery(document: Delivery | None, fact: Fact) -> Delivery | None:

@@ -64,6 +64,11 @@ def _of_part(part: str) -> Callable[[Fact], str]:
     return key
 
 
+def _of_named(fact: Fact) -> str:
+    message: Any = fact.message
+    return str(message.id)
+
+
 _EVENTS: dict[type[Message], tuple[Route, ...]] = {
     **dict.fromkeys(operations.TYPES, (Route(kinds.OPERATIONS, _of_subject, operations.fold),)),
     **dict.fromkeys(
@@ -82,6 +87,14 @@ _EVENTS: dict[type[Message], tuple[Route, ...]] = {
     ),
     designs.ReleaseChanged: (Route(kinds.RELEASES, _of_part("release"), observed.release),),
 }
+_ENDS: dict[type[Message], tuple[Route, ...]] = {
+    meshes.MeshRemoved: (
+        Route(kinds.RELEASES, _of_named, observed.release_of_removed_mesh),
+        Route(kinds.WORKLOADS, _of_named, observed.gone),
+        Route(kinds.PROXIES, _of_named, observed.gone),
+    ),
+}
+"""what ends everything of a mesh, whatever documents of it there are; the key is the mesh"""
 _METRICS: dict[type[Message], tuple[Route, ...]] = {
     telemetry.EdgesMeasured: (Route(kinds.TOPOLOGY, _of_subject, observed.edges),),
 }
@@ -120,6 +133,12 @@ def routes(fact: Fact) -> tuple[Route, ...]:
     if kind is access.ResourceDeleted or _WRITTEN_TYPES.get(kind) == fact.entity:
         return _WRITTEN.get(fact.entity, ())
     return ()
+
+
+def ends(fact: Fact) -> list[tuple[Route, str]]:
+    """The views of which this fact changes every document of a mesh, with that mesh."""
+    found = _ENDS.get(type(fact.message), ()) if fact.message is not None and fact.stream == "EVENTS" else ()
+    return [(route, route.key(fact)) for route in found]
 
 
 def applied(before: Folded | None, route: Route, key: str, fact: Fact) -> Folded | None:
