@@ -66,6 +66,13 @@ class Person:
         async with httpx.AsyncClient(base_url=base, headers=headers, trust_env=False) as client:
             return (await client.get(path)).raise_for_status().json()
 
+    async def asks(self, path: str, body: Any) -> int:
+        """The status of one request for an operation."""
+        headers = {"Authorization": f"Bearer {self.home.token_file.read_text().strip()}"}
+        base = self.home.api_url_file.read_text().strip()
+        async with httpx.AsyncClient(base_url=base, headers=headers, trust_env=False) as client:
+            return (await client.post(path, json=body)).status_code
+
     async def visits(self) -> httpx.Response:
         """One visit to the shop's front."""
         known = self.home.ports()
@@ -98,13 +105,30 @@ async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
     code, text = await person.types("up")
     assert (code, person.recorded()) == (0, before), text
 
-    for record in (before["api"], before["shop"], person.sidecars()[0]):
+    # The supervisor first: else what dies would be back before anybody looks.
+    for record in (before["supervisor"], before["api"], before["shop"], before["adapter-envoy"], person.sidecars()[0]):
         os.kill(record.pid, signal.SIGKILL)
+    code, text = await person.types("status")
+    assert code == 1, text
+    for part in ("api", "shop", "adapter-envoy", "supervisor"):
+        assert f"! {part} does not run" in text
+    assert "All of it runs." not in text
     code, text = await person.types("up")
     assert code == 0, text
+    cart = await person.reads("/v1/meshes/demo/workloads/cart")
+    again = {"name": "cart", "service": "cart", "version": cart["version"], "port": cart["port"]}
+    assert await person.asks("/v1/meshes/demo/workloads", {"workloads": [again]}) == 202  # ready is ready
     assert person.recorded().keys() == OWN
     assert person.recorded()["projector"] == before["projector"]
     await eventually(lambda: len(person.sidecars()) == len(KEEPERS))
+
+    os.kill(person.recorded()["api"].pid, signal.SIGKILL)
+
+    async def whole() -> bool:
+        code, text = await person.types("status")
+        return code == 0 and "ended once" in text and "All of it runs." in text
+
+    await eventually(whole, timeout=30)
 
     code, text = await person.types("down")
     assert code == 0, text

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshwright.core import processes
 from meshwright.ui_api.cli import contexts, following, paths
 from meshwright.ui_api.cli.exits import CommandFailed
 
@@ -60,6 +61,23 @@ def test_show_tells_why_commands_go_there(terminal: Terminal, server: Server) ->
     """An address from the environment is told as such, and the token is not shown."""
     found = yaml.safe_load(terminal.run("context", "show").stdout)
     assert (found["api_url"], found["from"], found["token"]) == (server.url, "MESHWRIGHT_API_URL", "given")
+
+
+def test_a_stranger_at_the_local_stacks_port_gets_no_token(terminal: Terminal, server: Server) -> None:
+    """Whoever listens where the local stack's API was, and is not its process, is sent nothing and named."""
+    home = terminal.folder / ".meshwright"
+    (home / "run").mkdir(parents=True)
+    (home / "api-url").write_text(f"{server.url}\n")
+    (home / "admin-token").write_text("the admin token of the local stack")
+    server.on("GET /v1/meshes", server.page())
+    local = {**NOTHING, "MESHWRIGHT_HOME": str(home)}
+    refused = terminal.run("meshes", "list", expect=6, **local)
+    assert f"(pid {os.getpid()})" in refused.stderr
+    assert "make up" in refused.stderr
+    assert server.calls == []
+    processes.write(home / "run" / "api.json", processes.here("api"))
+    terminal.run("meshes", "list", **local)
+    assert [call.headers["authorization"] for call in server.calls] == ["Bearer the admin token of the local stack"]
 
 
 def test_a_stored_token_is_for_its_owner_only(terminal: Terminal, server: Server) -> None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -22,6 +23,8 @@ HOME = "MESHWRIGHT_HOME"
 API_URL = "MESHWRIGHT_API_URL"
 API_URL_FILE = "api-url"
 TOKEN_FILE = "admin-token"
+API_RECORD = "run/api.json"
+"""which process the local stack's API is"""
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
@@ -108,6 +111,24 @@ def local_context(environ: Mapping[str, str], start: Path) -> Context | None:
     if folder is None:
         return None
     return Context(api_url=(folder / API_URL_FILE).read_text().strip(), token_file=str(folder / TOKEN_FILE))
+
+
+def refuse_stranger(target: Target, environ: Mapping[str, str], start: Path) -> None:
+    """Raises CommandFailed when somebody else listens where the local stack's API did: it would get the token."""
+    from meshwright.core import listeners, processes
+
+    folder = local_folder(environ, start)
+    if target.name != LOCAL or not target.token or folder is None or target.source != str(folder):
+        return
+    port = urlsplit(target.api_url).port
+    record = processes.read(folder / API_RECORD)
+    holder = listeners.held_by(port, besides=[record] if record else []) if port else ""
+    if holder:
+        raise CommandFailed(
+            f"{target.api_url}, where the local stack's API was, is held by {holder}; your token was not sent there",
+            code=Exit.UNAVAILABLE,
+            remedy="`make up` starts the API at another port; or end that program.",
+        )
 
 
 def resolve(

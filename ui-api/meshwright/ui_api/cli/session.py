@@ -65,18 +65,20 @@ class Session:
     def api(self) -> "Api":
         """The API, opened at the first use. Raises CommandFailed when the context is not usable."""
         if self._api is None:
-            from meshwright.ui_api.cli.api import Api
-
-            self._api = Api(self.target)
+            self._api = self._open()
         return self._api
 
     @property
     def completing_api(self) -> "Api":
         """The API for a shell that waits for a completion: a second, and no second try."""
+        self._api = self._open(timeout=1.0, pauses=())
+        return self._api
+
+    def _open(self, **patience: Any) -> "Api":
         from meshwright.ui_api.cli.api import Api
 
-        self._api = Api(self.target, timeout=1.0, pauses=())
-        return self._api
+        contexts.refuse_stranger(self.target, os.environ, Path.cwd())
+        return Api(self.target, **patience)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something is lost; without a terminal only `--yes` will do. Raises CommandFailed."""

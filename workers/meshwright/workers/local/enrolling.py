@@ -121,7 +121,10 @@ class Enrolling:
         self._talk.part("demo", f"{what}: done")
 
     async def _get(self, path: str) -> dict[str, Any] | None:
-        response = await self._client.get(path)
+        async def answered() -> httpx.Response:
+            return await self._client.get(path)
+
+        response = await self._until(answered, f"an answer to GET {path}")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         return _body(response)

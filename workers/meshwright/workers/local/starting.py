@@ -199,7 +199,7 @@ class _Starting:
     async def _demo(self, everything: list[parts.Part], chosen: home.Ports) -> None:
         headers = {"Authorization": f"Bearer {self.where.token_file.read_text().strip()}"}
         base = f"http://{home.HOST}:{chosen.api}"
-        transport = _ToOurApi(self.where, chosen.api)
+        transport = ToOurApi(self.where, chosen.api)
         async with httpx.AsyncClient(base_url=base, headers=headers, timeout=10, transport=transport) as client:
             demo = enrolling.Enrolling(client, self.talk, lambda: self.stack.check(everything))
             await demo.worker(self.stack.running()["adapter-envoy"].pid)
@@ -223,7 +223,7 @@ class _Starting:
             self.talk.part(part.name, "watches: what dies is started again")
 
 
-class _ToOurApi(httpx.AsyncHTTPTransport):
+class ToOurApi(httpx.AsyncHTTPTransport):
     """Sends nothing to the API's port unless the API that was started here holds it: each request has the token."""
 
     def __init__(self, where: home.Home, port: int) -> None:
