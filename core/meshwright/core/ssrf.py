@@ -2,8 +2,10 @@
 
 Problem: whoever names a URL makes this process call it, from a place in the network where they are not; names can
 resolve to inner addresses, and to others when asked again. Invariant: a name is resolved once per call, every address
-it has is checked, and the connection goes to an address that was checked. What an operator allows explicitly
-(`Policy.allow`) is the only way around.
+it has is checked, and the connection goes to an address that was checked. An IPv6 address is public when it is global
+unicast, an IPv4 address when no special-purpose registry has it, and one that stands for another is judged by that.
+What an operator allows explicitly (`Policy.allow`) is the only way around.
+https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry.
 """
 
 import asyncio
@@ -35,11 +37,16 @@ _INNER = tuple(
         "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
         "224.0.0.0/4", "240.0.0.0/4",
         "168.63.129.16/32",  # Azure's platform service, a public address that leads inside
-        "::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fc00::/7",
-        "fe80::/10", "fec0::/10", "ff00::/8",
+        # Of global unicast: protocol assignments with Teredo and ORCHID, documentation twice, 6to4.
+        "2001::/23", "2001:db8::/32", "3fff::/20", "2002::/16",
     )
 )  # fmt: skip
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""all else in IPv6 is something special, or nothing yet: RFC 4291, 2.4"""
+_STANDING_FOR_IPV4 = tuple(ipaddress.IPv6Network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96"))
+"""IPv4-mapped (RFC 4291) and translated (RFC 6052): these lead to the IPv4 address in their last 32 bits"""
+_ISATAP = (0x00005EFE, 0x02005EFE)
+"""the middle of an interface identifier whose last 32 bits are the IPv4 address of a tunnel's end: RFC 5214, 6.1"""
 
 
 class Forbidden(Exception):
@@ -127,8 +134,16 @@ def parse(url: str, policy: Policy) -> Target:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address, and every one that may be embedded in it, is one of the public internet."""
-    return not any(_is_inner(one) for one in (address, *_embedded(address)))
+    """Whether an address, and the IPv4 address that it may stand for, is one of the public internet."""
+    if isinstance(address, ipaddress.IPv6Address):
+        last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if address.scope_id:
+            return False
+        if any(address in network for network in _STANDING_FOR_IPV4):
+            return is_public(last)
+        if address not in _GLOBAL_UNICAST or (int(address) >> 32 & 0xFFFFFFFF in _ISATAP and not is_public(last)):
+            return False
+    return not any(address in network for network in _INNER if network.version == address.version)
 
 
 async def admit(target: Target, policy: Policy, resolver: Resolver) -> list[Address]:
@@ -183,22 +198,6 @@ def _check_port(target: Target) -> None:
     if target.port not in PORTS:
         usual = ", ".join(map(str, sorted(PORTS)))
         raise Forbidden(f"port {target.port} is not one of {usual}")
-
-
-def _is_inner(address: Address) -> bool:
-    if address.version == 6 and getattr(address, "scope_id", None):
-        return True
-    return any(address in network for network in _INNER if network.version == address.version)
-
-
-def _embedded(address: Address) -> list[Address]:
-    """The IPv4 addresses that an IPv6 address may lead to."""
-    if not isinstance(address, ipaddress.IPv6Address):
-        return []
-    found = [address.ipv4_mapped, address.sixtofour]
-    if address in _NAT64:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return [one for one in found if one is not None]
 
 
 def _literal(host: str) -> Address | None:

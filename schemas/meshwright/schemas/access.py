@@ -12,8 +12,29 @@ Role: TypeAlias = Literal["viewer", "operator", "admin"]
 ROLE_ORDER: tuple[Role, ...] = ("viewer", "operator", "admin")
 
 
+EVENT_ROLES: dict[str, Role] = {
+    "adapter": "viewer",
+    "connection": "viewer",
+    "delivery": "operator",
+    "design": "viewer",
+    "mesh": "viewer",
+    "operation": "viewer",
+    "proxy": "viewer",
+    "release": "viewer",
+    "resource": "viewer",
+    "token": "admin",
+    "webhook": "operator",
+    "workload": "viewer",
+    "workspace": "viewer",
+}
+"""The least role that may hear of an entity, the same that may read it; what is not here only admins hear of."""
+
+SYSTEM_ENTITIES: tuple[str, ...] = ("adapter",)
+"""What every workspace may hear of what belongs to none."""
+
+
 class Principal(Model, frozen=True, kw_only=True):
-    """Who asks. `workspace` is the one that the role holds in, `*` for all."""
+    """Who asks. `workspace` is the one that the role holds in, `*` for all; `name` tells it too, as in `token:*/ci`."""
 
     name: str
     role: Role

@@ -69,7 +69,8 @@ class Gate:
             return None
         if token.expires_at is not None and token.expires_at <= datetime.datetime.now(datetime.UTC):
             return None
-        return Principal(name=f"token:{token.id}", role=token.role, workspace=token.workspace)
+        # The name carries its scope: two workspaces may both have a token of that id, and so may all of them together.
+        return Principal(name=f"token:{token.workspace}/{token.id}", role=token.role, workspace=token.workspace)
 
     def admit(self, principal: Principal, workspace: str, role: Role) -> None:
         """Raises Refused `not-found` for a workspace that is not the principal's, `forbidden` for a lesser role."""

@@ -9,6 +9,8 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+import msgspec
+
 from meshwright.core import bus as mwbus
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.access import ResourceDeleted, Token, TokenWritten, Workspace, WorkspaceWritten
@@ -129,7 +131,10 @@ class Directory:
                 self._connections[workspace, name] = message.document
             case TokenWritten():
                 self._forget_token(workspace, name)
-                self._tokens[message.document.sha256] = (workspace, message.document)
+                # What it counts for follows from where it lies: who may write there was checked, its text was not.
+                scope = "*" if workspace == subjects.SYSTEM_WORKSPACE else workspace
+                token = msgspec.structs.replace(message.document, id=name, workspace=scope)
+                self._tokens[message.document.sha256] = (workspace, token)
                 self._tokens_by_place[workspace, name] = message.document.sha256
             case MeshObserved():
                 self._meshes[workspace, name] = message.mesh

@@ -18,6 +18,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import event_filters
 from meshwright.schemas import subjects
+from meshwright.schemas.access import Role
 from meshwright.ui_api import frames
 from meshwright.ui_api.frames import Kept
 
@@ -39,6 +40,7 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
     """What a client wants to see; an empty list does not filter."""
 
     workspace: str
+    role: Role = "viewer"
     types: list[str] = []
     entities: list[str] = []
     ids: list[str] = []
@@ -46,7 +48,7 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
 
     def match(self, event: Kept) -> bool:
         """Whether the client may and wants to see this event."""
-        if event.workspace not in (self.workspace, subjects.SYSTEM_WORKSPACE):
+        if not event_filters.may_hear(self.role, self.workspace, event.workspace, event.entity):
             return False
         if not event_filters.wanted(event.type, event.entity, self.types, self.entities):
             return False

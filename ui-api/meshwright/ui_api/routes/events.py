@@ -9,10 +9,11 @@ from starlette.responses import Response
 from meshwright.core import event_filters
 from meshwright.core.store import LoggedEvent
 from meshwright.schemas import catalog, subjects
+from meshwright.schemas.access import EVENT_ROLES
 from meshwright.schemas.base import Moment
 from meshwright.ui_api import answers, auth, event_stream, reading
 from meshwright.ui_api.frames import Event
-from meshwright.ui_api.problems import invalid
+from meshwright.ui_api.problems import Refused, invalid
 from meshwright.ui_api.queries import LARGEST_PAGE, Page
 from meshwright.ui_api.routing import Call, NoBody, Routes
 from meshwright.ui_api.streaming import Client, Wants
@@ -51,6 +52,10 @@ async def index(call: Call[NoBody, EventQuery]) -> Response:
     A stream's ids are stream sequences: send the last one as `Last-Event-ID` to go on without loss or
     repetition. `event: reset` says that events were left out, and why: read again what you show.
     """
+    for entity in call.query.entity:
+        if not event_filters.may_hear(call.principal.role, call.workspace, call.workspace, entity):
+            least = EVENT_ROLES.get(entity, "admin")
+            raise Refused("forbidden", f"this needs the role {least}: events about the entity {entity[:64]!r}")
     if event_stream.MEDIA_TYPE in call.header("Accept"):
         return await _live(call)
     return await _log(call)
@@ -62,6 +67,7 @@ async def _live(call: Call[NoBody, EventQuery]) -> Response:
     call.api.streams.check(hub.clients, credential, call.workspace)
     wants = Wants(
         workspace=call.workspace,
+        role=call.principal.role,
         types=query.type,
         entities=query.entity,
         ids=query.id,
@@ -94,6 +100,9 @@ async def _log(call: Call[NoBody, EventQuery]) -> Response:
         where |= {"entity": ["operation"], "id": about}
     where["trace_id"] = query.trace_id
     wanted = {name: value for name, value in where.items() if value}
+    heard = event_filters.heard_by(call.principal.role)
+    if heard is not None:
+        wanted.setdefault("entity", sorted(heard))
     scope = repr((call.workspace, "events", sorted(wanted.items()), query.text, query.since, query.until))
     before = call.api.pages.read(query.page_token, scope)
     size = min(query.page_size, LARGEST_PAGE)

@@ -9,6 +9,7 @@ from meshwright.core import bus as mwbus
 from meshwright.schemas import subjects
 from meshwright.schemas.access import Role, Token, TokenWritten
 from meshwright.schemas.base import Model, Moment, Name, Text
+from meshwright.schemas.errors import FieldError
 from meshwright.ui_api import answers, auth, reading, states
 from meshwright.ui_api.auth import EVERYWHERE
 from meshwright.ui_api.problems import Refused, not_found
@@ -17,6 +18,7 @@ from meshwright.ui_api.routing import Call, NoBody, Routes
 
 routes = Routes("tokens")
 _KIND = "token"
+_LONGEST = datetime.timedelta(days=3653)
 
 
 class CreateToken(Model, frozen=True, kw_only=True):
@@ -72,6 +74,8 @@ async def create(call: Call[CreateToken, Write]) -> Response:
     asked = call.body
     if asked.everywhere:
         auth.everywhere(call.principal)
+    now = datetime.datetime.now(datetime.UTC)
+    _check_end(asked.expires_at, now)
     secret = auth.new_secret()
     token = Token(
         id=asked.id,
@@ -79,7 +83,7 @@ async def create(call: Call[CreateToken, Write]) -> Response:
         role=asked.role,
         workspace=EVERYWHERE if asked.everywhere else call.workspace,
         description=asked.description,
-        created_at=datetime.datetime.now(datetime.UTC),
+        created_at=now,
         expires_at=asked.expires_at,
     )
     place = subjects.SYSTEM_WORKSPACE if asked.everywhere else call.workspace
@@ -124,6 +128,18 @@ async def _standing(call: Call[NoBody, Write], name: str) -> tuple[str, mwbus.Re
         if found is not None:
             return place, found
     raise not_found(_KIND, name)
+
+
+def _check_end(end: datetime.datetime | None, now: datetime.datetime) -> None:
+    if end is None:
+        return
+    detail = ""
+    if end <= now:
+        detail = f"the token would never count: it is {now:%Y-%m-%dT%H:%M:%SZ} already"
+    elif end > now + _LONGEST:
+        detail = "a token ends within ten years; leave this out for one that does not end"
+    if detail:
+        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/expires_at")])
 
 
 def _fields(token: Token) -> dict[str, Any]:

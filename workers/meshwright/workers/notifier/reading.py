@@ -81,8 +81,11 @@ class Reader:
         return [subjects.fill(subjects.EVENTS, workspace=s, entity=e) for s in spaces for e in sorted(set(entities))]
 
     def _wants(self, message: mwbus.Received) -> bool:
-        entity = subjects.parse(subjects.EVENTS, message.subject)["entity"]
-        document = self._written.document
+        tokens = subjects.parse(subjects.EVENTS, message.subject)
+        entity, document = tokens["entity"], self._written.document
+        # An admin of the workspace made it, and hears through it what admins may.
+        if not event_filters.may_hear("admin", self._workspace, tokens["workspace"], entity):
+            return False
         return entity not in UNTOLD_ENTITIES and event_filters.wanted(
             message.type, entity, document.types, document.entities
         )

@@ -13,6 +13,7 @@ import time
 import httpx
 
 from meshwright.core import bus as mwbus
+from meshwright.core import event_filters
 from meshwright.schemas import subjects
 from meshwright.schemas.webhooks import UNTOLD_ENTITIES, WebhookPinged, WebhookWritten
 from meshwright.workers.notifier.backoff import Schedule
@@ -104,7 +105,7 @@ class Runner:
     def _may_get(self, event: mwbus.Received) -> bool:
         """Whether an order may have this event delivered: the workspace's own, and of webhooks only the pings."""
         tokens = subjects.parse(subjects.EVENTS, event.subject)
-        if tokens["workspace"] not in (self._workspace, subjects.SYSTEM_WORKSPACE):
+        if not event_filters.may_hear("admin", self._workspace, tokens["workspace"], tokens["entity"]):
             return False
         return tokens["entity"] not in UNTOLD_ENTITIES or (
             event.type == WebhookPinged.wire.name and tokens["id"] == self._written.document.id
