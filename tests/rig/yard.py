@@ -32,7 +32,8 @@ WORKLOADS = (("web", "v1"), ("reviews", "v1"), ("reviews", "v2"), ("ratings", "v
 
 
 class App:
-    """An HTTP server that says its name; `/fail` is 503, `/flaky` every third time 200, `/slow` takes a second."""
+    """An HTTP server that says its name; `/fail` is 503, `/flaky` every third time 200, `/slow` takes a second, and
+    `/endless` never comes to its end."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -61,6 +62,9 @@ class App:
                 self.requests.append((path, headers))
                 status = await self._status(path)
                 text = self.name.encode()
+                if path == "/endless":
+                    writer.write(b"HTTP/1.1 200 X\r\ncontent-length: 1000000\r\n\r\n")
+                    continue
                 writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%s" % (status, len(text), text))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):

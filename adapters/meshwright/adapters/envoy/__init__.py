@@ -4,13 +4,13 @@ Invariant: what proxies run is a pure function of the desired state in the bucke
 adapter can serve any proxy, and previews, diffs and goldens show exactly what a proxy will receive.
 """
 
+import os
+
+# gRPC reads this when it is loaded. Otherwise it writes a line for every stranger that its TLS turns away.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
 from meshwright.adapters.envoy import preview, translation
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.operations import designs, meshes, workloads
 
 __all__ = ["adapter", "designs", "meshes", "preview", "translation", "workloads"]
-
-import os
-
-# gRPC reads this when it is loaded. Otherwise it writes a line for every stranger that its TLS turns away.
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")

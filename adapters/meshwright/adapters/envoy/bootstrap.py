@@ -58,6 +58,8 @@ def _control_plane(places: Sequence[tuple[str, int]]) -> dict[str, Any]:
     protocol = parts.typed(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         explicit_http_config={"http2_protocol_options": keepalive},
+        # A connection for each stream, so that one that was refused tries again with the newest certificate.
+        common_http_protocol_options={"max_requests_per_connection": 1},
     )
     by_name = any(not parts.is_ip(host) for host, _ in places)
     return {

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from meshwright.adapters.envoy import binding, documents, failures, identity, occupied, plans, statuses
+from meshwright.adapters.envoy import binding, documents, draining, failures, identity, occupied, plans, statuses
 from meshwright.adapters.envoy.control_plane import ControlPlane
 from meshwright.adapters.envoy.desired import DesiredState, Member
 from meshwright.adapters.envoy.fleet import FleetError
@@ -66,6 +66,7 @@ class Change:
         if plan.after is not None:
             await self._start_sidecars(plan, plan.after)
             await self.ctx.step("wait-for-acks", lambda: self._agreed(found.version, plan), result=Applied)
+            await self._close_plain_connections(plan.before, plan.after)
         await self._stop_sidecars(plan)
         return found
 
@@ -151,6 +152,19 @@ class Change:
         if set(blocked) - set(plan.before.workloads if plan.before else ()):
             raise failures.ports_taken(what)
         await self.ctx.progress(what)
+
+    async def _close_plain_connections(self, before: DesiredState | None, after: DesiredState) -> None:
+        strict = draining.tightened(before, after)
+
+        async def closed() -> None:
+            await self.ctx.progress(f"waiting for the end of plain connections to {', '.join(strict[:10])}")
+            nodes = {name: str(after.node(name)) for name in strict}
+            left = await draining.plain_ones(self.plane.fleet.directory, nodes)
+            if left:
+                raise failures.still_plain(left, draining.AT_MOST_SECONDS)
+
+        if strict:
+            await self.ctx.step("close-plain-connections", closed)
 
     async def _start(self, state: DesiredState, member: Member) -> None:
         try:

@@ -12,6 +12,7 @@
     MW2010  the mesh cannot do what an intent asks
     MW2011  a native resource holds what no native resource may hold
     MW2012  ports of sidecars are taken, or none are free
+    MW2013  plain connections are still served
 
 Invariant: each code is made in one place.
 """
@@ -126,6 +127,19 @@ def unanswered(names: list[str], seconds: float) -> kit.Reject:
             what=f"{', '.join(names[:10])} did not answer within {seconds:g} s",
             cause="The proxies are connected but overloaded or stuck, for example waiting for a listener's port.",
             remedy="Look at the proxies' logs; then retry the operation.",
+            retryable=True,
+        )
+    )
+
+
+def still_plain(names: list[str], seconds: float) -> kit.Reject:
+    """Sidecars go on serving connections without TLS although their service is strict."""
+    return kit.Reject(
+        Failure(
+            code="MW2013",
+            what=f"{', '.join(names[:10])} still served plain connections after {seconds:g} s",
+            cause="The sidecars have the configuration but did not close the connections that were open.",
+            remedy="Look at the sidecars' logs; end the callers' connections, and apply again.",
             retryable=True,
         )
     )

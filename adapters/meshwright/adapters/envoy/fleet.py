@@ -31,10 +31,16 @@ WATCH_EVERY = 0.5  # seconds between looks at the processes
 START_WITHIN = 15.0  # seconds until a new Envoy's admin interface must answer
 LOCK_WITHIN = 30.0
 STOP_GRACE = 3.0
+DRAIN_SECONDS = 5
+"""how long Envoy serves the connections of a listener, or of a part of one, that it was told to drop"""
 LOG_LIMIT = 4 * 1024 * 1024  # bytes; one older log of the same size is kept
 BACKOFF_FIRST, BACKOFF_LAST = 0.5, 30.0
 STEADY_AFTER = 60.0  # a sidecar that ran for so long starts its backoff anew
 
+_OPTIONS = (
+    "--use-dynamic-base-id", "--concurrency", "1", "-l", "warn",
+    "--drain-time-s", str(DRAIN_SECONDS), "--drain-strategy", "immediate",
+)  # fmt: skip
 # `/` or a leading dot would leave the fleet's directory.
 _NODE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 
@@ -148,7 +154,7 @@ class Fleet:
         self, node_id: str, folder: Path, bootstrap: Mapping[str, Any], files: Mapping[str, bytes]
     ) -> Sidecar:
         text = msgspec.json.encode(bootstrap, order="sorted")
-        wish = _Wish(digest=processes.digest_of([text.decode(), str(self._binary)]))
+        wish = _Wish(digest=processes.digest_of([text.decode(), str(self._binary), *_OPTIONS]))
         for name, content in files.items():
             processes.replace(folder / name, content)
         record = processes.read(folder / "record.json")
@@ -188,10 +194,7 @@ class Fleet:
         """End what runs for this node and start what is wished; the caller holds the lock."""
         await self._end(node_id, folder)
         (folder / administration.SOCKET).unlink(missing_ok=True)
-        command = [
-            str(self._binary), "-c", str(folder / "bootstrap.json"), "--use-dynamic-base-id",
-            "--concurrency", "1", "-l", "warn",
-        ]  # fmt: skip
+        command = [str(self._binary), "-c", str(folder / "bootstrap.json"), *_OPTIONS]
         log = folder / "envoy.log"
         try:
             started = processes.spawn(

@@ -39,13 +39,16 @@ def compile_mesh(state: DesiredState, only: str | None = None) -> Snapshot:
     ]
     routes = resource(names.ROUTES, outbound.routes(services, policies))
     overlay = native.Overlay(state.native_resources())
+    enrolled = inbound.members(state)
+    own = {
+        service: resource(names.ROUTES, inbound.routes(state, callers, policies[service], enrolled))
+        for service in services
+    }
     proxies = {}
     for name, member in sorted(state.workloads.items()):
-        if member.spec.service not in services:
-            continue
-        policy = policies[member.spec.service]
-        own = resource(names.ROUTES, inbound.routes(state, callers, policy))
-        proxies[str(state.node(name))] = _proxy(member, policy, shared, [routes, own], overlay)
+        service = member.spec.service
+        if service in services:
+            proxies[str(state.node(name))] = _proxy(member, policies[service], shared, [routes, own[service]], overlay)
     return Snapshot(desired.version(state), proxies)
 
 

@@ -1,7 +1,8 @@
-"""How calls reach a workload: mutual TLS, then who may call, then how often, then the app.
+"""How calls reach a workload: mutual TLS, then whether the mesh still has the caller, who may call, how often, the app.
 
-Invariant: the listener always has all filters and the routes say what they do, so a changed policy never
-drains a connection. Without a permissive intent nobody without a certificate of this mesh gets in.
+Invariant: the listener always has all filters and the routes say what they do, so a changed policy drains no
+connection, save that a service which becomes strict drains its plain ones. Without a permissive intent nobody without
+a certificate of this mesh gets in, and with one of a workload that has left nobody gets past the routes.
 """
 
 from meshwright.adapters.envoy.desired import DesiredState, Member
@@ -12,6 +13,9 @@ from meshwright.schemas.intents import Allow, RateLimit
 
 _RBAC = "envoy.extensions.filters.http.rbac.v3."
 _LIMIT = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
+_ANY: Json = {"any": True}
+_PLAIN: Json = {"not_id": {"authenticated": {}}}
+"""whoever comes without TLS"""
 _LOG_FIELDS = {
     "time": "%START_TIME%",
     "method": "%REQ(:METHOD)%",
@@ -27,52 +31,53 @@ _LOG_FIELDS = {
 
 
 def listener(member: Member, policy: Policy) -> Json:
-    """Where the other sidecars send their calls."""
+    """Where the other sidecars send their calls.
+
+    The part for TLS is the same in both modes, so Envoy keeps its connections when the mode changes.
+    """
     host = member.spec.address if parts.is_ip(member.spec.address) else "0.0.0.0"  # noqa: S104 - a name is not bindable
-    manager = _manager(policy)
-    secured: Json = {"filters": [manager], "transport_socket": _tls()}
-    body: Json = {"name": names.INBOUND, **parts.listening(host, member.ports.inbound)}
-    if not policy.permissive:
-        return {**body, "filter_chains": [secured]}
     inspector = parts.typed("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")
+    chains = [{**_chain("tls", names.INBOUND), "transport_socket": _tls()}]
+    if policy.permissive:
+        chains.append(_chain("raw_buffer", names.PLAIN))
     return {
-        **body,
-        "listener_filters": [{"name": "envoy.filters.listener.tls_inspector", "typed_config": inspector}],
-        "filter_chains": [
-            {"filter_chain_match": {"transport_protocol": "tls"}, **secured},
-            {"filter_chain_match": {"transport_protocol": "raw_buffer"}, "filters": [manager]},
-        ],
-    }
-
-
-def routes(state: DesiredState, callers: dict[str, list[str]], policy: Policy) -> Json:
-    """All calls go to the app, if the policy lets them. `callers` are the workloads of each service."""
-    host: Json = {
         "name": names.INBOUND,
-        "domains": ["*"],
-        "routes": [{"match": {"prefix": "/"}, "route": {"cluster": names.APP, "timeout": "0s"}}],
+        **parts.listening(host, member.ports.inbound),
+        "listener_filters": [{"name": "envoy.filters.listener.tls_inspector", "typed_config": inspector}],
+        "filter_chains": chains,
     }
-    rules: Json = {}
+
+
+def members(state: DesiredState) -> list[Json]:
+    """Whoever belongs to the mesh now, as principals."""
+    return [_principal(state.spiffe_id(name)) for name in sorted(state.workloads)]
+
+
+def routes(state: DesiredState, callers: dict[str, list[str]], policy: Policy, members: list[Json]) -> Json:
+    """All calls of members go to the app, if the policy lets them. `callers` are the workloads of each service."""
+    rules: Json = {names.MEMBERS: _members(members, policy.permissive)}
+    if policy.access_log:
+        rules[names.ACCESS_LOG] = _rules("LOG", {"all": {"permissions": [_ANY], "principals": [_ANY]}})
     if policy.guarded:
         rules[names.ACCESS] = _access(state, callers, policy.allows)
     if policy.rate_limit:
         rules[names.RATE_LIMIT] = _rate_limit(policy.rate_limit)
-    if rules:
-        host["typed_per_filter_config"] = rules
+    host: Json = {
+        "name": names.INBOUND,
+        "domains": ["*"],
+        "routes": [{"match": {"prefix": "/"}, "route": {"cluster": names.APP, "timeout": "0s"}}],
+        "typed_per_filter_config": rules,
+    }
     return {"name": names.INBOUND, "virtual_hosts": [host]}
 
 
-def _manager(policy: Policy) -> Json:
-    settings: Json = {}
-    if policy.access_log:
-        log = parts.typed(
-            "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", log_format={"json_format": _LOG_FIELDS}
-        )
-        settings["access_log"] = [{"name": "envoy.access_loggers.stdout", "typed_config": log}]
-    return parts.connection_manager(
-        stat_prefix=names.INBOUND,
+def _chain(transport: str, statistics: str) -> Json:
+    manager = parts.connection_manager(
+        stat_prefix=statistics,
         rds={"route_config_name": names.INBOUND, "config_source": parts.ads()},
         http_filters=[
+            parts.http_filter(names.ACCESS_LOG, _RBAC + "RBAC"),
+            parts.http_filter(names.MEMBERS, _RBAC + "RBAC"),
             parts.http_filter(names.ACCESS, _RBAC + "RBAC"),
             parts.http_filter(names.RATE_LIMIT, _LIMIT, stat_prefix="rate_limit"),
             parts.router(),
@@ -81,8 +86,19 @@ def _manager(policy: Policy) -> Json:
         set_current_client_cert_details={"uri": True},
         normalize_path=True,
         merge_slashes=True,
-        **settings,
+        access_log=[_access_log()],
     )
+    return {"name": statistics, "filter_chain_match": {"transport_protocol": transport}, "filters": [manager]}
+
+
+def _access_log() -> Json:
+    """A line for each request for which the routes ask for one."""
+    log = parts.typed(
+        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", log_format={"json_format": _LOG_FIELDS}
+    )
+    asked = {"filter": "envoy.common", "path": [{"key": "access_log_hint"}], "value": {"bool_match": True}}
+    wanted = {"metadata_filter": {"matcher": asked, "match_if_key_not_found": False}}
+    return {"name": "envoy.access_loggers.stdout", "filter": wanted, "typed_config": log}
 
 
 def _tls() -> Json:
@@ -98,17 +114,28 @@ def _tls() -> Json:
     return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
+def _members(members: list[Json], permissive: bool) -> Json:
+    principals = [*members, _PLAIN] if permissive else members
+    # Without any there is nobody to let in.
+    return _rules("ALLOW", {"members": {"permissions": [_ANY], "principals": principals}} if principals else {})
+
+
 def _access(state: DesiredState, callers: dict[str, list[str]], allows: list[Allow]) -> Json:
     policies = {}
     for index, allow in enumerate(allows):
-        identities = [state.spiffe_id(workload) for workload in callers.get(allow.source, [])]
-        if identities:
-            policies[f"{allow.source}-{index}"] = {
-                "permissions": _permissions(allow),
-                "principals": [{"authenticated": {"principal_name": {"exact": identity}}} for identity in identities],
-            }
+        principals = [_principal(state.spiffe_id(workload)) for workload in callers.get(allow.source, [])]
+        if principals:
+            policies[f"{allow.source}-{index}"] = {"permissions": _permissions(allow), "principals": principals}
     # ALLOW with no policy refuses everybody: that is deny-all.
-    return parts.typed(_RBAC + "RBACPerRoute", rbac={"rules": {"action": "ALLOW", "policies": policies}})
+    return _rules("ALLOW", policies)
+
+
+def _rules(action: str, policies: Json) -> Json:
+    return parts.typed(_RBAC + "RBACPerRoute", rbac={"rules": {"action": action, "policies": policies}})
+
+
+def _principal(identity: str) -> Json:
+    return {"authenticated": {"principal_name": {"exact": identity}}}
 
 
 def _permissions(allow: Allow) -> list[Json]:
@@ -119,7 +146,7 @@ def _permissions(allow: Allow) -> list[Json]:
     if allow.path_prefixes:
         paths = [{"url_path": {"path": {"prefix": each}}} for each in allow.path_prefixes]
         both.append({"or_rules": {"rules": paths}})
-    return [{"and_rules": {"rules": both}}] if both else [{"any": True}]
+    return [{"and_rules": {"rules": both}}] if both else [_ANY]
 
 
 def _rate_limit(limit: RateLimit) -> Json:

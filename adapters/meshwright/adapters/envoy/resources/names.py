@@ -14,6 +14,8 @@ NATIVE_TYPES = (CLUSTER, LISTENER, ROUTES)
 
 OUTBOUND = "outbound"
 INBOUND = "inbound"
+PLAIN = "inbound-plain"
+"""what comes in without TLS, in the statistics"""
 APP = "app"
 IDENTITY = "identity"
 TRUST_BUNDLE = "trust-bundle"
@@ -21,6 +23,8 @@ TRUST_BUNDLE = "trust-bundle"
 FAULT_DELAY = "meshwright.fault.delay"
 FAULT_ABORT = "meshwright.fault.abort"
 ACCESS = "envoy.filters.http.rbac"
+ACCESS_LOG = "meshwright.access-log"
+MEMBERS = "meshwright.members"
 RATE_LIMIT = "envoy.filters.http.local_ratelimit"
 ROUTER = "envoy.filters.http.router"
 

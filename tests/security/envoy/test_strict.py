@@ -1,0 +1,102 @@
+"""A service becomes strict while plain and mutual TLS callers are at work."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from meshwright.adapters.envoy import administration
+from meshwright.schemas.intents import AccessLog, AnyIntent, MutualTls
+
+pytestmark = pytest.mark.servers
+
+
+def mode(name: Any) -> AnyIntent:
+    """The mode of `ratings`."""
+    return MutualTls(mode=name, service="ratings")
+
+
+class Plain:
+    """A caller without TLS that keeps its connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, yard: Any) -> AsyncIterator["Plain"]:
+        """A connection to the sidecar of `ratings`."""
+        port = yard.plane.state("default", "demo").workloads["ratings-v1"].ports.inbound
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield cls(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def ask(self, path: str = "/") -> bytes:
+        """What is heard in answer, headers and body; nothing when the connection is over."""
+        try:
+            self._writer.write(f"GET {path} HTTP/1.1\r\nhost: ratings\r\n\r\n".encode())
+            await self._writer.drain()
+            async with asyncio.timeout(30):
+                head = await self._reader.readuntil(b"\r\n\r\n")
+                return head + await self._reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0]))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return b""
+
+
+async def test_strict_has_succeeded_when_nothing_plain_is_served(yard: Any) -> None:
+    """Connections that were open in plain get no answer once `strict` has succeeded, idle or busy ones, and no new
+    one does; permissive again, plain callers are served; no call over mutual TLS fails meanwhile."""
+    failures: list[str] = []
+    done = asyncio.Event()
+
+    async def call() -> None:
+        while not done.is_set():
+            answer = await yard.get("ratings")
+            if answer.status_code != 200:
+                failures.append(f"{answer.status_code} {answer.text}")
+
+    await yard.apply(mode("permissive"))
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            tasks.create_task(call())
+        try:
+            for _ in range(2):
+                async with Plain.open(yard) as idle, Plain.open(yard) as busy:
+                    assert (await idle.ask()).endswith(b"ratings-v1")
+                    streaming = tasks.create_task(busy.ask("/endless"))
+                    await yard.apply(mode("strict"))
+                    assert (await idle.ask(), await streaming) == (b"", b"")
+                async with Plain.open(yard) as late:
+                    assert await late.ask() == b""
+                await yard.apply(mode("permissive"))
+                async with Plain.open(yard) as welcome:
+                    assert (await welcome.ask()).endswith(b"ratings-v1")
+        finally:
+            done.set()
+    assert failures == []
+
+
+async def test_neither_mode_nor_log_drains_what_is_encrypted(yard: Any) -> None:
+    """Modes change a part of the listener in place, and other policies change no listener at all: long streams of
+    members live on."""
+    node = "default.demo.ratings-v1"
+    async with httpx.AsyncClient(transport=administration.Transport(yard.plane.fleet.directory)) as admin:
+
+        async def counted(name: str) -> int:
+            text = (await admin.get(f"http://{node}/stats?filter=^{name}$")).text
+            return int(text.partition(": ")[2] or 0)
+
+        before = await counted("listener_manager.listener_modified")
+        await yard.apply(mode("permissive"))
+        await yard.apply(mode("strict"))
+        await yard.apply(AccessLog(service="ratings"), name="log")
+        assert await counted("listener_manager.listener_in_place_updated") == 2
+        assert await counted("listener_manager.listener_modified") - before == 2
+        assert await counted("listener_manager.total_listeners_draining") == 0
