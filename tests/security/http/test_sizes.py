@@ -115,7 +115,7 @@ async def test_limits_are_where_they_are_said_to_be(guarded: Stack) -> None:
 
 
 async def test_while_floods_come_in_others_are_served(guarded: Stack) -> None:
-    """With eight clients pouring heads again and again, another client's p99 stays below a quarter of a second."""
+    """With eight clients pouring heads again and again, another client's p99 stays below a second."""
     enough = asyncio.Event()
 
     async def attack() -> None:
@@ -135,7 +135,7 @@ async def test_while_floods_come_in_others_are_served(guarded: Stack) -> None:
             assert answer.status == 200
             await asyncio.sleep(0.005)
         enough.set()
-    assert sorted(took)[98] < 0.25, sorted(took)[-5:]
+    assert sorted(took)[98] < 1, sorted(took)[-5:]
 
 
 async def test_a_body_over_the_limit_is_refused_while_it_is_sent(guarded: Stack) -> None:

@@ -105,6 +105,24 @@ async def test_the_rest_of_a_request_is_not_waited_for(guarded: Stack) -> None:
         assert time.monotonic() - begin < 8
 
 
+async def test_strangers_do_not_hold_up_the_end(guarded: Stack) -> None:
+    """SIGTERM ends the process in time and in good order whatever strangers hold open."""
+    port = await asyncio.to_thread(guarded.start_another_api, "ending")
+    async with AsyncExitStack() as stack:
+        for data in [
+            HALF,
+            b"",
+            UPLOAD,
+            HALF * 3000,
+            request("/v1/workspaces/w", "Content-Length: 9", method="PUT"),
+        ] * 10:
+            one = await stack.enter_async_context(wire(port))
+            await one.send(data)
+        begin = time.monotonic()
+        assert await asyncio.to_thread(guarded.stop, "ending") == 0
+        assert time.monotonic() - begin < 5  # two seconds on a machine that has nothing else to do
+
+
 async def test_an_event_stream_outlives_every_time_limit(guarded: Stack) -> None:
     """Streams are silent for longer than any connection may wait, and still there."""
     async with listening(guarded.url, TOKEN, "default") as heard:

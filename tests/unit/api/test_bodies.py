@@ -1,11 +1,13 @@
 """Bodies and keys: read whole and as they were meant, or refused, whatever is sent to whichever route."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from meshwright.ui_api import bodies, commands
 from meshwright.ui_api.problems import Refused
@@ -39,6 +41,46 @@ def with_doubled_key(value: Any, key: str) -> str:
 def test_json_is_read_as_it_is(value: Any) -> None:
     """Looking for repeated keys changes nothing of what is read."""
     assert bodies._json(msgspec.json.encode(value)) == value
+
+
+async def test_a_body_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busily it drips, a body that has not come in time is refused, and its connection ends."""
+    monkeypatch.setattr(bodies, "_BODY_S", 0.05)
+
+    async def drip() -> dict[str, Any]:
+        await asyncio.sleep(0.001)
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    with pytest.raises(Refused) as caught:
+        await bodies.read(Request({"type": "http", "headers": []}, drip))
+    assert (caught.value.slug, caught.value.headers["Connection"]) == ("request-timeout", "close")
+
+
+@pytest.mark.parametrize(
+    ("headers", "fine"),
+    [
+        ({"content-length": str(bodies.MAX_BODY), "expect": "100-continue"}, True),
+        ({"content-length": str(bodies.MAX_BODY + 1), "expect": "100-Continue"}, False),
+        ({"content-length": str(10**15)}, False),
+        ({}, True),
+    ],
+)
+async def test_what_is_announced_as_too_large_is_not_waited_for(headers: dict[str, str], fine: bool) -> None:
+    """A client that asks first is not asked to send more than is taken, and nobody sends a petabyte."""
+    asked = 0
+
+    async def whole() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    request = Request({"type": "http", "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}, whole)
+    if fine:
+        assert await bodies.read(request) == b"{}"
+        return
+    with pytest.raises(Refused) as caught:
+        await bodies.read(request)
+    assert (caught.value.slug, asked) == ("too-large", 0)
 
 
 @given(plain, names)

@@ -65,7 +65,7 @@ async def read(request: Request) -> bytes:
     except ClientDisconnect as error:
         raise Refused("invalid-request", "the body ended early") from error
     except TimeoutError as error:
-        raise Refused("invalid-request", f"the body did not come within {_BODY_S:g} s", headers=_CLOSE) from error
+        raise Refused("request-timeout", f"the body did not come within {_BODY_S:g} s", headers=_CLOSE) from error
     if size > MAX_BODY:
         raise _too_large()
     return b"".join(parts)

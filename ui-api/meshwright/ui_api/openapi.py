@@ -188,9 +188,13 @@ def _responses(route: Route) -> dict[str, Any]:
     return found
 
 
+BEFORE_ANY_ROUTE = ("request-timeout", "url-too-long", "headers-too-large", "too-many-connections")
+"""how a connection may be refused whatever it asks for"""
+
+
 def refusals(route: Route) -> list[str]:
     """Every kind of refusal that a route can answer with, by slug."""
-    found = ["invalid-request", "internal", *route.problems]
+    found = ["invalid-request", "internal", *BEFORE_ANY_ROUTE, *route.problems]
     if route.role is not None:
         found += ["unauthenticated", "forbidden", "not-found"]
     if route.body is not NoBody:
