@@ -6,17 +6,12 @@ Invariant: logs go to stderr; nothing is logged per message at info level; secre
 import datetime
 import json
 import logging
-import re
 import sys
 
+from meshwright.core import harmless
 from meshwright.core.telemetry import tracing
 
 _PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_NO_TEXT = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return repr(found[0])[1:-1]
 
 
 class _Text(logging.Formatter):
@@ -24,8 +19,8 @@ class _Text(logging.Formatter):
         time = datetime.datetime.fromtimestamp(record.created, datetime.UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
         extra = "".join(f" {key}={value}" for key, value in _extra(record).items())
         # What strangers wrote may stand in it: nobody shall make a line that looks like one of ours.
-        line = _NO_TEXT.sub(_escaped, f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}")
-        return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+        line = harmless.line(f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}")
+        return line + ("\n" + harmless.escaped(self.formatException(record.exc_info)) if record.exc_info else "")
 
 
 class _Json(logging.Formatter):

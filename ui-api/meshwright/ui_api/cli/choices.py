@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from meshwright.core import harmless
 from meshwright.schemas.base import seconds
 from meshwright.ui_api.cli import paths
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
@@ -20,7 +21,7 @@ def names(collection: str, incomplete: str) -> list[str]:
     session = Session(Options(quiet=True))
     try:
         found, _ = session.completing_api.list(collection, limit=200)
-        return [one["id"] for one in found if one["id"].startswith(incomplete)]
+        return [name for one in found if (name := one["id"]).startswith(incomplete) and name == harmless.line(name)]
     except CommandFailed:
         return []
     finally:

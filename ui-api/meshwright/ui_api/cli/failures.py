@@ -28,9 +28,7 @@ def show(output: Output, failure: CommandFailed) -> None:
 def _for_programs(output: Output, failure: CommandFailed) -> None:
     import sys
 
-    import msgspec
-
-    from meshwright.ui_api.cli.output import as_yaml
+    from meshwright.ui_api.cli.output import as_json, as_yaml
 
     document: dict[str, Any] = {
         "title": failure.what,
@@ -43,4 +41,4 @@ def _for_programs(output: Output, failure: CommandFailed) -> None:
     if output.format is Format.YAML:
         sys.stderr.write(as_yaml(document))
     else:
-        sys.stderr.write(msgspec.json.encode(document).decode() + "\n")
+        sys.stderr.write(as_json(document) + "\n")

@@ -105,16 +105,11 @@ def dead_letter(found: Document) -> "RenderableType":
     if command is not None:
         text.append(f"\n\ncommand\n{_indented(output.as_yaml(command))}")
     elif found.get("raw"):
-        text.append(f"\n\nbytes\n{_indented(_harmless(found['raw']))}")
+        text.append(f"\n\nbytes\n{_indented(found['raw'])}")
     if letter["state"] == "open":
         verb = "drop" if command is None else "replay"
         text.append(f"\n\n→ meshwright deadletters {verb} {letter['id']}", "bold")
     return text
-
-
-def _harmless(text: str) -> str:
-    """Without the control characters with which a stranger could repaint the terminal."""
-    return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _head(found: Document) -> "Text":

@@ -2,23 +2,24 @@
 
 Problem: the same answer must be a table for an eye and exact data for a script. Invariant: data is written to
 stdout only, all talk to stderr; without a terminal there are no colours, no animation and no cut columns; the
-JSON and YAML are the API's own documents, unshortened.
+JSON and YAML are the API's own documents, unshortened. Nothing is written that `harmless` has not seen.
 """
 
 import datetime
 import enum
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
+from meshwright.core import harmless
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WIDE = 1_000_000
 """columns when nobody looks: nothing is wrapped or cut in a pipe"""
 
@@ -34,8 +35,8 @@ class Format(enum.StrEnum):
 def console(stream: IO[str]) -> "Console":
     """A console on a stream: colours only on a terminal and without NO_COLOR (rich sees to that).
 
-    It shows the control characters of texts as a replacement, since what anybody wrote into a reason or an event
-    could repaint the terminal of whoever reads it.
+    What is hidden in texts is shown as its escape, since what anybody wrote into a reason or an event could repaint
+    the terminal of whoever reads it.
     """
     from rich.console import Console as Rich
     from rich.segment import Segment
@@ -45,12 +46,8 @@ def console(stream: IO[str]) -> "Console":
 
         def render(self, *arguments: Any, **more: Any) -> "Iterable[Segment]":
             for segment in super().render(*arguments, **more):
-                harmful = not segment.control and _CONTROL.search(segment.text)
-                yield (
-                    segment._replace(text=_CONTROL.sub("\N{REPLACEMENT CHARACTER}", segment.text))
-                    if harmful
-                    else segment
-                )
+                harmful = not segment.control and harmless.HIDDEN.search(segment.text)
+                yield segment._replace(text=harmless.escaped(segment.text)) if harmful else segment
 
     interactive = stream.isatty()
     width = None if interactive or os.environ.get("COLUMNS") else _WIDE
@@ -88,7 +85,7 @@ class Output:
         if self.format is Format.YAML:
             sys.stdout.write(as_yaml(value))
         else:
-            sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+            sys.stdout.write(as_json(value, indent=2) + "\n")
         sys.stdout.flush()
 
     def line(self, value: Any) -> None:
@@ -96,7 +93,7 @@ class Output:
         if self.format is Format.YAML:
             sys.stdout.write("---\n" + as_yaml(value))
         else:
-            sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+            sys.stdout.write(as_json(value) + "\n")
         sys.stdout.flush()
 
     def show(self, value: Any, human: "RenderableType") -> None:
@@ -111,7 +108,8 @@ class Output:
             self.text("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
     def text(self, text: str) -> None:
-        """Text as it is, for people or for files (no markup, no wrapping)."""
+        """Text for people or for files (no markup, no wrapping)."""
+        text = harmless.escaped(text)
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
         sys.stdout.flush()
 
@@ -125,6 +123,11 @@ class Output:
         from rich.text import Text
 
         self.err.print(Text.assemble(("warning: ", "yellow"), message))
+
+
+def as_json(value: Any, indent: int = -1) -> str:
+    """JSON, on one line unless `indent` says otherwise."""
+    return harmless.json(msgspec.json.format(msgspec.json.encode(value), indent=indent).decode())
 
 
 def as_yaml(value: Any) -> str:
@@ -142,26 +145,34 @@ def as_yaml(value: Any) -> str:
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         # Our reader follows YAML 1.2, which takes for a number what the dumper would leave without quotes: 08, 1e3.
         style = "|" if "\n" in value else None if isinstance(yaml_documents.plain(value), str) else "'"
-        if any(end in value for end in "\x85\u2028\u2029"):  # which only an escape keeps as they are
+        if harmless.HIDDEN.search(value):  # an escape is one in double quotes only
             style = '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)
     dumped = yaml.dump(msgspec.to_builtins(value), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
-    return str(dumped).removesuffix("...\n")
+    return harmless.escaped(str(dumped).removesuffix("...\n"))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> "RenderableType":
     """A plain table: upper-case heads, no lines; `right` names the columns of numbers."""
     from rich.table import Table
-    from rich.text import Text
 
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0), show_edge=False)
     for name in columns:
         grid.add_column(name.upper(), justify="right" if name in right else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
+        grid.add_row(*(_cell(cell) for cell in row))
     return grid
+
+
+def _cell(cell: Any) -> "Text":
+    """What stands in a cell, escaped before the columns are measured."""
+    from rich.text import Text
+
+    if isinstance(cell, Text):
+        return Text(harmless.escaped(cell.plain), cell.style) if harmless.HIDDEN.search(cell.plain) else cell
+    return Text("" if cell is None else harmless.escaped(str(cell)))
 
 
 def moment(text: str | None) -> datetime.datetime | None:

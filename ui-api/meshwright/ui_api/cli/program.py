@@ -4,11 +4,16 @@ Invariant: a defect shows its traceback and exits 1; everything else was told by
 imports what only a command needs, so `--help` answers at once.
 """
 
+import contextlib
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
+import typer.core
+import typer.exceptions
 
+from meshwright.core import harmless
 from meshwright.ui_api.cli.commands import (
     access,
     adapters,
@@ -54,6 +59,7 @@ def build() -> typer.Typer:
     """The whole command line."""
     app = typer.Typer(
         name="meshwright",
+        cls=_Group,
         help="Meshwright: install, configure, secure and observe service meshes through one API.",
         no_args_is_help=True,
         epilog=_EPILOG,
@@ -90,6 +96,27 @@ def build() -> typer.Typer:
     command(app, "version", rich_help_panel=_SELF)(system.version)
     command(app, "exit-codes", rich_help_panel=_SELF)(system.exit_codes)
     return app
+
+
+class _Group(typer.core.TyperGroup):
+    """Complaints about the command line repeat what stands in it."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        with _harmless_complaints():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, *arguments: Any, **more: Any) -> Any:
+        with _harmless_complaints():
+            return super().invoke(*arguments, **more)
+
+
+@contextlib.contextmanager
+def _harmless_complaints() -> Iterator[None]:
+    try:
+        yield
+    except typer.exceptions.TyperException as error:
+        error.message = harmless.line(error.message)
+        raise
 
 
 def _version(wanted: bool) -> None:

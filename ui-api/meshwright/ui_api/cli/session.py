@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from meshwright.core import harmless
 from meshwright.ui_api.cli import contexts, failures
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.output import Format, Output
@@ -87,7 +88,7 @@ class Session:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise CommandFailed(f"{question} Nothing was done.", code=Exit.USAGE, remedy="Say --yes.")
         try:
-            sure = typer.confirm(question, err=True)
+            sure = typer.confirm(harmless.line(question), err=True)
         except typer.Abort:  # Ctrl-C, or the end of the input
             raise CommandFailed("Nothing was done.", code=Exit.INTERRUPTED) from None
         if not sure:

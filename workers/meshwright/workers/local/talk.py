@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from meshwright.core import harmless
+
 
 class Talk:
     """Lines with the seconds since the start, or `dated` for a log."""
@@ -27,7 +29,8 @@ class Talk:
 
     def head(self, text: str) -> None:
         """A headline."""
-        self.line(f"\033[1m{text}\033[0m" if self._bold else text)
+        text = harmless.escaped(text)
+        self._write(f"\033[1m{text}\033[0m" if self._bold else text)
 
     def part(self, name: str, text: str) -> None:
         """Something about one part."""
@@ -36,6 +39,9 @@ class Talk:
 
     def line(self, text: str = "") -> None:
         """Any line, shown at once; to nobody when the reader has gone, since what is under way goes on."""
+        self._write(harmless.escaped(text))
+
+    def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):
             self._stream.write(f"{text}\n")
             self._stream.flush()

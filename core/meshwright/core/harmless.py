@@ -1,0 +1,46 @@
+r"""What strangers wrote, made harmless for whoever looks at it.
+
+Problem: a reason, a name or an event may hold characters that repaint a terminal, turn the direction of what stands
+beside them, or are not seen at all. Invariant: every output passes through here, and what is left is seen where it
+stands; a hidden character becomes its escape, as in \u202e, which JSON and YAML read back as what it was.
+"""
+
+import re
+
+HIDDEN = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # without a shape, or turning the direction
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero width, line and paragraph separators, bidirectional controls
+    "\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb"  # fillers, variation selectors but the emoji's, byte order mark
+    "\ud800-\udfff"  # half a character
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # musical controls, tags, more variation selectors
+    "]"
+)
+"""the characters that nobody sees, and those that move what others look like"""
+_ASTRAL = 0x10000
+
+
+def escaped(text: str) -> str:
+    r"""The text for people, or a YAML document whose hidden characters stand in double quotes: \uXXXX, \UXXXXXXXX."""
+    return HIDDEN.sub(_escape, text)
+
+
+def line(text: str) -> str:
+    """The text on one line."""
+    return escaped(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def json(text: str) -> str:
+    """An encoded JSON document, which means the same afterwards."""
+    return HIDDEN.sub(_escape_for_json, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\u{code:04x}" if code < _ASTRAL else f"\\U{code:08x}"
+
+
+def _escape_for_json(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
