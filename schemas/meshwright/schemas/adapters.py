@@ -54,12 +54,22 @@ class AdapterLost(Message, frozen=True, kw_only=True):
 
 
 class AdapterFailed(Message, frozen=True, kw_only=True):
-    """An adapter could not be loaded; nothing else is affected."""
+    """An adapter that is installed could not be loaded; nothing else is affected."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.adapter.failed.v1", "adapter")
     name: str
     instance: str
     reason: str
+
+
+class AdapterForgotten(Message, frozen=True, kw_only=True):
+    """An admin forgot an adapter without workers; `orphans` are meshes (workspace/name) that are left without one."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.adapter.forgotten.v1", "adapter")
+    name: str
+    principal: str = ""
+    reason: str = ""
+    orphans: list[str] = []
 
 
 class Adapter(Model, frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     adapters.AdapterAnnouncement,
     adapters.AdapterLost,
     adapters.AdapterFailed,
+    adapters.AdapterForgotten,
     meshes.MeshObserved,
     meshes.MeshRemoved,
     workloads.WorkloadObserved,

@@ -68,6 +68,10 @@ class Directory:
             name for (place, name), mesh in self._meshes.items() if place == workspace and mesh.connection == connection
         )
 
+    def meshes_of(self, adapter: str) -> list[str]:
+        """The meshes of an adapter in all workspaces, as workspace/name."""
+        return sorted(f"{place}/{name}" for (place, name), mesh in self._meshes.items() if mesh.adapter == adapter)
+
     def token(self, sha256: str) -> Token | None:
         """The API token whose secret has that digest, or None."""
         found = self._tokens.get(sha256)

@@ -61,6 +61,13 @@ class Roster:
         """Every live worker's announcement."""
         return list(self._live.values())
 
+    def workers_of(self, adapter: str) -> list[str]:
+        """The live workers of an adapter. Raises BusUnavailable when none is heard and none can be."""
+        found = sorted(worker.instance for worker in self._live.values() if worker.name == adapter)
+        if not found:
+            self._assure()
+        return found
+
     def adapter_for(self, mesh_kind: str) -> str:
         """The adapter that serves a kind of mesh.
 

@@ -135,9 +135,10 @@ def _adapters(session: Session) -> list[Check]:
     found = []
     for one in adapters:
         alive = len(one.get("instances") or [])
-        what, remedy = f"{one['id']} is alive", f"Start it: meshwright-adapter {one['id']}"
+        what, forget = f"{one['id']} is alive", f"if it is retired: meshwright adapters forget {one['id']}"
+        remedy = f"Start it: meshwright-adapter {one['id']}; {forget}"
         if one.get("failure"):
-            found.append(_check("adapters", what, BAD, one["failure"], "Correct it, then start it again."))
+            found.append(_check("adapters", what, BAD, one["failure"], f"Correct it and start it again; {forget}"))
         else:
             found.append(_check("adapters", what, GOOD if alive else BAD, _count(alive, "worker"), remedy))
     return found

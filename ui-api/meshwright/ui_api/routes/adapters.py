@@ -1,14 +1,21 @@
 """Adapters: who is alive, what they do, and the intent matrix."""
 
+from typing import Annotated
+
+from msgspec import Meta
 from starlette.responses import Response
 
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
 from meshwright.core.store import kinds
-from meshwright.schemas.adapters import Adapter
+from meshwright.schemas import subjects
+from meshwright.schemas.adapters import Adapter, AdapterForgotten
 from meshwright.schemas.subjects import SYSTEM_WORKSPACE
-from meshwright.ui_api import reading
-from meshwright.ui_api.problems import not_found
-from meshwright.ui_api.queries import Page, Read
+from meshwright.ui_api import answers, reading
+from meshwright.ui_api.problems import Refused, not_found
+from meshwright.ui_api.queries import Page, Read, Write
 from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.states import PUBLISH_S
 
 routes = Routes("adapters")
 
@@ -44,3 +51,57 @@ async def show(call: Call[NoBody, Read]) -> Response:
     if found is None:
         raise not_found("adapter", call.name())
     return reading.shown(call, found.document, found.seq)
+
+
+class Forget(Write, frozen=True, kw_only=True):
+    """Why, and whether meshes may be left behind."""
+
+    orphan: Annotated[bool, Meta(description="Also when meshes of it are left, which no adapter serves then.")] = False
+
+
+@routes.add(
+    "DELETE",
+    "/v1/adapters/{id}",
+    "forgetAdapter",
+    role="admin",
+    everywhere=True,
+    query=Forget,
+    status=204,
+    headers=("Meshwright-Seq",),
+    problems=("in-use",),
+)
+async def forget(call: Call[NoBody, Forget]) -> Response:
+    """Forget an adapter that has no worker any more. It is known again as soon as a worker of it starts."""
+    name = str(call.request.path_params["id"])
+    if not subjects.TOKEN.match(name):  # not always a name: anything may once have told that it failed
+        raise not_found("adapter", name[:64])
+    told = await call.api.bus.last(subjects.EVENTS.stream, _told_of(name))
+    if told is None or told.type == AdapterForgotten.wire.name:
+        raise not_found("adapter", name)
+    if workers := call.api.roster.workers_of(name):
+        raise Refused(
+            "in-use", f"adapter {name} has the live workers {', '.join(workers)}", remedy="Stop its workers first."
+        )
+    orphans = call.api.directory.meshes_of(name)
+    if orphans and not call.query.orphan:
+        remedy = "Uninstall them while a worker of it runs, or leave them behind with `orphan` (`--orphan`)."
+        raise Refused("in-use", f"adapter {name} has the meshes {', '.join(orphans)}", remedy=remedy)
+    if call.query.validate_only:
+        return answers.nothing(told.seq)
+    return answers.nothing((await _forgotten(call, name, told, orphans)).seq)
+
+
+async def _forgotten(call: Call[NoBody, Forget], name: str, told: mwbus.Received, orphans: list[str]) -> mwbus.Ack:
+    reason = call.reason(call.query.reason)
+    message = AdapterForgotten(name=name, principal=call.principal.name, reason=reason, orphans=orphans)
+    return await call.api.bus.publisher.publish(
+        _told_of(name, origin="api"),
+        message,
+        about=f"adapters/{name}",
+        id=ids.derived("forget", name, str(told.seq)),
+        timeout=PUBLISH_S,
+    )
+
+
+def _told_of(name: str, origin: str = "*") -> str:
+    return subjects.fill(subjects.EVENTS, workspace=SYSTEM_WORKSPACE, origin=origin, entity="adapter", id=name)

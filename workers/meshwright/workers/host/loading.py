@@ -1,6 +1,7 @@
 """Finding an adapter by its entry point, or by `module:attribute` while one is being written.
 
-Invariant: an adapter that cannot be loaded is reported with its reason and harms nobody else.
+Invariant: an adapter that cannot be loaded is reported with its reason and harms nobody else; only one that is
+installed is an adapter.
 """
 
 import importlib
@@ -15,10 +16,14 @@ class AdapterNotLoadable(Exception):
     """The adapter does not exist, fails to import, or speaks another contract."""
 
 
+class NoSuchAdapter(AdapterNotLoadable):
+    """Nothing of that name is installed."""
+
+
 def load(name: str) -> kit.Adapter:
     """The adapter of that entry-point name, or at that `module:attribute`.
 
-    Raises AdapterNotLoadable.
+    Raises AdapterNotLoadable, and of those NoSuchAdapter when it is not installed.
     """
     try:
         found = _import(name)
@@ -41,7 +46,7 @@ def _import(name: str) -> object:
     chosen = [entry for entry in entries if entry.name == name]
     if not chosen:
         known = ", ".join(sorted(entry.name for entry in entries)) or "none"
-        raise AdapterNotLoadable(f"no adapter {name!r} is installed; installed: {known}")
+        raise NoSuchAdapter(f"no adapter {name!r} is installed; installed: {known}")
     if len({entry.value for entry in chosen}) > 1:
         both = " and ".join(sorted(entry.value for entry in chosen))
         raise AdapterNotLoadable(f"{name} is claimed by {both}: uninstall one of them")

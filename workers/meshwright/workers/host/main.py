@@ -16,7 +16,7 @@ import uvloop
 from msgspec import Meta
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ids, kit, sealing, settings
+from meshwright.core import harmless, ids, kit, sealing, settings
 from meshwright.core.bus import presence, serving
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
@@ -53,30 +53,32 @@ def main() -> None:
     try:
         chosen = settings.load(HostSettings)
     except settings.InvalidSettings as error:
-        sys.exit(f"meshwright-adapter: {error}")
+        sys.exit(harmless.escaped(f"meshwright-adapter: {error}"))
     mwlogging.configure(chosen.log_level, chosen.log_format)
     try:
         uvloop.run(run(name, chosen))
     except _CANNOT_START as error:
-        sys.exit(f"meshwright-adapter: {error}")
+        sys.exit(harmless.escaped(f"meshwright-adapter: {error}"))
 
 
 async def run(name: str, chosen: HostSettings) -> None:
     """Serve one adapter until SIGTERM or SIGINT.
 
-    Raises AdapterNotLoadable (told on the bus first), BusUnavailable, and what `sealing` raises without a usable key.
+    Raises AdapterNotLoadable (told on the bus first when it is installed), BusUnavailable, and what `sealing` raises
+    without a usable key.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        adapter = loading.load(name)
+    except loading.AdapterNotLoadable as error:
+        if ":" not in name and not isinstance(error, loading.NoSuchAdapter):
+            await _tell_failure(name, chosen, str(error))
+        raise
+    instance = _instance()
     who = f"adapter-{name.rpartition(':')[2]}"
     async with mwbus.join(chosen, who) as bus:
-        instance = f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"
-        try:
-            adapter = loading.load(name)
-        except loading.AdapterNotLoadable as error:
-            await _tell_failure(bus, name, instance, str(error))
-            raise
         registry = Registry()
         ended = registry.counter("meshwright_operations_total", "Operations that ended here", "kind", "end")
         with exporting.exporting(f"meshwright-adapter-{adapter.name}", adapter.version, registry):
@@ -110,10 +112,19 @@ async def _serve(
     log.info("adapter %s has stopped", adapter.name)
 
 
-async def _tell_failure(bus: mwbus.Connection, name: str, instance: str, reason: str) -> None:
-    token = name.rpartition(":")[2].replace(".", "-")
+async def _tell_failure(name: str, chosen: HostSettings, reason: str) -> None:
+    """Tell of an installed adapter that cannot be loaded, if the bus is there to hear it."""
+    token = name.replace(".", "-")
     subject = subjects.fill(
         subjects.EVENTS, workspace=subjects.SYSTEM_WORKSPACE, origin=token, entity="adapter", id=token
     )
-    failed = adapters.AdapterFailed(name=token, instance=instance, reason=reason)
-    await bus.publisher.publish(subject, failed, about=f"adapters/{token}")
+    failed = adapters.AdapterFailed(name=token, instance=_instance(), reason=reason)
+    try:
+        async with mwbus.join(chosen, f"adapter-{token}") as bus:
+            await bus.publisher.publish(subject, failed, about=f"adapters/{token}")
+    except mwbus.BusError as error:
+        log.warning("nobody was told that %s cannot be loaded: %s", name, error)
+
+
+def _instance() -> str:
+    return f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from meshwright.ui_api.cli import choices, paths, views
+from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.session import Session, command
 
 group = typer.Typer(help="Adapters: who is alive and what they can do.", no_args_is_help=True)
@@ -24,6 +25,23 @@ def show(session: Session, adapter: Annotated[str, typer.Argument(metavar="ADAPT
     """Show an adapter's operations and its intent matrix."""
     found = session.api.get(paths.one(paths.ADAPTERS, adapter))
     session.output.show(found, views.adapter(found))
+
+
+@command(group, "forget")
+def forget(
+    session: Session,
+    adapter: Annotated[str, typer.Argument(metavar="ADAPTER")],
+    orphan: Annotated[
+        bool, typer.Option("--orphan", help="Also when meshes of it are left, which no adapter serves then.")
+    ] = False,
+    yes: YesOption = False,
+    reason: ReasonOption = "",
+) -> None:
+    """Forget an adapter that has no worker any more (for admins); one that starts again is known again."""
+    session.confirm(f"Forget adapter {adapter}?", yes=yes)
+    params = {"reason": reason, "orphan": "true" if orphan else None}
+    session.api.request("DELETE", paths.one(paths.ADAPTERS, adapter), params=params)
+    session.output.say(f"adapter {adapter} forgotten")
 
 
 @command(author_group, "new")

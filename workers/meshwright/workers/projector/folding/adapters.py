@@ -1,7 +1,7 @@
 """An adapter, from its workers coming and going.
 
 Invariant: `instances` are the live ones; what the adapter offers is the newest announcement, and stays readable
-when no worker is left.
+when no worker is left, until somebody forgets it.
 """
 
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from meshwright.core.facts import Fact
-from meshwright.schemas.adapters import Adapter, AdapterAnnouncement, AdapterFailed, AdapterLost
+from meshwright.schemas.adapters import Adapter, AdapterAnnouncement, AdapterFailed, AdapterForgotten, AdapterLost
 
 
 def fold(document: Adapter | None, fact: Fact) -> Adapter | None:
-    """The adapter after an announcement, a loss or a failure to load."""
+    """The adapter after an announcement, a loss, a failure to load; None once it is forgotten."""
     message: Any = fact.message
     before = document or Adapter(id=message.name)
     live = set(before.instances)
@@ -28,6 +28,8 @@ def fold(document: Adapter | None, fact: Fact) -> Adapter | None:
                 intents=message.intents,
                 instances=sorted(live | {message.instance}),
             )
+        case AdapterForgotten():
+            return None
         case AdapterLost():
             return msgspec.structs.replace(before, instances=sorted(live - {message.instance}))
         case AdapterFailed():

@@ -72,7 +72,7 @@ def _of_named(fact: Fact) -> str:
 _EVENTS: dict[type[Message], tuple[Route, ...]] = {
     **dict.fromkeys(operations.TYPES, (Route(kinds.OPERATIONS, _of_subject, operations.fold),)),
     **dict.fromkeys(
-        (adapters.AdapterAnnouncement, adapters.AdapterLost, adapters.AdapterFailed),
+        (adapters.AdapterAnnouncement, adapters.AdapterLost, adapters.AdapterFailed, adapters.AdapterForgotten),
         (Route(kinds.ADAPTERS, _of_adapter, adapters_fold.fold),),
     ),
     meshes.MeshObserved: (Route(kinds.MESHES, _of_part("mesh"), observed.mesh),),
