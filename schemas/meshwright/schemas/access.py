@@ -67,6 +67,10 @@ class WorkspaceWritten(Message, frozen=True, kw_only=True):
     document: Workspace
     principal: str
     reason: str = ""
+    anew: bool = False
+    """one of this name had been removed before: this message makes another, which shows nothing of it"""
+    made_at: Moment | None = None
+    """when it was made anew, in its later versions; what is older belongs to the one before"""
 
 
 class TokenWritten(Message, frozen=True, kw_only=True):

@@ -66,9 +66,9 @@ async def accept(
     Raises Refused, BusUnavailable.
     """
     key = idempotency_key(call.header(KEY))
-    operation = only or (ids.derived(call.workspace, call.principal.name, key) if key else ids.fresh())
+    operation = only or (_of_key(call, key) if key else ids.fresh())
     fingerprint = only or _fingerprint(call)
-    if (only or key) and (stored := await find(call.api.bus, call.workspace, operation)) is not None:
+    if (only or key) and (stored := await find(call, operation)) is not None:
         return await _answer(call, *_same(stored, "" if only else fingerprint))
     wish = await build()
     command = _command(call, asked, wish, operation, fingerprint)
@@ -80,10 +80,17 @@ async def accept(
     return await _answer(call, *await _publish(call, command))
 
 
-async def find(bus: mwbus.Connection, workspace: str, operation: str) -> mwbus.Received | None:
+def _of_key(call: Call[Any, Any], key: str) -> str:
+    """The operation that one person asks for with one key in one workspace; another in a later one of that name."""
+    made = call.api.directory.made_at(call.workspace)
+    return ids.derived(call.workspace, call.principal.name, key, *([made.isoformat()] if made else []))
+
+
+async def find(call: Call[Any, Any], operation: str) -> mwbus.Received | None:
     """The command of an operation as it is stored, or None. Raises BusUnavailable."""
-    subject = subjects.fill(subjects.COMMANDS, workspace=workspace, operation=operation)
-    return await bus.last(subjects.COMMANDS.stream, subject)
+    subject = subjects.fill(subjects.COMMANDS, workspace=call.workspace, operation=operation)
+    found = await call.api.bus.last(subjects.COMMANDS.stream, subject)
+    return None if found is None or call.api.directory.is_older(call.workspace, found) else found
 
 
 def idempotency_key(header: str) -> str:

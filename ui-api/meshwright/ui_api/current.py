@@ -50,6 +50,8 @@ async def shown(call: Call[Any, Any], name: str) -> Response:
 async def _newest(call: Call[Any, Any], name: str) -> int:
     subject = subjects.fill(subjects.EVENTS, workspace=call.workspace, entity="operation", id=name)
     found = await call.api.bus.last(subjects.EVENTS.stream, subject)
+    if found is not None and call.api.directory.is_older(call.workspace, found):
+        raise not_found("operation", name)
     return found.seq if found else 0
 
 
@@ -70,6 +72,6 @@ async def _told(
     """An operation with what was told of it behind its view, and the sequence of its last event; 0 before any."""
     if viewed is not None:
         return await current.operation(call.api.bus, call.workspace, name, viewed.document, viewed.seq)
-    stored = await commands.find(call.api.bus, call.workspace, name)
+    stored = await commands.find(call, name)
     known = commands.operation_of(stored) if stored else None
     return await current.operation(call.api.bus, call.workspace, name, known, 0)

@@ -24,7 +24,9 @@ async def newest(call: Call[Any, Any], operation: str) -> mwbus.Received | None:
         return None
     subject = subjects.fill(subjects.DEADLETTERS, workspace=call.workspace, operation=operation)
     found = await call.api.bus.last(subjects.DEADLETTERS.stream, subject)
-    return None if found is None or found.type == DeadLetterDropped.wire.name else found
+    if found is None or call.api.directory.is_older(call.workspace, found):
+        return None
+    return None if found.type == DeadLetterDropped.wire.name else found
 
 
 async def drop(call: Call[Any, Any], operation: str, reason: str, *, validate_only: bool) -> int:

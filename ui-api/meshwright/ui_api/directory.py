@@ -2,10 +2,12 @@
 
 Problem: authorizing and checking a request by asking the database makes every write depend on it. Invariant: the
 directory is folded from the newest message of each subject and follows the streams within milliseconds; a token
-that was revoked stops working without any database.
+that was revoked stops working without any database. A workspace that was made again under a removed one's name begins
+when it was made: what is older is not shown in it.
 """
 
 import asyncio
+import datetime
 import logging
 from collections.abc import Iterable
 
@@ -31,6 +33,7 @@ class Directory:
 
     def __init__(self) -> None:
         self.workspaces: dict[str, Workspace] = {}
+        self._made_at: dict[str, datetime.datetime] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         self._meshes: dict[tuple[str, str], Mesh] = {}
         self._counted: dict[str, set[tuple[str, str]]] = {kind: set() for kind in _COUNTED}
@@ -42,6 +45,15 @@ class Directory:
     def has_workspace(self, name: str) -> bool:
         """Whether a workspace exists; the default one always does."""
         return name == DEFAULT_WORKSPACE or name in self.workspaces
+
+    def made_at(self, workspace: str) -> datetime.datetime | None:
+        """When a workspace was made in the place of a removed one; None for the first of its name."""
+        return self._made_at.get(workspace)
+
+    def is_older(self, workspace: str, stored: mwbus.Received) -> bool:
+        """Whether a message belongs to the workspace that had this name before."""
+        made = self._made_at.get(workspace)
+        return made is not None and stored.stored_at() < made
 
     def connection(self, workspace: str, name: str) -> Connection | None:
         """The connection of that name, or None."""
@@ -122,15 +134,17 @@ class Directory:
             except catalog.UndecodableMessage:
                 continue  # the projector sets it aside; here it means that nothing is known
             if message is not None:
-                self.learn(received.subject, message)
+                self.learn(received.subject, message, received.stored_at())
 
-    def learn(self, subject: str, message: Message) -> None:
-        """Take in one message of STATE, or of EVENTS about a mesh."""
+    def learn(self, subject: str, message: Message, at: datetime.datetime | None = None) -> None:
+        """Take in one message of STATE, or of EVENTS about a mesh, that was stored `at` some time."""
         tokens = subject.split(".")
         workspace, name = tokens[2], tokens[-1]
         match message:
             case WorkspaceWritten():
                 self.workspaces[name] = message.document
+                if made := at if message.anew else message.made_at:
+                    self._made_at[name] = made
             case ConnectionWritten():
                 self._connections[workspace, name] = message.document
             case TokenWritten():
@@ -151,7 +165,7 @@ class Directory:
         if name == "meshes":
             self._meshes.clear()
             return
-        for known in (self.workspaces, self._connections, self._tokens, self._tokens_by_place):
+        for known in (self.workspaces, self._made_at, self._connections, self._tokens, self._tokens_by_place):
             known.clear()
         for counted in self._counted.values():
             counted.clear()
@@ -163,6 +177,7 @@ class Directory:
             self._connections.pop((workspace, name), None)
         elif kind == "workspace":
             self.workspaces.pop(name, None)
+            self._made_at.pop(name, None)
 
     def _forget_token(self, workspace: str, name: str) -> None:
         digest = self._tokens_by_place.pop((workspace, name), None)

@@ -106,7 +106,7 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
         database = await stack.enter_async_context(store.join(wanted))
         guard = DatabaseGuard(bus, database, wanted)
         directory = Directory()
-        views = store.Views(database)
+        views = store.Views(database, directory.made_at)
         api = Api(
             bus=bus,
             storing=mwbus.Storing(bus),

@@ -8,6 +8,7 @@ itself until it meets the ring; who falls out of the ring, or has read what the 
 
 import asyncio
 import bisect
+import datetime
 import logging
 import time
 from collections.abc import AsyncGenerator, Iterable
@@ -41,6 +42,8 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
 
     workspace: str
     role: Role = "viewer"
+    since: datetime.datetime | None = None
+    """events of the workspace that were stored before are those of another that had its name"""
     types: list[str] = []
     entities: list[str] = []
     ids: list[str] = []
@@ -49,6 +52,8 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
     def match(self, event: Kept) -> bool:
         """Whether the client may and wants to see this event."""
         if not event_filters.may_hear(self.role, self.workspace, event.workspace, event.entity):
+            return False
+        if self.since is not None and event.workspace == self.workspace and event.received.stored_at() < self.since:
             return False
         if not event_filters.wanted(event.type, event.entity, self.types, self.entities):
             return False

@@ -10,7 +10,7 @@ import asyncio
 import datetime
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,8 +33,12 @@ EVENT_FILTERS = ("type", "source", "origin", "entity", "id", "trace_id")
 class Views:
     """The live generation of the views in one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, made_at: Callable[[str], datetime.datetime | None] = lambda workspace: None
+    ) -> None:
+        """`made_at` tells when a workspace began, of whose name there was another before; nothing older is shown."""
         self._database = database
+        self._made_at = made_at
         self._generation = generations.FIRST
         self._looked = -1e9
 
@@ -42,7 +46,9 @@ class Views:
         """One document, or None. For kinds of scope "mesh" `id` is `<mesh>/<id>`, for versions `<design>/<version>`."""
         with self._database.bounded(f"read {kind.name}"):
             collection = await self._collection(kind.name)
-            found = await collection.find_one({"_id": kinds.key(workspace, id), "deleted": None})
+            found = await collection.find_one(
+                {"_id": kinds.key(workspace, id), "deleted": None, **self._of_now(workspace)}
+            )
         return None if found is None else _stored(kind, found)
 
     async def page(
@@ -66,7 +72,7 @@ class Views:
         order = paging.order(kind, sort)
         query = paging.conditions(kind, where or {})
         if workspace is not None:
-            query["workspace"] = workspace
+            query |= {"workspace": workspace, **self._of_now(workspace)}
         query["deleted"] = None
         if cursor:
             query = {"$and": [query, paging.after(cursor, order, descending)]}
@@ -85,7 +91,7 @@ class Views:
         """How many documents there are. Raises UnknownField."""
         query = paging.conditions(kind, where or {})
         if workspace is not None:
-            query["workspace"] = workspace
+            query |= {"workspace": workspace, **self._of_now(workspace)}
         query["deleted"] = None
         with self._database.bounded(f"count {kind.name}"):
             collection = await self._collection(kind.name)
@@ -115,6 +121,7 @@ class Views:
         paging.between(query, after, before)
         if workspace is not None:
             query["workspace"] = workspace
+            query = {"$and": [query, self._of_now(workspace, "time")]}
         if "\0" in text:
             return []  # JSON never holds that character itself, and the server refuses to search for it
         if text:
@@ -132,7 +139,7 @@ class Views:
         limit: int = 500,
     ) -> list[MeasuredWindow]:
         """Measured windows of a mesh, newest first, `since` inclusive and `until` exclusive by their start."""
-        query: Document = {"workspace": workspace, "mesh": mesh}
+        query: Document = {"workspace": workspace, "mesh": mesh, **self._of_now(workspace, "time")}
         paging.within(query, "start", since, until)
         rows = await self._rows(kinds.METRIC_LOG, query, -1, limit)
         return [msgspec.convert({**row, "seq": row["_id"]}, MeasuredWindow) for row in rows]
@@ -174,6 +181,12 @@ class Views:
     async def ping(self) -> None:
         """Raises StoreUnavailable unless the database answers."""
         await self._database.ping()
+
+    def _of_now(self, workspace: str, field: str = "updated_at") -> Document:
+        """What leaves out the documents of a removed workspace of the same name."""
+        made = self._made_at(workspace)
+        # The database keeps milliseconds.
+        return {} if made is None else {field: {"$gte": made.replace(microsecond=made.microsecond // 1000 * 1000)}}
 
     async def _rows(self, log: str, query: Document, direction: int, limit: int) -> list[Document]:
         size = max(1, min(limit, MAX_PAGE))

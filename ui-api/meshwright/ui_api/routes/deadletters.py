@@ -83,7 +83,7 @@ async def replay(call: Call[Asked, Write]) -> Response:
         raise not_found("dead letter", operation)
 
     async def build() -> Wish:
-        stored = await commands.find(call.api.bus, call.workspace, operation)
+        stored = await commands.find(call, operation)
         if stored is None:
             raise Refused("unreadable-command", "the command is no longer stored")
         return commands.again(commands.command_of(stored))

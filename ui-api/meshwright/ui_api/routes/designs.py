@@ -215,7 +215,7 @@ async def stored(call: Call[Model, Model], name: str, version: int = 0) -> Desig
         found = states.alive(found) if found is not None and found.subject == subject else None
     else:
         found = await states.current(call.api.bus, call.workspace, _KIND, name)
-    if found is None:
+    if found is None or call.api.directory.is_older(call.workspace, found):
         raise not_found("version" if version else _KIND, str(version) if version else name)
     message = found.message()
     assert isinstance(message, DesignWritten)

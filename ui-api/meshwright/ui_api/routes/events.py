@@ -68,6 +68,7 @@ async def _live(call: Call[NoBody, EventQuery]) -> Response:
     wants = Wants(
         workspace=call.workspace,
         role=call.principal.role,
+        since=call.api.directory.made_at(call.workspace),
         types=query.type,
         entities=query.entity,
         ids=query.id,

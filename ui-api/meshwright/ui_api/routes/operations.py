@@ -243,7 +243,7 @@ def _is_previewed(kind: str, version: int | None) -> bool:
 async def _stored(call: Call[Any, Any]) -> tuple[mwbus.Received, str]:
     """The command as it is stored, and the wire name of its end ("" while it has none)."""
     name = call.ulid()
-    stored = await commands.find(call.api.bus, call.workspace, name)
+    stored = await commands.find(call, name)
     if stored is None:
         raise not_found("operation", name)
     command = commands.command_of(stored)

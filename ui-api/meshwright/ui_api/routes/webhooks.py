@@ -223,6 +223,8 @@ async def replay(call: Call[Replay, Any]) -> Response:
         detail = "say either from_event or failed"
         raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
     name = await _enabled(call)
+    if asked.from_event is not None:
+        await _refuse_older(call, asked.from_event)
     events = await _failed(call, name) if asked.failed else []
     message = ReplayRequested(
         webhook=name,
@@ -248,6 +250,15 @@ async def deliveries(call: Call[NoBody, DeliveryPage]) -> Response:
     query = call.query
     where = {"webhook": call.name(), "state": query.state, "event": query.event}
     return await reading.page(call, kinds.DELIVERIES, where, query.order_by)
+
+
+async def _refuse_older(call: Call[Any, Any], event: int) -> None:
+    """Refuse to begin with an event of the workspace that had this name before."""
+    subject = subjects.fill(subjects.EVENTS, workspace=call.workspace)
+    found = await call.api.bus.following(subjects.EVENTS.stream, event, subject)
+    if found is not None and call.api.directory.is_older(call.workspace, found):
+        detail = f"event {event} is older than this workspace"
+        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
 
 
 async def _failed(call: Call[Any, Any], name: str) -> list[int]:

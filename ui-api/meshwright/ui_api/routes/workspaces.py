@@ -1,9 +1,11 @@
 """Workspaces: the tenants. Only an admin of all workspaces makes or removes one."""
 
+import datetime
 from typing import Any
 
 from starlette.responses import Response
 
+from meshwright.core import bus as mwbus
 from meshwright.schemas.access import Workspace, WorkspaceWritten
 from meshwright.schemas.errors import FieldError
 from meshwright.ui_api import answers, reading, states
@@ -67,9 +69,22 @@ async def put(call: Call[Workspace, Write]) -> Response:
     if name == "system":
         detail = "the name system is taken by Meshwright itself"
         raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/id")])
-    message = WorkspaceWritten(document=call.body, principal=call.principal.name, reason=call.reason(call.query.reason))
-    written = await states.write(call, name, _KIND, name, message, validate_only=call.query.validate_only)
+    before = await states.standing(call, name, _KIND, name)
+    message = WorkspaceWritten(
+        document=call.body,
+        principal=call.principal.name,
+        reason=call.reason(call.query.reason),
+        anew=before.version is None and before.seq > 0 and name != DEFAULT_WORKSPACE,
+        made_at=_made_at(before.version) if before.version else None,
+    )
+    written = await states.replace(call, name, _KIND, name, message, before, validate_only=call.query.validate_only)
     return states.answer(written, call.body)
+
+
+def _made_at(version: mwbus.Received) -> datetime.datetime | None:
+    """When the workspace of this version was made in the place of another; None for the first of its name."""
+    message: Any = states.document(version, WorkspaceWritten)
+    return version.stored_at() if message.anew else message.made_at
 
 
 @routes.add(
