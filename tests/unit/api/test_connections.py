@@ -27,6 +27,7 @@ class Wire:
 
     def write(self, data: bytes) -> None:
         """Bytes for the client."""
+        assert self.state == "open"
         self.written += data
 
     def write_eof(self) -> None:
@@ -59,7 +60,8 @@ class Wire:
 
 async def answering(scope: Any, receive: Any, send: Any) -> None:
     """An application that has one answer."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    headers = [(b"content-length", b"2"), *([(b"connection", b"close")] if scope["path"] == "/last" else [])]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
 
 
@@ -147,6 +149,21 @@ async def test_an_answer_that_is_not_read_is_given_up(house: House) -> None:
     assert one.overdue(now + 61) is None
     assert one.overdue(now + 130) == "unread"
     house.all.close(one, "unread")
+    assert wire.state == "aborted"
+
+
+async def test_after_the_last_answer_nothing_is_answered(house: House) -> None:
+    """An answer that ends the connection is followed by none, whatever was asked behind it; the client is heard out."""
+    one, wire = house.come()
+    one.data_received(b"GET /last HTTP/1.1\r\nHost: x\r\n\r\nPUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+    await asyncio.gather(*house.tasks)
+    assert not house.tasks
+    assert wire.written.count(b"HTTP/1.1 ") == 1
+    assert wire.state == "half closed"
+    one.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert not house.tasks
+    assert one.overdue(time.monotonic() + 3) == "rest-timeout"
+    house.all.close(one, "rest-timeout")
     assert wire.state == "aborted"
 
 

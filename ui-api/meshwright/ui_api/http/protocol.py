@@ -57,6 +57,8 @@ class Limited(HttpToolsProtocol):
         self._refused: Refused | None = None
         self._deaf = False
         """nothing that comes is read as HTTP any more"""
+        self._hung_up = False
+        """nothing more is answered"""
         self._in_body = False
         self._begun = False
         self._head = self._url = self._fields = self._beside = self._thrown = 0
@@ -207,7 +209,7 @@ class Limited(HttpToolsProtocol):
     @property
     def _is_answering(self) -> bool:
         newest: RequestResponseCycle | None = self.cycle  # None before the first request
-        return newest is not None and not newest.response_complete
+        return newest is not None and not newest.response_complete and not self._hung_up
 
     def _fail(self, refused: Refused) -> None:
         self._refused = refused
@@ -244,7 +246,8 @@ class Limited(HttpToolsProtocol):
         if not self._in_body and not self._deaf:
             self.transport.close()
         elif not self.transport.is_closing():
-            self._deaf = True
+            self._deaf = self._hung_up = True
+            self.pipeline.clear()
             self.transport.write_eof()
             self._expect_within(_LINGER_S, "rest-timeout")
             self._all.waits(self)
