@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -68,6 +69,29 @@ echo $! >&3
 
 # Run by sh as: DIRECTORY PROGRAM ARGUMENTS… What the program makes is for its owner only.
 _INSIDE = 'umask 077 && cd "$1" && shift && exec "$@"'
+
+
+# Run by Python as: USER GROUP PROGRAM ARGUMENTS… The program is opened before the rights are given up, since its
+# folders may be closed to that user; it and what it starts can gain none any more (PR_SET_NO_NEW_PRIVS).
+_AS = """
+import ctypes, os, sys
+user, group, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+opened = os.open(program, os.O_RDONLY)
+os.set_inheritable(opened, True)
+os.setgroups([])
+os.setresgid(group, group, group)
+os.setresuid(user, user, user)
+ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
+os.execve(opened, sys.argv[3:], os.environ)
+"""
+
+
+def as_user(command: Sequence[str], user: int, group: int) -> list[str]:
+    """The command that runs a program, given by its whole path, with the rights of this user and group alone.
+
+    Only for a process of root; another one ends at once and says why in its log.
+    """
+    return [sys.executable, "-I", "-S", "-c", _AS, str(user), str(group), *command]
 
 
 def spawn(
@@ -184,8 +208,10 @@ async def _gone(record: Record, within: float) -> bool:
 
 
 def read(path: Path) -> Record | None:
-    """The record at `path`, or None when there is none or it is torn."""
+    """The record at `path`, or None when there is none, it is torn, or another user has put it there."""
     try:
+        if path.stat().st_uid != os.geteuid():
+            return None
         return msgspec.json.decode(path.read_bytes(), type=Record)
     except (OSError, msgspec.DecodeError):
         return None
@@ -196,13 +222,17 @@ def write(path: Path, record: Record) -> None:
     replace(path, msgspec.json.encode(record))
 
 
-def replace(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write a whole file in one step, so that no reader sees half of it, nor anybody whom `mode` keeps out."""
+def replace(path: Path, content: bytes, *, mode: int = 0o600, group: int = -1) -> None:
+    """Write a whole file in one step, so that no reader sees half of it, nor anybody whom `mode` keeps out.
+
+    It belongs to this process's user, and to `group` unless that is -1.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}")
     half.unlink(missing_ok=True)  # one that was left half written may be readable by others
     with open(half, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
         stream.write(content)
+    os.chown(half, -1, group)
     half.chmod(mode)  # whatever the umask made of it
     half.replace(path)
 

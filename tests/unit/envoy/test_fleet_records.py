@@ -51,8 +51,8 @@ def environment_of(pid: int) -> bytes:
 async def test_a_socket_that_was_left_behind_is_no_answer(tmp_path: Path, binary: Path) -> None:
     """A sidecar counts as started when it answers itself, not when something listens where another one did."""
     folder = tmp_path / "fleet" / "a"
-    folder.mkdir(parents=True)
-    with contextlib.chdir(folder), socket.socket(socket.AF_UNIX) as former:
+    (folder / "run").mkdir(parents=True)
+    with contextlib.chdir(folder / "run"), socket.socket(socket.AF_UNIX) as former:
         former.bind("admin.sock")
         former.listen()
         async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
@@ -78,7 +78,7 @@ async def test_a_record_of_a_stranger_is_not_believed(tmp_path: Path, binary: Pa
         processes.write(tmp_path / "fleet" / "a" / "record.json", forged)
         second = await fleet.ensure("a", bootstrap())
         assert second.pid not in (None, os.getpid(), first.pid)
-        assert len(processes.found("cmdline", str(tmp_path / "fleet" / "a" / "bootstrap.json"))) == 1
+        assert len(processes.found("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json"))) == 1
 
 
 @pytest.mark.parametrize("torn", ["", '{"digest": ', "[]", '{"digest": 1}'])
@@ -98,7 +98,7 @@ async def test_one_that_never_answers_is_ended(tmp_path: Path, binary: Path, mon
         with pytest.raises(FleetError, match="sidecar a did not open its admin socket within"):
             await fleet.ensure("a", bootstrap(listen=False))
         assert await fleet.list() == []
-        assert processes.found("cmdline", str(tmp_path / "fleet" / "a" / "bootstrap.json")) == []
+        assert processes.found("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json")) == []
 
 
 async def test_a_held_lock_is_told(tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ async def test_a_held_lock_is_told(tmp_path: Path, binary: Path, monkeypatch: py
             fcntl.flock(held, fcntl.LOCK_EX)
             with pytest.raises(FleetError, match="sidecar a has been held by another worker"):
                 await fleet.ensure("a", bootstrap())
-        assert not (tmp_path / "fleet" / "a" / "bootstrap.json").exists()
+        assert not (tmp_path / "fleet" / "a" / "run" / "bootstrap.json").exists()
 
 
 async def test_secrets_go_to_the_sidecar_and_nowhere_else(

@@ -1,4 +1,4 @@
-"""Talking to a sidecar's admin interface, which is a socket in the sidecar's own folder.
+"""Talking to a sidecar's admin interface, which is a socket in the folder where the sidecar works.
 
 Problem: whoever reaches that interface can read its whole configuration and end the sidecar, so it is on no port.
 A socket's path may have 107 bytes, and a checkout or a node id may be longer. Invariant: nobody names that path in
@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+RUN = "run"
+"""where a sidecar works, in its folder: all that it can read or make"""
 SOCKET = "admin.sock"
 ADDRESS = {"pipe": {"path": f"./{SOCKET}", "mode": 0o600}}
 """the admin address of a bootstrap, for an Envoy that works in its own folder"""
@@ -26,7 +28,7 @@ def reachable(folder: Path) -> Iterator[str]:
 
     Raises OSError when there is no such folder.
     """
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(folder / RUN, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{descriptor}/{SOCKET}"
     finally:

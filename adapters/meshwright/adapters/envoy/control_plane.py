@@ -90,7 +90,7 @@ class ControlPlane:
         buckets = await envoy_buckets.open_all(runtime)
         authority = await Authorities(buckets.secrets, runtime).of_control_plane(documents.now())
         directory = runtime.data_dir / FLEET
-        async with Fleet.open(directory, keep_on_exit=options.envoy_keep_sidecars) as fleet:
+        async with Fleet.open(directory, keep_on_exit=options.envoy_keep_sidecars, user=options.envoy_user) as fleet:
             plane = cls(runtime, buckets, fleet, options, Credentials(authority))
             async with background.running(plane._reporter.run()), plane._listening():
                 known = asyncio.Event()

@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import dataclasses
 import fcntl
+import logging
 import os
+import pwd
 import re
 import shutil
 import time
@@ -26,6 +28,8 @@ from meshwright.core import binaries, ending, processes
 from meshwright.schemas.base import Model
 
 State: TypeAlias = Literal["running", "restarting"]
+
+_log = logging.getLogger(__name__)
 
 WATCH_EVERY = 0.5  # seconds between looks at the processes
 START_WITHIN = 15.0  # seconds until a new Envoy's admin interface must answer
@@ -81,23 +85,29 @@ class _Crashes:
 class Fleet:
     """The sidecars of one directory. Use `Fleet.open`."""
 
-    def __init__(self, directory: Path, binary: Path, keep: bool) -> None:
+    def __init__(self, directory: Path, binary: Path, keep: bool, account: pwd.struct_passwd | None = None) -> None:
         self._keep = keep
+        self._account = account if account and _reaches(account, directory.absolute()) else None
         self.directory = directory.absolute()
         _private(self.directory)
+        if self._account:
+            self.directory.chmod(0o711)
         self._binary = binary
         self._crashes: dict[str, _Crashes] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, directory: Path, *, keep_on_exit: bool, binary: Path | None = None) -> AsyncIterator["Fleet"]:
+    async def open(
+        cls, directory: Path, *, keep_on_exit: bool, binary: Path | None = None, user: str = "root"
+    ) -> AsyncIterator["Fleet"]:
         """Watch over the sidecars of `directory`: adopt those that run, start those that should.
 
         With `keep_on_exit` they go on running afterwards, even if this process is killed; else they end with it
         and stay wished for, so that the next `open` starts them again.
-        Raises binaries.BinaryMissingError when there is no Envoy.
+        When this process is root's they run as `user`, if the way to the directory is open to that one.
+        Raises binaries.BinaryMissingError when there is no Envoy, FleetError when there is no such user.
         """
-        fleet = cls(directory, binary or binaries.envoy(), keep_on_exit)
+        fleet = cls(directory, binary or binaries.envoy(), keep_on_exit, _account(user))
         watcher = asyncio.create_task(fleet._watch(), name="envoy-fleet-watch")
         try:
             yield fleet
@@ -154,13 +164,16 @@ class Fleet:
         self, node_id: str, folder: Path, bootstrap: Mapping[str, Any], files: Mapping[str, bytes]
     ) -> Sidecar:
         text = msgspec.json.encode(bootstrap, order="sorted")
-        wish = _Wish(digest=processes.digest_of([text.decode(), str(self._binary), *_OPTIONS]))
+        whose = [self._account.pw_name] if self._account else []
+        wish = _Wish(
+            digest=processes.digest_of([text.decode(), str(self._binary), *_OPTIONS, administration.RUN, *whose])
+        )
         for name, content in files.items():
-            processes.replace(folder / name, content)
+            self._give(folder / administration.RUN / name, content)
         record = processes.read(folder / "record.json")
         if record is None or record.digest != wish.digest or not processes.alive(record):
             (folder / "wish.json").unlink(missing_ok=True)  # a bootstrap that fails is not retried
-            processes.replace(folder / "bootstrap.json", text)
+            self._give(folder / administration.RUN / "bootstrap.json", text)
             await self._replace(node_id, folder, wish)
         processes.replace(folder / "wish.json", msgspec.json.encode(wish))
         return self._sidecar(node_id, wish)
@@ -193,8 +206,10 @@ class Fleet:
     async def _replace(self, node_id: str, folder: Path, wish: _Wish) -> None:
         """End what runs for this node and start what is wished; the caller holds the lock."""
         await self._end(node_id, folder)
-        (folder / administration.SOCKET).unlink(missing_ok=True)
-        command = [str(self._binary), "-c", str(folder / "bootstrap.json"), *_OPTIONS]
+        (folder / administration.RUN / administration.SOCKET).unlink(missing_ok=True)
+        command = [str(self._binary), "-c", str(folder / administration.RUN / "bootstrap.json"), *_OPTIONS]
+        if self._account:
+            command = processes.as_user(command, self._account.pw_uid, self._account.pw_gid)
         log = folder / "envoy.log"
         try:
             started = processes.spawn(
@@ -204,7 +219,7 @@ class Fleet:
                 environment=_environment(),
                 digest=wish.digest,
                 orphan=self._keep,
-                directory=folder,
+                directory=folder / administration.RUN,
             )
         except (OSError, processes.DiedAtOnceError) as error:
             raise FleetError(f"sidecar {node_id} could not be started: {error}") from error
@@ -228,7 +243,7 @@ class Fleet:
     async def _end(self, node_id: str, folder: Path) -> None:
         """Stop the recorded process, and one whose starter was killed before it could write the record."""
         record = processes.read(folder / "record.json")
-        strays = processes.found("cmdline", str(folder / "bootstrap.json"))
+        strays = processes.found("cmdline", str(folder / administration.RUN / "bootstrap.json"))
         running = [process for process in (record, *strays) if process is not None]
         await asyncio.gather(*(processes.stop(process, grace=STOP_GRACE) for process in running))
         (folder / "record.json").unlink(missing_ok=True)
@@ -241,7 +256,7 @@ class Fleet:
     async def _locked(self, node_id: str) -> AsyncIterator[Path]:
         folder, deadline = self.directory / node_id, time.monotonic() + LOCK_WITHIN
         while True:
-            _private(folder)
+            self._open_to_sidecar(folder)
             descriptor = os.open(self.directory / f".{node_id}.lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -253,10 +268,27 @@ class Fleet:
                     raise FleetError(held) from None
                 await asyncio.sleep(0.02)
         try:
-            _private(folder)  # its last holder may have removed it
+            self._open_to_sidecar(folder)  # its last holder may have removed it
             yield folder
         finally:
             os.close(descriptor)
+
+    def _give(self, path: Path, content: bytes) -> None:
+        """Write what a sidecar reads, for it and this process alone."""
+        if self._account:
+            processes.replace(path, content, mode=0o640, group=self._account.pw_gid)
+        else:
+            processes.replace(path, content)
+
+    def _open_to_sidecar(self, folder: Path) -> None:
+        """Make a sidecar's folder, and the one in it where it works: there it cannot touch what is not its own."""
+        run = folder / administration.RUN
+        _private(folder)
+        _private(run)
+        if self._account:
+            folder.chmod(0o711)
+            os.chown(run, -1, self._account.pw_gid)
+            run.chmod(0o1770)
 
     def _nodes(self) -> Sequence[str]:
         try:
@@ -281,6 +313,31 @@ class Fleet:
             state="restarting" if pid is None else "running",
             restarts=self._crashes[node_id].count if node_id in self._crashes else 0,
         )
+
+
+def _account(user: str) -> pwd.struct_passwd | None:
+    """As whom sidecars run; None for as this process. Raises FleetError."""
+    if os.geteuid() != 0 or user == "root":
+        return None
+    try:
+        return pwd.getpwnam(user)
+    except KeyError as error:
+        raise FleetError(f"there is no user {user} on this host: let MESHWRIGHT_ENVOY_USER name one") from error
+
+
+def _reaches(account: pwd.struct_passwd, directory: Path) -> bool:
+    """Whether this user may walk to the directory; Envoy reads no file by a path that it cannot follow."""
+    for folder in directory.parents:
+        mode = folder.stat().st_mode if folder.exists() else 0o755
+        if not mode & 0o001:
+            _log.warning(
+                "sidecars run as root: %s is closed to %s; let MESHWRIGHT_DATA_DIR lie where it can go, or "
+                "MESHWRIGHT_ENVOY_USER=root say that this is meant",
+                folder,
+                account.pw_name,
+            )
+            return False
+    return True
 
 
 def _private(folder: Path) -> None:

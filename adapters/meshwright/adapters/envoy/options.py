@@ -20,5 +20,7 @@ class Options(settings.Settings, frozen=True, kw_only=True):
     """host:port,host:port,… of all replicas, for bootstraps; empty: this replica's own address"""
     envoy_first_port: int = 15_400
     """sidecars get free ports from here upwards"""
+    envoy_user: str = "nobody"
+    """as whom sidecars run when this worker is root's and its data directory lies where that user can go"""
     envoy_keep_sidecars: bool = True
     """whether managed sidecars go on carrying traffic when this worker ends"""
