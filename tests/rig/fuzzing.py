@@ -21,8 +21,8 @@ QUICK = 120
 SHARES = 27
 """into which the time is divided: one for each reader, two for bytes at the API's port, three for requests"""
 _ROUND = 1_000
-SLOWEST_S = 10.0
-"""for one input, on a busy machine; the first one may have to import a library"""
+SLOWEST_S = 2.0
+"""of the processor, for one input"""
 
 free: st.SearchStrategy[Any] = st.recursive(
     st.none()
@@ -60,11 +60,11 @@ def try_out(name: str, target: Target, duration: float) -> int:
     def case(value: Any) -> None:
         nonlocal count
         count += 1
-        started = time.monotonic()
+        started = time.thread_time()
         with contextlib.suppress(*target.may_raise):
             target.reads(value)
-        taken = time.monotonic() - started
-        assert taken < SLOWEST_S, f"{taken:.1f} s for one input"
+        taken = time.thread_time() - started
+        assert taken < SLOWEST_S or count == 1, f"{taken:.1f} s for one input"  # the first may import libraries
 
     while True:
         wanted = hypothesis.settings(

@@ -9,6 +9,7 @@ import datetime
 import functools
 import re
 import secrets
+import urllib.parse
 from typing import Any
 
 import httpx
@@ -37,7 +38,7 @@ class Tenant:
     def leaked(self, answer: httpx.Response) -> set[str]:
         """The words of this tenant in an answer, body and headers, to somebody who had not said them."""
         request = answer.request
-        said = f"{request.url} {request.headers} {request.content.decode()}"
+        said = f"{urllib.parse.unquote(str(request.url))} {request.headers} {request.content.decode()}"
         return self.named(f"{answer.headers} {answer.text}") - self.named(said)
 
     def named(self, text: str) -> set[str]:

@@ -165,7 +165,7 @@ async def test_streams_and_webhooks_tell_of_the_own_workspace_only(
     owner = other.person(client, "admin")
     async with listening(shared.url, other.tokens["viewer"], other.workspace, last_event_id=0) as heard:
         await owner.post(f"/v1/webhooks/{other.mark}:replay", {"from_event": 1}, expect=202)
-        await one.person(client, "operator").put("/v1/designs/live", {"description": one.mark}, expect=201)
+        await one.person(client, "operator").put(f"/v1/designs/live-{one.mark}", {"description": one.mark}, expect=201)
         await owner.put("/v1/designs/last", {"description": other.mark}, expect=201)
 
         def arrived() -> bool:

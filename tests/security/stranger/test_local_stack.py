@@ -115,7 +115,6 @@ def test_every_door_is_on_loopback(visit: Visit) -> None:
     assert {door.process for door in visit.doors} >= {"nats-server", "mongod", "envoy", "meshwright-api"}
 
 
-@pytest.mark.xfail(reason="the doors are being built", strict=False)
 def test_no_door_opens_without_credentials(visit: Visit) -> None:
     """NATS, MongoDB, the API, xDS and Envoy's administration refuse whoever has nothing to show, at every door."""
     tried = [one for one in visit.tries if not one.door.startswith("/")]
@@ -131,7 +130,6 @@ def test_another_user_reads_no_file_and_no_process(visit: Visit) -> None:
     assert [one.door for one in tried if one.entered and not one.door.startswith("/dev/shm/")] == []
 
 
-@pytest.mark.xfail(reason="the doors are being built", strict=False)
 def test_whatever_was_heard_holds_no_secret(visit: Visit) -> None:
     """No answer and no command line holds a token, a key, a password or a seed of the stack."""
     secrets = _secrets(visit.home)
@@ -144,7 +142,6 @@ def test_whatever_was_heard_holds_no_secret(visit: Visit) -> None:
         assert [secret for secret in secrets if secret in heard] == [], (one.door, one.attack)
 
 
-@pytest.mark.xfail(reason="the doors are being built", strict=False)
 def test_secrets_lie_in_files_for_their_owner_only(visit: Visit) -> None:
     """Folder and files have no right for anybody else, and what the servers store holds no key in clear."""
     home = visit.home.directory
