@@ -306,7 +306,8 @@ class ControlPlane:
             await asyncio.sleep(_STAGE_SECONDS)
             for key, secrets in list(self._secrets.items()):
                 if secrets.authority.former is not None and self._is_ripe(key, secrets.authority.stage):
-                    with contextlib.suppress(mwbus.BusUnavailable):
+                    _log.info("the certificate authority of %s, whose key lay open, is being replaced", key)
+                    with contextlib.suppress(mwbus.BusUnavailable, sealing.CannotOpen):
                         await self._authorities.advance(key, secrets.authority)
 
     def _is_ripe(self, key: str, stage: str) -> bool:
@@ -315,7 +316,9 @@ class ControlPlane:
         seen = self._stages.get(key)
         if seen is None or seen[0] != stage:
             seen = self._stages[key] = (stage, now)
-        state = self._states[key]
+        state = self._states.get(key)
+        if state is None:
+            return False
         words = [self._board.status(state.node(name)) for name in state.workloads]
         return all(each.stage == stage for each in words) or now - seen[1] > _STAGE_AT_MOST_SECONDS
 
@@ -349,7 +352,7 @@ class ControlPlane:
             files = await mwbus.patiently(self.files, state, workload, pause=_BUS_SECONDS)
             await self.fleet.renew(node, self.bootstrap(state, workload), files)
             self._renew_at[node] = now + credentials.LIFE * 2 / 3
-        except (FleetError, sealing.CannotOpen) as error:
+        except (FleetError, OSError, sealing.CannotOpen) as error:  # it is tried again, and the others go on
             _log.error("the sidecar %s could not be renewed: %s", node, error)
 
     async def _tell_proxy(self, node: NodeId) -> None:
