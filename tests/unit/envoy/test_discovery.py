@@ -53,13 +53,17 @@ class Plane:
 
     def __init__(self) -> None:
         self.heard: list[tuple[NodeId, ProxyStatus]] = []
-        self.server = DiscoveryServer(self.is_member, self.secrets, lambda *word: self.heard.append(word))
+        self.server = DiscoveryServer(self.is_member, self.secrets, lambda *word: self.heard.append(word), self.admit)
         self.port = 0
         self.channels = contextlib.AsyncExitStack()
 
     def is_member(self, holder: Holder) -> bool:
         """Whether a proxy may come in."""
         return holder.incarnation == "good"
+
+    async def admit(self, holder: Holder) -> bytes | None:
+        """Nobody joins from elsewhere."""
+        return None
 
     def secrets(self, node: NodeId) -> Secrets:
         """What every proxy gets."""

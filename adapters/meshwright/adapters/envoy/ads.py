@@ -10,7 +10,7 @@ import contextlib
 import datetime
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -26,6 +26,8 @@ from meshwright.adapters.envoy.statuses import ProxyStatus
 from meshwright.adapters.envoy.stream import ProxyStream, Send
 
 _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+JOINING = "meshwright.envoy.v1.Joining"
+"""the service with one method, Join, by which sidecars of other hosts get what they are started with"""
 _OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_time_ms", 15_000),
@@ -107,14 +109,19 @@ class Connection:
 
 
 class DiscoveryServer:
-    """Serves snapshots to proxies. `is_member` judges whom a certificate names; `secrets` gives a proxy its keys."""
+    """Serves snapshots to proxies. `is_member` judges whom a certificate names; `secrets` gives a proxy its keys.
+
+    `admit` says what a sidecar of another host is started with, or None when it may not join.
+    """
 
     def __init__(
         self,
         is_member: Callable[[Holder], bool],
         secrets: Callable[[NodeId], Secrets],
         observe: Observer,
+        admit: Callable[[Holder], Awaitable[bytes | None]],
     ) -> None:
+        self._admit = admit
         self._is_member = is_member
         self._secrets = secrets
         self._observe = observe
@@ -164,7 +171,9 @@ class DiscoveryServer:
         server = grpc.aio.server(options=_OPTIONS)
         handler: Any = grpc.stream_stream_rpc_method_handler(self._stream)
         methods = {"StreamAggregatedResources": handler}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, methods),))
+        joining: Any = grpc.unary_unary_rpc_method_handler(self._start)
+        services = [(_SERVICE, methods), (JOINING, {"Join": joining})]
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(*each) for each in services])
         port = server.add_secure_port(address, secured)
         await server.start()
         try:
@@ -191,6 +200,16 @@ class DiscoveryServer:
             _log.debug("the stream of %s broke: %s", connection.node, lost.exceptions[0])
         finally:
             self._leave(connection)
+
+    async def _start(self, _: bytes, context: Any) -> bytes:
+        """What the caller's sidecar is to be started with."""
+        for holder in credentials.holders(context.auth_context()):
+            answer = await self._admit(holder)
+            if answer is not None:
+                return answer
+        words = "this invitation was used before, or never given, or the workload has left the mesh"
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, words)
+        raise AssertionError("abort raises")
 
     async def _join(self, context: Any) -> Connection | None:
         try:

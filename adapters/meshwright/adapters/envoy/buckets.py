@@ -2,6 +2,7 @@
 
     desired   <workspace>.<mesh>             the desired state of a mesh
     secrets   <workspace>.<mesh>             its certificate authority, sealed; never part of an event
+              join.<ws>.<mesh>.<workload>    its newest invitation, until it is used
               control-plane                  the authority between control planes and proxies, sealed
     proxies   <workspace>.<mesh>.<workload>  the newest word on a proxy
     releases  <workspace>.<mesh>.<design>    the releases of a design

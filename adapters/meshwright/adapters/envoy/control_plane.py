@@ -20,6 +20,7 @@ from meshwright.adapters.envoy import (
     desired,
     documents,
     identity,
+    joining,
     pki,
     statuses,
 )
@@ -34,6 +35,7 @@ from meshwright.adapters.envoy.credentials import Credentials
 from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.adapters.envoy.fleet import Fleet, FleetError
 from meshwright.adapters.envoy.identity import Holder, NodeId
+from meshwright.adapters.envoy.invitations import Invitations
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.reporter import Reporter
 from meshwright.adapters.envoy.resources import compiler, native
@@ -76,7 +78,8 @@ class ControlPlane:
         self._told: dict[str, Message] = {}
         self._reporter = Reporter(self._tell_proxy, self._tell_mesh)
         self._board = Board(runtime.instance, self._reporter.changed)
-        self._server = DiscoveryServer(self._is_member, self._certificates, self._hear)
+        self._invitations = Invitations(buckets.secrets)
+        self._server = DiscoveryServer(self._is_member, self._certificates, self._hear, self._admit)
         self._port = 0
 
     @classmethod
@@ -172,6 +175,16 @@ class ControlPlane:
         await self.fleet.ensure(node, self.bootstrap(state, workload), await self.files(state, workload))
         self._renew_at[node] = documents.now() + credentials.LIFE * 2 / 3
 
+    async def invite(self, state: DesiredState, workload: str) -> bytes:
+        """With this the sidecar of a workload on another host joins, once; the former invitation is void.
+
+        Raises bus.BusUnavailable, sealing.CannotOpen.
+        """
+        node, authority = state.node(workload), await self.authority(state.workspace, state.mesh)
+        holder = Holder(node=node, incarnation=authority.id, invitation=await self._invitations.give(node))
+        files = self._credentials.files(holder, documents.now())
+        return joining.encode(joining.Start(self.bootstrap(state, workload), files))
+
     def mesh(self, state: DesiredState) -> Mesh:
         """The mesh as it stands now."""
         return documents.mesh(state, lambda name: self._board.status(state.node(name)), documents.now())
@@ -236,6 +249,21 @@ class ControlPlane:
         if state is None or secrets is None or holder.invitation:
             return False
         return holder.node.workload in state.workloads and holder.incarnation == secrets.authority.id
+
+    async def _admit(self, holder: Holder) -> bytes | None:
+        """What the remote sidecar of this holder is started with; a proxy that has joined may ask again."""
+        member = msgspec.structs.replace(holder, invitation="")
+        state = self._states.get(holder.node.key)
+        if state is None or not self._is_member(member):
+            return None
+        if state.workloads[holder.node.workload].spec.sidecar != "remote":
+            return None
+        if holder.invitation and not await self._invitations.spend(holder.node, holder.invitation):
+            return None
+        start = joining.Start(
+            self.bootstrap(state, holder.node.workload), self._credentials.files(member, documents.now())
+        )
+        return joining.encode(start)
 
     def _certificates(self, node: NodeId) -> Secrets:
         secrets, state = self._secrets.get(node.key), self._states.get(node.key)

@@ -52,6 +52,15 @@ class Credentials:
         }
 
 
+def read(files: Mapping[str, bytes]) -> tuple[bytes, bytes, bytes]:
+    """Key, certificate chain and trusted authority out of a sidecar's files, as PEM."""
+    pair = msgspec.json.decode(files[f"{_IDENTITY}.json"])["resources"][0]["tls_certificate"]
+    trusted = msgspec.json.decode(files[f"{_AUTHORITY}.json"])["resources"][0]["validation_context"]["trusted_ca"]
+    texts = (pair["private_key"], pair["certificate_chain"], trusted)
+    key, chain, authority = (each["inline_string"].encode() for each in texts)
+    return key, chain, authority
+
+
 def transport() -> dict[str, Any]:
     """How a sidecar's bootstrap says that it speaks to the discovery service with those files."""
     expected = {"san_type": "DNS", "matcher": {"exact": identity.CONTROL_PLANE}}

@@ -57,7 +57,8 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
 
     async def forgotten() -> None:
         before = (await plans.load(change.buckets, change.key, found.plan)).before
-        await change.buckets.secrets.delete(change.key)
+        for key in (change.key, *await change.buckets.secrets.keys(f"join.{change.key}.")):
+            await change.buckets.secrets.delete(key)
         for release in await change.buckets.releases.keys(f"{change.key}."):
             await change.buckets.releases.delete(release)
         if before:
