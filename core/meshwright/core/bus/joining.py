@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import nats
 import nats.errors
 
 from meshwright.core import settings
 from meshwright.core.bus import dialing
 from meshwright.core.bus.connecting import Connection, connection
 from meshwright.core.bus.errors import NotLetIn
+from meshwright.core.bus.lean import LeanClient
 
 log = logging.getLogger(__name__)
 _KNOCK_S = 2.0
@@ -49,22 +49,25 @@ async def _refuse_open_server(chosen: settings.Settings) -> None:
     log.warning("the NATS server at %s lets ANYBODY in, as MESHWRIGHT_NATS_ALLOW_ANONYMOUS permits", where)
 
 
-async def admits_strangers(url: str, ca_file: Path | None) -> bool:
-    """Whether the server lets somebody in who does not say who it is."""
+async def admits_strangers(url: str, ca_file: Path | None = None, **said: str) -> bool:
+    """Whether the server lets somebody in who does not say who it is, or only what is `said`."""
+    client = LeanClient()
 
     async def ignore(_: Exception) -> None:
         """The refusal is the answer."""
 
     try:
         async with asyncio.timeout(_KNOCK_S):
-            client = await nats.connect(
+            await client.connect(
                 dialing.without_password(url),
                 name="stranger",
                 allow_reconnect=False,
                 error_cb=ignore,
                 tls=dialing.trusting(ca_file) if ca_file else None,
+                **said,  # type: ignore[arg-type]  # its other options are of other types
             )
     except (nats.errors.Error, OSError, TimeoutError):
         return False
-    await client.close()
+    finally:
+        await dialing.hang_up(client)
     return True

@@ -198,9 +198,15 @@ def _permissions(component: str, used: Iterable[Use]) -> str:
     if adapter := adapter_of(component):
         publish.append("_R_.>")  # where the server wants the answers to what came from another account
         subscribe += ["$SRV.>", subjects.SERVICE.format(adapter=adapter, endpoint="*")]
-    return (
-        f", permissions: {{publish: {{allow: {json.dumps(publish)}}}, subscribe: {{allow: {json.dumps(subscribe)}}}}}"
-    )
+    if component == subjects.OBSERVER:  # people like to write it shorter
+        subscribe += [f"{channel.address.partition('{')[0]}>" for channel in _observed()]
+    # An empty list would allow everything.
+    sending = f"{{allow: {json.dumps(publish)}}}" if publish else '{deny: ">"}'
+    return f", permissions: {{publish: {sending}, subscribe: {{allow: {json.dumps(subscribe)}}}}}"
+
+
+def _observed() -> list[subjects.Channel]:
+    return [one for one in subjects.CHANNELS if any(grant.component == subjects.OBSERVER for grant in one.hears)]
 
 
 def _exports(owner: str, used: Mapping[str, list[Use]]) -> list[str]:

@@ -148,7 +148,7 @@ class _Starting:
             _tell_shop(self.where, chosen)
             first = [*parts.servers(self.where, chosen, self.plan), parts.shop(self.where, chosen)]
             if not self.plan.nats:
-                streams.settle_users(self.where)
+                await streams.settle_users(self.where)
             own = parts.own(self.where, chosen, self.plan)
             try:
                 await self.stack.start_all(first)

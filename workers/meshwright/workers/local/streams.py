@@ -3,7 +3,6 @@
 Invariant: whatever an earlier version has stored is there afterwards; doing it again changes nothing.
 """
 
-import signal
 from pathlib import Path
 
 import msgspec
@@ -14,19 +13,21 @@ from meshwright.workers.local.home import Home, LocalError, Plan
 
 SERVER = "nats-server"
 OWN_ADAPTERS = ("envoy",)
+_GRACE_S = 20.0
 _EVERYBODYS = "$G"
 """the account in which nats-server keeps what is stored by those who do not say who they are"""
 
 
-def settle_users(home: Home, *adapters: str) -> None:
-    """Have the users of the own nats-server; one that runs learns of them. Raises LocalError."""
+async def settle_users(home: Home, *adapters: str) -> None:
+    """Have the users of the own nats-server; one that runs with others is ended. Raises LocalError."""
     try:
         changed = nats_users.write(home.nats_users, {*OWN_ADAPTERS, *adapters})
     except (OSError, credentials.InvalidCredentials) as error:
         raise LocalError(f"the users of NATS cannot be set up: {error}") from error
     record = processes.read(home.record(SERVER))
     if changed and record is not None:
-        processes.send(record, signal.SIGHUP)
+        # Told to read its configuration anew it knows new accounts, and not what they use of the others.
+        await processes.stop(record, grace=_GRACE_S)
 
 
 async def move_to_own_account(store: Path) -> None:

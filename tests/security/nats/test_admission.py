@@ -1,0 +1,87 @@
+"""Who gets in: nobody without a key, and no process onto a server that lets everybody in."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from meshwright.core import bus as mwbus
+from meshwright.core import secret_files, settings
+from meshwright.core.bus import joining
+from meshwright.core.security import nats_accounts, nkeys
+from meshwright.core.testing import identities
+from meshwright.core.testing.consoles import console
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
+
+pytestmark = pytest.mark.servers
+
+
+async def test_a_stranger_is_not_let_in(nats_server: NatsServer) -> None:
+    """Without credentials, with a made-up user, with a key that nobody has given: no connection."""
+    strangers = [{}, {"token": "t"}, *({"user": name, "password": name} for name in ("api", "$SYS", "provisioner"))]
+    for stranger in strangers:
+        assert not await joining.admits_strangers(nats_server.address, None, **stranger)
+    tester = {"user": identities.TESTER, "password": identities.TESTER}
+    assert await joining.admits_strangers(nats_server.address, None, **tester)
+
+
+async def test_an_unknown_key_is_told_what_to_do(nats_server: NatsServer, tmp_path: Path) -> None:
+    """The error names the file and is there within the time allowed."""
+    path = tmp_path / "api.nk"
+    secret_files.read_or_make(path, lambda: nkeys.fresh().seed)
+    with pytest.raises(mwbus.NotLetIn, match=r"does not know the key in .*api\.nk"):
+        async with mwbus.connect(nats_server.address, "api", credentials_file=path, timeout=1.0):
+            pass
+    with pytest.raises(mwbus.NotLetIn, match="MESHWRIGHT_NATS_CREDENTIALS_FILE"):
+        async with mwbus.connect(nats_server.address, "api", timeout=1.0):
+            pass
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+async def test_a_file_that_others_can_read_is_refused(nats_server: NatsServer, tmp_path: Path, mode: int) -> None:
+    """The remedy is in the text; with 0600 the same file is good."""
+    path = identities.credentials_file("api", tmp_path)
+    await identities.provision(nats_server.url)
+    path.chmod(mode)
+    with pytest.raises(mwbus.NotLetIn, match=f"chmod 600 {path}"):
+        async with mwbus.connect(nats_server.address, "api", credentials_file=path):
+            pass
+    path.chmod(0o600)
+    async with mwbus.connect(nats_server.address, "api", credentials_file=path) as bus:
+        assert bus.is_connected
+
+
+@pytest.mark.parametrize("config", ["# open", "accounts { A { users: [{user: u, password: p}] } }\nno_auth_user: u"])
+async def test_a_server_that_lets_anybody_in_is_refused(config: str, tmp_path: Path) -> None:
+    """Unless a setting allows it, which is then said at each start."""
+    async with NatsServer(config=config) as server:
+        chosen = settings.Settings(nats_url=server.address, data_dir=tmp_path)
+        with pytest.raises(mwbus.NotLetIn, match=r"lets anybody in.*MESHWRIGHT_NATS_ALLOW_ANONYMOUS"):
+            async with mwbus.join(chosen, "api"):
+                pass
+
+
+async def test_a_process_on_an_open_server_ends_with_the_remedy(tmp_path: Path) -> None:
+    """A console command says what to do and ends; with the setting it works, and its log says so loudly."""
+    async with NatsServer(config="# open") as server:
+        async with console("meshwright-scheduler", directory=tmp_path, nats_url=server.address) as refused:
+            assert await refused.process.wait() == 1
+        said = refused.log.read_text()
+        assert said.count("\n") == 1
+        assert re.search(r"lets anybody in: .*`meshwright-nats users`", said)
+        allowed = {"nats_url": server.address, "nats_allow_anonymous": "true"}
+        async with console("meshwright-scheduler", directory=tmp_path, **allowed) as running:
+            await eventually(lambda: "holding the lease" in running.log.read_text(), timeout=20)
+            assert await running.stop() == 0
+        assert "lets ANYBODY in" in running.log.read_text()
+
+
+async def test_no_secret_is_in_the_configuration_or_on_a_command_line(tmp_path: Path) -> None:
+    """The server is told public keys; a process is told the name of a file."""
+    text = identities.configuration(identities.ADAPTERS)
+    assert not re.search(r"SU[A-Z2-7]{50}", text)
+    assert nkeys.from_seed(identities.key("api").seed).public in text
+    assert identities.key("api").seed not in " ".join(os.environ.values())
+    assert nats_accounts.account("api") in text
