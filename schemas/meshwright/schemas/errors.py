@@ -111,7 +111,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             title="The operation has already ended",
             status=409,
             explanation="Only an operation that has not ended can be cancelled, "
-            "and only one that failed can be retried.",
+            "and only one that has ended without success can be retried.",
         ),
         ProblemType(
             slug="webhook-disabled",

@@ -151,8 +151,8 @@ def plan_gone(operation: str) -> kit.Reject:
         Failure(
             code="MW2007",
             what=f"the plan of operation {operation} is gone",
-            cause="The operation has ended before, and its plan was dropped with it.",
-            remedy="Ask for the change anew.",
+            cause="Another operation of the mesh has made a plan of its own, as after this one was abandoned.",
+            remedy="Retry the operation: it is planned anew.",
         )
     )
 

@@ -4,6 +4,7 @@ Invariant: nothing is written; the difference shown is between the snapshots tha
 """
 
 import asyncio
+import threading
 
 import msgspec
 
@@ -20,6 +21,9 @@ from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import AnyIntent, Translation, Unsupported
 from meshwright.schemas.operations import ApplyDesign, Command, RemoveDesign, RollbackDesign
 from meshwright.schemas.workloads import WorkloadSpec
+
+_BREATH = 0.001
+"""seconds of pause behind each intent: this thread would otherwise keep the interpreter from all others"""
 
 
 @adapter.preview
@@ -39,7 +43,11 @@ async def preview(runtime: kit.Runtime, command: Command) -> Preview:
         return await asyncio.to_thread(occupied.taken, chosen, runtime.data_dir, states, before, wanted)
 
     target = await _target(Maker(before, states, releases, chosen.envoy_first_port, taken), command)
-    return await asyncio.to_thread(_preview, before, target)
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(_preview, before, target, stop)
+    finally:
+        stop.set()
 
 
 async def _target(maker: Maker, command: Command) -> Target:
@@ -54,9 +62,13 @@ async def _target(maker: Maker, command: Command) -> Target:
     return Target(after=maker.before, problems=[FieldError(detail=detail)])
 
 
-def _preview(before: DesiredState, target: Target) -> Preview:
+def _preview(before: DesiredState, target: Target, stop: threading.Event) -> Preview:
     intents: list[AnyIntent] = target.design.intents if target.design else []
-    answers = [translate(intent, target.after) for intent in intents]
+    answers = []
+    for intent in intents:
+        answers.append(translate(intent, target.after))
+        if stop.wait(_BREATH):
+            raise TimeoutError("nobody waits for this preview any more")
     return Preview(
         translations=[each for each in answers if isinstance(each, Translation)],
         unsupported=[each for each in answers if isinstance(each, Unsupported)],

@@ -29,7 +29,7 @@ _BOUND = 20.0
 """seconds an answer may take, its turn included"""
 _LARGE = 8 * 1024
 """bytes from which a question counts as large"""
-_AT_ONCE = {"small": 8, "large": 2}
+_AT_ONCE = {"small": 8, "large": 1}
 """questions that one endpoint answers side by side"""
 _MOST = 64
 """questions that may be open at one worker"""

@@ -133,7 +133,8 @@ class Follow:
 
 def resume(operation: str) -> str:
     """How to come back to an operation."""
-    return f"`meshwright operations watch {operation}` follows it again, `operations cancel` stops it."
+    command = "meshwright operations"
+    return f"`{command} watch {operation}` follows it again, `{command} cancel {operation}` stops it."
 
 
 def events(

@@ -125,7 +125,8 @@ def ping(
         remedy = f"See `meshwright webhooks deliveries {webhook}`; deliveries need a running meshwright-notifier."
         raise CommandFailed("no outcome yet", code=Exit.STILL_RUNNING, remedy=remedy)
     if found["state"] != "delivered":
-        raise CommandFailed(f"the ping did not arrive: {found['detail']}", remedy="It is tried again by itself.")
+        again = "It is tried again by itself." if found["state"] == "retrying" else "It is not tried again."
+        raise CommandFailed(f"the ping did not arrive: {found['detail']}", remedy=again)
     session.output.say(f"the ping arrived: the endpoint answered {found['status']}")
 
 
