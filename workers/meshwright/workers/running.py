@@ -4,13 +4,16 @@ Invariant: SIGTERM and SIGINT cancel the work, which then closes what it opened;
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterator
 
 from meshwright.core import ending, ids
+from meshwright.core.bus.errors import BusUnavailable
 
 
 def instance() -> str:
@@ -25,6 +28,17 @@ def settle_collector() -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+@contextlib.contextmanager
+def explained(program: str) -> Iterator[None]:
+    """Several tasks that ended because NATS was away end the process with one line, not with a traceback of each."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.split(BusUnavailable)[1] is not None:
+            raise
+        sys.exit(f"{program}: {ending.first_error(group)}")
 
 
 async def until_told(work: Callable[[], Awaitable[None]]) -> None:

@@ -22,6 +22,7 @@ from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry.metrics import Counter, Registry
 from meshwright.schemas import adapters, subjects
+from meshwright.workers import running
 from meshwright.workers.host import answering, loading
 from meshwright.workers.host.turns import Turns, open_settled
 from meshwright.workers.host.working import Limits, Worker
@@ -56,7 +57,8 @@ def main() -> None:
         sys.exit(harmless.escaped(f"meshwright-adapter: {error}"))
     mwlogging.configure(chosen.log_level, chosen.log_format)
     try:
-        uvloop.run(run(name, chosen))
+        with running.explained("meshwright-adapter"):
+            uvloop.run(run(name, chosen))
     except _CANNOT_START as error:
         sys.exit(harmless.escaped(f"meshwright-adapter: {error}"))
 

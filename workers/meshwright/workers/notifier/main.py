@@ -52,7 +52,8 @@ def main() -> None:
         sys.exit(f"meshwright-notifier: {error}")
     mwlogging.configure(chosen.log_level, chosen.log_format)
     try:
-        uvloop.run(_run(chosen, poster, pauses))
+        with running.explained("meshwright-notifier"):
+            uvloop.run(_run(chosen, poster, pauses))
     except mwbus.BusUnavailable as error:
         sys.exit(f"meshwright-notifier: {error}")
 

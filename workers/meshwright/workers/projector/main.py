@@ -48,7 +48,8 @@ def main() -> None:
     mwlogging.configure(chosen.log_level, chosen.log_format)
     running.settle_collector()
     try:
-        uvloop.run(_rebuild(chosen) if action == "rebuild" else _run(chosen))
+        with running.explained("meshwright-projector"):
+            uvloop.run(_rebuild(chosen) if action == "rebuild" else _run(chosen))
     except ExceptionGroup as group:
         reason = ending.first_error(group)
         if not isinstance(reason, store.NotAdmissible):

@@ -39,7 +39,8 @@ def main() -> None:
     mwlogging.configure(chosen.log_level, chosen.log_format)
     running.settle_collector()
     try:
-        uvloop.run(_run(chosen))
+        with running.explained("meshwright-scheduler"):
+            uvloop.run(_run(chosen))
     except mwbus.BusUnavailable as error:
         sys.exit(f"meshwright-scheduler: {error}")
 
