@@ -159,6 +159,15 @@ async def test_edges_come_alive(person: Person) -> None:
     assert edge["rate"] > 0
     assert 0 <= edge["p50_ms"] <= edge["p99_ms"]
 
+    # Settings that changed are taken over, or it is said that they are not.
+    before = person.recorded()
+    code, text = await person.types("up", MESHWRIGHT_LOG_LEVEL="warning", MESHWRIGHT_API_PORT="1234")
+    assert code == 0, text
+    assert "Other settings than before: MESHWRIGHT_LOG_LEVEL;" in text
+    assert "MESHWRIGHT_API_PORT is not taken over" in text
+    after = person.recorded()
+    assert {name for name in OWN if after[name] == before[name]} == {"nats-server", "mongod", "shop"}
+
 
 async def test_ctrl_c_in_the_foreground_stops_everything(person: Person) -> None:
     """In the foreground what dies comes back by itself, and Ctrl-C leaves nothing behind."""
@@ -169,6 +178,8 @@ async def test_ctrl_c_in_the_foreground_stops_everything(person: Person) -> None
     await eventually(lambda: person.recorded().get("projector", before) != before)
     code, text = await person.types("up", "--foreground")
     assert (code, "Ctrl-C there" in text) == (1, True), text
+    code, text = await person.types("up", MESHWRIGHT_WEBHOOK_ALLOW="10.0.0.0/8")
+    assert (code, "other settings (MESHWRIGHT_WEBHOOK_ALLOW)" in text) == (1, True), text
     command.send_signal(signal.SIGINT)
     async with asyncio.timeout(60):
         output, _ = await command.communicate()

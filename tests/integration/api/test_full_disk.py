@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from meshwright.core.testing import identities
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.people import Person
 from meshwright.core.testing.running import Stack
@@ -17,14 +18,12 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 WITHIN = 30.0
 
 
-async def test_ready_means_that_writes_are_stored(
-    small_disk: Path, alone: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_ready_means_that_writes_are_stored(small_disk: Path, alone: Stack) -> None:
     """Not ready while writes are refused: also when there is room again, until the server was restarted."""
-    monkeypatch.setenv("MESHWRIGHT_STREAMS_GIB", "0.04")
     async with NatsServer(small_disk / "nats") as nats:
         await alone.nats.stop()
         alone.nats = nats
+        await identities.provision(nats.url, gib=0.04)
         await asyncio.to_thread(alone.start_all)
         await _fill_and_free(alone, small_disk)
 

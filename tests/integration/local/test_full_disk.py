@@ -9,8 +9,10 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, processes
+from meshwright.core.security import nats_users
 from meshwright.core.testing.eventually import eventually
-from meshwright.workers.local import parts, supervising
+from meshwright.schemas import subjects
+from meshwright.workers.local import parts, streams, supervising
 from meshwright.workers.local.home import Home, Plan
 from meshwright.workers.local.running import Stack
 from meshwright.workers.local.supervising import Supervisor
@@ -27,12 +29,14 @@ async def test_nats_that_met_a_full_disk_is_restarted_once_there_is_room(small_d
     chosen = home.choose_ports([], [])
     processes.write(home.record(parts.SUPERVISOR), processes.here(parts.SUPERVISOR))
     stack = Stack(home, Talk(io.StringIO()))
+    streams.settle_users(home)
     (nats,) = parts.servers(home, chosen, Plan(mongodb="mongodb://elsewhere/"))
     await stack.start(nats)
+    api = nats_users.file(home.nats_users, subjects.API)
     first = stack.running()["nats-server"]
     keeping = asyncio.create_task(Supervisor(stack, [nats]).keep())
     try:
-        async with mwbus.connect(nats.where, "test", gib=0.02) as bus:
+        async with mwbus.connect(nats.where, "api", credentials_file=api) as bus:
             storing = mwbus.Storing(bus)
             await storing.prove()
             room = os.statvfs(small_disk)

@@ -7,9 +7,11 @@ one continues where it was. One mesh that cannot be compiled does not touch the 
 import asyncio
 import contextlib
 import datetime
+import fcntl
 import logging
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -214,15 +216,28 @@ class ControlPlane:
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
         remembered = self.runtime.data_dir / "xds-port"
-        wanted = self.options.envoy_xds_port or _read_port(remembered)
-        if not wanted:
-            wanted = ports.choose(self.options.envoy_first_port - 100, host=self.options.envoy_xds_host)
-        secured = self._credentials.server(documents.now())
-        async with self._server.serve(f"{self.options.envoy_xds_host}:{wanted}", secured) as port:
-            self._port = port
-            remembered.parent.mkdir(parents=True, exist_ok=True)
-            remembered.write_text(str(port))
-            yield
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        with remembered.open("a+") as held:  # for the life of this worker
+            wanted = self.options.envoy_xds_port or await asyncio.to_thread(self._choose_port, remembered, held)
+            secured = self._credentials.server(documents.now())
+            async with self._server.serve(f"{self.options.envoy_xds_host}:{wanted}", secured) as port:
+                self._port = port
+                remembered.write_text(str(port))
+                yield
+
+    def _choose_port(self, remembered: Path, held: IO[str]) -> int:
+        """The port of before; another one when a stranger has it now, to which sidecars are then moved.
+
+        While another worker of this folder lives it is that one's, and not to be changed.
+        """
+        port, host = _read_port(remembered), self.options.envoy_xds_host
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            registry = ports.Registry()
+            if not port or not ports.bindable(port, host) or registry.claim([port], owner=remembered):
+                first = self.options.envoy_first_port - 100
+                (port,) = registry.reserve(1, first, owner=remembered, host=host)
+        return port
 
     async def _hold_ports(self) -> None:
         """Reserve on this host what sidecars have, which another program may have chosen while nobody watched."""

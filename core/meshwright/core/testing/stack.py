@@ -163,7 +163,8 @@ async def stack(
     async with AsyncExitStack() as exits:
         nats = await exits.enter_async_context(nats or NatsServer())
         mongo = await exits.enter_async_context(mongo or MongoServer())
-        await identities.provision(nats.url)
+        size = environment.get("MESHWRIGHT_STREAMS_GIB")
+        await identities.provision(nats.url, gib=float(size) if size else None)
         parts = Stack(nats, mongo, directory, exits, environment)
         exits.push_async_callback(parts.http.aclose)
         await parts.run("api", "meshwright-api")

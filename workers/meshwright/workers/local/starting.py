@@ -202,6 +202,7 @@ class _Starting:
         transport = ToOurApi(self.where, chosen.api)
         async with httpx.AsyncClient(base_url=base, headers=headers, timeout=10, transport=transport) as client:
             demo = enrolling.Enrolling(client, self.talk, lambda: self.stack.check(everything))
+            self.stack.check(everything)
             await demo.worker(self.stack.running()["adapter-envoy"].pid)
             await demo.mesh()
             await demo.workloads(chosen.shop)

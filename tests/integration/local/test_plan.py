@@ -1,0 +1,28 @@
+"""What `make up` is asked for: taken from the environment, without what is nobody else's business."""
+
+from meshwright.workers.local import starting
+from meshwright.workers.local.home import Plan
+
+
+def test_parts_get_the_settings_of_the_environment_and_no_secret_of_the_person() -> None:
+    """Variables of Meshwright and of OpenTelemetry are handed on; a person's token and context are not."""
+    environ = {
+        "PATH": "/bin",
+        "MESHWRIGHT_LOG_LEVEL": "debug",
+        "MESHWRIGHT_LOG_FORMAT": "",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector/",
+        "MESHWRIGHT_TOKEN": "a person's token",
+        "MESHWRIGHT_HOME": "/home/of/the/stack",
+        "MESHWRIGHT_LOCAL_NATS": "nats://u:p@host/",
+    }
+    plan = starting.plan_of(environ)
+    assert plan.settings == {"MESHWRIGHT_LOG_LEVEL": "debug", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector/"}
+    assert (plan.nats, plan.mongodb) == ("nats://u:p@host/", "")
+
+
+def test_differences_are_named_without_their_values() -> None:
+    """Values may be secrets, so only the names are told."""
+    before = Plan(nats="nats://u:p@host/", settings={"MESHWRIGHT_A": "1", "MESHWRIGHT_B": "2"})
+    now = Plan(settings={"MESHWRIGHT_A": "1", "MESHWRIGHT_C": "3"})
+    assert now.differs_from(before) == ["NATS", "MESHWRIGHT_B", "MESHWRIGHT_C"]
+    assert now.differs_from(now) == []
