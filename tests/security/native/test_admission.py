@@ -110,7 +110,8 @@ def test_filters_of_designs_come_behind_the_access_rules() -> None:
     listener = next(each.body for each in content.resources if each.name == names.INBOUND)
     (found,) = listener["filter_chains"][0]["filters"]
     order = [each["name"] for each in found["typed_config"]["http_filters"]]
-    assert order == [names.ACCESS, names.RATE_LIMIT, "compressor", "buffer", names.ROUTER]
+    rules = [names.ACCESS_LOG, names.MEMBERS, names.ACCESS, names.RATE_LIMIT]
+    assert order == [*rules, "compressor", "buffer", names.ROUTER]
 
 
 def test_a_tuned_virtual_host_leaves_the_others_alone() -> None:

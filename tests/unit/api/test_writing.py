@@ -135,7 +135,8 @@ def test_every_route_that_declares_a_reason_is_known_here() -> None:
         f"{verb}{kind}" for verb in ("put", "delete") for kind in ("Workspace", "Connection", "Design", "Webhook")
     }
     others = {route.operation_id for route in ALL if route.idempotent}
-    assert named == documents | others | {"createToken", "deleteToken", "restoreDesign", "dropDeadLetter"}
+    told = {"createToken", "deleteToken", "restoreDesign", "dropDeadLetter", "forgetAdapter"}
+    assert named == documents | others | told
 
 
 async def test_only_a_version_of_that_design_can_be_restored(door: Door) -> None:

@@ -24,6 +24,7 @@ MADE: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (failures.no_mesh, ("demo",)),
     (failures.no_design, ("the design x is not applied to demo",)),
     (failures.unanswered, (["a", "b"], 30.0)),
+    (failures.still_plain, (["a", "b"], 30.0)),
     (failures.plan_gone, ("1",)),
     (failures.meddled, ("w.demo",)),
     (failures.unserved, ("version 1 of w.demo is not served here",)),
@@ -50,7 +51,7 @@ def test_every_code_is_listed_and_made_once() -> None:
 def test_what_time_may_mend_is_retryable() -> None:
     """Silence, a port in use and a control plane behind may pass; a document that does not fit will not."""
     retryable = {make.__name__ for make, arguments in MADE if make(*arguments).failure.retryable}
-    assert retryable == {"unanswered", "meddled", "unserved", "not_started", "ports_taken"}
+    assert retryable == {"unanswered", "still_plain", "meddled", "unserved", "not_started", "ports_taken"}
     assert [make.__name__ for make, each in MADE if isinstance(make(*each), kit.Retry)] == ["meddled"]
 
 
