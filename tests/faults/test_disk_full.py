@@ -16,7 +16,7 @@ from meshwright.core.testing.people import Person
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.stack import TOKEN, working
 
-pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.faults, pytest.mark.servers]
 LEFT = 3 * 2**20
 """bytes that are free when the load begins"""
 REFUSES_WITHIN = 4.0

@@ -18,7 +18,7 @@ from meshwright.core.testing.stack import EXAMPLES
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas import operations, subjects
 
-pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.servers]
 MESSAGES = 1000
 OPERATIONS = 20
 

@@ -17,7 +17,7 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.staging import Stage, publish_raw
 from meshwright.schemas import workloads
 
-pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.servers]
 NEWER = Path(__file__).with_name("newer_projector.py")
 TURNS = 2
 V1, V2 = workloads.WorkloadObserved.wire.name, "dev.meshwright.workload.observed.v2"

@@ -16,7 +16,7 @@ from meshwright.core.testing.people import Person
 from meshwright.core.testing.stack import TOKEN, working
 from meshwright.core.testing.staging import Stage, rebuilt_differences
 
-pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.servers]
 KILLS = 6
 ANSWERS_WITHIN = 4.0
 """seconds; promised are 2, the rest is for a busy machine"""

@@ -21,7 +21,7 @@ from meshwright.core.testing.movement import Readers
 from meshwright.core.testing.people import Person
 from meshwright.core.testing.stack import TOKEN, working
 
-pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.faults, pytest.mark.servers]
 REFUSES_WITHIN = 4.0
 """seconds; promised are 2, the rest is for a busy machine"""
 SERVER_IS_AWAY = {503, 0}

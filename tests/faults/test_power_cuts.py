@@ -31,7 +31,7 @@ from meshwright.core.testing.servers import MongoServer, NatsServer
 from meshwright.core.testing.stack import TOKEN, Stack, working
 from meshwright.core.testing.staging import rebuilt_differences
 
-pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.faults, pytest.mark.servers]
 CUTS = 5
 _SHUTDOWN, _NO_LOG_FLUSH = 0x8004587D, struct.pack("I", 2)
 

@@ -24,7 +24,7 @@ from meshwright.core.testing.staging import Stage, rebuilt_differences
 from meshwright.schemas.connections import Connection, ConnectionWritten
 from meshwright.workers.projector.batches import Folder, Tally
 
-pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.servers]
 OPERATIONS = 2000
 """each is five events"""
 KILLS = 20

@@ -19,7 +19,7 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.catalog import TERMINAL_TYPES
 
-pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.servers]
 KILLS = 15
 LATE, GIVEN_UP = 400, 100
 _GIVEN_UP_BY = mwbus.WorkQueue(stream="COMMANDS", name="gives-up", subject="mw.cmd.*.hopeless.*.*.*", ack_wait=5.0)

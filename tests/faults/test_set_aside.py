@@ -18,7 +18,7 @@ from meshwright.core.testing.stack import TOKEN, Stack, working
 from meshwright.core.testing.staging import publish_raw
 from meshwright.schemas import meshes, operations
 
-pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.faults, pytest.mark.servers]
 BROKEN = 30
 
 

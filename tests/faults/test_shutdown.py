@@ -15,7 +15,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.stack import Stack, stack
 from meshwright.schemas import catalog, subjects
 
-pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.servers, pytest.mark.faults]
 EXAMPLE = Path(__file__).parents[1] / "example"
 GRACE = {"api": 3.0, "projector": 3.0, "scheduler": 3.0, "notifier": 5.0, "worker": 8.0}
 """seconds within which each has to be gone; a worker may finish what it runs"""

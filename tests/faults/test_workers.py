@@ -28,7 +28,7 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess
 from meshwright.schemas import operations as ops
 
-pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.servers, pytest.mark.faults]
 STEPS = 10
 WHOLLY = {"FAKETIME_DONT_FAKE_MONOTONIC": "0"}
 

@@ -14,7 +14,7 @@ from meshwright.core.testing.running import Stack
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.stack import TOKEN
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers]
 WITHIN = 30.0
 
 

@@ -14,7 +14,7 @@ from meshwright.core.testing.receiving import receiving
 from meshwright.core.testing.running import Stack
 from meshwright.core.testing.stack import TOKEN
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.servers]
 FLEET = {"kind": "envoy-fleet"}
 
 

@@ -21,7 +21,7 @@ from meshwright.schemas import subjects
 from meshwright.schemas.access import Token, TokenWritten
 from meshwright.schemas.connections import Connection, ConnectionWritten
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.servers]
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 

@@ -18,7 +18,7 @@ from meshwright.workers.local.running import Stack
 from meshwright.workers.local.supervising import Supervisor
 from meshwright.workers.local.talk import Talk
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers]
 
 
 async def test_nats_that_met_a_full_disk_is_restarted_once_there_is_room(small_disk: Path) -> None:

@@ -18,7 +18,7 @@ from meshwright.core.testing.servers import MongoServer, NatsServer
 from meshwright.core.testing.staging import Stage
 from meshwright.core.testing.workers import WorkerProcess
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers]
 Differences = Callable[[Stage, int], Awaitable[list[str]]]
 
 

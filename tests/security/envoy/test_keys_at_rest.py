@@ -27,7 +27,7 @@ from meshwright.core.testing.workers import worker_process
 from meshwright.schemas.operations import EnrolWorkloads, InstallMesh
 from meshwright.schemas.workloads import ProxyObserved, WorkloadSpec
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers]
 KEY = "default.m1"
 
 
