@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from meshwright.core import bus as mwbus
 from meshwright.core import ids, store
 from meshwright.core.store import comparing, generations, kinds
 from meshwright.core.testing import staging
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.staging import Stage
-from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, workloads
+from meshwright.schemas import access, adapters, connections, designs, meshes, subjects, telemetry, workloads
 from meshwright.schemas import operations as o
 
 pytestmark = pytest.mark.servers
@@ -268,7 +269,9 @@ async def test_it_ends_when_told(stage: Stage, start_projector: Any) -> None:
     await eventually(lambda: "projecting" in projector.log.read_text())
     assert await projector.stop() == 0
     assert "Traceback" not in projector.log.read_text()
+    leases = await mwbus.open_bucket(stage.bus, subjects.LEASES.name)
+    assert await leases.get("projector") is None
     heir = await start_projector()
-    await eventually(lambda: "projecting" in heir.log.read_text(), timeout=3)
+    await eventually(lambda: "projecting" in heir.log.read_text(), timeout=30)
     await load
     await stage.caught_up()
