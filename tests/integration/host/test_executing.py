@@ -17,6 +17,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as ops
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
+from meshwright.workers.host.acceptances import Acceptances
 from meshwright.workers.host.executing import Equipment, Execution
 from meshwright.workers.host.interventions import Interventions, Said
 from meshwright.workers.host.turns import Turns, open_settled
@@ -80,6 +81,7 @@ class Scene:
             service=None,
             turns=Turns(self.bus, await open_settled(self.bus)),
             interventions=Interventions(self.bus),
+            acceptances=Acceptances(self.bus),
             max_attempts=3,
             ended=Registry().counter("ended_total", "", "kind", "end"),
         )

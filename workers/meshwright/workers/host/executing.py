@@ -20,6 +20,7 @@ from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import operations
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
+from meshwright.workers.host.acceptances import Acceptances
 from meshwright.workers.host.interventions import Interventions, Said
 from meshwright.workers.host.turns import Turns
 
@@ -42,6 +43,7 @@ class Equipment(msgspec.Struct, frozen=True, kw_only=True):
     service: object
     turns: Turns
     interventions: Interventions
+    acceptances: Acceptances
     max_attempts: int
     ended: Counter
 
@@ -128,6 +130,8 @@ class Execution:
         said = await self._use.interventions.find(self.command, self._job.message.seq)
         if said.is_over and not history.last:
             return True
+        if not history.last:
+            await self._use.acceptances.told(self._job.message)
         self.intervene(said)
         try:
             return await self._work(slot, 0.0 if said.is_over else await self._remaining())

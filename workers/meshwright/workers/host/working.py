@@ -20,6 +20,7 @@ from meshwright.core.kit import journal
 from meshwright.core.telemetry import tracing
 from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import catalog, operations, subjects
+from meshwright.workers.host.acceptances import Acceptances
 from meshwright.workers.host.executing import Equipment, Execution
 from meshwright.workers.host.interventions import Interventions, Said
 from meshwright.workers.host.turns import Turns
@@ -69,6 +70,7 @@ class Worker:
             service=service,
             turns=turns,
             interventions=self._interventions,
+            acceptances=Acceptances(connection),
             max_attempts=limits.max_attempts,
             ended=ended,
         )

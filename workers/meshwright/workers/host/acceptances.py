@@ -1,0 +1,63 @@
+"""Acceptances: that EVENTS holds the copy of a command, before its worker says the first word about it.
+
+Problem: the server copies commands into EVENTS by itself, and after a restart it takes that up again later than a
+worker gets the command; whoever follows an operation would read `started` before `accepted`. Invariant: nothing is told
+of an operation before its copy is stored, unless the server has not made it within half a minute.
+
+Copies are made in the order of COMMANDS, so the newest one answers for all before it. A stream that went back gives
+sequences out again; so after each reconnect the first answer is that of the very command.
+"""
+
+import asyncio
+import logging
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus import copying, streams
+from meshwright.schemas import subjects
+
+log = logging.getLogger(__name__)
+WITHIN = 30.0
+"""seconds until an operation goes on all the same; the server looks after a source that fails every ten"""
+_PAUSE_FIRST, _PAUSE_LAST = 0.002, 0.25
+_COPIES = streams.COPIED[subjects.COMMANDS.stream][0]
+
+
+class Acceptances:
+    """How far the copies reach, as this worker knows."""
+
+    def __init__(self, connection: mwbus.Connection) -> None:
+        self._bus = connection
+        self._lock = asyncio.Lock()
+        self._reach = 0
+        self._connection = -1
+        """the connection at which the copies were seen to go on"""
+
+    async def told(self, command: mwbus.Received) -> None:
+        """Return when the copy of this message of COMMANDS is stored. Raises BusUnavailable."""
+        if self._reaches(command):
+            return
+        try:
+            async with asyncio.timeout(WITHIN), self._lock:
+                pause = _PAUSE_FIRST
+                while not self._reaches(command):
+                    if await self._look(command):
+                        continue
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _PAUSE_LAST)
+        except TimeoutError:
+            log.warning("the server has not copied command %d into EVENTS for %g s", command.seq, WITHIN)
+
+    def _reaches(self, command: mwbus.Received) -> bool:
+        return self._connection == self._bus.reconnects and command.seq <= self._reach
+
+    async def _look(self, command: mwbus.Received) -> bool:
+        """Whether it is copied."""
+        connection = self._bus.reconnects
+        is_known = connection == self._connection
+        subject = _COPIES if is_known else streams.copied_to(command.subject)
+        found = await self._bus.last(subjects.EVENTS.stream, subject)
+        place = copying.copied_from(found) if found else None
+        if place is None or place.seq < command.seq:
+            return False
+        self._connection, self._reach = connection, place.seq
+        return True
