@@ -6,7 +6,7 @@ folded already (by sequence) changes nothing; a message that cannot be projected
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from meshwright.core import bus, facts
 from meshwright.core.bus import copying
@@ -20,6 +20,8 @@ from meshwright.workers.projector.cache import Cache
 from meshwright.workers.projector.folding.routes import Route, applied, ends, routes
 
 log = logging.getLogger(__name__)
+Places: TypeAlias = Sequence[tuple[Route, str]]
+"""views that a fact changes, each with the key of the document or, for one that ends a mesh, with the mesh"""
 
 
 class Tally:
@@ -53,19 +55,19 @@ class Folder:
         Raises StoreUnavailable when a document that is needed cannot be loaded; folding them again is then right.
         """
         logs: dict[str, list[dict[str, Any]]] = {}
-        readable: list[tuple[Fact, list[tuple[Route, str]]]] = []
+        readable: list[tuple[Fact, Places, Places]] = []
         for received in messages:
             try:
                 fact = facts.read(received)
-                readable.append((fact, [(route, route.key(fact)) for route in routes(fact)]))
+                readable.append((fact, [(route, route.key(fact)) for route in routes(fact)], ends(fact)))
             except Unprojectable as error:
                 self._put_aside(received, str(error), logs)
         await self._load(readable)
         touched: dict[tuple[str, str], Folded] = {}
         seen = []
-        for fact, places in readable:
+        for fact, places, ended in readable:
             try:
-                everywhere = [*places, *self._of_ended_mesh(fact)]
+                everywhere = [*places, *self._of_ended_mesh(fact, ended)] if ended else places
                 changed = [
                     applied(self._cache.get((route.kind.name, key)), route, key, fact) for route, key in everywhere
                 ]
@@ -83,24 +85,22 @@ class Folder:
         self._tally.messages.add(messages[-1].stream, by=len(messages))
         return Batch(documents=list(touched.values()), rows=logs, checkpoints=_positions(messages)), seen
 
-    async def _load(self, readable: Sequence[tuple[Fact, list[tuple[Route, str]]]]) -> None:
+    async def _load(self, readable: Sequence[tuple[Fact, Places, Places]]) -> None:
         missing: dict[str, tuple[Kind[Any], set[str]]] = {}
-        for _, places in readable:
+        for _, places, _ in readable:
             for route, key in places:
                 if (route.kind.name, key) not in self._cache:
                     missing.setdefault(route.kind.name, (route.kind, set()))[1].add(key)
         for kind, keys in missing.values():
             self._cache.fill(await self._writer.load(kind, list(keys)))
-        for fact, _ in readable:
-            for route, mesh in ends(fact):
+        for fact, _, ended in readable:
+            for route, mesh in ended:
                 self._cache.lend(await self._writer.load_of_mesh(route.kind, fact.workspace, mesh))
 
-    def _of_ended_mesh(self, fact: Fact) -> list[tuple[Route, str]]:
+    def _of_ended_mesh(self, fact: Fact, ended: Places) -> Places:
         """What else a fact changes that ends a mesh: every document of it, which `_load` has brought here."""
         return [
-            (route, key)
-            for route, mesh in ends(fact)
-            for key in self._cache.of_mesh(route.kind.name, fact.workspace, mesh)
+            (route, key) for route, mesh in ended for key in self._cache.of_mesh(route.kind.name, fact.workspace, mesh)
         ]
 
     def _log_row(self, fact: Fact, logs: dict[str, list[dict[str, Any]]]) -> None:

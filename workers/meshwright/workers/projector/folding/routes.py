@@ -4,7 +4,7 @@ Invariant: a view is fed from one stream only. A type without a route is logged 
 view: copies of STATE in EVENTS are such, because their originals are folded from STATE, which is kept for ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -135,10 +135,11 @@ def routes(fact: Fact) -> tuple[Route, ...]:
     return ()
 
 
-def ends(fact: Fact) -> list[tuple[Route, str]]:
+def ends(fact: Fact) -> Sequence[tuple[Route, str]]:
     """The views of which this fact changes every document of a mesh, with that mesh."""
-    found = _ENDS.get(type(fact.message), ()) if fact.message is not None and fact.stream == "EVENTS" else ()
-    return [(route, route.key(fact)) for route in found]
+    if fact.message is None or fact.stream != "EVENTS" or type(fact.message) not in _ENDS:
+        return ()  # as of almost every fact, so nothing is made for it
+    return [(route, route.key(fact)) for route in _ENDS[type(fact.message)]]
 
 
 def applied(before: Folded | None, route: Route, key: str, fact: Fact) -> Folded | None:
