@@ -68,6 +68,11 @@ class Machine:
         self.url = str(parts.http.base_url)
         self.nats_url = parts.nats.url
 
+    @property
+    def api_pid(self) -> int:
+        """Which process answers at `url`."""
+        return self._parts.processes["api"].pid
+
     def kill_api(self) -> None:
         """End the API as a power cut would."""
         self._runner.run(self._parts.processes["api"].end(signal.SIGKILL))

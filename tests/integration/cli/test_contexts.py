@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from meshwright.core import processes
 from meshwright.core.testing.stack import TOKEN
 
 Terminal = Any
@@ -22,7 +23,7 @@ def test_a_context_replaces_the_environment(terminal: Terminal, machine: Any) ->
 
 
 def test_the_local_stack_is_found_from_below(terminal: Terminal, machine: Any) -> None:
-    """In any folder below the one with `.meshwright` commands go to the local stack."""
+    """In any folder below the one with `.meshwright` commands go to the local stack, once its API is known to be it."""
     home = Path(terminal.folder) / ".meshwright"
     home.mkdir()
     (home / "api-url").write_text(machine.url + "\n")
@@ -30,4 +31,8 @@ def test_the_local_stack_is_found_from_below(terminal: Terminal, machine: Any) -
     terminal.folder = Path(terminal.folder) / "deep" / "below"
     terminal.folder.mkdir(parents=True)
     assert f"from: {home}" in terminal.run("context", "show", **NOWHERE).stdout
+    assert "token was not sent" in terminal.run("connections", "list", expect=6, **NOWHERE).stderr
+    api = processes.of(machine.api_pid)
+    assert api is not None
+    processes.write(home / "run" / "api.json", api)
     terminal.run("connections", "list", **NOWHERE)
