@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import msgspec
+import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
@@ -53,6 +54,12 @@ class AdapterConformance:
     """where `module` lies, when it is not installed"""
     patience: ClassVar[float] = 30.0
     """seconds that one operation may take"""
+
+    @pytest.fixture
+    async def nats_server(self) -> AsyncIterator[NatsServer]:
+        """A fresh nats-server that knows this adapter, whatever its name."""
+        async with NatsServer(adapters=[self.adapter.name]) as server:
+            yield server
 
     def samples(self, directory: Path) -> dict[str, Sample]:
         """A sample for every operation, by the operation's name; `directory` is empty and yours."""
