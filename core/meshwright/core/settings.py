@@ -23,11 +23,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the servers are. Each field is the environment variable MESHWRIGHT_<FIELD>."""
 
     nats_url: str = "nats://127.0.0.1:4222"
-    """`tls://` for a server with TLS"""
+    """`tls://` for a server with TLS: nothing is said to one without it"""
     nats_credentials_file: Path | None = None
     """the key by which NATS knows this process, one for each component (`meshwright-nats users`); mode 0600"""
     nats_ca_file: Path | None = None
-    """the CA certificates (PEM) that a NATS server with TLS is checked by; unset: those of this machine"""
+    """the CA certificates (PEM) that a NATS server must prove itself by, over TLS; unset: those of this machine"""
     nats_allow_anonymous: bool = False
     """work also on a NATS server that lets anybody in, who then may do everything"""
     mongodb_url: str = "mongodb://127.0.0.1:27017/?directConnection=true"

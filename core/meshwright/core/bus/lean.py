@@ -13,6 +13,7 @@ from typing import Any
 from nats import errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.transport import TcpTransport
 
 from meshwright.core.security import nats_accounts, nkeys
 
@@ -24,6 +25,10 @@ def _name(raw: bytes) -> str | None:
     if not name.isascii() or any(character.isspace() for character in name.decode()):
         return None
     return name.decode()
+
+
+class InClear(errors.Error):
+    """A server without TLS, where TLS was asked for. Nothing was said to it."""
 
 
 class LeanClient(Client):
@@ -55,6 +60,25 @@ class LeanClient(Client):
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it so
         await super()._connect_to_server(server)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """As the client's own, which would say who it is, and all else, in clear when the server does not ask for TLS.
+
+        TLS is asked for by a `tls://` URL or by CA certificates. This runs before the first word to each server.
+        """
+        server = self._current_server
+        wants_tls = "tls" in self.options or (server is not None and server.uri.scheme == "tls")
+        if initial_connection and wants_tls:
+            if not (info.get("tls_required") or info.get("tls_available")):
+                raise InClear("the server has no TLS")
+            info["tls_required"] = True  # also where the server leaves it to the client
+        await super()._process_info(info, initial_connection)
+
+    async def _attempt_reconnect(self) -> None:
+        """As the client's own, which would wait half a minute for a dead peer to agree to the end of TLS."""
+        if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
+            self._transport._io_writer.transport.abort()
+        await super()._attempt_reconnect()
 
     async def _process_err(self, err_msg: str) -> None:
         """As the client's own, which would close itself for good when the server ends the connection with a word."""
