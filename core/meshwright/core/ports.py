@@ -58,6 +58,15 @@ class Registry:
             _write(path, others | {port: str(owner) for port in ports if port not in others})
         return {port for port in ports if port in others}
 
+    def hold(self, ports: Collection[int], *, owner: Path) -> None:
+        """Have the owner hold these and no others, whoever else had reserved one of them.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            others = {port: name for port, name in _read(path).items() if name != str(owner)}
+            _write(path, others | dict.fromkeys(ports, str(owner)))
+
     def claim(self, ports: Collection[int], *, owner: Path) -> set[int]:
         """Have the owner hold these besides what it has; gives those of them that are somebody else's.
 

@@ -104,6 +104,7 @@ def test_token_and_ports_stay(tmp_path: Path) -> None:
     assert len(token) >= 43
     assert home.token_file.stat().st_mode & 0o777 == 0o600
     assert home.choose_ports(["front"], []) == chosen
+    home.wipe()
 
 
 async def test_port_taken_by_a_stranger(tmp_path: Path) -> None:
@@ -122,6 +123,24 @@ async def test_port_taken_by_a_stranger(tmp_path: Path) -> None:
     async with await asyncio.start_server(lambda *_: None, "127.0.0.1", chosen.mongodb):
         with pytest.raises(LocalError, match=rf"pid {os.getpid()}.*WIPE=1"):
             home.choose_ports(["front"], [])
+    home.wipe()
+
+
+def test_a_reservation_alone_keeps_nobody_from_its_data(tmp_path: Path) -> None:
+    """MongoDB comes back at the port of its data although another stack, not running, reserved it meanwhile."""
+    earlier, later = Home(tmp_path / "earlier"), Home(tmp_path / "later")
+    for home in (earlier, later):
+        home.prepare()
+    chosen = earlier.choose_ports(["front"], [])
+    (earlier.directory / "mongodb").mkdir()
+    (earlier.directory / "mongodb" / "WiredTiger").touch()
+    ports.Registry().release(earlier.directory)  # as stacks of versions that reserved nothing
+    ports.Registry().hold(chosen.all(), owner=later.directory)
+    again = earlier.choose_ports(["front"], [])
+    assert again.mongodb == chosen.mongodb and again.api != chosen.api
+    assert ports.Registry().all()[again.mongodb] == str(earlier.directory)
+    for home in (earlier, later):
+        home.wipe()
 
 
 async def test_part_whose_starter_died_before_it_wrote_the_record_is_not_run_twice(stack: Stack) -> None:

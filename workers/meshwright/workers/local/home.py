@@ -171,7 +171,7 @@ class Home:
             chosen = {name: self._port_of(name, known, foreign, name in running, registry) for name in _WISHES}
             keepers = self._shop_ports(known, shop, foreign, "shop" in running, registry)
             settled = Ports(**chosen, shop=keepers)
-            registry.settle(settled.all(), owner=self.directory)
+            registry.hold(settled.all(), owner=self.directory)
         except OSError as error:
             raise LocalError(f"no ports can be chosen: {error}") from error
         processes.replace(self.directory / "ports.json", msgspec.json.encode(settled))
@@ -180,12 +180,15 @@ class Home:
 
     def _port_of(self, name: str, known: Ports | None, foreign: set[int], running: bool, registry: Registry) -> int:
         port: Port | None = getattr(known, name) if known else None
-        if port is not None and (running or (port not in foreign and ports.bindable(port))):
+        # A replica set knows its members by address; so its port counts as ours unless somebody listens there, even
+        # if another stack, which can choose anew, has reserved it while this one was down.
+        is_fixed = name == "mongodb" and any((self.directory / "mongodb").glob("*"))
+        if port is not None and (running or ((is_fixed or port not in foreign) and ports.bindable(port))):
             return port
-        if port is not None and name == "mongodb" and any((self.directory / "mongodb").glob("*")):
+        if port is not None and is_fixed:
             raise LocalError(
                 f"port {port}, which this stack's MongoDB was set up with, is taken by "
-                f"{listeners.held_by(port) or 'another stack'}. "
+                f"{listeners.held_by(port) or 'another program'}. "
                 "End that program, or forget the stack's data with `make down WIPE=1`."
             )
         return registry.reserve(1, _WISHES[name], owner=self.directory)[0]
