@@ -61,7 +61,7 @@ schemas: install
 	$(BIN)/python -P -m meshwright.schemas.generate
 
 bench: install
-	@for one in tests/bench/bench_*.py; do echo "== $$one"; $(BIN)/python $$one || exit 1; done
+	@for one in tests/bench/bench_*.py; do echo "== $$one"; PYTHONPATH=tests/rig $(BIN)/python $$one || exit 1; done
 
 # Writes the versions installed now as the ones that everybody gets.
 lock:
