@@ -1,7 +1,9 @@
 """What `make up` is asked for: taken from the environment, without what is nobody else's business."""
 
-from meshwright.workers.local import starting
-from meshwright.workers.local.home import Plan
+from pathlib import Path
+
+from meshwright.workers.local import parts, starting
+from meshwright.workers.local.home import Home, Plan, Ports
 
 
 def test_parts_get_the_settings_of_the_environment_and_no_secret_of_the_person() -> None:
@@ -26,3 +28,12 @@ def test_differences_are_named_without_their_values() -> None:
     now = Plan(settings={"MESHWRIGHT_A": "1", "MESHWRIGHT_C": "3"})
     assert now.differs_from(before) == ["NATS", "MESHWRIGHT_B", "MESHWRIGHT_C"]
     assert now.differs_from(now) == []
+
+
+def test_a_ca_file_is_for_servers_of_ones_own(tmp_path: Path) -> None:
+    """The stack's own nats-server has no TLS, so its processes do not insist on any; an existing one may have it."""
+    home = Home(tmp_path / "home")
+    home.prepare()
+    ports = Ports(nats=4222, mongodb=27017, api=8080, shop={})
+    assert parts.chosen_here(home, ports, Plan())["MESHWRIGHT_NATS_CA_FILE"] == ""
+    assert "MESHWRIGHT_NATS_CA_FILE" not in parts.chosen_here(home, ports, Plan(nats="tls://host:4222"))

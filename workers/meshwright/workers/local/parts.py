@@ -152,7 +152,8 @@ def chosen_here(home: Home, ports: Ports, plan: Plan) -> dict[str, str]:
         "MESHWRIGHT_NATS_URL": plan.nats or f"nats://{HOST}:{ports.nats}",
         "MESHWRIGHT_MONGODB_URL": plan.mongodb or f"mongodb://{HOST}:{ports.mongodb}/?replicaSet={REPLICA_SET}",
         **({} if plan.mongodb else {"MESHWRIGHT_MONGODB_DATABASE": _MONGODB_DATABASE}),
-        **({} if plan.nats else {"MESHWRIGHT_STREAMS_GIB": f"{home.streams_gib():g}"}),
+        # The stack's own nats-server is on loopback and has no TLS, which a process with a CA file would insist on.
+        **({} if plan.nats else {"MESHWRIGHT_STREAMS_GIB": f"{home.streams_gib():g}", "MESHWRIGHT_NATS_CA_FILE": ""}),
         "MESHWRIGHT_DATA_DIR": str(home.data),
         "MESHWRIGHT_ADMIN_TOKEN_FILE": str(home.token_file),
         "MESHWRIGHT_SECRET_KEY_FILE": str(home.secret_key_file),

@@ -175,7 +175,7 @@ class _Starting:
         here = parts.chosen_here(self.where, chosen, self.plan)
         for name in sorted(self.plan.settings.keys() & here.keys()):
             if self.plan.settings[name] != here[name]:
-                self.talk.line(f"  {name} is not taken over: `make up` chooses it ({here[name]}).")
+                self.talk.line(f"  {name} is not taken over: `make up` chooses it ({here[name] or 'none'}).")
         settings = {name: value for name, value in self.plan.settings.items() if name not in here or name == _ROOM}
         self.plan = msgspec.structs.replace(self.plan, settings=settings)
         before = self.where.plan()
