@@ -55,13 +55,13 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -P -m meshwright.schemas.generate --check
+	$(BIN)/python -P -m meshwright.schemas.documents.generate --check
 
 schemas: install
-	$(BIN)/python -P -m meshwright.schemas.generate
+	$(BIN)/python -P -m meshwright.schemas.documents.generate
 
 bench: install
-	@for one in tests/bench/bench_*.py; do echo "== $$one"; PYTHONPATH=tests/rig $(BIN)/python $$one || exit 1; done
+	@for one in tests/bench/bench_*.py; do echo "== $$one"; PYTHONPATH=tests $(BIN)/python $$one || exit 1; done
 
 # Writes the versions installed now as the ones that everybody gets.
 lock:

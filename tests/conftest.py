@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from meshwright.core.testing.running import Stack, running
 from meshwright.core.testing.servers import MongoServer
+from rig.stack.running import Stack, running
 
 pytest_plugins = ["meshwright.core.testing.fixtures"]
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 import uvloop
-from client import Lane, event_lines
 
+from bench.client import Lane, event_lines
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.stack import Stack, stack
+from rig.stack.stack import Stack, stack
 
 PROXIES = 20
 TIMES = 100

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import msgspec
 import uvloop
-from client import Lane, event_lines, lanes_closed
 
+from bench.client import Lane, event_lines, lanes_closed
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.stack import Stack, stack
 from meshwright.schemas import subjects
 from meshwright.schemas.meshes import Mesh, MeshObserved
+from rig.stack.stack import Stack, stack
 
 EXAMPLE = Path(__file__).parents[1] / "example"
 OPERATIONS = 6000

@@ -13,17 +13,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import uvloop
-from tls import Authority
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids, settings
-from meshwright.core.bus import provisioning
-from meshwright.core.bus.requesting import request
-from meshwright.core.bus.serving import serving
+from meshwright.core.bus.client.requesting import request
+from meshwright.core.bus.client.serving import serving
+from meshwright.core.bus.stream import provisioning
 from meshwright.core.testing import identities
 from meshwright.core.testing.asking import command
 from meshwright.core.testing.servers import HOST, NatsServer
 from meshwright.schemas import operations, subjects
+from rig.stack.tls import Authority
 
 ROUNDS = 5
 COUNT = 400

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.schemas import catalog, openapi, operations, strict
+from meshwright.schemas import catalog, operations, strict
 from meshwright.schemas.base import Message
+from meshwright.schemas.documents import openapi
 
 FOLDER = Path(__file__).parent / "messages"
 GOLDENS: dict[str, Any] = {

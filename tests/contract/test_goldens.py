@@ -9,9 +9,10 @@ import jsonschema
 import msgspec
 import pytest
 
-from meshwright.schemas import asyncapi, catalog, intents, operations
-from meshwright.schemas import jsonschema as published
+from meshwright.schemas import catalog, intents, operations
 from meshwright.schemas.base import Message
+from meshwright.schemas.documents import asyncapi
+from meshwright.schemas.documents import jsonschema as published
 
 FOLDER = Path(__file__).parent / "messages"
 GOLDENS = {path.name.removesuffix(".json"): json.loads(path.read_text()) for path in FOLDER.glob("*.json")}

@@ -9,8 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
-from meshwright.schemas import asyncapi, catalog, generate, openapi, operations, subjects
-from meshwright.schemas import jsonschema as published
+from meshwright.schemas import catalog, operations, subjects
+from meshwright.schemas.documents import asyncapi, generate, openapi
+from meshwright.schemas.documents import jsonschema as published
 
 
 def references(node: Any) -> Iterator[str]:

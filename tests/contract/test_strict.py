@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from meshwright.schemas import connections, designs, strict, workloads
-from meshwright.schemas import jsonschema as published
+from meshwright.schemas.documents import jsonschema as published
 
 DESIGN = jsonschema.Draft202012Validator(published.schema(designs.Design))
 INT64 = 2**63

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from meshwright.core import processes
+from meshwright.core.machine import processes
 from meshwright.core.testing.eventually import eventually
 from meshwright.workers.local import parts, running
 from meshwright.workers.local.home import Home
@@ -49,7 +49,7 @@ class Person:
 
     def recorded(self) -> dict[str, processes.Record]:
         """Recorded processes that run."""
-        return running.Stack(self.home, Talk()).running()
+        return running.LocalStack(self.home, Talk()).running()
 
     def everything(self) -> list[processes.Record]:
         """Every process that carries this stack's marker."""

@@ -11,7 +11,7 @@ from ledger import Book
 from ledger_adapter import Enter, Look
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus import hearing
+from meshwright.core.bus.client import listening
 from meshwright.core.testing.asking import Asker
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
@@ -129,7 +129,7 @@ async def heard(crew: Crew) -> AsyncIterator[Heard]:
     """Listen to all operations that are asked within."""
     listener = Heard()
     subject = subjects.fill(subjects.EVENTS, origin="ledger", entity="operation")
-    async with hearing.listening(crew.bus, subject, listener.hear):
+    async with listening.listening(crew.bus, subject, listener.hear):
         await crew.bus.client.flush()
         yield listener
 

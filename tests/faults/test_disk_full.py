@@ -11,10 +11,10 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import Ledger
-from meshwright.core.testing.people import Person
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.stack import TOKEN, working
+from rig.load.ledgers import Ledger
+from rig.stack.people import Person
+from rig.stack.stack import TOKEN, working
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 LEFT = 3 * 2**20

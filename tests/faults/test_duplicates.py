@@ -12,11 +12,11 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import whole
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.stack import EXAMPLES
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas import operations, subjects
+from rig.load.ledgers import whole
+from rig.stack.stack import EXAMPLES
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 MESSAGES = 1000

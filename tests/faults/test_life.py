@@ -8,7 +8,6 @@ otherwise; changes of one mesh end in the order in which they began.
 import asyncio
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -21,10 +20,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from crew import Crew, completed, crewed
-
+from faults.crew import Crew, completed, crewed
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess

@@ -14,8 +14,8 @@ from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.staging import Stage, publish_raw
 from meshwright.schemas import workloads
+from rig.stack.staging import Stage, publish_raw
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 NEWER = Path(__file__).with_name("newer_projector.py")

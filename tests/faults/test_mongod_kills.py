@@ -11,10 +11,10 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending, store
 from meshwright.core.store import comparing, kinds
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import Ledger
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.stack import TOKEN, working
-from meshwright.core.testing.staging import Stage, rebuilt_differences
+from rig.load.ledgers import Ledger
+from rig.stack.people import Person
+from rig.stack.stack import TOKEN, working
+from rig.stack.staging import Stage, rebuilt_differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 KILLS = 6

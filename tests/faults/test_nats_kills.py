@@ -9,11 +9,11 @@ from example_adapter import NoOp
 from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import Ledger, consumers
-from meshwright.core.testing.listening import listening
-from meshwright.core.testing.movement import Readers
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.stack import TOKEN, working
+from rig.load.ledgers import Ledger, consumers
+from rig.load.listening import listening
+from rig.load.movement import Readers
+from rig.stack.people import Person
+from rig.stack.stack import TOKEN, working
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(300)]
 KILLS = 50

@@ -15,11 +15,11 @@ from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import Ledger
-from meshwright.core.testing.listening import listening
-from meshwright.core.testing.movement import Readers
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.stack import TOKEN, working
+from rig.load.ledgers import Ledger
+from rig.load.listening import listening
+from rig.load.movement import Readers
+from rig.stack.people import Person
+from rig.stack.stack import TOKEN, working
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 REFUSES_WITHIN = 4.0

@@ -24,12 +24,12 @@ from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.core.store import generations
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import Ledger
-from meshwright.core.testing.listening import listening
-from meshwright.core.testing.people import Person
 from meshwright.core.testing.servers import MongoServer, NatsServer
-from meshwright.core.testing.stack import TOKEN, Stack, working
-from meshwright.core.testing.staging import rebuilt_differences
+from rig.load.ledgers import Ledger
+from rig.load.listening import listening
+from rig.stack.people import Person
+from rig.stack.stack import TOKEN, Stack, working
+from rig.stack.staging import rebuilt_differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 CUTS = 5

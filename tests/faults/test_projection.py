@@ -12,17 +12,17 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, store
-from meshwright.core.bus.copying import copied_from
+from meshwright.core.bus.stream.copying import copied_from
 from meshwright.core.store import comparing, generations, kinds, provisioning
 from meshwright.core.store.writing import Writer
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
-from meshwright.core.testing.ledgers import whole
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.staging import Stage, rebuilt_differences
 from meshwright.schemas.connections import Connection, ConnectionWritten
 from meshwright.workers.projector.batches import Folder, Tally
+from rig.load.ledgers import whole
+from rig.stack.staging import Stage, rebuilt_differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 OPERATIONS = 2000

@@ -14,10 +14,10 @@ from meshwright.core import ending
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import whole
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.catalog import TERMINAL_TYPES
+from rig.load.ledgers import whole
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 KILLS = 15
@@ -35,7 +35,7 @@ async def give_up_on(bus: mwbus.Connection) -> None:
     """A worker that cannot read any command."""
     async for job in mwbus.jobs(bus, _GIVEN_UP_BY):
         if job is not None:
-            await job.give_up()
+            await job.term()
 
 
 async def test_the_scheduler_is_killed_at_random_points(nats_server: NatsServer, tmp_path: Path, row: Any) -> None:

@@ -12,11 +12,11 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import Ledger
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.stack import TOKEN, Stack, working
-from meshwright.core.testing.staging import publish_raw
 from meshwright.schemas import meshes, operations
+from rig.load.ledgers import Ledger
+from rig.stack.people import Person
+from rig.stack.stack import TOKEN, Stack, working
+from rig.stack.staging import publish_raw
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 BROKEN = 30

@@ -12,8 +12,8 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.stack import Stack, stack
 from meshwright.schemas import catalog, subjects
+from rig.stack.stack import Stack, stack
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults]
 EXAMPLE = Path(__file__).parents[1] / "example"

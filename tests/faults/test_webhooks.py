@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, ids, ports
+from meshwright.core import ending, ids
+from meshwright.core.machine import ports
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.receiving import receiving, recorded
-from meshwright.core.testing.stack import Stack, stack
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
+from rig.stack.receiving import PROGRAM, receiving, recorded
+from rig.stack.stack import Stack, stack
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(300)]
 PAUSES = ",".join(["250ms"] * 40)
@@ -113,7 +114,7 @@ async def test_every_event_arrives_whoever_is_killed(tmp_path: Path, row: Any) -
     async with stack(tmp_path / "stack") as parts, mwbus.connect(parts.nats.url, "tester") as bus:
         for name in ("notifier", "standby"):
             await parts.run(name, "meshwright-notifier", webhook_pauses=PAUSES, webhook_timeout="2")
-        command = ("-P", "-m", "meshwright.core.testing.receiving", str(port), str(file))
+        command = ("-P", str(PROGRAM), str(port), str(file))
         await parts.run("receiver", Path(sys.executable).name, *command)
         await subscribe(parts, "all", f"http://127.0.0.1:{port}/")
 

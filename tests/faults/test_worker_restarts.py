@@ -8,13 +8,13 @@ import pytest
 from example_adapter import NoOp
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus import presence
+from meshwright.core.bus.kv import presence
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import consumers
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.stack import EXAMPLES
 from meshwright.core.testing.workers import WorkerProcess, worker_process
+from rig.load.ledgers import consumers
+from rig.stack.stack import EXAMPLES
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 RESTARTS = 100

@@ -5,7 +5,6 @@ import importlib.util
 import itertools
 import random
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -15,12 +14,9 @@ from typing import Any
 
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from crew import ACK_WAIT, Crew, completed, crewed, heard
 from ledger_adapter import Look
 
+from faults.crew import ACK_WAIT, Crew, completed, crewed, heard
 from meshwright.core import ending
 from meshwright.core.testing.asking import kinds
 from meshwright.core.testing.eventually import eventually

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.proxies import HOST, TcpProxy
+from rig.stack.proxies import HOST, TcpProxy
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

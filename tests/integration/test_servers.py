@@ -11,7 +11,7 @@ import psutil
 import pytest
 from motor import motor_asyncio
 
-from meshwright.core import binaries
+from meshwright.core.machine import binaries
 from meshwright.core.testing import fixtures, servers
 from meshwright.core.testing.eventually import NeverHappenedError, eventually
 

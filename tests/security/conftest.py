@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import ground as grounds
 import httpx
 import pytest
-from ground import Ground
 
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack, running
 from meshwright.core.testing.servers import MongoServer
-from meshwright.core.testing.stack import TOKEN
+from rig.intruders import ground as grounds
+from rig.intruders.ground import Ground
+from rig.stack.people import Person
+from rig.stack.running import Stack, running
+from rig.stack.stack import TOKEN
 
 
 @pytest.fixture(scope="session")

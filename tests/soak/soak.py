@@ -24,10 +24,10 @@ import psutil
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import Balance, Ledger, consumers
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.stack import TOKEN, Stack, working
-from meshwright.core.testing.staging import rebuilt_differences
+from rig.load.ledgers import Balance, Ledger, consumers
+from rig.stack.people import Person
+from rig.stack.stack import TOKEN, Stack, working
+from rig.stack.staging import rebuilt_differences
 
 SAMPLE_S = 5.0
 RESTART_S = 30.0

@@ -7,9 +7,11 @@ import msgspec
 import pytest
 import yaml
 
-from meshwright.adapters.envoy import adapter, desired, protojson
-from meshwright.adapters.envoy.desired import DesiredState, Ports
-from meshwright.adapters.envoy.translation import translate
+from meshwright.adapters.envoy import adapter
+from meshwright.adapters.envoy.intents.translation import translate
+from meshwright.adapters.envoy.state import desired
+from meshwright.adapters.envoy.state.desired import DesiredState, Ports
+from meshwright.adapters.envoy.xds import protojson
 from meshwright.schemas.intents import (
     INTENT_TYPES,
     AccessLog,

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
+from rig.stack.people import Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.listening import Listener, listening
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
+from rig.load.listening import Listener, listening
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 CLIENTS, RESTARTS = 100, 10

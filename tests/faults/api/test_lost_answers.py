@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.counting import stored
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person, Refusal
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
+from rig.load.counting import stored
+from rig.stack.people import Person, Refusal
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 COMMANDS = "mw.cmd.default.trial.place._.*"

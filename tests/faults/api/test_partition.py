@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.counting import stored
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.proxies import TcpProxy
-from meshwright.core.testing.running import Stack
+from rig.load.counting import stored
+from rig.stack.people import Person
+from rig.stack.proxies import TcpProxy
+from rig.stack.running import Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 WRITES = 40

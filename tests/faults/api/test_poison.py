@@ -10,12 +10,12 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.testing import staging
-from meshwright.core.testing.counting import stored
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
 from meshwright.schemas import operations as o
+from rig.load.counting import stored
+from rig.stack import staging
+from rig.stack.people import Person
+from rig.stack.running import Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 POISONS, HEALTHY = 10, 200

@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.counting import stored
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.listening import listening
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
+from rig.load.counting import stored
+from rig.load.listening import listening
+from rig.stack.people import Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 ROUNDS, WRITERS, LISTENERS = 3, 20, 20

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack, running
 from meshwright.core.testing.servers import MongoServer
-from meshwright.core.testing.stack import TOKEN
+from rig.stack.people import Person
+from rig.stack.running import Stack, running
+from rig.stack.stack import TOKEN
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
+from rig.stack.people import Person
+from rig.stack.running import Stack
 
 pytestmark = pytest.mark.servers
 

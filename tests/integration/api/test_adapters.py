@@ -11,10 +11,10 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas.adapters import AdapterFailed, AdapterForgotten
+from rig.stack.people import Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 KNOWN = "/v1/adapters"

@@ -3,10 +3,10 @@
 from typing import Any
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.listening import listening
-from meshwright.core.testing.people import TIMEOUT, Person
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
+from rig.load.listening import listening
+from rig.stack.people import TIMEOUT, Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 SECRET = "of-the-one-before"
 NOOP = {"kind": "trial.noop", "mesh": "m1", "reason": SECRET}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from meshwright.core.testing.people import TIMEOUT, Person
+from rig.stack.people import TIMEOUT, Person
 
 pytestmark = pytest.mark.servers
 SPLIT = {"intent": "traffic-split", "service": "reviews", "backends": [{"version": "v1", "weight": 90}]}

@@ -11,13 +11,13 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.testing import staging
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack, running
 from meshwright.core.testing.servers import MongoServer
-from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas import operations as o
+from rig.stack import staging
+from rig.stack.people import Person
+from rig.stack.running import Stack, running
+from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 TRIES = 2

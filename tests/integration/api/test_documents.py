@@ -5,11 +5,11 @@ import jsonschema
 import pytest
 from jsonschema import Draft202012Validator
 
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas.errors import PROBLEM_TYPES
-from meshwright.ui_api import openapi
+from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.routes import ALL
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 DOCUMENT = openapi.document(ALL, "test")
 

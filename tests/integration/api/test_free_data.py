@@ -22,13 +22,13 @@ from meshwright.core.store import generations, kinds
 from meshwright.core.store.writing import Writer
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
-from meshwright.core.testing.people import Person
 from meshwright.schemas import catalog, strict
 from meshwright.schemas import operations as o
 from meshwright.schemas.base import Message
 from meshwright.schemas.designs import Design, DesignWritten
 from meshwright.schemas.intents import NativeResource
 from meshwright.workers.projector.batches import Folder, Tally
+from rig.stack.people import Person
 
 pytestmark = pytest.mark.servers
 ID = "01JD8X3M5TZ9Q4W7V2K6N0B1CE"

@@ -9,10 +9,10 @@ import pytest
 
 from meshwright.core.testing import identities
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.stack import TOKEN
+from rig.stack.people import Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = [pytest.mark.servers]
 WITHIN = 30.0

@@ -10,11 +10,11 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import TIMEOUT, WORKLOAD, Person
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationCancelled, OperationTimedOut
+from rig.stack.people import TIMEOUT, WORKLOAD, Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 DESIGN = {"intents": [TIMEOUT]}

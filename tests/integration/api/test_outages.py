@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
 from meshwright.core.testing.servers import MongoServer
-from meshwright.core.testing.stack import TOKEN
+from rig.stack.people import Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 

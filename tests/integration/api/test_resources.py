@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
+from rig.stack.people import Person
 
 pytestmark = pytest.mark.servers
 DESIGN = {"intents": [{"intent": "timeout", "service": "reviews", "timeout": "1s"}]}

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.listening import listening
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.receiving import receiving
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
+from rig.load.listening import listening
+from rig.stack.people import Person
+from rig.stack.receiving import receiving
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = [pytest.mark.servers]
 FLEET = {"kind": "envoy-fleet"}

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.receiving import Receiver, receiving
-from meshwright.core.testing.running import Stack
 from meshwright.schemas.access import ROLE_ORDER
+from rig.stack.people import Person
+from rig.stack.receiving import Receiver, receiving
+from rig.stack.running import Stack
 
 pytestmark = pytest.mark.servers
 HOOK = "/v1/webhooks/ops"

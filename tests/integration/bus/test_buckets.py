@@ -11,11 +11,11 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.bus import lookups
-from meshwright.core.bus.buckets import Change
+from meshwright.core.bus.kv.buckets import Change
+from meshwright.core.bus.stream import lookups
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.proxies import TcpProxy
 from meshwright.core.testing.servers import NatsServer
+from rig.stack.proxies import TcpProxy
 
 pytestmark = pytest.mark.servers
 MARK = Change("", None)

@@ -10,12 +10,15 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, ids
-from meshwright.core.bus import blobs, envelope, hearing, leases, streams
-from meshwright.core.testing import ledgers
+from meshwright.core.bus import envelope
+from meshwright.core.bus.client import listening
+from meshwright.core.bus.kv import blobs, leases
+from meshwright.core.bus.stream import streams
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import operations, subjects
 from meshwright.schemas.connections import Connection, ConnectionWritten
+from rig.load import ledgers
 
 PROGRESS = operations.OperationProgressed(message='naïve "100 %"')
 
@@ -352,7 +355,7 @@ async def test_a_server_that_is_away_is_told_in_time(nats_server: Any) -> None:
 
 async def test_what_is_heard_wakes_a_waiter(bus: Any) -> None:
     """A waiter for certain wire types is woken by them and by nothing else."""
-    async with hearing.heard(bus, subject(), {operations.OperationSucceeded.wire.name}) as wait:
+    async with listening.heard(bus, subject(), {operations.OperationSucceeded.wire.name}) as wait:
         await bus.publisher.publish(subject(), PROGRESS)
         assert not await wait(0.1)
         await bus.publisher.publish(subject(), operations.OperationSucceeded())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus.clock import ServerClock
+from meshwright.core.bus.client.clock import ServerClock
 from meshwright.core.testing.servers import NatsServer
 
 pytestmark = pytest.mark.servers

@@ -11,15 +11,15 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, ids
-from meshwright.core.bus import copying, streams
 from meshwright.core.bus.envelope import MESSAGE_ID
+from meshwright.core.bus.stream import copying, streams
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import whole
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import operations as ops
 from meshwright.schemas import subjects
 from meshwright.schemas.access import Token, TokenWritten
 from meshwright.schemas.connections import Connection, ConnectionWritten
+from rig.load.ledgers import whole
 
 pytestmark = [pytest.mark.servers]
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

@@ -10,7 +10,7 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.bus.consuming import Job, open_queue
+from meshwright.core.bus.stream.consuming import Job, open_queue
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
@@ -100,7 +100,7 @@ async def test_a_job_that_is_kept_stays_with_its_worker(bus: mwbus.Connection) -
     async with asyncio.timeout(10), aclosing(mwbus.jobs(bus, queue)) as jobs:
         again = asyncio.ensure_future(anext(jobs))
         while loop.time() < kept_until:
-            await job.keep()
+            await job.in_progress()
             await asyncio.wait({again}, timeout=0.1)
             if again.done():
                 assert again.result() is None
@@ -116,7 +116,7 @@ async def test_a_job_comes_again_after_its_pause_and_not_before(bus: mwbus.Conne
     await say(bus, 1)
     (job,) = await take(bus, 1, msgspec.structs.replace(QUEUE, ack_wait=30.0))
     loop = asyncio.get_running_loop()
-    await job.again(0.6)
+    await job.nak(0.6)
     begin = loop.time()
     (found,) = await take(bus, 1, msgspec.structs.replace(QUEUE, ack_wait=30.0))
     assert 0.5 < loop.time() - begin < 5
@@ -127,7 +127,7 @@ async def test_what_is_given_up_is_told_and_never_comes_again(bus: mwbus.Connect
     """The server stores its advisory, which names the message, and hands it to nobody any more."""
     await say(bus, 2)
     first, second = await take(bus, 2)
-    await first.give_up()
+    await first.term()
     await second.ack()
     await eventually(functools.partial(is_pending, bus, 0, 0))
 

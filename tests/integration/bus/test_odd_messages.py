@@ -8,7 +8,8 @@ from contextlib import aclosing
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus import envelope, hearing
+from meshwright.core.bus import envelope
+from meshwright.core.bus.client import listening
 from meshwright.core.testing import identities
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import HOST, NatsServer
@@ -59,7 +60,7 @@ async def test_a_subject_that_is_no_text_stops_no_reader(bus: mwbus.Connection, 
     async def listen(message: mwbus.Received) -> None:
         heard.append(message.subject)
 
-    async with hearing.listening(bus, "mw.evt.>", listen):
+    async with listening.listening(bus, "mw.evt.>", listen):
         await bus.client.flush()
         await say_raw(nats_server, b"mw.evt.w.x.y.\xff", b"{}")
         await bus.publisher.publish(SUBJECT, OperationProgressed(message="on"))

@@ -7,14 +7,15 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, ids
-from meshwright.core.bus import envelope, streams
-from meshwright.core.bus.publishing import EXPECTED_LAST
+from meshwright.core.bus import envelope
+from meshwright.core.bus.stream import streams
+from meshwright.core.bus.stream.publishing import EXPECTED_LAST
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.ledgers import whole
-from meshwright.core.testing.proxies import TcpProxy
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
+from rig.load.ledgers import whole
+from rig.stack.proxies import TcpProxy
 
 pytestmark = pytest.mark.servers
 STREAM = subjects.EVENTS.stream

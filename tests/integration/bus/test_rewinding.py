@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.ledgers import whole
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
+from rig.load.ledgers import whole
 
 pytestmark = pytest.mark.servers
 STREAM = subjects.EVENTS.stream

@@ -12,13 +12,14 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.bus import blobs, leases, presence, requesting, serving
-from meshwright.core.testing import ledgers
+from meshwright.core.bus.client import requesting, serving
+from meshwright.core.bus.kv import blobs, leases, presence
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.adapters import AdapterAnnouncement, AdapterFailed
 from meshwright.schemas.errors import Failure
+from rig.load import ledgers
 
 pytestmark = pytest.mark.servers
 FAILURE = Failure(code="X1", what="no: ünï\r\ncode", cause="because", remedy="do not ask")
@@ -68,11 +69,11 @@ async def test_an_answer_a_refusal_or_a_reason(bus: mwbus.Connection) -> None:
     async with serving.serving(bus, "envoy", "1.0.0", endpoints), asyncio.timeout(4):
         for payload in (b"", b"\xff\x00", b"x" * 900_000):
             assert await requesting.request(bus, "envoy", "echo", payload) == payload
-        with pytest.raises(requesting.Refused) as refused:
+        with pytest.raises(requesting.ServiceRefused) as refused:
             await requesting.request(bus, "envoy", "refuse", b"")
         assert (refused.value.code, refused.value.failure) == ("422", FAILURE)
         for endpoint, code, words in (("fail", "500", "RuntimeError"), ("too-much", "413", "2097152 bytes")):
-            with pytest.raises(requesting.Refused) as broken:
+            with pytest.raises(requesting.ServiceRefused) as broken:
                 await requesting.request(bus, "envoy", endpoint, b"")
             assert broken.value.code == code
             assert words in broken.value.failure.what
@@ -132,7 +133,10 @@ async def test_more_questions_than_a_worker_keeps_are_refused(
     async with serving.serving(bus, "envoy", "1.0.0", {"sleep": sleep}):
         asked = [asyncio.create_task(requesting.request(bus, "envoy", "sleep", b"")) for _ in range(5)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
-        assert sorted(one.code for one in answers if isinstance(one, requesting.Refused)) == ["503"] * 2 + ["504"] * 3
+        assert (
+            sorted(one.code for one in answers if isinstance(one, requesting.ServiceRefused))
+            == ["503"] * 2 + ["504"] * 3
+        )
         left = asyncio.create_task(requesting.request(bus, "envoy", "sleep", b"", timeout=0.2))
         with pytest.raises(requesting.Slow):
             await left

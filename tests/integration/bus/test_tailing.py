@@ -7,14 +7,15 @@ from contextlib import aclosing
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, ports
-from meshwright.core.bus import hearing
-from meshwright.core.testing import ledgers
+from meshwright.core import ending
+from meshwright.core.bus.client import listening
+from meshwright.core.machine import ports
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.proxies import TcpProxy
 from meshwright.core.testing.servers import HOST, NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
+from rig.load import ledgers
+from rig.stack.proxies import TcpProxy
 
 pytestmark = pytest.mark.servers
 STREAM = subjects.EVENTS.stream
@@ -128,7 +129,7 @@ async def test_a_listener_that_fails_hears_on(bus: mwbus.Connection) -> None:
         if heard[-1] == "a":
             raise RuntimeError("it broke")
 
-    async with hearing.listening(bus, "mw.evt.>", listen):
+    async with listening.listening(bus, "mw.evt.>", listen):
         await say(bus, "a", "b")
         await eventually(lambda: heard == ["a", "b"])
     await say(bus, "c")
@@ -165,7 +166,7 @@ async def test_leaving_the_block_sends_what_was_said_and_leaves_nothing(
     async def listen(message: mwbus.Received) -> None:
         heard.append(message.payload)
 
-    async with hearing.listening(bus, "x.>", listen):
+    async with listening.listening(bus, "x.>", listen):
         await bus.client.flush()
         before = asyncio.all_tasks()
         with pytest.raises(RuntimeError, match="mine"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from meshwright.core.testing.stack import EXAMPLES, TOKEN, Stack, stack
+from rig.stack.stack import EXAMPLES, TOKEN, Stack, stack
 
 IMPATIENT = {"worker_max_attempts": "1"}
 """what breaks the adapter's code is a dead letter at once"""

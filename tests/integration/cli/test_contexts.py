@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from meshwright.core import processes
-from meshwright.core.testing.stack import TOKEN
+from meshwright.core.machine import processes
+from rig.stack.stack import TOKEN
 
 Terminal = Any
 NOWHERE = {"MESHWRIGHT_API_URL": "", "MESHWRIGHT_TOKEN": ""}

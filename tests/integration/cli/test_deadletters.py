@@ -6,9 +6,9 @@ from typing import Any
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.testing import staging
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations
+from rig.stack import staging
 
 Shop = Any
 POISON = "id: poison\nintents: [{intent: timeout, service: reviews, timeout: 2s}]\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meshwright.core.testing.receiving import Receiver, receiving
+from rig.stack.receiving import Receiver, receiving
 
 pytestmark = pytest.mark.servers
 

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from meshwright.adapters.envoy import administration
-from meshwright.adapters.envoy.fleet import Fleet, FleetError
-from meshwright.core import processes
+from meshwright.adapters.envoy.dataplane import administration
+from meshwright.adapters.envoy.dataplane.fleet import Fleet, FleetError
+from meshwright.core.machine import processes
 from meshwright.core.testing.eventually import eventually
 
 pytestmark = pytest.mark.servers
@@ -55,7 +55,7 @@ WORKER = """
 import asyncio, json, sys
 from pathlib import Path
 from meshwright.adapters.envoy import administration
-from meshwright.adapters.envoy.fleet import Fleet
+from meshwright.adapters.envoy.dataplane.fleet import Fleet
 
 async def work():
     async with Fleet.open(Path(sys.argv[1]), keep_on_exit=sys.argv[3] == "keep") as fleet:

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshwright.adapters.envoy import desired
-from meshwright.adapters.envoy.control_plane import ControlPlane
-from meshwright.adapters.envoy.preview import preview
+from meshwright.adapters.envoy.operations.preview import preview
+from meshwright.adapters.envoy.state import desired
+from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import ids, kit
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.designs import Design, ReleaseChanged

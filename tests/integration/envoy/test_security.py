@@ -7,7 +7,7 @@ import httpx
 import msgspec
 import pytest
 
-from meshwright.adapters.envoy import administration
+from meshwright.adapters.envoy.dataplane import administration
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.intents import AccessLog, Allow, DenyAll, MutualTls
 from meshwright.schemas.operations import RotateCertificates

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from meshwright.adapters.envoy import administration
-from meshwright.adapters.envoy.fleet import Fleet
-from meshwright.adapters.envoy.statistics import Statistics, Target
-from meshwright.core import ports
+from meshwright.adapters.envoy.dataplane import administration
+from meshwright.adapters.envoy.dataplane.fleet import Fleet
+from meshwright.adapters.envoy.dataplane.statistics import Statistics, Target
+from meshwright.core.machine import ports
 from meshwright.schemas.telemetry import Edge, EdgesMeasured
 
 pytestmark = pytest.mark.servers

@@ -9,8 +9,8 @@ import httpx
 import msgspec
 import pytest
 
-from meshwright.adapters.envoy import desired
-from meshwright.adapters.envoy.fleet import Fleet
+from meshwright.adapters.envoy.dataplane.fleet import Fleet
+from meshwright.adapters.envoy.state import desired
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.testing.asking import Asker, command, kinds

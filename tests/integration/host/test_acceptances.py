@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from example_adapter import Write
 
-from meshwright.core.bus import streams
+from meshwright.core.bus.stream import streams
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer

@@ -10,13 +10,13 @@ import pytest
 from example_adapter import NoOp, Write, example
 
 from meshwright.core import ids, kit
-from meshwright.core.bus import requesting, serving
-from meshwright.core.testing import ledgers
+from meshwright.core.bus.client import requesting, serving
 from meshwright.core.testing.asking import Asker
 from meshwright.schemas import adapters, designs
 from meshwright.schemas import operations as ops
 from meshwright.schemas.errors import Failure
 from meshwright.workers.host import answering
+from rig.load import ledgers
 
 
 def command(arguments: ops.Arguments, **more: Any) -> bytes:
@@ -47,7 +47,7 @@ async def runtime(asker: Asker, tmp_path: Path) -> AsyncIterator[kit.Runtime]:
 
 async def refusal(asker: Asker, payload: bytes) -> Failure:
     """Why a preview was refused."""
-    with pytest.raises(requesting.Refused) as refused:
+    with pytest.raises(requesting.ServiceRefused) as refused:
         await requesting.request(asker.bus, "example", "preview", payload)
     assert refused.value.code == "422"
     return refused.value.failure
@@ -98,7 +98,7 @@ async def test_without_a_previewer_there_is_no_preview(asker: Asker, tmp_path: P
 
     made = kit.Runtime(asker.bus, "plain", "w1", tmp_path)
     async with serving.serving(asker.bus, "plain", "1.0.0", answering.endpoints(plain, made, asker.bus)):
-        with pytest.raises(requesting.Refused, match="cannot preview"):
+        with pytest.raises(requesting.ServiceRefused, match="cannot preview"):
             await requesting.request(asker.bus, "plain", "preview", command(NoOp()))
 
 

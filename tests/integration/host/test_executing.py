@@ -19,12 +19,12 @@ from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
 from meshwright.workers.host.acceptances import Acceptances
 from meshwright.workers.host.executing import Equipment, Execution
-from meshwright.workers.host.interventions import Interventions, Said
-from meshwright.workers.host.turns import Turns, open_settled
+from meshwright.workers.host.interventions import Intervention, Interventions
+from meshwright.workers.host.queues import OperationQueues, open_settled
 from meshwright.workers.host.working import Limits, Worker, queue
 
 ADAPTER = "slow"
-OVER = Said(is_over=True)
+OVER = Intervention(is_over=True)
 
 
 class Hold(ops.Arguments, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ class Scene:
             adapter=self.adapter,
             runtime=self.runtime,
             service=None,
-            turns=Turns(self.bus, await open_settled(self.bus)),
+            turns=OperationQueues(self.bus, await open_settled(self.bus)),
             interventions=Interventions(self.bus),
             acceptances=Acceptances(self.bus),
             max_attempts=3,
@@ -99,7 +99,7 @@ class Scene:
     async def worker(self) -> AsyncIterator[asyncio.Task[None]]:
         """A worker at work."""
         stop = asyncio.Event()
-        turns = Turns(self.bus, await open_settled(self.bus))
+        turns = OperationQueues(self.bus, await open_settled(self.bus))
         ended = Registry().counter("ended_total", "", "kind", "end")
         worker = Worker(self.bus, self.adapter, self.runtime, None, turns, Limits(grace=1.0), ended)
         task = asyncio.create_task(worker.run(stop))
@@ -124,10 +124,12 @@ async def verdict(bus: mwbus.Connection, operation: str) -> None:
     await bus.publisher.publish(subject, ops.OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC)))
 
 
-def counting(original: Callable[[Execution, Said], None], heard: list[Said]) -> Callable[[Execution, Said], None]:
+def counting(
+    original: Callable[[Execution, Intervention], None], heard: list[Intervention]
+) -> Callable[[Execution, Intervention], None]:
     """The same, noted when it has been done."""
 
-    def intervene(self: Execution, said: Said) -> None:
+    def intervene(self: Execution, said: Intervention) -> None:
         original(self, said)
         heard.append(said)
 
@@ -138,7 +140,7 @@ async def test_a_verdict_heard_twice_does_not_end_the_worker(
     asker: Asker, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While an operation is stopping on the scheduler's word, that word comes again: it ends, and others are served."""
-    heard: list[Said] = []
+    heard: list[Intervention] = []
     monkeypatch.setattr(Execution, "intervene", counting(Execution.intervene, heard))
     async with scene.worker() as worker:
         operation = await asker.ask(Hold())
@@ -160,7 +162,7 @@ async def test_every_word_may_be_said_twice_at_every_moment(asker: Asker, scene:
     """Before it runs, while it stops, while it is taken back and after its end, a repeated word changes nothing."""
     await asker.ask(Hold())
     execution = await scene.execution(await scene.job())
-    cancel = Said(cancel=ops.CancelRequested(principal="ann"))
+    cancel = Intervention(cancel=ops.CancelRequested(principal="ann"))
     execution.intervene(OVER)
     running = asyncio.create_task(execution.run(asyncio.Semaphore(1)))
     await eventually(lambda: execution.journal.history.begun == ["hold"])
@@ -195,7 +197,7 @@ async def test_a_slot_given_at_the_moment_of_the_end_is_not_lost(asker: Asker, s
     if word == "verdict":
         execution.intervene(OVER)
     elif word == "cancel":
-        execution.intervene(Said(cancel=ops.CancelRequested(principal="ann")))
+        execution.intervene(Intervention(cancel=ops.CancelRequested(principal="ann")))
     else:
         running.cancel()
     scene.may_stop.set()
@@ -216,11 +218,11 @@ async def test_only_what_has_ended_is_acknowledged(asker: Asker, scene: Scene) -
     await ending.end(running)
     assert not execution.journal.history.end
     assert await _out(asker.bus) == 1
-    await job.again(0)
+    await job.nak(0)
     redelivered = await scene.job()
     assert redelivered.message.deliveries > 1
     again = await scene.execution(redelivered)
-    again.intervene(Said(cancel=ops.CancelRequested(principal="ann")))
+    again.intervene(Intervention(cancel=ops.CancelRequested(principal="ann")))
     async with asyncio.timeout(10):
         await again.run(asyncio.Semaphore(1))
     assert kinds(await asker.events(operation))[-2:] == ["step_undone", "cancelled"]

@@ -8,7 +8,7 @@ import pytest
 from example_adapter import NoOp
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus import hearing
+from meshwright.core.bus.client import listening
 from meshwright.core.testing.asking import Asker
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
@@ -35,7 +35,7 @@ async def end_by_scheduler(bus: mwbus.Connection, operation: str) -> None:
 
 
 @pytest.fixture
-async def listening(asker: Asker) -> AsyncIterator[Interventions]:
+async def interventions(asker: Asker) -> AsyncIterator[Interventions]:
     """Interventions that hear what is said."""
     found = Interventions(asker.bus)
 
@@ -44,7 +44,7 @@ async def listening(asker: Asker) -> AsyncIterator[Interventions]:
 
     async with AsyncExitStack() as stack:
         for subject in Interventions.SUBJECTS:
-            await stack.enter_async_context(hearing.listening(asker.bus, subject, hear))
+            await stack.enter_async_context(listening.listening(asker.bus, subject, hear))
         yield found
 
 
@@ -60,30 +60,30 @@ async def test_what_was_said_before_is_looked_up(asker: Asker) -> None:
     assert said.is_over
 
 
-async def test_what_is_said_meanwhile_is_heard(asker: Asker, listening: Interventions) -> None:
+async def test_what_is_said_meanwhile_is_heard(asker: Asker, interventions: Interventions) -> None:
     """Once it listens, a worker knows what is said of later commands without asking the server."""
     first, place = await accepted(asker)
-    await listening.find(first, place)
+    await interventions.find(first, place)
     command, seq = await accepted(asker)
     await asker.cancel(command.operation)
     await end_by_scheduler(asker.bus, command.operation)
 
     async def known() -> bool:
-        said = await listening.find(command, seq)
+        said = await interventions.find(command, seq)
         return said.cancel is not None and said.is_over
 
     await eventually(known)
     other, behind = await accepted(asker)
-    said = await listening.find(other, behind)
+    said = await interventions.find(other, behind)
     assert (said.cancel, said.is_over) == (None, False)
 
 
 async def test_what_is_said_during_an_outage_is_looked_up(
-    asker: Asker, listening: Interventions, nats_server: NatsServer
+    asker: Asker, interventions: Interventions, nats_server: NatsServer
 ) -> None:
     """After the connection was lost nothing is taken for unsaid because it was not heard."""
     first, place = await accepted(asker)
-    await listening.find(first, place)
+    await interventions.find(first, place)
     command, seq = await accepted(asker)
     before = asker.bus.reconnects
     await nats_server.kill()
@@ -91,7 +91,7 @@ async def test_what_is_said_during_an_outage_is_looked_up(
     async with mwbus.connect(nats_server.url, "other") as other:
         await Asker(other, "example").cancel(command.operation)
     await eventually(lambda: asker.bus.reconnects > before, timeout=15)
-    assert (await listening.find(command, seq)).cancel is not None
+    assert (await interventions.find(command, seq)).cancel is not None
 
 
 def saying(name: str, operation: str) -> mwbus.Received:
@@ -100,13 +100,13 @@ def saying(name: str, operation: str) -> mwbus.Received:
     return mwbus.Received(stream="", subject=subject, seq=0, time=0, headers={"ce-type": name}, payload=b"{")
 
 
-async def test_what_was_heard_and_never_stored_does_not_count(asker: Asker, listening: Interventions) -> None:
+async def test_what_was_heard_and_never_stored_does_not_count(asker: Asker, interventions: Interventions) -> None:
     """A cancellation that the stream refused is none, since whoever sent it was told so; other words are not kept."""
     first, place = await accepted(asker)
-    await listening.find(first, place)
+    await interventions.find(first, place)
     command, seq = await accepted(asker)
-    assert listening.hear(saying(ops.CancelRequested.wire.name, command.operation)) == command.operation
-    assert listening.hear(saying(ops.OperationProgressed.wire.name, command.operation)) == ""
-    assert listening.hear(saying("dev.meshwright.unknown.v9", command.operation)) == ""
-    said = await listening.find(command, seq)
+    assert interventions.hear(saying(ops.CancelRequested.wire.name, command.operation)) == command.operation
+    assert interventions.hear(saying(ops.OperationProgressed.wire.name, command.operation)) == ""
+    assert interventions.hear(saying("dev.meshwright.unknown.v9", command.operation)) == ""
+    said = await interventions.find(command, seq)
     assert (said.cancel, said.is_over) == (None, False)

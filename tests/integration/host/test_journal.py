@@ -8,10 +8,10 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, kit
-from meshwright.core.bus import streams
-from meshwright.core.kit import journal as journals
+from meshwright.core.bus.stream import streams
 from meshwright.core.kit.context import Undo
-from meshwright.core.kit.outcomes import StepOrderError
+from meshwright.core.operations import journal as journals
+from meshwright.core.operations.outcomes import StepOrderError
 from meshwright.core.testing import asking
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.servers import NatsServer

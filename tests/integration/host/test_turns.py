@@ -1,4 +1,4 @@
-"""Turns: the order of the COMMANDS stream, whatever the bucket remembers and whoever has died."""
+"""OperationQueues: the order of the COMMANDS stream, whatever the bucket remembers and whoever has died."""
 
 import asyncio
 import datetime
@@ -9,13 +9,14 @@ from example_adapter import Write
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.testing import ledgers, staging
 from meshwright.core.testing.asking import Asker
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as ops
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
-from meshwright.workers.host.turns import Turns, open_settled
+from meshwright.workers.host.queues import OperationQueues, open_settled
+from rig.load import ledgers
+from rig.stack import staging
 
 WRITE = Write(path="/nowhere")
 
@@ -26,7 +27,7 @@ class Queue:
     def __init__(self, asker: Asker, settled: mwbus.Bucket) -> None:
         self.asker = asker
         self.settled = settled
-        self.turns = Turns(asker.bus, settled)
+        self.turns = OperationQueues(asker.bus, settled)
         self.told: dict[str, list[str]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 

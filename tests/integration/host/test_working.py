@@ -11,13 +11,13 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.telemetry.metrics import Registry
-from meshwright.core.testing import staging
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as ops
-from meshwright.workers.host import turns
-from meshwright.workers.host.turns import Turns, open_settled
+from meshwright.workers.host import queues
+from meshwright.workers.host.queues import OperationQueues, open_settled
 from meshwright.workers.host.working import Limits, Worker
+from rig.stack import staging
 
 ADAPTER = "watched"
 
@@ -65,7 +65,7 @@ class Scene:
         """A worker at work; set the event to stop it. Afterwards it has ended, without an error."""
         stop = asyncio.Event()
         runtime = kit.Runtime(self._bus, "watched", "w1", self._folder)
-        waits = Turns(self._bus, await open_settled(self._bus))
+        waits = OperationQueues(self._bus, await open_settled(self._bus))
         chosen = Limits(**{"ack_wait": 60.0, "grace": 0.2, **limits})  # type: ignore[arg-type]
         worker = Worker(self._bus, self._adapter, runtime, None, waits, chosen, self.ended)
         task = asyncio.create_task(worker.run(stop))
@@ -118,7 +118,7 @@ async def test_a_turn_passes_on_as_soon_as_it_is_over(
     asker: Asker, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An end is heard while the stream still stores it: whoever waits for it looks again soon, and not much later."""
-    monkeypatch.setattr(turns, "_RECHECK", 60.0)
+    monkeypatch.setattr(queues, "_RECHECK", 60.0)
     scene.go.set()
     async with scene.worker():
         asked = [await asker.ask(Change()) for _ in range(20)]

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, processes
+from meshwright.core import ending
+from meshwright.core.machine import processes
 from meshwright.core.security import nats_users
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import subjects
 from meshwright.workers.local import parts, streams, supervising
 from meshwright.workers.local.home import Home, Plan
-from meshwright.workers.local.running import Stack
+from meshwright.workers.local.running import LocalStack
 from meshwright.workers.local.supervising import Supervisor
 from meshwright.workers.local.talk import Talk
 
@@ -28,7 +29,7 @@ async def test_nats_that_met_a_full_disk_is_restarted_once_there_is_room(small_d
     home.choose_streams_gib("0.02")
     chosen = home.choose_ports([], [])
     processes.write(home.record(parts.SUPERVISOR), processes.here(parts.SUPERVISOR))
-    stack = Stack(home, Talk(io.StringIO()))
+    stack = LocalStack(home, Talk(io.StringIO()))
     await streams.settle_users(home)
     (nats,) = parts.servers(home, chosen, Plan(mongodb="mongodb://elsewhere/"))
     await stack.start(nats)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from meshwright.core import ports, processes
+from meshwright.core.machine import ports, processes
 from meshwright.core.testing.eventually import eventually
 from meshwright.workers.local.home import Home, LocalError, room
 from meshwright.workers.local.parts import Part
-from meshwright.workers.local.running import Stack
+from meshwright.workers.local.running import LocalStack
 from meshwright.workers.local.talk import Talk
 
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"
@@ -27,16 +27,16 @@ PARENT = (
 
 
 @pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+async def stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
     """An empty stack, stopped afterwards whatever the test did."""
     home = Home(tmp_path / "home")
     home.prepare()
-    stack = Stack(home, Talk(io.StringIO()))
+    stack = LocalStack(home, Talk(io.StringIO()))
     yield stack
     await stack.stop()
 
 
-def part(stack: Stack, name: str, code: str = SLEEP, **settings: str) -> Part:
+def part(stack: LocalStack, name: str, code: str = SLEEP, **settings: str) -> Part:
     """A part that is ready when it has said `up` in its log."""
 
     async def ready() -> bool:
@@ -45,7 +45,7 @@ def part(stack: Stack, name: str, code: str = SLEEP, **settings: str) -> Part:
     return Part(name=name, command=[sys.executable, "-c", code], ready=ready, settings=settings)
 
 
-async def test_same_part_is_joined(stack: Stack) -> None:
+async def test_same_part_is_joined(stack: LocalStack) -> None:
     """Starting what runs starts nothing."""
     assert await stack.start(part(stack, "a"))
     before = stack.running()["a"]
@@ -53,7 +53,7 @@ async def test_same_part_is_joined(stack: Stack) -> None:
     assert stack.running()["a"] == before
 
 
-async def test_dead_part_is_started_again(stack: Stack) -> None:
+async def test_dead_part_is_started_again(stack: LocalStack) -> None:
     """A part that was killed is started by the next start, under a new pid."""
     await stack.start(part(stack, "a"))
     before = stack.running()["a"]
@@ -63,7 +63,7 @@ async def test_dead_part_is_started_again(stack: Stack) -> None:
     assert stack.running()["a"].pid != before.pid
 
 
-async def test_changed_settings_restart_the_part(stack: Stack) -> None:
+async def test_changed_settings_restart_the_part(stack: LocalStack) -> None:
     """A part whose settings changed is replaced, not joined."""
     await stack.start(part(stack, "a", PORT="1"))
     before = stack.running()["a"]
@@ -71,20 +71,20 @@ async def test_changed_settings_restart_the_part(stack: Stack) -> None:
     assert not processes.alive(before)
 
 
-async def test_part_that_dies_at_once_is_told_with_its_log(stack: Stack) -> None:
+async def test_part_that_dies_at_once_is_told_with_its_log(stack: LocalStack) -> None:
     """A part that cannot run is an error that quotes what the part said."""
     with pytest.raises(LocalError, match="cannot open the door"):
         await stack.start_all([part(stack, "a", "raise SystemExit('cannot open the door')")])
 
 
-async def test_missing_program_names_the_remedy(stack: Stack) -> None:
+async def test_missing_program_names_the_remedy(stack: LocalStack) -> None:
     """A console command that is not installed says how to install it."""
     missing = Part(name="a", command=["/nowhere/meshwright-a"], ready=part(stack, "a").ready)
     with pytest.raises(LocalError, match="make install"):
         await stack.start(missing)
 
 
-async def test_stop_leaves_nothing_not_even_grandchildren(stack: Stack) -> None:
+async def test_stop_leaves_nothing_not_even_grandchildren(stack: LocalStack) -> None:
     """Stop ends the parts and what they left running on purpose, and counts them."""
     await stack.start_all([part(stack, "a", PARENT), part(stack, "nats-server")])
     await eventually(lambda: len(processes.found("environ", stack.home.marker)) == 3)
@@ -143,7 +143,7 @@ def test_a_reservation_alone_keeps_nobody_from_its_data(tmp_path: Path) -> None:
         home.wipe()
 
 
-async def test_part_whose_starter_died_before_it_wrote_the_record_is_not_run_twice(stack: Stack) -> None:
+async def test_part_whose_starter_died_before_it_wrote_the_record_is_not_run_twice(stack: LocalStack) -> None:
     """A process of this stack that nobody recorded is ended before the part is started again."""
     await stack.start(part(stack, "a"))
     before = stack.running()["a"]

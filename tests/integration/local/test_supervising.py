@@ -12,12 +12,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meshwright.core import ending, ports, processes
+from meshwright.core import ending
+from meshwright.core.machine import ports, processes
 from meshwright.core.testing.eventually import eventually
 from meshwright.workers.local import supervising
 from meshwright.workers.local.home import Home
 from meshwright.workers.local.parts import SUPERVISOR, Part
-from meshwright.workers.local.running import Stack
+from meshwright.workers.local.running import LocalStack
 from meshwright.workers.local.supervising import Supervisor
 from meshwright.workers.local.talk import Talk
 
@@ -26,18 +27,18 @@ FAILS = "raise SystemExit('the table is missing')"
 
 
 @pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+async def stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
     """An empty stack that this process supervises, stopped afterwards."""
     home = Home(tmp_path / "home")
     home.prepare()
     processes.write(home.record(SUPERVISOR), processes.here(SUPERVISOR))
-    stack = Stack(home, Talk(io.StringIO()))
+    stack = LocalStack(home, Talk(io.StringIO()))
     yield stack
     await stack.stop()
 
 
 @asynccontextmanager
-async def watched(stack: Stack, *parts: Part) -> AsyncIterator[asyncio.Task[None]]:
+async def watched(stack: LocalStack, *parts: Part) -> AsyncIterator[asyncio.Task[None]]:
     """A supervisor at work."""
     task = asyncio.create_task(Supervisor(stack, list(parts)).keep())
     try:
@@ -51,7 +52,7 @@ def part(name: str, code: str = SLEEP, port: int | None = None) -> Part:
     return Part(name=name, command=[sys.executable, "-c", code], ready=None, port=port)
 
 
-async def test_what_is_killed_comes_back(stack: Stack) -> None:
+async def test_what_is_killed_comes_back(stack: LocalStack) -> None:
     """A part that was killed runs again under another pid, and its death is told."""
     wanted = part("a")
     await stack.start(wanted)
@@ -62,7 +63,7 @@ async def test_what_is_killed_comes_back(stack: Stack) -> None:
         assert supervising.notes(stack.home)["a"].deaths == 1
 
 
-async def test_a_part_that_cannot_run_is_tried_less_and_less_often(stack: Stack) -> None:
+async def test_a_part_that_cannot_run_is_tried_less_and_less_often(stack: LocalStack) -> None:
     """Each death in a row doubles the pause before the next start; the end of the log says why; others are kept."""
     well = part("well")
     await stack.start(well)
@@ -79,7 +80,7 @@ async def test_a_part_that_cannot_run_is_tried_less_and_less_often(stack: Stack)
         await eventually(lambda: "well" in stack.running())
 
 
-async def test_a_port_that_a_stranger_took_is_named_and_taken_back_when_it_is_free(stack: Stack) -> None:
+async def test_a_port_that_a_stranger_took_is_named_and_taken_back_when_it_is_free(stack: LocalStack) -> None:
     """The part is not started beside the stranger, `why` names the port and who holds it, and it heals by itself."""
     port = ports.somewhere()
     server = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(600)"
@@ -95,7 +96,7 @@ async def test_a_port_that_a_stranger_took_is_named_and_taken_back_when_it_is_fr
         await eventually(lambda: "a" in stack.running(), timeout=15)
 
 
-async def test_what_ails_is_restarted(stack: Stack) -> None:
+async def test_what_ails_is_restarted(stack: LocalStack) -> None:
     """A part that runs but says that it ails is replaced."""
     sick: set[int] = set()
     wanted = ailing(part("a"), sick)
@@ -117,14 +118,14 @@ def ailing(one: Part, sick: set[int]) -> Part:
     )
 
 
-async def test_nothing_is_started_while_an_up_or_down_is_at_work(stack: Stack) -> None:
+async def test_nothing_is_started_while_an_up_or_down_is_at_work(stack: LocalStack) -> None:
     """Whoever holds the home alone has it alone."""
     async with stack.home.locked(), watched(stack, part("a")):
         await asyncio.sleep(3 * supervising.EVERY)  # it had three chances
         assert "a" not in stack.running()
 
 
-async def test_it_ends_when_another_has_taken_over(stack: Stack) -> None:
+async def test_it_ends_when_another_has_taken_over(stack: LocalStack) -> None:
     """There is one supervisor: the one that is written down."""
     async with watched(stack, part("a")) as task:
         await eventually(lambda: "a" in stack.running())

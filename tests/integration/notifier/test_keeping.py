@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, sealing, ssrf
-from meshwright.core.testing import ledgers
+from meshwright.core import ending
+from meshwright.core.security import sealing, ssrf
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import access, subjects
@@ -26,6 +26,7 @@ from meshwright.workers.notifier.posting import Poster
 from meshwright.workers.notifier.reading import Reader
 from meshwright.workers.notifier.signals import Signals
 from meshwright.workers.notifier.subscriptions import Subscriptions
+from rig.load import ledgers
 
 pytestmark = pytest.mark.servers
 BORN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

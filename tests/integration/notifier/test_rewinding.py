@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, sealing, ssrf, webhook_signing
+from meshwright.core import ending
+from meshwright.core.security import sealing, signatures, ssrf
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.receiving import Receiver, receiving
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
@@ -17,6 +17,7 @@ from meshwright.schemas.webhooks import Webhook, WebhookWritten
 from meshwright.workers.notifier.backoff import Schedule
 from meshwright.workers.notifier.posting import Poster
 from meshwright.workers.notifier.subscriptions import Subscriptions
+from rig.stack.receiving import Receiver, receiving
 
 pytestmark = pytest.mark.servers
 BORN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -26,7 +27,7 @@ async def write(bus: mwbus.Connection, sealer: sealing.Sealer, name: str, receiv
     """A webhook that wants what happens to operations."""
     written = WebhookWritten(
         document=Webhook(id=name, url=receiver.url, entities=["operation"]),
-        secret=webhook_signing.seal(sealer, b"s" * 32, "default", name),
+        secret=signatures.seal(sealer, b"s" * 32, "default", name),
         created_at=BORN,
         since=0,
         as_of=0,

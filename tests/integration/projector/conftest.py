@@ -15,10 +15,10 @@ from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.staging import Stage
 from meshwright.core.testing.workers import WorkerProcess
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
+from rig.stack.staging import Stage
 
 REPLAYED = 99
 """a generation of the tests' own, folded from the whole streams at the end"""

@@ -10,12 +10,12 @@ import pytest
 from meshwright.core import ending
 from meshwright.core.store import generations, kinds
 from meshwright.core.store.writing import Writer
-from meshwright.core.testing import staging
-from meshwright.core.testing.staging import Stage
 from meshwright.schemas import designs, intents, subjects
 from meshwright.schemas import operations as o
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
+from rig.stack import staging
+from rig.stack.staging import Stage
 
 pytestmark = pytest.mark.servers
 ID = "01JD8X3M5TZ9Q4W7V2K6N0B1CE"

@@ -15,8 +15,8 @@ from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
 from meshwright.core.testing.servers import MongoServer, NatsServer
-from meshwright.core.testing.staging import Stage
 from meshwright.core.testing.workers import WorkerProcess
+from rig.stack.staging import Stage
 
 pytestmark = [pytest.mark.servers]
 Differences = Callable[[Stage, int], Awaitable[list[str]]]

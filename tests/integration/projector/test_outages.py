@@ -13,7 +13,7 @@ from meshwright.core.store import comparing, kinds
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer, NatsServer
-from meshwright.core.testing.staging import Stage
+from rig.stack.staging import Stage
 
 pytestmark = pytest.mark.servers
 

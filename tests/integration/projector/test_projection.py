@@ -11,11 +11,11 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ids, store
 from meshwright.core.store import comparing, generations, kinds
-from meshwright.core.testing import staging
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.staging import Stage
 from meshwright.schemas import access, adapters, connections, designs, meshes, subjects, telemetry, workloads
 from meshwright.schemas import operations as o
+from rig.stack import staging
+from rig.stack.staging import Stage
 
 pytestmark = pytest.mark.servers
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)

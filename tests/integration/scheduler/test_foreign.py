@@ -11,8 +11,8 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.bus import presence
-from meshwright.core.testing import asking, staging
+from meshwright.core.bus.kv import presence
+from meshwright.core.testing import asking
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
@@ -22,6 +22,7 @@ from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
 from meshwright.workers.scheduler import verdicts
 from meshwright.workers.scheduler.main import watch
+from rig.stack import staging
 
 pytestmark = pytest.mark.servers
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -99,7 +100,7 @@ async def test_a_command_in_a_strange_place_that_is_given_up(asker: Asker, sched
         given_up = 0
         async for job in jobs:
             if job is not None:
-                await job.give_up()
+                await job.term()
                 given_up += 1
             if given_up == 2:
                 break

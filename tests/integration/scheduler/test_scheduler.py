@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus import presence
-from meshwright.core.testing import staging
+from meshwright.core.bus.kv import presence
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
@@ -21,6 +20,7 @@ from meshwright.schemas import operations as o
 from meshwright.schemas.adapters import AdapterAnnouncement, AdapterLost
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
+from rig.stack import staging
 
 pytestmark = pytest.mark.servers
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -112,7 +112,7 @@ async def test_a_command_given_up_becomes_a_dead_letter(
     ):
         async for job in jobs:
             if job is not None and job.message.subject.endswith(unread):
-                await job.give_up()
+                await job.term()
             if (await bus.stream_bounds("ADVISORIES"))[1] >= 2:
                 break
     await start_scheduler()
@@ -142,7 +142,7 @@ async def test_an_end_by_the_worker_stands(asker: Asker, start_scheduler: StartS
         if job is not None:
             operation = job.message.subject.split(".")[-1]
             await asker.bus.publisher.publish(f"mw.evt.default.absent.operation.{operation}", ends.pop(operation))
-            await job.give_up()
+            await job.term()
         if not ends:
             break
 

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 
-from meshwright.core import ports
+from meshwright.core.machine import ports
 from meshwright.core.testing.eventually import eventually
 from meshwright.workers.shop import catalog, serving
 from meshwright.workers.shop.catalog import KEEPERS, Layout, LayoutFile, Place

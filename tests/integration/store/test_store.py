@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from meshwright.core import ports, store
+from meshwright.core import store
+from meshwright.core.machine import ports
 from meshwright.core.store import checkpoints, comparing, generations, indexes, kinds
 from meshwright.core.store.writing import Batch, Folded, Writer
 from meshwright.core.testing.fixtures import MongoDatabase

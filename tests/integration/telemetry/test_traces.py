@@ -1,17 +1,13 @@
 """One trace: from the request over HTTP through command, worker and steps to the projection."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.stack import stack
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from collector import Collector, Span, collecting
+from rig.stack.collector import Collector, Span, collecting
+from rig.stack.stack import stack
 
 pytestmark = pytest.mark.servers
 EXAMPLES = Path(__file__).parents[2] / "example"

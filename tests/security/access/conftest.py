@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import ground as grounds
 import httpx
-import openapi_walk
 import pytest
-from ground import Ground, Wishes
-from openapi_walk import Operation
 
-from meshwright.core.testing.running import Stack
+from rig.inputs import openapi_walk
+from rig.inputs.openapi_walk import Operation
+from rig.intruders import ground as grounds
+from rig.intruders.ground import Ground, Wishes
+from rig.stack.running import Stack
 
 
 @pytest.fixture(scope="session")

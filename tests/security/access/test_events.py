@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from ground import Ground
-from openapi_walk import Operation
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.listening import listening
 from meshwright.schemas.access import ROLE_ORDER
+from rig.inputs.openapi_walk import Operation
+from rig.intruders.ground import Ground
+from rig.load.listening import listening
 
 pytestmark = pytest.mark.servers
 FOR_ADMINS = {"token", "webhook", "delivery"}

@@ -9,16 +9,16 @@ from typing import Any
 
 import httpx
 import msgspec
-import openapi_walk
 import pytest
-from ground import Ground, Wishes
-from openapi_walk import Operation
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas.access import ROLE_ORDER
-from meshwright.ui_api import auth
+from meshwright.ui_api.access import authentication
 from meshwright.ui_api.routes import ALL
+from rig.inputs import openapi_walk
+from rig.inputs.openapi_walk import Operation
+from rig.intruders.ground import Ground, Wishes
+from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 OPEN = {
@@ -64,7 +64,7 @@ CALLERS: dict[str, Callable[[Ground], Caller]] = {
     "without a token": lambda ground: Caller(""),
     "with a token that is none": lambda ground: Caller(f"Bearer mwt_{'A' * 43}"),
     "with a password": lambda ground: Caller("Basic YWRtaW46YWRtaW4="),
-    "with the digest of a token": lambda ground: Caller(f"Bearer {auth.digest(ground.one.tokens['admin'])}"),
+    "with the digest of a token": lambda ground: Caller(f"Bearer {authentication.digest(ground.one.tokens['admin'])}"),
     "with a revoked token": lambda ground: Caller(f"Bearer {ground.one.dead['revoked']}"),
     "with an expired token": lambda ground: Caller(f"Bearer {ground.one.dead['expired']}"),
     **{f"{role} of the workspace": _of_tenant("one", role) for role in ROLE_ORDER},

@@ -6,18 +6,18 @@ Invariant: an answer may repeat what was asked for; any other word of the one te
 from typing import Any
 
 import httpx
-import openapi_walk
 import pytest
-from ground import Ground, Wishes
-from openapi_walk import Operation
-from tenants import Tenant
 
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.listening import Listener, listening
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
 from meshwright.schemas.access import ROLE_ORDER
+from rig.inputs import openapi_walk
+from rig.inputs.openapi_walk import Operation
+from rig.intruders.ground import Ground, Wishes
+from rig.intruders.tenants import Tenant
+from rig.load.listening import Listener, listening
+from rig.stack.people import Person
+from rig.stack.running import Stack
 
 pytestmark = pytest.mark.servers
 

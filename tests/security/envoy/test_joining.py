@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshwright.adapters.envoy import joining
-from meshwright.adapters.envoy.fleet import Fleet
+from meshwright.adapters.envoy.dataplane import joining
+from meshwright.adapters.envoy.dataplane.fleet import Fleet
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
 from meshwright.schemas.workloads import WorkloadSpec
@@ -33,17 +33,17 @@ async def test_an_invitation_is_good_once(yard: Any) -> None:
     one before; whoever has joined may renew, until the workload is withdrawn."""
     await enrol(yard)
     void, invitation = await invited(yard), await invited(yard)
-    with pytest.raises(joining.Refused, match="used before, or never given"):
+    with pytest.raises(joining.JoinRefused, match="used before, or never given"):
         await joining.join(void)
     tried = await asyncio.gather(*(joining.join(invitation) for _ in range(4)), return_exceptions=True)
     (joined,) = [each for each in tried if isinstance(each, joining.Start)]
-    assert sum(isinstance(each, joining.Refused) for each in tried) == 3
-    with pytest.raises(joining.Refused):
+    assert sum(isinstance(each, joining.JoinRefused) for each in tried) == 3
+    with pytest.raises(joining.JoinRefused):
         await joining.join(invitation)
     renewed = await joining.join(joined)
     await yard.do(WithdrawWorkloads(workloads=["far-v1"]))
     for each in (renewed, invitation):
-        with pytest.raises(joining.Refused):
+        with pytest.raises(joining.JoinRefused):
             await joining.join(each)
 
 
@@ -53,7 +53,7 @@ async def test_an_invitation_opens_no_stream_and_a_managed_sidecar_does_not_join
     await enrol(yard)
     state = yard.plane.state("default", "demo")
     managed = joining.Start(yard.plane.bootstrap(state, "web-v1"), await yard.plane.files(state, "web-v1"))
-    with pytest.raises(joining.Refused):
+    with pytest.raises(joining.JoinRefused):
         await joining.join(managed)
     invitation = await invited(yard)
     async with Fleet.open(tmp_path / "far", keep_on_exit=False) as far:

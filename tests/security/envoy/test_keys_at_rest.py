@@ -12,20 +12,21 @@ import httpx
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from yard import App
 
-from meshwright.adapters.envoy.authorities import Authorities
-from meshwright.adapters.envoy.fleet import Fleet
-from meshwright.adapters.envoy.pki import Authority
+from meshwright.adapters.envoy.dataplane.fleet import Fleet
+from meshwright.adapters.envoy.pki.authorities import Authorities
+from meshwright.adapters.envoy.pki.issuing import Authority
 from meshwright.core import bus as mwbus
-from meshwright.core import kit, sealing
+from meshwright.core import kit
+from meshwright.core.security import sealing
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
-from meshwright.core.testing.stack import stack
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas.operations import EnrolWorkloads, InstallMesh
 from meshwright.schemas.workloads import ProxyObserved, WorkloadSpec
+from rig.stack.stack import stack
+from rig.stack.yard import App
 
 pytestmark = [pytest.mark.servers]
 KEY = "default.m1"

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from meshwright.adapters.envoy import administration
+from meshwright.adapters.envoy.dataplane import administration
 from meshwright.schemas.intents import AccessLog, AnyIntent, MutualTls
 
 pytestmark = pytest.mark.servers

@@ -14,8 +14,8 @@ import pytest
 from envoy_data_plane.envoy.config.core.v3 import Node
 from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryRequest
 
-from meshwright.adapters.envoy import identity
 from meshwright.adapters.envoy.resources import names
+from meshwright.adapters.envoy.state import identity
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
 from meshwright.schemas.workloads import WorkloadSpec
 

@@ -12,15 +12,14 @@ from urllib.parse import quote
 import httpx
 import jsonschema
 import msgspec
-import openapi_walk
 import pytest
-import schema_values
-from fuzzing import Target, altered, damaged, seconds, try_out
 from hypothesis import strategies as st
-from openapi_walk import Operation
 
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
+from rig.inputs import openapi_walk, schema_values
+from rig.inputs.fuzzing import Target, altered, damaged, seconds, try_out
+from rig.inputs.openapi_walk import Operation
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 NAMES = ("place", "d", "none")

@@ -9,16 +9,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from fuzzing import SHARES, Target, altered, damaged, free, seconds, try_out
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import identity, protojson, translation, validation, wire
-from meshwright.adapters.envoy.desired import DesiredState, Member, Ports, apply_design
-from meshwright.adapters.envoy.encoding import Encoder
+from meshwright.adapters.envoy.intents import translation
 from meshwright.adapters.envoy.resources import compiler, names
-from meshwright.core import sealing, settings, ssrf
+from meshwright.adapters.envoy.state import identity, validation
+from meshwright.adapters.envoy.state.desired import DesiredState, Member, Ports, apply_design
+from meshwright.adapters.envoy.xds import protojson, wire
+from meshwright.adapters.envoy.xds.encoding import Encoder
+from meshwright.core import settings
 from meshwright.core.bus import InvalidEnvelope, Received
 from meshwright.core.bus import envelope as envelopes
+from meshwright.core.security import sealing, ssrf
 from meshwright.core.store import InvalidCursor
 from meshwright.core.store import paging as cursors
 from meshwright.core.telemetry import tracing
@@ -27,9 +29,13 @@ from meshwright.schemas.designs import Design
 from meshwright.schemas.operations import OPERATION_TYPES
 from meshwright.schemas.sealing import Sealed
 from meshwright.schemas.workloads import WorkloadSpec
-from meshwright.ui_api import bodies, commands, frames, paging, preconditions, yaml_documents
-from meshwright.ui_api.cli import sse
-from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.cli.client import sse
+from meshwright.ui_api.http import bodies, preconditions, yaml_documents
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.live import frames
+from meshwright.ui_api.reading import paging
+from meshwright.ui_api.requests import accepting
+from rig.inputs.fuzzing import SHARES, Target, altered, damaged, free, seconds, try_out
 
 ROOT = Path(__file__).parents[3]
 GOLDENS = {path.stem: path.read_bytes() for path in sorted((ROOT / "tests/contract/messages").glob("*.json"))}
@@ -179,7 +185,7 @@ TARGETS: dict[str, Target] = {
         st.fixed_dictionaries(dict.fromkeys(("workspace", "origin", "entity", "id"), TOKENS)), _subject, (ValueError,)
     ),
     "subjects of others": Target(SUBJECT, lambda text: subjects.parse(subjects.EVENTS, text)),
-    "json": Target(damaged(list(GOLDENS.values())) | free.map(_encoded), bodies._json, (Refused,)),
+    "json": Target(damaged(list(GOLDENS.values())) | free.map(_encoded), bodies._json, (Refusal,)),
     "yaml": Target(
         damaged([b"a: &a [1, *a]\nb: !!str c\n", b"- {a: 'b', <<: *x}\n---\n", b'a: "\\ud800"\n? [b]\n: ~\n'],
                 [b"&a ", b"*a", b"[", b"{", b"\n", b"  ", b": ", b"- ", b"!!", b"---\n", b"\xef\xbb\xbf"]),
@@ -193,14 +199,14 @@ TARGETS: dict[str, Target] = {
         st.dictionaries(st.sampled_from(settings.Settings.__struct_fields__), TEXT | st.sampled_from(["1", "-1", "nan",
                         "inf", "1e999", "true", "null", "[]"]), max_size=5), _settings, (settings.InvalidSettings,),
     ),
-    "page tokens": Target(st.tuples(TEXT, TEXT), lambda pair: PAGES.read(*pair), (Refused,)),
+    "page tokens": Target(st.tuples(TEXT, TEXT), lambda pair: PAGES.read(*pair), (Refusal,)),
     "cursors": Target(
         st.tuples(TEXT | damaged([b"WyJhIiwxLCJiIl0"]).map(lambda b: b.decode("latin-1")), st.booleans()),
         lambda pair: cursors.after(pair[0], "id", pair[1]), (InvalidCursor,),
     ),
     "entity tags": Target(st.tuples(TEXT, TEXT, st.none() | st.integers(1, 9)),
-                          lambda given: preconditions.for_write(*given), (Refused,)),
-    "idempotency keys": Target(TEXT, commands.idempotency_key, (Refused,)),
+                          lambda given: preconditions.for_write(*given), (Refusal,)),
+    "idempotency keys": Target(TEXT, accepting.idempotency_key, (Refusal,)),
     "trace contexts": Target(TEXT, lambda text: tracing.continued(text).__enter__()),
     "sealed secrets": Target(
         st.builds(Sealed, key_id=st.sampled_from(["", SEALER.seal(b"x").key_id]), nonce=st.binary(max_size=20),

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshwright.core.testing.running import Stack, running
 from meshwright.core.testing.servers import MongoServer
+from rig.stack.running import Stack, running
 
 
 @pytest.fixture(scope="session")

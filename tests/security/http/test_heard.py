@@ -8,12 +8,12 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.listening import listening
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas.access import EVENT_ROLES, ROLE_ORDER
 from meshwright.schemas.operations import OperationProgressed
+from rig.load.listening import listening
+from rig.stack.people import Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 LAST = "workspace"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
-from meshwright.core.testing.wires import request, wire
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
+from rig.stack.wires import request, wire
 
 pytestmark = pytest.mark.servers
 BEARER = f"Authorization: Bearer {TOKEN}\r\n".encode()

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
-from meshwright.core.testing.wires import Wire, request, wire
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
+from rig.stack.wires import Wire, request, wire
 
 pytestmark = pytest.mark.servers
 MIB = 2**20

@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
-from meshwright.core.testing.wires import Answer, Wire, request, wire
-from meshwright.ui_api.stream_quota import StreamQuota
+from meshwright.ui_api.live.quota import StreamQuota
+from rig.stack.people import Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
+from rig.stack.wires import Answer, Wire, request, wire
 
 pytestmark = pytest.mark.servers
 USUAL = StreamQuota()

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
-from meshwright.core.testing.wires import request, wire
+from rig.stack.people import Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
+from rig.stack.wires import request, wire
 
 pytestmark = pytest.mark.servers
 BEARER = f"Authorization: Bearer {TOKEN}"

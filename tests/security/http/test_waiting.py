@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.listening import listening
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
-from meshwright.core.testing.wires import Answer, request, wire
+from rig.load.listening import listening
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
+from rig.stack.wires import Answer, request, wire
 
 pytestmark = pytest.mark.servers
 BEARER = f"Authorization: Bearer {TOKEN}"

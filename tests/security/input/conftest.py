@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
-import openapi_walk
 import pytest
-import raw_http
-from raw_http import Answer, Pair
 
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
 from meshwright.schemas.errors import PROBLEM_TYPES
+from rig.inputs import openapi_walk, raw_http
+from rig.inputs.raw_http import Answer, Pair
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 _AT_ONCE = 8
 _LONGEST_REFUSAL = 64 * 1024

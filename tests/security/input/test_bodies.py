@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import hostile
 import httpx
 import msgspec
-import openapi_walk
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.people import Person
-from meshwright.core.testing.running import Stack
-from meshwright.core.testing.stack import TOKEN
+from rig.inputs import hostile, openapi_walk
+from rig.stack.people import Person
+from rig.stack.running import Stack
+from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 Target = Any

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-import hostile
 import pytest
+
+from rig.inputs import hostile
 
 pytestmark = pytest.mark.servers
 Target = Any

@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from meshwright.core import listeners, ports, processes
+from meshwright.core.machine import listeners, ports, processes
 from meshwright.core.testing.eventually import eventually
 from meshwright.workers.local import enrolling, parts, starting
 from meshwright.workers.local.home import Home, LocalError, Plan
 from meshwright.workers.local.parts import Part
-from meshwright.workers.local.running import PortTaken, Stack
+from meshwright.workers.local.running import LocalStack, PortTaken
 from meshwright.workers.local.talk import Talk
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
@@ -45,11 +45,11 @@ class Stranger:
 
 
 @pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+async def stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
     """An empty stack, stopped afterwards."""
     home = Home(tmp_path / "home")
     home.prepare()
-    yield (stack := Stack(home, Talk(io.StringIO())))
+    yield (stack := LocalStack(home, Talk(io.StringIO())))
     await stack.stop()
     home.wipe()
 
@@ -58,7 +58,7 @@ async def _never() -> bool:
     raise AssertionError("a stranger was asked whether it is ready")
 
 
-async def test_a_stranger_at_the_port_is_not_taken_for_the_part(stack: Stack) -> None:
+async def test_a_stranger_at_the_port_is_not_taken_for_the_part(stack: LocalStack) -> None:
     """A part whose port is held is not started, and who holds it is neither asked nor told anything."""
     stranger, port = Stranger(), ports.somewhere()
     part = Part(name="api", command=[sys.executable, "-c", LISTENS, str(port)], ready=_never, port=port)
@@ -69,7 +69,7 @@ async def test_a_stranger_at_the_port_is_not_taken_for_the_part(stack: Stack) ->
     assert stranger.heard == b""
 
 
-async def test_a_stranger_who_comes_first_while_the_part_starts_is_noticed(stack: Stack) -> None:
+async def test_a_stranger_who_comes_first_while_the_part_starts_is_noticed(stack: LocalStack) -> None:
     """A port that is free when the part is started, and taken when it would listen, is the stranger's."""
     stranger, port = Stranger(), ports.somewhere()
     part = Part(name="api", command=SLEEPS, ready=_never, port=port)
@@ -81,7 +81,7 @@ async def test_a_stranger_who_comes_first_while_the_part_starts_is_noticed(stack
     assert stranger.heard == b""
 
 
-async def test_the_admin_token_is_sent_to_nobody_but_the_api_that_was_started(stack: Stack) -> None:
+async def test_the_admin_token_is_sent_to_nobody_but_the_api_that_was_started(stack: LocalStack) -> None:
     """Requests that carry it are not even connected when another process holds the API's port."""
     stranger, port = Stranger(), ports.somewhere()
     await stack.start(Part(name="api", command=SLEEPS, ready=None))
@@ -153,7 +153,7 @@ async def test_two_checkouts_at_once_beside_strangers(tmp_path: Path) -> None:
             assert not first.all() & second.all()
             assert not first.all() & wished.all() & {wished.nats, wished.mongodb, wished.api, wished.shop["front"]}
             for home, chosen in zip(homes, (first, second), strict=True):
-                lives = Stack(home, Talk(io.StringIO())).running()
+                lives = LocalStack(home, Talk(io.StringIO())).running()
                 for name, held in parts.expected(chosen, Plan()).items():
                     assert all(listeners.holds(lives[name], port) for port in held), name
             tokens = [home.token_file.read_text().strip() for home in homes]

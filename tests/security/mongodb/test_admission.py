@@ -14,7 +14,7 @@ from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
 from meshwright.core.testing.servers import MongoServer, NatsServer
-from meshwright.core.testing.staging import Stage
+from rig.stack.staging import Stage
 
 pytestmark = pytest.mark.servers
 PROGRAMS = ("meshwright-projector", "meshwright-api")

@@ -1,5 +1,5 @@
 """The mesh of real Envoys that native resources are laid over."""
 
-from yard import bare_yard, yard
+from rig.stack.yard import bare_yard, yard
 
 __all__ = ["bare_yard", "yard"]

@@ -2,21 +2,21 @@
 
 from typing import Any
 
-import hostile_natives
 import msgspec
-import natives
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import desired, protojson, validation
 from meshwright.adapters.envoy.admission import allowed, checking, places, values
-from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.encoding import Encoder
 from meshwright.adapters.envoy.resources import compiler, names
+from meshwright.adapters.envoy.state import desired, validation
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.adapters.envoy.xds import protojson
+from meshwright.adapters.envoy.xds.encoding import Encoder
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import Allow, NativeResource
 from meshwright.schemas.workloads import WorkloadSpec
+from rig.inputs import hostile_natives, natives
 
 MESH = desired.enrol(
     DesiredState(workspace="w", mesh="m", connection="c"),

@@ -3,17 +3,16 @@
 import json
 from typing import Any
 
-import hostile_natives
 import msgspec
-import natives
 import pytest
 
-from meshwright.adapters.envoy import desired
-from meshwright.adapters.envoy.preview import preview
+from meshwright.adapters.envoy.operations.preview import preview
+from meshwright.adapters.envoy.state import desired
 from meshwright.core import kit
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import NativeResource
 from meshwright.schemas.operations import ApplyDesign
+from rig.inputs import hostile_natives, natives
 
 pytestmark = pytest.mark.servers
 TITLES = (

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from meshwright.adapters.envoy import desired, validation
 from meshwright.adapters.envoy.admission import regexes
-from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.core import binaries
+from meshwright.adapters.envoy.state import desired, validation
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.core.machine import binaries
 from meshwright.schemas.designs import Design, design_problems
 from meshwright.schemas.intents import LONGEST_REGEX, FaultAbort, FaultDelay, HeaderMatch, HeaderRoute
 from meshwright.schemas.workloads import WorkloadSpec

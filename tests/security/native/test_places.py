@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from meshwright.adapters.envoy import desired, occupied
-from meshwright.adapters.envoy.desired import DesiredState
 from meshwright.adapters.envoy.options import Options
-from meshwright.core import kit, ports, processes
+from meshwright.adapters.envoy.state import desired, occupied
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.core import kit
+from meshwright.core.machine import ports, processes
 from meshwright.schemas.operations import EnrolWorkloads, InstallMesh
 from meshwright.schemas.workloads import WorkloadSpec
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meshwright.adapters.envoy import binding
+from meshwright.adapters.envoy.dataplane import binding
 from meshwright.core import kit
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.intents import Timeout

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from meshwright.adapters.envoy import administration
-from meshwright.adapters.envoy.fleet import Fleet, FleetError
-from meshwright.core import binaries, processes
+from meshwright.adapters.envoy.dataplane import administration
+from meshwright.adapters.envoy.dataplane.fleet import Fleet, FleetError
+from meshwright.core.machine import binaries, processes
 
 pytestmark = [
     pytest.mark.servers,

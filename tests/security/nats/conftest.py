@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus import dialing
-from meshwright.core.bus.lean import LeanClient
+from meshwright.core.bus.client import dialing
+from meshwright.core.bus.client.lean import LeanClient
 from meshwright.core.testing import identities
 from meshwright.core.testing.servers import NatsServer
 

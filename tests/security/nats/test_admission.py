@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import secret_files, settings
-from meshwright.core.bus import joining
-from meshwright.core.security import nats_accounts, nkeys
+from meshwright.core import settings
+from meshwright.core.bus.client import joining
+from meshwright.core.security import nats_accounts, nkeys, secret_files
 from meshwright.core.testing import identities
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually

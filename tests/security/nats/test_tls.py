@@ -5,16 +5,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tls import Authority
 
 from meshwright.core import bus as mwbus
 from meshwright.core import settings
-from meshwright.core.bus import joining, provisioning
+from meshwright.core.bus.client import joining
+from meshwright.core.bus.stream import provisioning
 from meshwright.core.testing import identities
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import HOST, NatsServer
 from meshwright.schemas.operations import OperationStarted
+from rig.stack.tls import Authority
 
 pytestmark = pytest.mark.servers
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from meshwright.core import bus, sealing, ssrf, webhook_signing
+from meshwright.core import bus
 from meshwright.core.bus import envelope
-from meshwright.core.testing.receiving import Receiver, receiving
+from meshwright.core.security import sealing, signatures, ssrf
 from meshwright.schemas.webhooks import Webhook, WebhookWritten
 from meshwright.workers.notifier.posting import Outcome, Poster
+from rig.stack.receiving import Receiver, receiving
 
 NOW = datetime.datetime.now(datetime.UTC)
 _connects: list[Any] = []
@@ -87,7 +88,7 @@ class Caller:
         event = bus.Received(
             stream="EVENTS", subject="mw.evt.w.envoy.operation.x", seq=7, time=0, headers=headers, payload=b"{}"
         )
-        secret = webhook_signing.seal(self.sealer, b"s" * 32, "w", "ops")
+        secret = signatures.seal(self.sealer, b"s" * 32, "w", "ops")
         document = Webhook(id="ops", url=url)
         written = WebhookWritten(document=document, secret=secret, created_at=NOW, since=0, as_of=0, principal="ann")
         async with self._poster.client() as client:

@@ -15,16 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import doors
 import httpx
 import msgspec
 import pytest
-import stranger
-from doors import Door
-from stranger import Plan, Try
 
-from meshwright.core.processes import Record
+from meshwright.core.machine.processes import Record
 from meshwright.workers.local.home import Home
+from rig.intruders import doors, stranger
+from rig.intruders.doors import Door
+from rig.intruders.stranger import Plan, Try
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(240)]
 _SECRET = re.compile(rb"[A-Za-z0-9_\-+/=]{32,}")

@@ -14,21 +14,24 @@ import msgspec
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import sealing, ssrf, store
+from meshwright.core import store
 from meshwright.core.bus import envelope
+from meshwright.core.security import sealing, ssrf
 from meshwright.core.telemetry import tracing
-from meshwright.core.testing.people import Person
 from meshwright.schemas import access, adapters, catalog, connections, meshes, operations, subjects
 from meshwright.schemas.base import Message
-from meshwright.ui_api import app, auth, openapi
+from meshwright.ui_api.access import authentication
 from meshwright.ui_api.api import Api
-from meshwright.ui_api.directory import Directory
-from meshwright.ui_api.meters import Meters
-from meshwright.ui_api.paging import Tokens
-from meshwright.ui_api.refusals import Refusals
-from meshwright.ui_api.roster import Roster
-from meshwright.ui_api.stream_quota import StreamQuota
-from meshwright.ui_api.streaming import Hub
+from meshwright.ui_api.http import app
+from meshwright.ui_api.http.documents import openapi
+from meshwright.ui_api.http.meters import Meters
+from meshwright.ui_api.http.refusals import Refusals
+from meshwright.ui_api.live.quota import StreamQuota
+from meshwright.ui_api.live.streaming import Hub
+from meshwright.ui_api.reading.paging import Tokens
+from meshwright.ui_api.requests.directory import Directory
+from meshwright.ui_api.requests.roster import Roster
+from rig.stack.people import Person
 
 ADMIN = "an admin token of a test"
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -175,7 +178,7 @@ class Door:
             freshness=cast(Any, msgspec.defstruct("Fresh", [("text", str, "0.0")])()),
             directory=self.directory,
             roster=self.roster,
-            gate=auth.Gate(self.directory, auth.digest(ADMIN)),
+            gate=authentication.Gate(self.directory, authentication.digest(ADMIN)),
             hub=Hub(bus),
             streams=StreamQuota(),
             pages=Tokens(b"a key"),
@@ -206,9 +209,9 @@ class Door:
 
     def person(self, role: access.Role, workspace: str = "default", **more: Any) -> Person:
         """Somebody with a token of that role; `more` is of the token."""
-        secret = auth.new_secret()
+        secret = authentication.new_secret()
         fields = {"id": f"{role}-{secret[-4:].lower().strip('-_')}", "role": role, "workspace": workspace}
-        token = access.Token(**{**fields, "created_at": NOW, "sha256": auth.digest(secret), **more})
+        token = access.Token(**{**fields, "created_at": NOW, "sha256": authentication.digest(secret), **more})
         place = "system" if workspace == "*" else workspace
         self.learn(place, "token", token.id, access.TokenWritten(document=token, principal="test"))
         return Person(self.client, secret, "default" if workspace == "*" else workspace)

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from meshwright.ui_api import bodies, commands
-from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.http import bodies
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.http.routing import NoBody
+from meshwright.ui_api.requests import accepting
 from meshwright.ui_api.routes import ALL
-from meshwright.ui_api.routing import NoBody
 
 Door = Any
 WITH_BODY = [route for route in ALL if route.body is not NoBody]
@@ -51,7 +52,7 @@ async def test_a_body_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(0.001)
         return {"type": "http.request", "body": b"a", "more_body": True}
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         await bodies.read(Request({"type": "http", "headers": []}, drip))
     assert (caught.value.slug, caught.value.headers["Connection"]) == ("request-timeout", "close")
 
@@ -78,7 +79,7 @@ async def test_what_is_announced_as_too_large_is_not_waited_for(headers: dict[st
     if fine:
         assert await bodies.read(request) == b"{}"
         return
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         await bodies.read(request)
     assert (caught.value.slug, asked) == ("too-large", 0)
 
@@ -86,7 +87,7 @@ async def test_what_is_announced_as_too_large_is_not_waited_for(headers: dict[st
 @given(plain, names)
 def test_a_key_given_twice_is_refused_as_in_yaml(value: Any, key: str) -> None:
     """JSON does not silently lose one of two equal keys: nothing that was sent is dropped."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         bodies._json(with_doubled_key(value, key).encode())
     assert "given twice" in caught.value.detail
     assert caught.value.errors
@@ -97,7 +98,7 @@ def test_numbers_of_any_length_are_no_defect() -> None:
     for text in (b"1" * 10_000, b"1." + b"1" * 10_000, b"1e99999"):
         try:
             bodies._json(b'{"a": %b}' % text)
-        except Refused as error:
+        except Refusal as error:
             assert error.slug == "invalid-request"
 
 
@@ -160,15 +161,15 @@ printable = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_s
 def test_a_key_in_quotes_is_the_key(key: str) -> None:
     """Any printable key written as a structured string (RFC 8941) is read back as it was, whatever it holds."""
     escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    assert commands.idempotency_key(f'"{escaped}"') == key
+    assert accepting.idempotency_key(f'"{escaped}"') == key
 
 
 @given(st.text(max_size=300))
 def test_a_key_is_read_or_refused_with_its_header(header: str) -> None:
     """A header is 1 to 256 printable ASCII characters, is empty, or is refused by its name; nothing else is raised."""
     try:
-        key = commands.idempotency_key(header)
-    except Refused as error:
+        key = accepting.idempotency_key(header)
+    except Refusal as error:
         assert error.slug == "invalid-request"
         assert error.errors[0].pointer == "#/header/Idempotency-Key"
         return

@@ -10,11 +10,11 @@ from uvicorn.server import ServerState
 
 from meshwright.core.telemetry.metrics import Registry
 from meshwright.core.testing.eventually import eventually
-from meshwright.ui_api.http import connections
-from meshwright.ui_api.http.connections import Connections
-from meshwright.ui_api.http.protocol import Limited
-from meshwright.ui_api.meters import Meters
-from meshwright.ui_api.refusals import Refusals
+from meshwright.ui_api.http.meters import Meters
+from meshwright.ui_api.http.refusals import Refusals
+from meshwright.ui_api.http.server import connections
+from meshwright.ui_api.http.server.connections import Connections
+from meshwright.ui_api.http.server.protocol import Limited
 
 
 class Wire:

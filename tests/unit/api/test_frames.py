@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshwright.core import bus as mwbus
-from meshwright.ui_api import frames
-from meshwright.ui_api.streaming import Wants
+from meshwright.ui_api.live import frames
+from meshwright.ui_api.live.streaming import Wants
 
 
 def received(payload: bytes, type: str = "dev.meshwright.thing.happened.v1", subject: str = "") -> mwbus.Received:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meshwright.core.testing.people import Person
 from meshwright.schemas import access, connections, meshes
-from meshwright.ui_api import auth
-from meshwright.ui_api.directory import Directory
-from meshwright.ui_api.problems import Refused
-from meshwright.ui_api.roster import Roster
+from meshwright.ui_api.access import authentication
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.requests.directory import Directory
+from meshwright.ui_api.requests.roster import Roster
+from rig.stack.people import Person
 
 Door = Any
 SPACES = ("default", "blue", "green")
@@ -21,13 +21,13 @@ property_test = settings(max_examples=100, deadline=None, suppress_health_check=
 roles = st.sampled_from(access.ROLE_ORDER)
 
 
-def gate(*spaces: str) -> tuple[auth.Gate, Directory]:
+def gate(*spaces: str) -> tuple[authentication.Gate, Directory]:
     """A gate that knows these workspaces besides the default one."""
     directory = Directory()
     for name in spaces:
         message = access.WorkspaceWritten(document=access.Workspace(id=name), principal="test")
         directory.learn(f"mw.state.{name}.workspace.{name}", message)
-    return auth.Gate(directory, auth.digest("the admin's own secret")), directory
+    return authentication.Gate(directory, authentication.digest("the admin's own secret")), directory
 
 
 @given(roles, st.sampled_from((*SPACES, "*")), st.sampled_from((*SPACES, "never-made", "system")), roles)
@@ -38,7 +38,7 @@ def test_a_role_counts_in_its_own_workspace_only(role: access.Role, home: str, a
     outcome = ""
     try:
         door.admit(principal, asked, needed)
-    except Refused as error:
+    except Refusal as error:
         outcome = error.slug
     visible = asked in SPACES and home in ("*", asked)
     enough = access.ROLE_ORDER.index(role) >= access.ROLE_ORDER.index(needed)
@@ -50,17 +50,17 @@ def test_no_header_but_a_known_token_lets_anybody_in(header: str) -> None:
     """Whatever stands in Authorization: a refusal, unless it is Bearer and a secret that somebody was given."""
     door, _ = gate()
     for text in (header, f"Bearer {header}", f"Basic {header}", f"Bearer the admin's own secret{header.strip()}x"):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(Refusal) as caught:
             door.principal(text)
         assert caught.value.slug == "unauthenticated"
-    assert door.principal("bearer  the admin's own secret ") == auth.ADMIN
+    assert door.principal("bearer  the admin's own secret ") == authentication.ADMIN
 
 
 def test_a_gate_without_an_admin_token_has_no_admin() -> None:
     """A server that was started without the file lets nobody in by an empty token."""
-    door = auth.Gate(Directory(), "")
+    door = authentication.Gate(Directory(), "")
     for text in ("Bearer ", "Bearer", "Bearer  ", ""):
-        with pytest.raises(Refused):
+        with pytest.raises(Refusal):
             door.principal(text)
     assert door.by_digest("") is None
 
@@ -72,7 +72,11 @@ def test_a_token_counts_until_it_expires(seconds: int, forever: bool) -> None:
     zone = datetime.timezone(datetime.timedelta(hours=seconds))
     end = datetime.datetime.now(zone) + datetime.timedelta(seconds=seconds * 60)
     token = access.Token(
-        id="t", sha256=auth.digest("s" * 20), role="viewer", created_at=end, expires_at=None if forever else end
+        id="t",
+        sha256=authentication.digest("s" * 20),
+        role="viewer",
+        created_at=end,
+        expires_at=None if forever else end,
     )
     directory.learn("mw.state.system.token.t", access.TokenWritten(document=token, principal="test"))
     assert (door.by_digest(token.sha256) is not None) == (forever or seconds > 0)
@@ -80,10 +84,10 @@ def test_a_token_counts_until_it_expires(seconds: int, forever: bool) -> None:
 
 def test_a_secret_is_long_unguessable_and_not_what_is_stored() -> None:
     """New tokens differ, can be found by scanners, and cannot be told from what is kept of them."""
-    made = {auth.new_secret() for _ in range(100)}
+    made = {authentication.new_secret() for _ in range(100)}
     assert len(made) == 100
     assert all(one.startswith("mwt_") and len(one) >= 47 for one in made)
-    assert not any(one in auth.digest(one) for one in made)
+    assert not any(one in authentication.digest(one) for one in made)
 
 
 Step = tuple[str, str, str, int]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.ui_api.paging import Tokens
-from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.reading.paging import Tokens
 
 TOKENS = Tokens(b"a key")
 texts = st.text(max_size=60)
@@ -24,9 +24,9 @@ def test_a_token_is_of_no_use_elsewhere(cursor: str, scope: str, other: str) -> 
     """With other filters, another order or another workspace it is refused."""
     token = TOKENS.sign(cursor, scope)
     if other != scope:
-        with pytest.raises(Refused):
+        with pytest.raises(Refusal):
             TOKENS.read(token, other)
-    with pytest.raises(Refused):
+    with pytest.raises(Refusal):
         Tokens(b"another key").read(token, scope)
 
 
@@ -37,7 +37,7 @@ def test_an_altered_token_is_refused(cursor: str, place: int, letter: str) -> No
     place %= len(token) - 1  # the last character may hold bits that nobody reads
     altered = token[:place] + letter + token[place + 1 :]
     if altered != token:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(Refusal) as caught:
             TOKENS.read(altered, "a list")
         assert caught.value.errors[0].pointer == "#/query/page_token"
 
@@ -45,7 +45,7 @@ def test_an_altered_token_is_refused(cursor: str, place: int, letter: str) -> No
 @given(st.text(min_size=1, max_size=80))
 def test_what_was_never_signed_is_refused(token: str) -> None:
     """Any text that is no token is a refusal, never an error."""
-    with pytest.raises(Refused):
+    with pytest.raises(Refusal):
         TOKENS.read(token, "a list")
 
 

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.ui_api import preconditions
-from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.http import preconditions
+from meshwright.ui_api.http.problems import Refusal
 
 
 def refused(if_match: str, if_none_match: str, current: int | None) -> str:
     """The kind of refusal, empty when the write may go on."""
     try:
         preconditions.for_write(if_match, if_none_match, current)
-    except Refused as error:
+    except Refusal as error:
         return error.slug
     return ""
 
@@ -50,7 +50,7 @@ def test_only_the_current_version_passes(current: int, named: int) -> None:
     slug = refused(f'"{named}"', "", current)
     assert slug == ("" if named == current else "stale")
     if slug:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(Refusal) as caught:
             preconditions.for_write(f'"{named}"', "", current)
         assert caught.value.headers["ETag"] == f'"{current}"'
 

@@ -6,8 +6,8 @@ import nats.errors
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus import serving
-from meshwright.ui_api import previews
+from meshwright.core.bus.client import serving
+from meshwright.ui_api.requests import previews
 
 Door = Any
 DIFF = "/v1/designs/d:diff"

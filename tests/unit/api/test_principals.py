@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from meshwright.core import event_filters
 from meshwright.schemas import access, catalog, operations
-from meshwright.ui_api import openapi
+from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.routes import ALL
 
 Door = Any
@@ -82,7 +82,7 @@ def test_no_source_names_a_caller_without_its_scope() -> None:
     """The one place that makes such a name is the gate."""
     sources = [path for folder in ("ui-api", "core", "workers") for path in Path(folder).rglob("*.py")]
     makers = [path.name for path in sources if re.search(r'f"token:\{', path.read_text())]
-    assert makers == ["auth.py"]
+    assert makers == ["authentication.py"]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from meshwright.schemas.base import Model
-from meshwright.ui_api import queries
-from meshwright.ui_api.problems import Refused
+from meshwright.ui_api.http import queries
+from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.routes import ALL
 from meshwright.ui_api.routes.events import EventQuery
 from meshwright.ui_api.routes.topology import MetricsQuery
@@ -26,7 +26,7 @@ values = texts | numbers | moments | st.sampled_from(["null", "true", "0001-01-0
 
 def refused(query: str, kind: type[Model]) -> list[str]:
     """The pointers of a refusal."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         queries.decode(QueryParams(query), kind)
     assert caught.value.slug == "invalid-request"
     return [error.pointer for error in caught.value.errors]
@@ -37,7 +37,7 @@ def test_any_query_is_understood_or_refused_by_name(kind: type[Model], given_pai
     """Whatever is asked of any route: a value that a database can be asked for, or each bad parameter by its name."""
     try:
         found = queries.decode(QueryParams(urlencode(given_pairs)), kind)
-    except Refused as error:
+    except Refusal as error:
         assert error.slug == "invalid-request"
         assert error.errors
         escaped = {name.replace("~", "~0").replace("/", "~1") for name, _ in given_pairs}

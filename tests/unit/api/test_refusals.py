@@ -7,9 +7,9 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.schemas.errors import PROBLEM_TYPES
-from meshwright.ui_api import openapi
+from meshwright.ui_api.http.documents import openapi
+from meshwright.ui_api.live.streaming import Client, Wants
 from meshwright.ui_api.routes import ALL
-from meshwright.ui_api.streaming import Client, Wants
 
 Door = Any
 GUARDED = [route for route in ALL if route.role is not None]

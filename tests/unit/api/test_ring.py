@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshwright.core import bus as mwbus
-from meshwright.ui_api import streaming
-from meshwright.ui_api.streaming import Client, Hub, Wants
+from meshwright.ui_api.live import streaming
+from meshwright.ui_api.live.streaming import Client, Hub, Wants
 
 
 def message(seq: int, payload: bytes = b"{}") -> mwbus.Received:

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from meshwright.schemas.adapters import AdapterAnnouncement, OperationSupport
-from meshwright.ui_api.problems import Refused
-from meshwright.ui_api.roster import Roster
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.requests.roster import Roster
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -31,7 +31,7 @@ def worker(instance: str, *versions: int, name: str = "acme") -> tuple[str, byte
 
 def refusal(roster: Roster, adapter: str, kind: str, version: int | None) -> str:
     """Why an operation is not offered."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         roster.offer(adapter, kind, version)
     assert caught.value.slug == "adapter-unavailable"
     return caught.value.detail
@@ -85,5 +85,5 @@ def test_a_mesh_finds_its_adapter() -> None:
     roster.learn(*worker("one", 1))
     roster.learn(*worker("two", 1, name="zeta"))
     assert roster.adapter_for("zeta") == "zeta"
-    with pytest.raises(Refused):
+    with pytest.raises(Refusal):
         roster.adapter_for("nothing")

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.testing.eventually import eventually
-from meshwright.ui_api import event_stream, streaming
-from meshwright.ui_api.meters import Meters
-from meshwright.ui_api.streaming import Client, Hub, Wants
+from meshwright.ui_api.http.meters import Meters
+from meshwright.ui_api.live import event_stream, streaming
+from meshwright.ui_api.live.streaming import Client, Hub, Wants
 
 Door = Any
 

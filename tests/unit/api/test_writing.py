@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meshwright.core import sealing, webhook_signing
+from meshwright.core.security import sealing, signatures
 from meshwright.schemas import access, catalog
 from meshwright.schemas.designs import Design, DesignWritten
 from meshwright.schemas.webhooks import WebhookWritten
@@ -167,12 +167,12 @@ async def test_a_webhook_keeps_its_secret_until_it_is_rotated(door: Door) -> Non
     secrets = []
     for version in versions:
         assert isinstance(version, WebhookWritten)
-        secrets.append(webhook_signing.shown(webhook_signing.unseal(sealer, version.secret, "default", "h")))
+        secrets.append(signatures.shown(signatures.unseal(sealer, version.secret, "default", "h")))
     assert secrets == [made.json()["secret"]] * 2 + [turned.json()["secret"]]
     last = versions[-1]
     assert isinstance(last, WebhookWritten)
     assert last.previous is not None
-    assert webhook_signing.shown(webhook_signing.unseal(sealer, last.previous, "default", "h")) == secrets[0]
+    assert signatures.shown(signatures.unseal(sealer, last.previous, "default", "h")) == secrets[0]
     assert not [one for one in door.bus.streams["STATE"] if secrets[0].encode() in one.payload]
 
 

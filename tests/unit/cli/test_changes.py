@@ -9,8 +9,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.ui_api.cli import choices, paths, previews
-from meshwright.ui_api.cli.output import console
+from meshwright.ui_api.cli import choices
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.render import previews
+from meshwright.ui_api.cli.render.output import console
 
 Server = Any
 Terminal = Any

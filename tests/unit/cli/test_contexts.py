@@ -13,8 +13,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.core import processes
-from meshwright.ui_api.cli import contexts, following, paths
+from meshwright.core.machine import processes
+from meshwright.ui_api.cli.client import contexts, following, paths
 from meshwright.ui_api.cli.exits import CommandFailed
 
 Server = Any

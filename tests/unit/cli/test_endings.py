@@ -12,7 +12,8 @@ import yaml
 
 from meshwright.schemas.errors import PROBLEM_TYPES
 from meshwright.ui_api import cli
-from meshwright.ui_api.cli import following, program
+from meshwright.ui_api.cli import program
+from meshwright.ui_api.cli.client import following
 from meshwright.ui_api.cli.exits import MEANINGS, Exit
 
 Server = Any

@@ -14,8 +14,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.ui_api.cli import following, sse
-from meshwright.ui_api.cli.sse import Frame
+from meshwright.ui_api.cli.client import following, sse
+from meshwright.ui_api.cli.client.sse import Frame
 
 Server = Any
 Terminal = Any

@@ -16,11 +16,11 @@ import yaml
 from msgspec import inspect
 from typer.testing import CliRunner
 
-from meshwright.core import harmless
+from meshwright.core.telemetry import sanitizing
 from meshwright.schemas.errors import Problem
 from meshwright.ui_api.cli import program
 from meshwright.ui_api.cli.commands import webhooks
-from meshwright.ui_api.reading import Listing
+from meshwright.ui_api.reading.views import Listing
 from meshwright.ui_api.routes import ALL
 
 Server = Any
@@ -142,7 +142,7 @@ def test_nothing_that_a_server_says_is_obeyed(
     server.on("*", answer)
     told = _run(terminal, [*names, *arguments(command, terminal), "-o", form])
     for text in (told.stdout, told.stderr):
-        assert not harmless.HIDDEN.search(text), repr(text)
+        assert not sanitizing.HIDDEN.search(text), repr(text)
     said = told.stdout + told.stderr
     if "{end}" in told.stdout:
         if form == "table":
@@ -174,10 +174,10 @@ def test_a_refusal_is_harmless_too(server: Server, terminal: Terminal, form: str
     content = msgspec.json.encode(problem)
     server.on("*", (422, {"content-type": "application/problem+json"}, content))
     told = terminal.run("meshes", "list", "-o", form, expect=3)
-    assert not harmless.HIDDEN.search(told.stderr)
+    assert not sanitizing.HIDDEN.search(told.stderr)
     assert "{end}" in told.stderr
     server.on("*", (500, {"content-type": "text/plain"}, HOSTILE.encode()))
-    assert not harmless.HIDDEN.search(terminal.run("meshes", "list", "-o", form, expect=1).stderr)
+    assert not sanitizing.HIDDEN.search(terminal.run("meshes", "list", "-o", form, expect=1).stderr)
 
 
 def test_what_is_typed_is_repeated_harmlessly(server: Server, terminal: Terminal) -> None:
@@ -185,9 +185,9 @@ def test_what_is_typed_is_repeated_harmlessly(server: Server, terminal: Terminal
     words = HOSTILE.replace("\x00", "")
     for given in ([words], ["meshes", words], ["--" + words], ["validate", words], ["-o", words, "meshes", "list"]):
         told = terminal.run(*given, expect=2)
-        assert not harmless.HIDDEN.search(told.stderr), repr(told.stderr)
+        assert not sanitizing.HIDDEN.search(told.stderr), repr(told.stderr)
     told = terminal.run("context", "use", words, expect=2)
-    assert not harmless.HIDDEN.search(told.stderr)
+    assert not sanitizing.HIDDEN.search(told.stderr)
 
 
 def test_columns_are_measured_by_what_is_shown(server: Server, terminal: Terminal) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from meshwright.schemas.operations import TAKING_BACK
-from meshwright.ui_api.cli.timeline import Line, Timeline
+from meshwright.ui_api.cli.render.timeline import Line, Timeline
 
 AT = "2026-11-25T12:00:00.000000Z"
 LATER = "2026-11-25T12:00:01.500000Z"

@@ -21,7 +21,7 @@ from meshwright.schemas import (
     workloads,
 )
 from meshwright.schemas.errors import Failure
-from meshwright.ui_api.cli import views
+from meshwright.ui_api.cli.render import views
 from meshwright.ui_api.routes.tokens import TokenInfo
 
 Server = Any

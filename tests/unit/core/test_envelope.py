@@ -10,7 +10,7 @@ from nats.aio.client import Client
 
 from meshwright.core import bus, ids
 from meshwright.core.bus import envelope
-from meshwright.core.bus.lean import LeanClient
+from meshwright.core.bus.client.lean import LeanClient
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from meshwright.core import sealing, ssrf
+from meshwright.core.security import sealing, ssrf
 
 NOTHING = ssrf.policy("")
 INNER = [network for network in ssrf._INNER if network.version == 4]

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.core import harmless
+from meshwright.core.telemetry import sanitizing
 
 texts = st.text(st.characters(exclude_categories=[]), max_size=20) | st.text(
     st.sampled_from("a\n\t\x1b\x9b\u202e\u2066\u200b\ufeff\u2028\U000e0041\ud800\udfff"), max_size=8
@@ -24,7 +24,7 @@ def unseen(text: str) -> list[str]:
 
 def test_every_character_that_is_not_seen_is_known() -> None:
     """All of Unicode, by its own categories: controls, formats, halves of characters, separators of lines."""
-    missed = unseen("".join(one for one in map(chr, range(0x110000)) if not harmless.HIDDEN.match(one)))
+    missed = unseen("".join(one for one in map(chr, range(0x110000)) if not sanitizing.HIDDEN.match(one)))
     ancient = [one for one in missed if 0x13430 <= ord(one) <= 0x1343F or 0x1BCA0 <= ord(one) <= 0x1BCA3]
     assert missed == ancient  # joiners of hieroglyphs and shorthand
 
@@ -32,25 +32,25 @@ def test_every_character_that_is_not_seen_is_known() -> None:
 @given(texts)
 def test_what_is_seen_stays(text: str) -> None:
     """Everything else is left as it is, and twice is no more than once."""
-    seen = harmless.escaped(text)
-    assert unseen(seen) == [one for one in unseen(text) if not harmless.HIDDEN.match(one)]
-    assert harmless.escaped(seen) == seen
-    assert "".join(one for one in text if not harmless.HIDDEN.match(one)) == harmless.HIDDEN.sub("", text)
-    assert len(harmless.line(text).splitlines()) <= 1
+    seen = sanitizing.escaped(text)
+    assert unseen(seen) == [one for one in unseen(text) if not sanitizing.HIDDEN.match(one)]
+    assert sanitizing.escaped(seen) == seen
+    assert "".join(one for one in text if not sanitizing.HIDDEN.match(one)) == sanitizing.HIDDEN.sub("", text)
+    assert len(sanitizing.line(text).splitlines()) <= 1
 
 
 @given(texts.filter(lambda text: not any(unicodedata.category(one) == "Cs" for one in text)))
 def test_json_means_the_same(text: str) -> None:
     """A document whose hidden characters are escaped is read as the one that it was."""
     document = json.dumps({text: text}, ensure_ascii=False)
-    told = harmless.json(document)
+    told = sanitizing.json(document)
     assert json.loads(told) == {text: text}
-    assert not harmless.HIDDEN.search(told)
+    assert not sanitizing.HIDDEN.search(told)
 
 
 def test_half_a_character_is_escaped_as_itself() -> None:
     """Bytes of a file name that are no text arrive as lone surrogates, which nothing could write."""
-    assert harmless.escaped("a\udc80") == "a\\udc80"
-    assert harmless.json('"a\ud800"') == '"a\\ud800"'
-    assert json.loads(harmless.json('"\U000e0041"')) == "\U000e0041"
-    assert yaml.safe_load('"' + harmless.escaped("\U000e0041\u202e") + '"') == "\U000e0041\u202e"
+    assert sanitizing.escaped("a\udc80") == "a\\udc80"
+    assert sanitizing.json('"a\ud800"') == '"a\\ud800"'
+    assert json.loads(sanitizing.json('"\U000e0041"')) == "\U000e0041"
+    assert yaml.safe_load('"' + sanitizing.escaped("\U000e0041\u202e") + '"') == "\U000e0041\u202e"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.core.kit.journal import History
+from meshwright.core.operations.journal import OperationHistory
 from meshwright.schemas import catalog
 from meshwright.schemas import operations as ops
 from meshwright.schemas.base import Message
@@ -24,9 +24,9 @@ events: st.SearchStrategy[Message] = st.one_of(
 )
 
 
-def told(*messages: Message) -> History:
+def told(*messages: Message) -> OperationHistory:
     """The history of these events."""
-    history = History()
+    history = OperationHistory()
     for message in messages:
         history.learn(message, message.wire.name)
     return history

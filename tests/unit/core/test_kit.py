@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshwright.core import kit
-from meshwright.core.kit.outcomes import as_failure
+from meshwright.core.operations.outcomes import as_failure
 from meshwright.schemas import intents, operations
 from meshwright.schemas.errors import Failure
 from meshwright.workers.host import loading

@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 
-from meshwright.core.bus.lean import LeanClient
+from meshwright.core.bus.client.lean import LeanClient
 
 LINES = st.lists(st.binary(max_size=30) | st.sampled_from([b"ce-id: 1", b"a:b:c", b"A b: c", b"\xff: x", b"n:\t v "]))
 

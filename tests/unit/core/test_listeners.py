@@ -6,7 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
-from meshwright.core import listeners, ports, processes
+from meshwright.core.machine import listeners, ports, processes
 from meshwright.core.testing.eventually import eventually
 
 LISTENER = """

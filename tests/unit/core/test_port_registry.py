@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from meshwright.core.ports import Registry
+from meshwright.core.machine.ports import Registry
 
 RESERVE = """
 import sys
 from pathlib import Path
-from meshwright.core.ports import Registry
+from meshwright.core.machine.ports import Registry
 print(*Registry(Path(sys.argv[1])).reserve(5, 26_000, owner=Path(sys.argv[2])))
 """
 

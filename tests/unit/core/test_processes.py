@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meshwright.core import ports, processes
+from meshwright.core.machine import ports, processes
 from meshwright.core.testing.eventually import eventually
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]

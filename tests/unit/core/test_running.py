@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from meshwright.core import ending, processes
+from meshwright.core import ending
+from meshwright.core.machine import processes
 from meshwright.core.testing.eventually import eventually
 from meshwright.workers import running
 

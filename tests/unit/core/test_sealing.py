@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meshwright.core import sealing
+from meshwright.core.security import sealing
 from meshwright.schemas.sealing import Sealed
 
 

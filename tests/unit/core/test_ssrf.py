@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from meshwright.core import ssrf
+from meshwright.core.security import ssrf
 
 NOTHING = ssrf.policy("")
 PUBLIC = "93.184.216.34"

@@ -2,7 +2,7 @@
 
 import base64
 
-from meshwright.core import webhook_signing
+from meshwright.core.security import signatures
 
 KEY = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 ID, WHEN, BODY = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
@@ -11,18 +11,18 @@ SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 def test_the_published_vector() -> None:
     """The standard's own example gives the standard's own signature."""
-    assert webhook_signing.headers([KEY], ID, WHEN, BODY) == {
+    assert signatures.headers([KEY], ID, WHEN, BODY) == {
         "webhook-id": ID,
         "webhook-timestamp": "1614265330",
         "webhook-signature": SIGNATURE,
     }
-    assert webhook_signing.shown(KEY) == "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    assert signatures.shown(KEY) == "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def test_each_key_signs() -> None:
     """While a secret is replaced the header holds one signature for each, divided by a blank."""
-    other = webhook_signing.new_secret()
-    both = webhook_signing.headers([other, KEY], ID, WHEN, BODY)["webhook-signature"].split(" ")
+    other = signatures.new_secret()
+    both = signatures.headers([other, KEY], ID, WHEN, BODY)["webhook-signature"].split(" ")
     assert both[1] == SIGNATURE
     assert both[0] != SIGNATURE
 
@@ -30,10 +30,10 @@ def test_each_key_signs() -> None:
 def test_every_part_is_signed() -> None:
     """Another id, time, body or key is another signature."""
     variants = [
-        webhook_signing.headers([key], name, when, body)["webhook-signature"]
+        signatures.headers([key], name, when, body)["webhook-signature"]
         for key, name, when, body in (
             (KEY, ID, WHEN, BODY),
-            (webhook_signing.new_secret(), ID, WHEN, BODY),
+            (signatures.new_secret(), ID, WHEN, BODY),
             (KEY, ID + "x", WHEN, BODY),
             (KEY, ID, WHEN + 1, BODY),
             (KEY, ID, WHEN, BODY + b" "),

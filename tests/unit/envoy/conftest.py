@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core import sealing
+from meshwright.core.security import sealing
 from meshwright.schemas.base import Message
 
 

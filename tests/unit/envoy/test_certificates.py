@@ -11,17 +11,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import desired, pki, protojson, validation
-from meshwright.adapters.envoy.certificates import MeshSecrets
-from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.pki import Issuer
+from meshwright.adapters.envoy.pki import issuing
+from meshwright.adapters.envoy.pki.certificates import MeshSecrets
+from meshwright.adapters.envoy.pki.issuing import Issuer
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.resources.snapshot import TypeSet
+from meshwright.adapters.envoy.state import desired, validation
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.adapters.envoy.xds import protojson
 from meshwright.schemas.workloads import WorkloadSpec
 
 BORN = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
-AUTHORITY = pki.create_authority("m", BORN)
+AUTHORITY = issuing.create_authority("m", BORN)
 PUBLIC = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -118,7 +120,7 @@ def test_secrets_fit_their_type_and_trust_this_mesh_only() -> None:
         assert protojson.encode(each.type, each.body)
     bundle = next(each.body for each in content.resources if each.name == names.TRUST_BUNDLE)
     assert bundle["validation_context"]["trusted_ca"]["inline_string"] == AUTHORITY.certificate
-    stranger = x509.load_pem_x509_certificate(pki.create_authority("m", BORN).certificate.encode())
+    stranger = x509.load_pem_x509_certificate(issuing.create_authority("m", BORN).certificate.encode())
     with pytest.raises((InvalidSignature, ValueError)):  # another key, and a name of its own
         leaf(content).verify_directly_issued_by(stranger)
 
@@ -127,8 +129,8 @@ def test_secrets_fit_their_type_and_trust_this_mesh_only() -> None:
 @given(st.text(st.sampled_from("abc09-"), min_size=1, max_size=63))
 def test_an_authority_can_be_made_for_any_name_and_read_again(name: str) -> None:
     """The longest mesh name fits, the authority survives its bucket, and it may sign nothing but workloads."""
-    made = pki.create_authority(name, BORN)
-    read = msgspec.json.decode(msgspec.json.encode(made), type=pki.Authority)
+    made = issuing.create_authority(name, BORN)
+    read = msgspec.json.decode(msgspec.json.encode(made), type=issuing.Authority)
     assert read == made
     authority = x509.load_pem_x509_certificate(read.certificate.encode())
     assert authority.not_valid_before_utc <= BORN

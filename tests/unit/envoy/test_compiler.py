@@ -7,11 +7,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import desired, policies, validation
-from meshwright.adapters.envoy.desired import DesiredState, Ports
-from meshwright.adapters.envoy.encoding import Encoder
-from meshwright.adapters.envoy.resources import compiler, names
+from meshwright.adapters.envoy.resources import compiler, names, policies
 from meshwright.adapters.envoy.resources.snapshot import Snapshot
+from meshwright.adapters.envoy.state import desired, validation
+from meshwright.adapters.envoy.state.desired import DesiredState, Ports
+from meshwright.adapters.envoy.xds.encoding import Encoder
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import (
     AccessLog,

@@ -9,16 +9,18 @@ import msgspec
 import pytest
 from cryptography import x509
 
-from meshwright.adapters.envoy import control_plane, desired, documents, identity, pki, protojson
-from meshwright.adapters.envoy.ads import Connection
-from meshwright.adapters.envoy.buckets import Buckets
-from meshwright.adapters.envoy.control_plane import ControlPlane, _read_port
-from meshwright.adapters.envoy.credentials import Credentials
-from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.identity import Holder, NodeId
 from meshwright.adapters.envoy.options import Options
+from meshwright.adapters.envoy.pki import issuing
+from meshwright.adapters.envoy.pki.credentials import Credentials
 from meshwright.adapters.envoy.resources import names
-from meshwright.adapters.envoy.statuses import ProxyStatus
+from meshwright.adapters.envoy.state import desired, documents, identity
+from meshwright.adapters.envoy.state.buckets import Buckets
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.adapters.envoy.state.identity import Holder, NodeId
+from meshwright.adapters.envoy.xds import control_plane, protojson
+from meshwright.adapters.envoy.xds.ads import Connection
+from meshwright.adapters.envoy.xds.control_plane import ControlPlane, _read_port
+from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import bus as mwbus
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import NativeResource
@@ -40,12 +42,12 @@ def planes(bucket: Any, runtime: Any) -> Callable[..., Any]:
     """Makes replicas that share their buckets; none of them listens or runs anything."""
     shared = Buckets(desired=bucket(), secrets=bucket(), proxies=bucket(), releases=bucket(), plans=bucket())
 
-    issuing = Credentials(pki.create_authority("control plane", documents.now()))
+    credentials = Credentials(issuing.create_authority("control plane", documents.now()))
 
     def make(instance: str = "here", **options: Any) -> ControlPlane:
         here = runtime()
         here.instance = instance
-        return ControlPlane(here, shared, cast(Any, None), Options(**options), issuing)
+        return ControlPlane(here, shared, cast(Any, None), Options(**options), credentials)
 
     return make
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from meshwright.adapters.envoy import allocation, desired, validation
-from meshwright.adapters.envoy.desired import DesiredState, Ports
+from meshwright.adapters.envoy.state import allocation, desired, validation
+from meshwright.adapters.envoy.state.desired import DesiredState, Ports
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import (
     CircuitBreaker,

@@ -13,14 +13,16 @@ from envoy_data_plane.envoy.config.core.v3 import Node
 from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryRequest, DiscoveryResponse
 from envoy_data_plane.google.rpc import Status
 
-from meshwright.adapters.envoy import ads, documents, identity, pki
-from meshwright.adapters.envoy.ads import DiscoveryServer
-from meshwright.adapters.envoy.certificates import Secrets
-from meshwright.adapters.envoy.credentials import Credentials
-from meshwright.adapters.envoy.identity import Holder, NodeId
+from meshwright.adapters.envoy.pki import issuing
+from meshwright.adapters.envoy.pki.certificates import Secrets
+from meshwright.adapters.envoy.pki.credentials import Credentials
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.resources.snapshot import Snapshot, proxy_snapshot, resource, type_set
-from meshwright.adapters.envoy.statuses import ProxyStatus
+from meshwright.adapters.envoy.state import documents, identity
+from meshwright.adapters.envoy.state.identity import Holder, NodeId
+from meshwright.adapters.envoy.xds import ads
+from meshwright.adapters.envoy.xds.ads import DiscoveryServer
+from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core.testing.eventually import eventually
 
 METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
@@ -29,11 +31,11 @@ NOW = documents.now()
 KEY = {"name": names.IDENTITY, "tls_certificate": {"private_key": {"inline_string": "-----BEGIN PRIVATE KEY"}}}
 
 
-AUTHORITY = pki.create_authority("control plane", NOW)
+AUTHORITY = issuing.create_authority("control plane", NOW)
 ISSUING = Credentials(AUTHORITY)
 
 
-def connecting(port: int, issued: pki.Issued | None) -> grpc.aio.Channel:
+def connecting(port: int, issued: issuing.Issued | None) -> grpc.aio.Channel:
     """A caller with this certificate, who makes sure that it speaks to the control plane."""
     pair = (issued.key.encode(), issued.chain.encode()) if issued else (None, None)
     secured = grpc.ssl_channel_credentials(AUTHORITY.certificate.encode(), *pair)
@@ -129,7 +131,7 @@ async def test_without_its_certificate_nobody_gets_in(plane: Plane, certified: N
     assert plane.heard == []
 
 
-@pytest.mark.parametrize("issuing", [None, Credentials(pki.create_authority("control plane", NOW))])
+@pytest.mark.parametrize("issuing", [None, Credentials(issuing.create_authority("control plane", NOW))])
 async def test_who_has_no_certificate_of_this_control_plane_hears_nothing(
     plane: Plane, issuing: Credentials | None
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from meshwright.adapters.envoy import failures
 from meshwright.adapters.envoy.adapter import adapter
-from meshwright.adapters.envoy.statuses import ProxyStatus
+from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import kit
 from meshwright.schemas.errors import Failure, FieldError
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import fleet as fleets
-from meshwright.adapters.envoy.fleet import Fleet, FleetError
-from meshwright.core import processes
+from meshwright.adapters.envoy.dataplane import fleet as fleets
+from meshwright.adapters.envoy.dataplane.fleet import Fleet, FleetError
+from meshwright.core.machine import processes
 
 LISTENER = """#!{python}
 import json, socket, sys, time

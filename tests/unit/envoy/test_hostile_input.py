@@ -10,9 +10,11 @@ from envoy_data_plane.google.protobuf import Struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import identity, protojson, windows, wire
-from meshwright.adapters.envoy.identity import NodeId
+from meshwright.adapters.envoy.dataplane import windows
 from meshwright.adapters.envoy.resources import names
+from meshwright.adapters.envoy.state import identity
+from meshwright.adapters.envoy.state.identity import NodeId
+from meshwright.adapters.envoy.xds import protojson, wire
 
 PERMISSION = "type.googleapis.com/envoy.config.rbac.v3.Permission"
 FIELDS = [

@@ -7,11 +7,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import desired, protojson, validation
-from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.encoding import Encoder, _Memory
 from meshwright.adapters.envoy.resources import compiler, names
 from meshwright.adapters.envoy.resources.native import merge
+from meshwright.adapters.envoy.state import desired, validation
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.adapters.envoy.xds import protojson
+from meshwright.adapters.envoy.xds.encoding import Encoder, _Memory
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import NativeResource
 from meshwright.schemas.workloads import WorkloadSpec

@@ -5,8 +5,9 @@ import datetime
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from meshwright.adapters.envoy import desired, pki
-from meshwright.adapters.envoy.certificates import MeshSecrets
+from meshwright.adapters.envoy.pki import issuing
+from meshwright.adapters.envoy.pki.certificates import MeshSecrets
+from meshwright.adapters.envoy.state import desired
 from meshwright.schemas.workloads import WorkloadSpec
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
@@ -22,8 +23,8 @@ def state() -> desired.DesiredState:
 
 def test_a_certificate_is_one_identity_for_a_day() -> None:
     """One SPIFFE URI, both sides of a connection, 24 hours, signed by the mesh's authority, which cannot delegate."""
-    authority = pki.create_authority("m", NOW)
-    issued = pki.Issuer(authority).issue("spiffe://mesh.local/ns/w/sa/a", NOW)
+    authority = issuing.create_authority("m", NOW)
+    issued = issuing.Issuer(authority).issue("spiffe://mesh.local/ns/w/sa/a", NOW)
     certificate = x509.load_pem_x509_certificate(issued.chain.encode())
     ca = x509.load_pem_x509_certificate(authority.certificate.encode())
     certificate.verify_directly_issued_by(ca)
@@ -37,7 +38,7 @@ def test_a_certificate_is_one_identity_for_a_day() -> None:
 
 def test_certificates_are_renewed_at_two_thirds() -> None:
     """The same certificate is given until 16 hours have passed, then another one."""
-    secrets = MeshSecrets(pki.create_authority("m", NOW))
+    secrets = MeshSecrets(issuing.create_authority("m", NOW))
     first = secrets.of(state(), "a", NOW)
     assert secrets.of(state(), "a", NOW + 15 * HOUR) is first
     assert not secrets.renewals_due(NOW + 15 * HOUR)
@@ -47,7 +48,7 @@ def test_certificates_are_renewed_at_two_thirds() -> None:
 
 def test_a_new_generation_or_trust_domain_renews() -> None:
     """Rotation and a changed trust domain each give another certificate at once."""
-    secrets = MeshSecrets(pki.create_authority("m", NOW))
+    secrets = MeshSecrets(issuing.create_authority("m", NOW))
     first = secrets.of(state(), "a", NOW)
     rotated = desired.rotate(state())
     second = secrets.of(rotated, "a", NOW)
@@ -59,11 +60,11 @@ def test_a_new_generation_or_trust_domain_renews() -> None:
 
 def test_a_stranger_gets_no_certificate() -> None:
     """A workload that is not enrolled has no secrets."""
-    assert MeshSecrets(pki.create_authority("m", NOW)).of(state(), "b", NOW).resources == ()
+    assert MeshSecrets(issuing.create_authority("m", NOW)).of(state(), "b", NOW).resources == ()
 
 
 def test_private_keys_are_not_in_texts() -> None:
     """What lands in a log line by accident does not contain a key."""
-    authority = pki.create_authority("m", NOW)
-    issued = pki.Issuer(authority).issue("spiffe://mesh.local/ns/w/sa/a", NOW)
+    authority = issuing.create_authority("m", NOW)
+    issued = issuing.Issuer(authority).issue("spiffe://mesh.local/ns/w/sa/a", NOW)
     assert "PRIVATE" not in f"{authority} {authority!r} {issued} {issued!r}"

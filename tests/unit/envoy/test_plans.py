@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import desired, plans
-from meshwright.adapters.envoy.buckets import Buckets
-from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.plans import Plan
+from meshwright.adapters.envoy.state import desired, plans
+from meshwright.adapters.envoy.state.buckets import Buckets
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.adapters.envoy.state.plans import Plan
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.schemas.designs import Design

@@ -11,8 +11,9 @@ from envoy_data_plane.google.rpc import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import desired, protojson, wire
 from meshwright.adapters.envoy.resources import compiler, names
+from meshwright.adapters.envoy.state import desired
+from meshwright.adapters.envoy.xds import protojson, wire
 from meshwright.schemas.workloads import WorkloadSpec
 
 ROUTES = names.ROUTES

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy.releases import History, Releases
+from meshwright.adapters.envoy.state.releases import ReleaseHistory, Releases
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.schemas.designs import Design, Release
@@ -75,7 +75,7 @@ class Story:
             except mwbus.BusUnavailable:
                 continue
 
-    async def history(self) -> History:
+    async def history(self) -> ReleaseHistory:
         """What is kept."""
         return await self.releases.history("w", "m", "d")
 

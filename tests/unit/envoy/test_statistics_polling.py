@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import statistics
-from meshwright.adapters.envoy.statistics import Statistics, Target
+from meshwright.adapters.envoy.dataplane import statistics
+from meshwright.adapters.envoy.dataplane.statistics import Statistics, Target
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.telemetry import EdgesMeasured
 

@@ -2,8 +2,8 @@
 
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.resources.snapshot import ProxySnapshot, proxy_snapshot, resource, type_set
-from meshwright.adapters.envoy.stream import ProxyStream, Send
-from meshwright.adapters.envoy.wire import DiscoveryRequest
+from meshwright.adapters.envoy.xds.stream import ProxyStream, Send
+from meshwright.adapters.envoy.xds.wire import DiscoveryRequest
 from meshwright.schemas.workloads import SyncState
 
 ALL = (names.CLUSTER, names.LISTENER, names.ROUTES)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.resources.snapshot import ProxySnapshot, Resource, proxy_snapshot, resource, type_set
-from meshwright.adapters.envoy.stream import ProxyStream, Send
-from meshwright.adapters.envoy.wire import DiscoveryRequest
+from meshwright.adapters.envoy.xds.stream import ProxyStream, Send
+from meshwright.adapters.envoy.xds.wire import DiscoveryRequest
 
 BAD = "bad"
 SUBSCRIBED = {names.CLUSTER: (), names.LISTENER: (), names.ROUTES: ("out",), names.SECRET: ("identity",)}

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import allocation, desired, validation
-from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.preview import preview
-from meshwright.adapters.envoy.releases import Releases
+from meshwright.adapters.envoy.operations.preview import preview
+from meshwright.adapters.envoy.operations.targets import DesignPlanner, Target
 from meshwright.adapters.envoy.resources import compiler
-from meshwright.adapters.envoy.targets import Maker, Target
+from meshwright.adapters.envoy.state import allocation, desired, validation
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.adapters.envoy.state.releases import Releases
 from meshwright.core import ids, kit
 from meshwright.schemas.designs import Design
 from meshwright.schemas.errors import FieldError
@@ -68,13 +68,13 @@ class Mesh:
 
     async def take(self, what: str, about: Any) -> Target:
         """Plan an operation."""
-        maker = Maker(self.state, [self.state], self.releases, 20_000, nothing)
+        planner = DesignPlanner(self.state, [self.state], self.releases, 20_000, nothing)
         if what == "apply":
-            return await maker.applying(about)
+            return await planner.applying(about)
         if what == "remove":
-            return await maker.removing(about)
+            return await planner.removing(about)
         if what == "roll back":
-            return await maker.rolling_back(*about)
+            return await planner.rolling_back(*about)
         if what == "enrol":
             ports = allocation.allocate([self.state], self.state, [about], 20_000)
             after = desired.enrol(self.state, [about], ports)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import windows
-from meshwright.adapters.envoy.windows import Totals
+from meshwright.adapters.envoy.dataplane import windows
+from meshwright.adapters.envoy.dataplane.windows import Totals
 
 # Latencies as Envoy buckets them: whole milliseconds at two significant digits.
 MILLISECONDS = st.integers(0, 9) | st.integers(10, 99) | st.integers(10, 99).map(lambda tens: tens * 10)

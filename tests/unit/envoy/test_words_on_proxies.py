@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy import background, reporter
-from meshwright.adapters.envoy.board import Board
-from meshwright.adapters.envoy.identity import NodeId
-from meshwright.adapters.envoy.reporter import Reporter
-from meshwright.adapters.envoy.statuses import ABSENT, ProxyStatus, is_answer
+from meshwright.adapters.envoy.state.identity import NodeId
+from meshwright.adapters.envoy.xds import background, reporter
+from meshwright.adapters.envoy.xds.board import Board
+from meshwright.adapters.envoy.xds.reporter import Reporter
+from meshwright.adapters.envoy.xds.statuses import ABSENT, ProxyStatus, is_answer
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.workloads import SyncState

@@ -47,7 +47,7 @@ def test_nothing_that_was_taken_is_lost(steps: list[tuple[str, int]]) -> None:
             ledger.settled(done)
             owed.discard(done)
         elif what == "again" and trying:
-            ledger.again(trying.popitem()[1], now + 2)
+            ledger.retry(trying.popitem()[1], now + 2)
         elif what == "hurry":
             ledger.hurry()
         elif what == "crash":
@@ -70,7 +70,7 @@ def test_tries_are_counted_and_wait_their_time() -> None:
     ledger.take(11)
     one = ledger.start(0)
     assert one is not None
-    ledger.again(one, 50)
+    ledger.retry(one, 50)
     assert ledger.start(49) is None
     assert ledger.next_due() == 50
     assert Ledger(ledger.snapshot()).start(49) is None  # nor after a restart

@@ -12,12 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from meshwright.core import bus, sealing, ssrf, webhook_signing
+from meshwright.core import bus
 from meshwright.core.bus import envelope
-from meshwright.core.testing.receiving import Receiver, receiving
+from meshwright.core.security import sealing, signatures, ssrf
 from meshwright.schemas.webhooks import Webhook, WebhookWritten
 from meshwright.workers.notifier import cloud_events
 from meshwright.workers.notifier.posting import Outcome, Poster
+from rig.stack.receiving import Receiver, receiving
 
 NOW = datetime.datetime.now(datetime.UTC)
 
@@ -49,7 +50,7 @@ class Caller:
         return self.answers[min(self.asked, len(self.answers)) - 1]
 
     async def call(self, url: str, attempt: int = 1, webhook: str = "ops") -> Outcome:
-        secret = webhook_signing.seal(self.sealer, b"s" * 32, "w", "ops")
+        secret = signatures.seal(self.sealer, b"s" * 32, "w", "ops")
         document = Webhook(id=webhook, url=url)
         written = WebhookWritten(document=document, secret=secret, created_at=NOW, since=0, as_of=0, principal="ann")
         async with self._poster.client() as client:

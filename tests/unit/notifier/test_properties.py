@@ -44,7 +44,7 @@ def test_what_is_due_is_started_and_nothing_else_is(steps: list[tuple[str, int, 
             ledger.settled(event)
             del trying[event]
         elif what == "again" and event in trying:
-            ledger.again(trying.pop(event), now + pause)
+            ledger.retry(trying.pop(event), now + pause)
             due[event] = now + pause
         elif what == "hurry":
             ledger.hurry()

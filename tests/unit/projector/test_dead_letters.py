@@ -4,9 +4,10 @@ import datetime
 
 import pytest
 
-from meshwright.core import bus, facts
+from meshwright.core import bus
 from meshwright.core.bus import envelope
-from meshwright.core.facts import Unprojectable
+from meshwright.core.operations import records
+from meshwright.core.operations.records import Unprojectable
 from meshwright.core.store.writing import Folded
 from meshwright.schemas import catalog
 from meshwright.schemas import operations as o
@@ -41,7 +42,7 @@ def folded(*messages: Message, id: str = DEAD) -> Folded | None:
             headers=headers,
             payload=catalog.encode(message),
         )
-        fact = facts.read(received)
+        fact = records.read(received)
         for _ in range(2):
             (route,) = routes(fact)
             found = applied(found, route, route.key(fact), fact) or found

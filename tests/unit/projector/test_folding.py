@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.core import bus, facts
+from meshwright.core import bus
 from meshwright.core.bus import envelope
+from meshwright.core.operations import records
 from meshwright.core.store.writing import Folded
 from meshwright.schemas import (
     access,
@@ -175,12 +176,12 @@ def received(stream: str, seq: int, said: Said, at: int | None = None) -> bus.Re
     )
 
 
-def stream(name: str, told: Sequence[Said]) -> list[facts.Fact]:
+def stream(name: str, told: Sequence[Said]) -> list[records.Fact]:
     """The facts of a stream that holds these messages."""
-    return [facts.read(received(name, seq, said)) for seq, said in enumerate(told, 1)]
+    return [records.read(received(name, seq, said)) for seq, said in enumerate(told, 1)]
 
 
-def fold(told: Sequence[facts.Fact], views: Views | None = None) -> Views:
+def fold(told: Sequence[records.Fact], views: Views | None = None) -> Views:
     """The views after these facts."""
     after = dict(views or {})
     for fact in told:
@@ -213,7 +214,7 @@ def test_a_late_acceptance_changes_nothing(told: list[Said], data: st.DataObject
         order: list[tuple[int, Said]] = list(enumerate(said for said in told if said[0].endswith(OPERATIONS[0])))
         order.insert(min(place, len(order)), (0, _command(OPERATIONS[0])))
         messages = [received("EVENTS", seq, said, at) for seq, (at, said) in enumerate(order, 1)]
-        folded = fold([facts.read(message) for message in messages])["operations", f"w/{OPERATIONS[0]}"]
+        folded = fold([records.read(message) for message in messages])["operations", f"w/{OPERATIONS[0]}"]
         assert isinstance(folded.document, o.Operation)
         return msgspec.structs.replace(folded.document, last_seq=0)
 
@@ -302,8 +303,8 @@ def test_nonsense_is_refused_in_one_way(name: str, subject: str, kind: str, payl
         stream=name, subject=f"mw.evt.w.x.y.{subject}", seq=1, time=0, headers={"ce-type": kind}, payload=payload
     )
     try:
-        facts.read(message)
-    except facts.Unprojectable as error:
+        records.read(message)
+    except records.Unprojectable as error:
         assert str(error)
 
 
@@ -317,8 +318,8 @@ def test_too_deep_is_refused() -> None:
         headers={"ce-type": o.OperationSucceeded.wire.name},
         payload=b'{"result":' + b"[" * 90 + b"]" * 90 + b"}",
     )
-    with pytest.raises(facts.Unprojectable, match="nested"):
-        facts.read(message)
+    with pytest.raises(records.Unprojectable, match="nested"):
+        records.read(message)
 
 
 def test_an_unknown_type_is_a_fact_without_a_message() -> None:
@@ -326,6 +327,6 @@ def test_an_unknown_type_is_a_fact_without_a_message() -> None:
     message = bus.Received(
         stream="EVENTS", subject="mw.evt.w.x.y.z", seq=1, time=0, headers={"ce-type": "dev.later.v9"}, payload=b"{}"
     )
-    fact = facts.read(message)
+    fact = records.read(message)
     assert fact.message is None
     assert routes(fact) == ()

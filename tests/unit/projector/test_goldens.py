@@ -10,12 +10,14 @@ import msgspec
 import pytest
 from bson.codec_options import CodecOptions
 
-from meshwright.core import bus, facts
+from meshwright.core import bus
 from meshwright.core.bus import envelope
 from meshwright.core.operations import folding as operations
+from meshwright.core.operations import records
 from meshwright.core.store import kinds
 from meshwright.core.store.writing import Folded, _document, _replacement
-from meshwright.schemas import asyncapi, catalog, subjects
+from meshwright.schemas import catalog, subjects
+from meshwright.schemas.documents import asyncapi
 from meshwright.workers.projector import rows
 from meshwright.workers.projector.folding.routes import applied, routes
 
@@ -54,7 +56,7 @@ def named(data: dict[str, Any]) -> str:
     return "01JD8X3M5TZ9Q4W7V2K6N0B1CE"
 
 
-def fact(name: str, seq: int = 5) -> facts.Fact:
+def fact(name: str, seq: int = 5) -> records.Fact:
     """The golden as it lies in its stream."""
     stream, data = STREAM_OF[name], GOLDENS[name]
     entity = catalog.BY_NAME[name].wire.entity
@@ -73,7 +75,7 @@ def fact(name: str, seq: int = 5) -> facts.Fact:
         headers=envelope.write(bus.Envelope(id="e", source="s", type=name)),
         payload=json.dumps(data).encode(),
     )
-    return facts.read(received)
+    return records.read(received)
 
 
 def stored(folded: Folded) -> Any:

@@ -6,16 +6,17 @@ Invariant: no module of this room holds a client or a cache of its own.
 import msgspec
 
 from meshwright.core import bus as mwbus
-from meshwright.core import sealing, ssrf, store
-from meshwright.ui_api.auth import Gate
-from meshwright.ui_api.directory import Directory
-from meshwright.ui_api.freshness import Freshness
-from meshwright.ui_api.meters import Meters
-from meshwright.ui_api.paging import Tokens
-from meshwright.ui_api.refusals import Refusals
-from meshwright.ui_api.roster import Roster
-from meshwright.ui_api.stream_quota import StreamQuota
-from meshwright.ui_api.streaming import Hub
+from meshwright.core import store
+from meshwright.core.security import sealing, ssrf
+from meshwright.ui_api.access.authentication import Gate
+from meshwright.ui_api.http.meters import Meters
+from meshwright.ui_api.http.refusals import Refusals
+from meshwright.ui_api.live.quota import StreamQuota
+from meshwright.ui_api.live.streaming import Hub
+from meshwright.ui_api.reading.freshness import Freshness
+from meshwright.ui_api.reading.paging import Tokens
+from meshwright.ui_api.requests.directory import Directory
+from meshwright.ui_api.requests.roster import Roster
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):

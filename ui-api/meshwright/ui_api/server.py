@@ -17,23 +17,25 @@ import uvicorn
 import uvloop
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, sealing, settings, ssrf, store
-from meshwright.core.security import mongodb_users
+from meshwright.core import ending, settings, store
+from meshwright.core.security import mongodb_users, sealing, ssrf
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as logs
-from meshwright.ui_api import app, auth, event_stream
+from meshwright.ui_api.access import authentication
+from meshwright.ui_api.access.authentication import Gate
 from meshwright.ui_api.api import Api
-from meshwright.ui_api.auth import Gate
-from meshwright.ui_api.database_guard import DatabaseGuard
-from meshwright.ui_api.directory import Directory
-from meshwright.ui_api.freshness import Freshness
-from meshwright.ui_api.http import connections, protocol
-from meshwright.ui_api.meters import Meters
-from meshwright.ui_api.paging import Tokens
-from meshwright.ui_api.refusals import Refusals
-from meshwright.ui_api.roster import Roster
-from meshwright.ui_api.stream_quota import StreamQuota
-from meshwright.ui_api.streaming import Hub
+from meshwright.ui_api.http import app
+from meshwright.ui_api.http.meters import Meters
+from meshwright.ui_api.http.refusals import Refusals
+from meshwright.ui_api.http.server import connections, protocol
+from meshwright.ui_api.live import event_stream
+from meshwright.ui_api.live.quota import StreamQuota
+from meshwright.ui_api.live.streaming import Hub
+from meshwright.ui_api.reading.database_guard import DatabaseGuard
+from meshwright.ui_api.reading.freshness import Freshness
+from meshwright.ui_api.reading.paging import Tokens
+from meshwright.ui_api.requests.directory import Directory
+from meshwright.ui_api.requests.roster import Roster
 
 log = logging.getLogger(__name__)
 _GRACE_S = 1
@@ -93,7 +95,7 @@ def main() -> int:
 
 
 async def _run(wanted: ApiSettings, meters: Meters) -> None:
-    admin = auth.admin_digest(wanted.admin_token_file)
+    admin = authentication.admin_digest(wanted.admin_token_file)
     if not admin:
         log.warning("no MESHWRIGHT_ADMIN_TOKEN_FILE: only API tokens that exist already are let in")
     sealer = sealing.from_file(wanted.secret_key_file) if wanted.secret_key_file else None

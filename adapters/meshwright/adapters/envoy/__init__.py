@@ -9,8 +9,8 @@ import os
 # gRPC reads this when it is loaded. Otherwise it writes a line for every stranger that its TLS turns away.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
-from meshwright.adapters.envoy import preview, translation
 from meshwright.adapters.envoy.adapter import adapter
-from meshwright.adapters.envoy.operations import designs, meshes, workloads
+from meshwright.adapters.envoy.intents import translation
+from meshwright.adapters.envoy.operations import designs, meshes, preview, workloads
 
 __all__ = ["adapter", "designs", "meshes", "preview", "translation", "workloads"]

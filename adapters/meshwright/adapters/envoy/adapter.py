@@ -7,9 +7,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from meshwright.adapters.envoy.control_plane import ControlPlane
+from meshwright.adapters.envoy.dataplane.statistics import Statistics, Target
 from meshwright.adapters.envoy.options import Options
-from meshwright.adapters.envoy.statistics import Statistics, Target
+from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import ending, kit, settings
 
 adapter = kit.Adapter("envoy", meshes=["envoy"], contract=1, version="0.1.0")

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from meshwright.adapters.envoy.statuses import ProxyStatus
+from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import kit
 from meshwright.schemas.errors import Failure, FieldError
 from meshwright.schemas.intents import Unsupported

@@ -3,9 +3,8 @@
 Rule: a module outside of this package neither imports `nats` nor catches its errors.
 """
 
-from meshwright.core.bus.buckets import Bucket, Change, Entry, open_bucket
-from meshwright.core.bus.connecting import Connection, connect
-from meshwright.core.bus.consuming import Job, WorkQueue, jobs
+from meshwright.core.bus.client.connecting import Connection, connect
+from meshwright.core.bus.client.joining import join
 from meshwright.core.bus.envelope import Envelope, Received
 from meshwright.core.bus.errors import (
     BusError,
@@ -18,13 +17,14 @@ from meshwright.core.bus.errors import (
     Rewound,
     TooLarge,
 )
-from meshwright.core.bus.joining import join
-from meshwright.core.bus.lookups import until
-from meshwright.core.bus.patience import patiently
-from meshwright.core.bus.positions import START, Position, assure
-from meshwright.core.bus.publishing import Ack, Publisher
-from meshwright.core.bus.storing import Storing
-from meshwright.core.bus.tailing import tail
+from meshwright.core.bus.kv.buckets import Bucket, Change, Entry, open_bucket
+from meshwright.core.bus.stream.consuming import Job, WorkQueue, jobs
+from meshwright.core.bus.stream.lookups import until
+from meshwright.core.bus.stream.positions import START, Position, assure
+from meshwright.core.bus.stream.publishing import Ack, Publisher
+from meshwright.core.bus.stream.storing import Storing
+from meshwright.core.bus.stream.tailing import tail
+from meshwright.core.bus.waiting import patiently
 
 __all__ = [
     "START",

@@ -6,9 +6,9 @@ order, deadlines and drains are the host's.
 
 from meshwright.core.kit.adapter import CONTRACT, Adapter, DuplicateRegistration
 from meshwright.core.kit.context import Context, Control
-from meshwright.core.kit.journal import Journal
-from meshwright.core.kit.outcomes import Cancelled, Fenced, Reject, Retry, as_failure
 from meshwright.core.kit.runtime import Runtime
+from meshwright.core.operations.journal import Journal
+from meshwright.core.operations.outcomes import Cancelled, Fenced, Reject, Retry, as_failure
 
 __all__ = [
     "CONTRACT",

@@ -17,7 +17,8 @@ import msgspec
 
 from meshwright.core.kit.context import Context
 from meshwright.core.kit.runtime import Runtime
-from meshwright.schemas import adapters, designs, intents, jsonschema, operations
+from meshwright.schemas import adapters, designs, intents, operations
+from meshwright.schemas.documents import jsonschema
 
 A = TypeVar("A", bound=operations.Arguments)
 N = TypeVar("N", bound=intents.Intent)

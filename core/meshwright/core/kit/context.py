@@ -15,9 +15,9 @@ import msgspec
 
 from meshwright.core import ending
 from meshwright.core.bus import BusUnavailable
-from meshwright.core.kit.journal import Journal
-from meshwright.core.kit.outcomes import Cancelled, Fenced, Retry, StepOrderError, as_failure
 from meshwright.core.kit.runtime import Runtime
+from meshwright.core.operations.journal import Journal
+from meshwright.core.operations.outcomes import Cancelled, Fenced, Retry, StepOrderError, as_failure
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import operations
 

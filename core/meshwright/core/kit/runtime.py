@@ -6,7 +6,7 @@ Invariant: an adapter reaches the bus only through this, under its own origin.
 from pathlib import Path
 
 from meshwright.core import bus as mwbus
-from meshwright.core import sealing
+from meshwright.core.security import sealing
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
 from meshwright.schemas.telemetry import EdgesMeasured

@@ -8,8 +8,7 @@ import asyncio
 from contextlib import aclosing
 
 from meshwright.core import bus as mwbus
-from meshwright.core import facts
-from meshwright.core.operations import folding
+from meshwright.core.operations import folding, records
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import Operation
 
@@ -51,7 +50,7 @@ async def _folded(
 
 def _after(known: Operation | None, received: mwbus.Received) -> Operation | None:
     try:
-        fact = facts.read(received)
+        fact = records.read(received)
         return folding.fold(known, fact) if isinstance(fact.message, folding.TYPES) else known
-    except facts.Unprojectable:
+    except records.Unprojectable:
         return known  # as in the views: what cannot be read changes nothing

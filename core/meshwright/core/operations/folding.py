@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from meshwright.core.facts import Fact, Unprojectable
 from meshwright.core.operations import steps
+from meshwright.core.operations.records import Fact, Unprojectable
 from meshwright.schemas import operations as wire
 from meshwright.schemas.base import NAME_PATTERN, ULID_PATTERN, Message, whole
 from meshwright.schemas.errors import Failure

@@ -5,7 +5,7 @@ Invariant: a step has one row, in the order in which steps first began; a row te
 
 import msgspec
 
-from meshwright.core.facts import Fact
+from meshwright.core.operations.records import Fact
 from meshwright.schemas.base import Message
 from meshwright.schemas.operations import Step, StepCompleted, StepFailed, StepStarted, StepUndone
 

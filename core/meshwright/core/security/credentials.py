@@ -7,8 +7,7 @@ with the command that mends it; the file of a component is made once and whole.
 import stat
 from pathlib import Path
 
-from meshwright.core import secret_files
-from meshwright.core.security import nkeys
+from meshwright.core.security import nkeys, secret_files
 
 SUFFIX = ".nk"
 

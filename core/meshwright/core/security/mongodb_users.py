@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from meshwright.core import secret_files
+from meshwright.core.security import secret_files
 
 Component: TypeAlias = Literal["projector", "api"]
 ROLES: dict[Component, str] = {"projector": "readWrite", "api": "read"}

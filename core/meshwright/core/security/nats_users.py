@@ -7,7 +7,7 @@ configuration up to date with the subject table.
 from collections.abc import Iterable
 from pathlib import Path
 
-from meshwright.core import processes
+from meshwright.core.machine import processes
 from meshwright.core.security import credentials, nats_accounts
 from meshwright.schemas import subjects
 

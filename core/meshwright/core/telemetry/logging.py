@@ -8,8 +8,7 @@ import json
 import logging
 import sys
 
-from meshwright.core import harmless
-from meshwright.core.telemetry import tracing
+from meshwright.core.telemetry import sanitizing, tracing
 
 _PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -19,8 +18,8 @@ class _Text(logging.Formatter):
         time = datetime.datetime.fromtimestamp(record.created, datetime.UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
         extra = "".join(f" {key}={value}" for key, value in _extra(record).items())
         # What strangers wrote may stand in it: nobody shall make a line that looks like one of ours.
-        line = harmless.line(f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}")
-        return line + ("\n" + harmless.escaped(self.formatException(record.exc_info)) if record.exc_info else "")
+        line = sanitizing.line(f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}")
+        return line + ("\n" + sanitizing.escaped(self.formatException(record.exc_info)) if record.exc_info else "")
 
 
 class _Json(logging.Formatter):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from meshwright.core import binaries
+from meshwright.core.machine import binaries
 from meshwright.core.store import provisioning
 from meshwright.core.testing import servers
 

@@ -8,9 +8,10 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from meshwright.core import secret_files
-from meshwright.core.bus import connect, dialing, provisioning
-from meshwright.core.security import credentials, nats_accounts, nkeys
+from meshwright.core.bus import connect
+from meshwright.core.bus.client import dialing
+from meshwright.core.bus.stream import provisioning
+from meshwright.core.security import credentials, nats_accounts, nkeys, secret_files
 from meshwright.schemas import subjects
 
 TESTER = "tester"

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from meshwright.core import secret_files
+from meshwright.core.security import secret_files
 from meshwright.core.security.mongodb_users import ROLES, Component, Credentials, without_user
 from meshwright.core.store import StoreUnavailable, provisioning
 

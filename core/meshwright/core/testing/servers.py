@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Self
 
-from meshwright.core import binaries, ports, processes
+from meshwright.core.machine import binaries, ports, processes
 from meshwright.core.security import mongodb_users
 from meshwright.core.store import StoreUnavailable, provisioning
 from meshwright.core.testing import children, identities, mongo_users

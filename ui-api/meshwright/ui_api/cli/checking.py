@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from meshwright.ui_api.cli import paths
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed
-from meshwright.ui_api.cli.session import Session
 
 if TYPE_CHECKING:
     from rich.text import Text

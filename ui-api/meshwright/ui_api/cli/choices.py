@@ -7,21 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.core import harmless
+from meshwright.core.telemetry import sanitizing
 from meshwright.schemas.base import seconds
-from meshwright.ui_api.cli import paths
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
-from meshwright.ui_api.cli.session import Session
 
 
 def names(collection: str, incomplete: str) -> list[str]:
     """Names that start like this, for the shell; nothing when the server does not answer at once."""
-    from meshwright.ui_api.cli.session import Options
+    from meshwright.ui_api.cli.client.session import Options
 
     session = Session(Options(quiet=True))
     try:
         found, _ = session.completing_api.list(collection, limit=200)
-        return [name for one in found if (name := one["id"]).startswith(incomplete) and name == harmless.line(name)]
+        return [name for one in found if (name := one["id"]).startswith(incomplete) and name == sanitizing.line(name)]
     except CommandFailed:
         return []
     finally:

@@ -46,7 +46,7 @@ class CommandFailed(Exception):
         self.notes = notes
 
 
-class Refused(CommandFailed):
+class RequestRefused(CommandFailed):
     """The API answered with a problem; `problem` is its document, `slug` the last part of its type."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
@@ -69,11 +69,11 @@ class Refused(CommandFailed):
         self.status = status
         self.slug = str(problem.get("type", "")).rstrip("/").rpartition("/")[2]
 
-    def placed(self, errors: list[dict[str, Any]], notes: tuple[str, ...]) -> "Refused":
+    def placed(self, errors: list[dict[str, Any]], notes: tuple[str, ...]) -> "RequestRefused":
         """The same refusal, its field errors told in the caller's own terms."""
         if not errors:
             return self
-        found = Refused({**self.problem, "errors": errors})
+        found = RequestRefused({**self.problem, "errors": errors})
         told = [note for note in found.notes if not note.startswith("#")]
         last = [note for note in told if note.startswith("trace ")]
         found.notes = (*(note for note in told if note not in last), *notes, *last)

@@ -13,7 +13,15 @@ import typer
 import typer.core
 import typer.exceptions
 
-from meshwright.core import harmless
+from meshwright.core.telemetry import sanitizing
+from meshwright.ui_api.cli.client.session import (
+    ContextOption,
+    FormatOption,
+    Options,
+    QuietOption,
+    WorkspaceOption,
+    command,
+)
 from meshwright.ui_api.cli.commands import (
     access,
     adapters,
@@ -30,15 +38,7 @@ from meshwright.ui_api.cli.commands import (
     webhooks,
     workloads,
 )
-from meshwright.ui_api.cli.output import Format
-from meshwright.ui_api.cli.session import (
-    ContextOption,
-    FormatOption,
-    Options,
-    QuietOption,
-    WorkspaceOption,
-    command,
-)
+from meshwright.ui_api.cli.render.output import Format
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 refused, 4 difference, 5 operation failed, 6 unavailable, 7 still running."
@@ -115,7 +115,7 @@ def _harmless_complaints() -> Iterator[None]:
     try:
         yield
     except typer.exceptions.TyperException as error:
-        error.message = harmless.line(error.message)
+        error.message = sanitizing.line(error.message)
         raise
 
 

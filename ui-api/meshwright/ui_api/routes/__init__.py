@@ -1,5 +1,6 @@
 """Every route of the API, by resource."""
 
+from meshwright.ui_api.http.routing import Route
 from meshwright.ui_api.routes import (
     adapters,
     connections,
@@ -18,7 +19,6 @@ from meshwright.ui_api.routes import (
     workloads,
     workspaces,
 )
-from meshwright.ui_api.routing import Route
 
 ALL: tuple[Route, ...] = tuple(
     route

@@ -11,11 +11,12 @@ from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.adapters import Adapter, AdapterForgotten
 from meshwright.schemas.subjects import SYSTEM_WORKSPACE
-from meshwright.ui_api import answers, reading
-from meshwright.ui_api.problems import Refused, not_found
-from meshwright.ui_api.queries import Page, Read, Write
-from meshwright.ui_api.routing import Call, NoBody, Routes
-from meshwright.ui_api.states import PUBLISH_S
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests.states import PUBLISH_S
 
 routes = Routes("adapters")
 
@@ -26,12 +27,12 @@ routes = Routes("adapters")
     "listAdapters",
     role="viewer",
     query=Page,
-    answer=reading.listed(Adapter),
+    answer=views.listed(Adapter),
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, Page]) -> Response:
     """List adapters with their operations, intent matrix and live instances."""
-    return await reading.page(call, kinds.ADAPTERS, workspace=SYSTEM_WORKSPACE)
+    return await views.page(call, kinds.ADAPTERS, workspace=SYSTEM_WORKSPACE)
 
 
 @routes.add(
@@ -46,11 +47,11 @@ async def index(call: Call[NoBody, Page]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show an adapter."""
-    await reading.settle(call, kinds.ADAPTERS.stream)
+    await views.settle(call, kinds.ADAPTERS.stream)
     found = await call.api.views.get(kinds.ADAPTERS, SYSTEM_WORKSPACE, call.name())
     if found is None:
         raise not_found("adapter", call.name())
-    return reading.shown(call, found.document, found.seq)
+    return views.shown(call, found.document, found.seq)
 
 
 class Forget(Write, frozen=True, kw_only=True):
@@ -79,13 +80,13 @@ async def forget(call: Call[NoBody, Forget]) -> Response:
     if told is None or told.type == AdapterForgotten.wire.name:
         raise not_found("adapter", name)
     if workers := call.api.roster.workers_of(name):
-        raise Refused(
+        raise Refusal(
             "in-use", f"adapter {name} has the live workers {', '.join(workers)}", remedy="Stop its workers first."
         )
     orphans = call.api.directory.meshes_of(name)
     if orphans and not call.query.orphan:
         remedy = "Uninstall them while a worker of it runs, or leave them behind with `orphan` (`--orphan`)."
-        raise Refused("in-use", f"adapter {name} has the meshes {', '.join(orphans)}", remedy=remedy)
+        raise Refusal("in-use", f"adapter {name} has the meshes {', '.join(orphans)}", remedy=remedy)
     if call.query.validate_only:
         return answers.nothing(told.seq)
     return answers.nothing((await _forgotten(call, name, told, orphans)).seq)

@@ -7,10 +7,12 @@ from starlette.responses import Response
 
 from meshwright.core.store import kinds
 from meshwright.schemas.connections import Connection, ConnectionKind, ConnectionWritten
-from meshwright.ui_api import answers, reading, states
-from meshwright.ui_api.problems import Refused
-from meshwright.ui_api.queries import Page, Read, Write
-from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import states
 
 routes = Routes("connections")
 _KIND = "connection"
@@ -29,12 +31,12 @@ class ConnectionPage(Page, frozen=True, kw_only=True):
     "listConnections",
     role="viewer",
     query=ConnectionPage,
-    answer=reading.listed(Connection),
+    answer=views.listed(Connection),
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, ConnectionPage]) -> Response:
     """List connections."""
-    return await reading.page(call, kinds.CONNECTIONS, {"kind": call.query.kind}, call.query.order_by)
+    return await views.page(call, kinds.CONNECTIONS, {"kind": call.query.kind}, call.query.order_by)
 
 
 @routes.add(
@@ -49,7 +51,7 @@ async def index(call: Call[NoBody, ConnectionPage]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a connection."""
-    return await reading.one(call, kinds.CONNECTIONS, call.name(), _KIND)
+    return await views.one(call, kinds.CONNECTIONS, call.name(), _KIND)
 
 
 @routes.add(
@@ -89,7 +91,7 @@ async def delete(call: Call[NoBody, Write]) -> Response:
     """Remove a connection without meshes."""
     name = call.name()
     if meshes := call.api.directory.meshes_on(call.workspace, name):
-        raise Refused("in-use", f"connection {name} has the meshes {', '.join(meshes)}")
+        raise Refusal("in-use", f"connection {name} has the meshes {', '.join(meshes)}")
     reason = call.reason(call.query.reason)
     return answers.nothing(
         await states.delete(call, call.workspace, _KIND, name, reason, validate_only=call.query.validate_only)

@@ -10,11 +10,13 @@ from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Model, Name
 from meshwright.schemas.operations import Command, DeadLetterRecord, Operation
-from meshwright.ui_api import answers, commands, dead_letters, reading
-from meshwright.ui_api.commands import Asked, Wish
-from meshwright.ui_api.problems import Refused, not_found
-from meshwright.ui_api.queries import Page, Read, Write
-from meshwright.ui_api.routing import Call, NoBody, Routes, asking
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.routing import Call, NoBody, Routes, asking
+from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import accepting, dead_letters
+from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 
 routes = Routes("deadletters")
 _READ = ("store-unavailable", "not-yet-visible")
@@ -51,14 +53,14 @@ class DeadLetterDetail(Model, frozen=True, kw_only=True):
     "listDeadLetters",
     role="viewer",
     query=DeadLetterPage,
-    answer=reading.listed(DeadLetterRecord),
+    answer=views.listed(DeadLetterRecord),
     problems=_READ,
 )
 async def index(call: Call[NoBody, DeadLetterPage]) -> Response:
     """List dead letters, the newest first. Those that were dropped are not among them."""
     query = call.query
     where = {"adapter": query.adapter, "state": query.state}
-    return await reading.page(call, kinds.DEADLETTERS, where, query.order_by)
+    return await views.page(call, kinds.DEADLETTERS, where, query.order_by)
 
 
 @routes.add(
@@ -67,11 +69,11 @@ async def index(call: Call[NoBody, DeadLetterPage]) -> Response:
     "replayDeadLetter",
     role="operator",
     query=Write,
-    body=Asked,
+    body=OperationOptions,
     answer=Operation,
     **asking("unreadable-command"),
 )
-async def replay(call: Call[Asked, Write]) -> Response:
+async def replay(call: Call[OperationOptions, Write]) -> Response:
     """Ask for the same again, as a new operation that is linked to the dead one.
 
     A letter is replayed once: whoever replays it again, with whatever Idempotency-Key, gets the operation that
@@ -82,14 +84,14 @@ async def replay(call: Call[Asked, Write]) -> Response:
     if standing is None:
         raise not_found("dead letter", operation)
 
-    async def build() -> Wish:
-        stored = await commands.find(call, operation)
+    async def build() -> OperationRequest:
+        stored = await accepting.find(call, operation)
         if stored is None:
-            raise Refused("unreadable-command", "the command is no longer stored")
-        return commands.again(commands.command_of(stored))
+            raise Refusal("unreadable-command", "the command is no longer stored")
+        return accepting.retry_of(accepting.command_of(stored))
 
     only = dead_letters.replacement(call.workspace, operation, standing)
-    return await commands.accept(call, call.body, build, only=only)
+    return await accepting.accept(call, call.body, build, only=only)
 
 
 @routes.add(
@@ -104,7 +106,7 @@ async def replay(call: Call[Asked, Write]) -> Response:
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a dead letter with its command: decoded, or as text when nobody can read it."""
     operation = _operation(call)
-    await reading.settle(call, kinds.DEADLETTERS.stream)
+    await views.settle(call, kinds.DEADLETTERS.stream)
     found = await call.api.views.get(kinds.DEADLETTERS, call.workspace, operation)
     if found is None:
         raise not_found("dead letter", operation)
@@ -142,7 +144,7 @@ def _detail(letter: DeadLetterRecord, stored: mwbus.Received | None) -> DeadLett
     if stored is None:
         return DeadLetterDetail(letter=letter, unreadable="the command is no longer stored")
     try:
-        return DeadLetterDetail(letter=letter, command=commands.command_of(stored))
-    except Refused as refused:
+        return DeadLetterDetail(letter=letter, command=accepting.command_of(stored))
+    except Refusal as refused:
         raw = stored.payload[:_MOST_RAW].decode(errors="replace")
         return DeadLetterDetail(letter=letter, unreadable=refused.detail, raw=raw)

@@ -11,11 +11,13 @@ from meshwright.schemas.base import Model, Name, Text
 from meshwright.schemas.designs import Design, DesignWritten, design_problems
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import ApplyDesign, Arguments, Operation, RemoveDesign, RollbackDesign
-from meshwright.ui_api import answers, commands, reading, states, targets
-from meshwright.ui_api.commands import Asked, Wish
-from meshwright.ui_api.problems import Refused, not_found
-from meshwright.ui_api.queries import Page, Read, Write
-from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes, asking
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
+from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import accepting, states, targets
+from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 
 routes = Routes("designs")
 _KIND = "design"
@@ -30,7 +32,7 @@ class DesignPage(Page, frozen=True, kw_only=True):
     ] = "id"
 
 
-class OnMesh(Asked, frozen=True, kw_only=True):
+class OnMesh(OperationOptions, frozen=True, kw_only=True):
     """Which mesh an operation on a design is for."""
 
     mesh: Name
@@ -56,11 +58,11 @@ class Restore(Model, frozen=True, kw_only=True):
 
 
 @routes.add(
-    "GET", "/v1/designs", "listDesigns", role="viewer", query=DesignPage, answer=reading.listed(Design), problems=_READ
+    "GET", "/v1/designs", "listDesigns", role="viewer", query=DesignPage, answer=views.listed(Design), problems=_READ
 )
 async def index(call: Call[NoBody, DesignPage]) -> Response:
     """List designs."""
-    return await reading.page(call, kinds.DESIGNS, None, call.query.order_by)
+    return await views.page(call, kinds.DESIGNS, None, call.query.order_by)
 
 
 @routes.add(
@@ -76,12 +78,12 @@ async def index(call: Call[NoBody, DesignPage]) -> Response:
 async def apply(call: Call[Apply, Write]) -> Response:
     """Make a mesh look like a design. The adapter checks it first, and what it refuses is refused here."""
 
-    async def build() -> Wish:
+    async def build() -> OperationRequest:
         target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
         design = await stored(call, call.name(), call.body.version)
-        return targets.wish(target, ApplyDesign(design=design), preview=True)
+        return targets.request_for(target, ApplyDesign(design=design), preview=True)
 
-    return await commands.accept(call, call.body, build)
+    return await accepting.accept(call, call.body, build)
 
 
 @routes.add(
@@ -138,12 +140,12 @@ async def restore(call: Call[Restore, Write]) -> Response:
     "listDesignVersions",
     role="viewer",
     query=Page,
-    answer=reading.listed(DesignVersion),
+    answer=views.listed(DesignVersion),
     problems=_READ,
 )
 async def versions(call: Call[NoBody, Page]) -> Response:
     """The history of a design, newest first: who, when and why; a version without `design` is a deletion."""
-    return await reading.page(call, kinds.DESIGN_VERSIONS, {"id": call.name()}, "version desc")
+    return await views.page(call, kinds.DESIGN_VERSIONS, {"id": call.name()}, "version desc")
 
 
 @routes.add(
@@ -161,7 +163,7 @@ async def version(call: Call[NoBody, Read]) -> Response:
     number = str(call.request.path_params["version"])
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         raise not_found("version", number[:64])
-    return await reading.one(call, kinds.DESIGN_VERSIONS, f"{call.name()}/{int(number)}", "version")
+    return await views.one(call, kinds.DESIGN_VERSIONS, f"{call.name()}/{int(number)}", "version")
 
 
 @routes.add(
@@ -169,7 +171,7 @@ async def version(call: Call[NoBody, Read]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show the newest version of a design."""
-    return await reading.one(call, kinds.DESIGNS, call.name(), _KIND)
+    return await views.one(call, kinds.DESIGNS, call.name(), _KIND)
 
 
 @routes.add(
@@ -208,7 +210,7 @@ async def delete(call: Call[NoBody, Write]) -> Response:
 
 
 async def stored(call: Call[Model, Model], name: str, version: int = 0) -> Design:
-    """A version of a design from STATE, the newest for 0. Raises Refused `not-found`, BusUnavailable."""
+    """A version of a design from STATE, the newest for 0. Raises Refusal `not-found`, BusUnavailable."""
     if version:
         found = await call.api.bus.at(subjects.STATE.stream, version)
         subject = subjects.fill(subjects.STATE, workspace=call.workspace, kind=_KIND, id=name)
@@ -223,10 +225,10 @@ async def stored(call: Call[Model, Model], name: str, version: int = 0) -> Desig
 
 
 def sound(design: Design, at: str = "#") -> None:
-    """Raises Refused `invalid-document` for a design that is wrong by itself; `at` is where it stands in the body."""
+    """Raises Refusal `invalid-document` for a design that is wrong by itself; `at` is where it stands in the body."""
     if problems := design_problems(design):
         moved = [FieldError(detail=one.detail, pointer=at + one.pointer.removeprefix("#")) for one in problems]
-        raise Refused("invalid-document", "the design breaks a rule", errors=moved)
+        raise Refusal("invalid-document", "the design breaks a rule", errors=moved)
 
 
 async def _save(call: Call[Model, Write], name: str, design: Design, reason: str) -> Response:
@@ -237,7 +239,7 @@ async def _save(call: Call[Model, Write], name: str, design: Design, reason: str
 
 
 async def _on_mesh(call: Call[OnMesh, Write], arguments: Arguments) -> Response:
-    async def build() -> Wish:
-        return targets.wish(targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh"), arguments)
+    async def build() -> OperationRequest:
+        return targets.request_for(targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh"), arguments)
 
-    return await commands.accept(call, call.body, build)
+    return await accepting.accept(call, call.body, build)

@@ -11,12 +11,15 @@ from meshwright.core.store import LoggedEvent
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.access import EVENT_ROLES
 from meshwright.schemas.base import Moment
-from meshwright.ui_api import answers, auth, event_stream, reading
-from meshwright.ui_api.frames import Event
-from meshwright.ui_api.problems import Refused, invalid
-from meshwright.ui_api.queries import LARGEST_PAGE, Page
-from meshwright.ui_api.routing import Call, NoBody, Routes
-from meshwright.ui_api.streaming import Client, Wants
+from meshwright.ui_api.access import authentication
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal, invalid
+from meshwright.ui_api.http.queries import LARGEST_PAGE, Page
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.live import event_stream
+from meshwright.ui_api.live.frames import Event
+from meshwright.ui_api.live.streaming import Client, Wants
+from meshwright.ui_api.reading import views
 
 routes = Routes("events")
 
@@ -43,7 +46,7 @@ class EventQuery(Page, frozen=True, kw_only=True):
     "listEvents",
     role="viewer",
     query=EventQuery,
-    answer=reading.listed(Event),
+    answer=views.listed(Event),
     problems=("store-unavailable", "not-yet-visible", "bus-unavailable", "too-many-requests"),
 )
 async def index(call: Call[NoBody, EventQuery]) -> Response:
@@ -55,7 +58,7 @@ async def index(call: Call[NoBody, EventQuery]) -> Response:
     for entity in call.query.entity:
         if not event_filters.may_hear(call.principal.role, call.workspace, call.workspace, entity):
             least = EVENT_ROLES.get(entity, "admin")
-            raise Refused("forbidden", f"this needs the role {least}: events about the entity {entity[:64]!r}")
+            raise Refusal("forbidden", f"this needs the role {least}: events about the entity {entity[:64]!r}")
     if event_stream.MEDIA_TYPE in call.header("Accept"):
         return await _live(call)
     return await _log(call)
@@ -63,7 +66,7 @@ async def index(call: Call[NoBody, EventQuery]) -> Response:
 
 async def _live(call: Call[NoBody, EventQuery]) -> Response:
     query, hub = call.query, call.api.hub
-    credential = auth.digest(call.header("Authorization").partition(" ")[2].strip())
+    credential = authentication.digest(call.header("Authorization").partition(" ")[2].strip())
     call.api.streams.check(hub.clients, credential, call.workspace)
     wants = Wants(
         workspace=call.workspace,
@@ -90,14 +93,14 @@ def _after(call: Call[NoBody, EventQuery]) -> int | None:
 
 async def _log(call: Call[NoBody, EventQuery]) -> Response:
     query = call.query
-    await reading.settle(call, subjects.EVENTS.stream)
+    await views.settle(call, subjects.EVENTS.stream)
     if "\0" in query.text:
         raise invalid("NUL can stand in no payload", "#/query/text")
     where: dict[str, Any] = {"type": _types(query.type), "entity": query.entity, "id": query.id}
     if query.operation:
         about = [one for one in query.operation if not query.id or one in query.id]
         if not about or (query.entity and "operation" not in query.entity):
-            return reading.whole([])
+            return views.whole([])
         where |= {"entity": ["operation"], "id": about}
     where["trace_id"] = query.trace_id
     wanted = {name: value for name, value in where.items() if value}

@@ -19,11 +19,12 @@ from meshwright.schemas.operations import (
     RotateCertificates,
     UninstallMesh,
 )
-from meshwright.ui_api import commands, reading, targets
-from meshwright.ui_api.commands import Asked, Wish
-from meshwright.ui_api.problems import Refused
-from meshwright.ui_api.queries import Page, Read, Write
-from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes, asking
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
+from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import accepting, targets
+from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 
 routes = Routes("meshes")
 _KIND_BY_CONNECTION = {"envoy-fleet": "envoy"}
@@ -43,7 +44,7 @@ class MeshPage(Page, frozen=True, kw_only=True):
     ] = "id"
 
 
-class CreateMesh(Asked, frozen=True, kw_only=True):
+class CreateMesh(OperationOptions, frozen=True, kw_only=True):
     """A mesh that is asked for. `kind` is needed where the connection does not tell it."""
 
     id: Name
@@ -59,7 +60,7 @@ class CreateMesh(Asked, frozen=True, kw_only=True):
     "listMeshes",
     role="viewer",
     query=MeshPage,
-    answer=reading.listed(Mesh),
+    answer=views.listed(Mesh),
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, MeshPage]) -> Response:
@@ -71,7 +72,7 @@ async def index(call: Call[NoBody, MeshPage]) -> Response:
         "adapter": query.adapter,
         "state": query.state,
     }
-    return await reading.page(call, kinds.MESHES, where, query.order_by)
+    return await views.page(call, kinds.MESHES, where, query.order_by)
 
 
 @routes.add(
@@ -88,13 +89,13 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
     """Install a mesh, or bring an existing one to these settings."""
     asked = call.body
 
-    async def build() -> Wish:
+    async def build() -> OperationRequest:
         place = targets.connection(call.api, call.workspace, asked.connection, "#/connection")
         standing = call.api.directory.mesh(call.workspace, asked.id)
         if standing is not None and standing.connection != asked.connection:
-            raise Refused("already-exists", f"mesh {asked.id} is on connection {standing.connection}")
+            raise Refusal("already-exists", f"mesh {asked.id} is on connection {standing.connection}")
         arguments = InstallMesh(trust_domain=asked.trust_domain, version=asked.version)
-        return Wish(
+        return OperationRequest(
             adapter=call.api.roster.adapter_for(_kind(asked, place)),
             connection=asked.connection,
             mesh=asked.id,
@@ -103,7 +104,7 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
             arguments=msgspec.to_builtins(arguments),
         )
 
-    return await commands.accept(call, asked, build)
+    return await accepting.accept(call, asked, build)
 
 
 @routes.add(
@@ -112,11 +113,11 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
     "rotateMeshCertificates",
     role="operator",
     query=Write,
-    body=Asked,
+    body=OperationOptions,
     answer=Operation,
     **COMMAND,
 )
-async def rotate(call: Call[Asked, Write]) -> Response:
+async def rotate(call: Call[OperationOptions, Write]) -> Response:
     """Issue new certificates to every proxy of a mesh."""
     return await _on_mesh(call, RotateCertificates())
 
@@ -127,11 +128,11 @@ async def rotate(call: Call[Asked, Write]) -> Response:
     "refreshMeshStatus",
     role="operator",
     query=Write,
-    body=Asked,
+    body=OperationOptions,
     answer=Operation,
     **COMMAND,
 )
-async def refresh(call: Call[Asked, Write]) -> Response:
+async def refresh(call: Call[OperationOptions, Write]) -> Response:
     """Look at a mesh now and tell what is seen."""
     return await _on_mesh(call, RefreshStatus())
 
@@ -148,7 +149,7 @@ async def refresh(call: Call[Asked, Write]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a mesh."""
-    return await reading.one(call, kinds.MESHES, call.name(), "mesh")
+    return await views.one(call, kinds.MESHES, call.name(), "mesh")
 
 
 @routes.add(
@@ -157,25 +158,25 @@ async def show(call: Call[NoBody, Read]) -> Response:
     "deleteMesh",
     role="operator",
     query=Write,
-    body=Asked,
+    body=OperationOptions,
     answer=Operation,
     **COMMAND,
 )
-async def delete(call: Call[Asked, Write]) -> Response:
+async def delete(call: Call[OperationOptions, Write]) -> Response:
     """Remove a mesh with its proxies and policies."""
     return await _on_mesh(call, UninstallMesh())
 
 
-async def _on_mesh(call: Call[Asked, Write], arguments: Arguments) -> Response:
-    async def build() -> Wish:
-        return targets.wish(targets.mesh(call.api, call.workspace, call.name()), arguments)
+async def _on_mesh(call: Call[OperationOptions, Write], arguments: Arguments) -> Response:
+    async def build() -> OperationRequest:
+        return targets.request_for(targets.mesh(call.api, call.workspace, call.name()), arguments)
 
-    return await commands.accept(call, call.body, build)
+    return await accepting.accept(call, call.body, build)
 
 
 def _kind(asked: CreateMesh, place: Connection) -> str:
     found = asked.kind or _KIND_BY_CONNECTION.get(place.kind, "")
     if not found:
         detail = f"say which kind of mesh: a {place.kind} connection can hold several"
-        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/kind")])
+        raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/kind")])
     return found

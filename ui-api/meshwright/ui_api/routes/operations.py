@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.kit import journal
+from meshwright.core.operations import journal
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Name
@@ -25,14 +25,16 @@ from meshwright.schemas.operations import (
     OperationState,
     OperationSucceeded,
 )
-from meshwright.ui_api import answers, bodies, commands, current, reading, targets
-from meshwright.ui_api.bodies import Because
-from meshwright.ui_api.commands import Asked, Wish
-from meshwright.ui_api.problems import Refused, not_found
-from meshwright.ui_api.queries import Page, Read, Write
+from meshwright.ui_api.http import answers, bodies
+from meshwright.ui_api.http.bodies import Because
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.routing import Call, NoBody, Routes, asking
+from meshwright.ui_api.reading import operations, views
+from meshwright.ui_api.requests import accepting, targets
+from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
+from meshwright.ui_api.requests.states import PUBLISH_S
 from meshwright.ui_api.routes import designs
-from meshwright.ui_api.routing import Call, NoBody, Routes, asking
-from meshwright.ui_api.states import PUBLISH_S
 
 routes = Routes("operations")
 _KNOWN: dict[tuple[str, int], type[Arguments]] = {(one.kind.name, one.kind.version): one for one in OPERATION_TYPES}
@@ -56,7 +58,7 @@ class OperationPage(Page, frozen=True, kw_only=True):
     ] = "accepted_at desc"
 
 
-class StartOperation(Asked, frozen=True, kw_only=True):
+class StartOperation(OperationOptions, frozen=True, kw_only=True):
     """Any operation that a live adapter announces.
 
     `adapter` and `connection` may be left out when the mesh exists; `version` when the newest is meant.
@@ -76,7 +78,7 @@ class StartOperation(Asked, frozen=True, kw_only=True):
     "listOperations",
     role="viewer",
     query=OperationPage,
-    answer=reading.listed(Operation),
+    answer=views.listed(Operation),
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, OperationPage]) -> Response:
@@ -84,7 +86,7 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
     query = call.query
     names = ("state", "done", "kind", "adapter", "connection", "mesh", "principal", "worker", "trace_id")
     where = {name: getattr(query, name) for name in names}
-    return await reading.page(call, kinds.OPERATIONS, where, query.order_by, stream=kinds.COMMANDS)
+    return await views.page(call, kinds.OPERATIONS, where, query.order_by, stream=kinds.COMMANDS)
 
 
 @routes.add(
@@ -100,14 +102,14 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
 async def start(call: Call[StartOperation, Write]) -> Response:
     """Ask for any operation that a live adapter announces."""
 
-    async def build() -> Wish:
+    async def build() -> OperationRequest:
         asked = call.body
         target = _target(call, asked)
         offer = call.api.roster.offer(target.adapter, asked.kind, asked.version)
         arguments, preview = _checked(asked, offer.version)
         return msgspec.structs.replace(target, arguments=arguments, preview=preview)
 
-    return await commands.accept(call, call.body, build)
+    return await accepting.accept(call, call.body, build)
 
 
 class CancelOperation(Because, frozen=True, kw_only=True):
@@ -133,13 +135,13 @@ class CancelOperation(Because, frozen=True, kw_only=True):
 async def cancel(call: Call[CancelOperation, Any]) -> Response:
     """Ask the worker to stop; `cancelled` follows as an event when it has."""
     stored, ended = await _stored(call)
-    command = commands.command_of(stored)
+    command = accepting.command_of(stored)
     abandon = call.body.abandon
     if ended:
         over = await journal.has_ended(call.api.bus, command)
         if over or not abandon:
             hint = "" if over else "; its adapter has yet to take back what it did, which `abandon` would give up"
-            raise Refused("operation-finished", f"it has ended: {_state(ended)}{hint}")
+            raise Refusal("operation-finished", f"it has ended: {_state(ended)}{hint}")
     message = CancelRequested(principal=call.principal.name, reason=call.reason(call.body.reason), abandon=abandon)
     ack = await call.api.bus.publisher.publish(
         subjects.fill(
@@ -155,7 +157,7 @@ async def cancel(call: Call[CancelOperation, Any]) -> Response:
         timeout=PUBLISH_S,
     )
     call.api.meters.published.add("cancel", "repeated" if ack.duplicate else "stored")
-    shown = msgspec.structs.replace(commands.operation_of(stored), cancel_requested=True)
+    shown = msgspec.structs.replace(accepting.operation_of(stored), cancel_requested=True)
     return answers.ok(shown, 202, Location=f"/v1/operations/{command.operation}")
 
 
@@ -165,26 +167,26 @@ async def cancel(call: Call[CancelOperation, Any]) -> Response:
     "retryOperation",
     role="operator",
     query=Write,
-    body=Asked,
+    body=OperationOptions,
     answer=Operation,
     **asking("operation-finished", "unreadable-command"),
 )
-async def retry(call: Call[Asked, Write]) -> Response:
+async def retry(call: Call[OperationOptions, Write]) -> Response:
     """Ask for the same again, as a new operation that is linked to this one; only after it ended without success.
 
     It is planned anew: against what is there now, whatever has happened since.
     """
 
-    async def build() -> Wish:
+    async def build() -> OperationRequest:
         stored, ended = await _stored(call)
         if not ended:
-            raise Refused("operation-finished", "it has not ended yet: cancel it first, or wait")
+            raise Refusal("operation-finished", "it has not ended yet: cancel it first, or wait")
         if ended == OperationSucceeded.wire.name:
-            raise Refused("operation-finished", "it succeeded; start a new one instead")
-        wish = commands.again(commands.command_of(stored))
-        return msgspec.structs.replace(wish, preview=_is_previewed(wish.kind, wish.version))
+            raise Refusal("operation-finished", "it succeeded; start a new one instead")
+        wanted = accepting.retry_of(accepting.command_of(stored))
+        return msgspec.structs.replace(wanted, preview=_is_previewed(wanted.kind, wanted.version))
 
-    return await commands.accept(call, call.body, build)
+    return await accepting.accept(call, call.body, build)
 
 
 @routes.add(
@@ -199,10 +201,10 @@ async def retry(call: Call[Asked, Write]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show an operation with its steps, as its events tell them now: also when the views are behind or away."""
-    return await current.shown(call, call.ulid())
+    return await operations.shown(call, call.ulid())
 
 
-def _target(call: Call[StartOperation, Write], asked: StartOperation) -> Wish:
+def _target(call: Call[StartOperation, Write], asked: StartOperation) -> OperationRequest:
     """Who is asked, and where: as the mesh says, or as the request says for a mesh that is not there yet."""
     mesh = call.api.directory.mesh(call.workspace, asked.mesh)
     adapter = asked.adapter or (mesh.adapter if mesh else None)
@@ -211,11 +213,13 @@ def _target(call: Call[StartOperation, Write], asked: StartOperation) -> Wish:
         targets.mesh(call.api, call.workspace, asked.mesh, "#/mesh")
     if mesh is not None and (adapter != mesh.adapter or connection != mesh.connection):
         detail = f"mesh {mesh.id} belongs to adapter {mesh.adapter} on connection {mesh.connection}"
-        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/mesh")])
+        raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/mesh")])
     assert adapter is not None
     assert connection is not None
     targets.connection(call.api, call.workspace, connection, "#/connection")
-    return Wish(adapter=adapter, connection=connection, mesh=asked.mesh, kind=asked.kind, version=asked.version)
+    return OperationRequest(
+        adapter=adapter, connection=connection, mesh=asked.mesh, kind=asked.kind, version=asked.version
+    )
 
 
 def _checked(asked: StartOperation, version: int) -> tuple[dict[str, Any], bool]:
@@ -225,7 +229,7 @@ def _checked(asked: StartOperation, version: int) -> tuple[dict[str, Any], bool]
         return asked.arguments, False  # an adapter's own operation: its worker decodes the arguments strictly
     try:
         arguments = bodies.typed(asked.arguments, kind)
-    except Refused as refused:
+    except Refusal as refused:
         for index, error in enumerate(refused.errors):
             pointer = "#/arguments" + error.pointer.removeprefix("#")
             refused.errors[index] = FieldError(detail=error.detail, pointer=pointer)
@@ -243,10 +247,10 @@ def _is_previewed(kind: str, version: int | None) -> bool:
 async def _stored(call: Call[Any, Any]) -> tuple[mwbus.Received, str]:
     """The command as it is stored, and the wire name of its end ("" while it has none)."""
     name = call.ulid()
-    stored = await commands.find(call, name)
+    stored = await accepting.find(call, name)
     if stored is None:
         raise not_found("operation", name)
-    command = commands.command_of(stored)
+    command = accepting.command_of(stored)
     found = await asyncio.gather(*(_last(call, command, origin) for origin in (command.adapter, "scheduler")))
     ends = sorted((one for one in found if one is not None and one.type in TERMINAL_TYPES), key=lambda one: one.seq)
     return stored, ends[0].type if ends else ""

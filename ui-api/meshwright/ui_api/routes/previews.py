@@ -12,11 +12,12 @@ from meshwright.schemas.base import Model, Name
 from meshwright.schemas.designs import Design, Preview
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import ApplyDesign, Command
-from meshwright.ui_api import answers, bodies, previews, targets
-from meshwright.ui_api.problems import Refused
-from meshwright.ui_api.queries import NoQuery
+from meshwright.ui_api.http import answers, bodies
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.http.queries import NoQuery
+from meshwright.ui_api.http.routing import Call, Routes
+from meshwright.ui_api.requests import previews, targets
 from meshwright.ui_api.routes import designs
-from meshwright.ui_api.routing import Call, Routes
 
 routes = Routes("designs")
 
@@ -84,7 +85,7 @@ async def validate(call: Call[Against, NoQuery]) -> Response:
     """Everything that keeps a design from being applied to a mesh."""
     try:
         found = await _preview(call)
-    except Refused as refused:
+    except Refusal as refused:
         if refused.slug != "invalid-document":
             raise
         return answers.ok(Validation(valid=False, errors=refused.errors))
@@ -99,20 +100,20 @@ async def _preview(call: Call[Against, NoQuery]) -> Preview:
     design = call.body.design or await designs.stored(call, name, call.body.version)
     if design.id != name:
         detail = f"the path says {name!r}"
-        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/design/id")])
+        raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/design/id")])
     designs.sound(design, "#/design" if call.body.design else "#")
-    wish = targets.wish(target, ApplyDesign(design=design))
-    offer = call.api.roster.offer(wish.adapter, wish.kind, wish.version)
+    wanted = targets.request_for(target, ApplyDesign(design=design))
+    offer = call.api.roster.offer(wanted.adapter, wanted.kind, wanted.version)
     now = datetime.datetime.now(datetime.UTC)
     command = Command(
         operation=ids.fresh(),
         workspace=call.workspace,
-        adapter=wish.adapter,
-        connection=wish.connection,
-        mesh=wish.mesh,
-        kind=wish.kind,
+        adapter=wanted.adapter,
+        connection=wanted.connection,
+        mesh=wanted.mesh,
+        kind=wanted.kind,
         version=offer.version,
-        arguments=wish.arguments,
+        arguments=wanted.arguments,
         principal=call.principal.name,
         accepted_at=now,
         deadline=now + datetime.timedelta(seconds=previews.PREVIEW_S),

@@ -4,9 +4,10 @@ import msgspec
 from starlette.responses import Response
 
 from meshwright.schemas.base import Model, Moment
-from meshwright.ui_api import answers, reading
-from meshwright.ui_api.queries import LARGEST_PAGE, Page
-from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.queries import LARGEST_PAGE, Page
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.reading import views
 
 routes = Routes("projection")
 
@@ -29,12 +30,12 @@ class SetAsideMessage(Model, frozen=True, kw_only=True):
     role="admin",
     everywhere=True,
     query=Page,
-    answer=reading.listed(SetAsideMessage),
+    answer=views.listed(SetAsideMessage),
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def set_aside(call: Call[NoBody, Page]) -> Response:
     """List messages that could not be projected and why, the newest first. Needs an admin of all workspaces."""
-    await reading.settle(call, "EVENTS")
+    await views.settle(call, "EVENTS")
     offset = int(call.api.pages.read(call.query.page_token, "set-aside") or 0)
     size = min(call.query.page_size, LARGEST_PAGE)
     found = await call.api.views.set_aside(limit=size, offset=offset)

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from meshwright.core.store import kinds
 from meshwright.schemas.designs import Release, ReleaseState
-from meshwright.ui_api import reading
-from meshwright.ui_api.queries import Page, Read
-from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.http.queries import Page, Read
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.reading import views
 
 routes = Routes("releases")
 _READ = ("store-unavailable", "not-yet-visible")
@@ -36,7 +36,7 @@ class ReleasePage(Page, frozen=True, kw_only=True):
     "listReleases",
     role="viewer",
     query=ReleasePage,
-    answer=reading.listed(Release),
+    answer=views.listed(Release),
     problems=_READ,
 )
 async def index(call: Call[NoBody, ReleasePage]) -> Response:
@@ -50,7 +50,7 @@ async def index(call: Call[NoBody, ReleasePage]) -> Response:
     "listDesignReleases",
     role="viewer",
     query=ReleasePage,
-    answer=reading.listed(Release),
+    answer=views.listed(Release),
     problems=_READ,
 )
 async def of_design(call: Call[NoBody, ReleasePage]) -> Response:
@@ -70,7 +70,7 @@ async def of_design(call: Call[NoBody, ReleasePage]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a release with its design and inventory."""
-    return await reading.one(call, kinds.RELEASES, call.ulid(), "release")
+    return await views.one(call, kinds.RELEASES, call.ulid(), "release")
 
 
 async def _page(call: Call[NoBody, ReleasePage], design: str) -> Response:
@@ -83,4 +83,4 @@ async def _page(call: Call[NoBody, ReleasePage], design: str) -> Response:
         "operation": query.operation,
         "principal": query.principal,
     }
-    return await reading.page(call, kinds.RELEASES, where, query.order_by)
+    return await views.page(call, kinds.RELEASES, where, query.order_by)

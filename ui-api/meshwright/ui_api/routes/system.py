@@ -10,14 +10,16 @@ from starlette.responses import Response
 from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.core.telemetry import metrics
-from meshwright.schemas import asyncapi, subjects
+from meshwright.schemas import subjects
 from meshwright.schemas.access import Principal
 from meshwright.schemas.base import Model
+from meshwright.schemas.documents import asyncapi
 from meshwright.schemas.errors import PROBLEM_TYPES
-from meshwright.ui_api import answers, docs
-from meshwright.ui_api.problems import not_found
-from meshwright.ui_api.queries import NoQuery
-from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.documents import pages
+from meshwright.ui_api.http.problems import not_found
+from meshwright.ui_api.http.queries import NoQuery
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
 
 routes = Routes("system")
 _LOOK_S = 1.0
@@ -138,19 +140,19 @@ async def show_asyncapi(call: Call[NoBody, NoQuery]) -> Response:
 @routes.add("GET", "/docs", "getDocs", role=None, media_type="text/html")
 async def show_docs(call: Call[NoBody, NoQuery]) -> Response:
     """This API as a page."""
-    return Response(docs.page(call.request.app.openapi()), media_type="text/html")
+    return Response(pages.page(call.request.app.openapi()), media_type="text/html")
 
 
 @routes.add("GET", "/docs/style.css", "getDocsStyle", role=None, media_type="text/css")
 async def show_style(call: Call[NoBody, NoQuery]) -> Response:
     """How the documentation pages look."""
-    return Response(docs.STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+    return Response(pages.STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
 
 
 @routes.add("GET", "/problems", "listProblemTypes", role=None, media_type="text/html")
 async def show_problems(call: Call[NoBody, NoQuery]) -> Response:
     """Every kind of refusal."""
-    return Response(docs.problems(), media_type="text/html")
+    return Response(pages.problems(), media_type="text/html")
 
 
 @routes.add("GET", "/problems/{slug}", "getProblemType", role=None, media_type="text/html", problems=("not-found",))
@@ -159,7 +161,7 @@ async def show_problem(call: Call[NoBody, NoQuery]) -> Response:
     slug = str(call.request.path_params["slug"])
     if slug not in PROBLEM_TYPES:
         raise not_found("problem type", slug[:64])
-    return Response(docs.problem(PROBLEM_TYPES[slug]), media_type="text/html")
+    return Response(pages.problem(PROBLEM_TYPES[slug]), media_type="text/html")
 
 
 async def _look(at: Callable[[], Awaitable[None]], within: float = _LOOK_S) -> Dependency:

@@ -10,11 +10,14 @@ from meshwright.schemas import subjects
 from meshwright.schemas.access import Role, Token, TokenWritten
 from meshwright.schemas.base import Model, Moment, Name, Text
 from meshwright.schemas.errors import FieldError
-from meshwright.ui_api import answers, auth, reading, states
-from meshwright.ui_api.auth import EVERYWHERE
-from meshwright.ui_api.problems import Refused, not_found
-from meshwright.ui_api.queries import NoQuery, Write
-from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.access import authentication
+from meshwright.ui_api.access.authentication import EVERYWHERE
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import NoQuery, Write
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import states
 
 routes = Routes("tokens")
 _KIND = "token"
@@ -48,13 +51,13 @@ class CreatedToken(TokenInfo, frozen=True, kw_only=True):
     secret: str
 
 
-@routes.add("GET", "/v1/tokens", "listTokens", role="admin", answer=reading.listed(TokenInfo))
+@routes.add("GET", "/v1/tokens", "listTokens", role="admin", answer=views.listed(TokenInfo))
 async def index(call: Call[NoBody, NoQuery]) -> Response:
     """List the tokens of the workspace, and for an admin of all workspaces those that count everywhere."""
     found = call.api.directory.tokens(call.workspace)
     if call.principal.workspace == EVERYWHERE:
         found += call.api.directory.tokens(subjects.SYSTEM_WORKSPACE)
-    return reading.whole([_info(token) for token in found])
+    return views.whole([_info(token) for token in found])
 
 
 @routes.add(
@@ -73,13 +76,13 @@ async def create(call: Call[CreateToken, Write]) -> Response:
     """Make a token. Its secret is in the answer and nowhere else."""
     asked = call.body
     if asked.everywhere:
-        auth.everywhere(call.principal)
+        authentication.everywhere(call.principal)
     now = datetime.datetime.now(datetime.UTC)
     _check_end(asked.expires_at, now)
-    secret = auth.new_secret()
+    secret = authentication.new_secret()
     token = Token(
         id=asked.id,
-        sha256=auth.digest(secret),
+        sha256=authentication.digest(secret),
         role=asked.role,
         workspace=EVERYWHERE if asked.everywhere else call.workspace,
         description=asked.description,
@@ -89,7 +92,7 @@ async def create(call: Call[CreateToken, Write]) -> Response:
     place = subjects.SYSTEM_WORKSPACE if asked.everywhere else call.workspace
     before = await states.newest(call.api.bus, place, _KIND, asked.id)
     if states.alive(before) is not None:
-        raise Refused("already-exists", f"there is a token {asked.id}")
+        raise Refusal("already-exists", f"there is a token {asked.id}")
     shown = CreatedToken(secret="" if call.query.validate_only else secret, **_fields(token))
     if call.query.validate_only:
         return answers.ok(shown, 201)
@@ -115,7 +118,7 @@ async def delete(call: Call[NoBody, Write]) -> Response:
     if call.query.validate_only:
         return answers.nothing(standing.seq)
     reason = call.reason(call.query.reason)
-    return answers.nothing(await states.bury(call, place, _KIND, name, reason, standing.seq))
+    return answers.nothing(await states.tombstone(call, place, _KIND, name, reason, standing.seq))
 
 
 async def _standing(call: Call[NoBody, Write], name: str) -> tuple[str, mwbus.Received]:
@@ -139,7 +142,7 @@ def _check_end(end: datetime.datetime | None, now: datetime.datetime) -> None:
     elif end > now + _LONGEST:
         detail = "a token ends within ten years; leave this out for one that does not end"
     if detail:
-        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/expires_at")])
+        raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/expires_at")])
 
 
 def _fields(token: Token) -> dict[str, Any]:

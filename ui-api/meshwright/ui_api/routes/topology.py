@@ -9,10 +9,11 @@ from meshwright.core.store import kinds
 from meshwright.schemas.base import Model, Moment, Name
 from meshwright.schemas.telemetry import Edge, Topology, TopologyNode
 from meshwright.schemas.workloads import Workload
-from meshwright.ui_api import answers, reading
-from meshwright.ui_api.problems import not_found
-from meshwright.ui_api.queries import LARGEST_PAGE, Read
-from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import not_found
+from meshwright.ui_api.http.queries import LARGEST_PAGE, Read
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.reading import views
 
 routes = Routes("topology")
 _READ = ("store-unavailable", "not-yet-visible")
@@ -47,7 +48,7 @@ class Windows(Model, frozen=True, kw_only=True):
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show the graph of a mesh with requests per second, error rate and latencies per edge."""
     mesh = call.name()
-    await reading.settle(call, kinds.MESHES.stream)
+    await views.settle(call, kinds.MESHES.stream)
     await _known(call, mesh)
     measured = await call.api.views.get(kinds.TOPOLOGY, call.workspace, mesh)
     window = measured.document if measured else None

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from meshwright.core import sealing, ssrf, webhook_signing
+from meshwright.core.security import sealing, signatures, ssrf
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message, Model, Text
@@ -24,12 +24,14 @@ from meshwright.schemas.webhooks import (
     WebhookPinged,
     WebhookWritten,
 )
-from meshwright.ui_api import answers, reading, states
-from meshwright.ui_api.bodies import Because
-from meshwright.ui_api.problems import Refused, not_found
-from meshwright.ui_api.queries import LARGEST_PAGE, Page, Read, Write
-from meshwright.ui_api.routing import Call, NoBody, Routes
-from meshwright.ui_api.states import PUBLISH_S
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.bodies import Because
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import LARGEST_PAGE, Page, Read, Write
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import states
+from meshwright.ui_api.requests.states import PUBLISH_S
 
 routes = Routes("webhooks")
 _KIND = "webhook"
@@ -85,12 +87,12 @@ class Ordered(Model, frozen=True, kw_only=True):
     "listWebhooks",
     role="operator",
     query=WebhookPage,
-    answer=reading.listed(Webhook),
+    answer=views.listed(Webhook),
     problems=_READ,
 )
 async def index(call: Call[NoBody, WebhookPage]) -> Response:
     """List webhooks."""
-    return await reading.page(call, kinds.WEBHOOKS, {"enabled": call.query.enabled}, call.query.order_by)
+    return await views.page(call, kinds.WEBHOOKS, {"enabled": call.query.enabled}, call.query.order_by)
 
 
 @routes.add(
@@ -105,7 +107,7 @@ async def index(call: Call[NoBody, WebhookPage]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a webhook."""
-    return await reading.one(call, kinds.WEBHOOKS, call.name(), _KIND)
+    return await views.one(call, kinds.WEBHOOKS, call.name(), _KIND)
 
 
 @routes.add(
@@ -128,8 +130,8 @@ async def put(call: Call[Webhook, Write]) -> Response:
     now = await _newest_event(call)
     secret = b""
     if before.version is None:
-        secret = webhook_signing.new_secret()
-        sealed = webhook_signing.seal(sealer, secret, call.workspace, document.id)
+        secret = signatures.new_secret()
+        sealed = signatures.seal(sealer, secret, call.workspace, document.id)
         message = _message(call, document, sealed, since=now, as_of=now)
     else:
         standing = _written(before.version)
@@ -174,11 +176,11 @@ async def rotate(call: Call[Because, Any]) -> Response:
     sealer, name = _sealer(call), call.name()
     version = await _current(call, name)
     standing = _written(version)
-    secret = webhook_signing.new_secret()
+    secret = signatures.new_secret()
     message = _changed(
         call,
         standing,
-        secret=webhook_signing.seal(sealer, secret, call.workspace, name),
+        secret=signatures.seal(sealer, secret, call.workspace, name),
         previous=standing.secret,
         previous_until=datetime.datetime.now(datetime.UTC) + _BOTH_COUNT,
         as_of=await _newest_event(call),
@@ -221,7 +223,7 @@ async def replay(call: Call[Replay, Any]) -> Response:
     asked = call.body
     if asked.failed == (asked.from_event is not None):
         detail = "say either from_event or failed"
-        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
+        raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
     name = await _enabled(call)
     if asked.from_event is not None:
         await _refuse_older(call, asked.from_event)
@@ -242,14 +244,14 @@ async def replay(call: Call[Replay, Any]) -> Response:
     "listDeliveries",
     role="operator",
     query=DeliveryPage,
-    answer=reading.listed(Delivery),
+    answer=views.listed(Delivery),
     problems=_READ,
 )
 async def deliveries(call: Call[NoBody, DeliveryPage]) -> Response:
     """List what became of each event for this webhook, the newest first; kept as long as events are."""
     query = call.query
     where = {"webhook": call.name(), "state": query.state, "event": query.event}
-    return await reading.page(call, kinds.DELIVERIES, where, query.order_by)
+    return await views.page(call, kinds.DELIVERIES, where, query.order_by)
 
 
 async def _refuse_older(call: Call[Any, Any], event: int) -> None:
@@ -258,7 +260,7 @@ async def _refuse_older(call: Call[Any, Any], event: int) -> None:
     found = await call.api.bus.following(subjects.EVENTS.stream, event, subject)
     if found is not None and call.api.directory.is_older(call.workspace, found):
         detail = f"event {event} is older than this workspace"
-        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
+        raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
 
 
 async def _failed(call: Call[Any, Any], name: str) -> list[int]:
@@ -283,10 +285,10 @@ async def _current(call: Call[Any, Any], name: str) -> Any:
 
 
 async def _enabled(call: Call[Any, Any]) -> str:
-    """The name of the webhook that is asked for. Raises Refused `not-found`, `webhook-disabled`."""
+    """The name of the webhook that is asked for. Raises Refusal `not-found`, `webhook-disabled`."""
     name = call.name()
     if not _written(await _current(call, name)).document.enabled:
-        raise Refused("webhook-disabled", f"webhook {name} is disabled")
+        raise Refusal("webhook-disabled", f"webhook {name} is disabled")
     return name
 
 
@@ -296,7 +298,7 @@ async def _newest_event(call: Call[Any, Any]) -> int:
 
 def _sealer(call: Call[Any, Any]) -> sealing.Sealer:
     if call.api.sealer is None:
-        raise Refused("no-secret-key", "this server was started without MESHWRIGHT_SECRET_KEY_FILE")
+        raise Refusal("no-secret-key", "this server was started without MESHWRIGHT_SECRET_KEY_FILE")
     return call.api.sealer
 
 
@@ -306,7 +308,7 @@ def _check_url(call: Call[Any, Any], url: str) -> None:
     except ssrf.Forbidden as error:
         problem = FieldError(detail=str(error), pointer="#/url")
         remedy = "An operator of this server may allow it with MESHWRIGHT_WEBHOOK_ALLOW."
-        raise Refused("invalid-document", f"the URL is refused: {error}", errors=[problem], remedy=remedy) from error
+        raise Refusal("invalid-document", f"the URL is refused: {error}", errors=[problem], remedy=remedy) from error
 
 
 def _written(version: Any) -> WebhookWritten:
@@ -337,7 +339,7 @@ def _changed(call: Call[Any, Any], standing: WebhookWritten, **changes: Any) -> 
 def _saved(written: states.Written, document: Webhook, secret: bytes) -> Response:
     shown = SavedWebhook(
         **{name: getattr(document, name) for name in Webhook.__struct_fields__},
-        secret=webhook_signing.shown(secret) if secret else "",
+        secret=signatures.shown(secret) if secret else "",
     )
     found = states.answer(written, shown)
     if secret:

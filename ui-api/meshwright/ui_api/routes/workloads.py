@@ -9,11 +9,12 @@ from meshwright.core.store import kinds
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import EnrolWorkloads, Operation, WithdrawWorkloads
 from meshwright.schemas.workloads import Proxy, SyncState, Workload, WorkloadSpec
-from meshwright.ui_api import commands, reading, targets
-from meshwright.ui_api.commands import Asked, Wish
-from meshwright.ui_api.problems import Refused
-from meshwright.ui_api.queries import Page, Read, Write
-from meshwright.ui_api.routing import COMMAND, Call, NoBody, Routes
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes
+from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import accepting, targets
+from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 
 routes = Routes("workloads")
 
@@ -42,7 +43,7 @@ class ProxyPage(Page, frozen=True, kw_only=True):
     ] = "id"
 
 
-class Enrol(Asked, frozen=True, kw_only=True):
+class Enrol(OperationOptions, frozen=True, kw_only=True):
     """Workloads to enrol."""
 
     workloads: Annotated[list[WorkloadSpec], Meta(min_length=1, max_length=500)]
@@ -57,7 +58,7 @@ _READ = ("store-unavailable", "not-yet-visible")
     "listWorkloads",
     role="viewer",
     query=WorkloadPage,
-    answer=reading.listed(Workload),
+    answer=views.listed(Workload),
     problems=_READ,
 )
 async def index(call: Call[NoBody, WorkloadPage]) -> Response:
@@ -71,7 +72,7 @@ async def index(call: Call[NoBody, WorkloadPage]) -> Response:
     "listMeshWorkloads",
     role="viewer",
     query=WorkloadPage,
-    answer=reading.listed(Workload),
+    answer=views.listed(Workload),
     problems=_READ,
 )
 async def of_mesh(call: Call[NoBody, WorkloadPage]) -> Response:
@@ -99,13 +100,13 @@ async def enrol(call: Call[Enrol, Write]) -> Response:
         if name in names[:index]
     ]
     if twice:
-        raise Refused("invalid-document", "a workload is named twice", errors=twice)
+        raise Refusal("invalid-document", "a workload is named twice", errors=twice)
 
-    async def build() -> Wish:
+    async def build() -> OperationRequest:
         target = targets.mesh(call.api, call.workspace, call.name())
-        return targets.wish(target, EnrolWorkloads(workloads=asked.workloads))
+        return targets.request_for(target, EnrolWorkloads(workloads=asked.workloads))
 
-    return await commands.accept(call, asked, build)
+    return await accepting.accept(call, asked, build)
 
 
 @routes.add(
@@ -120,7 +121,7 @@ async def enrol(call: Call[Enrol, Write]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a workload."""
-    return await reading.one(call, kinds.WORKLOADS, f"{call.name()}/{call.name('name')}", "workload")
+    return await views.one(call, kinds.WORKLOADS, f"{call.name()}/{call.name('name')}", "workload")
 
 
 @routes.add(
@@ -129,28 +130,28 @@ async def show(call: Call[NoBody, Read]) -> Response:
     "withdrawWorkload",
     role="operator",
     query=Write,
-    body=Asked,
+    body=OperationOptions,
     answer=Operation,
     **COMMAND,
 )
-async def withdraw(call: Call[Asked, Write]) -> Response:
+async def withdraw(call: Call[OperationOptions, Write]) -> Response:
     """Take a workload out of its mesh."""
 
-    async def build() -> Wish:
+    async def build() -> OperationRequest:
         target = targets.mesh(call.api, call.workspace, call.name())
-        return targets.wish(target, WithdrawWorkloads(workloads=[call.name("name")]))
+        return targets.request_for(target, WithdrawWorkloads(workloads=[call.name("name")]))
 
-    return await commands.accept(call, call.body, build)
+    return await accepting.accept(call, call.body, build)
 
 
 @routes.add(
-    "GET", "/v1/proxies", "listProxies", role="viewer", query=ProxyPage, answer=reading.listed(Proxy), problems=_READ
+    "GET", "/v1/proxies", "listProxies", role="viewer", query=ProxyPage, answer=views.listed(Proxy), problems=_READ
 )
 async def proxies(call: Call[NoBody, ProxyPage]) -> Response:
     """List proxies with their configuration status."""
     query = call.query
     where = {"mesh": query.mesh, "workload": query.workload, "state": query.state}
-    return await reading.page(call, kinds.PROXIES, where, query.order_by)
+    return await views.page(call, kinds.PROXIES, where, query.order_by)
 
 
 @routes.add(
@@ -165,10 +166,10 @@ async def proxies(call: Call[NoBody, ProxyPage]) -> Response:
 )
 async def proxy(call: Call[NoBody, Read]) -> Response:
     """Show a proxy: what it was sent, what it took, and what it refused in its own words."""
-    return await reading.one(call, kinds.PROXIES, f"{call.name()}/{call.name('name')}", "proxy")
+    return await views.one(call, kinds.PROXIES, f"{call.name()}/{call.name('name')}", "proxy")
 
 
 async def _workloads(call: Call[NoBody, WorkloadPage], mesh: str) -> Response:
     query = call.query
     where = {"mesh": mesh, "connection": query.connection, "service": query.service, "version": query.version}
-    return await reading.page(call, kinds.WORKLOADS, where, query.order_by)
+    return await views.page(call, kinds.WORKLOADS, where, query.order_by)

@@ -8,23 +8,25 @@ from starlette.responses import Response
 from meshwright.core import bus as mwbus
 from meshwright.schemas.access import Workspace, WorkspaceWritten
 from meshwright.schemas.errors import FieldError
-from meshwright.ui_api import answers, reading, states
-from meshwright.ui_api.auth import EVERYWHERE
-from meshwright.ui_api.directory import DEFAULT_WORKSPACE
-from meshwright.ui_api.problems import Refused, not_found
-from meshwright.ui_api.queries import NoQuery, Write
-from meshwright.ui_api.routing import Call, NoBody, Routes
+from meshwright.ui_api.access.authentication import EVERYWHERE
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import NoQuery, Write
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import states
+from meshwright.ui_api.requests.directory import DEFAULT_WORKSPACE
 
 routes = Routes("workspaces")
 _KIND = "workspace"
 
 
-@routes.add("GET", "/v1/workspaces", "listWorkspaces", role="viewer", answer=reading.listed(Workspace))
+@routes.add("GET", "/v1/workspaces", "listWorkspaces", role="viewer", answer=views.listed(Workspace))
 async def index(call: Call[NoBody, NoQuery]) -> Response:
     """List the workspaces that the token may see; always in one page."""
     known = {DEFAULT_WORKSPACE: Workspace(id=DEFAULT_WORKSPACE)} | call.api.directory.workspaces
     seen = call.principal.workspace
-    return reading.whole([known[name] for name in sorted(known) if seen in (EVERYWHERE, name)])
+    return views.whole([known[name] for name in sorted(known) if seen in (EVERYWHERE, name)])
 
 
 @routes.add(
@@ -44,7 +46,7 @@ async def show(call: Call[NoBody, NoQuery]) -> Response:
     stored = await states.current(call.api.bus, name, _KIND, name)
     if stored is not None:
         written: Any = states.document(stored, WorkspaceWritten)
-        return reading.shown(call, written.document, stored.seq)
+        return views.shown(call, written.document, stored.seq)
     if name != DEFAULT_WORKSPACE:
         raise not_found(_KIND, name)
     return answers.ok(Workspace(id=name))
@@ -68,7 +70,7 @@ async def put(call: Call[Workspace, Write]) -> Response:
     name = call.name()
     if name == "system":
         detail = "the name system is taken by Meshwright itself"
-        raise Refused("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/id")])
+        raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/id")])
     before = await states.standing(call, name, _KIND, name)
     message = WorkspaceWritten(
         document=call.body,
@@ -103,6 +105,6 @@ async def delete(call: Call[NoBody, Write]) -> Response:
     name = call.name()
     # Whatever is left would be there again, and act again, in a later workspace of that name.
     if left := call.api.directory.held(name):
-        raise Refused("in-use", f"workspace {name} still has {' and '.join(left)}: remove them first")
+        raise Refusal("in-use", f"workspace {name} still has {' and '.join(left)}: remove them first")
     reason = call.reason(call.query.reason)
     return answers.nothing(await states.delete(call, name, _KIND, name, reason, validate_only=call.query.validate_only))

@@ -12,7 +12,7 @@ import asyncio
 import logging
 
 from meshwright.core import bus as mwbus
-from meshwright.core.bus import copying, streams
+from meshwright.core.bus.stream import copying, streams
 from meshwright.schemas import subjects
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
-from meshwright.core.bus.serving import Endpoint, Refusal
+from meshwright.core.bus.client.serving import Endpoint, Refusal
 from meshwright.schemas import designs, operations
 from meshwright.schemas.errors import Failure
 

@@ -15,14 +15,14 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
-from meshwright.core.kit import journal as journals
+from meshwright.core.operations import journal as journals
 from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import operations
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
 from meshwright.workers.host.acceptances import Acceptances
-from meshwright.workers.host.interventions import Interventions, Said
-from meshwright.workers.host.turns import Turns
+from meshwright.workers.host.interventions import Intervention, Interventions
+from meshwright.workers.host.queues import OperationQueues
 
 log = logging.getLogger(__name__)
 BACKOFF = (1.0, 2.0, 5.0, 15.0)
@@ -41,7 +41,7 @@ class Equipment(msgspec.Struct, frozen=True, kw_only=True):
     adapter: kit.Adapter
     runtime: kit.Runtime
     service: object
-    turns: Turns
+    turns: OperationQueues
     interventions: Interventions
     acceptances: Acceptances
     max_attempts: int
@@ -87,7 +87,7 @@ class Execution:
         except mwbus.BusUnavailable as error:
             log.warning("operation %s waits for redelivery: %s", self.command.operation, error)
 
-    def intervene(self, said: Said) -> None:
+    def intervene(self, said: Intervention) -> None:
         """Take note of what others have said since the execution began."""
         if said.cancel is not None:
             self.control.cancel(said.cancel)
@@ -106,7 +106,7 @@ class Execution:
         if self._had_turn:
             await self._use.turns.done(self.command, self._job.message)
         if self.journal.history.end == _DEAD_LETTERED:
-            await self._job.give_up()  # the server's advisory is what brings it to the dead letters
+            await self._job.term()  # the server's advisory is what brings it to the dead letters
         else:
             await self._job.ack()
 
@@ -252,7 +252,7 @@ class Execution:
             raise _Over("dead_lettered", failure)
         at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=pause)
         await self.journal.append(operations.OperationRetrying(failure=failure, next_attempt_at=at))
-        await self._job.again(pause)
+        await self._job.nak(pause)
         return False
 
     async def _take_back(self, over: _Over) -> None:

@@ -12,7 +12,7 @@ import collections
 import msgspec
 
 from meshwright.core import bus as mwbus
-from meshwright.core.kit import journal
+from meshwright.core.operations import journal
 from meshwright.schemas import catalog, operations, subjects
 
 _REMEMBERED = 10_000
@@ -23,7 +23,7 @@ _STORED_WITHIN = (0.0, 0.02, 0.1, 0.5, 1.0)
 _KINDS = frozenset({operations.CancelRequested.wire.name, *catalog.TERMINAL_TYPES})
 
 
-class Said(msgspec.Struct, frozen=True):
+class Intervention(msgspec.Struct, frozen=True):
     """What others have said of one operation."""
 
     cancel: operations.CancelRequested | None = None
@@ -54,27 +54,27 @@ class Interventions:
             self._listening_since = None  # something was forgotten: older commands must be looked up
         return operation
 
-    async def find(self, command: operations.Command, seq: int) -> Said:
+    async def find(self, command: operations.Command, seq: int) -> Intervention:
         """What was said so far of the operation whose command stands at `seq` of COMMANDS. Raises BusUnavailable."""
         if self._was_listening_at(seq):
-            return await self.confirmed(command) if command.operation in self._heard else Said()
+            return await self.confirmed(command) if command.operation in self._heard else Intervention()
         connection = self._bus.reconnects
         last = (await self._bus.stream_bounds(subjects.COMMANDS.stream))[1]
         if self._listening_since is None or self._listening_since[0] != connection:
             self._listening_since = (connection, last)
         return await self.stored(command)
 
-    async def confirmed(self, command: operations.Command) -> Said:
+    async def confirmed(self, command: operations.Command) -> Intervention:
         """What was heard of an operation, as it is stored; nothing if the stream refused it. Raises BusUnavailable."""
         for pause in _STORED_WITHIN:
             await asyncio.sleep(pause)
-            if (found := await self.stored(command)) != Said():
+            if (found := await self.stored(command)) != Intervention():
                 return found
-        return Said()
+        return Intervention()
 
-    async def stored(self, command: operations.Command) -> Said:
+    async def stored(self, command: operations.Command) -> Intervention:
         """What is stored by now. Raises BusUnavailable."""
-        return Said(
+        return Intervention(
             await journal.cancel_request(self._bus, command), await journal.was_ended_by_scheduler(self._bus, command)
         )
 

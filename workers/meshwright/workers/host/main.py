@@ -16,15 +16,17 @@ import uvloop
 from msgspec import Meta
 
 from meshwright.core import bus as mwbus
-from meshwright.core import harmless, ids, kit, sealing, settings
-from meshwright.core.bus import presence, serving
-from meshwright.core.telemetry import exporting
+from meshwright.core import ids, kit, settings
+from meshwright.core.bus.client import serving
+from meshwright.core.bus.kv import presence
+from meshwright.core.security import sealing
+from meshwright.core.telemetry import exporting, sanitizing
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry.metrics import Counter, Registry
 from meshwright.schemas import adapters, subjects
 from meshwright.workers import running
 from meshwright.workers.host import answering, loading
-from meshwright.workers.host.turns import Turns, open_settled
+from meshwright.workers.host.queues import OperationQueues, open_settled
 from meshwright.workers.host.working import Limits, Worker
 
 log = logging.getLogger(__name__)
@@ -54,13 +56,13 @@ def main() -> None:
     try:
         chosen = settings.load(HostSettings)
     except settings.InvalidSettings as error:
-        sys.exit(harmless.escaped(f"meshwright-adapter: {error}"))
+        sys.exit(sanitizing.escaped(f"meshwright-adapter: {error}"))
     mwlogging.configure(chosen.log_level, chosen.log_format)
     try:
         with running.explained("meshwright-adapter"):
             uvloop.run(run(name, chosen))
     except _CANNOT_START as error:
-        sys.exit(harmless.escaped(f"meshwright-adapter: {error}"))
+        sys.exit(sanitizing.escaped(f"meshwright-adapter: {error}"))
 
 
 async def run(name: str, chosen: HostSettings) -> None:
@@ -103,7 +105,7 @@ async def _serve(
     )
     sealer = sealing.from_file(chosen.secret_key_file) if chosen.secret_key_file else None
     runtime = kit.Runtime(bus, adapter.name, instance, chosen.data_dir, sealer)
-    turns = Turns(bus, await open_settled(bus))
+    turns = OperationQueues(bus, await open_settled(bus))
     async with (
         adapter.running(runtime) as service,
         serving.serving(bus, adapter.name, adapter.version, answering.endpoints(adapter, runtime, bus)),

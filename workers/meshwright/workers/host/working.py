@@ -15,18 +15,18 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, kit
-from meshwright.core.bus import hearing
-from meshwright.core.kit import journal
+from meshwright.core.bus.client import listening
+from meshwright.core.operations import journal
 from meshwright.core.telemetry import tracing
 from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import catalog, operations, subjects
 from meshwright.workers.host.acceptances import Acceptances
 from meshwright.workers.host.executing import Equipment, Execution
-from meshwright.workers.host.interventions import Interventions, Said
-from meshwright.workers.host.turns import Turns
+from meshwright.workers.host.interventions import Intervention, Interventions
+from meshwright.workers.host.queues import OperationQueues
 
 log = logging.getLogger(__name__)
-Look = Callable[[operations.Command], Awaitable[Said]]
+Look = Callable[[operations.Command], Awaitable[Intervention]]
 _LOOK = 1.0
 """seconds between two looks for what was not heard"""
 _FIRST_PAUSE = 0.1
@@ -55,7 +55,7 @@ class Worker:
         adapter: kit.Adapter,
         runtime: kit.Runtime,
         service: object,
-        turns: Turns,
+        turns: OperationQueues,
         limits: Limits,
         ended: Counter,
     ) -> None:
@@ -79,10 +79,10 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain."""
-        async with asyncio.TaskGroup() as group, AsyncExitStack() as listening:
+        async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
             listener = self._listener(group)
             for subject in Interventions.SUBJECTS:
-                await listening.enter_async_context(hearing.listening(self._bus, subject, listener))
+                await stack.enter_async_context(listening.listening(self._bus, subject, listener))
             beside = [group.create_task(self._keep_alive()), group.create_task(self._look_after_reconnects())]
             taker = group.create_task(self._take(group))
             await stop.wait()
@@ -101,7 +101,7 @@ class Worker:
         command = _command(job)
         if command is None:
             log.error("command %d of COMMANDS cannot be read: it goes to the dead letters", job.message.seq)
-            await job.give_up()
+            await job.term()
         elif not self._understands(command):
             await self._leave(job, command)
         else:
@@ -115,7 +115,7 @@ class Worker:
             over = await journal.has_ended(self._bus, command) or await _abandoned(self._bus, command)
         except mwbus.BusUnavailable:
             over = False
-        await (job.ack() if over else job.again(self._pause_for_others(job)))
+        await (job.ack() if over else job.nak(self._pause_for_others(job)))
 
     def _pause_for_others(self, job: mwbus.Job) -> float:
         """Seconds until somebody else may get a command that this worker does not understand.
@@ -148,7 +148,7 @@ class Worker:
         while True:
             await asyncio.sleep(self._limits.ack_wait / 3)
             for job, _, _ in list(self._held.values()):
-                await job.keep()
+                await job.in_progress()
 
     async def _look_after_reconnects(self) -> None:
         """What was said while the connection was away was not heard."""
@@ -198,7 +198,7 @@ class Worker:
                 await asyncio.gather(*(_tell_interrupted(execution) for _, execution, _ in held))
         for job, execution, _ in held:
             if not execution.journal.history.end:
-                await job.again(0)
+                await job.nak(0)
 
 
 async def _abandoned(bus: mwbus.Connection, command: operations.Command) -> bool:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from meshwright.core import binaries, processes
+from meshwright.core.machine import binaries, processes
 from meshwright.workers.local import home, parts, running, starting, status
 from meshwright.workers.local.supervising import Supervisor
 from meshwright.workers.local.talk import Talk
@@ -85,6 +85,6 @@ async def _supervise(where: home.Home, talk: Talk, options: argparse.Namespace) 
     plan, ports = where.plan(), where.ports()
     if plan is None or ports is None:
         raise home.LocalError(f"there is no stack in {where.directory} to watch; `make up` makes one")
-    stack = running.Stack(where, Talk(dated=True))
+    stack = running.LocalStack(where, Talk(dated=True))
     await until_told(Supervisor(stack, parts.everything(where, ports, plan)).keep)
     return 0

@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from meshwright.core import processes
+from meshwright.core.machine import processes
 
 ROOM = 16 * 2**20
 """bytes that must be free before a write is tried again, and before anything is started"""

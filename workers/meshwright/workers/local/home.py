@@ -19,8 +19,9 @@ from typing import TypeVar
 
 import msgspec
 
-from meshwright.core import listeners, ports, processes, secret_files
-from meshwright.core.ports import Registry
+from meshwright.core.machine import listeners, ports, processes
+from meshwright.core.machine.ports import Registry
+from meshwright.core.security import secret_files
 from meshwright.schemas.base import Model, Port
 
 FOLDER = ".meshwright"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from meshwright.core import binaries, processes
+from meshwright.core.machine import binaries, processes
 from meshwright.core.security import mongodb_users, nats_users
 from meshwright.workers.local import full_disk, streams
 from meshwright.workers.local.home import HOST, Home, Plan, Ports

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from meshwright.core import listeners, processes
+from meshwright.core.machine import listeners, processes
 from meshwright.workers.local.home import HOST, Home, LocalError
 from meshwright.workers.local.parts import SUPERVISOR, Part
 from meshwright.workers.local.talk import Talk
@@ -35,7 +35,7 @@ class PortTaken(LocalError):
 
 
 @dataclass(frozen=True)
-class Stack:
+class LocalStack:
     """The processes under one home."""
 
     home: Home

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from meshwright.core import listeners, processes
+from meshwright.core.machine import listeners, processes
 from meshwright.workers.local import enrolling, full_disk, home, parts, running, streams
 from meshwright.workers.local.supervising import Supervisor
 from meshwright.workers.local.talk import Talk, short
@@ -69,7 +69,7 @@ async def up(where: home.Home, talk: Talk, plan: home.Plan, *, foreground: bool)
 
 async def stop(where: home.Home, talk: Talk) -> None:
     """End everything of a stack. Raises LocalError when something does not end."""
-    stack = running.Stack(where, talk)
+    stack = running.LocalStack(where, talk)
     await stack.dismiss_supervisor()
     async with where.locked():
         count = await stack.stop()
@@ -93,7 +93,7 @@ class _Starting:
     done: bool = False
 
     def __post_init__(self) -> None:
-        self.stack = running.Stack(self.where, self.talk)
+        self.stack = running.LocalStack(self.where, self.talk)
 
     async def start_or_undo(self) -> Supervisor:
         """Start everything, and see to it that somebody watches; or undo what was begun, and raise why."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from meshwright.core import listeners, processes
+from meshwright.core.machine import listeners, processes
 from meshwright.workers.local import home, parts, running
 from meshwright.workers.local.supervising import Note, notes
 from meshwright.workers.local.talk import Talk, short
@@ -34,7 +34,7 @@ class _Looking:
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lives = running.Stack(self.where, self.talk).running()
+        self.lives = running.LocalStack(self.where, self.talk).running()
         pids = {record.pid for record in self.lives.values()}
         self.others = [one for one in processes.found("environ", self.where.marker) if one.pid not in pids]
 

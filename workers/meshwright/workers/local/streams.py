@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from meshwright.core import processes, settings
+from meshwright.core import settings
+from meshwright.core.machine import processes
 from meshwright.core.security import credentials, nats_accounts, nats_users
 from meshwright.workers.local.home import Home, LocalError, Plan
 
@@ -42,7 +43,7 @@ async def provision(home: Home, plan: Plan, url: str, gib: float | None = None) 
     """Have the streams and buckets on this server. Raises LocalError when it cannot hold them, or admits anybody."""
     # The bus takes a third of a second to import, while servers start.
     from meshwright.core import bus as mwbus
-    from meshwright.core.bus import provisioning
+    from meshwright.core.bus.stream import provisioning
 
     try:
         chosen = msgspec.structs.replace(

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from meshwright.core import processes
+from meshwright.core.machine import processes
 from meshwright.schemas.base import Model, Moment
 from meshwright.workers.local.home import Home, LocalError
 from meshwright.workers.local.parts import SUPERVISOR, Part
-from meshwright.workers.local.running import LOG_LIMIT, Stack
+from meshwright.workers.local.running import LOG_LIMIT, LocalStack
 
 EVERY = 0.5  # seconds between two looks
 LOOK_DEEPER_EVERY = 4  # looks, of which one asks what ails a process that runs
@@ -39,7 +39,7 @@ class Note(Model, frozen=True, kw_only=True):
 class Supervisor:
     """Watches the parts of one stack. Run `keep`."""
 
-    stack: Stack
+    stack: LocalStack
     parts: list[Part]
     _notes: dict[str, Note] = field(default_factory=dict)
     _known: dict[str, processes.Record] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from meshwright.core import harmless
+from meshwright.core.telemetry import sanitizing
 
 
 class Talk:
@@ -29,7 +29,7 @@ class Talk:
 
     def head(self, text: str) -> None:
         """A headline."""
-        text = harmless.escaped(text)
+        text = sanitizing.escaped(text)
         self._write(f"\033[1m{text}\033[0m" if self._bold else text)
 
     def part(self, name: str, text: str) -> None:
@@ -39,7 +39,7 @@ class Talk:
 
     def line(self, text: str = "") -> None:
         """Any line, shown at once; to nobody when the reader has gone, since what is under way goes on."""
-        self._write(harmless.escaped(text))
+        self._write(sanitizing.escaped(text))
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):

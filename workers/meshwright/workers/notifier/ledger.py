@@ -90,7 +90,7 @@ class Ledger:
         self._trying.discard(event)
         self._waiting.pop(event, None)
 
-    def again(self, one: Waiting, due: float) -> None:
+    def retry(self, one: Waiting, due: float) -> None:
         """A try failed; the next is at `due`."""
         self._trying.discard(one.event)
         self._put(Waiting(one.event, one.attempts + 1, due))

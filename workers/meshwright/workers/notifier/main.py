@@ -11,8 +11,9 @@ import sys
 import uvloop
 
 from meshwright.core import bus as mwbus
-from meshwright.core import sealing, settings, ssrf
-from meshwright.core.bus import leases
+from meshwright.core import settings
+from meshwright.core.bus.kv import leases
+from meshwright.core.security import sealing, ssrf
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.workers import running

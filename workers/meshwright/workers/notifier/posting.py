@@ -15,7 +15,7 @@ import httpx
 import msgspec
 
 from meshwright.core import bus as mwbus
-from meshwright.core import sealing, ssrf, webhook_signing
+from meshwright.core.security import sealing, signatures, ssrf
 from meshwright.schemas.webhooks import WebhookWritten
 from meshwright.workers.notifier import cloud_events
 
@@ -89,12 +89,12 @@ class Poster:
         sealed = [written.secret]
         if written.previous and written.previous_until and written.previous_until > datetime.datetime.now(datetime.UTC):
             sealed.append(written.previous)
-        keys = [webhook_signing.unseal(self._sealer, one, workspace, written.document.id) for one in sealed]
+        keys = [signatures.unseal(self._sealer, one, workspace, written.document.id) for one in sealed]
         # The sequence is the same for every try and replay, so a receiver knows a repetition by this id.
         return {
             "Content-Type": cloud_events.MEDIA_TYPE,
             "User-Agent": "Meshwright-Webhooks",
-            **webhook_signing.headers(keys, f"evt_{event.seq}", int(time.time()), body),
+            **signatures.headers(keys, f"evt_{event.seq}", int(time.time()), body),
         }
 
 

@@ -95,7 +95,7 @@ class Runner:
         if due is None:
             self._settle(one.event)
         else:
-            self._ledger.again(one, due)
+            self._ledger.retry(one, due)
         self._note_health(outcome)
         self._signals.unsaved.set()
         self._signals.changed.set()

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from meshwright.core import bus, facts
-from meshwright.core.bus import copying
-from meshwright.core.facts import Fact, Unprojectable
+from meshwright.core import bus
+from meshwright.core.bus.stream import copying
+from meshwright.core.operations import records
+from meshwright.core.operations.records import Fact, Unprojectable
 from meshwright.core.store import Checkpoint, Kind, kinds
 from meshwright.core.store.writing import Batch, Folded, Writer
 from meshwright.core.telemetry.metrics import Registry
@@ -58,7 +59,7 @@ class Folder:
         readable: list[tuple[Fact, Places, Places]] = []
         for received in messages:
             try:
-                fact = facts.read(received)
+                fact = records.read(received)
                 readable.append((fact, [(route, route.key(fact)) for route in routes(fact)], ends(fact)))
             except Unprojectable as error:
                 self._put_aside(received, str(error), logs)

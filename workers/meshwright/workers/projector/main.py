@@ -13,7 +13,7 @@ import uvloop
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, settings, store
-from meshwright.core.bus import leases
+from meshwright.core.bus.kv import leases
 from meshwright.core.security import mongodb_users
 from meshwright.core.store import identity
 from meshwright.core.telemetry import exporting, tracing

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from meshwright.core import bus as mwbus
-from meshwright.core.facts import Fact
+from meshwright.core.operations.records import Fact
 from meshwright.core.store import Checkpoint, StoreUnavailable
 from meshwright.core.store.writing import Batch, Refusal, Writer
 from meshwright.core.telemetry import tracing

@@ -10,7 +10,7 @@ import logging
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.bus import leases
+from meshwright.core.bus.kv import leases
 from meshwright.core.store import Database, StoreUnavailable, WentBack, generations
 from meshwright.workers import running
 from meshwright.workers.projector import folding, rebuilding

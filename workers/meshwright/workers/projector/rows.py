@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from meshwright.core import bus
-from meshwright.core.facts import Fact
+from meshwright.core.operations.records import Fact
 from meshwright.schemas.telemetry import EdgesMeasured
 
 

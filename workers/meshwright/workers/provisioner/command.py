@@ -16,7 +16,7 @@ import uvloop
 
 from meshwright.core import bus as mwbus
 from meshwright.core import settings
-from meshwright.core.bus import provisioning
+from meshwright.core.bus.stream import provisioning
 from meshwright.core.security import credentials, nats_accounts, nats_users
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.schemas import subjects

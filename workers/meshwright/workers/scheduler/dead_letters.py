@@ -62,7 +62,7 @@ async def _take(bus: mwbus.Connection, job: mwbus.Job) -> None:
         await job.ack()
     except mwbus.BusUnavailable as error:
         log.warning("could not store a dead letter yet: %s", error)
-        await job.again(1.0)
+        await job.nak(1.0)
     else:
         await job.ack()
 

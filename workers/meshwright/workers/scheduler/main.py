@@ -13,7 +13,8 @@ import uvloop
 
 from meshwright.core import bus as mwbus
 from meshwright.core import settings
-from meshwright.core.bus import copying, leases, presence
+from meshwright.core.bus.kv import leases, presence
+from meshwright.core.bus.stream import copying
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.schemas import subjects

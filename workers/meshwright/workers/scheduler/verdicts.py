@@ -11,7 +11,7 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.kit import journal
+from meshwright.core.operations import journal
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Message
@@ -21,23 +21,23 @@ ORIGIN = journal.SCHEDULER
 _EVENTS = subjects.EVENTS.stream
 
 
-class History(msgspec.Struct, frozen=True):
+class OperationEnd(msgspec.Struct, frozen=True):
     """The wire name of the event with which an operation ended, if it has, and the trace that it belongs to."""
 
     end: str
     traceparent: str
 
 
-async def history(bus: mwbus.Connection, workspace: str, operation: str) -> History:
+async def history(bus: mwbus.Connection, workspace: str, operation: str) -> OperationEnd:
     """What EVENTS holds of an operation. Raises BusUnavailable."""
     subject = subjects.fill(subjects.EVENTS, workspace=workspace, entity="operation", id=operation)
     seq, traceparent = 1, ""
     while (found := await bus.following(_EVENTS, seq, subject)) is not None:
         traceparent = traceparent or found.headers.get("traceparent", "")
         if found.type in catalog.TERMINAL_TYPES:
-            return History(found.type, traceparent)
+            return OperationEnd(found.type, traceparent)
         seq = found.seq + 1
-    return History("", traceparent)
+    return OperationEnd("", traceparent)
 
 
 async def end(bus: mwbus.Connection, workspace: str, operation: str, verdict: Message, traceparent: str) -> bool:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import betterproto2
 
-from meshwright.adapters.envoy import protojson
 from meshwright.adapters.envoy.admission import allowed
+from meshwright.adapters.envoy.xds import protojson
 
 CODE = "MW2011"
 """a native resource holds what no native resource may hold"""

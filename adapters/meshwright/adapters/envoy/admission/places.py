@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from meshwright.adapters.envoy import protojson
 from meshwright.adapters.envoy.admission import allowed, values
 from meshwright.adapters.envoy.admission.checking import CODE, Allowed, Finding, check
 from meshwright.adapters.envoy.resources import names
+from meshwright.adapters.envoy.xds import protojson
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import NativeResource
 

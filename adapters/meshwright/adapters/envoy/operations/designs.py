@@ -10,14 +10,16 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.envoy import diffs, failures, plans, targets
+from meshwright.adapters.envoy import failures
 from meshwright.adapters.envoy.adapter import adapter
-from meshwright.adapters.envoy.changes import Change
-from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.plans import Plan, Planned
-from meshwright.adapters.envoy.releases import Releases
-from meshwright.adapters.envoy.resources import compiler
-from meshwright.adapters.envoy.targets import Target
+from meshwright.adapters.envoy.operations import targets
+from meshwright.adapters.envoy.operations.changes import Change
+from meshwright.adapters.envoy.operations.targets import Target
+from meshwright.adapters.envoy.resources import compiler, diffs
+from meshwright.adapters.envoy.state import plans
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.adapters.envoy.state.plans import Plan, Planned
+from meshwright.adapters.envoy.state.releases import Releases
 from meshwright.core import kit
 from meshwright.schemas.designs import ReleaseState
 from meshwright.schemas.intents import intent_kind
@@ -27,13 +29,13 @@ from meshwright.schemas.operations import ApplyDesign, RemoveDesign, RollbackDes
 @adapter.operation(ApplyDesign)
 async def apply(ctx: kit.Context, arguments: ApplyDesign) -> dict[str, Any]:
     """Make the mesh look like a design and wait until its proxies have acknowledged it."""
-    return await _aim(ctx, arguments.design.id, lambda maker: maker.applying(arguments.design))
+    return await _aim(ctx, arguments.design.id, lambda planner: planner.applying(arguments.design))
 
 
 @adapter.operation(RemoveDesign)
 async def remove(ctx: kit.Context, arguments: RemoveDesign) -> dict[str, Any]:
     """Undo everything that a design does on the mesh."""
-    return await _aim(ctx, arguments.design, lambda maker: maker.removing(arguments.design), ended="removed")
+    return await _aim(ctx, arguments.design, lambda planner: planner.removing(arguments.design), ended="removed")
 
 
 @adapter.operation(RollbackDesign)
@@ -42,7 +44,7 @@ async def rollback(ctx: kit.Context, arguments: RollbackDesign) -> dict[str, Any
     return await _aim(
         ctx,
         arguments.design,
-        lambda maker: maker.rolling_back(arguments.design, arguments.revision),
+        lambda planner: planner.rolling_back(arguments.design, arguments.revision),
         ended="rolled_back",
     )
 
@@ -50,7 +52,7 @@ async def rollback(ctx: kit.Context, arguments: RollbackDesign) -> dict[str, Any
 async def _aim(
     ctx: kit.Context,
     design: str,
-    choose: Callable[[targets.Maker], Awaitable[Target]],
+    choose: Callable[[targets.DesignPlanner], Awaitable[Target]],
     ended: ReleaseState = "removed",
 ) -> dict[str, Any]:
     """Carry out what `choose` decides about a design, and keep the books."""
@@ -60,7 +62,7 @@ async def _aim(
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
         plane = change.plane
-        maker = targets.Maker(
+        planner = targets.DesignPlanner(
             before,
             plane.states(),
             releases,
@@ -68,7 +70,7 @@ async def _aim(
             lambda specs: change.taken(before, specs),
             plane.reservations,
         )
-        target = await choose(maker)
+        target = await choose(planner)
         refused = [adapter.unsupported[kind] for kind in _kinds(target) if kind in adapter.unsupported]
         if refused:
             raise failures.unsupported(refused)

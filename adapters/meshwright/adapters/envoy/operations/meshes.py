@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.envoy import desired, failures, plans, statuses, validation
+from meshwright.adapters.envoy import failures
 from meshwright.adapters.envoy.adapter import adapter
-from meshwright.adapters.envoy.changes import Change
-from meshwright.adapters.envoy.control_plane import ControlPlane
-from meshwright.adapters.envoy.desired import DesiredState
-from meshwright.adapters.envoy.plans import Plan
+from meshwright.adapters.envoy.operations.changes import Change
+from meshwright.adapters.envoy.state import desired, plans, validation
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.adapters.envoy.state.plans import Plan
+from meshwright.adapters.envoy.xds import statuses
+from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
 from meshwright.schemas.meshes import MeshObserved, MeshRemoved
 from meshwright.schemas.operations import InstallMesh, RefreshStatus, RotateCertificates, UninstallMesh

@@ -7,10 +7,11 @@ cannot leave or become another, since the mesh would then not do what its design
 import asyncio
 from typing import Any
 
-from meshwright.adapters.envoy import allocation, desired, failures, occupied, plans, validation
+from meshwright.adapters.envoy import failures
 from meshwright.adapters.envoy.adapter import adapter
-from meshwright.adapters.envoy.changes import Change
-from meshwright.adapters.envoy.plans import Plan
+from meshwright.adapters.envoy.operations.changes import Change
+from meshwright.adapters.envoy.state import allocation, desired, occupied, plans, validation
+from meshwright.adapters.envoy.state.plans import Plan
 from meshwright.core import kit
 from meshwright.schemas.designs import Design, design_problems
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads

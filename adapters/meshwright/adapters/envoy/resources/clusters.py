@@ -4,10 +4,10 @@ Invariant: a caller accepts only the identities of the workloads that the cluste
 cannot pass for another, whatever address it answers on.
 """
 
-from meshwright.adapters.envoy.desired import DesiredState, Member
-from meshwright.adapters.envoy.policies import Policy
 from meshwright.adapters.envoy.resources import names, parts
 from meshwright.adapters.envoy.resources.parts import Json
+from meshwright.adapters.envoy.resources.policies import Policy
+from meshwright.adapters.envoy.state.desired import DesiredState, Member
 from meshwright.schemas.intents import CircuitBreaker, OutlierDetection
 
 _BALANCING = {

@@ -4,10 +4,8 @@ Invariant: `compile_mesh` is pure and total: a state that passed validation comp
 names is in the same snapshot, and what proxies share is built once.
 """
 
-from meshwright.adapters.envoy import desired
-from meshwright.adapters.envoy.desired import DesiredState, Member
-from meshwright.adapters.envoy.policies import Policy, gather
 from meshwright.adapters.envoy.resources import clusters, inbound, names, native, outbound
+from meshwright.adapters.envoy.resources.policies import Policy, gather
 from meshwright.adapters.envoy.resources.snapshot import (
     ProxySnapshot,
     Resource,
@@ -16,6 +14,8 @@ from meshwright.adapters.envoy.resources.snapshot import (
     resource,
     type_set,
 )
+from meshwright.adapters.envoy.state import desired
+from meshwright.adapters.envoy.state.desired import DesiredState, Member
 
 
 def compile_mesh(state: DesiredState, only: str | None = None) -> Snapshot:

@@ -5,10 +5,10 @@ connection, save that a service which becomes strict drains its plain ones. With
 a certificate of this mesh gets in, and with one of a workload that has left nobody gets past the routes.
 """
 
-from meshwright.adapters.envoy.desired import DesiredState, Member
-from meshwright.adapters.envoy.policies import Policy
 from meshwright.adapters.envoy.resources import names, parts
 from meshwright.adapters.envoy.resources.parts import Json
+from meshwright.adapters.envoy.resources.policies import Policy
+from meshwright.adapters.envoy.state.desired import DesiredState, Member
 from meshwright.schemas.intents import Allow, RateLimit
 
 _RBAC = "envoy.extensions.filters.http.rbac.v3."

@@ -10,10 +10,10 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from meshwright.adapters.envoy import protojson
 from meshwright.adapters.envoy.admission import places
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.resources.snapshot import Resource, resource
+from meshwright.adapters.envoy.xds import protojson
 from meshwright.schemas.intents import NativeResource
 
 Body = dict[str, Any]

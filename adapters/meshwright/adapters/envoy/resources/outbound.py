@@ -6,10 +6,10 @@ among its versions. The routes are the same for every caller, so they are encode
 
 from collections.abc import Iterable
 
-from meshwright.adapters.envoy.desired import Member
-from meshwright.adapters.envoy.policies import Policy
 from meshwright.adapters.envoy.resources import names, parts
 from meshwright.adapters.envoy.resources.parts import Json
+from meshwright.adapters.envoy.resources.policies import Policy
+from meshwright.adapters.envoy.state.desired import Member
 
 _FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
 

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import paths, views, writing
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.client import paths, writing
+from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.render import views
 
 tokens_group = typer.Typer(help="API tokens (for admins).", no_args_is_help=True)
 workspaces_group = typer.Typer(help="Workspaces: the tenants.", no_args_is_help=True)

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import choices, paths, views
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.render import views
 
 group = typer.Typer(help="Adapters: who is alive and what they can do.", no_args_is_help=True)
 author_group = typer.Typer(help="Write an adapter.", no_args_is_help=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli import choices, documents, live, paths, previews, writing
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import (
     DesignFile,
     DesignName,
@@ -18,8 +18,10 @@ from meshwright.ui_api.cli.choices import (
     WaitOption,
     YesOption,
 )
-from meshwright.ui_api.cli.exits import CommandFailed, Exit, Refused
-from meshwright.ui_api.cli.session import Session
+from meshwright.ui_api.cli.client import documents, paths, writing
+from meshwright.ui_api.cli.client.session import Session
+from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused
+from meshwright.ui_api.cli.render import live, previews
 
 _NO_PREVIEW = ("adapter-slow", "too-large")
 
@@ -119,7 +121,7 @@ def _look_ahead(session: Session, document: documents.Document, mesh: str) -> No
     """Tell what applying would change. Raises CommandFailed when the adapter refuses it."""
     try:
         preview = _ask(session, document, mesh, "diff")
-    except Refused as refused:
+    except RequestRefused as refused:
         if refused.slug not in _NO_PREVIEW:
             raise
         why = "; ".join((refused.what, *refused.notes))
@@ -135,7 +137,7 @@ def _ask(session: Session, document: documents.Document, mesh: str, verb: str) -
     try:
         body = {"mesh": mesh, "design": document.content}
         found = session.api.request("POST", path, body=body, repeatable=True).data
-    except Refused as refused:
+    except RequestRefused as refused:
         errors = [_in_file(error) for error in refused.problem.get("errors") or []]
         notes = tuple(f"{document.place(one['pointer'])} {one['pointer']}: {one['detail']}" for one in errors)
         raise refused.placed(errors, notes) from refused

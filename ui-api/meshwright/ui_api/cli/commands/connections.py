@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import choices, paths, views, writing
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
+from meshwright.ui_api.cli.client import paths, writing
+from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.render import views
 
 group = typer.Typer(help="Connections: the places where meshes live.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="CONNECTION")]

@@ -7,10 +7,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from meshwright.ui_api.cli import contexts, views
 from meshwright.ui_api.cli.choices import YesOption
+from meshwright.ui_api.cli.client import contexts
+from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.render import views
 
 group = typer.Typer(help="Contexts: which server, as whom.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME")]

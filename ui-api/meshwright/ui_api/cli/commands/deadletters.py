@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import choices, history, live, paths, writing
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import ReasonOption, TimeoutOption, WaitOption, YesOption
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.client import paths, writing
+from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.render import history, live
 
 group = typer.Typer(help="Dead letters: commands that nobody could carry out.", no_args_is_help=True)
 

@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import choices, paths, views, writing
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import DesignName, MeshFilter, ReasonOption, YesOption
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.client import paths, writing
+from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.render import views
 
 group = typer.Typer(help="Designs: saved documents and their versions.", no_args_is_help=True)
 releases_group = typer.Typer(help="Releases: what was applied where, by whom and why.", no_args_is_help=True)

@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli import choices, following, history, paths
+from meshwright.ui_api.cli import choices
+from meshwright.ui_api.cli.client import following, paths
+from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import Exit
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.render import history
 
 group = typer.Typer(help="Events: follow them live, or search the log.", no_args_is_help=True)
 Types = Annotated[

@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli import choices, live, paths, views
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import MeshName, ReasonOption, TimeoutOption, WaitOption, YesOption
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.render import live, views
 
 group = typer.Typer(help="Meshes: install, look after, uninstall.", no_args_is_help=True)
 

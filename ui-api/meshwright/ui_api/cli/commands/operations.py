@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli import choices, history, live, paths, timeline
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import MeshFilter, OperationId, ReasonOption, TimeoutOption, WaitOption
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.commands import events
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.render import history, live, timeline
 
 group = typer.Typer(help="Operations: history, live steps, cancel, retry.", no_args_is_help=True)
 

@@ -4,11 +4,13 @@ from typing import Any
 
 import typer
 
-from meshwright.ui_api.cli import choices, paths, views
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import MEANINGS, CommandFailed, Exit
-from meshwright.ui_api.cli.output import table
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.render import views
+from meshwright.ui_api.cli.render.output import table
 
 projection_group = typer.Typer(help="The views in MongoDB (for admins).", no_args_is_help=True)
 

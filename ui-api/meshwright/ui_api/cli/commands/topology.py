@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli import choices, graph, paths
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import MeshOption
-from meshwright.ui_api.cli.session import Session
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client.session import Session
+from meshwright.ui_api.cli.render import graph
 
 EVERY = 2.0
 

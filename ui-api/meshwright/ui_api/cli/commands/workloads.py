@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import choices, documents, live, paths, views
+from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import MeshFilter, MeshOption, ReasonOption, TimeoutOption, WaitOption, YesOption
-from meshwright.ui_api.cli.session import Session, command
+from meshwright.ui_api.cli.client import documents, paths
+from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.render import live, views
 
 group = typer.Typer(help="Workloads: list, enrol, withdraw.", no_args_is_help=True)
 proxies_group = typer.Typer(help="Proxies and the state of their configuration.", no_args_is_help=True)

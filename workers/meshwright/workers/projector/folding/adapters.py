@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from meshwright.core.facts import Fact
+from meshwright.core.operations.records import Fact
 from meshwright.schemas.adapters import Adapter, AdapterAnnouncement, AdapterFailed, AdapterForgotten, AdapterLost
 
 

@@ -6,7 +6,7 @@ place.
 
 import msgspec
 
-from meshwright.core.facts import Fact, Unprojectable
+from meshwright.core.operations.records import Fact, Unprojectable
 from meshwright.schemas.operations import DeadLetter, DeadLetterDropped, DeadLetterRecord, DeadLetterReplayed
 
 

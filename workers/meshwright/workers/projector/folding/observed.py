@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from meshwright.core.facts import Fact
+from meshwright.core.operations.records import Fact
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Release
 from meshwright.schemas.meshes import Mesh

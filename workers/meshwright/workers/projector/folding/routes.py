@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from meshwright.core.facts import Fact
 from meshwright.core.operations import folding as operations
+from meshwright.core.operations.records import Fact
 from meshwright.core.store import Kind, kinds
 from meshwright.core.store.writing import Folded
 from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, webhooks, workloads

@@ -5,7 +5,7 @@ Invariant: the document of a STATE subject has the id of that subject; a version
 
 from typing import Any
 
-from meshwright.core.facts import Fact, Unprojectable
+from meshwright.core.operations.records import Fact, Unprojectable
 from meshwright.core.store import DesignVersion
 from meshwright.schemas.access import ResourceDeleted
 from meshwright.schemas.base import Model

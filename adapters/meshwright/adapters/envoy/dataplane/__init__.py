@@ -1,0 +1,1 @@
+"""Sidecars: real Envoy processes, their admin interface and their statistics."""

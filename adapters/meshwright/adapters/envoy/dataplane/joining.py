@@ -1,0 +1,103 @@
+"""The other host: a sidecar that joins with an invitation and stays, with certificates that are renewed.
+
+    python -m meshwright.adapters.envoy.dataplane.joining INVITATION FOLDER
+
+Problem: Envoy cannot fetch the certificate that it needs in order to fetch its certificates. Invariant: the invitation
+is used once, for a certificate of the sidecar's own, and that one for the next. This may be stopped and started again
+for as long as the certificate lives; the sidecar carries on meanwhile. Everything in FOLDER is for its owner only.
+"""
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import msgspec
+
+from meshwright.adapters.envoy.dataplane.fleet import Fleet
+from meshwright.adapters.envoy.pki import credentials
+from meshwright.adapters.envoy.state import identity
+from meshwright.adapters.envoy.xds.ads import JOINING
+from meshwright.core.machine import processes
+
+_ANSWER_SECONDS = 10.0
+_AGAIN_SECONDS = 30.0
+_REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED)
+
+
+class Start(msgspec.Struct, frozen=True):
+    """What a sidecar is started with. An invitation is one whose files are good for joining only."""
+
+    bootstrap: dict[str, Any]
+    files: dict[str, bytes]
+
+
+class JoinRefused(Exception):
+    """The control plane does not let this sidecar in; the text says why."""
+
+
+def encode(start: Start) -> bytes:
+    """As it travels."""
+    return msgspec.json.encode(start)
+
+
+def decode(value: bytes) -> Start:
+    """Read one. Raises msgspec.DecodeError, msgspec.ValidationError."""
+    return msgspec.json.decode(value, type=Start)
+
+
+async def join(held: Start) -> Start:
+    """Ask for what the sidecar is started with, showing what is held.
+
+    Raises JoinRefused, or OSError when nobody answers.
+    """
+    key, chain, trusted = credentials.read(held.files)
+    secured = grpc.ssl_channel_credentials(trusted, key, chain)
+    options = [("grpc.ssl_target_name_override", identity.CONTROL_PLANE)]
+    failure = "the bootstrap names no control plane"
+    for place in _places(held.bootstrap):
+        async with grpc.aio.secure_channel(place, secured, options) as channel:
+            call: Any = channel.unary_unary(f"/{JOINING}/Join")
+            try:
+                return decode(await call(b"", timeout=_ANSWER_SECONDS))
+            except grpc.aio.AioRpcError as error:
+                failure = f"{place}: {error.details()}"
+                if error.code() in _REFUSED:
+                    raise JoinRefused(failure) from error
+    raise OSError(failure)
+
+
+async def stay(invitation: Path, folder: Path) -> None:
+    """Join and keep the sidecar running. Raises JoinRefused, OSError, FleetError."""
+    kept = folder / "start.json"
+    async with Fleet.open(folder, keep_on_exit=True) as fleet:
+        held = decode((kept if kept.exists() else invitation).read_bytes())
+        while True:
+            try:
+                held = await join(held)
+                processes.replace(kept, encode(held))
+                await fleet.ensure(held.bootstrap["node"]["id"], held.bootstrap, held.files)
+                pause = credentials.LIFE.total_seconds() / 2
+            except OSError as error:  # the sidecar goes on with what it has
+                sys.stderr.write(f"the control plane does not answer: {error}\n")
+                pause = _AGAIN_SECONDS
+            await asyncio.sleep(pause)
+
+
+def _places(bootstrap: dict[str, Any]) -> list[str]:
+    ends = bootstrap["static_resources"]["clusters"][0]["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    places = [each["endpoint"]["address"]["socket_address"] for each in ends]
+    return [f"{each['address']}:{each['port_value']}" for each in places]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m meshwright.adapters.envoy.dataplane.joining INVITATION FOLDER")
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            asyncio.run(stay(Path(sys.argv[1]), Path(sys.argv[2])))
+        except JoinRefused as refusal:
+            sys.exit(str(refusal))

@@ -1,0 +1,1 @@
+"""The desired state of a mesh, in its buckets, and the pure functions that change it."""

@@ -1,0 +1,89 @@
+"""The mesh, its workloads and its proxies as the contract shows them.
+
+Invariant: pure functions of the desired state and the proxies' words; the time of observation is given.
+"""
+
+import datetime
+from collections.abc import Callable
+
+from meshwright.adapters.envoy.resources import native
+from meshwright.adapters.envoy.state.desired import DesiredState, Member
+from meshwright.adapters.envoy.xds.statuses import ProxyStatus
+from meshwright.schemas.meshes import Condition, Mesh
+from meshwright.schemas.workloads import Proxy, Workload
+
+KIND = "envoy"
+
+
+def now() -> datetime.datetime:
+    """The time, in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def proxy(state: DesiredState, member: Member, status: ProxyStatus, now: datetime.datetime) -> Proxy:
+    """A proxy and what it says of its configuration."""
+    return Proxy(
+        id=member.spec.name,
+        mesh=state.mesh,
+        workload=member.spec.name,
+        version=status.proxy_version,
+        state=status.state,
+        sent=status.sent,
+        acked=status.acked,
+        error=status.error,
+        outbound_port=member.ports.outbound,
+        inbound_port=member.ports.inbound,
+        certificate=status.certificate,
+        observed_at=now,
+    )
+
+
+def workload(state: DesiredState, member: Member, now: datetime.datetime) -> Workload:
+    """An enrolled workload."""
+    spec = member.spec
+    return Workload(
+        id=spec.name,
+        mesh=state.mesh,
+        connection=state.connection,
+        service=spec.service,
+        version=spec.version,
+        address=spec.address,
+        port=spec.port,
+        sidecar=spec.sidecar,
+        proxy=spec.name,
+        observed_at=now,
+    )
+
+
+def mesh(state: DesiredState, status: Callable[[str], ProxyStatus], now: datetime.datetime) -> Mesh:
+    """The mesh; `status` gives the word on a workload's proxy."""
+    statuses = {name: status(name) for name in sorted(state.workloads)}
+    troubled = [name for name, each in statuses.items() if each.state in ("rejected", "disconnected")]
+    versions = sorted({each.proxy_version for each in statuses.values() if each.proxy_version})
+    if troubled:
+        words = f"rejected or disconnected: {', '.join(troubled[:10])}"
+        synced = Condition(type="ProxiesSynced", status="False", reason="ProxiesInTrouble", message=words)
+    else:
+        synced = Condition(type="ProxiesSynced", status="True", reason="AllFollow")
+    return Mesh(
+        id=state.mesh,
+        kind=KIND,
+        connection=state.connection,
+        adapter=KIND,
+        version=", ".join(versions),
+        state="degraded" if troubled else "ready",
+        trust_domain=state.trust_domain,
+        conditions=[synced, *_withheld(state)],
+        workloads=len(statuses),
+        proxies=sum(each.state != "disconnected" for each in statuses.values()),
+        observed_at=now,
+    )
+
+
+def _withheld(state: DesiredState) -> list[Condition]:
+    """That native resources of designs which were applied before are not admitted any more."""
+    named = [f"{each.type.rpartition('.')[2]} {each.name}" for each in native.refused(state.native_resources())]
+    if not named:
+        return []
+    words = f"they reach no proxy: {', '.join(named[:10])}; preview the design to see why"
+    return [Condition(type="NativeResourcesServed", status="False", reason="NotAdmitted", message=words)]

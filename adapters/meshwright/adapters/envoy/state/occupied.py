@@ -1,0 +1,152 @@
+"""Places that no workload may stand for: Meshwright's own servers, and what belongs to sidecars and other meshes.
+
+Problem: a workload's address and port become an endpoint that sidecars call, so whoever enrols the port of a server
+opens it to the mesh, and whoever enrols another mesh's port takes its calls. Invariant: all ways to write this host
+are one place; nothing is connected to.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from meshwright.adapters.envoy.options import Options
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.core.machine import listeners, ports, processes
+from meshwright.core.security import ssrf
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.workloads import WorkloadSpec
+
+Place = tuple[str, int]
+
+_HERE = "this host"
+_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
+_RESOLVE_WITHIN = 2.0  # seconds
+_DEFAULT_PORTS = {"nats": 4222, "tls": 4222, "mongodb": 27017}
+
+
+async def problems(
+    specs: list[WorkloadSpec],
+    taken: Mapping[Place, str],
+    before: DesiredState,
+    pointer: str = "#/workloads",
+    resolver: ssrf.Resolver = ssrf.system_resolver,
+) -> list[FieldError]:
+    """What stands against these workloads; `taken` are places and whose they are. What is enrolled already stays."""
+    found = []
+    for index, spec in enumerate(specs):
+        present = before.workloads.get(spec.name)
+        if present is not None and (present.spec.address, present.spec.port) == (spec.address, spec.port):
+            continue
+        for host in await _hosts(spec.address, spec.port, resolver):
+            if whose := taken.get((host, spec.port)):
+                detail = (
+                    f"{spec.address}:{spec.port} is the place of {whose}, for which no workload can stand: "
+                    "give the port at which the workload itself listens"
+                )
+                found.append(FieldError(detail=detail, pointer=f"{pointer}/{index}/port"))
+                break
+    return found
+
+
+def taken(
+    options: Options, data_dir: Path, states: Iterable[DesiredState], mesh: DesiredState, wanted: Collection[int]
+) -> dict[Place, str]:
+    """The places that a workload of this mesh cannot have, and whose they are, as far as they have a `wanted` port.
+
+    Reads files, for a thread; opens no connection.
+    """
+    found = {(_HERE, port): f"another Meshwright ({owner})" for port, owner in _others(data_dir, wanted).items()}
+    for state in states:
+        for name, member in state.workloads.items():
+            if (state.workspace, state.mesh) != (mesh.workspace, mesh.mesh):
+                found[_place(member.spec.address, member.spec.port)] = "a workload of another mesh"
+            found[_place(member.spec.address, member.ports.inbound)] = f"the sidecar of {name}"
+            found[_HERE, member.ports.outbound] = f"the sidecar of {name}"
+    return found | _servers(options, data_dir)
+
+
+def _servers(options: Options, data_dir: Path) -> dict[Place, str]:
+    """The servers that this worker knows by its settings."""
+    urls = {"NATS": options.nats_url.split(","), "MongoDB": _several(options.mongodb_url)}
+    found = {}
+    for name, given in urls.items():
+        for url in given:
+            with contextlib.suppress(ValueError):
+                parts = urlsplit(url if "://" in url else f"nats://{url}")
+                found[_place(parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0))] = name
+    found[_place(options.api_host, options.api_port)] = "Meshwright's API"
+    with contextlib.suppress(OSError, ValueError):
+        found[_place(options.envoy_xds_host, int((data_dir / "xds-port").read_text()))] = "the mesh's control plane"
+    return found
+
+
+def _several(url: str) -> list[str]:
+    """A MongoDB URL has many hosts before its database."""
+    scheme, _, rest = url.partition("://")
+    hosts = rest.partition("/")[0].rpartition("@")[2]
+    return [f"{scheme}://{each}" for each in hosts.split(",")]
+
+
+def _others(data_dir: Path, wanted: Collection[int]) -> dict[int, str]:
+    """What other installations on this host have reserved, and a process of theirs listens at."""
+    here, found = data_dir.absolute(), {}
+    with contextlib.suppress(OSError):
+        for port, name in ports.Registry().all().items():
+            owner = Path(name)
+            is_ours = here.is_relative_to(owner) or owner.is_relative_to(here)
+            if port in wanted and not is_ours and any(listeners.holds(each, port) for each in _records(owner)):
+                found[port] = name
+    return found
+
+
+def _records(owner: Path) -> Iterator[processes.Record]:
+    """The processes that an installation has written down: sidecars in their folders, parts of a local stack in one."""
+    found = (processes.read(path) for path in owner.glob("*/*.json"))
+    return (each for each in found if each is not None)
+
+
+async def _hosts(address: str, port: int, resolver: ssrf.Resolver) -> list[str]:
+    """What an address means now; a name that means this host is this host."""
+    host = _place(address, port)[0]
+    if host == _HERE or _literal(address):
+        return [host]
+    try:
+        async with asyncio.timeout(_RESOLVE_WITHIN):
+            return [host, *(_place(each, port)[0] for each in await resolver(address, port))]
+    except (OSError, TimeoutError, UnicodeError):
+        return [host]  # its proxies cannot call it either, for now
+
+
+def _place(host: str, port: int) -> Place:
+    name = host.lower().strip("[]").rstrip(".")
+    literal = _literal(name)
+    if literal is None:
+        return (_HERE if name in _NAMES or name.endswith(".localhost") else name), port
+    return (_HERE if _is_here(literal) else str(literal)), port
+
+
+def _literal(text: str) -> ssrf.Address | None:
+    """An address in any form that a program may read as one."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        try:
+            found = ipaddress.ip_address(socket.inet_aton(text))
+        except OSError:
+            return None
+    return found.ipv4_mapped or found if isinstance(found, ipaddress.IPv6Address) else found
+
+
+def _is_here(address: ssrf.Address) -> bool:
+    """Whether this host has the address: whoever has it can bind it."""
+    if address.is_loopback or address.is_unspecified:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.bind((str(address), 0))
+        return True
+    return False

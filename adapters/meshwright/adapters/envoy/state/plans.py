@@ -1,0 +1,135 @@
+"""What one operation changes: the desired state before and after, kept until the next operation.
+
+Problem: an attempt may end anywhere and another worker has to go on or undo it. Invariant: a plan is made once
+per operation and never changed; going forward and back are both a matter of writing one of its two states,
+and a state that a stranger wrote in between is not overwritten.
+"""
+
+import zlib
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from meshwright.adapters.envoy import failures
+from meshwright.adapters.envoy.state import desired
+from meshwright.adapters.envoy.state.buckets import Buckets
+from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.core import bus as mwbus
+from meshwright.schemas.designs import Design
+from meshwright.schemas.errors import FieldError
+
+_MOST_BYTES = 900_000
+"""a mesh is one entry, and NATS takes messages of 1 MiB"""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """`before` is None for a mesh that is made, `after` for one that goes."""
+
+    mesh: str
+    before: DesiredState | None
+    after: DesiredState | None
+    design: Design | None = None
+    """the design that `after` has as `revision`, when the operation is about one"""
+    revision: int = 0
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """What later steps and attempts need in order to find the plan."""
+
+    plan: str
+    version: str
+    proxies: int
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies in the bucket: the plan of the newest operation of a mesh."""
+
+    operation: str
+    plan: Plan
+
+
+async def store(buckets: Buckets, key: str, operation: str, plan: Plan) -> Planned:
+    """Keep a plan as the newest of its mesh; of several attempts of one operation the first one counts.
+
+    Raises kit.Reject when the mesh would be too large for its bucket, or bus.BusUnavailable.
+    """
+    entry = await buckets.plans.get(key)
+    kept = _read(entry.value) if entry else None
+    if kept is None or kept.operation != operation:
+        value = zlib.compress(msgspec.json.encode(_Kept(operation=operation, plan=plan)))
+        # As it will be read: a whole number in a float field is written shorter than it is read back.
+        kept = _read(value)
+        if kept.plan.after and len(desired.encode(kept.plan.after)) > _MOST_BYTES:
+            raise failures.unfit([FieldError(detail=f"the mesh would need more than {_MOST_BYTES} bytes of state")])
+        await (buckets.plans.update(key, value, entry.revision) if entry else buckets.plans.create(key, value))
+    after = kept.plan.after
+    version = desired.version(after) if after else ""
+    return Planned(plan=operation, version=version, proxies=len(after.workloads) if after else 0)
+
+
+async def load(buckets: Buckets, key: str, operation: str) -> Plan:
+    """The plan of an operation, which stays until another operation of the mesh makes one.
+
+    Raises kit.Reject when it is gone, or bus.BusUnavailable.
+    """
+    entry = await buckets.plans.get(key)
+    kept = _read(entry.value) if entry else None
+    if kept is None or kept.operation != operation:
+        raise failures.plan_gone(operation)
+    return kept.plan
+
+
+def _read(value: bytes) -> _Kept:
+    return msgspec.json.decode(zlib.decompress(value), type=_Kept)
+
+
+async def write(
+    buckets: Buckets,
+    key: str,
+    wanted: DesiredState | None,
+    instead_of: DesiredState | None,
+    confirm: Callable[[], Awaitable[None]],
+) -> None:
+    """Make `wanted` the desired state, if it is `instead_of` or already `wanted`; None means no mesh.
+
+    The entry is written even when it says so already: its new revision turns away a worker that was paused before
+    it could write. For the same reason `confirm` is asked between reading and writing.
+    Raises kit.Retry when the state is neither, or bus.BusUnavailable, or what `confirm` raises.
+    """
+    entry = await buckets.desired.get(key)
+    present = _canonical(entry.value) if entry else None
+    goal = desired.encode(wanted) if wanted else None
+    if present not in (goal, desired.encode(instead_of) if instead_of else None):
+        raise failures.meddled(key)
+    await confirm()
+    try:
+        if goal is not None:
+            await (buckets.desired.update(key, goal, entry.revision) if entry else buckets.desired.create(key, goal))
+        elif entry is not None:
+            await buckets.desired.delete(key, entry.revision)
+    except mwbus.Conflict as error:
+        raise failures.meddled(key) from error
+
+
+def _canonical(value: bytes) -> bytes:
+    """A state as this version writes it, though another version may have written it; empty for what is no state."""
+    try:
+        return desired.encode(desired.decode(value))
+    except msgspec.MsgspecError:
+        return b""
+
+
+async def current(buckets: Buckets, key: str) -> DesiredState:
+    """The desired state of a mesh.
+
+    Raises kit.Reject when there is none, or bus.BusUnavailable.
+    """
+    return await present(buckets.desired, key)
+
+
+async def present(bucket: mwbus.Bucket, key: str) -> DesiredState:
+    """As `current`, for those who have only the bucket."""
+    entry = await bucket.get(key)
+    if entry is None:
+        raise failures.no_mesh(key.rpartition(".")[2])
+    return desired.decode(entry.value)

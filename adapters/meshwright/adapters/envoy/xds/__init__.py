@@ -1,0 +1,1 @@
+"""The control plane: xDS over ADS, and what proxies answer."""

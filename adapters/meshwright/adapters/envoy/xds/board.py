@@ -1,0 +1,75 @@
+"""The newest word on every proxy, whichever replica heard it, and the means to wait for it.
+
+Invariant: a proxy whose stream is here is judged by that stream only; what other replicas say counts for the
+rest. Waiting ends as soon as all proxies have answered, and at the latest after its time.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+
+from meshwright.adapters.envoy.state.identity import NodeId
+from meshwright.adapters.envoy.xds.statuses import ABSENT, ProxyStatus, is_answer
+
+
+class Board:
+    """Statuses by proxy. `instance` is this replica's name; `changed` is told of each change made here."""
+
+    def __init__(self, instance: str, changed: Callable[[NodeId], None]) -> None:
+        self._instance = instance
+        self._changed = changed
+        self._statuses: dict[NodeId, ProxyStatus] = {}
+        self._news = asyncio.Event()
+
+    def status(self, node: NodeId) -> ProxyStatus:
+        """The newest word on a proxy."""
+        return self._statuses.get(node, ABSENT)
+
+    def heard_here(self, node: NodeId, status: ProxyStatus) -> None:
+        """Take the word of a proxy whose stream is, or was, on this replica."""
+        self._set(node, status)
+        self._changed(node)
+
+    def heard_elsewhere(self, node: NodeId, status: ProxyStatus) -> None:
+        """Take what another replica recorded; it cannot speak for a proxy that is connected here."""
+        mine = self._statuses.get(node)
+        if status.replica != self._instance and (mine is None or not self._is_here(mine)):
+            self._set(node, status)
+
+    def forget(self, node: NodeId) -> None:
+        """The proxy is gone for good."""
+        self._statuses.pop(node, None)
+        self._wake()
+
+    async def answers(
+        self, nodes: Collection[NodeId], state_version: str, timeout: float, patience: float
+    ) -> dict[NodeId, ProxyStatus]:
+        """What each proxy says of a desired state, waiting up to `timeout` seconds.
+
+        A proxy that is not connected is waited for only `patience` seconds. Who has not answered by then is
+        given with its last word, which `statuses.is_answer` tells apart.
+        """
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        while True:
+            self._news.clear()
+            found = {node: self.status(node) for node in nodes}
+            silent = [each for each in found.values() if not is_answer(each, state_version)]
+            connected = any(each.state != "disconnected" for each in silent)
+            remaining = start + (timeout if connected else min(patience, timeout)) - loop.time()
+            if not silent or remaining <= 0:
+                return found
+            try:
+                async with asyncio.timeout(remaining):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    def _is_here(self, status: ProxyStatus) -> bool:
+        return status.replica == self._instance and status.state != "disconnected"
+
+    def _set(self, node: NodeId, status: ProxyStatus) -> None:
+        self._statuses[node] = status
+        self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()

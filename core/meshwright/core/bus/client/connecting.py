@@ -1,0 +1,187 @@
+"""One connection to NATS per process, and what hangs on it.
+
+Invariant: the client reconnects for ever and notices a dead peer within ten seconds; leaving the `connect`
+block drains what was published and closes. Log lines about the connection are ours, one per change.
+"""
+
+import asyncio
+import datetime
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import nats.errors
+import nats.js.errors
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from meshwright.core.bus.client import dialing
+from meshwright.core.bus.client.clock import ServerClock
+from meshwright.core.bus.client.lean import LeanClient
+from meshwright.core.bus.envelope import Received
+from meshwright.core.bus.errors import BusUnavailable
+from meshwright.core.bus.stream import streams
+from meshwright.core.bus.stream.publishing import Publisher
+from meshwright.core.security import nats_accounts
+from meshwright.schemas import subjects
+
+_LOOK_UP_S = 2.0
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """A live connection. `name` is who we are: the CloudEvents source is `meshwright/<name>`."""
+
+    client: LeanClient
+    js: JetStreamContext
+    publisher: Publisher
+    clock: ServerClock
+    name: str
+    sets_up: bool = True
+    """it may create streams and buckets; components find them made"""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the socket is up now; false while reconnecting."""
+        return bool(self.client.is_connected)
+
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was lost and came back; what was only heard may have been missed meanwhile."""
+        return int(self.client.stats["reconnects"])
+
+    async def last(self, stream: str, subject: str) -> Received | None:
+        """The newest message of a subject, or None.
+
+        Raises BusUnavailable.
+        """
+        return await self._message(stream, subject=subject)
+
+    async def at(self, stream: str, seq: int) -> Received | None:
+        """The message at a sequence, or None when it was trimmed or never was.
+
+        Raises BusUnavailable.
+        """
+        return await self._message(stream, seq=seq)
+
+    async def following(self, stream: str, seq: int, subject: str) -> Received | None:
+        """The first message of `subject` (wildcards allowed) at `seq` or later, or None.
+
+        Raises BusUnavailable.
+        """
+        return await self._message(stream, seq=seq, subject=subject, next=True)
+
+    async def _message(
+        self, stream: str, seq: int | None = None, subject: str | None = None, next: bool = False
+    ) -> Received | None:
+        request: dict[str, int | str] = {} if seq is None else {"seq": seq}
+        if next and subject:
+            request["next_by_subj"] = subject
+        name = f"{self.client.js_api}.DIRECT.GET.{stream}"
+        try:
+            if request:
+                answer = await self.client.request(name, json.dumps(request).encode(), timeout=_LOOK_UP_S)
+            else:
+                answer = await self.client.request(f"{name}.{subject}", timeout=_LOOK_UP_S)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"could not read {stream}: {error!r}") from error
+        status = (answer.headers or {}).get("Status")
+        if status == "404":
+            return None
+        if status:
+            raise BusUnavailable(f"could not read {stream}: the server answered {status}")
+        return looked_up(stream, answer)
+
+    async def stream_bounds(self, stream: str) -> tuple[int, int]:
+        """The first and the last sequence that the stream holds.
+
+        Raises BusUnavailable.
+        """
+        try:
+            state = (await self.js.stream_info(stream)).state
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"could not read {stream}: {error!r}") from error
+        return int(state.first_seq), int(state.last_seq)
+
+    async def installation(self) -> str:
+        """What tells this installation from any other: when its stream of what people write was made.
+
+        Raises BusUnavailable.
+        """
+        stream = subjects.STATE.stream
+        try:
+            info = await self.js.stream_info(stream)
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"could not read {stream}: {error!r}") from error
+        assert info.created is not None, "every stream was made at some time"
+        return f"{stream.lower()}-{info.created.astimezone(datetime.UTC):%Y%m%dT%H%M%S.%f}"
+
+    async def fill(self) -> dict[str, float]:
+        """How full each stream with a limit is, from 0 to 1.
+
+        Raises BusUnavailable.
+        """
+        try:
+            found = await asyncio.gather(*(self.js.stream_info(name) for name in streams.SHARES))
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"could not read the streams: {error!r}") from error
+        limits = {str(info.config.name): (info.state.bytes, info.config.max_bytes or 0) for info in found}
+        return {name: used / limit for name, (used, limit) in limits.items() if limit > 0}
+
+
+def looked_up(stream: str, answer: Msg) -> Received:
+    """The message that a direct get has answered."""
+    headers = {str(name): str(value) for name, value in (answer.headers or {}).items()}
+    moment = headers["Nats-Time-Stamp"]
+    seconds = datetime.datetime.fromisoformat(moment[:19] + "+00:00").timestamp()
+    return Received(
+        stream=stream,
+        subject=headers["Nats-Subject"],
+        seq=int(headers["Nats-Sequence"]),
+        time=int(seconds) * 1_000_000_000 + int(moment[20:].rstrip("Z").ljust(9, "0") or 0),
+        headers=headers,
+        payload=answer.data,
+    )
+
+
+@asynccontextmanager
+async def connect(
+    url: str,
+    name: str,
+    *,
+    credentials_file: Path | None = None,
+    ca_file: Path | None = None,
+    replicas: int = 1,
+    gib: float | None = None,
+    timeout: float = 10.0,
+) -> AsyncIterator[Connection]:
+    """Connect and give the connection; waits up to `timeout` seconds for the server and the streams.
+
+    With `credentials_file` the process is the component whose file that is, and finds the streams set up. The
+    provisioner, and who has no such file but the whole server, sets them up: `gib` is their room all together, None
+    leaves them as large as they are.
+
+    Raises BusUnavailable when no server answers in time, NotLetIn when it refuses us, NoRoom when it cannot hold the
+    streams.
+    """
+    client = await dialing.dial(url, name, timeout, credentials_file, ca_file)
+    async with connection(client, name, replicas=replicas, gib=gib, timeout=timeout) as bus:
+        yield bus
+
+
+@asynccontextmanager
+async def connection(
+    client: LeanClient, name: str, *, replicas: int = 1, gib: float | None = None, timeout: float = 10.0
+) -> AsyncIterator[Connection]:
+    """The connection of a client, which is closed at the end of the block; the rest is as for `connect`."""
+    try:
+        js = client.jetstream(timeout=2.0, prefix=client.js_api)
+        sets_up = client.js_api == nats_accounts.JS_API
+        if sets_up:
+            await streams.ensure(js, replicas, gib, timeout)
+        else:
+            await streams.await_set_up(js, timeout)
+        yield Connection(client, js, Publisher(client, f"meshwright/{name}"), ServerClock(client), name, sets_up)
+    finally:
+        await dialing.hang_up(client)

@@ -1,0 +1,157 @@
+"""Dialing: the client of one process, as who it is.
+
+Problem: a client that is refused, or that does what it may not, hears of it only between the lines. Invariant: each
+refusal is a line of the log or an error that says what to do; the client tries on for ever, save the first time.
+"""
+
+import asyncio
+import logging
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import nats.errors
+from nats.aio.client import Client
+
+from meshwright.core.bus.client.lean import InClear, LeanClient
+from meshwright.core.bus.errors import BusUnavailable, NotLetIn
+from meshwright.core.security import credentials, nats_accounts, nkeys
+
+log = logging.getLogger(__name__)
+NOT_PERMITTED = "NATS does not permit what this process did"
+"""begins each line of the log about a violated permission, which is always a defect"""
+_HANG_UP_S = 3.0
+
+
+async def dial(
+    url: str, name: str, timeout: float, credentials_file: Path | None = None, ca_file: Path | None = None
+) -> LeanClient:
+    """A connected client, which reconnects for ever and notices a dead peer within ten seconds.
+
+    Raises BusUnavailable when no server answers in time, NotLetIn.
+    """
+    key = _key(credentials_file) if credentials_file else None
+    is_in_streams_account = key is None or name == nats_accounts.PROVISIONER
+    client = LeanClient(key, nats_accounts.JS_API if is_in_streams_account else nats_accounts.IMPORTED_JS_API)
+    words = _Words(client, name, _Asked(url, credentials_file, ca_file))
+    try:
+        # The client tries on for ever, which is right once it was connected; only the first time has a bound.
+        async with asyncio.timeout(timeout):
+            await client.connect(
+                url,
+                name=name,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is only ever slept
+                connect_timeout=2,
+                ping_interval=2,
+                max_outstanding_pings=2,
+                pending_size=8 * 2**20,
+                disconnected_cb=words.disconnected,
+                reconnected_cb=words.reconnected,
+                error_cb=words.failed,
+                allow_reconnect=True,
+                signature_cb=key.sign if key else None,
+                tls=trusting(ca_file) if ca_file else None,
+            )
+    except (nats.errors.Error, OSError, TimeoutError) as error:
+        await hang_up(client)
+        if words.refusal:
+            raise NotLetIn(words.refusal) from error
+        where = without_password(url)
+        why = words.last or repr(error)
+        raise BusUnavailable(f"no NATS server answers at {where} within {timeout:g} s: {why}") from error
+    return client
+
+
+async def hang_up(client: Client) -> None:
+    """Send what is under way, and close."""
+    try:
+        async with asyncio.timeout(_HANG_UP_S):
+            if client.is_connected:
+                await client.flush()
+            await client.close()
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        log.debug("closing NATS: %r", error)
+
+
+def without_password(url: str) -> str:
+    """The URL for people to see."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+class _Asked(NamedTuple):
+    """Whom we dial, and by what we know each other."""
+
+    url: str
+    credentials_file: Path | None
+    ca_file: Path | None
+
+    def refusal(self, error: Exception) -> str:
+        """Why nothing can be said to this server, and what to do; empty when time may mend the error."""
+        server = f"the NATS server at {without_password(self.url)}"
+        if isinstance(error, ssl.SSLCertVerificationError):
+            trusted = f"the CA certificates in {self.ca_file}" if self.ca_file else "the CAs of this machine"
+            return (
+                f"{server} is not whom we ask for, going by {trusted}: {error.verify_message}. Let"
+                " MESHWRIGHT_NATS_CA_FILE hold the CA of its certificate, and MESHWRIGHT_NATS_URL a name in it"
+            )
+        if isinstance(error, InClear):
+            return (
+                f"{server} has no TLS, and a tls:// URL or MESHWRIGHT_NATS_CA_FILE asks for it; nothing was said to it."
+                " Give the server its `tls` block, or take back both settings"
+            )
+        if "authorization violation" not in str(error).lower():
+            return ""
+        if self.credentials_file is None:
+            return f"{server} wants to know who this is: set MESHWRIGHT_NATS_CREDENTIALS_FILE"
+        return f"{server} does not know the key in {self.credentials_file}: is its configuration up to date?"
+
+
+class _Words:
+    """What the client says of its connection, one line per change."""
+
+    def __init__(self, client: Client, name: str, asked: _Asked) -> None:
+        self._client = client
+        self._name = name
+        self._asked = asked
+        self.refusal = ""
+        self.last = ""
+        self._was_connected = False
+
+    async def disconnected(self) -> None:
+        self._was_connected = True
+        if not self._client.is_closed:  # else it is our own doing
+            log.warning("lost the connection to NATS; reconnecting")
+
+    async def reconnected(self) -> None:
+        log.info("connected to NATS again")
+        self.refusal = ""
+
+    async def failed(self, error: Exception) -> None:
+        self.last = str(error) or repr(error)
+        text = self.last.lower()
+        if "permissions violation" in text:
+            log.error("%s: %s", NOT_PERMITTED, self.last)
+        elif refusal := self._asked.refusal(error):
+            if self._was_connected and not self.refusal:
+                log.error("NATS does not let %s in any more: %s", self._name, refusal)
+            self.refusal = refusal
+        else:
+            log.debug("NATS: %r", error)
+
+
+def _key(path: Path) -> nkeys.KeyPair:
+    try:
+        return credentials.read(path)
+    except credentials.InvalidCredentials as error:
+        raise NotLetIn(str(error)) from error
+
+
+def trusting(ca_file: Path) -> ssl.SSLContext:
+    """TLS that trusts these CA certificates and no others. Raises NotLetIn."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise NotLetIn(f"the CA certificates in {ca_file} cannot be read: {error}") from error

@@ -1,0 +1,85 @@
+"""Asking a live worker directly: the other end of `serving`.
+
+Invariant: the caller gets the answer, the worker's considered no, or which of these it is: nobody is there, a worker
+is slow, the bus is away, the question is too large; within its own bound. Nothing is stored or changed by asking.
+"""
+
+import zlib
+
+import msgspec
+import nats.errors
+
+from meshwright.core.bus.client.connecting import Connection
+from meshwright.core.bus.client.serving import DEFLATE, ENCODING
+from meshwright.core.bus.errors import BusError, BusUnavailable, TooLarge
+from meshwright.core.telemetry import tracing
+from meshwright.schemas import subjects
+from meshwright.schemas.errors import Failure
+
+_ERROR, _CODE = "Nats-Service-Error", "Nats-Service-Error-Code"
+_MOST = 64 * 2**20
+"""bytes that a compressed answer may have"""
+
+
+class NoWorker(BusError):
+    """No worker of that adapter listens."""
+
+
+class Slow(BusError):
+    """A worker listens, or did so a moment ago, and did not answer in time."""
+
+
+class ServiceRefused(BusError):
+    """The worker said no, and `failure` says why.
+
+    `code` is like an HTTP status: 422 refused, 413 the answer is too large, 500 a defect, 503 busy, 504 takes too long.
+    """
+
+    def __init__(self, code: str, failure: Failure) -> None:
+        super().__init__(failure.what)
+        self.code = code
+        self.failure = failure
+
+
+async def request(bus: Connection, adapter: str, endpoint: str, payload: bytes, timeout: float = 5.0) -> bytes:
+    """The answer of one live worker; `timeout` in seconds.
+
+    Raises NoWorker, Slow, ServiceRefused, TooLarge, BusUnavailable.
+    """
+    if not bus.is_connected:
+        raise BusUnavailable("not connected to NATS")
+    subject = subjects.service_subject(adapter, endpoint)
+    headers = {"traceparent": found} if (found := tracing.traceparent()) else None
+    try:
+        reply = await bus.client.request(subject, payload, timeout=timeout, headers=headers)
+    except nats.errors.NoRespondersError as error:
+        raise NoWorker(f"no live {adapter} worker answers {endpoint}") from error
+    except TimeoutError as error:
+        await bus.stream_bounds(subjects.COMMANDS.stream)  # raises when it is NATS that does not answer
+        raise Slow(f"the {adapter} worker did not answer {endpoint} within {timeout:g} s") from error
+    except nats.errors.MaxPayloadError as error:
+        raise TooLarge(f"{len(payload)} bytes, and NATS takes {bus.client.max_payload} at once") from error
+    except nats.errors.Error as error:
+        raise BusUnavailable(f"could not ask {adapter}: {error!r}") from error
+    found_headers = reply.headers or {}
+    if _CODE in found_headers:
+        raise ServiceRefused(found_headers[_CODE], _failure(reply.data, found_headers.get(_ERROR, "")))
+    return _unpacked(reply.data) if found_headers.get(ENCODING) == DEFLATE else bytes(reply.data)
+
+
+def _unpacked(payload: bytes) -> bytes:
+    reader = zlib.decompressobj()
+    try:
+        found = reader.decompress(payload, _MOST)
+    except zlib.error as error:
+        raise ServiceRefused("500", Failure(code="MW1001", what=f"the answer cannot be unpacked: {error}")) from error
+    if reader.unconsumed_tail:
+        raise ServiceRefused("413", Failure(code="MW1009", what=f"the answer has more than {_MOST} bytes"))
+    return found
+
+
+def _failure(payload: bytes, text: str) -> Failure:
+    try:
+        return msgspec.json.decode(payload, type=Failure)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Failure(code="MW1001", what=text or "the worker refused without a reason")

@@ -1,0 +1,221 @@
+"""Buckets: small shared facts with compare-and-set, on NATS key-value.
+
+Invariant: `create` and `update` succeed for exactly one of several writers; a watch first gives what is there,
+then every change, and starts over by itself when the server was away.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import msgspec
+import nats.errors
+import nats.js.errors
+from nats.js.api import KeyValueConfig, StorageType
+
+from meshwright.core.bus.client.connecting import Connection
+from meshwright.core.bus.envelope import Received
+from meshwright.core.bus.errors import BusUnavailable, Conflict, Rewound
+from meshwright.core.bus.stream import lookups
+from meshwright.core.bus.stream.publishing import EXPECTED_LAST
+from meshwright.core.bus.waiting import patiently
+
+log = logging.getLogger(__name__)
+_DELETED = ("DEL", "PURGE")
+_MARKER = "Nats-Marker-Reason"
+_LOOK = 0.25
+"""seconds between two looks for what nobody publishes: a value that has expired"""
+_WRONG_LAST = (10071, 10164)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A value and the revision to name in `update`."""
+
+    value: bytes
+    revision: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A key got a value, or lost it (`entry` is None), by deletion or because it expired.
+
+    An empty key marks the end of what was there at first.
+    """
+
+    key: str
+    entry: Entry | None
+    expired: bool = False
+
+
+class Bucket:
+    """One key-value bucket. Keys are `[A-Za-z0-9_=.-]+`, tokens divided by dots. Methods raise BusUnavailable."""
+
+    def __init__(self, bus: Connection, name: str, prefix: str = "") -> None:
+        """`prefix` is in front of every key, so that several may share the stream of one."""
+        self._bus = bus
+        self._root = f"$KV.{name}.{prefix}"
+        self.name = name
+
+    async def get(self, key: str) -> Entry | None:
+        """The value of a key, or None."""
+        found = await self._newest(key)
+        return None if found is None or _is_gone(found) else Entry(found.payload, found.seq)
+
+    async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
+        """Set a key that has no value; with `ttl` it goes by itself after so many seconds.
+
+        Raises Conflict when there is one.
+        """
+        try:
+            return await self._store(key, value, expected=0, ttl=ttl)
+        except Conflict:
+            # A value that expired leaves a marker which the client does not take for a deletion: the key would
+            # stay taken until the marker expires too.
+            marker = await self._newest(key)
+            if marker is None or not _is_gone(marker):
+                raise
+            return await self._store(key, value, expected=marker.seq, ttl=ttl)
+
+    async def take_over(self, key: str, value: bytes) -> int:
+        """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
+        return await self._store(key, value, expected=0)
+
+    async def update(self, key: str, value: bytes, revision: int) -> int:
+        """Replace the value that was read at `revision`.
+
+        Raises Conflict when another writer came first.
+        """
+        return await self._store(key, value, expected=revision)
+
+    async def put(self, key: str, value: bytes) -> int:
+        """Set a key whatever it held."""
+        return await self._store(key, value)
+
+    async def delete(self, key: str, revision: int | None = None) -> None:
+        """Remove a key; one that is not there is fine. With `revision` only if that is still its value.
+
+        Raises Conflict when another writer came first.
+        """
+        await self._store(key, b"", expected=revision, operation="DEL")
+
+    async def _store(
+        self, key: str, value: bytes, *, expected: int | None = None, operation: str = "", ttl: float | None = None
+    ) -> int:
+        headers = {} if expected is None else {EXPECTED_LAST: str(expected)}
+        if operation:
+            headers["KV-Operation"] = operation
+        try:
+            ack = await self._bus.js.publish(self._subject(key), value, headers=headers or None, msg_ttl=ttl)
+        except nats.js.errors.APIError as error:
+            if error.err_code in _WRONG_LAST:
+                raise Conflict(f"{self.name}/{key} has changed") from error
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"bucket {self.name}: {error!r}") from error
+        return int(ack.seq)
+
+    async def _newest(self, key: str) -> Received | None:
+        return await self._bus.last(f"KV_{self.name}", self._subject(key))
+
+    def _subject(self, key: str) -> str:
+        return self._root + key
+
+    async def keys(self, prefix: str = "") -> list[str]:
+        """The keys that have a value and start with `prefix`, sorted."""
+        # The client's own way leaves a consumer in the server for five minutes, each time.
+        found: set[str] = set()
+        root, seq = self._subject(""), 1
+        while message := await self._bus.following(f"KV_{self.name}", seq, f"{root}>"):
+            seq = message.seq + 1
+            key = message.subject.removeprefix(root)
+            if _is_gone(message):
+                found.discard(key)
+            elif key.startswith(prefix):
+                found.add(key)
+        return sorted(found)
+
+    @asynccontextmanager
+    async def watch(self, prefix: str = "") -> AsyncIterator[AsyncIterator[Change]]:
+        """Changes of keys that start with `prefix`: first all present ones, a Change with key "", then news.
+
+        When the bucket went back in time, what is there is told again, and what is not as expired.
+        """
+        changes = self._lasting_changes(prefix)
+        try:
+            yield changes
+        finally:
+            await changes.aclose()
+
+    async def _lasting_changes(self, prefix: str) -> AsyncGenerator[Change, None]:
+        known: set[str] = set()
+        while True:
+            try:
+                async with aclosing(self._changes(prefix)) as changes:
+                    async for change in changes:
+                        (known.add if change.entry else known.discard)(change.key)
+                        yield change
+            except BusUnavailable:
+                await asyncio.sleep(0.1)
+                continue
+            except Rewound as error:
+                log.error("%s: reading it from its start", error)
+            for key in known.difference(await patiently(self.keys, prefix)):
+                known.discard(key)
+                yield Change(key, None, expired=True)
+
+    async def _changes(self, prefix: str) -> AsyncGenerator[Change, None]:
+        stream, root = f"KV_{self.name}", self._root
+        newest = await self._newest(">")
+        last = newest.seq if newest else 0
+        told = last == 0
+        if told:
+            yield Change("", None)
+        seen = 0
+        async for batch in lookups.growing(self._bus, stream, self._subject(">"), _LOOK):
+            for message in batch:
+                seen = message.seq
+                key = message.subject.removeprefix(root)
+                if key.startswith(prefix):
+                    yield _change(key, message)
+            if not told and (seen >= last or not batch):  # what lay in between is gone
+                told = True
+                yield Change("", None)
+
+
+def _is_gone(message: Received) -> bool:
+    return message.headers.get("KV-Operation") in _DELETED or _MARKER in message.headers
+
+
+def _change(key: str, message: Received) -> Change:
+    if not _is_gone(message):
+        return Change(key, Entry(message.payload, message.seq))
+    return Change(key, None, expired=_MARKER in message.headers)
+
+
+async def open_bucket(bus: Connection, name: str, *, prefix: str = "", ttl: float = 0, replicas: int = 1) -> Bucket:
+    """The bucket of that name, or the part of it whose keys begin with `prefix`.
+
+    With `ttl` every value goes after so many seconds. Who may set up streams creates it when it is missing.
+
+    Raises BusUnavailable.
+    """
+    config = KeyValueConfig(
+        bucket=name, history=1, ttl=ttl or None, storage=StorageType.FILE, replicas=replicas, direct=True
+    )
+    config.limit_marker_ttl = 60.0 if ttl else None
+    deadline = asyncio.get_running_loop().time() + 10.0
+    while True:
+        try:
+            try:
+                await bus.js.stream_info(f"KV_{name}")
+            except nats.js.errors.NotFoundError:
+                if not bus.sets_up:
+                    raise
+                await bus.js.create_key_value(config)
+            return Bucket(bus, name, prefix)
+        except nats.js.errors.BadRequestError:
+            await asyncio.sleep(0.05)  # another process made it in between
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise BusUnavailable(f"could not open bucket {name}: {error!r}") from error
+            await asyncio.sleep(0.1)

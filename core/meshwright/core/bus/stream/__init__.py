@@ -1,0 +1,1 @@
+"""JetStream streams: their settings, publishing, reading, and consuming."""

@@ -1,0 +1,111 @@
+"""The copies of COMMANDS and STATE in EVENTS, which the server makes, made good when it has lost its place.
+
+Problem: the server goes on behind the newest copy that it has made. When COMMANDS has lost its newest messages in a
+power cut and EVENTS has kept their copies, the same sequences are given out again, and the server takes them for copied
+already: operations would run that no view ever shows. Invariant: each of them is copied once, by the server or here.
+"""
+
+import asyncio
+import logging
+
+import msgspec
+
+from meshwright.core.bus.client.connecting import Connection
+from meshwright.core.bus.envelope import MESSAGE_ID, Received
+from meshwright.core.bus.errors import BusUnavailable, Rewound
+from meshwright.core.bus.stream import streams
+from meshwright.core.bus.stream.lookups import batch, until
+from meshwright.core.bus.stream.positions import Position
+from meshwright.schemas import subjects
+
+_EVENTS = subjects.EVENTS.stream
+_SOURCE = "Nats-Stream-Source"
+"""the server's: stream, sequence, and more; it refuses this header from anybody else"""
+_COPY = "Meshwright-Copy-Of"
+"""ours: stream, sequence, and the sequence behind which the server goes on"""
+_EXPECTED = "nats-expected-"
+_LOOK = 1.0
+log = logging.getLogger(__name__)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What a copy is of; `reach` is where the server believes to be in that stream."""
+
+    stream: str
+    seq: int
+    reach: int
+
+
+def copied_from(message: Received) -> Place | None:
+    """What this message of EVENTS is a copy of, if it is one."""
+    match message.headers.get(_SOURCE, "").split(" "):
+        case [stream, seq, *_]:
+            return Place(stream, int(seq), int(seq))
+    match message.headers.get(_COPY, "").split(" "):
+        case [stream, seq, reach]:
+            return Place(stream, int(seq), int(reach))
+    return None
+
+
+async def keep_copied(bus: Connection) -> None:
+    """Look after the copies, at the start and whenever the server was away; for ever."""
+    looked = -1
+    while True:
+        reconnects = bus.reconnects
+        if looked != reconnects and bus.is_connected:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for stream in streams.COPIED:
+                        group.create_task(_mend(bus, stream))
+                looked = reconnects
+            except* (BusUnavailable, Rewound) as errors:
+                log.debug("looking for copies again: %s", errors.exceptions)
+        await asyncio.sleep(_LOOK)
+
+
+async def _mend(bus: Connection, stream: str) -> None:
+    """Copy what the server will not, if there is or will be anything. Returns when the server goes on by itself."""
+    newest, place = await _newest_copy(bus, stream)
+    if newest is None or place is None:
+        return
+    went_back = await _is_of_another(bus, newest, place)
+    if not went_back and place.seq == place.reach:
+        return
+    log.error("%s went back: what it gets is copied into EVENTS from here until it has reached %d", stream, place.reach)
+    behind = await until(bus, stream, newest.stored_at()) if went_back else Position(seq=place.seq)
+    seq = behind.seq
+    while seq < place.reach:
+        found = await batch(bus, stream, ">", seq + 1)
+        for message in found:
+            seq = message.seq
+            if seq <= place.reach:
+                await _copy(bus, message, place.reach)
+        if not found:
+            await asyncio.sleep(_LOOK)
+
+
+async def _newest_copy(bus: Connection, stream: str) -> tuple[Received | None, Place | None]:
+    newest, place = None, None
+    for subject in streams.COPIED[stream]:
+        found = await bus.last(_EVENTS, subject)
+        at = copied_from(found) if found else None
+        if found and at and at.stream == stream and (newest is None or found.seq > newest.seq):
+            newest, place = found, at
+    return newest, place
+
+
+async def _is_of_another(bus: Connection, copy: Received, place: Place) -> bool:
+    """Whether the stream no longer holds what this is a copy of, other than because it was trimmed."""
+    original = await bus.at(place.stream, place.seq)
+    if original is None:
+        return (await bus.stream_bounds(place.stream))[1] < place.seq
+    return original.headers.get(MESSAGE_ID) != copy.headers.get(MESSAGE_ID)
+
+
+async def _copy(bus: Connection, message: Received, reach: int) -> None:
+    destination = streams.copied_to(message.subject)
+    if not destination:
+        return
+    headers = {name: value for name, value in message.headers.items() if not name.lower().startswith(_EXPECTED)}
+    headers[_COPY] = f"{message.stream} {message.seq} {reach}"
+    await bus.publisher.store(destination, message.payload, headers)

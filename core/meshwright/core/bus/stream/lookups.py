@@ -1,0 +1,121 @@
+"""Looking up many messages at once, and following a small stream that way.
+
+Problem: a consumer delivers wherever its maker says, so a component that writes a stream must not be able to make one
+on it. Invariant: what is read here arrives in stream order with nothing left out, and leaves nothing in the server
+(direct get in batches, https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md).
+"""
+
+import asyncio
+import datetime
+import json
+from collections.abc import AsyncGenerator
+
+import nats.errors
+from nats.aio.msg import Msg
+
+from meshwright.core.bus.client import listening
+from meshwright.core.bus.client.connecting import Connection, looked_up
+from meshwright.core.bus.envelope import Received
+from meshwright.core.bus.errors import BusUnavailable
+from meshwright.core.bus.stream.positions import START, Position, assure
+
+_WITHIN = 2.0
+_PAUSE = 0.1
+_AT_ONCE = 256
+_STORED_WITHIN = (0.0, 0.002, 0.01, 0.05)
+"""pauses before each look for what was heard: a message is heard while the stream still stores it"""
+
+
+async def batch(bus: Connection, stream: str, subject: str, seq: int, limit: int = _AT_ONCE) -> list[Received]:
+    """The first messages of `subject` (wildcards allowed) at `seq` or later, at most `limit`. Raises BusUnavailable."""
+    found: list[Received] = []
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def arrived(message: Msg) -> None:
+        status = (message.headers or {}).get("Status", "")
+        if not status:
+            found.append(looked_up(stream, message))
+        elif not ended.done():
+            ended.set_result(status)
+
+    inbox = bus.client.new_inbox()
+    request = {"batch": limit, "seq": seq, "next_by_subj": subject}
+    try:
+        subscription = await bus.client.subscribe(inbox, cb=arrived)
+        try:
+            await bus.client.publish(f"{bus.client.js_api}.DIRECT.GET.{stream}", json.dumps(request).encode(), inbox)
+            async with asyncio.timeout(_WITHIN):
+                status = await ended
+        finally:
+            if not bus.client.is_closed:
+                await subscription.unsubscribe()
+    except (nats.errors.Error, TimeoutError) as error:
+        raise BusUnavailable(f"could not read {stream}: {error!r}") from error
+    if status not in ("204", "404"):
+        raise BusUnavailable(f"could not read {stream}: the server answered {status}")
+    return found
+
+
+async def until(bus: Connection, stream: str, time: datetime.datetime) -> Position:
+    """The position behind everything that was stored until `time`. Raises BusUnavailable."""
+    start = time + datetime.timedelta(microseconds=1)
+    request = {"next_by_subj": ">", "start_time": start.isoformat()}
+    try:
+        answer = await bus.client.request(
+            f"{bus.client.js_api}.DIRECT.GET.{stream}", json.dumps(request).encode(), timeout=_WITHIN
+        )
+    except (nats.errors.Error, TimeoutError) as error:
+        raise BusUnavailable(f"could not find a place in {stream}: {error!r}") from error
+    status = (answer.headers or {}).get("Status", "")
+    if status == "404":
+        return Position(seq=(await bus.stream_bounds(stream))[1])
+    if status:
+        raise BusUnavailable(f"could not find a place in {stream}: the server answered {status}")
+    return Position(seq=looked_up(stream, answer).seq - 1)
+
+
+async def growing(bus: Connection, stream: str, subject: str, patience: float) -> AsyncGenerator[list[Received], None]:
+    """Batches from the start of `subject` on, for ever; an empty one whenever there is no more.
+
+    It is looked for more at once when something is heard, and after `patience` seconds. Raises Rewound, BusUnavailable.
+    """
+    place, assured = START, bus.reconnects
+    news = asyncio.Event()
+
+    async def listen(_: Received) -> None:
+        news.set()
+
+    async with listening.listening(bus, subject, listen):
+        looks = len(_STORED_WITHIN)
+        while True:
+            connection = bus.reconnects
+            try:
+                if connection != assured:
+                    await assure(bus, stream, place)
+                    assured = connection
+                found = await batch(bus, stream, subject, place.seq + 1)
+            except BusUnavailable:
+                await asyncio.sleep(_PAUSE)
+                continue
+            if bus.reconnects != connection:
+                continue  # it may be of another past
+            if found:
+                place = Position.at(found[-1])
+            yield found
+            if found or looks == len(_STORED_WITHIN):
+                looks = 0 if found or await _heard(news, patience) else looks
+            else:
+                await asyncio.sleep(_STORED_WITHIN[looks])
+                looks += 1
+
+
+async def _heard(news: asyncio.Event, patience: float) -> bool:
+    """Whether there was news within so many seconds."""
+    try:
+        async with asyncio.timeout(patience):
+            await news.wait()
+    except TimeoutError:
+        return False
+    finally:
+        news.clear()
+    return True

@@ -1,0 +1,142 @@
+"""Publishing: a message is stored once, or the caller knows that it may not be.
+
+Problem: the first publish after a reconnect can time out although the server is well, and an ack can be lost
+after the message was stored. Invariant: every try of one message carries the same `Nats-Msg-Id`, so however
+often it is retried it is stored once; `publish` returns only after the server's acknowledgement, and what was given
+up while there was no connection is not sent when it comes back.
+"""
+
+import asyncio
+import json
+import time
+
+import msgspec
+import nats.errors
+from opentelemetry import trace
+
+from meshwright.core import ids
+from meshwright.core.bus import envelope
+from meshwright.core.bus.client.lean import LeanClient
+from meshwright.core.bus.envelope import Envelope
+from meshwright.core.bus.errors import BusFull, BusUnavailable, Conflict, TooLarge
+from meshwright.core.telemetry import tracing
+from meshwright.schemas import catalog
+from meshwright.schemas.base import Message
+
+EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
+_WRONG_LAST = {10071, 10164}
+_FULL = {10023, 10047, 10077}
+_FIRST_TRY = 1.0
+"""seconds to wait for one acknowledgement; the whole publish may take longer, by retrying"""
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's word: stored at `seq` of `stream`; `duplicate` when an earlier try had stored it."""
+
+    stream: str
+    seq: int
+    duplicate: bool = False
+
+
+class Publisher:
+    """Publishes messages under one CloudEvents `source`."""
+
+    def __init__(self, client: LeanClient, source: str) -> None:
+        self._client = client
+        self.source = source
+        self._unanswered: dict[str, tuple[float, int]] = {}
+
+    def unanswered(self, within: float) -> list[str]:
+        """The kinds of subjects whose last message found no answer on this connection in the last `within` seconds."""
+        oldest, connection = time.monotonic() - within, self._client.stats["reconnects"]
+        return sorted(kind for kind, seen in self._unanswered.items() if seen[0] > oldest and seen[1] == connection)
+
+    async def publish(
+        self,
+        subject: str,
+        message: Message,
+        *,
+        about: str = "",
+        id: str = "",
+        expected_last: int | None = None,
+        extensions: dict[str, str] | None = None,
+        timeout: float = 5.0,
+    ) -> Ack:
+        """Store one message and return its acknowledgement.
+
+        `about` is the CloudEvents subject; `expected_last` the sequence that must still be the last on this
+        NATS subject (0: none yet); `timeout` in seconds bounds all tries together.
+
+        Raises Conflict when `expected_last` is stale, TooLarge, BusFull, BusUnavailable when no ack came in time.
+        """
+        headers = envelope.write(
+            Envelope(
+                id=id or ids.fresh(),
+                source=self.source,
+                type=message.wire.name,
+                subject=about,
+                traceparent=tracing.traceparent(),
+                extensions=extensions or {},
+            )
+        )
+        if expected_last is not None:
+            headers[EXPECTED_LAST] = str(expected_last)
+        return await self.store(subject, catalog.encode(message), headers, timeout)
+
+    async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> Ack:
+        """Store ready-made bytes; see `publish` for what is raised."""
+        kind = ".".join(subject.split(".")[:2])
+        with tracing.span(f"publish {kind}", trace.SpanKind.PRODUCER):
+            deadline = time.monotonic() + timeout
+            pause = 0.02
+            while True:
+                patience = min(_FIRST_TRY, max(deadline - time.monotonic(), 0.05))
+                try:
+                    self._check_connected()
+                    reply = await self._client.request(subject, payload, timeout=patience, headers=headers)
+                    self._unanswered.pop(kind, None)
+                    return _acknowledged(json.loads(reply.data))
+                except Conflict as conflict:
+                    return await self._stored_before(subject, headers, conflict)
+                except nats.errors.MaxPayloadError as error:
+                    limit = self._client.max_payload
+                    raise TooLarge(f"{subject}: {len(payload)} bytes, and NATS takes {limit} at once") from error
+                except (TimeoutError, nats.errors.Error) as error:
+                    if time.monotonic() + pause >= deadline or self._client.is_closed:
+                        if self._client.is_connected:
+                            self._unanswered[kind] = (time.monotonic(), self._client.stats["reconnects"])
+                        raise BusUnavailable(f"no acknowledgement for {subject} within {timeout:g} s") from error
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 0.5)
+
+    def _check_connected(self) -> None:
+        """The client would keep what is published now, and send it long after the caller was told that it failed."""
+        if not self._client.is_connected:
+            raise nats.errors.ConnectionReconnectingError
+
+    async def _stored_before(self, subject: str, headers: dict[str, str], conflict: Conflict) -> Ack:
+        """The earlier ack when what stands there is this very message, whose first ack got lost.
+
+        The server compares sequences before it compares ids, so such a retry looks like a conflict.
+        """
+        request = f"{self._client.js_api}.DIRECT.GET.{conflict.stream}.{subject}"
+        try:
+            found = (await self._client.request(request, timeout=_FIRST_TRY)).headers or {}
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"cannot tell whether {subject} was stored") from error
+        if found.get(envelope.MESSAGE_ID) != headers.get(envelope.MESSAGE_ID):
+            raise conflict
+        return Ack(stream=conflict.stream, seq=int(found["Nats-Sequence"]), duplicate=True)
+
+
+def _acknowledged(reply: dict[str, object]) -> Ack:
+    error = reply.get("error")
+    if isinstance(error, dict):
+        code, text = error.get("err_code"), str(error.get("description", ""))
+        if code in _WRONG_LAST:
+            current = text.rpartition(" ")[2]
+            raise Conflict(text, int(current) if current.isdigit() else None, str(reply.get("stream", "")))
+        if code in _FULL:
+            raise BusFull(f"the stream is full: {text}")
+        raise BusUnavailable(f"JetStream refused: {text} ({code})")
+    return Ack(stream=str(reply["stream"]), seq=int(str(reply["seq"])), duplicate=bool(reply.get("duplicate")))

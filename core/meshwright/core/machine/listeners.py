@@ -1,0 +1,67 @@
+"""Who listens on a TCP port of this host, as the kernel tells it.
+
+Problem: that something answers at a port does not say who it is: a stranger may have taken the port first, and
+would be told secrets. Invariant: the answer comes from /proc alone, no connection is made; a process holds a port
+only when every socket that could take a connection to 127.0.0.1 there is its own. Linux only.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from meshwright.core.machine import processes
+
+_PROC = Path("/proc")
+_TABLES = ("net/tcp", "net/tcp6")
+_LISTENING = "0A"  # the state TCP_LISTEN in the kernel's tables
+_TAKES_LOOPBACK = {
+    "00000000",
+    "0100007F",
+    "0" * 32,
+    "0000000000000000FFFF00000100007F",
+}
+"""local addresses as the kernel writes them: any, 127.0.0.1, any of IPv6, and 127.0.0.1 mapped into it"""
+
+
+def holds(record: processes.Record, port: int) -> bool:
+    """Whether exactly the recorded process, and nobody beside it, takes connections to 127.0.0.1 at that port."""
+    sockets = _listening(port)
+    return bool(sockets) and processes.alive(record) and sockets <= _sockets_of(record.pid)
+
+
+def held_by(port: int, *, besides: Iterable[processes.Record] = ()) -> str:
+    """Who listens at that port, in words for people; an empty string when nobody does but `besides`."""
+    sockets = _listening(port)
+    for record in besides if sockets else ():
+        if processes.alive(record):
+            sockets -= _sockets_of(record.pid)
+    if not sockets:
+        return ""
+    pids = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
+    found = next((processes.of(pid) for pid in pids if sockets & _sockets_of(pid)), None)
+    return f"{found.name} (pid {found.pid})" if found else "a program of another user, or one that is just ending"
+
+
+def _listening(port: int) -> set[int]:
+    """The inodes of the sockets that take connections to 127.0.0.1 at that port."""
+    found = set()
+    for table in _TABLES:
+        with contextlib.suppress(OSError):  # a kernel without IPv6 has no second table
+            for line in (_PROC / "self" / table).read_text().splitlines()[1:]:
+                fields = line.split()
+                address, _, number = fields[1].partition(":")
+                if fields[3] == _LISTENING and int(number, 16) == port and address in _TAKES_LOOPBACK:
+                    found.add(int(fields[9]))
+    return found
+
+
+def _sockets_of(pid: int) -> set[int]:
+    found = set()
+    with contextlib.suppress(OSError):  # it ended, or is another user's
+        for entry in os.scandir(_PROC / str(pid) / "fd"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(entry.path)  # noqa: PTH115 - a socket's target is no path
+                if target.startswith("socket:["):
+                    found.add(int(target[8:-1]))
+    return found

@@ -1,0 +1,205 @@
+"""Ports on loopback: chosen once, reserved for whoever asked, and never given to two.
+
+Problem: a port that is free now may be taken a moment later, also by somebody who chooses at the same moment, and
+one that was chosen must stay the same over restarts. Invariant: all programs of one user on a host choose under one
+lock and write down what they chose, so that no port is given twice; a port handed out was bindable at that moment
+and is not one of `taken`; candidates start at a preferred number below the kernel's ephemeral range, so that no
+outgoing connection takes it meanwhile.
+"""
+
+import contextlib
+import fcntl
+import os
+import random
+import socket
+import stat
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import msgspec
+
+from meshwright.core.machine import processes
+
+HIGHEST = 32_767  # Linux hands out 32768 and above to outgoing connections
+FOLDER = Path("/tmp")  # noqa: S108 - one place for the whole host; a folder in it is used only when it is ours alone
+_LOCK_WITHIN = 10.0  # seconds
+
+
+class Registry:
+    """What this user's programs have reserved on this host.
+
+    An owner is a file or folder that is there already; a reservation ends when it is gone, or by `release`.
+    """
+
+    def __init__(self, parent: Path = FOLDER) -> None:
+        self._folder = parent / f"meshwright-{os.geteuid()}"
+
+    def reserve(
+        self, count: int, preferred: int, *, owner: Path, taken: Collection[int] = (), host: str = "127.0.0.1"
+    ) -> list[int]:
+        """`count` free ports from `preferred` upwards that are nobody else's, none of them `taken`.
+
+        Raises OSError when there are not that many, or the registry cannot be used.
+        """
+        with self._locked() as path:
+            reserved = _read(path)
+            chosen = choose_many(count, preferred, taken={*taken, *reserved}, host=host)
+            _write(path, reserved | dict.fromkeys(chosen, str(owner)))
+        return chosen
+
+    def settle(self, ports: Collection[int], *, owner: Path) -> set[int]:
+        """Have the owner hold these and no others; gives those of them that are somebody else's, so not the owner's.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            others = {port: name for port, name in _read(path).items() if name != str(owner)}
+            _write(path, others | {port: str(owner) for port in ports if port not in others})
+        return {port for port in ports if port in others}
+
+    def hold(self, ports: Collection[int], *, owner: Path) -> None:
+        """Have the owner hold these and no others, whoever else had reserved one of them.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            others = {port: name for port, name in _read(path).items() if name != str(owner)}
+            _write(path, others | dict.fromkeys(ports, str(owner)))
+
+    def claim(self, ports: Collection[int], *, owner: Path) -> set[int]:
+        """Have the owner hold these besides what it has; gives those of them that are somebody else's.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            reserved = _read(path)
+            _write(path, dict.fromkeys(ports, str(owner)) | reserved)
+        return {port for port in ports if reserved.get(port, str(owner)) != str(owner)}
+
+    def give_back(self, ports: Collection[int], *, owner: Path) -> None:
+        """Let others have these, as far as they are the owner's.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            reserved = _read(path)
+            _write(path, {port: name for port, name in reserved.items() if port not in ports or name != str(owner)})
+
+    def all(self) -> dict[int, str]:
+        """Every reservation: whose it is, by port.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            return _read(path)
+
+    def release(self, owner: Path) -> None:
+        """Give back all that the owner has.
+
+        Raises OSError when the registry cannot be used.
+        """
+        with self._locked() as path:
+            kept = {port: name for port, name in _read(path).items() if name != str(owner)}
+            if kept:
+                _write(path, kept)
+                return
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # somebody else has put something there
+                self._folder.rmdir()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[Path]:
+        """Hold the folder alone; gives the path of the file in it."""
+        deadline = time.monotonic() + _LOCK_WITHIN
+        while (descriptor := self._try_lock()) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self._folder} has been held by another process for {_LOCK_WITHIN:.0f} s")
+            time.sleep(0.005)
+        try:
+            yield self._folder / "ports.json"
+        finally:
+            os.close(descriptor)
+
+    def _try_lock(self) -> int | None:
+        with contextlib.suppress(FileExistsError):
+            self._folder.mkdir(mode=0o700)
+        try:
+            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except FileNotFoundError:  # released and removed in between
+            return None
+        try:
+            found = os.fstat(descriptor)
+            if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+                raise PermissionError(
+                    f"{self._folder}, where this user's ports are written down, can be written by others: remove it"
+                )
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever released the last port may have removed the folder while it was being opened.
+            if self._folder.stat().st_ino == found.st_ino:
+                return descriptor
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return None
+
+
+def _read(path: Path) -> dict[int, str]:
+    """The reservations whose owners are still there."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=dict[int, str])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
+    there = {name for name in set(found.values()) if Path(name).exists()}
+    return {port: name for port, name in found.items() if name in there}
+
+
+def _write(path: Path, reserved: dict[int, str]) -> None:
+    processes.replace(path, msgspec.json.encode(reserved))
+
+
+def bindable(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen there now."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        # As servers do: a port whose last connections are in TIME_WAIT is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def choose(preferred: int, *, taken: Collection[int] = (), host: str = "127.0.0.1") -> int:
+    """The first free port from `preferred` upwards that is not `taken`.
+
+    Raises OSError when none is free below the ephemeral range.
+    """
+    return next(_candidates(preferred, taken, host))
+
+
+def choose_many(count: int, preferred: int, *, taken: Collection[int] = (), host: str = "127.0.0.1") -> list[int]:
+    """`count` different free ports from `preferred` upwards, none of them `taken`.
+
+    Raises OSError when there are not that many below the ephemeral range.
+    """
+    candidates = _candidates(preferred, taken, host)
+    return [next(candidates) for _ in range(count)]
+
+
+def somewhere(host: str = "127.0.0.1") -> int:
+    """A free port at random, so that processes that choose at the same moment hardly ever choose the same.
+
+    Raises OSError when none is free below the ephemeral range.
+    """
+    return choose(random.randrange(12_000, 31_000), host=host)  # noqa: S311 - not a secret
+
+
+def _candidates(preferred: int, taken: Collection[int], host: str) -> Iterator[int]:
+    for port in range(preferred, HIGHEST + 1):
+        if port not in taken and bindable(port, host):
+            yield port
+    raise OSError(f"no free port on {host} between {preferred} and {HIGHEST}")

@@ -1,0 +1,227 @@
+"""The journal of an operation: its worker's events, which are both what people see and what a restart knows.
+
+Problem: a worker may die between any two instructions, and another may already have taken over. Invariant: an
+event is appended only behind the last one that this worker saw, so of two workers only one can go on; a step
+whose completion is in the journal is never run again.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.core.bus import envelope
+from meshwright.core.operations.outcomes import Fenced
+from meshwright.schemas import operations, subjects
+from meshwright.schemas.base import Message
+from meshwright.schemas.catalog import TERMINAL_TYPES
+from meshwright.schemas.errors import Failure
+
+SCHEDULER = "scheduler"
+"""The origin under which the scheduler tells the end of operations that no worker ends."""
+_PATIENCE = 60.0
+"""seconds an event may take to be stored; the bus may be restarting meanwhile"""
+_ROOM_LOOK = 1.0
+"""seconds between two tries while the stream is full"""
+log = logging.getLogger(__name__)
+
+
+class OperationHistory(msgspec.Struct, kw_only=True):
+    """What earlier attempts left behind."""
+
+    attempts: int = 0
+    fruitless: int = 0
+    """attempts in a row, the newest among them, that completed no step although nobody stopped their worker"""
+    begun: list[str] = []
+    """steps that may have had an effect, completed or not, in their order"""
+    completed: dict[str, Any] = {}
+    undoing: operations.OperationUndoing | None = None
+    """set for good once the operation is being taken back"""
+    futile: int = 0
+    """beginnings of undoing in a row that undid no step"""
+    undone: set[str] = set()
+    failure: Failure | None = None
+    """why the newest step failed"""
+    end: str = ""
+    """the wire name of the terminal event"""
+    last: int = 0
+
+    def learn(self, message: Message | None, type_name: str) -> None:
+        """Take in the next event of the operation."""
+        match message:
+            case operations.OperationStarted():
+                self.attempts = message.attempt
+                self.fruitless += 1
+            case operations.OperationQueued(interrupted=True):
+                self.fruitless = max(self.fruitless - 1, 0)
+            case operations.StepStarted():
+                self._begin(message.step)
+            case operations.StepCompleted():
+                self._begin(message.step)
+                self.completed[message.step] = message.result
+                self.failure = None
+                self.fruitless = 0
+            case operations.StepFailed():
+                self.failure = message.failure
+            case operations.OperationUndoing():
+                self.undoing = message
+                self.futile += 1
+            case operations.StepUndone():
+                self.undone.add(message.step)
+                self.futile = 0
+        if type_name in TERMINAL_TYPES:
+            self.end = type_name
+
+    @property
+    def standing(self) -> list[str]:
+        """The steps that nobody has taken back, in their order."""
+        return [step for step in self.begun if step not in self.undone]
+
+    def _begin(self, step: str) -> None:
+        if step not in self.begun:
+            self.begun.append(step)
+
+
+class Journal:
+    """Appends the events of one operation under the fence."""
+
+    def __init__(self, connection: mwbus.Connection, command: operations.Command) -> None:
+        self._bus = connection
+        self._command = command
+        self._lock = asyncio.Lock()
+        self.subject = events_subject(command.workspace, command.adapter, command.operation)
+        self.history = OperationHistory()
+        self._unsure: list[tuple[str, Message]] = []
+        """appends that were broken off (by a cancellation, say): one of them may be stored, or may still be"""
+
+    async def append(self, message: Message) -> None:
+        """Store one event.
+
+        Raises Fenced when another worker wrote meanwhile, BusUnavailable when the bus stays away.
+        """
+        async with self._lock:
+            if self._unsure:
+                await self._find_out()
+            event = ids.fresh()
+            while True:
+                self._unsure.append((event, message))
+                try:
+                    ack = await self._store(event, message)
+                except mwbus.Conflict as error:
+                    self._unsure.pop()
+                    before = self.history.last
+                    await self._find_out()  # one that was still on its way when it was looked for
+                    if self.history.last == before:
+                        raise Fenced(f"operation {self._command.operation} was taken over by another worker") from error
+                else:
+                    self._learn(ack.seq, message)
+                    return
+
+    async def _store(self, event: str, message: Message) -> mwbus.Ack:
+        """Store one event; while the stream is full, wait for room as long as the operation is ours."""
+        told = False
+        while True:
+            try:
+                return await self._bus.publisher.publish(
+                    self.subject,
+                    message,
+                    about=f"operations/{self._command.operation}",
+                    id=event,
+                    expected_last=self.history.last,
+                    timeout=_PATIENCE,
+                )
+            except mwbus.BusFull as error:
+                if not told:
+                    log.warning("operation %s waits for room in the stream: %s", self._command.operation, error)
+                told = True
+                await asyncio.sleep(_ROOM_LOOK)
+
+    def _learn(self, seq: int, message: Message) -> None:
+        self._unsure.clear()  # all others expected what stood before this one, so they are refused
+        self.history.last = seq
+        self.history.learn(message, message.wire.name)
+
+    async def _find_out(self) -> int:
+        """Take in what was broken off and stored all the same; the sequence of the newest event, 0 without any."""
+        newest = await self._bus.last(subjects.EVENTS.stream, self.subject)
+        if newest is None:
+            return 0
+        for event, message in self._unsure:
+            if newest.headers.get(envelope.MESSAGE_ID) == event:
+                self._learn(newest.seq, message)
+                break
+        return newest.seq
+
+    async def confirm(self) -> None:
+        """Raises Fenced unless the newest event of the operation is this worker's own, BusUnavailable."""
+        async with self._lock:
+            if await self._find_out() not in (0, self.history.last):
+                raise Fenced(f"operation {self._command.operation} was taken over by another worker")
+
+    async def read(self) -> OperationHistory:
+        """Read what is there, so that appending continues behind it. Raises BusUnavailable."""
+        self.history = await read_history(self._bus, self.subject)
+        return self.history
+
+
+async def read_history(connection: mwbus.Connection, subject: str) -> OperationHistory:
+    """What the events on one operation's subject amount to. Raises BusUnavailable."""
+    history = OperationHistory()
+    while True:
+        found = await connection.following(subjects.EVENTS.stream, history.last + 1, subject)
+        if found is None:
+            return history
+        history.last = found.seq
+        history.learn(found.message(), found.type)
+
+
+async def has_ended(connection: mwbus.Connection, command: operations.Command) -> bool:
+    """Whether nothing more will be done for an operation. Raises BusUnavailable.
+
+    One that a worker has begun ends with that worker's word or its successor's, after it has taken back what has to
+    be; the scheduler's word suffices only for one that was never begun.
+    """
+    for origin in (command.adapter, SCHEDULER):
+        subject = events_subject(command.workspace, origin, command.operation)
+        found = await connection.last(subjects.EVENTS.stream, subject)
+        if found is not None:
+            return found.type in TERMINAL_TYPES
+    return False
+
+
+async def was_ended_by_scheduler(connection: mwbus.Connection, command: operations.Command) -> bool:
+    """Whether the scheduler has told the end of an operation. Raises BusUnavailable."""
+    subject = events_subject(command.workspace, SCHEDULER, command.operation)
+    return await connection.last(subjects.EVENTS.stream, subject) is not None
+
+
+async def cancel_request(
+    connection: mwbus.Connection, command: operations.Command
+) -> operations.CancelRequested | None:
+    """The cancellation that somebody asked for, if any. Raises BusUnavailable."""
+    subject = events_subject(command.workspace, "api", command.operation)
+    found = await connection.last(subjects.EVENTS.stream, subject)
+    if found is None or found.type != operations.CancelRequested.wire.name:
+        return None
+    message = found.message()
+    return message if isinstance(message, operations.CancelRequested) else None
+
+
+def cancelled(request: operations.CancelRequested | None) -> operations.OperationCancelled:
+    """The end that answers a cancellation."""
+    return operations.OperationCancelled(
+        principal=request.principal if request else "", reason=request.reason if request else ""
+    )
+
+
+def events_subject(workspace: str, origin: str, operation: str) -> str:
+    """Where `origin` tells what happens to an operation."""
+    return subjects.fill(subjects.EVENTS, workspace=workspace, origin=origin, entity="operation", id=operation)
+
+
+def trace_of(message: mwbus.Received) -> str:
+    """The trace context that a message carries, or an empty string."""
+    return envelope.read(message.headers).traceparent

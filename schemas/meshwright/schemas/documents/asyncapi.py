@@ -1,0 +1,158 @@
+"""The AsyncAPI document: what travels on the bus, for people who write subscribers and adapters.
+
+Problem: a page about messages that is written by hand is wrong after a week. Invariant: addresses come from
+the subject table, payloads from the catalog, and every message of the catalog stands in at least one channel.
+"""
+
+import re
+from typing import Any
+
+from meshwright.schemas import access, catalog, connections, designs, operations, subjects, telemetry, webhooks
+from meshwright.schemas.base import Message, Model
+from meshwright.schemas.documents import jsonschema
+
+CONTRACT_VERSION = "1.0.0"
+_SCHEMAS = "#/components/schemas/{name}"
+
+_STATE: tuple[type[Message], ...] = (
+    connections.ConnectionWritten,
+    designs.DesignWritten,
+    access.WorkspaceWritten,
+    access.TokenWritten,
+    webhooks.WebhookWritten,
+    access.ResourceDeleted,
+)
+_DEAD_LETTERS: tuple[type[Message], ...] = (
+    operations.DeadLetter,
+    operations.DeadLetterReplayed,
+    operations.DeadLetterDropped,
+)
+_NOT_EVENTS: tuple[type[Message], ...] = (*_DEAD_LETTERS, telemetry.EdgesMeasured, webhooks.WebhookWritten)
+
+CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
+    subjects.COMMANDS.stream: (operations.Command,),
+    # Commands and written state are copied into EVENTS by the server, so they are events too.
+    subjects.EVENTS.stream: tuple(kind for kind in catalog.MESSAGE_TYPES if kind not in _NOT_EVENTS),
+    subjects.STATE.stream: _STATE,
+    subjects.METRICS.stream: (telemetry.EdgesMeasured,),
+    subjects.DEADLETTERS.stream: _DEAD_LETTERS,
+}
+"""Which messages a stream may hold, by stream name."""
+
+
+class _Flow(Model, frozen=True):
+    """One AsyncAPI operation: what Meshwright does on a channel."""
+
+    action: str
+    channel: subjects.Channel
+    summary: str
+
+
+_FLOWS: dict[str, _Flow] = {
+    "sendCommands": _Flow("send", subjects.COMMANDS, "The API asks an adapter for an operation."),
+    "sendEvents": _Flow("send", subjects.EVENTS, "Everybody may follow what happens."),
+    "receiveEvents": _Flow("receive", subjects.EVENTS, "Adapters tell what happened, each under its origin."),
+    "sendState": _Flow("send", subjects.STATE, "The API stores a version of what a person wrote."),
+    "sendMetrics": _Flow("send", subjects.METRICS, "Everybody may follow the measurements."),
+    "receiveMetrics": _Flow("receive", subjects.METRICS, "Adapters tell what they measured."),
+    "sendDeadLetters": _Flow("send", subjects.DEADLETTERS, "What could not be done, and what people did about it."),
+}
+
+_PARAMETERS = {
+    "workspace": f"The tenant; `{subjects.SYSTEM_WORKSPACE}` for facts that belong to none.",
+    "adapter": "The adapter that is asked.",
+    "connection": "The connection of the mesh.",
+    "queue": f"The mesh whose operations run one at a time, or `{subjects.UNORDERED}`.",
+    "operation": "The operation's ULID.",
+    "origin": "Who says it: an adapter's name, `api`, `scheduler` or `notifier`.",
+    "entity": "The kind of thing it speaks of, such as `operation` or `proxy`.",
+    "kind": "The kind of resource, such as `design`.",
+    "id": "The thing's id.",
+    "mesh": "The mesh that was measured.",
+}
+
+_HEADERS: dict[str, dict[str, Any]] = {
+    "ce-specversion": {"type": "string", "const": "1.0"},
+    "ce-id": {"type": "string", "description": "Unique together with ce-source."},
+    "ce-source": {"type": "string", "format": "uri-reference"},
+    "ce-type": {"type": "string", "description": "The wire name of the message."},
+    "ce-time": {"type": "string", "format": "date-time"},
+    "ce-subject": {"type": "string"},
+    "ce-datacontenttype": {"type": "string", "const": "application/json"},
+    "ce-dataschema": {"type": "string", "format": "uri"},
+    "Nats-Msg-Id": {"type": "string", "description": "Repeating it within the window stores nothing new."},
+    "traceparent": {"type": "string", "description": "W3C trace context."},
+    "ce-traceparent": {"type": "string", "description": "The same, for those who read attributes only."},
+}
+_REQUIRED_HEADERS = ("ce-specversion", "ce-id", "ce-source", "ce-type")
+
+
+def document() -> dict[str, Any]:
+    """The AsyncAPI 3.1 document, self-contained."""
+    return {
+        "asyncapi": "3.1.0",
+        "info": {
+            "title": "Meshwright",
+            "version": CONTRACT_VERSION,
+            "description": "Commands, events, state and metrics on NATS JetStream, "
+            "as CloudEvents 1.0 in binary mode: attributes are `ce-*` headers, the payload is JSON.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {"nats": {"host": "localhost:4222", "protocol": "nats", "description": "NATS with JetStream"}},
+        "channels": {channel.stream.lower(): _channel(channel) for channel in subjects.CHANNELS},
+        "operations": {name: _operation(flow) for name, flow in _FLOWS.items()},
+        "components": {
+            "messages": {kind.wire.name: _message(kind) for kind in catalog.MESSAGE_TYPES},
+            "messageTraits": {"cloudEvent": {"headers": _headers()}},
+            "schemas": jsonschema.components(catalog.MESSAGE_TYPES, _SCHEMAS),
+        },
+    }
+
+
+def _channel(channel: subjects.Channel) -> dict[str, Any]:
+    names = re.findall(r"\{([a-z]+)\}", channel.address)
+    return {
+        "address": channel.address,
+        "summary": channel.summary,
+        "servers": [{"$ref": "#/servers/nats"}],
+        "parameters": {name: {"description": _PARAMETERS[name]} for name in names},
+        "messages": {
+            kind.wire.name: {"$ref": f"#/components/messages/{kind.wire.name}"}
+            for kind in CHANNEL_MESSAGES[channel.stream]
+        },
+        "x-stream": channel.stream,
+        "x-filter-subject": channel.wildcard,
+    }
+
+
+def _operation(flow: _Flow) -> dict[str, Any]:
+    channel = f"#/channels/{flow.channel.stream.lower()}"
+    messages = CHANNEL_MESSAGES[flow.channel.stream]
+    return {
+        "action": flow.action,
+        "channel": {"$ref": channel},
+        "summary": flow.summary,
+        "messages": [{"$ref": f"{channel}/messages/{kind.wire.name}"} for kind in messages],
+    }
+
+
+def _message(kind: type[Message]) -> dict[str, Any]:
+    return {
+        "name": kind.wire.name,
+        "title": kind.__name__,
+        "summary": (kind.__doc__ or "").partition("\n\n")[0],
+        "contentType": "application/json",
+        "headers": {
+            "type": "object",
+            "properties": {"ce-type": {"const": kind.wire.name}},
+            "required": ["ce-type"],
+        },
+        "payload": {"$ref": _SCHEMAS.format(name=kind.__name__)},
+        "traits": [{"$ref": "#/components/messageTraits/cloudEvent"}],
+        "x-entity": kind.wire.entity,
+    }
+
+
+def _headers() -> dict[str, Any]:
+    return {"type": "object", "properties": _HEADERS, "required": list(_REQUIRED_HEADERS)}

@@ -1,0 +1,58 @@
+"""The part of the OpenAPI document that comes from the contract: `components.schemas`.
+
+Invariant: the API describes its bodies with these schemas only, so what `/docs` shows is what the same
+Structs decode and encode.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from meshwright.schemas import (
+    access,
+    adapters,
+    connections,
+    designs,
+    errors,
+    meshes,
+    operations,
+    telemetry,
+    webhooks,
+    workloads,
+)
+from meshwright.schemas.documents import jsonschema
+
+RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
+    access.Principal,
+    access.Token,
+    access.Workspace,
+    adapters.Adapter,
+    connections.Connection,
+    designs.Design,
+    designs.Preview,
+    designs.Release,
+    errors.Failure,
+    errors.Problem,
+    errors.ProblemType,
+    meshes.Mesh,
+    operations.DeadLetterRecord,
+    operations.Operation,
+    telemetry.Edge,
+    telemetry.Topology,
+    webhooks.Delivery,
+    webhooks.Webhook,
+    workloads.Proxy,
+    workloads.Workload,
+)
+"""What people read and write, apart from the arguments of operations."""
+
+TYPES: tuple[type[msgspec.Struct], ...] = (*RESOURCE_TYPES, *operations.OPERATION_TYPES)
+
+
+def components(types: Iterable[type[msgspec.Struct]] = TYPES) -> dict[str, Any]:
+    """`components.schemas` of an OpenAPI 3.1 document for these types and all they refer to, by class name.
+
+    A process that has request types of its own passes `(*TYPES, Own, …)`.
+    """
+    return jsonschema.components(types, "#/components/schemas/{name}", discriminators=True)

@@ -1,0 +1,1 @@
+"""Inputs for tests: hostile, random and native ones."""

@@ -1,0 +1,1 @@
+"""People who have no leave, and the doors that they try."""

@@ -1,0 +1,1 @@
+"""Load, and the books that say what became of it."""

@@ -1,0 +1,1 @@
+"""Whole Meshwrights for tests, their clients, and the connections between them."""

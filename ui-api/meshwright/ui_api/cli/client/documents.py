@@ -1,0 +1,104 @@
+"""Files that people write: one design or a list of workloads, in YAML or JSON.
+
+Invariant: a document is read within the bounds that the API sets (size, depth, aliases) and by the same grammar
+before anything is sent, so a file means the same thing to both; a mistake in it is told before the network is
+used.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.http import yaml_documents
+
+MAX_BYTES = 1024 * 1024
+STDIN = "-"
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file says, and the text that says it."""
+
+    name: str
+    raw: bytes
+    content: Any
+
+    def place(self, pointer: str) -> str:
+        """Where a JSON pointer leads in the file, as `split.yaml:7`; the file's name when that cannot be told."""
+        import yaml
+
+        try:
+            line = _line(yaml.compose(self.raw, Loader=yaml.SafeLoader), pointer.lstrip("#").split("/")[1:])
+        except yaml.YAMLError:
+            return self.name
+        return f"{self.name}:{line}"
+
+
+def _line(node: Any, tokens: list[str]) -> int:
+    """The line of the deepest node on the way that exists, counted from 1."""
+    import yaml
+
+    line = int(node.start_mark.line) + 1
+    if not tokens:
+        return line
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == tokens[0].replace("~1", "/").replace("~0", "~"):
+                return max(int(key.start_mark.line) + 1, _line(value, tokens[1:]) if tokens[1:] else 0)
+    elif isinstance(node, yaml.SequenceNode) and tokens[0].isdigit() and int(tokens[0]) < len(node.value):
+        return _line(node.value[int(tokens[0])], tokens[1:])
+    return line
+
+
+def load(source: str) -> Document:
+    """The one document of a file, or of stdin for `-`. Raises CommandFailed saying what is wrong and where."""
+    name = "standard input" if source == STDIN else source
+    raw = _read(source, name)
+    if len(raw) > MAX_BYTES:
+        raise _bad(f"{name} is larger than 1 MiB", remedy="Split it into several designs.")
+    try:
+        found = yaml_documents.load(raw)
+    except yaml_documents.InvalidYaml as error:
+        raise _bad(f"{name} cannot be understood", str(error).replace('"<byte string>"', name)) from error
+    if found is None:
+        raise _bad(f"{name} is empty")
+    return Document(name=name, raw=raw, content=found)
+
+
+def load_design(source: str) -> Document:
+    """A design as plain data with its `id`. Raises CommandFailed."""
+    document = load(source)
+    if not isinstance(document.content, dict) or not isinstance(document.content.get("id"), str):
+        raise _bad(
+            f"{source} is not a design",
+            remedy="A design is a mapping with `id` and lists of `workloads`, `resources` and `intents`.",
+        )
+    return document
+
+
+def load_workloads(source: str) -> list[Any]:
+    """A list of workloads: either the list itself or a mapping with `workloads`. Raises CommandFailed."""
+    document = load(source).content
+    found = document.get("workloads") if isinstance(document, dict) else document
+    if not isinstance(found, list) or not found:
+        raise _bad(
+            f"{source} holds no workloads",
+            remedy="Write a list of mappings with name, service, version and port (or a mapping with `workloads`).",
+        )
+    return found
+
+
+def _read(source: str, name: str) -> bytes:
+    try:
+        if source == STDIN:
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with Path(source).open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _bad(f"{name} cannot be read", error.strerror or str(error)) from error
+
+
+def _bad(what: str, why: str = "", remedy: str = "") -> CommandFailed:
+    return CommandFailed(what, code=Exit.USAGE, notes=(why,) if why else (), remedy=remedy)

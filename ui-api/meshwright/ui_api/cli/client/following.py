@@ -1,0 +1,165 @@
+"""Following an operation to its end, over broken connections.
+
+Problem: between "accepted" and the stream being open, and while a connection is down, things happen. Invariant: the
+stream is always resumed behind the last event that a snapshot or a frame has shown, so nothing is missed; an end that
+an event has told is the end, whatever else answers or does not; Ctrl-C and `--timeout` end the following, never the
+operation, and say how to come back.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from meshwright.ui_api.cli.client import paths, sse
+from meshwright.ui_api.cli.client.session import Session
+from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused, Unreachable
+from meshwright.ui_api.cli.render.timeline import Line, Timeline
+
+RESET = "reset"
+_PATIENCE = 30.0
+"""seconds that the API may be away while an operation is followed"""
+_PAUSE = 0.5
+_LOOK = 1.0
+"""seconds between two looks at an operation whose events cannot be followed"""
+_LAST_LOOK = 5.0
+"""seconds that the API has for the whole story of an operation whose end is known"""
+_TOO_MANY = 429
+_QUIET = 45.0
+_OVERTIME = 0.2
+"""seconds by which `--timeout` may be exceeded because the server is quiet"""
+
+Tell = Callable[[Timeline, list[Line]], None]
+
+
+class Follow:
+    """One following of one operation. `limit` is seconds from now, None for ever."""
+
+    def __init__(self, session: Session, operation: str, limit: float | None, tell: Tell) -> None:
+        self._api = session.api
+        self.operation = operation
+        self._deadline = time.monotonic() + limit if limit is not None else None
+        self._tell = tell
+        self.timeline = Timeline()
+        self._last = 0
+        self._heard = 0.0
+
+    def run(self) -> dict[str, Any]:
+        """The operation when it has ended.
+
+        Raises CommandFailed with STILL_RUNNING when the limit passed, RequestRefused, Unreachable.
+        """
+        found: dict[str, Any] = self._patiently(self._snapshot)
+        while not self._last:  # accepted a moment ago, and not told yet
+            time.sleep(_PAUSE / 5)
+            found = self._patiently(self._snapshot)
+        while not self.timeline.done:
+            self._patiently(self._stream)
+            if not self.timeline.done:  # the connection ended, or a reset left something out
+                found = self._patiently(self._snapshot)
+        return found if found["done"] else self._whole(found)
+
+    def _whole(self, found: dict[str, Any]) -> dict[str, Any]:
+        """The operation with all its steps, now that an event has told its end; without them if nobody answers."""
+        with contextlib.suppress(Unreachable, RequestRefused):
+            found = self._snapshot(within=_LAST_LOOK)
+        return found if found["done"] else found | self.timeline.ending
+
+    def _snapshot(self, within: float | None = None) -> dict[str, Any]:
+        if within is None and self._deadline is not None:
+            within = self._quiet()
+        found: dict[str, Any] = self._api.get(paths.operation(self.operation), within=within)
+        self._last = max(self._last, int(found.get("last_seq") or 0))
+        self._tell(self.timeline, self.timeline.learn_snapshot(found))
+        return found
+
+    def _stream(self) -> None:
+        """Read events until the end, a reset, or the end of the connection."""
+        try:
+            self._read(self._quiet())
+        except RequestRefused as error:
+            if error.status != _TOO_MANY:
+                raise
+            time.sleep(_LOOK)  # no stream is to be had now: the caller looks at the operation again
+
+    def _read(self, quiet: float) -> None:
+        params = {"operation": self.operation}
+        with self._api.stream(paths.EVENTS, params, last_id=str(self._last), quiet=quiet) as frames:
+            for frame in frames:
+                self._heard = time.monotonic()
+                self._in_time()
+                if frame.id:
+                    self._last = max(self._last, int(frame.id))
+                if frame.kind == RESET:
+                    return
+                if frame.kind != sse.PING:
+                    event = msgspec.json.decode(frame.data)
+                    self._tell(self.timeline, self.timeline.learn_event(event["type"], event["time"], event["data"]))
+                if self.timeline.done or quiet - self._quiet() > _OVERTIME:
+                    return  # by now a silence would last beyond our own limit
+
+    def _patiently(self, attempt: Callable[[], Any]) -> Any:
+        """Try again while the server is away, for a bounded time."""
+        away_since = 0.0
+        while True:
+            self._in_time()
+            try:
+                return attempt()
+            except (Unreachable, RequestRefused) as error:
+                if error.code is not Exit.UNAVAILABLE:
+                    raise
+                self._in_time()  # the stream was quiet until our own limit: not the server's fault
+                if not away_since or self._heard > away_since:  # it answered until now
+                    away_since = time.monotonic()
+                if time.monotonic() - away_since > _PATIENCE:
+                    raise
+                time.sleep(_PAUSE)
+
+    def _quiet(self) -> float:
+        if self._deadline is None:
+            return _QUIET
+        return min(_QUIET, max(0.05, self._deadline - time.monotonic()))
+
+    def _in_time(self) -> None:
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            raise CommandFailed(
+                f"operation {self.operation} still runs; it goes on without us",
+                code=Exit.STILL_RUNNING,
+                remedy=resume(self.operation),
+            )
+
+
+def resume(operation: str) -> str:
+    """How to come back to an operation."""
+    command = "meshwright operations"
+    return f"`{command} watch {operation}` follows it again, `{command} cancel {operation}` stops it."
+
+
+def events(
+    session: Session, params: dict[str, Any], since: str, on_reset: Callable[[dict[str, Any]], None]
+) -> Iterator[dict[str, Any]]:
+    """Events for ever, over broken connections, behind `since` (empty: from now on).
+
+    Raises RequestRefused, Unreachable when the API stays away.
+    """
+    last, away_since = since, 0.0
+    while True:
+        try:
+            with session.api.stream(paths.EVENTS, params, last_id=last) as frames:
+                for frame in frames:
+                    away_since = 0.0
+                    last = frame.id or last
+                    if frame.kind == sse.PING:
+                        continue
+                    found = msgspec.json.decode(frame.data)
+                    if frame.kind == RESET:
+                        on_reset(found)
+                    else:
+                        yield found
+        except (Unreachable, RequestRefused) as error:
+            away_since = away_since or time.monotonic()
+            if error.code is not Exit.UNAVAILABLE or time.monotonic() - away_since > _PATIENCE:
+                raise
+        time.sleep(_PAUSE)

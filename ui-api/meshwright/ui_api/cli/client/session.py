@@ -1,0 +1,153 @@
+"""What one run of a command has: its output and, once asked for, the API.
+
+Problem: every command takes the same options (format, context, workspace) anywhere on the line. Invariant: the
+options are declared once, here; a command is a plain function of a Session and its own arguments. The HTTP client
+is imported only when a command first speaks to the server.
+"""
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from meshwright.core.telemetry import sanitizing
+from meshwright.ui_api.cli.client import contexts
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.render import failures
+from meshwright.ui_api.cli.render.output import Format, Output
+
+if TYPE_CHECKING:
+    from meshwright.ui_api.cli.client.api import Api
+
+_OLD = 10.0
+"""seconds by which views may be behind without a word about it"""
+_PANEL = "Common options"
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--output", "-o", help="How data is written.", rich_help_panel=_PANEL, show_default="table"),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr.", rich_help_panel=_PANEL)]
+ContextOption = Annotated[
+    str, typer.Option("--context", help="Which server.", rich_help_panel=_PANEL, show_default=False)
+]
+WorkspaceOption = Annotated[
+    str, typer.Option("--workspace", "-w", help="Which workspace.", rich_help_panel=_PANEL, show_default=False)
+]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The common options as given before the command's name."""
+
+    output: Format | None = None
+    quiet: bool = False
+    context: str = ""
+    workspace: str = ""
+
+
+class Session:
+    """One run of one command."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.output = Output(options.output or Format.TABLE, quiet=options.quiet)
+        self._api: Api | None = None
+
+    @functools.cached_property
+    def target(self) -> contexts.Target:
+        """Where the command goes. Raises CommandFailed."""
+        return contexts.resolve(os.environ, Path.cwd(), context=self.options.context, workspace=self.options.workspace)
+
+    @property
+    def api(self) -> "Api":
+        """The API, opened at the first use. Raises CommandFailed when the context is not usable."""
+        if self._api is None:
+            self._api = self._open()
+        return self._api
+
+    @property
+    def completing_api(self) -> "Api":
+        """The API for a shell that waits for a completion: a second, and no second try."""
+        self._api = self._open(timeout=1.0, pauses=())
+        return self._api
+
+    def _open(self, **patience: Any) -> "Api":
+        from meshwright.ui_api.cli.client.api import Api
+
+        contexts.refuse_stranger(self.target, os.environ, Path.cwd())
+        return Api(self.target, **patience)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before something is lost; without a terminal only `--yes` will do. Raises CommandFailed."""
+        if yes:
+            return
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise CommandFailed(f"{question} Nothing was done.", code=Exit.USAGE, remedy="Say --yes.")
+        try:
+            sure = typer.confirm(sanitizing.line(question), err=True)
+        except typer.Abort:  # Ctrl-C, or the end of the input
+            raise CommandFailed("Nothing was done.", code=Exit.INTERRUPTED) from None
+        if not sure:
+            raise CommandFailed("Nothing was done.", code=Exit.FAILURE)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        if self._api is not None:
+            if self._api.age > _OLD:
+                self.output.say(f"(this may be {self._api.age:.0f} s old: the projector is behind or away)")
+            self._api.close()
+
+
+def command(group: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function of a Session as a command with the common options added."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        group.command(name, **settings)(_with_options(function))
+        return function
+
+    return register
+
+
+def _with_options(function: Callable[..., None]) -> Callable[..., None]:
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    common = [
+        inspect.Parameter("output", kind, default=None, annotation=FormatOption),
+        inspect.Parameter("quiet", kind, default=False, annotation=QuietOption),
+        inspect.Parameter("context", kind, default="", annotation=ContextOption),
+        inspect.Parameter("workspace", kind, default="", annotation=WorkspaceOption),
+    ]
+    first = inspect.Parameter("typer_context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    # The order of declaration is the order of arguments on the command line.
+    parameters = [first, *(parameter.replace(kind=kind) for parameter in own), *common]
+
+    def run(typer_context: typer.Context, **given: Any) -> None:
+        before = typer_context.obj if isinstance(typer_context.obj, Options) else Options()
+        session = Session(
+            Options(
+                output=given.pop("output") or before.output,
+                quiet=given.pop("quiet") or before.quiet,
+                context=given.pop("context") or before.context,
+                workspace=given.pop("workspace") or before.workspace,
+            )
+        )
+        try:
+            function(session, **given)
+        except CommandFailed as failure:
+            failures.show(session.output, failure)
+            raise typer.Exit(failure.code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        finally:
+            session.close()
+
+    functools.update_wrapper(run, function)
+    del run.__wrapped__  # type: ignore[attr-defined]  # typer would read the inner signature
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

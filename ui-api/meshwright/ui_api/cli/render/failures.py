@@ -1,0 +1,44 @@
+"""How a failure is told.
+
+Invariant: people read what happened, every detail and what to do, on stderr; a program that asked for JSON or YAML
+finds the API's problem document there, unshortened.
+"""
+
+from typing import Any
+
+from meshwright.ui_api.cli.exits import CommandFailed, RequestRefused
+from meshwright.ui_api.cli.render.output import Format, Output
+
+
+def show(output: Output, failure: CommandFailed) -> None:
+    """Write a failure to stderr."""
+    if not output.human:
+        _for_programs(output, failure)
+        return
+    from rich.text import Text
+
+    text = Text.assemble(("error: ", "bold red"), failure.what)
+    for note in failure.notes:
+        text.append(f"\n  {note}")
+    if failure.remedy:
+        text.append("\n  → ", "bold").append(failure.remedy)
+    output.err.print(text)
+
+
+def _for_programs(output: Output, failure: CommandFailed) -> None:
+    import sys
+
+    from meshwright.ui_api.cli.render.output import as_json, as_yaml
+
+    document: dict[str, Any] = {
+        "title": failure.what,
+        "detail": "; ".join(failure.notes),
+        "remedy": failure.remedy,
+    }
+    if isinstance(failure, RequestRefused):
+        document = failure.problem
+    document = {**document, "exit_code": int(failure.code)}
+    if output.format is Format.YAML:
+        sys.stderr.write(as_yaml(document))
+    else:
+        sys.stderr.write(as_json(document) + "\n")

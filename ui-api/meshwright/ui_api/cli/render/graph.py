@@ -1,0 +1,76 @@
+"""The graph of a mesh for a terminal: one line per edge, grouped by who calls.
+
+Invariant: nothing is said to be healthy that had no requests; numbers line up.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from meshwright.ui_api.cli.render import output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+_WARN, _ALARM = 0.01, 0.05
+"""error rates from which an edge is told as doubtful, and as bad"""
+
+
+def topology(found: dict[str, Any]) -> "RenderableType":
+    """The edges of the newest window, and the services that nobody called in it."""
+    from rich.console import Group
+    from rich.text import Text
+
+    edges = sorted(found["edges"], key=lambda e: (e["source"], e["destination"], e.get("destination_version", "")))
+    head = Text.assemble((f"mesh {found['mesh']}", "bold"))
+    if found.get("start"):
+        head.append(f"  {found['seconds']:g} s from {output.clock(found['start'])}")
+    if not edges:
+        head.append("\nNo traffic was measured yet.", "dim")
+        return Group(head, *_quiet(found, edges))
+    rows = []
+    before = ""
+    for edge in edges:
+        rows.append((edge["source"] if edge["source"] != before else "", *_edge(edge)))
+        before = edge["source"]
+    columns = ("from", "", "to", "version", "req/s", "errors", "p50", "p99")
+    return Group(head, output.table(columns, rows, right=("req/s", "errors", "p50", "p99")), *_quiet(found, edges))
+
+
+def _edge(edge: dict[str, Any]) -> tuple["str | Text", ...]:
+    return (
+        "→",
+        edge["destination"],
+        edge.get("destination_version") or "-",
+        f"{edge['rate']:.1f}",
+        _errors(edge),
+        _milliseconds(edge.get("p50_ms")),
+        _milliseconds(edge.get("p99_ms")),
+    )
+
+
+def _errors(edge: dict[str, Any]) -> "Text":
+    from rich.text import Text
+
+    if not edge["requests"]:
+        return Text("-", "dim")
+    rate = edge["error_rate"]
+    style = "red" if rate >= _ALARM else "yellow" if rate >= _WARN else ""
+    mark = "✗ " if rate >= _ALARM else "! " if rate >= _WARN else ""
+    return Text(f"{mark}{rate * 100:.1f} %", style)
+
+
+def _milliseconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f} ms" if value < 1000 else f"{value / 1000:.2f} s"
+
+
+def _quiet(found: dict[str, Any], edges: list[dict[str, Any]]) -> list["Text"]:
+    from rich.text import Text
+
+    called = {edge["destination"] for edge in edges}
+    callers = {edge["source"] for edge in edges}
+    silent = [
+        node["id"] for node in found["nodes"] if node["id"] not in called and not callers & set(node["workloads"])
+    ]
+    return [Text(f"without traffic: {', '.join(silent)}", "dim")] if silent else []

@@ -1,0 +1,224 @@
+"""What people and programs see.
+
+Problem: the same answer must be a table for an eye and exact data for a script. Invariant: data is written to
+stdout only, all talk to stderr; without a terminal there are no colours, no animation and no cut columns; the
+JSON and YAML are the API's own documents, unshortened. Nothing is written that `harmless` has not seen.
+"""
+
+import datetime
+import enum
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from meshwright.core.telemetry import sanitizing
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+_WIDE = 1_000_000
+"""columns when nobody looks: nothing is wrapped or cut in a pipe"""
+
+
+class Format(enum.StrEnum):
+    """How data is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def console(stream: IO[str]) -> "Console":
+    """A console on a stream: colours only on a terminal and without NO_COLOR (rich sees to that).
+
+    What is hidden in texts is shown as its escape, since what anybody wrote into a reason or an event could repaint
+    the terminal of whoever reads it.
+    """
+    from rich.console import Console as Rich
+    from rich.segment import Segment
+
+    class Console(Rich):
+        """Its own escapes are not in the segments' texts."""
+
+        def render(self, *arguments: Any, **more: Any) -> "Iterable[Segment]":
+            for segment in super().render(*arguments, **more):
+                harmful = not segment.control and sanitizing.HIDDEN.search(segment.text)
+                yield segment._replace(text=sanitizing.escaped(segment.text)) if harmful else segment
+
+    interactive = stream.isatty()
+    width = None if interactive or os.environ.get("COLUMNS") else _WIDE
+    return Console(file=stream, width=width, highlight=False, markup=False, soft_wrap=not interactive, emoji=False)
+
+
+class Output:
+    """Where one command writes."""
+
+    def __init__(self, format: Format = Format.TABLE, *, quiet: bool = False) -> None:
+        self.format = format
+        self.quiet = quiet
+        self._out: Console | None = None
+        self._err: Console | None = None
+
+    @property
+    def out(self) -> "Console":
+        """The console of data."""
+        self._out = self._out or console(sys.stdout)
+        return self._out
+
+    @property
+    def err(self) -> "Console":
+        """The console of talk."""
+        self._err = self._err or console(sys.stderr)
+        return self._err
+
+    @property
+    def human(self) -> bool:
+        """Whether a person reads the data."""
+        return self.format is Format.TABLE
+
+    def data(self, value: Any) -> None:
+        """A document for a program, as JSON or YAML."""
+        if self.format is Format.YAML:
+            sys.stdout.write(as_yaml(value))
+        else:
+            sys.stdout.write(as_json(value, indent=2) + "\n")
+        sys.stdout.flush()
+
+    def line(self, value: Any) -> None:
+        """One document of a stream: a line of JSON, or a YAML document."""
+        if self.format is Format.YAML:
+            sys.stdout.write("---\n" + as_yaml(value))
+        else:
+            sys.stdout.write(as_json(value) + "\n")
+        sys.stdout.flush()
+
+    def show(self, value: Any, human: "RenderableType") -> None:
+        """The data in the wanted format; `human` is how it looks as a table."""
+        if not self.human:
+            self.data(value)
+        elif self.out.is_terminal:
+            self.out.print(human)
+        else:  # a file or a pipe wants no blanks at the ends of lines
+            with self.out.capture() as captured:
+                self.out.print(human)
+            self.text("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+    def text(self, text: str) -> None:
+        """Text for people or for files (no markup, no wrapping)."""
+        text = sanitizing.escaped(text)
+        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+        sys.stdout.flush()
+
+    def say(self, message: "RenderableType") -> None:
+        """Talk for people."""
+        if not self.quiet:
+            self.err.print(message)
+
+    def warn(self, message: str) -> None:
+        """Talk that even --quiet shows."""
+        from rich.text import Text
+
+        self.err.print(Text.assemble(("warning: ", "yellow"), message))
+
+
+def as_json(value: Any, indent: int = -1) -> str:
+    """JSON, on one line unless `indent` says otherwise."""
+    return sanitizing.json(msgspec.json.format(msgspec.json.encode(value), indent=indent).decode())
+
+
+def as_yaml(value: Any) -> str:
+    """Block-style YAML that keeps the order and shows long texts readably."""
+    import yaml
+
+    from meshwright.ui_api.http import yaml_documents
+
+    class Dumper(yaml.SafeDumper):
+        """Literal blocks for texts of several lines; no anchors."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        # Our reader follows YAML 1.2, which takes for a number what the dumper would leave without quotes: 08, 1e3.
+        style = "|" if "\n" in value else None if isinstance(yaml_documents.plain(value), str) else "'"
+        if sanitizing.HIDDEN.search(value):  # an escape is one in double quotes only
+            style = '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    dumped = yaml.dump(msgspec.to_builtins(value), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return sanitizing.escaped(str(dumped).removesuffix("...\n"))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> "RenderableType":
+    """A plain table: upper-case heads, no lines; `right` names the columns of numbers."""
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0), show_edge=False)
+    for name in columns:
+        grid.add_column(name.upper(), justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(_cell(cell) for cell in row))
+    return grid
+
+
+def _cell(cell: Any) -> "Text":
+    """What stands in a cell, escaped before the columns are measured."""
+    from rich.text import Text
+
+    if isinstance(cell, Text):
+        return Text(sanitizing.escaped(cell.plain), cell.style) if sanitizing.HIDDEN.search(cell.plain) else cell
+    return Text("" if cell is None else sanitizing.escaped(str(cell)))
+
+
+def moment(text: str | None) -> datetime.datetime | None:
+    """A time from the API, or None."""
+    return datetime.datetime.fromisoformat(text) if text else None
+
+
+def age(text: str | None, now: datetime.datetime | None = None) -> str:
+    """How long ago, in the largest unit that leaves no more than two digits or so: 8s, 5m, 3h, 12d."""
+    then = moment(text)
+    if then is None:
+        return ""
+    seconds = max(0, int(((now or datetime.datetime.now(datetime.UTC)) - then).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def span(seconds: float | None) -> str:
+    """A duration as people say it: 12 ms, 3.4 s, 2 min 5 s."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def between(start: str | None, end: str | None, now: datetime.datetime | None = None) -> float | None:
+    """Seconds from `start` to `end` (or to now), or None without a start."""
+    first = moment(start)
+    if first is None:
+        return None
+    last = moment(end) or now or datetime.datetime.now(datetime.UTC)
+    return max(0.0, (last - first).total_seconds())
+
+
+def clock(text: str | None) -> str:
+    """The local time of day, to the second."""
+    found = moment(text)
+    return found.astimezone().strftime("%H:%M:%S") if found else ""
+
+
+def date(text: str | None) -> str:
+    """The local date and time, to the second."""
+    found = moment(text)
+    return found.astimezone().strftime("%Y-%m-%d %H:%M:%S") if found else ""

@@ -1,0 +1,79 @@
+"""What a design would do, for people: plans, differences, native resources.
+
+Invariant: a difference shows every changed line; the native resources are printed as they would be sent, as YAML
+documents that other tools can read.
+"""
+
+import difflib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from meshwright.ui_api.cli.client.documents import Document
+from meshwright.ui_api.cli.render import output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+_MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red"), "unchanged": ("=", "dim")}
+
+
+def plan(changes: list[dict[str, Any]], mesh: str) -> "Text":
+    """One line that sums up a difference."""
+    from rich.text import Text
+
+    counts = Counter(one["change"] for one in changes)
+    parts = [f"{counts[word]} to {word}" for word in ("create", "update", "delete") if counts[word]]
+    same = f" ({counts['unchanged']} unchanged)" if counts["unchanged"] else ""
+    return Text(f"on mesh {mesh}: {', '.join(parts) or 'no difference'}{same}")
+
+
+def diff(changes: list[dict[str, Any]], mesh: str) -> "RenderableType":
+    """Every changed resource with its changed lines, and the sum."""
+    from rich.console import Group
+
+    return Group(*(_resource(one) for one in changes if one["change"] != "unchanged"), plan(changes, mesh))
+
+
+def _resource(change: dict[str, Any]) -> "Text":
+    from rich.text import Text
+
+    mark, style = _MARKS[change["change"]]
+    text = Text.assemble((f"{mark} {short(change['type'])} {change['name']}", f"bold {style}"))
+    before, after = change.get("before", "").splitlines(), change.get("after", "").splitlines()
+    for line in list(difflib.unified_diff(before, after, n=3, lineterm=""))[2:]:
+        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+        text.append(f"\n    {line}", colour)
+    return text.append("\n")
+
+
+def short(type_name: str) -> str:
+    """The last word of a native type: of `type.googleapis.com/…Cluster` it is Cluster."""
+    return type_name.rpartition("/")[2].rpartition(".")[2] or type_name
+
+
+def validation(document: Document, found: dict[str, Any]) -> "RenderableType":
+    """Whether a design can be applied, and what is wrong with it where."""
+    from rich.text import Text
+
+    name = document.content["id"]
+    if found["valid"]:
+        return Text.assemble(("✓ ", "green"), f"{name} can be applied")
+    text = Text.assemble(("✗ ", "red"), f"{name} cannot be applied")
+    for error in found["errors"]:
+        text.append(f"\n  {document.place(error['pointer'])} {error['pointer']}: {error['detail']}")
+    return text
+
+
+def native(preview: dict[str, Any]) -> str:
+    """The native resources of every intent as YAML documents, each headed by what it comes from."""
+    documents = []
+    for translation in preview["translations"]:
+        for resource in translation["resources"]:
+            told = [
+                f"{translation['intent']} → {resource['type']} {resource['name']}",
+                *(translation.get("notes") or []),
+            ]
+            head = [f"# {' '.join(line.split())}" for line in told]  # a comment ends with its line
+            documents.append("\n".join(["---", *head, output.as_yaml(resource["body"])]))
+    return "".join(documents)

@@ -1,0 +1,363 @@
+"""Lists and documents as tables.
+
+Invariant: a table shows the API's own words; states have one mark and one colour each, and never colour alone.
+"""
+
+import datetime
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from meshwright.ui_api.cli.render import output
+from meshwright.ui_api.cli.render.output import age, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+Document = dict[str, Any]
+_GOOD = ("ready", "synced", "succeeded", "completed", "applied", "delivered", "enabled", "replayed")
+_BAD = ("degraded", "rejected", "failed", "dead_lettered", "timed_out", "undo_failed")
+_OPEN = (
+    "installing", "removing", "stale", "running", "queued", "waiting", "accepted", "not_sent", "retrying", "open",
+)  # fmt: skip
+_CERTIFICATE_SOON = 3600
+"""seconds before its end at which a certificate is told as expiring"""
+
+
+def state(word: str) -> "Text":
+    """A state with its mark."""
+    from rich.text import Text
+
+    for words, mark, style in ((_GOOD, "✓", "green"), (_BAD, "✗", "red"), (_OPEN, "…", "yellow")):
+        if word in words:
+            return Text(f"{mark} {word.replace('_', ' ')}", style)
+    return Text(f"- {word.replace('_', ' ')}", "dim")
+
+
+def document(found: Document) -> "RenderableType":
+    """A document as YAML that can be edited and sent again."""
+    from rich.text import Text
+
+    return Text(output.as_yaml(found).rstrip("\n"))
+
+
+def nothing(what: str, hint: str) -> "RenderableType":
+    """An empty list, with the next command."""
+    from rich.text import Text
+
+    return Text(f"No {what}. {hint}", "dim")
+
+
+def meshes(found: list[Document]) -> "RenderableType":
+    """Meshes."""
+    if not found:
+        return nothing("meshes", "Make one: meshwright meshes install NAME --connection CONNECTION")
+    columns = ("mesh", "kind", "version", "state", "connection", "workloads", "proxies", "seen")
+    rows = (
+        (
+            m["id"],
+            m["kind"],
+            m.get("version"),
+            state(m.get("state", "unknown")),
+            m["connection"],
+            m.get("workloads", 0),
+            m.get("proxies", 0),
+            age(m["observed_at"]),
+        )
+        for m in found
+    )
+    return table(columns, rows, right=("workloads", "proxies"))
+
+
+def mesh(found: Document, of_mesh: list[Document] | None = None) -> "RenderableType":
+    """A mesh with its conditions and, when given, its proxies."""
+    from rich.console import Group
+    from rich.text import Text
+
+    head = Text.assemble((found["id"], "bold"), "  ", state(found.get("state", "unknown")))
+    head.append(f"  {found['kind']} {found.get('version', '')} on {found['connection']}".rstrip())
+    facts = f"trust domain {found.get('trust_domain') or '-'}, {found.get('workloads', 0)} workloads, "
+    parts: list[RenderableType] = [
+        head,
+        Text(f"{facts}{found.get('proxies', 0)} proxies, seen {age(found['observed_at'])} ago"),
+    ]
+    conditions = found.get("conditions") or []
+    if conditions:
+        rows = ((c["type"], c["status"], c.get("reason"), c.get("message")) for c in conditions)
+        parts += [Text(), table(("condition", "status", "reason", "message"), rows)]
+    if of_mesh:
+        parts += [Text(), proxies(of_mesh)]
+    return Group(*parts)
+
+
+def workloads(found: list[Document], of_workloads: list[Document]) -> "RenderableType":
+    """Workloads with the state of their proxies."""
+    if not found:
+        return nothing("workloads", "Enrol some: meshwright workloads enrol -f FILE --mesh MESH")
+    states = {(p["mesh"], p["id"]): p["state"] for p in of_workloads}
+    rows = (
+        (
+            w["id"],
+            w["service"],
+            w["version"],
+            f"{w['address']}:{w['port']}",
+            w["mesh"],
+            w.get("sidecar", "managed"),
+            state(states.get((w["mesh"], w.get("proxy")), "no proxy")),
+            age(w["observed_at"]),
+        )
+        for w in found
+    )
+    return table(("workload", "service", "version", "address", "mesh", "sidecar", "proxy", "seen"), rows)
+
+
+def proxies(found: list[Document]) -> "RenderableType":
+    """Proxies; what one refused follows in its own words."""
+    from rich.console import Group
+    from rich.text import Text
+
+    if not found:
+        return nothing("proxies", "They come with workloads: meshwright workloads enrol -f FILE --mesh MESH")
+    rows = (
+        (
+            p["id"],
+            p["workload"],
+            p["mesh"],
+            state(p.get("state", "disconnected")),
+            p.get("sent") or "-",
+            p.get("acked") or "-",
+            p.get("version") or "-",
+            _expiry(p.get("certificate")),
+            age(p["observed_at"]),
+        )
+        for p in found
+    )
+    columns = ("proxy", "workload", "mesh", "config", "sent", "acked", "version", "certificate", "seen")
+    parts: list[RenderableType] = [table(columns, rows)]
+    for proxy in found:
+        if proxy.get("error"):
+            parts.append(Text.assemble("\n", ("✗ ", "red"), f"{proxy['id']} says: {proxy['error']}"))
+    return Group(*parts)
+
+
+def _expiry(certificate: Document | None, now: datetime.datetime | None = None) -> "Text":
+    from rich.text import Text
+
+    end = output.moment(certificate["not_after"]) if certificate else None
+    if end is None:
+        return Text("none", "dim")
+    left = (end - (now or datetime.datetime.now(datetime.UTC))).total_seconds()
+    if left <= 0:
+        return Text("✗ expired", "red")
+    return Text(f"{_ahead(left)} left", "yellow" if left < _CERTIFICATE_SOON else "")
+
+
+def _ahead(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def connections(found: list[Document]) -> "RenderableType":
+    """Connections."""
+    if not found:
+        return nothing("connections", "Make one: meshwright connections set NAME --kind envoy-fleet")
+    rows = ((c["id"], c["kind"], _labels(c.get("labels")), c.get("description")) for c in found)
+    return table(("connection", "kind", "labels", "description"), rows)
+
+
+def designs(found: list[Document]) -> "RenderableType":
+    """Designs."""
+    if not found:
+        return nothing("designs", "Save and apply one: meshwright apply FILE --wait")
+    rows = (
+        (
+            d["id"],
+            len(d.get("intents") or []),
+            len(d.get("resources") or []),
+            len(d.get("workloads") or []),
+            ", ".join(dict.fromkeys(i["intent"] for i in d.get("intents") or [])),
+            d.get("description"),
+        )
+        for d in found
+    )
+    columns = ("design", "intents", "resources", "workloads", "wants", "description")
+    return table(columns, rows, right=("intents", "resources", "workloads"))
+
+
+def versions(found: list[Document]) -> "RenderableType":
+    """The history of a design."""
+    rows = (
+        (
+            v["version"],
+            output.date(v["written_at"]),
+            v["principal"],
+            "deleted" if v.get("design") is None else _counted(v["design"].get("intents") or [], "intent"),
+            v.get("reason"),
+        )
+        for v in found
+    )
+    return table(("version", "written", "by", "what", "why"), rows, right=("version",))
+
+
+def _counted(found: list[Any], what: str) -> str:
+    return f"{len(found)} {what}{'s' * (len(found) != 1)}"
+
+
+def releases(found: list[Document]) -> "RenderableType":
+    """Releases."""
+    if not found:
+        return nothing("releases", "Apply a design: meshwright apply FILE --wait")
+    rows = (
+        (
+            r["design"]["id"],
+            r["revision"],
+            r["mesh"],
+            state(r["state"]),
+            output.date(r["applied_at"]),
+            r["principal"],
+            len(r.get("inventory") or []),
+            r["operation"],
+            r.get("reason"),
+        )
+        for r in found
+    )
+    columns = ("design", "revision", "mesh", "state", "applied", "by", "resources", "operation", "why")
+    return table(columns, rows, right=("revision", "resources"))
+
+
+def adapters(found: list[Document]) -> "RenderableType":
+    """Adapters."""
+    if not found:
+        return nothing("adapters", "Start one: meshwright-adapter NAME")
+    rows = (
+        (
+            a["id"],
+            a.get("version"),
+            ", ".join(a.get("meshes") or []),
+            len(a.get("operations") or []),
+            _supported(a),
+            len(a.get("instances") or []),
+            a.get("failure"),
+        )
+        for a in found
+    )
+    columns = ("adapter", "version", "meshes", "operations", "intents", "live", "failure")
+    return table(columns, rows, right=("operations", "intents", "live"))
+
+
+def adapter(found: Document) -> "RenderableType":
+    """An adapter with its operations and its intent matrix."""
+    from rich.console import Group
+    from rich.text import Text
+
+    live = ", ".join(found.get("instances") or []) or "none"
+    head = Text.assemble((found["id"], "bold"), f" {found.get('version', '')}  contract {found.get('contract')}")
+    head.append(f"\nmeshes {', '.join(found.get('meshes') or [])}\nlive workers: {live}")
+    if found.get("failure"):
+        head.append(f"\n✗ {found['failure']}", "red")
+    operations = (
+        (f"{o['name']} v{o['version']}", "changes" if o["mutates"] else "reads", o.get("summary"))
+        for o in found.get("operations") or []
+    )
+    matrix = (
+        (
+            i["intent"],
+            Text("✓ yes", "green") if i["supported"] else Text("✗ no", "red"),
+            i.get("since"),
+            i.get("because"),
+            i.get("instead"),
+        )
+        for i in found.get("intents") or []
+    )
+    columns = ("intent", "supported", "since", "because", "instead")
+    return Group(head, Text(), table(("operation", "effect", "summary"), operations), Text(), table(columns, matrix))
+
+
+def tokens(found: list[Document]) -> "RenderableType":
+    """API tokens."""
+    if not found:
+        return nothing("tokens", "Make one: meshwright tokens create NAME --role viewer")
+    rows = (
+        (
+            t["id"],
+            t["role"],
+            t["workspace"],
+            output.date(t["created_at"]),
+            output.date(t.get("expires_at")) or "never",
+            t.get("description"),
+        )
+        for t in found
+    )
+    return table(("token", "role", "workspace", "created", "expires", "description"), rows)
+
+
+def webhooks(found: list[Document]) -> "RenderableType":
+    """Webhooks."""
+    if not found:
+        return nothing("webhooks", "Make one: meshwright webhooks set NAME --url https://…")
+    rows = (
+        (
+            w["id"],
+            state("enabled" if w.get("enabled", True) else "disabled"),
+            w["url"],
+            ", ".join(w.get("types") or []) or "all",
+            ", ".join(w.get("entities") or []) or "all",
+            w.get("description"),
+        )
+        for w in found
+    )
+    return table(("webhook", "state", "url", "types", "entities", "description"), rows)
+
+
+def deliveries(found: list[Document]) -> "RenderableType":
+    """The delivery log of a webhook."""
+    if not found:
+        return nothing("deliveries", "Send one: meshwright webhooks test WEBHOOK")
+    rows = (
+        (
+            d["event"],
+            d["event_type"],
+            state(d["state"]),
+            d["attempts"],
+            d.get("status"),
+            output.date(d["attempted_at"]),
+            output.date(d.get("next_attempt_at")),
+            d.get("detail"),
+        )
+        for d in found
+    )
+    columns = ("event", "type", "state", "tries", "status", "tried", "next try", "detail")
+    return table(columns, rows, right=("event", "tries", "status"))
+
+
+def workspaces(found: list[Document]) -> "RenderableType":
+    """Workspaces."""
+    return table(("workspace", "description"), ((w["id"], w.get("description")) for w in found))
+
+
+def contexts(found: Iterable[Document]) -> "RenderableType":
+    """Contexts; the current one has a star."""
+    rows = (
+        ("*" if c["current"] else "", c["name"], c["api_url"], c["workspace"] or "(the token's)", c["token"])
+        for c in found
+    )
+    return table(("", "context", "api", "workspace", "token"), rows)
+
+
+def _supported(adapter: Document) -> str:
+    intents = adapter.get("intents") or []
+    return f"{sum(bool(one['supported']) for one in intents)}/{len(intents)}"
+
+
+def _labels(labels: dict[str, str] | None) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted((labels or {}).items()))
+
+
+def set_aside(found: list[Document]) -> "RenderableType":
+    """Messages that could not be projected."""
+    if not found:
+        return nothing("messages are set aside", "Everything that is stored is in the views.")
+    rows = ((f"{m['stream']}/{m['seq']}", age(m["time"]), m["subject"], m["type"], m["reason"]) for m in found)
+    return table(("message", "age", "subject", "type", "why"), rows)

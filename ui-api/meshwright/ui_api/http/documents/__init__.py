@@ -1,0 +1,1 @@
+"""What the API tells about itself: the OpenAPI document and the pages made from it."""

@@ -1,0 +1,233 @@
+"""The OpenAPI 3.1 document, made from the declared routes and the contract's Structs.
+
+Invariant: a route is in the document exactly as it is checked: its parameters, body, answer, role and every kind of
+refusal come from the declaration that the server itself reads.
+"""
+
+import inspect
+import re
+from typing import Any
+
+import msgspec
+
+from meshwright.schemas.documents import jsonschema, openapi
+from meshwright.schemas.errors import PROBLEM_TYPES
+from meshwright.ui_api.http import bodies, problems, queries
+from meshwright.ui_api.http.routing import REASON, WORKSPACE, NoBody, Route
+from meshwright.ui_api.reading import freshness
+from meshwright.ui_api.reading.views import Listing
+from meshwright.ui_api.requests.accepting import KEY
+
+_REF = "#/components/schemas/{name}"
+_DESCRIPTION = (
+    "Event-driven management plane for service meshes. Reads show views; whatever changes a mesh is an operation: "
+    "it is accepted with 202, runs on an adapter's worker, and tells every step as an event on /v1/events."
+)
+_HEADERS = {
+    "ETag": "The version of the resource; send it as If-Match to change it.",
+    "Meshwright-Seq": "The sequence of the write; `min_seq` of a later read waits for it.",
+    freshness.HEADER: "Seconds: everything that was stored before that is in the answer. `unknown` at the very start.",
+    "Location": "Where the operation can be read.",
+    "Retry-After": "Seconds until it is worth asking again.",
+}
+
+
+def document(routes: tuple[Route, ...], version: str) -> dict[str, Any]:
+    """The whole document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Meshwright",
+            "version": version,
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
+        "paths": paths,
+        "webhooks": {"event": {"post": _outgoing()}},
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": _schemas(routes),
+        },
+    }
+
+
+def _outgoing() -> dict[str, Any]:
+    """The call that a webhook's endpoint gets."""
+    signed = {
+        "webhook-id": "The same for every try and replay of one event.",
+        "webhook-timestamp": "Seconds since 1970.",
+        "webhook-signature": "One or more of `v1,` and the base64 of HMAC-SHA256, by Standard Webhooks.",
+    }
+    return {
+        "operationId": "receiveEvent",
+        "summary": "An event, as a CloudEvent in structured mode",
+        "description": "Delivered at least once, in no certain order. The secret was shown when the webhook was made.",
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": text}
+            for name, text in signed.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/cloudevents+json": {"schema": {"type": "object"}}}},
+        "responses": {
+            "2XX": {"description": "Taken."},
+            "410": {"description": "Gone for good: the webhook is disabled."},
+            "429": {"description": "Come again after Retry-After; so with 503."},
+            "default": {"description": "It is tried again later; redirects are not followed."},
+        },
+    }
+
+
+def _schemas(routes: tuple[Route, ...]) -> dict[str, Any]:
+    types: dict[str, type[msgspec.Struct]] = {kind.__name__: kind for kind in openapi.TYPES}
+    for route in routes:
+        answer = route.answer.of if isinstance(route.answer, Listing) else route.answer
+        for kind in (route.body, answer):
+            if kind is not None and kind is not NoBody:
+                assert types.setdefault(kind.__name__, kind) is kind, f"two types named {kind.__name__}"
+    return openapi.components(tuple(types.values()))
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    summary, _, description = (inspect.getdoc(route.handler) or "").partition("\n\n")
+    found: dict[str, Any] = {
+        "operationId": route.operation_id,
+        "tags": [route.tag],
+        "summary": " ".join(summary.split()),
+        "parameters": [*_path(route), *_query(route), *_headers(route)],
+        "responses": _responses(route),
+    }
+    if description:
+        found["description"] = " ".join(description.split())
+    if route.role is None:
+        found["security"] = []
+    else:
+        found["x-role"] = route.role
+        if route.everywhere:
+            found["x-everywhere"] = True
+    if route.body is not NoBody:
+        media_types = (*bodies.JSON_TYPES, *(bodies.YAML_TYPES[:1] if route.yaml else ()))
+        required = any(field.required for field in msgspec.structs.fields(route.body))
+        schema = {"$ref": _REF.format(name=route.body.__name__)}
+        found["requestBody"] = {
+            "required": required,
+            "content": {media_type: {"schema": schema} for media_type in media_types},
+        }
+    return found
+
+
+def _path(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{([a-z_]+)\}", route.path)
+    ]
+
+
+def _query(route: Route) -> list[dict[str, Any]]:
+    if route.query is queries.NoQuery:
+        return []
+    schema = jsonschema.schema(route.query)
+    definitions = schema.get("$defs", {})
+    found = []
+    for name, field in schema["properties"].items():
+        shown = definitions[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
+        description = shown.get("description", "")
+        found.append(
+            {"name": name, "in": "query", "schema": shown} | ({"description": description} if description else {})
+        )
+    return found
+
+
+def _headers(route: Route) -> list[dict[str, Any]]:
+    if route.role is None:
+        return []
+    found = {WORKSPACE: "The workspace; without it the token's own, or `default`."}
+    if route.method != "GET":
+        found[REASON] = "Why, for the history."
+    if route.idempotent:
+        found[KEY] = "Repeating a request with the same key asks for nothing new; at most 256 characters."
+    if "if-match-required" in route.problems:
+        found["If-Match"] = "The ETag of the version that is replaced."
+        found["If-None-Match"] = "`*`: only create."
+    elif "ETag" in route.headers and route.method == "GET":
+        found["If-None-Match"] = "The ETag that you have: 304 when it is still the current one."
+    if route.operation_id == "listEvents":
+        found["Last-Event-ID"] = "Go on behind this event."
+    return [
+        {"name": name, "in": "header", "schema": {"type": "string"}, "description": text}
+        for name, text in found.items()
+    ]
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    found: dict[str, Any] = {str(route.status): _success(route)}
+    if route.idempotent:
+        found["200"] = {
+            "description": "With validate_only: what the adapter would do.",
+            "content": {"application/json": {"schema": {"$ref": _REF.format(name="Preview")}}},
+        }
+    if route.operation_id.startswith("put"):
+        found["201"] = found["200"] | {"description": "Created."}
+    if "ETag" in route.headers and route.method == "GET":
+        found["304"] = {"description": "You have the current version."}
+    if route.operation_id == "getReadiness":
+        found["503"] = found["200"] | {"description": "Not ready."}
+    by_status: dict[int, list[str]] = {}
+    for slug in refusals(route):
+        by_status.setdefault(PROBLEM_TYPES[slug].status, []).append(slug)
+    for status, slugs in sorted(by_status.items()):
+        schema = {"$ref": _REF.format(name="Problem")}
+        found[str(status)] = {
+            "description": "; ".join(f"{PROBLEM_TYPES[slug].title} (/problems/{slug})" for slug in slugs),
+            "content": {problems.MEDIA_TYPE: {"schema": schema}},
+        }
+    return found
+
+
+BEFORE_ANY_ROUTE = ("request-timeout", "url-too-long", "headers-too-large", "too-many-connections")
+"""how a connection may be refused whatever it asks for"""
+
+
+def refusals(route: Route) -> list[str]:
+    """Every kind of refusal that a route can answer with, by slug."""
+    found = ["invalid-request", "internal", *BEFORE_ANY_ROUTE, *route.problems]
+    if route.role is not None:
+        found += ["unauthenticated", "forbidden", "not-found"]
+    if route.body is not NoBody:
+        found += ["too-large", "unsupported-media-type", "invalid-document"]
+    if route.role is not None and route.method != "GET":
+        found.append("bus-unavailable")
+    return list(dict.fromkeys(found))
+
+
+def _success(route: Route) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": "Done." if route.answer is None else "What was asked for."}
+    headers = (*route.headers, freshness.HEADER) if issubclass(route.query, queries.Read) else route.headers
+    if headers:
+        found["headers"] = {name: {"schema": {"type": "string"}, "description": _HEADERS[name]} for name in headers}
+    if isinstance(route.answer, Listing):
+        found["content"] = {"application/json": {"schema": _listing(route.answer)}}
+    elif route.answer is not None:
+        found["content"] = {"application/json": {"schema": {"$ref": _REF.format(name=route.answer.__name__)}}}
+    elif route.status != 204:
+        found["content"] = {route.media_type: {}}
+    if route.operation_id == "listEvents":
+        item = {"$ref": _REF.format(name="Event")}
+        found["content"]["text/event-stream"] = {"schema": {"type": "string"}, "itemSchema": item}
+    return found
+
+
+def _listing(listing: Listing) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["items", "next_page_token"],
+        "properties": {
+            "items": {"type": "array", "items": {"$ref": _REF.format(name=listing.of.__name__)}},
+            "next_page_token": {"type": "string", "description": "Empty on the last page."},
+        },
+    }

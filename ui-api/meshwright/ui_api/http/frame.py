@@ -1,0 +1,90 @@
+"""What stands around every request: its trace, its metrics, its safety headers, the last resort.
+
+Invariant: every answer carries the trace id and the headers that keep a browser from misreading it; an error that
+nobody foresaw is logged with its trace id and answered as `internal`, without a word of its inside.
+"""
+
+import time
+from typing import Any
+
+from opentelemetry.trace import Span, SpanKind
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from meshwright.core.telemetry import tracing
+from meshwright.ui_api.http import problems
+from meshwright.ui_api.http.meters import Meters
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.http.refusals import Refusals
+
+_SAFETY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+]
+
+
+class Frame:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp, meters: Meters, refusals: Refusals) -> None:
+        self._app = app
+        self._meters = meters
+        self._refusals = refusals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        traceparent = _header(scope, b"traceparent")
+        with tracing.continued(traceparent), tracing.span(scope["method"], SpanKind.SERVER) as span:
+            await self._observed(scope, receive, send, span)
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
+        begin = time.perf_counter()
+        status = 0
+        around = safety()
+
+        async def observing(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers: Any = message.setdefault("headers", [])
+                message["headers"] = [*headers, *around]
+                self._count(scope, status, time.perf_counter() - begin, span)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observing)
+        except Exception:
+            self._refusals.defect()
+            if status:
+                raise  # the answer has begun; cutting the connection is the only honest word left
+            response = problems.answer(Refusal("internal"), scope["path"])
+            await response(scope, receive, observing)
+
+    def _count(self, scope: Scope, status: int, seconds: float, span: Span) -> None:
+        declared = scope.get("meshwright.route")
+        route = declared.operation_id if declared else "none"
+        self._meters.requests.add(route, str(status))
+        self._meters.latency.observe(route, value=seconds)
+        if span.is_recording():
+            span.update_name(f"{scope['method']} {declared.path if declared else ''}".strip())
+            span.set_attribute("http.request.method", scope["method"])
+            span.set_attribute("http.response.status_code", status)
+            if declared:
+                span.set_attribute("http.route", declared.path)
+
+
+def safety() -> list[tuple[bytes, bytes]]:
+    """The headers of every answer, with the current trace."""
+    return [*_SAFETY, (b"x-request-id", tracing.trace_id().encode())]
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value.decode("latin-1"))
+    return ""

@@ -1,0 +1,71 @@
+"""Refusals: every answer that is not what was asked for, as RFC 9457 problem+json.
+
+Problem: an error that each route words for itself cannot be handled by a program. Invariant: whatever goes
+wrong, the body is a `Problem` whose type is one of `PROBLEM_TYPES`; nothing that was sent is echoed as HTML,
+and no trace of the program's inside leaves it.
+"""
+
+import msgspec
+from starlette.responses import Response
+
+from meshwright.core.telemetry import tracing
+from meshwright.schemas.errors import PROBLEM_TYPES, FieldError, Problem
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = 1
+"""seconds that a client should wait before it tries again what was unavailable"""
+
+
+class Refusal(Exception):
+    """Raised anywhere below a route; becomes the answer. `slug` is a key of PROBLEM_TYPES."""
+
+    def __init__(
+        self,
+        slug: str,
+        detail: str = "",
+        *,
+        errors: list[FieldError] | None = None,
+        remedy: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{slug}: {detail}")
+        self.slug = slug
+        self.detail = detail
+        self.errors = errors or []
+        self.remedy = remedy
+        self.headers = headers or {}
+
+    def problem(self, instance: str) -> Problem:
+        """The document to send."""
+        kind = PROBLEM_TYPES[self.slug]
+        return Problem(
+            type=f"/problems/{self.slug}",
+            title=kind.title,
+            status=kind.status,
+            detail=self.detail,
+            instance=instance,
+            errors=self.errors,
+            remedy=self.remedy or kind.explanation,
+            trace_id=tracing.trace_id(),
+        )
+
+
+def not_found(what: str, name: str) -> Refusal:
+    """The refusal for a resource that is not there, or is not the caller's to see."""
+    return Refusal("not-found", f"there is no {what} {name!r} in this workspace")
+
+
+def invalid(detail: str, pointer: str = "#") -> Refusal:
+    """The refusal for one bad parameter or header."""
+    return Refusal("invalid-request", detail, errors=[FieldError(detail=detail, pointer=pointer)])
+
+
+def answer(refused: Refusal, instance: str) -> Response:
+    """The response to a refusal."""
+    problem = refused.problem(instance)
+    headers = dict(refused.headers)
+    if problem.status in (429, 503, 504):
+        headers.setdefault("Retry-After", str(RETRY_AFTER))
+    if problem.status == 401:
+        headers.setdefault("WWW-Authenticate", "Bearer")
+    return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)

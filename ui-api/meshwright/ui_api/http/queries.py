@@ -1,0 +1,108 @@
+"""Query parameters as Structs: the same declaration decodes them and documents them.
+
+Invariant: a parameter that the route does not know is refused, because a misspelt filter that is silently
+skipped answers another question than the one asked.
+"""
+
+import datetime
+import functools
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+from starlette.datastructures import QueryParams
+
+from meshwright.schemas import strict
+from meshwright.schemas.base import Model
+from meshwright.schemas.errors import FieldError
+from meshwright.ui_api.http.problems import Refusal
+
+Q = TypeVar("Q", bound=Model)
+
+PAGE_SIZE = 50
+LARGEST_PAGE = 500
+
+
+class NoQuery(Model, frozen=True, kw_only=True):
+    """A route without parameters."""
+
+
+class Read(Model, frozen=True, kw_only=True):
+    """A read that may ask for at least what the caller has already written or seen."""
+
+    min_seq: Annotated[
+        int, Meta(ge=0, description="Wait (at most 2 s) until the view has reached this `Meshwright-Seq`.")
+    ] = 0
+    min_event: Annotated[
+        int, Meta(ge=0, description="Wait (at most 2 s) until the view has reached this event's id.")
+    ] = 0
+
+
+class Page(Read, frozen=True, kw_only=True):
+    """A list, page by page."""
+
+    page_size: Annotated[int, Meta(ge=1, description="At most 500; more is cut to 500.")] = PAGE_SIZE
+    page_token: Annotated[str, Meta(description="`next_page_token` of the page before.")] = ""
+
+
+class Write(Model, frozen=True, kw_only=True):
+    """A write that may be tried without effect, with a reason for the history."""
+
+    validate_only: Annotated[bool, Meta(description="Check everything and change nothing.")] = False
+    reason: Annotated[str, Meta(max_length=2000, description="Why, for the history.")] = ""
+
+
+def decode(parameters: QueryParams, kind: type[Q]) -> Q:
+    """The parameters as their Struct.
+
+    Raises Refusal `invalid-request` naming each bad parameter.
+    """
+    fields = _fields(kind)
+    raw: dict[str, Any] = {}
+    errors = []
+    for name in parameters:
+        values = parameters.getlist(name)
+        if name not in fields:
+            errors.append(FieldError(detail=f"unknown parameter {name!r}", pointer=_place(name)))
+        elif isinstance(fields[name].default_factory, type) and fields[name].default_factory is list:
+            raw[name] = [part for value in values for part in value.split(",") if part]
+        elif len(values) > 1:
+            errors.append(FieldError(detail="given more than once", pointer=_place(name)))
+        else:
+            raw[name] = values[0]
+    if errors:
+        raise Refusal("invalid-request", "the query string is not valid", errors=errors)
+    try:
+        found = msgspec.convert(raw, kind, strict=False)
+    except msgspec.ValidationError as error:
+        complaint = strict.field_error(str(error))
+        pointer = "#/query/" + complaint.pointer.removeprefix("#").strip("/")
+        wrong = FieldError(detail=complaint.detail, pointer=pointer)
+        raise Refusal("invalid-request", "the query string is not valid", errors=[wrong]) from error
+    errors = [
+        FieldError(detail=detail, pointer=_place(name)) for name in raw if (detail := _beyond(getattr(found, name)))
+    ]
+    if errors:
+        raise Refusal("invalid-request", "the query string is not valid", errors=errors)
+    return found
+
+
+def _beyond(value: object) -> str:
+    """What the database would refuse, in words; empty when there is nothing."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "a whole number must fit in 64 bits"
+    if isinstance(value, datetime.datetime):
+        try:
+            value.astimezone(datetime.UTC)
+        except OverflowError:
+            return "in UTC a time must lie between the years 1 and 9999"
+    return ""
+
+
+@functools.cache
+def _fields(kind: type[Model]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
+
+
+def _place(name: str) -> str:
+    return f"#/query/{strict.escape(name)}"

@@ -1,0 +1,229 @@
+"""Routes as data: path, role, parameters, bodies and answers, declared once.
+
+Problem: a role check forgotten in one handler is a hole, and a document written beside the code drifts from it.
+Invariant: a request reaches a handler only through its declaration, which is what the role check, the decoding
+and the OpenAPI document are made of. A handler gets a `Call`, in which everything is checked and typed.
+"""
+
+import functools
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshwright.schemas.access import Principal, Role
+from meshwright.schemas.base import NAME_PATTERN, ULID_PATTERN, Model, whole
+from meshwright.schemas.errors import FieldError
+from meshwright.ui_api.access import authentication
+from meshwright.ui_api.api import Api
+from meshwright.ui_api.http import answers, bodies, queries
+from meshwright.ui_api.http.problems import Refusal, invalid, not_found
+from meshwright.ui_api.http.queries import NoQuery, Read
+from meshwright.ui_api.http.server import scope
+from meshwright.ui_api.reading import freshness
+from meshwright.ui_api.requests.directory import DEFAULT_WORKSPACE
+
+B = TypeVar("B", covariant=True)
+Q = TypeVar("Q", bound=Model, covariant=True)
+WORKSPACE = "Meshwright-Workspace"
+REASON = "Meshwright-Reason"
+COMMAND: dict[str, Any] = {
+    "status": 202,
+    "headers": ("Location", "Retry-After", "Meshwright-Seq"),
+    "problems": (
+        "adapter-unavailable",
+        "adapter-failed",
+        "adapter-slow",
+        "bus-unavailable",
+        "idempotency-key-reused",
+        "invalid-document",
+        "too-large",
+    ),
+    "idempotent": True,
+}
+"""What every route that asks for an operation declares."""
+
+
+def asking(*problems: str) -> dict[str, Any]:
+    """What such a route declares that can refuse for further reasons."""
+    return COMMAND | {"problems": (*COMMAND["problems"], *problems)}
+
+
+_NAME = re.compile(whole(NAME_PATTERN))
+_ULID = re.compile(whole(ULID_PATTERN))
+
+
+class NoBody(Model, frozen=True, kw_only=True):
+    """A route without a body."""
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One route. `role` None: open to everybody; `answer` None: no JSON body.
+
+    `everywhere`: only for tokens whose role holds in all workspaces.
+    """
+
+    method: str
+    path: str
+    operation_id: str
+    handler: Callable[["Call[Any, Any]"], Awaitable[Response]]
+    tag: str
+    role: Role | None
+    everywhere: bool = False
+    query: type[Model] = NoQuery
+    body: type[Model] = NoBody
+    yaml: bool = False
+    body_from_path: bool = False
+    answer: Any = None
+    status: int = 200
+    media_type: str = "application/json"
+    headers: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    idempotent: bool = False
+    """takes an Idempotency-Key"""
+
+
+class Call(Generic[B, Q]):
+    """One admitted request."""
+
+    __slots__ = ("api", "body", "principal", "query", "raw", "request", "route", "workspace")
+
+    def __init__(
+        self,
+        api: Api,
+        request: Request,
+        route: Route,
+        principal: Principal,
+        workspace: str,
+        raw: bytes,
+        body: B,
+        query: Q,
+    ) -> None:
+        self.api = api
+        self.request = request
+        self.route = route
+        self.principal = principal
+        self.workspace = workspace
+        self.raw = raw
+        self.body = body
+        self.query = query
+
+    def name(self, parameter: str = "id") -> str:
+        """A path parameter that is a name. Raises Refusal `not-found` when it cannot be one."""
+        return self._matching(_NAME, parameter)
+
+    def ulid(self, parameter: str = "id") -> str:
+        """A path parameter that is a ULID. Raises Refusal `not-found` when it cannot be one."""
+        return self._matching(_ULID, parameter)
+
+    def _matching(self, pattern: re.Pattern[str], parameter: str) -> str:
+        found = str(self.request.path_params[parameter])
+        if not pattern.match(found):
+            raise not_found("resource" if parameter == "id" else parameter, found[:64])
+        return found
+
+    def header(self, name: str) -> str:
+        """A request header, empty when it was not sent."""
+        return self.request.headers.get(name, "")
+
+    def reason(self, said: str = "") -> str:
+        """Why the caller does it: from the body or query (`said`), or else from the header."""
+        return said or self.header(REASON)[:2000]
+
+
+class Routes:
+    """The declarations of one group of routes."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.declared: list[Route] = []
+
+    def add(
+        self, method: str, path: str, operation_id: str, *, role: Role | None, **more: Any
+    ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Response]]], Callable[[Call[Any, Any]], Awaitable[Response]]]:
+        """Declare the decorated function as the handler; `more` are the other fields of `Route`."""
+
+        def register(
+            handler: Callable[[Call[Any, Any]], Awaitable[Response]],
+        ) -> Callable[[Call[Any, Any]], Awaitable[Response]]:
+            self.declared.append(
+                Route(
+                    method=method,
+                    path=path,
+                    operation_id=operation_id,
+                    handler=handler,
+                    tag=self.tag,
+                    role=role,
+                    **more,
+                )
+            )
+            return handler
+
+        return register
+
+
+def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]:
+    """The function that the web framework calls for a route."""
+
+    async def answer(request: Request) -> Response:
+        request.scope["meshwright.route"] = route
+        principal, workspace = _admitted(route, api, request)
+        query = queries.decode(request.query_params, route.query)
+        raw = b""
+        body: Any = None
+        if route.body is not NoBody:
+            raw = await bodies.read(request)
+            body = await _body(route, request, raw)
+        response = await route.handler(Call(api, request, route, principal, workspace, raw, body, query))
+        if isinstance(query, Read) and response.media_type == answers.JSON:
+            response.headers.setdefault(freshness.HEADER, api.freshness.text)
+        return response
+
+    return answer
+
+
+_NOBODY = Principal(name="", role="viewer", workspace="")
+
+
+def _admitted(route: Route, api: Api, request: Request) -> tuple[Principal, str]:
+    if route.role is None:
+        return _NOBODY, DEFAULT_WORKSPACE
+    principal = api.gate.principal(request.headers.get("authorization", ""))
+    request.scope["meshwright.principal"] = principal
+    scope.authenticated(request.scope)
+    own = DEFAULT_WORKSPACE if principal.workspace == "*" else principal.workspace
+    workspace = request.headers.get(WORKSPACE, own)
+    if not _NAME.match(workspace):
+        raise invalid(f"{WORKSPACE} must be a workspace's name", f"#/header/{WORKSPACE}")
+    api.gate.admit(principal, workspace, route.role)
+    if route.everywhere:
+        authentication.everywhere(principal)
+    return principal, workspace
+
+
+async def _body(route: Route, request: Request, raw: bytes) -> Any:
+    if not raw and _may_be_empty(route.body):
+        return route.body()
+    plain = await bodies.plain(request, raw, yaml=route.yaml)
+    if route.body_from_path and isinstance(plain, dict):
+        plain = _with_id(plain, str(request.path_params["id"]))
+    return bodies.typed(plain, route.body)
+
+
+@functools.cache
+def _may_be_empty(body: type[Any]) -> bool:
+    return all(not field.required for field in msgspec.structs.fields(body))
+
+
+def _with_id(plain: dict[str, Any], name: str) -> dict[str, Any]:
+    """A document may leave out its id, which the path says already, but may not contradict it."""
+    if plain.setdefault("id", name) != name:
+        raise Refusal(
+            "invalid-document",
+            "the id in the document is not the one in the path",
+            errors=[FieldError(detail=f"must be {name!r} or left out", pointer="#/id")],
+        )
+    return plain

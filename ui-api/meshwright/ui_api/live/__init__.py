@@ -1,0 +1,1 @@
+"""The event stream: one tail of EVENTS per process, many clients."""

@@ -1,0 +1,102 @@
+"""One client's event stream as an ASGI response.
+
+Invariant: it ends when the client leaves, when the server stops, when the token is revoked, or when the client does
+not read for half a minute; whatever ends it leaves neither a task nor a place in the hub behind.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ending
+from meshwright.ui_api.access.authentication import Gate
+from meshwright.ui_api.http.meters import Meters
+from meshwright.ui_api.live import frames
+from meshwright.ui_api.live.streaming import PING_S, Client, Hub
+
+MEDIA_TYPE = "text/event-stream"
+SEND_S = 30.0
+"""seconds that a client may take to read what was sent"""
+_HEADERS = {
+    "Content-Type": f"{MEDIA_TYPE}; charset=utf-8",
+    "Cache-Control": "no-cache, no-store",
+    "X-Accel-Buffering": "no",
+}
+
+
+class EventStream(Response):
+    """Sends what the hub has for a client that it has let in."""
+
+    def __init__(self, hub: Hub, client: Client, meters: Meters) -> None:
+        self.status_code = 200
+        self.background = None
+        self._hub = hub
+        self._client = client
+        self._meters = meters
+        self.init_headers(_HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        watcher = asyncio.create_task(_watch(receive, self._client))
+        self._meters.clients.add()
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await self._send(send, [frames.hello(self._client.seq)])
+            await self._follow(send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except (OSError, TimeoutError, mwbus.BusUnavailable):
+            pass  # the client has gone, does not read, or has to come again: it resumes where it was
+        finally:
+            self._hub.left(self._client)
+            self._meters.clients.add(by=-1)
+            await ending.end(watcher)
+
+    async def _follow(self, send: Send) -> None:
+        client, hub = self._client, self._hub
+        async for frame in hub.catch_up(client):
+            if client.ended:
+                return
+            await self._send(send, [frame])
+        while not client.ended:
+            if reason := hub.must_start_over(client):
+                self._meters.resets.add(reason)
+                await self._send(send, [hub.start_over(client, reason)])
+                continue  # who was slow to read this may have fallen behind again
+            found, more = hub.take(client)
+            if found:
+                await self._send(send, found)
+            elif time.monotonic() - client.idle_since >= PING_S:
+                await self._send(send, [frames.PING])
+            if not more:
+                await client.wake.wait()
+                client.wake.clear()
+
+    async def _send(self, send: Send, found: list[bytes]) -> None:
+        self._client.idle_since = time.monotonic()
+        self._meters.delivered.add(by=len(found))
+        async with asyncio.timeout(SEND_S):
+            await send({"type": "http.response.body", "body": b"".join(found), "more_body": True})
+
+
+async def _watch(receive: Callable[[], Awaitable[object]], client: Client) -> None:
+    """Ends the client when its connection ends."""
+    while True:
+        message = await receive()
+        if isinstance(message, dict) and message["type"] == "http.disconnect":
+            client.end()
+            return
+
+
+async def keep_alive(hub: Hub, gate: Gate) -> None:
+    """Wake clients who have heard nothing for long, and end those whose token no longer counts; for ever."""
+    while True:
+        await asyncio.sleep(0.5)
+        quiet = time.monotonic() - PING_S
+        for client in list(hub.clients):
+            if gate.by_digest(client.credential) is None:
+                client.end()
+            elif client.idle_since <= quiet:
+                client.wake.set()

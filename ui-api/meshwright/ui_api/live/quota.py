@@ -1,0 +1,44 @@
+"""How many event streams may be open, so that nobody takes those of others.
+
+Invariant: a token has fewer than its workspace, a workspace fewer than the process, and the process fewer than its
+connections: whoever opens all that he may leaves room for somebody else at each of these doors.
+"""
+
+from collections.abc import Collection
+
+import msgspec
+
+from meshwright.ui_api.http.problems import Refusal
+from meshwright.ui_api.live.streaming import Client
+
+_AGAIN_S = 10
+"""seconds after which a client may try again"""
+
+
+class StreamQuota(msgspec.Struct, frozen=True, kw_only=True):
+    """Event streams that may be open at a time."""
+
+    per_token: int = 50
+    per_workspace: int = 100
+    all: int = 5000
+
+    def check(self, clients: Collection[Client], credential: str, workspace: str) -> None:
+        """Raises Refusal `too-many-requests` when one more would be too many."""
+        own = sum(one.credential == credential for one in clients)
+        if own >= self.per_token:
+            raise _full(f"this token has {own} event streams open, as many as one may have", "TOKEN")
+        beside = sum(one.wants.workspace == workspace for one in clients)
+        if beside >= self.per_workspace:
+            raise _full(f"workspace {workspace} has {beside} event streams open, as many as one may have", "WORKSPACE")
+        if len(clients) >= self.all:
+            raise _full(f"{len(clients)} event streams are open, as many as this server may have", "")
+
+
+def _full(detail: str, whose: str) -> Refusal:
+    variable = f"MESHWRIGHT_EVENT_STREAMS_PER_{whose}" if whose else "MESHWRIGHT_EVENT_STREAMS"
+    return Refusal(
+        "too-many-requests",
+        detail,
+        remedy=f"Close some, or let readers share one. An operator of this server may allow more ({variable}).",
+        headers={"Retry-After": str(_AGAIN_S)},
+    )

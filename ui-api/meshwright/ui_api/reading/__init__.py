@@ -1,0 +1,1 @@
+"""Reading the views: pages, freshness, and single operations."""

@@ -1,0 +1,97 @@
+"""Reading views: one document or a page of them, as fresh as the caller asks.
+
+Invariant: what MongoDB cannot tell within its bound is a 503, never a guess; an ETag is the sequence that the
+document shows, so an unchanged one costs the reader nothing.
+"""
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from meshwright.core import store
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Model
+from meshwright.ui_api.http import answers, preconditions
+from meshwright.ui_api.http.problems import not_found
+from meshwright.ui_api.http.queries import LARGEST_PAGE, Page, Read
+from meshwright.ui_api.http.routing import Call
+
+WAIT_S = 2.0
+"""seconds that a read waits for `min_seq` or `min_event`"""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """The answer of a list route, for the OpenAPI document: `items` of this type and `next_page_token`."""
+
+    of: type[msgspec.Struct]
+
+
+async def settle(call: Call[Any, Read], stream: str) -> None:
+    """Wait until the views hold what the caller has already seen or written.
+
+    Raises NotYetVisible, StoreUnavailable.
+    """
+    if call.query.min_seq:
+        await call.api.views.wait(stream, call.query.min_seq, WAIT_S)
+    if call.query.min_event:
+        await call.api.views.wait(subjects.EVENTS.stream, call.query.min_event, WAIT_S)
+
+
+async def one(call: Call[Any, Read], kind: store.Kind[Any], key: str, what: str, stream: str = "") -> Response:
+    """One document, or 304. Raises Refusal `not-found`."""
+    await settle(call, stream or kind.stream)
+    found = await call.api.views.get(kind, call.workspace, key)
+    if found is None:
+        raise not_found(what, key)
+    return shown(call, found.document, found.seq)
+
+
+def shown(call: Call[Any, Any], document: object, etag: int) -> Response:
+    """A document with its ETag, or 304 when the caller has it."""
+    unchanged = preconditions.not_modified(call.header("If-None-Match"), etag)
+    return unchanged or answers.ok(document, etag=etag)
+
+
+async def page(
+    call: Call[Any, Page],
+    kind: store.Kind[Any],
+    where: dict[str, Any] | None = None,
+    order_by: str = "",
+    *,
+    stream: str = "",
+    workspace: str = "",
+) -> Response:
+    """A page of documents; entries of `where` that are empty do not filter.
+
+    `order_by` is a field, with ` desc` behind it for the other direction.
+    """
+    await settle(call, stream or kind.stream)
+    wanted = {name: value for name, value in (where or {}).items() if value not in (None, "", [])}
+    field, _, direction = order_by.partition(" ")
+    scope = _scope(call, wanted, order_by)
+    found = await call.api.views.page(
+        kind,
+        workspace or call.workspace,
+        where=wanted,
+        sort=field,
+        descending=direction == "desc",
+        limit=min(call.query.page_size, LARGEST_PAGE),
+        cursor=call.api.pages.read(call.query.page_token, scope),
+    )
+    items = [stored.document for stored in found.items]
+    return answers.ok({"items": items, "next_page_token": call.api.pages.sign(found.cursor, scope)})
+
+
+def whole(items: list[Any]) -> Response:
+    """A list that always fits in one page."""
+    return answers.ok({"items": items, "next_page_token": ""})
+
+
+def _scope(call: Call[Any, Page], where: dict[str, Any], order_by: str) -> str:
+    return repr((call.workspace, call.request.url.path, sorted(where.items()), order_by))
+
+
+def listed(kind: type[Model]) -> Listing:
+    """The answer of a list of these, for a route's declaration."""
+    return Listing(kind)

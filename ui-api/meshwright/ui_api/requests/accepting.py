@@ -1,0 +1,247 @@
+"""Accepting work: from a checked request to a command that JetStream has acknowledged.
+
+Problem: a client whose connection broke cannot know whether its request was accepted, and must be able to ask again
+without doing the work twice. Invariant: an operation is one command message; its id follows from the
+Idempotency-Key, the stream stores one id once, and a repeated request gets the answer of the first one. What is
+refused has changed nothing. A dead letter whose operation is asked for again is marked as replayed.
+"""
+
+import datetime
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from msgspec import Meta
+from starlette.responses import Response
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.core.telemetry import tracing
+from meshwright.schemas import catalog, subjects
+from meshwright.schemas.base import Model, Text
+from meshwright.schemas.operations import Command, Operation
+from meshwright.ui_api.http import answers, bodies
+from meshwright.ui_api.http.problems import Refusal, invalid
+from meshwright.ui_api.http.queries import Write
+from meshwright.ui_api.http.routing import Call
+from meshwright.ui_api.requests import dead_letters, previews
+from meshwright.ui_api.requests.states import PUBLISH_S
+
+DEADLINE_S = 300
+LONGEST_DEADLINE_S = 24 * 3600
+KEY = "Idempotency-Key"
+_LONGEST_KEY = 256
+
+
+class OperationOptions(Model, frozen=True, kw_only=True):
+    """What every request for an operation may say besides its subject."""
+
+    reason: Text = ""
+    keep_on_failure: bool = False
+    """leave completed steps in place when the operation fails"""
+    deadline_seconds: Annotated[int, Meta(ge=1, le=LONGEST_DEADLINE_S)] = DEADLINE_S
+
+
+class OperationRequest(Model, frozen=True, kw_only=True):
+    """One operation that is asked for. `version` None: the newest that a live worker knows."""
+
+    adapter: str
+    connection: str
+    mesh: str
+    kind: str
+    version: int | None = None
+    arguments: dict[str, Any] = {}
+    preview: bool = False
+    """ask the adapter beforehand what it would do, and refuse what it refuses"""
+    retry_of: str | None = None
+
+
+async def accept(
+    call: Call[Any, Any], options: OperationOptions, build: Callable[[], Awaitable[OperationRequest]], *, only: str = ""
+) -> Response:
+    """202 with the operation; for `validate_only` 200 with the adapter's preview.
+
+    `only` is the operation's id when there may never be a second one, whoever asks and however: whoever asks again
+    gets that one.
+
+    Raises Refusal, BusUnavailable.
+    """
+    key = idempotency_key(call.header(KEY))
+    operation = only or (_of_key(call, key) if key else ids.fresh())
+    fingerprint = only or _fingerprint(call)
+    if (only or key) and (stored := await find(call, operation)) is not None:
+        return await _answer(call, *_same(stored, "" if only else fingerprint))
+    wanted = await build()
+    command = _command(call, options, wanted, operation, fingerprint)
+    bodies.bounded(command)
+    if isinstance(call.query, Write) and call.query.validate_only:
+        return answers.ok(await previews.preview(call.api, command))
+    if wanted.preview:
+        await previews.check(call.api, command)
+    return await _answer(call, *await _publish(call, command))
+
+
+def _of_key(call: Call[Any, Any], key: str) -> str:
+    """The operation that one person asks for with one key in one workspace; another in a later one of that name."""
+    made = call.api.directory.made_at(call.workspace)
+    return ids.derived(call.workspace, call.principal.name, key, *([made.isoformat()] if made else []))
+
+
+async def find(call: Call[Any, Any], operation: str) -> mwbus.Received | None:
+    """The command of an operation as it is stored, or None. Raises BusUnavailable."""
+    subject = subjects.fill(subjects.COMMANDS, workspace=call.workspace, operation=operation)
+    found = await call.api.bus.last(subjects.COMMANDS.stream, subject)
+    return None if found is None or call.api.directory.is_older(call.workspace, found) else found
+
+
+def idempotency_key(header: str) -> str:
+    """The key in the header, with or without the quotes of a structured string; empty when there is none.
+
+    Raises Refusal `invalid-request`.
+    """
+    text = header.strip()
+    if text.startswith('"'):
+        text = text[1:-1].replace('\\"', '"').replace("\\\\", "\\") if text.endswith('"') and len(text) > 1 else ""
+    if header and not (0 < len(text) <= _LONGEST_KEY and text.isascii() and text.isprintable()):
+        raise invalid(f"{KEY}: 1 to {_LONGEST_KEY} printable ASCII characters", f"#/header/{KEY}")
+    return text
+
+
+def accepted_operation(command: Command, trace_id: str = "") -> Operation:
+    """The operation as it is before anything has happened to it."""
+    return Operation(
+        id=command.operation,
+        workspace=command.workspace,
+        adapter=command.adapter,
+        connection=command.connection,
+        mesh=command.mesh,
+        kind=command.kind,
+        arguments=command.arguments,
+        principal=command.principal,
+        reason=command.reason,
+        retry_of=command.retry_of,
+        accepted_at=command.accepted_at,
+        deadline=command.deadline,
+        trace_id=trace_id,
+    )
+
+
+def command_of(stored: mwbus.Received) -> Command:
+    """The command in a stored message. Raises Refusal `unreadable-command`."""
+    try:
+        message = stored.message()
+    except catalog.UndecodableMessage as error:
+        raise Refusal("unreadable-command", str(error)) from error
+    if not isinstance(message, Command):
+        raise Refusal("unreadable-command", f"{stored.type or 'a message without a type'} is no command")
+    return message
+
+
+def operation_of(stored: mwbus.Received) -> Operation:
+    """The operation of a stored command, of which nothing else is known. Raises Refusal `unreadable-command`."""
+    trace = tracing.trace_id(stored.headers.get("traceparent", "")) if "traceparent" in stored.headers else ""
+    return accepted_operation(command_of(stored), trace)
+
+
+def retry_of(command: Command) -> OperationRequest:
+    """The same once more, linked to the operation before."""
+    return OperationRequest(
+        adapter=command.adapter,
+        connection=command.connection,
+        mesh=command.mesh,
+        kind=command.kind,
+        version=command.version,
+        arguments=command.arguments,
+        retry_of=command.operation,
+    )
+
+
+def _fingerprint(call: Call[Any, Any]) -> str:
+    found = hashlib.sha256()
+    for part in (call.request.method, call.request.url.path, call.request.url.query):
+        found.update(part.encode() + b"\0")
+    found.update(call.raw)
+    return found.hexdigest()
+
+
+def _command(
+    call: Call[Any, Any], options: OperationOptions, wanted: OperationRequest, operation: str, fingerprint: str
+) -> Command:
+    offer = call.api.roster.offer(wanted.adapter, wanted.kind, wanted.version)
+    now = datetime.datetime.now(datetime.UTC)
+    return Command(
+        operation=operation,
+        workspace=call.workspace,
+        adapter=wanted.adapter,
+        connection=wanted.connection,
+        mesh=wanted.mesh,
+        kind=wanted.kind,
+        version=offer.version,
+        mutates=offer.mutates,
+        arguments=wanted.arguments,
+        principal=call.principal.name,
+        reason=call.reason(options.reason or (call.query.reason if isinstance(call.query, Write) else "")),
+        accepted_at=now,
+        deadline=now + datetime.timedelta(seconds=options.deadline_seconds),
+        keep_on_failure=options.keep_on_failure,
+        retry_of=wanted.retry_of,
+        fingerprint=fingerprint,
+    )
+
+
+async def _publish(call: Call[Any, Any], command: Command) -> tuple[Command, int, str]:
+    """Store the command; when it was stored before, give the stored one."""
+    bus = call.api.bus
+    subject = subjects.fill(
+        subjects.COMMANDS,
+        workspace=command.workspace,
+        adapter=command.adapter,
+        connection=command.connection,
+        queue=command.mesh if command.mutates else subjects.UNORDERED,
+        operation=command.operation,
+    )
+    try:
+        ack = await bus.publisher.publish(
+            subject,
+            command,
+            about=f"operations/{command.operation}",
+            id=command.operation,
+            expected_last=0,
+            timeout=PUBLISH_S,
+        )
+        seq, fresh = ack.seq, not ack.duplicate
+    except mwbus.Conflict as error:
+        seq, fresh = error.current or 0, False
+    except mwbus.BusUnavailable:
+        call.api.meters.published.add("command", "unavailable")
+        raise
+    call.api.meters.published.add("command", "stored" if fresh else "repeated")
+    if fresh:
+        return command, seq, tracing.trace_id()
+    stored = await bus.at(subjects.COMMANDS.stream, seq) if seq else None
+    if stored is None:
+        raise mwbus.BusUnavailable(f"operation {command.operation} is stored but cannot be read")
+    return _same(stored, command.fingerprint)
+
+
+def _same(stored: mwbus.Received, fingerprint: str) -> tuple[Command, int, str]:
+    """The stored command, when it came from the same request or (without a fingerprint) from any.
+
+    Raises Refusal `idempotency-key-reused`, `unreadable-command`.
+    """
+    command = command_of(stored)
+    if fingerprint and command.fingerprint != fingerprint:
+        raise Refusal("idempotency-key-reused", f"the key belongs to operation {command.operation}")
+    return command, stored.seq, tracing.trace_id(stored.envelope().traceparent)
+
+
+async def _answer(call: Call[Any, Any], command: Command, seq: int, trace_id: str) -> Response:
+    if command.retry_of:
+        await dead_letters.replaced(call, command.retry_of, command)
+    return answers.ok(
+        accepted_operation(command, trace_id),
+        202,
+        Location=f"/v1/operations/{command.operation}",
+        Retry_After="1",
+        Meshwright_Seq=str(seq),
+    )

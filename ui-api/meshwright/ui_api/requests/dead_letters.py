@@ -1,0 +1,81 @@
+"""What people do about dead letters: each is one more message behind the letter, on the letter's own subject.
+
+Problem: two people may replay and drop one letter at the same moment, and an API process may die between asking for
+the operation and marking the letter. Invariant: a mark is stored only behind the message that was read, so of two one
+is refused; the operation that replaces a letter has an id that follows from the letter, so there is never a second
+one, and a replay that was cut off is completed by the next.
+"""
+
+from typing import Any
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.schemas import catalog, subjects
+from meshwright.schemas.base import Message
+from meshwright.schemas.operations import Command, DeadLetter, DeadLetterDropped, DeadLetterReplayed
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.routing import Call
+from meshwright.ui_api.requests.states import PUBLISH_S
+
+
+async def newest(call: Call[Any, Any], operation: str) -> mwbus.Received | None:
+    """The newest message about a letter, None when there is none (any more). Raises BusUnavailable."""
+    if not subjects.TOKEN.match(operation):
+        return None
+    subject = subjects.fill(subjects.DEADLETTERS, workspace=call.workspace, operation=operation)
+    found = await call.api.bus.last(subjects.DEADLETTERS.stream, subject)
+    if found is None or call.api.directory.is_older(call.workspace, found):
+        return None
+    return None if found.type == DeadLetterDropped.wire.name else found
+
+
+async def drop(call: Call[Any, Any], operation: str, reason: str, *, validate_only: bool) -> int:
+    """Take a letter off the list; the sequence of the mark, or of what stands when nothing is to be changed.
+
+    Raises Refusal `not-found` or `stale`, BusUnavailable.
+    """
+    standing = await newest(call, operation)
+    if standing is None:
+        raise not_found("dead letter", operation)
+    if validate_only:
+        return standing.seq
+    mark = DeadLetterDropped(operation=operation, principal=call.principal.name, reason=reason)
+    try:
+        return (await _store(call, standing, mark)).seq
+    except mwbus.Conflict as error:
+        raise Refusal("stale", f"somebody replayed or dropped {operation} at the same moment") from error
+
+
+def replacement(workspace: str, operation: str, standing: mwbus.Received) -> str:
+    """The id of the one operation that replaces a letter: the one that did, or the one that will."""
+    try:
+        message = standing.message()
+    except catalog.UndecodableMessage:
+        message = None
+    if isinstance(message, DeadLetterReplayed):
+        return message.replaced_by
+    return ids.derived("replay", workspace, operation)
+
+
+async def replaced(call: Call[Any, Any], operation: str, by: Command) -> None:
+    """Mark the dead letter of an operation, if there is one that nobody has replayed. Raises BusUnavailable."""
+    standing = await newest(call, operation)
+    if standing is None or standing.type != DeadLetter.wire.name:
+        return
+    mark = DeadLetterReplayed(operation=operation, replaced_by=by.operation, principal=by.principal, reason=by.reason)
+    try:
+        await _store(call, standing, mark)
+    except mwbus.Conflict:
+        return  # somebody was faster: what that one stored tells what became of the letter
+
+
+async def _store(call: Call[Any, Any], standing: mwbus.Received, mark: Message) -> mwbus.Ack:
+    operation = standing.subject.rpartition(".")[2]
+    return await call.api.bus.publisher.publish(
+        standing.subject,
+        mark,
+        about=f"operations/{operation}",
+        id=ids.derived(mark.wire.name, standing.subject, str(standing.seq)),
+        expected_last=standing.seq,
+        timeout=PUBLISH_S,
+    )

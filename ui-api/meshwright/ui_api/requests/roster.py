@@ -1,0 +1,104 @@
+"""The roster: which adapters are alive and what they offer, kept in memory from the presence bucket.
+
+Invariant: an operation is accepted only when a live worker announces its name and version; a worker that stopped
+renewing is gone from here within the presence's time-to-live.
+"""
+
+import asyncio
+import contextlib
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus.kv import presence
+from meshwright.schemas.adapters import AdapterAnnouncement, OperationSupport
+from meshwright.ui_api.http.problems import Refusal
+
+_DECODER = msgspec.json.Decoder(AdapterAnnouncement)
+
+
+class Roster:
+    """Run `follow` beside it; `loaded` is set when what was there has been seen."""
+
+    def __init__(self) -> None:
+        self._bus: mwbus.Connection | None = None
+        self._live: dict[str, AdapterAnnouncement] = {}
+        self._offers: dict[tuple[str, str, int], OperationSupport] = {}
+        self._newest: dict[tuple[str, str], int] = {}
+        self.loaded = asyncio.Event()
+
+    async def follow(self, bus: mwbus.Connection) -> None:
+        """Keep up with announcements; for ever."""
+        self._bus = bus
+        bucket = await presence.open_presence(bus)
+        async with bucket.watch() as changes:
+            async for change in changes:
+                if change.key:
+                    self.learn(change.key, change.entry.value if change.entry else None)
+                else:
+                    self.loaded.set()
+
+    def learn(self, key: str, value: bytes | None) -> None:
+        """Take in an announcement, or its end."""
+        before = self._live.pop(key, None)
+        if value is not None:
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):  # one that cannot be read offers nothing
+                self._live[key] = _DECODER.decode(value)
+        now = self._live.get(key)
+        if before is None or now is None or before.operations != now.operations:
+            self._index()
+
+    def _index(self) -> None:
+        self._offers.clear()
+        self._newest.clear()
+        for worker in self._live.values():
+            for offer in worker.operations:
+                self._offers[worker.name, offer.name, offer.version] = offer
+                place = (worker.name, offer.name)
+                self._newest[place] = max(self._newest.get(place, 0), offer.version)
+
+    def alive(self) -> list[AdapterAnnouncement]:
+        """Every live worker's announcement."""
+        return list(self._live.values())
+
+    def workers_of(self, adapter: str) -> list[str]:
+        """The live workers of an adapter. Raises BusUnavailable when none is heard and none can be."""
+        found = sorted(worker.instance for worker in self._live.values() if worker.name == adapter)
+        if not found:
+            self._assure()
+        return found
+
+    def adapter_for(self, mesh_kind: str) -> str:
+        """The adapter that serves a kind of mesh.
+
+        Raises Refusal `adapter-unavailable`, BusUnavailable when nothing can be known.
+        """
+        found = sorted({worker.name for worker in self._live.values() if mesh_kind in worker.meshes})
+        if not found:
+            self._assure()
+            raise Refusal("adapter-unavailable", f"no live adapter serves meshes of kind {mesh_kind!r}")
+        return found[0]
+
+    def offer(self, adapter: str, kind: str, version: int | None) -> OperationSupport:
+        """What a live worker announces for that operation, at that version or (None) at the newest.
+
+        Raises Refusal `adapter-unavailable`, BusUnavailable when nothing can be known.
+        """
+        wanted = version if version is not None else self._newest.get((adapter, kind), 0)
+        found = self._offers.get((adapter, kind, wanted))
+        if found is None:
+            self._assure()
+            raise Refusal("adapter-unavailable", self._why_not(adapter, kind, version))
+        return found
+
+    def _assure(self) -> None:
+        """Without NATS no worker is heard, however well it is."""
+        if self._bus is not None and not self._bus.is_connected:
+            raise mwbus.BusUnavailable("not connected to NATS, so it is not known which workers live")
+
+    def _why_not(self, adapter: str, kind: str, version: int | None) -> str:
+        if not any(worker.name == adapter for worker in self._live.values()):
+            return f"no live worker of the adapter {adapter!r}"
+        suffix = "" if version is None else f" in version {version}"
+        known = ", ".join(sorted({offered for name, offered, _ in self._offers if name == adapter}))
+        return f"the adapter {adapter!r} does not offer {kind!r}{suffix}; it offers: {known}"

@@ -1,0 +1,151 @@
+"""Writing what people declare: one message per version on STATE, guarded by the version that was read.
+
+Problem: two people who save the same design must not overwrite each other, and a save must work while the database
+is away. Invariant: a write is one message with the sequence that its subject must still have; the current version
+is read from the bus.
+"""
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from meshwright.core import bus as mwbus
+from meshwright.schemas import subjects
+from meshwright.schemas.access import ResourceDeleted
+from meshwright.schemas.base import Message, Model
+from meshwright.ui_api.http import answers, bodies, preconditions
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.routing import Call
+
+PUBLISH_S = 2.0
+"""seconds that a write may take until the API says that the bus is away"""
+
+
+class Written(Model, frozen=True, kw_only=True):
+    """What a write came to; `seq` is the new ETag, `created` whether nothing stood there before."""
+
+    seq: int
+    created: bool
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands on a subject: `seq` is that of its newest message, `version` None when that is no document."""
+
+    seq: int
+    version: mwbus.Received | None
+
+
+async def current(bus: mwbus.Connection, workspace: str, kind: str, name: str) -> mwbus.Received | None:
+    """The newest version of a resource, or None when it is not there (any more). Raises BusUnavailable."""
+    return alive(await newest(bus, workspace, kind, name))
+
+
+async def newest(bus: mwbus.Connection, workspace: str, kind: str, name: str) -> mwbus.Received | None:
+    """The newest message about a resource, which may be its tombstone. Raises BusUnavailable."""
+    subject = subjects.fill(subjects.STATE, workspace=workspace, kind=kind, id=name)
+    return await bus.last(subjects.STATE.stream, subject)
+
+
+def alive(found: mwbus.Received | None) -> mwbus.Received | None:
+    """The message, unless it is a tombstone."""
+    return None if found is None or found.type == ResourceDeleted.wire.name else found
+
+
+async def write(
+    call: Call[Any, Any], workspace: str, kind: str, name: str, message: Message, *, validate_only: bool
+) -> Written:
+    """Store a version of a resource under the caller's preconditions.
+
+    Raises Refusal, BusUnavailable.
+    """
+    before = await standing(call, workspace, kind, name)
+    return await replace(call, workspace, kind, name, message, before, validate_only=validate_only)
+
+
+async def standing(call: Call[Any, Any], workspace: str, kind: str, name: str) -> Standing:
+    """What a write would replace, once the caller's preconditions hold for it.
+
+    Raises Refusal, BusUnavailable.
+    """
+    found = await newest(call.api.bus, workspace, kind, name)
+    version = alive(found)
+    preconditions.for_write(call.header("If-Match"), call.header("If-None-Match"), version.seq if version else None)
+    return Standing(seq=found.seq if found else 0, version=version)
+
+
+async def replace(
+    call: Call[Any, Any],
+    workspace: str,
+    kind: str,
+    name: str,
+    message: Message,
+    before: Standing,
+    *,
+    validate_only: bool,
+) -> Written:
+    """Store a version in the place of just that one.
+
+    Raises Refusal, BusUnavailable.
+    """
+    bodies.bounded(message)
+    created = before.version is None
+    if validate_only:
+        return Written(seq=before.version.seq if before.version else 0, created=created)
+    return Written(seq=await store(call, workspace, kind, name, message, before.seq), created=created)
+
+
+async def delete(
+    call: Call[Any, Any], workspace: str, kind: str, name: str, reason: str, *, validate_only: bool
+) -> int:
+    """Store the tombstone of a resource and return its sequence.
+
+    Raises Refusal, BusUnavailable.
+    """
+    standing = await current(call.api.bus, workspace, kind, name)
+    if standing is None:
+        raise not_found(kind, name)
+    preconditions.for_write(call.header("If-Match"), "", standing.seq)
+    if validate_only:
+        return standing.seq
+    return await tombstone(call, workspace, kind, name, reason, standing.seq)
+
+
+async def tombstone(call: Call[Any, Any], workspace: str, kind: str, name: str, reason: str, expected: int) -> int:
+    """Store the tombstone of the version at `expected` and return its sequence; raises as `store` does."""
+    message = ResourceDeleted(kind=kind, id=name, principal=call.principal.name, reason=reason)
+    return await store(call, workspace, kind, name, message, expected)
+
+
+async def store(call: Call[Any, Any], workspace: str, kind: str, name: str, message: Message, expected: int) -> int:
+    """Store one version behind the one at `expected` and return its sequence.
+
+    Raises Refusal `stale`, BusUnavailable.
+    """
+    subject = subjects.fill(subjects.STATE, workspace=workspace, kind=kind, id=name)
+    about = f"{kind}s/{name}"
+    try:
+        ack = await call.api.bus.publisher.publish(
+            subject, message, about=about, expected_last=expected, timeout=PUBLISH_S
+        )
+    except mwbus.Conflict as error:
+        call.api.meters.published.add(kind, "conflict")
+        raise Refusal("stale", f"somebody wrote {kind} {name} at the same moment") from error
+    except mwbus.BusUnavailable:
+        call.api.meters.published.add(kind, "unavailable")
+        raise
+    call.api.meters.published.add(kind, "stored")
+    return ack.seq
+
+
+def document(received: mwbus.Received, kind: type[Message]) -> msgspec.Struct:
+    """The message of a stored version; what stands in STATE was checked when it was written."""
+    message = received.message()
+    assert isinstance(message, kind)
+    return message
+
+
+def answer(written: Written, shown: Model) -> Response:
+    """What a PUT answers: the document, its new ETag, its sequence."""
+    headers = {answers.SEQ.replace("-", "_"): str(written.seq)}
+    return answers.ok(shown, 201 if written.created else 200, etag=written.seq, **headers)

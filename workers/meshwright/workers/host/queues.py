@@ -1,0 +1,117 @@
+"""OperationQueues: operations that change one mesh run one at a time, in the order in which they were accepted.
+
+Problem: workers fetch commands side by side, so who fetches first says nothing about who was accepted first.
+Invariant: the order is the COMMANDS stream's. An operation may run only when every earlier one on its queue
+has ended; no lease is needed, because the stream itself says who is ahead, and a worker that dies keeps its
+operation's place until the redelivery or the deadline ends it. What was settled in a past that COMMANDS has lost
+counts for nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus.client import listening
+from meshwright.core.operations import journal
+from meshwright.schemas import catalog, operations, subjects
+
+log = logging.getLogger(__name__)
+_RECHECK = 1.0
+"""seconds after which a waiting operation looks again although nobody told it anything"""
+_SOON = (0.02, 0.2)
+"""seconds after which it looks again at first: an end may have been said just before anybody listened"""
+_STORING = 0.01
+"""seconds between an end that was heard and a look for it: it is heard while the stream still stores it"""
+
+
+class OperationQueues:
+    """Tells operations whether it is their turn. The bucket only remembers how far a queue has been settled."""
+
+    def __init__(self, connection: mwbus.Connection, settled: mwbus.Bucket) -> None:
+        self._bus = connection
+        self._settled = settled
+        self._assured: dict[str, int] = {}
+        """queues whose settled place was compared with the stream, and on which connection"""
+
+    async def wait(self, command: operations.Command, seq: int, waiting: Callable[[str], Awaitable[None]]) -> None:
+        """Return when every earlier operation of the queue has ended.
+
+        `waiting` is called with the id of each operation that is ahead. Raises BusUnavailable.
+        """
+        told = ""
+        while ahead := await self._ahead(command, seq):
+            if ahead.operation != told:
+                told = ahead.operation
+                await waiting(told)
+            await self._ended(ahead)
+
+    async def done(self, command: operations.Command, stored: mwbus.Received) -> None:
+        """Remember that the queue is settled up to this command, which is `stored` there."""
+        await self._settled.put(_key(command), msgspec.json.encode(mwbus.Position.at(stored)))
+
+    async def _ahead(self, command: operations.Command, seq: int) -> operations.Command | None:
+        position = await self._settled_up_to(command) + 1
+        while True:
+            found = await self._bus.following(subjects.COMMANDS.stream, position, _queue_subject(command))
+            if found is None or found.seq >= seq:
+                return None
+            earlier = _command(found)
+            if earlier is not None and not await journal.has_ended(self._bus, earlier):
+                return earlier
+            position = found.seq + 1
+
+    async def _settled_up_to(self, command: operations.Command) -> int:
+        key = _key(command)
+        entry = await self._settled.get(key)
+        if entry is None:
+            return 0
+        try:
+            place = msgspec.json.decode(entry.value, type=mwbus.Position)
+            if self._assured.get(key) != self._bus.reconnects:  # a stream goes back only while its server is away
+                await mwbus.assure(self._bus, subjects.COMMANDS.stream, place)
+                self._assured[key] = self._bus.reconnects
+        except (mwbus.Rewound, msgspec.MsgspecError) as error:
+            log.error("the order on %s is read from its start: %s", key, error)
+            await self._settled.put(key, msgspec.json.encode(mwbus.START))
+            return 0
+        return place.seq
+
+    async def _ended(self, ahead: operations.Command) -> None:
+        """Wait until the operation ahead tells its end, or for a while: it may end in another way."""
+        subject = journal.events_subject(ahead.workspace, "*", ahead.operation)
+        async with listening.heard(self._bus, subject, catalog.TERMINAL_TYPES) as ended:
+            for patience in (*_SOON, _RECHECK):
+                if await journal.has_ended(self._bus, ahead):
+                    return
+                if await ended(patience):
+                    await asyncio.sleep(_STORING)
+
+
+def _command(message: mwbus.Received) -> operations.Command | None:
+    try:
+        found = message.message()
+    except catalog.UndecodableMessage:
+        return None
+    return found if isinstance(found, operations.Command) else None
+
+
+def _queue_subject(command: operations.Command) -> str:
+    return subjects.fill(
+        subjects.COMMANDS,
+        workspace=command.workspace,
+        adapter=command.adapter,
+        connection=command.connection,
+        queue=command.mesh,
+    )
+
+
+def _key(command: operations.Command) -> str:
+    return f"{command.workspace}.{command.adapter}.{command.connection}.{command.mesh}"
+
+
+async def open_settled(connection: mwbus.Connection) -> mwbus.Bucket:
+    """The bucket that remembers how far each queue is settled. Raises BusUnavailable."""
+    return await mwbus.open_bucket(connection, subjects.TURNS.name)
