@@ -115,19 +115,25 @@ def test_a_subject_gives_back_its_tokens(channel: subjects.Channel, data: st.Dat
 def test_no_token_can_change_the_meaning_of_a_subject(token: str) -> None:
     """Text from people cannot widen a filter, leave its place or speak the protocol."""
     with pytest.raises(ValueError, match="cannot stand in a subject"):
-        subjects.fill(subjects.STATE, workspace="default", kind="design", id=token)
+        subjects.fill(subjects.STATE, workspace="default", kind=token, id="one")
+    if token and len(token) <= 64:
+        subject = subjects.fill(subjects.STATE, workspace="default", kind="design", id=token)
+        assert len(subject.split(".")) == 5
+        assert subject.isascii()
+        assert subject.isprintable()
+        assert not set(" *>") & set(subject)
 
 
 @given(tokens | st.text(max_size=70) | st.sampled_from(["a=b", "a.b", "*", "a" * 65, "é", ""]))
 def test_what_can_be_filled_is_known_beforehand(token: str) -> None:
     """Whoever reads a stranger's subject can ask whether anything may be told of it."""
     try:
-        subject = subjects.fill(subjects.STATE, workspace="default", kind="design", id=token)
+        subject = subjects.fill(subjects.STATE, workspace="default", kind=token, id="one")
     except ValueError:
         assert not subjects.can_be_filled("default", token)
     else:
         assert subjects.can_be_filled(token) == (token != "*")
-        assert subjects.parse(subjects.STATE, subject)["id"] == token
+        assert subjects.parse(subjects.STATE, subject)["kind"] == token
 
 
 def test_a_token_that_the_channel_does_not_have_is_refused() -> None:

@@ -7,6 +7,7 @@ and streams, NATS permissions and AsyncAPI are derived from `CHANNELS`, `BUCKETS
 
 import re
 
+from meshwright.schemas import ids
 from meshwright.schemas.base import Model
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -14,6 +15,8 @@ SYSTEM_WORKSPACE = "system"
 """Facts that belong to no tenant (adapters coming and going) are told under this workspace token."""
 UNORDERED = "_"
 """The queue token of operations that change nothing and so need no order."""
+_ID = "id"
+_ID_PARAMETER = "{id}"
 
 API, PROJECTOR, SCHEDULER, NOTIFIER, OBSERVER = "api", "projector", "scheduler", "notifier", "observer"
 ADAPTER = "adapter-{adapter}"
@@ -174,35 +177,37 @@ QUEUES: tuple[Queue, ...] = (ASKED, DEAD_COMMANDS)
 
 
 def fill(channel: Channel, **tokens: str) -> str:
-    """The subject of that channel; a token left out or "*" becomes a wildcard.
+    """The subject of that channel; a token left out or "*" becomes a wildcard, an `id` is encoded (see `ids`).
 
-    Raises ValueError when a token could change the meaning of the subject (dots, wildcards, spaces), or when
-    the channel has no such token.
+    Raises ValueError when another token could change the meaning of the subject (dots, wildcards, spaces), when an id
+    is empty or too long, or when the channel has no such token.
     """
     for name, value in tokens.items():
         if f"{{{name}}}" not in channel.address:
             raise ValueError(f"{channel.address} has no {name}")
-        if value != "*" and not TOKEN.match(value):
+        if value != "*" and name != _ID and not TOKEN.match(value):
             raise ValueError(f"{value!r} cannot stand in a subject as {name}: letters, digits, - and _ only")
+    if tokens.get(_ID, "*") != "*":
+        tokens[_ID] = ids.to_token(tokens[_ID])
     return re.sub(r"\{([a-z]+)\}", lambda found: tokens.get(found.group(1), "*"), channel.address)
 
 
 def parse(channel: Channel, subject: str) -> dict[str, str]:
-    """The tokens of a subject by name, or an empty dict when it is not of that channel."""
+    """The tokens of a subject by name, its `id` decoded, or an empty dict when it is not of that channel."""
     names, tokens = channel.address.split("."), subject.split(".")
     if len(names) != len(tokens):
         return {}
     found = {}
     for name, token in zip(names, tokens, strict=True):
         if name.startswith("{"):
-            found[name[1:-1]] = token
+            found[name[1:-1]] = ids.of_token(token) if name == _ID_PARAMETER else token
         elif name != token:
             return {}
     return found
 
 
 def can_be_filled(*tokens: str) -> bool:
-    """Whether `fill` would take these: NATS itself allows more in a subject than Meshwright ever puts there."""
+    """Whether `fill` would take these as they are: NATS allows more in a subject than Meshwright ever puts there."""
     return all(TOKEN.match(token) for token in tokens)
 
 

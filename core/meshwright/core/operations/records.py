@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from meshwright.core import bus
-from meshwright.schemas import catalog
+from meshwright.schemas import catalog, ids
 from meshwright.schemas.base import Message
 from meshwright.schemas.strict import MAX_DEPTH
 
@@ -64,7 +64,7 @@ def read(received: bus.Received) -> Fact:
         tokens[2],
         origin,
         entity,
-        about,
+        ids.of_token(about),
         kind,
         _message(kind, received.payload),
         trace_id(received.headers.get("traceparent", "")),

@@ -10,7 +10,7 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core.telemetry import tracing
-from meshwright.schemas import subjects
+from meshwright.schemas import ids, subjects
 from meshwright.schemas.base import Model
 
 PING = b": ping\n\n"
@@ -55,7 +55,7 @@ class Kept:
         self.seq = received.seq
         self.workspace = tokens[2]
         self.entity = tokens[4]
-        self.entity_id = tokens[5]
+        self.entity_id = ids.of_token(tokens[5])
         self.type = received.type
         self.received = received
         self._frame = b""
