@@ -61,7 +61,7 @@ def test_ctrl_c_leaves_and_says_how_to_come_back(shop: Shop) -> None:
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert f"left operation {operation}, which goes on" in rest
+    assert f"stopped waiting for operation {operation}, which continues" in rest
     assert f"meshwright operations watch {operation}" in rest
     shown = json.loads(shop.run("operations", "show", operation, "-o", "json").stdout)
     assert shown["state"] == "running"

@@ -36,7 +36,7 @@ def test_programs_get_the_problem_document(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: [\n", "cannot be understood"),
+        ("a: [\n", "cannot be parsed"),
         ("x: " + "[" * 100 + "]" * 100, "nested deeper"),
         ("id: big\ndescription: " + "x" * 10_000_000, "larger than 1 MiB"),
         ("a: &a [x,x]\nb: &b [*a,*a]\n" + "\n".join(f"c{n}: [*b,*b]" for n in range(99)), "aliases"),
@@ -72,7 +72,7 @@ def test_rights_are_told(terminal: Terminal) -> None:
     told = terminal.run("connections", "set", "c", "--kind", "consul", expect=3, MESHWRIGHT_TOKEN=secret).stderr
     assert "this needs the role operator; the token has viewer" in told
     terminal.run("tokens", "delete", "eyes", "--yes")
-    assert "Who are you?" in terminal.run("connections", "list", expect=3, MESHWRIGHT_TOKEN="wrong").stderr
+    assert "Authentication required" in terminal.run("connections", "list", expect=3, MESHWRIGHT_TOKEN="wrong").stderr
 
 
 def test_nothing_is_lost_without_a_yes(terminal: Terminal) -> None:

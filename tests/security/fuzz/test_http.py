@@ -147,5 +147,5 @@ def _validator(document: dict[str, Any], operation: Operation, status: str, medi
 
 def _nothing_unforeseen(shared: Stack) -> None:
     log = shared.log("meshwright-api").read_text()
-    assert "nobody foresaw" not in log, log[-3000:]
+    assert "unhandled exception" not in log, log[-3000:]
     assert "Traceback" not in log, log[-3000:]

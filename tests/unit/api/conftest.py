@@ -44,7 +44,7 @@ class Bus:
 
     def __init__(self) -> None:
         self.streams: dict[str, list[mwbus.Received]] = {channel.stream: [] for channel in subjects.CHANNELS}
-        self.failure: mwbus.BusError | None = None
+        self.failure: Exception | None = None
         self.before_store: Any = lambda: None
         self.full: dict[str, float] = {}
         self.publisher = self
@@ -219,6 +219,10 @@ class Door:
     def learn(self, workspace: str, kind: str, name: str, message: Message) -> None:
         """Let the directory know what somebody else wrote."""
         self.directory.learn(f"mw.state.{workspace}.{kind}.{name}", message)
+
+    def break_down(self, bus: Exception, views: Exception | None = None) -> None:
+        """From now on whatever asks the bus or the views fails so."""
+        self.bus.failure, self.views.failure = bus, views or bus
 
     def mesh(self, name: str = "m1", workspace: str = "default") -> None:
         """A connection, a mesh on it, and a live worker that installs meshes and applies designs."""

@@ -34,7 +34,7 @@ async def test_a_worker_that_is_alive_is_called_slow(door: Door) -> None:
     door.mesh()
     door.bus.client = Client(nats.errors.TimeoutError())
     found = await door.admin.problem("POST", DIFF, BODY, status=504, slug="adapter-slow")
-    assert found["detail"] == "the trial worker did not answer preview within 21 s; it is alive"
+    assert found["detail"] == "the trial worker did not answer preview within 21 s; the worker is alive"
     assert "operation itself" in found["remedy"] and "smaller design" in found["remedy"]
     assert "meshwright-adapter" not in found["remedy"]
     assert previews.PREVIEW_S > serving._BOUND  # the worker has the first word on its own slowness

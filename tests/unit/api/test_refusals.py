@@ -6,8 +6,10 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
+from meshwright.schemas.base import ULID_PATTERN
 from meshwright.schemas.errors import PROBLEM_TYPES
 from meshwright.ui_api.http.documents import openapi
+from meshwright.ui_api.http.routing import NoBody
 from meshwright.ui_api.live.streaming import Client, Wants
 from meshwright.ui_api.routes import ALL
 
@@ -17,56 +19,92 @@ PATHS = sorted(openapi.document(ALL, "test")["paths"].items())
 AWAY = mwbus.BusUnavailable("no acknowledgement from nats://secret-host")
 
 
-def filled(path: str) -> str:
-    """A path with names in the places of its parameters."""
-    return path.replace("{id}", "m1").replace("{name}", "a").replace("{version}", "1").replace("{slug}", "stale")
+BODIES = {
+    "createMesh": {"id": "m2", "connection": "place", "kind": "trial"},
+    "createToken": {"id": "t", "role": "viewer"},
+    "enrolWorkloads": {"workloads": [{"name": "a", "service": "a", "port": 80}]},
+    "putConnection": {"kind": "envoy-fleet"},
+    "putWebhook": {"url": "https://hooks.test/"},
+    "replayWebhook": {"failed": True},
+    "restoreDesign": {"version": 1},
+    "startOperation": {"kind": "trial.noop", "mesh": "m1"},
+}
+"""what a route needs beside the mesh"""
+TAKE_A_MESH = {"applyDesign", "diffDesign", "removeDesign", "rollbackDesign", "translateDesign", "validateDesign"}
+FROM_MEMORY = {"listWorkspaces", "listTokens", "getPrincipal"}
+"""what is answered from memory, whatever is away"""
+
+
+def filled(route: Any) -> str:
+    """The path of a route with something that fits in the places of its parameters."""
+    found = str(route.path)
+    for place, pattern in route.patterns().items():
+        found = found.replace(f"{{{place}}}", "0" * 26 if pattern == ULID_PATTERN else FITTING.get(place, "m1"))
+    return found
+
+
+FITTING = {"version": "1", "revision": "1", "slug": "stale"}
+
+
+def request(route: Any) -> dict[str, Any]:
+    """A body that fits, for a route that takes one."""
+    if route.body is NoBody:
+        return {}
+    return {"json": {"mesh": "m1"} if route.operation_id in TAKE_A_MESH else BODIES.get(route.operation_id, {})}
 
 
 @pytest.mark.parametrize("path", [path for path, _ in PATHS])
 async def test_the_allow_header_lists_every_method(door: Door, path: str) -> None:
-    """A 405 names all methods that the document has for that path, as its explanation promises."""
+    """405 and OPTIONS name the methods that the document has for that very path, a verb's path too, and no other."""
     declared = {method.upper() for method in dict(PATHS)[path]}
-    found = await door.admin.problem("PATCH", filled(path), status=405, slug="method-not-allowed")
+    url = filled(next(route for route in ALL if route.path == path))
+    found = await door.admin.problem("PATCH", url, status=405, slug="method-not-allowed")
     assert "Allow header" in found["remedy"]
-    answer = await door.admin.ask("PATCH", filled(path), expect=405)
-    allowed = answer.headers["allow"].split(", ")
-    assert declared <= set(allowed)
-    assert len(allowed) == len(set(allowed))
+    for method, expect in (("PATCH", 405), ("OPTIONS", 204)):
+        answer = await door.admin.ask(method, url, expect=expect)
+        allowed = answer.headers["allow"].split(", ")
+        assert sorted(allowed) == sorted(declared | {"OPTIONS"} | ({"HEAD"} if "GET" in declared else set()))
 
 
-@pytest.mark.parametrize(
-    "route", [route for route in GUARDED if route.method == "GET"], ids=lambda one: one.operation_id
-)
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_a_verb_that_no_resource_has_is_not_found(door: Door, method: str) -> None:
+    """A path that looks like a verb and is none is 404 for every method, not a resource of that odd name."""
+    await door.admin.problem(method, "/v1/designs/d:bless", status=404, slug="not-found")
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda one: one.operation_id)
 async def test_a_defect_is_told_without_its_inside(door: Door, route: Any) -> None:
-    """An error that nobody foresaw is a problem document with the trace id, and says nothing of the program."""
-    door.views.failure = RuntimeError("the password is hunter2")
-    door.bus.failure = door.views.failure
-    answer = await door.admin.client.get(filled(route.path), headers={"Authorization": f"Bearer {door.admin.token}"})
-    if answer.status_code == 200 or answer.json()["type"] == "/problems/not-found":
-        return  # answered from memory
+    """An unhandled exception is a problem document with the trace id, and says nothing of the program."""
+    door.mesh()
+    door.break_down(RuntimeError("the password is hunter2"))
+    headers = {"Authorization": f"Bearer {door.admin.token}", "Idempotency-Key": "k"}
+    answer = await door.client.request(route.method, filled(route), headers=headers, **request(route))
+    assert "hunter2" not in answer.text
+    if route.operation_id in FROM_MEMORY:
+        assert answer.status_code == 200
+        return
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     found = answer.json()
     assert (found["type"], found["detail"]) == ("/problems/internal", "")
     assert found["trace_id"] == answer.headers["x-request-id"]
-    assert "hunter2" not in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda one: one.operation_id)
 async def test_an_outage_is_told_by_every_route_in_its_own_words(door: Door, route: Any) -> None:
-    """Without bus and database a route answers from memory or with a refusal of its document; never with a defect."""
+    """Without bus and database a route answers from memory or says which of them is away; never with a defect."""
     door.mesh()
-    door.bus.failure = AWAY
-    door.views.failure = store.StoreUnavailable("could not reach mongodb://secret-host")
-    body = {"kind": "trial.noop", "mesh": "m1"} if route.operation_id == "startOperation" else {}
+    door.break_down(AWAY, store.StoreUnavailable("could not reach mongodb://secret-host"))
     headers = {"Authorization": f"Bearer {door.admin.token}", "Idempotency-Key": "k"}
-    more = {} if route.method == "GET" else {"json": body}
-    answer = await door.client.request(route.method, filled(route.path), headers=headers, **more)
-    assert answer.status_code != 500
+    answer = await door.client.request(route.method, filled(route), headers=headers, **request(route))
     assert "secret-host" not in answer.text
-    if answer.status_code == 503:
-        assert answer.headers["retry-after"] == "1"
+    if route.operation_id in FROM_MEMORY:
+        assert answer.status_code == 200
+        return
+    assert answer.status_code == 503, answer.text
+    assert answer.json()["type"] in ("/problems/bus-unavailable", "/problems/store-unavailable")
+    assert answer.headers["retry-after"] == "1"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_new_design_is_created_and_just_that_version_applied(server: Server, r
 def test_two_who_create_one_design_are_told(server: Server, ready: Terminal) -> None:
     """When somebody was faster twice, the refusal is shown and nothing is applied."""
     server.on("PUT /v1/designs/slow", server.problem("stale"))
-    assert "Somebody changed it meanwhile" in ready.run("apply", "slow.yaml", expect=3).stderr
+    assert "Precondition failed" in ready.run("apply", "slow.yaml", expect=3).stderr
     assert not [path for _, path in written(server) if path.endswith(":apply")]
 
 
@@ -88,7 +88,7 @@ def test_the_mesh_need_not_be_named_when_there_is_one(server: Server, ready: Ter
     """With none or several, the command line says which there are, and exits with 2."""
     assert ready.run("diff", "slow.yaml", expect=4).stdout.endswith("on mesh m1: 1 to update\n")
     server.on("GET /v1/meshes", server.page({"id": "m1"}, {"id": "m2"}))
-    assert "say which mesh: there are m1, m2" in ready.run("diff", "slow.yaml", expect=2).stderr
+    assert "choose a mesh: there are m1, m2" in ready.run("diff", "slow.yaml", expect=2).stderr
     server.on("GET /v1/meshes", server.page())
     assert "there is no mesh yet" in ready.run("diff", "slow.yaml", expect=2).stderr
     server.on("POST /v1/designs/slow:diff", {**PREVIEW, "diff": [{**CHANGE, "change": "unchanged"}]})

@@ -80,7 +80,7 @@ def test_check_tells_each_finding_with_what_to_do(server: Server, terminal: Term
     ("said", "expect", "line"),
     [
         ({"views": {"ok": False, "detail": "no projector runs"}, "behind": 30}, 1, "✗ {}: no projector runs; 30 ev"),
-        ({"behind": 0}, 1, "✗ {}: nobody tells how old they are; 0 events behind"),
+        ({"behind": 0}, 1, "✗ {}: their age is unknown; 0 events behind"),
         ({"views": {"ok": True}, "behind": 2, "age": 31.5}, 0, "‼ {}: 2 events behind, 31.5 s old"),
         ({"views": {"ok": True}, "behind": 1001, "age": 0.1}, 0, "‼ {}: 1001 events behind, 0.1 s old"),
     ],

@@ -120,9 +120,9 @@ def test_contexts_are_chosen_and_forgotten(terminal: Terminal, server: Server) -
 
 
 BROKEN = {
-    "a file that is no yaml": ("contexts.yaml", b"a: [", "cannot be understood"),
-    "a file of another shape": ("contexts.yaml", b"contexts: 5", "cannot be understood"),
-    "a file that is no text": ("contexts.yaml", b"\xff\xfe\x00", "cannot be understood"),
+    "a file that is no yaml": ("contexts.yaml", b"a: [", "cannot be parsed"),
+    "a file of another shape": ("contexts.yaml", b"contexts: 5", "cannot be parsed"),
+    "a file that is no text": ("contexts.yaml", b"\xff\xfe\x00", "cannot be parsed"),
     "a token that is no text": ("token", b"\xff\xfe", "cannot be read"),
     "a token of two lines": ("token", b"SECRET\nSECRET", "not one line of ASCII text"),
     "a token with an accent": ("token", "SÉCRET".encode(), "not one line of ASCII text"),

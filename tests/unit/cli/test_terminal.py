@@ -78,7 +78,7 @@ def test_a_question_is_answered_by_hand(server: Server, terminal: Terminal, keys
     screen.type(keys)
     assert screen.end(keys if code == 130 else "") == code
     assert len(server.calls) == sent
-    assert ("Nothing was done" in screen.text) == (code != 0)
+    assert ("Aborted; nothing was changed" in screen.text) == (code != 0)
     assert "Traceback" not in screen.text
 
 
@@ -106,7 +106,7 @@ def test_what_runs_now_is_shown_and_ctrl_c_leaves_it(server: Server, terminal: T
     screen.until(lambda text: "push: 3 of 5" in text)
     screen.type("\x03")
     assert screen.end() == 130
-    assert "left operation OP, which goes on" in screen.text
+    assert "stopped waiting for operation OP, which continues" in screen.text
     assert "\x1b[?25h" in screen.text, "the cursor is back"
 
 

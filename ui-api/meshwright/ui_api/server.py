@@ -97,7 +97,7 @@ def main() -> int:
 async def _run(wanted: ApiSettings, meters: Meters) -> None:
     admin = authentication.admin_digest(wanted.admin_token_file)
     if not admin:
-        log.warning("no MESHWRIGHT_ADMIN_TOKEN_FILE: only API tokens that exist already are let in")
+        log.warning("no MESHWRIGHT_ADMIN_TOKEN_FILE: only existing API tokens are accepted")
     sealer = sealing.from_file(wanted.secret_key_file) if wanted.secret_key_file else None
     if sealer is None:
         log.warning("no MESHWRIGHT_SECRET_KEY_FILE: webhooks are refused")

@@ -75,7 +75,7 @@ class Gate:
     def admit(self, principal: Principal, workspace: str, role: Role) -> None:
         """Raises Refusal `not-found` for a workspace that is not the principal's, `forbidden` for a lesser role."""
         if principal.workspace not in (EVERYWHERE, workspace) or not self._directory.has_workspace(workspace):
-            raise Refusal("not-found", f"there is no workspace {workspace!r} that this token may see")
+            raise Refusal("not-found", f"there is no workspace {workspace!r} that this token may access")
         if ROLE_ORDER.index(principal.role) < ROLE_ORDER.index(role):
             raise Refusal("forbidden", f"this needs the role {role}; the token has {principal.role}")
 

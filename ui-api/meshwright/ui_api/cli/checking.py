@@ -52,7 +52,7 @@ def checks(session: Session) -> list[Check]:
             found += look(session)
         except CommandFailed as failure:
             detail = "; ".join((failure.what, *failure.notes))
-            found.append(_check(name, f"can be asked about {name}", BAD, detail, failure.remedy))
+            found.append(_check(name, f"answers about {name}", BAD, detail, failure.remedy))
             if name == "api":
                 return found
     return found
@@ -120,7 +120,7 @@ def _freshness(seen: dict[str, Any]) -> Check:
     views, behind, age = seen.get("views") or {}, seen.get("behind"), seen.get("age")
     lag = [f"{behind} events behind"] if behind is not None else []
     if not views.get("ok"):
-        detail = "; ".join([views.get("detail") or "nobody tells how old they are", *lag])
+        detail = "; ".join([views.get("detail") or "their age is unknown", *lag])
         remedy = "Is the projector running? Start it with meshwright-projector; `make up` does for a local stack."
         return _check("api", "views are up to date", BAD, detail, remedy)
     late = (behind or 0) > _BEHIND or (age or 0) > _OLD

@@ -79,7 +79,7 @@ def mesh_or_only(session: Session, mesh: str) -> str:
         return str(found[0]["id"])
     known = ", ".join(one["id"] for one in found)
     raise CommandFailed(
-        f"say which mesh: there are {known}" if found else "there is no mesh yet",
+        f"choose a mesh: there are {known}" if found else "there is no mesh yet",
         code=Exit.USAGE,
         remedy="Add --mesh NAME." if found else "`meshwright meshes install NAME --connection CONNECTION` makes one.",
     )

@@ -4,17 +4,14 @@ Invariant: nothing answers but a declared route or a `Problem`; FastAPI routes a
 answers and the OpenAPI document come from the contract's Structs.
 """
 
+from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.routing import Route as StarletteRoute
-from starlette.types import ASGIApp
+from starlette.routing import Route as PlainRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
@@ -27,7 +24,6 @@ from meshwright.ui_api.http.routing import Route
 from meshwright.ui_api.routes import ALL
 
 VERSION = "0.1.0"
-_BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 
 def create_app(api: Api) -> ASGIApp:
@@ -43,27 +39,53 @@ def create_app(api: Api) -> ASGIApp:
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.openapi = cache(lambda: openapi.document(ALL, VERSION))  # type: ignore[method-assign]
-    for route in ALL:
+    for path, by_method in _by_path(ALL).items():
         # A plain route: parameters, bodies and documents are ours, so FastAPI's own handling of them would only
         # double the cost of a request.
-        app.add_route(route.path, _endpoint(route, api), methods=[route.method], include_in_schema=False)
+        app.router.routes.append(PlainRoute(path, _Resource(by_method, api), include_in_schema=False))
 
-    async def on_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        slug = _BY_STATUS.get(error.status_code, "invalid-request")
-        if slug == "method-not-allowed":
-            return _refuse(api, request, Refusal(slug, headers={"Allow": _allowed(request)}))
-        return _refuse(api, request, Refusal(slug, "nothing is served at this path", headers=dict(error.headers or {})))
+    async def on_missing(request: Request, error: Exception) -> Response:
+        return _refuse(api, request, Refusal("not-found", "nothing is served at this path"))
 
-    async def on_invalid(request: Request, error: Exception) -> Response:
-        return _refuse(api, request, Refusal("invalid-request", "the request cannot be read"))
-
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(404, on_missing)
     return Frame(app, api.meters, api.refusals)
 
 
-def _endpoint(route: Route, api: Api) -> Any:
+def _by_path(routes: tuple[Route, ...]) -> dict[str, dict[str, Route]]:
+    """The routes of each path by method, in the order of matching: a verb (`/{id}:apply`) before the plain resource."""
+    found: dict[str, dict[str, Route]] = {}
+    for route in sorted(routes, key=lambda route: "}:" not in route.path):
+        found.setdefault(route.path, {})[route.method] = route
+    return found
+
+
+class _Resource:
+    """What serves one path, as an ASGI application: each method by its route, the rest by what the path takes."""
+
+    def __init__(self, by_method: dict[str, Route], api: Api) -> None:
+        self._api = api
+        self._any = next(iter(by_method.values()))
+        self._answers = {method: _endpoint(route, api) for method, route in by_method.items()}
+        if "GET" in self._answers:
+            self._answers["HEAD"] = self._answers["GET"]
+        self._allow = {"Allow": ", ".join(sorted((*self._answers, "OPTIONS")))}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        response = await self._answers.get(request.method, self._other)(request)
+        await response(scope, receive, send)
+
+    async def _other(self, request: Request) -> Response:
+        try:
+            routing.check_places(self._any, request)
+        except Refusal as refused:
+            return _refuse(self._api, request, refused)
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=self._allow)
+        return _refuse(self._api, request, Refusal("method-not-allowed", headers=self._allow))
+
+
+def _endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]:
     answer = routing.endpoint(route, api)
 
     async def guarded(request: Request) -> Response:
@@ -79,17 +101,6 @@ def _endpoint(route: Route, api: Api) -> Any:
             return _refuse(api, request, Refusal("internal"))
 
     return guarded
-
-
-def _allowed(request: Request) -> str:
-    """Every method that some route takes at this path; each route knows only its own."""
-    found = {
-        method
-        for route in request.app.routes
-        if isinstance(route, StarletteRoute) and route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
-    }
-    return ", ".join(sorted(found))
 
 
 def translated(error: mwbus.BusError | store.StoreError) -> Refusal:

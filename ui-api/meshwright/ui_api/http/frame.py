@@ -1,7 +1,7 @@
 """What stands around every request: its trace, its metrics, its safety headers, the last resort.
 
-Invariant: every answer carries the trace id and the headers that keep a browser from misreading it; an error that
-nobody foresaw is logged with its trace id and answered as `internal`, without a word of its inside.
+Invariant: every answer carries the trace id and the headers that keep a browser from misreading it; an exception that
+nothing handles is logged with its trace id and answered as `internal`, without a word of its inside.
 """
 
 import time
@@ -61,7 +61,7 @@ class Frame:
         except Exception:
             self._refusals.defect()
             if status:
-                raise  # the answer has begun; cutting the connection is the only honest word left
+                raise  # the answer has begun; closing the connection is the only way to say that it failed
             response = problems.answer(Refusal("internal"), scope["path"])
             await response(scope, receive, observing)
 

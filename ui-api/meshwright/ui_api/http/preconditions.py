@@ -36,7 +36,7 @@ def for_write(if_match: str, if_none_match: str, current: int | None) -> None:
         raise Refusal("stale", f'it exists already, with ETag "{current}"', headers=_etag(current))
     if if_match:
         if current is None:
-            raise Refusal("stale", "it does not exist (any more)")
+            raise Refusal("stale", "it does not exist")
         wanted = tags(if_match)
         if "*" not in wanted and str(current) not in wanted:
             raise Refusal("stale", f'the current ETag is "{current}"', headers=_etag(current))

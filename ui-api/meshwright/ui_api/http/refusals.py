@@ -41,9 +41,7 @@ class Refusals:
         log.log(level, "refused: %s", refused.slug, extra=about)
 
     def defect(self) -> None:
-        """Log the exception that is being handled: nobody foresaw it."""
+        """Log the exception that nothing else handles."""
         skipped = self._tracebacks.take()
         if skipped is not None:
-            log.exception(
-                "a request failed in a way that nobody foresaw", extra={"left_out": skipped} if skipped else {}
-            )
+            log.exception("unhandled exception", extra={"left_out": skipped} if skipped else {})

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshwright.schemas.access import Principal, Role
-from meshwright.schemas.base import NAME_PATTERN, ULID_PATTERN, Model, whole
+from meshwright.schemas.base import NAME_PATTERN, Model, whole
 from meshwright.schemas.errors import FieldError
 from meshwright.ui_api.access import authentication
 from meshwright.ui_api.api import Api
@@ -53,11 +53,21 @@ def asking(*problems: str) -> dict[str, Any]:
 
 
 _NAME = re.compile(whole(NAME_PATTERN))
-_ULID = re.compile(whole(ULID_PATTERN))
+TOKEN_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
+"""of a path parameter that was not always chosen by a person: any token that can stand in a subject"""
+_PLACES = re.compile(r"\{([a-z_]+)\}")
 
 
 class NoBody(Model, frozen=True, kw_only=True):
     """A route without a body."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """A request header that a route reads; `pattern` empty: any text."""
+
+    name: str
+    description: str
+    pattern: str = ""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +78,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     method: str
     path: str
+    places: dict[str, str] = {}
+    """the pattern of each path parameter that is not a name"""
     operation_id: str
     handler: Callable[["Call[Any, Any]"], Awaitable[Response]]
     tag: str
@@ -79,11 +91,22 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body_from_path: bool = False
     answer: Any = None
     status: int = 200
+    also: dict[int, str] = {}
+    """further statuses with the same body, and what each means"""
+    streams: type[msgspec.Struct] | None = None
+    """what each event holds, where the answer may be an event stream"""
     media_type: str = "application/json"
+    takes: tuple[Header, ...] = ()
+    """request headers that only this route reads"""
     headers: tuple[str, ...] = ()
+    """of the answer"""
     problems: tuple[str, ...] = ()
     idempotent: bool = False
     """takes an Idempotency-Key"""
+
+    def patterns(self) -> dict[str, str]:
+        """The pattern of every path parameter."""
+        return {place: self.places.get(place, NAME_PATTERN) for place in _PLACES.findall(self.path)}
 
 
 class Call(Generic[B, Q]):
@@ -112,18 +135,8 @@ class Call(Generic[B, Q]):
         self.query = query
 
     def name(self, parameter: str = "id") -> str:
-        """A path parameter that is a name. Raises Refusal `not-found` when it cannot be one."""
-        return self._matching(_NAME, parameter)
-
-    def ulid(self, parameter: str = "id") -> str:
-        """A path parameter that is a ULID. Raises Refusal `not-found` when it cannot be one."""
-        return self._matching(_ULID, parameter)
-
-    def _matching(self, pattern: re.Pattern[str], parameter: str) -> str:
-        found = str(self.request.path_params[parameter])
-        if not pattern.match(found):
-            raise not_found("resource" if parameter == "id" else parameter, found[:64])
-        return found
+        """A path parameter, which fits the pattern that its route declares."""
+        return str(self.request.path_params[parameter])
 
     def header(self, name: str) -> str:
         """A request header, empty when it was not sent."""
@@ -171,6 +184,7 @@ def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]
     async def answer(request: Request) -> Response:
         request.scope["meshwright.route"] = route
         principal, workspace = _admitted(route, api, request)
+        check_places(route, request)
         query = queries.decode(request.query_params, route.query)
         raw = b""
         body: Any = None
@@ -183,6 +197,19 @@ def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]
         return response
 
     return answer
+
+
+def check_places(route: Route, request: Request) -> None:
+    """Raises Refusal `not-found` when a path parameter cannot be what it stands for."""
+    for place, pattern in route.patterns().items():
+        found = str(request.path_params[place])
+        if not _compiled(pattern).match(found):
+            raise not_found("resource" if place == "id" else place, found[:64])
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(whole(pattern))
 
 
 _NOBODY = Principal(name="", role="viewer", workspace="")

@@ -110,7 +110,7 @@ class Hub:
             try:
                 await self._tail()
             except mwbus.Rewound as error:
-                log.error("%s: telling %d clients to start over", error, len(self.clients))
+                log.error("%s: resetting %d clients", error, len(self.clients))
                 for client in self.clients:
                     client.stale = REWOUND
                 self._started.clear()

@@ -8,6 +8,7 @@ refused has changed nothing. A dead letter whose operation is asked for again is
 
 import datetime
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -18,19 +19,25 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, subjects
-from meshwright.schemas.base import Model, Text
+from meshwright.schemas.base import Model, Text, whole
 from meshwright.schemas.operations import Command, Operation
 from meshwright.ui_api.http import answers, bodies
 from meshwright.ui_api.http.problems import Refusal, invalid
 from meshwright.ui_api.http.queries import Write
-from meshwright.ui_api.http.routing import Call
+from meshwright.ui_api.http.routing import Call, Header
 from meshwright.ui_api.requests import dead_letters, previews
 from meshwright.ui_api.requests.states import PUBLISH_S
 
 DEADLINE_S = 300
 LONGEST_DEADLINE_S = 24 * 3600
 KEY = "Idempotency-Key"
-_LONGEST_KEY = 256
+IDEMPOTENCY_KEY = Header(
+    name=KEY,
+    description="Repeating a request with the same key asks for nothing new: 1 to 256 printable ASCII characters, "
+    "bare or as a structured string in quotes.",
+    pattern=r'^("([ !#-\[\]-~]|\\["\\]){1,256}"|[!#-~]([ -~]{0,254}[!-~])?)?$',
+)
+_KEY = re.compile(whole(IDEMPOTENCY_KEY.pattern))
 
 
 class OperationOptions(Model, frozen=True, kw_only=True):
@@ -99,12 +106,10 @@ def idempotency_key(header: str) -> str:
 
     Raises Refusal `invalid-request`.
     """
-    text = header.strip()
-    if text.startswith('"'):
-        text = text[1:-1].replace('\\"', '"').replace("\\\\", "\\") if text.endswith('"') and len(text) > 1 else ""
-    if header and not (0 < len(text) <= _LONGEST_KEY and text.isascii() and text.isprintable()):
-        raise invalid(f"{KEY}: 1 to {_LONGEST_KEY} printable ASCII characters", f"#/header/{KEY}")
-    return text
+    text = header.strip(" \t")
+    if not _KEY.match(text):
+        raise invalid(f"{KEY}: {IDEMPOTENCY_KEY.description.rpartition(': ')[2]}", f"#/header/{KEY}")
+    return re.sub(r'\\(["\\])', r"\1", text[1:-1]) if text.startswith('"') else text
 
 
 def accepted_operation(command: Command, trace_id: str = "") -> Operation:
@@ -133,7 +138,7 @@ def command_of(stored: mwbus.Received) -> Command:
     except catalog.UndecodableMessage as error:
         raise Refusal("unreadable-command", str(error)) from error
     if not isinstance(message, Command):
-        raise Refusal("unreadable-command", f"{stored.type or 'a message without a type'} is no command")
+        raise Refusal("unreadable-command", f"{stored.type or 'a message without a type'} is not a command")
     return message
 
 

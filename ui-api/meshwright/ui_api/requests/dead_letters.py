@@ -43,7 +43,7 @@ async def drop(call: Call[Any, Any], operation: str, reason: str, *, validate_on
     try:
         return (await _store(call, standing, mark)).seq
     except mwbus.Conflict as error:
-        raise Refusal("stale", f"somebody replayed or dropped {operation} at the same moment") from error
+        raise Refusal("stale", f"{operation} was replayed or dropped concurrently") from error
 
 
 def replacement(workspace: str, operation: str, standing: mwbus.Received) -> str:

@@ -108,7 +108,7 @@ class Directory:
             try:
                 await self._learn_from(bus, stream, filters, name)
             except mwbus.Rewound as error:
-                log.error("%s: learning anew what it holds", error)
+                log.error("%s: reading it again from the start", error)
                 self._forget_all(name)
 
     async def _learn_from(self, bus: mwbus.Connection, stream: str, filters: list[str], name: str) -> None:

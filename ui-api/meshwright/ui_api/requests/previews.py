@@ -36,12 +36,12 @@ async def preview(api: Api, command: Command, timeout: float = PREVIEW_S) -> Pre
         raise Refusal("adapter-unavailable", str(error)) from error
     except requesting.Slow as error:
         if any(worker.name == adapter for worker in api.roster.alive()):
-            raise Refusal("adapter-slow", f"{error}; it is alive") from error
+            raise Refusal("adapter-slow", f"{error}; the worker is alive") from error
         raise Refusal("adapter-unavailable", f"{error}, and it has stopped announcing itself") from error
     except requesting.ServiceRefused as error:
         raise _refused(adapter, error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal("adapter-failed", f"the {adapter} worker answered nonsense: {error}") from error
+        raise Refusal("adapter-failed", f"the {adapter} worker sent an unreadable answer: {error}") from error
 
 
 def _refused(adapter: str, error: requesting.ServiceRefused) -> Refusal:

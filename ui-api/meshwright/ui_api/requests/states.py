@@ -130,7 +130,7 @@ async def store(call: Call[Any, Any], workspace: str, kind: str, name: str, mess
         )
     except mwbus.Conflict as error:
         call.api.meters.published.add(kind, "conflict")
-        raise Refusal("stale", f"somebody wrote {kind} {name} at the same moment") from error
+        raise Refusal("stale", f"{kind} {name} was changed concurrently") from error
     except mwbus.BusUnavailable:
         call.api.meters.published.add(kind, "unavailable")
         raise

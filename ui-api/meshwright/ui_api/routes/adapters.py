@@ -14,7 +14,7 @@ from meshwright.schemas.subjects import SYSTEM_WORKSPACE
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.queries import Page, Read, Write
-from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.http.routing import TOKEN_PATTERN, Call, NoBody, Routes
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests.states import PUBLISH_S
 
@@ -64,6 +64,7 @@ class Forget(Write, frozen=True, kw_only=True):
     "DELETE",
     "/v1/adapters/{id}",
     "forgetAdapter",
+    places={"id": TOKEN_PATTERN},  # not always a name: anything may once have told that it failed
     role="admin",
     everywhere=True,
     query=Forget,
@@ -73,9 +74,7 @@ class Forget(Write, frozen=True, kw_only=True):
 )
 async def forget(call: Call[NoBody, Forget]) -> Response:
     """Forget an adapter that has no worker any more. It is known again as soon as a worker of it starts."""
-    name = str(call.request.path_params["id"])
-    if not subjects.TOKEN.match(name):  # not always a name: anything may once have told that it failed
-        raise not_found("adapter", name[:64])
+    name = call.name()
     told = await call.api.bus.last(subjects.EVENTS.stream, _told_of(name))
     if told is None or told.type == AdapterForgotten.wire.name:
         raise not_found("adapter", name)

@@ -63,6 +63,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     body=Connection,
     body_from_path=True,
     answer=Connection,
+    also={201: "Created."},
     headers=("ETag", "Meshwright-Seq"),
     problems=("stale", "if-match-required"),
 )

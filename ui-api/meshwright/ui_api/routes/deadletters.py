@@ -1,6 +1,6 @@
 """Dead letters: commands that nobody could carry out, to look at, to replay, to drop."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 from starlette.responses import Response
@@ -13,13 +13,15 @@ from meshwright.schemas.operations import Command, DeadLetterRecord, Operation
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.queries import Page, Read, Write
-from meshwright.ui_api.http.routing import Call, NoBody, Routes, asking
+from meshwright.ui_api.http.routing import TOKEN_PATTERN, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests import accepting, dead_letters
 from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 
 routes = Routes("deadletters")
 _READ = ("store-unavailable", "not-yet-visible")
+_ANY = {"id": TOKEN_PATTERN}
+"""not always a ULID: a command that nobody can read may have come from anywhere"""
 _MOST_RAW = 16 * 1024
 """bytes of a command that are shown when it cannot be read"""
 
@@ -67,6 +69,7 @@ async def index(call: Call[NoBody, DeadLetterPage]) -> Response:
     "POST",
     "/v1/deadletters/{id}:replay",
     "replayDeadLetter",
+    places=_ANY,
     role="operator",
     query=Write,
     body=OperationOptions,
@@ -79,7 +82,7 @@ async def replay(call: Call[OperationOptions, Write]) -> Response:
     A letter is replayed once: whoever replays it again, with whatever Idempotency-Key, gets the operation that
     replaced it. When that one fails too, retry that one.
     """
-    operation = _operation(call)
+    operation = call.name()
     standing = await dead_letters.newest(call, operation)
     if standing is None:
         raise not_found("dead letter", operation)
@@ -98,6 +101,7 @@ async def replay(call: Call[OperationOptions, Write]) -> Response:
     "GET",
     "/v1/deadletters/{id}",
     "getDeadLetter",
+    places=_ANY,
     role="viewer",
     query=Read,
     answer=DeadLetterDetail,
@@ -105,7 +109,7 @@ async def replay(call: Call[OperationOptions, Write]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a dead letter with its command: decoded, or as text when nobody can read it."""
-    operation = _operation(call)
+    operation = call.name()
     await views.settle(call, kinds.DEADLETTERS.stream)
     found = await call.api.views.get(kinds.DEADLETTERS, call.workspace, operation)
     if found is None:
@@ -119,6 +123,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     "DELETE",
     "/v1/deadletters/{id}",
     "dropDeadLetter",
+    places=_ANY,
     role="operator",
     query=Write,
     status=204,
@@ -128,16 +133,8 @@ async def show(call: Call[NoBody, Read]) -> Response:
 async def drop(call: Call[NoBody, Write]) -> Response:
     """Take a dead letter off the list. It stays in the DEADLETTERS stream, with who dropped it and why."""
     query = call.query
-    seq = await dead_letters.drop(call, _operation(call), call.reason(query.reason), validate_only=query.validate_only)
+    seq = await dead_letters.drop(call, call.name(), call.reason(query.reason), validate_only=query.validate_only)
     return answers.nothing(seq)
-
-
-def _operation(call: Call[Any, Any]) -> str:
-    """The id in the path. Not always a ULID: a command that nobody can read may have come from anywhere."""
-    found = str(call.request.path_params["id"])
-    if not subjects.TOKEN.match(found):
-        raise not_found("dead letter", found[:64])
-    return found
 
 
 def _detail(letter: DeadLetterRecord, stored: mwbus.Received | None) -> DeadLetterDetail:

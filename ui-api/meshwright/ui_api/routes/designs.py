@@ -152,6 +152,7 @@ async def versions(call: Call[NoBody, Page]) -> Response:
     "GET",
     "/v1/designs/{id}/versions/{version}",
     "getDesignVersion",
+    places={"version": "^[0-9]{1,18}$"},
     role="viewer",
     query=Read,
     answer=DesignVersion,
@@ -160,10 +161,7 @@ async def versions(call: Call[NoBody, Page]) -> Response:
 )
 async def version(call: Call[NoBody, Read]) -> Response:
     """Show one version of a design."""
-    number = str(call.request.path_params["version"])
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
-        raise not_found("version", number[:64])
-    return await views.one(call, kinds.DESIGN_VERSIONS, f"{call.name()}/{int(number)}", "version")
+    return await views.one(call, kinds.DESIGN_VERSIONS, f"{call.name()}/{int(call.name('version'))}", "version")
 
 
 @routes.add(
@@ -184,6 +182,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     body_from_path=True,
     yaml=True,
     answer=Design,
+    also={201: "Created."},
     headers=("ETag", "Meshwright-Seq"),
     problems=("stale", "if-match-required"),
 )

@@ -15,13 +15,14 @@ from meshwright.ui_api.access import authentication
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal, invalid
 from meshwright.ui_api.http.queries import LARGEST_PAGE, Page
-from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.http.routing import Call, Header, NoBody, Routes
 from meshwright.ui_api.live import event_stream
 from meshwright.ui_api.live.frames import Event
 from meshwright.ui_api.live.streaming import Client, Wants
 from meshwright.ui_api.reading import views
 
 routes = Routes("events")
+LAST_EVENT_ID = "Last-Event-ID"
 
 
 class EventQuery(Page, frozen=True, kw_only=True):
@@ -47,6 +48,8 @@ class EventQuery(Page, frozen=True, kw_only=True):
     role="viewer",
     query=EventQuery,
     answer=views.listed(Event),
+    streams=Event,
+    takes=(Header(name=LAST_EVENT_ID, description="Go on behind this event.", pattern="^([0-9]{1,18})?$"),),
     problems=("store-unavailable", "not-yet-visible", "bus-unavailable", "too-many-requests"),
 )
 async def index(call: Call[NoBody, EventQuery]) -> Response:
@@ -83,11 +86,11 @@ async def _live(call: Call[NoBody, EventQuery]) -> Response:
 
 
 def _after(call: Call[NoBody, EventQuery]) -> int | None:
-    text = call.header("Last-Event-ID")
+    text = call.header(LAST_EVENT_ID)
     if not text:
         return call.query.last_event_id
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise invalid("Last-Event-ID must be the id of an event", "#/header/Last-Event-ID")
+        raise invalid(f"{LAST_EVENT_ID} must be the id of an event", f"#/header/{LAST_EVENT_ID}")
     return int(text)
 
 
@@ -95,7 +98,7 @@ async def _log(call: Call[NoBody, EventQuery]) -> Response:
     query = call.query
     await views.settle(call, subjects.EVENTS.stream)
     if "\0" in query.text:
-        raise invalid("NUL can stand in no payload", "#/query/text")
+        raise invalid("the character NUL is not allowed", "#/query/text")
     where: dict[str, Any] = {"type": _types(query.type), "entity": query.entity, "id": query.id}
     if query.operation:
         about = [one for one in query.operation if not query.id or one in query.id]

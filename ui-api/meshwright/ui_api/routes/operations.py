@@ -12,7 +12,7 @@ from meshwright.core import ids
 from meshwright.core.operations import journal
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
-from meshwright.schemas.base import Name
+from meshwright.schemas.base import ULID_PATTERN, Name
 from meshwright.schemas.catalog import TERMINAL_TYPES
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import (
@@ -37,6 +37,7 @@ from meshwright.ui_api.requests.states import PUBLISH_S
 from meshwright.ui_api.routes import designs
 
 routes = Routes("operations")
+_ULID = {"id": ULID_PATTERN}
 _KNOWN: dict[tuple[str, int], type[Arguments]] = {(one.kind.name, one.kind.version): one for one in OPERATION_TYPES}
 
 
@@ -126,6 +127,7 @@ class CancelOperation(Because, frozen=True, kw_only=True):
     "POST",
     "/v1/operations/{id}:cancel",
     "cancelOperation",
+    places=_ULID,
     role="operator",
     body=CancelOperation,
     answer=Operation,
@@ -165,6 +167,7 @@ async def cancel(call: Call[CancelOperation, Any]) -> Response:
     "POST",
     "/v1/operations/{id}:retry",
     "retryOperation",
+    places=_ULID,
     role="operator",
     query=Write,
     body=OperationOptions,
@@ -193,6 +196,7 @@ async def retry(call: Call[OperationOptions, Write]) -> Response:
     "GET",
     "/v1/operations/{id}",
     "getOperation",
+    places=_ULID,
     role="viewer",
     query=Read,
     answer=Operation,
@@ -201,7 +205,7 @@ async def retry(call: Call[OperationOptions, Write]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show an operation with its steps, as its events tell them now: also when the views are behind or away."""
-    return await operations.shown(call, call.ulid())
+    return await operations.shown(call, call.name())
 
 
 def _target(call: Call[StartOperation, Write], asked: StartOperation) -> OperationRequest:
@@ -246,7 +250,7 @@ def _is_previewed(kind: str, version: int | None) -> bool:
 
 async def _stored(call: Call[Any, Any]) -> tuple[mwbus.Received, str]:
     """The command as it is stored, and the wire name of its end ("" while it has none)."""
-    name = call.ulid()
+    name = call.name()
     stored = await accepting.find(call, name)
     if stored is None:
         raise not_found("operation", name)

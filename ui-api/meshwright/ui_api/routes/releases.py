@@ -6,6 +6,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from meshwright.core.store import kinds
+from meshwright.schemas.base import ULID_PATTERN
 from meshwright.schemas.designs import Release, ReleaseState
 from meshwright.ui_api.http.queries import Page, Read
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
@@ -62,6 +63,7 @@ async def of_design(call: Call[NoBody, ReleasePage]) -> Response:
     "GET",
     "/v1/releases/{id}",
     "getRelease",
+    places={"id": ULID_PATTERN},
     role="viewer",
     query=Read,
     answer=Release,
@@ -70,7 +72,7 @@ async def of_design(call: Call[NoBody, ReleasePage]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a release with its design and inventory."""
-    return await views.one(call, kinds.RELEASES, call.ulid(), "release")
+    return await views.one(call, kinds.RELEASES, call.name(), "release")
 
 
 async def _page(call: Call[NoBody, ReleasePage], design: str) -> Response:

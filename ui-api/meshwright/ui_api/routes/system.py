@@ -73,7 +73,7 @@ async def healthz(call: Call[NoBody, NoQuery]) -> Response:
     return answers.ok(Liveness())
 
 
-@routes.add("GET", "/readyz", "getReadiness", role=None, answer=Readiness, problems=())
+@routes.add("GET", "/readyz", "getReadiness", role=None, answer=Readiness, also={503: "Not ready."})
 async def readyz(call: Call[NoBody, NoQuery]) -> Response:
     """Whether the process can do its work, dependency by dependency; 503 when it cannot."""
     api = call.api
@@ -140,7 +140,8 @@ async def show_asyncapi(call: Call[NoBody, NoQuery]) -> Response:
 @routes.add("GET", "/docs", "getDocs", role=None, media_type="text/html")
 async def show_docs(call: Call[NoBody, NoQuery]) -> Response:
     """This API as a page."""
-    return Response(pages.page(call.request.app.openapi()), media_type="text/html")
+    base_url = str(call.request.base_url).rstrip("/")
+    return Response(pages.page(call.request.app.openapi(), base_url), media_type="text/html")
 
 
 @routes.add("GET", "/docs/style.css", "getDocsStyle", role=None, media_type="text/css")
@@ -155,12 +156,20 @@ async def show_problems(call: Call[NoBody, NoQuery]) -> Response:
     return Response(pages.problems(), media_type="text/html")
 
 
-@routes.add("GET", "/problems/{slug}", "getProblemType", role=None, media_type="text/html", problems=("not-found",))
+@routes.add(
+    "GET",
+    "/problems/{slug}",
+    "getProblemType",
+    role=None,
+    places={"slug": "^[a-z-]{1,64}$"},
+    media_type="text/html",
+    problems=("not-found",),
+)
 async def show_problem(call: Call[NoBody, NoQuery]) -> Response:
     """One kind of refusal: what it means and what to do."""
-    slug = str(call.request.path_params["slug"])
+    slug = call.name("slug")
     if slug not in PROBLEM_TYPES:
-        raise not_found("problem type", slug[:64])
+        raise not_found("problem type", slug)
     return Response(pages.problem(PROBLEM_TYPES[slug]), media_type="text/html")
 
 

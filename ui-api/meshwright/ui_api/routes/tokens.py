@@ -138,7 +138,7 @@ def _check_end(end: datetime.datetime | None, now: datetime.datetime) -> None:
         return
     detail = ""
     if end <= now:
-        detail = f"the token would never count: it is {now:%Y-%m-%dT%H:%M:%SZ} already"
+        detail = f"the token would be expired from the start: it is {now:%Y-%m-%dT%H:%M:%SZ} already"
     elif end > now + _LONGEST:
         detail = "a token ends within ten years; leave this out for one that does not end"
     if detail:

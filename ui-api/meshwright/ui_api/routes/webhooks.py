@@ -119,6 +119,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     body=Webhook,
     body_from_path=True,
     answer=SavedWebhook,
+    also={201: "Created."},
     headers=("ETag", "Meshwright-Seq"),
     problems=("stale", "if-match-required", "no-secret-key"),
 )
@@ -222,7 +223,7 @@ async def replay(call: Call[Replay, Any]) -> Response:
     """Deliver again: from an event on, or (up to 500 at a time, the oldest first) what had failed."""
     asked = call.body
     if asked.failed == (asked.from_event is not None):
-        detail = "say either from_event or failed"
+        detail = "give exactly one of from_event and failed"
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
     name = await _enabled(call)
     if asked.from_event is not None:
@@ -298,7 +299,7 @@ async def _newest_event(call: Call[Any, Any]) -> int:
 
 def _sealer(call: Call[Any, Any]) -> sealing.Sealer:
     if call.api.sealer is None:
-        raise Refusal("no-secret-key", "this server was started without MESHWRIGHT_SECRET_KEY_FILE")
+        raise Refusal("no-secret-key", "MESHWRIGHT_SECRET_KEY_FILE is not set on this server")
     return call.api.sealer
 
 

@@ -62,6 +62,7 @@ async def show(call: Call[NoBody, NoQuery]) -> Response:
     body=Workspace,
     body_from_path=True,
     answer=Workspace,
+    also={201: "Created."},
     headers=("ETag", "Meshwright-Seq"),
     problems=("stale", "if-match-required"),
 )
@@ -69,7 +70,7 @@ async def put(call: Call[Workspace, Write]) -> Response:
     """Create or change a workspace."""
     name = call.name()
     if name == "system":
-        detail = "the name system is taken by Meshwright itself"
+        detail = "the name `system` is reserved"
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/id")])
     before = await states.standing(call, name, _KIND, name)
     message = WorkspaceWritten(

@@ -183,7 +183,7 @@ def _token(name: str, context: Context) -> str:
 
 def _unreadable(path: Path, why: str) -> CommandFailed:
     return CommandFailed(
-        f"{path} cannot be understood", code=Exit.USAGE, notes=(why,), remedy="Correct the file, or remove it."
+        f"{path} cannot be parsed", code=Exit.USAGE, notes=(why,), remedy="Correct the file, or remove it."
     )
 
 

@@ -61,7 +61,7 @@ def load(source: str) -> Document:
     try:
         found = yaml_documents.load(raw)
     except yaml_documents.InvalidYaml as error:
-        raise _bad(f"{name} cannot be understood", str(error).replace('"<byte string>"', name)) from error
+        raise _bad(f"{name} cannot be parsed", str(error).replace('"<byte string>"', name)) from error
     if found is None:
         raise _bad(f"{name} is empty")
     return Document(name=name, raw=raw, content=found)

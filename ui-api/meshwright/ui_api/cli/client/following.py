@@ -125,7 +125,7 @@ class Follow:
     def _in_time(self) -> None:
         if self._deadline is not None and time.monotonic() >= self._deadline:
             raise CommandFailed(
-                f"operation {self.operation} still runs; it goes on without us",
+                f"operation {self.operation} is still running; it continues in the background",
                 code=Exit.STILL_RUNNING,
                 remedy=resume(self.operation),
             )

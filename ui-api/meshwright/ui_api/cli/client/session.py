@@ -87,13 +87,13 @@ class Session:
         if yes:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise CommandFailed(f"{question} Nothing was done.", code=Exit.USAGE, remedy="Say --yes.")
+            raise CommandFailed(f"{question} Aborted; nothing was changed.", code=Exit.USAGE, remedy="Say --yes.")
         try:
             sure = typer.confirm(sanitizing.line(question), err=True)
         except typer.Abort:  # Ctrl-C, or the end of the input
-            raise CommandFailed("Nothing was done.", code=Exit.INTERRUPTED) from None
+            raise CommandFailed("Aborted; nothing was changed.", code=Exit.INTERRUPTED) from None
         if not sure:
-            raise CommandFailed("Nothing was done.", code=Exit.FAILURE)
+            raise CommandFailed("Aborted; nothing was changed.", code=Exit.FAILURE)
 
     def close(self) -> None:
         """Let go of the connections."""

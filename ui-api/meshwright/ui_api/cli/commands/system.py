@@ -60,7 +60,7 @@ def rebuild(session: Session, yes: YesOption = False, reason: ReasonOption = "")
         if getattr(failure, "status", 0) not in (404, 405):
             raise
         raise CommandFailed(
-            "this server does not rebuild its views by request",
+            "this server cannot rebuild its views on request",
             code=Exit.REFUSED,
             remedy="Run `meshwright-projector rebuild` where the projector runs.",
         ) from failure

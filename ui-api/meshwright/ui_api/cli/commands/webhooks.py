@@ -93,7 +93,7 @@ def replay(
 ) -> None:
     """Deliver events again."""
     if failed == (from_event is not None):
-        raise CommandFailed("say what to deliver again", code=Exit.USAGE, remedy="Add --from EVENT or --failed.")
+        raise CommandFailed("select what to deliver again", code=Exit.USAGE, remedy="Add --from EVENT or --failed.")
     body = {"from_event": from_event, "failed": failed, "reason": reason}
     found = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":replay"), body=body).data
     what = f"{found['deliveries']} failed deliveries are" if failed else f"everything from event {from_event} on is"

@@ -88,7 +88,9 @@ def watch(session: Session, operation: str, limit: float | None) -> dict[str, An
             return following.Follow(session, operation, limit, tell).run()
     except KeyboardInterrupt:
         raise CommandFailed(
-            f"left operation {operation}, which goes on", code=Exit.INTERRUPTED, remedy=following.resume(operation)
+            f"stopped waiting for operation {operation}, which continues",
+            code=Exit.INTERRUPTED,
+            remedy=following.resume(operation),
         ) from None
 
 

@@ -21,11 +21,11 @@ def write(name: str, folder: Path) -> list[Path]:
     """Write the skeleton of adapter `name` into `folder` and return the files. Raises CommandFailed."""
     if not re.fullmatch(NAME_PATTERN.strip("^$"), name) or not name[0].isalpha():
         raise CommandFailed(
-            f"{name!r} cannot name an adapter", code=Exit.USAGE, remedy="Use a-z, 0-9 and inner -, a letter first."
+            f"{name!r} is not a valid adapter name", code=Exit.USAGE, remedy="Use a-z, 0-9 and inner -, a letter first."
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CommandFailed(
-            f"{folder} is no empty folder", code=Exit.USAGE, remedy="Name another folder with --directory."
+            f"{folder} is not an empty folder", code=Exit.USAGE, remedy="Name another folder with --directory."
         )
     words = {"{{name}}": name, "{{module}}": f"meshwright_{name.replace('-', '_')}"}
     written = []

@@ -5,18 +5,18 @@ refusal come from the declaration that the server itself reads.
 """
 
 import inspect
-import re
 from typing import Any
 
 import msgspec
 
+from meshwright.schemas.base import NAME_PATTERN
 from meshwright.schemas.documents import jsonschema, openapi
 from meshwright.schemas.errors import PROBLEM_TYPES
 from meshwright.ui_api.http import bodies, problems, queries
-from meshwright.ui_api.http.routing import REASON, WORKSPACE, NoBody, Route
+from meshwright.ui_api.http.routing import REASON, WORKSPACE, Header, NoBody, Route
 from meshwright.ui_api.reading import freshness
 from meshwright.ui_api.reading.views import Listing
-from meshwright.ui_api.requests.accepting import KEY
+from meshwright.ui_api.requests import accepting
 
 _REF = "#/components/schemas/{name}"
 _DESCRIPTION = (
@@ -30,6 +30,15 @@ _HEADERS = {
     "Location": "Where the operation can be read.",
     "Retry-After": "Seconds until it is worth asking again.",
 }
+_WORKSPACE = Header(
+    name=WORKSPACE, description="The workspace; without it the token's own, or `default`.", pattern=NAME_PATTERN
+)
+_REASON = Header(name=REASON, description="Why, for the history; at most 2000 characters are kept.")
+_IF_MATCH = Header(name="If-Match", description="The ETag of the version that is replaced.")
+_CREATE_ONLY = Header(name="If-None-Match", description="`*`: only create.")
+_UNLESS_CURRENT = Header(
+    name="If-None-Match", description="The ETag that you have: 304 when it is still the current one."
+)
 
 
 def document(routes: tuple[Route, ...], version: str) -> dict[str, Any]:
@@ -76,8 +85,8 @@ def _outgoing() -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/cloudevents+json": {"schema": {"type": "object"}}}},
         "responses": {
             "2XX": {"description": "Taken."},
-            "410": {"description": "Gone for good: the webhook is disabled."},
-            "429": {"description": "Come again after Retry-After; so with 503."},
+            "410": {"description": "Gone: the webhook is disabled."},
+            "429": {"description": "Retried after Retry-After, as with 503."},
             "default": {"description": "It is tried again later; redirects are not followed."},
         },
     }
@@ -123,8 +132,8 @@ def _operation(route: Route) -> dict[str, Any]:
 
 def _path(route: Route) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{([a-z_]+)\}", route.path)
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern}}
+        for name, pattern in route.patterns().items()
     ]
 
 
@@ -146,21 +155,23 @@ def _query(route: Route) -> list[dict[str, Any]]:
 def _headers(route: Route) -> list[dict[str, Any]]:
     if route.role is None:
         return []
-    found = {WORKSPACE: "The workspace; without it the token's own, or `default`."}
+    found = [_WORKSPACE]
     if route.method != "GET":
-        found[REASON] = "Why, for the history."
+        found.append(_REASON)
     if route.idempotent:
-        found[KEY] = "Repeating a request with the same key asks for nothing new; at most 256 characters."
+        found.append(accepting.IDEMPOTENCY_KEY)
     if "if-match-required" in route.problems:
-        found["If-Match"] = "The ETag of the version that is replaced."
-        found["If-None-Match"] = "`*`: only create."
+        found += [_IF_MATCH, _CREATE_ONLY]
     elif "ETag" in route.headers and route.method == "GET":
-        found["If-None-Match"] = "The ETag that you have: 304 when it is still the current one."
-    if route.operation_id == "listEvents":
-        found["Last-Event-ID"] = "Go on behind this event."
+        found.append(_UNLESS_CURRENT)
     return [
-        {"name": name, "in": "header", "schema": {"type": "string"}, "description": text}
-        for name, text in found.items()
+        {
+            "name": header.name,
+            "in": "header",
+            "schema": {"type": "string"} | ({"pattern": header.pattern} if header.pattern else {}),
+            "description": header.description,
+        }
+        for header in (*found, *route.takes)
     ]
 
 
@@ -171,12 +182,10 @@ def _responses(route: Route) -> dict[str, Any]:
             "description": "With validate_only: what the adapter would do.",
             "content": {"application/json": {"schema": {"$ref": _REF.format(name="Preview")}}},
         }
-    if route.operation_id.startswith("put"):
-        found["201"] = found["200"] | {"description": "Created."}
+    for status, meaning in route.also.items():
+        found[str(status)] = found[str(route.status)] | {"description": meaning}
     if "ETag" in route.headers and route.method == "GET":
         found["304"] = {"description": "You have the current version."}
-    if route.operation_id == "getReadiness":
-        found["503"] = found["200"] | {"description": "Not ready."}
     by_status: dict[int, list[str]] = {}
     for slug in refusals(route):
         by_status.setdefault(PROBLEM_TYPES[slug].status, []).append(slug)
@@ -216,9 +225,13 @@ def _success(route: Route) -> dict[str, Any]:
         found["content"] = {"application/json": {"schema": {"$ref": _REF.format(name=route.answer.__name__)}}}
     elif route.status != 204:
         found["content"] = {route.media_type: {}}
-    if route.operation_id == "listEvents":
-        item = {"$ref": _REF.format(name="Event")}
-        found["content"]["text/event-stream"] = {"schema": {"type": "string"}, "itemSchema": item}
+    if route.streams is not None:
+        item = {"$ref": _REF.format(name=route.streams.__name__)}
+        # OpenAPI 3.1 has no word for the items of a stream.
+        stream = {"type": "string", "contentMediaType": "text/event-stream", "x-event-data": item}
+        found["content"]["text/event-stream"] = {
+            "schema": stream | {"description": "Server-sent events; `data` of each is JSON as `x-event-data` says."}
+        }
     return found
 
 

@@ -22,12 +22,12 @@ pre { overflow-x: auto; background: #8881; padding: .6rem; border-radius: 6px; }
 """
 
 
-def page(document: dict[str, Any]) -> str:
-    """The whole API."""
+def page(document: dict[str, Any], base_url: str) -> str:
+    """The whole API, as it is served at that address."""
     groups: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            groups.setdefault(operation["tags"][0], []).append(_operation(path, method, operation))
+            groups.setdefault(operation["tags"][0], []).append(_operation(f"{base_url}{path}", path, method, operation))
     parts = [f"<p>{escape(document['info']['description'])}</p>"]
     parts.append('<p><a href="/openapi.json">openapi.json</a> · <a href="/asyncapi.json">asyncapi.json</a> · ')
     parts.append('<a href="/problems">problems</a></p>')
@@ -53,10 +53,10 @@ def problem(kind: ProblemType) -> str:
     return _html(kind.title, f'{text}<p>{escape(kind.explanation)}</p><p><a href="/problems">all problems</a></p>')
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+def _operation(url: str, path: str, method: str, operation: dict[str, Any]) -> str:
     role = operation.get("x-role")
     parts = [f"<p>{escape(operation.get('description', ''))}</p>" if operation.get("description") else ""]
-    parts.append(f"<pre>{escape(_curl(path, method, operation))}</pre>")
+    parts.append(f"<pre>{escape(_curl(url, method, operation))}</pre>")
     if rows := "".join(_parameter(one) for one in operation.get("parameters", [])):
         parts.append(f"<table><tr><th>parameter</th><th>in</th><th>type</th><th></th></tr>{rows}</table>")
     if "requestBody" in operation:
@@ -72,7 +72,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     )
 
 
-def _curl(path: str, method: str, operation: dict[str, Any]) -> str:
+def _curl(url: str, method: str, operation: dict[str, Any]) -> str:
     words = ["curl"]
     if method != "get":
         words.append(f"-X {method.upper()}")
@@ -80,7 +80,7 @@ def _curl(path: str, method: str, operation: dict[str, Any]) -> str:
         words.append('-H "Authorization: Bearer $TOKEN"')
     if "requestBody" in operation:
         words.append("-H 'Content-Type: application/json' -d @body.json")
-    return " ".join([*words, f"http://127.0.0.1:8410{path}"])
+    return " ".join([*words, f"'{url}'" if "{" in url else url])
 
 
 def _parameter(parameter: dict[str, Any]) -> str:

@@ -63,7 +63,7 @@ class Connections:
             oldest = next(iter(self._strangers or self._known), None)
             if oldest is None:
                 self._refused.add()
-                self._tell("a connection was refused: %d are open, and all of them at work", self.most)
+                self._tell("a connection was refused: %d are open, all of them busy", self.most)
                 return False
             self.close(oldest, "displaced")
             self.left(oldest)

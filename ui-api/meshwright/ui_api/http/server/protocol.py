@@ -71,9 +71,7 @@ class Limited(HttpToolsProtocol):
         super().connection_made(transport)
         self._courteous: Any = _Courteous(transport, self.hang_up)
         if not self._all.admit(self):
-            self._answer(
-                Refusal("too-many-connections", f"{self._all.most} connections are open, and all of them at work")
-            )
+            self._answer(Refusal("too-many-connections", f"{self._all.most} connections are open, all of them busy"))
             self.transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
