@@ -10,8 +10,9 @@ from meshwright.core import kit
 from meshwright.schemas.base import Model, seconds
 from meshwright.schemas.designs import Preview
 from meshwright.schemas.errors import Failure
-from meshwright.schemas.intents import NativeResource, Timeout, Translation
+from meshwright.schemas.intents import Resource, Timeout, Translation
 from meshwright.schemas.operations import Arguments, Command, OperationKind
+from meshwright.schemas.references import ResourceRef
 
 example = kit.Adapter("example", meshes=["example"])
 
@@ -70,7 +71,7 @@ async def write(context: kit.Context, arguments: Write) -> Written:
 def timeout(intent: Timeout, _facts: object) -> Translation:
     """A timeout is one native resource."""
     body = {"service": intent.service, "seconds": seconds(intent.timeout)}
-    resource = NativeResource(type="example/Timeout", name=intent.service, body=body)
+    resource = Resource(ref=ResourceRef(group="example", kind="Timeout", name=intent.service), body=body)
     return Translation(intent="timeout", resources=[resource])
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from meshwright.core import ids, kit
 from meshwright.schemas import designs, errors, intents, meshes, operations, telemetry, workloads
+from meshwright.schemas.references import ResourceRef
 
 stage = kit.Adapter("stage", meshes=["stage"])
 SLOW, DOOMED, BROKEN, POISON = "slow", "doomed", "broken", "poison"
@@ -131,18 +132,22 @@ def timeout(intent: intents.Timeout, _facts: object) -> intents.Translation:
     return _route(intent)
 
 
+def _ref(name: str) -> ResourceRef:
+    return ResourceRef(group="stage.example", kind="Route", name=name)
+
+
 def _route(intent: intents.Timeout) -> intents.Translation:
     body: dict[str, Any] = {"route": intent.service, "timeout": intent.timeout}
-    resource = intents.NativeResource(type="stage.example/v1.Route", name=intent.service, body=body)
+    resource = intents.Resource(ref=_ref(intent.service), body=body)
     return intents.Translation(intent="timeout", resources=[resource], notes=["counts retries"])
 
 
 def _with(found: designs.Preview, design: str, translation: intents.Translation) -> designs.Preview:
     resource = translation.resources[0]
-    after = f"route: {resource.name}\ntimeout: {resource.body['timeout']}\n"
-    before = after if design == "same" else f"route: {resource.name}\ntimeout: 15s\n"
+    after = f"route: {resource.ref.name}\ntimeout: {resource.body['timeout']}\n"
+    before = after if design == "same" else f"route: {resource.ref.name}\ntimeout: 15s\n"
     change = designs.ResourceDiff(
-        type=resource.type, name=resource.name, change="unchanged" if before == after else "update",
+        ref=resource.ref, change="unchanged" if before == after else "update",
         before=before, after=after,
     )  # fmt: skip
     return msgspec.structs.replace(found, translations=[*found.translations, translation], diff=[*found.diff, change])
@@ -165,7 +170,7 @@ async def _tell_release(context: kit.Context, design: designs.Design) -> None:
     command = context.command
     release = designs.Release(
         id=ids.derived(command.operation), design=design, mesh=command.mesh, connection=command.connection, revision=1,
-        state="applied", inventory=["stage.example/v1.Route/reviews"], operation=command.operation,
+        state="applied", inventory=[_ref("reviews")], operation=command.operation,
         principal=command.principal, reason=command.reason, applied_at=now(),
     )  # fmt: skip
     await context.runtime.emit(command.workspace, release.id, designs.ReleaseChanged(release=release))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from meshwright.core import ids, kit
 from meshwright.schemas import designs, errors, intents, meshes, operations, workloads
+from meshwright.schemas.references import ResourceRef
 
 trial = kit.Adapter("trial", meshes=["trial"])
 _enrolled: dict[tuple[str, str], dict[str, workloads.WorkloadSpec]] = {}
@@ -113,7 +114,9 @@ async def apply(context: kit.Context, arguments: operations.ApplyDesign) -> None
         connection=command.connection,
         revision=_revisions[place],
         state="applied",
-        inventory=[intents.intent_kind(intent) for intent in design.intents],
+        inventory=[
+            ResourceRef(group="trial", kind="Timeout", name=intents.intent_kind(intent)) for intent in design.intents
+        ],
         operation=command.operation,
         principal=command.principal,
         reason=command.reason,
@@ -150,7 +153,7 @@ async def poison(_context: kit.Context, arguments: Poison) -> None:
 def timeout(intent: intents.Timeout, _facts: object) -> intents.Translation:
     """A timeout is one resource."""
     body: dict[str, Any] = {"seconds": intent.timeout}
-    resource = intents.NativeResource(type="trial/Timeout", name=intent.service, body=body)
+    resource = intents.Resource(ref=ResourceRef(group="trial", kind="Timeout", name=intent.service), body=body)
     return intents.Translation(intent="timeout", resources=[resource])
 
 
@@ -172,7 +175,7 @@ async def preview(_runtime: kit.Runtime, command: operations.Command) -> designs
             kind = intents.intent_kind(intent)
             unsupported.append(intents.Unsupported(intent=kind, because="a trial", instead="timeout"))
     found = [one for one in translations if isinstance(one, intents.Translation)]
-    diff = [designs.ResourceDiff(type="trial/Timeout", name=one.resources[0].name, change="create") for one in found]
+    diff = [designs.ResourceDiff(ref=one.resources[0].ref, change="create") for one in found]
     return designs.Preview(translations=found, unsupported=unsupported, problems=problems, diff=diff)
 
 

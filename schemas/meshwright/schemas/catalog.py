@@ -53,6 +53,7 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     workloads.ProxyRemoved,
     designs.DesignWritten,
     designs.ReleaseChanged,
+    designs.ReleaseChangedV1,
     connections.ConnectionWritten,
     access.WorkspaceWritten,
     access.TokenWritten,

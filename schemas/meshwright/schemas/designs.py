@@ -6,11 +6,13 @@ one design version on one mesh together with the inventory of what it applied, s
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
+import msgspec
 from msgspec import Meta
 
 from meshwright.schemas.base import Message, Model, Moment, Name, Text, Ulid, Wire
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import AnyIntent, NativeResource, Translation, Unsupported, intent_problems
+from meshwright.schemas.references import ResourceRef, inventory
 from meshwright.schemas.workloads import WorkloadSpec
 
 ReleaseState: TypeAlias = Literal["applied", "superseded", "rolled_back", "removed"]
@@ -44,7 +46,8 @@ class Release(Model, frozen=True, kw_only=True):
     connection: Name
     revision: int
     state: ReleaseState
-    inventory: list[str]
+    inventory: list[ResourceRef]
+    """everything that the release stands for, also what was there before it"""
     operation: Ulid
     principal: str
     reason: str = ""
@@ -54,18 +57,47 @@ class Release(Model, frozen=True, kw_only=True):
 class ReleaseChanged(Message, frozen=True, kw_only=True):
     """A release was applied, superseded, rolled back or removed; carries the whole release."""
 
-    wire: ClassVar[Wire] = Wire("dev.meshwright.release.changed.v1", "release")
+    wire: ClassVar[Wire] = Wire("dev.meshwright.release.changed.v2", "release")
     release: Release
+
+
+class ReleaseV1(Model, frozen=True, kw_only=True):
+    """A release as it was told before native resources had references."""
+
+    id: Ulid
+    design: Design
+    mesh: Name
+    connection: Name
+    revision: int
+    state: ReleaseState
+    inventory: list[str]
+    operation: Ulid
+    principal: str
+    reason: str = ""
+    applied_at: Moment
+
+    def upgraded(self) -> Release:
+        """The same release with references."""
+        fields = msgspec.structs.asdict(self)
+        return Release(**{**fields, "inventory": inventory(self.inventory)})
+
+
+class ReleaseChangedV1(Message, frozen=True, kw_only=True):
+    """A release as it was told before native resources had references; read, and no longer sent."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.release.changed.v1", "release")
+    release: ReleaseV1
 
 
 class ResourceDiff(Model, frozen=True, kw_only=True):
     """What would happen to one native resource. `before` and `after` are YAML texts, empty when absent."""
 
-    type: str
-    name: str
+    ref: ResourceRef
     change: Literal["create", "update", "delete", "unchanged"]
     before: str = ""
     after: str = ""
+    conflict: str = ""
+    """who else owns what would be changed; empty when nobody does"""
 
 
 class Preview(Model, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from msgspec import Meta, field
 
 from meshwright.schemas.base import Duration, Model, Name, Percent, seconds, whole
 from meshwright.schemas.errors import FieldError
+from meshwright.schemas.references import ResourceRef, reference
 
 HeaderName: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Za-z0-9-]{1,64}$"))]
 Method: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Z]{1,32}$"), examples=["GET"])]
@@ -207,11 +208,23 @@ def intent_kind(intent: Intent | type[Intent]) -> str:
 
 
 class NativeResource(Model, frozen=True, kw_only=True):
-    """One resource in the mesh's own terms. `type` is an xDS type URL or `apiVersion/Kind`."""
+    """One resource in the mesh's own terms, as people write it. `type` is an xDS type URL or `apiVersion/Kind`."""
 
     type: str
     name: str
     namespace: str = ""
+    body: dict[str, Any]
+
+    @property
+    def ref(self) -> ResourceRef:
+        """The reference of this resource."""
+        return reference(self.type, self.namespace, self.name)
+
+
+class Resource(Model, frozen=True, kw_only=True):
+    """One native resource and its content, in the mesh's own terms."""
+
+    ref: ResourceRef
     body: dict[str, Any]
 
 
@@ -219,7 +232,7 @@ class Translation(Model, frozen=True, kw_only=True):
     """What an intent becomes on one mesh."""
 
     intent: str
-    resources: list[NativeResource]
+    resources: list[Resource]
     notes: list[str] = []
 
 

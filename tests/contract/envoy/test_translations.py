@@ -9,6 +9,7 @@ import yaml
 
 from meshwright.adapters.envoy import adapter
 from meshwright.adapters.envoy.intents.translation import translate
+from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.state import desired
 from meshwright.adapters.envoy.state.desired import DesiredState, Ports
 from meshwright.adapters.envoy.xds import protojson
@@ -87,7 +88,7 @@ def test_an_intent_becomes_these_resources(intent: AnyIntent) -> None:
     if isinstance(found, Translation):
         assert found.resources, "an intent that changes nothing is no example"
         for each in found.resources:
-            protojson.encode(each.type, each.body)
+            protojson.encode(names.type_url(each.ref), each.body)
     text = yaml.safe_dump(msgspec.to_builtins(found), sort_keys=False, width=110)
     golden = GOLDENS / f"{intent_kind(intent)}.yaml"
     if os.environ.get("UPDATE_GOLDENS"):

@@ -29,6 +29,7 @@ from meshwright.schemas.workloads import ProxyObserved, ProxyRemoved, WorkloadOb
 pytestmark = pytest.mark.servers
 LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
 ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+OUTBOUND = {"group": "envoy.config.route.v3", "kind": "RouteConfiguration", "namespace": "", "name": "outbound"}
 
 
 def split(first: int, name: str = "split") -> Design:
@@ -87,7 +88,7 @@ async def test_releases_are_recorded_superseded_and_rolled_back(yard: Any) -> No
     first = await yard.do(ApplyDesign(design=split(100)))
     second = await yard.do(ApplyDesign(design=split(0)))
     assert (first["revision"], second["revision"]) == (1, 2)
-    assert "RouteConfiguration outbound" in first["inventory"]
+    assert OUTBOUND in first["inventory"]
     assert await yard.shares("reviews", 10) == {"reviews-v2": 10}
     third = await yard.do(RollbackDesign(design="split"))
     assert third["revision"] == 3
@@ -165,14 +166,14 @@ async def test_a_preview_shows_what_the_operation_will_do(yard: Any) -> None:
     design = split(90)
     command = yard.command(ApplyDesign(design=design))
     told = await preview(yard.runtime, command)
-    assert [(each.type.rpartition(".")[2], each.name, each.change) for each in told.diff] == [
+    assert [(each.ref.kind, each.ref.name, each.change) for each in told.diff] == [
         ("RouteConfiguration", "outbound", "update")
     ]
     assert "weight: 90" in told.diff[0].after and "weight: 90" not in told.diff[0].before
     assert [each.intent for each in told.translations] == ["traffic-split"]
     assert told.translations[0].resources[0].body["virtual_hosts"][0]["name"] == "reviews"
     result = await yard.do(ApplyDesign(design=design))
-    assert result["inventory"] == ["RouteConfiguration outbound"]
+    assert result["inventory"] == [OUTBOUND]
     assert (await preview(yard.runtime, command)).diff == []
 
 

@@ -18,7 +18,10 @@ Server = Any
 Terminal = Any
 FILE = "id: slow\nintents:\n- intent: timeout\n  service: reviews\n  timeout: 2s\n"
 SAVED = {"id": "slow", "intents": [{"intent": "timeout", "service": "reviews", "timeout": "2s"}]}
-CHANGE = {"type": "a/b.Route", "name": "r", "change": "update", "before": "a: 1\nb: 1\n", "after": "a: 1\nb: 2\n"}
+CHANGE: dict[str, Any] = {
+    "ref": {"group": "a", "kind": "Route", "namespace": "", "name": "r"},
+    "change": "update", "before": "a: 1\nb: 1\n", "after": "a: 1\nb: 2\n",
+}  # fmt: skip
 PREVIEW: dict[str, Any] = {"translations": [], "unsupported": [], "problems": [], "diff": [CHANGE]}
 ACCEPTED = {"id": "OP", "kind": "design.apply", "mesh": "m1", "state": "accepted"}
 
@@ -112,7 +115,8 @@ text = st.text("ab \n:#-\"'\u2028", max_size=8)
 bodies = st.dictionaries(
     st.text("ab", min_size=1, max_size=2), text | st.integers() | st.lists(text, max_size=2), max_size=3
 )
-resources = st.fixed_dictionaries({"type": st.just("a/B"), "name": text, "body": bodies})
+refs = st.fixed_dictionaries({"group": text, "kind": st.just("B"), "namespace": text, "name": text})
+resources = st.fixed_dictionaries({"ref": refs, "body": bodies})
 
 
 @settings(max_examples=50, deadline=None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import json
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -145,3 +146,16 @@ async def test_a_worker_that_was_overtaken_does_not_overwrite(bucket: Any, runti
     with pytest.raises(mwbus.Conflict):
         await story.releases.end(command("design.remove"), "d", "removed")
     assert story.bucket.entries["w.m.d"] == written
+
+
+async def test_a_history_written_before_references_is_read(bucket: Any, runtime: Any) -> None:
+    """The releases of a store that an earlier version wrote are all there, and can be rolled back to."""
+    story = Story(bucket(), runtime())
+    await story.go("apply", 0, False)
+    entry = story.bucket.entries["w.m.d"]
+    old = json.loads(entry.value)
+    old["releases"][0]["inventory"] = ["RouteConfiguration outbound"]
+    await story.bucket.update("w.m.d", json.dumps(old).encode(), entry.revision)
+    history = await story.history()
+    assert [str(each) for each in history.releases[0].inventory] == ["RouteConfiguration outbound"]
+    assert history.last_revision == 1

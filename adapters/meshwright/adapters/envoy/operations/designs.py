@@ -24,6 +24,7 @@ from meshwright.core import kit
 from meshwright.schemas.designs import ReleaseState
 from meshwright.schemas.intents import intent_kind
 from meshwright.schemas.operations import ApplyDesign, RemoveDesign, RollbackDesign
+from meshwright.schemas.references import ResourceRef
 
 
 @adapter.operation(ApplyDesign)
@@ -97,7 +98,7 @@ def _kinds(target: Target) -> list[str]:
     return [intent_kind(intent) for intent in target.design.intents] if target.design else []
 
 
-def _inventory(before: DesiredState, after: DesiredState) -> list[str]:
+def _inventory(before: DesiredState, after: DesiredState) -> list[ResourceRef]:
     return diffs.inventory(compiler.compile_mesh(before), compiler.compile_mesh(after))
 
 

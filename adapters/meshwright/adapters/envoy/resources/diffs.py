@@ -11,8 +11,10 @@ import yaml
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.resources.snapshot import Resource, Snapshot
 from meshwright.adapters.envoy.state import identity
+from meshwright.schemas import references
 from meshwright.schemas.designs import ResourceDiff
-from meshwright.schemas.intents import NativeResource
+from meshwright.schemas.intents import Resource as Translated
+from meshwright.schemas.references import ResourceRef
 
 _OF_ONE_PROXY = {
     (names.CLUSTER, names.APP),
@@ -40,8 +42,7 @@ def diff(before: Snapshot, after: Snapshot) -> list[ResourceDiff]:
     """What would be created, updated and deleted."""
     return [
         ResourceDiff(
-            type=key[0],
-            name=_shown(key),
+            ref=reference(key),
             change="update" if was and now else "create" if now else "delete",
             before=_yaml(was),
             after=_yaml(now),
@@ -50,7 +51,7 @@ def diff(before: Snapshot, after: Snapshot) -> list[ResourceDiff]:
     ]
 
 
-def caused(before: Snapshot, after: Snapshot) -> list[NativeResource]:
+def caused(before: Snapshot, after: Snapshot) -> list[Translated]:
     """The resources of `after` that `before` does not have, cut down to the fields and items that differ."""
     old = flat(before)
     resources = []
@@ -58,13 +59,13 @@ def caused(before: Snapshot, after: Snapshot) -> list[NativeResource]:
         was = old.get(key)
         if was is None or was.digest != now.digest:
             body = _difference(was.body, now.body) if was else now.body
-            resources.append(NativeResource(type=key[0], name=key[2], namespace=key[1], body=body))
+            resources.append(Translated(ref=reference(key), body=body))
     return resources
 
 
-def inventory(before: Snapshot, after: Snapshot) -> list[str]:
-    """What a change created or updated, one line each."""
-    return [f"{key[0].rpartition('.')[2]} {_shown(key)}" for key, _, now in _changed(before, after) if now]
+def inventory(before: Snapshot, after: Snapshot) -> list[ResourceRef]:
+    """What a change created or updated."""
+    return [reference(key) for key, _, now in _changed(before, after) if now]
 
 
 def _changed(before: Snapshot, after: Snapshot) -> Iterator[tuple[Key, Resource | None, Resource | None]]:
@@ -75,8 +76,10 @@ def _changed(before: Snapshot, after: Snapshot) -> Iterator[tuple[Key, Resource 
             yield key, was, now
 
 
-def _shown(key: Key) -> str:
-    return "/".join(part for part in key[1:] if part)
+def reference(key: Key) -> ResourceRef:
+    """The reference of a resource by its type, workload and name."""
+    type_url, workload, name = key
+    return references.reference(type_url, "", f"{workload}/{name}" if workload else name)
 
 
 def _difference(was: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

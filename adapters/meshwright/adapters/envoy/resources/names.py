@@ -3,6 +3,8 @@
 Invariant: a name is made in one place, so a route and its cluster cannot disagree.
 """
 
+from meshwright.schemas.references import ResourceRef
+
 PREFIX = "type.googleapis.com/"
 CLUSTER = PREFIX + "envoy.config.cluster.v3.Cluster"
 LISTENER = PREFIX + "envoy.config.listener.v3.Listener"
@@ -33,6 +35,11 @@ FILTERS = (FAULT_DELAY, FAULT_ABORT, ACCESS, RATE_LIMIT, ROUTER)
 XDS = "xds"
 RESERVED = (APP, XDS)
 """clusters that no route of a design leads to: the workload behind its sidecar, and the control plane"""
+
+
+def type_url(ref: ResourceRef) -> str:
+    """The type of a resource in the discovery protocol."""
+    return f"{PREFIX}{ref.group}.{ref.kind}"
 
 
 def cluster(service: str, version: str) -> str:

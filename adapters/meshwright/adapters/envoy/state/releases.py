@@ -11,8 +11,9 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import ids, kit
 from meshwright.schemas.base import Model
-from meshwright.schemas.designs import Design, Release, ReleaseChanged, ReleaseState
+from meshwright.schemas.designs import Design, Release, ReleaseChanged, ReleaseState, ReleaseV1
 from meshwright.schemas.operations import Command
+from meshwright.schemas.references import ResourceRef
 
 _KEPT = 20
 _MOST_BYTES = 700_000
@@ -48,7 +49,7 @@ class Releases:
         """All that is known of a design on a mesh."""
         return (await self._read(f"{workspace}.{mesh}.{design}"))[0]
 
-    async def record(self, command: Command, design: Design, revision: int, inventory: list[str]) -> Release:
+    async def record(self, command: Command, design: Design, revision: int, inventory: list[ResourceRef]) -> Release:
         """The design is applied now; what was applied before is superseded, or rolled back by a rollback."""
         former: ReleaseState = "rolled_back" if command.kind == "design.rollback" else "superseded"
         release = Release(
@@ -120,7 +121,7 @@ class Releases:
         entry = await self._bucket.get(key)
         if entry is None:
             return ReleaseHistory(), 0
-        return msgspec.json.decode(entry.value, type=ReleaseHistory), entry.revision
+        return decode(entry.value), entry.revision
 
     async def _write(self, key: str, history: ReleaseHistory, revision: int) -> None:
         releases = history.releases[-_KEPT:]
@@ -128,3 +129,22 @@ class Releases:
             releases = releases[1:]
         value = msgspec.json.encode(msgspec.structs.replace(history, releases=releases))
         await (self._bucket.update(key, value, revision) if revision else self._bucket.create(key, value))
+
+
+class _HistoryV1(ReleaseHistory, frozen=True, kw_only=True):
+    releases: list[ReleaseV1] = []  # type: ignore[assignment]  # as it was written once
+
+
+def decode(value: bytes) -> ReleaseHistory:
+    """Read a history, also one that was written before native resources had references.
+
+    Raises msgspec.ValidationError or msgspec.DecodeError.
+    """
+    try:
+        return msgspec.json.decode(value, type=ReleaseHistory)
+    except msgspec.ValidationError:
+        old = msgspec.json.decode(value, type=_HistoryV1)
+    releases = [each.upgraded() for each in old.releases]
+    return ReleaseHistory(
+        last_revision=old.last_revision, releases=releases, changed_by=old.changed_by, ended=old.ended
+    )

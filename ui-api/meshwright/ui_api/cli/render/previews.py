@@ -39,7 +39,9 @@ def _resource(change: dict[str, Any]) -> "Text":
     from rich.text import Text
 
     mark, style = _MARKS[change["change"]]
-    text = Text.assemble((f"{mark} {short(change['type'])} {change['name']}", f"bold {style}"))
+    text = Text.assemble((f"{mark} {resource_name(change['ref'])}", f"bold {style}"))
+    if change.get("conflict"):
+        text.append(f"\n    ! also owned by {change['conflict']}", "yellow")
     before, after = change.get("before", "").splitlines(), change.get("after", "").splitlines()
     for line in list(difflib.unified_diff(before, after, n=3, lineterm=""))[2:]:
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
@@ -47,9 +49,9 @@ def _resource(change: dict[str, Any]) -> "Text":
     return text.append("\n")
 
 
-def short(type_name: str) -> str:
-    """The last word of a native type: of `type.googleapis.com/…Cluster` it is Cluster."""
-    return type_name.rpartition("/")[2].rpartition(".")[2] or type_name
+def resource_name(ref: dict[str, Any]) -> str:
+    """The kind and name of a native resource, with its namespace where it has one."""
+    return f"{ref['kind']} {'/'.join(part for part in (ref.get('namespace'), ref['name']) if part)}"
 
 
 def validation(document: Document, found: dict[str, Any]) -> "RenderableType":
@@ -71,9 +73,13 @@ def native(preview: dict[str, Any]) -> str:
     for translation in preview["translations"]:
         for resource in translation["resources"]:
             told = [
-                f"{translation['intent']} → {resource['type']} {resource['name']}",
+                f"{translation['intent']} → {_full_name(resource['ref'])}",
                 *(translation.get("notes") or []),
             ]
             head = [f"# {' '.join(line.split())}" for line in told]  # a comment ends with its line
             documents.append("\n".join(["---", *head, output.as_yaml(resource["body"])]))
     return "".join(documents)
+
+
+def _full_name(ref: dict[str, Any]) -> str:
+    return f"{ref['group']}/{resource_name(ref)}" if ref.get("group") else resource_name(ref)

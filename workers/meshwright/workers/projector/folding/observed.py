@@ -9,7 +9,7 @@ import msgspec
 
 from meshwright.core.operations.records import Fact
 from meshwright.schemas.base import Model
-from meshwright.schemas.designs import Release
+from meshwright.schemas.designs import Release, ReleaseV1
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.schemas.webhooks import Delivery
@@ -40,8 +40,8 @@ def proxy(document: Proxy | None, fact: Fact) -> Proxy | None:
 def release(document: Release | None, fact: Fact) -> Release | None:
     """The release as last told."""
     message: Any = fact.message
-    told: Release = message.release
-    return told
+    told: Release | ReleaseV1 = message.release
+    return told.upgraded() if isinstance(told, ReleaseV1) else told
 
 
 def release_of_removed_mesh(document: Release | None, fact: Fact) -> Release | None:

@@ -85,7 +85,10 @@ _EVENTS: dict[type[Message], tuple[Route, ...]] = {
         (webhooks.DeliverySucceeded, webhooks.DeliveryRetrying, webhooks.DeliveryFailed),
         (Route(kinds.DELIVERIES, _of_delivery, observed.delivery),),
     ),
-    designs.ReleaseChanged: (Route(kinds.RELEASES, _of_part("release"), observed.release),),
+    **dict.fromkeys(
+        (designs.ReleaseChanged, designs.ReleaseChangedV1),
+        (Route(kinds.RELEASES, _of_part("release"), observed.release),),
+    ),
 }
 _ENDS: dict[type[Message], tuple[Route, ...]] = {
     meshes.MeshRemoved: (
