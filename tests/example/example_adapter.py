@@ -11,7 +11,7 @@ from meshwright.schemas.base import Model, seconds
 from meshwright.schemas.designs import Preview
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.intents import Resource, Timeout, Translation
-from meshwright.schemas.operations import Arguments, Command, OperationKind
+from meshwright.schemas.operations import Arguments, OperationKind
 from meshwright.schemas.references import ResourceRef
 
 example = kit.Adapter("example", meshes=["example"])
@@ -76,9 +76,9 @@ def timeout(intent: Timeout, _facts: object) -> Translation:
 
 
 @example.preview
-async def preview(_runtime: kit.Runtime, command: Command) -> Preview:
+async def preview(context: kit.PreviewContext) -> Preview:
     """An example mesh translates nothing beforehand, but checks the arguments."""
-    if command.arguments.get("path") == "/forbidden":
+    if context.command.arguments.get("path") == "/forbidden":
         raise kit.Reject(Failure(code="EX1", what="that path is forbidden"))
     return Preview(translations=[])
 

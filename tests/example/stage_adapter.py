@@ -105,8 +105,9 @@ async def rollback(context: kit.Context, arguments: operations.RollbackDesign) -
 
 
 @stage.preview
-async def preview(_runtime: kit.Runtime, command: operations.Command) -> designs.Preview:
+async def preview(context: kit.PreviewContext) -> designs.Preview:
     """Timeouts become resources that stand already for `same`; services that start with `no-` are unknown."""
+    command = context.command
     if command.kind != operations.ApplyDesign.kind.name:
         return designs.Preview(translations=[])
     design = msgspec.convert(command.arguments, operations.ApplyDesign).design

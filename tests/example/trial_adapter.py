@@ -158,8 +158,9 @@ def timeout(intent: intents.Timeout, _facts: object) -> intents.Translation:
 
 
 @trial.preview
-async def preview(_runtime: kit.Runtime, command: operations.Command) -> designs.Preview:
+async def preview(context: kit.PreviewContext) -> designs.Preview:
     """Translate timeouts, refuse everything else and every unknown service."""
+    command = context.command
     if command.kind != operations.ApplyDesign.kind.name:
         return designs.Preview(translations=[])
     design = operations.ApplyDesign(**_decoded(command)).design

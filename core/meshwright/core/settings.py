@@ -51,11 +51,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """text for people, json for collectors"""
 
 
-K = TypeVar("K", bound=Settings)
+K = TypeVar("K", bound=msgspec.Struct)
 
 
-def load(kind: type[K], environ: dict[str, str] | None = None) -> K:
-    """The settings from MESHWRIGHT_* variables; an empty one counts as not set.
+def prefix_of(adapter: str) -> str:
+    """How the variables of an adapter begin."""
+    return f"{PREFIX}{adapter.upper().replace('-', '_')}_"
+
+
+def load(kind: type[K], environ: dict[str, str] | None = None, *, prefix: str = PREFIX) -> K:
+    """The settings from MESHWRIGHT_* variables, or those of another prefix; an empty one counts as not set.
 
     Raises InvalidSettings naming every bad variable.
     """
@@ -63,7 +68,7 @@ def load(kind: type[K], environ: dict[str, str] | None = None) -> K:
     found = {}
     problems = []
     for field in msgspec.structs.fields(kind):
-        name = PREFIX + field.name.upper()
+        name = prefix + field.name.upper()
         if not source.get(name):
             continue
         try:

@@ -134,6 +134,8 @@ class Bucket(Model, frozen=True, kw_only=True):
         return f"KV_{self.name}"
 
 
+ADAPTER_LEASE = "adapter.{adapter}."
+"""How the leases of an adapter begin, one for each thing that only one of its workers may do."""
 LEASES = Bucket(
     name="mw_leases",
     ttl=5.0,
@@ -142,6 +144,7 @@ LEASES = Bucket(
         (PROJECTOR, "projection-rebuild"),
         (SCHEDULER, "scheduler"),
         (NOTIFIER, "notifier"),
+        (ADAPTER, f"{ADAPTER_LEASE}*"),
     ),
 )
 PRESENCE = Bucket(name="mw_presence", ttl=6.0, writes=((ADAPTER, "{adapter}.*"),), reads=(API, SCHEDULER))

@@ -157,7 +157,7 @@ async def test_an_unsupported_intent_is_refused(yard: Any) -> None:
         await yard.do(ApplyDesign(design=design))
     assert (refusal.value.failure.code, "firewall" in refusal.value.failure.remedy) == ("MW2010", True)
     assert (await yard.get("reviews")).status_code == 200
-    told = await preview(yard.runtime, yard.command(ApplyDesign(design=design)))
+    told = await preview(yard.previewing(yard.command(ApplyDesign(design=design))))
     assert [each.intent for each in told.unsupported] == ["egress-control"]
 
 
@@ -165,7 +165,7 @@ async def test_a_preview_shows_what_the_operation_will_do(yard: Any) -> None:
     """The difference told beforehand is the difference afterwards, and asking changes nothing."""
     design = split(90)
     command = yard.command(ApplyDesign(design=design))
-    told = await preview(yard.runtime, command)
+    told = await preview(yard.previewing(command))
     assert [(each.ref.kind, each.ref.name, each.change) for each in told.diff] == [
         ("RouteConfiguration", "outbound", "update")
     ]
@@ -174,7 +174,7 @@ async def test_a_preview_shows_what_the_operation_will_do(yard: Any) -> None:
     assert told.translations[0].resources[0].body["virtual_hosts"][0]["name"] == "reviews"
     result = await yard.do(ApplyDesign(design=design))
     assert result["inventory"] == [OUTBOUND]
-    assert (await preview(yard.runtime, command)).diff == []
+    assert (await preview(yard.previewing(command))).diff == []
 
 
 async def test_a_design_brings_workloads_and_takes_them_along(yard: Any) -> None:

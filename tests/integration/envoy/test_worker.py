@@ -1,5 +1,6 @@
 """The adapter as its own process: what its death and its return mean for traffic."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -127,3 +128,13 @@ async def _failed_behind_its_plan(asker: Asker, arguments: ApplyDesign) -> str:
 
 def _pids(directory: Path) -> list[str]:
     return sorted(each.read_text() for each in (directory / "fleet").glob("*/record.json"))
+
+
+async def test_a_wrong_variable_of_the_adapter_ends_the_worker_at_its_start(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
+    """A setting that cannot be read is told by its name, before any command is taken."""
+    async with worker_process("envoy", nats_server.url, tmp_path, envoy_first_port="low") as worker:
+        async with asyncio.timeout(30):
+            assert await worker.process.wait() == 1
+        assert "meshwright-adapter: MESHWRIGHT_ENVOY_FIRST_PORT='low': Expected `int`" in worker.log.read_text()

@@ -41,7 +41,7 @@ def command(arguments: ops.Arguments, **more: Any) -> bytes:
 async def runtime(asker: Asker, tmp_path: Path) -> AsyncIterator[kit.Runtime]:
     """A worker of the example adapter that answers."""
     made = kit.Runtime(asker.bus, "example", "w1", tmp_path)
-    async with serving.serving(asker.bus, "example", "1.0.0", answering.endpoints(example, made, asker.bus)):
+    async with serving.serving(asker.bus, "example", "1.0.0", answering.endpoints(example, made, None, asker.bus)):
         yield made
 
 
@@ -97,9 +97,40 @@ async def test_without_a_previewer_there_is_no_preview(asker: Asker, tmp_path: P
         """Nothing."""
 
     made = kit.Runtime(asker.bus, "plain", "w1", tmp_path)
-    async with serving.serving(asker.bus, "plain", "1.0.0", answering.endpoints(plain, made, asker.bus)):
+    async with serving.serving(asker.bus, "plain", "1.0.0", answering.endpoints(plain, made, None, asker.bus)):
         with pytest.raises(requesting.ServiceRefused, match="cannot preview"):
             await requesting.request(asker.bus, "plain", "preview", command(NoOp()))
+
+
+async def test_a_preview_has_the_service_and_the_settings_at_hand(asker: Asker, tmp_path: Path) -> None:
+    """It gets what runs beside the commands, and settings that were read before the first of many previews."""
+
+    class Places(msgspec.Struct, frozen=True):
+        """Where something is."""
+
+        host: str = "nowhere"
+
+    seeing = kit.Adapter("see-all", meshes=[], settings=Places)
+    seen: list[tuple[object, str]] = []
+
+    @seeing.operation(NoOp)
+    async def nothing(_context: kit.Context, _arguments: NoOp) -> None:
+        """Nothing."""
+
+    @seeing.preview
+    async def preview(context: kit.PreviewContext) -> designs.Preview:
+        seen.append((context.service(list), context.settings(Places).host))
+        return designs.Preview(translations=[])
+
+    environ = {"MESHWRIGHT_SEE_ALL_HOST": "here"}
+    made = kit.Runtime(asker.bus, "see-all", "w1", tmp_path, environ=environ)
+    service: list[str] = ["the service"]
+    async with serving.serving(asker.bus, "see-all", "1.0.0", answering.endpoints(seeing, made, service, asker.bus)):
+        for _ in range(2):
+            await requesting.request(asker.bus, "see-all", "preview", command(NoOp()))
+            environ["MESHWRIGHT_SEE_ALL_HOST"] = "there"
+    assert seen == [(service, "here")] * 2
+    assert seen[0][0] is service
 
 
 async def test_what_an_adapter_tells_stands_under_its_own_name(asker: Asker, runtime: kit.Runtime) -> None:
@@ -112,7 +143,7 @@ async def test_what_an_adapter_tells_stands_under_its_own_name(asker: Asker, run
     assert stored.envelope().subject == "adapters/x"
     assert stored.message() == gone
     with pytest.raises(ValueError, match="cannot stand in a subject"):
-        await runtime.emit("default", "x.>", gone)
+        await runtime.emit("default.>", "x", gone)
     one, other = await runtime.bucket("facts"), await kit.Runtime(asker.bus, "other", "w", Path()).bucket("facts")
     await one.put("a", b"1")
     assert await other.get("a") is None

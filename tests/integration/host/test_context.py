@@ -1,5 +1,6 @@
 """The context that a handler gets, on a real bus, without a worker around it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,27 @@ async def test_an_append_that_was_broken_off_is_found_again(asker: Asker, tmp_pa
     newest = await asker.bus.last("EVENTS", journal.subject)
     assert newest is not None
     assert newest.seq == journal.history.last > stored.seq
+
+
+async def test_a_step_says_how_long_taking_it_back_may_take(asker: Asker, tmp_path: Path) -> None:
+    """An undo that takes longer than its step allows is told as failed with that time, and the others go on."""
+    context, _ = context_of(asker, tmp_path, kit.Control())
+    undone: list[str] = []
+
+    async def act() -> None:
+        """Do nothing."""
+
+    async def undo(name: str) -> None:
+        if name == "slow":
+            await asyncio.Event().wait()
+        undone.append(name)
+
+    await context.step("first", act, undo=lambda: undo("first"))
+    await context.step("slow", act, undo=lambda: undo("slow"), undo_timeout=0.05)
+    assert not await context.undo_all()
+    assert undone == ["first"]
+    told = [each for each in await asker.events(context.command.operation) if isinstance(each, ops.StepUndone)]
+    assert [each.failure and each.failure.what for each in told] == ["TimeoutError: it took longer than 0.05 s", None]
 
 
 async def test_a_successor_is_noticed_when_it_is_asked_for(asker: Asker, tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ async def test_a_cancelled_operation_begins_no_step_and_still_takes_back(steps: 
         async with asyncio.timeout(2):
             await steps.context.sleep(60)
     assert steps.acted == ["a"]
-    steps.context._undo[0] = ("a", lambda: steps.context.sleep(0.01))
+    steps.context._undo[0] = ("a", lambda: steps.context.sleep(0.01), 30.0)
     assert await steps.context.undo_all()
     with pytest.raises(TypeError, match="is str, not"):
         steps.context.service(int)

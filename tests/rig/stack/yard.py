@@ -134,6 +134,10 @@ class Yard:
         entry = adapter.operations[context.command.kind]
         return await entry.handler(context, msgspec.convert(to_plain(arguments), entry.arguments))
 
+    def previewing(self, command: Command) -> kit.PreviewContext:
+        """What the adapter's preview of that command is given."""
+        return kit.PreviewContext(command, self.runtime, self.plane)
+
     async def apply(self, *intents: AnyIntent, name: str = "policy") -> Any:
         """Apply a design of these intents."""
         return await self.do(ApplyDesign(design=Design(id=name, intents=list(intents))))
@@ -195,9 +199,11 @@ async def bare_yard(tmp_path: Path) -> AsyncIterator[Yard]:
     """A running control plane and apps, but no mesh yet."""
     async with contextlib.AsyncExitStack() as stack:
         nats = await stack.enter_async_context(NatsServer())
-        options = Options(envoy_first_port=_first_port(), envoy_keep_sidecars=False, nats_url=nats.url)
+        options = Options(first_port=_first_port(), keep_sidecars=False)
         bus = await stack.enter_async_context(mwbus.connect(nats.url, "adapter-envoy"))
-        yard = Yard(bus, kit.Runtime(bus, "envoy", "tester", tmp_path, SEALER), options)
+        servers = kit.OwnServers(nats_url=nats.url)
+        runtime = kit.Runtime(bus, "envoy", "tester", tmp_path, SEALER, servers=servers)
+        yard = Yard(bus, runtime, options)
         for service, version in WORKLOADS:
             name = f"{service}-{version}"
             yard.apps[name] = await stack.enter_async_context(App(name).serving())

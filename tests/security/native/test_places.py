@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +17,7 @@ from meshwright.core.machine import ports, processes
 from meshwright.schemas.operations import EnrolWorkloads, InstallMesh
 from meshwright.schemas.workloads import WorkloadSpec
 
-OPTIONS = Options(
+SERVERS = kit.OwnServers(
     nats_url="nats://user:secret@127.0.0.1:14222,nats://nats.example:4223",
     mongodb_url="mongodb://ann:pass@localhost:17017,db.example/?replicaSet=rs0",
     api_port=18410,
@@ -34,6 +34,11 @@ OTHER = desired.enrol(
 EMPTY = DesiredState(workspace="w", mesh="m", connection="c")
 
 
+def runtime(data_dir: Path) -> kit.Runtime:
+    """A worker that knows those servers and has no bus."""
+    return kit.Runtime(cast(Any, None), "envoy", "w1", data_dir, servers=SERVERS)
+
+
 async def asked(host: str, port: int, tmp_path: Path, answers: tuple[str, ...] = ()) -> list[str]:
     """What is said of a workload there, when its name has these addresses."""
 
@@ -43,7 +48,7 @@ async def asked(host: str, port: int, tmp_path: Path, answers: tuple[str, ...] =
         return list(answers)
 
     (tmp_path / "xds-port").write_text("15300")
-    taken = occupied.taken(OPTIONS, tmp_path, [OTHER], EMPTY, {port})
+    taken = occupied.taken(runtime(tmp_path), Options(), [OTHER], EMPTY, {port})
     spec = WorkloadSpec(name="x", service="x", address=host, port=port)
     return [each.detail for each in await occupied.problems([spec], taken, EMPTY, resolver=resolver)]
 
@@ -79,7 +84,7 @@ async def test_what_is_enrolled_stays(tmp_path: Path) -> None:
     """Enrolling again what is there is no news, even where it would not be taken today."""
     spec = WorkloadSpec(name="x", service="x", port=14222)
     state = desired.enrol(EMPTY, [spec], {"x": desired.Ports(outbound=1, inbound=2)})
-    taken = occupied.taken(OPTIONS, tmp_path, [OTHER], EMPTY, {14222})
+    taken = occupied.taken(runtime(tmp_path), Options(), [OTHER], EMPTY, {14222})
     assert await occupied.problems([spec], taken, state) == []
 
 
@@ -93,12 +98,12 @@ async def test_ports_of_other_installations_are_theirs(tmp_path: Path) -> None:
         port, free = ports.Registry().reserve(2, ports.somewhere(), owner=other)
         theirs.bind(("127.0.0.1", port))
         theirs.listen()
-        taken = occupied.taken(OPTIONS, here, [], EMPTY, {port, free})
+        taken = occupied.taken(runtime(here), Options(), [], EMPTY, {port, free})
         specs = [WorkloadSpec(name=name, service="x", port=each) for name, each in (("a", port), ("b", free))]
         found = await occupied.problems(specs, taken, EMPTY)
         assert [each.pointer for each in found] == ["#/workloads/0/port"]
         assert str(other) in found[0].detail
-        assert occupied.taken(OPTIONS, other / "data", [], EMPTY, {port, free}) == {
+        assert occupied.taken(runtime(other / "data"), Options(), [], EMPTY, {port, free}) == {
             place: whose for place, whose in taken.items() if place[1] != port
         }
 
@@ -110,7 +115,7 @@ async def test_the_door_refuses_and_nothing_changes(bare_yard: Any) -> None:
     await bare_yard.do(EnrolWorkloads(workloads=bare_yard.specs()[:1]))
     before = bare_yard.plane.state("default", "demo")
     sidecar = before.workloads["web-v1"].ports.inbound
-    nats = urlsplit(bare_yard.options.nats_url).port
+    nats = urlsplit(bare_yard.runtime.servers.nats_url).port
     for port in (bare_yard.plane._port, nats, sidecar):
         with pytest.raises(kit.Reject, match="is the place of") as refusal:
             await bare_yard.do(EnrolWorkloads(workloads=[WorkloadSpec(name="x", service="x", port=port)]))

@@ -1,11 +1,14 @@
 """What a component may not do with its own credentials, tried on a real server; and that its own work is untouched."""
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meshwright.core import bus as mwbus
+from meshwright.core import kit
 from meshwright.core.security import nats_accounts
 from meshwright.core.testing import identities
 from meshwright.core.testing.asking import command
@@ -83,6 +86,7 @@ async def test_a_worker_asks_jetstream_for_nothing_but_its_own(site: Any) -> Non
         *(
             "$KV.mw_leases.projector",
             "$KV.mw_leases.scheduler",
+            "$KV.mw_leases.adapter.envoy.watch",
             "$KV.mw_scheduler.arrivals",
             "$KV.mw_notifier.default.w",
         ),
@@ -113,6 +117,27 @@ async def test_a_worker_overhears_nobody(site: Any, subject: str) -> None:
     async with site.intruder(WORKER) as intruder:
         assert not await intruder.listen(subject)
         assert await intruder.listen("mw.evt.*.api.operation.*")
+
+
+async def test_one_worker_of_an_adapter_holds_what_only_one_may_do(site: Any, tmp_path: Path) -> None:
+    """With an adapter's own credentials, of two workers one works; when its work is over, the other begins."""
+    log: list[str] = []
+    enough = asyncio.Event()
+
+    async def work(name: str) -> None:
+        log.append(name)
+        if name == "w1":
+            await enough.wait()
+
+    async with site.component(WORKER) as one, site.component(WORKER) as other, asyncio.TaskGroup() as group:
+        first, second = (kit.Runtime(bus, "example", name, tmp_path) for bus, name in ((one, "w1"), (other, "w2")))
+        group.create_task(first.lease("watch", lambda: work("w1")))
+        await eventually(lambda: log == ["w1"])
+        group.create_task(second.lease("watch", lambda: work("w2")))
+        await first.lease("elsewhere", lambda: work("w3"))
+        assert log == ["w1", "w3"]
+        enough.set()
+    assert log == ["w1", "w3", "w2"]
 
 
 async def test_answers_to_others_are_not_heard(site: Any) -> None:

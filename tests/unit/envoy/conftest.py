@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from meshwright.core import bus as mwbus
+from meshwright.core import kit
 from meshwright.core.security import sealing
 from meshwright.schemas.base import Message
 
@@ -83,6 +84,7 @@ class MemoryRuntime:
         self.failing = 0
         self.sealer = sealing.Sealer([b"k" * 32])
         self.adapter = "envoy"
+        self.servers = kit.OwnServers()
 
     async def bucket(self, name: str) -> MemoryBucket:
         """The bucket of that name."""

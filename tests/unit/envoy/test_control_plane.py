@@ -165,7 +165,7 @@ async def issued(plane: ControlPlane, workload: str) -> Holder:
 async def test_a_bootstrap_fits_its_type_and_leads_to_the_control_plane(planes: Any) -> None:
     """A sidecar on this host is led to this replica on loopback, a remote one to every advertised place; names are
     resolved, nothing in it is secret, and what lies beside it is what it names."""
-    plane = planes(envoy_xds_host="0.0.0.0", envoy_xds_advertise="mw-0.example:15010,10.0.0.9:15011")
+    plane = planes(xds_host="0.0.0.0", xds_advertise="mw-0.example:15010,10.0.0.9:15011")
     plane._port = 15_000
     for sidecar, places, kind in (
         ("managed", [("127.0.0.1", 15_000)], "STATIC"),

@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 
 from meshwright.adapters.envoy.operations.preview import preview
 from meshwright.adapters.envoy.operations.targets import DesignPlanner, Target
+from meshwright.adapters.envoy.options import Options
+from meshwright.adapters.envoy.pki import issuing
+from meshwright.adapters.envoy.pki.credentials import Credentials
 from meshwright.adapters.envoy.resources import compiler
 from meshwright.adapters.envoy.state import allocation, desired, validation
+from meshwright.adapters.envoy.state.buckets import Buckets
 from meshwright.adapters.envoy.state.desired import DesiredState
 from meshwright.adapters.envoy.state.releases import Releases
+from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import ids, kit
 from meshwright.schemas.designs import Design
 from meshwright.schemas.errors import FieldError
@@ -171,6 +176,9 @@ async def test_a_preview_writes_nothing_and_shows_what_would_be(bucket: Any, run
     target = await mesh.take("apply", design)
     await mesh.record("apply", design, target)
     await (await here.bucket("desired")).put("w.m", desired.encode(target.after))
+    buckets = Buckets(*[await here.bucket(name) for name in Buckets.__struct_fields__])
+    credentials = Credentials(issuing.create_authority("control plane", NOW))
+    plane = ControlPlane(here, buckets, cast(Any, None), Options(), credentials)
     before, told = {name: each.writes for name, each in here.buckets.items()}, len(here.told)
     bad = Design(id="y", intents=[Timeout(service="b", timeout="1s"), EgressControl(hosts=[])])
     for kind, arguments, changes, problems in (
@@ -180,7 +188,8 @@ async def test_a_preview_writes_nothing_and_shows_what_would_be(bucket: Any, run
         ("design.rollback", {"design": "x"}, 6, 0),
         ("mesh.uninstall", {}, 0, 1),
     ):
-        shown = await preview(here, msgspec.structs.replace(COMMAND, kind=kind, arguments=arguments))
+        command = msgspec.structs.replace(COMMAND, kind=kind, arguments=arguments)
+        shown = await preview(kit.PreviewContext(command, here, plane))
         assert (len(shown.diff), len(shown.problems)) == (changes, problems), kind
         assert bool(shown.unsupported) == ("y" in str(arguments.get("design")) and kind == "design.apply")
     assert ({name: each.writes for name, each in here.buckets.items()}, len(here.told)) == (before, told)

@@ -10,15 +10,16 @@ from collections.abc import AsyncIterator
 from meshwright.adapters.envoy.dataplane.statistics import Statistics, Target
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
-from meshwright.core import ending, kit, settings
+from meshwright.core import kit
+from meshwright.core.kit import tasks
 
-adapter = kit.Adapter("envoy", meshes=["envoy"], contract=1, version="0.1.0")
+adapter = kit.Adapter("envoy", meshes=["envoy"], contract=1, version="0.1.0", settings=Options)
 
 
 @adapter.service
 async def serve(runtime: kit.Runtime) -> AsyncIterator[ControlPlane]:
     """Run the control plane and the measuring of edges beside the commands."""
-    async with ControlPlane.open(runtime, settings.load(Options)) as plane, _measuring(plane):
+    async with ControlPlane.open(runtime, runtime.settings(Options)) as plane, _measuring(plane):
         yield plane
 
 
@@ -39,4 +40,4 @@ async def _measuring(plane: ControlPlane) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await ending.end(loop)
+        await tasks.end(loop)

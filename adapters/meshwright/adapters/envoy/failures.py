@@ -58,28 +58,29 @@ def ports_taken(what: str) -> kit.Reject:
 
 def unfit(problems: list[FieldError]) -> kit.Reject:
     """The document asks for what the mesh does not have, or contradicts what it has."""
-    return kit.Reject(
-        Failure(
-            code="MW2002",
-            what="; ".join(f"{each.pointer}: {each.detail}" for each in problems)[:1500],
-            cause="The document and the mesh do not fit together; nothing was changed.",
-            remedy="Correct the places named, or enrol what is missing first.",
-            details={"errors": msgspec.to_builtins(problems)},
-        )
+    return _invalid(
+        "MW2002",
+        problems,
+        cause="The document and the mesh do not fit together; nothing was changed.",
+        remedy="Correct the places named, or enrol what is missing first.",
     )
 
 
 def not_admitted(problems: list[FieldError]) -> kit.Reject:
     """A native resource asks for what would open the proxy, its host or the mesh."""
-    return kit.Reject(
-        Failure(
-            code="MW2011",
-            what="; ".join(f"{each.pointer}: {each.detail}" for each in problems)[:1500],
-            cause="A native resource may hold only what is known to be safe; nothing was changed.",
-            remedy="Leave out the places named, or say the same with an intent.",
-            details={"errors": msgspec.to_builtins(problems)},
-        )
+    return _invalid(
+        "MW2011",
+        problems,
+        cause="A native resource may hold only what is known to be safe; nothing was changed.",
+        remedy="Leave out the places named, or say the same with an intent.",
     )
+
+
+def _invalid(code: str, problems: list[FieldError], *, cause: str, remedy: str) -> kit.Reject:
+    """Places of a document that are refused; each is named in `details.errors` by its pointer."""
+    what = "; ".join(f"{each.pointer}: {each.detail}" for each in problems)[:1500]
+    details = {"errors": msgspec.to_builtins(problems)}
+    return kit.Reject(Failure(code=code, what=what, cause=cause, remedy=remedy, details=details))
 
 
 def unsupported(refused: list[Unsupported]) -> kit.Reject:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.context import Context
 from meshwright.core.kit.runtime import Runtime
 from meshwright.schemas import adapters, designs, intents, operations
@@ -24,7 +25,7 @@ A = TypeVar("A", bound=operations.Arguments)
 N = TypeVar("N", bound=intents.Intent)
 Handler = Callable[[Context, Any], Awaitable[Any]]
 Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
-Preview = Callable[[Runtime, operations.Command], Awaitable[designs.Preview]]
+Preview = Callable[[PreviewContext], Awaitable[designs.Preview]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
 CONTRACT = 1
 """The version of the contract between host and adapter; a host refuses an adapter of another one."""
@@ -53,14 +54,25 @@ class DuplicateRegistration(Exception):
 class Adapter:
     """A plugin for one kind of mesh, found by an entry point of group `meshwright.adapters`."""
 
-    def __init__(self, name: str, *, meshes: list[str], contract: int = CONTRACT, version: str = "0.1.0") -> None:
-        """Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
+    def __init__(
+        self,
+        name: str,
+        *,
+        meshes: list[str],
+        contract: int = CONTRACT,
+        version: str = "0.1.0",
+        settings: type[msgspec.Struct] | None = None,
+    ) -> None:
+        """`settings` are read when a worker starts, so that a wrong variable is told there; see `Runtime.settings`.
+
+        Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
         if not _SEMANTIC.fullmatch(version):
             raise ValueError(f"adapter {name}: version {version!r} is not a semantic version such as 1.0.0")
         self.name = name
         self.meshes = meshes
         self.contract = contract
         self.version = version
+        self.settings = settings
         self.operations: dict[str, RegisteredOperation] = {}
         self.intents: dict[str, RegisteredIntent] = {}
         self.unsupported: dict[str, intents.Unsupported] = {}

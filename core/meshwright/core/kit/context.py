@@ -15,6 +15,7 @@ import msgspec
 
 from meshwright.core import ending
 from meshwright.core.bus import BusUnavailable
+from meshwright.core.kit.base_context import BaseContext
 from meshwright.core.kit.runtime import Runtime
 from meshwright.core.operations.journal import Journal
 from meshwright.core.operations.outcomes import Cancelled, Fenced, Retry, StepOrderError, as_failure
@@ -22,13 +23,13 @@ from meshwright.core.telemetry import tracing
 from meshwright.schemas import operations
 
 T = TypeVar("T")
-S = TypeVar("S")
 Undo = Callable[[], Coroutine[Any, Any, None]]
 log = logging.getLogger(__name__)
 _OVERSLEPT = 1.0
 """seconds that a wait may be late before this process counts as having been paused"""
 _UNDO_TRIES = 3
 _UNDO_SECONDS = 30.0
+"""how long taking a step back may take, unless the step says otherwise"""
 
 
 class Control:
@@ -77,29 +78,21 @@ class Control:
             await ending.end(task, stop)
 
 
-class Context:
+class Context(BaseContext):
     """What one attempt of one operation may use."""
 
     def __init__(
         self, command: operations.Command, runtime: Runtime, journal: Journal, control: Control, service: object
     ) -> None:
-        self.command = command
-        self.runtime = runtime
+        super().__init__(command, runtime, service)
         self.attempt = journal.history.attempts
         self._journal = journal
         self._control = control
-        self._service = service
         self._seen: set[str] = set()
-        self._undo: list[tuple[str, Undo]] = []
+        self._undo: list[tuple[str, Undo, float]] = []
         self._is_undoing = False
         self._sure_at = time.monotonic()
         """when this worker last knew that the operation was its own"""
-
-    def service(self, kind: type[S]) -> S:
-        """What the adapter's `@service` gave. Raises TypeError when it is of another kind."""
-        if not isinstance(self._service, kind):
-            raise TypeError(f"the service of {self.command.adapter} is {type(self._service).__name__}, not {kind}")
-        return self._service
 
     async def step(
         self,
@@ -107,12 +100,13 @@ class Context:
         action: Callable[[], Coroutine[Any, Any, T]],
         *,
         undo: Undo | None = None,
+        undo_timeout: float = _UNDO_SECONDS,
         result: Any = Any,
     ) -> T:
         """Run `action` durably under a name that is unique within the operation.
 
         `result` is the type to give a stored result back as. `undo` takes the step back, also when the action
-        only half happened; it must be idempotent too.
+        only half happened; it must be idempotent too, and ends within `undo_timeout` seconds or counts as failed.
 
         Raises Cancelled, Fenced, StepOrderError, or what the action raises.
         """
@@ -122,14 +116,14 @@ class Context:
         history = self._journal.history
         done = name in history.completed
         if undo is not None and name in history.standing:
-            self._undo.append((name, undo))
+            self._undo.append((name, undo, undo_timeout))
         if self._control.is_unwinding and (not done or self._seen.issuperset(history.begun)):
             raise Cancelled(f"operation {self.command.operation} is being undone")
         if done:
             return msgspec.convert(history.completed[name], result)  # type: ignore[no-any-return]  # as the caller says
         self.check_cancelled()
         if undo is not None and name not in history.begun:
-            self._undo.append((name, undo))
+            self._undo.append((name, undo, undo_timeout))
         return await self._run(name, action)
 
     async def _run(self, name: str, action: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -198,9 +192,9 @@ class Context:
         """
         self._is_undoing, clean = True, True
         while self._undo:
-            name, undo = self._undo[-1]
+            name, undo, seconds = self._undo[-1]
             try:
-                await _bounded(undo)
+                await _bounded(undo, seconds)
                 failure = None
             except (Fenced, BusUnavailable):
                 raise
@@ -212,13 +206,13 @@ class Context:
         return clean
 
 
-async def _bounded(undo: Undo) -> None:
+async def _bounded(undo: Undo, seconds: float) -> None:
     """Run an undo within its time; one that asks for it is tried again a few times."""
     tries = 0
     while True:
         tries += 1
         try:
-            async with asyncio.timeout(_UNDO_SECONDS) as bound:
+            async with asyncio.timeout(seconds) as bound:
                 await undo()
                 return
         except Retry as retry:
@@ -228,4 +222,4 @@ async def _bounded(undo: Undo) -> None:
         except TimeoutError:
             if not bound.expired():
                 raise
-            raise TimeoutError(f"it took longer than {_UNDO_SECONDS:g} s") from None
+            raise TimeoutError(f"it took longer than {seconds:g} s") from None

@@ -1,15 +1,32 @@
-"""What an adapter may use of its process: buckets, telling facts, measuring, sealing, a directory of its own.
+"""What an adapter may use of its process: settings, buckets, leases, telling facts, measuring, sealing, a directory.
 
-Invariant: an adapter reaches the bus only through this, under its own origin.
+Invariant: an adapter reaches the bus only through this, under its own origin; its settings are read once per process.
 """
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
 
 from meshwright.core import bus as mwbus
+from meshwright.core import settings
+from meshwright.core.bus.kv import leases
 from meshwright.core.security import sealing
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
 from meshwright.schemas.telemetry import EdgesMeasured
+
+C = TypeVar("C", bound=msgspec.Struct)
+
+
+class OwnServers(msgspec.Struct, frozen=True, kw_only=True):
+    """Where Meshwright's own servers are, as this worker was told: no workload of a mesh may stand for them."""
+
+    nats_url: str = settings.Settings().nats_url
+    mongodb_url: str = settings.Settings().mongodb_url
+    api_host: str = "127.0.0.1"
+    api_port: int = 8410
 
 
 class Runtime:
@@ -22,12 +39,28 @@ class Runtime:
         instance: str,
         data_dir: Path,
         sealer: sealing.Sealer | None = None,
+        *,
+        servers: OwnServers | None = None,
+        environ: dict[str, str] | None = None,
     ) -> None:
+        """`environ` is where settings are read from; by default it is the environment of the process."""
         self._bus = connection
         self._sealer = sealer
+        self._environ = environ
+        self._settings: dict[type[msgspec.Struct], Any] = {}
         self.adapter = adapter
         self.instance = instance
         self.data_dir = data_dir
+        self.servers = servers or OwnServers()
+
+    def settings(self, kind: type[C]) -> C:
+        """The adapter's settings, read once from `MESHWRIGHT_<ADAPTER>_<FIELD>` (a dash of its name is a `_` there).
+
+        Every field of `kind` needs a default. Raises InvalidSettings naming every bad variable.
+        """
+        if kind not in self._settings:
+            self._settings[kind] = settings.load(kind, self._environ, prefix=settings.prefix_of(self.adapter))
+        return cast("C", self._settings[kind])
 
     @property
     def sealer(self) -> sealing.Sealer:
@@ -41,6 +74,17 @@ class Runtime:
         return await mwbus.open_bucket(
             self._bus, subjects.ADAPTERS_OWN.name.format(adapter=self.adapter), prefix=f"{name}."
         )
+
+    async def lease(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` in one of the adapter's workers at a time; returns when it returns, and waits as long as it takes.
+
+        When its holder dies another worker begins within seconds; `work` is cancelled when the lease is lost, and
+        begun again when it is ours again. A lease chooses and does not fence: for a moment two may be at work.
+        Raises ValueError for a name other than letters, digits, - and _, BusUnavailable, and what `work` raises.
+        """
+        if not subjects.TOKEN.match(name):
+            raise ValueError(f"{name!r} cannot name a lease: letters, digits, - and _ only")
+        await leases.hold(self._bus, subjects.ADAPTER_LEASE.format(adapter=self.adapter) + name, self.instance, work)
 
     async def emit(self, workspace: str, entity_id: str, message: Message) -> int:
         """Tell a fact about an entity; returns its sequence in EVENTS. Raises BusUnavailable."""

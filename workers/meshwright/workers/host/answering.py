@@ -15,15 +15,17 @@ from meshwright.schemas import designs, operations
 from meshwright.schemas.errors import Failure
 
 
-def endpoints(adapter: kit.Adapter, runtime: kit.Runtime, connection: mwbus.Connection) -> dict[str, Endpoint]:
-    """The endpoints of one worker by name."""
+def endpoints(
+    adapter: kit.Adapter, runtime: kit.Runtime, service: object, connection: mwbus.Connection
+) -> dict[str, Endpoint]:
+    """The endpoints of one worker by name; `service` is what the adapter's own `@service` gave."""
     announcement = adapter.announcement(runtime.instance)
 
     async def info(_: bytes) -> bytes:
         return msgspec.json.encode(announcement)
 
     async def preview(payload: bytes) -> bytes:
-        return msgspec.json.encode(await _preview(adapter, runtime, payload))
+        return msgspec.json.encode(await _preview(adapter, runtime, service, payload))
 
     async def diagnose(_: bytes) -> bytes:
         first, last = await connection.stream_bounds("COMMANDS")
@@ -40,7 +42,7 @@ def endpoints(adapter: kit.Adapter, runtime: kit.Runtime, connection: mwbus.Conn
     return {"info": info, "preview": preview, "diagnose": diagnose}
 
 
-async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> designs.Preview:
+async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> designs.Preview:
     try:
         command = msgspec.json.decode(payload, type=operations.Command)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -51,6 +53,6 @@ async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -
     if adapter.previewer is None:
         raise Refusal(Failure(code="MW1005", what=f"the {adapter.name} adapter cannot preview"))
     try:
-        return await adapter.previewer(runtime, command)
+        return await adapter.previewer(kit.PreviewContext(command, runtime, service))
     except kit.Reject as reject:
         raise Refusal(reject.failure) from reject

@@ -32,6 +32,7 @@ from meshwright.workers.host.working import Limits, Worker
 log = logging.getLogger(__name__)
 _CANNOT_START = (
     loading.AdapterNotLoadable,
+    settings.InvalidSettings,
     mwbus.BusUnavailable,
     sealing.NoKeyFile,
     sealing.InvalidKeyFile,
@@ -42,6 +43,9 @@ _CANNOT_START = (
 class HostSettings(settings.Settings, frozen=True, kw_only=True):
     """How this worker works. Times are seconds; see `working.Limits`."""
 
+    api_host: str = "127.0.0.1"
+    api_port: int = 8410
+    """where the API listens, as the API itself is told"""
     worker_max_running: settings.AtLeastOne = 32
     worker_max_attempts: settings.AtLeastOne = 5
     worker_ack_wait: settings.Seconds = 10.0
@@ -68,8 +72,8 @@ def main() -> None:
 async def run(name: str, chosen: HostSettings) -> None:
     """Serve one adapter until SIGTERM or SIGINT.
 
-    Raises AdapterNotLoadable (told on the bus first when it is installed), BusUnavailable, and what `sealing` raises
-    without a usable key.
+    Raises AdapterNotLoadable (told on the bus first when it is installed), InvalidSettings, BusUnavailable, and what
+    `sealing` raises without a usable key.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -104,16 +108,27 @@ async def _serve(
         grace=chosen.worker_grace,
     )
     sealer = sealing.from_file(chosen.secret_key_file) if chosen.secret_key_file else None
-    runtime = kit.Runtime(bus, adapter.name, instance, chosen.data_dir, sealer)
+    runtime = kit.Runtime(bus, adapter.name, instance, chosen.data_dir, sealer, servers=_servers(chosen))
+    if adapter.settings:
+        runtime.settings(adapter.settings)
     turns = OperationQueues(bus, await open_settled(bus))
     async with (
         adapter.running(runtime) as service,
-        serving.serving(bus, adapter.name, adapter.version, answering.endpoints(adapter, runtime, bus)),
+        serving.serving(bus, adapter.name, adapter.version, answering.endpoints(adapter, runtime, service, bus)),
         presence.announced(bus, adapter.announcement(instance)),
     ):
         log.info("adapter %s %s serves as %s", adapter.name, adapter.version, instance)
         await Worker(bus, adapter, runtime, service, turns, limits, ended).run(stop)
     log.info("adapter %s has stopped", adapter.name)
+
+
+def _servers(chosen: HostSettings) -> kit.OwnServers:
+    return kit.OwnServers(
+        nats_url=chosen.nats_url,
+        mongodb_url=chosen.mongodb_url,
+        api_host=chosen.api_host,
+        api_port=chosen.api_port,
+    )
 
 
 async def _tell_failure(name: str, chosen: HostSettings, reason: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from meshwright.adapters.envoy.admission import allowed, regexes
 from meshwright.adapters.envoy.admission.checking import Rule
 from meshwright.adapters.envoy.resources import names
-from meshwright.core.security import ssrf
+from meshwright.core.kit.security import ssrf
 
 _FORMAT = re.compile(r"%(%|(?P<command>[A-Z_]+)(\([^()%]*\))?(:[0-9]+)?%)")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from meshwright.core.machine import listeners
+from meshwright.core.kit.machine import listeners
 
 _LINE = re.compile(r"(Error adding/updating listener\(s\) )?\S+: cannot bind '(?P<host>[^']+):(?P<port>\d+)': .+")
 SOMEBODY = "another program"

@@ -24,8 +24,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from meshwright.adapters.envoy.dataplane import administration
-from meshwright.core import ending
-from meshwright.core.machine import binaries, processes
+from meshwright.core.kit import tasks
+from meshwright.core.kit.machine import binaries, processes
 from meshwright.schemas.base import Model
 
 State: TypeAlias = Literal["running", "restarting"]
@@ -113,7 +113,7 @@ class Fleet:
         try:
             yield fleet
         finally:
-            await ending.end(watcher)
+            await tasks.end(watcher)
             if not keep_on_exit:
                 await asyncio.gather(*(fleet._halt(node) for node in fleet._nodes()))
 

@@ -21,7 +21,7 @@ from meshwright.adapters.envoy.dataplane.fleet import Fleet
 from meshwright.adapters.envoy.pki import credentials
 from meshwright.adapters.envoy.state import identity
 from meshwright.adapters.envoy.xds.ads import JOINING
-from meshwright.core.machine import processes
+from meshwright.core.kit.machine import processes
 
 _ANSWER_SECONDS = 10.0
 _AGAIN_SECONDS = 30.0

@@ -76,9 +76,7 @@ class Change:
     async def taken(self, mesh: DesiredState, specs: list[WorkloadSpec]) -> dict[occupied.Place, str]:
         """The places that these workloads cannot have in this mesh."""
         plane, wanted = self.plane, {spec.port for spec in specs}
-        return await asyncio.to_thread(
-            occupied.taken, plane.options, plane.runtime.data_dir, plane.states(), mesh, wanted
-        )
+        return await asyncio.to_thread(occupied.taken, plane.runtime, plane.options, plane.states(), mesh, wanted)
 
     async def finish(self, found: Planned, last: Callable[[], Awaitable[None]] | None = None) -> None:
         """Tell what changed, then do `last`; the last step of every change."""

@@ -67,7 +67,7 @@ async def _aim(
             before,
             plane.states(),
             releases,
-            plane.options.envoy_first_port,
+            plane.options.first_port,
             lambda specs: change.taken(before, specs),
             plane.reservations,
         )

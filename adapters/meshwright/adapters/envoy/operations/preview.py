@@ -8,15 +8,15 @@ import threading
 
 import msgspec
 
-from meshwright.adapters.envoy import options
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.intents.translation import translate
 from meshwright.adapters.envoy.operations.targets import DesignPlanner, Target
 from meshwright.adapters.envoy.resources import compiler, diffs
-from meshwright.adapters.envoy.state import desired, identity, occupied, plans
+from meshwright.adapters.envoy.state import identity, occupied, plans
 from meshwright.adapters.envoy.state.desired import DesiredState
 from meshwright.adapters.envoy.state.releases import Releases
-from meshwright.core import kit, settings
+from meshwright.adapters.envoy.xds.control_plane import ControlPlane
+from meshwright.core import kit
 from meshwright.schemas.designs import Preview
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import AnyIntent, Translation, Unsupported
@@ -28,22 +28,21 @@ _BREATH = 0.001
 
 
 @adapter.preview
-async def preview(runtime: kit.Runtime, command: Command) -> Preview:
+async def preview(ctx: kit.PreviewContext) -> Preview:
     """Translations, refusals, problems and the difference to what runs.
 
     Raises kit.Reject when the mesh, design or revision is not there.
     """
-    bucket = await runtime.bucket("desired")
-    before = await plans.present(bucket, identity.mesh_key(command.workspace, command.mesh))
-    states = [desired.decode(entry.value) for key in await bucket.keys() if (entry := await bucket.get(key))]
-    releases = Releases(await runtime.bucket("releases"), runtime)
-    chosen = settings.load(options.Options)
+    plane, command = ctx.service(ControlPlane), ctx.command
+    before = await plans.present(plane.buckets.desired, identity.mesh_key(command.workspace, command.mesh))
+    states = plane.states()
 
     async def taken(specs: list[WorkloadSpec]) -> dict[occupied.Place, str]:
         wanted = {spec.port for spec in specs}
-        return await asyncio.to_thread(occupied.taken, chosen, runtime.data_dir, states, before, wanted)
+        return await asyncio.to_thread(occupied.taken, ctx.runtime, plane.options, states, before, wanted)
 
-    target = await _target(DesignPlanner(before, states, releases, chosen.envoy_first_port, taken), command)
+    releases = Releases(plane.buckets.releases, ctx.runtime)
+    target = await _target(DesignPlanner(before, states, releases, plane.options.first_port, taken), command)
     stop = threading.Event()
     try:
         return await asyncio.to_thread(_preview, before, target, stop)

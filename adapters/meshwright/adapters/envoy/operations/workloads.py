@@ -24,7 +24,7 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
 
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
-        plane, first = change.plane, change.plane.options.envoy_first_port
+        plane, first = change.plane, change.plane.options.first_port
         problems = design_problems(Design(id=change.mesh, workloads=arguments.workloads))  # as in a design: names once
         problems += validation.enrolment_problems(plane.states(), before, arguments.workloads)
         problems += await occupied.problems(

@@ -14,9 +14,9 @@ import msgspec
 from meshwright.adapters.envoy.pki import issuing
 from meshwright.adapters.envoy.pki.issuing import Authority, Former
 from meshwright.adapters.envoy.state import identity
-from meshwright.core import bus as mwbus
 from meshwright.core import kit
-from meshwright.core.security import sealing
+from meshwright.core.kit.buckets import Bucket, Conflict
+from meshwright.core.kit.security import sealing
 from meshwright.schemas.sealing import Sealed
 
 CONTROL_PLANE = "control-plane"
@@ -33,7 +33,7 @@ class _Open(msgspec.Struct, frozen=True):
 class Authorities:
     """Reads, makes and replaces authorities. Methods raise bus.BusUnavailable and sealing.CannotOpen."""
 
-    def __init__(self, bucket: mwbus.Bucket, runtime: kit.Runtime) -> None:
+    def __init__(self, bucket: Bucket, runtime: kit.Runtime) -> None:
         self._bucket = bucket
         self._sealer = runtime.sealer
         self._adapter = runtime.adapter
@@ -53,13 +53,13 @@ class Authorities:
         """
         entry = await self._bucket.get(key)
         if entry is not None and self._open(key, entry.value) == authority:
-            with contextlib.suppress(mwbus.Conflict):
+            with contextlib.suppress(Conflict):
                 await self._bucket.update(key, self._seal(key, issuing.advanced(authority)), entry.revision)
 
     async def _get(self, key: str, name: str, now: datetime.datetime) -> Authority:
         while True:
             entry = await self._bucket.get(key)
-            with contextlib.suppress(mwbus.Conflict):  # another replica was first: then its authority holds
+            with contextlib.suppress(Conflict):  # another replica was first: then its authority holds
                 if entry is None:
                     await self._bucket.create(key, self._seal(key, issuing.create_authority(name, now)))
                 elif (found := self._open(key, entry.value)) is not None:

@@ -7,13 +7,13 @@ is of no use to who reads it, since the invitation itself is a certificate that 
 import secrets
 
 from meshwright.adapters.envoy.state.identity import NodeId
-from meshwright.core import bus as mwbus
+from meshwright.core.kit.buckets import Bucket, Conflict
 
 
 class Invitations:
     """In the `secrets` bucket, under `join.<workspace>.<mesh>.<workload>`. Methods raise bus.BusUnavailable."""
 
-    def __init__(self, bucket: mwbus.Bucket) -> None:
+    def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
     async def give(self, node: NodeId) -> str:
@@ -29,7 +29,7 @@ class Invitations:
             return False
         try:
             await self._bucket.delete(_key(node), entry.revision)
-        except mwbus.Conflict:
+        except Conflict:
             return False
         return True
 

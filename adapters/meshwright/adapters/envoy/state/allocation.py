@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from meshwright.adapters.envoy.state.desired import DesiredState, Member, Ports
-from meshwright.core.machine import ports
+from meshwright.core.kit.machine import ports
 from meshwright.schemas.workloads import WorkloadSpec
 
 _EACH = 2

@@ -13,18 +13,18 @@ Invariant: this module is the only place that knows these names.
 
 import msgspec
 
-from meshwright.core import bus as mwbus
 from meshwright.core import kit
+from meshwright.core.kit.buckets import Bucket
 
 
 class Buckets(msgspec.Struct, frozen=True):
     """All of them, open."""
 
-    desired: mwbus.Bucket
-    secrets: mwbus.Bucket
-    proxies: mwbus.Bucket
-    releases: mwbus.Bucket
-    plans: mwbus.Bucket
+    desired: Bucket
+    secrets: Bucket
+    proxies: Bucket
+    releases: Bucket
+    plans: Bucket
 
 
 async def open_all(runtime: kit.Runtime) -> Buckets:

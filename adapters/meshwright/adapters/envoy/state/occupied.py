@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.state.desired import DesiredState
-from meshwright.core.machine import listeners, ports, processes
-from meshwright.core.security import ssrf
+from meshwright.core import kit
+from meshwright.core.kit.machine import listeners, ports, processes
+from meshwright.core.kit.security import ssrf
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.workloads import WorkloadSpec
 
@@ -53,34 +54,41 @@ async def problems(
 
 
 def taken(
-    options: Options, data_dir: Path, states: Iterable[DesiredState], mesh: DesiredState, wanted: Collection[int]
+    runtime: kit.Runtime,
+    options: Options,
+    states: Iterable[DesiredState],
+    mesh: DesiredState,
+    wanted: Collection[int],
 ) -> dict[Place, str]:
     """The places that a workload of this mesh cannot have, and whose they are, as far as they have a `wanted` port.
 
     Reads files, for a thread; opens no connection.
     """
-    found = {(_HERE, port): f"another Meshwright ({owner})" for port, owner in _others(data_dir, wanted).items()}
+    found = {
+        (_HERE, port): f"another Meshwright ({owner})" for port, owner in _others(runtime.data_dir, wanted).items()
+    }
     for state in states:
         for name, member in state.workloads.items():
             if (state.workspace, state.mesh) != (mesh.workspace, mesh.mesh):
                 found[_place(member.spec.address, member.spec.port)] = "a workload of another mesh"
             found[_place(member.spec.address, member.ports.inbound)] = f"the sidecar of {name}"
             found[_HERE, member.ports.outbound] = f"the sidecar of {name}"
-    return found | _servers(options, data_dir)
+    return found | _servers(runtime, options)
 
 
-def _servers(options: Options, data_dir: Path) -> dict[Place, str]:
+def _servers(runtime: kit.Runtime, options: Options) -> dict[Place, str]:
     """The servers that this worker knows by its settings."""
-    urls = {"NATS": options.nats_url.split(","), "MongoDB": _several(options.mongodb_url)}
+    servers = runtime.servers
+    urls = {"NATS": servers.nats_url.split(","), "MongoDB": _several(servers.mongodb_url)}
     found = {}
     for name, given in urls.items():
         for url in given:
             with contextlib.suppress(ValueError):
                 parts = urlsplit(url if "://" in url else f"nats://{url}")
                 found[_place(parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0))] = name
-    found[_place(options.api_host, options.api_port)] = "Meshwright's API"
+    found[_place(servers.api_host, servers.api_port)] = "Meshwright's API"
     with contextlib.suppress(OSError, ValueError):
-        found[_place(options.envoy_xds_host, int((data_dir / "xds-port").read_text()))] = "the mesh's control plane"
+        found[_place(options.xds_host, int((runtime.data_dir / "xds-port").read_text()))] = "the mesh's control plane"
     return found
 
 

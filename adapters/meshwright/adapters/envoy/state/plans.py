@@ -14,7 +14,7 @@ from meshwright.adapters.envoy import failures
 from meshwright.adapters.envoy.state import desired
 from meshwright.adapters.envoy.state.buckets import Buckets
 from meshwright.adapters.envoy.state.desired import DesiredState
-from meshwright.core import bus as mwbus
+from meshwright.core.kit.buckets import Bucket, Conflict
 from meshwright.schemas.designs import Design
 from meshwright.schemas.errors import FieldError
 
@@ -107,7 +107,7 @@ async def write(
             await (buckets.desired.update(key, goal, entry.revision) if entry else buckets.desired.create(key, goal))
         elif entry is not None:
             await buckets.desired.delete(key, entry.revision)
-    except mwbus.Conflict as error:
+    except Conflict as error:
         raise failures.meddled(key) from error
 
 
@@ -127,7 +127,7 @@ async def current(buckets: Buckets, key: str) -> DesiredState:
     return await present(buckets.desired, key)
 
 
-async def present(bucket: mwbus.Bucket, key: str) -> DesiredState:
+async def present(bucket: Bucket, key: str) -> DesiredState:
     """As `current`, for those who have only the bucket."""
     entry = await bucket.get(key)
     if entry is None:

@@ -8,8 +8,9 @@ import datetime
 
 import msgspec
 
-from meshwright.core import bus as mwbus
-from meshwright.core import ids, kit
+from meshwright.core import kit
+from meshwright.core.kit import ids
+from meshwright.core.kit.buckets import Bucket
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Design, Release, ReleaseChanged, ReleaseState, ReleaseV1
 from meshwright.schemas.operations import Command
@@ -41,7 +42,7 @@ class ReleaseHistory(Model, frozen=True, kw_only=True):
 class Releases:
     """The releases in their bucket. Methods raise bus.BusUnavailable."""
 
-    def __init__(self, bucket: mwbus.Bucket, runtime: kit.Runtime) -> None:
+    def __init__(self, bucket: Bucket, runtime: kit.Runtime) -> None:
         self._bucket = bucket
         self._runtime = runtime
 

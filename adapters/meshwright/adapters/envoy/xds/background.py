@@ -8,15 +8,15 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
-from meshwright.core import ending
+from meshwright.core.kit import tasks
 
 
 @contextlib.asynccontextmanager
 async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run a loop while the block runs; when the loop fails, so does the block."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(work)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
         try:
             yield
         finally:
-            await ending.end(task)
+            await tasks.end(task)

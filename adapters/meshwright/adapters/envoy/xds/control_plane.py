@@ -36,10 +36,10 @@ from meshwright.adapters.envoy.xds.ads import DiscoveryServer
 from meshwright.adapters.envoy.xds.board import Board
 from meshwright.adapters.envoy.xds.reporter import Reporter
 from meshwright.adapters.envoy.xds.statuses import ProxyStatus
-from meshwright.core import bus as mwbus
 from meshwright.core import kit
-from meshwright.core.machine import ports
-from meshwright.core.security import sealing
+from meshwright.core.kit.buckets import BusUnavailable, patiently
+from meshwright.core.kit.machine import ports
+from meshwright.core.kit.security import sealing
 from meshwright.schemas.base import Message
 from meshwright.schemas.meshes import Mesh, MeshObserved
 from meshwright.schemas.workloads import ProxyObserved
@@ -90,7 +90,7 @@ class ControlPlane:
         buckets = await envoy_buckets.open_all(runtime)
         authority = await Authorities(buckets.secrets, runtime).of_control_plane(documents.now())
         directory = runtime.data_dir / FLEET
-        async with Fleet.open(directory, keep_on_exit=options.envoy_keep_sidecars, user=options.envoy_user) as fleet:
+        async with Fleet.open(directory, keep_on_exit=options.keep_sidecars, user=options.user) as fleet:
             plane = cls(runtime, buckets, fleet, options, Credentials(authority))
             async with background.running(plane._reporter.run()), plane._listening():
                 known = asyncio.Event()
@@ -105,7 +105,7 @@ class ControlPlane:
                     await plane._hold_ports()
                     async with background.running(plane._renew()), background.running(plane._replace_authorities()):
                         yield plane
-        if not options.envoy_keep_sidecars:
+        if not options.keep_sidecars:
             await asyncio.to_thread(plane.reservations.release)
 
     def state(self, workspace: str, mesh: str) -> DesiredState | None:
@@ -213,9 +213,9 @@ class ControlPlane:
         remembered = self.runtime.data_dir / "xds-port"
         remembered.parent.mkdir(parents=True, exist_ok=True)
         with remembered.open("a+") as held:  # for the life of this worker
-            wanted = self.options.envoy_xds_port or await asyncio.to_thread(self._choose_port, remembered, held)
+            wanted = self.options.xds_port or await asyncio.to_thread(self._choose_port, remembered, held)
             secured = self._credentials.server(documents.now())
-            async with self._server.serve(f"{self.options.envoy_xds_host}:{wanted}", secured) as port:
+            async with self._server.serve(f"{self.options.xds_host}:{wanted}", secured) as port:
                 self._port = port
                 remembered.write_text(str(port))
                 yield
@@ -225,12 +225,12 @@ class ControlPlane:
 
         While another worker of this folder lives it is that one's, and not to be changed.
         """
-        port, host = _read_port(remembered), self.options.envoy_xds_host
+        port, host = _read_port(remembered), self.options.xds_host
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             registry = ports.Registry()
             if not port or not ports.bindable(port, host) or registry.claim([port], owner=remembered):
-                first = self.options.envoy_first_port - 100
+                first = self.options.first_port - 100
                 (port,) = registry.reserve(1, first, owner=remembered, host=host)
         return port
 
@@ -246,9 +246,9 @@ class ControlPlane:
                 _log.warning("another program of this host has reserved ports of sidecars: %s", sorted(foreign))
 
     def _addresses(self, local: bool) -> list[tuple[str, int]]:
-        advertised = [each for each in self.options.envoy_xds_advertise.split(",") if each]
+        advertised = [each for each in self.options.xds_advertise.split(",") if each]
         if local or not advertised:
-            host = self.options.envoy_xds_host
+            host = self.options.xds_host
             return [("127.0.0.1" if host in ("0.0.0.0", "::") else host, self._port)]  # noqa: S104 - compared only
         pairs = (each.rpartition(":") for each in advertised)
         return [(host, int(port)) for host, _, port in pairs]
@@ -302,7 +302,7 @@ class ControlPlane:
             state = desired.decode(value)
             # Asked each time: a mesh may have been made anew, with another authority, since this replica looked last.
             # And for as long as the bus is away: a state that was not taken is not told again.
-            authority = await mwbus.patiently(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
+            authority = await patiently(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
             if key not in self._secrets or self._secrets[key].authority != authority:
                 self._secrets[key] = MeshSecrets(authority)
             snapshot = compiler.compile_mesh(state)
@@ -330,7 +330,7 @@ class ControlPlane:
     async def _take_authority(self, key: str) -> None:
         state = self._states[key]
         try:
-            authority = await mwbus.patiently(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
+            authority = await patiently(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
         except sealing.CannotOpen as error:
             _log.error("%s", error)
             return
@@ -345,7 +345,7 @@ class ControlPlane:
             for key, secrets in list(self._secrets.items()):
                 if secrets.authority.former is not None and self._is_ripe(key, secrets.authority.stage):
                     _log.info("the certificate authority of %s, whose key lay open, is being replaced", key)
-                    with contextlib.suppress(mwbus.BusUnavailable, sealing.CannotOpen):
+                    with contextlib.suppress(BusUnavailable, sealing.CannotOpen):
                         await self._authorities.advance(key, secrets.authority)
 
     def _is_ripe(self, key: str, stage: str) -> bool:
@@ -387,7 +387,7 @@ class ControlPlane:
         if now < self._renew_at.get(node, now):
             return
         try:
-            files = await mwbus.patiently(self.files, state, workload, pause=_BUS_SECONDS)
+            files = await patiently(self.files, state, workload, pause=_BUS_SECONDS)
             await self.fleet.renew(node, self.bootstrap(state, workload), files)
             self._renew_at[node] = now + credentials.LIFE * 2 / 3
         except (FleetError, OSError, sealing.CannotOpen) as error:  # it is tried again, and the others go on

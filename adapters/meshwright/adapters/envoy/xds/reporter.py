@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from meshwright.adapters.envoy.state.identity import NodeId
-from meshwright.core import bus as mwbus
+from meshwright.core.kit.buckets import BusError
 
 _GATHER_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
@@ -73,7 +73,7 @@ class Reporter:
             for mesh in meshes:
                 await self._tell_mesh(mesh)
             done = True
-        except* mwbus.BusError as errors:
+        except* BusError as errors:
             _log.warning("proxy statuses wait for the bus: %s", errors.exceptions[0])
         finally:
             if not done:
