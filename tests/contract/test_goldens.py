@@ -107,7 +107,9 @@ def test_the_catalog_is_complete_and_unambiguous() -> None:
     """Every message, operation and intent is listed, and a wire name belongs to one Struct."""
     assert subclasses(Message) == set(catalog.MESSAGE_TYPES)
     assert len(catalog.BY_NAME) == len(catalog.MESSAGE_TYPES)
-    assert subclasses(operations.Arguments) == set(operations.OPERATION_TYPES)
+    assert subclasses(operations.Arguments) == {*operations.OPERATION_TYPES, operations.FormerArguments}
+    former = {kind.former for kind in operations.OPERATION_TYPES if kind.former}
+    assert subclasses(operations.FormerArguments) == former
     kinds = {(kind.kind.name, kind.kind.version) for kind in operations.OPERATION_TYPES}
     assert len(kinds) == len(operations.OPERATION_TYPES)
     assert subclasses(intents.Intent) == set(intents.INTENT_TYPES) == set(intents.AnyIntent.__args__)

@@ -115,7 +115,7 @@ async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
     assert "All of it runs." not in text
     code, text = await person.types("up")
     assert code == 0, text
-    cart = await person.reads("/v1/meshes/demo/workloads/cart")
+    cart = await person.reads("/v1/workloads/demo~~process~cart")
     again = {"name": "cart", "service": "cart", "version": cart["version"], "port": cart["port"]}
     assert await person.asks("/v1/meshes/demo/workloads", {"workloads": [again]}) == 202  # ready is ready
     assert person.recorded().keys() == OWN

@@ -47,25 +47,27 @@ async def status(context: kit.Context, _arguments: operations.RefreshStatus) -> 
 async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> None:
     """Tell workloads, proxies and their traffic; the proxy of `broken` refuses its configuration."""
     command = context.command
-    for spec in arguments.workloads:
+    for spec in arguments.processes:
         refused = spec.name == BROKEN
         workload = workloads.Workload(
-            id=spec.name, mesh=command.mesh, connection=command.connection, service=spec.service, version=spec.version,
-            address=spec.address, port=spec.port, proxy=spec.name, observed_at=now(),
+            id=workloads.workload_id(command.mesh, "", "process", spec.name), mesh=command.mesh,
+            connection=command.connection, name=spec.name, service=spec.service, version=spec.version,
+            address=spec.address, port=spec.port, sidecar=spec.sidecar, observed_at=now(),
         )  # fmt: skip
         proxy = workloads.Proxy(
-            id=spec.name, mesh=command.mesh, workload=spec.name, version="1.36.2", observed_at=now(),
+            id=workloads.proxy_id(command.mesh, "", spec.name), mesh=command.mesh, name=spec.name,
+            workload=workload.id, version="1.36.2", observed_at=now(),
             state="rejected" if refused else "synced", sent="7", acked="6" if refused else "7",
             error="Proto constraint validation failed (ClusterValidationError.Name)" if refused else "",
         )  # fmt: skip
-        await context.runtime.emit(command.workspace, spec.name, workloads.WorkloadObserved(workload=workload))
-        await context.runtime.emit(command.workspace, spec.name, workloads.ProxyObserved(proxy=proxy))
+        await context.runtime.emit(command.workspace, workload.id, workloads.WorkloadObserved(workload=workload))
+        await context.runtime.emit(command.workspace, proxy.id, workloads.ProxyObserved(proxy=proxy))
     edges = [
         telemetry.Edge(
             source="front", destination=spec.service, destination_version=spec.version,
             requests=50, errors=5, rate=10.0, error_rate=0.1, p50_ms=1.25, p99_ms=12.5,
         )
-        for spec in arguments.workloads
+        for spec in arguments.processes
         if spec.name != "front"
     ]  # fmt: skip
     measured = telemetry.EdgesMeasured(mesh=command.mesh, start=now(), seconds=5.0, edges=edges)

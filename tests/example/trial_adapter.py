@@ -76,29 +76,31 @@ async def uninstall(context: kit.Context, _arguments: operations.UninstallMesh) 
 async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> None:
     """Tell that the workloads are there."""
     command = context.command
-    for spec in arguments.workloads:
+    for spec in arguments.processes:
         _enrolled.setdefault((command.workspace, command.mesh), {})[spec.name] = spec
         seen = workloads.Workload(
-            id=spec.name,
+            id=workloads.workload_id(command.mesh, "", "process", spec.name),
             mesh=command.mesh,
             connection=command.connection,
+            name=spec.name,
             service=spec.service,
             version=spec.version,
             address=spec.address,
             port=spec.port,
             observed_at=_now(),
         )
-        await context.runtime.emit(command.workspace, spec.name, workloads.WorkloadObserved(workload=seen))
+        await context.runtime.emit(command.workspace, seen.id, workloads.WorkloadObserved(workload=seen))
 
 
 @trial.operation(operations.WithdrawWorkloads)
 async def withdraw(context: kit.Context, arguments: operations.WithdrawWorkloads) -> None:
     """Tell that the workloads are gone."""
     command = context.command
-    for name in arguments.workloads:
+    for name in arguments.processes:
         _enrolled.get((command.workspace, command.mesh), {}).pop(name, None)
-        gone = workloads.WorkloadRemoved(id=name, mesh=command.mesh)
-        await context.runtime.emit(command.workspace, name, gone)
+        entity = workloads.workload_id(command.mesh, "", "process", name)
+        gone = workloads.WorkloadRemoved(id=entity, mesh=command.mesh, name=name)
+        await context.runtime.emit(command.workspace, entity, gone)
 
 
 @trial.operation(operations.ApplyDesign)

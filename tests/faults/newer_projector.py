@@ -24,20 +24,20 @@ class Observed(Message, frozen=True, kw_only=True):
     workload: Workload
 
 
-class Observed2(Message, frozen=True, kw_only=True):
+class Observed3(Message, frozen=True, kw_only=True):
     """The type of tomorrow."""
 
-    wire: ClassVar[Wire] = Wire("dev.meshwright.workload.observed.v2", "workload")
+    wire: ClassVar[Wire] = Wire("dev.meshwright.workload.observed.v3", "workload")
     workload: Workload
 
 
 KIND = msgspec.structs.replace(kinds.WORKLOADS, model=Workload)
 
 if __name__ == "__main__":
-    for kind in (Observed, Observed2):
+    for kind in (Observed, Observed3):
         catalog.BY_NAME[kind.wire.name] = kind
         catalog._DECODERS[kind.wire.name] = msgspec.json.Decoder(kind)
-        key = routes._within_mesh("workload")
+        key = routes._of_part("workload")
         routes._EVENTS[kind] = (routes.Route(KIND, key, observed.workload),)
     folding.VERSION += 1
     main()

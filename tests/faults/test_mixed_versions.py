@@ -20,14 +20,22 @@ from rig.stack.staging import Stage, publish_raw
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 NEWER = Path(__file__).with_name("newer_projector.py")
 TURNS = 2
-V1, V2 = workloads.WorkloadObserved.wire.name, "dev.meshwright.workload.observed.v2"
+V2, V3 = workloads.WorkloadObserved.wire.name, "dev.meshwright.workload.observed.v3"
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 async def observe(stage: Stage, name: str, kind: str, zone: str) -> None:
     """What an adapter of the next version tells: a field more, or a type that is new."""
     seen = workloads.Workload(
-        id=name, mesh="m", connection="local", service="s", version="v1", address="::1", port=80, observed_at=NOW
+        id=name,
+        mesh="m",
+        connection="local",
+        name=name,
+        service="s",
+        version="v1",
+        address="::1",
+        port=80,
+        observed_at=NOW,
     )
     payload = msgspec.json.encode({"workload": {**msgspec.to_builtins(seen), "zone": zone}, "new": {"a": [1]}})
     await publish_raw(stage.bus, f"mw.evt.default.tester.workload.{name}", payload, kind)
@@ -57,11 +65,11 @@ async def test_an_older_and_a_newer_projector_take_turns(
         stage = Stage(bus, database)
 
         async def tell(turn: str) -> None:
-            for kind in (V1, V2):
+            for kind in (V2, V3):
                 name = f"{turn}-{kind[-2:]}"
                 await observe(stage, name, kind, f"zone-{name}")
                 expected[name] = f"zone-{name}"
-            await observe(stage, "always", V2, turn)
+            await observe(stage, "always", V3, turn)
             expected["always"] = turn
             await stage.operations(20)
 

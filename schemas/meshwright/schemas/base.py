@@ -34,6 +34,9 @@ class Message(Model, frozen=True, kw_only=True):
 
 
 NAME_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+OBJECT_PATTERN = "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+NAMESPACE_PATTERN = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$"
+SERVICE_PATTERN = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 ULID_PATTERN = "^[0-9A-HJKMNP-TV-Z]{26}$"
 DURATION_PATTERN = "^[0-9]{1,6}(\\.[0-9]{1,3})?(ms|s|m|h)$"
 
@@ -54,7 +57,31 @@ Name: TypeAlias = Annotated[
         examples=["reviews-v1"],
     ),
 ]
-"""What people call a workspace, connection, mesh, workload or design; also one NATS subject token."""
+"""What people call a workspace, connection, mesh or design; also one NATS subject token."""
+
+ObjectName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=whole(OBJECT_PATTERN),
+        description="RFC 1123 subdomain, at most 253 characters",
+        examples=["reviews-v1", "reviews.v1"],
+    ),
+]
+"""What a workload or proxy is called where it lives; Kubernetes allows dots and 253 characters."""
+
+Namespace: TypeAlias = Annotated[
+    str, Meta(pattern=whole(NAMESPACE_PATTERN), description="a namespace; empty where the mesh has none")
+]
+
+ServiceName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=whole(SERVICE_PATTERN),
+        description="`name`, or `namespace/name` where the mesh has namespaces",
+        examples=["reviews", "shop/reviews"],
+    ),
+]
+"""What clients address. Without a namespace it is meant in that of the document in which it stands."""
 
 Ulid: TypeAlias = Annotated[
     str, Meta(pattern=whole(ULID_PATTERN), description="ULID", examples=["01JD8X3M5TZ9Q4W7V2K6N0B1CE"])
@@ -75,6 +102,13 @@ Moment: TypeAlias = Annotated[datetime.datetime, Meta(tz=True)]
 Percent: TypeAlias = Annotated[float, Meta(ge=0, le=100, description="0 to 100")]
 Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
 Text: TypeAlias = Annotated[str, Meta(max_length=2000)]
+
+
+def service_parts(service: str, namespace: str = "") -> tuple[str, str]:
+    """The namespace and name of a `ServiceName`; `namespace` is what a short one means."""
+    before, slash, name = service.rpartition("/")
+    return (before if slash else namespace), name
+
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 

@@ -18,6 +18,7 @@ from meshwright.schemas import (
     telemetry,
     webhooks,
     workloads,
+    workloads_v1,
 )
 from meshwright.schemas.base import Message
 
@@ -51,6 +52,10 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     workloads.WorkloadRemoved,
     workloads.ProxyObserved,
     workloads.ProxyRemoved,
+    workloads_v1.WorkloadObservedV1,
+    workloads_v1.WorkloadRemovedV1,
+    workloads_v1.ProxyObservedV1,
+    workloads_v1.ProxyRemovedV1,
     designs.DesignWritten,
     designs.ReleaseChanged,
     designs.ReleaseChangedV1,

@@ -4,12 +4,13 @@ Invariant: a design is never changed in place; each write is a new version in th
 one design version on one mesh together with the inventory of what it applied, so it can be diffed and undone.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from meshwright.schemas.base import Message, Model, Moment, Name, Text, Ulid, Wire
+from meshwright.schemas.base import Message, Model, Moment, Name, Namespace, Text, Ulid, Wire, service_parts
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import AnyIntent, NativeResource, Translation, Unsupported, intent_problems
 from meshwright.schemas.references import ResourceRef, inventory
@@ -19,10 +20,14 @@ ReleaseState: TypeAlias = Literal["applied", "superseded", "rolled_back", "remov
 
 
 class Design(Model, frozen=True, kw_only=True):
-    """A declarative document: workloads to enrol, native resources, intents."""
+    """A declarative document: workloads to enrol, native resources, intents.
+
+    `namespace` is what its short service names mean, on a mesh that has namespaces.
+    """
 
     id: Name
     description: Text = ""
+    namespace: Namespace = ""
     workloads: Annotated[list[WorkloadSpec], Meta(max_length=500)] = []
     resources: Annotated[list[NativeResource], Meta(max_length=500)] = []
     intents: Annotated[list[AnyIntent], Meta(max_length=500)] = []
@@ -114,8 +119,31 @@ def design_problems(design: Design) -> list[FieldError]:
     problems = []
     for index, intent in enumerate(design.intents):
         problems += intent_problems(intent, f"#/intents/{index}")
-    names = [workload.name for workload in design.workloads]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            problems.append(FieldError(detail=f"{name} is named twice", pointer=f"#/workloads/{index}/name"))
+    return problems + twice_named(design.workloads)
+
+
+def twice_named(specs: Sequence[WorkloadSpec], pointer: str = "#/workloads") -> list[FieldError]:
+    """The workloads of a list that have the name of an earlier one in the same namespace."""
+    names = [(spec.namespace, spec.name) for spec in specs]
+    return [
+        FieldError(detail=f"{specs[index].name} is named twice", pointer=f"{pointer}/{index}/name")
+        for index, name in enumerate(names)
+        if name in names[:index]
+    ]
+
+
+def namespace_problems(design: Design) -> list[FieldError]:
+    """Where a design speaks of namespaces, which is what stands against it on a mesh that has none."""
+    detail = "this mesh has no namespaces: {}"
+    problems = []
+    if design.namespace:
+        problems.append(FieldError(detail=detail.format("leave it out"), pointer="#/namespace"))
+    for index, spec in enumerate(design.workloads):
+        if spec.namespace:
+            problems.append(FieldError(detail=detail.format("leave it out"), pointer=f"#/workloads/{index}/namespace"))
+    for index, intent in enumerate(design.intents):
+        for field in ("service", "source"):
+            namespace, name = service_parts(getattr(intent, field, None) or "")
+            if namespace:
+                problems.append(FieldError(detail=detail.format(f"write {name}"), pointer=f"#/intents/{index}/{field}"))
     return problems

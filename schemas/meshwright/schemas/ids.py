@@ -46,7 +46,7 @@ def to_token(id: str) -> str:
 
 def of_token(token: str) -> str:
     """The id that stands in a subject as this token; what `to_token` never writes is taken as it is."""
-    if "_" not in token and _IN_SUBJECTS not in token:
+    if ("_" not in token and _IN_SUBJECTS not in token) or not _TOKEN.match(token):
         return token  # as almost always
     return _ESCAPE.sub(_unescape, token.replace(_IN_SUBJECTS, SEPARATOR))
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, field
 
-from meshwright.schemas.base import Duration, Model, Name, Percent, seconds, whole
+from meshwright.schemas.base import Duration, Model, Name, Percent, ServiceName, seconds, whole
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef, reference
 
@@ -30,7 +30,7 @@ class MutualTls(Intent, frozen=True, kw_only=True, tag="mutual-tls"):
     """Require (strict) or merely offer (permissive) mutual TLS, for one service or the whole mesh."""
 
     mode: Literal["strict", "permissive"]
-    service: Name | None = None
+    service: ServiceName | None = None
 
 
 class Backend(Model, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class Backend(Model, frozen=True, kw_only=True):
 class TrafficSplit(Intent, frozen=True, kw_only=True, tag="traffic-split"):
     """Divide the requests to `service` among versions by weight; weights add up to 100."""
 
-    service: Name
+    service: ServiceName
     backends: Annotated[list[Backend], Meta(min_length=1, max_length=20)]
 
 
@@ -59,7 +59,7 @@ class HeaderMatch(Model, frozen=True, kw_only=True):
 class HeaderRoute(Intent, frozen=True, kw_only=True, tag="header-route"):
     """Send the requests to `service` that carry a header to one version."""
 
-    service: Name
+    service: ServiceName
     header: HeaderMatch
     version: Name
 
@@ -67,7 +67,7 @@ class HeaderRoute(Intent, frozen=True, kw_only=True, tag="header-route"):
 class Mirror(Intent, frozen=True, kw_only=True, tag="mirror"):
     """Copy a share of the requests to another version and ignore its answers."""
 
-    service: Name
+    service: ServiceName
     version: Name
     percent: Percent = 100.0
 
@@ -75,7 +75,7 @@ class Mirror(Intent, frozen=True, kw_only=True, tag="mirror"):
 class Retry(Intent, frozen=True, kw_only=True, tag="retry"):
     """Try failed requests to `service` again."""
 
-    service: Name
+    service: ServiceName
     attempts: Annotated[int, Meta(ge=1, le=10)]
     per_try_timeout: Duration | None = None
     retry_on: list[RetryOn] = field(default_factory=lambda: ["5xx", "connect-failure", "reset"])
@@ -84,14 +84,14 @@ class Retry(Intent, frozen=True, kw_only=True, tag="retry"):
 class Timeout(Intent, frozen=True, kw_only=True, tag="timeout"):
     """Give up on a request to `service` after a time, retries included."""
 
-    service: Name
+    service: ServiceName
     timeout: Duration
 
 
 class FaultDelay(Intent, frozen=True, kw_only=True, tag="fault-delay"):
     """Delay a share of the requests to `service`, optionally only those with a header."""
 
-    service: Name
+    service: ServiceName
     delay: Duration
     percent: Percent = 100.0
     header: HeaderMatch | None = None
@@ -100,7 +100,7 @@ class FaultDelay(Intent, frozen=True, kw_only=True, tag="fault-delay"):
 class FaultAbort(Intent, frozen=True, kw_only=True, tag="fault-abort"):
     """Answer a share of the requests to `service` with an error, optionally only those with a header."""
 
-    service: Name
+    service: ServiceName
     status: HttpStatus
     percent: Percent = 100.0
     header: HeaderMatch | None = None
@@ -109,7 +109,7 @@ class FaultAbort(Intent, frozen=True, kw_only=True, tag="fault-abort"):
 class RateLimit(Intent, frozen=True, kw_only=True, tag="rate-limit"):
     """Let at most `requests` per `per` reach each instance of `service`; the rest get 429."""
 
-    service: Name
+    service: ServiceName
     requests: Annotated[int, Meta(ge=1)]
     per: Duration = "1s"
 
@@ -126,7 +126,7 @@ class OutlierDetection(Model, frozen=True, kw_only=True):
 class CircuitBreaker(Intent, frozen=True, kw_only=True, tag="circuit-breaker"):
     """Bound what may be in flight to `service`, and eject instances that keep failing."""
 
-    service: Name
+    service: ServiceName
     max_connections: Annotated[int, Meta(ge=1)] | None = None
     max_pending_requests: Annotated[int, Meta(ge=1)] | None = None
     max_requests: Annotated[int, Meta(ge=1)] | None = None
@@ -137,8 +137,8 @@ class CircuitBreaker(Intent, frozen=True, kw_only=True, tag="circuit-breaker"):
 class Allow(Intent, frozen=True, kw_only=True, tag="allow"):
     """Let `source` call `service`; once any allow or deny-all names a service, everyone else is refused."""
 
-    source: Name
-    service: Name
+    source: ServiceName
+    service: ServiceName
     methods: list[Method] = []
     path_prefixes: list[PathPrefix] = []
 
@@ -146,7 +146,7 @@ class Allow(Intent, frozen=True, kw_only=True, tag="allow"):
 class DenyAll(Intent, frozen=True, kw_only=True, tag="deny-all"):
     """Refuse every call to `service` (or to all of them) that no allow intent permits."""
 
-    service: Name | None = None
+    service: ServiceName | None = None
 
 
 class EgressControl(Intent, frozen=True, kw_only=True, tag="egress-control"):
@@ -158,13 +158,13 @@ class EgressControl(Intent, frozen=True, kw_only=True, tag="egress-control"):
 class AccessLog(Intent, frozen=True, kw_only=True, tag="access-log"):
     """Log the requests that reach `service` (or all services), one JSON line each."""
 
-    service: Name | None = None
+    service: ServiceName | None = None
 
 
 class LoadBalancing(Intent, frozen=True, kw_only=True, tag="load-balancing"):
     """How an instance of `service` is chosen."""
 
-    service: Name
+    service: ServiceName
     policy: Literal["round-robin", "least-request", "random", "ring-hash"]
     hash_header: HeaderName | None = None
 
@@ -173,7 +173,7 @@ class Ingress(Intent, frozen=True, kw_only=True, tag="ingress"):
     """Expose `service` to the outside under a host name and path."""
 
     host: str
-    service: Name
+    service: ServiceName
     path_prefix: PathPrefix = "/"
 
 

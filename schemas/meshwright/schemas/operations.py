@@ -4,12 +4,15 @@ Invariant: a command names one adapter and one target; everything that happens t
 module; the first terminal event in stream order decides. Arguments are typed by operation (`Arguments`).
 """
 
-from typing import Any, ClassVar, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+
+import msgspec
 
 from meshwright.schemas.base import Message, Model, Moment, Name, Text, Ulid, Wire
 from meshwright.schemas.designs import Design
 from meshwright.schemas.errors import Failure
-from meshwright.schemas.workloads import WorkloadSpec
+from meshwright.schemas.workloads import AnyEnrolment, AnyMember, ProcessEnrolment, ProcessMember, WorkloadSpec
 
 OperationState: TypeAlias = Literal[
     "accepted",
@@ -39,9 +42,21 @@ class OperationKind(Model, frozen=True):
 
 
 class Arguments(Model, frozen=True, kw_only=True):
-    """The typed arguments of one operation; `kind` is its identity."""
+    """The typed arguments of one operation; `kind` is its identity.
+
+    `former` is the version before, in which the operation may still be asked for.
+    """
 
     kind: ClassVar[OperationKind]
+    former: ClassVar["type[FormerArguments] | None"] = None
+
+
+class FormerArguments(Arguments, frozen=True, kw_only=True):
+    """Arguments of an earlier version of an operation."""
+
+    def renewed(self) -> Arguments:
+        """The same in the version after it."""
+        raise NotImplementedError
 
 
 class InstallMesh(Arguments, frozen=True, kw_only=True):
@@ -58,18 +73,63 @@ class UninstallMesh(Arguments, frozen=True, kw_only=True):
     kind: ClassVar[OperationKind] = OperationKind("mesh.uninstall")
 
 
-class EnrolWorkloads(Arguments, frozen=True, kw_only=True):
-    """Give workloads a proxy and an identity; enrolling one twice changes nothing."""
+class EnrolWorkloadsV1(FormerArguments, frozen=True, kw_only=True):
+    """Give processes a proxy and an identity."""
 
     kind: ClassVar[OperationKind] = OperationKind("workloads.enrol")
     workloads: list[WorkloadSpec]
+
+    def renewed(self) -> "EnrolWorkloads":
+        """The same in the version after it."""
+        return enrolling(self.workloads)
+
+
+class EnrolWorkloads(Arguments, frozen=True, kw_only=True):
+    """Give workloads a proxy and an identity; enrolling one twice changes nothing."""
+
+    kind: ClassVar[OperationKind] = OperationKind("workloads.enrol", version=2)
+    former: ClassVar[type[FormerArguments] | None] = EnrolWorkloadsV1
+    workloads: list[AnyEnrolment]
+
+    @property
+    def processes(self) -> list[WorkloadSpec]:
+        """Those of them that are processes, as they stand in a design."""
+        return [each.spec for each in self.workloads if isinstance(each, ProcessEnrolment)]
+
+
+class WithdrawWorkloadsV1(FormerArguments, frozen=True, kw_only=True):
+    """Take processes out of the mesh, by their names."""
+
+    kind: ClassVar[OperationKind] = OperationKind("workloads.withdraw")
+    workloads: list[Name]
+
+    def renewed(self) -> "WithdrawWorkloads":
+        """The same in the version after it."""
+        return withdrawing(self.workloads)
 
 
 class WithdrawWorkloads(Arguments, frozen=True, kw_only=True):
     """Take workloads out of the mesh."""
 
-    kind: ClassVar[OperationKind] = OperationKind("workloads.withdraw")
-    workloads: list[Name]
+    kind: ClassVar[OperationKind] = OperationKind("workloads.withdraw", version=2)
+    former: ClassVar[type[FormerArguments] | None] = WithdrawWorkloadsV1
+    workloads: list[AnyMember]
+
+    @property
+    def processes(self) -> list[str]:
+        """The names of those of them that are processes."""
+        return [each.name for each in self.workloads if isinstance(each, ProcessMember)]
+
+
+def enrolling(specs: Iterable[WorkloadSpec], others: Iterable[AnyEnrolment] = ()) -> EnrolWorkloads:
+    """The arguments that enrol these processes, and whatever else."""
+    processes = [ProcessEnrolment(**msgspec.structs.asdict(spec)) for spec in specs]
+    return EnrolWorkloads(workloads=[*processes, *others])
+
+
+def withdrawing(names: Iterable[str]) -> WithdrawWorkloads:
+    """The arguments that withdraw the processes of these names."""
+    return WithdrawWorkloads(workloads=[ProcessMember(name=name) for name in names])
 
 
 class ApplyDesign(Arguments, frozen=True, kw_only=True):
@@ -110,6 +170,39 @@ OPERATION_TYPES: tuple[type[Arguments], ...] = (
     InstallMesh, UninstallMesh, EnrolWorkloads, WithdrawWorkloads, ApplyDesign, RemoveDesign, RollbackDesign,
     RefreshStatus, RotateCertificates,
 )  # fmt: skip
+_BY_NAME = {arguments.kind.name: arguments for arguments in OPERATION_TYPES}
+A = TypeVar("A", bound=Arguments)
+
+
+def understands(arguments: type[Arguments], version: int) -> bool:
+    """Whether a command of that version can be read as these arguments."""
+    former = arguments.former
+    return version == arguments.kind.version or (former is not None and version == former.kind.version)
+
+
+def arguments_of(command: "Command", wanted: type[A]) -> A:
+    """The arguments of a command, of the version before too.
+
+    Raises msgspec.ValidationError when they do not fit.
+    """
+    former = wanted.former
+    if former is not None and command.version == former.kind.version:
+        found = msgspec.convert(command.arguments, former).renewed()
+        assert isinstance(found, wanted)
+        return found
+    return msgspec.convert(command.arguments, wanted)
+
+
+def renewed(command: "Command") -> tuple[int, dict[str, Any]]:
+    """The version and arguments in which the same is asked for today; as they are where they cannot be read."""
+    wanted = _BY_NAME.get(command.kind)
+    if wanted is None or command.version == wanted.kind.version or not understands(wanted, command.version):
+        return command.version, command.arguments
+    try:
+        arguments = arguments_of(command, wanted)
+    except msgspec.ValidationError:
+        return command.version, command.arguments
+    return wanted.kind.version, msgspec.to_builtins(arguments)
 
 
 class Command(Message, frozen=True, kw_only=True):

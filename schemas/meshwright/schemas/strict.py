@@ -14,7 +14,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from meshwright.schemas.base import DURATION_PATTERN, NAME_PATTERN, whole
+from meshwright.schemas.base import (
+    DURATION_PATTERN,
+    NAME_PATTERN,
+    NAMESPACE_PATTERN,
+    OBJECT_PATTERN,
+    SERVICE_PATTERN,
+    whole,
+)
 from meshwright.schemas.errors import FieldError
 
 T = TypeVar("T")
@@ -30,6 +37,9 @@ _PLACE = re.compile(r" - at `(?:key` in `)?\$([^`]*)`$")
 _TOKEN = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _WORDS = {
     f"`str` matching regex {whole(NAME_PATTERN)!r}": "at most 63 of a-z, 0-9 and inner -",
+    f"`str` matching regex {whole(OBJECT_PATTERN)!r}": "at most 253 of a-z, 0-9 and inner - and .",
+    f"`str` matching regex {whole(NAMESPACE_PATTERN)!r}": "a namespace: at most 63 of a-z, 0-9 and inner -",
+    f"`str` matching regex {whole(SERVICE_PATTERN)!r}": "name or namespace/name, each 63 of a-z, 0-9, inner -",
     f"`str` matching regex {whole(DURATION_PATTERN)!r}": "a number and ms, s, m or h, as in 250ms",
 }
 

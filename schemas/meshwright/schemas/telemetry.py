@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from meshwright.schemas.base import Message, Model, Moment, Name, Wire
+from meshwright.schemas.base import Message, Model, Moment, Name, Namespace, ObjectName, ServiceName, Wire
 
 
 class Edge(Model, frozen=True, kw_only=True):
@@ -12,9 +12,11 @@ class Edge(Model, frozen=True, kw_only=True):
     None without requests.
     """
 
-    source: Name
+    source: ObjectName
     destination: Name
     destination_version: str = ""
+    source_namespace: Namespace = ""
+    destination_namespace: Namespace = ""
     requests: int
     errors: int
     rate: float
@@ -36,11 +38,12 @@ class EdgesMeasured(Message, frozen=True, kw_only=True):
 
 
 class TopologyNode(Model, frozen=True, kw_only=True):
-    """A service in the graph, with the workloads behind it."""
+    """A service in the graph, with the names of the workloads behind it; `id` is `name` or `namespace/name`."""
 
-    id: Name
-    workloads: list[Name]
+    id: ServiceName
+    workloads: list[ObjectName]
     versions: list[str]
+    namespace: Namespace = ""
 
 
 class Topology(Model, frozen=True, kw_only=True):

@@ -1,29 +1,103 @@
 """Workloads and their proxies.
 
-A workload is one version of one service; its instances are the processes behind it. Each instance has a
-proxy, whose configuration status is told in Envoy's terms: ACKed version, or NACK with the proxy's own words.
+A workload is one version of one service: processes behind an address, or a Deployment, StatefulSet or DaemonSet. It
+may have several proxies, each of which tells what it has taken of its configuration. Invariant: an id is made of all
+that scopes its entity (`workload_id`, `proxy_id`), so equal names in two meshes or namespaces never meet.
 """
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
+import msgspec
 from msgspec import Meta
 
-from meshwright.schemas.base import Message, Model, Moment, Name, Port, Text, Wire, whole
+from meshwright.schemas import ids
+from meshwright.schemas.base import (
+    Message,
+    Model,
+    Moment,
+    Name,
+    Namespace,
+    ObjectName,
+    Port,
+    Text,
+    Wire,
+    whole,
+)
 
 SyncState: TypeAlias = Literal["synced", "stale", "rejected", "disconnected", "not_sent"]
+ControllerKind: TypeAlias = Literal["deployment", "statefulset", "daemonset"]
+WorkloadKind: TypeAlias = Literal["process", "deployment", "statefulset", "daemonset"]
 Host: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Za-z0-9.:-]{1,253}$"), description="IP address or host name")]
+ENTITY_PATTERN = "^[A-Za-z0-9._~%-]{1,1000}$"
+EntityId: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=whole(ENTITY_PATTERN),
+        description="what scopes the entity and its name, joined by ~",
+        examples=["demo~shop~deployment~reviews-v1"],
+    ),
+]
+
+
+def workload_id(mesh: str, namespace: str, kind: str, name: str) -> str:
+    """The id of a workload."""
+    return ids.scoped(mesh, namespace, kind, name)
+
+
+def proxy_id(mesh: str, namespace: str, name: str) -> str:
+    """The id of a proxy."""
+    return ids.scoped(mesh, namespace, name)
 
 
 class WorkloadSpec(Model, frozen=True, kw_only=True):
-    """What a person enrols: where the process listens and which service it belongs to."""
+    """A process that a person enrols: where it listens and which service it belongs to."""
 
     name: Name
     service: Name
     version: Name = "v1"
     port: Port
+    namespace: Namespace = ""
     address: Host = "127.0.0.1"
     sidecar: Literal["managed", "remote"] = "managed"
     """managed: the adapter starts the sidecar on its own host; remote: it joins with a bootstrap."""
+
+
+class ProcessEnrolment(WorkloadSpec, frozen=True, kw_only=True, tag_field="member", tag="process"):
+    """A process to enrol."""
+
+    @property
+    def spec(self) -> WorkloadSpec:
+        """The same as it stands in a design."""
+        return WorkloadSpec(**msgspec.structs.asdict(self))
+
+
+class ProcessMember(Model, frozen=True, kw_only=True, tag_field="member", tag="process"):
+    """A process that is enrolled."""
+
+    namespace: Namespace = ""
+    name: Name
+
+
+class NamespaceMember(Model, frozen=True, kw_only=True, tag_field="member", tag="namespace"):
+    """A namespace with all its workloads. What runs there already takes part only after a restart."""
+
+    namespace: Name
+    restart: bool = False
+
+
+class ControllerMember(Model, frozen=True, kw_only=True, tag_field="member", tag="workload"):
+    """A Deployment, StatefulSet or DaemonSet. Pods that run already take part only after a restart."""
+
+    namespace: Name
+    kind: ControllerKind
+    name: ObjectName
+    restart: bool = False
+
+
+AnyEnrolment: TypeAlias = ProcessEnrolment | NamespaceMember | ControllerMember
+"""What can be enrolled; `member` says which of them it is."""
+AnyMember: TypeAlias = ProcessMember | NamespaceMember | ControllerMember
+"""What can be withdrawn."""
 
 
 class Certificate(Model, frozen=True, kw_only=True):
@@ -34,64 +108,95 @@ class Certificate(Model, frozen=True, kw_only=True):
     not_after: Moment
 
 
-class Proxy(Model, frozen=True, kw_only=True):
-    """One Envoy (or other data-plane proxy) and what it says of its configuration."""
+class ResourceTypeSync(Model, frozen=True, kw_only=True):
+    """What a proxy has taken of one type of resource: `Cluster`, `Listener`, …"""
 
-    id: Name
+    type: str
+    state: SyncState
+    sent: str = ""
+    acked: str = ""
+    error: Text = ""
+
+
+class EnvoyDetails(Model, frozen=True, kw_only=True, tag_field="kind", tag="envoy"):
+    """What an Envoy of a fleet has beside: its ports on its host."""
+
+    outbound_port: int | None = None
+    inbound_port: int | None = None
+    admin_port: int | None = None
+
+
+class Proxy(Model, frozen=True, kw_only=True):
+    """One data-plane proxy and what it says of its configuration.
+
+    `state`, `sent`, `acked` and `error` sum up `sync`, which is empty where the mesh does not tell types apart.
+    """
+
+    id: EntityId
     mesh: Name
-    workload: Name
+    namespace: Namespace = ""
+    name: ObjectName
+    workload: EntityId | None = None
+    """the id of the workload that it stands beside"""
     version: str = ""
     state: SyncState = "disconnected"
     sent: str = ""
     acked: str = ""
     error: Text = ""
-    outbound_port: int | None = None
-    inbound_port: int | None = None
-    admin_port: int | None = None
+    sync: list[ResourceTypeSync] = []
     certificate: Certificate | None = None
+    details: EnvoyDetails | None = None
     observed_at: Moment
 
 
 class Workload(Model, frozen=True, kw_only=True):
-    """An enrolled workload as its adapter sees it."""
+    """A workload of a mesh as its adapter sees it. Only a process has `address`, `port` and `sidecar`."""
 
-    id: Name
+    id: EntityId
     mesh: Name
     connection: Name
-    service: Name
-    version: Name
-    address: Host
-    port: Port
-    sidecar: Literal["managed", "remote"] = "managed"
-    proxy: Name | None = None
+    namespace: Namespace = ""
+    kind: WorkloadKind = "process"
+    name: ObjectName
+    service: str = ""
+    """the name of its service, in the same namespace; empty when it serves none"""
+    version: str = ""
+    address: Host | None = None
+    port: Port | None = None
+    sidecar: Literal["managed", "remote"] | None = None
     observed_at: Moment
 
 
 class WorkloadObserved(Message, frozen=True, kw_only=True):
     """The adapter's newest word on a workload."""
 
-    wire: ClassVar[Wire] = Wire("dev.meshwright.workload.observed.v1", "workload")
+    wire: ClassVar[Wire] = Wire("dev.meshwright.workload.observed.v2", "workload")
     workload: Workload
 
 
 class WorkloadRemoved(Message, frozen=True, kw_only=True):
     """The workload left the mesh."""
 
-    wire: ClassVar[Wire] = Wire("dev.meshwright.workload.removed.v1", "workload")
-    id: Name
+    wire: ClassVar[Wire] = Wire("dev.meshwright.workload.removed.v2", "workload")
+    id: EntityId
     mesh: Name
+    namespace: Namespace = ""
+    kind: WorkloadKind = "process"
+    name: ObjectName
 
 
 class ProxyObserved(Message, frozen=True, kw_only=True):
     """The control plane's newest word on a proxy: connected, ACKed, NACKed, gone."""
 
-    wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.observed.v1", "proxy")
+    wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.observed.v2", "proxy")
     proxy: Proxy
 
 
 class ProxyRemoved(Message, frozen=True, kw_only=True):
     """The proxy was stopped for good."""
 
-    wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.removed.v1", "proxy")
-    id: Name
+    wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.removed.v2", "proxy")
+    id: EntityId
     mesh: Name
+    namespace: Namespace = ""
+    name: ObjectName

@@ -131,6 +131,17 @@ REQUESTS: dict[str, tuple[str, str, Any, int, str]] = {
     "a negative page": ("GET", "/v1/meshes?page_size=-1", None, 400, "invalid-request"),
     "a parameter twice": ("GET", "/v1/meshes?kind=a&kind=b", None, 400, "invalid-request"),
     "no workloads": ("POST", "/v1/meshes/m/workloads", {"workloads": []}, 422, "invalid-document"),
+    "a member without its kind": (
+        "POST",
+        "/v1/meshes/m/workloads",
+        {"members": [{"namespace": "shop"}]},
+        422,
+        "invalid-document",
+    ),
+    "nothing to withdraw": ("POST", "/v1/meshes/m:withdraw", {"members": []}, 422, "invalid-document"),
+    "a workload's id that is none": ("GET", "/v1/workloads/a*b", None, 404, "not-found"),
+    "a workload of no kind": ("DELETE", "/v1/workloads/m~~thing~a", None, 404, "not-found"),
+    "a workload by its name alone": ("DELETE", "/v1/workloads/reviews", None, 404, "not-found"),
     "a deadline of two days": (
         "POST",
         "/v1/operations",

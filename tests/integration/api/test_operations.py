@@ -6,12 +6,20 @@ import uuid
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from meshwright.core import bus as mwbus
+from meshwright.core.testing.asking import command
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import subjects
-from meshwright.schemas.operations import OperationCancelled, OperationTimedOut
+from meshwright.schemas.operations import (
+    EnrolWorkloadsV1,
+    OperationCancelled,
+    OperationTimedOut,
+    WithdrawWorkloadsV1,
+)
+from meshwright.schemas.workloads import WorkloadSpec
 from rig.stack.people import TIMEOUT, WORKLOAD, Person
 from rig.stack.running import Stack
 from rig.stack.stack import TOKEN
@@ -181,13 +189,64 @@ async def test_workloads_come_and_go(admin: Person) -> None:
     second = WORKLOAD | {"name": "reviews-v2", "version": "v2"}
     await admin.do("/v1/meshes/m1/workloads", {"workloads": [second]})
     listed = await admin.get("/v1/workloads", params={"mesh": "m1", "service": "reviews"})
-    assert [one["id"] for one in listed["items"]] == ["reviews-v1", "reviews-v2"]
+    assert [one["id"] for one in listed["items"]] == ["m1~~process~reviews-v1", "m1~~process~reviews-v2"]
+    by_name = await admin.get("/v1/workloads", params={"name": "reviews-v2", "kind": "process", "order_by": "name"})
+    assert [one["name"] for one in by_name["items"]] == ["reviews-v2"]
     graph = await admin.get("/v1/meshes/m1/topology")
-    assert graph["nodes"] == [{"id": "reviews", "workloads": ["reviews-v1", "reviews-v2"], "versions": ["v1", "v2"]}]
-    assert (await admin.get("/v1/meshes/m1/workloads/reviews-v2"))["version"] == "v2"
-    await admin.do("/v1/meshes/m1/workloads/reviews-v2", method="DELETE")
-    await admin.problem("GET", "/v1/meshes/m1/workloads/reviews-v2", status=404, slug="not-found")
+    node = {"id": "reviews", "namespace": "", "workloads": ["reviews-v1", "reviews-v2"], "versions": ["v1", "v2"]}
+    assert graph["nodes"] == [node]
+    path = "/v1/workloads/m1~~process~reviews-v2"
+    assert (await admin.get(path))["version"] == "v2"
+    await admin.do(path, method="DELETE")
+    await admin.problem("GET", path, status=404, slug="not-found")
+    member = {"member": "process", "name": "reviews-v1"}
+    await admin.do("/v1/meshes/m1:withdraw", {"members": [member]})
+    assert (await admin.get("/v1/workloads", params={"mesh": "m1"}))["items"] == []
     assert (await admin.get("/v1/meshes/m1"))["state"] == "ready"
+
+
+async def test_equal_names_live_side_by_side(admin: Person) -> None:
+    """A workload of the same name in another mesh is another one, which stays when the first one goes."""
+    await admin.mesh()
+    await admin.do("/v1/meshes", {"id": "m2", "connection": "place", "kind": "trial"})
+    await eventually(lambda: admin.get("/v1/meshes/m2"))
+    await admin.do("/v1/meshes/m2/workloads", {"workloads": [WORKLOAD]})
+
+    async def there(*meshes: str) -> bool:
+        listed = await admin.get("/v1/workloads", params={"name": WORKLOAD["name"]})
+        return [one["mesh"] for one in listed["items"]] == list(meshes)
+
+    await eventually(lambda: there("m1", "m2"))
+    await admin.do(f"/v1/workloads/m1~~process~{WORKLOAD['name']}", method="DELETE")
+    await eventually(lambda: there("m2"))
+    await admin.problem("GET", f"/v1/workloads/m1~~process~{WORKLOAD['name']}", status=404, slug="not-found")
+    assert (await admin.get(f"/v1/workloads/m2~~process~{WORKLOAD['name']}"))["mesh"] == "m2"
+
+
+async def test_a_command_of_the_version_before_is_still_done(admin: Person, shared: Stack) -> None:
+    """What an older API asks for in its own terms runs, and is asked for in those of today when it is retried."""
+    await admin.mesh()
+    async with mwbus.connect(shared.nats.url, "test") as bus:
+        for arguments, seconds, end in (
+            (EnrolWorkloadsV1(workloads=[WorkloadSpec(name="old", service="old", port=1)]), 60, "succeeded"),
+            (WithdrawWorkloadsV1(workloads=["old"]), 0, "timed_out"),
+        ):
+            asked = command(
+                seconds=seconds, workspace=admin.workspace, adapter="trial", connection="place",
+                kind=arguments.kind.name, version=1, arguments=msgspec.to_builtins(arguments),
+            )  # fmt: skip
+            tokens = {"workspace": admin.workspace, "adapter": "trial", "connection": "place", "queue": "m1"}
+            subject = subjects.fill(subjects.COMMANDS, **tokens, operation=asked.operation)
+            await bus.publisher.publish(subject, asked, id=asked.operation, expected_last=0)
+            assert (await admin.done(asked.operation))["state"] == end
+
+    async def there(*names: str) -> bool:
+        return [one["name"] for one in (await admin.get("/v1/workloads"))["items"]] == list(names)
+
+    await eventually(lambda: there("old", "reviews-v1"))
+    again = await admin.do(f"/v1/operations/{asked.operation}:retry", {})
+    assert again["arguments"] == {"workloads": [{"member": "process", "namespace": "", "name": "old"}]}
+    await eventually(lambda: there("reviews-v1"))
 
 
 async def test_the_trace_of_the_caller_goes_on_to_the_command(admin: Person, shared: Stack) -> None:

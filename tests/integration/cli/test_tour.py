@@ -27,7 +27,7 @@ def test_lists_show_what_is_there(shop: Shop) -> None:
 def test_programs_get_the_documents_of_the_api(shop: Shop) -> None:
     """JSON and YAML on stdout hold the same whole documents, and nothing else is there."""
     as_json = shop.run("workloads", "list", "-o", "json")
-    assert {one["id"] for one in json.loads(as_json.stdout)} == {"front", "reviews-v1", "broken"}
+    assert {one["name"] for one in json.loads(as_json.stdout)} == {"front", "reviews-v1", "broken"}
     assert yaml.safe_load(shop.run("-o", "yaml", "workloads", "list").stdout) == json.loads(as_json.stdout)
     assert as_json.stderr == ""
 

@@ -18,7 +18,7 @@ from meshwright.schemas.workloads import WorkloadSpec
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 SPECS = [WorkloadSpec(name=name, service=name, port=9) for name in ("web", "reviews")]
 INSTALL = ops.InstallMesh()
-ENROL = ops.EnrolWorkloads(workloads=SPECS)
+ENROL = ops.enrolling(SPECS)
 
 
 def design(status: int) -> ops.ApplyDesign:
@@ -55,7 +55,7 @@ class TestEnvoyConformance(AdapterConformance):
             [
                 sample(INSTALL),
                 sample(ENROL, INSTALL),
-                sample(ops.WithdrawWorkloads(workloads=["web"]), *ready),
+                sample(ops.withdrawing(["web"]), *ready),
                 sample(design(500), *ready),
                 sample(ops.RemoveDesign(design="faults"), *ready, design(500)),
                 sample(ops.RollbackDesign(design="faults"), *ready, design(500), design(501)),

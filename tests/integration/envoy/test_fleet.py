@@ -54,7 +54,7 @@ async def test_sidecar_survives_its_worker_and_is_adopted(directory: Path) -> No
 WORKER = """
 import asyncio, json, sys
 from pathlib import Path
-from meshwright.adapters.envoy import administration
+from meshwright.adapters.envoy.dataplane import administration
 from meshwright.adapters.envoy.dataplane.fleet import Fleet
 
 async def work():

@@ -16,13 +16,13 @@ from meshwright.schemas.intents import Backend, EgressControl, FaultAbort, Nativ
 from meshwright.schemas.meshes import MeshObserved, MeshRemoved
 from meshwright.schemas.operations import (
     ApplyDesign,
-    EnrolWorkloads,
     InstallMesh,
     RefreshStatus,
     RemoveDesign,
     RollbackDesign,
     UninstallMesh,
-    WithdrawWorkloads,
+    enrolling,
+    withdrawing,
 )
 from meshwright.schemas.workloads import ProxyObserved, ProxyRemoved, WorkloadObserved, WorkloadRemoved, WorkloadSpec
 
@@ -59,6 +59,7 @@ async def test_a_rejected_configuration_keeps_the_last_good_one(yard: Any) -> No
     assert {each.state for each in answers.values()} == {"synced"}
     told = [each.proxy for each in await yard.events(ProxyObserved) if each.proxy.state == "rejected"]
     assert told and "Only unique values for domains are permitted" in told[0].error
+    assert {each.type for each in told[0].sync if each.state == "rejected"} == {"RouteConfiguration"}
 
 
 async def test_every_proxy_is_told_of_with_its_version_and_identity(yard: Any) -> None:
@@ -70,11 +71,17 @@ async def test_every_proxy_is_told_of_with_its_version_and_identity(yard: Any) -
         return synced if len(synced) == 4 else {}
 
     proxies = await eventually(all_synced)
-    web = proxies["web-v1"]
+    web = proxies["demo~~web-v1"]
     assert web.acked == web.sent != ""
     assert web.version.startswith("1.")
     assert web.certificate.spiffe_id == "spiffe://mesh.local/ns/default/sa/web-v1"
-    assert {each.workload.id for each in await yard.events(WorkloadObserved)} == set(proxies)
+    assert [each.type for each in web.sync] == ["Cluster", "Listener", "RouteConfiguration", "Secret"]
+    assert {each.state for each in web.sync} == {"synced"}
+    assert all(each.acked == each.sent != "" for each in web.sync[:3]), "those of secrets are not told"
+    assert web.details.outbound_port != web.details.inbound_port
+    assert {each.workload.id for each in await yard.events(WorkloadObserved)} == {
+        each.workload for each in proxies.values()
+    }
     await eventually(lambda: _mesh_told(yard, "ready", 4))
 
 
@@ -191,11 +198,11 @@ async def test_withdrawing_stops_the_sidecar_and_tells_it(yard: Any) -> None:
     """A withdrawn workload is gone from routes, fleet and view; one that a design needs stays."""
     await yard.do(ApplyDesign(design=split(90)))
     with pytest.raises(kit.Reject, match="still needs"):
-        await yard.do(WithdrawWorkloads(workloads=["reviews-v2"]))
-    await yard.do(WithdrawWorkloads(workloads=["ratings-v1"]))
+        await yard.do(withdrawing(["reviews-v2"]))
+    await yard.do(withdrawing(["ratings-v1"]))
     assert (await yard.get("ratings")).status_code == 404
-    assert [each.id for each in await yard.events(WorkloadRemoved)] == ["ratings-v1"]
-    assert [each.id for each in await yard.events(ProxyRemoved)] == ["ratings-v1"]
+    assert [each.id for each in await yard.events(WorkloadRemoved)] == ["demo~~process~ratings-v1"]
+    assert [each.id for each in await yard.events(ProxyRemoved)] == ["demo~~ratings-v1"]
     assert len(await yard.plane.fleet.list()) == 3
 
 
@@ -203,7 +210,7 @@ async def test_enrolling_twice_changes_nothing(yard: Any) -> None:
     """The same workloads keep their ports, sidecars and configuration."""
     before = yard.plane.state("default", "demo")
     pids = {each.pid for each in await yard.plane.fleet.list()}
-    await yard.do(EnrolWorkloads(workloads=yard.specs()))
+    await yard.do(enrolling(yard.specs()))
     assert yard.plane.state("default", "demo") == before
     assert {each.pid for each in await yard.plane.fleet.list()} == pids
 
@@ -217,7 +224,7 @@ async def test_uninstalling_leaves_nothing(yard: Any) -> None:
         assert await getattr(yard.plane.buckets, bucket).keys("default.") == [], bucket
     assert [each.id for each in await yard.events(MeshRemoved)] == ["demo"]
     await yard.do(InstallMesh(trust_domain="other.local"))
-    await yard.do(EnrolWorkloads(workloads=yard.specs()))
+    await yard.do(enrolling(yard.specs()))
     assert (await yard.get("ratings")).status_code == 200
 
 
@@ -230,7 +237,7 @@ async def test_no_mesh_is_said_plainly(bare_yard: Any) -> None:
 async def test_a_remote_workload_waits_for_its_sidecar(yard: Any) -> None:
     """A remote sidecar that never came holds nobody up; it is told as disconnected."""
     remote = WorkloadSpec(name="far-v1", service="far", port=9, sidecar="remote")
-    await yard.do(EnrolWorkloads(workloads=[remote]))
+    await yard.do(enrolling([remote]))
     status = await yard.do(RefreshStatus())
     assert status["behind"] == ["far-v1"]
     assert status["mesh"]["state"] == "degraded"

@@ -8,15 +8,24 @@ import pytest
 
 from meshwright.core import kit
 from meshwright.schemas.designs import Design
-from meshwright.schemas.intents import Backend, NativeResource, TrafficSplit
+from meshwright.schemas.intents import Backend, NativeResource, Timeout, TrafficSplit
 from meshwright.schemas.operations import (
     ApplyDesign,
     EnrolWorkloads,
     InstallMesh,
     RemoveDesign,
     UninstallMesh,
+    WithdrawWorkloads,
+    enrolling,
+    withdrawing,
 )
-from meshwright.schemas.workloads import WorkloadSpec
+from meshwright.schemas.workloads import (
+    ControllerMember,
+    NamespaceMember,
+    WorkloadObserved,
+    WorkloadRemoved,
+    WorkloadSpec,
+)
 
 pytestmark = pytest.mark.servers
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -31,7 +40,7 @@ async def test_a_workload_that_a_design_needs_cannot_become_another(yard: Any) -
     second = next(each for each in yard.specs() if each.name == "reviews-v2")
     for change in ({"version": "v3"}, {"service": "ratings"}):
         with pytest.raises(kit.Reject, match="the design split still needs it") as refusal:
-            await yard.do(EnrolWorkloads(workloads=[msgspec.structs.replace(second, **change)]))
+            await yard.do(enrolling([msgspec.structs.replace(second, **change)]))
         assert refusal.value.failure.code == "MW2002"
     assert yard.plane.state("default", "demo") == before
     assert set(await yard.shares("reviews", 20)) == {"reviews-v1", "reviews-v2"}
@@ -79,20 +88,50 @@ async def test_a_workload_named_twice_is_refused(bare_yard: Any) -> None:
     await bare_yard.do(InstallMesh())
     twice = [WorkloadSpec(name="a", service="a", port=port) for port in (9, 10)]
     with pytest.raises(kit.Reject, match="a is named twice") as refusal:
-        await bare_yard.do(EnrolWorkloads(workloads=twice))
+        await bare_yard.do(enrolling(twice))
     assert [each["pointer"] for each in refusal.value.failure.details["errors"]] == ["#/workloads/1/name"]
     assert bare_yard.plane.state("default", "demo").workloads == {}
 
 
 async def test_two_meshes_enrol_at_the_same_moment(bare_yard: Any) -> None:
-    """Plans made side by side for different meshes share no port, so that both have their sidecars."""
+    """Plans made side by side for different meshes share no port, so that both have their sidecars, also for workloads
+    of one name, which are told apart wherever they are told of."""
     meshes = ("one", "two")
     for mesh in meshes:
         await bare_yard.do(InstallMesh(), mesh=mesh)
-    specs = {
-        mesh: WorkloadSpec(name=f"w-{mesh}", service="w", port=port) for mesh, port in zip(meshes, (9, 10), strict=True)
-    }
-    await asyncio.gather(*(bare_yard.do(EnrolWorkloads(workloads=[specs[mesh]]), mesh=mesh) for mesh in meshes))
+    specs = {mesh: WorkloadSpec(name="w", service="w", port=port) for mesh, port in zip(meshes, (9, 10), strict=True)}
+    await asyncio.gather(*(bare_yard.do(enrolling([specs[mesh]]), mesh=mesh) for mesh in meshes))
     states = [bare_yard.plane.state("default", mesh) for mesh in meshes]
     ports = [msgspec.structs.astuple(member.ports) for state in states for member in state.workloads.values()]
     assert len({port for each in ports for port in each}) == 4
+    assert {each.node_id for each in await bare_yard.plane.fleet.list()} == {"default.one.w", "default.two.w"}
+    told = {each.workload.id: each.workload.mesh for each in await bare_yard.events(WorkloadObserved)}
+    assert told == {"one~~process~w": "one", "two~~process~w": "two"}
+    await bare_yard.do(withdrawing(["w"]), mesh="one")
+    assert [each.id for each in await bare_yard.events(WorkloadRemoved)] == ["one~~process~w"]
+    assert bare_yard.plane.state("default", "two").workloads.keys() == {"w"}
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        NamespaceMember(namespace="shop"),
+        ControllerMember(namespace="shop", kind="deployment", name="reviews.v1"),
+    ],
+)
+async def test_what_this_mesh_does_not_have_is_refused(bare_yard: Any, member: Any) -> None:
+    """A namespace or a Deployment is neither enrolled nor withdrawn, and the refusal says what this mesh is made of."""
+    await bare_yard.do(InstallMesh())
+    for arguments in (EnrolWorkloads(workloads=[member]), WithdrawWorkloads(workloads=[member])):
+        with pytest.raises(kit.Reject, match="made of processes") as refusal:
+            await bare_yard.do(arguments)
+        assert [each["pointer"] for each in refusal.value.failure.details["errors"]] == ["#/workloads/0/member"]
+
+
+async def test_the_long_form_of_a_service_is_refused(bare_yard: Any) -> None:
+    """A design that names a namespace cannot hold here; it is told where and how to write it."""
+    await bare_yard.do(InstallMesh())
+    design = Design(id="d", intents=[Timeout(service="shop/reviews", timeout="1s")])
+    with pytest.raises(kit.Reject, match="has no namespaces: write reviews") as refusal:
+        await bare_yard.do(ApplyDesign(design=design))
+    assert [each["pointer"] for each in refusal.value.failure.details["errors"]] == ["#/intents/0/service"]

@@ -24,12 +24,12 @@ from meshwright.schemas.errors import Failure
 from meshwright.schemas.intents import AccessLog, AnyIntent, FaultAbort
 from meshwright.schemas.operations import (
     ApplyDesign,
-    EnrolWorkloads,
     InstallMesh,
     OperationFailed,
     OperationStarted,
     StepCompleted,
     StepStarted,
+    enrolling,
 )
 from meshwright.schemas.workloads import ProxyObserved, WorkloadSpec
 
@@ -60,10 +60,12 @@ def abort(status: int) -> ApplyDesign:
 
 async def outbound(asker: Asker) -> int:
     """Where `web` sends its calls, as told by events."""
-    told = await asker.bus.last("EVENTS", "mw.evt.default.envoy.proxy.web")
+    told = await asker.bus.last("EVENTS", "mw.evt.default.envoy.proxy.m1==web")
     message = told.message() if told else None
-    assert isinstance(message, ProxyObserved) and message.proxy.outbound_port
-    return message.proxy.outbound_port
+    assert isinstance(message, ProxyObserved)
+    assert message.proxy.details
+    assert message.proxy.details.outbound_port
+    return message.proxy.details.outbound_port
 
 
 async def test_traffic_and_policies_survive_the_worker(nats_server: NatsServer, asker: Asker, tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ async def test_traffic_and_policies_survive_the_worker(nats_server: NatsServer, 
     async with httpx.AsyncClient(trust_env=False) as client:
         async with worker_process("envoy", nats_server.url, tmp_path, envoy_first_port=first_port) as first:
             await do(asker, InstallMesh())
-            await do(asker, EnrolWorkloads(workloads=specs))
+            await do(asker, enrolling(specs))
             await do(asker, abort(500))
             port = await eventually(lambda: outbound(asker))
             await first.kill()

@@ -76,9 +76,17 @@ def stream(chance: random.Random, length: int) -> list[bus.Received]:
 def _of_mesh(mesh: str, name: str, seq: int) -> list[tuple[str, Message | None]]:
     """What lives on a mesh."""
     workload = Workload(
-        id=name, mesh=mesh, connection="c", service="s", version=f"v{seq}", address="h", port=1, observed_at=START
+        id=f"{mesh}~~process~{name}",
+        mesh=mesh,
+        connection="c",
+        name=name,
+        service="s",
+        version=f"v{seq}",
+        address="h",
+        port=1,
+        observed_at=START,
     )
-    proxy = Proxy(id=name, mesh=mesh, workload=name, state="synced", observed_at=START)
+    proxy = Proxy(id=f"{mesh}~~{name}", mesh=mesh, name=name, workload=workload.id, state="synced", observed_at=START)
     release = Release(
         id=f"{IDS[0][:-1]}{name.upper()}", design=Design(id="d"), mesh=mesh, connection="c", revision=seq,
         state="applied", inventory=[], operation=IDS[0], principal="ann", applied_at=START,

@@ -21,16 +21,19 @@ pytestmark = pytest.mark.servers
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 MESH = meshes.Mesh(id="demo", kind="envoy", connection="local", adapter="envoy", state="ready", observed_at=NOW)
 WORKLOAD = workloads.Workload(
-    id="shop",
+    id="demo~~process~shop",
     mesh="demo",
     connection="local",
+    name="shop",
     service="shop",
     version="v1",
     address="127.0.0.1",
     port=80,
     observed_at=NOW,
 )
-PROXY = workloads.Proxy(id="shop", mesh="demo", workload="shop", state="synced", observed_at=NOW)
+PROXY = workloads.Proxy(
+    id="demo~~shop", mesh="demo", name="shop", workload=WORKLOAD.id, state="synced", observed_at=NOW
+)
 EDGE = telemetry.Edge(source="shop", destination="cart", requests=5, errors=0, rate=1.0, error_rate=0.0, p50_ms=1.5)
 DESIGN = designs.Design(id="split", description="a first try")
 
@@ -92,7 +95,7 @@ async def test_every_message_reaches_its_view(stage: Stage, start_projector: Any
     assert mesh is not None
     assert mesh.document == MESH
     assert (await views.page(kinds.WORKLOADS, "default", where={"mesh": "demo"})).items[0].document == WORKLOAD
-    proxy = await views.get(kinds.PROXIES, "default", "demo/shop")
+    proxy = await views.get(kinds.PROXIES, "default", PROXY.id)
     assert proxy is not None
     assert proxy.document == PROXY
     design = await views.get(kinds.DESIGNS, "default", "split")

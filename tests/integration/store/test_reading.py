@@ -55,7 +55,7 @@ async def test_every_list_that_is_offered_comes_from_an_index(database: store.Da
 def proxy(number: int, seq: int, **more: Any) -> Folded:
     """A proxy of one of two meshes."""
     mesh = f"m{number % 2}"
-    document = Proxy(id=f"p{number:02}", mesh=mesh, workload="w", observed_at=NOW, **more)
+    document = Proxy(id=f"p{number:02}", mesh=mesh, name="p", workload="w", observed_at=NOW, **more)
     return Folded(kinds.PROXIES, f"default/{mesh}/p{number:02}", "default", seq, NOW, document)
 
 

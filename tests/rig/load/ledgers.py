@@ -57,6 +57,7 @@ class Ledger:
             id=entity,
             mesh="m1",
             connection=CONNECTION,
+            name=entity,
             service=entity,
             version=f"v{len(self.events)}",
             address="127.0.0.1",

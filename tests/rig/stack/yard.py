@@ -27,7 +27,7 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas.base import Message
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import AnyIntent
-from meshwright.schemas.operations import ApplyDesign, Arguments, Command, EnrolWorkloads, InstallMesh
+from meshwright.schemas.operations import ApplyDesign, Arguments, Command, InstallMesh, enrolling
 from meshwright.schemas.workloads import WorkloadSpec
 
 SEALER = sealing.Sealer([b"k" * 32])
@@ -217,5 +217,5 @@ async def bare_yard(tmp_path: Path) -> AsyncIterator[Yard]:
 async def yard(bare_yard: Yard) -> Yard:
     """The mesh with all workloads enrolled and serving."""
     await bare_yard.do(InstallMesh())
-    await bare_yard.do(EnrolWorkloads(workloads=bare_yard.specs()))
+    await bare_yard.do(enrolling(bare_yard.specs()))
     return bare_yard

@@ -11,7 +11,7 @@ import pytest
 from meshwright.adapters.envoy.dataplane import joining
 from meshwright.adapters.envoy.dataplane.fleet import Fleet
 from meshwright.core.testing.eventually import eventually
-from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
+from meshwright.schemas.operations import enrolling, withdrawing
 from meshwright.schemas.workloads import WorkloadSpec
 
 pytestmark = pytest.mark.servers
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.servers
 async def enrol(yard: Any) -> None:
     """`far-v1`, whose sidecar runs elsewhere."""
     port = yard.apps["ratings-v1"].port
-    await yard.do(EnrolWorkloads(workloads=[WorkloadSpec(name="far-v1", service="far", port=port, sidecar="remote")]))
+    await yard.do(enrolling([WorkloadSpec(name="far-v1", service="far", port=port, sidecar="remote")]))
 
 
 async def invited(yard: Any) -> joining.Start:
@@ -41,7 +41,7 @@ async def test_an_invitation_is_good_once(yard: Any) -> None:
     with pytest.raises(joining.JoinRefused):
         await joining.join(invitation)
     renewed = await joining.join(joined)
-    await yard.do(WithdrawWorkloads(workloads=["far-v1"]))
+    await yard.do(withdrawing(["far-v1"]))
     for each in (renewed, invitation):
         with pytest.raises(joining.JoinRefused):
             await joining.join(each)

@@ -23,7 +23,7 @@ from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
-from meshwright.schemas.operations import EnrolWorkloads, InstallMesh
+from meshwright.schemas.operations import InstallMesh, enrolling
 from meshwright.schemas.workloads import ProxyObserved, WorkloadSpec
 from rig.stack.stack import stack
 from rig.stack.yard import App
@@ -112,7 +112,7 @@ async def test_an_authority_that_lay_open_is_replaced_without_a_failed_call(
     async with App("reviews").serving() as app, httpx.AsyncClient(trust_env=False) as client:
         specs = [WorkloadSpec(name=name, service=name, port=app.port) for name in ("web", "reviews")]
         async with worker_process("envoy", nats_server.url, tmp_path, envoy_first_port=first_port) as first:
-            for arguments in (InstallMesh(), EnrolWorkloads(workloads=specs)):
+            for arguments in (InstallMesh(), enrolling(specs)):
                 assert kinds(await asker.end(await asker.ask(arguments)))[-1] == "succeeded"
             port = await eventually(lambda: outbound(asker))
             await first.kill()
@@ -158,9 +158,10 @@ async def test_an_authority_that_lay_open_is_replaced_without_a_failed_call(
 
 async def outbound(asker: Asker) -> int | None:
     """Where `web` sends its calls, once its proxy is in step."""
-    told = await asker.bus.last("EVENTS", "mw.evt.default.envoy.proxy.web")
+    told = await asker.bus.last("EVENTS", "mw.evt.default.envoy.proxy.m1==web")
     message = told.message() if told else None
-    return message.proxy.outbound_port if isinstance(message, ProxyObserved) else None
+    details = message.proxy.details if isinstance(message, ProxyObserved) else None
+    return details.outbound_port if details else None
 
 
 async def _bucket(bus: mwbus.Connection) -> mwbus.Bucket:

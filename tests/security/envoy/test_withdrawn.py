@@ -16,7 +16,7 @@ from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryRequest
 
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.state import identity
-from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
+from meshwright.schemas.operations import enrolling, withdrawing
 from meshwright.schemas.workloads import WorkloadSpec
 
 pytestmark = pytest.mark.servers
@@ -61,7 +61,7 @@ async def test_its_old_certificate_opens_no_sidecar(yard: Any, thief: Thief) -> 
     port = yard.plane.state("default", "demo").workloads["ratings-v1"].ports.inbound
     async with httpx.AsyncClient(verify=thief.context(), trust_env=False) as kept:
         assert (await kept.get(f"https://127.0.0.1:{port}/")).text == "ratings-v1"
-        await yard.do(WithdrawWorkloads(workloads=["web-v1"]))
+        await yard.do(withdrawing(["web-v1"]))
         assert (await kept.get(f"https://127.0.0.1:{port}/")).status_code == 403
     async with httpx.AsyncClient(verify=thief.context(), trust_env=False) as again:
         assert (await again.get(f"https://127.0.0.1:{port}/")).status_code == 403
@@ -75,7 +75,7 @@ async def test_its_old_credentials_open_no_stream(yard: Any, thief: Thief) -> No
     async with _stream(yard, thief) as call:
         await _ask(call)
         assert await call.read() is not grpc.aio.EOF
-        await yard.do(WithdrawWorkloads(workloads=["web-v1"]))
+        await yard.do(withdrawing(["web-v1"]))
         while await call.read() is not grpc.aio.EOF:
             pass
     async with _stream(yard, thief) as call:
@@ -99,7 +99,7 @@ async def test_whoever_is_enrolled_is_let_in_at_once(yard: Any) -> None:
     spec = WorkloadSpec(name="late-v1", service="late", port=yard.apps["web-v1"].port)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(call())
-        await yard.do(EnrolWorkloads(workloads=[spec]))
+        await yard.do(enrolling([spec]))
         assert [(await yard.get("ratings", by="late-v1")).status_code for _ in range(5)] == [200] * 5
         done.set()
     assert failed == []

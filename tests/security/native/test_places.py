@@ -14,7 +14,7 @@ from meshwright.adapters.envoy.state import desired, occupied
 from meshwright.adapters.envoy.state.desired import DesiredState
 from meshwright.core import kit
 from meshwright.core.machine import ports, processes
-from meshwright.schemas.operations import EnrolWorkloads, InstallMesh
+from meshwright.schemas.operations import InstallMesh, enrolling
 from meshwright.schemas.workloads import WorkloadSpec
 
 SERVERS = kit.OwnServers(
@@ -112,13 +112,13 @@ async def test_ports_of_other_installations_are_theirs(tmp_path: Path) -> None:
 async def test_the_door_refuses_and_nothing_changes(bare_yard: Any) -> None:
     """Enrolling NATS, the control plane or a sidecar of the same mesh fails with words, and enrols nothing."""
     await bare_yard.do(InstallMesh())
-    await bare_yard.do(EnrolWorkloads(workloads=bare_yard.specs()[:1]))
+    await bare_yard.do(enrolling(bare_yard.specs()[:1]))
     before = bare_yard.plane.state("default", "demo")
     sidecar = before.workloads["web-v1"].ports.inbound
     nats = urlsplit(bare_yard.runtime.servers.nats_url).port
     for port in (bare_yard.plane._port, nats, sidecar):
         with pytest.raises(kit.Reject, match="is the place of") as refusal:
-            await bare_yard.do(EnrolWorkloads(workloads=[WorkloadSpec(name="x", service="x", port=port)]))
+            await bare_yard.do(enrolling([WorkloadSpec(name="x", service="x", port=port)]))
         assert refusal.value.failure.code == "MW2002"
     assert bare_yard.plane.state("default", "demo") == before
 
@@ -146,7 +146,7 @@ async def test_meshes_of_two_workspaces_share_no_port(bare_yard: Any) -> None:
     specs = {
         space: WorkloadSpec(name="api", service="api", port=bare_yard.apps[app].port) for space, app in apps.items()
     }
-    await asyncio.gather(*(bare_yard.do(EnrolWorkloads(workloads=[specs[space]]), workspace=space) for space in spaces))
+    await asyncio.gather(*(bare_yard.do(enrolling([specs[space]]), workspace=space) for space in spaces))
     for space, app in apps.items():
         port = bare_yard.plane.state(space, "demo").workloads["api"].ports.outbound
         answers = [

@@ -12,7 +12,7 @@ from meshwright.adapters.envoy.dataplane import binding
 from meshwright.core import kit
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.intents import Timeout
-from meshwright.schemas.operations import EnrolWorkloads, InstallMesh
+from meshwright.schemas.operations import InstallMesh, enrolling
 
 pytestmark = pytest.mark.servers
 
@@ -66,7 +66,7 @@ async def test_a_port_taken_before_its_sidecar_came_is_given_up(
         strangers.enter_context(contextlib.closing(stranger))
         return list(chosen)
 
-    arguments = EnrolWorkloads(workloads=bare_yard.specs()[:1])
+    arguments = enrolling(bare_yard.specs()[:1])
     with strangers:
         monkeypatch.setattr(bare_yard.plane.reservations, "take", taken)
         with pytest.raises(kit.Reject, match=rf"web-v1: port \d+ is taken by .*\(pid {os.getpid()}\)") as refusal:

@@ -13,7 +13,7 @@ MESH = {
     "state": "degraded",
     "conditions": [{"type": "Ready", "status": "False", "message": "two are away"}],
 }
-PROXY = {"id": "p1", "workload": "a", "state": "rejected", "error": "bad cluster"}
+PROXY = {"id": "m1~~p1", "workload": "m1~~process~a", "name": "p1", "state": "rejected", "error": "bad cluster"}
 LETTER = {"id": "OP", "adapter": "envoy", "reason": "poison"}
 
 

@@ -204,9 +204,12 @@ def test_a_name_is_one_segment_of_its_path_whatever_it_is(name: str, rest: str) 
 
 
 def test_withdrawing_a_workload_called_dots_spares_the_mesh(server: Server, terminal: Terminal) -> None:
-    """A name that would lead to the mesh itself is only ever a workload that there is not."""
-    terminal.run("workloads", "withdraw", "..", "--mesh", "demo", "--yes", expect=3)
-    assert [(call.method, call.target) for call in server.calls] == [("DELETE", "/v1/meshes/demo/workloads/%2E%2E")]
+    """A name that would lead elsewhere is only ever a workload that there is not."""
+    server.on("GET /v1/workloads", server.page())
+    for name in ("..", "", "shop/", "~../../meshes/demo"):
+        terminal.run("workloads", "withdraw", name, "--mesh", "demo", "--yes", expect=3)
+    asked = [(call.method, call.target.partition("?")[0]) for call in server.calls]
+    assert asked == [("GET", "/v1/workloads"), ("GET", "/v1/workloads/~..%2F..%2Fmeshes%2Fdemo")]
 
 
 def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:

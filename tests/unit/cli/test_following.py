@@ -224,8 +224,10 @@ def test_programs_get_one_document_on_stdout_and_all_talk_beside(server: Server,
 @pytest.mark.parametrize("form", ["json", "yaml"])
 def test_several_operations_are_several_documents(server: Server, terminal: Terminal, form: str) -> None:
     """Withdrawing two workloads gives a line of JSON, or a document of YAML, for each."""
+    known = [{"id": f"m1~~process~{name}", "mesh": "m1", "name": name} for name in ("a", "b")]
+    server.on("GET /v1/workloads", *map(server.page, known))
     for name in ("a", "b"):
-        server.on(f"DELETE /v1/meshes/m1/workloads/{name}", server.json({**RUNNING, "id": name}, 202))
+        server.on(f"DELETE /v1/workloads/m1~~process~{name}", server.json({**RUNNING, "id": name}, 202))
     told = terminal.run("workloads", "withdraw", "a", "b", "-m", "m1", "--yes", "--no-wait", "-o", form).stdout
     found = map(json.loads, told.splitlines()) if form == "json" else yaml.safe_load_all(told)
     assert [one["id"] for one in found] == ["a", "b"]

@@ -63,18 +63,27 @@ MESH = made(
     proxies=2,
 )
 PROXY = made(
-    workloads.Proxy, id="p1", mesh="m1", workload="a", state="rejected", sent="7", acked="6", error="bad cluster"
+    workloads.Proxy,
+    id="m1~~p1",
+    mesh="m1",
+    name="p1",
+    workload="m1~~process~a",
+    state="rejected",
+    sent="7",
+    acked="6",
+    error="bad cluster",
 )
 WORKLOAD = made(
     workloads.Workload,
-    id="a",
+    id="m1~~process~a",
     mesh="m1",
     connection="place",
+    name="a",
     service="reviews",
     version="v1",
     address="10.0.0.1",
     port=9080,
-    proxy="p1",
+    sidecar="managed",
 )
 STEP = made(operations.Step, name="push", state="failed", attempt=2, started_at=AT, finished_at=AT, failure=FAILURE)
 OPERATION = made(
@@ -256,13 +265,79 @@ def test_an_empty_list_says_what_comes_next(
 
 def test_a_workload_is_shown_with_the_state_of_its_own_proxy(server: Server, terminal: Terminal) -> None:
     """Proxies of one name in two meshes are kept apart; a workload without one says so."""
-    other = msgspec.structs.replace(PROXY, mesh="m2", state="synced")
-    away = msgspec.structs.replace(WORKLOAD, id="b", proxy=None)
-    served(server, "/v1/workloads", [WORKLOAD, msgspec.structs.replace(WORKLOAD, mesh="m2"), away])
+    twin = msgspec.structs.replace(WORKLOAD, id="m2~~process~a", mesh="m2")
+    other = msgspec.structs.replace(PROXY, id="m2~~p1", mesh="m2", workload=twin.id, state="synced")
+    away = msgspec.structs.replace(WORKLOAD, id="m1~~process~b", name="b")
+    served(server, "/v1/workloads", [WORKLOAD, twin, away])
     served(server, "/v1/proxies", [PROXY, other])
-    rows = terminal.run("workloads", "list").stdout.splitlines()[1:]
+    head, *rows = terminal.run("workloads", "list").stdout.splitlines()
     assert ["✗ rejected" in rows[0], "✓ synced" in rows[1], "- no proxy" in rows[2]] == [True] * 3
     assert "10.0.0.1:9080" in rows[0]
+    assert head.split() == ["WORKLOAD", "SERVICE", "VERSION", "ADDRESS", "MESH", "SIDECAR", "PROXY", "SEEN"]
+
+
+def test_namespaces_and_kinds_are_shown_where_there_are_some(server: Server, terminal: Terminal) -> None:
+    """A Deployment stands with its kind and namespace, and with the state of all its proxies together."""
+    pods = made(
+        workloads.Workload,
+        id="m1~shop~deployment~a.v1",
+        mesh="m1",
+        connection="place",
+        namespace="shop",
+        kind="deployment",
+        name="a.v1",
+        service="a",
+    )
+    proxies = [
+        msgspec.structs.replace(PROXY, id=f"m1~shop~{name}", namespace="shop", name=name, workload=pods.id, state=state)
+        for name, state in (("a-0", "synced"), ("a-1", "stale"), ("a-2", "synced"))
+    ]
+    served(server, "/v1/workloads", [pods])
+    served(server, "/v1/proxies", proxies)
+    head, row = terminal.run("workloads", "list").stdout.splitlines()
+    assert head.split() == ["WORKLOAD", "NAMESPACE", "KIND", "SERVICE", "VERSION", "MESH", "PROXY", "SEEN"]
+    assert row.split()[:4] == ["a.v1", "shop", "deployment", "a"]
+    assert "… stale (2 of 3 synced)" in row
+    head, row, *_ = terminal.run("proxies", "list").stdout.splitlines()
+    assert head.split()[:3] == ["PROXY", "NAMESPACE", "WORKLOAD"]
+    assert row.split()[:3] == ["a-0", "shop", "a.v1"]
+
+
+def test_a_workload_is_found_by_what_people_call_it(server: Server, terminal: Terminal) -> None:
+    """A name, a name in its namespace or the id will do; where a name is of several, they are listed."""
+    server.on("GET /v1/workloads/m1~~process~a", WORKLOAD)
+    served(server, "/v1/workloads", [WORKLOAD])
+    for name in ("a", "shop/a", WORKLOAD.id):
+        assert json.loads(terminal.run("workloads", "show", name, "-o", "json").stdout)["id"] == WORKLOAD.id
+    asked = [call.query for call in server.calls]
+    assert (asked[0]["name"], asked[1]["name"], asked[1]["namespace"], asked[2]) == (["a"], ["a"], ["shop"], {})
+    twin = msgspec.structs.replace(WORKLOAD, id="m2~~process~a", mesh="m2")
+    served(server, "/v1/workloads", [WORKLOAD, twin])
+    told = terminal.run("workloads", "show", "a", expect=2).stderr
+    assert all(text in told for text in (WORKLOAD.id, twin.id, "--mesh"))
+    served(server, "/v1/workloads", [])
+    assert "workloads list" in terminal.run("workloads", "show", "a", "--mesh", "m1", expect=3).stderr
+    assert server.calls[-1].query["mesh"] == ["m1"]
+
+
+def test_members_are_named_as_the_mesh_has_them(server: Server, terminal: Terminal) -> None:
+    """A namespace or what runs in one is enrolled and withdrawn by reference, with or without a restart."""
+    for path in ("/v1/meshes/m1/workloads", "/v1/meshes/m1:withdraw"):
+        server.on(f"POST {path}", server.json(OPERATION, 202))
+    place = ("-m", "m1", "--no-wait", "--namespace", "shop")
+    terminal.run("workloads", "enrol", *place, "--restart")
+    assert json.loads(server.calls[-1].body)["members"] == [
+        {"member": "namespace", "namespace": "shop", "restart": True}
+    ]
+    terminal.run("workloads", "withdraw", *place, "--yes", "--controller", "deployment/a.v1")
+    assert server.calls[-1].path == "/v1/meshes/m1:withdraw"
+    assert json.loads(server.calls[-1].body)["members"] == [
+        {"member": "workload", "namespace": "shop", "kind": "deployment", "name": "a.v1", "restart": False}
+    ]
+    terminal.run("workloads", "enrol", "-m", "m1", expect=2)
+    terminal.run("workloads", "enrol", "-m", "m1", "--controller", "deployment/a", expect=2)
+    terminal.run("workloads", "enrol", *place, "--controller", "a", expect=2)
+    terminal.run("workloads", "withdraw", "-m", "m1", expect=2)
 
 
 STATES = {

@@ -193,7 +193,7 @@ async def test_a_word_is_told_when_it_is_new_and_ours(planes: Any) -> None:
     plane._hear(NODE, ProxyStatus(state="synced", state_version="1"))
     await plane.tell([NODE])
     await plane.tell([NODE])
-    assert [(name, message.proxy.state) for name, message in told] == [("a", "synced")]
+    assert [(name, message.proxy.state) for name, message in told] == [("m~~a", "synced")]
     elsewhere = ProxyStatus(state="synced", state_version="1", replica="there")
     await plane.buckets.proxies.put(str(NODE), msgspec.json.encode(elsewhere))
     plane._hear(NODE, ProxyStatus(state="disconnected"))

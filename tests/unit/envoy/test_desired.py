@@ -1,11 +1,13 @@
 """Changes of the desired state: pure, reversible, idempotent."""
 
+import msgspec
 import pytest
 
 from meshwright.adapters.envoy.state import allocation, desired, validation
 from meshwright.adapters.envoy.state.desired import DesiredState, Ports
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import (
+    Allow,
     CircuitBreaker,
     DenyAll,
     FaultAbort,
@@ -16,7 +18,7 @@ from meshwright.schemas.intents import (
     Retry,
     Timeout,
 )
-from meshwright.schemas.workloads import WorkloadSpec
+from meshwright.schemas.workloads import AnyEnrolment, ControllerMember, NamespaceMember, ProcessEnrolment, WorkloadSpec
 
 EMPTY = DesiredState(workspace="w", mesh="m", connection="c")
 
@@ -122,15 +124,34 @@ def test_a_comparison_with_nothing_is_refused(place: str) -> None:
         assert all("regex .*" in each.detail for each in problems)
 
 
-def test_a_name_is_good_for_one_mesh_of_a_workspace() -> None:
-    """A workload that another mesh of the workspace has is refused; another workspace does not matter."""
-    taken = desired.enrol(EMPTY, [spec("a")], ports("a"))
-    here = DesiredState(workspace="w", mesh="other", connection="c")
-    elsewhere = DesiredState(workspace="v", mesh="other", connection="c")
-    assert [each.pointer for each in validation.enrolment_problems([taken], here, [spec("a")])] == [
-        "#/workloads/0/name"
+def test_this_mesh_has_neither_namespaces_nor_controllers() -> None:
+    """What cannot be a member here is refused at its place, and so is a namespace anywhere in a design."""
+    process = ProcessEnrolment(name="a", service="a", port=80)
+    members: list[AnyEnrolment] = [
+        process,
+        msgspec.structs.replace(process, namespace="shop"),
+        NamespaceMember(namespace="shop"),
+        ControllerMember(namespace="shop", kind="deployment", name="a"),
     ]
-    assert validation.enrolment_problems([taken], elsewhere, [spec("a")]) == []
+    assert [each.pointer for each in validation.member_problems(members)] == [
+        "#/workloads/1/namespace",
+        "#/workloads/2/member",
+        "#/workloads/3/member",
+    ]
+    design = Design(
+        id="d",
+        namespace="shop",
+        workloads=[msgspec.structs.replace(spec("a"), namespace="shop")],
+        intents=[Allow(source="shop/b", service="a"), Timeout(service="shop/a", timeout="1s")],
+    )
+    found = validation.problems(desired.apply_design(EMPTY, design, 1, ports("a")), design)
+    assert [each.pointer for each in found] == [
+        "#/namespace",
+        "#/workloads/0/namespace",
+        "#/intents/0/source",
+        "#/intents/1/service",
+    ]
+    assert found[-1].detail == "this mesh has no namespaces: write a"
 
 
 def test_ports_are_given_once() -> None:

@@ -111,12 +111,12 @@ ADAPTER_EVENTS: st.SearchStrategy[list[Said]] = st.lists(
     max_size=8,
 )
 MESH = meshes.Mesh(id="m", kind="envoy", connection="c", adapter="envoy", observed_at=START)
-PROXY = workloads.Proxy(id="p", mesh="m", workload="w1", observed_at=START)
+PROXY = workloads.Proxy(id="m~~p", mesh="m", name="p", workload="m~~process~w1", observed_at=START)
 OBSERVED: list[Said] = [
     ("mw.evt.w.envoy.mesh.m", meshes.MeshObserved(mesh=MESH)),
     ("mw.evt.w.envoy.mesh.m", meshes.MeshRemoved(id="m", connection="c")),
     ("mw.evt.w.envoy.proxy.p", workloads.ProxyObserved(proxy=PROXY)),
-    ("mw.evt.w.envoy.proxy.p", workloads.ProxyRemoved(id="p", mesh="m")),
+    ("mw.evt.w.envoy.proxy.p", workloads.ProxyRemoved(id="m~~p", mesh="m", name="p")),
 ]
 WRITTEN: list[Said] = [
     ("mw.state.w.design.d", designs.DesignWritten(document=designs.Design(id="d"), principal="ann")),

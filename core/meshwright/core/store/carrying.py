@@ -1,21 +1,29 @@
 """Carrying documents over into a new generation when the streams no longer hold what they were made of.
 
-Invariant: what the stream itself has told of a document wins over its copy.
+Invariant: what the stream itself has told of a document wins over its copy; a copy has today's shape and key.
 """
 
 from typing import Any
 
-from meshwright.core.store import generations
+from msgspec.structs import replace
+
+from meshwright.core.store import generations, kinds
 from meshwright.core.store.connecting import Database
 from meshwright.core.store.errors import translated
 from meshwright.core.store.kinds import Kind
+from meshwright.core.store.writing import Batch, Writer
+
+_AT_ONCE = 500
 
 
 async def carry_over(database: Database, kind: Kind[Any], old: int, new: int, before_seq: int) -> None:
-    """Copy documents of a kind with a sequence below `before_seq`, within the server, unless they are there already.
+    """Copy documents of a kind with a sequence below `before_seq`, unless newer ones are there already.
 
     Raises StoreUnavailable.
     """
+    if kind.former is not None:
+        await _renew(database, kind, old, new, before_seq)
+        return
     source = database.collection(generations.collection_name(kind.name, old))
     with translated(f"carry over {kind.name}"):
         await source.aggregate(
@@ -24,3 +32,12 @@ async def carry_over(database: Database, kind: Kind[Any], old: int, new: int, be
                 {"$merge": {"into": generations.collection_name(kind.name, new), "whenMatched": "keepExisting"}},
             ]
         ).to_list(None)
+
+
+async def _renew(database: Database, kind: Kind[Any], old: int, new: int, before_seq: int) -> None:
+    """Copy documents that may have the shape and key of an older version."""
+    found = await Writer(database, old).load_before(kind, before_seq)
+    copies = [replace(folded, key=kinds.key(folded.workspace, getattr(folded.document, "id", ""))) for folded in found]
+    writer = Writer(database, new)
+    for start in range(0, len(copies), _AT_ONCE):
+        await writer.write(Batch(documents=copies[start : start + _AT_ONCE], rows={}, checkpoints=[]))

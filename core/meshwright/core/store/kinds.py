@@ -4,11 +4,12 @@ Invariant: a view is folded from one stream only, so one sequence number says ho
 and sorts come from this table and from nowhere else, so no request can name a field of its own.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from meshwright.schemas import subjects
+from meshwright.schemas import subjects, workloads_v1
 from meshwright.schemas.access import Workspace
 from meshwright.schemas.adapters import Adapter
 from meshwright.schemas.base import Message, Model, Moment, Name, Text
@@ -40,8 +41,8 @@ class DesignVersion(Model, frozen=True, kw_only=True):
 class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One view: a collection of `model` documents, ordered by sequences of `stream`.
 
-    `filters` are compared for equality; the first of `sorts` is the order without a wish. A kind whose ids are
-    unique only within a mesh has `scope` "mesh": its documents are asked for as `<mesh>/<id>`.
+    `filters` are compared for equality; the first of `sorts` is the order without a wish. `former` is what documents
+    looked like that an older version wrote and no stream tells any more.
     """
 
     name: str
@@ -49,7 +50,23 @@ class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     stream: str = subjects.EVENTS.stream
     filters: tuple[str, ...] = ()
     sorts: tuple[str, ...] = ("id",)
-    scope: str = ""
+    former: "Former[T] | None" = None
+
+    def read(self, row: Mapping[str, Any]) -> T:
+        """The document in a row, also in one that an older version wrote. Raises msgspec.ValidationError."""
+        try:
+            return msgspec.convert(row, self.model)
+        except msgspec.ValidationError:
+            if self.former is None:
+                raise
+            return self.former.renewed(msgspec.convert(row, self.former.model))
+
+
+class Former(msgspec.Struct, Generic[T], frozen=True):
+    """What a view held before: the shape of its documents then, and how one reads today."""
+
+    model: type[Model]
+    renewed: Callable[[Any], T]
 
 
 _STATE = subjects.STATE.stream
@@ -66,16 +83,16 @@ MESHES = Kind(
 WORKLOADS = Kind(
     name="workloads",
     model=Workload,
-    filters=("mesh", "connection", "service", "version", "sidecar"),
-    sorts=("id", "service"),
-    scope="mesh",
+    filters=("mesh", "connection", "namespace", "kind", "name", "service", "version", "sidecar"),
+    sorts=("id", "name", "service"),
+    former=Former(workloads_v1.WorkloadV1, workloads_v1.workload),
 )
 PROXIES = Kind(
     name="proxies",
     model=Proxy,
-    filters=("mesh", "workload", "state"),
-    sorts=("id", "workload", "state"),
-    scope="mesh",
+    filters=("mesh", "namespace", "name", "workload", "state"),
+    sorts=("id", "name", "workload", "state"),
+    former=Former(workloads_v1.ProxyV1, workloads_v1.proxy),
 )
 ADAPTERS = Kind(name="adapters", model=Adapter)
 RELEASES = Kind(

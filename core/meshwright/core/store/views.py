@@ -43,7 +43,7 @@ class Views:
         self._looked = -1e9
 
     async def get(self, kind: Kind[T], workspace: str, id: str) -> Stored[T] | None:
-        """One document, or None. For kinds of scope "mesh" `id` is `<mesh>/<id>`, for versions `<design>/<version>`."""
+        """One document, or None. For versions of designs `id` is `<design>/<version>`."""
         with self._database.bounded(f"read {kind.name}"):
             collection = await self._collection(kind.name)
             found = await collection.find_one(
@@ -209,7 +209,7 @@ class Views:
 
 def _stored(kind: Kind[T], row: Document) -> Stored[T]:
     return Stored(
-        document=msgspec.convert(row, kind.model),
+        document=kind.read(row),
         workspace=row["workspace"],
         seq=row["seq"],
         updated_at=row["updated_at"],

@@ -83,6 +83,10 @@ class Writer:
         """The documents of a mesh that there are."""
         return await self._load(kind, {"workspace": workspace, "mesh": mesh})
 
+    async def load_before(self, kind: Kind[Any], seq: int) -> list[Folded]:
+        """The documents that nothing from that sequence on has changed, without tombstones."""
+        return await self._load(kind, {"seq": {"$lt": seq}, "deleted": None})
+
     async def _load(self, kind: Kind[Any], query: Document) -> list[Folded]:
         with translated(f"load {kind.name}"):
             rows = await self._database.collection(self._name(kind.name)).find(query).to_list(None)
@@ -190,7 +194,7 @@ class Writer:
 def _document(kind: Kind[Any], row: Document) -> Model | Message | None:
     if row.get("deleted"):
         return None
-    document: Model | Message = msgspec.convert(row, kind.model)
+    document: Model | Message = kind.read(row)
     return document
 
 

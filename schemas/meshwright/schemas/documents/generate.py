@@ -69,7 +69,8 @@ def _named() -> Iterator[tuple[str, type[Any]]]:
     for message in catalog.MESSAGE_TYPES:
         yield message.wire.name, message
     for arguments in operations.OPERATION_TYPES:
-        yield f"{arguments.kind.name}.v{arguments.kind.version}", arguments
+        for each in filter(None, (arguments.former, arguments)):
+            yield f"{each.kind.name}.v{each.kind.version}", each
     for resource in openapi.RESOURCE_TYPES:
         yield re.sub(r"(?<=[a-z])(?=[A-Z])", "-", resource.__name__).lower(), resource
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from meshwright.schemas import ids
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed
@@ -161,10 +162,10 @@ def _proxies(session: Session) -> list[Check]:
     found = [
         _check(
             "proxies",
-            f"{one['id']} has its configuration",
+            f"{one['name']} has its configuration",
             BAD if one["state"] == "rejected" else WARN,
             one.get("error") or one["state"].replace("_", " "),
-            f"meshwright proxies list --workload {one['workload']}",
+            f"meshwright proxies list --workload {ids.parts(one['workload'])[-1]}",
         )
         for one in bad
     ]

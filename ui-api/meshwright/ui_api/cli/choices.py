@@ -8,10 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from meshwright.core.telemetry import sanitizing
-from meshwright.schemas.base import seconds
+from meshwright.schemas import ids
+from meshwright.schemas.base import seconds, service_parts
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
+
+
+def full_name(found: dict[str, Any]) -> str:
+    """What people call a document: its name or `namespace/name`, or else its id."""
+    name = str(found.get("name") or found["id"])
+    return f"{found['namespace']}/{name}" if found.get("namespace") else name
 
 
 def names(collection: str, incomplete: str) -> list[str]:
@@ -21,7 +28,8 @@ def names(collection: str, incomplete: str) -> list[str]:
     session = Session(Options(quiet=True))
     try:
         found, _ = session.completing_api.list(collection, limit=200)
-        return [name for one in found if (name := one["id"]).startswith(incomplete) and name == sanitizing.line(name)]
+        known = dict.fromkeys(map(full_name, found))  # the same name may stand in several meshes
+        return [name for name in known if name.startswith(incomplete) and name == sanitizing.line(name)]
     except CommandFailed:
         return []
     finally:
@@ -34,6 +42,14 @@ def _meshes(incomplete: str) -> list[str]:
 
 def _designs(incomplete: str) -> list[str]:
     return names(paths.DESIGNS, incomplete)
+
+
+def _workloads(incomplete: str) -> list[str]:
+    return names(paths.WORKLOADS, incomplete)
+
+
+def _proxies(incomplete: str) -> list[str]:
+    return names(paths.PROXIES, incomplete)
 
 
 def _operations(incomplete: str) -> list[str]:
@@ -53,10 +69,21 @@ def duration(text: str | float) -> float:
 MeshName = Annotated[str, typer.Argument(metavar="MESH", autocompletion=_meshes)]
 DesignName = Annotated[str, typer.Argument(metavar="DESIGN", autocompletion=_designs)]
 OperationId = Annotated[str, typer.Argument(metavar="OPERATION", autocompletion=_operations)]
+WorkloadName = Annotated[
+    str, typer.Argument(metavar="WORKLOAD", help="A name, namespace/name, or id.", autocompletion=_workloads)
+]
+WorkloadNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="WORKLOAD...", help="Names, namespace/name, or ids.", autocompletion=_workloads),
+]
+ProxyName = Annotated[
+    str, typer.Argument(metavar="PROXY", help="A name, namespace/name, or id.", autocompletion=_proxies)
+]
 DesignFile = Annotated[str, typer.Argument(metavar="FILE", help="A design in YAML or JSON; - for stdin.")]
 MeshOption = Annotated[
     str, typer.Option("--mesh", "-m", help="Which mesh; may be left out when there is one.", autocompletion=_meshes)
 ]
+NamespaceFilter = Annotated[str, typer.Option("--namespace", "-n", help="Only of this namespace.")]
 MeshFilter = Annotated[str, typer.Option("--mesh", "-m", help="Only of this mesh.", autocompletion=_meshes)]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many.")]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Stay and show each step.")]
@@ -82,6 +109,34 @@ def mesh_or_only(session: Session, mesh: str) -> str:
         f"choose a mesh: there are {known}" if found else "there is no mesh yet",
         code=Exit.USAGE,
         remedy="Add --mesh NAME." if found else "`meshwright meshes install NAME --connection CONNECTION` makes one.",
+    )
+
+
+def entity(session: Session, collection: str, text: str, mesh: str = "") -> dict[str, Any]:
+    """The workload or proxy of this id, name or `namespace/name`, in `mesh` if one is given.
+
+    Raises CommandFailed when there is none, or several, which are listed.
+    """
+    if ids.SEPARATOR in text:
+        return dict(session.api.get(paths.one(collection, text)))
+    namespace, name = service_parts(text)
+    params = {"mesh": mesh, "namespace": namespace, "name": name}
+    found, _ = session.api.list(collection, params, limit=20) if name else ([], False)
+    if len(found) == 1:
+        return dict(found[0])
+    what = collection.rpartition("/")[2]
+    if found:
+        raise CommandFailed(
+            f"there are several {what} called {text}",
+            code=Exit.USAGE,
+            notes=tuple(one["id"] for one in found),
+            remedy="Add --mesh NAME, write namespace/name, or give the id.",
+        )
+    where = f" in mesh {mesh}" if mesh else ""
+    raise CommandFailed(
+        f"there is no {text} among the {what}{where}",
+        code=Exit.REFUSED,
+        remedy=f"`meshwright {what} list` shows those that there are.",
     )
 
 

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.telemetry import tracing
-from meshwright.schemas import catalog, subjects
+from meshwright.schemas import catalog, operations, subjects
 from meshwright.schemas.base import Model, Text, whole
 from meshwright.schemas.operations import Command, Operation
 from meshwright.ui_api.http import answers, bodies
@@ -149,14 +149,15 @@ def operation_of(stored: mwbus.Received) -> Operation:
 
 
 def retry_of(command: Command) -> OperationRequest:
-    """The same once more, linked to the operation before."""
+    """The same once more, in the version in which it is asked for today, linked to the operation before."""
+    version, arguments = operations.renewed(command)
     return OperationRequest(
         adapter=command.adapter,
         connection=command.connection,
         mesh=command.mesh,
         kind=command.kind,
-        version=command.version,
-        arguments=command.arguments,
+        version=version,
+        arguments=arguments,
         retry_of=command.operation,
     )
 

@@ -100,14 +100,16 @@ async def _workloads(call: Call[NoBody, Read], mesh: str) -> list[Workload]:
 
 
 def _nodes(workloads: list[Workload]) -> list[TopologyNode]:
-    services: dict[str, list[Workload]] = {}
+    services: dict[tuple[str, str], list[Workload]] = {}
     for workload in workloads:
-        services.setdefault(workload.service, []).append(workload)
+        if workload.service:
+            services.setdefault((workload.namespace, workload.service), []).append(workload)
     return [
         TopologyNode(
-            id=service,
-            workloads=sorted(workload.id for workload in members),
+            id=f"{namespace}/{service}" if namespace else service,
+            namespace=namespace,
+            workloads=sorted(workload.name for workload in members),
             versions=sorted({workload.version for workload in members}),
         )
-        for service, members in sorted(services.items())
+        for (namespace, service), members in sorted(services.items())
     ]

@@ -2,14 +2,29 @@
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
 from meshwright.core.store import kinds
+from meshwright.schemas import ids
+from meshwright.schemas.base import service_parts
+from meshwright.schemas.designs import twice_named
 from meshwright.schemas.errors import FieldError
-from meshwright.schemas.operations import EnrolWorkloads, Operation, WithdrawWorkloads
-from meshwright.schemas.workloads import Proxy, SyncState, Workload, WorkloadSpec
-from meshwright.ui_api.http.problems import Refusal
+from meshwright.schemas.operations import Operation, WithdrawWorkloads, enrolling
+from meshwright.schemas.workloads import (
+    ENTITY_PATTERN,
+    AnyEnrolment,
+    AnyMember,
+    ControllerMember,
+    ProcessMember,
+    Proxy,
+    SyncState,
+    Workload,
+    WorkloadKind,
+    WorkloadSpec,
+)
+from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.queries import Page, Read, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes
 from meshwright.ui_api.reading import views
@@ -20,35 +35,49 @@ routes = Routes("workloads")
 
 
 class WorkloadPage(Page, frozen=True, kw_only=True):
-    """Workloads, filtered and sorted."""
+    """Workloads, filtered and sorted. `service` may be `namespace/name`."""
 
     mesh: str = ""
     connection: str = ""
+    namespace: str = ""
+    kind: WorkloadKind | None = None
+    name: str = ""
     service: str = ""
     version: str = ""
     order_by: Annotated[
-        Literal["id", "id desc", "service", "service desc"], Meta(description="Field and direction.")
+        Literal["id", "id desc", "name", "name desc", "service", "service desc"],
+        Meta(description="Field and direction."),
     ] = "id"
 
 
 class ProxyPage(Page, frozen=True, kw_only=True):
-    """Proxies, filtered and sorted."""
+    """Proxies, filtered and sorted. `workload` is the id of one."""
 
     mesh: str = ""
+    namespace: str = ""
+    name: str = ""
     workload: str = ""
     state: SyncState | None = None
     order_by: Annotated[
-        Literal["id", "id desc", "workload", "workload desc", "state", "state desc"],
+        Literal["id", "id desc", "name", "name desc", "workload", "workload desc", "state", "state desc"],
         Meta(description="Field and direction."),
     ] = "id"
 
 
 class Enrol(OperationOptions, frozen=True, kw_only=True):
-    """Workloads to enrol."""
+    """What to enrol: processes in `workloads`, as in a design, and whatever else the mesh can have in `members`."""
 
-    workloads: Annotated[list[WorkloadSpec], Meta(min_length=1, max_length=500)]
+    workloads: Annotated[list[WorkloadSpec], Meta(max_length=500)] = []
+    members: Annotated[list[AnyEnrolment], Meta(max_length=500)] = []
 
 
+class Withdraw(OperationOptions, frozen=True, kw_only=True):
+    """What to withdraw, by reference."""
+
+    members: Annotated[list[AnyMember], Meta(min_length=1, max_length=500)]
+
+
+_ENTITY = {"id": ENTITY_PATTERN}
 _READ = ("store-unavailable", "not-yet-visible")
 
 
@@ -93,26 +122,44 @@ async def of_mesh(call: Call[NoBody, WorkloadPage]) -> Response:
 async def enrol(call: Call[Enrol, Write]) -> Response:
     """Give workloads a proxy and an identity; enrolling one twice changes nothing."""
     asked = call.body
-    names = [workload.name for workload in asked.workloads]
-    twice = [
-        FieldError(detail=f"{name} is named twice", pointer=f"#/workloads/{index}/name")
-        for index, name in enumerate(names)
-        if name in names[:index]
-    ]
-    if twice:
+    if not asked.workloads and not asked.members:
+        error = FieldError(detail="name at least one workload", pointer="#/workloads")
+        raise Refusal("invalid-document", "there is nothing to enrol", errors=[error])
+    if twice := twice_named(asked.workloads):
         raise Refusal("invalid-document", "a workload is named twice", errors=twice)
 
     async def build() -> OperationRequest:
         target = targets.mesh(call.api, call.workspace, call.name())
-        return targets.request_for(target, EnrolWorkloads(workloads=asked.workloads))
+        return targets.request_for(target, enrolling(asked.workloads, asked.members))
 
     return await accepting.accept(call, asked, build)
 
 
 @routes.add(
+    "POST",
+    "/v1/meshes/{id}:withdraw",
+    "withdrawMembers",
+    role="operator",
+    query=Write,
+    body=Withdraw,
+    answer=Operation,
+    **COMMAND,
+)
+async def withdraw_members(call: Call[Withdraw, Write]) -> Response:
+    """Take workloads or whole namespaces out of a mesh."""
+
+    async def build() -> OperationRequest:
+        target = targets.mesh(call.api, call.workspace, call.name())
+        return targets.request_for(target, WithdrawWorkloads(workloads=call.body.members))
+
+    return await accepting.accept(call, call.body, build)
+
+
+@routes.add(
     "GET",
-    "/v1/meshes/{id}/workloads/{name}",
+    "/v1/workloads/{id}",
     "getWorkload",
+    places=_ENTITY,
     role="viewer",
     query=Read,
     answer=Workload,
@@ -121,13 +168,14 @@ async def enrol(call: Call[Enrol, Write]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a workload."""
-    return await views.one(call, kinds.WORKLOADS, f"{call.name()}/{call.name('name')}", "workload")
+    return await views.one(call, kinds.WORKLOADS, call.name(), "workload")
 
 
 @routes.add(
     "DELETE",
-    "/v1/meshes/{id}/workloads/{name}",
+    "/v1/workloads/{id}",
     "withdrawWorkload",
+    places=_ENTITY,
     role="operator",
     query=Write,
     body=OperationOptions,
@@ -137,9 +185,11 @@ async def show(call: Call[NoBody, Read]) -> Response:
 async def withdraw(call: Call[OperationOptions, Write]) -> Response:
     """Take a workload out of its mesh."""
 
+    mesh, member = _member(call.name())
+
     async def build() -> OperationRequest:
-        target = targets.mesh(call.api, call.workspace, call.name())
-        return targets.request_for(target, WithdrawWorkloads(workloads=[call.name("name")]))
+        target = targets.mesh(call.api, call.workspace, mesh)
+        return targets.request_for(target, WithdrawWorkloads(workloads=[member]))
 
     return await accepting.accept(call, call.body, build)
 
@@ -150,14 +200,21 @@ async def withdraw(call: Call[OperationOptions, Write]) -> Response:
 async def proxies(call: Call[NoBody, ProxyPage]) -> Response:
     """List proxies with their configuration status."""
     query = call.query
-    where = {"mesh": query.mesh, "workload": query.workload, "state": query.state}
+    where = {
+        "mesh": query.mesh,
+        "namespace": query.namespace,
+        "name": query.name,
+        "workload": query.workload,
+        "state": query.state,
+    }
     return await views.page(call, kinds.PROXIES, where, query.order_by)
 
 
 @routes.add(
     "GET",
-    "/v1/meshes/{id}/proxies/{name}",
+    "/v1/proxies/{id}",
     "getProxy",
+    places=_ENTITY,
     role="viewer",
     query=Read,
     answer=Proxy,
@@ -166,10 +223,31 @@ async def proxies(call: Call[NoBody, ProxyPage]) -> Response:
 )
 async def proxy(call: Call[NoBody, Read]) -> Response:
     """Show a proxy: what it was sent, what it took, and what it refused in its own words."""
-    return await views.one(call, kinds.PROXIES, f"{call.name()}/{call.name('name')}", "proxy")
+    return await views.one(call, kinds.PROXIES, call.name(), "proxy")
 
 
 async def _workloads(call: Call[NoBody, WorkloadPage], mesh: str) -> Response:
     query = call.query
-    where = {"mesh": mesh, "connection": query.connection, "service": query.service, "version": query.version}
+    namespace, service = service_parts(query.service, query.namespace)
+    where = {
+        "mesh": mesh,
+        "connection": query.connection,
+        "namespace": namespace,
+        "kind": query.kind,
+        "name": query.name,
+        "service": service,
+        "version": query.version,
+    }
     return await views.page(call, kinds.WORKLOADS, where, query.order_by)
+
+
+def _member(entity: str) -> tuple[str, AnyMember]:
+    """The mesh of a workload, and how it is referred to there. Raises Refusal `not-found` for what is no workload."""
+    try:
+        mesh, namespace, kind, name = ids.parts(entity)
+        if kind == "process":
+            return mesh, msgspec.convert({"member": kind, "namespace": namespace, "name": name}, ProcessMember)
+        raw = {"member": "workload", "namespace": namespace, "kind": kind, "name": name}
+        return mesh, msgspec.convert(raw, ControllerMember)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise not_found("workload", entity) from error

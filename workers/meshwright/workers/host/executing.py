@@ -243,7 +243,7 @@ class Execution:
     async def _handle(self) -> object:
         entry = self._use.adapter.operations[self.command.kind]
         self._context = kit.Context(self.command, self._use.runtime, self.journal, self.control, self._use.service)
-        arguments = msgspec.convert(self.command.arguments, entry.arguments)
+        arguments = operations.arguments_of(self.command, entry.arguments)
         return await entry.handler(self._context, arguments)
 
     async def _again(self, pause: float, failure: Failure) -> bool:

@@ -129,7 +129,7 @@ class Worker:
 
     def _understands(self, command: operations.Command) -> bool:
         entry = self._adapter.operations.get(command.kind)
-        return entry is not None and entry.arguments.kind.version == command.version
+        return entry is not None and operations.understands(entry.arguments, command.version)
 
     async def _execute(self, job: mwbus.Job, execution: Execution, slot: asyncio.Semaphore) -> None:
         command = execution.command

@@ -57,7 +57,7 @@ class Enrolling:
 
     async def workloads(self, ports: Mapping[str, int]) -> None:
         """Have every workload of the shop in the mesh, at these ports."""
-        present = {one["id"]: one for one in await self._list(f"/v1/workloads?mesh={MESH}")}
+        present = {one["name"]: one for one in await self._list(f"/v1/workloads?mesh={MESH}")}
         known = {name: workload["port"] for name, workload in present.items()}
         missing = [keeper for keeper in catalog.KEEPERS if known.get(keeper.name) != ports[keeper.name]]
         if missing:
@@ -73,13 +73,14 @@ class Enrolling:
 
         async def synced() -> list[dict[str, Any]] | None:
             proxies = await self._list(f"/v1/proxies?mesh={MESH}")
-            good = [one for one in proxies if one["state"] == "synced" and one.get("outbound_port")]
-            bad = [f"{one['workload']}: {one['error']}" for one in proxies if one["state"] == "rejected"]
+            good = [one for one in proxies if one["state"] == "synced" and one["details"].get("outbound_port")]
+            bad = [f"{one['name']}: {one['error']}" for one in proxies if one["state"] == "rejected"]
             if bad and time.monotonic() > patience:
                 raise LocalError(f"a sidecar rejects its configuration. {bad[0]}")
-            return good if wanted <= {one["workload"] for one in good} else None
+            return good if wanted <= {one["name"] for one in good} else None
 
-        return {one["workload"]: one["outbound_port"] for one in await self._until(synced, "the sidecars")}
+        found = await self._until(synced, "the sidecars")
+        return {one["name"]: one["details"]["outbound_port"] for one in found}
 
     async def settled(self, ports: Mapping[str, int]) -> None:
         """Wait until the worker answers what a command would do, and the views hold everything that was told."""

@@ -75,16 +75,17 @@ class _Looking:
             except httpx.HTTPError as error:
                 self.fault(f"the API does not tell which sidecars should run: {error!r}")
                 return
-        wanted = {(one["mesh"], one["id"]) for one in workloads if one.get("sidecar", "managed") == "managed"}
-        known = {(one["mesh"], one["workload"]): one for one in proxies}
-        good = {key for key in wanted if known.get(key, {}).get("state") == "synced"}
+        wanted = {one["id"]: one["name"] for one in workloads if one.get("sidecar") == "managed"}
+        known = {one["workload"]: one for one in proxies}
+        good = {each for each in wanted if known.get(each, {}).get("state") == "synced"}
         self.talk.line(f"  {'sidecars':<14} {count} running, {len(good)} of {len(wanted)} in sync")
         if count < len(wanted):
             self.fault(f"{len(wanted) - count} of {len(wanted)} sidecars do not run")
-        for key in sorted(wanted - good)[:_NAMED]:
-            self._tell_sidecar(key[1], known.get(key))
-        if len(wanted - good) > _NAMED:
-            self.fault(f"{len(wanted - good) - _NAMED} more sidecars are not in sync")
+        bad = sorted(wanted.keys() - good)
+        for each in bad[:_NAMED]:
+            self._tell_sidecar(wanted[each], known.get(each))
+        if len(bad) > _NAMED:
+            self.fault(f"{len(bad) - _NAMED} more sidecars are not in sync")
 
     def _tell_sidecar(self, workload: str, proxy: dict[str, Any] | None) -> None:
         if proxy is None:
@@ -93,7 +94,7 @@ class _Looking:
         words = f"the sidecar of {workload} is {proxy['state']}"
         self.fault(f"{words}: {proxy['error']}" if proxy.get("error") else words)
         for kind in ("outbound_port", "inbound_port", "admin_port"):
-            port = proxy.get(kind)
+            port = (proxy.get("details") or {}).get(kind)
             if isinstance(port, int) and (by := listeners.held_by(port, besides=self.others)):
                 self.fault(f"port {port} of the sidecar of {workload} is held by {by}")
 

@@ -19,7 +19,7 @@ from meshwright.adapters.envoy.state.plans import Plan, Planned
 from meshwright.adapters.envoy.xds import statuses
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
-from meshwright.schemas.workloads import ProxyRemoved, WorkloadObserved, WorkloadRemoved, WorkloadSpec
+from meshwright.schemas.workloads import WorkloadObserved, WorkloadSpec
 
 ANSWER_SECONDS = 30.0
 _STARTS_AT_ONCE = 4
@@ -197,13 +197,12 @@ class Change:
     async def _tell_of(self, state: DesiredState | None, name: str) -> None:
         assert state is not None
         document = documents.workload(state, state.workloads[name], documents.now())
-        await self.plane.runtime.emit(self.workspace, name, WorkloadObserved(workload=document))
+        await self.plane.runtime.emit(self.workspace, document.id, WorkloadObserved(workload=document))
 
     async def _tell_gone(self, name: str) -> None:
-        emit = self.plane.runtime.emit
         await self.plane.forget(identity.NodeId(self.workspace, self.mesh, name))
-        await emit(self.workspace, name, ProxyRemoved(id=name, mesh=self.mesh))
-        await emit(self.workspace, name, WorkloadRemoved(id=name, mesh=self.mesh))
+        for gone in documents.removed(self.mesh, name):
+            await self.plane.runtime.emit(self.workspace, gone.id, gone)
 
     async def _each(self, names: list[str], act: Callable[[str], Awaitable[None]], at_once: int) -> None:
         """Do it for all, some at a time; the first failure ends it and is raised as itself."""

@@ -54,8 +54,7 @@ class DesignPlanner:
         history = await self._releases.history(before.workspace, before.mesh, design.id)
         applied = before.designs.get(design.id)
         revision = max(history.last_revision, applied.revision if applied else 0) + 1
-        problems = validation.enrolment_problems(self._states, before, design.workloads, "#/workloads")
-        problems += await occupied.problems(design.workloads, await self._taken(design.workloads), before)
+        problems = await occupied.problems(design.workloads, await self._taken(design.workloads), before)
         after = desired.apply_design(before, design, revision, await self._ports(design, None))
         # In a thread, so that a large design does not hold up whatever else the worker does.
         problems += await asyncio.to_thread(validation.problems, after, design)

@@ -1,10 +1,11 @@
-"""Enrolling and withdrawing workloads.
+"""Enrolling and withdrawing workloads, which in this mesh are processes.
 
 Invariant: enrolling what is enrolled and unchanged changes nothing; a workload that an intent still names
 cannot leave or become another, since the mesh would then not do what its designs say.
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from meshwright.adapters.envoy import failures
@@ -13,8 +14,9 @@ from meshwright.adapters.envoy.operations.changes import Change
 from meshwright.adapters.envoy.state import allocation, desired, occupied, plans, validation
 from meshwright.adapters.envoy.state.plans import Plan
 from meshwright.core import kit
-from meshwright.schemas.designs import Design, design_problems
+from meshwright.schemas.designs import twice_named
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
+from meshwright.schemas.workloads import AnyEnrolment, AnyMember
 
 
 @adapter.operation(EnrolWorkloads)
@@ -25,22 +27,21 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
         plane, first = change.plane, change.plane.options.first_port
-        problems = design_problems(Design(id=change.mesh, workloads=arguments.workloads))  # as in a design: names once
-        problems += validation.enrolment_problems(plane.states(), before, arguments.workloads)
-        problems += await occupied.problems(
-            arguments.workloads, await change.taken(before, arguments.workloads), before
-        )
-        shown = await asyncio.to_thread(allocation.allocate, plane.states(), before, arguments.workloads, first)
-        problems += validation.left_behind(before, desired.enrol(before, arguments.workloads, shown))
+        _check_kinds(arguments.workloads)
+        specs = arguments.processes
+        problems = twice_named(specs)
+        problems += await occupied.problems(specs, await change.taken(before, specs), before)
+        shown = await asyncio.to_thread(allocation.allocate, plane.states(), before, specs, first)
+        problems += validation.left_behind(before, desired.enrol(before, specs, shown))
         if problems:
             raise failures.unfit(problems)
         try:
             ports = await asyncio.to_thread(
-                allocation.allocate, plane.states(), before, arguments.workloads, first, plane.reservations
+                allocation.allocate, plane.states(), before, specs, first, plane.reservations
             )
         except OSError as error:
             raise failures.ports_taken(str(error)) from error
-        return Plan(mesh=change.mesh, before=before, after=desired.enrol(before, arguments.workloads, ports))
+        return Plan(mesh=change.mesh, before=before, after=desired.enrol(before, specs, ports))
 
     found = await change.carry_out(plan)
     await change.finish(found)
@@ -54,8 +55,9 @@ async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, 
 
     async def plan() -> Plan:
         before = await plans.current(change.buckets, change.key)
-        after = desired.withdraw(before, arguments.workloads)
-        problems = validation.withdrawal_problems(before, after, arguments.workloads)
+        _check_kinds(arguments.workloads)
+        after = desired.withdraw(before, arguments.processes)
+        problems = validation.withdrawal_problems(before, after, arguments.processes)
         if problems:
             raise failures.unfit(problems)
         return Plan(mesh=change.mesh, before=before, after=after)
@@ -63,3 +65,9 @@ async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, 
     found = await change.carry_out(plan)
     await change.finish(found)
     return {"version": found.version, "proxies": found.proxies}
+
+
+def _check_kinds(members: Iterable[AnyEnrolment | AnyMember]) -> None:
+    """Raises kit.Reject when not all of them are what this mesh has."""
+    if problems := validation.member_problems(members):
+        raise failures.unfit(problems)

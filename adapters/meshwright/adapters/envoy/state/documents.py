@@ -5,14 +5,25 @@ Invariant: pure functions of the desired state and the proxies' words; the time 
 
 import datetime
 from collections.abc import Callable
+from typing import Literal
 
 from meshwright.adapters.envoy.resources import native
 from meshwright.adapters.envoy.state.desired import DesiredState, Member
 from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.schemas.meshes import Condition, Mesh
-from meshwright.schemas.workloads import Proxy, Workload
+from meshwright.schemas.workloads import (
+    EnvoyDetails,
+    Proxy,
+    ProxyRemoved,
+    Workload,
+    WorkloadRemoved,
+    proxy_id,
+    workload_id,
+)
 
 KIND = "envoy"
+PROCESS: Literal["process"] = "process"
+"""the only kind of workload that this mesh has; it has no namespaces"""
 
 
 def now() -> datetime.datetime:
@@ -22,18 +33,20 @@ def now() -> datetime.datetime:
 
 def proxy(state: DesiredState, member: Member, status: ProxyStatus, now: datetime.datetime) -> Proxy:
     """A proxy and what it says of its configuration."""
+    name = member.spec.name
     return Proxy(
-        id=member.spec.name,
+        id=proxy_id(state.mesh, "", name),
         mesh=state.mesh,
-        workload=member.spec.name,
+        name=name,
+        workload=workload_id(state.mesh, "", PROCESS, name),
         version=status.proxy_version,
         state=status.state,
         sent=status.sent,
         acked=status.acked,
         error=status.error,
-        outbound_port=member.ports.outbound,
-        inbound_port=member.ports.inbound,
+        sync=status.sync,
         certificate=status.certificate,
+        details=EnvoyDetails(outbound_port=member.ports.outbound, inbound_port=member.ports.inbound),
         observed_at=now,
     )
 
@@ -42,17 +55,24 @@ def workload(state: DesiredState, member: Member, now: datetime.datetime) -> Wor
     """An enrolled workload."""
     spec = member.spec
     return Workload(
-        id=spec.name,
+        id=workload_id(state.mesh, "", PROCESS, spec.name),
         mesh=state.mesh,
         connection=state.connection,
+        kind=PROCESS,
+        name=spec.name,
         service=spec.service,
         version=spec.version,
         address=spec.address,
         port=spec.port,
         sidecar=spec.sidecar,
-        proxy=spec.name,
         observed_at=now,
     )
+
+
+def removed(mesh: str, name: str) -> tuple[ProxyRemoved, WorkloadRemoved]:
+    """What is told of a workload that left the mesh: first of its proxy."""
+    proxy = ProxyRemoved(id=proxy_id(mesh, "", name), mesh=mesh, name=name)
+    return proxy, WorkloadRemoved(id=workload_id(mesh, "", PROCESS, name), mesh=mesh, kind=PROCESS, name=name)
 
 
 def mesh(state: DesiredState, status: Callable[[str], ProxyStatus], now: datetime.datetime) -> Mesh:

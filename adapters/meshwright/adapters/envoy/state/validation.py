@@ -13,7 +13,7 @@ from meshwright.adapters.envoy.state.desired import DesiredState
 from meshwright.adapters.envoy.xds import protojson
 from meshwright.adapters.envoy.xds.encoding import Encoder
 from meshwright.schemas.base import seconds
-from meshwright.schemas.designs import Design, design_problems
+from meshwright.schemas.designs import Design, design_problems, namespace_problems
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import (
     Allow,
@@ -25,7 +25,7 @@ from meshwright.schemas.intents import (
     TrafficSplit,
     intent_kind,
 )
-from meshwright.schemas.workloads import WorkloadSpec
+from meshwright.schemas.workloads import AnyEnrolment, AnyMember, ProcessEnrolment, ProcessMember
 
 _MANY_PER_SERVICE = (Allow, HeaderRoute, Mirror)
 _SHORTEST_REFILL = 0.05
@@ -36,6 +36,8 @@ _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")  # https://github.com/spiffe/s
 
 def problems(state: DesiredState, design: Design) -> list[FieldError]:
     """Everything that stands against `design`; `state` is the mesh with the design already in it."""
+    if found := namespace_problems(design):
+        return found
     found = design_problems(design)
     known = _known(state)
     for index, intent in enumerate(design.intents):
@@ -84,21 +86,16 @@ def withdrawal_problems(before: DesiredState, after: DesiredState, names: list[s
     return unknown or left_behind(before, after)
 
 
-def enrolment_problems(
-    states: Iterable[DesiredState], mesh: DesiredState, specs: list[WorkloadSpec], pointer: str = "#/workloads"
-) -> list[FieldError]:
-    """What stands against enrolling these workloads; a name is good for one workload per workspace."""
-    elsewhere = {
-        name: state.mesh
-        for state in states
-        if state.workspace == mesh.workspace and state.mesh != mesh.mesh
-        for name in state.workloads
-    }
+def member_problems(members: Iterable[AnyEnrolment | AnyMember]) -> list[FieldError]:
+    """What this mesh cannot have as a member: it has processes, and no namespaces."""
     found = []
-    for index, spec in enumerate(specs):
-        if spec.name in elsewhere:
-            detail = f"{spec.name} is enrolled in the mesh {elsewhere[spec.name]}; choose another name"
-            found.append(FieldError(detail=detail, pointer=f"{pointer}/{index}/name"))
+    for index, member in enumerate(members):
+        if not isinstance(member, ProcessEnrolment | ProcessMember):
+            detail = "this mesh is made of processes: it has no namespaces, Deployments, StatefulSets or DaemonSets"
+            found.append(FieldError(detail=detail, pointer=f"#/workloads/{index}/member"))
+        elif member.namespace:
+            detail = "this mesh has no namespaces: leave it out"
+            found.append(FieldError(detail=detail, pointer=f"#/workloads/{index}/namespace"))
     return found
 
 

@@ -104,6 +104,7 @@ class Connection:
             sent=target.version if target else "",
             acked=target.version if target and state == "synced" else "",
             error="; ".join(words)[:2000],
+            sync=self.stream.sync(),
             blocked=[each.port for each in blocked],
             proxy_version=self.proxy_version,
             since=self.since,

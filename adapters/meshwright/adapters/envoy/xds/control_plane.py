@@ -405,7 +405,7 @@ class ControlPlane:
         message = ProxyObserved(proxy=documents.proxy(state, member, status, statuses.EPOCH))
         if self._told.get(str(node)) != message:
             told = ProxyObserved(proxy=msgspec.structs.replace(message.proxy, observed_at=documents.now()))
-            await self.runtime.emit(node.workspace, node.workload, told)
+            await self.runtime.emit(node.workspace, told.proxy.id, told)
             self._told[str(node)] = message
 
     async def _is_elsewhere(self, node: NodeId) -> bool:

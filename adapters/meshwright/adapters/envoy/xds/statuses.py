@@ -6,7 +6,7 @@ Invariant: a record names the desired state that it judges, so nobody takes an o
 import datetime
 
 from meshwright.schemas.base import Model
-from meshwright.schemas.workloads import Certificate, SyncState
+from meshwright.schemas.workloads import Certificate, ResourceTypeSync, SyncState
 
 
 class ProxyStatus(Model, frozen=True, kw_only=True):
@@ -17,6 +17,7 @@ class ProxyStatus(Model, frozen=True, kw_only=True):
     sent: str = ""
     acked: str = ""
     error: str = ""
+    sync: list[ResourceTypeSync] = []
     blocked: list[int] = []
     """the taken ports, when nothing else stands against the configuration"""
     proxy_version: str = ""

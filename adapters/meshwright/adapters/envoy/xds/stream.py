@@ -14,7 +14,7 @@ import msgspec
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.resources.snapshot import ProxySnapshot, Resource, TypeSet, type_set
 from meshwright.adapters.envoy.xds import wire
-from meshwright.schemas.workloads import SyncState
+from meshwright.schemas.workloads import ResourceTypeSync, SyncState
 
 _ORDER = (names.CLUSTER, names.LISTENER, names.ROUTES)
 _WILDCARD = (names.CLUSTER, names.LISTENER)
@@ -112,6 +112,25 @@ class ProxyStream:
     def errors(self) -> dict[str, str]:
         """The proxy's own words about what it rejects of its target, by type."""
         return {url: sub.error for url, sub in self._types.items() if self._is_rejected(url, sub)}
+
+    def sync(self) -> list[ResourceTypeSync]:
+        """How it stands with each type that the proxy asked for; versions of secrets are not told."""
+        urls = [url for url in (*_ORDER, names.SECRET) if url in self._types]
+        return [self._sync(url, self._types[url]) for url in urls]
+
+    def _sync(self, url: str, known: _Subscription) -> ResourceTypeSync:
+        rejected = self._is_rejected(url, known)
+        waiting: SyncState = "stale" if known.sent else "not_sent"
+        state: SyncState = "rejected" if rejected else "synced" if self._holds(url) else waiting
+        found = ResourceTypeSync(type=url.rpartition(".")[2], state=state)
+        if url == names.SECRET:
+            return found
+        return msgspec.structs.replace(
+            found,
+            sent=known.sent.version if known.sent else "",
+            acked=known.acked,
+            error=known.error[:2000] if rejected else "",
+        )
 
     def _settle(self, known: _Subscription, request: wire.DiscoveryRequest) -> None:
         sent = known.sent.version if known.sent else ""

@@ -1,46 +1,86 @@
 """`meshwright workloads` and `meshwright proxies`: who is in the mesh, and what their proxies say."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from meshwright.ui_api.cli import choices
-from meshwright.ui_api.cli.choices import MeshFilter, MeshOption, ReasonOption, TimeoutOption, WaitOption, YesOption
+from meshwright.ui_api.cli.choices import (
+    MeshFilter,
+    MeshOption,
+    NamespaceFilter,
+    ProxyName,
+    ReasonOption,
+    TimeoutOption,
+    WaitOption,
+    WorkloadName,
+    WorkloadNames,
+    YesOption,
+)
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.render import live, views
 
-group = typer.Typer(help="Workloads: list, enrol, withdraw.", no_args_is_help=True)
+group = typer.Typer(help="Workloads: list, show, enrol, withdraw.", no_args_is_help=True)
 proxies_group = typer.Typer(help="Proxies and the state of their configuration.", no_args_is_help=True)
+
+NamespaceMember = Annotated[
+    str, typer.Option("--namespace", "-n", help="A namespace with all its workloads, or that of --controller.")
+]
+Controllers = Annotated[
+    list[str] | None,
+    typer.Option("--controller", metavar="KIND/NAME", help="As in deployment/reviews-v1; may be given again."),
+]
+Restart = Annotated[bool, typer.Option("--restart", help="Restart what runs there, so that it takes part at once.")]
 
 
 @command(group, "list")
 def index(
     session: Session,
     mesh: MeshFilter = "",
+    namespace: NamespaceFilter = "",
     service: Annotated[str, typer.Option("--service", "-s", help="Only of this service.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="process, deployment, statefulset or daemonset.")] = "",
     limit: choices.LimitOption = 500,
 ) -> None:
     """List workloads with the state of their proxies."""
-    found = choices.found_all(session, paths.WORKLOADS, {"mesh": mesh, "service": service}, limit)
+    params = {"mesh": mesh, "namespace": namespace, "service": service, "kind": kind}
+    found = choices.found_all(session, paths.WORKLOADS, params, limit)
     if not session.output.human:
         session.output.data(found)
         return
-    proxies, _ = session.api.list(paths.PROXIES, {"mesh": mesh}, limit=limit)
+    proxies, _ = session.api.list(paths.PROXIES, {"mesh": mesh, "namespace": namespace}, limit=limit)
     session.output.show(found, views.workloads(found, proxies))
+
+
+@command(group, "show")
+def show(session: Session, workload: WorkloadName, mesh: MeshFilter = "") -> None:
+    """Show a workload."""
+    found = choices.entity(session, paths.WORKLOADS, workload, mesh)
+    session.output.show(found, views.document(found))
 
 
 @command(group, "enrol")
 def enrol(
     session: Session,
-    file: Annotated[str, typer.Option("--file", "-f", help="A list of workloads in YAML or JSON; - for stdin.")],
+    file: Annotated[str, typer.Option("--file", "-f", help="A list of processes in YAML or JSON; - for stdin.")] = "",
+    namespace: NamespaceMember = "",
+    controller: Controllers = None,
+    restart: Restart = False,
     mesh: MeshOption = "",
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Give workloads a proxy and an identity; enrolling one twice changes nothing."""
-    body = {"workloads": documents.load_workloads(file), "reason": reason}
+    body = {
+        "workloads": documents.load_workloads(file) if file else [],
+        "members": _members(namespace, controller or [], restart),
+        "reason": reason,
+    }
+    if not body["workloads"] and not body["members"]:
+        raise CommandFailed("say what to enrol", code=Exit.USAGE, remedy="Give --file FILE or --namespace NAME.")
     path = paths.one(paths.MESHES, choices.mesh_or_only(session, mesh), "/workloads")
     live.operate(session, "POST", path, body, wait=wait, limit=timeout)
 
@@ -48,18 +88,32 @@ def enrol(
 @command(group, "withdraw")
 def withdraw(
     session: Session,
-    workloads: Annotated[list[str], typer.Argument(metavar="WORKLOAD...", help="One or more names.")],
+    workloads: WorkloadNames = None,
+    namespace: NamespaceMember = "",
+    controller: Controllers = None,
+    restart: Restart = False,
     mesh: MeshOption = "",
     yes: YesOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Take workloads out of the mesh, one operation each."""
-    chosen = choices.mesh_or_only(session, mesh)
-    session.confirm(f"Take {', '.join(workloads)} out of mesh {chosen}?", yes=yes)
-    for name in workloads:
-        path = paths.one(paths.MESHES, chosen, "/workloads") + paths.one("", name)
+    """Take workloads out of their mesh, one operation each."""
+    members = _members(namespace, controller or [], restart)
+    if bool(members) == bool(workloads):
+        raise CommandFailed("say what to withdraw", code=Exit.USAGE, remedy="Name workloads, or give --namespace NAME.")
+    if members:
+        chosen = choices.mesh_or_only(session, mesh)
+        what = f"{', '.join(controller)} of namespace {namespace}" if controller else f"namespace {namespace}"
+        session.confirm(f"Take {what} out of mesh {chosen}?", yes=yes)
+        body = {"members": members, "reason": reason}
+        live.operate(session, "POST", paths.one(paths.MESHES, chosen, ":withdraw"), body, wait=wait, limit=timeout)
+        return
+    found = [choices.entity(session, paths.WORKLOADS, name, mesh) for name in workloads or []]
+    meshes = ", ".join(dict.fromkeys(one["mesh"] for one in found))
+    session.confirm(f"Take {', '.join(map(choices.full_name, found))} out of mesh {meshes}?", yes=yes)
+    for one in found:
+        path = paths.one(paths.WORKLOADS, one["id"])
         done = live.operate(session, "DELETE", path, {"reason": reason}, wait=wait, limit=timeout, silent=True)
         if not session.output.human:
             session.output.line(done)  # there may be several
@@ -69,11 +123,35 @@ def withdraw(
 def proxies(
     session: Session,
     mesh: MeshFilter = "",
+    namespace: NamespaceFilter = "",
     workload: Annotated[str, typer.Option("--workload", help="Only of this workload.")] = "",
     state: Annotated[str, typer.Option("--state", help="synced, stale, rejected, disconnected or not_sent.")] = "",
     limit: choices.LimitOption = 500,
 ) -> None:
     """List proxies: which configuration they took, and what they refused in their own words."""
-    params = {"mesh": mesh, "workload": workload, "state": state}
+    of_workload = choices.entity(session, paths.WORKLOADS, workload, mesh)["id"] if workload else ""
+    params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "state": state}
     found = choices.found_all(session, paths.PROXIES, params, limit)
     session.output.show(found, views.proxies(found))
+
+
+@command(proxies_group, "show")
+def show_proxy(session: Session, proxy: ProxyName, mesh: MeshFilter = "") -> None:
+    """Show a proxy with what it has taken of each type of resource."""
+    found = choices.entity(session, paths.PROXIES, proxy, mesh)
+    session.output.show(found, views.document(found))
+
+
+def _members(namespace: str, controllers: list[str], restart: bool) -> list[dict[str, Any]]:
+    """The namespace, or those of its controllers that are named. Raises CommandFailed."""
+    if controllers and not namespace:
+        raise CommandFailed("--controller needs --namespace", code=Exit.USAGE)
+    if not controllers:
+        return [{"member": "namespace", "namespace": namespace, "restart": restart}] if namespace else []
+    members = []
+    for each in controllers:
+        kind, slash, name = each.partition("/")
+        if not slash:
+            raise CommandFailed(f"{each} is not KIND/NAME", code=Exit.USAGE, remedy="As in deployment/reviews-v1.")
+        members.append({"member": "workload", "namespace": namespace, "kind": kind, "name": name, "restart": restart})
+    return members

@@ -20,7 +20,7 @@ def topology(found: dict[str, Any]) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 
-    edges = sorted(found["edges"], key=lambda e: (e["source"], e["destination"], e.get("destination_version", "")))
+    edges = sorted(found["edges"], key=lambda e: (_from(e), _to(e), e.get("destination_version", "")))
     head = Text.assemble((f"mesh {found['mesh']}", "bold"))
     if found.get("start"):
         head.append(f"  {found['seconds']:g} s from {output.clock(found['start'])}")
@@ -30,8 +30,9 @@ def topology(found: dict[str, Any]) -> "RenderableType":
     rows = []
     before = ""
     for edge in edges:
-        rows.append((edge["source"] if edge["source"] != before else "", *_edge(edge)))
-        before = edge["source"]
+        source = _from(edge)
+        rows.append((source if source != before else "", *_edge(edge)))
+        before = source
     columns = ("from", "", "to", "version", "req/s", "errors", "p50", "p99")
     return Group(head, output.table(columns, rows, right=("req/s", "errors", "p50", "p99")), *_quiet(found, edges))
 
@@ -39,7 +40,7 @@ def topology(found: dict[str, Any]) -> "RenderableType":
 def _edge(edge: dict[str, Any]) -> tuple["str | Text", ...]:
     return (
         "→",
-        edge["destination"],
+        _to(edge),
         edge.get("destination_version") or "-",
         f"{edge['rate']:.1f}",
         _errors(edge),
@@ -68,9 +69,23 @@ def _milliseconds(value: float | None) -> str:
 def _quiet(found: dict[str, Any], edges: list[dict[str, Any]]) -> list["Text"]:
     from rich.text import Text
 
-    called = {edge["destination"] for edge in edges}
-    callers = {edge["source"] for edge in edges}
-    silent = [
-        node["id"] for node in found["nodes"] if node["id"] not in called and not callers & set(node["workloads"])
-    ]
+    called = set(map(_to, edges))
+    callers = set(map(_from, edges))
+    silent = [node["id"] for node in found["nodes"] if node["id"] not in called and not callers & _workloads(node)]
     return [Text(f"without traffic: {', '.join(silent)}", "dim")] if silent else []
+
+
+def _from(edge: dict[str, Any]) -> str:
+    return _full(edge.get("source_namespace"), edge["source"])
+
+
+def _to(edge: dict[str, Any]) -> str:
+    return _full(edge.get("destination_namespace"), edge["destination"])
+
+
+def _workloads(node: dict[str, Any]) -> set[str]:
+    return {_full(node.get("namespace"), name) for name in node["workloads"]}
+
+
+def _full(namespace: str | None, name: str) -> str:
+    return f"{namespace}/{name}" if namespace else name

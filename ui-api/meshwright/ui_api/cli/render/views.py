@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from meshwright.schemas import ids
 from meshwright.ui_api.cli.render import output
 from meshwright.ui_api.cli.render.output import age, table
 
@@ -94,21 +95,37 @@ def workloads(found: list[Document], of_workloads: list[Document]) -> "Renderabl
     """Workloads with the state of their proxies."""
     if not found:
         return nothing("workloads", "Enrol some: meshwright workloads enrol -f FILE --mesh MESH")
-    states = {(p["mesh"], p["id"]): p["state"] for p in of_workloads}
-    rows = (
-        (
-            w["id"],
-            w["service"],
-            w["version"],
-            f"{w['address']}:{w['port']}",
-            w["mesh"],
-            w.get("sidecar", "managed"),
-            state(states.get((w["mesh"], w.get("proxy")), "no proxy")),
-            age(w["observed_at"]),
-        )
+    by_workload: dict[str, list[str]] = {}
+    for proxy in of_workloads:
+        by_workload.setdefault(proxy.get("workload") or "", []).append(proxy["state"])
+    mixed = any(w["kind"] != "process" for w in found)
+    rows = [
+        {
+            "workload": w["name"],
+            "namespace": w.get("namespace"),
+            "kind": w["kind"] if mixed else "",
+            "service": w.get("service"),
+            "version": w.get("version"),
+            "address": f"{w['address']}:{w['port']}" if w.get("address") else "",
+            "mesh": w["mesh"],
+            "sidecar": w.get("sidecar"),
+            "proxy": _together(by_workload.get(w["id"], [])),
+            "seen": age(w["observed_at"]),
+        }
         for w in found
-    )
-    return table(("workload", "service", "version", "address", "mesh", "sidecar", "proxy", "seen"), rows)
+    ]
+    return _with_columns(rows, optional=("namespace", "kind", "address", "sidecar"))
+
+
+def _together(states: list[str]) -> "Text":
+    """The state of all proxies of a workload."""
+    if not states:
+        return state("no proxy")
+    if len(set(states)) == 1:
+        return state(states[0])
+    synced = states.count("synced")
+    worst = next(word for word in states if word != "synced")
+    return state(worst).append(f" ({synced} of {len(states)} synced)")
 
 
 def proxies(found: list[Document]) -> "RenderableType":
@@ -118,26 +135,32 @@ def proxies(found: list[Document]) -> "RenderableType":
 
     if not found:
         return nothing("proxies", "They come with workloads: meshwright workloads enrol -f FILE --mesh MESH")
-    rows = (
-        (
-            p["id"],
-            p["workload"],
-            p["mesh"],
-            state(p.get("state", "disconnected")),
-            p.get("sent") or "-",
-            p.get("acked") or "-",
-            p.get("version") or "-",
-            _expiry(p.get("certificate")),
-            age(p["observed_at"]),
-        )
+    rows = [
+        {
+            "proxy": p["name"],
+            "namespace": p.get("namespace"),
+            "workload": ids.parts(p["workload"])[-1] if p.get("workload") else "-",
+            "mesh": p["mesh"],
+            "config": state(p.get("state", "disconnected")),
+            "sent": p.get("sent") or "-",
+            "acked": p.get("acked") or "-",
+            "version": p.get("version") or "-",
+            "certificate": _expiry(p.get("certificate")),
+            "seen": age(p["observed_at"]),
+        }
         for p in found
-    )
-    columns = ("proxy", "workload", "mesh", "config", "sent", "acked", "version", "certificate", "seen")
-    parts: list[RenderableType] = [table(columns, rows)]
+    ]
+    parts: list[RenderableType] = [_with_columns(rows, optional=("namespace",))]
     for proxy in found:
         if proxy.get("error"):
-            parts.append(Text.assemble("\n", ("✗ ", "red"), f"{proxy['id']} says: {proxy['error']}"))
+            parts.append(Text.assemble("\n", ("✗ ", "red"), f"{proxy['name']} says: {proxy['error']}"))
     return Group(*parts)
+
+
+def _with_columns(rows: list[dict[str, Any]], *, optional: tuple[str, ...]) -> "RenderableType":
+    """A table of rows, without those of the optional columns in which nothing stands."""
+    columns = [name for name in rows[0] if name not in optional or any(row[name] for row in rows)]
+    return table(columns, ([row[name] for name in columns] for row in rows))
 
 
 def _expiry(certificate: Document | None, now: datetime.datetime | None = None) -> "Text":

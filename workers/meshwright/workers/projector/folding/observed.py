@@ -8,12 +8,14 @@ from typing import Any
 import msgspec
 
 from meshwright.core.operations.records import Fact
+from meshwright.schemas import workloads_v1
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Release, ReleaseV1
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.schemas.webhooks import Delivery
-from meshwright.schemas.workloads import Proxy, Workload
+from meshwright.schemas.workloads import Proxy, ProxyObserved, Workload, WorkloadObserved
+from meshwright.schemas.workloads_v1 import ProxyObservedV1, WorkloadObservedV1
 
 
 def mesh(document: Mesh | None, fact: Fact) -> Mesh | None:
@@ -25,16 +27,22 @@ def mesh(document: Mesh | None, fact: Fact) -> Mesh | None:
 
 def workload(document: Workload | None, fact: Fact) -> Workload | None:
     """The workload as last seen."""
-    message: Any = fact.message
-    observed: Workload = message.workload
-    return observed
+    match fact.message:
+        case WorkloadObserved(workload=seen):
+            return seen
+        case WorkloadObservedV1(workload=former):
+            return workloads_v1.workload(former)
+    return document
 
 
 def proxy(document: Proxy | None, fact: Fact) -> Proxy | None:
     """The proxy as last seen."""
-    message: Any = fact.message
-    observed: Proxy = message.proxy
-    return observed
+    match fact.message:
+        case ProxyObserved(proxy=seen):
+            return seen
+        case ProxyObservedV1(proxy=former):
+            return workloads_v1.proxy(former)
+    return document
 
 
 def release(document: Release | None, fact: Fact) -> Release | None:

@@ -13,7 +13,17 @@ from meshwright.core.operations import folding as operations
 from meshwright.core.operations.records import Fact
 from meshwright.core.store import Kind, kinds
 from meshwright.core.store.writing import Folded
-from meshwright.schemas import access, adapters, connections, designs, meshes, telemetry, webhooks, workloads
+from meshwright.schemas import (
+    access,
+    adapters,
+    connections,
+    designs,
+    meshes,
+    telemetry,
+    webhooks,
+    workloads,
+    workloads_v1,
+)
 from meshwright.schemas import operations as wire
 from meshwright.schemas.base import Message
 from meshwright.workers.projector.folding import adapters as adapters_fold
@@ -46,22 +56,26 @@ def _of_adapter(fact: Fact) -> str:
     return kinds.key(fact.workspace, message.name)
 
 
-def _within_mesh(part: str) -> Callable[[Fact], str]:
-    """The key of a workload or proxy: by mesh, because two meshes may have one of the same name."""
-
-    def key(fact: Fact) -> str:
-        found: Any = getattr(fact.message, part) if part else fact.message
-        return kinds.key(fact.workspace, found.mesh, found.id)
-
-    return key
-
-
 def _of_part(part: str) -> Callable[[Fact], str]:
     def key(fact: Fact) -> str:
         found: Any = getattr(fact.message, part) if part else fact.message
         return kinds.key(fact.workspace, found.id)
 
     return key
+
+
+def _of_process(fact: Fact) -> str:
+    """The key of a workload of which version 1 speaks."""
+    message: Any = fact.message
+    told = message.workload if isinstance(message, workloads_v1.WorkloadObservedV1) else message
+    return kinds.key(fact.workspace, workloads_v1.process_id(told.mesh, told.id))
+
+
+def _of_envoy(fact: Fact) -> str:
+    """The key of a proxy of which version 1 speaks."""
+    message: Any = fact.message
+    told = message.proxy if isinstance(message, workloads_v1.ProxyObservedV1) else message
+    return kinds.key(fact.workspace, workloads.proxy_id(told.mesh, "", told.id))
 
 
 def _of_named(fact: Fact) -> str:
@@ -77,10 +91,14 @@ _EVENTS: dict[type[Message], tuple[Route, ...]] = {
     ),
     meshes.MeshObserved: (Route(kinds.MESHES, _of_part("mesh"), observed.mesh),),
     meshes.MeshRemoved: (Route(kinds.MESHES, _of_part(""), observed.gone),),
-    workloads.WorkloadObserved: (Route(kinds.WORKLOADS, _within_mesh("workload"), observed.workload),),
-    workloads.WorkloadRemoved: (Route(kinds.WORKLOADS, _within_mesh(""), observed.gone),),
-    workloads.ProxyObserved: (Route(kinds.PROXIES, _within_mesh("proxy"), observed.proxy),),
-    workloads.ProxyRemoved: (Route(kinds.PROXIES, _within_mesh(""), observed.gone),),
+    workloads.WorkloadObserved: (Route(kinds.WORKLOADS, _of_part("workload"), observed.workload),),
+    workloads.WorkloadRemoved: (Route(kinds.WORKLOADS, _of_part(""), observed.gone),),
+    workloads.ProxyObserved: (Route(kinds.PROXIES, _of_part("proxy"), observed.proxy),),
+    workloads.ProxyRemoved: (Route(kinds.PROXIES, _of_part(""), observed.gone),),
+    workloads_v1.WorkloadObservedV1: (Route(kinds.WORKLOADS, _of_process, observed.workload),),
+    workloads_v1.WorkloadRemovedV1: (Route(kinds.WORKLOADS, _of_process, observed.gone),),
+    workloads_v1.ProxyObservedV1: (Route(kinds.PROXIES, _of_envoy, observed.proxy),),
+    workloads_v1.ProxyRemovedV1: (Route(kinds.PROXIES, _of_envoy, observed.gone),),
     **dict.fromkeys(
         (webhooks.DeliverySucceeded, webhooks.DeliveryRetrying, webhooks.DeliveryFailed),
         (Route(kinds.DELIVERIES, _of_delivery, observed.delivery),),

@@ -1,0 +1,106 @@
+"""Workloads and proxies as version 1 told them, when there were only processes, each with one Envoy.
+
+Invariant: these messages are written no more and read for ever; `workload` and `proxy` say the same in today's terms.
+"""
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from meshwright.schemas.base import Message, Model, Moment, Name, Port, Text, Wire
+from meshwright.schemas.workloads import (
+    Certificate,
+    EnvoyDetails,
+    Host,
+    Proxy,
+    SyncState,
+    Workload,
+    proxy_id,
+    workload_id,
+)
+
+PROCESS = "process"
+
+
+class ProxyV1(Model, frozen=True, kw_only=True):
+    """One Envoy; its id is a name within its mesh."""
+
+    id: Name
+    mesh: Name
+    workload: Name
+    version: str = ""
+    state: SyncState = "disconnected"
+    sent: str = ""
+    acked: str = ""
+    error: Text = ""
+    outbound_port: int | None = None
+    inbound_port: int | None = None
+    admin_port: int | None = None
+    certificate: Certificate | None = None
+    observed_at: Moment
+
+
+class WorkloadV1(Model, frozen=True, kw_only=True):
+    """An enrolled process; its id is a name within its mesh."""
+
+    id: Name
+    mesh: Name
+    connection: Name
+    service: Name
+    version: Name
+    address: Host
+    port: Port
+    sidecar: Literal["managed", "remote"] = "managed"
+    proxy: Name | None = None
+    observed_at: Moment
+
+
+class WorkloadObservedV1(Message, frozen=True, kw_only=True):
+    """The adapter's newest word on a process."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.workload.observed.v1", "workload")
+    workload: WorkloadV1
+
+
+class WorkloadRemovedV1(Message, frozen=True, kw_only=True):
+    """The process left the mesh."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.workload.removed.v1", "workload")
+    id: Name
+    mesh: Name
+
+
+class ProxyObservedV1(Message, frozen=True, kw_only=True):
+    """The control plane's newest word on an Envoy."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.observed.v1", "proxy")
+    proxy: ProxyV1
+
+
+class ProxyRemovedV1(Message, frozen=True, kw_only=True):
+    """The Envoy was stopped for good."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.removed.v1", "proxy")
+    id: Name
+    mesh: Name
+
+
+def workload(told: WorkloadV1) -> Workload:
+    """The workload in today's terms."""
+    given = msgspec.structs.asdict(told)
+    del given["id"], given["proxy"]
+    return Workload(id=process_id(told.mesh, told.id), name=told.id, **given)
+
+
+def proxy(told: ProxyV1) -> Proxy:
+    """The proxy in today's terms."""
+    given = msgspec.structs.asdict(told)
+    ports = {name: given.pop(name) for name in EnvoyDetails.__struct_fields__}
+    del given["id"]
+    given["workload"] = process_id(told.mesh, told.workload)
+    return Proxy(id=proxy_id(told.mesh, "", told.id), name=told.id, details=EnvoyDetails(**ports), **given)
+
+
+def process_id(mesh: str, name: str) -> str:
+    """The id that the process of this name has today."""
+    return workload_id(mesh, "", PROCESS, name)
