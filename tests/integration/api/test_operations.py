@@ -96,7 +96,7 @@ async def test_a_design_is_previewed_applied_and_seen_as_a_release(admin: Person
     await admin.put("/v1/designs/slow", DESIGN)
     on_mesh = {"mesh": "m1"}
     translated = (await admin.post("/v1/designs/slow:translate", on_mesh)).json()
-    assert translated["translations"][0]["resources"][0]["type"] == "trial/Timeout"
+    assert translated["translations"][0]["resources"][0]["ref"]["kind"] == "Timeout"
     assert (await admin.post("/v1/designs/slow:diff", on_mesh)).json()["diff"][0]["change"] == "create"
     assert (await admin.post("/v1/designs/slow:validate", on_mesh)).json() == {"valid": True, "errors": []}
     unsaved = {"mesh": "m1", "design": {"id": "slow", "intents": [TIMEOUT, TIMEOUT]}}
@@ -187,7 +187,7 @@ async def test_workloads_come_and_go(admin: Person) -> None:
     """Enrolled workloads are listed, shown and in the graph; a withdrawn one is gone."""
     await admin.mesh()
     second = WORKLOAD | {"name": "reviews-v2", "version": "v2"}
-    await admin.do("/v1/meshes/m1/workloads", {"workloads": [second]})
+    await admin.seen(await admin.do("/v1/meshes/m1/workloads", {"workloads": [second]}))
     listed = await admin.get("/v1/workloads", params={"mesh": "m1", "service": "reviews"})
     assert [one["id"] for one in listed["items"]] == ["m1~~process~reviews-v1", "m1~~process~reviews-v2"]
     by_name = await admin.get("/v1/workloads", params={"name": "reviews-v2", "kind": "process", "order_by": "name"})
@@ -197,10 +197,10 @@ async def test_workloads_come_and_go(admin: Person) -> None:
     assert graph["nodes"] == [node]
     path = "/v1/workloads/m1~~process~reviews-v2"
     assert (await admin.get(path))["version"] == "v2"
-    await admin.do(path, method="DELETE")
+    await admin.seen(await admin.do(path, method="DELETE"))
     await admin.problem("GET", path, status=404, slug="not-found")
     member = {"member": "process", "name": "reviews-v1"}
-    await admin.do("/v1/meshes/m1:withdraw", {"members": [member]})
+    await admin.seen(await admin.do("/v1/meshes/m1:withdraw", {"members": [member]}))
     assert (await admin.get("/v1/workloads", params={"mesh": "m1"}))["items"] == []
     assert (await admin.get("/v1/meshes/m1"))["state"] == "ready"
 

@@ -94,6 +94,11 @@ class Person:
 
         return await eventually(look, timeout=timeout)
 
+    async def seen(self, operation: Any) -> Any:
+        """The operation, when the views have its end too: reading one may be ahead of them."""
+        await self.get("/v1/operations", params={"page_size": 1, "min_event": operation["last_seq"]})
+        return operation
+
     async def do(self, path: str, body: Any = None, *, method: str = "POST", **more: Any) -> Any:
         """A request for an operation, and the operation once it has ended."""
         answer = await self.ask(method, path, {} if body is None else body, expect=202, **more)
@@ -114,7 +119,7 @@ class Person:
         assert (await eventually(accepted))["state"] == "succeeded"
         async with asyncio.timeout(5):
             await self._known(name)
-        await self.do(f"/v1/meshes/{name}/workloads", {"workloads": [WORKLOAD]})
+        await self.seen(await self.do(f"/v1/meshes/{name}/workloads", {"workloads": [WORKLOAD]}))
 
     async def _known(self, mesh: str) -> None:
         await eventually(

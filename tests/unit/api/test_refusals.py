@@ -8,6 +8,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.schemas.base import ULID_PATTERN
 from meshwright.schemas.errors import PROBLEM_TYPES
+from meshwright.schemas.workloads import ENTITY_PATTERN
 from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.http.routing import NoBody
 from meshwright.ui_api.live.streaming import Client, Wants
@@ -27,6 +28,7 @@ BODIES = {
     "putWebhook": {"url": "https://hooks.test/"},
     "replayWebhook": {"failed": True},
     "restoreDesign": {"version": 1},
+    "withdrawMembers": {"members": [{"member": "process", "name": "a"}]},
     "startOperation": {"kind": "trial.noop", "mesh": "m1"},
 }
 """what a route needs beside the mesh"""
@@ -39,11 +41,12 @@ def filled(route: Any) -> str:
     """The path of a route with something that fits in the places of its parameters."""
     found = str(route.path)
     for place, pattern in route.patterns().items():
-        found = found.replace(f"{{{place}}}", "0" * 26 if pattern == ULID_PATTERN else FITTING.get(place, "m1"))
+        found = found.replace(f"{{{place}}}", OF_PATTERN.get(pattern) or FITTING.get(place, "m1"))
     return found
 
 
 FITTING = {"version": "1", "revision": "1", "slug": "stale"}
+OF_PATTERN = {ULID_PATTERN: "0" * 26, ENTITY_PATTERN: "m1~~process~a"}
 
 
 def request(route: Any) -> dict[str, Any]:
