@@ -13,8 +13,8 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, ids
-from meshwright.core.machine import ports
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import free_port
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
 from rig.stack.receiving import PROGRAM, receiving, recorded
@@ -110,7 +110,7 @@ async def delivered_all(parts: Stack, name: str, load: Load) -> bool:
 
 async def test_every_event_arrives_whoever_is_killed(tmp_path: Path, row: Any) -> None:
     """kill -9 of the notifier, the receiver and nats-server under load loses no subscribed event."""
-    file, port = tmp_path / "received", ports.somewhere()
+    file, port = tmp_path / "received", free_port()
     async with stack(tmp_path / "stack") as parts, mwbus.connect(parts.nats.url, "tester") as bus:
         for name in ("notifier", "standby"):
             await parts.run(name, "meshwright-notifier", webhook_pauses=PAUSES, webhook_timeout="2")

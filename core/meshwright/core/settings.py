@@ -23,7 +23,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the servers are. Each field is the environment variable MESHWRIGHT_<FIELD>."""
 
     nats_url: str = "nats://127.0.0.1:4222"
-    """`tls://` for a server with TLS: nothing is said to one without it"""
+    """the servers of NATS, divided by commas; `tls://` for one with TLS: nothing is sent to it without"""
     nats_credentials_file: Path | None = None
     """the key by which NATS knows this process, one for each component (`meshwright-nats users`); mode 0600"""
     nats_ca_file: Path | None = None
@@ -43,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_allow: str = ""
     """networks, addresses and hosts that webhooks may reach although they are not public, divided by commas"""
     replicas: AtLeastOne = 1
-    """copies of each stream; 3 on a NATS cluster"""
+    """copies of each stream and key-value bucket; 3 on a NATS cluster"""
     streams_gib: Annotated[float, Meta(gt=0, le=1e9)] | None = None
     """what all streams may hold together, which JetStream reserves; unset: as they are, 10 GiB at first"""
     log_level: Annotated[str, Meta(pattern=r"(?i)^(debug|info|warning|error|critical)\Z")] = "info"

@@ -12,7 +12,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending, ids
 from meshwright.core.bus import envelope
 from meshwright.core.bus.client import listening
-from meshwright.core.bus.kv import blobs, leases
+from meshwright.core.bus.kv import leases
 from meshwright.core.bus.stream import streams
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
@@ -255,8 +255,7 @@ async def test_a_full_state_stream_forgets_no_document(bus: Any) -> None:
 
 
 async def test_readers_leave_no_consumer_behind(bus: Any) -> None:
-    """A tail that ends, a look at a bucket's keys and a blob that is read leave nothing in the server."""
-    digest = await blobs.store(bus, b"x")
+    """A tail that ends and a look at a bucket's keys leave nothing in the server."""
     bucket = await mwbus.open_bucket(bus, "facts")
     await bucket.put("a", b"1")
     await bus.publisher.publish(subject(), PROGRESS)
@@ -266,7 +265,6 @@ async def test_readers_leave_no_consumer_behind(bus: Any) -> None:
             assert await ledgers.consumers(bus) == before + 1
             break
     assert await bucket.keys() == ["a"]
-    assert await blobs.load(bus, digest) == b"x"
 
     async def none_left() -> bool:
         return await ledgers.consumers(bus) == before
@@ -331,15 +329,6 @@ async def test_a_lease_passes_on_when_its_holder_dies(bus: Any, nats_server: Any
             task.cancel()
         await asyncio.wait({first, second})
     assert working == ["first", "second"]
-
-
-async def test_a_blob_is_named_by_its_content(bus: Any) -> None:
-    """Storing bytes twice gives one digest; an unknown digest is told as such."""
-    digest = await blobs.store(bus, b"x" * 300_000)
-    assert await blobs.store(bus, b"x" * 300_000) == digest
-    assert await blobs.load(bus, digest) == b"x" * 300_000
-    with pytest.raises(blobs.NoSuchBlob):
-        await blobs.load(bus, "0" * 64)
 
 
 async def test_a_server_that_is_away_is_told_in_time(nats_server: Any) -> None:

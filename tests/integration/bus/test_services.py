@@ -1,4 +1,4 @@
-"""Asking a live worker, being present, holding a lease, keeping blobs: what each promises when something goes wrong."""
+"""Asking a live worker, being present, holding a lease: what each promises when something goes wrong."""
 
 import asyncio
 import datetime
@@ -13,13 +13,12 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.bus.client import requesting, serving
-from meshwright.core.bus.kv import blobs, leases, presence
+from meshwright.core.bus.kv import leases, presence
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.adapters import AdapterAnnouncement, AdapterFailed
 from meshwright.schemas.errors import Failure
-from rig.load import ledgers
 
 pytestmark = pytest.mark.servers
 FAILURE = Failure(code="X1", what="no: ünï\r\ncode", cause="because", remedy="do not ask")
@@ -282,29 +281,3 @@ async def test_whoever_lost_its_lease_stops_and_frees_nobody_elses(
     await eventually(lambda: log[2:] == ["first begins"], timeout=5)  # it has expired, as nobody renews it
     await ending.end(holding)
     assert log[3:] == ["first ends"]
-
-
-async def test_blobs_of_any_size_come_back_and_leave_nothing(bus: mwbus.Connection) -> None:
-    """Empty, small and in many chunks, stored at the same moment by several: each digest gives its bytes."""
-    contents = [b"", b"x", bytes(range(256)) * 2048]
-    digests = await asyncio.gather(*(blobs.store(bus, content) for content in contents))
-    before = await ledgers.consumers(bus)
-    for digest, content in zip(digests, contents, strict=True):
-        assert await blobs.load(bus, digest) == content
-        assert await blobs.store(bus, content) == digest
-    assert await ledgers.consumers(bus) == before
-
-
-async def test_a_damaged_blob_is_told_and_mended_by_storing_it(bus: mwbus.Connection) -> None:
-    """What is read is checked against its name, so bytes that are not all there are never taken for the blob."""
-    content = bytes(300_000)
-    digest = await blobs.store(bus, content)
-    _, last = await bus.stream_bounds("OBJ_mw_blobs")
-    chunk = await bus.following("OBJ_mw_blobs", 1, "$O.mw_blobs.C.>")
-    assert chunk is not None
-    assert chunk.seq < last
-    await bus.js.delete_msg("OBJ_mw_blobs", chunk.seq)
-    with pytest.raises(blobs.NoSuchBlob, match="damaged"):
-        await blobs.load(bus, digest)
-    await blobs.store(bus, content)
-    assert await blobs.load(bus, digest) == content

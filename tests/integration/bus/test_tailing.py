@@ -9,9 +9,8 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.bus.client import listening
-from meshwright.core.machine import ports
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.servers import HOST, NatsServer
+from meshwright.core.testing.servers import HOST, NatsServer, free_port
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
 from rig.load import ledgers
@@ -147,7 +146,7 @@ async def test_a_connection_that_cannot_be_made_is_told_in_time_and_leaves_nothi
     async with TcpProxy(nats_server.port) as proxy:
         if fault != "nobody":
             getattr(proxy, fault)()
-        port = ports.somewhere() if fault == "nobody" else proxy.port
+        port = free_port() if fault == "nobody" else proxy.port
         begin = loop.time()
         with pytest.raises(mwbus.BusUnavailable, match=f"no NATS server answers at nats://{HOST}:{port} within 0.5 s"):
             async with mwbus.connect(f"nats://{HOST}:{port}", "late", timeout=0.5):

@@ -11,7 +11,7 @@ import pytest
 from meshwright.adapters.envoy.dataplane import administration
 from meshwright.adapters.envoy.dataplane.fleet import Fleet
 from meshwright.adapters.envoy.dataplane.statistics import Statistics, Target
-from meshwright.core.machine import ports
+from meshwright.core.testing.servers import free_port
 from meshwright.schemas.telemetry import Edge, EdgesMeasured
 
 pytestmark = pytest.mark.servers
@@ -46,7 +46,7 @@ def bootstrap(outbound: int, server: int) -> dict[str, Any]:
         "stats_flush_on_admin": True,
         "static_resources": {
             "listeners": [{"name": "outbound", "address": _address(outbound), "filter_chains": chains}],
-            "clusters": [_cluster("reviews|v1", server), _cluster("dead|v1", ports.somewhere())],
+            "clusters": [_cluster("reviews|v1", server), _cluster("dead|v1", free_port())],
         },
     }
 
@@ -71,7 +71,7 @@ async def backend() -> AsyncIterator[int]:
 
 async def test_window_counts_what_was_sent(tmp_path: Path, backend: int) -> None:
     """A window holds exactly the requests sent in it, their errors and their latency; a quiet one holds none."""
-    outbound = ports.somewhere()
+    outbound = free_port()
     told: list[EdgesMeasured] = []
 
     async def targets() -> Sequence[Target]:

@@ -135,7 +135,7 @@ def test_a_reservation_alone_keeps_nobody_from_its_data(tmp_path: Path) -> None:
     (earlier.directory / "mongodb").mkdir()
     (earlier.directory / "mongodb" / "WiredTiger").touch()
     ports.Registry().release(earlier.directory)  # as stacks of versions that reserved nothing
-    ports.Registry().hold(chosen.all(), owner=later.directory)
+    ports.Registry().assign(chosen.all(), owner=later.directory, seize=True)
     again = earlier.choose_ports(["front"], [])
     assert again.mongodb == chosen.mongodb and again.api != chosen.api
     assert ports.Registry().all()[again.mongodb] == str(earlier.directory)

@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from meshwright.core import ending
-from meshwright.core.machine import ports, processes
+from meshwright.core.machine import processes
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import free_port
 from meshwright.workers.local import supervising
 from meshwright.workers.local.home import Home
 from meshwright.workers.local.parts import SUPERVISOR, Part
@@ -82,7 +83,7 @@ async def test_a_part_that_cannot_run_is_tried_less_and_less_often(stack: LocalS
 
 async def test_a_port_that_a_stranger_took_is_named_and_taken_back_when_it_is_free(stack: LocalStack) -> None:
     """The part is not started beside the stranger, `why` names the port and who holds it, and it heals by itself."""
-    port = ports.somewhere()
+    port = free_port()
     server = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(600)"
     async with (
         await asyncio.start_server(lambda *_: None, "127.0.0.1", port) as stranger,

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from meshwright.core import ending
-from meshwright.core.machine import ports
+from meshwright.core.testing.servers import free_port
 
 HOST = "127.0.0.1"
 _CHUNK = 64 * 1024
@@ -36,7 +36,7 @@ class TcpProxy:
     """
 
     def __init__(self, upstream_port: int, upstream_host: str = HOST) -> None:
-        self.port = ports.somewhere()
+        self.port = free_port()
         self.delay = 0.0
         self.sent = 0
         self.received = 0

@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from meshwright.core.machine import listeners, ports, processes
+from meshwright.core.machine import listeners, processes
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import free_port
 from meshwright.workers.local import enrolling, parts, starting
 from meshwright.workers.local.home import Home, LocalError, Plan
 from meshwright.workers.local.parts import Part
@@ -60,7 +61,7 @@ async def _never() -> bool:
 
 async def test_a_stranger_at_the_port_is_not_taken_for_the_part(stack: LocalStack) -> None:
     """A part whose port is held is not started, and who holds it is neither asked nor told anything."""
-    stranger, port = Stranger(), ports.somewhere()
+    stranger, port = Stranger(), free_port()
     part = Part(name="api", command=[sys.executable, "-c", LISTENS, str(port)], ready=_never, port=port)
     async with await asyncio.start_server(stranger.serve, "127.0.0.1", port):
         with pytest.raises(PortTaken, match=rf"{port}, which .* \(pid {os.getpid()}\) holds"):
@@ -71,7 +72,7 @@ async def test_a_stranger_at_the_port_is_not_taken_for_the_part(stack: LocalStac
 
 async def test_a_stranger_who_comes_first_while_the_part_starts_is_noticed(stack: LocalStack) -> None:
     """A port that is free when the part is started, and taken when it would listen, is the stranger's."""
-    stranger, port = Stranger(), ports.somewhere()
+    stranger, port = Stranger(), free_port()
     part = Part(name="api", command=SLEEPS, ready=_never, port=port)
     starts = asyncio.create_task(stack.start(part))
     await eventually(lambda: "api" in stack.running())
@@ -83,7 +84,7 @@ async def test_a_stranger_who_comes_first_while_the_part_starts_is_noticed(stack
 
 async def test_the_admin_token_is_sent_to_nobody_but_the_api_that_was_started(stack: LocalStack) -> None:
     """Requests that carry it are not even connected when another process holds the API's port."""
-    stranger, port = Stranger(), ports.somewhere()
+    stranger, port = Stranger(), free_port()
     await stack.start(Part(name="api", command=SLEEPS, ready=None))
     transport = starting.ToOurApi(stack.home, port)
     headers = {"Authorization": "Bearer the admin token"}

@@ -14,6 +14,7 @@ from meshwright.adapters.envoy.state import desired, occupied
 from meshwright.adapters.envoy.state.desired import DesiredState
 from meshwright.core import kit
 from meshwright.core.machine import ports, processes
+from meshwright.core.testing.servers import free_port
 from meshwright.schemas.operations import InstallMesh, enrolling
 from meshwright.schemas.workloads import WorkloadSpec
 
@@ -95,7 +96,7 @@ async def test_ports_of_other_installations_are_theirs(tmp_path: Path) -> None:
     (other / "run").mkdir(parents=True)
     processes.write(other / "run" / "api.json", processes.here("api"))
     with contextlib.closing(socket.socket()) as theirs:
-        port, free = ports.Registry().reserve(2, ports.somewhere(), owner=other)
+        port, free = ports.Registry().reserve(2, free_port(), owner=other)
         theirs.bind(("127.0.0.1", port))
         theirs.listen()
         taken = occupied.taken(runtime(here), Options(), [], EMPTY, {port, free})

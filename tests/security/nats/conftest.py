@@ -11,7 +11,7 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.bus.client import dialing
-from meshwright.core.bus.client.lean import LeanClient
+from meshwright.core.bus.client.nats_client import NatsClient
 from meshwright.core.testing import identities
 from meshwright.core.testing.servers import NatsServer
 
@@ -19,7 +19,7 @@ from meshwright.core.testing.servers import NatsServer
 class Intruder:
     """A client of one component. What the server refused is in `refusals`."""
 
-    def __init__(self, client: LeanClient) -> None:
+    def __init__(self, client: NatsClient) -> None:
         self.client = client
         self.refusals: list[str] = []
 

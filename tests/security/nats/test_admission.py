@@ -2,8 +2,12 @@
 
 import os
 import re
+import signal
 from pathlib import Path
 
+import nats
+import nats.errors
+import nats.js.errors
 import pytest
 
 from meshwright.core import bus as mwbus
@@ -13,7 +17,7 @@ from meshwright.core.security import nats_accounts, nkeys, secret_files
 from meshwright.core.testing import identities
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.servers import NatsServer, free_port
 
 pytestmark = pytest.mark.servers
 
@@ -22,9 +26,69 @@ async def test_a_stranger_is_not_let_in(nats_server: NatsServer) -> None:
     """Without credentials, with a made-up user, with a key that nobody has given: no connection."""
     strangers = [{}, {"token": "t"}, *({"user": name, "password": name} for name in ("api", "$SYS", "provisioner"))]
     for stranger in strangers:
-        assert not await joining.admits_strangers(nats_server.address, None, **stranger)
+        assert not await joining.allows_anonymous(nats_server.address, None, **stranger)
     tester = {"user": identities.TESTER, "password": identities.TESTER}
-    assert await joining.admits_strangers(nats_server.address, None, **tester)
+    assert await joining.allows_anonymous(nats_server.address, None, **tester)
+
+
+async def test_a_server_that_says_neither_is_not_called_safe(
+    nats_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not answer in time is asked again, and whether it lets anybody in is unknown until it does."""
+    monkeypatch.setattr(joining, "_PROBE_TIMEOUT_S", 0.3)
+    await identities.provision(nats_server.url)
+    os.kill(nats_server.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(mwbus.BusUnavailable, match=r"cannot tell whether .* wants credentials"):
+            await joining.allows_anonymous(nats_server.address)
+    finally:
+        os.kill(nats_server.pid, signal.SIGCONT)
+    probe, probed = joining.allows_anonymous, []
+
+    async def unknown_at_first(url: str, ca_file: Path | None = None) -> bool:
+        probed.append(url)
+        if len(probed) < 3:
+            raise mwbus.BusUnavailable("too slow")
+        return await probe(url, ca_file)
+
+    monkeypatch.setattr(joining, "allows_anonymous", unknown_at_first)
+    chosen = settings.Settings(
+        nats_url=nats_server.address, nats_credentials_file=identities.credentials_file("api", tmp_path)
+    )
+    async with mwbus.join(chosen, "api") as bus:
+        assert bus.is_connected
+    assert len(probed) == 3
+
+
+@pytest.mark.parametrize(
+    "command", [["meshwright-scheduler"], ["meshwright-notifier"], ["meshwright-projector"], ["meshwright-api"],
+                ["meshwright-adapter", "envoy"]], ids=" ".join,
+)  # fmt: skip
+async def test_every_process_honours_the_size_of_the_streams(command: list[str], tmp_path: Path) -> None:
+    """On a server without users each of them may set up the streams, and makes them as large as it is told."""
+    async with NatsServer(config="# open") as server:
+        settings = {
+            "nats_url": server.address,
+            "nats_allow_anonymous": "true",
+            "streams_gib": "0.25",
+            "data_dir": str(tmp_path),
+            "secret_key_file": str(tmp_path / "keys"),
+            "mongodb_url": f"mongodb://127.0.0.1:{free_port()}/",
+        }
+        async with console(*command, directory=tmp_path, **settings):
+            client = await nats.connect(server.address)
+            streams = client.jetstream()
+
+            async def is_as_told() -> bool:
+                try:
+                    return (await streams.stream_info("EVENTS")).config.max_bytes == int(0.25 * 0.6 * 2**30)
+                except (nats.js.errors.Error, nats.errors.Error):
+                    return False
+
+            try:
+                await eventually(is_as_told, timeout=30)
+            finally:
+                await client.close()
 
 
 async def test_an_unknown_key_is_told_what_to_do(nats_server: NatsServer, tmp_path: Path) -> None:

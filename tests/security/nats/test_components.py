@@ -91,7 +91,7 @@ async def test_a_worker_asks_jetstream_for_nothing_but_its_own(site: Any) -> Non
             "$KV.mw_notifier.default.w",
         ),
         *("$KV.mw_presence.envoy.w1", "$KV.mw_turns.default.envoy.local.m1", "$KV.mw_adapter_envoy.secrets.default.m"),
-        *("$O.mw_blobs.C.x", "$O.mw_blobs.M.x", "mw.metric.default.envoy.m1", "mw.dlq.default.envoy.o1"),
+        *("$O.any.C.x", "$O.any.M.x", "mw.metric.default.envoy.m1", "mw.dlq.default.envoy.o1"),
         *("mw.srv.envoy.preview", "mw.srv.example.preview", "$SRV.PING.meshwright-envoy", "$SYS.REQ.SERVER.PING"),
         *("$JS.ACK.COMMANDS.adapter-envoy.1.1.1.1.0", "$JS.ACK.d.h.COMMANDS.adapter-envoy.1.1.1.1.0.0"),
         *("$JS.ACK.ADVISORIES.scheduler-dead-letters.1.1.1.1.0", "$SYS.REQ.ACCOUNT.meshwright.CONNZ", "_INBOX.another"),

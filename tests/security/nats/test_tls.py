@@ -141,9 +141,9 @@ async def test_whether_strangers_are_admitted_is_seen_over_tls(tmp_path: Path) -
     """Encrypted and open to anybody is refused as well; with users it is not open."""
     authority = Authority(tmp_path)
     async with encrypted(authority, users="# open") as server:
-        assert await joining.admits_strangers(server.address, authority.file)
+        assert await joining.allows_anonymous(server.address, authority.file)
         with pytest.raises(mwbus.NotLetIn, match="lets anybody in"):
             async with mwbus.join(chosen(server, authority, tmp_path), "api"):
                 pass
     async with encrypted(authority) as server:
-        assert not await joining.admits_strangers(server.address, authority.file)
+        assert not await joining.allows_anonymous(server.address, authority.file)

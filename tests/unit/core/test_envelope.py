@@ -10,7 +10,7 @@ from nats.aio.client import Client
 
 from meshwright.core import bus, ids
 from meshwright.core.bus import envelope
-from meshwright.core.bus.client.lean import LeanClient
+from meshwright.core.bus.client.nats_client import NatsClient
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog
 
@@ -37,7 +37,7 @@ def test_an_envelope_is_read_as_it_was_written(written: bus.Envelope) -> None:
     headers = envelope.write(written)
     assert envelope.read(headers) == written
     raw = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
-    for parsed in (LeanClient._parse_header_lines(raw), Client._parse_header_lines(raw)):
+    for parsed in (NatsClient._parse_header_lines(raw), Client._parse_header_lines(raw)):
         assert envelope.read(parsed) == written
         assert envelope.read({name.swapcase(): value for name, value in parsed.items()}) == written
 
@@ -109,7 +109,7 @@ def test_a_trace_goes_on_and_errors_pass_through_it() -> None:
     header = f"00-{'1' * 32}-{'2' * 16}-01"
     with pytest.raises(ValueError, match="mine"), tracing.continued(header), tracing.span("work"):
         assert tracing.traceparent() == header
-        assert tracing.trace_id(header) == "1" * 32
+        assert tracing.trace_id_of(header) == "1" * 32
         raise ValueError("mine")
     with pytest.raises(ValueError, match="mine"), tracing.continued("nonsense"):
         raise ValueError("mine")

@@ -6,8 +6,9 @@ import socket
 import sys
 from pathlib import Path
 
-from meshwright.core.machine import listeners, ports, processes
+from meshwright.core.machine import listeners, processes
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import free_port
 
 LISTENER = """
 import socket, sys, time
@@ -24,7 +25,7 @@ def spawn(tmp_path: Path, port: int) -> processes.Record:
 
 async def test_the_process_that_listens_holds_the_port(tmp_path: Path) -> None:
     """It does once it listens, no other process does, and after its end nobody does."""
-    port = ports.somewhere()
+    port = free_port()
     assert listeners.held_by(port) == ""
     record = spawn(tmp_path, port)
     await eventually(lambda: listeners.holds(record, port))
@@ -38,7 +39,7 @@ async def test_the_process_that_listens_holds_the_port(tmp_path: Path) -> None:
 
 async def test_a_port_that_is_shared_is_held_by_neither(tmp_path: Path) -> None:
     """The kernel gives connections to either of two that share a port, so neither may be trusted with a secret."""
-    port = ports.somewhere()
+    port = free_port()
     record = spawn(tmp_path, port)
     await eventually(lambda: listeners.holds(record, port))
     with socket.socket() as second:
@@ -54,6 +55,6 @@ async def test_a_listener_on_every_address_counts() -> None:
     """Whoever listens on all addresses, of either family, takes connections to loopback too."""
     me = processes.here("me")
     for host in ("0.0.0.0", "::"):
-        port = ports.somewhere()
+        port = free_port()
         async with await asyncio.start_server(lambda *_: None, host, port):
             assert listeners.holds(me, port)

@@ -52,14 +52,14 @@ def test_a_reservation_ends_with_its_owner(tmp_path: Path) -> None:
     assert not (tmp_path / f"meshwright-{os.geteuid()}").exists()
 
 
-def test_settling_tells_what_belongs_to_others(tmp_path: Path) -> None:
+def test_assigning_tells_what_belongs_to_others(tmp_path: Path) -> None:
     """An owner comes to hold exactly what it names, save what is somebody else's, which is told."""
     registry, first, second = Registry(tmp_path), owner(tmp_path, "a"), owner(tmp_path, "b")
     (port,) = registry.reserve(1, 26_000, owner=first)
-    assert registry.settle({port, port + 100}, owner=second) == {port}
-    assert registry.settle({port}, owner=first) == set()
-    assert registry.settle((), owner=first) == set()
-    assert registry.settle({port}, owner=second) == set()
+    assert registry.assign({port, port + 100}, owner=second) == {port}
+    assert registry.assign({port}, owner=first) == set()
+    assert registry.assign((), owner=first) == set()
+    assert registry.assign({port}, owner=second) == set()
 
 
 def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from meshwright.core.bus.stream.positions import START, Position, assure
 from meshwright.core.bus.stream.publishing import Ack, Publisher
 from meshwright.core.bus.stream.storing import Storing
 from meshwright.core.bus.stream.tailing import tail
-from meshwright.core.bus.waiting import patiently
+from meshwright.core.bus.waiting import until_available
 
 __all__ = [
     "START",
@@ -54,7 +54,7 @@ __all__ = [
     "jobs",
     "join",
     "open_bucket",
-    "patiently",
     "tail",
     "until",
+    "until_available",
 ]

@@ -1,21 +1,19 @@
-"""Patience: what is asked of the bus until it answers.
+"""Waiting for the bus: retrying what it could not answer.
 
-Invariant: only what may be asked again is asked here; it ends with the answer or with a cancellation.
+Invariant: as of `core.retrying`; only BusUnavailable is waited out.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from meshwright.core import retrying
 from meshwright.core.bus.errors import BusUnavailable
 
 T = TypeVar("T")
 
 
-async def patiently(action: Callable[..., Awaitable[T]], *arguments: object, pause: float = 0.1) -> T:
-    """The answer, however long the bus is away; `pause` seconds lie between two tries."""
-    while True:
-        try:
-            return await action(*arguments)
-        except BusUnavailable:
-            await asyncio.sleep(pause)
+async def until_available(action: Callable[..., Awaitable[T]], *arguments: object, pause: float = 0.1) -> T:
+    """The result of the action, which is retried every `pause` seconds while the bus is away."""
+    return await retrying.until_available(
+        action, *arguments, unavailable=BusUnavailable, pause=pause, longest_pause=pause
+    )

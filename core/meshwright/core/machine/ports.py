@@ -10,7 +10,6 @@ outgoing connection takes it meanwhile.
 import contextlib
 import fcntl
 import os
-import random
 import socket
 import stat
 import time
@@ -48,24 +47,16 @@ class Registry:
             _write(path, reserved | dict.fromkeys(chosen, str(owner)))
         return chosen
 
-    def settle(self, ports: Collection[int], *, owner: Path) -> set[int]:
-        """Have the owner hold these and no others; gives those of them that are somebody else's, so not the owner's.
+    def assign(self, ports: Collection[int], *, owner: Path, seize: bool = False) -> set[int]:
+        """Have the owner hold these and no others; gives those of them that another owner has reserved.
 
-        Raises OSError when the registry cannot be used.
+        Those stay the other's, unless they are seized. Raises OSError when the registry cannot be used.
         """
         with self._locked() as path:
             others = {port: name for port, name in _read(path).items() if name != str(owner)}
-            _write(path, others | {port: str(owner) for port in ports if port not in others})
+            mine = dict.fromkeys(ports, str(owner))
+            _write(path, others | mine if seize else mine | others)
         return {port for port in ports if port in others}
-
-    def hold(self, ports: Collection[int], *, owner: Path) -> None:
-        """Have the owner hold these and no others, whoever else had reserved one of them.
-
-        Raises OSError when the registry cannot be used.
-        """
-        with self._locked() as path:
-            others = {port: name for port, name in _read(path).items() if name != str(owner)}
-            _write(path, others | dict.fromkeys(ports, str(owner)))
 
     def claim(self, ports: Collection[int], *, owner: Path) -> set[int]:
         """Have the owner hold these besides what it has; gives those of them that are somebody else's.
@@ -188,14 +179,6 @@ def choose_many(count: int, preferred: int, *, taken: Collection[int] = (), host
     """
     candidates = _candidates(preferred, taken, host)
     return [next(candidates) for _ in range(count)]
-
-
-def somewhere(host: str = "127.0.0.1") -> int:
-    """A free port at random, so that processes that choose at the same moment hardly ever choose the same.
-
-    Raises OSError when none is free below the ephemeral range.
-    """
-    return choose(random.randrange(12_000, 31_000), host=host)  # noqa: S311 - not a secret
 
 
 def _candidates(preferred: int, taken: Collection[int], host: str) -> Iterator[int]:

@@ -220,8 +220,3 @@ def cancelled(request: operations.CancelRequested | None) -> operations.Operatio
 def events_subject(workspace: str, origin: str, operation: str) -> str:
     """Where `origin` tells what happens to an operation."""
     return subjects.fill(subjects.EVENTS, workspace=workspace, origin=origin, entity="operation", id=operation)
-
-
-def trace_of(message: mwbus.Received) -> str:
-    """The trace context that a message carries, or an empty string."""
-    return envelope.read(message.headers).traceparent

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from meshwright.core import bus
+from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, ids
 from meshwright.schemas.base import Message
 from meshwright.schemas.strict import MAX_DEPTH
@@ -67,7 +68,7 @@ def read(received: bus.Received) -> Fact:
         ids.of_token(about),
         kind,
         _message(kind, received.payload),
-        trace_id(received.headers.get("traceparent", "")),
+        tracing.trace_id_of(received.headers.get("traceparent", "")),
         received,
     )
 
@@ -102,8 +103,3 @@ def _depth(payload: bytes) -> int:
             for part in (value.values() if isinstance(value, dict) else value)
         ]
     return depth
-
-
-def trace_id(traceparent: str) -> str:
-    """The trace id in a W3C `traceparent`, or an empty string."""
-    return traceparent[3:35] if len(traceparent) >= 55 else ""

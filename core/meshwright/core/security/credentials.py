@@ -4,7 +4,6 @@ Problem: a secret in a file that others can read is no secret, and nobody notice
 with the command that mends it; the file of a component is made once and whole.
 """
 
-import stat
 from pathlib import Path
 
 from meshwright.core.security import nkeys, secret_files
@@ -19,10 +18,9 @@ class InvalidCredentials(Exception):
 def read(path: Path) -> nkeys.KeyPair:
     """The key in a credentials file. Raises InvalidCredentials."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise InvalidCredentials(f"{path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`")
-        return nkeys.from_seed(path.read_text().strip())
+        return nkeys.from_seed(secret_files.read(path))
+    except secret_files.ReadableByOthers as error:
+        raise InvalidCredentials(str(error)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidCredentials(f"the NATS credentials {path} cannot be read: {error}") from error
     except nkeys.InvalidSeed as error:

@@ -1,13 +1,11 @@
 """MongoDB's users: how a process proves who it is, what it may do then, and what of that may be shown.
 
 Problem: a password in an address ends up in logs, errors and lists of processes. Invariant: a password comes from a
-file that only its owner can read; whatever is told of an address or an error has gone through `redacted`.
+file that only its owner can read; whatever is told of an address or an error has gone through `addresses.redacted`.
 """
 
 import base64
-import re
 import secrets
-import stat
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -21,7 +19,6 @@ ROLES: dict[Component, str] = {"projector": "readWrite", "api": "read"}
 """what each may do in the database of its views; in any other it may do nothing"""
 SERVER_OPTIONS = ("--setParameter", "enableLocalhostAuthBypass=false")
 """what mongod is started with besides `--keyFile`: nobody makes the first user without being asked who he is"""
-_USER = re.compile(r"(?<=://)[^@/\s]*@")
 
 
 class InvalidCredentials(Exception):
@@ -70,22 +67,11 @@ class Secrets:
 def read(path: Path) -> Credentials:
     """The user in a credentials file: `name:password` on one line. Raises InvalidCredentials."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise InvalidCredentials(f"{path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`")
-        name, divider, password = path.read_text().strip().partition(":")
+        name, divider, password = secret_files.read(path).partition(":")
+    except secret_files.ReadableByOthers as error:
+        raise InvalidCredentials(str(error)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidCredentials(f"the MongoDB credentials {path} cannot be read: {error}") from error
     if not (name and divider and password) or "\n" in password:
         raise InvalidCredentials(f"{path} must hold one line: the user's name, a colon, the password")
     return Credentials(name, password)
-
-
-def without_user(url: str) -> str:
-    """The address without user and password."""
-    return _USER.sub("", url)
-
-
-def redacted(text: str) -> str:
-    """A text for people, in which no address shows a user or a password."""
-    return _USER.sub("***@", text)

@@ -7,8 +7,21 @@ makes it, whole and with mode 0600 from its first byte; all others read that one
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
+
+
+class ReadableByOthers(Exception):
+    """A file that holds a secret has a mode by which others can read it; the text says what to do."""
+
+
+def read(path: Path) -> str:
+    """The text of a file that only its owner can read, without surrounding blanks. Raises ReadableByOthers, OSError."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise ReadableByOthers(f"{path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`")
+    return path.read_text().strip()
 
 
 def read_or_make(path: Path, make: Callable[[], str]) -> str:

@@ -24,7 +24,8 @@ from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 
 from meshwright.core import ending
-from meshwright.core.security.mongodb_users import Credentials, redacted
+from meshwright.core.security.addresses import redacted
+from meshwright.core.security.mongodb_users import Credentials
 from meshwright.core.store.errors import InvalidAddress, translated
 
 Document: TypeAlias = dict[str, Any]

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from pymongo.errors import PyMongoError
 
-from meshwright.core.security.mongodb_users import redacted
+from meshwright.core.security.addresses import redacted
 
 
 class StoreError(Exception):

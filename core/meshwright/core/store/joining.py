@@ -13,12 +13,12 @@ from motor import motor_asyncio
 from pymongo.errors import ConfigurationError, OperationFailure
 
 from meshwright.core import settings
-from meshwright.core.security import mongodb_users
+from meshwright.core.security import addresses, mongodb_users
 from meshwright.core.store.connecting import Database, Document, connect
 from meshwright.core.store.errors import NotAdmissible, translated
 
 log = logging.getLogger(__name__)
-_KNOCK_MS = 2000
+_PROBE_TIMEOUT_MS = 2000
 
 
 @asynccontextmanager
@@ -35,9 +35,9 @@ async def join(chosen: settings.Settings, *, timeout: float = 2.0, retry: bool =
 
 async def refuse_open_server(chosen: settings.Settings) -> None:
     """Raises NotAdmissible when the server lets strangers in and nobody has said that it may; StoreUnavailable."""
-    if not await admits_strangers(chosen.mongodb_url):
+    if not await allows_anonymous(chosen.mongodb_url):
         return
-    where = urlsplit(mongodb_users.without_user(chosen.mongodb_url)).netloc
+    where = urlsplit(addresses.without_user(chosen.mongodb_url)).netloc
     if not chosen.mongodb_allow_anonymous:
         raise NotAdmissible(
             f"the MongoDB at {where} lets anybody in: whoever reaches it could read and forge everything. Start it with"
@@ -47,18 +47,21 @@ async def refuse_open_server(chosen: settings.Settings) -> None:
     log.warning("the MongoDB at %s lets anybody in, as MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS permits", where)
 
 
-async def admits_strangers(url: str) -> bool:
+async def allows_anonymous(url: str) -> bool:
     """Whether the server tells somebody who does not say who he is which databases there are.
 
     Raises StoreUnavailable when it does not answer.
     """
-    address, _, options = mongodb_users.without_user(url).partition("?")
+    address, _, options = addresses.without_user(url).partition("?")
     kept = [option for option in options.split("&") if option and not option.lower().startswith("auth")]
-    stranger = f"{address}?{'&'.join(kept)}" if kept else address
+    anonymous = f"{address}?{'&'.join(kept)}" if kept else address
     with translated("see whether MongoDB lets strangers in"):
         try:
             client: motor_asyncio.AsyncIOMotorClient[Document] = motor_asyncio.AsyncIOMotorClient(
-                stranger, serverSelectionTimeoutMS=_KNOCK_MS, timeoutMS=_KNOCK_MS, appname="meshwright-stranger"
+                anonymous,
+                serverSelectionTimeoutMS=_PROBE_TIMEOUT_MS,
+                timeoutMS=_PROBE_TIMEOUT_MS,
+                appname="meshwright-anonymous",
             )
         except ConfigurationError:
             return False  # an address that makes no sense without a user

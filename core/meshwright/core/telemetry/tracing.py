@@ -70,7 +70,12 @@ def traceparent() -> str:
     return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"
 
 
-def trace_id(header: str = "") -> str:
-    """The trace id of a `traceparent`, or of the current span; empty when there is none."""
-    parts = (header or traceparent()).split("-")
-    return parts[1] if len(parts) == 4 else ""
+def trace_id() -> str:
+    """The trace id of the current span, or an empty string outside of any span."""
+    return trace_id_of(traceparent())
+
+
+def trace_id_of(traceparent: str) -> str:
+    """The trace id in a W3C `traceparent`, or an empty string when it is none."""
+    parsed = _HEADER.match(traceparent)
+    return parsed["trace"] if parsed else ""

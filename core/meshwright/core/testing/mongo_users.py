@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meshwright.core.security import secret_files
-from meshwright.core.security.mongodb_users import ROLES, Component, Credentials, without_user
+from meshwright.core.security.addresses import without_user
+from meshwright.core.security.mongodb_users import ROLES, Component, Credentials
 from meshwright.core.store import StoreUnavailable, provisioning
 
 TESTER = Credentials("tester", "tester")

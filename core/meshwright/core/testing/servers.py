@@ -41,7 +41,7 @@ class Server(ABC):
         """`folder` keeps the data after the server; without it the data goes with the server."""
         self._temporary: Final = folder is None
         self.folder: Final = folder or Path(tempfile.mkdtemp(prefix="meshwright-"))
-        self.port: Final = _free_port()
+        self.port: Final = free_port()
         self._contained: Final = _containers_wanted()
         self._process: children.Process | None = None
 
@@ -174,7 +174,7 @@ class NatsServer(Server):
         self._store_bytes: Final = store_bytes
         self._config: Final = config
         self._adapters: Final = tuple(adapters)
-        self._monitoring_port: Final = _free_port() if monitoring else None
+        self._monitoring_port: Final = free_port() if monitoring else None
 
     @property
     def url(self) -> str:
@@ -279,7 +279,8 @@ def _containers_wanted() -> bool:
     return containers.daemon_answers()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody listens at, chosen at random."""
     # From a place of its own, so that test processes that start at the same moment do not race for one port.
     return ports.choose(random.randrange(12_000, 30_000))  # noqa: S311 - not a secret
 

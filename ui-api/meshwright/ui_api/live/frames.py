@@ -84,7 +84,7 @@ def event(received: mwbus.Received) -> Event:
         entity=tokens.get("entity", ""),
         entity_id=tokens.get("id", ""),
         data=_data(received.payload),
-        trace_id=tracing.trace_id(headers.get("traceparent", "")) if "traceparent" in headers else "",
+        trace_id=tracing.trace_id_of(headers.get("traceparent", "")),
     )
 
 

@@ -147,7 +147,7 @@ class Hub:
             self._wake()
 
     async def _bounds(self) -> tuple[int, int]:
-        return await mwbus.patiently(self._bus.stream_bounds, _STREAM, pause=_TICK)
+        return await mwbus.until_available(self._bus.stream_bounds, _STREAM, pause=_TICK)
 
     def _keep(self, batch: Iterable[mwbus.Received]) -> None:
         for received in batch:

@@ -144,7 +144,7 @@ def command_of(stored: mwbus.Received) -> Command:
 
 def operation_of(stored: mwbus.Received) -> Operation:
     """The operation of a stored command, of which nothing else is known. Raises Refusal `unreadable-command`."""
-    trace = tracing.trace_id(stored.headers.get("traceparent", "")) if "traceparent" in stored.headers else ""
+    trace = tracing.trace_id_of(stored.headers.get("traceparent", ""))
     return accepted_operation(command_of(stored), trace)
 
 
@@ -238,7 +238,7 @@ def _same(stored: mwbus.Received, fingerprint: str) -> tuple[Command, int, str]:
     command = command_of(stored)
     if fingerprint and command.fingerprint != fingerprint:
         raise Refusal("idempotency-key-reused", f"the key belongs to operation {command.operation}")
-    return command, stored.seq, tracing.trace_id(stored.envelope().traceparent)
+    return command, stored.seq, tracing.trace_id_of(stored.envelope().traceparent)
 
 
 async def _answer(call: Call[Any, Any], command: Command, seq: int, trace_id: str) -> Response:

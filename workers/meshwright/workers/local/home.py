@@ -168,11 +168,11 @@ class Home:
         """
         known, registry = self.ports(), Registry()
         try:
-            foreign = registry.settle(known.all() if known else (), owner=self.directory)
+            foreign = registry.assign(known.all() if known else (), owner=self.directory)
             chosen = {name: self._port_of(name, known, foreign, name in running, registry) for name in _WISHES}
             keepers = self._shop_ports(known, shop, foreign, "shop" in running, registry)
             settled = Ports(**chosen, shop=keepers)
-            registry.hold(settled.all(), owner=self.directory)
+            registry.assign(settled.all(), owner=self.directory, seize=True)
         except OSError as error:
             raise LocalError(f"no ports can be chosen: {error}") from error
         processes.replace(self.directory / "ports.json", msgspec.json.encode(settled))

@@ -30,7 +30,7 @@ OWN = {
 """Meshwright's own processes, by the command that starts each"""
 _MONGODB_DATABASE = "meshwright"
 _BESIDE_STREAMS_GIB = 1.0
-"""for leases, presence, desired state and blobs, which reserve nothing"""
+"""for leases, presence and desired state, which reserve nothing"""
 
 Check = Callable[[], Awaitable[bool]]
 

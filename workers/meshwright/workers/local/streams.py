@@ -54,6 +54,6 @@ async def provision(home: Home, plan: Plan, url: str, gib: float | None = None) 
         )
         adapters = {*OWN_ADAPTERS, *nats_users.adapters(home.nats_users)}
         async with mwbus.join(chosen, nats_accounts.PROVISIONER, timeout=30.0) as bus:
-            await provisioning.provision(bus, sorted(adapters), chosen.replicas)
+            await provisioning.provision(bus, sorted(adapters))
     except (mwbus.BusUnavailable, settings.InvalidSettings) as error:
         raise LocalError(str(error)) from error

@@ -57,7 +57,7 @@ class Memory:
 
     async def forget(self) -> None:
         """The webhook is gone."""
-        await mwbus.patiently(self._bucket.delete, self._key, pause=PAUSE)
+        await mwbus.until_available(self._bucket.delete, self._key, pause=PAUSE)
 
     async def _replace(self, value: bytes) -> None:
         """Raises BusUnavailable, Superseded."""

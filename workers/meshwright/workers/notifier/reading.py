@@ -114,7 +114,7 @@ class Reader:
         """Where to go on when EVENTS went back: behind all that was stored before what was read last."""
         log.error("%s: webhook %s goes on with what was stored since", error, self._written.document.id)
         since = place.time or self._written.created_at
-        return await mwbus.patiently(mwbus.until, self._bus, _STREAM, since, pause=PAUSE)
+        return await mwbus.until_available(mwbus.until, self._bus, _STREAM, since, pause=PAUSE)
 
     def _obey(self, message: mwbus.Received) -> None:
         """Enter what a ping or a replay asks for into the ledger."""

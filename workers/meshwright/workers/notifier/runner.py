@@ -81,7 +81,7 @@ class Runner:
 
     async def _deliver(self, client: httpx.AsyncClient, one: Waiting) -> None:
         """One try of one event, and what follows from it."""
-        event = await mwbus.patiently(self._bus.at, _STREAM, one.event, pause=PAUSE)
+        event = await mwbus.until_available(self._bus.at, _STREAM, one.event, pause=PAUSE)
         if event is not None and not self._may_get(event):
             self._settle(one.event)
             return

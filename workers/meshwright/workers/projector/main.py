@@ -16,12 +16,12 @@ from meshwright.core import ending, settings, store
 from meshwright.core.bus.kv import leases
 from meshwright.core.security import mongodb_users
 from meshwright.core.store import identity
+from meshwright.core.store.waiting import until_available
 from meshwright.core.telemetry import exporting, tracing
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.workers import running
 from meshwright.workers.projector import rebuilding, renewing
 from meshwright.workers.projector.batches import Tally
-from meshwright.workers.projector.pipeline import patiently
 from meshwright.workers.projector.projection import beat, project
 
 log = logging.getLogger(__name__)
@@ -77,8 +77,8 @@ async def _run(chosen: settings.Settings) -> None:
 async def _admit(connection: mwbus.Connection, database: store.Database, chosen: settings.Settings) -> None:
     """Raises NotAdmissible when that database must not be written to; waits for it. Raises BusUnavailable."""
     installation = await connection.installation()
-    await patiently(store.refuse_open_server, chosen)
-    await patiently(identity.claim, database, installation)
+    await until_available(store.refuse_open_server, chosen)
+    await until_available(identity.claim, database, installation)
 
 
 async def _work(connection: mwbus.Connection, database: store.Database, tally: Tally) -> None:

@@ -10,21 +10,21 @@ import asyncio
 import contextlib
 import datetime
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from meshwright.core import bus as mwbus
 from meshwright.core.operations.records import Fact
-from meshwright.core.store import Checkpoint, StoreUnavailable
+from meshwright.core.store import Checkpoint
+from meshwright.core.store.waiting import until_available
 from meshwright.core.store.writing import Batch, Refusal, Writer
 from meshwright.core.telemetry import tracing
+from meshwright.workers.projector import rows
 from meshwright.workers.projector.batches import Folder, Tally
 
 log = logging.getLogger(__name__)
 BATCH = 500
 _LOOK = 1.0
 """seconds without a batch until the checkpoint is looked at"""
-T = TypeVar("T")
 
 
 class Pipeline:
@@ -46,7 +46,7 @@ class Pipeline:
 
         Raises Rewound when the stream is not the one that was projected, WentBack when the database is not.
         """
-        place = await patiently(self._writer.position, self._stream)
+        place = await until_available(self._writer.position, self._stream)
         log.debug("projecting %s from %d", self._stream, place.seq + 1)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read(mwbus.Position(seq=place.seq, time=place.time)))
@@ -54,16 +54,16 @@ class Pipeline:
 
     async def _read(self, place: mwbus.Position) -> None:
         async for messages in mwbus.tail(self._bus, self._stream, after=place, batch=BATCH):
-            await self._waiting.put(await patiently(self._folder.fold, messages))
+            await self._waiting.put(await until_available(self._folder.fold, messages))
 
     async def _write(self) -> None:
         settled: Sequence[Checkpoint] = ()
         while True:
             if settled and self._waiting.empty():
-                await patiently(self._writer.advance, settled)
+                await until_available(self._writer.advance, settled)
                 settled = ()
             batch, seen = await self._next()
-            refusals = await patiently(self._writer.write, batch, settled)
+            refusals = await until_available(self._writer.write, batch, settled)
             settled = batch.checkpoints
             if refusals:
                 await self._report(refusals)
@@ -75,46 +75,15 @@ class Pipeline:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK):
                     return await self._waiting.get()
-            await patiently(self._writer.position, self._stream)
+            await until_available(self._writer.position, self._stream)
 
     async def _report(self, refusals: list[Refusal]) -> None:
         """A document that MongoDB will never take is reported with its newest fact; its last good state stays."""
-        found = []
         for refusal in refusals:
             folded = refusal.folded
             self._tally.set_aside.add(self._stream)
             log.warning("%s %s cannot be stored: %s", folded.kind.name, folded.key, refusal.reason)
-            found.append(
-                {
-                    "_id": f"{self._stream}/{folded.seq}/{folded.kind.name}",
-                    "stream": self._stream,
-                    "seq": folded.seq,
-                    "subject": f"{folded.kind.name}/{folded.key}",
-                    "type": "",
-                    "reason": refusal.reason[:2000],
-                    "time": folded.updated_at,
-                    "data": "",
-                }
-            )
-        await patiently(self._writer.set_aside, found)
-
-
-async def patiently(action: Callable[..., Awaitable[T]], *arguments: object) -> T:
-    """Try until the database answers; every action here may be repeated. Says once that it waits."""
-    loop = asyncio.get_running_loop()
-    since, pause = loop.time(), 0.0
-    while True:
-        try:
-            found = await action(*arguments)
-        except StoreUnavailable as error:
-            if not pause:
-                log.warning("the database does not answer, trying on: %s", error)
-            pause = min(pause * 2 or 0.05, 1.0)
-            await asyncio.sleep(pause)
-            continue
-        if pause:
-            log.info("the database answers again after %.1f s", loop.time() - since)
-        return found
+        await until_available(self._writer.set_aside, [rows.of_refusal(self._stream, each) for each in refusals])
 
 
 def _trace(seen: list[Fact]) -> None:

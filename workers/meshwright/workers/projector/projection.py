@@ -11,10 +11,11 @@ import logging
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.store import Database, WentBack, generations, heartbeat, identity, indexes, kinds
+from meshwright.core.store.waiting import until_available
 from meshwright.core.store.writing import Writer
 from meshwright.workers.projector import folding
 from meshwright.workers.projector.batches import Tally
-from meshwright.workers.projector.pipeline import Pipeline, patiently
+from meshwright.workers.projector.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 _LOOK = 0.5
@@ -28,9 +29,9 @@ async def project(connection: mwbus.Connection, database: Database, tally: Tally
     """Project into the live generation until cancelled."""
     try:
         while True:
-            generation = await patiently(generations.live, database)
-            await patiently(generations.sign, database, generation, folding.VERSION)
-            await patiently(indexes.ensure, database, generation)
+            generation = await until_available(generations.live, database)
+            await until_available(generations.sign, database, generation, folding.VERSION)
+            await until_available(indexes.ensure, database, generation)
             log.info("projecting into generation %d", generation)
             await _until_swapped(connection, database, generation, tally, traced)
     finally:
@@ -43,8 +44,8 @@ async def beat(database: Database, installation: str) -> None:
     Raises NotAdmissible when the database of another installation has taken the place of ours.
     """
     while True:
-        await patiently(identity.claim, database, installation)
-        await patiently(heartbeat.beat, database)
+        await until_available(identity.claim, database, installation)
+        await until_available(heartbeat.beat, database)
         await asyncio.sleep(heartbeat.EVERY)
 
 
@@ -61,7 +62,7 @@ async def _until_swapped(
         log.info("generation %d is no longer live", generation)
     except* (mwbus.Rewound, WentBack) as group:
         log.error("%s: rebuilding the views from what the streams hold", ending.first_error(group))
-        await patiently(generations.distrust, database, generation)
+        await until_available(generations.distrust, database, generation)
         await _until_another_is_live(database, generation)
 
 
@@ -73,5 +74,5 @@ async def _watch(database: Database, generation: int) -> None:
 async def _until_another_is_live(database: Database, generation: int) -> None:
     while True:
         await asyncio.sleep(_LOOK)
-        if await patiently(generations.live, database) != generation:
+        if await until_available(generations.live, database) != generation:
             return

@@ -12,9 +12,9 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.bus.kv import leases
 from meshwright.core.store import Database, StoreUnavailable, WentBack, generations
+from meshwright.core.store.waiting import until_available
 from meshwright.workers import running
 from meshwright.workers.projector import folding, rebuilding
-from meshwright.workers.projector.pipeline import patiently
 
 log = logging.getLogger(__name__)
 _LOOK = 1.0
@@ -24,8 +24,8 @@ _LOOK = 1.0
 async def renew(connection: mwbus.Connection, database: Database) -> None:
     """Rebuild the live views whenever an older version has written them or nobody trusts them, until cancelled."""
     while True:
-        generation = await patiently(generations.live, database)
-        oldest = await patiently(generations.oldest_writer, database, generation)
+        generation = await until_available(generations.live, database)
+        oldest = await until_available(generations.oldest_writer, database, generation)
         if oldest is not None and oldest < folding.VERSION:
             if oldest != generations.NOBODY:
                 log.info("generation %d was written by version %d, this is %d", generation, oldest, folding.VERSION)

@@ -11,6 +11,7 @@ import msgspec
 
 from meshwright.core import bus
 from meshwright.core.operations.records import Fact
+from meshwright.core.store.writing import Refusal
 from meshwright.schemas.telemetry import EdgesMeasured
 
 
@@ -50,13 +51,28 @@ def of_window(fact: Fact, message: EdgesMeasured) -> dict[str, Any]:
 
 def of_set_aside(received: bus.Received, reason: str, time: datetime.datetime) -> dict[str, Any]:
     """A row for a message that could not be projected."""
+    place = f"{received.stream}/{received.seq}"
+    data = received.payload[:65536].decode(errors="replace")
+    return _set_aside(place, received.stream, received.seq, received.subject, received.type, reason, time, data)
+
+
+def of_refusal(stream: str, refusal: Refusal) -> dict[str, Any]:
+    """A row for a document that MongoDB will never take, named by the newest message that it was made of."""
+    folded = refusal.folded
+    place, subject = f"{stream}/{folded.seq}/{folded.kind.name}", f"{folded.kind.name}/{folded.key}"
+    return _set_aside(place, stream, folded.seq, subject, "", refusal.reason, folded.updated_at, "")
+
+
+def _set_aside(
+    place: str, stream: str, seq: int, subject: str, type: str, reason: str, time: datetime.datetime, data: str
+) -> dict[str, Any]:
     return {
-        "_id": f"{received.stream}/{received.seq}",
-        "stream": received.stream,
-        "seq": received.seq,
-        "subject": received.subject,
-        "type": received.type,
+        "_id": place,
+        "stream": stream,
+        "seq": seq,
+        "subject": subject,
+        "type": type,
         "reason": reason[:2000],
         "time": time,
-        "data": received.payload[:65536].decode(errors="replace"),
+        "data": data,
     }

@@ -76,7 +76,7 @@ def _provision(options: argparse.Namespace, chosen: settings.Settings) -> None:
 
 async def _set_up(chosen: settings.Settings, adapters: Sequence[str]) -> None:
     async with mwbus.join(chosen, nats_accounts.PROVISIONER, timeout=30.0) as bus:
-        await provisioning.provision(bus, adapters, chosen.replicas)
+        await provisioning.provision(bus, adapters)
 
 
 def _adapter(options: argparse.Namespace, _: settings.Settings) -> None:

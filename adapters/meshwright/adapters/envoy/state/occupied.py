@@ -17,7 +17,7 @@ from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.state.desired import DesiredState
 from meshwright.core import kit
 from meshwright.core.kit.machine import listeners, ports, processes
-from meshwright.core.kit.security import ssrf
+from meshwright.core.kit.security import addresses, ssrf
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.workloads import WorkloadSpec
 
@@ -79,24 +79,20 @@ def taken(
 def _servers(runtime: kit.Runtime, options: Options) -> dict[Place, str]:
     """The servers that this worker knows by its settings."""
     servers = runtime.servers
-    urls = {"NATS": servers.nats_url.split(","), "MongoDB": _several(servers.mongodb_url)}
+    urls = {
+        "NATS": addresses.nats_servers(servers.nats_url),
+        "MongoDB": addresses.mongodb_servers(servers.mongodb_url),
+    }
     found = {}
     for name, given in urls.items():
         for url in given:
             with contextlib.suppress(ValueError):
-                parts = urlsplit(url if "://" in url else f"nats://{url}")
+                parts = urlsplit(url)
                 found[_place(parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0))] = name
     found[_place(servers.api_host, servers.api_port)] = "Meshwright's API"
     with contextlib.suppress(OSError, ValueError):
         found[_place(options.xds_host, int((runtime.data_dir / "xds-port").read_text()))] = "the mesh's control plane"
     return found
-
-
-def _several(url: str) -> list[str]:
-    """A MongoDB URL has many hosts before its database."""
-    scheme, _, rest = url.partition("://")
-    hosts = rest.partition("/")[0].rpartition("@")[2]
-    return [f"{scheme}://{each}" for each in hosts.split(",")]
 
 
 def _others(data_dir: Path, wanted: Collection[int]) -> dict[int, str]:

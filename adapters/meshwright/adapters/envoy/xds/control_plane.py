@@ -37,7 +37,7 @@ from meshwright.adapters.envoy.xds.board import Board
 from meshwright.adapters.envoy.xds.reporter import Reporter
 from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import kit
-from meshwright.core.kit.buckets import BusUnavailable, patiently
+from meshwright.core.kit.buckets import BusUnavailable, until_available
 from meshwright.core.kit.machine import ports
 from meshwright.core.kit.security import sealing
 from meshwright.schemas.base import Message
@@ -302,7 +302,7 @@ class ControlPlane:
             state = desired.decode(value)
             # Asked each time: a mesh may have been made anew, with another authority, since this replica looked last.
             # And for as long as the bus is away: a state that was not taken is not told again.
-            authority = await patiently(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
+            authority = await until_available(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
             if key not in self._secrets or self._secrets[key].authority != authority:
                 self._secrets[key] = MeshSecrets(authority)
             snapshot = compiler.compile_mesh(state)
@@ -330,7 +330,7 @@ class ControlPlane:
     async def _take_authority(self, key: str) -> None:
         state = self._states[key]
         try:
-            authority = await patiently(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
+            authority = await until_available(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
         except sealing.CannotOpen as error:
             _log.error("%s", error)
             return
@@ -387,7 +387,7 @@ class ControlPlane:
         if now < self._renew_at.get(node, now):
             return
         try:
-            files = await patiently(self.files, state, workload, pause=_BUS_SECONDS)
+            files = await until_available(self.files, state, workload, pause=_BUS_SECONDS)
             await self.fleet.renew(node, self.bootstrap(state, workload), files)
             self._renew_at[node] = now + credentials.LIFE * 2 / 3
         except (FleetError, OSError, sealing.CannotOpen) as error:  # it is tried again, and the others go on

@@ -11,7 +11,7 @@ import time
 
 import nats.errors
 
-from meshwright.core.bus.client.lean import LeanClient
+from meshwright.core.bus.client.nats_client import NatsClient
 from meshwright.core.bus.errors import BusUnavailable
 from meshwright.schemas import subjects
 
@@ -23,7 +23,7 @@ _REQUEST = f"STREAM.INFO.{subjects.COMMANDS.stream}"  # its answer tells the tim
 class ServerClock:
     """Seconds since 1970 as the server counts them."""
 
-    def __init__(self, client: LeanClient) -> None:
+    def __init__(self, client: NatsClient) -> None:
         self._client = client
         self._asked_at = float("-inf")
         self._told = 0.0

@@ -19,7 +19,7 @@ from nats.js import JetStreamContext
 
 from meshwright.core.bus.client import dialing
 from meshwright.core.bus.client.clock import ServerClock
-from meshwright.core.bus.client.lean import LeanClient
+from meshwright.core.bus.client.nats_client import NatsClient
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable
 from meshwright.core.bus.stream import streams
@@ -33,13 +33,15 @@ _LOOK_UP_S = 2.0
 class Connection(msgspec.Struct, frozen=True):
     """A live connection. `name` is who we are: the CloudEvents source is `meshwright/<name>`."""
 
-    client: LeanClient
+    client: NatsClient
     js: JetStreamContext
     publisher: Publisher
     clock: ServerClock
     name: str
     sets_up: bool = True
     """it may create streams and buckets; components find them made"""
+    replicas: int = 1
+    """copies of each stream and bucket, as far as this connection creates them"""
 
     @property
     def is_connected(self) -> bool:
@@ -160,7 +162,7 @@ async def connect(
 
     With `credentials_file` the process is the component whose file that is, and finds the streams set up. The
     provisioner, and who has no such file but the whole server, sets them up: `gib` is their room all together, None
-    leaves them as large as they are.
+    leaves them as large as they are; each stream, and each bucket that is opened, gets `replicas` copies.
 
     Raises BusUnavailable when no server answers in time, NotLetIn when it refuses us, NoRoom when it cannot hold the
     streams.
@@ -172,7 +174,7 @@ async def connect(
 
 @asynccontextmanager
 async def connection(
-    client: LeanClient, name: str, *, replicas: int = 1, gib: float | None = None, timeout: float = 10.0
+    client: NatsClient, name: str, *, replicas: int = 1, gib: float | None = None, timeout: float = 10.0
 ) -> AsyncIterator[Connection]:
     """The connection of a client, which is closed at the end of the block; the rest is as for `connect`."""
     try:
@@ -182,6 +184,8 @@ async def connection(
             await streams.ensure(js, replicas, gib, timeout)
         else:
             await streams.await_set_up(js, timeout)
-        yield Connection(client, js, Publisher(client, f"meshwright/{name}"), ServerClock(client), name, sets_up)
+        yield Connection(
+            client, js, Publisher(client, f"meshwright/{name}"), ServerClock(client), name, sets_up, replicas
+        )
     finally:
         await dialing.hang_up(client)

@@ -9,14 +9,13 @@ import logging
 import ssl
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 import nats.errors
 from nats.aio.client import Client
 
-from meshwright.core.bus.client.lean import InClear, LeanClient
+from meshwright.core.bus.client.nats_client import NatsClient, NoTls
 from meshwright.core.bus.errors import BusUnavailable, NotLetIn
-from meshwright.core.security import credentials, nats_accounts, nkeys
+from meshwright.core.security import addresses, credentials, nats_accounts, nkeys
 
 log = logging.getLogger(__name__)
 NOT_PERMITTED = "NATS does not permit what this process did"
@@ -26,20 +25,20 @@ _HANG_UP_S = 3.0
 
 async def dial(
     url: str, name: str, timeout: float, credentials_file: Path | None = None, ca_file: Path | None = None
-) -> LeanClient:
+) -> NatsClient:
     """A connected client, which reconnects for ever and notices a dead peer within ten seconds.
 
     Raises BusUnavailable when no server answers in time, NotLetIn.
     """
     key = _key(credentials_file) if credentials_file else None
     is_in_streams_account = key is None or name == nats_accounts.PROVISIONER
-    client = LeanClient(key, nats_accounts.JS_API if is_in_streams_account else nats_accounts.IMPORTED_JS_API)
+    client = NatsClient(key, nats_accounts.JS_API if is_in_streams_account else nats_accounts.IMPORTED_JS_API)
     words = _Words(client, name, _Asked(url, credentials_file, ca_file))
     try:
         # The client tries on for ever, which is right once it was connected; only the first time has a bound.
         async with asyncio.timeout(timeout):
             await client.connect(
-                url,
+                addresses.nats_servers(url),
                 name=name,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is only ever slept
@@ -77,8 +76,7 @@ async def hang_up(client: Client) -> None:
 
 def without_password(url: str) -> str:
     """The URL for people to see."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return ",".join(map(addresses.without_user, addresses.nats_servers(url)))
 
 
 class _Asked(NamedTuple):
@@ -97,7 +95,7 @@ class _Asked(NamedTuple):
                 f"{server} is not whom we ask for, going by {trusted}: {error.verify_message}. Let"
                 " MESHWRIGHT_NATS_CA_FILE hold the CA of its certificate, and MESHWRIGHT_NATS_URL a name in it"
             )
-        if isinstance(error, InClear):
+        if isinstance(error, NoTls):
             return (
                 f"{server} has no TLS, and a tls:// URL or MESHWRIGHT_NATS_CA_FILE asks for it; nothing was said to it."
                 " Give the server its `tls` block, or take back both settings"

@@ -15,11 +15,12 @@ import nats.errors
 from meshwright.core import settings
 from meshwright.core.bus.client import dialing
 from meshwright.core.bus.client.connecting import Connection, connection
-from meshwright.core.bus.client.lean import LeanClient
-from meshwright.core.bus.errors import NotLetIn
+from meshwright.core.bus.client.nats_client import NatsClient
+from meshwright.core.bus.errors import BusUnavailable, NotLetIn
+from meshwright.core.security import addresses
 
 log = logging.getLogger(__name__)
-_KNOCK_S = 2.0
+_PROBE_TIMEOUT_S = 2.0
 
 
 @asynccontextmanager
@@ -27,17 +28,17 @@ async def join(chosen: settings.Settings, name: str, timeout: float = 10.0) -> A
     """The connection of a component, for the length of the block. Raises BusUnavailable, NotLetIn, NoRoom."""
     client = await dialing.dial(chosen.nats_url, name, timeout, chosen.nats_credentials_file, chosen.nats_ca_file)
     try:
-        await _refuse_open_server(chosen)
-    except NotLetIn:
+        await _refuse_open_server(chosen, timeout)
+    except BusUnavailable:
         await dialing.hang_up(client)
         raise
     async with connection(client, name, replicas=chosen.replicas, gib=chosen.streams_gib, timeout=timeout) as bus:
         yield bus
 
 
-async def _refuse_open_server(chosen: settings.Settings) -> None:
-    """Raises NotLetIn when the server admits strangers and nobody has said that it may."""
-    if not await admits_strangers(chosen.nats_url, chosen.nats_ca_file):
+async def _refuse_open_server(chosen: settings.Settings, timeout: float) -> None:
+    """Raises NotLetIn when the server admits anonymous clients and no setting permits that; BusUnavailable."""
+    if not await _retried(chosen, timeout):
         return
     where = dialing.without_password(chosen.nats_url)
     if not chosen.nats_allow_anonymous:
@@ -49,25 +50,45 @@ async def _refuse_open_server(chosen: settings.Settings) -> None:
     log.warning("the NATS server at %s lets ANYBODY in, as MESHWRIGHT_NATS_ALLOW_ANONYMOUS permits", where)
 
 
-async def admits_strangers(url: str, ca_file: Path | None = None, **said: str) -> bool:
-    """Whether the server lets somebody in who does not say who it is, or only what is `said`."""
-    client = LeanClient()
+async def _retried(chosen: settings.Settings, timeout: float) -> bool:
+    """The answer of `allows_anonymous` within `timeout` seconds. Raises BusUnavailable when there is none."""
+    deadline = asyncio.get_running_loop().time() + timeout
+    while True:
+        try:
+            return await allows_anonymous(chosen.nats_url, chosen.nats_ca_file)
+        except BusUnavailable:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.1)
 
-    async def ignore(_: Exception) -> None:
-        """The refusal is the answer."""
+
+async def allows_anonymous(url: str, ca_file: Path | None = None, **credentials: str) -> bool:
+    """Whether the server admits a client without credentials, or with these ones.
+
+    Raises BusUnavailable when it neither admits nor refuses the client within two seconds.
+    """
+    client = NatsClient()
+    errors: list[Exception] = []
+
+    async def failed(error: Exception) -> None:
+        errors.append(error)
 
     try:
-        async with asyncio.timeout(_KNOCK_S):
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
             await client.connect(
-                dialing.without_password(url),
-                name="stranger",
+                addresses.nats_servers(dialing.without_password(url)),
+                name="anonymous",
                 allow_reconnect=False,
-                error_cb=ignore,
+                error_cb=failed,
                 tls=dialing.trusting(ca_file) if ca_file else None,
-                **said,  # type: ignore[arg-type]  # its other options are of other types
+                **credentials,  # type: ignore[arg-type]  # its other options are of other types
             )
-    except (nats.errors.Error, OSError, TimeoutError):
-        return False
+    except (nats.errors.Error, OSError, TimeoutError) as error:
+        if any("authorization violation" in str(each).lower() for each in (error, *errors)):
+            return False
+        where = dialing.without_password(url)
+        reason = repr(errors[-1] if errors else error)
+        raise BusUnavailable(f"cannot tell whether the NATS server at {where} wants credentials: {reason}") from error
     finally:
         await dialing.hang_up(client)
     return True

@@ -1,1 +1,1 @@
-"""Key-value buckets, and what stands on them: leases, presence, blobs."""
+"""Key-value buckets, and what stands on them: leases, presence."""

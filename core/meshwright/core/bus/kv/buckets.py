@@ -19,7 +19,7 @@ from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable, Conflict, Rewound
 from meshwright.core.bus.stream import lookups
 from meshwright.core.bus.stream.publishing import EXPECTED_LAST
-from meshwright.core.bus.waiting import patiently
+from meshwright.core.bus.waiting import until_available
 
 log = logging.getLogger(__name__)
 _DELETED = ("DEL", "PURGE")
@@ -159,7 +159,7 @@ class Bucket:
                 continue
             except Rewound as error:
                 log.error("%s: reading it from its start", error)
-            for key in known.difference(await patiently(self.keys, prefix)):
+            for key in known.difference(await until_available(self.keys, prefix)):
                 known.discard(key)
                 yield Change(key, None, expired=True)
 
@@ -192,22 +192,26 @@ def _change(key: str, message: Received) -> Change:
     return Change(key, None, expired=_MARKER in message.headers)
 
 
-async def open_bucket(bus: Connection, name: str, *, prefix: str = "", ttl: float = 0, replicas: int = 1) -> Bucket:
+async def open_bucket(bus: Connection, name: str, *, prefix: str = "", ttl: float = 0) -> Bucket:
     """The bucket of that name, or the part of it whose keys begin with `prefix`.
 
-    With `ttl` every value goes after so many seconds. Who may set up streams creates it when it is missing.
+    With `ttl` every value goes after so many seconds. Who may set up streams creates it when it is missing, and gives
+    it as many replicas as this connection wants.
 
     Raises BusUnavailable.
     """
     config = KeyValueConfig(
-        bucket=name, history=1, ttl=ttl or None, storage=StorageType.FILE, replicas=replicas, direct=True
+        bucket=name, history=1, ttl=ttl or None, storage=StorageType.FILE, replicas=bus.replicas, direct=True
     )
     config.limit_marker_ttl = 60.0 if ttl else None
     deadline = asyncio.get_running_loop().time() + 10.0
     while True:
         try:
             try:
-                await bus.js.stream_info(f"KV_{name}")
+                standing = (await bus.js.stream_info(f"KV_{name}")).config
+                if bus.sets_up and (standing.num_replicas or 1) != bus.replicas:
+                    standing.num_replicas = bus.replicas
+                    await bus.js.update_stream(standing)
             except nats.js.errors.NotFoundError:
                 if not bus.sets_up:
                     raise

@@ -5,38 +5,41 @@ Invariant: only the provisioner makes them; doing it again changes nothing, and 
 """
 
 import contextlib
+import json
 import logging
 from collections.abc import Iterable
 
+import nats.errors
+
 from meshwright.core.bus.client.connecting import Connection
-from meshwright.core.bus.errors import Conflict
+from meshwright.core.bus.errors import BusUnavailable, Conflict
 from meshwright.core.bus.kv.buckets import open_bucket
 from meshwright.core.bus.stream.lookups import batch
 from meshwright.schemas import subjects
 
 log = logging.getLogger(__name__)
+_LIST_TIMEOUT_S = 5.0
 _OLD_BUCKETS = "KV_mw_{adapter}_"
 """Streams of earlier versions, one for each bucket of an adapter."""
 
 
-async def provision(bus: Connection, adapters: Iterable[str], replicas: int = 1) -> None:
+async def provision(bus: Connection, adapters: Iterable[str]) -> None:
     """Make the buckets that are missing, those of these adapters too. `bus.connect` has set up the streams.
 
     Raises BusUnavailable.
     """
     for bucket in subjects.BUCKETS:
         if bucket != subjects.ADAPTERS_OWN:
-            await open_bucket(bus, bucket.name, ttl=bucket.ttl, replicas=replicas)
+            await open_bucket(bus, bucket.name, ttl=bucket.ttl)
     for adapter in adapters:
-        await open_bucket(bus, subjects.ADAPTERS_OWN.name.format(adapter=adapter), replicas=replicas)
+        await open_bucket(bus, subjects.ADAPTERS_OWN.name.format(adapter=adapter))
         await _take_over(bus, adapter)
 
 
 async def _take_over(bus: Connection, adapter: str) -> None:
-    """Copy what an earlier version kept for an adapter, unless its key has been used since."""
+    """Copy what an earlier version kept for an adapter, unless its key has been used since. Raises BusUnavailable."""
     prefix = _OLD_BUCKETS.format(adapter=adapter)
-    names = [str(info.config.name) for info in await bus.js.streams_info()]
-    for stream in (name for name in names if name.startswith(prefix)):
+    for stream in (name for name in await _stream_names(bus) if name.startswith(prefix)):
         part = stream.removeprefix(prefix)
         new = await open_bucket(bus, subjects.ADAPTERS_OWN.name.format(adapter=adapter), prefix=f"{part}.")
         root, seq = f"$KV.{stream.removeprefix('KV_')}.", 1
@@ -50,3 +53,19 @@ async def _take_over(bus: Connection, adapter: str) -> None:
                         copied += 1
         if copied:
             log.info("%d values of the adapter %s were taken over from %s", copied, adapter, stream)
+
+
+async def _stream_names(bus: Connection) -> list[str]:
+    """The names of all streams. Raises BusUnavailable."""
+    names: list[str] = []
+    # The client only lists whole streams, for which a cluster asks all its servers and may wait for some.
+    while True:
+        request = json.dumps({"offset": len(names)}).encode()
+        try:
+            reply = await bus.client.request(f"{bus.client.js_api}.STREAM.NAMES", request, timeout=_LIST_TIMEOUT_S)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"could not list the streams: {error!r}") from error
+        page = json.loads(reply.data)
+        names.extend(page.get("streams") or [])
+        if not page.get("streams") or len(names) >= page["total"]:
+            return names

@@ -16,7 +16,7 @@ from opentelemetry import trace
 
 from meshwright.core import ids
 from meshwright.core.bus import envelope
-from meshwright.core.bus.client.lean import LeanClient
+from meshwright.core.bus.client.nats_client import NatsClient
 from meshwright.core.bus.envelope import Envelope
 from meshwright.core.bus.errors import BusFull, BusUnavailable, Conflict, TooLarge
 from meshwright.core.telemetry import tracing
@@ -41,7 +41,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
 class Publisher:
     """Publishes messages under one CloudEvents `source`."""
 
-    def __init__(self, client: LeanClient, source: str) -> None:
+    def __init__(self, client: NatsClient, source: str) -> None:
         self._client = client
         self.source = source
         self._unanswered: dict[str, tuple[float, int]] = {}

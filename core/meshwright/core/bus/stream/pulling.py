@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from meshwright.core.bus.client.lean import LeanClient
+from meshwright.core.bus.client.nats_client import NatsClient
 from meshwright.core.bus.envelope import Received
 
 _HEARTBEAT = 1.0
@@ -31,7 +31,7 @@ class ConsumerGone(Exception):
 class Puller:
     """Keeps up to `batch` messages of one consumer under way. Use `pulling`."""
 
-    def __init__(self, client: LeanClient, stream: str, consumer: str, batch: int, expires: float) -> None:
+    def __init__(self, client: NatsClient, stream: str, consumer: str, batch: int, expires: float) -> None:
         self._client = client
         self._expires = expires
         self._subject = f"{client.js_api}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
@@ -112,7 +112,7 @@ class Puller:
 
 @asynccontextmanager
 async def pulling(
-    client: LeanClient, stream: str, consumer: str, batch: int, expires: float = EXPIRES
+    client: NatsClient, stream: str, consumer: str, batch: int, expires: float = EXPIRES
 ) -> AsyncIterator[Puller]:
     """A running `Puller`; leaving the block unsubscribes. `expires`: see EXPIRES."""
     puller = Puller(client, stream, consumer, batch, expires)

@@ -51,14 +51,14 @@ class Follow:
 
         Raises CommandFailed with STILL_RUNNING when the limit passed, RequestRefused, Unreachable.
         """
-        found: dict[str, Any] = self._patiently(self._snapshot)
+        found: dict[str, Any] = self._retried(self._snapshot)
         while not self._last:  # accepted a moment ago, and not told yet
             time.sleep(_PAUSE / 5)
-            found = self._patiently(self._snapshot)
+            found = self._retried(self._snapshot)
         while not self.timeline.done:
-            self._patiently(self._stream)
+            self._retried(self._stream)
             if not self.timeline.done:  # the connection ended, or a reset left something out
-                found = self._patiently(self._snapshot)
+                found = self._retried(self._snapshot)
         return found if found["done"] else self._whole(found)
 
     def _whole(self, found: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Follow:
                 if self.timeline.done or quiet - self._quiet() > _OVERTIME:
                     return  # by now a silence would last beyond our own limit
 
-    def _patiently(self, attempt: Callable[[], Any]) -> Any:
+    def _retried(self, attempt: Callable[[], Any]) -> Any:
         """Try again while the server is away, for a bounded time."""
         away_since = 0.0
         while True:

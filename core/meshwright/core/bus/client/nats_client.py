@@ -27,11 +27,11 @@ def _name(raw: bytes) -> str | None:
     return name.decode()
 
 
-class InClear(errors.Error):
+class NoTls(errors.Error):
     """A server without TLS, where TLS was asked for. Nothing was said to it."""
 
 
-class LeanClient(Client):
+class NatsClient(Client):
     """nats-py's client with quicker headers, and requests that never swallow a cancellation.
 
     With `key` it proves that it holds that key. `js_api` is where the API of JetStream is for this client.
@@ -70,7 +70,7 @@ class LeanClient(Client):
         wants_tls = "tls" in self.options or (server is not None and server.uri.scheme == "tls")
         if initial_connection and wants_tls:
             if not (info.get("tls_required") or info.get("tls_available")):
-                raise InClear("the server has no TLS")
+                raise NoTls("the server has no TLS")
             info["tls_required"] = True  # also where the server leaves it to the client
         await super()._process_info(info, initial_connection)
 
