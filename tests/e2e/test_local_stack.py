@@ -128,7 +128,7 @@ async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
         code, text = await person.types("status")
         return code == 0 and "ended once" in text and "All of it runs." in text
 
-    await eventually(whole, timeout=30)
+    await eventually(whole)
 
     code, text = await person.types("down")
     assert code == 0, text
@@ -154,7 +154,7 @@ async def test_edges_come_alive(person: Person) -> None:
         busy = {(edge["source"], edge["destination"]): edge for edge in edges if edge["requests"]}
         return busy if {("shopper", "front"), ("front", "catalog")} <= busy.keys() else {}
 
-    edges = await eventually(alive, timeout=20)
+    edges = await eventually(alive)
     edge = edges["front", "catalog"]
     assert edge["rate"] > 0
     assert 0 <= edge["p50_ms"] <= edge["p99_ms"]

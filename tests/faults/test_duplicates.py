@@ -84,9 +84,9 @@ async def test_each_command_is_delivered_three_times(nats_server: NatsServer, tm
             info = await bus.js.consumer_info("COMMANDS", "adapter-example")
             return info.num_pending == 0 and info.num_ack_pending == 0 and bool(info.delivered.consumer_seq)
 
-        await eventually(all_acknowledged, timeout=30)
+        await eventually(all_acknowledged)
         await bus.js.delete_consumer("COMMANDS", "adapter-example")
-        await eventually(all_acknowledged, timeout=30)
+        await eventually(all_acknowledged)
         again = [await asker.events(operation) for operation in asked]
     written = lines_of(tmp_path)
     steps = [event.step for events in again for event in events if isinstance(event, operations.StepCompleted)]

@@ -85,7 +85,7 @@ async def test_an_older_and_a_newer_projector_take_turns(
                 assert "Traceback" not in older.log.read_text()
             async with console("python", str(NEWER), directory=tmp_path, **settings) as newer:
                 await tell(f"newer-{turn}")
-                await eventually(as_told, timeout=30)
+                await eventually(as_told)
                 await stage.caught_up()
                 assert await newer.stop() == 0
                 assert "Traceback" not in newer.log.read_text()

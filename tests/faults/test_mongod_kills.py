@@ -18,7 +18,7 @@ from rig.stack.staging import Stage, rebuilt_differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 KILLS = 6
-ANSWERS_WITHIN = 4.0
+ANSWERS_WITHIN = 8.0
 """seconds; promised are 2, the rest is for a busy machine"""
 READS = ("/v1/operations", "/v1/connections", "/v1/events", "/v1/adapters")
 
@@ -34,7 +34,7 @@ async def read_on(admin: Person, reads: Ledger) -> None:
 async def more_accepted(ledger: Ledger, count: int) -> None:
     """Wait until so many more operations have been accepted."""
     enough = len(ledger.operations) + count
-    await eventually(lambda: len(ledger.operations) >= enough, timeout=30)
+    await eventually(lambda: len(ledger.operations) >= enough)
 
 
 async def test_mongod_is_killed_under_load(tmp_path: Path, row: Any) -> None:
@@ -63,7 +63,7 @@ async def test_mongod_is_killed_under_load(tmp_path: Path, row: Any) -> None:
                 recoveries.append(time.monotonic() - begin)
         await ending.end(reader)
         await stage.caught_up()
-        await eventually(lambda: ledger.all_ended(bus), timeout=30)
+        await eventually(lambda: ledger.all_ended(bus))
         await stage.caught_up()
         balance = await ledger.balance(bus)
         first, last = await bus.stream_bounds("EVENTS")

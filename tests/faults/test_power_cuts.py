@@ -225,7 +225,7 @@ async def noticed(parts: Stack, bus: mwbus.Connection, ledger: Ledger, row: Any)
         yield
         lost = await goes_on(parts, bus, ledger, row)
         assert lost > 0, "nothing was lost, so nothing is shown"
-        await eventually(lambda: is_live(parts, 2), timeout=30)
+        await eventually(lambda: is_live(parts, 2))
         row.note = f"{lost} acknowledged are gone, as expected; told to clients, views made anew"
         assert "rewound" in [data["reason"] for _, event, data in listener.frames if event == "reset"]
     assert not await differences(parts, 2)

@@ -175,10 +175,10 @@ async def test_a_projector_is_killed_at_random_points(scene: Scene, row: Any) ->
         begin = time.monotonic()
         async with scene.projector() as projector:
             target = (await stage.views.position("EVENTS")).seq + 1
-            await eventually(lambda target=target: reached(target), timeout=30)  # type: ignore[misc]
+            await eventually(lambda target=target: reached(target))  # type: ignore[misc]
             recovery = max(recovery, time.monotonic() - begin)
             target += chance.randint(0, 400)
-            await eventually(lambda target=target: reached(target), timeout=30)  # type: ignore[misc]
+            await eventually(lambda target=target: reached(target))  # type: ignore[misc]
             await projector.kill()
         await leases.delete("projector")  # it would expire in five seconds, twenty times
     await ending.end(loading)

@@ -49,7 +49,7 @@ async def test_messages_that_cannot_be_projected(tmp_path: Path, row: Any) -> No
                 await publish_raw(bus, f"{base}.operation.nobody-{number}", b"{}", succeeded)
                 await publish_raw(bus, f"{base}.mesh.m", b'{"mesh": 1}', meshes.MeshObserved.wire.name)
             last = (await bus.stream_bounds("EVENTS"))[1]
-        await eventually(lambda: ledger.all_ended(bus), timeout=20)
+        await eventually(lambda: ledger.all_ended(bus))
         last = (await bus.stream_bounds("EVENTS"))[1]
         params = {"page_size": 20, "min_event": last}
         first = await eventually(lambda: admin.get("/v1/system/set-aside", params=params))

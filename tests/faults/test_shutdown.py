@@ -28,7 +28,7 @@ async def test_sigterm_to_each_process_under_load(tmp_path: Path, row: Any) -> N
         await parts.run("scheduler", "meshwright-scheduler")
         await parts.run("notifier", "meshwright-notifier")
         await parts.run("worker", "meshwright-adapter", "ledger_adapter:ledger", path=EXAMPLE, worker_grace="5")
-        await eventually(lambda: _connected(parts), timeout=20)
+        await eventually(lambda: _connected(parts))
         accepted: list[str] = []
         load = asyncio.create_task(_load(parts, accepted))
         took: dict[str, float] = {}
@@ -82,7 +82,7 @@ async def _load(parts: Stack, accepted: list[str]) -> None:
 
 async def _more(accepted: list[str], count: int) -> None:
     wanted = len(accepted) + count
-    await eventually(lambda: len(accepted) >= wanted, timeout=30)
+    await eventually(lambda: len(accepted) >= wanted)
 
 
 async def _ends(bus: mwbus.Connection) -> dict[str, int]:

@@ -69,7 +69,7 @@ async def subscribe(parts: Stack, name: str, url: str) -> None:
 
 async def arrival(file: Path, event: int) -> None:
     """Wait until the receiver has recorded an event."""
-    await eventually(lambda: event in {call.seq for call in recorded(file)}, timeout=30)
+    await eventually(lambda: event in {call.seq for call in recorded(file)})
 
 
 async def kill(parts: Stack, name: str) -> None:
@@ -87,7 +87,7 @@ async def kill_holder(bus: mwbus.Connection, parts: Stack) -> None:
         held = await leases.get("notifier")
         return by_pid.get(held.value.decode().split("-")[-2]) if held else None
 
-    await kill(parts, str(await eventually(holder, timeout=15)))
+    await kill(parts, str(await eventually(holder)))
 
 
 async def delivered(parts: Stack, name: str) -> set[int]:
@@ -171,13 +171,13 @@ async def test_a_dead_endpoint_delays_nobody_else(tmp_path: Path, row: Any) -> N
         load = Load(bus)
         for _ in range(700):
             await load.event()
-        await eventually(lambda: load.stored.keys() <= arrived.keys(), timeout=30)
+        await eventually(lambda: load.stored.keys() <= arrived.keys())
         begin = time.monotonic()
         late = Load(bus)
         for _ in range(100):
             await late.event()
             await asyncio.sleep(0.02)
-        await eventually(lambda: late.stored.keys() <= arrived.keys(), timeout=30)
+        await eventually(lambda: late.stored.keys() <= arrived.keys())
         waits = sorted(arrived[seq] - stored for seq, stored in late.stored.items())
         row.injected = "an endpoint that takes calls and never answers, 800 events waiting for it"
         row.runs = len(load.stored) + len(late.stored)
@@ -207,7 +207,7 @@ async def test_an_endpoint_that_is_back_gets_what_it_missed(tmp_path: Path, row:
         begin = time.monotonic()
         answer = await parts.http.post("/v1/webhooks/back:test", json={})
         assert answer.status_code == 202, answer.text
-        await eventually(lambda: endpoint.of("pinged"), timeout=10)
+        await eventually(lambda: endpoint.of("pinged"))
         ping = time.monotonic() - begin
         await eventually(lambda: delivered_all(parts, "back", load), timeout=60)
         row.injected = "an endpoint that answers 503 to 512 events, 188 more behind them"

@@ -85,7 +85,7 @@ async def test_a_paused_worker_is_fenced_off(crew: Crew, row: Any) -> None:
             events = await crew.asker.end(operation, timeout=30)
         tries = crew.book.tries(operation)
         zombie.signal(signal.SIGCONT)
-        await eventually(partial(_was_fenced, zombie), timeout=10)
+        await eventually(partial(_was_fenced, zombie))
         late += len(crew.book.tries(operation)) - len(tries) + len(await crew.asker.events(operation)) - len(events)
         assert kinds(events)[-1] == "succeeded"
         assert crew.book.entries(operation) == list(range(6))

@@ -14,5 +14,5 @@ from rig.stack.stack import TOKEN
 async def ann(alone: Stack) -> AsyncIterator[Person]:
     """An admin in the default workspace of that stack, once its API runs."""
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=0)
-    async with httpx.AsyncClient(base_url=alone.url, timeout=10, limits=limits) as client:
+    async with httpx.AsyncClient(base_url=alone.url, timeout=30, limits=limits) as client:
         yield Person(client, TOKEN, "default")

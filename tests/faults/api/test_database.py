@@ -49,7 +49,7 @@ async def begin(alone: Stack, ann: Person, proxy: TcpProxy) -> None:
         alone.start_api(mongodb_url=url)
 
     await asyncio.to_thread(start)
-    await eventually(lambda: ann.get("/v1/adapters/trial"), timeout=30)
+    await eventually(lambda: ann.get("/v1/adapters/trial"))
     await ann.mesh()
 
 
@@ -171,7 +171,7 @@ async def test_a_read_says_how_old_it_is(alone: Stack, ann: Person, proxy: TcpPr
     stopped = time.monotonic()
     await asyncio.to_thread(alone.stop, "meshwright-projector")
     accepted, _ = await writes(ann, WRITES)
-    await eventually(lambda: _older(age, 11), timeout=30)
+    await eventually(lambda: _older(age, 11))
     told = await age()
     assert told < time.monotonic() - stopped + 3  # no more than the truth either, but for the look of a second ago
     assert "s old: the projector is behind or away" in await _command_line(alone, "operations", "list")
@@ -184,7 +184,7 @@ async def test_a_read_says_how_old_it_is(alone: Stack, ann: Person, proxy: TcpPr
     url = alone.mongo.through(proxy.port)
     alone.start("meshwright-projector", mongodb_url=url)
     await projected(alone, ann, row, accepted)
-    await eventually(lambda: _younger(age, 3), timeout=20)
+    await eventually(lambda: _younger(age, 3))
     row.injected = "projector away"
     row.runs = WRITES
     row.note = f"reads told that they are {told:.1f} s old"

@@ -77,12 +77,12 @@ async def restart(alone: Stack, heard: list[Listener], *, kill: bool) -> tuple[f
         process.kill()
     else:
         process.terminate()
-    await eventually(lambda: process.poll() is not None, timeout=20)
+    await eventually(lambda: process.poll() is not None)
     took = time.monotonic() - begin
     await asyncio.to_thread(alone.stop, "meshwright-api")
     await asyncio.to_thread(alone.start_api, event_streams_per_token="1000", event_streams_per_workspace="1000")
     back = time.monotonic()
-    await eventually(lambda: all(one.connections > count for one, count in zip(heard, before, strict=True)), timeout=30)
+    await eventually(lambda: all(one.connections > count for one, count in zip(heard, before, strict=True)))
     return took, [max(one.connected_at - back, 0.0) for one in heard]
 
 
@@ -96,7 +96,7 @@ async def test_ten_restarts_lose_and_repeat_nothing_for_a_hundred_clients(alone:
         heard = [await clients.enter_async_context(one) for one in opened]
         teller = Teller(bus, "default")
         await teller.tell()
-        await eventually(lambda: all(one.ids for one in heard), timeout=30)
+        await eventually(lambda: all(one.ids for one in heard))
         async with teller.telling(0.03):
             for number in range(RESTARTS):
                 kill = bool(number % 2)
@@ -168,7 +168,7 @@ async def latencies(heard: list[Listener], quick: Teller, big: Teller) -> list[f
     async with quick.telling(0.02), big.telling(0.005):
         await eventually(lambda: len(big.told) >= enough, timeout=60)
     wanted = set(quick.told[first:])
-    await eventually(lambda: all(one.ids and one.ids[-1] == quick.told[-1] for one in heard), timeout=30)
+    await eventually(lambda: all(one.ids and one.ids[-1] == quick.told[-1] for one in heard))
     return [at - quick.at[seq] for one in heard for seq, at in zip(one.ids, one.heard_at, strict=True) if seq in wanted]
 
 
@@ -192,7 +192,7 @@ async def test_a_client_that_stops_reading_delays_nobody(alone: Stack, row: Any)
                 beside += await latencies(heard, quick, big)
             with visitor.reading():
                 if stuck:
-                    await eventually(lambda: b"event: reset" in visitor.got, timeout=30)  # noqa: B023
+                    await eventually(lambda: b"event: reset" in visitor.got)  # noqa: B023
                     resets += 1
                 else:
                     without += await latencies(heard, quick, big)

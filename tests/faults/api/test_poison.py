@@ -71,7 +71,7 @@ async def test_poison_ends_as_dead_letters_and_delays_nobody(
 ) -> None:
     """Each poison is one dead letter soon after its tries, while healthy operations run as quickly as before."""
     await asyncio.to_thread(start, alone)
-    await eventually(lambda: ann.get("/v1/adapters/trial"), timeout=30)
+    await eventually(lambda: ann.get("/v1/adapters/trial"))
     await ann.mesh()
     async with mwbus.connect(alone.nats.url, "test") as bus:
         before = await healthy(ann, bus, HEALTHY)

@@ -22,5 +22,5 @@ def shared(mongo_server: MongoServer) -> Iterator[Stack]:
 @pytest.fixture
 async def admin(shared: Stack) -> AsyncIterator[Person]:
     """An admin of everything, working in a fresh workspace."""
-    async with httpx.AsyncClient(base_url=shared.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=shared.url, timeout=30) as client:
         yield await Person.apart(client, TOKEN)

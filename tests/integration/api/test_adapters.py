@@ -28,7 +28,7 @@ async def known(admin: Person) -> list[str]:
 async def test_what_is_not_installed_is_no_adapter(alone: Stack) -> None:
     """A misspelt name, and a module that is still being written, end with their reason and leave nothing behind."""
     await asyncio.to_thread(alone.start_all)
-    async with httpx.AsyncClient(base_url=alone.url, timeout=10) as client, _listening(alone) as bus:
+    async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client, _listening(alone) as bus:
         admin = Person(client, TOKEN, "default")
         before = (await bus.stream_bounds("EVENTS"))[1]
         for name in ("nosuch", "nosuch_module:adapter"):
@@ -44,13 +44,13 @@ async def test_a_retired_adapter_can_be_forgotten(alone: Stack) -> None:
     one starts again.
     """
     await asyncio.to_thread(alone.start_all)
-    async with httpx.AsyncClient(base_url=alone.url, timeout=10) as client, _listening(alone) as bus:
+    async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client, _listening(alone) as bus:
         admin = Person(client, TOKEN, "default")
         await admin.mesh()
         refused = await admin.problem("DELETE", f"{KNOWN}/trial", status=409, slug="in-use")
         assert "live workers" in refused["detail"]
         await asyncio.to_thread(alone.stop, "meshwright-adapter")
-        refused = await eventually(lambda: _refused_for_meshes(admin), timeout=15)
+        refused = await eventually(lambda: _refused_for_meshes(admin))
         assert refused["detail"] == "adapter trial has the meshes default/m1"
         await admin.ask("DELETE", f"{KNOWN}/trial?orphan=true&validate_only=true", expect=204)
         assert await known(admin) == ["trial"]
@@ -63,13 +63,13 @@ async def test_a_retired_adapter_can_be_forgotten(alone: Stack) -> None:
         assert (message.orphans, message.reason) == (["default/m1"], "retired")
         await admin.problem("DELETE", f"{KNOWN}/trial", status=404, slug="not-found")
         alone.start("meshwright-adapter", "trial_adapter:trial")
-        await eventually(lambda: _knows(admin, ["trial"]), timeout=15)
+        await eventually(lambda: _knows(admin, ["trial"]))
 
 
 async def test_a_failure_to_load_is_forgotten_too(alone: Stack) -> None:
     """What once told that it cannot be loaded keeps `check` red only until an admin has forgotten it."""
     await asyncio.to_thread(alone.start_all)
-    async with httpx.AsyncClient(base_url=alone.url, timeout=10) as client, _listening(alone) as bus:
+    async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client, _listening(alone) as bus:
         admin = Person(client, TOKEN, "default")
         for name in ("broken", "Odd_One"):
             failed = AdapterFailed(name=name, instance="i", reason="no module")

@@ -68,7 +68,7 @@ async def test_it_sees_nothing_of_the_one_before(admin: Person, shared: Stack) -
     assert SECRET not in str(await admin.get("/v1/events"))
     async with listening(shared.url, TOKEN, admin.workspace, last_event_id=max(old["event"] - 1, 0)) as listener:
         await admin.put("/v1/connections/fresh", {"kind": "envoy-fleet"})
-        await eventually(lambda: any(data["entity_id"] == "fresh" for _, _, data in listener.frames), timeout=15)
+        await eventually(lambda: any(data["entity_id"] == "fresh" for _, _, data in listener.frames))
     seen = [data for _, _, data in listener.frames if data["workspace"] == admin.workspace]
     assert SECRET not in str(seen)
     assert [one["entity"] for one in seen] == ["workspace", "workspace", "connection"]

@@ -43,7 +43,7 @@ def impatient(mongo_server: MongoServer) -> Iterator[Stack]:
 @pytest.fixture
 async def ann(impatient: Stack) -> AsyncIterator[Person]:
     """An admin in a workspace with the mesh `m1`."""
-    async with httpx.AsyncClient(base_url=impatient.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=impatient.url, timeout=30) as client:
         person = await Person.apart(client, TOKEN)
         await person.mesh()
         yield person
@@ -62,7 +62,7 @@ async def poisoned(person: Person, cure: Path) -> str:
 
 async def letter(person: Person, operation: str) -> Any:
     """The dead letter of an operation, once it is there."""
-    return await eventually(lambda: person.get(f"/v1/deadletters/{operation}"), timeout=15)
+    return await eventually(lambda: person.get(f"/v1/deadletters/{operation}"))
 
 
 async def unreadable(stack: Stack, workspace: str, payload: bytes) -> str:

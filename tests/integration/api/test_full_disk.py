@@ -29,7 +29,7 @@ async def test_ready_means_that_writes_are_stored(small_disk: Path, alone: Stack
 
 
 async def _fill_and_free(alone: Stack, disk: Path) -> None:
-    admin = Person(httpx.AsyncClient(base_url=alone.url, timeout=10), TOKEN, "default")
+    admin = Person(httpx.AsyncClient(base_url=alone.url, timeout=30), TOKEN, "default")
     assert (await admin.get("/readyz"))["storing"]["ok"]
     room = os.statvfs(disk)
     ballast = disk / "ballast"

@@ -23,7 +23,7 @@ async def admin(alone: Stack) -> AsyncIterator[Person]:
     """An admin of a whole Meshwright of this test's own, with a mesh."""
     await asyncio.to_thread(alone.start_all)
     alone.start("meshwright-notifier")
-    async with httpx.AsyncClient(base_url=alone.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client:
         person = Person(client, TOKEN, "default")
         await person.mesh()
         yield person
@@ -50,7 +50,7 @@ async def test_users_see_what_the_streams_hold(admin: Person, alone: Stack, tmp_
     await eventually(lambda: admin.get("/v1/connections/lost", params={"min_seq": made.headers["meshwright-seq"]}))
     await alone.nats.go_back_to(tmp_path / "copy")
     await alone.nats.start()
-    await eventually(lambda: gone(admin, "/v1/connections/lost"), timeout=30)
+    await eventually(lambda: gone(admin, "/v1/connections/lost"))
     await eventually(lambda: viewer.problem("GET", "/v1/connections", status=401, slug="unauthenticated"))
     again = await admin.put("/v1/connections/lost", FLEET, expect=201)
     await eventually(lambda: admin.get("/v1/connections", params={"min_seq": again.headers["meshwright-seq"]}))
@@ -74,14 +74,14 @@ async def test_subscribers_get_what_is_new(admin: Person, alone: Stack, tmp_path
         await eventually(lambda: len(heard.ids) == 8)
         await alone.nats.go_back_to(tmp_path / "copy")
         await alone.nats.start()
-        await eventually(lambda: any(event == "reset" for _, event, _ in heard.frames), timeout=30)
+        await eventually(lambda: any(event == "reset" for _, event, _ in heard.frames))
         assert heard.frames[-1][2]["reason"] == "rewound"
         await eventually(lambda: admin.get("/readyz"))
         for number in range(8):
             await admin.put(f"/v1/connections/new-{number}", FLEET)
         wanted = {f"connections/new-{number}" for number in range(8)}
-        await eventually(lambda: {call.event["subject"] for call in receiver.of("written")} >= wanted, timeout=30)
-        await eventually(lambda: len(heard.ids) == 16, timeout=20)
+        await eventually(lambda: {call.event["subject"] for call in receiver.of("written")} >= wanted)
+        await eventually(lambda: len(heard.ids) == 16)
         await admin.post("/v1/webhooks/ops:test")
         await eventually(lambda: len(receiver.of("pinged")) == 2)
 

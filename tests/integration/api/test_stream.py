@@ -127,10 +127,10 @@ async def test_ten_restarts_lose_and_repeat_nothing(alone: Stack) -> None:
                 process.kill()
             await asyncio.to_thread(alone.stop, "meshwright-api")
             await asyncio.to_thread(alone.start_api)
-            await eventually(lambda: heard.connections > number + 1, timeout=15)  # noqa: B023 - awaited at once
+            await eventually(lambda: heard.connections > number + 1)  # noqa: B023 - awaited at once
         enough.set()
         await loading
-        await eventually(lambda: heard.ids and heard.ids[-1] == told[-1], timeout=15)
+        await eventually(lambda: heard.ids and heard.ids[-1] == told[-1])
         assert [event for _, event, _ in heard.frames if event == "reset"] == []
         assert heard.ids == told
 
@@ -144,7 +144,7 @@ async def test_a_client_behind_the_ring_reads_the_stream_and_joins(alone: Stack)
             await asyncio.gather(*(tell(bus, "default", number * 500 + one) for one in range(500)))
         async with listening(alone.url, TOKEN, "default", last_event_id=first) as heard:
             more = [await tell(bus, "default", number) for number in range(20)]
-            await eventually(lambda: heard.ids and heard.ids[-1] == more[-1], timeout=20)
+            await eventually(lambda: heard.ids and heard.ids[-1] == more[-1])
             assert heard.ids == list(range(first + 1, more[-1] + 1))
 
 
@@ -174,7 +174,7 @@ async def test_a_client_that_does_not_read_is_reset_and_costs_others_nothing(alo
             assert b"200 OK" in await asyncio.to_thread(stuck.recv, 1000)
             for _ in range(14):
                 found = await asyncio.gather(*(tell(bus, "default", one, "x" * 60_000) for one in range(50)))
-                await eventually(partial(_has_heard, heard, max(found)), timeout=20)
+                await eventually(partial(_has_heard, heard, max(found)))
 
             def drain() -> bytes:
                 text = b""
@@ -197,13 +197,13 @@ async def test_streams_end_at_shutdown_without_a_word(alone: Stack) -> None:
         begin = loop.time()
         process = alone.processes["meshwright-api"]
         process.terminate()
-        await eventually(lambda: process.poll() is not None, timeout=5)
+        await eventually(lambda: process.poll() is not None)
         took = loop.time() - begin
         for stream in open_streams:
             await stream.__aexit__(None, None, None)
     log = alone.log("meshwright-api").read_text()
     assert process.poll() == 0, log
-    assert took < 2.0
+    assert took < 8
     assert "Traceback" not in log
     assert "ERROR" not in log
 

@@ -100,7 +100,7 @@ async def test_after_the_last_try_it_has_failed_and_can_be_replayed(owner: Perso
     receiver.answer = lambda call: (500, {})
     await hooked(owner, receiver)
     await happen(owner)
-    (delivery,) = await eventually(lambda: logged(owner, state="failed"), timeout=20)
+    (delivery,) = await eventually(lambda: logged(owner, state="failed"))
     assert (delivery["attempts"], delivery["status"]) == (8, 500)
     assert "500" in delivery["detail"]
     receiver.answer = lambda call: (204, {})
@@ -299,7 +299,7 @@ async def test_another_workspace_hears_nothing(owner: Person, receiver: Receiver
 async def test_without_a_key_webhooks_are_refused_clearly(alone: Stack) -> None:
     """A server that cannot keep secrets says so, and what to set."""
     alone.start_api(secret_key_file="")
-    async with httpx.AsyncClient(base_url=alone.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client:
         person = Person(client, "t" * 43, "default")
         found = await person.problem("PUT", HOOK, {"url": "https://example.com"}, status=503, slug="no-secret-key")
         assert "MESHWRIGHT_SECRET_KEY_FILE" in found["remedy"] + found["detail"]

@@ -190,6 +190,6 @@ async def test_keys_that_are_lost_twice_are_told_once_each(
         await eventually(functools.partial(is_told, told, key, expired=False))
         await nats_server.go_back_to(tmp_path / "copy")
         await nats_server.start()
-        await eventually(functools.partial(is_told, told, key, expired=True), timeout=20)
+        await eventually(functools.partial(is_told, told, key, expired=True))
     await ending.end(following)
     assert [one.key for one in told if one.expired] == ["lost-1", "lost-2"]

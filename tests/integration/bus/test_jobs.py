@@ -38,7 +38,7 @@ async def say(bus: mwbus.Connection, count: int) -> None:
 async def take(bus: mwbus.Connection, count: int, queue: mwbus.WorkQueue = QUEUE) -> list[Job]:
     """The next jobs, unanswered; what has arrived beyond them goes back."""
     found: list[Job] = []
-    async with asyncio.timeout(10), aclosing(mwbus.jobs(bus, queue)) as jobs:
+    async with asyncio.timeout(30), aclosing(mwbus.jobs(bus, queue)) as jobs:
         async for job in jobs:
             if job is not None:
                 found.append(job)
@@ -63,7 +63,7 @@ async def test_what_was_fetched_and_not_taken_goes_back_at_once(bus: mwbus.Conne
     queue = msgspec.structs.replace(QUEUE, ack_wait=60.0)
     await say(bus, 20)
     (one,) = await take(bus, 1, queue)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         others = await take(bus, 19, queue)
     assert one.message.seq not in {job.message.seq for job in others}
     for job in (one, *others):
@@ -97,7 +97,7 @@ async def test_a_job_that_is_kept_stays_with_its_worker(bus: mwbus.Connection) -
     (job,) = await take(bus, 1, queue)
     loop = asyncio.get_running_loop()
     kept_until = loop.time() + 0.9
-    async with asyncio.timeout(10), aclosing(mwbus.jobs(bus, queue)) as jobs:
+    async with asyncio.timeout(30), aclosing(mwbus.jobs(bus, queue)) as jobs:
         again = asyncio.ensure_future(anext(jobs))
         while loop.time() < kept_until:
             await job.in_progress()
@@ -119,7 +119,7 @@ async def test_a_job_comes_again_after_its_pause_and_not_before(bus: mwbus.Conne
     await job.nak(0.6)
     begin = loop.time()
     (found,) = await take(bus, 1, msgspec.structs.replace(QUEUE, ack_wait=30.0))
-    assert 0.5 < loop.time() - begin < 5
+    assert 0.5 < loop.time() - begin < 20
     assert found.message.deliveries == 2
 
 
@@ -170,7 +170,7 @@ async def test_a_queue_that_cannot_be_opened_is_not_hammered(bus: mwbus.Connecti
     """While the server refuses the consumer its reader hears None now and then, and does not ask without a pause."""
     queue = mwbus.WorkQueue(stream="NOWHERE", name="q", subject=">")
     before = bus.client.stats["out_msgs"]
-    async with asyncio.timeout(10), aclosing(mwbus.jobs(bus, queue)) as jobs:
+    async with asyncio.timeout(30), aclosing(mwbus.jobs(bus, queue)) as jobs:
         loop = asyncio.get_running_loop()
         begin, heard = loop.time(), 0
         while loop.time() < begin + 0.5:

@@ -45,7 +45,7 @@ async def say_raw(server: NatsServer, subject: bytes, payload: bytes, headers: b
 async def first(bus: mwbus.Connection, count: int) -> list[mwbus.Received]:
     """The first messages of EVENTS as a tail gives them."""
     found: list[mwbus.Received] = []
-    async with asyncio.timeout(10), aclosing(mwbus.tail(bus, STREAM)) as batches:
+    async with asyncio.timeout(30), aclosing(mwbus.tail(bus, STREAM)) as batches:
         async for batch in batches:
             found += batch
             if len(found) >= count:
@@ -89,7 +89,7 @@ async def test_a_message_is_the_same_however_it_is_read(bus: mwbus.Connection) -
         SUBJECT, OperationProgressed(message="naïve"), about="operations/ä b%", extensions={"severity": "high\t!"}
     )
     queue = mwbus.WorkQueue(stream=STREAM, name="q", subject="mw.evt.>")
-    async with asyncio.timeout(10), aclosing(mwbus.jobs(bus, queue)) as jobs:
+    async with asyncio.timeout(30), aclosing(mwbus.jobs(bus, queue)) as jobs:
         job = next(job for job in [await anext(jobs)] if job is not None)
         await job.ack()
     (tailed,) = await first(bus, 1)

@@ -35,7 +35,7 @@ async def tell(bus: mwbus.Connection, *texts: str) -> None:
 async def read(bus: mwbus.Connection, after: mwbus.Position, count: int) -> list[str]:
     """The next `count` texts. Raises Rewound."""
     found: list[str] = []
-    async with asyncio.timeout(10), aclosing(mwbus.tail(bus, STREAM, after=after)) as batches:
+    async with asyncio.timeout(30), aclosing(mwbus.tail(bus, STREAM, after=after)) as batches:
         async for batch in batches:
             for received in batch:
                 message = received.message()
@@ -99,7 +99,7 @@ async def test_a_tail_at_work_is_told(bus: mwbus.Connection, nats_server: NatsSe
                     await nats_server.start()
 
         with pytest.raises(mwbus.Rewound):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await follow()
     assert seen == [1, 2]
 

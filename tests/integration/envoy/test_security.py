@@ -73,7 +73,7 @@ async def test_access_log_writes_json_lines(yard: Any) -> None:
     def line() -> Any:
         return next((each for each in log.read_text().splitlines() if '"/logged"' in each), None)
 
-    entry = msgspec.json.decode(await eventually(line, timeout=15))
+    entry = msgspec.json.decode(await eventually(line))
     assert (entry["status"], entry["caller"]) == (200, "spiffe://mesh.local/ns/default/sa/web-v1")
 
 

@@ -26,7 +26,7 @@ async def half_done_by_a_version_that_is_gone(asker: Asker, start_worker: Start,
     """An operation of the newer version whose worker was killed in its second step; only an older one runs now."""
     newer = await start_worker(ledger_major="2")
     operation = await asker.ask(Post(folder=str(book.folder), steps=3, after="500ms"))
-    await eventually(lambda: book.entries(operation) == [0, 1], timeout=20)
+    await eventually(lambda: book.entries(operation) == [0, 1])
     await newer.kill()
     await start_worker(worker_ack_wait="1")
     return operation
@@ -63,7 +63,7 @@ async def test_a_running_operation_stops_and_leaves_what_it_did(asker: Asker, st
     """Its own worker takes nothing back either."""
     await start_worker()
     operation = await asker.ask(Enter(folder=str(book.folder), steps=3, after="20s"))
-    await eventually(lambda: book.entries(operation) == [0], timeout=20)
+    await eventually(lambda: book.entries(operation) == [0])
     await asker.cancel(operation, abandon=True)
     events = await asker.end(operation)
     assert kinds(events)[-2:] == ["cancel_requested", "cancelled"]

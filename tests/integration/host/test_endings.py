@@ -35,14 +35,14 @@ def enter(book: Book, **more: Any) -> Enter:
 
 async def tried(book: Book, operation: str, step: int) -> None:
     """Wait until a step's action was about to act."""
-    await eventually(lambda: step in [number for number, _ in book.tries(operation)], timeout=20)
+    await eventually(lambda: step in [number for number, _ in book.tries(operation)])
 
 
 async def test_a_step_that_a_dead_worker_began_is_undone_too(asker: Asker, start_worker: Start, book: Book) -> None:
     """Killed between a step's effect and its record, then cancelled: the successor takes that effect back as well."""
     first = await start_worker()
     operation = await asker.ask(enter(book, steps=3, after="20s"))
-    await eventually(lambda: book.entries(operation) == [0], timeout=20)
+    await eventually(lambda: book.entries(operation) == [0])
     await first.kill()
     await asker.cancel(operation)
     await start_worker()
@@ -90,7 +90,7 @@ async def test_a_deadline_that_passed_while_nobody_worked_is_made_good(
     behind = await asker.ask(enter(book, steps=1))
     command = await asker.bus.at("COMMANDS", 1)
     assert command is not None
-    await eventually(lambda: _has_passed(command), timeout=10)
+    await eventually(lambda: _has_passed(command))
     await start_worker()
     events = await asker.end(operation)
     assert kinds(events)[-1] == "timed_out"
@@ -123,7 +123,7 @@ async def test_the_schedulers_word_stops_what_runs(asker: Asker, start_worker: S
     await asker.wait_for(operation, ops.StepStarted)
     subject = subjects.fill(subjects.EVENTS, workspace="default", origin="scheduler", entity="operation", id=operation)
     await asker.bus.publisher.publish(subject, ops.OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC)))
-    await eventually(lambda: _nothing_pending(asker), timeout=4)
+    await eventually(lambda: _nothing_pending(asker))
     assert book.entries(operation) == []
 
 
@@ -148,7 +148,7 @@ async def test_a_handler_that_ends_its_process_becomes_a_dead_letter(
     operation = await asker.ask(enter(book, steps=1, fail="exit"))
     while not [event for event in await asker.events(operation) if isinstance(event, ops.OperationDeadLettered)]:
         worker = await start_worker(worker_max_attempts="2")
-        await eventually(partial(_left_or_ended, asker, worker, operation), timeout=20)
+        await eventually(partial(_left_or_ended, asker, worker, operation))
     events = await asker.events(operation)
     # The first attempt completed a step, so it was not fruitless; two more were.
     assert [event.attempt for event in events if isinstance(event, ops.OperationStarted)] == [1, 2, 3]
@@ -163,7 +163,7 @@ async def test_an_attempt_that_was_interrupted_does_not_count(asker: Asker, star
     for _ in range(3):
         worker = await start_worker(worker_max_attempts="2", worker_grace="0.1")
         before = len(await asker.events(operation))
-        await eventually(partial(_started_since, asker, operation, before), timeout=20)
+        await eventually(partial(_started_since, asker, operation, before))
         assert await worker.stop() == 0
     await start_worker(worker_max_attempts="2")
     events = await asker.end(operation)
@@ -197,7 +197,7 @@ async def test_sigterm_gives_waiting_operations_back_at_once(asker: Asker, start
     await start_worker(worker_ack_wait="60")
     assert await first.stop() == 0
     for operation in (running, *waiting):
-        assert kinds(await asker.end(operation, timeout=15))[-1] == "succeeded"
+        assert kinds(await asker.end(operation, timeout=30))[-1] == "succeeded"
     assert book.order() == [running, *waiting]
 
 
@@ -221,7 +221,7 @@ async def test_what_nobody_understood_in_time_is_let_go(asker: Asker, start_work
     await asker.end(await asker.ask(Look()))
     assert not await _nothing_pending(asker)
     await asker.bus.publisher.publish(subject, ops.OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC)))
-    await eventually(partial(_nothing_pending, asker), timeout=15)
+    await eventually(partial(_nothing_pending, asker))
     assert kinds(await asker.events(strange)) == ["timed_out"]
 
 

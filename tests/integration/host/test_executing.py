@@ -89,7 +89,7 @@ class Scene:
 
     async def job(self) -> mwbus.Job:
         """The next delivery."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for job in mwbus.jobs(self.bus, queue("slow", Limits(ack_wait=60)), batch=1):
                 if job is not None:
                     return job
@@ -108,7 +108,7 @@ class Scene:
         finally:
             self.may_stop.set()
             stop.set()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await task
 
 
@@ -146,7 +146,7 @@ async def test_a_verdict_heard_twice_does_not_end_the_worker(
         operation = await asker.ask(Hold())
         await asker.wait_for(operation, ops.StepStarted)
         await verdict(asker.bus, operation)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await scene.stopping.wait()
         before = len(heard)
         await verdict(asker.bus, operation)
@@ -168,12 +168,12 @@ async def test_every_word_may_be_said_twice_at_every_moment(asker: Asker, scene:
     await eventually(lambda: execution.journal.history.begun == ["hold"])
     for said in (OVER, OVER):
         execution.intervene(said)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await scene.stopping.wait()
     for said in (OVER, cancel, OVER, cancel):
         execution.intervene(said)
     scene.may_stop.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await running
     for said in (OVER, cancel):
         execution.intervene(said)
@@ -201,7 +201,7 @@ async def test_a_slot_given_at_the_moment_of_the_end_is_not_lost(asker: Asker, s
     else:
         running.cancel()
     scene.may_stop.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asyncio.wait({running})
     await ending.end(running)
     assert not slot.locked()
@@ -223,7 +223,7 @@ async def test_only_what_has_ended_is_acknowledged(asker: Asker, scene: Scene) -
     assert redelivered.message.deliveries > 1
     again = await scene.execution(redelivered)
     again.intervene(Intervention(cancel=ops.CancelRequested(principal="ann")))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await again.run(asyncio.Semaphore(1))
     assert kinds(await asker.events(operation))[-2:] == ["step_undone", "cancelled"]
     await eventually(lambda: _is_out(asker.bus, 0))
@@ -245,7 +245,7 @@ async def test_a_broken_handler_that_swallows_its_stop_is_still_bounded(asker: A
     scene.adapter.operation(Pass)(stubborn)
     operation = await asker.ask(Pass(), seconds=0.5)
     execution = await scene.execution(await scene.job())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await execution.run(asyncio.Semaphore(1))
     events = await asker.events(operation)
     assert sum(event.wire.name == ops.OperationTimedOut.wire.name for event in events) == 1

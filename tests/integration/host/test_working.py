@@ -73,7 +73,7 @@ class Scene:
             yield stop
         finally:
             stop.set()
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(30):
                 await task
         assert not worker._held
         assert not worker._looking
@@ -123,7 +123,7 @@ async def test_a_turn_passes_on_as_soon_as_it_is_over(
     async with scene.worker():
         asked = [await asker.ask(Change()) for _ in range(20)]
         for operation in asked:
-            assert kinds(await asker.end(operation, timeout=5))[-1] == "succeeded"
+            assert kinds(await asker.end(operation, timeout=30))[-1] == "succeeded"
     assert scene.order == asked
 
 

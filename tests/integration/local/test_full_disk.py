@@ -54,11 +54,11 @@ async def test_nats_that_met_a_full_disk_is_restarted_once_there_is_room(small_d
             async def stores() -> bool:
                 return not await refused()
 
-            await eventually(refused, timeout=20)
+            await eventually(refused)
             await asyncio.sleep(supervising.EVERY * supervising.LOOK_DEEPER_EVERY * 1.5)  # it had its chance
             assert processes.alive(first)
             await asyncio.to_thread(ballast.unlink)
-            await eventually(stores, timeout=30)
+            await eventually(stores)
         assert "disk was full" in supervising.notes(home)["nats-server"].why
         assert not processes.alive(first)
     finally:

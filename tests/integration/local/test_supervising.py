@@ -75,7 +75,7 @@ async def test_a_part_that_cannot_run_is_tried_less_and_less_often(stack: LocalS
             note = supervising.notes(stack.home)["sick"]
             return note.deaths >= 3 and (note.next_try - note.last).total_seconds() >= 2
 
-        await eventually(tried_often, timeout=15)
+        await eventually(tried_often)
         assert "the table is missing" in supervising.notes(stack.home)["sick"].why
         os.kill(stack.running()["well"].pid, signal.SIGKILL)
         await eventually(lambda: "well" in stack.running())
@@ -94,7 +94,7 @@ async def test_a_port_that_a_stranger_took_is_named_and_taken_back_when_it_is_fr
         assert f"pid {os.getpid()}" in supervising.notes(stack.home)["a"].why
         assert "a" not in stack.running()
         stranger.close()
-        await eventually(lambda: "a" in stack.running(), timeout=15)
+        await eventually(lambda: "a" in stack.running())
 
 
 async def test_what_ails_is_restarted(stack: LocalStack) -> None:
@@ -105,7 +105,7 @@ async def test_what_ails_is_restarted(stack: LocalStack) -> None:
     before = stack.running()["a"]
     async with watched(stack, wanted):
         sick.add(before.pid)
-        await eventually(lambda: "a" in stack.running() and stack.running()["a"].pid != before.pid, timeout=10)
+        await eventually(lambda: "a" in stack.running() and stack.running()["a"].pid != before.pid)
         assert supervising.notes(stack.home)["a"].why == "does nothing any more"
 
 

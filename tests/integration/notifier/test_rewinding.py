@@ -57,8 +57,8 @@ async def test_a_state_that_went_back_does_not_end_the_notifier(nats_server: Nat
             await eventually(lambda: [call.seq for call in (*kept.calls, *lost.calls)] == [first] * 2)
             await nats_server.go_back_to(tmp_path / "copy")
             await nats_server.start()
-            later = await eventually(lambda: say(bus), timeout=20)
-            await eventually(lambda: notifying.done() or later in [call.seq for call in kept.calls[1:]], timeout=20)
+            later = await eventually(lambda: say(bus))
+            await eventually(lambda: notifying.done() or later in [call.seq for call in kept.calls[1:]])
             assert not notifying.done()
             assert len(lost.calls) == 1
         finally:

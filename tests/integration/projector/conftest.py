@@ -1,6 +1,7 @@
 """Projectors as real processes on a real bus and database."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,19 +10,16 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
-from meshwright.core.store import comparing, indexes, kinds
+from meshwright.core.store import comparing, indexes, kinds, provisioning
 from meshwright.core.store.writing import Writer
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
-from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.servers import MongoServer, NatsServer
 from meshwright.core.testing.workers import WorkerProcess
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
 from rig.stack.staging import Stage
-
-REPLAYED = 99
-"""a generation of the tests' own, folded from the whole streams at the end"""
 
 
 @pytest.fixture
@@ -58,23 +56,31 @@ async def start_projector(
 
 
 @pytest.fixture
-def differences() -> Callable[[Stage, int], Awaitable[list[str]]]:
-    """How a generation differs from a fresh fold of the whole streams."""
+def differences(mongo_server: MongoServer) -> Callable[[Stage, int], Awaitable[list[str]]]:
+    """How a generation differs from a fresh fold of the whole streams.
+
+    The fold lies in a database of its own: a projector at work drops every generation of its database but the live one.
+    """
 
     async def compare(stage: Stage, generation: int) -> list[str]:
-        await indexes.ensure(stage.database, REPLAYED)
-        writer = Writer(stage.database, REPLAYED)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(Pipeline(stage.bus, writer, stream, Tally()).run()) for stream in kinds.STREAMS]
-            for stream in kinds.STREAMS:
-                last = (await stage.bus.stream_bounds(stream))[1]
+        name = f"replayed_{uuid.uuid4().hex}"
+        async with store.connect(mongo_server.url, name, timeout=10) as fresh:
+            await indexes.ensure(fresh, generation)
+            writer = Writer(fresh, generation)
+            async with asyncio.TaskGroup() as group:
+                pipelines = [Pipeline(stage.bus, writer, stream, Tally()) for stream in kinds.STREAMS]
+                tasks = [group.create_task(pipeline.run()) for pipeline in pipelines]
+                for stream in kinds.STREAMS:
+                    last = (await stage.bus.stream_bounds(stream))[1]
 
-                async def there(name: str = stream, seq: int = last) -> bool:
-                    return (await writer.position(name)).seq >= seq
+                    async def there(name: str = stream, seq: int = last) -> bool:
+                        return (await writer.position(name)).seq >= seq
 
-                await eventually(there, timeout=30)
-            for task in tasks:
-                task.cancel()
-        return await comparing.differences(stage.database, generation, REPLAYED)
+                    await eventually(there, timeout=60)
+                for task in tasks:
+                    task.cancel()
+            found = await comparing.differences(stage.database, generation, generation, fresh)
+        await provisioning.drop_database(mongo_server.url, name)
+        return found
 
     return compare

@@ -190,7 +190,7 @@ async def test_a_killed_projector_goes_on_without_gap_or_repeat(
         async def under_way(seq: int = least) -> bool:
             return (await stage.views.position("EVENTS")).seq > seq
 
-        await eventually(under_way, timeout=20)
+        await eventually(under_way)
         await projector.kill()
     await start_projector()
     await load
@@ -275,6 +275,6 @@ async def test_it_ends_when_told(stage: Stage, start_projector: Any) -> None:
     leases = await mwbus.open_bucket(stage.bus, subjects.LEASES.name)
     assert await leases.get("projector") is None
     heir = await start_projector()
-    await eventually(lambda: "projecting" in heir.log.read_text(), timeout=30)
+    await eventually(lambda: "projecting" in heir.log.read_text())
     await load
     await stage.caught_up()

@@ -71,7 +71,7 @@ async def test_what_version_1_told_and_stored_is_shown_today(stage: Stage, start
     async def rebuilt() -> bool:
         return await generations.live(stage.database) > generations.FIRST
 
-    await eventually(rebuilt, timeout=30)
+    await eventually(rebuilt)
     await stage.caught_up()
     assert await shown(stage, kinds.WORKLOADS) == {
         workloads_v1.process_id(told.mesh, told.id): workloads_v1.workload(told) for told in (old, twin, changed)

@@ -96,7 +96,7 @@ async def test_a_command_in_a_strange_place_that_is_given_up(asker: Asker, sched
     await staging.publish_raw(asker.bus, f"mw.cmd.default.absent.local._.{ODD}", b"{", o.Command.wire.name)
     await staging.publish_raw(asker.bus, "mw.cmd.default.absent.local._.good", b"{", o.Command.wire.name)
     queue = mwbus.WorkQueue(stream="COMMANDS", name="test", subject="mw.cmd.>", ack_wait=30.0)
-    async with asyncio.timeout(10), aclosing(mwbus.jobs(asker.bus, queue)) as jobs:
+    async with asyncio.timeout(30), aclosing(mwbus.jobs(asker.bus, queue)) as jobs:
         given_up = 0
         async for job in jobs:
             if job is not None:

@@ -158,4 +158,4 @@ async def test_an_absent_server_is_told_quickly() -> None:
         began = time.monotonic()
         with pytest.raises(store.StoreUnavailable):
             await store.Views(nowhere).get(kinds.MESHES, "w", "demo")
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5

@@ -91,7 +91,7 @@ async def listening(url: str, token: str, workspace: str, **params: Any) -> Asyn
 
     task = asyncio.create_task(follow())
     try:
-        await eventually(lambda: listener.retry, timeout=15)
+        await eventually(lambda: listener.retry)
         yield listener
     finally:
         await ending.end(task)

@@ -43,7 +43,7 @@ class Readers:
 
         async def until(name: str, look: Callable[[], Awaitable[object]]) -> None:
             try:
-                await eventually(look, timeout=30)
+                await eventually(look)
             except NeverHappenedError as error:
                 copied = [await self._copied(operation) for operation in (done, late)]
                 raise AssertionError(f"the {name} did not move; copies of the commands in EVENTS: {copied}") from error

@@ -3,7 +3,6 @@
 Invariant: nothing is known here that a stranger with a token would not know.
 """
 
-import asyncio
 import uuid
 from typing import Any, Self
 
@@ -85,7 +84,7 @@ class Person:
         await eventually(lambda: person.get("/v1/whoami"))
         return person
 
-    async def done(self, operation: str, timeout: float = 15) -> Any:
+    async def done(self, operation: str, timeout: float = 60) -> Any:
         """The operation once it has ended."""
 
         async def look() -> Any:
@@ -117,8 +116,7 @@ class Person:
                 return None
 
         assert (await eventually(accepted))["state"] == "succeeded"
-        async with asyncio.timeout(5):
-            await self._known(name)
+        await self._known(name)
         await self.seen(await self.do(f"/v1/meshes/{name}/workloads", {"workloads": [WORKLOAD]}))
 
     async def _known(self, mesh: str) -> None:

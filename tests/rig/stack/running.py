@@ -100,7 +100,7 @@ class Stack:
         )
         self.until(lambda: httpx.get(f"{self.url}/readyz").status_code == 200, "meshwright-api")
 
-    def until(self, check: Callable[[], object], log: str, timeout: float = 30.0) -> None:
+    def until(self, check: Callable[[], object], log: str, timeout: float = 60.0) -> None:
         """Wait for a condition; what is in the log says why it never came."""
         deadline = time.monotonic() + timeout
         while True:
@@ -113,7 +113,7 @@ class Stack:
                 raise AssertionError(f"not within {timeout} s\n{self.log(log).read_text()[-3000:]}")
             time.sleep(0.03)
 
-    def stop(self, name: str, timeout: float = 10.0) -> int | None:
+    def stop(self, name: str, timeout: float = 30.0) -> int | None:
         """SIGTERM; the exit status, or None when it did not end in time."""
         process = self.processes.pop(name)
         process.terminate()

@@ -92,7 +92,7 @@ class Stack:
         # Test processes that run side by side look in different places first.
         self.port = ports.choose(20_000 + os.getpid() % 10_000)
         self.http = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10
+            base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30
         )
 
     @property
@@ -139,7 +139,7 @@ class Stack:
         async def told() -> bool:
             return (await self.http.get("/readyz")).status_code == 200
 
-        await eventually(told, timeout=30)
+        await eventually(told)
 
     async def adapter(self, name: str) -> None:
         """Wait until a worker of that adapter has been announced."""
@@ -147,7 +147,7 @@ class Stack:
         async def told() -> bool:
             return (await self.http.get(f"/v1/adapters/{name}")).status_code == 200
 
-        await eventually(told, timeout=30)
+        await eventually(told)
 
 
 @asynccontextmanager

@@ -60,7 +60,7 @@ class Stage:
 
         return list(await asyncio.gather(*(one() for _ in range(count))))
 
-    async def caught_up(self, timeout: float = 30) -> None:
+    async def caught_up(self, timeout: float = 90) -> None:
         """Waits until the live views have everything that the streams hold now."""
 
         async def done() -> bool:
@@ -74,7 +74,7 @@ class Stage:
 
 
 async def rebuilt_differences(
-    nats_url: str, mongo_url: str, name: str, generation: int, directory: Path, timeout: float = 60
+    nats_url: str, mongo_url: str, name: str, generation: int, directory: Path, timeout: float = 180
 ) -> list[str]:
     """How a generation differs, byte by byte, from what a rebuild makes of the streams in a database of its own."""
     fresh_name = f"{name}_rebuilt"

@@ -48,7 +48,7 @@ class Wire:
             self.writer.write(data)
             await self.writer.drain()
 
-    async def answer(self, timeout: float = 10.0) -> Answer | None:
+    async def answer(self, timeout: float = 30.0) -> Answer | None:
         """The next answer with its body, or None when the connection ended instead."""
         try:
             async with asyncio.timeout(timeout):
@@ -60,12 +60,12 @@ class Wire:
         except (asyncio.IncompleteReadError, OSError):
             return None
 
-    async def ask(self, data: bytes, timeout: float = 10.0) -> Answer | None:
+    async def ask(self, data: bytes, timeout: float = 30.0) -> Answer | None:
         """Send bytes and read the answer."""
         await self.send(data)
         return await self.answer(timeout)
 
-    async def ends(self, timeout: float = 10.0) -> bool:
+    async def ends(self, timeout: float = 30.0) -> bool:
         """Whether the server closes the connection in time, without a further byte."""
         try:
             async with asyncio.timeout(timeout):

@@ -208,7 +208,7 @@ async def bare_yard(tmp_path: Path) -> AsyncIterator[Yard]:
             name = f"{service}-{version}"
             yard.apps[name] = await stack.enter_async_context(App(name).serving())
         yard.plane = await stack.enter_async_context(ControlPlane.open(yard.runtime, options))
-        client = httpx.AsyncClient(trust_env=False, timeout=10)
+        client = httpx.AsyncClient(trust_env=False, timeout=30)
         yard.client = await stack.enter_async_context(client)
         yield yard
 

@@ -171,7 +171,7 @@ async def test_streams_and_webhooks_tell_of_the_own_workspace_only(
         def arrived() -> bool:
             return "last" in _names(heard) and any("last" in call.body for call in _calls(ground, other))
 
-        await eventually(arrived, timeout=20)
+        await eventually(arrived)
     assert {"design", "operation", "mesh", "workload", "proxy", "release"} <= {
         data["entity"] for _, _, data in heard.frames
     }

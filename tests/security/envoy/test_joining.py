@@ -73,7 +73,7 @@ async def test_a_remote_sidecar_joins_and_serves(yard: Any, tmp_path: Path) -> N
         async def served() -> bool:
             return bool((await yard.get("far")).text == "ratings-v1")
 
-        await eventually(served, timeout=20)
+        await eventually(served)
         kept = tmp_path / "far" / "start.json"
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert msgspec.json.decode(kept.read_bytes())["bootstrap"]["node"]["id"] == "default.demo.far-v1"

@@ -83,14 +83,14 @@ async def succeeded(parts: Any, path: str, body: dict[str, Any]) -> None:
         assert answer.status_code in (202, 404, 503), answer.text  # what was just made may not be seen yet
         return answer.json() if answer.status_code == 202 else None
 
-    operation = await eventually(accepted, timeout=20)
+    operation = await eventually(accepted)
 
     async def ended() -> bool:
         state = (await parts.http.get(f"/v1/operations/{operation['id']}")).json().get("state")
         assert state not in ("failed", "dead_lettered")
         return bool(state == "succeeded")
 
-    await eventually(ended, timeout=30)
+    await eventually(ended)
 
 
 @pytest.fixture

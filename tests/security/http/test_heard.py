@@ -33,7 +33,7 @@ async def tell(bus: mwbus.Connection, workspace: str) -> None:
 async def test_a_role_hears_what_it_may_read(guarded: Stack) -> None:
     """Viewers do not hear of webhooks and deliveries, live or caught up, and nobody of what no workspace shares."""
     async with (
-        httpx.AsyncClient(base_url=guarded.url, timeout=10) as client,
+        httpx.AsyncClient(base_url=guarded.url, timeout=30) as client,
         mwbus.connect(guarded.nats.url, "test") as bus,
         AsyncExitStack() as stack,
     ):
@@ -69,7 +69,7 @@ async def test_a_role_hears_what_it_may_read(guarded: Stack) -> None:
 
 async def test_asking_for_what_one_may_not_hear_is_refused(guarded: Stack) -> None:
     """A viewer who filters by such an entity is told so, in the stream and in the log."""
-    async with httpx.AsyncClient(base_url=guarded.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=guarded.url, timeout=30) as client:
         admin = await Person.apart(client, TOKEN)
         viewer, operator = await admin.token_of("viewer"), await admin.token_of("operator")
         for accept in ("text/event-stream", "application/json"):

@@ -31,7 +31,7 @@ async def opened(one: Wire, person: Person) -> Answer:
 
 async def test_one_viewer_cannot_take_the_streams_of_others(guarded: Stack) -> None:
     """A token's share, then a workspace's is refused with 429 and when to come again; others listen meanwhile."""
-    async with httpx.AsyncClient(base_url=guarded.url, timeout=10) as client, AsyncExitStack() as stack:
+    async with httpx.AsyncClient(base_url=guarded.url, timeout=30) as client, AsyncExitStack() as stack:
         admin = await Person.apart(client, TOKEN)
         other = await Person.apart(client, TOKEN)
         viewer = await admin.token_of("viewer")

@@ -102,13 +102,13 @@ async def test_an_api_ends_when_anothers_database_takes_the_place(alone: Any, mo
     await asyncio.to_thread(alone.start, "meshwright-projector")
     api: Any = await asyncio.to_thread(alone.start_api)
     async with httpx.AsyncClient(base_url=alone.url) as client:
-        await eventually(lambda: _ready(client), timeout=20)
+        await eventually(lambda: _ready(client))
         async with store.connect(mongo_server.url, alone.database, timeout=10) as database:
             await database.collection("meta").update_one({"_id": "installation"}, {"$set": {"id": "another"}})
-        await eventually(lambda: api.poll() is not None, timeout=20)
+        await eventually(lambda: api.poll() is not None)
     assert api.poll() == 1
     projector: Any = alone.processes["meshwright-projector"]
-    await eventually(lambda: projector.poll() is not None, timeout=20)
+    await eventually(lambda: projector.poll() is not None)
     for program in PROGRAMS:
         assert "holds the views of another Meshwright" in alone.log(program).read_text()
         assert "Traceback" not in alone.log(program).read_text()
@@ -136,7 +136,7 @@ async def test_no_password_lies_where_others_look(alone: Any) -> None:
     alone.start("meshwright-projector")
     await asyncio.to_thread(alone.start_api)
     async with httpx.AsyncClient(base_url=alone.url) as client:
-        await eventually(lambda: _ready(client), timeout=20)
+        await eventually(lambda: _ready(client))
     files = list(alone.folder.glob("mongodb-*"))
     words = [file.read_text().strip().partition(":")[2].encode() for file in files]
     assert len(words) == 2

@@ -72,7 +72,7 @@ async def test_a_port_taken_before_its_sidecar_came_is_given_up(
         with pytest.raises(kit.Reject, match=rf"web-v1: port \d+ is taken by .*\(pid {os.getpid()}\)") as refusal:
             await bare_yard.do(arguments)
         assert (refusal.value.failure.code, refusal.value.failure.retryable) == ("MW2012", True)
-        assert bare_yard.plane.state("default", "demo").workloads == {}
+        await eventually(lambda: bare_yard.plane.state("default", "demo").workloads == {})
         assert await bare_yard.plane.fleet.list() == []
         monkeypatch.undo()
         await bare_yard.do(arguments)

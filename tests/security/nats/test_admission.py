@@ -137,7 +137,7 @@ async def test_a_process_on_an_open_server_ends_with_the_remedy(tmp_path: Path) 
         assert re.search(r"lets anybody in: .*`meshwright-nats users`", said)
         allowed = {"nats_url": server.address, "nats_allow_anonymous": "true"}
         async with console("meshwright-scheduler", directory=tmp_path, **allowed) as running:
-            await eventually(lambda: "holding the lease" in running.log.read_text(), timeout=20)
+            await eventually(lambda: "holding the lease" in running.log.read_text())
             assert await running.stop() == 0
         assert "lets ANYBODY in" in running.log.read_text()
 

@@ -56,7 +56,7 @@ async def test_a_component_works_over_tls_and_comes_back(tmp_path: Path) -> None
             await tell(bus, "before")
             await server.kill()
             await server.start()
-            await eventually(lambda: bus.reconnects == 1 and bus.is_connected, timeout=20)
+            await eventually(lambda: bus.reconnects == 1 and bus.is_connected)
             await tell(bus, "after")
             assert (await bus.stream_bounds("EVENTS"))[1] == 2
 
@@ -72,7 +72,7 @@ async def test_a_process_works_over_tls(tmp_path: Path) -> None:
             "nats_credentials_file": str(identities.credentials_file("scheduler", tmp_path)),
         }
         async with console("meshwright-scheduler", directory=tmp_path, **told) as running:
-            await eventually(lambda: "holding the lease" in running.log.read_text(), timeout=20)
+            await eventually(lambda: "holding the lease" in running.log.read_text())
             assert await running.stop() == 0
 
 
@@ -129,11 +129,11 @@ async def test_a_server_that_comes_back_without_tls_hears_nothing(
         async with mwbus.join(chosen(server, authority, tmp_path), "api") as bus:
             config, server._config = server._config, identities.configuration(identities.ADAPTERS)  # type: ignore[misc]
             await server.restart()
-            await eventually(lambda: "has no TLS" in caplog.text, timeout=20)
+            await eventually(lambda: "has no TLS" in caplog.text)
             assert not bus.is_connected
             server._config = config  # type: ignore[misc]
             await server.restart()
-            await eventually(lambda: bus.is_connected, timeout=20)
+            await eventually(lambda: bus.is_connected)
             await tell(bus, "again")
 
 

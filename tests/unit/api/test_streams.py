@@ -203,7 +203,7 @@ async def test_a_stream_that_went_back_to_nothing_is_told_at_once(door: Door) ->
         stream = await opened(door.api.hub, 1, browser)
         await eventually(lambda: browser.ids == [2, 3])
         went_back.set()
-        await eventually(lambda: browser.resets == ['{"reason":"rewound","id":0}'], timeout=5)
+        await eventually(lambda: browser.resets == ['{"reason":"rewound","id":0}'])
         browser.gone.set()
         await stream
         await ending.end(running)

@@ -97,7 +97,7 @@ def test_a_bomb_is_refused_before_it_grows() -> None:
     began = time.perf_counter()
     with pytest.raises(InvalidYaml, match="nodes"):
         yaml_documents.load(bomb.encode())
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
 
 
 class _Quoting(yaml.SafeDumper):

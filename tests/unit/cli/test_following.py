@@ -174,22 +174,22 @@ def test_a_time_limit_holds_although_the_server_is_silent(server: Server, termin
 
     def answer(handler: Any) -> None:
         late(handler)
-        time.sleep(2)
+        time.sleep(8)
 
-    server.on("GET /v1/events", answer, silent(2, HELLO.format(10)))
+    server.on("GET /v1/events", answer, silent(8, HELLO.format(10)))
     began = time.monotonic()
     told = terminal.run("operations", "watch", "OP", "--timeout", "1.4s", expect=7)
-    assert time.monotonic() - began < 2.2
+    assert time.monotonic() - began < 5
     assert "meshwright operations watch OP" in told.stderr
     assert told.stdout == ""
 
 
 def test_a_time_limit_holds_although_the_server_hangs(server: Server, terminal: Terminal) -> None:
     """`--timeout` ends the following also while a request for the operation gets no answer at all."""
-    server.on("GET /v1/operations/OP", RUNNING, lambda _: time.sleep(4))
+    server.on("GET /v1/operations/OP", RUNNING, lambda _: time.sleep(15))
     began = time.monotonic()
     terminal.run("operations", "watch", "OP", "--timeout", "300ms", expect=7)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "timed_out", "dead_lettered"])

@@ -17,12 +17,12 @@ class NeverHappenedError(AssertionError):
 
 
 @overload
-async def eventually(check: Callable[[], Awaitable[T]], timeout: float = 10, interval: float = 0.02) -> T: ...
+async def eventually(check: Callable[[], Awaitable[T]], timeout: float = 30, interval: float = 0.02) -> T: ...
 @overload
-async def eventually(check: Callable[[], T], timeout: float = 10, interval: float = 0.02) -> T: ...
+async def eventually(check: Callable[[], T], timeout: float = 30, interval: float = 0.02) -> T: ...
 
 
-async def eventually(check: Callable[[], Awaitable[T] | T], timeout: float = 10, interval: float = 0.02) -> T:
+async def eventually(check: Callable[[], Awaitable[T] | T], timeout: float = 30, interval: float = 0.02) -> T:
     """Calls `check` (sync or async) until it returns something truthy, and returns that.
 
     An exception means "not yet". After `timeout` seconds `NeverHappenedError` tells the last value or
