@@ -209,3 +209,15 @@ def test_a_complaint_is_no_echo() -> None:
     (complaint,) = raised.value.errors
     assert complaint.pointer == "#"
     assert len(complaint.detail) < 300
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    """2.0 is a whole number to JSON Schema and so to us; 2.5 is none, and free data keeps its values."""
+    spec = {"name": "a", "service": "a", "port": 80.0}
+    assert strict.decode(spec, workloads.WorkloadSpec).port == 80
+    native = {"type": "t", "name": "n", "body": {"big": 1e300, "half": 0.5, "two": 2.0}}
+    found = strict.decode({"id": "d", "workloads": [spec], "resources": [native]}, designs.Design)
+    assert found.resources[0].body == native["body"]
+    with pytest.raises(strict.InvalidDocument) as caught:
+        strict.decode({**spec, "port": 80.5}, workloads.WorkloadSpec)
+    assert caught.value.errors[0].pointer == "#/port"

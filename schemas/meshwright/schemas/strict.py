@@ -30,6 +30,8 @@ MAX_DEPTH = 64
 
 MOST_ERRORS = 100
 """complaints about one document; a million unknown fields are not answered with a million lines"""
+_EXACT = 2**53
+"""below it every whole number is a float of its own"""
 _LONGEST_KEY = 256
 """characters of a key that is told; a complaint about a longer one names its object"""
 
@@ -59,7 +61,7 @@ def decode(raw: Any, kind: type[T]) -> T:
     or cannot be stored.
     """
     try:
-        value = msgspec.convert(raw, kind)
+        raw, value = _converted(raw, kind)
         complaints = _complaints(raw, msgspec.to_builtins(value), "#", MAX_DEPTH)
         found = list(itertools.islice(complaints, MOST_ERRORS))
     except msgspec.ValidationError as error:
@@ -69,6 +71,28 @@ def decode(raw: Any, kind: type[T]) -> T:
     if found:
         raise InvalidDocument(found)
     return value
+
+
+def _converted(raw: Any, kind: type[T]) -> tuple[Any, T]:
+    """The data as it was understood, and its value; JSON Schema calls 2.0 a whole number, as JSON itself does."""
+    try:
+        return raw, msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        if "Expected `int" not in str(error) or "got `float`" not in str(error):
+            raise
+    raw = _whole_numbers(raw)
+    return raw, msgspec.convert(raw, kind)
+
+
+def _whole_numbers(raw: Any) -> Any:
+    """The same data with 2 for 2.0, where that loses nothing."""
+    if isinstance(raw, dict):
+        return {key: _whole_numbers(value) for key, value in raw.items()}
+    if isinstance(raw, list | tuple):
+        return [_whole_numbers(value) for value in raw]
+    if isinstance(raw, float) and raw.is_integer() and abs(raw) < _EXACT:
+        return int(raw)
+    return raw
 
 
 def escape(token: str) -> str:

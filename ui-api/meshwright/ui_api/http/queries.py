@@ -6,6 +6,7 @@ skipped answers another question than the one asked.
 
 import datetime
 import functools
+import typing
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ Q = TypeVar("Q", bound=Model)
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 500
+_FLAGS = ("true", "false")
 
 
 class NoQuery(Model, frozen=True, kw_only=True):
@@ -68,6 +70,8 @@ def decode(parameters: QueryParams, kind: type[Q]) -> Q:
             raw[name] = [part for value in values for part in value.split(",") if part]
         elif len(values) > 1:
             errors.append(FieldError(detail="given more than once", pointer=_place(name)))
+        elif _is_flag(fields[name].type) and values[0] not in _FLAGS:
+            errors.append(FieldError(detail="expected true or false", pointer=_place(name)))
         else:
             raw[name] = values[0]
     if errors:
@@ -88,7 +92,9 @@ def decode(parameters: QueryParams, kind: type[Q]) -> Q:
 
 
 def _beyond(value: object) -> str:
-    """What the database would refuse, in words; empty when there is nothing."""
+    """What no parameter can be, or the database would refuse, in words; empty when there is nothing."""
+    if value is None:
+        return "null is no value of a parameter: leave it out"
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return "a whole number must fit in 64 bits"
     if isinstance(value, datetime.datetime):
@@ -97,6 +103,10 @@ def _beyond(value: object) -> str:
         except OverflowError:
             return "in UTC a time must lie between the years 1 and 9999"
     return ""
+
+
+def _is_flag(kind: Any) -> bool:
+    return kind is bool or bool in typing.get_args(kind)
 
 
 @functools.cache

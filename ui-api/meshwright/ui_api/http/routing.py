@@ -63,7 +63,7 @@ class NoBody(Model, frozen=True, kw_only=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """A request header that a route reads; `pattern` empty: any text."""
+    """A request header that a route reads; `pattern` empty: any text. One that was not sent is an empty text."""
 
     name: str
     description: str
@@ -89,6 +89,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body: type[Model] = NoBody
     yaml: bool = False
     body_from_path: bool = False
+    rules: dict[str, Any] = {}
+    """what JSON Schema can say of the body beyond its fields"""
+    further_rules: tuple[str, ...] = ()
+    """what it cannot say, in words"""
     answer: Any = None
     status: int = 200
     also: dict[int, str] = {}
@@ -185,6 +189,7 @@ def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]
         request.scope["meshwright.route"] = route
         principal, workspace = _admitted(route, api, request)
         check_places(route, request)
+        _check_headers(route, request)
         query = queries.decode(request.query_params, route.query)
         raw = b""
         body: Any = None
@@ -205,6 +210,12 @@ def check_places(route: Route, request: Request) -> None:
         found = str(request.path_params[place])
         if not _compiled(pattern).match(found):
             raise not_found("resource" if place == "id" else place, found[:64])
+
+
+def _check_headers(route: Route, request: Request) -> None:
+    for header in route.takes:
+        if header.pattern and not _compiled(header.pattern).match(request.headers.get(header.name, "")):
+            raise invalid(f"{header.name}: {header.description}", f"#/header/{header.name}")
 
 
 @functools.cache

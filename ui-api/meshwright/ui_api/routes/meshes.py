@@ -82,6 +82,7 @@ async def index(call: Call[NoBody, MeshPage]) -> Response:
     role="operator",
     query=Write,
     body=CreateMesh,
+    further_rules=("`kind` is given where the connection can hold meshes of several kinds.",),
     answer=Operation,
     **asking("already-exists"),
 )

@@ -97,6 +97,11 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
     role="operator",
     query=Write,
     body=StartOperation,
+    further_rules=(
+        "`arguments` fits the schema of its kind and version: "
+        + ", ".join(f"{kind.__name__} for {name} in version {version}" for (name, version), kind in _KNOWN.items()),
+        "`mesh` belongs to the adapter and connection that are named.",
+    ),
     answer=Operation,
     **asking("unsupported-intent"),
 )

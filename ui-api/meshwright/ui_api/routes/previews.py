@@ -20,6 +20,7 @@ from meshwright.ui_api.requests import previews, targets
 from meshwright.ui_api.routes import designs
 
 routes = Routes("designs")
+_RULES = ("The id of `design` is the one in the path.",)
 
 
 class Against(Model, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ class Validation(Model, frozen=True, kw_only=True):
     "translateDesign",
     role="viewer",
     body=Against,
+    further_rules=_RULES,
     yaml=True,
     answer=Preview,
     problems=previews.PROBLEMS,
@@ -60,6 +62,7 @@ async def translate(call: Call[Against, NoQuery]) -> Response:
     "diffDesign",
     role="viewer",
     body=Against,
+    further_rules=_RULES,
     yaml=True,
     answer=Preview,
     problems=previews.PROBLEMS,
@@ -77,6 +80,7 @@ async def diff(call: Call[Against, NoQuery]) -> Response:
     "validateDesign",
     role="viewer",
     body=Against,
+    further_rules=_RULES,
     yaml=True,
     answer=Validation,
     problems=previews.PROBLEMS,

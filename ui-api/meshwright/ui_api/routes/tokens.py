@@ -67,6 +67,7 @@ async def index(call: Call[NoBody, NoQuery]) -> Response:
     role="admin",
     query=Write,
     body=CreateToken,
+    further_rules=("`expires_at` lies within the next ten years.",),
     answer=CreatedToken,
     status=201,
     headers=("Meshwright-Seq",),

@@ -14,6 +14,7 @@ from meshwright.core.security import sealing, signatures, ssrf
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message, Model, Text
+from meshwright.schemas.documents import inputs
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.sealing import Sealed
 from meshwright.schemas.webhooks import (
@@ -114,6 +115,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     "PUT",
     "/v1/webhooks/{id}",
     "putWebhook",
+    further_rules=("`url` leads to an address that this server may call.",),
     role="admin",
     query=Write,
     body=Webhook,
@@ -214,6 +216,13 @@ async def ping(call: Call[Because, Any]) -> Response:
     "replayWebhook",
     role="operator",
     body=Replay,
+    rules={
+        "oneOf": [
+            {"required": ["failed"], "properties": {"failed": {"const": True}, "from_event": {"type": "null"}}},
+            inputs.given("from_event") | {"not": {"required": ["failed"], "properties": {"failed": {"const": True}}}},
+        ]
+    },
+    further_rules=("`from_event` is no event from before the workspace was made.",),
     answer=Ordered,
     status=202,
     headers=("Meshwright-Seq",),

@@ -56,6 +56,7 @@ async def show(call: Call[NoBody, NoQuery]) -> Response:
     "PUT",
     "/v1/workspaces/{id}",
     "putWorkspace",
+    further_rules=("`id` is not `system`, which is reserved.",),
     role="admin",
     everywhere=True,
     query=Write,

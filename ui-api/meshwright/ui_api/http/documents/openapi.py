@@ -5,13 +5,15 @@ refusal come from the declaration that the server itself reads.
 """
 
 import inspect
+from collections.abc import Container
 from typing import Any
 
 import msgspec
 
-from meshwright.schemas.base import NAME_PATTERN
-from meshwright.schemas.documents import jsonschema, openapi
+from meshwright.schemas.base import NAME_PATTERN, Model
+from meshwright.schemas.documents import inputs, jsonschema, openapi
 from meshwright.schemas.errors import PROBLEM_TYPES
+from meshwright.schemas.operations import OPERATION_TYPES
 from meshwright.ui_api.http import bodies, problems, queries
 from meshwright.ui_api.http.routing import REASON, WORKSPACE, Header, NoBody, Route
 from meshwright.ui_api.reading import freshness
@@ -21,7 +23,10 @@ from meshwright.ui_api.requests import accepting
 _REF = "#/components/schemas/{name}"
 _DESCRIPTION = (
     "Event-driven management plane for service meshes. Reads show views; whatever changes a mesh is an operation: "
-    "it is accepted with 202, runs on an adapter's worker, and tells every step as an event on /v1/events."
+    "it is accepted with 202, runs on an adapter's worker, and tells every step as an event on /v1/events. "
+    "Bodies have at most 1 MiB and 64 levels, keys without NUL and each once, whole numbers of 64 bits (2.0 is one), "
+    "finite numbers, and times without leap seconds between the years 1 and 9999 in UTC; query parameters stand once, "
+    "lists may repeat theirs or part values by commas. What no schema can say is under `x-rules` of an operation."
 )
 _HEADERS = {
     "ETag": "The version of the resource; send it as If-Match to change it.",
@@ -44,8 +49,9 @@ _UNLESS_CURRENT = Header(
 def document(routes: tuple[Route, ...], version: str) -> dict[str, Any]:
     """The whole document."""
     paths: dict[str, dict[str, Any]] = {}
+    schemas = _schemas(routes)
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -61,7 +67,7 @@ def document(routes: tuple[Route, ...], version: str) -> dict[str, Any]:
         "webhooks": {"event": {"post": _outgoing()}},
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": _schemas(routes),
+            "schemas": schemas,
         },
     }
 
@@ -93,16 +99,36 @@ def _outgoing() -> dict[str, Any]:
 
 
 def _schemas(routes: tuple[Route, ...]) -> dict[str, Any]:
-    types: dict[str, type[msgspec.Struct]] = {kind.__name__: kind for kind in openapi.TYPES}
+    read: dict[str, type[msgspec.Struct]] = {kind.__name__: kind for kind in openapi.RESOURCE_TYPES}
+    written: dict[str, type[Model]] = {kind.__name__: kind for kind in OPERATION_TYPES}
     for route in routes:
+        if route.body is not NoBody:
+            assert written.setdefault(route.body.__name__, route.body) is route.body, f"two named {route.body}"
         answer = route.answer.of if isinstance(route.answer, Listing) else route.answer
-        for kind in (route.body, answer):
-            if kind is not None and kind is not NoBody:
-                assert types.setdefault(kind.__name__, kind) is kind, f"two types named {kind.__name__}"
-    return openapi.components(tuple(types.values()))
+        for kind in (answer, route.streams):
+            assert kind is None or read.setdefault(kind.__name__, kind) is kind, f"two types named {kind.__name__}"
+    found = openapi.components(tuple(read.values()))
+    rules = {**inputs.RULES, **{route.body: route.rules for route in routes if route.rules}}
+    found |= inputs.components(written.values(), found, rules)
+    for route in routes:
+        if route.body_from_path:
+            whole = found[_input(route.body, found)]
+            found[_own(route)] = whole | {"required": [name for name in whole["required"] if name != "id"]}
+    return found
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _input(kind: type[Model], components: Container[str]) -> str:
+    """The name of the schema of a body of that type."""
+    name = f"{kind.__name__}{inputs.SUFFIX}"
+    return name if name in components else kind.__name__
+
+
+def _own(route: Route) -> str:
+    """The name of the schema of a body that may leave out its id."""
+    return route.operation_id[0].upper() + route.operation_id[1:]
+
+
+def _operation(route: Route, components: Container[str]) -> dict[str, Any]:
     summary, _, description = (inspect.getdoc(route.handler) or "").partition("\n\n")
     found: dict[str, Any] = {
         "operationId": route.operation_id,
@@ -119,10 +145,14 @@ def _operation(route: Route) -> dict[str, Any]:
         found["x-role"] = route.role
         if route.everywhere:
             found["x-everywhere"] = True
+    rules = (*(["`id` is the one in the path."] if route.body_from_path else []), *route.further_rules)
+    if rules:
+        found["x-rules"] = list(rules)
     if route.body is not NoBody:
         media_types = (*bodies.JSON_TYPES, *(bodies.YAML_TYPES[:1] if route.yaml else ()))
         required = any(field.required for field in msgspec.structs.fields(route.body))
-        schema = {"$ref": _REF.format(name=route.body.__name__)}
+        name = _own(route) if route.body_from_path else _input(route.body, components)
+        schema = {"$ref": _REF.format(name=name)}
         found["requestBody"] = {
             "required": required,
             "content": {media_type: {"schema": schema} for media_type in media_types},
@@ -140,15 +170,23 @@ def _path(route: Route) -> list[dict[str, Any]]:
 def _query(route: Route) -> list[dict[str, Any]]:
     if route.query is queries.NoQuery:
         return []
-    schema = jsonschema.schema(route.query)
+    schema = inputs.bounded(jsonschema.schema(route.query))
     definitions = schema.get("$defs", {})
     found = []
     for name, field in schema["properties"].items():
         shown = definitions[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
-        description = shown.get("description", "")
-        found.append(
-            {"name": name, "in": "query", "schema": shown} | ({"description": description} if description else {})
-        )
+        described = {"description": shown["description"]} if "description" in shown else {}
+        found.append({"name": name, "in": "query", "schema": _in_a_url(shown)} | described)
+    return found
+
+
+def _in_a_url(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter: a URL has no null, and a comma parts the values of a list."""
+    if "anyOf" in schema:
+        [schema] = [{**schema, **one} for one in schema["anyOf"] if one.get("type") != "null"]
+    found = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
+    if found.get("type") == "array":
+        found["items"] = {"pattern": "^[^,]*$"} | found["items"]
     return found
 
 
