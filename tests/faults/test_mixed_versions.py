@@ -10,6 +10,7 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.core.store import generations, kinds
+from meshwright.core.testing import mongo_users
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
@@ -57,6 +58,7 @@ async def test_an_older_and_a_newer_projector_take_turns(
         "mongodb_url": mongo_database.url,
         "mongodb_database": mongo_database.name,
     }
+    settings |= mongo_users.settings("meshwright-projector", tmp_path, settings)  # the newer one has no command
     expected: dict[str, str] = {}
     async with (
         mwbus.connect(nats_server.url, "test") as bus,

@@ -39,6 +39,8 @@ class AdapterAnnouncement(Message, frozen=True, kw_only=True):
     meshes: list[str]
     operations: list[OperationSupport]
     intents: list[IntentSupport]
+    namespaces: bool = False
+    """whether its meshes have namespaces, so that services may be named `namespace/name`"""
     host: str = ""
     pid: int = 0
     started_at: Moment
@@ -81,5 +83,6 @@ class Adapter(Model, frozen=True, kw_only=True):
     meshes: list[str] = []
     operations: list[OperationSupport] = []
     intents: list[IntentSupport] = []
+    namespaces: bool = False
     instances: list[str] = []
     failure: str = ""

@@ -303,6 +303,25 @@ def test_namespaces_and_kinds_are_shown_where_there_are_some(server: Server, ter
     assert row.split()[:3] == ["a-0", "shop", "a.v1"]
 
 
+def test_the_graph_names_namespaces_where_there_are_some(server: Server, terminal: Terminal) -> None:
+    """Callers and services of equal names are told apart, also among those without traffic."""
+    edge: dict[str, Any] = {
+        "source": "front",
+        "source_namespace": "shop",
+        "destination": "cart",
+        "destination_namespace": "shop",
+    }
+    edge |= {"requests": 5, "errors": 0, "rate": 1.0, "error_rate": 0.0}
+    nodes = [
+        {"id": f"{namespace}/{name}", "namespace": namespace, "workloads": [name], "versions": ["v1"]}
+        for namespace, name in (("shop", "cart"), ("shop", "front"), ("test", "cart"))
+    ]
+    served(server, "/v1/meshes/m1/topology", {"mesh": "m1", "seconds": 5.0, "nodes": nodes, "edges": [edge]})
+    told = terminal.run("topology", "-m", "m1").stdout
+    assert "shop/front   →   shop/cart" in told
+    assert "without traffic: test/cart" in told
+
+
 def test_a_workload_is_found_by_what_people_call_it(server: Server, terminal: Terminal) -> None:
     """A name, a name in its namespace or the id will do; where a name is of several, they are listed."""
     server.on("GET /v1/workloads/m1~~process~a", WORKLOAD)

@@ -2,6 +2,8 @@
 
 import datetime
 
+import msgspec
+import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -34,6 +36,18 @@ def test_a_certificate_is_one_identity_for_a_day() -> None:
     assert set(usages) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
     assert certificate.not_valid_after_utc == NOW + 24 * HOUR == issued.facts.not_after
     assert ca.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0
+
+
+def test_equal_names_in_two_meshes_do_not_pass_for_each_other() -> None:
+    """Their identities may be written alike, since each mesh trusts its own authority only."""
+    one, other = (issuing.create_authority(mesh, NOW) for mesh in ("one", "other"))
+    identities = [msgspec.structs.replace(state(), mesh=mesh).spiffe_id("a") for mesh in ("one", "other")]
+    assert identities[0] == identities[1]
+    issued = x509.load_pem_x509_certificate(issuing.Issuer(one).issue(identities[0], NOW).chain.encode())
+    bundle = x509.load_pem_x509_certificates(issuing.Issuer(other).trust_bundle.encode())
+    for trusted in bundle:
+        with pytest.raises(ValueError, match=r"[Ii]ssuer"):
+            issued.verify_directly_issued_by(trusted)
 
 
 def test_certificates_are_renewed_at_two_thirds() -> None:

@@ -67,7 +67,7 @@ _PARAMETERS = {
     "origin": "Who says it: an adapter's name, `api`, `scheduler` or `notifier`.",
     "entity": "The kind of thing it speaks of, such as `operation` or `proxy`.",
     "kind": "The kind of resource, such as `design`.",
-    "id": "The thing's id.",
+    "id": "The entity's id, in which `=` stands for the `~` between its parts and `_XX` for a byte in hex.",
     "mesh": "The mesh that was measured.",
 }
 

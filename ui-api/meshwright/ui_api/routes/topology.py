@@ -56,7 +56,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
         mesh=mesh,
         start=window.start if window else None,
         seconds=window.seconds if window else 0.0,
-        nodes=_nodes(await _workloads(call, mesh)),
+        nodes=nodes(await _workloads(call, mesh)),
         edges=window.edges if window else [],
     )
     return answers.ok(found)
@@ -99,7 +99,8 @@ async def _workloads(call: Call[NoBody, Read], mesh: str) -> list[Workload]:
             return found
 
 
-def _nodes(workloads: list[Workload]) -> list[TopologyNode]:
+def nodes(workloads: list[Workload]) -> list[TopologyNode]:
+    """The services behind which these workloads stand, in the order of their namespaces and names."""
     services: dict[tuple[str, str], list[Workload]] = {}
     for workload in workloads:
         if workload.service:

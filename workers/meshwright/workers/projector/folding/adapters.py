@@ -26,6 +26,7 @@ def fold(document: Adapter | None, fact: Fact) -> Adapter | None:
                 meshes=message.meshes,
                 operations=message.operations,
                 intents=message.intents,
+                namespaces=message.namespaces,
                 instances=sorted(live | {message.instance}),
             )
         case AdapterForgotten():

@@ -14,8 +14,7 @@ from meshwright.schemas.designs import Release, ReleaseV1
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.schemas.webhooks import Delivery
-from meshwright.schemas.workloads import Proxy, ProxyObserved, Workload, WorkloadObserved
-from meshwright.schemas.workloads_v1 import ProxyObservedV1, WorkloadObservedV1
+from meshwright.schemas.workloads import Proxy, Workload
 
 
 def mesh(document: Mesh | None, fact: Fact) -> Mesh | None:
@@ -27,22 +26,28 @@ def mesh(document: Mesh | None, fact: Fact) -> Mesh | None:
 
 def workload(document: Workload | None, fact: Fact) -> Workload | None:
     """The workload as last seen."""
-    match fact.message:
-        case WorkloadObserved(workload=seen):
-            return seen
-        case WorkloadObservedV1(workload=former):
-            return workloads_v1.workload(former)
-    return document
+    message: Any = fact.message
+    seen: Workload = message.workload
+    return seen
+
+
+def workload_v1(document: Workload | None, fact: Fact) -> Workload | None:
+    """The workload as version 1 tells it."""
+    message: Any = fact.message
+    return workloads_v1.workload(message.workload)
 
 
 def proxy(document: Proxy | None, fact: Fact) -> Proxy | None:
     """The proxy as last seen."""
-    match fact.message:
-        case ProxyObserved(proxy=seen):
-            return seen
-        case ProxyObservedV1(proxy=former):
-            return workloads_v1.proxy(former)
-    return document
+    message: Any = fact.message
+    seen: Proxy = message.proxy
+    return seen
+
+
+def proxy_v1(document: Proxy | None, fact: Fact) -> Proxy | None:
+    """The proxy as version 1 tells it."""
+    message: Any = fact.message
+    return workloads_v1.proxy(message.proxy)
 
 
 def release(document: Release | None, fact: Fact) -> Release | None:

@@ -95,9 +95,9 @@ _EVENTS: dict[type[Message], tuple[Route, ...]] = {
     workloads.WorkloadRemoved: (Route(kinds.WORKLOADS, _of_part(""), observed.gone),),
     workloads.ProxyObserved: (Route(kinds.PROXIES, _of_part("proxy"), observed.proxy),),
     workloads.ProxyRemoved: (Route(kinds.PROXIES, _of_part(""), observed.gone),),
-    workloads_v1.WorkloadObservedV1: (Route(kinds.WORKLOADS, _of_process, observed.workload),),
+    workloads_v1.WorkloadObservedV1: (Route(kinds.WORKLOADS, _of_process, observed.workload_v1),),
     workloads_v1.WorkloadRemovedV1: (Route(kinds.WORKLOADS, _of_process, observed.gone),),
-    workloads_v1.ProxyObservedV1: (Route(kinds.PROXIES, _of_envoy, observed.proxy),),
+    workloads_v1.ProxyObservedV1: (Route(kinds.PROXIES, _of_envoy, observed.proxy_v1),),
     workloads_v1.ProxyRemovedV1: (Route(kinds.PROXIES, _of_envoy, observed.gone),),
     **dict.fromkeys(
         (webhooks.DeliverySucceeded, webhooks.DeliveryRetrying, webhooks.DeliveryFailed),
