@@ -111,8 +111,8 @@ async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
     code, text = await person.types("status")
     assert code == 1, text
     for part in ("api", "shop", "adapter-envoy", "supervisor"):
-        assert f"! {part} does not run" in text
-    assert "All of it runs." not in text
+        assert f"! {part} is not running" in text
+    assert "Everything is running." not in text
     code, text = await person.types("up")
     assert code == 0, text
     cart = await person.reads("/v1/workloads/demo~~process~cart")
@@ -126,7 +126,7 @@ async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
 
     async def whole() -> bool:
         code, text = await person.types("status")
-        return code == 0 and "ended once" in text and "All of it runs." in text
+        return code == 0 and "ended once" in text and "Everything is running." in text
 
     await eventually(whole)
 
@@ -141,7 +141,7 @@ async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
     assert operations in json.dumps(await person.reads("/v1/operations"))
     assert (await person.visits()).is_success
     code, text = await person.types("status")
-    assert (code, "All of it runs." in text) == (0, True), text
+    assert (code, "Everything is running." in text) == (0, True), text
 
 
 async def test_edges_come_alive(person: Person) -> None:
@@ -163,8 +163,8 @@ async def test_edges_come_alive(person: Person) -> None:
     before = person.recorded()
     code, text = await person.types("up", MESHWRIGHT_LOG_LEVEL="warning", MESHWRIGHT_API_PORT="1234")
     assert code == 0, text
-    assert "Other settings than before: MESHWRIGHT_LOG_LEVEL;" in text
-    assert "MESHWRIGHT_API_PORT is not taken over" in text
+    assert "Settings changed: MESHWRIGHT_LOG_LEVEL;" in text
+    assert "MESHWRIGHT_API_PORT is not passed on" in text
     after = person.recorded()
     assert {name for name in OWN if after[name] == before[name]} == {"nats-server", "mongod", "shop"}
 

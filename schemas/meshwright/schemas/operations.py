@@ -283,7 +283,7 @@ class StepFailed(Message, frozen=True, kw_only=True):
     failure: Failure
 
 
-TAKING_BACK = "taking back what was done"
+TAKING_BACK = "undoing"
 """What people read as the progress of an operation that is being undone."""
 
 

@@ -118,7 +118,7 @@ async def test_ready_means_that_somebody_projects(alone: Stack) -> None:
         ready = await eventually(lambda: admin.get("/readyz", expect=503))
     finally:
         projector.send_signal(signal.SIGCONT)
-    assert ready["views"]["detail"].startswith("no projector runs: the last sign of one is")
+    assert ready["views"]["detail"].startswith("no projector is running: its last heartbeat is")
     assert (ready["store"]["ok"], ready["bus"]["ok"]) == (True, True)
     await eventually(lambda: admin.get("/readyz"))
     await admin.client.aclose()

@@ -79,7 +79,7 @@ async def test_a_step_says_how_long_taking_it_back_may_take(asker: Asker, tmp_pa
     assert not await context.undo_all()
     assert undone == ["first"]
     told = [each for each in await asker.events(context.command.operation) if isinstance(each, ops.StepUndone)]
-    assert [each.failure and each.failure.what for each in told] == ["TimeoutError: it took longer than 0.05 s", None]
+    assert [each.failure and each.failure.what for each in told] == ["TimeoutError: it timed out after 0.05 s", None]
 
 
 async def test_a_successor_is_noticed_when_it_is_asked_for(asker: Asker, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ async def test_an_older_copy_is_put_back(
     loading = asyncio.create_task(load() if busy else asyncio.sleep(0))
     await mongo.go_back_to(tmp_path / "copy")
     await mongo.start()
-    await eventually(lambda: "an older copy of the database was put back" in projector.log.read_text())
+    await eventually(lambda: "an older backup of the database was restored" in projector.log.read_text())
     await ending.end(loading)
     await healed(stage, 2, differences)
 

@@ -96,9 +96,9 @@ async def test_the_admin_token_is_sent_to_nobody_but_the_api_that_was_started(st
             await client.get("/v1/meshes")
 
         def ended() -> None:
-            raise LocalError("api ended by itself")
+            raise LocalError("api exited by itself")
 
-        with pytest.raises(LocalError, match="ended by itself"):
+        with pytest.raises(LocalError, match="exited by itself"):
             await enrolling.Enrolling(client, stack.talk, ended).mesh()
         assert stranger.heard == b""
         # Beside it: when the listener is the recorded process, it gets what it needs.
@@ -161,7 +161,7 @@ async def test_two_checkouts_at_once_beside_strangers(tmp_path: Path) -> None:
             answers = [await _who(home, token) for home in homes for token in tokens]
             assert answers == [200, 401, 401, 200]
             code, text = await _types(homes[1], "status")
-            assert (code, "All of it runs." in text) == (0, True), text
+            assert (code, "Everything is running." in text) == (0, True), text
     finally:
         for home in homes:
             await _types(home, "down", "--wipe")

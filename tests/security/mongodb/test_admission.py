@@ -36,7 +36,11 @@ async def test_a_server_that_lets_anybody_in_is_refused(
     settings = {"nats_url": nats_server.url, "mongodb_url": open_server.address, "mongodb_database": "meshwright"}
     said = await said_at_its_end(program, tmp_path, **settings, api_port="0")
     assert f"the MongoDB at 127.0.0.1:{open_server.port}" in said
-    for words in ("lets anybody in", "make a user for each component", "MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS=true"):
+    for words in (
+        "admits anonymous clients",
+        "make a user for each component",
+        "MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS=true",
+    ):
         assert words in said
     assert "Traceback" not in said
     async with store.connect(open_server.address, "meshwright", timeout=10) as database:
@@ -55,7 +59,7 @@ async def test_it_is_used_when_somebody_says_so(nats_server: NatsServer, open_se
         await stage.operation()
         await stage.caught_up()
         assert "WARNING" in projector.log.read_text()
-        assert "lets anybody in, as MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS permits" in projector.log.read_text()
+        assert "admits anonymous clients, as MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS permits" in projector.log.read_text()
 
 
 async def test_the_database_of_another_installation_is_left_alone(

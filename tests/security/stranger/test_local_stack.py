@@ -157,7 +157,7 @@ def test_secrets_lie_in_files_for_their_owner_only(visit: Visit) -> None:
 def test_a_visit_changes_nothing(visit: Visit) -> None:
     """What people wrote, what runs and what was asked for is the same as before."""
     assert _seen(visit) == visit.before
-    assert "does not run" not in _typed(visit.home, "status")
+    assert "is not running" not in _typed(visit.home, "status")
 
 
 def _secrets(home: Home) -> set[bytes]:

@@ -100,7 +100,7 @@ def test_a_reset_is_told_and_followed(server: Server, terminal: Terminal) -> Non
     reset = 'id: 50\nevent: reset\ndata: {"reason":"slow","id":50}\n\n'
     server.on("GET /v1/events", sent(event(8), reset), sent(event(51)))
     told = terminal.run("events", "tail", "-n", "2", "-q")
-    assert "warning: events were left out (slow); it goes on behind 50" in told.stderr
+    assert "warning: events were skipped (slow); continuing after 50" in told.stderr
     assert resumed(server) == ["", "50"]
 
 

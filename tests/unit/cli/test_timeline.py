@@ -84,7 +84,7 @@ def test_undoing_is_told_step_by_step() -> None:
         ("retrying", {"next_attempt_at": AT, "failure": FAILURE}, "tries again at "),
         ("started", {"attempt": 2, "worker": "w7"}, "attempt 2 on w7"),
         ("cancel_requested", {"principal": "ann", "reason": "enough"}, "ann asked to cancel: enough"),
-        ("cancel_requested", {"principal": "ann", "abandon": True}, "ann asked to cancel and to leave what was done"),
+        ("cancel_requested", {"principal": "ann", "abandon": True}, "ann asked to cancel without undoing"),
     ],
 )
 def test_waiting_and_trying_again_are_told_once(name: str, data: dict[str, Any], text: str) -> None:

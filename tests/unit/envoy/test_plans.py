@@ -104,7 +104,7 @@ async def test_the_first_plan_of_an_operation_counts(bucket: Any) -> None:
     assert await plans.store(buckets, "w.m", "1", Plan(mesh="m", before=None, after=None)) == found
     assert await plans.load(buckets, "w.m", "1") == first
     await plans.store(buckets, "w.m", "2", Plan(mesh="m", before=ONE, after=None))
-    with pytest.raises(kit.Reject, match="the plan of operation 1 is gone"):
+    with pytest.raises(kit.Reject, match="the plan of operation 1 is no longer stored"):
         await plans.load(buckets, "w.m", "1")
     assert (await plans.load(buckets, "w.m", "2")).after is None
 

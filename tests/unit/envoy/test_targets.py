@@ -161,7 +161,7 @@ async def test_what_is_not_there_is_refused_by_name(bucket: Any, runtime: Any) -
     target = await mesh.take("apply", Design(id="x"))
     await mesh.record("apply", Design(id="x"), target)
     mesh.state = target.after
-    with pytest.raises(kit.Reject, match="revision 7 of x never was, or is no longer kept") as refusal:
+    with pytest.raises(kit.Reject, match="revision 7 of x does not exist, or is no longer kept") as refusal:
         await mesh.take("roll back", ("x", 7))
     assert refusal.value.failure.cause and refusal.value.failure.remedy
 

@@ -61,8 +61,8 @@ def unfit(problems: list[FieldError]) -> kit.Reject:
     return _invalid(
         "MW2002",
         problems,
-        cause="The document and the mesh do not fit together; nothing was changed.",
-        remedy="Correct the places named, or enrol what is missing first.",
+        cause="The document does not match the mesh; nothing was changed.",
+        remedy="Correct the fields named, or enrol what is missing first.",
     )
 
 
@@ -72,7 +72,7 @@ def not_admitted(problems: list[FieldError]) -> kit.Reject:
         "MW2011",
         problems,
         cause="A native resource may hold only what is known to be safe; nothing was changed.",
-        remedy="Leave out the places named, or say the same with an intent.",
+        remedy="Remove the fields named, or use an intent instead.",
     )
 
 
@@ -89,7 +89,7 @@ def unsupported(refused: list[Unsupported]) -> kit.Reject:
         Failure(
             code="MW2010",
             what="; ".join(f"{each.intent}: {each.because}" for each in refused),
-            cause="The Envoy mesh has no way to do what the intent asks; nothing was changed.",
+            cause="The Envoy mesh does not support what the intent asks; nothing was changed.",
             remedy="; ".join(each.instead for each in refused if each.instead),
             details={"unsupported": msgspec.to_builtins(refused)},
         )
@@ -115,7 +115,7 @@ def no_design(what: str) -> kit.Reject:
             code="MW2004",
             what=what,
             cause="It was never applied to this mesh, or was removed.",
-            remedy="Look at the releases of the design on this mesh.",
+            remedy="List the releases of the design on this mesh.",
         )
     )
 
@@ -127,7 +127,7 @@ def unanswered(names: list[str], seconds: float) -> kit.Reject:
             code="MW2005",
             what=f"{', '.join(names[:10])} did not answer within {seconds:g} s",
             cause="The proxies are connected but overloaded or stuck, for example waiting for a listener's port.",
-            remedy="Look at the proxies' logs; then retry the operation.",
+            remedy="Read the proxies' logs; then retry the operation.",
             retryable=True,
         )
     )
@@ -140,7 +140,7 @@ def still_plain(names: list[str], seconds: float) -> kit.Reject:
             code="MW2013",
             what=f"{', '.join(names[:10])} still served plain connections after {seconds:g} s",
             cause="The sidecars have the configuration but did not close the connections that were open.",
-            remedy="Look at the sidecars' logs; end the callers' connections, and apply again.",
+            remedy="Read the sidecars' logs, close the callers' connections, and apply again.",
             retryable=True,
         )
     )
@@ -151,9 +151,9 @@ def plan_gone(operation: str) -> kit.Reject:
     return kit.Reject(
         Failure(
             code="MW2007",
-            what=f"the plan of operation {operation} is gone",
-            cause="Another operation of the mesh has made a plan of its own, as after this one was abandoned.",
-            remedy="Retry the operation: it is planned anew.",
+            what=f"the plan of operation {operation} is no longer stored",
+            cause="Another operation of the mesh has replaced it, as after this one was abandoned.",
+            remedy="Retry the operation: it is planned again.",
         )
     )
 
@@ -164,9 +164,9 @@ def meddled(key: str) -> kit.Retry:
         1.0,
         Failure(
             code="MW2008",
-            what=f"the desired state of {key} was changed from outside of its operations",
+            what=f"the desired state of {key} was changed by something other than its operations",
             cause="Another writer has put or deleted the entry in the bucket.",
-            remedy="Find that writer; then retry the operation.",
+            remedy="Find that writer, then retry the operation.",
             retryable=True,
         ),
     )
@@ -179,7 +179,7 @@ def unserved(what: str) -> kit.Reject:
             code="MW2009",
             what=what,
             cause="The control plane could not compile the desired state, or lags behind the bucket.",
-            remedy="Look at this worker's log for the reason; then retry the operation.",
+            remedy="Read this worker's log for the reason, then retry the operation.",
             retryable=True,
         )
     )

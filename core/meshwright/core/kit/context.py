@@ -72,7 +72,7 @@ class Control:
         try:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                raise Cancelled("a person asked the operation to stop")
+                raise Cancelled("cancellation of the operation was requested")
             return await task
         finally:
             await ending.end(task, stop)
@@ -222,4 +222,4 @@ async def _bounded(undo: Undo, seconds: float) -> None:
         except TimeoutError:
             if not bound.expired():
                 raise
-            raise TimeoutError(f"it took longer than {seconds:g} s") from None
+            raise TimeoutError(f"it timed out after {seconds:g} s") from None

@@ -40,7 +40,7 @@ def held_by(port: int, *, besides: Iterable[processes.Record] = ()) -> str:
         return ""
     pids = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
     found = next((processes.of(pid) for pid in pids if sockets & _sockets_of(pid)), None)
-    return f"{found.name} (pid {found.pid})" if found else "a program of another user, or one that is just ending"
+    return f"{found.name} (pid {found.pid})" if found else "a program of another user, or one that is exiting"
 
 
 def _listening(port: int) -> set[int]:

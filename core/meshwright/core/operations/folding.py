@@ -54,7 +54,7 @@ def _unknown(fact: Fact) -> Operation:
 
 def _accepted(before: Operation, message: wire.Command, fact: Fact) -> Changes:
     if message.operation != fact.id:
-        raise Unprojectable(f"it is about {message.operation} but lies on the subject of {fact.id}")
+        raise Unprojectable(f"it is about {message.operation} but was published on the subject of {fact.id}")
     return {
         "adapter": message.adapter,
         "connection": message.connection,
@@ -133,8 +133,8 @@ def _timed_out(before: Operation, message: wire.OperationTimedOut, fact: Fact) -
         what=f"The deadline passed before the operation ended{last}",
         cause="No worker of its adapter finished it in time."
         if before.attempt
-        else "No worker of its adapter began it.",
-        remedy="Look whether the adapter runs (meshwright adapters list), then retry the operation.",
+        else "No worker of its adapter started it.",
+        remedy="Check that the adapter runs (meshwright adapters list), then retry the operation.",
     )
     return _ended("timed_out", fact, failure)
 

@@ -53,7 +53,7 @@ def as_failure(error: BaseException) -> Failure:
     return Failure(
         code="MW1000",
         what=f"{type(error).__name__}: {error}",
-        cause="The adapter met something that it has no answer to.",
-        remedy="Look at the worker's log under the operation's trace id; then retry the operation.",
+        cause="An exception that the adapter does not handle.",
+        remedy="Read the worker's log under the operation's trace id; then retry the operation.",
         retryable=True,
     )

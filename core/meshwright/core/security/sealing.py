@@ -33,8 +33,8 @@ class NoKeyFile(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "MESHWRIGHT_SECRET_KEY_FILE is not set, and without it private keys would lie open on the bus. "
-            "Let it name a file that all workers, the API and the notifier have; it is made when it is missing."
+            "MESHWRIGHT_SECRET_KEY_FILE is not set, and without it private keys would be stored unencrypted. "
+            "Set it to a file that all workers, the API and the notifier share; it is created when it is missing."
         )
 
 

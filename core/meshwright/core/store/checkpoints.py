@@ -1,7 +1,7 @@
 """Checkpoints: how far each stream is folded into the views of a generation.
 
-Problem: an older copy of the database may be put back while a projector lives; it would go on behind its last batch,
-and what lies between would stay missing for good. Invariant: a checkpoint is written after the documents it speaks for
+Problem: an older backup of the database may be restored while a projector runs; it would continue after its last
+batch, and what lies between would stay missing. Invariant: a checkpoint is written after the documents it speaks for
 were acknowledged, and never goes back, whoever writes it; a writer that knows how far it was finds out when it did.
 """
 
@@ -31,7 +31,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         if found.seq < self.seq or (found.seq == self.seq and other):
             raise WentBack(
                 f"the views had {self.stream} up to {self.seq}, now they have it up to {found.seq}: "
-                "an older copy of the database was put back"
+                "an older backup of the database was restored"
             )
 
 

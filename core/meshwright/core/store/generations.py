@@ -67,7 +67,7 @@ async def distrust(database: Database, generation: int) -> None:
 
 async def oldest_writer(database: Database, generation: int) -> int | None:
     """The lowest version of a projector that has written this generation. Raises StoreUnavailable."""
-    with translated("read who wrote a generation"):
+    with translated("read the version that wrote a generation"):
         found = await database.collection(META).find_one({"_id": f"written/{generation}"})
     return int(found["oldest"]) if found else None
 
@@ -84,6 +84,6 @@ async def drop_others(database: Database, keep: frozenset[int]) -> list[str]:
             with translated(f"drop {name}"):
                 await database.collection(name).drop()
             dropped.append(name)
-    with translated("forget old checkpoints"):
+    with translated("delete old checkpoints"):
         await database.collection("checkpoints").delete_many({"generation": {"$nin": sorted(keep)}})
     return dropped

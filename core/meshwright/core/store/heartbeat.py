@@ -15,13 +15,13 @@ _ID = "projector"
 
 async def beat(database: Database) -> None:
     """Say that the projector lives. Raises StoreUnavailable."""
-    with translated("write the sign of life"):
+    with translated("write the heartbeat"):
         await database.collection(generations.META).update_one({"_id": _ID}, [{"$set": {"at": "$$NOW"}}], upsert=True)
 
 
 async def age(database: Database) -> float | None:
     """Seconds since the last beat; None when there never was one. Raises StoreUnavailable."""
     look: list[Document] = [{"$match": {"_id": _ID}}, {"$project": {"age": {"$subtract": ["$$NOW", "$at"]}}}]
-    with translated("read the sign of life"):
+    with translated("read the heartbeat"):
         found = await database.collection(generations.META).aggregate(look).to_list(1)
     return max(found[0]["age"], 0) / 1000 if found else None

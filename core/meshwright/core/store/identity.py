@@ -16,7 +16,7 @@ async def claim(database: Database, installation: str) -> None:
     """Make a database that is nobody's ours. Raises StoreUnavailable, NotAdmissible when it is another's."""
     if await confirm(database, installation):
         return
-    with translated("write whose database this is"):
+    with translated("write the owner of the database"):
         await database.collection(generations.META).update_one(
             {"_id": _ID}, {"$setOnInsert": {"id": installation}}, upsert=True
         )
@@ -25,12 +25,12 @@ async def claim(database: Database, installation: str) -> None:
 
 async def confirm(database: Database, installation: str) -> bool:
     """Whether it is ours, or nobody's yet. Raises StoreUnavailable, NotAdmissible when it is another's."""
-    with translated("see whose database this is"):
+    with translated("read the owner of the database"):
         found = await database.collection(generations.META).find_one({"_id": _ID})
     if found is not None and found["id"] != installation:
         raise NotAdmissible(
             f"the database {database.name} holds the views of another Meshwright, whose streams are not those of this"
-            " NATS server. Name another database (MESHWRIGHT_MONGODB_DATABASE); or, if that one is of no use any more,"
+            " NATS server. Name another database (MESHWRIGHT_MONGODB_DATABASE); or, if that one is no longer needed,"
             " drop it: views are rebuilt from the streams"
         )
     return found is not None

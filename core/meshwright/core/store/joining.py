@@ -40,11 +40,11 @@ async def refuse_open_server(chosen: settings.Settings) -> None:
     where = urlsplit(addresses.without_user(chosen.mongodb_url)).netloc
     if not chosen.mongodb_allow_anonymous:
         raise NotAdmissible(
-            f"the MongoDB at {where} lets anybody in: whoever reaches it could read and forge everything. Start it with"
-            " authentication and make a user for each component (README, section Your own NATS and MongoDB), or set"
-            " MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS=true if nobody else can reach it"
+            f"the MongoDB at {where} admits anonymous clients: whoever reaches it could read and forge everything."
+            " Start it with authentication and make a user for each component (README, section Your own NATS and"
+            " MongoDB), or set MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS=true if nobody else can reach it"
         )
-    log.warning("the MongoDB at %s lets anybody in, as MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS permits", where)
+    log.warning("the MongoDB at %s admits anonymous clients, as MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS permits", where)
 
 
 async def allows_anonymous(url: str) -> bool:
@@ -55,7 +55,7 @@ async def allows_anonymous(url: str) -> bool:
     address, _, options = addresses.without_user(url).partition("?")
     kept = [option for option in options.split("&") if option and not option.lower().startswith("auth")]
     anonymous = f"{address}?{'&'.join(kept)}" if kept else address
-    with translated("see whether MongoDB lets strangers in"):
+    with translated("see whether MongoDB admits anonymous clients"):
         try:
             client: motor_asyncio.AsyncIOMotorClient[Document] = motor_asyncio.AsyncIOMotorClient(
                 anonymous,

@@ -154,7 +154,7 @@ class Views:
 
     async def position(self, stream: str) -> Checkpoint:
         """How far a stream is folded in; streams are those of `kinds.STREAMS` and, through EVENTS, COMMANDS."""
-        with self._database.bounded(f"see how far {stream} is"):
+        with self._database.bounded(f"read the checkpoint of {stream}"):
             return await checkpoints.read(self._database, await self._live(), stream)
 
     async def wait(self, stream: str, seq: int, timeout: float = 2.0) -> None:
@@ -175,7 +175,7 @@ class Views:
 
     async def heartbeat(self) -> float | None:
         """Seconds since the projector last gave a sign of life; None when it never did."""
-        with self._database.bounded("see whether the projector lives"):
+        with self._database.bounded("read the projector's heartbeat"):
             return await heartbeat.age(self._database)
 
     async def ping(self) -> None:
@@ -199,7 +199,7 @@ class Views:
 
     async def _live(self) -> int:
         if not self._database.trusted:
-            raise StoreUnavailable("the database has not been looked at yet")
+            raise StoreUnavailable("the database has not been checked yet")
         now = time.monotonic()
         if now - self._looked > generations.SEEN_WITHIN:
             self._generation = await generations.live(self._database)

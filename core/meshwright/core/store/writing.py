@@ -95,7 +95,7 @@ class Writer:
             try:
                 document = _document(kind, row)
             except msgspec.ValidationError as error:
-                log.error("%s %s cannot be read and is folded anew: %s", kind.name, row["_id"], error)
+                log.error("%s %s cannot be decoded and is rebuilt: %s", kind.name, row["_id"], error)
                 continue
             found.append(Folded(kind, row["_id"], row["workspace"], row["seq"], row["updated_at"], document))
         return found

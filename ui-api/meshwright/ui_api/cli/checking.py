@@ -99,10 +99,10 @@ def _api(session: Session) -> list[Check]:
     found = [_check("api", f"answers at {session.target.api_url}", GOOD)]
     seen = ready.data if isinstance(ready.data, dict) else {}
     for name, what, remedy in (
-        ("bus", "bus answers", "Is nats-server running? `meshwright-local status` tells for a local stack."),
+        ("bus", "bus answers", "Is nats-server running? For a local stack see `meshwright-local status`."),
         ("storing", "bus stores what is written", "Free space on its disk; then nats-server has to be restarted."),
-        ("store", "store answers", "Is mongod running? Writes go on without it, reads do not."),
-        ("directory", "directory answers", "It fills when the bus answers; wait a moment."),
+        ("store", "store answers", "Is mongod running? Writes work without it, reads do not."),
+        ("directory", "directory answers", "It is filled once the bus answers; wait a moment."),
     ):
         part = seen.get(name) or {}
         good = bool(part.get("ok"))
@@ -113,7 +113,7 @@ def _api(session: Session) -> list[Check]:
     remedy = "Give them more (MESHWRIGHT_STREAMS_GIB): operations wait and writes are refused until then."
     found.append(_check("api", "streams have room", WARN if full else GOOD, ", ".join(full), remedy))
     who = session.api.get(paths.WHO)
-    found.append(_check("api", "knows who you are", GOOD, f"{who['name']}, {who['role']} in {who['workspace']}"))
+    found.append(_check("api", "the token is valid", GOOD, f"{who['name']}, {who['role']} in {who['workspace']}"))
     return found
 
 

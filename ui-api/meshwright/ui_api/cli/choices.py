@@ -85,12 +85,12 @@ MeshOption = Annotated[
 ]
 NamespaceFilter = Annotated[str, typer.Option("--namespace", "-n", help="Only of this namespace.")]
 MeshFilter = Annotated[str, typer.Option("--mesh", "-m", help="Only of this mesh.", autocompletion=_meshes)]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many.")]
-WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Stay and show each step.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many.")]
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait and show each step.")]
 TimeoutOption = Annotated[
     float | None,
     typer.Option(
-        "--timeout", parser=duration, metavar="TIME", help="Wait no longer than this (90s, 5m); implies --wait."
+        "--timeout", parser=duration, metavar="TIME", help="Wait at most this long (90s, 5m); implies --wait."
     ),
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why, for the history.")]

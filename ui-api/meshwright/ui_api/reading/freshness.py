@@ -62,10 +62,10 @@ class Freshness:
         age, silent = self.age, time.monotonic() - self._beat
         if silent > SILENT:
             old = "" if age is None else f"; what reads show may be {age:.0f} s old"
-            return f"no projector runs: the last sign of one is {silent:.0f} s old{old}"
+            return f"no projector is running: its last heartbeat is {silent:.0f} s old{old}"
         if age is None:
-            return "how old they are is not known yet"
-        return f"they are {age:.0f} s old: the projector runs and is behind" if age > OLD else ""
+            return "their age is not known yet"
+        return f"they are {age:.0f} s old: the projector is running and lagging" if age > OLD else ""
 
     async def follow(self) -> None:
         """Keep looking; for ever."""

@@ -1,4 +1,4 @@
-"""Workspaces: the tenants. Only an admin of all workspaces makes or removes one."""
+"""Workspaces (tenants). Only an admin of all workspaces makes or removes one."""
 
 import datetime
 from typing import Any

@@ -98,7 +98,7 @@ class Execution:
     async def tell_interrupted(self) -> None:
         """Tell people, and the worker that goes on, that this one was stopped. Raises Fenced, BusUnavailable."""
         if self.is_running and not self.journal.history.end:
-            await self._tell_queued("its worker was told to stop; another one goes on", interrupted=True)
+            await self._tell_queued("interrupted by shutdown; another worker will resume it", interrupted=True)
 
     async def _settle(self) -> None:
         end = self.journal.history.end.split(".")[-2] if self.journal.history.end else "timed_out"
@@ -204,7 +204,7 @@ class Execution:
                 await self.control.unless_cancelled(self._enter(slot))
         except TimeoutError:
             if not self._has_slot:
-                await self._tell_queued("the worker is busy with other operations")
+                await self._tell_queued("the worker is running as many operations as it may")
                 await self.control.unless_cancelled(self._enter(slot))
 
     async def _enter(self, slot: asyncio.Semaphore) -> None:
@@ -289,7 +289,7 @@ class Execution:
         except (kit.Fenced, mwbus.BusUnavailable):
             raise
         except Exception:
-            log.exception("operation %s: not everything can be undone", self.command.operation)
+            log.exception("operation %s: not every step can be undone", self.command.operation)
 
     def _last_word(self, over: _Over) -> Message:
         match over.end:
@@ -308,9 +308,9 @@ class Execution:
 def _died(times: int) -> Failure:
     return Failure(
         code="MW1006",
-        what=f"The worker ended {times} times in the middle of it",
-        cause="Something in the operation ends the worker's process, or it was killed again and again.",
-        remedy="Look at the worker's log and at its memory limit; then retry the operation.",
+        what=f"The worker exited {times} times while running it",
+        cause="The operation crashes the worker's process, or the process was killed each time.",
+        remedy="Read the worker's log and check its memory limit; then retry the operation.",
     )
 
 
@@ -319,7 +319,7 @@ def _rejected(error: kit.Reject | msgspec.ValidationError) -> Failure:
         return error.failure
     return Failure(
         code="MW1002",
-        what=f"the arguments do not fit: {error}",
+        what=f"the arguments are invalid: {error}",
         cause="The command was made for another version of this adapter.",
         remedy="Compare with the arguments that the adapter announces at /v1/adapters.",
     )

@@ -142,7 +142,7 @@ async def _tell_failure(name: str, chosen: HostSettings, reason: str) -> None:
         async with mwbus.join(chosen, f"adapter-{token}") as bus:
             await bus.publisher.publish(subject, failed, about=f"adapters/{token}")
     except mwbus.BusError as error:
-        log.warning("nobody was told that %s cannot be loaded: %s", name, error)
+        log.warning("could not publish that %s cannot be loaded: %s", name, error)
 
 
 def _instance() -> str:

@@ -74,7 +74,7 @@ class OperationQueues:
                 await mwbus.assure(self._bus, subjects.COMMANDS.stream, place)
                 self._assured[key] = self._bus.reconnects
         except (mwbus.Rewound, msgspec.MsgspecError) as error:
-            log.error("the order on %s is read from its start: %s", key, error)
+            log.error("%s is read again from its start: %s", key, error)
             await self._settled.put(key, msgspec.json.encode(mwbus.START))
             return 0
         return place.seq

@@ -100,7 +100,7 @@ class Worker:
     async def _take_one(self, job: mwbus.Job, slot: asyncio.Semaphore, group: asyncio.TaskGroup) -> None:
         command = _command(job)
         if command is None:
-            log.error("command %d of COMMANDS cannot be read: it goes to the dead letters", job.message.seq)
+            log.error("command %d of COMMANDS cannot be decoded: it becomes a dead letter", job.message.seq)
             await job.term()
         elif not self._understands(command):
             await self._leave(job, command)
@@ -177,7 +177,7 @@ class Worker:
             try:
                 execution.intervene(await look(execution.command))
             except mwbus.BusUnavailable as error:
-                log.debug("cannot look for interventions yet: %s", error)
+                log.debug("cannot look for cancellations yet: %s", error)
                 await asyncio.sleep(_LOOK)
             else:
                 return

@@ -45,15 +45,21 @@ def _parser() -> argparse.ArgumentParser:
         description="Meshwright on this machine. Everything is kept in .meshwright, or in MESHWRIGHT_HOME.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="start everything, join what runs, restart what died")
-    up.add_argument("--foreground", action="store_true", help="stay, restart what dies, stop all on Ctrl-C")
+    up = commands.add_parser("up", help="start everything, keep what is running, restart what exited")
+    up.add_argument(
+        "--foreground",
+        action="store_true",
+        help="stay in the foreground, restart what exits, stop everything on Ctrl-C",
+    )
     for name, what in (("nats", "NATS (with JetStream)"), ("mongodb", "MongoDB")):
         setting = f"MESHWRIGHT_LOCAL_{name.upper()}, where no password is seen"
-        up.add_argument(f"--{name}", metavar="URL", default="", help=f"use this {what}, not an own one; or {setting}")
-    down = commands.add_parser("down", help="stop everything; data stays")
-    down.add_argument("--wipe", action="store_true", help="forget the data too")
-    commands.add_parser("status", help="what runs; exit code 1 when something does not")
-    commands.add_parser("supervise", help="restart what dies; `up` leaves this running")
+        up.add_argument(
+            f"--{name}", metavar="URL", default="", help=f"use this {what} instead of starting one; or {setting}"
+        )
+    down = commands.add_parser("down", help="stop everything; data is kept")
+    down.add_argument("--wipe", action="store_true", help="delete the data too")
+    commands.add_parser("status", help="show what is running; exit code 1 when something is not")
+    commands.add_parser("supervise", help="restart what exits; `up` leaves this running")
     return parser
 
 
@@ -64,14 +70,14 @@ async def _up(where: home.Home, talk: Talk, options: argparse.Namespace) -> int:
 
 async def _down(where: home.Home, talk: Talk, options: argparse.Namespace) -> int:
     if not where.directory.exists() and not processes.found("environ", where.marker):
-        talk.line(f"Nothing runs here: there is no {where.directory}.")
+        talk.line(f"Nothing is running here: there is no {where.directory}.")
         return 0
     await starting.stop(where, talk)
     if options.wipe:
         where.wipe()
         talk.line(f"Forgotten: {where.directory}")
     else:
-        talk.line(f"Data stays in {where.directory}; `make down WIPE=1` forgets it.")
+        talk.line(f"Data is kept in {where.directory}; `make down WIPE=1` deletes it.")
     return 0
 
 
@@ -84,7 +90,7 @@ async def _supervise(where: home.Home, talk: Talk, options: argparse.Namespace) 
     del talk, options
     plan, ports = where.plan(), where.ports()
     if plan is None or ports is None:
-        raise home.LocalError(f"there is no stack in {where.directory} to watch; `make up` makes one")
+        raise home.LocalError(f"there is no stack in {where.directory} to supervise; `make up` creates one")
     stack = running.LocalStack(where, Talk(dated=True))
     await until_told(Supervisor(stack, parts.everything(where, ports, plan)).keep)
     return 0

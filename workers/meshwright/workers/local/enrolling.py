@@ -158,7 +158,7 @@ class Enrolling:
                 pass  # not there yet, or restarting
             self._check()
             if time.monotonic() > deadline:
-                raise LocalError(f"{what} did not come within {WITHIN:.0f} s; `meshwright-local status` tells more")
+                raise LocalError(f"{what} did not come within {WITHIN:.0f} s; `meshwright-local status` shows details")
             await asyncio.sleep(EVERY)
 
 

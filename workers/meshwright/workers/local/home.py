@@ -190,7 +190,7 @@ class Home:
             raise LocalError(
                 f"port {port}, which this stack's MongoDB was set up with, is taken by "
                 f"{listeners.held_by(port) or 'another program'}. "
-                "End that program, or forget the stack's data with `make down WIPE=1`."
+                "End that program, or delete the stack's data with `make down WIPE=1`."
             )
         return registry.reserve(1, _WISHES[name], owner=self.directory)[0]
 
@@ -248,7 +248,7 @@ class Home:
         deadline = time.monotonic() + LOCK_WITHIN
         while (descriptor := self._try_lock(fcntl.LOCK_EX)) is None:
             if time.monotonic() > deadline:
-                raise LocalError(f"another up or down is at work in {self.directory}")
+                raise LocalError(f"another up or down is running in {self.directory}")
             await asyncio.sleep(0.05)
         try:
             yield

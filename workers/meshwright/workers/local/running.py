@@ -67,13 +67,13 @@ class LocalStack:
         """Have the process run as it should; whether it was started now. Raises as `start` does, does not wait."""
         record = processes.read(self.home.record(part.name))
         if record is not None and processes.alive(record):
-            why = "was started with other settings: restarting it" if record.digest != part.digest else ""
+            why = "was started with other settings; restarting it" if record.digest != part.digest else ""
             if not (why := why or part.ails(record)):
                 return False
             self.talk.part(part.name, why)
             await processes.stop(record, grace=part.grace)
         elif record is not None:
-            self.talk.part(part.name, "had ended: starting it again")
+            self.talk.part(part.name, "had exited; starting it again")
         await self._end_strays(part)
         self._refuse_strangers(part)
         await part.before()
@@ -108,7 +108,7 @@ class LocalStack:
         try:
             return processes.spawn(part.name, part.command, log=log, environment=environment, digest=part.digest)
         except FileNotFoundError as error:
-            raise LocalError(f"{part.command[0]} is not there: run `make install` again") from error
+            raise LocalError(f"{part.command[0]} does not exist: run `make install` again") from error
         except (OSError, processes.DiedAtOnceError) as error:
             raise LocalError(f"{part.name} could not be started: {error}") from error
 
@@ -138,7 +138,7 @@ class LocalStack:
         if record is not None and processes.alive(record):
             return record
         self._refuse_strangers(part)  # then that is why it ended
-        raise LocalError(f"{part.name} ended by itself.\n{self._log_end(part.name)}")
+        raise LocalError(f"{part.name} exited by itself.\n{self._log_end(part.name)}")
 
     def check(self, parts: Iterable[Part]) -> None:
         """Raises LocalError, with the end of its log, when one of the parts is not running."""
@@ -181,6 +181,6 @@ class LocalStack:
         async def end(record: processes.Record) -> None:
             gently = await processes.stop(record, grace=grace)
             if not quietly:
-                self.talk.part(record.name, "stopped" if gently else f"killed: did not end in {grace:.0f} s")
+                self.talk.part(record.name, "stopped" if gently else f"killed: did not exit within {grace:.0f} s")
 
         await asyncio.gather(*(end(record) for record in records))

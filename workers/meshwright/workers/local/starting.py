@@ -109,11 +109,15 @@ class _Starting:
             if interrupted:
                 self.talk.head("\nInterrupted.")
             if ran and not (interrupted and self.foreground):
-                self.talk.line("What ran before goes on; `meshwright-local status` tells more, `make down` stops it.")
+                self.talk.line(
+                    "What was running before keeps running; see `meshwright-local status`. `make down` stops it."
+                )
             else:
                 await self.stack.dismiss_supervisor()
                 count = await self.stack.stop()
-                self.talk.line(f"What was begun is undone: {count} processes stopped, nothing is left running.")
+                self.talk.line(
+                    f"What was started has been stopped again: {count} processes stopped, nothing is left running."
+                )
             raise
         self.done = True
         _farewell(self.where, self.talk, chosen)
@@ -175,12 +179,12 @@ class _Starting:
         here = parts.chosen_here(self.where, chosen, self.plan)
         for name in sorted(self.plan.settings.keys() & here.keys()):
             if self.plan.settings[name] != here[name]:
-                self.talk.line(f"  {name} is not taken over: `make up` chooses it ({here[name] or 'none'}).")
+                self.talk.line(f"  {name} is not passed on: `make up` sets it ({here[name] or 'none'}).")
         settings = {name: value for name, value in self.plan.settings.items() if name not in here or name == _ROOM}
         self.plan = msgspec.structs.replace(self.plan, settings=settings)
         before = self.where.plan()
         if before is not None and (changed := self.plan.differs_from(before)) and self.stack.running():
-            self.talk.line(f"  Other settings than before: {', '.join(changed)}; what depends on them is restarted.")
+            self.talk.line(f"  Settings changed: {', '.join(changed)}; what depends on them is restarted.")
         processes.replace(self.where.plan_file, msgspec.json.encode(self.plan))
         for name, url in (("nats-server", self.plan.nats), ("mongod", self.plan.mongodb)):
             if url:
@@ -194,7 +198,7 @@ class _Starting:
             if name not in wanted:
                 await processes.stop(record, grace=20.0)
                 self.where.record(name).unlink(missing_ok=True)
-                self.talk.part(name, "stopped: another one is used instead; its data stays")
+                self.talk.part(name, "stopped: another server is used instead; its data is kept")
 
     async def _demo(self, everything: list[parts.Part], chosen: home.Ports) -> None:
         headers = {"Authorization": f"Bearer {self.where.token_file.read_text().strip()}"}
@@ -221,7 +225,7 @@ class _Starting:
             return
         part = parts.supervisor(self.where, self.plan, everything)
         if await self.stack.begin(part):
-            self.talk.part(part.name, "watches: what dies is started again")
+            self.talk.part(part.name, "supervising: what exits is restarted")
 
 
 class ToOurApi(httpx.AsyncHTTPTransport):
@@ -260,8 +264,8 @@ def _farewell(where: home.Home, talk: Talk, ports: home.Ports) -> None:
     cli = short(Path(parts.console("meshwright")))
     talk.head(f"\nReady in {talk.seconds:.1f} s: mesh `demo`, {len(ports.shop)} workloads behind sidecars.")
     talk.line(f"  API        {api}/v1   (documentation {api}/docs, messages {api}/asyncapi.json)")
-    talk.line(f"  Shop       {front}/   (its answer names who answered)")
-    talk.line(f"  Token      {token}   (admin; readable by you alone)")
+    talk.line(f"  Shop       {front}/   (its answer names the workload that answered)")
+    talk.line(f"  Token      {token}   (admin; readable only by you)")
     talk.line("\nTry:")
     if where.directory != Path.cwd() / home.FOLDER:  # elsewhere the CLI cannot find the stack by itself
         talk.line(f"  export MESHWRIGHT_API_URL={api} MESHWRIGHT_TOKEN=$(cat {token})")

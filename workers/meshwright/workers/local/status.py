@@ -1,7 +1,7 @@
 """`status`: what of a stack runs, and what does not.
 
-Invariant: "All of it runs." is said only when every part lives and holds its ports, somebody restarts what dies, the
-API is ready and every sidecar that should run has taken its configuration; whatever is not so is named.
+Invariant: "Everything is running." is said only when every part runs and holds its ports, a supervisor restarts what
+exits, the API is ready and every sidecar that should run has its configuration; whatever is not so is named.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class _Looking:
         life = f"pid {record.pid}, since {record.started_at:%Y-%m-%d %H:%M:%S} UTC" if record else "DEAD"
         self.talk.line(f"  {name:<14} {life}   log {short(self.where.log(name))}")
         if record is None:
-            self.fault(f"{name} does not run{_next_try(note)}")
+            self.fault(f"{name} is not running{_next_try(note)}")
         for port in ports:
             if by := listeners.held_by(port, besides=[record] if record else []):
                 self.fault(f"port {port} of {name} is held by {by}")
@@ -64,7 +64,9 @@ class _Looking:
         count = len(self.others)
         api = self.lives.get("api")
         if api is None or not listeners.holds(api, self.ports.api):
-            self.talk.line(f"  {'sidecars':<14} {count} running; how many should, nobody tells while the API is away")
+            self.talk.line(
+                f"  {'sidecars':<14} {count} running; how many should be is unknown while the API does not answer"
+            )
             return
         headers = {"Authorization": f"Bearer {self.where.token_file.read_text().strip()}"}
         base = f"http://{home.HOST}:{self.ports.api}"
@@ -73,14 +75,14 @@ class _Looking:
                 await self._readiness(client)
                 workloads, proxies = await asyncio.gather(_all(client, "/v1/workloads"), _all(client, "/v1/proxies"))
             except httpx.HTTPError as error:
-                self.fault(f"the API does not tell which sidecars should run: {error!r}")
+                self.fault(f"cannot read from the API which sidecars should run: {error!r}")
                 return
         wanted = {one["id"]: one["name"] for one in workloads if one.get("sidecar") == "managed"}
         known = {one["workload"]: one for one in proxies}
         good = {each for each in wanted if known.get(each, {}).get("state") == "synced"}
         self.talk.line(f"  {'sidecars':<14} {count} running, {len(good)} of {len(wanted)} in sync")
         if count < len(wanted):
-            self.fault(f"{len(wanted) - count} of {len(wanted)} sidecars do not run")
+            self.fault(f"{len(wanted) - count} of {len(wanted)} sidecars are not running")
         bad = sorted(wanted.keys() - good)
         for each in bad[:_NAMED]:
             self._tell_sidecar(wanted[each], known.get(each))
@@ -89,7 +91,7 @@ class _Looking:
 
     def _tell_sidecar(self, workload: str, proxy: dict[str, Any] | None) -> None:
         if proxy is None:
-            self.fault(f"the sidecar of {workload} has never been seen")
+            self.fault(f"the sidecar of {workload} has never connected")
             return
         words = f"the sidecar of {workload} is {proxy['state']}"
         self.fault(f"{words}: {proxy['error']}" if proxy.get("error") else words)
@@ -117,11 +119,11 @@ async def tell(where: home.Home, talk: Talk) -> int:
     """Print it all; the exit code: 1 when something does not run."""
     ports, plan = where.ports(), where.plan()
     if ports is None or plan is None:
-        talk.line(f"Nothing runs here: there is no stack in {where.directory}.")
+        talk.line(f"Nothing is running here: there is no stack in {where.directory}.")
         return 1
     look = _Looking(where, talk, ports, plan)
     if not look.lives and not look.others:
-        talk.line(f"Nothing runs here; `make up` starts the stack in {where.directory}.")
+        talk.line(f"Nothing is running here; `make up` starts the stack in {where.directory}.")
         return 1
     told = notes(where)
     for name, held in parts.expected(ports, plan).items():
@@ -131,8 +133,8 @@ async def tell(where: home.Home, talk: Talk) -> int:
     for fault in look.faults:
         talk.line(f"  ! {fault}")
     watched = parts.SUPERVISOR in look.lives
-    remedy = "the supervisor starts what ended" if watched else "`make up` starts what ended"
-    talk.line(f"Not everything runs as it should: {remedy}." if look.faults else "All of it runs.")
+    remedy = "the supervisor restarts what exited" if watched else "`make up` starts what exited"
+    talk.line(f"Not everything is running as it should: {remedy}." if look.faults else "Everything is running.")
     return 1 if look.faults else 0
 
 

@@ -40,7 +40,7 @@ class Memory:
         try:
             return msgspec.json.decode(found.value, type=Snapshot)
         except msgspec.DecodeError as error:
-            log.error("the ledger of %s is damaged and begins anew: %s", self._key, error)
+            log.error("the delivery state of %s cannot be decoded and is reset: %s", self._key, error)
             return None
 
     async def write(self, snapshot: Snapshot) -> None:
@@ -50,7 +50,7 @@ class Memory:
             try:
                 await self._replace(value)
             except mwbus.BusUnavailable as error:
-                log.debug("the ledger of %s waits: %s", self._key, error)
+                log.debug("the delivery state of %s cannot be written yet: %s", self._key, error)
                 await asyncio.sleep(PAUSE)
             else:
                 return

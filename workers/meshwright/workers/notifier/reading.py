@@ -112,7 +112,7 @@ class Reader:
 
     async def _place_again(self, error: mwbus.Rewound, place: mwbus.Position) -> mwbus.Position:
         """Where to go on when EVENTS went back: behind all that was stored before what was read last."""
-        log.error("%s: webhook %s goes on with what was stored since", error, self._written.document.id)
+        log.error("%s: webhook %s continues with what was stored since", error, self._written.document.id)
         since = place.time or self._written.created_at
         return await mwbus.until_available(mwbus.until, self._bus, _STREAM, since, pause=PAUSE)
 
@@ -121,7 +121,7 @@ class Reader:
         try:
             order = message.message()
         except catalog.UndecodableMessage as error:
-            log.warning("an order for webhook %s cannot be read: %s", self._written.document.id, error)
+            log.warning("a redelivery request for webhook %s cannot be decoded: %s", self._written.document.id, error)
             return
         self._ledger.ordered = mwbus.Position.at(message)
         match order:

@@ -32,7 +32,7 @@ _SAVE_WITHIN = 5.0
 """seconds until it is written that events were read which nobody wanted"""
 _DOWN = 3
 """failures in a row after which a success means that the endpoint is back"""
-_TRIMMED = Outcome(detail="EVENTS does not hold the event any more")
+_TRIMMED = Outcome(detail="the event is no longer stored in EVENTS")
 
 
 class Runner:

@@ -38,7 +38,7 @@ class Subscriptions:
             try:
                 await self._follow()
             except* mwbus.Rewound as errors:
-                log.error("%s: beginning with the webhooks that it holds", ending.first_error(errors))
+                log.error("%s: starting again from the webhooks that it holds", ending.first_error(errors))
                 self._tasks.clear()
 
     async def _follow(self) -> None:
@@ -81,9 +81,9 @@ class Subscriptions:
             try:
                 await runner.run()
             except* (mwbus.BusUnavailable, memory.Superseded) as errors:
-                log.warning("webhook %s/%s begins anew: %s", *place, errors.exceptions)
+                log.warning("webhook %s/%s is restarted: %s", *place, errors.exceptions)
             except* Exception:
-                log.exception("webhook %s/%s failed and begins anew", *place)
+                log.exception("webhook %s/%s failed and is restarted", *place)
             await asyncio.sleep(_AGAIN)
 
 

@@ -86,7 +86,7 @@ class Teller:
             try:
                 await self._bus.publisher.publish(subject, message, about=f"webhooks/{self._webhook}", id=event)
             except mwbus.BusUnavailable as error:
-                log.debug("telling of webhook %s waits: %s", self._webhook, error)
+                log.debug("the event about webhook %s cannot be published yet: %s", self._webhook, error)
                 await asyncio.sleep(PAUSE)
             else:
                 return

@@ -38,7 +38,7 @@ def main() -> None:
         nargs="?",
         choices=["run", "rebuild"],
         default="run",
-        help="run (default): project for ever; rebuild: build all views anew beside the live ones and swap",
+        help="run (default): project until stopped; rebuild: build all views beside the live ones, then swap",
     )
     action = parser.parse_args().action
     try:

@@ -42,4 +42,4 @@ async def _rebuild(connection: mwbus.Connection, database: Database) -> None:
     try:
         await leases.hold(connection, rebuilding.LEASE, running.instance(), work)
     except* (mwbus.BusUnavailable, mwbus.Rewound, StoreUnavailable, WentBack) as group:
-        log.warning("the rebuild broke off and is begun again: %s", ending.first_error(group))
+        log.warning("the rebuild was interrupted and is restarted: %s", ending.first_error(group))

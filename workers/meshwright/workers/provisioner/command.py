@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="meshwright-nats", description="The users of NATS, and what they find made.")
+    parser = argparse.ArgumentParser(prog="meshwright-nats", description="Set up the NATS users, streams and buckets.")
     commands = parser.add_subparsers(dest="command", required=True)
     users = commands.add_parser("users", help="write a credentials file for each component, and the accounts")
     provision = commands.add_parser("provision", help="set up the streams and buckets (MESHWRIGHT_NATS_URL)")
@@ -56,10 +56,10 @@ def _users(options: argparse.Namespace, _: settings.Settings) -> None:
     changed = nats_users.write(options.folder, _names(options.adapter))
     path = options.folder.absolute() / nats_users.CONFIGURATION
     sys.stdout.write(
-        f"{'Written' if changed else 'As it was'}: {path}\n"
-        "Its accounts belong into the configuration of nats-server, beside `jetstream {…}`:\n"
+        f"{'Written' if changed else 'Unchanged'}: {path}\n"
+        "Add its accounts to the configuration of nats-server, beside `jetstream {…}`:\n"
         f"  include ./{nats_users.CONFIGURATION}   (a copy beside that file; then restart the server)\n"
-        "Each process is told its own file, and only that:\n"
+        "Each process gets its own file, and only that:\n"
     )
     for component in sorted(credentials.public_keys(options.folder)):
         if component not in (nats_accounts.PROVISIONER, nats_accounts.SYSTEM, subjects.OBSERVER):
@@ -71,7 +71,7 @@ def _provision(options: argparse.Namespace, chosen: settings.Settings) -> None:
     own = nats_users.file(options.folder, nats_accounts.PROVISIONER)
     chosen = msgspec.structs.replace(chosen, nats_credentials_file=chosen.nats_credentials_file or own)
     uvloop.run(_set_up(chosen, nats_users.adapters(options.folder)))
-    sys.stdout.write("The streams and buckets are there.\n")
+    sys.stdout.write("The streams and buckets are set up.\n")
 
 
 async def _set_up(chosen: settings.Settings, adapters: Sequence[str]) -> None:

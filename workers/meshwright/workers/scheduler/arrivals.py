@@ -73,7 +73,7 @@ class Arrivals:
                 log.warning("presence %s cannot be read: %s", key, error)
                 return
             if not subjects.can_be_filled(announcement.name, key.partition(".")[0]):
-                log.warning("presence %s is of an adapter that cannot be told of: %r", key, announcement.name)
+                log.warning("presence %s has an adapter name that no subject can hold: %r", key, announcement.name)
                 return
             await self._tell(announcement.name, announcement)
             log.info("adapter %s arrived: %s", announcement.name, announcement.instance)
@@ -123,5 +123,5 @@ class Arrivals:
             except mwbus.BusUnavailable as error:
                 await verdicts.pause(error)
             except msgspec.DecodeError as error:
-                log.warning("the memory of arrivals is damaged, telling all again: %s", error)
+                log.warning("the saved presence cannot be decoded, publishing all again: %s", error)
                 return {}

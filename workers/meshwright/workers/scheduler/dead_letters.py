@@ -41,8 +41,8 @@ class _Advisory(msgspec.Struct, frozen=True):
     def why(self) -> str:
         """For people."""
         if self.type.endswith("terminated"):
-            return self.reason or "A worker could not read the command and gave it up."
-        return f"It was delivered {self.deliveries} times and no worker finished it."
+            return self.reason or "A worker could not decode the command and terminated it."
+        return f"It was delivered {self.deliveries} times and no worker completed it."
 
 
 async def run(bus: mwbus.Connection) -> None:
@@ -71,10 +71,10 @@ async def _answer(bus: mwbus.Connection, advisory: _Advisory) -> None:
     command = await bus.at(_COMMANDS, advisory.stream_seq)
     about = subjects.parse(subjects.COMMANDS, command.subject) if command else {}
     if command is None or not about:
-        log.warning("command %d was given up and is no longer stored", advisory.stream_seq)
+        log.warning("command %d was terminated and is no longer stored", advisory.stream_seq)
         return
     if not subjects.can_be_filled(*about.values()):
-        log.warning("command %d was given up, and nothing can be told of %r", advisory.stream_seq, command.subject)
+        log.warning("command %d was terminated, and no subject can hold %r", advisory.stream_seq, command.subject)
         return
     workspace, operation = about["workspace"], about["operation"]
     told = await verdicts.history(bus, workspace, operation)
@@ -84,9 +84,9 @@ async def _answer(bus: mwbus.Connection, advisory: _Advisory) -> None:
         return
     failure = Failure(
         code="dead-lettered",
-        what="The command could not be carried out and lies among the dead letters",
+        what="The command could not be executed and is a dead letter",
         cause=advisory.why,
-        remedy="Read the worker's log, mend the cause, then retry the operation.",
+        remedy="Read the worker's log, fix the cause, then retry the operation.",
     )
     verdict = OperationDeadLettered(failure=failure, command_seq=advisory.stream_seq)
     if await verdicts.end(bus, workspace, operation, verdict, told.traceparent):

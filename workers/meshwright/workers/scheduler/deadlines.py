@@ -93,7 +93,9 @@ class Deadlines:
             except mwbus.BusUnavailable as error:
                 await verdicts.pause(error)
             except msgspec.DecodeError as error:
-                log.warning("the snapshot of open operations is damaged, reading EVENTS from its start: %s", error)
+                log.warning(
+                    "the snapshot of open operations cannot be decoded, reading EVENTS from its start: %s", error
+                )
                 return Snapshot()
 
     async def _save(self) -> None:

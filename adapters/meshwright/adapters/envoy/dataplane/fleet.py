@@ -332,8 +332,8 @@ def _reaches(account: pwd.struct_passwd, directory: Path) -> bool:
         mode = folder.stat().st_mode if folder.exists() else 0o755
         if not mode & 0o001:
             _log.warning(
-                "sidecars run as root: %s is closed to %s; let MESHWRIGHT_DATA_DIR lie where it can go, or "
-                "MESHWRIGHT_ENVOY_USER=root say that this is meant",
+                "sidecars run as root: %s cannot be accessed by %s; move MESHWRIGHT_DATA_DIR where it can go, or "
+                "set MESHWRIGHT_ENVOY_USER=root to confirm",
                 folder,
                 account.pw_name,
             )

@@ -73,7 +73,7 @@ class Statistics:
                 try:
                     await self.poll(client)
                 except Exception as error:
-                    _log.warning("a window of edge statistics was lost: %s: %s", type(error).__name__, error)
+                    _log.warning("a window of edge statistics was dropped: %s: %s", type(error).__name__, error)
                 due = max(due + self.every, time.monotonic())
                 await asyncio.sleep(due - time.monotonic())
 

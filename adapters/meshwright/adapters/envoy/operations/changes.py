@@ -93,7 +93,7 @@ class Change:
         former = _managed(plan.before)
 
         async def started() -> None:
-            await self.ctx.progress(f"starting {len(wanted)} sidecars, as far as they do not run")
+            await self.ctx.progress(f"starting any of {len(wanted)} sidecars not yet running")
             await self._each(list(wanted), lambda name: self._start(after, wanted[name]), _STARTS_AT_ONCE)
 
         async def stopped() -> None:

@@ -68,7 +68,7 @@ def _preview(before: DesiredState, target: Target, stop: threading.Event) -> Pre
     for intent in intents:
         answers.append(translate(intent, target.after))
         if stop.wait(_BREATH):
-            raise TimeoutError("nobody waits for this preview any more")
+            raise TimeoutError("the client of this preview has gone")
     return Preview(
         translations=[each for each in answers if isinstance(each, Translation)],
         unsupported=[each for each in answers if isinstance(each, Unsupported)],

@@ -94,5 +94,5 @@ class DesignPlanner:
             revision = max(earlier)
         release = history.revision(revision)
         if release is None:
-            raise failures.no_design(f"revision {revision} of {name} never was, or is no longer kept")
+            raise failures.no_design(f"revision {revision} of {name} does not exist, or is no longer kept")
         return await self.applying(release.design)

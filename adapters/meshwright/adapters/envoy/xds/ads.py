@@ -201,7 +201,7 @@ class DiscoveryServer:
                 await self._write(connection, context)
                 reader.cancel()
         except* (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.InvalidStateError, ConnectionError) as lost:
-            _log.debug("the stream of %s broke: %s", connection.node, lost.exceptions[0])
+            _log.debug("the xDS stream of %s broke: %s", connection.node, lost.exceptions[0])
         finally:
             self._leave(connection)
 

@@ -240,7 +240,7 @@ class ControlPlane:
         try:
             foreign = await asyncio.to_thread(self.reservations.claim, members)
         except OSError as error:
-            _log.warning("the ports of sidecars are not reserved on this host: %s", error)
+            _log.warning("the ports of sidecars could not be reserved on this host: %s", error)
         else:
             if foreign:
                 _log.warning("another program of this host has reserved ports of sidecars: %s", sorted(foreign))
@@ -344,7 +344,9 @@ class ControlPlane:
             await asyncio.sleep(_STAGE_SECONDS)
             for key, secrets in list(self._secrets.items()):
                 if secrets.authority.former is not None and self._is_ripe(key, secrets.authority.stage):
-                    _log.info("the certificate authority of %s, whose key lay open, is being replaced", key)
+                    _log.info(
+                        "the certificate authority of %s, whose key was stored unencrypted, is being replaced", key
+                    )
                     with contextlib.suppress(BusUnavailable, sealing.CannotOpen):
                         await self._authorities.advance(key, secrets.authority)
 

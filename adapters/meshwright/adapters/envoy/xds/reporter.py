@@ -52,7 +52,7 @@ class Reporter:
                 async with asyncio.timeout(_LAST_WORDS_SECONDS):
                     await self._flush()
             except TimeoutError:
-                _log.warning("the last words of %d proxies were not told", len(self._owed))
+                _log.warning("the last status of %d proxies was not published", len(self._owed))
 
     async def _flush(self) -> bool:
         """Whether everything owed was told."""

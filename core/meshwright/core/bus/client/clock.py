@@ -41,5 +41,5 @@ class ServerClock:
                 self._asked_at = asked_at
             except (nats.errors.Error, TimeoutError, KeyError, ValueError) as error:
                 if not self._told:
-                    raise BusUnavailable(f"the server does not tell the time: {error!r}") from error
+                    raise BusUnavailable(f"the server's time cannot be read: {error!r}") from error
         return self._told + time.monotonic() - self._asked_at

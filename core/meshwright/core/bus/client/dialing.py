@@ -18,7 +18,7 @@ from meshwright.core.bus.errors import BusUnavailable, NotLetIn
 from meshwright.core.security import addresses, credentials, nats_accounts, nkeys
 
 log = logging.getLogger(__name__)
-NOT_PERMITTED = "NATS does not permit what this process did"
+NOT_PERMITTED = "NATS refused this process a subject (permissions violation)"
 """begins each line of the log about a violated permission, which is always a defect"""
 _HANG_UP_S = 3.0
 
@@ -92,18 +92,18 @@ class _Asked(NamedTuple):
         if isinstance(error, ssl.SSLCertVerificationError):
             trusted = f"the CA certificates in {self.ca_file}" if self.ca_file else "the CAs of this machine"
             return (
-                f"{server} is not whom we ask for, going by {trusted}: {error.verify_message}. Let"
+                f"{server} has a certificate that {trusted} do not verify: {error.verify_message}. Let"
                 " MESHWRIGHT_NATS_CA_FILE hold the CA of its certificate, and MESHWRIGHT_NATS_URL a name in it"
             )
         if isinstance(error, NoTls):
             return (
-                f"{server} has no TLS, and a tls:// URL or MESHWRIGHT_NATS_CA_FILE asks for it; nothing was said to it."
-                " Give the server its `tls` block, or take back both settings"
+                f"{server} has no TLS, and a tls:// URL or MESHWRIGHT_NATS_CA_FILE requires it; nothing was sent to it."
+                " Give the server its `tls` block, or remove both settings"
             )
         if "authorization violation" not in str(error).lower():
             return ""
         if self.credentials_file is None:
-            return f"{server} wants to know who this is: set MESHWRIGHT_NATS_CREDENTIALS_FILE"
+            return f"{server} requires credentials: set MESHWRIGHT_NATS_CREDENTIALS_FILE"
         return f"{server} does not know the key in {self.credentials_file}: is its configuration up to date?"
 
 
@@ -134,7 +134,7 @@ class _Words:
             log.error("%s: %s", NOT_PERMITTED, self.last)
         elif refusal := self._asked.refusal(error):
             if self._was_connected and not self.refusal:
-                log.error("NATS does not let %s in any more: %s", self._name, refusal)
+                log.error("NATS refuses the credentials of %s: %s", self._name, refusal)
             self.refusal = refusal
         else:
             log.debug("NATS: %r", error)

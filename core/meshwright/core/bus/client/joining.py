@@ -43,11 +43,11 @@ async def _refuse_open_server(chosen: settings.Settings, timeout: float) -> None
     where = dialing.without_password(chosen.nats_url)
     if not chosen.nats_allow_anonymous:
         raise NotLetIn(
-            f"the NATS server at {where} lets anybody in: whoever reaches it could become an administrator. Give it"
-            " users (`meshwright-nats users` writes its configuration and the credentials, see deploy/README.md), or"
-            " set MESHWRIGHT_NATS_ALLOW_ANONYMOUS=true if nobody else can reach it"
+            f"the NATS server at {where} admits anonymous clients: whoever reaches it could become an administrator."
+            " Give it users (`meshwright-nats users` writes its configuration and the credentials, see"
+            " deploy/README.md), or set MESHWRIGHT_NATS_ALLOW_ANONYMOUS=true if nobody else can reach it"
         )
-    log.warning("the NATS server at %s lets ANYBODY in, as MESHWRIGHT_NATS_ALLOW_ANONYMOUS permits", where)
+    log.warning("the NATS server at %s admits ANONYMOUS clients, as MESHWRIGHT_NATS_ALLOW_ANONYMOUS permits", where)
 
 
 async def _retried(chosen: settings.Settings, timeout: float) -> bool:
@@ -88,7 +88,9 @@ async def allows_anonymous(url: str, ca_file: Path | None = None, **credentials:
             return False
         where = dialing.without_password(url)
         reason = repr(errors[-1] if errors else error)
-        raise BusUnavailable(f"cannot tell whether the NATS server at {where} wants credentials: {reason}") from error
+        raise BusUnavailable(
+            f"cannot tell whether the NATS server at {where} requires credentials: {reason}"
+        ) from error
     finally:
         await dialing.hang_up(client)
     return True

@@ -39,7 +39,7 @@ class _Held:
             async with asyncio.timeout(1.0):
                 await self._bucket.delete(self._name, self._revision)
         except (BusError, TimeoutError):
-            log.debug("did not release the lease %s: it is another's or ends by itself", self._name)
+            log.debug("did not release the lease %s: it has another holder or expires", self._name)
 
 
 async def hold(bus: Connection, name: str, holder: str, work: Callable[[], Awaitable[None]]) -> None:

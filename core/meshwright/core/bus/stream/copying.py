@@ -59,7 +59,7 @@ async def keep_copied(bus: Connection) -> None:
                         group.create_task(_mend(bus, stream))
                 looked = reconnects
             except* (BusUnavailable, Rewound) as errors:
-                log.debug("looking for copies again: %s", errors.exceptions)
+                log.debug("checking the copies again: %s", errors.exceptions)
         await asyncio.sleep(_LOOK)
 
 
@@ -71,7 +71,11 @@ async def _mend(bus: Connection, stream: str) -> None:
     went_back = await _is_of_another(bus, newest, place)
     if not went_back and place.seq == place.reach:
         return
-    log.error("%s went back: what it gets is copied into EVENTS from here until it has reached %d", stream, place.reach)
+    log.error(
+        "%s lost its newest messages: new ones are copied into EVENTS by this process up to sequence %d",
+        stream,
+        place.reach,
+    )
     behind = await until(bus, stream, newest.stored_at()) if went_back else Position(seq=place.seq)
     seq = behind.seq
     while seq < place.reach:

@@ -65,12 +65,12 @@ async def until(bus: Connection, stream: str, time: datetime.datetime) -> Positi
             f"{bus.client.js_api}.DIRECT.GET.{stream}", json.dumps(request).encode(), timeout=_WITHIN
         )
     except (nats.errors.Error, TimeoutError) as error:
-        raise BusUnavailable(f"could not find a place in {stream}: {error!r}") from error
+        raise BusUnavailable(f"could not find a position in {stream}: {error!r}") from error
     status = (answer.headers or {}).get("Status", "")
     if status == "404":
         return Position(seq=(await bus.stream_bounds(stream))[1])
     if status:
-        raise BusUnavailable(f"could not find a place in {stream}: the server answered {status}")
+        raise BusUnavailable(f"could not find a position in {stream}: the server answered {status}")
     return Position(seq=looked_up(stream, answer).seq - 1)
 
 

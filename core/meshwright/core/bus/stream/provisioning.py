@@ -52,7 +52,7 @@ async def _take_over(bus: Connection, adapter: str) -> None:
                         await new.take_over(message.subject.removeprefix(root), message.payload)
                         copied += 1
         if copied:
-            log.info("%d values of the adapter %s were taken over from %s", copied, adapter, stream)
+            log.info("%d values of the adapter %s were migrated from %s", copied, adapter, stream)
 
 
 async def _stream_names(bus: Connection) -> list[str]:

@@ -53,7 +53,7 @@ class _Quiet:
             self._due = now + _DOUBT
             before, self._missing = self._missing, await self._behind(last)
             if before & self._missing:
-                log.warning("a consumer of %s left out %d: making a new one", self._stream, min(self._missing))
+                log.warning("a consumer of %s skipped %d: creating a new one", self._stream, min(self._missing))
                 raise _OutOfStep
 
     async def _behind(self, last: int) -> set[int]:

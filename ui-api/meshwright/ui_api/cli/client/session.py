@@ -32,7 +32,7 @@ FormatOption = Annotated[
     Format | None,
     typer.Option("--output", "-o", help="How data is written.", rich_help_panel=_PANEL, show_default="table"),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr.", rich_help_panel=_PANEL)]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No messages on stderr.", rich_help_panel=_PANEL)]
 ContextOption = Annotated[
     str, typer.Option("--context", help="Which server.", rich_help_panel=_PANEL, show_default=False)
 ]

@@ -10,7 +10,7 @@ from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.render import views
 
 tokens_group = typer.Typer(help="API tokens (for admins).", no_args_is_help=True)
-workspaces_group = typer.Typer(help="Workspaces: the tenants.", no_args_is_help=True)
+workspaces_group = typer.Typer(help="Workspaces (tenants).", no_args_is_help=True)
 TokenName = Annotated[str, typer.Argument(metavar="TOKEN")]
 WorkspaceName = Annotated[str, typer.Argument(metavar="WORKSPACE")]
 

@@ -13,7 +13,7 @@ from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.render import views
 
-group = typer.Typer(help="Contexts: which server, as whom.", no_args_is_help=True)
+group = typer.Typer(help="Contexts: which server to use, with which token.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 

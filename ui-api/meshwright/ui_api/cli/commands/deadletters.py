@@ -10,14 +10,16 @@ from meshwright.ui_api.cli.client import paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.render import history, live
 
-group = typer.Typer(help="Dead letters: commands that nobody could carry out.", no_args_is_help=True)
+group = typer.Typer(help="Dead letters: commands that could not be executed.", no_args_is_help=True)
 
 
 def _letters(incomplete: str) -> list[str]:
     return choices.names(paths.DEADLETTERS, incomplete)
 
 
-LetterId = Annotated[str, typer.Argument(metavar="OPERATION", help="The operation that died.", autocompletion=_letters)]
+LetterId = Annotated[
+    str, typer.Argument(metavar="OPERATION", help="The operation of the dead letter.", autocompletion=_letters)
+]
 
 
 @command(group, "list")

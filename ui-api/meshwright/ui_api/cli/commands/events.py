@@ -27,7 +27,7 @@ def tail(
     type: Types = None,
     entity: Entities = None,
     id: Ids = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=0, help="End after so many; 0 is never.")] = 0,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, help="Stop after this many; 0 means never.")] = 0,
 ) -> None:
     """Follow events until Ctrl-C, which says where to go on. With -o json one line each."""
     params = {"type": _wire_names(type), "entity": entity, "id": id}
@@ -57,7 +57,7 @@ def search(
     for one in found:
         session.output.out.print(history.event(one))
     if not found:
-        session.output.say("No event is like that.")
+        session.output.say("No event matches.")
 
 
 def follow(session: Session, params: dict[str, Any], since: str, count: int = 0) -> None:
@@ -65,7 +65,7 @@ def follow(session: Session, params: dict[str, Any], since: str, count: int = 0)
     last, seen = since, 0
 
     def left_out(reset: dict[str, Any]) -> None:
-        session.output.warn(f"events were left out ({reset['reason']}); it goes on behind {reset['id']}")
+        session.output.warn(f"events were skipped ({reset['reason']}); continuing after {reset['id']}")
 
     session.output.say("following events; Ctrl-C ends")
     try:

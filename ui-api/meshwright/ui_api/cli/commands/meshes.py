@@ -30,7 +30,7 @@ def show(session: Session, mesh: MeshName) -> None:
 @command(group, "install")
 def install(
     session: Session,
-    mesh: Annotated[str, typer.Argument(metavar="MESH", help="Its name to be.")],
+    mesh: Annotated[str, typer.Argument(metavar="MESH", help="The name of the new mesh.")],
     connection: Annotated[str, typer.Option("--connection", "-c", help="Where.")],
     kind: Annotated[str, typer.Option("--kind", help="Which kind, where the connection can hold several.")] = "",
     trust_domain: Annotated[str, typer.Option("--trust-domain")] = "mesh.local",

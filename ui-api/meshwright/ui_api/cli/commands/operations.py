@@ -62,7 +62,8 @@ def cancel(
     operation: OperationId,
     reason: ReasonOption = "",
     abandon: Annotated[
-        bool, typer.Option("--abandon", help="Undo nothing, and free the mesh even if no worker knows how to end it.")
+        bool,
+        typer.Option("--abandon", help="Undo nothing, and release the mesh even if no worker can end the operation."),
     ] = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
@@ -70,7 +71,7 @@ def cancel(
     """Ask the worker to stop and to undo what it did."""
     body = {"reason": reason, "abandon": abandon}
     answer = session.api.request("POST", paths.operation(operation, "cancel"), body=body, repeatable=True)
-    session.output.say(f"operation {operation}: asked to stop{' and to leave what was done' if abandon else ''}")
+    session.output.say(f"operation {operation}: cancellation requested{' without undoing' if abandon else ''}")
     found: dict[str, Any] = answer.data
     if wait or timeout is not None:
         found = _until_cancelled(session, found, timeout)

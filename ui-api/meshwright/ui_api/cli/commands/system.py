@@ -53,7 +53,7 @@ def set_aside(session: Session, limit: choices.LimitOption = 50) -> None:
 @command(projection_group, "rebuild")
 def rebuild(session: Session, yes: YesOption = False, reason: ReasonOption = "") -> None:
     """Build all views again from the streams, beside the live ones, and swap."""
-    session.confirm("Build all views again from the streams?", yes=yes)
+    session.confirm("Rebuild all views from the streams?", yes=yes)
     try:
         found: dict[str, Any] = session.api.request("POST", paths.REBUILD, params={"reason": reason}).data
     except CommandFailed as failure:
@@ -64,6 +64,6 @@ def rebuild(session: Session, yes: YesOption = False, reason: ReasonOption = "")
             code=Exit.REFUSED,
             remedy="Run `meshwright-projector rebuild` where the projector runs.",
         ) from failure
-    session.output.say("the views are being built again; reads go on from the ones that stand")
+    session.output.say("the views are being rebuilt; reads use the current ones meanwhile")
     if not session.output.human:
         session.output.data(found)

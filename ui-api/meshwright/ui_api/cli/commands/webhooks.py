@@ -88,7 +88,7 @@ def replay(
     from_event: Annotated[
         int | None, typer.Option("--from", min=1, metavar="EVENT", help="Everything from this event's number on.")
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="What failed after its last try.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="What failed after its last attempt.")] = False,
     reason: ReasonOption = "",
 ) -> None:
     """Deliver events again."""
@@ -115,7 +115,8 @@ def ping(
     session: Session,
     webhook: Name,
     timeout: Annotated[
-        float, typer.Option("--timeout", parser=choices.duration, metavar="TIME", help="Wait so long for the outcome.")
+        float,
+        typer.Option("--timeout", parser=choices.duration, metavar="TIME", help="Wait this long for the outcome."),
     ] = 15.0,
 ) -> None:
     """Deliver a ping and tell what the endpoint said."""

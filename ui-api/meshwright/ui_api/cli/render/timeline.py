@@ -113,7 +113,7 @@ class Timeline:
             if data["attempt"] > 1 and self._first(name, data["attempt"]):
                 return [Line(mark="note", text=f"attempt {data['attempt']} on {data['worker']}")]
         if name == "cancel_requested" and self._first(name, data.get("abandon")):
-            what = "cancel and to leave what was done" if data.get("abandon") else "cancel"
+            what = "cancel without undoing" if data.get("abandon") else "cancel"
             return [Line(mark="wait", text=f"{data['principal']} asked to {what}{_because(data.get('reason'))}")]
         return []
 

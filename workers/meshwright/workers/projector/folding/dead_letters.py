@@ -15,7 +15,7 @@ def fold(before: DeadLetterRecord | None, fact: Fact) -> DeadLetterRecord | None
     message = fact.message
     assert isinstance(message, DeadLetter | DeadLetterReplayed | DeadLetterDropped)
     if message.operation != fact.id:
-        raise Unprojectable(f"it is about {message.operation} but lies on the subject of {fact.id}")
+        raise Unprojectable(f"it is about {message.operation} but was published on the subject of {fact.id}")
     match message:
         case DeadLetter():
             return _kept(message, fact)

@@ -18,7 +18,7 @@ def document(before: Model | None, fact: Fact) -> Any:
     if isinstance(message, ResourceDeleted):
         return None
     if message.document.id != fact.id:
-        raise Unprojectable(f"it is {message.document.id} but lies on the subject of {fact.id}")
+        raise Unprojectable(f"it is {message.document.id} but was published on the subject of {fact.id}")
     return message.document
 
 
