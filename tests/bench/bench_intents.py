@@ -1,6 +1,6 @@
 """Intent to data plane: from the POST of a traffic split until the last of 20 real Envoys has acknowledged it.
 
-The end is the `wait-for-acks` step's completion as it arrives on SSE: the control plane has the ACK of every proxy.
+The end is the `wait` step's completion as it arrives on SSE: the control plane has the ACK of every proxy.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ async def acknowledged(reader: asyncio.StreamReader, operation: str) -> float:
         if event["entity_id"] != operation:
             continue
         assert not event["type"].endswith("operation.failed.v1"), event
-        if event["data"].get("step") == "wait-for-acks" and "result" in event["data"]:
+        if event["data"].get("step") == "wait" and "result" in event["data"]:
             return time.perf_counter()
 
 

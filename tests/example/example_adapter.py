@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from meshwright.core import kit
+from meshwright.core.testing.file_target import FileTarget
 from meshwright.schemas.base import Model, seconds
 from meshwright.schemas.designs import Preview
 from meshwright.schemas.errors import Failure
@@ -14,7 +15,7 @@ from meshwright.schemas.intents import Resource, Timeout, Translation
 from meshwright.schemas.operations import Arguments, OperationKind
 from meshwright.schemas.references import ResourceRef
 
-example = kit.Adapter("example", meshes=["example"])
+example = kit.Adapter("example", meshes=["example"], target=FileTarget)
 
 
 class Write(Arguments, frozen=True, kw_only=True):

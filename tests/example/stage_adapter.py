@@ -6,16 +6,69 @@ of a proxy, by name.
 
 import datetime
 import functools
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from meshwright.core import ids, kit
-from meshwright.schemas import designs, errors, intents, meshes, operations, telemetry, workloads
+from meshwright.core import kit
+from meshwright.core.testing.file_target import File, FileTarget, files
+from meshwright.schemas import errors, intents, meshes, operations, telemetry, workloads
 from meshwright.schemas.references import ResourceRef
 
-stage = kit.Adapter("stage", meshes=["stage"])
 SLOW, DOOMED, BROKEN, POISON = "slow", "doomed", "broken", "poison"
+
+
+class StageTarget(FileTarget):
+    """Routes have a timeout of 15s until somebody says otherwise, and stand already for `same`."""
+
+    async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
+        """Services that start with `no-` are unknown."""
+        found = await super().dry_run(draft, reserve=reserve)
+        given = found.changes if draft.design else []
+        changes = [self._before(each, draft.owner == "same") if each.before is None else each for each in given]
+        services = [getattr(each, "service", None) or "" for each in (draft.design.intents if draft.design else [])]
+        problems = [
+            errors.FieldError(
+                detail=f"no workload of service {service!r} is enrolled", pointer=f"#/intents/{index}/service"
+            )
+            for index, service in enumerate(services)
+            if service.startswith("no-")
+        ]
+        return msgspec.structs.replace(found, changes=changes or found.changes, problems=problems)
+
+    def there(self, owner: str) -> dict[ResourceRef, File]:
+        """Designs do not meet: each has routes of its own."""
+        return {each.resource.ref: each for each in files(self.folder) if each.owner == owner}
+
+    def path(self, owner: str, ref: ResourceRef) -> Path:
+        """The file of one design's route."""
+        return self.folder / f"{owner}-{ref.name}.json"
+
+    def _before(self, change: kit.Change, same: bool) -> kit.Change:
+        default = {"route": change.ref.name, "timeout": "15s"}
+        return msgspec.structs.replace(change, before=change.after if same else default)
+
+    async def wait(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
+        """It takes long for `slow`, fails for `doomed`, breaks for `poison` until it is replayed."""
+        if draft.owner == DOOMED:
+            raise kit.Reject(
+                errors.Failure(
+                    code="ST1",
+                    what="the proxy reviews-v1 rejected the configuration",
+                    cause="Proto constraint validation failed",
+                    remedy="Give the timeout a value above zero.",
+                )
+            )
+        replayed = isinstance(attempt, kit.Context) and attempt.command.retry_of
+        if draft.owner.startswith(POISON) and not replayed:
+            raise RuntimeError("a defect")
+        if draft.owner.startswith(SLOW):
+            await attempt.progress("0 of 2 proxies acknowledged", 0)
+            await attempt.sleep(60)
+
+
+stage = kit.Adapter("stage", meshes=["stage"], target=StageTarget)
 
 
 def now() -> datetime.datetime:
@@ -74,90 +127,18 @@ async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> N
     await context.runtime.measure(command.workspace, measured)
 
 
-@stage.operation(operations.ApplyDesign)
-async def apply(context: kit.Context, arguments: operations.ApplyDesign) -> None:
-    """Three steps; the second takes long for `slow`, fails for `doomed`, breaks for `poison` until it is replayed."""
-    design = arguments.design
-
-    async def push() -> None:
-        if design.id == DOOMED:
-            raise kit.Reject(
-                errors.Failure(
-                    code="ST1",
-                    what="the proxy reviews-v1 rejected the configuration",
-                    cause="Proto constraint validation failed",
-                    remedy="Give the timeout a value above zero.",
-                )
-            )
-        if design.id.startswith(POISON) and not context.command.retry_of:
-            raise RuntimeError("a defect")
-        if design.id.startswith(SLOW):
-            await context.progress("0 of 2 proxies acknowledged", 0)
-            await context.sleep(60)
-
-    await context.step("translate", _nothing, undo=_nothing)
-    await context.step("push", push)
-    await context.step("record", functools.partial(_tell_release, context, design))
-
-
-@stage.operation(operations.RollbackDesign)
-async def rollback(context: kit.Context, arguments: operations.RollbackDesign) -> None:
-    """Tell a release again."""
-    await _tell_release(context, designs.Design(id=arguments.design))
-
-
-@stage.preview
-async def preview(context: kit.PreviewContext) -> designs.Preview:
-    """Timeouts become resources that stand already for `same`; services that start with `no-` are unknown."""
-    command = context.command
-    if command.kind != operations.ApplyDesign.kind.name:
-        return designs.Preview(translations=[])
-    design = msgspec.convert(command.arguments, operations.ApplyDesign).design
-    found = designs.Preview(translations=[])
-    for index, intent in enumerate(design.intents):
-        if not isinstance(intent, intents.Timeout):
-            kind = intents.intent_kind(intent)
-            refused = intents.Unsupported(intent=kind, because="a stage has no network", instead="use timeout")
-            found = msgspec.structs.replace(found, unsupported=[*found.unsupported, refused])
-            continue
-        if intent.service.startswith("no-"):
-            problem = errors.FieldError(
-                detail=f"no workload of service {intent.service!r} is enrolled", pointer=f"#/intents/{index}/service"
-            )
-            found = msgspec.structs.replace(found, problems=[*found.problems, problem])
-        found = _with(found, design.id, _route(intent))
-    return found
-
-
 @stage.intent(intents.Timeout, since="1.0")
 def timeout(intent: intents.Timeout, _facts: object) -> intents.Translation:
     """A timeout is one route."""
-    return _route(intent)
-
-
-def _ref(name: str) -> ResourceRef:
-    return ResourceRef(group="stage.example", kind="Route", name=name)
-
-
-def _route(intent: intents.Timeout) -> intents.Translation:
     body: dict[str, Any] = {"route": intent.service, "timeout": intent.timeout}
-    resource = intents.Resource(ref=_ref(intent.service), body=body)
+    ref = ResourceRef(group="stage.example", kind="Route", name=intent.service)
+    resource = intents.Resource(ref=ref, body=body)
     return intents.Translation(intent="timeout", resources=[resource], notes=["counts retries"])
 
 
-def _with(found: designs.Preview, design: str, translation: intents.Translation) -> designs.Preview:
-    resource = translation.resources[0]
-    after = f"route: {resource.ref.name}\ntimeout: {resource.body['timeout']}\n"
-    before = after if design == "same" else f"route: {resource.ref.name}\ntimeout: 15s\n"
-    change = designs.ResourceDiff(
-        ref=resource.ref, change="unchanged" if before == after else "update",
-        before=before, after=after,
-    )  # fmt: skip
-    return msgspec.structs.replace(found, translations=[*found.translations, translation], diff=[*found.diff, change])
-
-
-async def _nothing() -> None:
-    """A step that is done at once."""
+for _kind in intents.INTENT_TYPES:
+    if _kind is not intents.Timeout:
+        stage.unsupported(_kind, because="a stage has no network", instead="use timeout")
 
 
 async def _tell_mesh(context: kit.Context, trust_domain: str) -> None:
@@ -167,13 +148,3 @@ async def _tell_mesh(context: kit.Context, trust_domain: str) -> None:
         trust_domain=trust_domain, observed_at=now(),
     )  # fmt: skip
     await context.runtime.emit(command.workspace, command.mesh, meshes.MeshObserved(mesh=mesh))
-
-
-async def _tell_release(context: kit.Context, design: designs.Design) -> None:
-    command = context.command
-    release = designs.Release(
-        id=ids.derived(command.operation), design=design, mesh=command.mesh, connection=command.connection, revision=1,
-        state="applied", inventory=[_ref("reviews")], operation=command.operation,
-        principal=command.principal, reason=command.reason, applied_at=now(),
-    )  # fmt: skip
-    await context.runtime.emit(command.workspace, release.id, designs.ReleaseChanged(release=release))

@@ -4,16 +4,38 @@ Invariant: it answers and tells what a real one would, without any proxy.
 """
 
 import datetime
+import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
-from meshwright.core import ids, kit
-from meshwright.schemas import designs, errors, intents, meshes, operations, workloads
+import msgspec
+
+from meshwright.core import kit
+from meshwright.core.testing.file_target import FileTarget, folder
+from meshwright.schemas import errors, intents, meshes, operations, workloads
 from meshwright.schemas.references import ResourceRef
 
-trial = kit.Adapter("trial", meshes=["trial"])
 _enrolled: dict[tuple[str, str], dict[str, workloads.WorkloadSpec]] = {}
-_revisions: dict[tuple[str, str, str], int] = {}
+
+
+class TrialTarget(FileTarget):
+    """Files, of services that are enrolled."""
+
+    async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
+        """Every other service is a problem."""
+        found = await super().dry_run(draft, reserve=reserve)
+        known = {spec.service for spec in _enrolled.get((self.mesh.workspace, self.mesh.mesh), {}).values()}
+        problems = [
+            errors.FieldError(
+                detail=f"no workload of service {intent.service!r} is enrolled", pointer=f"#/intents/{index}/service"
+            )
+            for index, intent in enumerate(draft.design.intents if draft.design else [])
+            if isinstance(intent, intents.Timeout) and intent.service not in known
+        ]
+        return msgspec.structs.replace(found, problems=problems)
+
+
+trial = kit.Adapter("trial", meshes=["trial"], target=TrialTarget)
 
 
 class Slow(operations.Arguments, frozen=True, kw_only=True):
@@ -68,6 +90,8 @@ async def uninstall(context: kit.Context, _arguments: operations.UninstallMesh) 
     """Tell that the mesh is gone."""
     command = context.command
     _enrolled.pop((command.workspace, command.mesh), None)
+    await kit.forget_designs(context.runtime, command.workspace, command.mesh)
+    shutil.rmtree(folder(context.runtime.data_dir, command.workspace, command.mesh), ignore_errors=True)
     gone = meshes.MeshRemoved(id=command.mesh, connection=command.connection)
     await context.runtime.emit(command.workspace, command.mesh, gone)
 
@@ -103,30 +127,6 @@ async def withdraw(context: kit.Context, arguments: operations.WithdrawWorkloads
         await context.runtime.emit(command.workspace, entity, gone)
 
 
-@trial.operation(operations.ApplyDesign)
-async def apply(context: kit.Context, arguments: operations.ApplyDesign) -> None:
-    """Tell of a release."""
-    command, design = context.command, arguments.design
-    place = (command.workspace, command.mesh, design.id)
-    _revisions[place] = _revisions.get(place, 0) + 1
-    release = designs.Release(
-        id=ids.fresh(),
-        design=design,
-        mesh=command.mesh,
-        connection=command.connection,
-        revision=_revisions[place],
-        state="applied",
-        inventory=[
-            ResourceRef(group="trial", kind="Timeout", name=intents.intent_kind(intent)) for intent in design.intents
-        ],
-        operation=command.operation,
-        principal=command.principal,
-        reason=command.reason,
-        applied_at=_now(),
-    )
-    await context.runtime.emit(command.workspace, release.id, designs.ReleaseChanged(release=release))
-
-
 @trial.operation(Slow)
 async def slow(context: kit.Context, arguments: Slow) -> None:
     """Wait."""
@@ -159,30 +159,6 @@ def timeout(intent: intents.Timeout, _facts: object) -> intents.Translation:
     return intents.Translation(intent="timeout", resources=[resource])
 
 
-@trial.preview
-async def preview(context: kit.PreviewContext) -> designs.Preview:
-    """Translate timeouts, refuse everything else and every unknown service."""
-    command = context.command
-    if command.kind != operations.ApplyDesign.kind.name:
-        return designs.Preview(translations=[])
-    design = operations.ApplyDesign(**_decoded(command)).design
-    known = {spec.service for spec in _enrolled.get((command.workspace, command.mesh), {}).values()}
-    translations, unsupported, problems = [], [], []
-    for index, intent in enumerate(design.intents):
-        if isinstance(intent, intents.Timeout):
-            translations.append(timeout(intent, None))
-            if intent.service not in known:
-                detail = f"no workload of service {intent.service!r} is enrolled"
-                problems.append(errors.FieldError(detail=detail, pointer=f"#/intents/{index}/service"))
-        else:
-            kind = intents.intent_kind(intent)
-            unsupported.append(intents.Unsupported(intent=kind, because="a trial", instead="timeout"))
-    found = [one for one in translations if isinstance(one, intents.Translation)]
-    diff = [designs.ResourceDiff(ref=one.resources[0].ref, change="create") for one in found]
-    return designs.Preview(translations=found, unsupported=unsupported, problems=problems, diff=diff)
-
-
-def _decoded(command: operations.Command) -> dict[str, Any]:
-    import msgspec
-
-    return {"design": msgspec.convert(command.arguments["design"], designs.Design)}
+for _kind in intents.INTENT_TYPES:
+    if _kind is not intents.Timeout:
+        trial.unsupported(_kind, because="a trial", instead="timeout")

@@ -12,6 +12,7 @@ from meshwright.adapters.envoy.intents.translation import translate
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.state import desired
 from meshwright.adapters.envoy.state.desired import DesiredState, Ports
+from meshwright.adapters.envoy.target import EnvoyFacts
 from meshwright.adapters.envoy.xds import protojson
 from meshwright.schemas.intents import (
     INTENT_TYPES,
@@ -84,7 +85,7 @@ def test_every_intent_has_a_golden() -> None:
 @pytest.mark.parametrize("intent", INTENTS, ids=intent_kind)
 def test_an_intent_becomes_these_resources(intent: AnyIntent) -> None:
     """The translation is exactly the golden one, and each resource fits its xDS type."""
-    found = translate(intent, mesh())
+    found = adapter.translators.translate(intent, EnvoyFacts(state=mesh()))
     if isinstance(found, Translation):
         assert found.resources, "an intent that changes nothing is no example"
         for each in found.resources:

@@ -99,8 +99,8 @@ async def test_a_design_is_previewed_applied_and_seen_as_a_release(admin: Person
     assert translated["translations"][0]["resources"][0]["ref"]["kind"] == "Timeout"
     assert (await admin.post("/v1/designs/slow:diff", on_mesh)).json()["diff"][0]["change"] == "create"
     assert (await admin.post("/v1/designs/slow:validate", on_mesh)).json() == {"valid": True, "errors": []}
-    unsaved = {"mesh": "m1", "design": {"id": "slow", "intents": [TIMEOUT, TIMEOUT]}}
-    assert len((await admin.post("/v1/designs/slow:diff", unsaved)).json()["diff"]) == 2
+    unsaved = {"mesh": "m1", "design": {"id": "slow", "intents": [TIMEOUT | {"timeout": "9s"}]}}
+    assert "seconds: 9s" in (await admin.post("/v1/designs/slow:diff", unsaved)).json()["diff"][0]["after"]
     tried = await admin.post("/v1/designs/slow:apply", on_mesh, params={"validate_only": "true"}, expect=200)
     assert tried.json()["translations"]
     done = await admin.do("/v1/designs/slow:apply", {**on_mesh, "reason": "go"})

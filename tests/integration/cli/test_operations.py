@@ -1,6 +1,7 @@
 """Following, leaving, cancelling and losing operations."""
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -13,12 +14,12 @@ SLOW = "id: {0}\nintents: [{{intent: timeout, service: reviews, timeout: 2s}}]\n
 
 
 def slow(shop: Shop, name: str) -> str:
-    """A design whose second step takes a minute."""
+    """A design whose third step takes a minute."""
     return str(shop.write(f"{name}.yaml", SLOW.format(f"slow-{name}")))
 
 
 def begun(process: Any) -> str:
-    """The operation that a running `apply` follows, once its second step runs."""
+    """The operation that a running `apply` follows, once its third step runs."""
     operation = ""
     for line in process.stderr:
         if " accepted: " in line:
@@ -36,10 +37,10 @@ def test_a_failed_operation_says_why(shop: Shop) -> None:
     assert "remedy: Give the timeout a value above zero." in told
     operation = next(line.split()[1] for line in told.splitlines() if " accepted: " in line)
     shown = shop.run("operations", "show", operation).stdout
-    assert "translate   - undone" in shown
-    assert "push        ✗ failed" in shown
+    assert re.search(r"apply +- undone", shown)
+    assert re.search(r"wait +✗ failed", shown)
     assert "failed: the proxy reviews-v1 rejected the configuration (ST1)" in shown
-    assert "✗ push" in shop.run("operations", "retry", operation, "--wait", expect=5).stderr
+    assert "✗ wait" in shop.run("operations", "retry", operation, "--wait", expect=5).stderr
 
 
 def test_a_time_limit_leaves_the_operation_alone(shop: Shop) -> None:
@@ -49,7 +50,7 @@ def test_a_time_limit_leaves_the_operation_alone(shop: Shop) -> None:
     assert f"meshwright operations watch {operation}" in told
     assert operation in shop.run("operations", "list", "--unfinished").stdout
     cancelled = shop.run("operations", "cancel", operation, "--wait", "-r", "too slow")
-    assert "↶ translate undone" in cancelled.stderr
+    assert "↶ apply undone" in cancelled.stderr
     assert "✓ cancelled" in cancelled.stderr
     shop.run("operations", "watch", operation, expect=5)
 
@@ -77,7 +78,7 @@ def test_following_survives_the_death_of_the_api(shop: Shop, machine: Any) -> No
         shop.run("operations", "cancel", operation)
         _, rest = process.communicate(timeout=30)
     assert process.returncode == 5
-    assert rest.count("translate undone") == 1
+    assert rest.count("apply undone") == 1
     assert f"operation {operation} cancelled" in rest
 
 
@@ -97,13 +98,14 @@ def test_waiting_needs_no_views(shop: Shop) -> None:
     told = shop.run("apply", "seen.yaml", "--timeout", "20s", "-o", "json")
     assert time.monotonic() - began < 15
     shown = json.loads(told.stdout)
-    assert (shown["state"], [step["name"] for step in shown["steps"]]) == ("succeeded", ["translate", "push", "record"])
+    steps = ["plan", "apply", "wait", "record-release", "prune", "verify"]
+    assert (shown["state"], [step["name"] for step in shown["steps"]]) == ("succeeded", steps)
     assert "may be" not in told.stderr
     shop.write("doomed-too.yaml", SLOW.format("doomed"))
     failed = shop.run("apply", "doomed-too.yaml", "--wait", expect=5).stderr
-    assert "✗ push" in failed and "↶ translate undone" in failed and "cause: Proto constraint" in failed
+    assert "✗ wait" in failed and "↶ apply undone" in failed and "cause: Proto constraint" in failed
     operation = next(line.split()[1] for line in failed.splitlines() if " accepted: " in line)
-    assert "translate   - undone" in shop.run("operations", "show", operation).stdout
+    assert re.search(r"apply +- undone", shop.run("operations", "show", operation).stdout)
     shop.run("operations", "watch", operation, expect=5)
     slow_one = shop.run("apply", slow(shop, "blind"), "--timeout", "1s", expect=7).stderr
     running = next(line.split()[1] for line in slow_one.splitlines() if " accepted: " in line)

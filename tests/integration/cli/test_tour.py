@@ -49,8 +49,8 @@ def test_apply_with_wait_tells_each_step(shop: Shop) -> None:
     assert lines[0] == "on mesh demo: 1 to update"
     assert lines[1].startswith("design tour saved as version ")
     assert lines[2] == f"operation {operation['id']} accepted: design.apply on demo"
-    assert [line.split()[:2] for line in lines[3:6]] == [["✓", "translate"], ["✓", "push"], ["✓", "record"]]
-    assert lines[6].startswith("✓ succeeded in ")
+    assert [line.split()[1] for line in lines[3:9]] == ["plan", "apply", "wait", "record-release", "prune", "verify"]
+    assert lines[9].startswith("✓ succeeded in ")
 
 
 def test_an_unchanged_design_makes_no_new_version(shop: Shop) -> None:

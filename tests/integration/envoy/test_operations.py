@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshwright.adapters.envoy.operations.preview import preview
 from meshwright.adapters.envoy.state import desired
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import ids, kit
@@ -164,15 +163,14 @@ async def test_an_unsupported_intent_is_refused(yard: Any) -> None:
         await yard.do(ApplyDesign(design=design))
     assert (refusal.value.failure.code, "firewall" in refusal.value.failure.remedy) == ("MW2010", True)
     assert (await yard.get("reviews")).status_code == 200
-    told = await preview(yard.previewing(yard.command(ApplyDesign(design=design))))
+    told = await yard.preview(ApplyDesign(design=design))
     assert [each.intent for each in told.unsupported] == ["egress-control"]
 
 
 async def test_a_preview_shows_what_the_operation_will_do(yard: Any) -> None:
     """The difference told beforehand is the difference afterwards, and asking changes nothing."""
     design = split(90)
-    command = yard.command(ApplyDesign(design=design))
-    told = await preview(yard.previewing(command))
+    told = await yard.preview(ApplyDesign(design=design))
     assert [(each.ref.kind, each.ref.name, each.change) for each in told.diff] == [
         ("RouteConfiguration", "outbound", "update")
     ]
@@ -181,7 +179,7 @@ async def test_a_preview_shows_what_the_operation_will_do(yard: Any) -> None:
     assert told.translations[0].resources[0].body["virtual_hosts"][0]["name"] == "reviews"
     result = await yard.do(ApplyDesign(design=design))
     assert result["inventory"] == [OUTBOUND]
-    assert (await preview(yard.previewing(command))).diff == []
+    assert (await yard.preview(ApplyDesign(design=design))).diff == []
 
 
 async def test_a_design_brings_workloads_and_takes_them_along(yard: Any) -> None:
@@ -220,8 +218,8 @@ async def test_uninstalling_leaves_nothing(yard: Any) -> None:
     await yard.do(ApplyDesign(design=split(90)))
     await yard.do(UninstallMesh())
     assert await yard.plane.fleet.list() == []
-    for bucket in ("desired", "secrets", "proxies", "releases"):
-        assert await getattr(yard.plane.buckets, bucket).keys("default.") == [], bucket
+    for name in ("desired", "secrets", "proxies", "releases", "design-plans"):
+        assert await (await yard.runtime.bucket(name)).keys("default.") == [], name
     assert [each.id for each in await yard.events(MeshRemoved)] == ["demo"]
     await yard.do(InstallMesh(trust_domain="other.local"))
     await yard.do(enrolling(yard.specs()))

@@ -106,7 +106,7 @@ async def test_a_retry_is_planned_against_what_is_there_now(
         await do(asker, ApplyDesign(design=Design(id="other")))
         events = await asker.end(await asker.ask(wanted, retry_of=failed))
         assert kinds(events)[-1] == "succeeded", events
-        assert "validate" in [event.step for event in events if isinstance(event, StepStarted)]
+        assert "plan" in [event.step for event in events if isinstance(event, StepStarted)]
         bucket = await mwbus.open_bucket(asker.bus, "mw_adapter_envoy", prefix="desired.")
         entry = await bucket.get("default.m1")
         assert entry is not None
@@ -117,11 +117,11 @@ async def _failed_behind_its_plan(asker: Asker, arguments: ApplyDesign) -> str:
     """An operation as a worker leaves it whose proxies have refused what it planned."""
     asked = command(adapter="envoy", kind=arguments.kind.name, arguments=msgspec.to_builtins(arguments))
     journal = kit.Journal(asker.bus, asked)
-    plan = {"plan": asked.operation, "version": "v", "proxies": 0}
+    plan = {"revision": 1, "changes": 1}
     for message in (
         OperationStarted(worker="w", attempt=1, adapter_version="1"),
-        StepStarted(step="validate", attempt=1),
-        StepCompleted(step="validate", attempt=1, result=plan),
+        StepStarted(step="plan", attempt=1),
+        StepCompleted(step="plan", attempt=1, result=plan),
         OperationFailed(failure=Failure(code="MW2001", what="refused")),
     ):
         await journal.append(message)

@@ -18,6 +18,8 @@ from meshwright.schemas.errors import Failure
 from meshwright.workers.host import answering
 from rig.load import ledgers
 
+KNOWN = ["design.apply", "design.remove", "design.rollback", "example.noop", "example.write"]
+
 
 def command(arguments: ops.Arguments, **more: Any) -> bytes:
     """A command that is only asked about."""
@@ -60,7 +62,7 @@ async def test_a_preview_is_answered_or_refused_with_a_reason(asker: Asker) -> N
     assert msgspec.json.decode(answer, type=designs.Preview) == designs.Preview(translations=[])
     assert (await refusal(asker, command(Write(path="/forbidden")))).code == "EX1"
     unknown = await refusal(asker, command(NoOp(), kind="example.unknown"))
-    assert (unknown.code, unknown.remedy) == ("MW1004", "It has: example.noop, example.write")
+    assert (unknown.code, unknown.remedy) == ("MW1004", f"It has: {', '.join(KNOWN)}")
     for payload in (b"", b"{}", b"\xff", b"[1]", b'{"operation": "\xff"}'):
         assert (await refusal(asker, payload)).code == "MW1003"
 
@@ -82,7 +84,7 @@ async def test_a_worker_says_who_it_is_and_how_it_is(asker: Asker) -> None:
         await requesting.request(asker.bus, "example", "info", b""), type=adapters.AdapterAnnouncement
     )
     assert (info.name, info.instance) == ("example", "w1")
-    assert [one.name for one in info.operations] == ["example.noop", "example.write"]
+    assert [one.name for one in info.operations] == KNOWN
     await asker.ask(NoOp())
     told = msgspec.json.decode(await requesting.request(asker.bus, "example", "diagnose", b""))
     assert (told["adapter"], told["connected"], told["commands"]) == ("example", True, {"first": 1, "last": 1})

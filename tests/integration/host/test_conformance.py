@@ -6,7 +6,11 @@ from typing import ClassVar
 
 from example_adapter import NoOp, Write, example
 
+from meshwright.core.testing import file_target
 from meshwright.core.testing.conformance import AdapterConformance, Sample
+from meshwright.schemas import operations
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import Timeout
 
 
 class TestExample(AdapterConformance):
@@ -23,5 +27,25 @@ class TestExample(AdapterConformance):
         async def look() -> int:
             return len((await asyncio.to_thread(file.read_text)).splitlines()) if file.exists() else 0
 
+        def there() -> object:
+            place = file_target.folder(directory, "default", "m1")
+            return [(str(each.resource.ref), each.resource.body) for each in file_target.files(place)]
+
+        async def resources() -> object:
+            return await asyncio.to_thread(there)
+
         write = Write(path=str(file), steps=5, pause="100ms")
-        return {"example.noop": Sample(arguments=NoOp()), "example.write": Sample(arguments=write, look=look)}
+        first, second = applied("1s"), applied("2s")
+        removed, back = operations.RemoveDesign(design="d"), operations.RollbackDesign(design="d")
+        return {
+            "example.noop": Sample(arguments=NoOp()),
+            "example.write": Sample(arguments=write, look=look),
+            "design.apply": Sample(arguments=second, before=(first,), look=resources),
+            "design.remove": Sample(arguments=removed, before=(first,), look=resources),
+            "design.rollback": Sample(arguments=back, before=(first, second), look=resources),
+        }
+
+
+def applied(timeout: str) -> operations.ApplyDesign:
+    """Apply a design of one timeout."""
+    return operations.ApplyDesign(design=Design(id="d", intents=[Timeout(service="reviews", timeout=timeout)]))

@@ -25,7 +25,7 @@ from meshwright.core.machine import ports
 from meshwright.core.security import sealing
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas.base import Message
-from meshwright.schemas.designs import Design
+from meshwright.schemas.designs import Design, Preview
 from meshwright.schemas.intents import AnyIntent
 from meshwright.schemas.operations import ApplyDesign, Arguments, Command, InstallMesh, enrolling
 from meshwright.schemas.workloads import WorkloadSpec
@@ -134,9 +134,10 @@ class Yard:
         entry = adapter.operations[context.command.kind]
         return await entry.handler(context, msgspec.convert(to_plain(arguments), entry.arguments))
 
-    def previewing(self, command: Command) -> kit.PreviewContext:
-        """What the adapter's preview of that command is given."""
-        return kit.PreviewContext(command, self.runtime, self.plane)
+    async def preview(self, arguments: Arguments) -> Preview:
+        """What an operation would do, told as the host tells it."""
+        assert adapter.previewer is not None
+        return await adapter.previewer(kit.PreviewContext(self.command(arguments), self.runtime, self.plane))
 
     async def apply(self, *intents: AnyIntent, name: str = "policy") -> Any:
         """Apply a design of these intents."""

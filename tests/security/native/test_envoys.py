@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshwright.adapters.envoy.operations.preview import preview
 from meshwright.adapters.envoy.state import desired
 from meshwright.core import kit
 from meshwright.schemas.designs import Design
@@ -42,7 +41,7 @@ async def test_the_door_refuses_and_nothing_changes(yard: Any, tmp_path: Any) ->
     before, dumped = yard.plane.state("default", "demo"), await configured(yard)
     for title in TITLES:
         design = Design(id="hostile", resources=[tampered(title, str(secret))])
-        told = await preview(yard.previewing(yard.command(ApplyDesign(design=design))))
+        told = await yard.preview(ApplyDesign(design=design))
         assert [each.code for each in told.problems] == ["MW2011"] * len(told.problems) != [], title
         assert told.diff == []
         with pytest.raises(kit.Reject) as refusal:

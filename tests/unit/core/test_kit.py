@@ -46,7 +46,7 @@ def test_what_is_announced_is_what_was_registered() -> None:
     adapter = kit.Adapter("x", meshes=["m"], version="2.0.0")
     adapter.operation(One)(one)
     adapter.intent(intents.Timeout, since="1.5")(translate)
-    adapter.cannot(intents.Mirror, because="it has no mirrors", instead="traffic-split")
+    adapter.unsupported(intents.Mirror, because="it has no mirrors", instead="traffic-split")
     said = adapter.announcement("i1")
     assert (said.name, said.instance, said.version, said.meshes) == ("x", "i1", "2.0.0", ["m"])
     (support,) = said.operations

@@ -40,7 +40,7 @@ def mesh(name: str = "m", sidecar: Any = "managed") -> DesiredState:
 @pytest.fixture
 def planes(bucket: Any, runtime: Any) -> Callable[..., Any]:
     """Makes replicas that share their buckets; none of them listens or runs anything."""
-    shared = Buckets(desired=bucket(), secrets=bucket(), proxies=bucket(), releases=bucket(), plans=bucket())
+    shared = Buckets(desired=bucket(), secrets=bucket(), proxies=bucket(), plans=bucket())
 
     credentials = Credentials(issuing.create_authority("control plane", documents.now()))
 

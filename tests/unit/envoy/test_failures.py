@@ -12,27 +12,32 @@ from meshwright.adapters.envoy import failures
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import kit
+from meshwright.core.kit.lifecycle import failures as of_designs
 from meshwright.schemas.errors import Failure, FieldError
+from meshwright.schemas.references import ResourceRef
 
 REJECTED = ProxyStatus(state="rejected", error="Cluster: bad")
 MADE: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (failures.rejected, ({"a": REJECTED, "b": REJECTED},)),
-    (failures.unfit, ([FieldError(detail="no such service", pointer="#/intents/0")],)),
-    (failures.not_admitted, ([FieldError(detail="Lua runs code", pointer="#/resources/0", code="MW2011")],)),
     (failures.ports_taken, ("port 1 is taken by x",)),
-    (failures.unsupported, (list(adapter.unsupported.values()),)),
     (failures.no_mesh, ("demo",)),
-    (failures.no_design, ("the design x is not applied to demo",)),
     (failures.unanswered, (["a", "b"], 30.0)),
     (failures.still_plain, (["a", "b"], 30.0)),
-    (failures.plan_gone, ("1",)),
     (failures.meddled, ("w.demo",)),
     (failures.unserved, ("version 1 of w.demo is not served here",)),
     (failures.not_started, ("sidecar a ended at once",)),
 ]
+DESIGNS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+    (of_designs.unfit, ([FieldError(detail="no such service", pointer="#/intents/0")],)),
+    (of_designs.not_admitted, ([FieldError(detail="Lua runs code", pointer="#/resources/0", code="MW2011")],)),
+    (of_designs.unsupported, (list(adapter.translators.refusals.values()),)),
+    (of_designs.no_design, ("the design x is not applied to demo",)),
+    (of_designs.plan_gone, ("1",)),
+    (of_designs.missing, ([ResourceRef(kind="Route", name="a")],)),
+]
 
 
-@pytest.mark.parametrize(("make", "arguments"), MADE, ids=lambda each: getattr(each, "__name__", ""))
+@pytest.mark.parametrize(("make", "arguments"), MADE + DESIGNS, ids=lambda each: getattr(each, "__name__", ""))
 def test_a_failure_says_what_why_and_what_to_do(make: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """All three are there, on one line each, and survive the journal."""
     failure = make(*arguments).failure
@@ -43,6 +48,10 @@ def test_a_failure_says_what_why_and_what_to_do(make: Callable[..., Any], argume
 def test_every_code_is_listed_and_made_once() -> None:
     """The module's own table names each code that can be met, and no two failures share one."""
     codes = [make(*arguments).failure.code for make, arguments in MADE]
+    of_kit = [make(*arguments).failure.code for make, arguments in DESIGNS]
+    assert not set(codes) & set(of_kit)
+    assert of_kit == sorted(set(re.findall(r"MW\d{4}", of_designs.__doc__ or "")), key=of_kit.index)
+    assert len(set(of_kit)) == len(of_kit)
     assert sorted(codes) == sorted(set(re.findall(r"MW\d{4}", failures.__doc__ or "")))
     makers = [name for name, each in inspect.getmembers(failures, inspect.isfunction) if name[0] != "_"]
     assert len(makers) == len(MADE)
@@ -58,7 +67,7 @@ def test_what_time_may_mend_is_retryable() -> None:
 def test_many_problems_and_proxies_are_told_within_bounds() -> None:
     """The line for people stays short; the details hold every place and every proxy."""
     problems = [FieldError(detail="x" * 50, pointer=f"#/intents/{index}") for index in range(500)]
-    failure = failures.unfit(problems).failure
+    failure = of_designs.unfit(problems).failure
     assert len(failure.what) <= 1500 and len(failure.details["errors"]) == 500
     several = failures.rejected({f"a-{index}": REJECTED for index in range(30)}).failure
     assert several.what == "a-0 (and 29 more proxies) rejected the configuration: Cluster: bad"

@@ -25,7 +25,7 @@ STATES = st.sampled_from([None, NONE, ONE, desired.rotate(ONE), desired.settle(N
 
 def empty(bucket: Any) -> Buckets:
     """All buckets, with nothing in them."""
-    return Buckets(desired=bucket(), secrets=bucket(), proxies=bucket(), releases=bucket(), plans=bucket())
+    return Buckets(desired=bucket(), secrets=bucket(), proxies=bucket(), plans=bucket())
 
 
 async def confirmed() -> None:
@@ -98,7 +98,7 @@ def test_a_worker_that_was_paused_writes_nothing(
 async def test_the_first_plan_of_an_operation_counts(bucket: Any) -> None:
     """A later attempt gets the plan that was kept, whatever it would plan now; a new operation replaces it."""
     buckets = empty(bucket)
-    first = Plan(mesh="m", before=NONE, after=ONE, design=Design(id="d"), revision=3)
+    first = Plan(mesh="m", before=NONE, after=ONE)
     found = await plans.store(buckets, "w.m", "1", first)
     assert (found.version, found.proxies) == (desired.version(ONE), 1)
     assert await plans.store(buckets, "w.m", "1", Plan(mesh="m", before=None, after=None)) == found

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy.state.releases import ReleaseHistory, Releases
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
+from meshwright.core.kit.lifecycle.releases import ReleaseHistory, Releases
 from meshwright.schemas.designs import Design, Release
 from meshwright.schemas.intents import NativeResource
 from meshwright.schemas.operations import Command

@@ -3,29 +3,31 @@
 import asyncio
 import datetime
 from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from meshwright.adapters.envoy.operations.preview import preview
-from meshwright.adapters.envoy.operations.targets import DesignPlanner, Target
+from meshwright.adapters.envoy import adapter
 from meshwright.adapters.envoy.options import Options
-from meshwright.adapters.envoy.pki import issuing
-from meshwright.adapters.envoy.pki.credentials import Credentials
 from meshwright.adapters.envoy.resources import compiler
 from meshwright.adapters.envoy.state import allocation, desired, validation
 from meshwright.adapters.envoy.state.buckets import Buckets
 from meshwright.adapters.envoy.state.desired import DesiredState
-from meshwright.adapters.envoy.state.releases import Releases
-from meshwright.adapters.envoy.xds.control_plane import ControlPlane
+from meshwright.adapters.envoy.state.plans import Plan as Planned
+from meshwright.adapters.envoy.target import EnvoyTarget
+from meshwright.adapters.envoy.xds import statuses
 from meshwright.core import ids, kit
+from meshwright.core.kit.lifecycle import planning
+from meshwright.core.kit.lifecycle.releases import Releases
 from meshwright.schemas.designs import Design
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import Allow, AnyIntent, EgressControl, Mirror, Timeout
 from meshwright.schemas.operations import Command
+from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import WorkloadSpec
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
@@ -34,6 +36,19 @@ COMMAND = Command(
     operation=ids.fresh(), workspace="w", adapter="envoy", connection="c", mesh="m", kind="design.apply",
     principal="ann", accepted_at=NOW, deadline=NOW,
 )  # fmt: skip
+MESH = kit.MeshRef(workspace="w", connection="c", mesh="m")
+OUTBOUND = ResourceRef(group="envoy.config.route.v3", kind="RouteConfiguration", name="outbound")
+PORTS = {"a": desired.Ports(outbound=1, inbound=2)}
+
+
+class Aim(NamedTuple):
+    """The mesh after an operation, what stands against it, and its plan when it is about a design."""
+
+    after: DesiredState
+    problems: list[FieldError]
+    plan: Any = None
+
+
 SPECS = st.builds(
     lambda name, version, port: WorkloadSpec(name=f"{name}-1", service=name, version=version, port=port),
     st.sampled_from("ab"),
@@ -58,45 +73,80 @@ STEPS = st.one_of(
 )
 
 
-async def nothing(specs: list[WorkloadSpec]) -> dict[Any, str]:
-    """No place is taken."""
-    return {}
+class Quiet(EnvoyTarget):
+    """A mesh whose host has nothing else that listens."""
+
+    async def _taken(self, before: DesiredState, specs: list[WorkloadSpec]) -> dict[Any, str]:
+        return {}
 
 
 class Mesh:
-    """A mesh that takes one operation after the other, as the handlers do it but without proxies."""
+    """A mesh that takes one operation after the other, as the kit does it but without proxies."""
 
-    def __init__(self, bucket: Any, runtime: Any) -> None:
-        self.state, self.bucket = EMPTY, bucket
-        self.releases = Releases(bucket, runtime)
+    def __init__(self, runtime: Any) -> None:
+        self.state, self.runtime = EMPTY, runtime
         self.revisions: dict[str, list[Design]] = {"x": [], "y": []}
 
-    async def take(self, what: str, about: Any) -> Target:
+    async def open(self) -> "Mesh":
+        """With its buckets."""
+        self.buckets = Buckets(*[await self.runtime.bucket(name) for name in Buckets.__struct_fields__])
+        self.releases = Releases(await self.runtime.bucket("releases"), self.runtime)
+        self.plane = SimpleNamespace(
+            buckets=self.buckets, states=lambda: [self.state], options=Options(first_port=20_000),
+            runtime=self.runtime, reservations=None, status=lambda _: statuses.ABSENT,
+        )  # fmt: skip
+        await self.become(EMPTY)
+        return self
+
+    async def become(self, state: DesiredState) -> None:
+        """Have this as the desired state."""
+        self.state = state
+        await self.buckets.desired.put("w.m", desired.encode(state))
+
+    def writes(self) -> int:
+        """How often the desired state was written."""
+        return int(self.runtime.buckets["desired"].writes)
+
+    async def plan(self, command: Command) -> planning.Plan:
+        """What a command on a design would do."""
+        target = Quiet(kit.Scope(self.runtime, self.plane, MESH))
+        return await planning.Planner(adapter, target, self.releases).plan(command)
+
+    async def take(self, what: str, about: Any) -> Aim:
         """Plan an operation."""
-        planner = DesignPlanner(self.state, [self.state], self.releases, 20_000, nothing)
-        if what == "apply":
-            return await planner.applying(about)
-        if what == "remove":
-            return await planner.removing(about)
-        if what == "roll back":
-            return await planner.rolling_back(*about)
         if what == "enrol":
             ports = allocation.allocate([self.state], self.state, [about], 20_000)
             after = desired.enrol(self.state, [about], ports)
-            return Target(after=after, problems=validation.left_behind(self.state, after))
-        after = desired.withdraw(self.state, [about])
-        return Target(after=after, problems=validation.withdrawal_problems(self.state, after, [about]))
+            return Aim(after, validation.left_behind(self.state, after))
+        if what == "withdraw":
+            after = desired.withdraw(self.state, [about])
+            return Aim(after, validation.withdrawal_problems(self.state, after, [about]))
+        plan = await self.plan(asked(what, about))
+        planned = msgspec.convert(plan.dry_run.checkpoint, Planned).after
+        assert planned is not None
+        return Aim(planned, plan.problems, plan)
 
-    async def record(self, what: str, about: Any, target: Target) -> None:
+    async def record(self, plan: planning.Plan) -> None:
         """Keep the books of an operation that succeeded."""
-        name = about if isinstance(about, str) else about.id if isinstance(about, Design) else about[0]
         command = msgspec.structs.replace(COMMAND, operation=ids.fresh())
-        if target.design is None:
+        name, design = plan.draft.owner, plan.draft.design
+        if design is None:
             await self.releases.end(command, name, "removed")
         else:
-            assert target.revision == len(self.revisions[name]) + 1, "a revision was used before, or left out"
-            self.revisions[name].append(target.design)
-            await self.releases.record(command, target.design, target.revision, [])
+            assert plan.draft.revision == len(self.revisions[name]) + 1, "a revision was used before, or left out"
+            self.revisions[name].append(design)
+            await self.releases.record(command, design, plan.draft.revision, plan.dry_run.inventory)
+
+
+def asked(what: str, about: Any) -> Command:
+    """The command for a step on a design."""
+    if what == "apply":
+        kind, arguments = "design.apply", {"design": msgspec.to_builtins(about)}
+    elif what == "remove":
+        kind, arguments = "design.remove", {"design": about}
+    else:
+        kind, arguments = "design.rollback", {"design": about[0], "revision": about[1]}
+    return msgspec.structs.replace(COMMAND, operation=ids.fresh(), kind=kind, arguments=arguments)
 
 
 def check(before: DesiredState, after: DesiredState) -> None:
@@ -122,63 +172,97 @@ def vars_of(ports: desired.Ports) -> list[int]:
 @settings(max_examples=120, deadline=None)
 @given(steps=st.lists(STEPS, max_size=8))
 @example(steps=[("apply", Design(id="x")), ("remove", "x"), ("apply", Design(id="x")), ("roll back", ("x", 1))])
-def test_any_operations_leave_a_mesh_that_does_what_its_designs_say(
-    bucket: Any, runtime: Any, steps: list[Any]
-) -> None:
+def test_any_operations_leave_a_mesh_that_does_what_its_designs_say(runtime: Any, steps: list[Any]) -> None:
     """What is refused is told with words and writes nothing; what is accepted keeps every intent's services, every
     port and one owner for each workload, and a rollback is exactly the revision that it names."""
 
     async def live() -> None:
-        mesh = Mesh(bucket(), runtime())
+        mesh = await Mesh(runtime()).open()
         for what, about in steps:
-            before, writes = mesh.state, mesh.bucket.writes
+            before, writes = mesh.state, mesh.writes()
             try:
-                target = await mesh.take(what, about)
+                aim = await mesh.take(what, about)
             except kit.Reject as refusal:
                 assert refusal.failure.code == "MW2004"
-                target = Target(after=before, problems=[FieldError(detail=refusal.failure.what)])
-            assert mesh.bucket.writes == writes
-            if target.problems:
-                assert all(each.detail for each in target.problems)
                 continue
-            if what == "roll back" and about[1]:
-                assert target.design == mesh.revisions[about[0]][about[1] - 1]
-            if what in ("apply", "remove", "roll back"):
-                await mesh.record(what, about, target)
-            check(before, target.after)
-            mesh.state = target.after
+            assert mesh.writes() == writes
+            if aim.problems:
+                assert all(each.detail for each in aim.problems)
+                continue
+            if aim.plan is not None:
+                if what == "roll back" and about[1]:
+                    assert aim.plan.draft.design == mesh.revisions[about[0]][about[1] - 1]
+                if aim.plan.unchanged:
+                    assert compiler.compile_mesh(aim.after).proxies == compiler.compile_mesh(before).proxies
+                    continue
+                await mesh.record(aim.plan)
+            check(before, aim.after)
+            await mesh.become(aim.after)
 
     asyncio.run(live())
 
 
-async def test_what_is_not_there_is_refused_by_name(bucket: Any, runtime: Any) -> None:
+async def test_what_is_not_there_is_refused_by_name(runtime: Any) -> None:
     """Removing or rolling back what was never applied, or to a revision that never was, names what is missing."""
-    mesh = Mesh(bucket(), runtime())
+    mesh = await Mesh(runtime()).open()
     with pytest.raises(kit.Reject, match="the design x is not applied to m"):
         await mesh.take("remove", "x")
     with pytest.raises(kit.Reject, match="the design x is not applied to m"):
         await mesh.take("roll back", ("x", None))
-    target = await mesh.take("apply", Design(id="x"))
-    await mesh.record("apply", Design(id="x"), target)
-    mesh.state = target.after
+    aim = await mesh.take("apply", Design(id="x"))
+    await mesh.record(aim.plan)
+    await mesh.become(aim.after)
     with pytest.raises(kit.Reject, match="revision 7 of x does not exist, or is no longer kept") as refusal:
         await mesh.take("roll back", ("x", 7))
     assert refusal.value.failure.cause and refusal.value.failure.remedy
 
 
-async def test_a_preview_writes_nothing_and_shows_what_would_be(bucket: Any, runtime: Any) -> None:
+async def test_nothing_to_do_is_no_revision_and_no_way_back(runtime: Any) -> None:
+    """Applied again as it is, also with another description, a design stays at its revision; a rollback goes to the
+    newest revision that asks for something else, over all that ask for the same."""
+    mesh = await Mesh(runtime()).open()
+    await mesh.become(desired.enrol(EMPTY, [WorkloadSpec(name="a", service="a", port=80)], PORTS))
+    one, two = (Design(id="x", intents=[Timeout(service="a", timeout=each)]) for each in ("1s", "2s"))
+    for design, unchanged in ((one, False), (one, True), (two, False), (one, False), (two, False)):
+        aim = await mesh.take("apply", design)
+        assert aim.plan.unchanged is unchanged
+        assert aim.plan.dry_run.inventory == [OUTBOUND]
+        if not unchanged:
+            await mesh.record(aim.plan)
+            await mesh.become(aim.after)
+    assert (await mesh.take("apply", msgspec.structs.replace(two, description="words"))).plan.unchanged
+    again = await mesh.take(
+        "apply", msgspec.structs.replace(two, intents=[*two.intents, Mirror(service="a", version="v1")])
+    )
+    assert not again.plan.unchanged
+    back = await mesh.take("roll back", ("x", None))
+    assert (back.plan.draft.design, back.plan.draft.revision) == (one, 5)
+    assert (await mesh.take("roll back", ("x", 2))).plan.unchanged
+
+
+async def test_a_state_that_a_stranger_changed_is_put_right(runtime: Any) -> None:
+    """What the current release says but the mesh does not do is a difference: applying it again is no idle work."""
+    mesh = await Mesh(runtime()).open()
+    await mesh.become(desired.enrol(EMPTY, [WorkloadSpec(name="a", service="a", port=80)], PORTS))
+    before, design = mesh.state, Design(id="x", intents=[Timeout(service="a", timeout="1s")])
+    aim = await mesh.take("apply", design)
+    await mesh.record(aim.plan)
+    await mesh.become(before)
+    aim = await mesh.take("apply", design)
+    assert not aim.plan.unchanged
+    assert [each.ref for each in aim.plan.dry_run.changes] == [OUTBOUND]
+
+
+async def test_a_preview_writes_nothing_and_shows_what_would_be(runtime: Any) -> None:
     """Good and bad designs, removals and rollbacks are shown with their difference or problems, and what cannot be
     previewed says so; no bucket is touched and nothing is told."""
     here = runtime()
-    mesh = Mesh(await here.bucket("releases"), here)
+    mesh = await Mesh(here).open()
     spec = WorkloadSpec(name="a", service="a", port=80)
     design = Design(id="x", workloads=[spec], intents=[Timeout(service="a", timeout="1s")])
-    target = await mesh.take("apply", design)
-    await mesh.record("apply", design, target)
-    await (await here.bucket("desired")).put("w.m", desired.encode(target.after))
-    buckets = Buckets(*[await here.bucket(name) for name in Buckets.__struct_fields__])
-    credentials = Credentials(issuing.create_authority("control plane", NOW))
-    plane = ControlPlane(here, buckets, cast(Any, None), Options(), credentials)
+    aim = await mesh.take("apply", design)
+    await mesh.record(aim.plan)
+    await mesh.become(aim.after)
     before, told = {name: each.writes for name, each in here.buckets.items()}, len(here.told)
     bad = Design(id="y", intents=[Timeout(service="b", timeout="1s"), EgressControl(hosts=[])])
     for kind, arguments, changes, problems in (
@@ -189,7 +273,9 @@ async def test_a_preview_writes_nothing_and_shows_what_would_be(bucket: Any, run
         ("mesh.uninstall", {}, 0, 1),
     ):
         command = msgspec.structs.replace(COMMAND, kind=kind, arguments=arguments)
-        shown = await preview(kit.PreviewContext(command, here, plane))
+        context: Any = kit.PreviewContext(command, here, mesh.plane)
+        assert adapter.previewer is not None
+        shown = await adapter.previewer(context)
         assert (len(shown.diff), len(shown.problems)) == (changes, problems), kind
         assert bool(shown.unsupported) == ("y" in str(arguments.get("design")) and kind == "design.apply")
     assert ({name: each.writes for name, each in here.buckets.items()}, len(here.told)) == (before, told)

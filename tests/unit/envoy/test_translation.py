@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshwright.adapters.envoy import adapter
 from meshwright.adapters.envoy.intents.translation import translate
 from meshwright.adapters.envoy.resources import compiler, diffs, names
 from meshwright.adapters.envoy.resources.snapshot import Snapshot
 from meshwright.adapters.envoy.state import desired, validation
 from meshwright.adapters.envoy.state.desired import DesiredState, Ports
+from meshwright.adapters.envoy.target import EnvoyFacts
 from meshwright.adapters.envoy.xds.encoding import Encoder
+from meshwright.core import kit
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import (
     INTENT_TYPES,
@@ -187,6 +190,11 @@ def test_the_order_of_designs_and_of_kinds_means_nothing(several: list[Design], 
     assert versions(applied(MESH, *regrouped)) == versions(state)
 
 
+def changes(before: DesiredState, after: DesiredState) -> list[kit.Change]:
+    """What proxies would receive otherwise."""
+    return kit.changes(diffs.bodies(compiler.compile_mesh(before)), diffs.bodies(compiler.compile_mesh(after)))
+
+
 @settings(max_examples=20, deadline=None)
 @given(designs(), designs(most=3))
 def test_removing_a_design_gives_back_what_was_there(others: list[Design], one: list[Design]) -> None:
@@ -198,8 +206,7 @@ def test_removing_a_design_gives_back_what_was_there(others: list[Design], one: 
         after = applied(state, design)
         assert applied(after, design) == after
         assert desired.remove_design(after, "last") == state
-        there = diffs.diff(compiler.compile_mesh(state), compiler.compile_mesh(after))
-        back = diffs.diff(compiler.compile_mesh(after), compiler.compile_mesh(state))
+        there, back = changes(state, after), changes(after, state)
         assert [(each.ref, each.before) for each in there] == [(each.ref, each.after) for each in back]
 
 
@@ -217,8 +224,7 @@ def test_a_translation_is_what_the_intent_changes(several: list[Design], intent:
     after = applied(state, Design(id="~", intents=[intent]))
     assert translate(intent, after) == found
     assert found.resources == diffs.caused(compiler.compile_mesh(state), compiler.compile_mesh(after))
-    changed = diffs.diff(compiler.compile_mesh(state), compiler.compile_mesh(after))
-    assert [each.ref for each in changed] == [each.ref for each in found.resources]
+    assert [each.ref for each in changes(state, after)] == [each.ref for each in found.resources]
     assert bool(found.notes) == (not found.resources)
 
 
@@ -271,7 +277,7 @@ def test_exactly_the_allowed_may_call(several: list[Design]) -> None:
 def test_what_cannot_be_done_says_why_and_what_instead() -> None:
     """The two intents that this mesh has no way to carry out are answered as unsupported, never as nothing."""
     for intent in (EgressControl(hosts=["example.org"]), Ingress(host="shop.example", service="web")):
-        found = translate(intent, MESH)
+        found = adapter.translators.translate(intent, EnvoyFacts(state=MESH))
         assert isinstance(found, Unsupported)
         assert found.intent == intent_kind(intent)
         assert found.because and found.instead

@@ -9,11 +9,18 @@ from collections.abc import AsyncIterator
 
 from meshwright.adapters.envoy.dataplane.statistics import Statistics, Target
 from meshwright.adapters.envoy.options import Options
+from meshwright.adapters.envoy.target import EnvoyFacts, EnvoyTarget
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
 from meshwright.core.kit import tasks
 
-adapter = kit.Adapter("envoy", meshes=["envoy"], contract=1, version="0.1.0", settings=Options)
+adapter = kit.Adapter("envoy", meshes=["envoy"], contract=2, version="0.1.0", settings=Options, target=EnvoyTarget)
+
+
+@adapter.facts
+async def facts(target: EnvoyTarget, draft: kit.Draft) -> EnvoyFacts:
+    """The desired state with the design in it, and the version of its proxies."""
+    return await target.facts(draft)
 
 
 @adapter.service

@@ -1,30 +1,22 @@
 """Why an operation on an Envoy mesh can fail, in words that help.
 
     MW2001  proxies rejected the configuration
-    MW2002  the document does not fit the mesh
     MW2003  there is no such mesh
-    MW2004  there is no such design or revision on the mesh
     MW2005  proxies did not answer in time
     MW2006  a sidecar could not be started
-    MW2007  the operation's plan is gone
     MW2008  the desired state was changed from outside
     MW2009  the control plane does not serve the desired state
-    MW2010  the mesh cannot do what an intent asks
-    MW2011  a native resource holds what no native resource may hold
     MW2012  ports of sidecars are taken, or none are free
     MW2013  plain connections are still served
 
-Invariant: each code is made in one place.
+Those about designs are the kit's. Invariant: each code is made in one place.
 """
 
 from collections.abc import Mapping
 
-import msgspec
-
 from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import kit
-from meshwright.schemas.errors import Failure, FieldError
-from meshwright.schemas.intents import Unsupported
+from meshwright.schemas.errors import Failure
 
 
 def rejected(statuses: Mapping[str, ProxyStatus]) -> kit.Reject:
@@ -56,46 +48,6 @@ def ports_taken(what: str) -> kit.Reject:
     )
 
 
-def unfit(problems: list[FieldError]) -> kit.Reject:
-    """The document asks for what the mesh does not have, or contradicts what it has."""
-    return _invalid(
-        "MW2002",
-        problems,
-        cause="The document does not match the mesh; nothing was changed.",
-        remedy="Correct the fields named, or enrol what is missing first.",
-    )
-
-
-def not_admitted(problems: list[FieldError]) -> kit.Reject:
-    """A native resource asks for what would open the proxy, its host or the mesh."""
-    return _invalid(
-        "MW2011",
-        problems,
-        cause="A native resource may hold only what is known to be safe; nothing was changed.",
-        remedy="Remove the fields named, or use an intent instead.",
-    )
-
-
-def _invalid(code: str, problems: list[FieldError], *, cause: str, remedy: str) -> kit.Reject:
-    """Places of a document that are refused; each is named in `details.errors` by its pointer."""
-    what = "; ".join(f"{each.pointer}: {each.detail}" for each in problems)[:1500]
-    details = {"errors": msgspec.to_builtins(problems)}
-    return kit.Reject(Failure(code=code, what=what, cause=cause, remedy=remedy, details=details))
-
-
-def unsupported(refused: list[Unsupported]) -> kit.Reject:
-    """The mesh cannot do that, and does not pretend to."""
-    return kit.Reject(
-        Failure(
-            code="MW2010",
-            what="; ".join(f"{each.intent}: {each.because}" for each in refused),
-            cause="The Envoy mesh does not support what the intent asks; nothing was changed.",
-            remedy="; ".join(each.instead for each in refused if each.instead),
-            details={"unsupported": msgspec.to_builtins(refused)},
-        )
-    )
-
-
 def no_mesh(mesh: str) -> kit.Reject:
     """The mesh was never installed, or is gone."""
     return kit.Reject(
@@ -104,18 +56,6 @@ def no_mesh(mesh: str) -> kit.Reject:
             what=f"there is no Envoy mesh {mesh}",
             cause="It was never installed, or it was uninstalled meanwhile.",
             remedy="Install the mesh first.",
-        )
-    )
-
-
-def no_design(what: str) -> kit.Reject:
-    """The design or revision is not there."""
-    return kit.Reject(
-        Failure(
-            code="MW2004",
-            what=what,
-            cause="It was never applied to this mesh, or was removed.",
-            remedy="List the releases of the design on this mesh.",
         )
     )
 
@@ -142,18 +82,6 @@ def still_plain(names: list[str], seconds: float) -> kit.Reject:
             cause="The sidecars have the configuration but did not close the connections that were open.",
             remedy="Read the sidecars' logs, close the callers' connections, and apply again.",
             retryable=True,
-        )
-    )
-
-
-def plan_gone(operation: str) -> kit.Reject:
-    """A step has nothing left to go by."""
-    return kit.Reject(
-        Failure(
-            code="MW2007",
-            what=f"the plan of operation {operation} is no longer stored",
-            cause="Another operation of the mesh has replaced it, as after this one was abandoned.",
-            remedy="Retry the operation: it is planned again.",
         )
     )
 

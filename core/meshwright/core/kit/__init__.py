@@ -7,7 +7,10 @@ order, deadlines and drains are the host's.
 from meshwright.core.kit.adapter import CONTRACT, Adapter, DuplicateRegistration
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.context import Context, Control
+from meshwright.core.kit.lifecycle.failures import plan_gone, unfit
+from meshwright.core.kit.lifecycle.releases import forget as forget_designs
 from meshwright.core.kit.runtime import OwnServers, Runtime
+from meshwright.core.kit.target import Attempt, Change, Draft, DryRun, Facts, MeshRef, Scope, Target, changes
 from meshwright.core.operations.journal import Journal
 from meshwright.core.operations.outcomes import Cancelled, Fenced, Reject, Retry, as_failure
 from meshwright.core.settings import InvalidSettings
@@ -15,17 +18,29 @@ from meshwright.core.settings import InvalidSettings
 __all__ = [
     "CONTRACT",
     "Adapter",
+    "Attempt",
     "Cancelled",
+    "Change",
     "Context",
     "Control",
+    "Draft",
+    "DryRun",
     "DuplicateRegistration",
+    "Facts",
     "Fenced",
     "InvalidSettings",
     "Journal",
+    "MeshRef",
     "OwnServers",
     "PreviewContext",
     "Reject",
     "Retry",
     "Runtime",
+    "Scope",
+    "Target",
     "as_failure",
+    "changes",
+    "forget_designs",
+    "plan_gone",
+    "unfit",
 ]

@@ -17,17 +17,22 @@ import msgspec
 
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.context import Context
+from meshwright.core.kit.lifecycle import applying, planning, releases
+from meshwright.core.kit.lifecycle.translating import Rule, Translators
 from meshwright.core.kit.runtime import Runtime
-from meshwright.schemas import adapters, designs, intents, operations
+from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
+from meshwright.schemas import adapters, designs, errors, intents, operations
 from meshwright.schemas.documents import jsonschema
 
 A = TypeVar("A", bound=operations.Arguments)
 N = TypeVar("N", bound=intents.Intent)
+T = TypeVar("T", bound=Target)
 Handler = Callable[[Context, Any], Awaitable[Any]]
 Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
+Gather = Callable[[Any, Draft], Awaitable[Facts]]
 Preview = Callable[[PreviewContext], Awaitable[designs.Preview]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
-CONTRACT = 1
+CONTRACT = 2
 """The version of the contract between host and adapter; a host refuses an adapter of another one."""
 _SEMANTIC = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")  # https://semver.org
 
@@ -37,14 +42,6 @@ class RegisteredOperation(msgspec.Struct, frozen=True):
 
     arguments: type[operations.Arguments]
     handler: Handler
-
-
-class RegisteredIntent(msgspec.Struct, frozen=True):
-    """An intent and who translates it, since which version of the mesh."""
-
-    intent: type[intents.Intent]
-    translator: Translator
-    since: str
 
 
 class DuplicateRegistration(Exception):
@@ -62,9 +59,12 @@ class Adapter:
         contract: int = CONTRACT,
         version: str = "0.1.0",
         settings: type[msgspec.Struct] | None = None,
+        target: type[Target] | None = None,
+        namespaces: bool = False,
     ) -> None:
-        """`settings` are read when a worker starts, so that a wrong variable is told there; see `Runtime.settings`.
+        """With a `target` the kit applies, removes and rolls back designs; `namespaces` says whether the mesh has some.
 
+        `settings` are read when a worker starts, so that a wrong variable is told there; see `Runtime.settings`.
         Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
         if not _SEMANTIC.fullmatch(version):
             raise ValueError(f"adapter {name}: version {version!r} is not a semantic version such as 1.0.0")
@@ -74,10 +74,15 @@ class Adapter:
         self.version = version
         self.settings = settings
         self.operations: dict[str, RegisteredOperation] = {}
-        self.intents: dict[str, RegisteredIntent] = {}
-        self.unsupported: dict[str, intents.Unsupported] = {}
-        self.previewer: Preview | None = None
+        self.translators = Translators(name)
+        self.namespaces = namespaces
+        self._target = target
+        self._gather: Gather | None = None
+        self._previewer: Preview | None = None
         self._service: Service | None = None
+        if target:
+            for arguments in planning.HANDLED:
+                self._handle_designs(arguments)
 
     def operation(self, arguments: type[A]) -> Callable[[Callable[[Context, A], Awaitable[Any]]], Handler]:
         """Register the handler of an operation. Raises DuplicateRegistration."""
@@ -95,27 +100,69 @@ class Adapter:
     def intent(
         self, intent: type[N], *, since: str = ""
     ) -> Callable[[Callable[[N, Any], intents.Translation | intents.Unsupported]], Translator]:
-        """Register the pure translator of an intent. Raises DuplicateRegistration."""
+        """Register the pure translator of an intent, which the kit calls for meshes of version `since` or newer.
+
+        Raises DuplicateRegistration.
+        """
 
         def register(translator: Callable[[N, Any], intents.Translation | intents.Unsupported]) -> Translator:
             kind = intents.intent_kind(intent)
-            if kind in self.intents:
-                first = self.intents[kind].translator
+            if kind in self.translators.rules:
+                first = self.translators.rules[kind].translator
                 raise DuplicateRegistration(f"{kind}: both {_where(first)} and {_where(translator)} translate it")
-            self.intents[kind] = RegisteredIntent(intent, translator, since)
+            self.translators.rules[kind] = Rule(translator, since)
             return translator
 
         return register
 
-    def cannot(self, intent: type[intents.Intent], *, because: str, instead: str = "") -> None:
+    def unsupported(self, intent: type[intents.Intent], *, because: str, instead: str = "") -> None:
         """Say honestly that the mesh cannot do what an intent asks."""
         kind = intents.intent_kind(intent)
-        self.unsupported[kind] = intents.Unsupported(intent=kind, because=because, instead=instead)
+        self.translators.refusals[kind] = intents.Unsupported(intent=kind, because=because, instead=instead)
+
+    def facts(self, gather: Callable[[T, Draft], Awaitable[Facts]]) -> Gather:
+        """Register who reads of a mesh what translators need; the draft says which mesh and which design."""
+        self._gather = gather
+        return gather
+
+    async def gather(self, target: Target, draft: Draft) -> Facts:
+        """The facts of a mesh. For the kit."""
+        return await self._gather(target, draft) if self._gather else Facts()
+
+    def target_of(self, scope: Scope) -> Target:
+        """Where the resources of a mesh live. For the kit; raises TypeError when the adapter has no target."""
+        if self._target is None:
+            raise TypeError(f"adapter {self.name} has no target")
+        return self._target(scope)
 
     def preview(self, previewer: Preview) -> Preview:
-        """Register what tells beforehand what an operation would do; it changes nothing."""
-        self.previewer = previewer
+        """Register what tells beforehand what operations other than those on designs would do; it changes nothing."""
+        self._previewer = previewer
         return previewer
+
+    @property
+    def previewer(self) -> Preview | None:
+        """What tells beforehand what an operation would do; None when nothing can be told. For the host."""
+        return self._preview if self._target else self._previewer
+
+    async def _preview(self, context: PreviewContext) -> designs.Preview:
+        command = context.command
+        if command.kind in {each.kind.name for each in planning.HANDLED}:
+            mesh = MeshRef(workspace=command.workspace, connection=command.connection, mesh=command.mesh)
+            target = self.target_of(Scope(context.runtime, context.service(object), mesh))
+            books = releases.Releases(await context.runtime.bucket(releases.BUCKET), context.runtime)
+            return (await planning.Planner(self, target, books).plan(command)).preview()
+        if self._previewer:
+            return await self._previewer(context)
+        detail = f"{command.kind} cannot be previewed on this mesh"
+        return designs.Preview(translations=[], problems=[errors.FieldError(detail=detail)])
+
+    def _handle_designs(self, arguments: type[operations.Arguments]) -> None:
+        async def handle(context: Context, _: operations.Arguments) -> Any:
+            return await applying.run(self, context)
+
+        handle.__doc__ = arguments.__doc__
+        self.operation(arguments)(handle)
 
     def service(self, factory: Callable[[Runtime], AsyncIterator[object]]) -> Service:
         """Register what runs beside the commands (a control plane, a watcher): started first, stopped last."""
@@ -135,19 +182,24 @@ class Adapter:
             contract=self.contract,
             meshes=self.meshes,
             operations=[_operation_support(entry) for _, entry in sorted(self.operations.items())],
-            intents=[self._intent_support(intents.intent_kind(kind)) for kind in intents.INTENT_TYPES],
+            intents=self.matrix(),
             host=socket.gethostname(),
             pid=os.getpid(),
             started_at=datetime.datetime.now(datetime.UTC),
         )
 
-    def _intent_support(self, kind: str) -> adapters.IntentSupport:
-        if kind in self.intents:
-            return adapters.IntentSupport(intent=kind, supported=True, since=self.intents[kind].since)
-        told = self.unsupported.get(kind)
-        because = told.because if told else f"the {self.name} adapter does not translate it"
+    def matrix(self, version: str = "") -> list[adapters.IntentSupport]:
+        """Every intent, supported by a mesh of this version or not; without a version, by any that is new enough."""
+        return [self._intent_support(intents.intent_kind(kind), version) for kind in intents.INTENT_TYPES]
+
+    def _intent_support(self, kind: str, version: str) -> adapters.IntentSupport:
+        rule, refused = self.translators.rules.get(kind), self.translators.refusal(kind, version)
         return adapters.IntentSupport(
-            intent=kind, supported=False, because=because, instead=told.instead if told else ""
+            intent=kind,
+            supported=refused is None,
+            since=rule.since if rule else "",
+            because=refused.because if refused else "",
+            instead=refused.instead if refused else "",
         )
 
 

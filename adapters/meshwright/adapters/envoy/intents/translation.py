@@ -10,6 +10,7 @@ from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.resources import compiler, diffs
 from meshwright.adapters.envoy.state import validation
 from meshwright.adapters.envoy.state.desired import AppliedDesign, DesiredState
+from meshwright.adapters.envoy.target import EnvoyFacts
 from meshwright.schemas.intents import (
     AccessLog,
     Allow,
@@ -29,7 +30,6 @@ from meshwright.schemas.intents import (
     Timeout,
     TrafficSplit,
     Translation,
-    Unsupported,
     intent_kind,
 )
 
@@ -41,18 +41,15 @@ _SINCE = "1.30"
 _THIS_ONE = "~"
 
 
-def translate(intent: AnyIntent, facts: DesiredState) -> Translation | Unsupported:
-    """What `intent` brings about on the mesh of `facts`, in which it may already hold."""
-    kind = intent_kind(intent)
-    if kind in adapter.unsupported:
-        return adapter.unsupported[kind]
-    without = _without(facts, intent)
+def translate(intent: AnyIntent, state: DesiredState) -> Translation:
+    """What `intent` brings about on a mesh, in which it may already hold."""
+    without = _without(state, intent)
     alone = AppliedDesign(revision=0, intents=[intent])
     with_it = msgspec.structs.replace(without, designs={**without.designs, _THIS_ONE: alone})
     service = getattr(intent, "service", None)
     resources = diffs.caused(compiler.compile_mesh(without, service), compiler.compile_mesh(with_it, service))
-    notes = [] if resources else validation.missing(facts, intent) or ["the proxies behave like this already"]
-    return Translation(intent=kind, resources=resources, notes=notes)
+    notes = [] if resources else validation.missing(state, intent) or ["the proxies behave like this already"]
+    return Translation(intent=intent_kind(intent), resources=resources, notes=notes)
 
 
 def _without(facts: DesiredState, intent: AnyIntent) -> DesiredState:
@@ -63,14 +60,18 @@ def _without(facts: DesiredState, intent: AnyIntent) -> DesiredState:
     return msgspec.structs.replace(facts, designs=designs)
 
 
+def _translated(intent: AnyIntent, facts: EnvoyFacts) -> Translation:
+    return translate(intent, facts.state)
+
+
 for _kind in _SUPPORTED:
-    adapter.intent(_kind, since=_SINCE)(translate)
-adapter.cannot(
+    adapter.intent(_kind, since=_SINCE)(_translated)
+adapter.unsupported(
     EgressControl,
     because="sidecars carry only calls to services of the mesh; workloads reach other hosts without them",
     instead="restrict outgoing connections with the host's firewall",
 )
-adapter.cannot(
+adapter.unsupported(
     Ingress,
     because="this mesh has sidecars but no gateway",
     instead="send requests to the outbound port of any sidecar, with the service's name as Host",

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.envoy import failures
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.operations.changes import Change
 from meshwright.adapters.envoy.state import desired, plans, validation
@@ -29,7 +28,7 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
     async def plan() -> Plan:
         problems = validation.trust_domain_problems(arguments.trust_domain)
         if problems:
-            raise failures.unfit(problems)
+            raise kit.unfit(problems)
         await change.plane.authority(change.workspace, change.mesh)
         entry = await change.buckets.desired.get(change.key)
         before = desired.decode(entry.value) if entry else None
@@ -61,8 +60,7 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
         before = (await plans.load(change.buckets, change.key, found.plan)).before
         for key in (change.key, *await change.buckets.secrets.keys(f"join.{change.key}.")):
             await change.buckets.secrets.delete(key)
-        for release in await change.buckets.releases.keys(f"{change.key}."):
-            await change.buckets.releases.delete(release)
+        await kit.forget_designs(ctx.runtime, change.workspace, change.mesh)
         if before:
             removed = MeshRemoved(id=change.mesh, connection=before.connection)
             await ctx.runtime.emit(change.workspace, change.mesh, removed)

@@ -34,7 +34,7 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
         shown = await asyncio.to_thread(allocation.allocate, plane.states(), before, specs, first)
         problems += validation.left_behind(before, desired.enrol(before, specs, shown))
         if problems:
-            raise failures.unfit(problems)
+            raise kit.unfit(problems)
         try:
             ports = await asyncio.to_thread(
                 allocation.allocate, plane.states(), before, specs, first, plane.reservations
@@ -59,7 +59,7 @@ async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, 
         after = desired.withdraw(before, arguments.processes)
         problems = validation.withdrawal_problems(before, after, arguments.processes)
         if problems:
-            raise failures.unfit(problems)
+            raise kit.unfit(problems)
         return Plan(mesh=change.mesh, before=before, after=after)
 
     found = await change.carry_out(plan)

@@ -1,18 +1,14 @@
-"""What differs between two snapshots, resource by resource, for people.
+"""The resources of a snapshot by their references, and what an intent changes of them.
 
 Invariant: a resource that all proxies share is told once; one of a single proxy is told as `workload/name`.
 """
 
-from collections.abc import Iterator
 from typing import Any
-
-import yaml
 
 from meshwright.adapters.envoy.resources import names
 from meshwright.adapters.envoy.resources.snapshot import Resource, Snapshot
 from meshwright.adapters.envoy.state import identity
 from meshwright.schemas import references
-from meshwright.schemas.designs import ResourceDiff
 from meshwright.schemas.intents import Resource as Translated
 from meshwright.schemas.references import ResourceRef
 
@@ -23,8 +19,6 @@ _OF_ONE_PROXY = {
     (names.ROUTES, names.INBOUND),
 }
 Key = tuple[str, str, str]
-_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-"""libyaml's, where it is there, is ten times as fast"""
 
 
 def flat(snapshot: Snapshot) -> dict[Key, Resource]:
@@ -38,17 +32,9 @@ def flat(snapshot: Snapshot) -> dict[Key, Resource]:
     return found
 
 
-def diff(before: Snapshot, after: Snapshot) -> list[ResourceDiff]:
-    """What would be created, updated and deleted."""
-    return [
-        ResourceDiff(
-            ref=reference(key),
-            change="update" if was and now else "create" if now else "delete",
-            before=_yaml(was),
-            after=_yaml(now),
-        )
-        for key, was, now in _changed(before, after)
-    ]
+def bodies(snapshot: Snapshot) -> dict[ResourceRef, dict[str, Any]]:
+    """The content of a snapshot's resources by their references."""
+    return {reference(key): each.body for key, each in flat(snapshot).items()}
 
 
 def caused(before: Snapshot, after: Snapshot) -> list[Translated]:
@@ -61,19 +47,6 @@ def caused(before: Snapshot, after: Snapshot) -> list[Translated]:
             body = _difference(was.body, now.body) if was else now.body
             resources.append(Translated(ref=reference(key), body=body))
     return resources
-
-
-def inventory(before: Snapshot, after: Snapshot) -> list[ResourceRef]:
-    """What a change created or updated."""
-    return [reference(key) for key, _, now in _changed(before, after) if now]
-
-
-def _changed(before: Snapshot, after: Snapshot) -> Iterator[tuple[Key, Resource | None, Resource | None]]:
-    old, new = flat(before), flat(after)
-    for key in sorted(old.keys() | new.keys()):
-        was, now = old.get(key), new.get(key)
-        if not (was and now and was.digest == now.digest):
-            yield key, was, now
 
 
 def reference(key: Key) -> ResourceRef:
@@ -93,9 +66,3 @@ def _difference(was: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         else:
             body[field] = value
     return body
-
-
-def _yaml(resource: Resource | None) -> str:
-    if resource is None:
-        return ""
-    return str(yaml.dump(resource.body, Dumper=_Dumper, sort_keys=False, allow_unicode=True))

@@ -5,7 +5,6 @@
               join.<ws>.<mesh>.<workload>    its newest invitation, until it is used
               control-plane                  the authority between control planes and proxies, sealed
     proxies   <workspace>.<mesh>.<workload>  the newest word on a proxy
-    releases  <workspace>.<mesh>.<design>    the releases of a design
     plans     <workspace>.<mesh>             what its newest operation changes, so that it can be undone
 
 Invariant: this module is the only place that knows these names.
@@ -23,7 +22,6 @@ class Buckets(msgspec.Struct, frozen=True):
     desired: Bucket
     secrets: Bucket
     proxies: Bucket
-    releases: Bucket
     plans: Bucket
 
 

@@ -14,8 +14,8 @@ from meshwright.adapters.envoy import failures
 from meshwright.adapters.envoy.state import desired
 from meshwright.adapters.envoy.state.buckets import Buckets
 from meshwright.adapters.envoy.state.desired import DesiredState
-from meshwright.core.kit.buckets import Bucket, Conflict
-from meshwright.schemas.designs import Design
+from meshwright.core import kit
+from meshwright.core.kit.buckets import Conflict
 from meshwright.schemas.errors import FieldError
 
 _MOST_BYTES = 900_000
@@ -28,9 +28,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     mesh: str
     before: DesiredState | None
     after: DesiredState | None
-    design: Design | None = None
-    """the design that `after` has as `revision`, when the operation is about one"""
-    revision: int = 0
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,12 +56,19 @@ async def store(buckets: Buckets, key: str, operation: str, plan: Plan) -> Plann
         value = zlib.compress(msgspec.json.encode(_Kept(operation=operation, plan=plan)))
         # As it will be read: a whole number in a float field is written shorter than it is read back.
         kept = _read(value)
-        if kept.plan.after and len(desired.encode(kept.plan.after)) > _MOST_BYTES:
-            raise failures.unfit([FieldError(detail=f"the mesh would need more than {_MOST_BYTES} bytes of state")])
+        if problems := size_problems(kept.plan.after):
+            raise kit.unfit(problems)
         await (buckets.plans.update(key, value, entry.revision) if entry else buckets.plans.create(key, value))
     after = kept.plan.after
     version = desired.version(after) if after else ""
     return Planned(plan=operation, version=version, proxies=len(after.workloads) if after else 0)
+
+
+def size_problems(after: DesiredState | None) -> list[FieldError]:
+    """That a mesh would be too large for its bucket."""
+    if after is None or len(desired.encode(after)) <= _MOST_BYTES:
+        return []
+    return [FieldError(detail=f"the mesh would need more than {_MOST_BYTES} bytes of state")]
 
 
 async def load(buckets: Buckets, key: str, operation: str) -> Plan:
@@ -75,7 +79,7 @@ async def load(buckets: Buckets, key: str, operation: str) -> Plan:
     entry = await buckets.plans.get(key)
     kept = _read(entry.value) if entry else None
     if kept is None or kept.operation != operation:
-        raise failures.plan_gone(operation)
+        raise kit.plan_gone(operation)
     return kept.plan
 
 
@@ -124,12 +128,7 @@ async def current(buckets: Buckets, key: str) -> DesiredState:
 
     Raises kit.Reject when there is none, or bus.BusUnavailable.
     """
-    return await present(buckets.desired, key)
-
-
-async def present(bucket: Bucket, key: str) -> DesiredState:
-    """As `current`, for those who have only the bucket."""
-    entry = await bucket.get(key)
+    entry = await buckets.desired.get(key)
     if entry is None:
         raise failures.no_mesh(key.rpartition(".")[2])
     return desired.decode(entry.value)

@@ -8,14 +8,15 @@ import datetime
 
 import msgspec
 
-from meshwright.core import kit
-from meshwright.core.kit import ids
-from meshwright.core.kit.buckets import Bucket
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.core.kit.runtime import Runtime
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Design, Release, ReleaseChanged, ReleaseState, ReleaseV1
 from meshwright.schemas.operations import Command
 from meshwright.schemas.references import ResourceRef
 
+BUCKET = "releases"
 _KEPT = 20
 _MOST_BYTES = 700_000
 
@@ -42,7 +43,7 @@ class ReleaseHistory(Model, frozen=True, kw_only=True):
 class Releases:
     """The releases in their bucket. Methods raise bus.BusUnavailable."""
 
-    def __init__(self, bucket: Bucket, runtime: kit.Runtime) -> None:
+    def __init__(self, bucket: mwbus.Bucket, runtime: Runtime) -> None:
         self._bucket = bucket
         self._runtime = runtime
 
@@ -72,6 +73,20 @@ class Releases:
     async def end(self, command: Command, design: str, state: ReleaseState) -> None:
         """The applied release is no longer applied, and nothing takes its place."""
         await self._rewrite(command, design, state, None)
+
+    async def every(self) -> list[tuple[str, Release]]:
+        """The applied releases of all designs on all meshes, with their workspaces."""
+        found = []
+        for key in await self._bucket.keys():
+            history, _ = await self._read(key)
+            if current := history.current():
+                found.append((key.partition(".")[0], current))
+        return found
+
+    async def forget(self, workspace: str, mesh: str) -> None:
+        """The mesh is gone, and with it the releases of all designs on it."""
+        for key in await self._bucket.keys(f"{workspace}.{mesh}."):
+            await self._bucket.delete(key)
 
     async def retract(self, command: Command, design: str) -> None:
         """Take back what `record` or `end` did for this operation."""
@@ -149,3 +164,9 @@ def decode(value: bytes) -> ReleaseHistory:
     return ReleaseHistory(
         last_revision=old.last_revision, releases=releases, changed_by=old.changed_by, ended=old.ended
     )
+
+
+async def forget(runtime: Runtime, workspace: str, mesh: str) -> None:
+    """Forget the releases and the plan of a mesh that is gone. Raises bus.BusUnavailable."""
+    await Releases(await runtime.bucket(BUCKET), runtime).forget(workspace, mesh)
+    await (await runtime.bucket("design-plans")).delete(f"{workspace}.{mesh}")

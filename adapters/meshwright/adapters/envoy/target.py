@@ -1,0 +1,156 @@
+"""Where the resources of an Envoy mesh live: in its desired state, from which every proxy's snapshot is compiled.
+
+Invariant: applying is writing the desired state and starting sidecars, waiting is hearing the proxies' ACKs; the
+difference is between the snapshots that proxies would receive.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from meshwright.adapters.envoy import failures
+from meshwright.adapters.envoy.operations.effects import Effects
+from meshwright.adapters.envoy.resources import compiler, diffs
+from meshwright.adapters.envoy.state import allocation, desired, identity, occupied, plans, validation
+from meshwright.adapters.envoy.state.desired import DesiredState, Ports
+from meshwright.adapters.envoy.state.plans import Plan
+from meshwright.adapters.envoy.xds.control_plane import ControlPlane
+from meshwright.core import kit
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.references import ResourceRef
+from meshwright.schemas.workloads import WorkloadSpec
+
+Body = dict[str, Any]
+_WATCH_SECONDS = 1.0
+
+
+class EnvoyFacts(kit.Facts, frozen=True, kw_only=True):
+    """The mesh with the design in it, because its intents may name the workloads that it brings along."""
+
+    state: DesiredState
+
+
+class EnvoyTarget(kit.Target):
+    """One Envoy mesh. Methods raise kit.Reject when there is no such mesh, or bus.BusUnavailable."""
+
+    def __init__(self, scope: kit.Scope) -> None:
+        super().__init__(scope)
+        self._plane: ControlPlane = scope.service
+        self._key = identity.mesh_key(self.mesh.workspace, self.mesh.mesh)
+
+    async def facts(self, draft: kit.Draft) -> EnvoyFacts:
+        """The mesh as translators see it; its version is that of its oldest proxies."""
+        before = await self._now()
+        after = await self._after(before, draft, None)
+        seen = {self._plane.status(after.node(name)).proxy_version for name in after.workloads}
+        return EnvoyFacts(version=", ".join(sorted(seen - {""})), state=after)
+
+    async def standing(self, owner: str) -> int | None:
+        """The revision of the design in the desired state."""
+        applied = (await self._now()).designs.get(owner)
+        return applied.revision if applied else 0
+
+    async def read(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, Body]:
+        """Those resources that proxies should hold now."""
+        there = await asyncio.to_thread(_bodies, await self._now())
+        return {ref: there[ref] for ref in refs if ref in there}
+
+    async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
+        """What proxies would receive, and what stands against it; with `reserve` sidecars' ports are taken."""
+        before = await self._now()
+        after = await self._after(before, draft, None)
+        # In threads, so that a large design does not hold up whatever else the worker does.
+        problems = await self._problems(before, after, draft)
+        if reserve and not problems:
+            after = await self._after(before, draft, self._plane.reservations)
+        changes, inventory = await asyncio.to_thread(_compared, before, after, draft.owner)
+        plan = Plan(mesh=self.mesh.mesh, before=before, after=after)
+        return kit.DryRun(changes=changes, problems=problems, inventory=inventory, checkpoint=msgspec.to_builtins(plan))
+
+    async def apply(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
+        """Write the desired state and have its sidecars run."""
+        effects = self._effects(checkpoint, attempt)
+        await effects.write()
+        if effects.needs_sidecars:
+            await effects.start_sidecars()
+
+    async def revert(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
+        """Write the state of before, and stop what it does not have."""
+        effects = self._effects(checkpoint, attempt)
+        await effects.stop_new_sidecars()
+        await effects.unwrite()
+
+    async def wait(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
+        """Hear from every connected proxy; raises kit.Reject with Envoy's words when one rejects it."""
+        effects = self._effects(checkpoint, attempt)
+        await effects.agree()
+        if effects.tightened:
+            await effects.close_plain_connections()
+
+    async def prune(self, draft: kit.Draft, refs: list[ResourceRef], checkpoint: Any, attempt: kit.Attempt) -> None:
+        """Stop the sidecars of workloads that left with the revision before; their resources left with the state."""
+        await self._effects(checkpoint, attempt).stop_old_sidecars()
+
+    async def restore(self, draft: kit.Draft, refs: list[ResourceRef], checkpoint: Any, attempt: kit.Attempt) -> None:
+        """Start them again."""
+        await self._effects(checkpoint, attempt).restart_old_sidecars()
+
+    async def tell(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
+        """Tell which workloads came and went with the revision."""
+        await self._effects(checkpoint, attempt).tell()
+
+    async def watch(self) -> AsyncIterator[None]:
+        """Yields when the desired state is another one."""
+        seen = self._plane.state(self.mesh.workspace, self.mesh.mesh)
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            now = self._plane.state(self.mesh.workspace, self.mesh.mesh)
+            if now is not seen:
+                seen = now
+                yield
+
+    async def _now(self) -> DesiredState:
+        return await plans.current(self._plane.buckets, self._key)
+
+    async def _after(
+        self, before: DesiredState, draft: kit.Draft, reservations: allocation.Reservations | None
+    ) -> DesiredState:
+        if draft.design is None:
+            return desired.remove_design(before, draft.owner)
+        states, first = self._plane.states(), self._plane.options.first_port
+        try:
+            ports: dict[str, Ports] = await asyncio.to_thread(
+                allocation.allocate, states, before, draft.design.workloads, first, reservations
+            )
+        except OSError as error:
+            raise failures.ports_taken(str(error)) from error
+        return desired.apply_design(before, draft.design, draft.revision, ports)
+
+    async def _problems(self, before: DesiredState, after: DesiredState, draft: kit.Draft) -> list[FieldError]:
+        found = plans.size_problems(after)
+        if draft.design is None:
+            return [*found, *validation.left_behind(before, after, besides=draft.owner)]
+        specs = draft.design.workloads
+        found += await occupied.problems(specs, await self._taken(before, specs), before)
+        found += await asyncio.to_thread(validation.problems, after, draft.design)
+        return found + await asyncio.to_thread(validation.left_behind, before, after, draft.owner)
+
+    async def _taken(self, before: DesiredState, specs: list[WorkloadSpec]) -> dict[occupied.Place, str]:
+        plane, wanted = self._plane, {spec.port for spec in specs}
+        return await asyncio.to_thread(occupied.taken, plane.runtime, plane.options, plane.states(), before, wanted)
+
+    def _effects(self, checkpoint: Any, attempt: kit.Attempt) -> Effects:
+        return Effects(self._plane, msgspec.convert(checkpoint, Plan), self.mesh.workspace, attempt)
+
+
+def _compared(before: DesiredState, after: DesiredState, owner: str) -> tuple[list[kit.Change], list[ResourceRef]]:
+    """What a change does to the resources of proxies, and which of them a design stands for."""
+    now = _bodies(after)
+    own = kit.changes(_bodies(desired.remove_design(after, owner)), now) if owner in after.designs else []
+    return kit.changes(_bodies(before), now), [each.ref for each in own if each.after is not None]
+
+
+def _bodies(state: DesiredState) -> dict[ResourceRef, Body]:
+    return diffs.bodies(compiler.compile_mesh(state))

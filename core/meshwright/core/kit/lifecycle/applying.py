@@ -1,0 +1,86 @@
+"""The one way in which a design is applied, removed and rolled back, on every mesh.
+
+    plan → apply (undo: revert) → wait → record-release (undo: retract) → prune (undo: restore) → verify
+
+Invariant: a release is recorded only after the mesh has taken it; each step may run twice, and another attempt goes on
+from the plan that the first one kept. Where nothing differs nothing is done, and the result says so.
+"""
+
+from typing import Any
+
+import msgspec
+
+from meshwright.core.kit.context import Context
+from meshwright.core.kit.lifecycle import failures, releases
+from meshwright.core.kit.lifecycle.kept import Plans
+from meshwright.core.kit.lifecycle.planning import Knowledge, Plan, Planner
+from meshwright.core.kit.target import MeshRef, Scope, Target
+from meshwright.schemas.base import Model
+
+
+class Outline(Model, frozen=True, kw_only=True):
+    """What the history of an operation says of its plan."""
+
+    revision: int
+    changes: int
+    unchanged: bool = False
+
+
+async def run(adapter: Knowledge, ctx: Context) -> dict[str, Any]:
+    """Carry out a command on a design. Raises Reject when the plan does not fit or the mesh refuses it."""
+    books = releases.Releases(await ctx.runtime.bucket(releases.BUCKET), ctx.runtime)
+    plans = await Plans.open(ctx.runtime)
+    mesh = MeshRef(workspace=ctx.command.workspace, connection=ctx.command.connection, mesh=ctx.command.mesh)
+    target = adapter.target_of(Scope(ctx.runtime, ctx.service(object), mesh))
+
+    async def planned() -> Outline:
+        found = await Planner(adapter, target, books).plan(ctx.command, reserve=True)
+        found.check()
+        kept = await plans.store(found)
+        revision = kept.current.revision if kept.unchanged and kept.current else kept.draft.revision
+        return Outline(revision=revision, changes=len(found.dry_run.changes), unchanged=kept.unchanged)
+
+    await ctx.step("plan", planned, result=Outline)
+    plan = await plans.load(mesh, ctx.command.operation)
+    if plan.unchanged and plan.current:
+        await ctx.progress(f"nothing to do: revision {plan.current.revision} is applied and stands")
+        return {**_result(plan.current.revision, plan.current.id, plan), "unchanged": True}
+    return await _carry_out(ctx, target, books, plan)
+
+
+async def _carry_out(ctx: Context, target: Target, books: releases.Releases, plan: Plan) -> dict[str, Any]:
+    draft, checkpoint, inventory = plan.draft, plan.dry_run.checkpoint, plan.dry_run.inventory
+    gone = draft.gone(inventory)
+
+    async def recorded() -> dict[str, Any]:
+        if draft.design is None:
+            await books.end(ctx.command, draft.owner, plan.ended)
+            return {"revision": 0}
+        release = await books.record(ctx.command, draft.design, draft.revision, inventory)
+        return _result(release.revision, release.id, plan)
+
+    async def verified() -> None:
+        there = await target.read(inventory)
+        if missing := [ref for ref in inventory if ref not in there]:
+            raise failures.missing(missing)
+        await target.tell(draft, checkpoint, ctx)
+
+    await ctx.step(
+        "apply",
+        lambda: target.apply(draft, checkpoint, ctx),
+        undo=lambda: target.revert(draft, checkpoint, ctx),
+    )
+    await ctx.step("wait", lambda: target.wait(draft, checkpoint, ctx))
+    result = await ctx.step("record-release", recorded, undo=lambda: books.retract(ctx.command, draft.owner))
+    await ctx.step(
+        "prune",
+        lambda: target.prune(draft, gone, checkpoint, ctx),
+        undo=lambda: target.restore(draft, gone, checkpoint, ctx),
+    )
+    await ctx.step("verify", verified)
+    return dict(result)
+
+
+def _result(revision: int, release: str, plan: Plan) -> dict[str, Any]:
+    inventory = msgspec.to_builtins(plan.dry_run.inventory)
+    return {"revision": revision, "release": release, "inventory": inventory}
