@@ -70,4 +70,4 @@ async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, 
 def _check_kinds(members: Iterable[AnyEnrolment | AnyMember]) -> None:
     """Raises kit.Reject when not all of them are what this mesh has."""
     if problems := validation.member_problems(members):
-        raise failures.unfit(problems)
+        raise kit.unfit(problems)
