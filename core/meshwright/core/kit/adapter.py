@@ -181,6 +181,7 @@ class Adapter:
             version=self.version,
             contract=self.contract,
             meshes=self.meshes,
+            namespaces=self.namespaces,
             operations=[_operation_support(entry) for _, entry in sorted(self.operations.items())],
             intents=self.matrix(),
             host=socket.gethostname(),
