@@ -65,19 +65,19 @@ def load(kind: type[K], environ: dict[str, str] | None = None, *, prefix: str = 
     Raises InvalidSettings naming every bad variable.
     """
     source = dict(os.environ) if environ is None else environ
-    found = {}
+    values = {}
     problems = []
     for field in msgspec.structs.fields(kind):
         name = prefix + field.name.upper()
         if not source.get(name):
             continue
         try:
-            found[field.name] = msgspec.convert(source[name], field.type, strict=False, dec_hook=_path)
+            values[field.name] = msgspec.convert(source[name], field.type, strict=False, dec_hook=_path)
         except msgspec.ValidationError as error:
             problems.append(f"{name}={source[name]!r}: {error}")
     if problems:
         raise InvalidSettings("; ".join(problems))
-    return kind(**found)
+    return kind(**values)
 
 
 def _path(kind: type, value: object) -> object:

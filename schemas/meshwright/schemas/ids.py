@@ -51,9 +51,9 @@ def of_token(token: str) -> str:
     return _ESCAPE.sub(_unescape, token.replace(_IN_SUBJECTS, SEPARATOR))
 
 
-def _escape(found: re.Match[str]) -> str:
-    return "".join(f"_{byte:02X}" for byte in found[0].encode())
+def _escape(match: re.Match[str]) -> str:
+    return "".join(f"_{byte:02X}" for byte in match[0].encode())
 
 
-def _unescape(found: re.Match[str]) -> str:
-    return bytes.fromhex(found[0].replace("_", "")).decode(errors="replace")
+def _unescape(match: re.Match[str]) -> str:
+    return bytes.fromhex(match[0].replace("_", "")).decode(errors="replace")

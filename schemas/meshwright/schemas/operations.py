@@ -187,9 +187,9 @@ def arguments_of(command: "Command", wanted: type[A]) -> A:
     """
     former = wanted.former
     if former is not None and command.version == former.kind.version:
-        found = msgspec.convert(command.arguments, former).renewed()
-        assert isinstance(found, wanted)
-        return found
+        arguments = msgspec.convert(command.arguments, former).renewed()
+        assert isinstance(arguments, wanted)
+        return arguments
     return msgspec.convert(command.arguments, wanted)
 
 

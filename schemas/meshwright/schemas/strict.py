@@ -63,13 +63,13 @@ def decode(raw: Any, kind: type[T]) -> T:
     try:
         raw, value = _converted(raw, kind)
         complaints = _complaints(raw, msgspec.to_builtins(value), "#", MAX_DEPTH)
-        found = list(itertools.islice(complaints, MOST_ERRORS))
+        first_complaints = list(itertools.islice(complaints, MOST_ERRORS))
     except msgspec.ValidationError as error:
         raise InvalidDocument([field_error(str(error))]) from error
     except RecursionError as error:
         raise InvalidDocument([FieldError(detail=f"nested deeper than {MAX_DEPTH} levels")]) from error
-    if found:
-        raise InvalidDocument(found)
+    if first_complaints:
+        raise InvalidDocument(first_complaints)
     return value
 
 
@@ -105,11 +105,11 @@ def field_error(text: str) -> FieldError:
 
     Where msgspec does not say which key of a map it means (`[...]`), the pointer names the map.
     """
-    found = _PLACE.search(text)
+    match = _PLACE.search(text)
     detail, pointer = text, "#"
-    if found is not None:
-        path = found.group(1).partition("[...]")[0]
-        detail = text[: found.start()]
+    if match is not None:
+        path = match.group(1).partition("[...]")[0]
+        detail = text[: match.start()]
         pointer = "/".join(["#", *(field or index for field, index in _TOKEN.findall(path))])
     for regex, words in _WORDS.items():
         detail = detail.replace(regex, words)

@@ -192,7 +192,7 @@ def fill(channel: Channel, **tokens: str) -> str:
             raise ValueError(f"{value!r} cannot stand in a subject as {name}: letters, digits, - and _ only")
     if tokens.get(_ID, "*") != "*":
         tokens[_ID] = ids.to_token(tokens[_ID])
-    return re.sub(r"\{([a-z]+)\}", lambda found: tokens.get(found.group(1), "*"), channel.address)
+    return re.sub(r"\{([a-z]+)\}", lambda given: tokens.get(given.group(1), "*"), channel.address)
 
 
 def parse(channel: Channel, subject: str) -> dict[str, str]:
@@ -200,13 +200,13 @@ def parse(channel: Channel, subject: str) -> dict[str, str]:
     names, tokens = channel.address.split("."), subject.split(".")
     if len(names) != len(tokens):
         return {}
-    found = {}
+    values = {}
     for name, token in zip(names, tokens, strict=True):
         if name.startswith("{"):
-            found[name[1:-1]] = ids.of_token(token) if name == _ID_PARAMETER else token
+            values[name[1:-1]] = ids.of_token(token) if name == _ID_PARAMETER else token
         elif name != token:
             return {}
-    return found
+    return values
 
 
 def can_be_filled(*tokens: str) -> bool:

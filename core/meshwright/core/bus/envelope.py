@@ -50,8 +50,8 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def type(self) -> str:
         """The wire name, or an empty string when the message has none. Header names may be of any case."""
-        if found := self.headers.get("ce-type"):  # what everybody writes, found without a search
-            return found
+        if named := self.headers.get("ce-type"):  # what everybody writes, found without a search
+            return named
         return next((value for name, value in self.headers.items() if name.lower() == "ce-type"), "")
 
     def envelope(self) -> Envelope:
@@ -96,8 +96,8 @@ def read(headers: dict[str, str]) -> Envelope:
 
     Raises InvalidEnvelope when a required attribute is missing.
     """
-    found = {name.lower(): value for name, value in headers.items()}
-    attributes = {name[3:]: unquote(value) for name, value in found.items() if name.startswith(_PREFIX)}
+    lowered = {name.lower(): value for name, value in headers.items()}
+    attributes = {name[3:]: unquote(value) for name, value in lowered.items() if name.startswith(_PREFIX)}
     try:
         return Envelope(
             id=attributes.pop("id"),
@@ -105,7 +105,7 @@ def read(headers: dict[str, str]) -> Envelope:
             type=attributes.pop("type"),
             subject=attributes.pop("subject", ""),
             time=attributes.pop("time", ""),
-            traceparent=found.get("traceparent", attributes.pop("traceparent", "")),
+            traceparent=lowered.get("traceparent", attributes.pop("traceparent", "")),
             extensions={k: v for k, v in attributes.items() if k not in _STANDARD},
         )
     except KeyError as missing:

@@ -39,29 +39,29 @@ def held_by(port: int, *, besides: Iterable[processes.Record] = ()) -> str:
     if not sockets:
         return ""
     pids = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
-    found = next((processes.of(pid) for pid in pids if sockets & _sockets_of(pid)), None)
-    return f"{found.name} (pid {found.pid})" if found else "a program of another user, or one that is exiting"
+    holder = next((processes.of(pid) for pid in pids if sockets & _sockets_of(pid)), None)
+    return f"{holder.name} (pid {holder.pid})" if holder else "a program of another user, or one that is exiting"
 
 
 def _listening(port: int) -> set[int]:
     """The inodes of the sockets that take connections to 127.0.0.1 at that port."""
-    found = set()
+    sockets = set()
     for table in _TABLES:
         with contextlib.suppress(OSError):  # a kernel without IPv6 has no second table
             for line in (_PROC / "self" / table).read_text().splitlines()[1:]:
                 fields = line.split()
                 address, _, number = fields[1].partition(":")
                 if fields[3] == _LISTENING and int(number, 16) == port and address in _TAKES_LOOPBACK:
-                    found.add(int(fields[9]))
-    return found
+                    sockets.add(int(fields[9]))
+    return sockets
 
 
 def _sockets_of(pid: int) -> set[int]:
-    found = set()
+    sockets = set()
     with contextlib.suppress(OSError):  # it ended, or is another user's
         for entry in os.scandir(_PROC / str(pid) / "fd"):
             with contextlib.suppress(OSError):
                 target = os.readlink(entry.path)  # noqa: PTH115 - a socket's target is no path
                 if target.startswith("socket:["):
-                    found.add(int(target[8:-1]))
-    return found
+                    sockets.add(int(target[8:-1]))
+    return sockets

@@ -120,14 +120,14 @@ class Registry:
         except FileNotFoundError:  # released and removed in between
             return None
         try:
-            found = os.fstat(descriptor)
-            if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+            status = os.fstat(descriptor)
+            if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
                 raise PermissionError(
                     f"{self._folder}, where this user's ports are written down, can be written by others: remove it"
                 )
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever released the last port may have removed the folder while it was being opened.
-            if self._folder.stat().st_ino == found.st_ino:
+            if self._folder.stat().st_ino == status.st_ino:
                 return descriptor
         except (BlockingIOError, FileNotFoundError):
             pass
@@ -141,11 +141,11 @@ class Registry:
 def _read(path: Path) -> dict[int, str]:
     """The reservations whose owners are still there."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=dict[int, str])
+        owners = msgspec.json.decode(path.read_bytes(), type=dict[int, str])
     except (FileNotFoundError, msgspec.DecodeError):
         return {}
-    there = {name for name in set(found.values()) if Path(name).exists()}
-    return {port: name for port, name in found.items() if name in there}
+    there = {name for name in set(owners.values()) if Path(name).exists()}
+    return {port: name for port, name in owners.items() if name in there}
 
 
 def _write(path: Path, reserved: dict[int, str]) -> None:

@@ -171,11 +171,11 @@ async def read_history(connection: mwbus.Connection, subject: str) -> OperationH
     """What the events on one operation's subject amount to. Raises BusUnavailable."""
     history = OperationHistory()
     while True:
-        found = await connection.following(subjects.EVENTS.stream, history.last + 1, subject)
-        if found is None:
+        message = await connection.following(subjects.EVENTS.stream, history.last + 1, subject)
+        if message is None:
             return history
-        history.last = found.seq
-        history.learn(found.message(), found.type)
+        history.last = message.seq
+        history.learn(message.message(), message.type)
 
 
 async def has_ended(connection: mwbus.Connection, command: operations.Command) -> bool:
@@ -186,9 +186,9 @@ async def has_ended(connection: mwbus.Connection, command: operations.Command) -
     """
     for origin in (command.adapter, SCHEDULER):
         subject = events_subject(command.workspace, origin, command.operation)
-        found = await connection.last(subjects.EVENTS.stream, subject)
-        if found is not None:
-            return found.type in TERMINAL_TYPES
+        newest = await connection.last(subjects.EVENTS.stream, subject)
+        if newest is not None:
+            return newest.type in TERMINAL_TYPES
     return False
 
 
@@ -203,10 +203,10 @@ async def cancel_request(
 ) -> operations.CancelRequested | None:
     """The cancellation that somebody asked for, if any. Raises BusUnavailable."""
     subject = events_subject(command.workspace, "api", command.operation)
-    found = await connection.last(subjects.EVENTS.stream, subject)
-    if found is None or found.type != operations.CancelRequested.wire.name:
+    newest = await connection.last(subjects.EVENTS.stream, subject)
+    if newest is None or newest.type != operations.CancelRequested.wire.name:
         return None
-    message = found.message()
+    message = newest.message()
     return message if isinstance(message, operations.CancelRequested) else None
 
 

@@ -77,12 +77,12 @@ def _message(kind: str, payload: bytes) -> Message | None:
     if payload.count(b"{") + payload.count(b"[") > _DEEPEST and _depth(payload) > _DEEPEST:
         raise Unprojectable(f"it is nested more than {_DEEPEST} levels deep")
     try:
-        found = catalog.decode(kind, payload)
+        message = catalog.decode(kind, payload)
     except catalog.UndecodableMessage as error:
         raise Unprojectable(str(error)) from error
-    if found is None:
+    if message is None:
         _parsed(payload)  # an unknown type is kept as it came, if it is JSON at all
-    return found
+    return message
 
 
 def _parsed(payload: bytes) -> Any:

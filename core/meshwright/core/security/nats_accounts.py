@@ -51,11 +51,11 @@ def account(component: str) -> str:
 
 def uses(component: str, adapters: Iterable[str]) -> list[Use]:
     """All that a component uses."""
-    found = {*_channels(component), *_buckets(component), *_queues(component), *_heard(component, list(adapters))}
+    all_uses = {*_channels(component), *_buckets(component), *_queues(component), *_heard(component, list(adapters))}
     if component == subjects.API:
         asked = [(name, subjects.SERVICE.format(adapter=name, endpoint="*")) for name in adapters]
-        found |= {Use(subject, owner=account(subjects.ADAPTER.format(adapter=name))) for name, subject in asked}
-    return sorted(found)
+        all_uses |= {Use(subject, owner=account(subjects.ADAPTER.format(adapter=name))) for name, subject in asked}
+    return sorted(all_uses)
 
 
 def _channels(component: str) -> Iterator[Use]:
@@ -175,13 +175,13 @@ def configuration(keys: Mapping[str, str], *, more_users: str = "") -> str:
         *_exports(STREAMS_ACCOUNT, used),
         "}",
     ]
-    for component, found in used.items():
+    for component, component_uses in used.items():
         text += [
             f"{json.dumps(account(component))} {{",
-            f"  users: [{_user(keys[component], _permissions(component, found))}]",
+            f"  users: [{_user(keys[component], _permissions(component, component_uses))}]",
             *_exports(account(component), used),
             "  imports: [",
-            *(f"    {_import(use)}" for use in found),
+            *(f"    {_import(use)}" for use in component_uses),
             "  ]",
             "}",
         ]
@@ -211,8 +211,8 @@ def _observed() -> list[subjects.Channel]:
 
 def _exports(owner: str, used: Mapping[str, list[Use]]) -> list[str]:
     importers: dict[Use, list[str]] = {}
-    for component, found in used.items():
-        for use in found:
+    for component, component_uses in used.items():
+        for use in component_uses:
             if use.owner == owner:
                 importers.setdefault(use, []).append(account(component))
     lines = []

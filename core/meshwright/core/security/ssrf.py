@@ -152,9 +152,9 @@ async def admit(target: Target, policy: Policy, resolver: Resolver) -> list[Addr
     Raises Forbidden, OSError when the name does not resolve.
     """
     literal = _literal(target.host)
-    found = [str(literal)] if literal else await resolver(target.host, target.port)
+    texts = [str(literal)] if literal else await resolver(target.host, target.port)
     try:
-        addresses = [ipaddress.ip_address(one) for one in found]
+        addresses = [ipaddress.ip_address(one) for one in texts]
     except ValueError as error:
         raise Forbidden(f"{target.host} has an address that cannot be read") from error
     if not addresses:
@@ -167,8 +167,8 @@ async def admit(target: Target, policy: Policy, resolver: Resolver) -> list[Addr
 async def system_resolver(host: str, port: int) -> list[str]:
     """What the operating system says."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in answers))
 
 
 def _check_host(target: Target, policy: Policy) -> None:

@@ -36,8 +36,10 @@ async def carry_over(database: Database, kind: Kind[Any], old: int, new: int, be
 
 async def _renew(database: Database, kind: Kind[Any], old: int, new: int, before_seq: int) -> None:
     """Copy documents that may have the shape and key of an older version."""
-    found = await Writer(database, old).load_before(kind, before_seq)
-    copies = [replace(folded, key=kinds.key(folded.workspace, getattr(folded.document, "id", ""))) for folded in found]
+    documents = await Writer(database, old).load_before(kind, before_seq)
+    copies = [
+        replace(folded, key=kinds.key(folded.workspace, getattr(folded.document, "id", ""))) for folded in documents
+    ]
     writer = Writer(database, new)
     for start in range(0, len(copies), _AT_ONCE):
         await writer.write(Batch(documents=copies[start : start + _AT_ONCE], rows={}, checkpoints=[]))

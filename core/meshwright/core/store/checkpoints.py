@@ -25,12 +25,12 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
     time: datetime.datetime | None = None
 
-    def confirm(self, found: "Checkpoint") -> None:
-        """Raises WentBack when what was `found` lies before this one, which was in the database."""
-        other = self.time and found.time and abs(self.time - found.time) > _SAME
-        if found.seq < self.seq or (found.seq == self.seq and other):
+    def confirm(self, stored: "Checkpoint") -> None:
+        """Raises WentBack when the `stored` checkpoint lies before this one, which was stored once."""
+        other = self.time and stored.time and abs(self.time - stored.time) > _SAME
+        if stored.seq < self.seq or (stored.seq == self.seq and other):
             raise WentBack(
-                f"the views had {self.stream} up to {self.seq}, now they have it up to {found.seq}: "
+                f"the views had {self.stream} up to {self.seq}, now they have it up to {stored.seq}: "
                 "an older backup of the database was restored"
             )
 
@@ -38,10 +38,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 async def read(database: Database, generation: int, stream: str) -> Checkpoint:
     """The checkpoint of a stream; sequence 0 when nothing was folded yet. Raises StoreUnavailable."""
     with translated("read a checkpoint"):
-        found = await database.collection(_COLLECTION).find_one({"_id": f"{generation}/{stream}"})
-    if found is None:
+        row = await database.collection(_COLLECTION).find_one({"_id": f"{generation}/{stream}"})
+    if row is None:
         return Checkpoint(stream=stream)
-    return Checkpoint(stream=stream, seq=found["seq"], time=found["time"])
+    return Checkpoint(stream=stream, seq=row["seq"], time=row["time"])
 
 
 async def advance(
@@ -62,7 +62,7 @@ async def advance(
     with translated("write a checkpoint"):
         stored = {"$ifNull": ["$seq", -1]}
         forward = {"$and": [{"$gt": [checkpoint.seq, stored]}, {"$gte": [stored, known or -1]}]}
-        found: Document | None = await database.collection(_COLLECTION).find_one_and_update(
+        row: Document | None = await database.collection(_COLLECTION).find_one_and_update(
             {"_id": f"{generation}/{checkpoint.stream}"},
             # Both or neither: a time of another message, after the server's clock was set back, would look like a
             # stream that went back.
@@ -70,5 +70,5 @@ async def advance(
             upsert=not known,
             return_document=ReturnDocument.AFTER,
         )
-    if before and (found is None or found["seq"] < known):
-        before.confirm(Checkpoint(stream=checkpoint.stream, seq=found["seq"] if found else 0))
+    if before and (row is None or row["seq"] < known):
+        before.confirm(Checkpoint(stream=checkpoint.stream, seq=row["seq"] if row else 0))

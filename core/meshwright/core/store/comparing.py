@@ -15,13 +15,13 @@ async def differences(database: Database, one: int, other: int, elsewhere: Datab
 
     Raises StoreUnavailable.
     """
-    found = []
+    lines = []
     for name in _ALL:
         left, right = await _contents(database, name, one), await _contents(elsewhere or database, name, other)
         for key in sorted(left.keys() | right.keys()):
             if left.get(key) != right.get(key):
-                found.append(f"{name}/{key}: {left.get(key)} != {right.get(key)}")
-    return found
+                lines.append(f"{name}/{key}: {left.get(key)} != {right.get(key)}")
+    return lines
 
 
 async def count(database: Database, generation: int, name: str) -> int:

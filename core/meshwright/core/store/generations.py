@@ -29,8 +29,8 @@ def collection_name(kind: str, generation: int) -> str:
 async def live(database: Database) -> int:
     """The generation that is read now. Raises StoreUnavailable."""
     with translated("read the live generation"):
-        found = await database.collection(META).find_one({"_id": "live"})
-    return int(found["generation"]) if found else FIRST
+        row = await database.collection(META).find_one({"_id": "live"})
+    return int(row["generation"]) if row else FIRST
 
 
 async def reserve(database: Database) -> int:
@@ -39,11 +39,11 @@ async def reserve(database: Database) -> int:
         await database.collection(META).update_one(
             {"_id": "last"}, {"$setOnInsert": {"generation": FIRST}}, upsert=True
         )
-        found = await database.collection(META).find_one_and_update(
+        row = await database.collection(META).find_one_and_update(
             {"_id": "last"}, {"$inc": {"generation": 1}}, return_document=ReturnDocument.AFTER
         )
-    assert found is not None
-    return int(found["generation"])
+    assert row is not None
+    return int(row["generation"])
 
 
 async def swap(database: Database, generation: int) -> None:
@@ -68,8 +68,8 @@ async def distrust(database: Database, generation: int) -> None:
 async def oldest_writer(database: Database, generation: int) -> int | None:
     """The lowest version of a projector that has written this generation. Raises StoreUnavailable."""
     with translated("read the version that wrote a generation"):
-        found = await database.collection(META).find_one({"_id": f"written/{generation}"})
-    return int(found["oldest"]) if found else None
+        row = await database.collection(META).find_one({"_id": f"written/{generation}"})
+    return int(row["oldest"]) if row else None
 
 
 async def drop_others(database: Database, keep: frozenset[int]) -> list[str]:
@@ -79,8 +79,8 @@ async def drop_others(database: Database, keep: frozenset[int]) -> list[str]:
     """
     dropped = []
     for name in await database.collection_names():
-        found = _NAME.match(name)
-        if found and int(found["number"]) not in keep:
+        match = _NAME.match(name)
+        if match and int(match["number"]) not in keep:
             with translated(f"drop {name}"):
                 await database.collection(name).drop()
             dropped.append(name)

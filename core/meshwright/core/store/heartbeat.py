@@ -23,5 +23,5 @@ async def age(database: Database) -> float | None:
     """Seconds since the last beat; None when there never was one. Raises StoreUnavailable."""
     look: list[Document] = [{"$match": {"_id": _ID}}, {"$project": {"age": {"$subtract": ["$$NOW", "$at"]}}}]
     with translated("read the heartbeat"):
-        found = await database.collection(generations.META).aggregate(look).to_list(1)
-    return max(found[0]["age"], 0) / 1000 if found else None
+        rows = await database.collection(generations.META).aggregate(look).to_list(1)
+    return max(rows[0]["age"], 0) / 1000 if rows else None

@@ -26,11 +26,11 @@ async def claim(database: Database, installation: str) -> None:
 async def confirm(database: Database, installation: str) -> bool:
     """Whether it is ours, or nobody's yet. Raises StoreUnavailable, NotAdmissible when it is another's."""
     with translated("read the owner of the database"):
-        found = await database.collection(generations.META).find_one({"_id": _ID})
-    if found is not None and found["id"] != installation:
+        row = await database.collection(generations.META).find_one({"_id": _ID})
+    if row is not None and row["id"] != installation:
         raise NotAdmissible(
             f"the database {database.name} holds the views of another Meshwright, whose streams are not those of this"
             " NATS server. Name another database (MESHWRIGHT_MONGODB_DATABASE); or, if that one is no longer needed,"
             " drop it: views are rebuilt from the streams"
         )
-    return found is not None
+    return row is not None

@@ -46,10 +46,10 @@ class Views:
         """One document, or None. For versions of designs `id` is `<design>/<version>`."""
         with self._database.bounded(f"read {kind.name}"):
             collection = await self._collection(kind.name)
-            found = await collection.find_one(
+            document = await collection.find_one(
                 {"_id": kinds.key(workspace, id), "deleted": None, **self._of_now(workspace)}
             )
-        return None if found is None else _stored(kind, found)
+        return None if document is None else _stored(kind, document)
 
     async def page(
         self,
@@ -80,8 +80,8 @@ class Views:
         direction = -1 if descending else 1
         with self._database.bounded(f"list {kind.name}"):
             collection = await self._collection(kind.name)
-            found = collection.find(query).sort([(order, direction), ("_id", direction)]).limit(size + 1)
-            rows = await found.to_list(size + 1)
+            matching = collection.find(query).sort([(order, direction), ("_id", direction)]).limit(size + 1)
+            rows = await matching.to_list(size + 1)
         last = paging.cursor(rows[size - 1], order) if len(rows) > size else ""
         return Page(items=[_stored(kind, row) for row in rows[:size]], cursor=last)
 
@@ -148,8 +148,8 @@ class Views:
         """Messages that could not be projected, newest first."""
         with self._database.bounded("list what was set aside"):
             collection = await self._collection(kinds.SET_ASIDE)
-            found = collection.find({}).sort([("time", -1), ("_id", -1)]).skip(offset).limit(min(limit, MAX_PAGE))
-            rows = await found.to_list(MAX_PAGE)
+            matching = collection.find({}).sort([("time", -1), ("_id", -1)]).skip(offset).limit(min(limit, MAX_PAGE))
+            rows = await matching.to_list(MAX_PAGE)
         return [msgspec.convert(row, SetAside) for row in rows]
 
     async def position(self, stream: str) -> Checkpoint:

@@ -90,24 +90,24 @@ class Writer:
     async def _load(self, kind: Kind[Any], query: Document) -> list[Folded]:
         with translated(f"load {kind.name}"):
             rows = await self._database.collection(self._name(kind.name)).find(query).to_list(None)
-        found = []
+        loaded = []
         for row in rows:
             try:
                 document = _document(kind, row)
             except msgspec.ValidationError as error:
                 log.error("%s %s cannot be decoded and is rebuilt: %s", kind.name, row["_id"], error)
                 continue
-            found.append(Folded(kind, row["_id"], row["workspace"], row["seq"], row["updated_at"], document))
-        return found
+            loaded.append(Folded(kind, row["_id"], row["workspace"], row["seq"], row["updated_at"], document))
+        return loaded
 
     async def position(self, stream: str) -> Checkpoint:
         """How far the stream is folded in."""
         known = self._known.get(stream)  # before the look, for it grows meanwhile
-        found = await checkpoints.read(self._database, self.generation, stream)
+        checkpoint = await checkpoints.read(self._database, self.generation, stream)
         if known:
-            known.confirm(found)
-        self._know(found)
-        return found
+            known.confirm(checkpoint)
+        self._know(checkpoint)
+        return checkpoint
 
     async def write(self, batch: Batch, settled: Sequence[Checkpoint] = ()) -> list[Refusal]:
         """Write documents and rows; returns the documents that MongoDB will never take.
@@ -182,9 +182,9 @@ class Writer:
                 return {0: (2, str(error))}
         failed = {}
         for index, write in enumerate(bulk):
-            found = await self._bulk(name, [write])
-            if found:
-                failed[index] = found[0]
+            failures = await self._bulk(name, [write])
+            if failures:
+                failed[index] = failures[0]
         return failed
 
     def _name(self, kind: str) -> str:
@@ -220,10 +220,10 @@ def _failures(error: BulkWriteError) -> dict[int, tuple[int, str]]:
     details: Document = dict(error.details or {})
     if details.get("writeConcernErrors"):
         raise StoreUnavailable(f"not acknowledged: {details['writeConcernErrors'][0].get('errmsg')}") from error
-    found = {}
+    failures = {}
     for one in details.get("writeErrors", ()):
         code, text = int(one.get("code", 0)), str(one.get("errmsg", ""))
         if code != _DUPLICATE and code not in _UNFIT:
             raise StoreUnavailable(f"MongoDB refused to write: {text} ({code})") from error
-        found[int(one["index"])] = (code, text)
-    return found
+        failures[int(one["index"])] = (code, text)
+    return failures

@@ -57,7 +57,7 @@ def _export_numbers(resource: Resource, registry: Registry) -> Callable[[], None
 def _observe(counter: Counter) -> Callable[[CallbackOptions], Iterable[Observation]]:
     def observe(_options: CallbackOptions) -> Iterable[Observation]:
         # In the exporter's thread: the list is made in one step, while the loop may count on.
-        found = list(counter.values.items())
-        return [Observation(value, dict(zip(counter.labels, labels, strict=True))) for labels, value in found]
+        values = list(counter.values.items())
+        return [Observation(value, dict(zip(counter.labels, labels, strict=True))) for labels, value in values]
 
     return observe

@@ -37,9 +37,9 @@ class _Json(logging.Formatter):
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    found = {key: value for key, value in vars(record).items() if key not in _PLAIN}
+    extra = {key: value for key, value in vars(record).items() if key not in _PLAIN}
     trace = tracing.trace_id()
-    return {**found, "trace_id": trace} if trace else found
+    return {**extra, "trace_id": trace} if trace else extra
 
 
 def configure(level: str, form: str) -> None:

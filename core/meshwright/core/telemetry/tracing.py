@@ -43,31 +43,31 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int)
 @contextmanager
 def continued(traceparent: str) -> Iterator[None]:
     """Continue the trace that a message carries; one that cannot be read is no trace."""
-    found = _HEADER.match(traceparent)
-    if found is None:
+    header = _HEADER.match(traceparent)
+    if header is None:
         yield
         return
-    with _within(int(found["trace"], 16), int(found["span"], 16), TraceFlags(int(found["flags"], 16))):
+    with _within(int(header["trace"], 16), int(header["span"], 16), TraceFlags(int(header["flags"], 16))):
         yield
 
 
 @contextmanager
 def _within(trace_id: int, span_id: int, flags: TraceFlags) -> Iterator[trace.Span]:
     """Make a span of another process, or one that nobody records, the current one."""
-    found = NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags))
-    token = context.attach(trace.set_span_in_context(found))
+    remote = NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags))
+    token = context.attach(trace.set_span_in_context(remote))
     try:
-        yield found
+        yield remote
     finally:
         context.detach(token)
 
 
 def traceparent() -> str:
     """The current trace context as a `traceparent`, or an empty string outside of any span."""
-    found = trace.get_current_span().get_span_context()
-    if not found.is_valid:
+    span_context = trace.get_current_span().get_span_context()
+    if not span_context.is_valid:
         return ""
-    return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"
+    return f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{span_context.trace_flags:02x}"
 
 
 def trace_id() -> str:

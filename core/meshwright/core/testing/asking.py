@@ -77,14 +77,14 @@ class Asker:
     async def events(self, operation: str) -> list[Message]:
         """The events of an operation so far, in stream order."""
         subject = subjects.fill(subjects.EVENTS, workspace=WORKSPACE, entity="operation", id=operation)
-        found: list[Message] = []
+        messages: list[Message] = []
         seq = 1
         while message := await self.bus.following(subjects.EVENTS.stream, seq, subject):
             seq = message.seq + 1
             decoded = message.message()
             if decoded is not None:
-                found.append(decoded)
-        return found
+                messages.append(decoded)
+        return messages
 
     async def wait_for(self, operation: str, kind: type[Message], times: int = 1, timeout: float = 20) -> list[Message]:
         """The events of an operation once it has ended or so many of that kind are among them."""

@@ -78,5 +78,5 @@ async def provision(nats_url: str, adapters: Iterable[str] = ADAPTERS, gib: floa
 
 def check_log(log: Path) -> None:
     """Fails when the process violated a permission."""
-    found = [line for line in log.read_text(errors="replace").splitlines() if dialing.NOT_PERMITTED in line]
-    assert not found, f"{log.name}: " + "\n".join(found[:5])
+    violations = [line for line in log.read_text(errors="replace").splitlines() if dialing.NOT_PERMITTED in line]
+    assert not violations, f"{log.name}: " + "\n".join(violations[:5])

@@ -59,10 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.check:
         write(options.root)
         return 0
-    found = stale(options.root)
-    for name in found:
+    stale_files = stale(options.root)
+    for name in stale_files:
         sys.stderr.write(f"stale: {options.root / name} (run `make schemas`)\n")
-    return 1 if found else 0
+    return 1 if stale_files else 0
 
 
 def _named() -> Iterator[tuple[str, type[Any]]]:

@@ -57,17 +57,17 @@ def components(
     written: Iterable[type[Model]], read: Iterable[str], rules: Mapping[type[Model], dict[str, Any]] = RULES
 ) -> dict[str, Any]:
     """The schemas of these Structs and of all they refer to, by name; `read` are the names of those that are read."""
-    found = jsonschema.components(written, _REF, discriminators=True)
-    renamed = {name: f"{name}{SUFFIX}" if name in read else name for name in found}
+    schemas = jsonschema.components(written, _REF, discriminators=True)
+    renamed = {name: f"{name}{SUFFIX}" if name in read else name for name in schemas}
     refs = {_REF.format(name=old): _REF.format(name=new) for old, new in renamed.items()}
     by_name = {kind.__name__: rule for kind, rule in rules.items()}
-    return {renamed[name]: _strict(schema, refs) | by_name.get(name, {}) for name, schema in found.items()}
+    return {renamed[name]: _strict(schema, refs) | by_name.get(name, {}) for name, schema in schemas.items()}
 
 
 def bounded(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with whole numbers bounded to what can be stored."""
-    found: dict[str, Any] = _strict(schema, {})
-    return found
+    bounded_schema: dict[str, Any] = _strict(schema, {})
+    return bounded_schema
 
 
 def _strict(node: Any, refs: dict[str, str]) -> Any:
@@ -77,11 +77,11 @@ def _strict(node: Any, refs: dict[str, str]) -> Any:
         return refs.get(node, node)
     if not isinstance(node, dict):
         return node
-    found = {key: value if key == "default" else _strict(value, refs) for key, value in node.items()}
+    strict = {key: value if key == "default" else _strict(value, refs) for key, value in node.items()}
     if node.get("type") == "integer":
-        found = INT64 | found
+        strict = INT64 | strict
     elif node.get("type") == "object":
-        found |= {"additionalProperties": False} if "properties" in node else {"propertyNames": _KEYS}
+        strict |= {"additionalProperties": False} if "properties" in node else {"propertyNames": _KEYS}
     elif node.get("pattern") == DURATION_PATTERN:
-        found["not"] = _NOTHING
-    return found
+        strict["not"] = _NOTHING
+    return strict

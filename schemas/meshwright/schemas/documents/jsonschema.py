@@ -37,8 +37,8 @@ def components(
     types: Iterable[type[msgspec.Struct]], ref_template: str, *, discriminators: bool = False
 ) -> dict[str, Any]:
     """The schemas of these Structs and of all they refer to, by class name."""
-    _, found = msgspec.json.schema_components(types, ref_template=ref_template)
-    return {name: _portable(found[name], discriminators) for name in sorted(found)}
+    _, schemas = msgspec.json.schema_components(types, ref_template=ref_template)
+    return {name: _portable(schemas[name], discriminators) for name in sorted(schemas)}
 
 
 def _portable(node: Any, discriminators: bool) -> Any:

@@ -55,8 +55,8 @@ class Acceptances:
         connection = self._bus.reconnects
         is_known = connection == self._connection
         subject = _COPIES if is_known else streams.copied_to(command.subject)
-        found = await self._bus.last(subjects.EVENTS.stream, subject)
-        place = copying.copied_from(found) if found else None
+        copy = await self._bus.last(subjects.EVENTS.stream, subject)
+        place = copying.copied_from(copy) if copy else None
         if place is None or place.seq < command.seq:
             return False
         self._connection, self._reach = connection, place.seq

@@ -68,8 +68,8 @@ class Interventions:
         """What was heard of an operation, as it is stored; nothing if the stream refused it. Raises BusUnavailable."""
         for pause in _STORED_WITHIN:
             await asyncio.sleep(pause)
-            if (found := await self.stored(command)) != Intervention():
-                return found
+            if (intervention := await self.stored(command)) != Intervention():
+                return intervention
         return Intervention()
 
     async def stored(self, command: operations.Command) -> Intervention:

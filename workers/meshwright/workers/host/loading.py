@@ -26,16 +26,16 @@ def load(name: str) -> kit.Adapter:
     Raises AdapterNotLoadable, and of those NoSuchAdapter when it is not installed.
     """
     try:
-        found = _import(name)
+        adapter = _import(name)
     except AdapterNotLoadable:
         raise
     except Exception as error:  # an adapter's import runs its author's code: whatever it raises is the reason
         raise AdapterNotLoadable(f"{name} fails to import: {type(error).__name__}: {error}") from error
-    if not isinstance(found, kit.Adapter):
-        raise AdapterNotLoadable(f"{name} is a {type(found).__name__}, not a meshwright.core.kit.Adapter")
-    if found.contract != kit.CONTRACT:
-        raise AdapterNotLoadable(f"{name} speaks contract {found.contract}; this host speaks {kit.CONTRACT}")
-    return found
+    if not isinstance(adapter, kit.Adapter):
+        raise AdapterNotLoadable(f"{name} is a {type(adapter).__name__}, not a meshwright.core.kit.Adapter")
+    if adapter.contract != kit.CONTRACT:
+        raise AdapterNotLoadable(f"{name} speaks contract {adapter.contract}; this host speaks {kit.CONTRACT}")
+    return adapter
 
 
 def _import(name: str) -> object:

@@ -55,13 +55,13 @@ class OperationQueues:
     async def _ahead(self, command: operations.Command, seq: int) -> operations.Command | None:
         position = await self._settled_up_to(command) + 1
         while True:
-            found = await self._bus.following(subjects.COMMANDS.stream, position, _queue_subject(command))
-            if found is None or found.seq >= seq:
+            message = await self._bus.following(subjects.COMMANDS.stream, position, _queue_subject(command))
+            if message is None or message.seq >= seq:
                 return None
-            earlier = _command(found)
+            earlier = _command(message)
             if earlier is not None and not await journal.has_ended(self._bus, earlier):
                 return earlier
-            position = found.seq + 1
+            position = message.seq + 1
 
     async def _settled_up_to(self, command: operations.Command) -> int:
         key = _key(command)
@@ -92,10 +92,10 @@ class OperationQueues:
 
 def _command(message: mwbus.Received) -> operations.Command | None:
     try:
-        found = message.message()
+        decoded = message.message()
     except catalog.UndecodableMessage:
         return None
-    return found if isinstance(found, operations.Command) else None
+    return decoded if isinstance(decoded, operations.Command) else None
 
 
 def _queue_subject(command: operations.Command) -> str:

@@ -237,8 +237,8 @@ def queue(adapter: str, limits: Limits) -> mwbus.WorkQueue:
 
 def _command(job: mwbus.Job) -> operations.Command | None:
     try:
-        found = job.message.message()
+        decoded = job.message.message()
     except catalog.UndecodableMessage as error:
         log.error("%s", error)
         return None
-    return found if isinstance(found, operations.Command) else None
+    return decoded if isinstance(decoded, operations.Command) else None

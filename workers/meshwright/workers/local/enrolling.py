@@ -79,8 +79,8 @@ class Enrolling:
                 raise LocalError(f"a sidecar rejects its configuration. {bad[0]}")
             return good if wanted <= {one["name"] for one in good} else None
 
-        found = await self._until(synced, "the sidecars")
-        return {one["name"]: one["details"]["outbound_port"] for one in found}
+        synced_proxies = await self._until(synced, "the sidecars")
+        return {one["name"]: one["details"]["outbound_port"] for one in synced_proxies}
 
     async def settled(self, ports: Mapping[str, int]) -> None:
         """Wait until the worker answers what a command would do, and the views hold everything that was told."""
@@ -152,8 +152,8 @@ class Enrolling:
         deadline = time.monotonic() + WITHIN
         while True:
             try:
-                if (found := await look()) is not None:
-                    return found
+                if (result := await look()) is not None:
+                    return result
             except httpx.TransportError:
                 pass  # not there yet, or restarting
             self._check()

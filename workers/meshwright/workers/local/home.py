@@ -140,13 +140,13 @@ class Home:
         Raises LocalError when the folder cannot be this user's alone.
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = self.directory.stat()
-        if found.st_uid != os.geteuid():
+        status = self.directory.stat()
+        if status.st_uid != os.geteuid():
             raise LocalError(
                 f"{self.directory} belongs to another user, who could read this stack's secrets. "
                 "Let MESHWRIGHT_HOME name a folder of your own."
             )
-        if stat.S_IMODE(found.st_mode) & 0o077:
+        if stat.S_IMODE(status.st_mode) & 0o077:
             self.directory.chmod(0o700)
         for folder in (self.directory / "logs", self.directory / "run", self.data):
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -43,12 +43,12 @@ class LocalStack:
 
     def running(self) -> dict[str, processes.Record]:
         """Recorded processes that are alive, by part."""
-        found = {}
+        records = {}
         for path in sorted((self.home.directory / "run").glob("*.json")):
             record = processes.read(path)
             if record is not None and processes.alive(record):
-                found[record.name] = record
-        return found
+                records[record.name] = record
+        return records
 
     async def start(self, part: Part) -> bool:
         """Join the part, or start it; returns when it is ready, with whether it was started now.

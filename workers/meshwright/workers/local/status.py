@@ -104,9 +104,9 @@ class _Looking:
         answer = await client.get("/readyz")
         if answer.is_success:
             return
-        found = answer.json()
+        readiness = answer.json()
         missing = [
-            f"{name}: {part['detail']}" for name, part in found.items() if isinstance(part, dict) and not part["ok"]
+            f"{name}: {part['detail']}" for name, part in readiness.items() if isinstance(part, dict) and not part["ok"]
         ]
         self.fault(f"the API is not ready ({'; '.join(missing)})")
 

@@ -33,12 +33,12 @@ class Memory:
 
     async def read(self) -> Snapshot | None:
         """What was kept, or None. Raises BusUnavailable."""
-        found = await self._bucket.get(self._key)
-        self._revision = found.revision if found else 0
-        if found is None:
+        entry = await self._bucket.get(self._key)
+        self._revision = entry.revision if entry else 0
+        if entry is None:
             return None
         try:
-            return msgspec.json.decode(found.value, type=Snapshot)
+            return msgspec.json.decode(entry.value, type=Snapshot)
         except msgspec.DecodeError as error:
             log.error("the delivery state of %s cannot be decoded and is reset: %s", self._key, error)
             return None

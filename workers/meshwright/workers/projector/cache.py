@@ -33,14 +33,14 @@ class Cache:
         self._entries[place] = folded
         self._entries.move_to_end(place)
 
-    def fill(self, found: Iterable[Folded]) -> None:
+    def fill(self, documents: Iterable[Folded]) -> None:
         """Remember what the database holds."""
-        for folded in found:
+        for folded in documents:
             self.put(folded)
 
-    def lend(self, found: Iterable[Folded]) -> None:
+    def lend(self, documents: Iterable[Folded]) -> None:
         """Have what the database holds beside what is here, to be forgotten first; what is here is newer and stays."""
-        for folded in found:
+        for folded in documents:
             place = (folded.kind.name, folded.key)
             if place not in self._entries:
                 self._entries[place] = folded

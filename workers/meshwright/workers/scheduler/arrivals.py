@@ -118,8 +118,8 @@ class Arrivals:
     async def _remembered(self) -> dict[str, str]:
         while True:
             try:
-                found = await self._memory.get(_KEY)
-                return msgspec.json.decode(found.value, type=dict[str, str]) if found else {}
+                entry = await self._memory.get(_KEY)
+                return msgspec.json.decode(entry.value, type=dict[str, str]) if entry else {}
             except mwbus.BusUnavailable as error:
                 await verdicts.pause(error)
             except msgspec.DecodeError as error:

@@ -88,8 +88,8 @@ class Deadlines:
     async def _snapshot(self) -> Snapshot:
         while True:
             try:
-                found = await self._bucket.get(_KEY)
-                return msgspec.json.decode(found.value, type=Snapshot) if found else Snapshot()
+                entry = await self._bucket.get(_KEY)
+                return msgspec.json.decode(entry.value, type=Snapshot) if entry else Snapshot()
             except mwbus.BusUnavailable as error:
                 await verdicts.pause(error)
             except msgspec.DecodeError as error:

@@ -54,15 +54,15 @@ class OpenOperations:
 
     def due(self, now: float) -> list[Open]:
         """The operations whose deadline has passed at `now`, seconds since 1970."""
-        found: dict[str, Open] = {}  # an operation that was told twice lies in the heap twice
+        overdue: dict[str, Open] = {}  # an operation that was told twice lies in the heap twice
         while self._heap and self._heap[0][0] <= now:
             deadline, operation = heapq.heappop(self._heap)
             one = self._open.get(operation)
             if one is not None and one.deadline == deadline:
-                found[operation] = one
-        for one in found.values():  # still due until it ended
+                overdue[operation] = one
+        for one in overdue.values():  # still due until it ended
             heapq.heappush(self._heap, (one.deadline, one.operation))
-        return list(found.values())
+        return list(overdue.values())
 
     def snapshot(self) -> Snapshot:
         """What to start from another time."""

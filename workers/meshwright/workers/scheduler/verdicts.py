@@ -32,11 +32,11 @@ async def history(bus: mwbus.Connection, workspace: str, operation: str) -> Oper
     """What EVENTS holds of an operation. Raises BusUnavailable."""
     subject = subjects.fill(subjects.EVENTS, workspace=workspace, entity="operation", id=operation)
     seq, traceparent = 1, ""
-    while (found := await bus.following(_EVENTS, seq, subject)) is not None:
-        traceparent = traceparent or found.headers.get("traceparent", "")
-        if found.type in catalog.TERMINAL_TYPES:
-            return OperationEnd(found.type, traceparent)
-        seq = found.seq + 1
+    while (message := await bus.following(_EVENTS, seq, subject)) is not None:
+        traceparent = traceparent or message.headers.get("traceparent", "")
+        if message.type in catalog.TERMINAL_TYPES:
+            return OperationEnd(message.type, traceparent)
+        seq = message.seq + 1
     return OperationEnd("", traceparent)
 
 

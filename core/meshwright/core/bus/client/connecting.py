@@ -125,10 +125,10 @@ class Connection(msgspec.Struct, frozen=True):
         Raises BusUnavailable.
         """
         try:
-            found = await asyncio.gather(*(self.js.stream_info(name) for name in streams.SHARES))
+            infos = await asyncio.gather(*(self.js.stream_info(name) for name in streams.SHARES))
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"could not read the streams: {error!r}") from error
-        limits = {str(info.config.name): (info.state.bytes, info.config.max_bytes or 0) for info in found}
+        limits = {str(info.config.name): (info.state.bytes, info.config.max_bytes or 0) for info in infos}
         return {name: used / limit for name, (used, limit) in limits.items() if limit > 0}
 
 

@@ -103,9 +103,9 @@ class NatsClient(Client):
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        found = {}
+        headers = {}
         for line in raw.split(b"\r\n"):
             start, colon, value = line.partition(b":")
             if colon and (name := _name(start)) is not None:
-                found[name] = value.strip().decode("utf-8", "replace")
-        return found
+                headers[name] = value.strip().decode("utf-8", "replace")
+        return headers

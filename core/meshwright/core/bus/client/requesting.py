@@ -49,7 +49,7 @@ async def request(bus: Connection, adapter: str, endpoint: str, payload: bytes, 
     if not bus.is_connected:
         raise BusUnavailable("not connected to NATS")
     subject = subjects.service_subject(adapter, endpoint)
-    headers = {"traceparent": found} if (found := tracing.traceparent()) else None
+    headers = {"traceparent": context} if (context := tracing.traceparent()) else None
     try:
         reply = await bus.client.request(subject, payload, timeout=timeout, headers=headers)
     except nats.errors.NoRespondersError as error:
@@ -70,12 +70,12 @@ async def request(bus: Connection, adapter: str, endpoint: str, payload: bytes, 
 def _unpacked(payload: bytes) -> bytes:
     reader = zlib.decompressobj()
     try:
-        found = reader.decompress(payload, _MOST)
+        content = reader.decompress(payload, _MOST)
     except zlib.error as error:
         raise ServiceRefused("500", Failure(code="MW1001", what=f"the answer cannot be unpacked: {error}")) from error
     if reader.unconsumed_tail:
         raise ServiceRefused("413", Failure(code="MW1009", what=f"the answer has more than {_MOST} bytes"))
-    return found
+    return content
 
 
 def _failure(payload: bytes, text: str) -> Failure:

@@ -58,8 +58,8 @@ class Bucket:
 
     async def get(self, key: str) -> Entry | None:
         """The value of a key, or None."""
-        found = await self._newest(key)
-        return None if found is None or _is_gone(found) else Entry(found.payload, found.seq)
+        message = await self._newest(key)
+        return None if message is None or _is_gone(message) else Entry(message.payload, message.seq)
 
     async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
         """Set a key that has no value; with `ttl` it goes by itself after so many seconds.
@@ -123,16 +123,16 @@ class Bucket:
     async def keys(self, prefix: str = "") -> list[str]:
         """The keys that have a value and start with `prefix`, sorted."""
         # The client's own way leaves a consumer in the server for five minutes, each time.
-        found: set[str] = set()
+        live: set[str] = set()
         root, seq = self._subject(""), 1
         while message := await self._bus.following(f"KV_{self.name}", seq, f"{root}>"):
             seq = message.seq + 1
             key = message.subject.removeprefix(root)
             if _is_gone(message):
-                found.discard(key)
+                live.discard(key)
             elif key.startswith(prefix):
-                found.add(key)
-        return sorted(found)
+                live.add(key)
+        return sorted(live)
 
     @asynccontextmanager
     async def watch(self, prefix: str = "") -> AsyncIterator[AsyncIterator[Change]]:

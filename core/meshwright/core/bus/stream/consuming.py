@@ -102,16 +102,16 @@ async def jobs(bus: Connection, queue: WorkQueue, *, batch: int = 64) -> AsyncGe
         try:
             await open_queue(bus, queue)
             async with pulling(bus.client, queue.stream, queue.name, batch, expires) as puller:
-                found: list[Received] = []
+                messages: list[Received] = []
                 try:
                     while True:
-                        found = await puller.next_batch(batch, 1.0)
-                        if not found:
+                        messages = await puller.next_batch(batch, 1.0)
+                        if not messages:
                             yield None
-                        while found:
-                            yield Job(bus, found.pop(0))
+                        while messages:
+                            yield Job(bus, messages.pop(0))
                 finally:
-                    for message in (*found, *puller.leftover()):
+                    for message in (*messages, *puller.leftover()):
                         await Job(bus, message).nak(0)
         except ConsumerGone:
             yield None

@@ -79,22 +79,22 @@ async def _mend(bus: Connection, stream: str) -> None:
     behind = await until(bus, stream, newest.stored_at()) if went_back else Position(seq=place.seq)
     seq = behind.seq
     while seq < place.reach:
-        found = await batch(bus, stream, ">", seq + 1)
-        for message in found:
+        messages = await batch(bus, stream, ">", seq + 1)
+        for message in messages:
             seq = message.seq
             if seq <= place.reach:
                 await _copy(bus, message, place.reach)
-        if not found:
+        if not messages:
             await asyncio.sleep(_LOOK)
 
 
 async def _newest_copy(bus: Connection, stream: str) -> tuple[Received | None, Place | None]:
     newest, place = None, None
     for subject in streams.COPIED[stream]:
-        found = await bus.last(_EVENTS, subject)
-        at = copied_from(found) if found else None
-        if found and at and at.stream == stream and (newest is None or found.seq > newest.seq):
-            newest, place = found, at
+        copy = await bus.last(_EVENTS, subject)
+        at = copied_from(copy) if copy else None
+        if copy and at and at.stream == stream and (newest is None or copy.seq > newest.seq):
+            newest, place = copy, at
     return newest, place
 
 

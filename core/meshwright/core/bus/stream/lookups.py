@@ -28,13 +28,13 @@ _STORED_WITHIN = (0.0, 0.002, 0.01, 0.05)
 
 async def batch(bus: Connection, stream: str, subject: str, seq: int, limit: int = _AT_ONCE) -> list[Received]:
     """The first messages of `subject` (wildcards allowed) at `seq` or later, at most `limit`. Raises BusUnavailable."""
-    found: list[Received] = []
+    messages: list[Received] = []
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def arrived(message: Msg) -> None:
         status = (message.headers or {}).get("Status", "")
         if not status:
-            found.append(looked_up(stream, message))
+            messages.append(looked_up(stream, message))
         elif not ended.done():
             ended.set_result(status)
 
@@ -53,7 +53,7 @@ async def batch(bus: Connection, stream: str, subject: str, seq: int, limit: int
         raise BusUnavailable(f"could not read {stream}: {error!r}") from error
     if status not in ("204", "404"):
         raise BusUnavailable(f"could not read {stream}: the server answered {status}")
-    return found
+    return messages
 
 
 async def until(bus: Connection, stream: str, time: datetime.datetime) -> Position:
@@ -93,17 +93,17 @@ async def growing(bus: Connection, stream: str, subject: str, patience: float) -
                 if connection != assured:
                     await assure(bus, stream, place)
                     assured = connection
-                found = await batch(bus, stream, subject, place.seq + 1)
+                messages = await batch(bus, stream, subject, place.seq + 1)
             except BusUnavailable:
                 await asyncio.sleep(_PAUSE)
                 continue
             if bus.reconnects != connection:
                 continue  # it may be of another past
-            if found:
-                place = Position.at(found[-1])
-            yield found
-            if found or looks == len(_STORED_WITHIN):
-                looks = 0 if found or await _heard(news, patience) else looks
+            if messages:
+                place = Position.at(messages[-1])
+            yield messages
+            if messages or looks == len(_STORED_WITHIN):
+                looks = 0 if messages or await _heard(news, patience) else looks
             else:
                 await asyncio.sleep(_STORED_WITHIN[looks])
                 looks += 1

@@ -44,10 +44,10 @@ async def assure(bus: Connection, stream: str, place: Position) -> None:
     """
     if place.seq == 0:
         return
-    found = await bus.at(stream, place.seq)
-    if found is None:
+    message = await bus.at(stream, place.seq)
+    if message is None:
         last = (await bus.stream_bounds(stream))[1]
         if last < place.seq:
             raise Rewound(f"{stream} ends at {last}, but {place.seq} was read from it before")
-    elif place.time is not None and abs(found.stored_at() - place.time) > _SAME:
+    elif place.time is not None and abs(message.stored_at() - place.time) > _SAME:
         raise Rewound(f"{stream} holds another message at {place.seq} than the one that was read from it before")

@@ -44,9 +44,9 @@ async def _take_over(bus: Connection, adapter: str) -> None:
         new = await open_bucket(bus, subjects.ADAPTERS_OWN.name.format(adapter=adapter), prefix=f"{part}.")
         root, seq = f"$KV.{stream.removeprefix('KV_')}.", 1
         copied = 0
-        while found := await batch(bus, stream, ">", seq):
-            seq = found[-1].seq + 1
-            for message in found:
+        while messages := await batch(bus, stream, ">", seq):
+            seq = messages[-1].seq + 1
+            for message in messages:
                 if "KV-Operation" not in message.headers:
                     with contextlib.suppress(Conflict):
                         await new.take_over(message.subject.removeprefix(root), message.payload)

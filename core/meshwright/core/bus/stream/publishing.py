@@ -121,12 +121,12 @@ class Publisher:
         """
         request = f"{self._client.js_api}.DIRECT.GET.{conflict.stream}.{subject}"
         try:
-            found = (await self._client.request(request, timeout=_FIRST_TRY)).headers or {}
+            stored_headers = (await self._client.request(request, timeout=_FIRST_TRY)).headers or {}
         except (nats.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"cannot tell whether {subject} was stored") from error
-        if found.get(envelope.MESSAGE_ID) != headers.get(envelope.MESSAGE_ID):
+        if stored_headers.get(envelope.MESSAGE_ID) != headers.get(envelope.MESSAGE_ID):
             raise conflict
-        return Ack(stream=conflict.stream, seq=int(found["Nats-Sequence"]), duplicate=True)
+        return Ack(stream=conflict.stream, seq=int(stored_headers["Nats-Sequence"]), duplicate=True)
 
 
 def _acknowledged(reply: dict[str, object]) -> Ack:

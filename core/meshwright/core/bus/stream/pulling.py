@@ -70,12 +70,12 @@ class Puller:
                 first = await self._queue.get()
         except TimeoutError:
             return []
-        found = [first]
-        while len(found) < limit and not self._queue.empty():
-            found.append(self._queue.get_nowait())
-        if None in found:
+        messages = [first]
+        while len(messages) < limit and not self._queue.empty():
+            messages.append(self._queue.get_nowait())
+        if None in messages:
             raise ConsumerGone(self._subject)
-        return [message for message in found if message is not None]
+        return [message for message in messages if message is not None]
 
     def _is_deaf(self) -> bool:
         """Whether the request that should be under way died with its server; then it counts as answered."""
@@ -99,10 +99,10 @@ class Puller:
 
     def leftover(self) -> list[Received]:
         """What has arrived and was not read."""
-        found = []
+        messages = []
         while not self._queue.empty():
-            found.append(self._queue.get_nowait())
-        return [message for message in found if message is not None]
+            messages.append(self._queue.get_nowait())
+        return [message for message in messages if message is not None]
 
     @property
     def inbox(self) -> str:

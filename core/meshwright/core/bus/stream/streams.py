@@ -81,11 +81,11 @@ def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
     metrics.discard = DiscardPolicy.OLD  # a measurement is worth less than a full disk
     dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90)
     advisories = _stream(subjects.ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30)
-    found = [commands, state, events, metrics, dead, advisories]
-    for config in found:
+    configs = [commands, state, events, metrics, dead, advisories]
+    for config in configs:
         config.num_replicas = replicas
         config.max_bytes = int(SHARES[str(config.name)] * gib * 2**30)
-    return found
+    return configs
 
 
 def _copied_commands() -> SubjectTransform:
@@ -110,8 +110,8 @@ def copied_to(subject: str) -> str:
     """Where in EVENTS the server's transforms put the copy of a command or document; empty when it has none."""
     for transform in (_copied_commands(), *map(_copied_state, subjects.COPIED_KINDS)):
         pattern = re.escape(str(transform.src)).replace(r"\*", r"([^.]+)")
-        if found := re.fullmatch(pattern, subject):
-            return found.expand(_WILDCARD.sub(r"\\g<\1>", str(transform.dest)))
+        if match := re.fullmatch(pattern, subject):
+            return match.expand(_WILDCARD.sub(r"\\g<\1>", str(transform.dest)))
     return ""
 
 

@@ -58,10 +58,10 @@ class _Quiet:
 
     async def _behind(self, last: int) -> set[int]:
         try:
-            found = [await self._bus.following(self._stream, last + 1, one) for one in self._filters]
+            following = [await self._bus.following(self._stream, last + 1, one) for one in self._filters]
         except BusUnavailable:
             return set()
-        return {message.seq for message in found if message is not None}
+        return {message.seq for message in following if message is not None}
 
 
 async def tail(
@@ -94,11 +94,11 @@ async def tail(
             try:
                 async with pulling(bus.client, stream, name, batch) as puller:
                     quiet = _Quiet(bus, stream, filters)
-                    async for found in _in_step(puller, batch, patience):
-                        fresh = [message for message in found if message.seq > place.seq]
+                    async for messages in _in_step(puller, batch, patience):
+                        fresh = [message for message in messages if message.seq > place.seq]
                         if fresh:
                             place = Position.at(fresh[-1])
-                        await quiet.doubt(place.seq, heard=bool(found))
+                        await quiet.doubt(place.seq, heard=bool(messages))
                         if fresh or idle:
                             yield fresh
             finally:
@@ -115,12 +115,12 @@ async def _in_step(puller: Puller, batch: int, patience: float) -> AsyncIterator
     """Batches of one consumer; raises _OutOfStep when a delivery is missing and ConsumerGone when it is."""
     delivered = 0
     while True:
-        found = await puller.next_batch(batch, patience)
-        for message in found:
+        messages = await puller.next_batch(batch, patience)
+        for message in messages:
             delivered += 1
             if int(message.reply.split(".")[-3]) != delivered:
                 raise _OutOfStep
-        yield found
+        yield messages
 
 
 async def _consumer(bus: Connection, stream: str, place: Position | None, filters: list[str]) -> str:

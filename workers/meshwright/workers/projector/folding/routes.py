@@ -58,8 +58,8 @@ def _of_adapter(fact: Fact) -> str:
 
 def _of_part(part: str) -> Callable[[Fact], str]:
     def key(fact: Fact) -> str:
-        found: Any = getattr(fact.message, part) if part else fact.message
-        return kinds.key(fact.workspace, found.id)
+        value: Any = getattr(fact.message, part) if part else fact.message
+        return kinds.key(fact.workspace, value.id)
 
     return key
 
