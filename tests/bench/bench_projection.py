@@ -188,7 +188,7 @@ async def run() -> dict[str, list[Side]]:
 
 def main() -> None:
     """Prints the table."""
-    running.settle_collector()
+    running.tune_garbage_collector()
     found = uvloop.run(run())
     print(f"\nprojection of {3 * OPERATIONS} events, median of {ROUNDS} rounds")
     for name, sides in found.items():

@@ -225,7 +225,7 @@ async def test_streams_are_updated_only_when_they_differ(bus: Any) -> None:
 async def test_a_server_with_little_room_says_what_to_do() -> None:
     """Streams larger than the server can hold are refused at once with the setting to change; smaller ones fit."""
     async with NatsServer(store_bytes=256 * 2**20) as server:
-        with pytest.raises(mwbus.NoRoom, match="MESHWRIGHT_STREAMS_GIB"):
+        with pytest.raises(mwbus.InsufficientStorage, match="MESHWRIGHT_STREAMS_GIB"):
             async with asyncio.timeout(20), mwbus.connect(server.url, "tester", timeout=30):
                 pass
         async with mwbus.connect(server.url, "tester", gib=0.2) as bus:
@@ -233,7 +233,7 @@ async def test_a_server_with_little_room_says_what_to_do() -> None:
             assert total == pytest.approx(0.2 * 2**30, abs=10)
         async with mwbus.connect(server.url, "tester") as bus:
             assert (await bus.js.stream_info("EVENTS")).config.max_bytes == int(0.2 * 0.6 * 2**30)
-        with pytest.raises(mwbus.NoRoom):
+        with pytest.raises(mwbus.InsufficientStorage):
             async with mwbus.connect(server.url, "tester", gib=2):
                 pass
 
@@ -344,7 +344,7 @@ async def test_a_server_that_is_away_is_told_in_time(nats_server: Any) -> None:
 
 async def test_what_is_heard_wakes_a_waiter(bus: Any) -> None:
     """A waiter for certain wire types is woken by them and by nothing else."""
-    async with listening.heard(bus, subject(), {operations.OperationSucceeded.wire.name}) as wait:
+    async with listening.waiter(bus, subject(), {operations.OperationSucceeded.wire.name}) as wait:
         await bus.publisher.publish(subject(), PROGRESS)
         assert not await wait(0.1)
         await bus.publisher.publish(subject(), operations.OperationSucceeded())

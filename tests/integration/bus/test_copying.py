@@ -29,7 +29,7 @@ NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
     """A connection whose copies are looked after."""
     async with mwbus.connect(nats_server.url, "tester") as connection:
-        task = asyncio.create_task(copying.keep_copied(connection))
+        task = asyncio.create_task(copying.maintain_copies(connection))
         yield connection
         assert not task.done()
         await ending.end(task)

@@ -53,7 +53,7 @@ async def test_an_append_that_was_broken_off_is_found_again(asker: Asker, tmp_pa
     assert stored is not None
     # As after a cancellation between the server's store and its answer.
     journal.history.last, journal.history.attempts = 0, 0
-    journal._unsure = [(stored.envelope().id, first)]
+    journal._unconfirmed = [(stored.envelope().id, first)]
     await journal.append(ops.StepStarted(step="one", attempt=1))
     assert journal.history.attempts == 1
     newest = await asker.bus.last("EVENTS", journal.subject)

@@ -150,7 +150,7 @@ async def test_a_handler_that_ends_its_process_becomes_a_dead_letter(
         worker = await start_worker(worker_max_attempts="2")
         await eventually(partial(_left_or_ended, asker, worker, operation))
     events = await asker.events(operation)
-    # The first attempt completed a step, so it was not fruitless; two more were.
+    # The first attempt completed a step, so it was not stalled_attempts; two more were.
     assert [event.attempt for event in events if isinstance(event, ops.OperationStarted)] == [1, 2, 3]
     letter = next(event for event in events if isinstance(event, ops.OperationDeadLettered))
     assert letter.failure.code == "MW1006"

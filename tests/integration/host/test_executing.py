@@ -17,14 +17,14 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as ops
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
-from meshwright.workers.host.acceptances import Acceptances
+from meshwright.workers.host.cancellations import Cancellation, Cancellations
+from meshwright.workers.host.command_copies import CommandCopies
 from meshwright.workers.host.executing import Equipment, Execution
-from meshwright.workers.host.interventions import Intervention, Interventions
 from meshwright.workers.host.queues import OperationQueues, open_settled
 from meshwright.workers.host.working import Limits, Worker, queue
 
 ADAPTER = "slow"
-OVER = Intervention(is_over=True)
+OVER = Cancellation(has_ended=True)
 
 
 class Hold(ops.Arguments, frozen=True, kw_only=True):
@@ -80,8 +80,8 @@ class Scene:
             runtime=self.runtime,
             service=None,
             turns=OperationQueues(self.bus, await open_settled(self.bus)),
-            interventions=Interventions(self.bus),
-            acceptances=Acceptances(self.bus),
+            cancellations=Cancellations(self.bus),
+            command_copies=CommandCopies(self.bus),
             max_attempts=3,
             ended=Registry().counter("ended_total", "", "kind", "end"),
         )
@@ -125,11 +125,11 @@ async def verdict(bus: mwbus.Connection, operation: str) -> None:
 
 
 def counting(
-    original: Callable[[Execution, Intervention], None], heard: list[Intervention]
-) -> Callable[[Execution, Intervention], None]:
+    original: Callable[[Execution, Cancellation], None], heard: list[Cancellation]
+) -> Callable[[Execution, Cancellation], None]:
     """The same, noted when it has been done."""
 
-    def intervene(self: Execution, said: Intervention) -> None:
+    def intervene(self: Execution, said: Cancellation) -> None:
         original(self, said)
         heard.append(said)
 
@@ -140,7 +140,7 @@ async def test_a_verdict_heard_twice_does_not_end_the_worker(
     asker: Asker, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While an operation is stopping on the scheduler's word, that word comes again: it ends, and others are served."""
-    heard: list[Intervention] = []
+    heard: list[Cancellation] = []
     monkeypatch.setattr(Execution, "intervene", counting(Execution.intervene, heard))
     async with scene.worker() as worker:
         operation = await asker.ask(Hold())
@@ -162,7 +162,7 @@ async def test_every_word_may_be_said_twice_at_every_moment(asker: Asker, scene:
     """Before it runs, while it stops, while it is taken back and after its end, a repeated word changes nothing."""
     await asker.ask(Hold())
     execution = await scene.execution(await scene.job())
-    cancel = Intervention(cancel=ops.CancelRequested(principal="ann"))
+    cancel = Cancellation(cancel=ops.CancelRequested(principal="ann"))
     execution.intervene(OVER)
     running = asyncio.create_task(execution.run(asyncio.Semaphore(1)))
     await eventually(lambda: execution.journal.history.begun == ["hold"])
@@ -197,7 +197,7 @@ async def test_a_slot_given_at_the_moment_of_the_end_is_not_lost(asker: Asker, s
     if word == "verdict":
         execution.intervene(OVER)
     elif word == "cancel":
-        execution.intervene(Intervention(cancel=ops.CancelRequested(principal="ann")))
+        execution.intervene(Cancellation(cancel=ops.CancelRequested(principal="ann")))
     else:
         running.cancel()
     scene.may_stop.set()
@@ -222,7 +222,7 @@ async def test_only_what_has_ended_is_acknowledged(asker: Asker, scene: Scene) -
     redelivered = await scene.job()
     assert redelivered.message.deliveries > 1
     again = await scene.execution(redelivered)
-    again.intervene(Intervention(cancel=ops.CancelRequested(principal="ann")))
+    again.intervene(Cancellation(cancel=ops.CancelRequested(principal="ann")))
     async with asyncio.timeout(30):
         await again.run(asyncio.Semaphore(1))
     assert kinds(await asker.events(operation))[-2:] == ["step_undone", "cancelled"]

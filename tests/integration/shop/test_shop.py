@@ -13,7 +13,7 @@ from meshwright.core.machine import ports
 from meshwright.core.testing.eventually import eventually
 from meshwright.workers.shop import catalog, serving
 from meshwright.workers.shop.catalog import KEEPERS, Layout, LayoutFile, Place
-from meshwright.workers.shop.keeping import Keeper
+from meshwright.workers.shop.handling import Handler
 
 
 class Shop:
@@ -26,7 +26,7 @@ class Shop:
         self.path, self.client = path, client
         self.enrol(None)
         layout = LayoutFile(path)
-        self.keepers = {keeper.name: Keeper(keeper, layout, client) for keeper in KEEPERS}
+        self.keepers = {keeper.name: Handler(keeper, layout, client) for keeper in KEEPERS}
         self.asked: list[tuple[str, str]] = []
 
     def enrol(self, outbound: int | None) -> None:

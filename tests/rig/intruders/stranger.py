@@ -127,10 +127,10 @@ def _connected(door: Door, *, tls: bool = False, protocols: tuple[str, ...] = ()
     found = socket.create_connection((door.host, door.port), timeout=_PATIENCE_S)
     if not tls:
         return found
-    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    trusting.set_alpn_protocols(list(protocols))
-    return trusting.wrap_socket(found, server_hostname="localhost")
+    tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls_context.check_hostname, tls_context.verify_mode = False, ssl.CERT_NONE
+    tls_context.set_alpn_protocols(list(protocols))
+    return tls_context.wrap_socket(found, server_hostname="localhost")
 
 
 def _heard(connection: socket.socket, most: int = 1 << 20) -> bytes:

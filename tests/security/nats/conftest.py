@@ -71,7 +71,7 @@ class Site:
         try:
             yield found
         finally:
-            await dialing.hang_up(client)
+            await dialing.disconnect(client)
 
     @asynccontextmanager
     async def component(self, name: str) -> AsyncIterator[mwbus.Connection]:

@@ -48,9 +48,9 @@ def test_it_holds_together_whatever_was_told(messages: list[Message]) -> None:
     history = told(*messages)
     assert set(history.completed) <= set(history.begun)
     assert len(history.begun) == len(set(history.begun))
-    assert set(history.standing) == set(history.begun) - history.undone
-    assert history.fruitless >= 0
-    assert history.futile <= sum(isinstance(message, ops.OperationUndoing) for message in messages)
+    assert set(history.not_undone) == set(history.begun) - history.undone
+    assert history.stalled_attempts >= 0
+    assert history.stalled_undos <= sum(isinstance(message, ops.OperationUndoing) for message in messages)
     assert bool(history.end) == any(message.wire.name in catalog.TERMINAL_TYPES for message in messages)
 
 
@@ -64,29 +64,29 @@ def test_reading_in_two_pieces_is_reading_once(first: list[Message], second: lis
 
 
 def test_attempts_that_complete_a_step_bear_fruit() -> None:
-    """Only attempts in a row without any completed step count as fruitless."""
-    assert told(attempt(1), attempt(2)).fruitless == 2
-    assert told(attempt(1), *done("a"), attempt(2)).fruitless == 1
-    assert told(attempt(1), attempt(2), *done("a", 2)).fruitless == 0
+    """Only attempts in a row without any completed step count as stalled_attempts."""
+    assert told(attempt(1), attempt(2)).stalled_attempts == 2
+    assert told(attempt(1), *done("a"), attempt(2)).stalled_attempts == 1
+    assert told(attempt(1), attempt(2), *done("a", 2)).stalled_attempts == 0
 
 
 def test_an_interruption_is_no_failure() -> None:
     """A worker that was told to stop takes its attempt off the count; one that only waits does not."""
     interrupted = ops.OperationQueued(worker="w", interrupted=True)
-    assert told(attempt(1), interrupted, attempt(2), interrupted).fruitless == 0
-    assert told(attempt(1), ops.OperationQueued(worker="w"), attempt(2)).fruitless == 2
-    assert told(interrupted).fruitless == 0
+    assert told(attempt(1), interrupted, attempt(2), interrupted).stalled_attempts == 0
+    assert told(attempt(1), ops.OperationQueued(worker="w"), attempt(2)).stalled_attempts == 2
+    assert told(interrupted).stalled_attempts == 0
 
 
 def test_what_stands_is_undone_in_reverse_of_its_order() -> None:
     """Steps keep the order in which they began, and those that were undone stand no more."""
     history = told(attempt(1), *done("a"), *done("b"), ops.StepStarted(step="c", attempt=1), ops.StepUndone(step="b"))
-    assert history.standing == ["a", "c"]
+    assert history.not_undone == ["a", "c"]
 
 
 def test_undoing_that_gets_nowhere_is_counted() -> None:
     """Each beginning of undoing counts until one undoes a step."""
     undoing = ops.OperationUndoing(worker="w", end="failed", failure=FAILURE)
-    assert told(undoing, undoing).futile == 2
-    assert told(undoing, undoing, ops.StepUndone(step="a")).futile == 0
+    assert told(undoing, undoing).stalled_undos == 2
+    assert told(undoing, undoing, ops.StepUndone(step="a")).stalled_undos == 0
     assert told(undoing).undoing == undoing

@@ -40,7 +40,7 @@ async def test_a_signal_cancels_the_work_and_waits_for_it(number: signal.Signals
             await asyncio.sleep(0)
             log.append("closed")
 
-    until = asyncio.create_task(running.until_told(work))
+    until = asyncio.create_task(running.until_signalled(work))
     await began.wait()
     os.kill(os.getpid(), number)
     async with asyncio.timeout(5):
@@ -59,8 +59,8 @@ async def test_what_the_work_raises_is_raised() -> None:
         return
 
     with pytest.raises(RuntimeError, match="it broke"):
-        await running.until_told(fail)
-    await running.until_told(succeed)
+        await running.until_signalled(fail)
+    await running.until_signalled(succeed)
 
 
 async def test_a_task_that_swallows_its_cancellation_is_asked_again() -> None:

@@ -57,17 +57,17 @@ class Story:
             self.last += 1
             self.in_force = self.last
             revision = self.last
-            await self.until_told(lambda: self.releases.record(asked, DESIGN, revision, []))
+            await self.until_signalled(lambda: self.releases.record(asked, DESIGN, revision, []))
         else:
             self.in_force = None
             state: Literal["removed", "rolled_back"] = "removed" if what == "remove" else "rolled_back"
-            await self.until_told(lambda: self.releases.end(asked, "d", state))
+            await self.until_signalled(lambda: self.releases.end(asked, "d", state))
         if taken_back:
             self.runtime.failing = failures
             self.in_force = before
-            await self.until_told(lambda: self.releases.retract(asked, "d"))
+            await self.until_signalled(lambda: self.releases.retract(asked, "d"))
 
-    async def until_told(self, act: Callable[[], Any]) -> None:
+    async def until_signalled(self, act: Callable[[], Any]) -> None:
         """Repeat a step until it succeeds."""
         while True:
             try:

@@ -21,7 +21,7 @@ def instance() -> str:
     return f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"
 
 
-def settle_collector() -> None:
+def tune_garbage_collector() -> None:
     """Let the garbage collector look less often: there are many live documents and hardly any cycles.
 
     By default it walks everything that lives after a few thousand new objects, a third of the projector's CPU.
@@ -31,7 +31,7 @@ def settle_collector() -> None:
 
 
 @contextlib.contextmanager
-def explained(program: str) -> Iterator[None]:
+def one_line_errors(program: str) -> Iterator[None]:
     """Several tasks that ended because NATS was away end the process with one line, not with a traceback of each."""
     try:
         yield
@@ -41,7 +41,7 @@ def explained(program: str) -> Iterator[None]:
         sys.exit(f"{program}: {ending.first_error(group)}")
 
 
-async def until_told(work: Callable[[], Awaitable[None]]) -> None:
+async def until_signalled(work: Callable[[], Awaitable[None]]) -> None:
     """Run `work` until it ends by itself or SIGTERM or SIGINT arrives. Raises what `work` raises."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,13 +7,13 @@ from meshwright.core.bus.client.connecting import Connection, connect
 from meshwright.core.bus.client.joining import join
 from meshwright.core.bus.envelope import Envelope, Received
 from meshwright.core.bus.errors import (
+    AccessRefused,
     BusError,
     BusFull,
     BusUnavailable,
     Conflict,
+    InsufficientStorage,
     InvalidEnvelope,
-    NoRoom,
-    NotLetIn,
     Rewound,
     TooLarge,
 )
@@ -28,6 +28,7 @@ from meshwright.core.bus.waiting import until_available
 
 __all__ = [
     "START",
+    "AccessRefused",
     "Ack",
     "Bucket",
     "BusError",
@@ -38,10 +39,9 @@ __all__ = [
     "Connection",
     "Entry",
     "Envelope",
+    "InsufficientStorage",
     "InvalidEnvelope",
     "Job",
-    "NoRoom",
-    "NotLetIn",
     "Position",
     "Publisher",
     "Received",

@@ -1,14 +1,14 @@
 """What the bus can refuse.
 
     BusError
-    ├── BusUnavailable      no answer in time, or JetStream is down: nothing is known to be written
-    │   ├── BusFull         the stream is at its limit: nothing was written
-    │   ├── NoRoom          the server cannot reserve what the streams may hold
-    │   └── NotLetIn        the server refuses our credentials, or admits everybody
-    ├── TooLarge            more bytes than the server takes in one message
-    ├── Conflict            another writer was first (expected sequence or revision is stale)
-    ├── Rewound             a stream no longer holds what was read from it
-    └── InvalidEnvelope     a message without the CloudEvents headers that every message carries
+    ├── BusUnavailable            no answer in time, or JetStream is down: nothing is known to be written
+    │   ├── BusFull               the stream is at its limit: nothing was written
+    │   ├── InsufficientStorage   the server cannot reserve what the streams may hold
+    │   └── AccessRefused         the server refuses the credentials, or admits anonymous clients
+    ├── TooLarge                  more bytes than the server takes in one message
+    ├── Conflict                  another writer was first (expected sequence or revision is stale)
+    ├── Rewound                   a stream no longer holds what was read from it
+    └── InvalidEnvelope           a message without the CloudEvents headers that every message carries
 
 Invariant: errors of the NATS client never leave this package.
 """
@@ -26,11 +26,11 @@ class BusFull(BusUnavailable):
     """A stream refused the message because it is full."""
 
 
-class NoRoom(BusUnavailable):
+class InsufficientStorage(BusUnavailable):
     """JetStream cannot reserve the room that the streams are to have; the text says what to do."""
 
 
-class NotLetIn(BusUnavailable):
+class AccessRefused(BusUnavailable):
     """Nothing can be said to this server as things are; the text says why and what to do."""
 
 

@@ -115,7 +115,7 @@ class Context(BaseContext):
         self._seen.add(name)
         history = self._journal.history
         done = name in history.completed
-        if undo is not None and name in history.standing:
+        if undo is not None and name in history.not_undone:
             self._undo.append((name, undo, undo_timeout))
         if self._control.is_unwinding and (not done or self._seen.issuperset(history.begun)):
             raise Cancelled(f"operation {self.command.operation} is being undone")

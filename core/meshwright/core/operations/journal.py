@@ -33,15 +33,15 @@ class OperationHistory(msgspec.Struct, kw_only=True):
     """What earlier attempts left behind."""
 
     attempts: int = 0
-    fruitless: int = 0
+    stalled_attempts: int = 0
     """attempts in a row, the newest among them, that completed no step although nobody stopped their worker"""
     begun: list[str] = []
     """steps that may have had an effect, completed or not, in their order"""
     completed: dict[str, Any] = {}
     undoing: operations.OperationUndoing | None = None
-    """set for good once the operation is being taken back"""
-    futile: int = 0
-    """beginnings of undoing in a row that undid no step"""
+    """set for good once the operation is being undone"""
+    stalled_undos: int = 0
+    """starts of undoing in a row that undid no step"""
     undone: set[str] = set()
     failure: Failure | None = None
     """why the newest step failed"""
@@ -54,30 +54,30 @@ class OperationHistory(msgspec.Struct, kw_only=True):
         match message:
             case operations.OperationStarted():
                 self.attempts = message.attempt
-                self.fruitless += 1
+                self.stalled_attempts += 1
             case operations.OperationQueued(interrupted=True):
-                self.fruitless = max(self.fruitless - 1, 0)
+                self.stalled_attempts = max(self.stalled_attempts - 1, 0)
             case operations.StepStarted():
                 self._begin(message.step)
             case operations.StepCompleted():
                 self._begin(message.step)
                 self.completed[message.step] = message.result
                 self.failure = None
-                self.fruitless = 0
+                self.stalled_attempts = 0
             case operations.StepFailed():
                 self.failure = message.failure
             case operations.OperationUndoing():
                 self.undoing = message
-                self.futile += 1
+                self.stalled_undos += 1
             case operations.StepUndone():
                 self.undone.add(message.step)
-                self.futile = 0
+                self.stalled_undos = 0
         if type_name in TERMINAL_TYPES:
             self.end = type_name
 
     @property
-    def standing(self) -> list[str]:
-        """The steps that nobody has taken back, in their order."""
+    def not_undone(self) -> list[str]:
+        """The steps that may have had an effect and are not undone, in their order."""
         return [step for step in self.begun if step not in self.undone]
 
     def _begin(self, step: str) -> None:
@@ -94,7 +94,7 @@ class Journal:
         self._lock = asyncio.Lock()
         self.subject = events_subject(command.workspace, command.adapter, command.operation)
         self.history = OperationHistory()
-        self._unsure: list[tuple[str, Message]] = []
+        self._unconfirmed: list[tuple[str, Message]] = []
         """appends that were broken off (by a cancellation, say): one of them may be stored, or may still be"""
 
     async def append(self, message: Message) -> None:
@@ -103,17 +103,17 @@ class Journal:
         Raises Fenced when another worker wrote meanwhile, BusUnavailable when the bus stays away.
         """
         async with self._lock:
-            if self._unsure:
-                await self._find_out()
+            if self._unconfirmed:
+                await self._resolve_unconfirmed()
             event = ids.fresh()
             while True:
-                self._unsure.append((event, message))
+                self._unconfirmed.append((event, message))
                 try:
                     ack = await self._store(event, message)
                 except mwbus.Conflict as error:
-                    self._unsure.pop()
+                    self._unconfirmed.pop()
                     before = self.history.last
-                    await self._find_out()  # one that was still on its way when it was looked for
+                    await self._resolve_unconfirmed()  # one that was still on its way when it was looked for
                     if self.history.last == before:
                         raise Fenced(f"operation {self._command.operation} was taken over by another worker") from error
                 else:
@@ -140,16 +140,16 @@ class Journal:
                 await asyncio.sleep(_ROOM_LOOK)
 
     def _learn(self, seq: int, message: Message) -> None:
-        self._unsure.clear()  # all others expected what stood before this one, so they are refused
+        self._unconfirmed.clear()  # all others expected what stood before this one, so they are refused
         self.history.last = seq
         self.history.learn(message, message.wire.name)
 
-    async def _find_out(self) -> int:
+    async def _resolve_unconfirmed(self) -> int:
         """Take in what was broken off and stored all the same; the sequence of the newest event, 0 without any."""
         newest = await self._bus.last(subjects.EVENTS.stream, self.subject)
         if newest is None:
             return 0
-        for event, message in self._unsure:
+        for event, message in self._unconfirmed:
             if newest.headers.get(envelope.MESSAGE_ID) == event:
                 self._learn(newest.seq, message)
                 break
@@ -158,7 +158,7 @@ class Journal:
     async def confirm(self) -> None:
         """Raises Fenced unless the newest event of the operation is this worker's own, BusUnavailable."""
         async with self._lock:
-            if await self._find_out() not in (0, self.history.last):
+            if await self._resolve_unconfirmed() not in (0, self.history.last):
                 raise Fenced(f"operation {self._command.operation} was taken over by another worker")
 
     async def read(self) -> OperationHistory:

@@ -2,8 +2,8 @@
 
 Problem: a worker may die, be paused or lose the bus between any two instructions, and a person, the deadline or the
 adapter's own failure may end the operation at any moment. Invariant: the delivery is acknowledged only when a terminal
-event is stored (or somebody else's stands there); an operation that does not succeed is first taken back, by whichever
-worker holds it then; a handler that is fenced, or a bus that stays away, leaves it to be redelivered.
+event is stored (or somebody else's is); an operation that does not succeed is undone first, by whichever worker holds
+it then; a handler that is fenced, or a bus that stays away, leaves it to be redelivered.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import operations
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
-from meshwright.workers.host.acceptances import Acceptances
-from meshwright.workers.host.interventions import Intervention, Interventions
+from meshwright.workers.host.cancellations import Cancellation, Cancellations
+from meshwright.workers.host.command_copies import CommandCopies
 from meshwright.workers.host.queues import OperationQueues
 
 log = logging.getLogger(__name__)
 BACKOFF = (1.0, 2.0, 5.0, 15.0)
 """seconds before the second, third, … attempt after an unexpected error"""
 _WORTH_TELLING = 0.5
-"""seconds of waiting for a free slot that people hear about"""
+"""seconds of waiting for a free slot after which an event says so"""
 _UNWIND_SECONDS = 30.0
 """seconds that a handler may take to say how completed steps are undone"""
 _DEAD_LETTERED = operations.OperationDeadLettered.wire.name
@@ -42,13 +42,13 @@ class Equipment(msgspec.Struct, frozen=True, kw_only=True):
     runtime: kit.Runtime
     service: object
     turns: OperationQueues
-    interventions: Interventions
-    acceptances: Acceptances
+    cancellations: Cancellations
+    command_copies: CommandCopies
     max_attempts: int
     ended: Counter
 
 
-class _Over(Exception):
+class _Unsuccessful(Exception):
     """The operation ends without success."""
 
     def __init__(
@@ -71,14 +71,14 @@ class Execution:
         self.control = kit.Control()
         self.journal = kit.Journal(equipment.bus, command)
         self.is_running = False
-        """whether the handler runs, or what it did is being taken back"""
+        """whether the handler runs, or is being undone"""
         self._context: kit.Context | None = None
         self._bound: asyncio.Timeout | None = None
         self._had_turn = False
         self._has_slot = False
 
     async def run(self, slot: asyncio.Semaphore) -> None:
-        """See the command through: wait for its turn and for a `slot`, run it, tell its end, acknowledge."""
+        """Handle the command: wait for its turn and for a `slot`, run it, tell its end, acknowledge."""
         try:
             if await self._see_through(slot):
                 await self._settle()
@@ -87,16 +87,16 @@ class Execution:
         except mwbus.BusUnavailable as error:
             log.warning("operation %s waits for redelivery: %s", self.command.operation, error)
 
-    def intervene(self, said: Intervention) -> None:
-        """Take note of what others have said since the execution began."""
-        if said.cancel is not None:
-            self.control.cancel(said.cancel)
-        # What is said again, as after a reconnect, must not move a bound that has struck: that is an error.
-        if said.is_over and self._bound is not None and not self._bound.expired():
+    def intervene(self, cancellation: Cancellation) -> None:
+        """Apply a cancellation that arrived after the execution began."""
+        if cancellation.cancel is not None:
+            self.control.cancel(cancellation.cancel)
+        # What is received again, as after a reconnect, must not move a bound that has struck: that is an error.
+        if cancellation.has_ended and self._bound is not None and not self._bound.expired():
             self._bound.reschedule(asyncio.get_running_loop().time())
 
     async def tell_interrupted(self) -> None:
-        """Tell people, and the worker that goes on, that this one was stopped. Raises Fenced, BusUnavailable."""
+        """Publish that this worker was stopped, for the worker that resumes. Raises Fenced, BusUnavailable."""
         if self.is_running and not self.journal.history.end:
             await self._tell_queued("interrupted by shutdown; another worker will resume it", interrupted=True)
 
@@ -127,21 +127,21 @@ class Execution:
         history = self.journal.history
         if history.end:
             return True
-        said = await self._use.interventions.find(self.command, self._job.message.seq)
-        if said.is_over and not history.last:
+        cancellation = await self._use.cancellations.find(self.command, self._job.message.seq)
+        if cancellation.has_ended and not history.last:
             return True
         if not history.last:
-            await self._use.acceptances.told(self._job.message)
-        self.intervene(said)
+            await self._use.command_copies.wait_for(self._job.message)
+        self.intervene(cancellation)
         try:
-            return await self._work(slot, 0.0 if said.is_over else await self._remaining())
-        except _Over as over:
-            await self._take_back(over)
-            await self.journal.append(self._last_word(over))
+            return await self._work(slot, 0.0 if cancellation.has_ended else await self._remaining())
+        except _Unsuccessful as over:
+            await self._undo(over)
+            await self.journal.append(self._terminal_event(over))
             return True
 
     async def _work(self, slot: asyncio.Semaphore, seconds: float) -> bool:
-        """Whether the operation has succeeded; False when another attempt follows. Raises _Over."""
+        """Whether the operation has succeeded; False when another attempt follows. Raises _Unsuccessful."""
         try:
             self._check_the_past(seconds)
             async with asyncio.timeout(seconds) as self._bound:
@@ -155,9 +155,9 @@ class Execution:
             assert self._bound is not None
             if not self._bound.expired():
                 raise
-            raise _Over("timed_out") from None
+            raise _Unsuccessful("timed_out") from None
         except kit.Cancelled:
-            raise _Over("cancelled") from None
+            raise _Unsuccessful("cancelled") from None
         finally:
             self._bound = None
 
@@ -167,16 +167,16 @@ class Execution:
         return max(self._job.message.time / 1e9 + allowed - await self._use.bus.clock.now(), 0.0)
 
     def _check_the_past(self, seconds: float) -> None:
-        """Raises _Over or kit.Cancelled when no further attempt may be made."""
+        """Raises _Unsuccessful or kit.Cancelled when no further attempt may be made."""
         history = self.journal.history
         if history.undoing is not None:
-            raise _Over(history.undoing.end, history.undoing.failure)
+            raise _Unsuccessful(history.undoing.end, history.undoing.failure)
         if self.control.is_cancelled:
             raise kit.Cancelled
-        if history.fruitless >= self._use.max_attempts:
-            raise _Over("dead_lettered", history.failure or _died(history.fruitless))
+        if history.stalled_attempts >= self._use.max_attempts:
+            raise _Unsuccessful("dead_lettered", history.failure or _died(history.stalled_attempts))
         if not seconds:
-            raise _Over("timed_out")
+            raise _Unsuccessful("timed_out")
 
     async def _wait_for_turn(self) -> None:
         """Let earlier operations of the mesh end."""
@@ -217,7 +217,7 @@ class Execution:
             slot.release()
 
     async def _attempt(self) -> bool:
-        """Run the handler once; whether it succeeded, False when another attempt follows. Raises _Over."""
+        """Run the handler once; whether it succeeded, False when another attempt follows. Raises _Unsuccessful."""
         use, history = self._use, self.journal.history
         self.is_running = True
         await self.journal.append(
@@ -231,12 +231,12 @@ class Execution:
         except (kit.Cancelled, kit.Fenced, mwbus.BusUnavailable):
             raise
         except (kit.Reject, msgspec.ValidationError) as error:
-            raise _Over("failed", _rejected(error)) from error
+            raise _Unsuccessful("failed", _rejected(error)) from error
         except kit.Retry as retry:
             return await self._again(retry.after, retry.failure)
         except Exception as error:  # the adapter's own defects: retried, then dead-lettered, never lost
             log.exception("operation %s (%s) failed", self.command.operation, self.command.kind)
-            pause = BACKOFF[min(max(history.fruitless, 1), len(BACKOFF)) - 1]
+            pause = BACKOFF[min(max(history.stalled_attempts, 1), len(BACKOFF)) - 1]
             return await self._again(pause, kit.as_failure(error))
         return True
 
@@ -247,23 +247,23 @@ class Execution:
         return await entry.handler(self._context, arguments)
 
     async def _again(self, pause: float, failure: Failure) -> bool:
-        """Leave the operation to another attempt. Raises _Over when there were enough."""
-        if self.journal.history.fruitless >= self._use.max_attempts:
-            raise _Over("dead_lettered", failure)
+        """Leave the operation to another attempt. Raises _Unsuccessful when there were enough."""
+        if self.journal.history.stalled_attempts >= self._use.max_attempts:
+            raise _Unsuccessful("dead_lettered", failure)
         at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=pause)
         await self.journal.append(operations.OperationRetrying(failure=failure, next_attempt_at=at))
         await self._job.nak(pause)
         return False
 
-    async def _take_back(self, over: _Over) -> None:
+    async def _undo(self, over: _Unsuccessful) -> None:
         """Undo what was done, here or by an attempt of a worker that is gone."""
         history = self.journal.history
-        if self.command.keep_on_failure or self.control.is_abandoned or not history.standing:
+        if self.command.keep_on_failure or self.control.is_abandoned or not history.not_undone:
             return
         self.is_running = True
-        if history.futile >= self._use.max_attempts:
-            for step in reversed(history.standing):
-                await self.journal.append(operations.StepUndone(step=step, failure=_died(history.futile)))
+        if history.stalled_undos >= self._use.max_attempts:
+            for step in reversed(history.not_undone):
+                await self.journal.append(operations.StepUndone(step=step, failure=_died(history.stalled_undos)))
             return
         if self._context is None:
             # Told first, so that it counts if the adapter's own code ends this process.
@@ -274,7 +274,7 @@ class Execution:
         if self._context is not None:
             await self._context.undo_all()
 
-    async def _tell_undoing(self, over: _Over) -> None:
+    async def _tell_undoing(self, over: _Unsuccessful) -> None:
         worker = self._use.runtime.instance
         await self.journal.append(operations.OperationUndoing(worker=worker, end=over.end, failure=over.failure))
 
@@ -291,7 +291,7 @@ class Execution:
         except Exception:
             log.exception("operation %s: not every step can be undone", self.command.operation)
 
-    def _last_word(self, over: _Over) -> Message:
+    def _terminal_event(self, over: _Unsuccessful) -> Message:
         match over.end:
             case "cancelled":
                 return journals.cancelled(self.control.request)

@@ -63,7 +63,7 @@ def main() -> None:
         sys.exit(sanitizing.escaped(f"meshwright-adapter: {error}"))
     mwlogging.configure(chosen.log_level, chosen.log_format)
     try:
-        with running.explained("meshwright-adapter"):
+        with running.one_line_errors("meshwright-adapter"):
             uvloop.run(run(name, chosen))
     except _CANNOT_START as error:
         sys.exit(sanitizing.escaped(f"meshwright-adapter: {error}"))

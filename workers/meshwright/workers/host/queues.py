@@ -82,7 +82,7 @@ class OperationQueues:
     async def _ended(self, ahead: operations.Command) -> None:
         """Wait until the operation ahead tells its end, or for a while: it may end in another way."""
         subject = journal.events_subject(ahead.workspace, "*", ahead.operation)
-        async with listening.heard(self._bus, subject, catalog.TERMINAL_TYPES) as ended:
+        async with listening.waiter(self._bus, subject, catalog.TERMINAL_TYPES) as ended:
             for patience in (*_SOON, _RECHECK):
                 if await journal.has_ended(self._bus, ahead):
                     return

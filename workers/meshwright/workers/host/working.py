@@ -20,13 +20,13 @@ from meshwright.core.operations import journal
 from meshwright.core.telemetry import tracing
 from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import catalog, operations, subjects
-from meshwright.workers.host.acceptances import Acceptances
+from meshwright.workers.host.cancellations import Cancellation, Cancellations
+from meshwright.workers.host.command_copies import CommandCopies
 from meshwright.workers.host.executing import Equipment, Execution
-from meshwright.workers.host.interventions import Intervention, Interventions
 from meshwright.workers.host.queues import OperationQueues
 
 log = logging.getLogger(__name__)
-Look = Callable[[operations.Command], Awaitable[Intervention]]
+Look = Callable[[operations.Command], Awaitable[Cancellation]]
 _LOOK = 1.0
 """seconds between two looks for what was not heard"""
 _FIRST_PAUSE = 0.1
@@ -62,15 +62,15 @@ class Worker:
         self._bus = connection
         self._adapter = adapter
         self._limits = limits
-        self._interventions = Interventions(connection)
+        self._cancellations = Cancellations(connection)
         self._equipment = Equipment(
             bus=connection,
             adapter=adapter,
             runtime=runtime,
             service=service,
             turns=turns,
-            interventions=self._interventions,
-            acceptances=Acceptances(connection),
+            cancellations=self._cancellations,
+            command_copies=CommandCopies(connection),
             max_attempts=limits.max_attempts,
             ended=ended,
         )
@@ -81,7 +81,7 @@ class Worker:
         """Work until `stop` is set, then drain."""
         async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
             listener = self._listener(group)
-            for subject in Interventions.SUBJECTS:
+            for subject in Cancellations.SUBJECTS:
                 await stack.enter_async_context(listening.listening(self._bus, subject, listener))
             beside = [group.create_task(self._keep_alive()), group.create_task(self._look_after_reconnects())]
             taker = group.create_task(self._take(group))
@@ -158,21 +158,21 @@ class Worker:
             if self._bus.reconnects != seen:
                 seen = self._bus.reconnects
                 for _, execution, _ in list(self._held.values()):
-                    await self._pass_on(execution, self._interventions.stored)
+                    await self._pass_on(execution, self._cancellations.stored)
 
     def _listener(self, group: asyncio.TaskGroup) -> Callable[[mwbus.Received], Awaitable[None]]:
         async def listen(message: mwbus.Received) -> None:
-            operation = self._interventions.hear(message)
+            operation = self._cancellations.record(message)
             for _, execution, _ in list(self._held.values()):
                 if execution.command.operation == operation:
-                    task = group.create_task(self._pass_on(execution, self._interventions.confirmed))
+                    task = group.create_task(self._pass_on(execution, self._cancellations.confirmed))
                     self._looking.add(task)
                     task.add_done_callback(self._looking.discard)
 
         return listen
 
     async def _pass_on(self, execution: Execution, look: Look) -> None:
-        """Tell an operation what the stream holds of interventions; it is asked until it answers."""
+        """Tell an operation what the stream holds of cancellations; it is asked until it answers."""
         while True:
             try:
                 execution.intervene(await look(execution.command))

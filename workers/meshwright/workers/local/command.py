@@ -15,7 +15,7 @@ from meshwright.core.machine import binaries, processes
 from meshwright.workers.local import home, parts, running, starting, status
 from meshwright.workers.local.supervising import Supervisor
 from meshwright.workers.local.talk import Talk
-from meshwright.workers.running import until_told
+from meshwright.workers.running import until_signalled
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,5 +92,5 @@ async def _supervise(where: home.Home, talk: Talk, options: argparse.Namespace) 
     if plan is None or ports is None:
         raise home.LocalError(f"there is no stack in {where.directory} to supervise; `make up` creates one")
     stack = running.LocalStack(where, Talk(dated=True))
-    await until_told(Supervisor(stack, parts.everything(where, ports, plan)).keep)
+    await until_signalled(Supervisor(stack, parts.everything(where, ports, plan)).keep)
     return 0

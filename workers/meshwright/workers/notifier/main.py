@@ -53,7 +53,7 @@ def main() -> None:
         sys.exit(f"meshwright-notifier: {error}")
     mwlogging.configure(chosen.log_level, chosen.log_format)
     try:
-        with running.explained("meshwright-notifier"):
+        with running.one_line_errors("meshwright-notifier"):
             uvloop.run(_run(chosen, poster, pauses))
     except mwbus.BusUnavailable as error:
         sys.exit(f"meshwright-notifier: {error}")
@@ -67,5 +67,5 @@ async def _run(chosen: NotifierSettings, poster: Poster, pauses: Schedule) -> No
 
     async with mwbus.join(chosen, "notifier") as bus:
         with exporting.exporting("meshwright-notifier", _VERSION):
-            await running.until_told(lambda: leases.hold(bus, LEASE, running.instance(), notify))
+            await running.until_signalled(lambda: leases.hold(bus, LEASE, running.instance(), notify))
     log.info("the notifier has stopped")

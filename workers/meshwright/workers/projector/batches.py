@@ -119,7 +119,7 @@ class Folder:
 
 
 def _positions(messages: Sequence[bus.Received]) -> list[Checkpoint]:
-    """How far the views are with this batch: in its stream, and in COMMANDS when acceptances were copied from it."""
+    """How far the views are with this batch: in its stream, and in COMMANDS when command_copies were copied from it."""
     last = messages[-1]
     positions = [Checkpoint(stream=last.stream, seq=last.seq, time=last.stored_at())]
     for received in reversed(messages):

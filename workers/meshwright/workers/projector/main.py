@@ -46,9 +46,9 @@ def main() -> None:
     except settings.InvalidSettings as error:
         sys.exit(f"meshwright-projector: {error}")
     mwlogging.configure(chosen.log_level, chosen.log_format)
-    running.settle_collector()
+    running.tune_garbage_collector()
     try:
-        with running.explained("meshwright-projector"):
+        with running.one_line_errors("meshwright-projector"):
             uvloop.run(_rebuild(chosen) if action == "rebuild" else _run(chosen))
     except ExceptionGroup as group:
         reason = ending.first_error(group)
@@ -68,7 +68,7 @@ async def _run(chosen: settings.Settings) -> None:
         await _admit(connection, database, chosen)
         tally = Tally()
         with exporting.exporting("meshwright-projector", _VERSION, tally.registry):
-            await running.until_told(
+            await running.until_signalled(
                 lambda: leases.hold(connection, LEASE, running.instance(), lambda: _work(connection, database, tally))
             )
     log.info("the projector has stopped")
@@ -95,7 +95,7 @@ async def _rebuild(chosen: settings.Settings) -> None:
         store.join(chosen, timeout=_DATABASE_TIMEOUT, retry=False) as database,
     ):
         await _admit(connection, database, chosen)
-        await running.until_told(
+        await running.until_signalled(
             lambda: leases.hold(
                 connection,
                 rebuilding.LEASE,

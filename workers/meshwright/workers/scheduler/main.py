@@ -20,7 +20,7 @@ from meshwright.core.telemetry import logging as mwlogging
 from meshwright.schemas import subjects
 from meshwright.workers import running
 from meshwright.workers.scheduler import dead_letters
-from meshwright.workers.scheduler.arrivals import Arrivals
+from meshwright.workers.scheduler.adapter_presence import AdapterPresence
 from meshwright.workers.scheduler.deadlines import Deadlines
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,9 @@ def main() -> None:
     except settings.InvalidSettings as error:
         sys.exit(f"meshwright-scheduler: {error}")
     mwlogging.configure(chosen.log_level, chosen.log_format)
-    running.settle_collector()
+    running.tune_garbage_collector()
     try:
-        with running.explained("meshwright-scheduler"):
+        with running.one_line_errors("meshwright-scheduler"):
             uvloop.run(_run(chosen))
     except mwbus.BusUnavailable as error:
         sys.exit(f"meshwright-scheduler: {error}")
@@ -50,7 +50,7 @@ async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
     async with mwbus.join(chosen, "scheduler") as bus:
         with exporting.exporting("meshwright-scheduler", _VERSION):
-            await running.until_told(lambda: leases.hold(bus, LEASE, running.instance(), lambda: watch(bus)))
+            await running.until_signalled(lambda: leases.hold(bus, LEASE, running.instance(), lambda: watch(bus)))
     log.info("the scheduler has stopped")
 
 
@@ -59,7 +59,7 @@ async def watch(bus: mwbus.Connection) -> None:
     memory = await mwbus.open_bucket(bus, subjects.SCHEDULED.name)
     present = await presence.open_presence(bus)
     async with asyncio.TaskGroup() as group:
-        group.create_task(copying.keep_copied(bus))
+        group.create_task(copying.maintain_copies(bus))
         group.create_task(Deadlines(bus, memory).run())
         group.create_task(dead_letters.run(bus))
-        group.create_task(Arrivals(bus, present, memory).run())
+        group.create_task(AdapterPresence(bus, present, memory).run())

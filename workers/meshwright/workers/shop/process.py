@@ -17,7 +17,7 @@ import msgspec
 
 from meshwright.core import ending
 from meshwright.workers.shop import catalog, serving
-from meshwright.workers.shop.keeping import Keeper
+from meshwright.workers.shop.handling import Handler
 
 USERS = ("ada", "grace", "edsger", "barbara")
 VISITS_AT_ONCE = 16
@@ -47,7 +47,7 @@ async def _run(layout: catalog.LayoutFile) -> None:
         httpx.AsyncClient(limits=limits, timeout=CALL_WITHIN, trust_env=False) as client,
         asyncio.TaskGroup() as tasks,
     ):
-        keepers = {trade.name: Keeper(trade, layout, client) for trade in catalog.KEEPERS}
+        keepers = {trade.name: Handler(trade, layout, client) for trade in catalog.KEEPERS}
         running = [
             tasks.create_task(serving.serve(layout.now().places[name].port, keeper.handle), name=name)
             for name, keeper in keepers.items()
@@ -57,7 +57,7 @@ async def _run(layout: catalog.LayoutFile) -> None:
         await ending.end(*running)
 
 
-async def _shop(shopper: Keeper) -> None:
+async def _shop(shopper: Handler) -> None:
     """Visit the front again and again, at the layout's rate."""
     free = asyncio.Semaphore(VISITS_AT_ONCE)
     async with asyncio.TaskGroup() as visits:
@@ -70,6 +70,6 @@ async def _shop(shopper: Keeper) -> None:
                 visit.add_done_callback(lambda _: free.release())
 
 
-async def _visit(shopper: Keeper, user: str) -> None:
+async def _visit(shopper: Handler, user: str) -> None:
     path = "/checkout" if random.random() < CHECKOUT_SHARE else "/"  # noqa: S311 - not a secret
     await shopper.ask("front", path, {"x-user": user, "x-request-id": os.urandom(8).hex()})

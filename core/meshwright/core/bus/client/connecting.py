@@ -93,7 +93,7 @@ class Connection(msgspec.Struct, frozen=True):
             return None
         if status:
             raise BusUnavailable(f"could not read {stream}: the server answered {status}")
-        return looked_up(stream, answer)
+        return message_of_reply(stream, answer)
 
     async def stream_bounds(self, stream: str) -> tuple[int, int]:
         """The first and the last sequence that the stream holds.
@@ -132,7 +132,7 @@ class Connection(msgspec.Struct, frozen=True):
         return {name: used / limit for name, (used, limit) in limits.items() if limit > 0}
 
 
-def looked_up(stream: str, answer: Msg) -> Received:
+def message_of_reply(stream: str, answer: Msg) -> Received:
     """The message that a direct get has answered."""
     headers = {str(name): str(value) for name, value in (answer.headers or {}).items()}
     moment = headers["Nats-Time-Stamp"]
@@ -164,8 +164,8 @@ async def connect(
     provisioner, and who has no such file but the whole server, sets them up: `gib` is their room all together, None
     leaves them as large as they are; each stream, and each bucket that is opened, gets `replicas` copies.
 
-    Raises BusUnavailable when no server answers in time, NotLetIn when it refuses us, NoRoom when it cannot hold the
-    streams.
+    Raises BusUnavailable when no server answers in time, AccessRefused when it refuses the credentials,
+    InsufficientStorage when it cannot hold the streams.
     """
     client = await dialing.dial(url, name, timeout, credentials_file, ca_file)
     async with connection(client, name, replicas=replicas, gib=gib, timeout=timeout) as bus:
@@ -188,4 +188,4 @@ async def connection(
             client, js, Publisher(client, f"meshwright/{name}"), ServerClock(client), name, sets_up, replicas
         )
     finally:
-        await dialing.hang_up(client)
+        await dialing.disconnect(client)

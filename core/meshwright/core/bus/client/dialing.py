@@ -14,13 +14,13 @@ import nats.errors
 from nats.aio.client import Client
 
 from meshwright.core.bus.client.nats_client import NatsClient, NoTls
-from meshwright.core.bus.errors import BusUnavailable, NotLetIn
+from meshwright.core.bus.errors import AccessRefused, BusUnavailable
 from meshwright.core.security import addresses, credentials, nats_accounts, nkeys
 
 log = logging.getLogger(__name__)
 NOT_PERMITTED = "NATS refused this process a subject (permissions violation)"
 """begins each line of the log about a violated permission, which is always a defect"""
-_HANG_UP_S = 3.0
+_DISCONNECT_TIMEOUT_S = 3.0
 
 
 async def dial(
@@ -28,12 +28,12 @@ async def dial(
 ) -> NatsClient:
     """A connected client, which reconnects for ever and notices a dead peer within ten seconds.
 
-    Raises BusUnavailable when no server answers in time, NotLetIn.
+    Raises BusUnavailable when no server answers in time, AccessRefused.
     """
     key = _key(credentials_file) if credentials_file else None
     is_in_streams_account = key is None or name == nats_accounts.PROVISIONER
     client = NatsClient(key, nats_accounts.JS_API if is_in_streams_account else nats_accounts.IMPORTED_JS_API)
-    words = _Words(client, name, _Asked(url, credentials_file, ca_file))
+    connection_log = _ConnectionLog(client, name, _Server(url, credentials_file, ca_file))
     try:
         # The client tries on for ever, which is right once it was connected; only the first time has a bound.
         async with asyncio.timeout(timeout):
@@ -46,27 +46,27 @@ async def dial(
                 ping_interval=2,
                 max_outstanding_pings=2,
                 pending_size=8 * 2**20,
-                disconnected_cb=words.disconnected,
-                reconnected_cb=words.reconnected,
-                error_cb=words.failed,
+                disconnected_cb=connection_log.disconnected,
+                reconnected_cb=connection_log.reconnected,
+                error_cb=connection_log.failed,
                 allow_reconnect=True,
                 signature_cb=key.sign if key else None,
-                tls=trusting(ca_file) if ca_file else None,
+                tls=tls_context(ca_file) if ca_file else None,
             )
     except (nats.errors.Error, OSError, TimeoutError) as error:
-        await hang_up(client)
-        if words.refusal:
-            raise NotLetIn(words.refusal) from error
+        await disconnect(client)
+        if connection_log.refusal:
+            raise AccessRefused(connection_log.refusal) from error
         where = without_password(url)
-        why = words.last or repr(error)
+        why = connection_log.last or repr(error)
         raise BusUnavailable(f"no NATS server answers at {where} within {timeout:g} s: {why}") from error
     return client
 
 
-async def hang_up(client: Client) -> None:
+async def disconnect(client: Client) -> None:
     """Send what is under way, and close."""
     try:
-        async with asyncio.timeout(_HANG_UP_S):
+        async with asyncio.timeout(_DISCONNECT_TIMEOUT_S):
             if client.is_connected:
                 await client.flush()
             await client.close()
@@ -79,7 +79,7 @@ def without_password(url: str) -> str:
     return ",".join(map(addresses.without_user, addresses.nats_servers(url)))
 
 
-class _Asked(NamedTuple):
+class _Server(NamedTuple):
     """Whom we dial, and by what we know each other."""
 
     url: str
@@ -107,10 +107,10 @@ class _Asked(NamedTuple):
         return f"{server} does not know the key in {self.credentials_file}: is its configuration up to date?"
 
 
-class _Words:
+class _ConnectionLog:
     """What the client says of its connection, one line per change."""
 
-    def __init__(self, client: Client, name: str, asked: _Asked) -> None:
+    def __init__(self, client: Client, name: str, asked: _Server) -> None:
         self._client = client
         self._name = name
         self._asked = asked
@@ -144,12 +144,12 @@ def _key(path: Path) -> nkeys.KeyPair:
     try:
         return credentials.read(path)
     except credentials.InvalidCredentials as error:
-        raise NotLetIn(str(error)) from error
+        raise AccessRefused(str(error)) from error
 
 
-def trusting(ca_file: Path) -> ssl.SSLContext:
-    """TLS that trusts these CA certificates and no others. Raises NotLetIn."""
+def tls_context(ca_file: Path) -> ssl.SSLContext:
+    """TLS that trusts these CA certificates and no others. Raises AccessRefused."""
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:
-        raise NotLetIn(f"the CA certificates in {ca_file} cannot be read: {error}") from error
+        raise AccessRefused(f"the CA certificates in {ca_file} cannot be read: {error}") from error

@@ -1,7 +1,7 @@
-"""Joining: how a component comes onto the bus, as its settings say.
+"""Connecting a component to NATS as its settings say.
 
-Problem: a server that lets anybody in makes every permission worthless, and nobody notices. Invariant: a component
-works on such a server only when it was told to, and then says so at each start.
+Problem: a server that admits anonymous clients makes every permission worthless, and nobody notices. Invariant: a
+component works on such a server only when a setting permits that, and then says so at each start.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from meshwright.core import settings
 from meshwright.core.bus.client import dialing
 from meshwright.core.bus.client.connecting import Connection, connection
 from meshwright.core.bus.client.nats_client import NatsClient
-from meshwright.core.bus.errors import BusUnavailable, NotLetIn
+from meshwright.core.bus.errors import AccessRefused, BusUnavailable
 from meshwright.core.security import addresses
 
 log = logging.getLogger(__name__)
@@ -25,24 +25,27 @@ _PROBE_TIMEOUT_S = 2.0
 
 @asynccontextmanager
 async def join(chosen: settings.Settings, name: str, timeout: float = 10.0) -> AsyncIterator[Connection]:
-    """The connection of a component, for the length of the block. Raises BusUnavailable, NotLetIn, NoRoom."""
+    """The connection of a component, for the length of the block.
+
+    Raises BusUnavailable, AccessRefused, InsufficientStorage.
+    """
     client = await dialing.dial(chosen.nats_url, name, timeout, chosen.nats_credentials_file, chosen.nats_ca_file)
     try:
         await _refuse_open_server(chosen, timeout)
     except BusUnavailable:
-        await dialing.hang_up(client)
+        await dialing.disconnect(client)
         raise
     async with connection(client, name, replicas=chosen.replicas, gib=chosen.streams_gib, timeout=timeout) as bus:
         yield bus
 
 
 async def _refuse_open_server(chosen: settings.Settings, timeout: float) -> None:
-    """Raises NotLetIn when the server admits anonymous clients and no setting permits that; BusUnavailable."""
+    """Raises AccessRefused when the server admits anonymous clients and no setting permits that; BusUnavailable."""
     if not await _retried(chosen, timeout):
         return
     where = dialing.without_password(chosen.nats_url)
     if not chosen.nats_allow_anonymous:
-        raise NotLetIn(
+        raise AccessRefused(
             f"the NATS server at {where} admits anonymous clients: whoever reaches it could become an administrator."
             " Give it users (`meshwright-nats users` writes its configuration and the credentials, see"
             " deploy/README.md), or set MESHWRIGHT_NATS_ALLOW_ANONYMOUS=true if nobody else can reach it"
@@ -80,7 +83,7 @@ async def allows_anonymous(url: str, ca_file: Path | None = None, **credentials:
                 name="anonymous",
                 allow_reconnect=False,
                 error_cb=failed,
-                tls=dialing.trusting(ca_file) if ca_file else None,
+                tls=dialing.tls_context(ca_file) if ca_file else None,
                 **credentials,  # type: ignore[arg-type]  # its other options are of other types
             )
     except (nats.errors.Error, OSError, TimeoutError) as error:
@@ -92,5 +95,5 @@ async def allows_anonymous(url: str, ca_file: Path | None = None, **credentials:
             f"cannot tell whether the NATS server at {where} requires credentials: {reason}"
         ) from error
     finally:
-        await dialing.hang_up(client)
+        await dialing.disconnect(client)
     return True

@@ -1,7 +1,7 @@
-"""Hearing: being told at once, without a promise of being told at all.
+"""Core NATS subscriptions: messages at once, without a promise that they arrive at all.
 
-Problem: polling a stream for one fact is slow or costly. Invariant: what is heard here is a hint (core NATS
-delivers at most once); whoever listens also looks into the stream now and then.
+Problem: polling a stream for one fact is slow or costly. Invariant: a message that arrives here is a hint (core
+NATS delivers at most once); its reader also reads the stream now and then.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ Wait = Callable[[float], Awaitable[bool]]
 
 
 @asynccontextmanager
-async def heard(bus: Connection, subject: str, types: Collection[str]) -> AsyncIterator[Wait]:
+async def waiter(bus: Connection, subject: str, types: Collection[str]) -> AsyncIterator[Wait]:
     """A function that waits, at most so many seconds, for one of these wire types on a subject.
 
     Raises BusUnavailable.
     """
-    rung = asyncio.Event()
+    arrived_one = asyncio.Event()
 
     async def listen(message: Received) -> None:
         if message.type in types:
-            rung.set()
+            arrived_one.set()
 
     async def wait(seconds: float) -> bool:
         try:
             async with asyncio.timeout(seconds):
-                await rung.wait()
+                await arrived_one.wait()
         except TimeoutError:
             return False
         return True

@@ -51,19 +51,19 @@ async def serving(bus: Connection, adapter: str, version: str, endpoints: dict[s
     """Answer `endpoints` (name to function from payload to payload) for the length of the block."""
     config = ServiceConfig(name=f"meshwright-{adapter}", version=version, metadata={"adapter": adapter})
     service = await nats.micro.add_service(bus.client, config)
-    desk = _Desk(bus)
+    dispatcher = _Dispatcher(bus)
     try:
         for name, endpoint in endpoints.items():
             subject = subjects.service_subject(adapter, name)
-            await service.add_endpoint(EndpointConfig(name=name, subject=subject, handler=desk.handler(endpoint)))
+            await service.add_endpoint(EndpointConfig(name=name, subject=subject, handler=dispatcher.handler(endpoint)))
         yield
     finally:
         if bus.is_connected:
             await service.stop()
-        await desk.close()
+        await dispatcher.close()
 
 
-class _Desk:
+class _Dispatcher:
     """Answers several questions at a time, which the service itself would hand over one after the other."""
 
     def __init__(self, bus: Connection) -> None:

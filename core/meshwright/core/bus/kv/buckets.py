@@ -76,7 +76,7 @@ class Bucket:
                 raise
             return await self._store(key, value, expected=marker.seq, ttl=ttl)
 
-    async def take_over(self, key: str, value: bytes) -> int:
+    async def create_unused(self, key: str, value: bytes) -> int:
         """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
         return await self._store(key, value, expected=0)
 

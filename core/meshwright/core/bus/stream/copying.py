@@ -47,7 +47,7 @@ def copied_from(message: Received) -> Place | None:
     return None
 
 
-async def keep_copied(bus: Connection) -> None:
+async def maintain_copies(bus: Connection) -> None:
     """Look after the copies, at the start and whenever the server was away; for ever."""
     looked = -1
     while True:

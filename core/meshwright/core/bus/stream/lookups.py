@@ -14,7 +14,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from meshwright.core.bus.client import listening
-from meshwright.core.bus.client.connecting import Connection, looked_up
+from meshwright.core.bus.client.connecting import Connection, message_of_reply
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable
 from meshwright.core.bus.stream.positions import START, Position, assure
@@ -34,7 +34,7 @@ async def batch(bus: Connection, stream: str, subject: str, seq: int, limit: int
     async def arrived(message: Msg) -> None:
         status = (message.headers or {}).get("Status", "")
         if not status:
-            messages.append(looked_up(stream, message))
+            messages.append(message_of_reply(stream, message))
         elif not ended.done():
             ended.set_result(status)
 
@@ -71,7 +71,7 @@ async def until(bus: Connection, stream: str, time: datetime.datetime) -> Positi
         return Position(seq=(await bus.stream_bounds(stream))[1])
     if status:
         raise BusUnavailable(f"could not find a position in {stream}: the server answered {status}")
-    return Position(seq=looked_up(stream, answer).seq - 1)
+    return Position(seq=message_of_reply(stream, answer).seq - 1)
 
 
 async def growing(bus: Connection, stream: str, subject: str, patience: float) -> AsyncGenerator[list[Received], None]:

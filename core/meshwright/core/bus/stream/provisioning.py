@@ -33,10 +33,10 @@ async def provision(bus: Connection, adapters: Iterable[str]) -> None:
             await open_bucket(bus, bucket.name, ttl=bucket.ttl)
     for adapter in adapters:
         await open_bucket(bus, subjects.ADAPTERS_OWN.name.format(adapter=adapter))
-        await _take_over(bus, adapter)
+        await _migrate(bus, adapter)
 
 
-async def _take_over(bus: Connection, adapter: str) -> None:
+async def _migrate(bus: Connection, adapter: str) -> None:
     """Copy what an earlier version kept for an adapter, unless its key has been used since. Raises BusUnavailable."""
     prefix = _OLD_BUCKETS.format(adapter=adapter)
     for stream in (name for name in await _stream_names(bus) if name.startswith(prefix)):
@@ -49,7 +49,7 @@ async def _take_over(bus: Connection, adapter: str) -> None:
             for message in messages:
                 if "KV-Operation" not in message.headers:
                     with contextlib.suppress(Conflict):
-                        await new.take_over(message.subject.removeprefix(root), message.payload)
+                        await new.create_unused(message.subject.removeprefix(root), message.payload)
                         copied += 1
         if copied:
             log.info("%d values of the adapter %s were migrated from %s", copied, adapter, stream)

@@ -38,13 +38,13 @@ class Puller:
         self._inbox = client.new_inbox()
         self._batch = batch
         self._asked = 0
-        self._heard = 0.0
+        self._last_received = 0.0
         self._reconnects = 0
         self._queue: asyncio.Queue[Received | None] = asyncio.Queue(maxsize=2 * batch + 8)
 
     async def arrived(self, message: Msg) -> None:
         """Takes what the server sends to the inbox: messages, heartbeats, the end of a request."""
-        self._heard = time.monotonic()
+        self._last_received = time.monotonic()
         status = (message.headers or {}).get("Status") if not message.reply else None
         if status is None:
             if message.reply.startswith("$JS.ACK."):
@@ -63,7 +63,7 @@ class Puller:
 
         Raises ConsumerGone.
         """
-        if self._is_deaf() or self._asked <= self._batch // 2:
+        if self._is_stalled() or self._asked <= self._batch // 2:
             await self._ask()
         try:
             async with asyncio.timeout(patience):
@@ -77,16 +77,16 @@ class Puller:
             raise ConsumerGone(self._subject)
         return [message for message in messages if message is not None]
 
-    def _is_deaf(self) -> bool:
+    def _is_stalled(self) -> bool:
         """Whether the request that should be under way died with its server; then it counts as answered."""
-        silent = time.monotonic() - self._heard > 2.5 * _HEARTBEAT
+        silent = time.monotonic() - self._last_received > 2.5 * _HEARTBEAT
         if not silent and self._client.stats["reconnects"] == self._reconnects:
             return False
         self._asked = 0
         return True
 
     async def _ask(self) -> None:
-        self._heard = time.monotonic()
+        self._last_received = time.monotonic()
         self._reconnects = self._client.stats["reconnects"]
         want = self._batch - max(self._asked, 0)
         heartbeat = min(_HEARTBEAT, self._expires / 3)  # the server wants less than half

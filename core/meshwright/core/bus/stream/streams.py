@@ -24,7 +24,7 @@ from nats.js.api import (
     SubjectTransform,
 )
 
-from meshwright.core.bus.errors import BusUnavailable, NoRoom
+from meshwright.core.bus.errors import BusUnavailable, InsufficientStorage
 from meshwright.schemas import subjects
 
 DAY = 24 * 3600.0
@@ -120,7 +120,7 @@ async def ensure(js: JetStreamContext, replicas: int = 1, gib: float | None = No
 
     `gib` is the room of all streams together; None leaves standing ones as large as they are.
 
-    Raises NoRoom when the server cannot reserve that, BusUnavailable when JetStream does not answer in time.
+    Raises InsufficientStorage when the server cannot reserve that, BusUnavailable when JetStream does not answer.
     """
     try:
         async with asyncio.timeout(timeout):
@@ -128,7 +128,7 @@ async def ensure(js: JetStreamContext, replicas: int = 1, gib: float | None = No
                 await _ensure_one(js, config, keep_size=gib is None)
     except nats.js.errors.APIError as error:
         if error.err_code in _NO_ROOM:
-            raise NoRoom(_no_room(gib or DEFAULT_GIB, str(error.description))) from error
+            raise InsufficientStorage(_no_room(gib or DEFAULT_GIB, str(error.description))) from error
         raise BusUnavailable(f"JetStream did not set up the streams: {error!r}") from error
     except (TimeoutError, nats.errors.Error) as error:
         raise BusUnavailable(f"JetStream did not set up the streams: {error!r}") from error

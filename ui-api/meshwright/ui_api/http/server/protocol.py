@@ -69,7 +69,7 @@ class Limited(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         super().connection_made(transport)
-        self._courteous: Any = _Courteous(transport, self.hang_up)
+        self._courteous: Any = _Courteous(transport, self.disconnect)
         if not self._all.admit(self):
             self._answer(Refusal("too-many-connections", f"{self._all.most} connections are open, all of them busy"))
             self.transport.close()
@@ -237,9 +237,9 @@ class Limited(HttpToolsProtocol):
             headers = [*response.raw_headers, *frame.safety(), (b"connection", b"close")]
         lines = [STATUS_LINE[response.status_code], *(b"%b: %b\r\n" % header for header in headers), b"\r\n"]
         self.transport.write(b"".join([*lines, bytes(response.body)]))
-        self.hang_up()
+        self.disconnect()
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """End the connection after its last answer, hearing the client out for a while if it may still be sending."""
         if not self._in_body and not self._deaf:
             self.transport.close()
@@ -291,10 +291,10 @@ class Limited(HttpToolsProtocol):
 class _Courteous:
     """A transport for uvicorn, which would close it at once: with bytes unread, the client would lose the answer."""
 
-    def __init__(self, transport: asyncio.Transport, hang_up: Callable[[], None]) -> None:
+    def __init__(self, transport: asyncio.Transport, disconnect: Callable[[], None]) -> None:
         self.write = transport.write
         self.is_closing = transport.is_closing
-        self.close = hang_up
+        self.close = disconnect
 
 
 def _head_too_large() -> Refusal:

@@ -1,8 +1,8 @@
-"""Acceptances: that EVENTS holds the copy of a command, before its worker says the first word about it.
+"""Copies of commands: EVENTS holds the copy of a command before its worker publishes the first event about it.
 
 Problem: the server copies commands into EVENTS by itself, and after a restart it takes that up again later than a
-worker gets the command; whoever follows an operation would read `started` before `accepted`. Invariant: nothing is told
-of an operation before its copy is stored, unless the server has not made it within half a minute.
+worker gets the command; whoever follows an operation would read `started` before `accepted`. Invariant: no event
+of an operation is published before its copy is stored, unless the server has not made it within half a minute.
 
 Copies are made in the order of COMMANDS, so the newest one answers for all before it. A stream that went back gives
 sequences out again; so after each reconnect the first answer is that of the very command.
@@ -22,7 +22,7 @@ _PAUSE_FIRST, _PAUSE_LAST = 0.002, 0.25
 _COPIES = streams.COPIED[subjects.COMMANDS.stream][0]
 
 
-class Acceptances:
+class CommandCopies:
     """How far the copies reach, as this worker knows."""
 
     def __init__(self, connection: mwbus.Connection) -> None:
@@ -32,7 +32,7 @@ class Acceptances:
         self._connection = -1
         """the connection at which the copies were seen to go on"""
 
-    async def told(self, command: mwbus.Received) -> None:
+    async def wait_for(self, command: mwbus.Received) -> None:
         """Return when the copy of this message of COMMANDS is stored. Raises BusUnavailable."""
         if self._reaches(command):
             return

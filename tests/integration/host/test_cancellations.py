@@ -14,7 +14,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import operations as ops
 from meshwright.schemas import subjects
-from meshwright.workers.host.interventions import Interventions
+from meshwright.workers.host.cancellations import Cancellations
 
 
 async def accepted(asker: Asker) -> tuple[ops.Command, int]:
@@ -35,15 +35,15 @@ async def end_by_scheduler(bus: mwbus.Connection, operation: str) -> None:
 
 
 @pytest.fixture
-async def interventions(asker: Asker) -> AsyncIterator[Interventions]:
-    """Interventions that hear what is said."""
-    found = Interventions(asker.bus)
+async def cancellations(asker: Asker) -> AsyncIterator[Cancellations]:
+    """Cancellations that record what is published."""
+    found = Cancellations(asker.bus)
 
     async def hear(message: mwbus.Received) -> None:
-        found.hear(message)
+        found.record(message)
 
     async with AsyncExitStack() as stack:
-        for subject in Interventions.SUBJECTS:
+        for subject in Cancellations.SUBJECTS:
             await stack.enter_async_context(listening.listening(asker.bus, subject, hear))
         yield found
 
@@ -51,39 +51,39 @@ async def interventions(asker: Asker) -> AsyncIterator[Interventions]:
 async def test_what_was_said_before_is_looked_up(asker: Asker) -> None:
     """A worker that has just come finds a cancellation and the scheduler's verdict in the stream."""
     command, seq = await accepted(asker)
-    assert (await Interventions(asker.bus).find(command, seq)).cancel is None
+    assert (await Cancellations(asker.bus).find(command, seq)).cancel is None
     await asker.cancel(command.operation)
     await end_by_scheduler(asker.bus, command.operation)
-    said = await Interventions(asker.bus).find(command, seq)
-    assert said.cancel is not None
-    assert said.cancel.principal == "tester"
-    assert said.is_over
+    cancellation = await Cancellations(asker.bus).find(command, seq)
+    assert cancellation.cancel is not None
+    assert cancellation.cancel.principal == "tester"
+    assert cancellation.has_ended
 
 
-async def test_what_is_said_meanwhile_is_heard(asker: Asker, interventions: Interventions) -> None:
+async def test_what_is_said_meanwhile_is_heard(asker: Asker, cancellations: Cancellations) -> None:
     """Once it listens, a worker knows what is said of later commands without asking the server."""
     first, place = await accepted(asker)
-    await interventions.find(first, place)
+    await cancellations.find(first, place)
     command, seq = await accepted(asker)
     await asker.cancel(command.operation)
     await end_by_scheduler(asker.bus, command.operation)
 
     async def known() -> bool:
-        said = await interventions.find(command, seq)
-        return said.cancel is not None and said.is_over
+        cancellation = await cancellations.find(command, seq)
+        return cancellation.cancel is not None and cancellation.has_ended
 
     await eventually(known)
     other, behind = await accepted(asker)
-    said = await interventions.find(other, behind)
-    assert (said.cancel, said.is_over) == (None, False)
+    cancellation = await cancellations.find(other, behind)
+    assert (cancellation.cancel, cancellation.has_ended) == (None, False)
 
 
 async def test_what_is_said_during_an_outage_is_looked_up(
-    asker: Asker, interventions: Interventions, nats_server: NatsServer
+    asker: Asker, cancellations: Cancellations, nats_server: NatsServer
 ) -> None:
     """After the connection was lost nothing is taken for unsaid because it was not heard."""
     first, place = await accepted(asker)
-    await interventions.find(first, place)
+    await cancellations.find(first, place)
     command, seq = await accepted(asker)
     before = asker.bus.reconnects
     await nats_server.kill()
@@ -91,7 +91,7 @@ async def test_what_is_said_during_an_outage_is_looked_up(
     async with mwbus.connect(nats_server.url, "other") as other:
         await Asker(other, "example").cancel(command.operation)
     await eventually(lambda: asker.bus.reconnects > before)
-    assert (await interventions.find(command, seq)).cancel is not None
+    assert (await cancellations.find(command, seq)).cancel is not None
 
 
 def saying(name: str, operation: str) -> mwbus.Received:
@@ -100,13 +100,13 @@ def saying(name: str, operation: str) -> mwbus.Received:
     return mwbus.Received(stream="", subject=subject, seq=0, time=0, headers={"ce-type": name}, payload=b"{")
 
 
-async def test_what_was_heard_and_never_stored_does_not_count(asker: Asker, interventions: Interventions) -> None:
+async def test_what_was_heard_and_never_stored_does_not_count(asker: Asker, cancellations: Cancellations) -> None:
     """A cancellation that the stream refused is none, since whoever sent it was told so; other words are not kept."""
     first, place = await accepted(asker)
-    await interventions.find(first, place)
+    await cancellations.find(first, place)
     command, seq = await accepted(asker)
-    assert interventions.hear(saying(ops.CancelRequested.wire.name, command.operation)) == command.operation
-    assert interventions.hear(saying(ops.OperationProgressed.wire.name, command.operation)) == ""
-    assert interventions.hear(saying("dev.meshwright.unknown.v9", command.operation)) == ""
-    said = await interventions.find(command, seq)
-    assert (said.cancel, said.is_over) == (None, False)
+    assert cancellations.record(saying(ops.CancelRequested.wire.name, command.operation)) == command.operation
+    assert cancellations.record(saying(ops.OperationProgressed.wire.name, command.operation)) == ""
+    assert cancellations.record(saying("dev.meshwright.unknown.v9", command.operation)) == ""
+    cancellation = await cancellations.find(command, seq)
+    assert (cancellation.cancel, cancellation.has_ended) == (None, False)

@@ -1,9 +1,9 @@
-"""Interventions: what others say about an operation that a worker has, or is about to get.
+"""Cancellations: events by which the API or the scheduler ends an operation that a worker has, or is about to get.
 
 Problem: looking into the stream before every operation costs as much as a no-op itself. Invariant: a cancellation or
-the scheduler's verdict is never overlooked: for commands that were stored while this worker was listening it has been
-heard, and for all others (older ones, and whenever the connection was away in between) the stream is asked. What the
-stream refused does not count, since its sender was told so: what was heard is looked up.
+the end told by the scheduler is never overlooked: for commands stored while this worker was subscribed it has been
+received, and for all others (older ones, and whenever the connection was away in between) the stream is read. What
+the stream refused does not count, since its sender knows so: what was received is looked up in the stream.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ _REMEMBERED = 10_000
 """operations kept whose commands have not been delivered here yet; they normally follow within milliseconds"""
 
 _STORED_WITHIN = (0.0, 0.02, 0.1, 0.5, 1.0)
-"""pauses before each look for what was heard: a message is heard while the stream still stores it"""
+"""pauses before each look for what was received: a message arrives while the stream still stores it"""
 _KINDS = frozenset({operations.CancelRequested.wire.name, *catalog.TERMINAL_TYPES})
 
 
-class Intervention(msgspec.Struct, frozen=True):
-    """What others have said of one operation."""
+class Cancellation(msgspec.Struct, frozen=True):
+    """How others have ended one operation, if they have."""
 
     cancel: operations.CancelRequested | None = None
-    is_over: bool = False
-    """the scheduler has told its end"""
+    has_ended: bool = False
+    """the scheduler has published its end"""
 
 
-class Interventions:
-    """Pass `hear` what is published on `SUBJECTS`, and ask `find`."""
+class Cancellations:
+    """Pass `record` what is published on `SUBJECTS`, and ask `find`."""
 
     SUBJECTS = tuple(
         subjects.fill(subjects.EVENTS, origin=origin, entity="operation") for origin in ("api", journal.SCHEDULER)
@@ -40,41 +40,41 @@ class Interventions:
 
     def __init__(self, connection: mwbus.Connection) -> None:
         self._bus = connection
-        self._heard: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._received: collections.OrderedDict[str, None] = collections.OrderedDict()
         self._listening_since: tuple[int, int] | None = None
 
-    def hear(self, message: mwbus.Received) -> str:
-        """The operation of which something was said, remembered; empty when the message says nothing of the kind."""
+    def record(self, message: mwbus.Received) -> str:
+        """The operation that the message ends, which is remembered; empty when it ends none."""
         if message.type not in _KINDS:
             return ""
         operation = subjects.parse(subjects.EVENTS, message.subject)["id"]
-        self._heard[operation] = None
-        if len(self._heard) > _REMEMBERED:
-            self._heard.popitem(last=False)
+        self._received[operation] = None
+        if len(self._received) > _REMEMBERED:
+            self._received.popitem(last=False)
             self._listening_since = None  # something was forgotten: older commands must be looked up
         return operation
 
-    async def find(self, command: operations.Command, seq: int) -> Intervention:
-        """What was said so far of the operation whose command stands at `seq` of COMMANDS. Raises BusUnavailable."""
+    async def find(self, command: operations.Command, seq: int) -> Cancellation:
+        """How the operation whose command is at `seq` of COMMANDS was ended so far. Raises BusUnavailable."""
         if self._was_listening_at(seq):
-            return await self.confirmed(command) if command.operation in self._heard else Intervention()
+            return await self.confirmed(command) if command.operation in self._received else Cancellation()
         connection = self._bus.reconnects
         last = (await self._bus.stream_bounds(subjects.COMMANDS.stream))[1]
         if self._listening_since is None or self._listening_since[0] != connection:
             self._listening_since = (connection, last)
         return await self.stored(command)
 
-    async def confirmed(self, command: operations.Command) -> Intervention:
-        """What was heard of an operation, as it is stored; nothing if the stream refused it. Raises BusUnavailable."""
+    async def confirmed(self, command: operations.Command) -> Cancellation:
+        """What was received about an operation, as stored; nothing if the stream refused it. Raises BusUnavailable."""
         for pause in _STORED_WITHIN:
             await asyncio.sleep(pause)
-            if (intervention := await self.stored(command)) != Intervention():
+            if (intervention := await self.stored(command)) != Cancellation():
                 return intervention
-        return Intervention()
+        return Cancellation()
 
-    async def stored(self, command: operations.Command) -> Intervention:
+    async def stored(self, command: operations.Command) -> Cancellation:
         """What is stored by now. Raises BusUnavailable."""
-        return Intervention(
+        return Cancellation(
             await journal.cancel_request(self._bus, command), await journal.was_ended_by_scheduler(self._bus, command)
         )
 

@@ -22,7 +22,7 @@ _RECONCILE = 15.0
 """seconds between two looks at what is really there, in case a loss was missed while the server was away"""
 
 
-class Arrivals:
+class AdapterPresence:
     """Tells who arrives and who is lost. `told` maps presence keys to the announcement that was told."""
 
     def __init__(self, bus: mwbus.Connection, presence: mwbus.Bucket, memory: mwbus.Bucket) -> None:

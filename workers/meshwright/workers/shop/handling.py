@@ -19,7 +19,7 @@ CARRIED = ("x-user", "traceparent", "tracestate")
 
 
 @dataclass(frozen=True)
-class Keeper:
+class Handler:
     """One workload of the shop."""
 
     trade: catalog.Shopkeeper
