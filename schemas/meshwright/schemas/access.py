@@ -88,5 +88,7 @@ class ResourceDeleted(Message, frozen=True, kw_only=True):
     wire: ClassVar[Wire] = Wire("dev.meshwright.resource.deleted.v1", "resource")
     kind: str
     id: str
+    version: int = 0
+    """of a resource whose versions are counted, as in DesignWritten"""
     principal: str
     reason: str = ""

@@ -38,6 +38,8 @@ class DesignWritten(Message, frozen=True, kw_only=True):
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.design.written.v1", "design")
     document: Design
+    version: int = 0
+    """counted per design from 1, deletions too; 0: written before versions were counted"""
     principal: str
     reason: str = ""
 

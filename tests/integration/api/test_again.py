@@ -30,7 +30,7 @@ async def furnish(ann: Person) -> dict[str, Any]:
     assert SECRET in str(events)
     releases = (await ann.get("/v1/releases"))["items"]
     return {
-        "version": int(saved.headers["meshwright-seq"]),
+        "version": int(saved.headers["meshwright-version"]),
         "operation": operation,
         "event": events[-1]["id"],
         "release": releases[0]["id"],

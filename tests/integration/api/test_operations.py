@@ -108,6 +108,8 @@ async def test_a_design_is_previewed_applied_and_seen_as_a_release(admin: Person
     releases = await admin.get("/v1/designs/slow/releases", params={"mesh": "m1"})
     assert [(one["revision"], one["reason"], one["operation"]) for one in releases["items"]] == [(1, "go", done["id"])]
     assert (await admin.get(f"/v1/releases/{releases['items'][0]['id']}"))["design"]["id"] == "slow"
+    assert await admin.get("/v1/designs/slow/releases/1") == releases["items"][0]
+    await admin.problem("GET", "/v1/designs/slow/releases/2", status=404, slug="not-found")
 
 
 async def test_what_the_adapter_refuses_is_refused_at_the_door(admin: Person) -> None:

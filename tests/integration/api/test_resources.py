@@ -51,22 +51,44 @@ async def test_a_design_keeps_its_history_and_can_be_restored(admin: Person) -> 
     second = await admin.put("/v1/designs/split", {}, If_Match=first.headers["etag"], Meshwright_Reason="emptied")
     last = await admin.post(
         "/v1/designs/split:restore",
-        {"version": int(first.headers["meshwright-seq"])},
+        {"version": int(first.headers["meshwright-version"])},
         If_Match=second.headers["etag"],
     )
     assert last.json()["intents"][0]["service"] == "reviews"
     params = {"min_seq": last.headers["meshwright-seq"], "page_size": 2}
     page = await admin.get("/v1/designs/split/versions", params=params)
     assert [(one["version"], one["reason"]) for one in page["items"]] == [
-        (int(last.headers["meshwright-seq"]), ""),
-        (int(second.headers["meshwright-seq"]), "emptied"),
+        (3, ""),
+        (2, "emptied"),
     ]
     token = {"page_token": page["next_page_token"], "page_size": 2}
     rest = await admin.get("/v1/designs/split/versions", params=token)
     assert [one["reason"] for one in rest["items"]] == ["to begin"]
     assert rest["next_page_token"] == ""
-    one = await admin.get(f"/v1/designs/split/versions/{first.headers['meshwright-seq']}")
+    one = await admin.get("/v1/designs/split/versions/1")
     assert one["design"]["intents"] == last.json()["intents"]
+    assert [answer.headers["meshwright-version"] for answer in (first, second, last)] == ["1", "2", "3"]
+    shown = await admin.ask("GET", "/v1/designs/split")
+    assert (shown.headers["meshwright-version"], shown.headers["etag"]) == ("3", last.headers["etag"])
+
+
+async def test_versions_count_per_design_and_deletions_are_some(admin: Person) -> None:
+    """Whatever else is saved, a design's versions are 1, 2, 3; a deletion is one too, and what follows goes on."""
+    for name in ("a", "b"):
+        made = await admin.put(f"/v1/designs/{name}", DESIGN)
+        assert made.headers["meshwright-version"] == "1"
+        again = await admin.put(f"/v1/designs/{name}", {}, If_Match="*")
+        assert again.headers["meshwright-version"] == "2"
+    await admin.ask("DELETE", "/v1/designs/a", If_Match="*")
+    anew = await admin.put("/v1/designs/a", {"description": "anew"})
+    assert anew.headers["meshwright-version"] == "4"
+    params = {"min_seq": anew.headers["meshwright-seq"]}
+    history = (await admin.get("/v1/designs/a/versions", params=params))["items"]
+    told = [(one["version"], one["design"] is None) for one in history]
+    assert told == [(4, False), (3, True), (2, False), (1, False)]
+    restored = await admin.post("/v1/designs/a:restore", {"version": 1}, If_Match="*")
+    assert restored.json()["intents"] == made.json()["intents"]
+    await admin.problem("POST", "/v1/designs/a:restore", {"version": 3}, status=404, slug="not-found", If_Match="*")
 
 
 async def test_validate_only_changes_nothing(admin: Person) -> None:

@@ -47,7 +47,7 @@ def test_apply_with_wait_tells_each_step(shop: Shop) -> None:
     assert (operation["state"], operation["reason"]) == ("succeeded", "calm down")
     lines = [line.strip() for line in done.stderr.splitlines()]
     assert lines[0] == "on mesh demo: 1 to update"
-    assert lines[1].startswith("design tour saved as version ")
+    assert lines[1] == "design tour saved as version 1"
     assert lines[2] == f"operation {operation['id']} accepted: design.apply on demo"
     assert [line.split()[1] for line in lines[3:9]] == ["plan", "apply", "wait", "record-release", "prune", "verify"]
     assert lines[9].startswith("✓ succeeded in ")
@@ -83,6 +83,10 @@ def test_rollback_and_releases(shop: Shop) -> None:
     rows = shop.run("releases", "list", "--design", "back").stdout.splitlines()
     assert "first try" in rows[-1]
     assert "✓ applied" in rows[-1]
+    _, revision, mesh, *_ = rows[-1].split()
+    shown = json.loads(shop.run("releases", "show", "back", revision, "--mesh", mesh, "-o", "json").stdout)
+    assert (shown["design"]["id"], shown["revision"], shown["reason"]) == ("back", int(revision), "first try")
+    assert json.loads(shop.run("releases", "show", shown["id"], "-o", "json").stdout) == shown
 
 
 def test_versions_can_be_restored(shop: Shop) -> None:

@@ -77,6 +77,11 @@ class Bus:
         self._answer()
         return next((one for one in self.streams[stream] if one.seq == seq), None)
 
+    async def following(self, stream: str, seq: int, subject: str) -> mwbus.Received | None:
+        """The first message of a subject at a sequence or later."""
+        self._answer()
+        return next((one for one in self.streams[stream] if one.seq >= seq and one.subject == subject), None)
+
     async def stream_bounds(self, stream: str) -> tuple[int, int]:
         """The first and the last sequence."""
         self._answer()

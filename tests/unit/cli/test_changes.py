@@ -31,7 +31,9 @@ def ready(server: Server, terminal: Terminal) -> Terminal:
     """One mesh, an adapter that agrees, no design yet, and the file."""
     server.on("GET /v1/meshes", server.page({"id": "m1"}))
     server.on("POST /v1/designs/slow:diff", PREVIEW)
-    server.on("PUT /v1/designs/slow", server.problem("stale"), server.json(SAVED, 201, etag='"7"'))
+    server.on(
+        "PUT /v1/designs/slow", server.problem("stale"), server.json(SAVED, 201, etag='"7"', meshwright_version="1")
+    )
     server.on("POST /v1/designs/slow:apply", server.json(ACCEPTED, 202))
     terminal.write("slow.yaml", FILE)
     return terminal
@@ -51,7 +53,7 @@ def test_a_new_design_is_created_and_just_that_version_applied(server: Server, r
     assert conditions == [("*", None), (None, "*")]
     assert all(call.query["reason"] == ["why"] for call in puts)
     asked = json.loads(server.calls[-1].body)
-    assert (asked["mesh"], asked["version"], asked["reason"]) == ("m1", 7, "why")
+    assert (asked["mesh"], asked["version"], asked["reason"]) == ("m1", 1, "why")
 
 
 def test_two_who_create_one_design_are_told(server: Server, ready: Terminal) -> None:
@@ -64,7 +66,7 @@ def test_two_who_create_one_design_are_told(server: Server, ready: Terminal) -> 
 def test_what_is_saved_already_is_not_saved_again(server: Server, ready: Terminal) -> None:
     """A file that says what the newest version says, defaults filled in, makes no new one."""
     standing = {**SAVED, "description": "", "workloads": [], "resources": []}
-    server.on("GET /v1/designs/slow", server.json(standing, etag='"5"'))
+    server.on("GET /v1/designs/slow", server.json(standing, etag='"119"', meshwright_version="5"))
     assert "design slow is unchanged at version 5" in ready.run("apply", "slow.yaml").stderr
     assert written(server) == [("POST", "/v1/designs/slow:apply")]
 

@@ -291,6 +291,22 @@ def test_versions_of_a_design() -> None:
     assert [getattr(getattr(v, "design", None), "description", None) for v in versions] == ["", "two", None]
 
 
+def test_versions_that_are_counted_have_their_number() -> None:
+    """A version has the number that it was written with, whatever its sequence; one from before keeps its sequence."""
+    design = designs.Design(id="d")
+    told: list[Said] = [
+        ("mw.state.w.workspace.w", access.WorkspaceWritten(document=access.Workspace(id="w"), principal="ann")),
+        ("mw.state.w.design.d", designs.DesignWritten(document=design, principal="ann")),
+        ("mw.state.w.workspace.w", access.WorkspaceWritten(document=access.Workspace(id="w"), principal="ann")),
+        ("mw.state.w.design.d", designs.DesignWritten(document=design, version=3, principal="ann")),
+        ("mw.state.w.design.d", access.ResourceDeleted(kind="design", id="d", version=4, principal="ann")),
+    ]
+    views = fold(stream("STATE", told))
+    versions = [folded.document for (kind, _), folded in views.items() if kind == "design_versions"]
+    assert [getattr(one, "version", None) for one in versions] == [2, 3, 4]
+    assert {key for kind, key in views if kind == "design_versions"} == {"w/d/2", "w/d/3", "w/d/4"}
+
+
 @given(
     st.sampled_from(["EVENTS", "STATE", "METRICS"]),
     st.text(st.characters(codec="ascii", exclude_characters=" "), min_size=1),

@@ -25,7 +25,7 @@ T = TypeVar("T", bound=Model | Message)
 
 
 class DesignVersion(Model, frozen=True, kw_only=True):
-    """One version of a design as a person saved it; `version` is its sequence in STATE.
+    """One version of a design as a person saved it; `version` counts per design from 1.
 
     `design` is None when this version is the deletion.
     """

@@ -12,6 +12,8 @@ from starlette.responses import Response
 JSON = "application/json"
 SEQ = "Meshwright-Seq"
 """The response header that tells the stream sequence of a write; `min_seq` of a later read asks for it."""
+VERSION = "Meshwright-Version"
+"""The response header that tells the number of the version of a resource whose versions are counted."""
 _ENCODER = msgspec.json.Encoder()
 
 

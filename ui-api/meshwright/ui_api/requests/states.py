@@ -30,10 +30,15 @@ class Written(Model, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands on a subject: `seq` is that of its newest message, `version` None when that is no document."""
+    """What stands on a subject: its newest message, and that message as `version` when it is a document."""
 
-    seq: int
+    newest: mwbus.Received | None
     version: mwbus.Received | None
+
+    @property
+    def seq(self) -> int:
+        """The sequence of the newest message, 0 when there is none."""
+        return self.newest.seq if self.newest else 0
 
 
 async def current(bus: mwbus.Connection, workspace: str, kind: str, name: str) -> mwbus.Received | None:
@@ -71,7 +76,7 @@ async def standing(call: Call[Any, Any], workspace: str, kind: str, name: str) -
     found = await newest(call.api.bus, workspace, kind, name)
     version = alive(found)
     preconditions.for_write(call.header("If-Match"), call.header("If-None-Match"), version.seq if version else None)
-    return Standing(seq=found.seq if found else 0, version=version)
+    return Standing(newest=found, version=version)
 
 
 async def replace(
@@ -95,10 +100,29 @@ async def replace(
     return Written(seq=await store(call, workspace, kind, name, message, before.seq), created=created)
 
 
+def number(call: Call[Any, Any], stored: mwbus.Received | None) -> int:
+    """The number of a version of a resource whose versions are counted, 0 for none.
+
+    One from before they were counted has its sequence as its number, by which it was known. A workspace that was made
+    again begins anew.
+    """
+    if stored is None or call.api.directory.is_older(call.workspace, stored):
+        return 0
+    message: Any = stored.message()
+    return int(message.version or stored.seq)
+
+
 async def delete(
-    call: Call[Any, Any], workspace: str, kind: str, name: str, reason: str, *, validate_only: bool
+    call: Call[Any, Any],
+    workspace: str,
+    kind: str,
+    name: str,
+    reason: str,
+    *,
+    validate_only: bool,
+    counted: bool = False,
 ) -> int:
-    """Store the tombstone of a resource and return its sequence.
+    """Store the tombstone of a resource, which is one more version where they are counted, and return its sequence.
 
     Raises Refusal, BusUnavailable.
     """
@@ -108,12 +132,15 @@ async def delete(
     preconditions.for_write(call.header("If-Match"), "", standing.seq)
     if validate_only:
         return standing.seq
-    return await tombstone(call, workspace, kind, name, reason, standing.seq)
+    version = number(call, standing) + 1 if counted else 0
+    return await tombstone(call, workspace, kind, name, reason, standing.seq, version)
 
 
-async def tombstone(call: Call[Any, Any], workspace: str, kind: str, name: str, reason: str, expected: int) -> int:
+async def tombstone(
+    call: Call[Any, Any], workspace: str, kind: str, name: str, reason: str, expected: int, version: int = 0
+) -> int:
     """Store the tombstone of the version at `expected` and return its sequence; raises as `store` does."""
-    message = ResourceDeleted(kind=kind, id=name, principal=call.principal.name, reason=reason)
+    message = ResourceDeleted(kind=kind, id=name, version=version, principal=call.principal.name, reason=reason)
     return await store(call, workspace, kind, name, message, expected)
 
 
@@ -145,7 +172,7 @@ def document(received: mwbus.Received, kind: type[Message]) -> msgspec.Struct:
     return message
 
 
-def answer(written: Written, shown: Model) -> Response:
-    """What a PUT answers: the document, its new ETag, its sequence."""
-    headers = {answers.SEQ.replace("-", "_"): str(written.seq)}
+def answer(written: Written, shown: Model, **headers: str) -> Response:
+    """What a PUT answers: the document, its new ETag, its sequence; `headers` as for `answers.ok`."""
+    headers[answers.SEQ.replace("-", "_")] = str(written.seq)
     return answers.ok(shown, 201 if written.created else 200, etag=written.seq, **headers)

@@ -6,21 +6,18 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from meshwright.core.store import DesignVersion, kinds
-from meshwright.schemas import subjects
 from meshwright.schemas.base import Model, Name, Text
-from meshwright.schemas.designs import Design, DesignWritten, design_problems
-from meshwright.schemas.errors import FieldError
+from meshwright.schemas.designs import Design
 from meshwright.schemas.operations import ApplyDesign, Arguments, Operation, RemoveDesign, RollbackDesign
 from meshwright.ui_api.http import answers
-from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.problems import not_found
 from meshwright.ui_api.http.queries import Page, Read, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
-from meshwright.ui_api.requests import accepting, states, targets
+from meshwright.ui_api.requests import accepting, designs, states, targets
 from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 
 routes = Routes("designs")
-_KIND = "design"
 _READ = ("store-unavailable", "not-yet-visible")
 
 
@@ -39,7 +36,7 @@ class OnMesh(OperationOptions, frozen=True, kw_only=True):
 
 
 class Apply(OnMesh, frozen=True, kw_only=True):
-    """Apply a design; `version` is an earlier one (its ETag), 0 the newest."""
+    """Apply a design; `version` is the number of an earlier one, 0 the newest."""
 
     version: Annotated[int, Meta(ge=0)] = 0
 
@@ -51,7 +48,7 @@ class Rollback(OnMesh, frozen=True, kw_only=True):
 
 
 class Restore(Model, frozen=True, kw_only=True):
-    """The version (its ETag) that becomes the newest again."""
+    """The number of the version that becomes the newest again."""
 
     version: Annotated[int, Meta(ge=1)]
     reason: Text = ""
@@ -80,7 +77,7 @@ async def apply(call: Call[Apply, Write]) -> Response:
 
     async def build() -> OperationRequest:
         target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
-        design = await stored(call, call.name(), call.body.version)
+        design = await designs.stored(call, call.name(), call.body.version)
         return targets.request_for(target, ApplyDesign(design=design), preview=True)
 
     return await accepting.accept(call, call.body, build)
@@ -124,14 +121,14 @@ async def rollback(call: Call[Rollback, Write]) -> Response:
     query=Write,
     body=Restore,
     answer=Design,
-    headers=("ETag", "Meshwright-Seq"),
+    headers=("ETag", "Meshwright-Seq", "Meshwright-Version"),
     problems=("stale", "if-match-required"),
 )
 async def restore(call: Call[Restore, Write]) -> Response:
     """Save an earlier version as the newest one; this applies nothing."""
     name = call.name()
-    design = await stored(call, name, call.body.version)
-    return await _save(call, name, design, call.body.reason or call.query.reason)
+    design = await designs.stored(call, name, call.body.version)
+    return await designs.save(call, name, design, call.body.reason or call.query.reason)
 
 
 @routes.add(
@@ -165,11 +162,27 @@ async def version(call: Call[NoBody, Read]) -> Response:
 
 
 @routes.add(
-    "GET", "/v1/designs/{id}", "getDesign", role="viewer", query=Read, answer=Design, headers=("ETag",), problems=_READ
+    "GET",
+    "/v1/designs/{id}",
+    "getDesign",
+    role="viewer",
+    query=Read,
+    answer=Design,
+    headers=("ETag", "Meshwright-Version"),
+    problems=_READ,
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show the newest version of a design."""
-    return await views.one(call, kinds.DESIGNS, call.name(), _KIND)
+    await views.settle(call, kinds.DESIGN_VERSIONS.stream)
+    newest = await call.api.views.page(
+        kinds.DESIGN_VERSIONS, call.workspace, where={"id": call.name()}, sort="version", descending=True, limit=1
+    )
+    found = newest.items[0] if newest.items else None
+    if found is None or found.document.design is None:
+        raise not_found(designs.KIND, call.name())
+    response = views.shown(call, found.document.design, found.seq)
+    response.headers[answers.VERSION] = str(found.document.version)
+    return response
 
 
 @routes.add(
@@ -183,12 +196,12 @@ async def show(call: Call[NoBody, Read]) -> Response:
     yaml=True,
     answer=Design,
     also={201: "Created."},
-    headers=("ETag", "Meshwright-Seq"),
+    headers=("ETag", "Meshwright-Seq", "Meshwright-Version"),
     problems=("stale", "if-match-required"),
 )
 async def put(call: Call[Design, Write]) -> Response:
     """Save a version of a design, as JSON or YAML; this applies nothing."""
-    return await _save(call, call.name(), call.body, call.query.reason)
+    return await designs.save(call, call.name(), call.body, call.query.reason)
 
 
 @routes.add(
@@ -204,37 +217,11 @@ async def put(call: Call[Design, Write]) -> Response:
 async def delete(call: Call[NoBody, Write]) -> Response:
     """Remove a design; what was applied stays, and its history too."""
     reason = call.reason(call.query.reason)
-    seq = await states.delete(call, call.workspace, _KIND, call.name(), reason, validate_only=call.query.validate_only)
+    validate_only = call.query.validate_only
+    seq = await states.delete(
+        call, call.workspace, designs.KIND, call.name(), reason, validate_only=validate_only, counted=True
+    )
     return answers.nothing(seq)
-
-
-async def stored(call: Call[Model, Model], name: str, version: int = 0) -> Design:
-    """A version of a design from STATE, the newest for 0. Raises Refusal `not-found`, BusUnavailable."""
-    if version:
-        found = await call.api.bus.at(subjects.STATE.stream, version)
-        subject = subjects.fill(subjects.STATE, workspace=call.workspace, kind=_KIND, id=name)
-        found = states.alive(found) if found is not None and found.subject == subject else None
-    else:
-        found = await states.current(call.api.bus, call.workspace, _KIND, name)
-    if found is None or call.api.directory.is_older(call.workspace, found):
-        raise not_found("version" if version else _KIND, str(version) if version else name)
-    message = found.message()
-    assert isinstance(message, DesignWritten)
-    return message.document
-
-
-def sound(design: Design, at: str = "#") -> None:
-    """Raises Refusal `invalid-document` for a design that is wrong by itself; `at` is where it stands in the body."""
-    if problems := design_problems(design):
-        moved = [FieldError(detail=one.detail, pointer=at + one.pointer.removeprefix("#")) for one in problems]
-        raise Refusal("invalid-document", "the design breaks a rule", errors=moved)
-
-
-async def _save(call: Call[Model, Write], name: str, design: Design, reason: str) -> Response:
-    sound(design)
-    message = DesignWritten(document=design, principal=call.principal.name, reason=call.reason(reason))
-    written = await states.write(call, call.workspace, _KIND, name, message, validate_only=call.query.validate_only)
-    return states.answer(written, design)
 
 
 async def _on_mesh(call: Call[OnMesh, Write], arguments: Arguments) -> Response:

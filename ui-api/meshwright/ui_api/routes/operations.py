@@ -31,10 +31,9 @@ from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.queries import Page, Read, Write
 from meshwright.ui_api.http.routing import Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import operations, views
-from meshwright.ui_api.requests import accepting, targets
+from meshwright.ui_api.requests import accepting, designs, targets
 from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 from meshwright.ui_api.requests.states import PUBLISH_S
-from meshwright.ui_api.routes import designs
 
 routes = Routes("operations")
 _ULID = {"id": ULID_PATTERN}

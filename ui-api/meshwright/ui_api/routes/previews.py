@@ -16,8 +16,7 @@ from meshwright.ui_api.http import answers, bodies
 from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.queries import NoQuery
 from meshwright.ui_api.http.routing import Call, Routes
-from meshwright.ui_api.requests import previews, targets
-from meshwright.ui_api.routes import designs
+from meshwright.ui_api.requests import designs, previews, targets
 
 routes = Routes("designs")
 _RULES = ("The id of `design` is the one in the path.",)

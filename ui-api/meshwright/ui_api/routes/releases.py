@@ -1,6 +1,6 @@
 """Releases: which revision of which design was applied where, by whom and why."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 from starlette.responses import Response
@@ -8,7 +8,8 @@ from starlette.responses import Response
 from meshwright.core.store import kinds
 from meshwright.schemas.base import ULID_PATTERN
 from meshwright.schemas.designs import Release, ReleaseState
-from meshwright.ui_api.http.queries import Page, Read
+from meshwright.ui_api.http.problems import invalid, not_found
+from meshwright.ui_api.http.queries import LARGEST_PAGE, Page, Read
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
 from meshwright.ui_api.reading import views
 
@@ -43,6 +44,41 @@ class ReleasePage(Page, frozen=True, kw_only=True):
 async def index(call: Call[NoBody, ReleasePage]) -> Response:
     """List releases."""
     return await _page(call, call.query.design)
+
+
+class OnMesh(Read, frozen=True, kw_only=True):
+    """Which mesh, where a revision is on several."""
+
+    mesh: Annotated[str, Meta(description="Needed where several meshes have a release of that revision.")] = ""
+
+
+@routes.add(
+    "GET",
+    "/v1/designs/{id}/releases/{revision}",
+    "getDesignRelease",
+    places={"revision": "^[1-9][0-9]{0,17}$"},
+    role="viewer",
+    query=OnMesh,
+    answer=Release,
+    headers=("ETag",),
+    problems=_READ,
+)
+async def revision(call: Call[NoBody, OnMesh]) -> Response:
+    """Show the release of a design that has this revision, with its design and inventory."""
+    await views.settle(call, kinds.RELEASES.stream)
+    design, number = call.name(), int(call.name("revision"))
+    where: dict[str, Any] = {"design.id": design, "revision": number}
+    if call.query.mesh:
+        where["mesh"] = call.query.mesh
+    found = await call.api.views.page(
+        kinds.RELEASES, call.workspace, where=where, sort="applied_at", descending=True, limit=LARGEST_PAGE
+    )
+    meshes = sorted({one.document.mesh for one in found.items})
+    if not meshes:
+        raise not_found("release", f"{design} {number}")
+    if len(meshes) > 1:
+        raise invalid(f"revision {number} of {design} is on {', '.join(meshes)}: choose one of them", "#/query/mesh")
+    return views.shown(call, found.items[0].document, found.items[0].seq)
 
 
 @routes.add(

@@ -35,6 +35,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     data: Any
     etag: str = ""
+    version: int = 0
+    """the number of this version, of a resource whose versions are counted"""
     seq: int = 0
     """stream sequence of a write, to wait for in a later read"""
 
@@ -121,6 +123,7 @@ class Api:
             status=response.status_code,
             data=_decoded(response),
             etag=response.headers.get("etag", "").strip('"'),
+            version=int(response.headers.get("meshwright-version") or 0),
             seq=int(response.headers.get("meshwright-seq") or 0),
         )
 

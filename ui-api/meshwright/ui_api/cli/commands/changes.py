@@ -42,10 +42,10 @@ def apply(
     _look_ahead(session, document, chosen)
     answer, changed = writing.save_if_changed(session, design, reason)
     done = "saved as version" if changed else "is unchanged at version"
-    session.output.say(f"design {design['id']} {done} {answer.etag}")
+    session.output.say(f"design {design['id']} {done} {answer.version}")
     body = {
         "mesh": chosen,
-        "version": int(answer.etag),
+        "version": answer.version,
         "reason": reason,
         "keep_on_failure": keep_on_failure,
     }

@@ -42,7 +42,7 @@ def put(
     labels = dict(_pair(text) for text in label or [])
     body = {"id": connection, "kind": kind, "description": description, "labels": labels}
     answer = writing.save(session, paths.one(paths.CONNECTIONS, connection), body, reason)
-    session.output.say(f"connection {connection} saved (version {answer.etag})")
+    session.output.say(f"connection {connection} saved")
     if not session.output.human:
         session.output.data(answer.data)
 

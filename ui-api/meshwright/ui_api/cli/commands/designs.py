@@ -50,7 +50,7 @@ def restore(
     """Save an earlier version as the newest one; this applies nothing."""
     path = paths.one(paths.DESIGNS, design, ":restore")
     answer = session.api.request("POST", path, body={"version": version, "reason": reason}, headers={"if-match": "*"})
-    session.output.say(f"design {design}: version {version} is saved again as version {answer.etag}")
+    session.output.say(f"design {design}: version {version} is saved again as version {answer.version}")
     if not session.output.human:
         session.output.data(answer.data)
 
@@ -77,7 +77,16 @@ def releases(
 
 
 @command(releases_group, "show")
-def release(session: Session, release: Annotated[str, typer.Argument(metavar="RELEASE")]) -> None:
+def release(
+    session: Session,
+    design: Annotated[str, typer.Argument(metavar="DESIGN", help="A design, or the id of a release.")],
+    revision: Annotated[int | None, typer.Argument(min=1, help="As in `releases list`.")] = None,
+    mesh: MeshFilter = "",
+) -> None:
     """Show a release with its design and inventory."""
-    found = session.api.get(paths.one(paths.RELEASES, release))
+    if revision is None:
+        found = session.api.get(paths.one(paths.RELEASES, design))
+    else:
+        params = {"mesh": mesh} if mesh else None
+        found = session.api.get(paths.one(paths.DESIGNS, design, f"/releases/{revision}"), params)
     session.output.show(found, views.document(found))

@@ -57,7 +57,7 @@ def put(
         "description": description,
     }
     answer = writing.save(session, paths.one(paths.WEBHOOKS, webhook), body, reason)
-    session.output.say(f"webhook {webhook} saved (version {answer.etag})")
+    session.output.say(f"webhook {webhook} saved")
     _show_secret(session, answer.data)
 
 

@@ -31,6 +31,7 @@ _DESCRIPTION = (
 _HEADERS = {
     "ETag": "The version of the resource; send it as If-Match to change it.",
     "Meshwright-Seq": "The sequence of the write; `min_seq` of a later read waits for it.",
+    "Meshwright-Version": "The number of this version, counted per resource from 1.",
     freshness.HEADER: "Seconds: everything that was stored before that is in the answer. `unknown` at the very start.",
     "Location": "Where the operation can be read.",
     "Retry-After": "Seconds until it is worth asking again.",

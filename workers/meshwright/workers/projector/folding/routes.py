@@ -43,7 +43,7 @@ def _of_subject(fact: Fact) -> str:
 
 
 def _of_version(fact: Fact) -> str:
-    return kinds.key(fact.workspace, fact.id, fact.seq)
+    return kinds.key(fact.workspace, fact.id, written.number(fact))
 
 
 def _of_delivery(fact: Fact) -> str:

@@ -22,13 +22,19 @@ def document(before: Model | None, fact: Fact) -> Any:
     return message.document
 
 
+def number(fact: Fact) -> int:
+    """The number of this version; its sequence, by which it was known, where versions were not counted yet."""
+    message: Any = fact.message
+    return int(message.version or fact.seq)
+
+
 def design_version(before: DesignVersion | None, fact: Fact) -> DesignVersion | None:
     """This very version of the design."""
     message: Any = fact.message
     design: Design | None = None if isinstance(message, ResourceDeleted) else message.document
     return DesignVersion(
         id=fact.id,
-        version=fact.seq,
+        version=number(fact),
         design=design,
         principal=message.principal,
         reason=message.reason,

@@ -1,0 +1,61 @@
+"""Designs as they are stored on STATE: finding a version, saving one, checking one.
+
+Invariant: versions count per design from 1 and are told in the write's own answer; the number is stored with the
+version behind the one that was read, so of two writers only one gets it. The sequence is the ETag alone.
+"""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from meshwright.core import bus as mwbus
+from meshwright.schemas import subjects
+from meshwright.schemas.designs import Design, DesignWritten, design_problems
+from meshwright.schemas.errors import FieldError
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import Write
+from meshwright.ui_api.http.routing import Call
+from meshwright.ui_api.requests import states
+
+KIND = "design"
+
+
+async def stored(call: Call[Any, Any], name: str, version: int = 0) -> Design:
+    """A version of a design, the newest for 0. Raises Refusal `not-found`, BusUnavailable."""
+    found = await states.newest(call.api.bus, call.workspace, KIND, name)
+    if version and states.number(call, found) != version:
+        found = await _numbered(call, name, version)
+    found = states.alive(found)
+    if found is None or call.api.directory.is_older(call.workspace, found):
+        raise not_found("version" if version else KIND, str(version) if version else name)
+    message = found.message()
+    assert isinstance(message, DesignWritten)
+    return message.document
+
+
+async def _numbered(call: Call[Any, Any], name: str, version: int) -> mwbus.Received | None:
+    """The message of an earlier version; STATE keeps a hundred, which are looked through in order."""
+    subject = subjects.fill(subjects.STATE, workspace=call.workspace, kind=KIND, id=name)
+    found = await call.api.bus.following(subjects.STATE.stream, 1, subject)
+    while found is not None and states.number(call, found) != version:
+        found = await call.api.bus.following(subjects.STATE.stream, found.seq + 1, subject)
+    return found
+
+
+async def save(call: Call[Any, Write], name: str, design: Design, reason: str) -> Response:
+    """Store a version under the caller's preconditions, and answer it. Raises Refusal, BusUnavailable."""
+    sound(design)
+    before = await states.standing(call, call.workspace, KIND, name)
+    version = states.number(call, before.newest) + 1
+    message = DesignWritten(document=design, version=version, principal=call.principal.name, reason=call.reason(reason))
+    validate_only = call.query.validate_only
+    written = await states.replace(call, call.workspace, KIND, name, message, before, validate_only=validate_only)
+    return states.answer(written, design, **{answers.VERSION.replace("-", "_"): str(version)})
+
+
+def sound(design: Design, at: str = "#") -> None:
+    """Raises Refusal `invalid-document` for a design that is wrong by itself; `at` is where it stands in the body."""
+    if problems := design_problems(design):
+        moved = [FieldError(detail=one.detail, pointer=at + one.pointer.removeprefix("#")) for one in problems]
+        raise Refusal("invalid-document", "the design breaks a rule", errors=moved)
