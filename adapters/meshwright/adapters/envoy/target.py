@@ -129,13 +129,13 @@ class EnvoyTarget(kit.Target):
         return desired.apply_design(before, draft.design, draft.revision, ports)
 
     async def _problems(self, before: DesiredState, after: DesiredState, draft: kit.Draft) -> list[FieldError]:
-        found = plans.size_problems(after)
+        problems = plans.size_problems(after)
         if draft.design is None:
-            return [*found, *validation.left_behind(before, after, besides=draft.owner)]
+            return [*problems, *validation.left_behind(before, after, besides=draft.owner)]
         specs = draft.design.workloads
-        found += await occupied.problems(specs, await self._taken(before, specs), before)
-        found += await asyncio.to_thread(validation.problems, after, draft.design)
-        return found + await asyncio.to_thread(validation.left_behind, before, after, draft.owner)
+        problems += await occupied.problems(specs, await self._taken(before, specs), before)
+        problems += await asyncio.to_thread(validation.problems, after, draft.design)
+        return problems + await asyncio.to_thread(validation.left_behind, before, after, draft.owner)
 
     async def _taken(self, before: DesiredState, specs: list[WorkloadSpec]) -> dict[occupied.Place, str]:
         plane, wanted = self._plane, {spec.port for spec in specs}

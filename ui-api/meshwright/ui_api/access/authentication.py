@@ -55,10 +55,10 @@ class Gate:
         scheme, _, secret = authorization.partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Refusal("unauthenticated", "send `Authorization: Bearer <token>`")
-        found = self.by_digest(digest(secret.strip()))
-        if found is None:
+        principal = self.by_digest(digest(secret.strip()))
+        if principal is None:
             raise Refusal("unauthenticated", "the token is unknown, revoked or expired")
-        return found
+        return principal
 
     def by_digest(self, sha256: str) -> Principal | None:
         """The principal of a token's digest as of now, or None."""

@@ -39,7 +39,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 def checks(session: Session) -> list[Check]:
     """Look at everything; a group that cannot be looked at is one failed check."""
-    found: list[Check] = []
+    results: list[Check] = []
     groups: dict[str, Callable[[Session], list[Check]]] = {
         "api": _api,
         "adapters": _adapters,
@@ -50,22 +50,22 @@ def checks(session: Session) -> list[Check]:
     }
     for name, look in groups.items():
         try:
-            found += look(session)
+            results += look(session)
         except CommandFailed as failure:
             detail = "; ".join((failure.what, *failure.notes))
-            found.append(_check(name, f"answers about {name}", BAD, detail, failure.remedy))
+            results.append(_check(name, f"answers about {name}", BAD, detail, failure.remedy))
             if name == "api":
-                return found
-    return found
+                return results
+    return results
 
 
-def report(found: list[Check]) -> "Text":
+def report(results: list[Check]) -> "Text":
     """The checks by group."""
     from rich.text import Text
 
     text = Text()
     group = ""
-    for one in found:
+    for one in results:
         if one.group != group:
             text.append(f"{chr(10) if group else ''}{one.group}\n", "bold")
             group = one.group
@@ -74,8 +74,8 @@ def report(found: list[Check]) -> "Text":
         text.append(f": {one.detail}\n" if one.detail else "\n")
         if one.remedy and one.status != GOOD:
             text.append(f"    → {one.remedy}\n")
-    bad = sum(one.status == BAD for one in found)
-    warned = sum(one.status == WARN for one in found)
+    bad = sum(one.status == BAD for one in results)
+    warned = sum(one.status == WARN for one in results)
     verdict = (
         f"{bad} failed"
         if bad
@@ -96,7 +96,7 @@ def _check(group: str, what: str, status: str, detail: str = "", remedy: str = "
 
 def _api(session: Session) -> list[Check]:
     ready = session.api.request("GET", paths.READY, accept_errors=True)
-    found = [_check("api", f"answers at {session.target.api_url}", GOOD)]
+    results = [_check("api", f"answers at {session.target.api_url}", GOOD)]
     seen = ready.data if isinstance(ready.data, dict) else {}
     for name, what, remedy in (
         ("bus", "bus answers", "Is nats-server running? For a local stack see `meshwright-local status`."),
@@ -107,14 +107,14 @@ def _api(session: Session) -> list[Check]:
         part = seen.get(name) or {}
         good = bool(part.get("ok"))
         detail = f"{part.get('milliseconds', 0):g} ms" if good and name != "directory" else part.get("detail", "")
-        found.append(_check("api", what, GOOD if good else BAD, detail, remedy))
-    found.append(_freshness(seen))
+        results.append(_check("api", what, GOOD if good else BAD, detail, remedy))
+    results.append(_freshness(seen))
     full = seen.get("full") or []
     remedy = "Give them more (MESHWRIGHT_STREAMS_GIB): operations wait and writes are refused until then."
-    found.append(_check("api", "streams have room", WARN if full else GOOD, ", ".join(full), remedy))
+    results.append(_check("api", "streams have room", WARN if full else GOOD, ", ".join(full), remedy))
     who = session.api.get(paths.WHO)
-    found.append(_check("api", "the token is valid", GOOD, f"{who['name']}, {who['role']} in {who['workspace']}"))
-    return found
+    results.append(_check("api", "the token is valid", GOOD, f"{who['name']}, {who['role']} in {who['workspace']}"))
+    return results
 
 
 def _freshness(seen: dict[str, Any]) -> Check:
@@ -133,33 +133,37 @@ def _adapters(session: Session) -> list[Check]:
     adapters, _ = session.api.list(paths.ADAPTERS, limit=500)
     if not adapters:
         return [_check("adapters", "an adapter is known", WARN, "none", "Start one: meshwright-adapter NAME")]
-    found = []
+    results = []
     for one in adapters:
         alive = len(one.get("instances") or [])
         what, forget = f"{one['id']} is alive", f"if it is retired: meshwright adapters forget {one['id']}"
         remedy = f"Start it: meshwright-adapter {one['id']}; {forget}"
         if one.get("failure"):
-            found.append(_check("adapters", what, BAD, one["failure"], f"Correct it and start it again; {forget}"))
+            results.append(_check("adapters", what, BAD, one["failure"], f"Correct it and start it again; {forget}"))
         else:
-            found.append(_check("adapters", what, GOOD if alive else BAD, _count(alive, "worker"), remedy))
-    return found
+            results.append(_check("adapters", what, GOOD if alive else BAD, _count(alive, "worker"), remedy))
+    return results
 
 
 def _meshes(session: Session) -> list[Check]:
     meshes, _ = session.api.list(paths.MESHES, limit=500)
-    found = []
+    results = []
     for one in meshes:
         reasons = [c.get("message") or c["type"] for c in one.get("conditions") or [] if c["status"] == "False"]
         status = GOOD if one["state"] == "ready" else BAD if one["state"] == "degraded" else WARN
         detail = "; ".join(reasons) if reasons and status != GOOD else one["state"]
-        found.append(_check("meshes", f"{one['id']} is ready", status, detail, f"meshwright meshes status {one['id']}"))
-    return found or [_check("meshes", "there is a mesh", WARN, "none", "meshwright meshes install NAME -c CONNECTION")]
+        results.append(
+            _check("meshes", f"{one['id']} is ready", status, detail, f"meshwright meshes status {one['id']}")
+        )
+    return results or [
+        _check("meshes", "there is a mesh", WARN, "none", "meshwright meshes install NAME -c CONNECTION")
+    ]
 
 
 def _proxies(session: Session) -> list[Check]:
     proxies, _ = session.api.list(paths.PROXIES, limit=2000)
     bad = [one for one in proxies if one["state"] != "synced"]
-    found = [
+    results = [
         _check(
             "proxies",
             f"{one['name']} has its configuration",
@@ -170,7 +174,7 @@ def _proxies(session: Session) -> list[Check]:
         for one in bad
     ]
     good = len(proxies) - len(bad)
-    return [_check("proxies", f"{good} of {len(proxies)} are in sync", GOOD if not bad else WARN), *found]
+    return [_check("proxies", f"{good} of {len(proxies)} are in sync", GOOD if not bad else WARN), *results]
 
 
 def _dead_letters(session: Session) -> list[Check]:

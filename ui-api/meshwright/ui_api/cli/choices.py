@@ -15,10 +15,10 @@ from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 
 
-def full_name(found: dict[str, Any]) -> str:
+def full_name(entity: dict[str, Any]) -> str:
     """What people call a document: its name or `namespace/name`, or else its id."""
-    name = str(found.get("name") or found["id"])
-    return f"{found['namespace']}/{name}" if found.get("namespace") else name
+    name = str(entity.get("name") or entity["id"])
+    return f"{entity['namespace']}/{name}" if entity.get("namespace") else name
 
 
 def names(collection: str, incomplete: str) -> list[str]:
@@ -27,8 +27,8 @@ def names(collection: str, incomplete: str) -> list[str]:
 
     session = Session(Options(quiet=True))
     try:
-        found, _ = session.completing_api.list(collection, limit=200)
-        known = dict.fromkeys(map(full_name, found))  # the same name may stand in several meshes
+        entities, _ = session.completing_api.list(collection, limit=200)
+        known = dict.fromkeys(map(full_name, entities))  # the same name may stand in several meshes
         return [name for name in known if name.startswith(incomplete) and name == sanitizing.line(name)]
     except CommandFailed:
         return []
@@ -101,14 +101,14 @@ def mesh_or_only(session: Session, mesh: str) -> str:
     """The mesh that was named, or the only one there is. Raises CommandFailed."""
     if mesh:
         return mesh
-    found, _ = session.api.list(paths.MESHES, limit=10)
-    if len(found) == 1:
-        return str(found[0]["id"])
-    known = ", ".join(one["id"] for one in found)
+    meshes, _ = session.api.list(paths.MESHES, limit=10)
+    if len(meshes) == 1:
+        return str(meshes[0]["id"])
+    known = ", ".join(one["id"] for one in meshes)
     raise CommandFailed(
-        f"choose a mesh: there are {known}" if found else "there is no mesh yet",
+        f"choose a mesh: there are {known}" if meshes else "there is no mesh yet",
         code=Exit.USAGE,
-        remedy="Add --mesh NAME." if found else "`meshwright meshes install NAME --connection CONNECTION` makes one.",
+        remedy="Add --mesh NAME." if meshes else "`meshwright meshes install NAME --connection CONNECTION` makes one.",
     )
 
 
@@ -121,15 +121,15 @@ def entity(session: Session, collection: str, text: str, mesh: str = "") -> dict
         return dict(session.api.get(paths.one(collection, text)))
     namespace, name = service_parts(text)
     params = {"mesh": mesh, "namespace": namespace, "name": name}
-    found, _ = session.api.list(collection, params, limit=20) if name else ([], False)
-    if len(found) == 1:
-        return dict(found[0])
+    matches, _ = session.api.list(collection, params, limit=20) if name else ([], False)
+    if len(matches) == 1:
+        return dict(matches[0])
     what = collection.rpartition("/")[2]
-    if found:
+    if matches:
         raise CommandFailed(
             f"there are several {what} called {text}",
             code=Exit.USAGE,
-            notes=tuple(one["id"] for one in found),
+            notes=tuple(one["id"] for one in matches),
             remedy="Add --mesh NAME, write namespace/name, or give the id.",
         )
     where = f" in mesh {mesh}" if mesh else ""

@@ -73,11 +73,11 @@ class RequestRefused(CommandFailed):
         """The same refusal, its field errors told in the caller's own terms."""
         if not errors:
             return self
-        found = RequestRefused({**self.problem, "errors": errors})
-        told = [note for note in found.notes if not note.startswith("#")]
+        refusal = RequestRefused({**self.problem, "errors": errors})
+        told = [note for note in refusal.notes if not note.startswith("#")]
         last = [note for note in told if note.startswith("trace ")]
-        found.notes = (*(note for note in told if note not in last), *notes, *last)
-        return found
+        refusal.notes = (*(note for note in told if note not in last), *notes, *last)
+        return refusal
 
 
 class NotMeshwright(CommandFailed):

@@ -53,10 +53,10 @@ def create_app(api: Api) -> ASGIApp:
 
 def _by_path(routes: tuple[Route, ...]) -> dict[str, dict[str, Route]]:
     """The routes of each path by method, in the order of matching: a verb (`/{id}:apply`) before the plain resource."""
-    found: dict[str, dict[str, Route]] = {}
+    routes_of: dict[str, dict[str, Route]] = {}
     for route in sorted(routes, key=lambda route: "}:" not in route.path):
-        found.setdefault(route.path, {})[route.method] = route
-    return found
+        routes_of.setdefault(route.path, {})[route.method] = route
+    return routes_of
 
 
 class _Resource:

@@ -16,15 +16,15 @@ _TAG = re.compile(r'\s*(?:W/)?"([^"]*)"\s*\Z')
 
 def tags(header: str) -> list[str]:
     """The ETags in a header without their quotes; `*` stays."""
-    found = []
+    etags = []
     for part in header.split(","):
         matched = _TAG.match(part)
         if matched:
             tag = matched.group(1)
-            found.append('"*"' if tag == "*" else tag)  # in quotes it is a tag like any other, that nothing has
+            etags.append('"*"' if tag == "*" else tag)  # in quotes it is a tag like any other, that nothing has
         elif part.strip():
-            found.append(part.strip())
-    return found
+            etags.append(part.strip())
+    return etags
 
 
 def for_write(if_match: str, if_none_match: str, current: int | None) -> None:

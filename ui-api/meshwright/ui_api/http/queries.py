@@ -77,18 +77,18 @@ def decode(parameters: QueryParams, kind: type[Q]) -> Q:
     if errors:
         raise Refusal("invalid-request", "the query string is not valid", errors=errors)
     try:
-        found = msgspec.convert(raw, kind, strict=False)
+        query = msgspec.convert(raw, kind, strict=False)
     except msgspec.ValidationError as error:
         complaint = strict.field_error(str(error))
         pointer = "#/query/" + complaint.pointer.removeprefix("#").strip("/")
         wrong = FieldError(detail=complaint.detail, pointer=pointer)
         raise Refusal("invalid-request", "the query string is not valid", errors=[wrong]) from error
     errors = [
-        FieldError(detail=detail, pointer=_place(name)) for name in raw if (detail := _beyond(getattr(found, name)))
+        FieldError(detail=detail, pointer=_place(name)) for name in raw if (detail := _beyond(getattr(query, name)))
     ]
     if errors:
         raise Refusal("invalid-request", "the query string is not valid", errors=errors)
-    return found
+    return query
 
 
 def _beyond(value: object) -> str:

@@ -207,9 +207,9 @@ def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]
 def check_places(route: Route, request: Request) -> None:
     """Raises Refusal `not-found` when a path parameter cannot be what it stands for."""
     for place, pattern in route.patterns().items():
-        found = str(request.path_params[place])
-        if not _compiled(pattern).match(found):
-            raise not_found("resource" if place == "id" else place, found[:64])
+        value = str(request.path_params[place])
+        if not _compiled(pattern).match(value):
+            raise not_found("resource" if place == "id" else place, value[:64])
 
 
 def _check_headers(route: Route, request: Request) -> None:

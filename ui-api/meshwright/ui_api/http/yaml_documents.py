@@ -61,12 +61,12 @@ class _Builder:
         next(self._events)  # the stream begins
         if isinstance(next(self._events), yaml.StreamEndEvent):
             return None
-        found = self._value(next(self._events), 0).value
+        content = self._value(next(self._events), 0).value
         next(self._events)  # the document ends
         after = next(self._events)
         if not isinstance(after, yaml.StreamEndEvent):
             raise self._bad(after, "one document at a time")
-        return found
+        return content
 
     def _value(self, event: Any, depth: int) -> _Counted:
         if depth > MAX_DEPTH:
@@ -88,25 +88,25 @@ class _Builder:
             value = list(self._items(depth))
         else:
             value = self._mapping(depth)
-        found = _Counted(value, self._nodes - before)
+        counted = _Counted(value, self._nodes - before)
         if event.anchor is not None:
-            self._anchors[event.anchor] = found
-        return found
+            self._anchors[event.anchor] = counted
+        return counted
 
     def _items(self, depth: int) -> Iterator[Any]:
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             yield self._value(event, depth + 1).value
 
     def _mapping(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._bad(event, "a key must be text")
-            if event.value in found:
+            if event.value in mapping:
                 raise self._bad(event, f"the key {event.value[:64]!r} is given twice")
             self._count(event, 1)
-            found[event.value] = self._value(next(self._events), depth + 1).value
-        return found
+            mapping[event.value] = self._value(next(self._events), depth + 1).value
+        return mapping
 
     def _alias(self, event: Any) -> _Counted:
         self._aliases += 1
@@ -114,9 +114,9 @@ class _Builder:
             raise self._bad(event, f"more than {MAX_ALIASES} aliases")
         if event.anchor not in self._anchors:
             raise self._bad(event, "an alias of something that is not complete")
-        found = self._anchors[event.anchor]
-        self._count(event, found.nodes)
-        return found
+        counted = self._anchors[event.anchor]
+        self._count(event, counted.nodes)
+        return counted
 
     def _count(self, event: Any, nodes: int) -> None:
         self._nodes += nodes

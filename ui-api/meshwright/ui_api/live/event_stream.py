@@ -65,20 +65,20 @@ class EventStream(Response):
                 self._meters.resets.add(reason)
                 await self._send(send, [hub.start_over(client, reason)])
                 continue  # who was slow to read this may have fallen behind again
-            found, more = hub.take(client)
-            if found:
-                await self._send(send, found)
+            taken, more = hub.take(client)
+            if taken:
+                await self._send(send, taken)
             elif time.monotonic() - client.idle_since >= PING_S:
                 await self._send(send, [frames.PING])
             if not more:
                 await client.wake.wait()
                 client.wake.clear()
 
-    async def _send(self, send: Send, found: list[bytes]) -> None:
+    async def _send(self, send: Send, frames: list[bytes]) -> None:
         self._client.idle_since = time.monotonic()
-        self._meters.delivered.add(by=len(found))
+        self._meters.delivered.add(by=len(frames))
         async with asyncio.timeout(SEND_S):
-            await send({"type": "http.response.body", "body": b"".join(found), "more_body": True})
+            await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
 
 
 async def _watch(receive: Callable[[], Awaitable[object]], client: Client) -> None:

@@ -212,8 +212,8 @@ class Hub:
         end = min(begin + limit, len(self._seqs))
         if begin < end:
             client.seq = self._seqs[end - 1]
-        found = [event.frame for event in self._events[begin:end] if client.wants.match(event)]
-        return found, end < len(self._seqs)
+        frames = [event.frame for event in self._events[begin:end] if client.wants.match(event)]
+        return frames, end < len(self._seqs)
 
     async def catch_up(self, client: Client) -> AsyncGenerator[bytes, None]:
         """Frames from the stream itself, until the client meets the ring or must start over. Raises BusUnavailable."""
@@ -248,8 +248,8 @@ class Hub:
                         return
 
     async def _newest(self, subject: str) -> int:
-        found = await self._bus.last(_STREAM, subject)
-        return found.seq if found else 0
+        newest = await self._bus.last(_STREAM, subject)
+        return newest.seq if newest else 0
 
     def close(self) -> None:
         """End every stream, now and later."""

@@ -39,22 +39,22 @@ async def shown(call: Call[Any, Any], name: str) -> Response:
         lost = None
     except store.StoreUnavailable as error:
         viewed, lost = None, error
-    found, seq = await _told(call, name, viewed)
+    document, seq = await _told(call, name, viewed)
     if lost is not None and not seq:
         raise lost  # it may have ended so long ago that its events are forgotten
-    if found is None:
+    if document is None:
         raise not_found("operation", name)
-    response = views.shown(call, found, seq) if seq else answers.ok(found)
+    response = views.shown(call, document, seq) if seq else answers.ok(document)
     response.headers[freshness.HEADER] = "0.0"
     return response
 
 
 async def _newest(call: Call[Any, Any], name: str) -> int:
     subject = subjects.fill(subjects.EVENTS, workspace=call.workspace, entity="operation", id=name)
-    found = await call.api.bus.last(subjects.EVENTS.stream, subject)
-    if found is not None and call.api.directory.is_older(call.workspace, found):
+    message = await call.api.bus.last(subjects.EVENTS.stream, subject)
+    if message is not None and call.api.directory.is_older(call.workspace, message):
         raise not_found("operation", name)
-    return found.seq if found else 0
+    return message.seq if message else 0
 
 
 async def _viewed(call: Call[Any, Any], name: str, newest: int) -> store.Stored[Operation] | None:

@@ -41,10 +41,10 @@ async def settle(call: Call[Any, Read], stream: str) -> None:
 async def one(call: Call[Any, Read], kind: store.Kind[Any], key: str, what: str, stream: str = "") -> Response:
     """One document, or 304. Raises Refusal `not-found`."""
     await settle(call, stream or kind.stream)
-    found = await call.api.views.get(kind, call.workspace, key)
-    if found is None:
+    document = await call.api.views.get(kind, call.workspace, key)
+    if document is None:
         raise not_found(what, key)
-    return shown(call, found.document, found.seq)
+    return shown(call, document.document, document.seq)
 
 
 def shown(call: Call[Any, Any], document: object, etag: int) -> Response:
@@ -70,7 +70,7 @@ async def page(
     wanted = {name: value for name, value in (where or {}).items() if value not in (None, "", [])}
     field, _, direction = order_by.partition(" ")
     scope = _scope(call, wanted, order_by)
-    found = await call.api.views.page(
+    documents = await call.api.views.page(
         kind,
         workspace or call.workspace,
         where=wanted,
@@ -79,8 +79,8 @@ async def page(
         limit=min(call.query.page_size, LARGEST_PAGE),
         cursor=call.api.pages.read(call.query.page_token, scope),
     )
-    items = [stored.document for stored in found.items]
-    return answers.ok({"items": items, "next_page_token": call.api.pages.sign(found.cursor, scope)})
+    items = [stored.document for stored in documents.items]
+    return answers.ok({"items": items, "next_page_token": call.api.pages.sign(documents.cursor, scope)})
 
 
 def whole(items: list[Any]) -> Response:

@@ -97,8 +97,8 @@ def _of_key(call: Call[Any, Any], key: str) -> str:
 async def find(call: Call[Any, Any], operation: str) -> mwbus.Received | None:
     """The command of an operation as it is stored, or None. Raises BusUnavailable."""
     subject = subjects.fill(subjects.COMMANDS, workspace=call.workspace, operation=operation)
-    found = await call.api.bus.last(subjects.COMMANDS.stream, subject)
-    return None if found is None or call.api.directory.is_older(call.workspace, found) else found
+    message = await call.api.bus.last(subjects.COMMANDS.stream, subject)
+    return None if message is None or call.api.directory.is_older(call.workspace, message) else message
 
 
 def idempotency_key(header: str) -> str:
@@ -163,11 +163,11 @@ def retry_of(command: Command) -> OperationRequest:
 
 
 def _fingerprint(call: Call[Any, Any]) -> str:
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for part in (call.request.method, call.request.url.path, call.request.url.query):
-        found.update(part.encode() + b"\0")
-    found.update(call.raw)
-    return found.hexdigest()
+        hashed.update(part.encode() + b"\0")
+    hashed.update(call.raw)
+    return hashed.hexdigest()
 
 
 def _command(

@@ -23,10 +23,10 @@ async def newest(call: Call[Any, Any], operation: str) -> mwbus.Received | None:
     if not subjects.TOKEN.match(operation):
         return None
     subject = subjects.fill(subjects.DEADLETTERS, workspace=call.workspace, operation=operation)
-    found = await call.api.bus.last(subjects.DEADLETTERS.stream, subject)
-    if found is None or call.api.directory.is_older(call.workspace, found):
+    message = await call.api.bus.last(subjects.DEADLETTERS.stream, subject)
+    if message is None or call.api.directory.is_older(call.workspace, message):
         return None
-    return None if found.type == DeadLetterDropped.wire.name else found
+    return None if message.type == DeadLetterDropped.wire.name else message
 
 
 async def drop(call: Call[Any, Any], operation: str, reason: str, *, validate_only: bool) -> int:

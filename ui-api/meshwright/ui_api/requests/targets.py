@@ -19,18 +19,18 @@ def mesh(api: Api, workspace: str, name: str, pointer: str = "") -> Mesh:
 
     Raises Refusal: `not-found`, or `invalid-document` at `pointer` when the name stood in a body.
     """
-    found = api.directory.mesh(workspace, name)
-    if found is None:
+    document = api.directory.mesh(workspace, name)
+    if document is None:
         raise _missing("mesh", name, pointer)
-    return found
+    return document
 
 
 def connection(api: Api, workspace: str, name: str, pointer: str = "") -> Connection:
     """The connection of that name; raises as `mesh` does."""
-    found = api.directory.connection(workspace, name)
-    if found is None:
+    document = api.directory.connection(workspace, name)
+    if document is None:
         raise _missing("connection", name, pointer)
-    return found
+    return document
 
 
 def request_for(target: Mesh, arguments: Arguments, *, preview: bool = False) -> accepting.OperationRequest:

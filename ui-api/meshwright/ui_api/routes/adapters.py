@@ -48,10 +48,10 @@ async def index(call: Call[NoBody, Page]) -> Response:
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show an adapter."""
     await views.settle(call, kinds.ADAPTERS.stream)
-    found = await call.api.views.get(kinds.ADAPTERS, SYSTEM_WORKSPACE, call.name())
-    if found is None:
+    document = await call.api.views.get(kinds.ADAPTERS, SYSTEM_WORKSPACE, call.name())
+    if document is None:
         raise not_found("adapter", call.name())
-    return views.shown(call, found.document, found.seq)
+    return views.shown(call, document.document, document.seq)
 
 
 class Forget(Write, frozen=True, kw_only=True):

@@ -111,10 +111,10 @@ async def show(call: Call[NoBody, Read]) -> Response:
     """Show a dead letter with its command: decoded, or as text when nobody can read it."""
     operation = call.name()
     await views.settle(call, kinds.DEADLETTERS.stream)
-    found = await call.api.views.get(kinds.DEADLETTERS, call.workspace, operation)
-    if found is None:
+    document = await call.api.views.get(kinds.DEADLETTERS, call.workspace, operation)
+    if document is None:
         raise not_found("dead letter", operation)
-    letter = found.document
+    letter = document.document
     stored = await call.api.bus.at(subjects.COMMANDS.stream, letter.command_seq)
     return answers.ok(_detail(letter, stored))
 

@@ -109,7 +109,7 @@ async def _log(call: Call[NoBody, EventQuery]) -> Response:
     scope = repr((call.workspace, "events", sorted(wanted.items()), query.text, query.since, query.until))
     before = call.api.pages.read(query.page_token, scope)
     size = min(query.page_size, LARGEST_PAGE)
-    found = await call.api.views.events(
+    events = await call.api.views.events(
         call.workspace,
         where=wanted,
         since=query.since,
@@ -118,8 +118,8 @@ async def _log(call: Call[NoBody, EventQuery]) -> Response:
         before=int(before or 0),
         limit=size,
     )
-    more = str(found[-1].seq) if len(found) == size else ""
-    items = [_event(logged) for logged in found]
+    more = str(events[-1].seq) if len(events) == size else ""
+    items = [_event(logged) for logged in events]
     return answers.ok({"items": items, "next_page_token": call.api.pages.sign(more, scope)})
 
 

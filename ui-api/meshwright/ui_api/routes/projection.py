@@ -38,7 +38,7 @@ async def set_aside(call: Call[NoBody, Page]) -> Response:
     await views.settle(call, "EVENTS")
     offset = int(call.api.pages.read(call.query.page_token, "set-aside") or 0)
     size = min(call.query.page_size, LARGEST_PAGE)
-    found = await call.api.views.set_aside(limit=size, offset=offset)
-    items = [msgspec.convert(one, SetAsideMessage, from_attributes=True) for one in found]
-    more = str(offset + size) if len(found) == size else ""
+    rows = await call.api.views.set_aside(limit=size, offset=offset)
+    items = [msgspec.convert(one, SetAsideMessage, from_attributes=True) for one in rows]
+    more = str(offset + size) if len(rows) == size else ""
     return answers.ok({"items": items, "next_page_token": call.api.pages.sign(more, "set-aside")})

@@ -95,7 +95,7 @@ async def readyz(call: Call[NoBody, NoQuery]) -> Response:
     complaint = api.freshness.complaint if database.ok else "the database does not answer"
     views = Dependency(ok=not complaint, milliseconds=0.0, detail=complaint)
     age = api.freshness.age
-    found = Readiness(
+    readiness = Readiness(
         ready=all(part.ok for part in (bus, storing, database, directory, views)),
         bus=bus,
         storing=storing,
@@ -106,7 +106,7 @@ async def readyz(call: Call[NoBody, NoQuery]) -> Response:
         behind=max(ends["events"] - ends["seen"], 0) if len(ends) == 2 else None,
         full=full,
     )
-    return answers.ok(found, 200 if found.ready else 503)
+    return answers.ok(readiness, 200 if readiness.ready else 503)
 
 
 @routes.add("GET", "/metrics", "getMetrics", role=None, media_type="text/plain", problems=("unauthenticated",))

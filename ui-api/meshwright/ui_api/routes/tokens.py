@@ -54,10 +54,10 @@ class CreatedToken(TokenInfo, frozen=True, kw_only=True):
 @routes.add("GET", "/v1/tokens", "listTokens", role="admin", answer=views.listed(TokenInfo))
 async def index(call: Call[NoBody, NoQuery]) -> Response:
     """List the tokens of the workspace, and for an admin of all workspaces those that count everywhere."""
-    found = call.api.directory.tokens(call.workspace)
+    tokens = call.api.directory.tokens(call.workspace)
     if call.principal.workspace == EVERYWHERE:
-        found += call.api.directory.tokens(subjects.SYSTEM_WORKSPACE)
-    return views.whole([_info(token) for token in found])
+        tokens += call.api.directory.tokens(subjects.SYSTEM_WORKSPACE)
+    return views.whole([_info(token) for token in tokens])
 
 
 @routes.add(
@@ -128,9 +128,9 @@ async def _standing(call: Call[NoBody, Write], name: str) -> tuple[str, mwbus.Re
     if call.principal.workspace == EVERYWHERE:
         places.append(subjects.SYSTEM_WORKSPACE)
     for place in places:
-        found = await states.current(call.api.bus, place, _KIND, name)
-        if found is not None:
-            return place, found
+        message = await states.current(call.api.bus, place, _KIND, name)
+        if message is not None:
+            return place, message
     raise not_found(_KIND, name)
 
 

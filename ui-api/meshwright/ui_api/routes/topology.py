@@ -52,14 +52,14 @@ async def show(call: Call[NoBody, Read]) -> Response:
     await _known(call, mesh)
     measured = await call.api.views.get(kinds.TOPOLOGY, call.workspace, mesh)
     window = measured.document if measured else None
-    found = Topology(
+    topology = Topology(
         mesh=mesh,
         start=window.start if window else None,
         seconds=window.seconds if window else 0.0,
         nodes=nodes(await _workloads(call, mesh)),
         edges=window.edges if window else [],
     )
-    return answers.ok(found)
+    return answers.ok(topology)
 
 
 @routes.add(
@@ -76,8 +76,10 @@ async def history(call: Call[NoBody, MetricsQuery]) -> Response:
     mesh = call.name()
     await _known(call, mesh)
     query = call.query
-    found = await call.api.views.metrics(call.workspace, mesh, since=query.since, until=query.until, limit=query.limit)
-    items = [Window(start=one.start, seconds=one.seconds, edges=one.edges) for one in found]
+    windows = await call.api.views.metrics(
+        call.workspace, mesh, since=query.since, until=query.until, limit=query.limit
+    )
+    items = [Window(start=one.start, seconds=one.seconds, edges=one.edges) for one in windows]
     return answers.ok(Windows(mesh=mesh, items=items))
 
 
@@ -87,16 +89,16 @@ async def _known(call: Call[NoBody, Read], mesh: str) -> None:
 
 
 async def _workloads(call: Call[NoBody, Read], mesh: str) -> list[Workload]:
-    found: list[Workload] = []
+    workloads: list[Workload] = []
     cursor = ""
     while True:
         page = await call.api.views.page(
             kinds.WORKLOADS, call.workspace, where={"mesh": mesh}, limit=LARGEST_PAGE, cursor=cursor
         )
-        found += [stored.document for stored in page.items]
+        workloads += [stored.document for stored in page.items]
         cursor = page.cursor
         if not cursor:
-            return found
+            return workloads
 
 
 def nodes(workloads: list[Workload]) -> list[TopologyNode]:

@@ -267,17 +267,17 @@ async def deliveries(call: Call[NoBody, DeliveryPage]) -> Response:
 async def _refuse_older(call: Call[Any, Any], event: int) -> None:
     """Refuse to begin with an event of the workspace that had this name before."""
     subject = subjects.fill(subjects.EVENTS, workspace=call.workspace)
-    found = await call.api.bus.following(subjects.EVENTS.stream, event, subject)
-    if found is not None and call.api.directory.is_older(call.workspace, found):
+    message = await call.api.bus.following(subjects.EVENTS.stream, event, subject)
+    if message is not None and call.api.directory.is_older(call.workspace, message):
         detail = f"event {event} is older than this workspace"
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
 
 
 async def _failed(call: Call[Any, Any], name: str) -> list[int]:
-    found = await call.api.views.page(
+    deliveries = await call.api.views.page(
         kinds.DELIVERIES, call.workspace, where={"webhook": name, "state": "failed"}, limit=LARGEST_PAGE
     )
-    return [stored.document.event for stored in found.items]
+    return [stored.document.event for stored in deliveries.items]
 
 
 async def _order(call: Call[Any, Any], name: str, message: Message, deliveries: int | None = None) -> Response:
@@ -288,10 +288,10 @@ async def _order(call: Call[Any, Any], name: str, message: Message, deliveries: 
 
 
 async def _current(call: Call[Any, Any], name: str) -> Any:
-    found = await states.current(call.api.bus, call.workspace, _KIND, name)
-    if found is None:
+    message = await states.current(call.api.bus, call.workspace, _KIND, name)
+    if message is None:
         raise not_found(_KIND, name)
-    return found
+    return message
 
 
 async def _enabled(call: Call[Any, Any]) -> str:
@@ -322,9 +322,9 @@ def _check_url(call: Call[Any, Any], url: str) -> None:
 
 
 def _written(version: Any) -> WebhookWritten:
-    found = states.document(version, WebhookWritten)
-    assert isinstance(found, WebhookWritten)
-    return found
+    written = states.document(version, WebhookWritten)
+    assert isinstance(written, WebhookWritten)
+    return written
 
 
 def _message(call: Call[Any, Write], document: Webhook, secret: Sealed, *, since: int, as_of: int) -> WebhookWritten:
@@ -351,7 +351,7 @@ def _saved(written: states.Written, document: Webhook, secret: bytes) -> Respons
         **{name: getattr(document, name) for name in Webhook.__struct_fields__},
         secret=signatures.shown(secret) if secret else "",
     )
-    found = states.answer(written, shown)
+    response = states.answer(written, shown)
     if secret:
-        found.headers["Cache-Control"] = "no-store"
-    return found
+        response.headers["Cache-Control"] = "no-store"
+    return response

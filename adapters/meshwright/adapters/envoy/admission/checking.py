@@ -70,7 +70,7 @@ class _Walk:
         if fields is None:
             self._refuse(at, name, name, "")
             return {}
-        found, spellings = {}, protojson.spellings(kind)
+        content, spellings = {}, protojson.spellings(kind)
         for key, inner in value.items():
             own, place = spellings[key], f"{at}/{_escaped(key)}"
             plain = own.rstrip("_")
@@ -80,8 +80,8 @@ class _Walk:
                 self._refuse(place, plain, f"{name}.{plain}", _some(fields))
                 continue
             self._judge(fields[plain], inner, place)
-            found[plain] = self._field(kind, own, inner, place)
-        return found
+            content[plain] = self._field(kind, own, inner, place)
+        return content
 
     def _field(self, kind: type[betterproto2.Message], own: str, value: Any, at: str) -> Any:
         table, where = protojson.table(kind), f"{protojson.full_name(kind)}.{own.rstrip('_')}"
@@ -139,8 +139,8 @@ def _fields(text: str | None) -> dict[str, str] | None:
 def _reason(full: str) -> str:
     """Why something is not allowed, as far as its name tells."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", full).lower()
-    found = (words for pattern, words in allowed.HAZARDS if re.search(pattern, text))
-    return next(found, "is not among what a native resource may hold")
+    reasons = (words for pattern, words in allowed.HAZARDS if re.search(pattern, text))
+    return next(reasons, "is not among what a native resource may hold")
 
 
 def _some(names: Collection[str]) -> str:

@@ -26,9 +26,9 @@ class Taken(NamedTuple):
 
 def taken(error: str) -> list[Taken]:
     """The places that Envoy could not bind, by its own words; none when it says anything else as well."""
-    found = [_LINE.fullmatch(line) for line in error.splitlines() if line.strip()]
-    places = [Taken(each["host"].strip("[]"), int(each["port"])) for each in found if each]
-    return places if len(places) == len(found) else []
+    matches = [_LINE.fullmatch(line) for line in error.splitlines() if line.strip()]
+    places = [Taken(each["host"].strip("[]"), int(each["port"])) for each in matches if each]
+    return places if len(places) == len(matches) else []
 
 
 def holders(places: Collection[Taken]) -> dict[int, str]:

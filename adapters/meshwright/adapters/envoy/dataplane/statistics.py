@@ -83,8 +83,8 @@ class Statistics:
         self._forget({key for target in targets for key in _keys(target)})
         for target in targets:
             start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=self.every)
-            found = await asyncio.gather(*(self._edges(client, key) for key in _keys(target)))
-            edges = [edge for group in found for edge in group]
+            groups = await asyncio.gather(*(self._edges(client, key) for key in _keys(target)))
+            edges = [edge for group in groups for edge in group]
             message = EdgesMeasured(mesh=target.mesh, start=start, seconds=self.every, edges=edges)
             await self.measure(target.workspace, message)
 

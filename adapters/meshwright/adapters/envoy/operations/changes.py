@@ -35,8 +35,8 @@ class Change:
             return await plans.store(self.buckets, self.key, self.ctx.command.operation, await make())
 
         step = self.ctx.step
-        found = await step("validate", planned, result=Planned)
-        effects = await self._effects(found)
+        recorded = await step("validate", planned, result=Planned)
+        effects = await self._effects(recorded)
         await step("write-desired", effects.write, undo=effects.unwrite)
         if effects.plan.after is not None:
             if effects.needs_sidecars:
@@ -46,22 +46,22 @@ class Change:
                 await step("close-plain-connections", effects.close_plain_connections)
         if effects.gone:
             await step("stop-sidecars", effects.stop_old_sidecars, undo=effects.restart_old_sidecars)
-        return found
+        return recorded
 
     async def taken(self, mesh: DesiredState, specs: list[WorkloadSpec]) -> dict[occupied.Place, str]:
         """The places that these workloads cannot have in this mesh."""
         plane, wanted = self.plane, {spec.port for spec in specs}
         return await asyncio.to_thread(occupied.taken, plane.runtime, plane.options, plane.states(), mesh, wanted)
 
-    async def finish(self, found: Planned, last: Callable[[], Awaitable[None]] | None = None) -> None:
+    async def finish(self, planned: Planned, last: Callable[[], Awaitable[None]] | None = None) -> None:
         """Tell what changed, then do `last`; the last step of every change."""
 
         async def told() -> None:
-            await (await self._effects(found)).tell()
+            await (await self._effects(planned)).tell()
             if last:
                 await last()
 
         await self.ctx.step("tell", told)
 
-    async def _effects(self, found: Planned) -> Effects:
-        return Effects(self.plane, await plans.load(self.buckets, self.key, found.plan), self.workspace, self.ctx)
+    async def _effects(self, recorded: Planned) -> Effects:
+        return Effects(self.plane, await plans.load(self.buckets, self.key, recorded.plan), self.workspace, self.ctx)

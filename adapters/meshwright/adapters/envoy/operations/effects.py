@@ -97,24 +97,24 @@ class Effects:
         version = desired.version(self.plan.after)
         await self._attempt.progress("waiting for the proxies to acknowledge")
         try:
-            found = await self.plane.applied(self.workspace, self.mesh, version, ANSWER_SECONDS)
+            answers = await self.plane.applied(self.workspace, self.mesh, version, ANSWER_SECONDS)
         except TimeoutError as error:
             raise failures.unserved(str(error)) from error
-        refused = {name: each for name, each in found.items() if each.state == "rejected"}
+        refused = {name: each for name, each in answers.items() if each.state == "rejected"}
         blocked = {name: refused.pop(name).blocked for name in list(refused) if refused[name].blocked}
         if refused or blocked:
             await self.plane.tell([identity.NodeId(self.workspace, self.mesh, name) for name in (*refused, *blocked)])
         if refused:
             raise failures.rejected(refused)
         await self._blocked(blocked)
-        silent = {name: each for name, each in found.items() if not statuses.is_answer(each, version)}
+        silent = {name: each for name, each in answers.items() if not statuses.is_answer(each, version)}
         absent = sorted(name for name, each in silent.items() if each.state == "disconnected")
         stuck = sorted(silent.keys() - set(absent))
         if stuck:
             raise failures.unanswered(stuck, ANSWER_SECONDS)
         if absent:
             await self._attempt.progress(f"{', '.join(absent[:10])} not connected: configured on return")
-        acked = len(found) - len(absent) - len(blocked)
+        acked = len(answers) - len(absent) - len(blocked)
         return Applied(version=version, acked=acked, absent=absent, blocked=sorted(blocked))
 
     async def _blocked(self, blocked: dict[str, list[int]]) -> None:

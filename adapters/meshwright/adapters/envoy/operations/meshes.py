@@ -35,15 +35,15 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
         base = before or DesiredState(workspace=command.workspace, mesh=command.mesh, connection=command.connection)
         return Plan(mesh=command.mesh, before=before, after=desired.settle(base, arguments.trust_domain))
 
-    found = await change.carry_out(plan)
+    planned = await change.carry_out(plan)
 
     async def observed() -> None:
         state = await plans.current(change.buckets, change.key)
         await ctx.runtime.emit(change.workspace, change.mesh, MeshObserved(mesh=change.plane.mesh(state)))
 
     await ctx.step("observe", observed)
-    await change.finish(found)
-    return {"version": found.version, "trust_domain": arguments.trust_domain}
+    await change.finish(planned)
+    return {"version": planned.version, "trust_domain": arguments.trust_domain}
 
 
 @adapter.operation(UninstallMesh)
@@ -54,10 +54,10 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     async def plan() -> Plan:
         return Plan(mesh=change.mesh, before=await plans.current(change.buckets, change.key), after=None)
 
-    found = await change.carry_out(plan)
+    planned = await change.carry_out(plan)
 
     async def forgotten() -> None:
-        before = (await plans.load(change.buckets, change.key, found.plan)).before
+        before = (await plans.load(change.buckets, change.key, planned.plan)).before
         for key in (change.key, *await change.buckets.secrets.keys(f"join.{change.key}.")):
             await change.buckets.secrets.delete(key)
         await kit.forget_designs(ctx.runtime, change.workspace, change.mesh)
@@ -65,7 +65,7 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
             removed = MeshRemoved(id=change.mesh, connection=before.connection)
             await ctx.runtime.emit(change.workspace, change.mesh, removed)
 
-    await change.finish(found, last=forgotten)
+    await change.finish(planned, last=forgotten)
     return {}
 
 
@@ -78,9 +78,9 @@ async def rotate(ctx: kit.Context, arguments: RotateCertificates) -> dict[str, A
         before = await plans.current(change.buckets, change.key)
         return Plan(mesh=change.mesh, before=before, after=desired.rotate(before))
 
-    found = await change.carry_out(plan)
-    await change.finish(found)
-    return {"version": found.version, "proxies": found.proxies}
+    planned = await change.carry_out(plan)
+    await change.finish(planned)
+    return {"version": planned.version, "proxies": planned.proxies}
 
 
 @adapter.operation(RefreshStatus)

@@ -43,9 +43,9 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
             raise failures.ports_taken(str(error)) from error
         return Plan(mesh=change.mesh, before=before, after=desired.enrol(before, specs, ports))
 
-    found = await change.carry_out(plan)
-    await change.finish(found)
-    return {"version": found.version, "proxies": found.proxies}
+    planned = await change.carry_out(plan)
+    await change.finish(planned)
+    return {"version": planned.version, "proxies": planned.proxies}
 
 
 @adapter.operation(WithdrawWorkloads)
@@ -62,9 +62,9 @@ async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, 
             raise kit.unfit(problems)
         return Plan(mesh=change.mesh, before=before, after=after)
 
-    found = await change.carry_out(plan)
-    await change.finish(found)
-    return {"version": found.version, "proxies": found.proxies}
+    planned = await change.carry_out(plan)
+    await change.finish(planned)
+    return {"version": planned.version, "proxies": planned.proxies}
 
 
 def _check_kinds(members: Iterable[AnyEnrolment | AnyMember]) -> None:

@@ -62,8 +62,8 @@ class Authorities:
             with contextlib.suppress(Conflict):  # another replica was first: then its authority holds
                 if entry is None:
                     await self._bucket.create(key, self._seal(key, issuing.create_authority(name, now)))
-                elif (found := self._open(key, entry.value)) is not None:
-                    return found
+                elif (authority := self._open(key, entry.value)) is not None:
+                    return authority
                 else:
                     await self._bucket.update(
                         key, self._seal(key, _replacement(entry.value, name, now)), entry.revision
@@ -91,6 +91,6 @@ class Authorities:
 
 
 def _replacement(value: bytes, name: str, now: datetime.datetime) -> Authority:
-    found = msgspec.json.decode(value, type=_Open)
-    former = Former(key=found.key, certificate=found.certificate)
+    decoded = msgspec.json.decode(value, type=_Open)
+    former = Former(key=decoded.key, certificate=decoded.certificate)
     return msgspec.structs.replace(issuing.create_authority(name, now), former=former)

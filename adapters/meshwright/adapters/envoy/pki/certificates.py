@@ -38,9 +38,9 @@ class MeshSecrets:
             self._issued.pop(workload, None)
             return _EMPTY
         generation, spiffe_id = state.certificate_generation, state.spiffe_id(workload)
-        found = self._issued.get(workload)
-        if found and found[0] == generation and found[1].facts.spiffe_id == spiffe_id and now < found[1].renew_at:
-            return found[2]
+        cached = self._issued.get(workload)
+        if cached and cached[0] == generation and cached[1].facts.spiffe_id == spiffe_id and now < cached[1].renew_at:
+            return cached[2]
         issued = self._issuer.issue(spiffe_id, now)
         content = self._resources(issued)
         self._issued[workload] = (generation, issued, content)
@@ -48,8 +48,8 @@ class MeshSecrets:
 
     def facts(self, workload: str) -> Certificate | None:
         """What the certificate of a workload says."""
-        found = self._issued.get(workload)
-        return found[1].facts if found else None
+        issued = self._issued.get(workload)
+        return issued[1].facts if issued else None
 
     def renewals_due(self, now: datetime.datetime) -> bool:
         """Whether a certificate has passed two thirds of its life."""
@@ -57,7 +57,7 @@ class MeshSecrets:
 
     def drop_overdue(self, now: datetime.datetime) -> None:
         """Forget certificates that were due and that nobody here has asked for: their proxies are gone or elsewhere."""
-        self._issued = {name: found for name, found in self._issued.items() if now < found[1].renew_at}
+        self._issued = {name: issued for name, issued in self._issued.items() if now < issued[1].renew_at}
 
     def _resources(self, issued: Issued) -> TypeSet:
         pair = {

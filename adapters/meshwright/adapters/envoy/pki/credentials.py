@@ -82,7 +82,7 @@ def transport() -> dict[str, Any]:
 
 def holders(context: Mapping[str, Sequence[bytes]]) -> list[Holder]:
     """Whom the certificate at the other end of a connection names; nobody when there is none."""
-    return [found for each in context.get("peer_uri", ()) if (found := identity.read_uri(each.decode())) is not None]
+    return [holder for each in context.get("peer_uri", ()) if (holder := identity.read_uri(each.decode())) is not None]
 
 
 def _file(name: str) -> dict[str, Any]:

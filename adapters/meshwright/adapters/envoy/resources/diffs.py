@@ -23,13 +23,13 @@ Key = tuple[str, str, str]
 
 def flat(snapshot: Snapshot) -> dict[Key, Resource]:
     """The resources of a snapshot by type, workload (empty when shared) and name."""
-    found: dict[Key, Resource] = {}
+    resources: dict[Key, Resource] = {}
     for node, proxy in snapshot.proxies.items():
         for type_url, content in proxy.types.items():
             for each in content.resources:
                 single = (type_url, each.name) in _OF_ONE_PROXY
-                found[type_url, identity.parse(node).workload if single else "", each.name] = each
-    return found
+                resources[type_url, identity.parse(node).workload if single else "", each.name] = each
+    return resources
 
 
 def bodies(snapshot: Snapshot) -> dict[ResourceRef, dict[str, Any]]:

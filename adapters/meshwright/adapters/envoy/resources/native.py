@@ -45,11 +45,11 @@ class Overlay:
         return [*merged, *added]
 
     def _merge(self, base: Resource, bodies: list[Body]) -> Resource:
-        found = self._merged.get(base.digest)
-        if found is None:
+        merged = self._merged.get(base.digest)
+        if merged is None:
             lay = _LAYING.get(base.type, merge)
-            found = self._merged[base.digest] = resource(base.type, functools.reduce(lay, bodies, base.body))
-        return found
+            merged = self._merged[base.digest] = resource(base.type, functools.reduce(lay, bodies, base.body))
+        return merged
 
 
 def refused(resources: list[NativeResource]) -> Iterator[NativeResource]:

@@ -47,13 +47,13 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     def named(self, type_url: str, name: str) -> Iterator[Resource]:
         """The resources of this type and name, each content once."""
-        found = (
+        resources = (
             (each.digest, each)
             for proxy in self.proxies.values()
             for each in proxy.types[type_url].resources
             if each.name == name
         )
-        yield from dict(found).values()
+        yield from dict(resources).values()
 
 
 def resource(type_url: str, body: dict[str, Any]) -> Resource:

@@ -53,10 +53,10 @@ class DesiredState(Model, frozen=True, kw_only=True):
 
     def services(self) -> dict[str, dict[str, list[Member]]]:
         """Members by service and version, in the order of their names."""
-        found: dict[str, dict[str, list[Member]]] = {}
+        services: dict[str, dict[str, list[Member]]] = {}
         for _, member in sorted(self.workloads.items()):
-            found.setdefault(member.spec.service, {}).setdefault(member.spec.version, []).append(member)
-        return found
+            services.setdefault(member.spec.service, {}).setdefault(member.spec.version, []).append(member)
+        return services
 
     def intents(self) -> list[AnyIntent]:
         """All intents of all designs, in the order of the designs' names."""

@@ -66,14 +66,14 @@ def uri(holder: Holder) -> str:
     """The URI in a certificate for the discovery service."""
     node = holder.node
     what = "join" if holder.invitation else "proxy"
-    found = f"spiffe://{CONTROL_PLANE}/{what}/{node.workspace}/{node.mesh}/{holder.incarnation}/{node.workload}"
-    return f"{found}/{holder.invitation}" if holder.invitation else found
+    identifier = f"spiffe://{CONTROL_PLANE}/{what}/{node.workspace}/{node.mesh}/{holder.incarnation}/{node.workload}"
+    return f"{identifier}/{holder.invitation}" if holder.invitation else identifier
 
 
 def read_uri(text: str) -> Holder | None:
     """Whom a URI names; None when it is no identity towards the discovery service."""
-    found = _URI.fullmatch(text)
-    if found is None or (found[1] == "join") != bool(found[6]):
+    match = _URI.fullmatch(text)
+    if match is None or (match[1] == "join") != bool(match[6]):
         return None
-    node = NodeId(workspace=found[2], mesh=found[3], workload=found[5])
-    return Holder(node=node, incarnation=found[4], invitation=found[6] or "")
+    node = NodeId(workspace=match[2], mesh=match[3], workload=match[5])
+    return Holder(node=node, incarnation=match[4], invitation=match[6] or "")

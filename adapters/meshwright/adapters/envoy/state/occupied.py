@@ -37,7 +37,7 @@ async def problems(
     resolver: ssrf.Resolver = ssrf.system_resolver,
 ) -> list[FieldError]:
     """What stands against these workloads; `taken` are places and whose they are. What is enrolled already stays."""
-    found = []
+    errors = []
     for index, spec in enumerate(specs):
         present = before.workloads.get(spec.name)
         if present is not None and (present.spec.address, present.spec.port) == (spec.address, spec.port):
@@ -48,9 +48,9 @@ async def problems(
                     f"{spec.address}:{spec.port} is the place of {whose}, for which no workload can stand: "
                     "give the port at which the workload itself listens"
                 )
-                found.append(FieldError(detail=detail, pointer=f"{pointer}/{index}/port"))
+                errors.append(FieldError(detail=detail, pointer=f"{pointer}/{index}/port"))
                 break
-    return found
+    return errors
 
 
 def taken(
@@ -64,16 +64,16 @@ def taken(
 
     Reads files, for a thread; opens no connection.
     """
-    found = {
+    places = {
         (_HERE, port): f"another Meshwright ({owner})" for port, owner in _others(runtime.data_dir, wanted).items()
     }
     for state in states:
         for name, member in state.workloads.items():
             if (state.workspace, state.mesh) != (mesh.workspace, mesh.mesh):
-                found[_place(member.spec.address, member.spec.port)] = "a workload of another mesh"
-            found[_place(member.spec.address, member.ports.inbound)] = f"the sidecar of {name}"
-            found[_HERE, member.ports.outbound] = f"the sidecar of {name}"
-    return found | _servers(runtime, options)
+                places[_place(member.spec.address, member.spec.port)] = "a workload of another mesh"
+            places[_place(member.spec.address, member.ports.inbound)] = f"the sidecar of {name}"
+            places[_HERE, member.ports.outbound] = f"the sidecar of {name}"
+    return places | _servers(runtime, options)
 
 
 def _servers(runtime: kit.Runtime, options: Options) -> dict[Place, str]:
@@ -83,34 +83,34 @@ def _servers(runtime: kit.Runtime, options: Options) -> dict[Place, str]:
         "NATS": addresses.nats_servers(servers.nats_url),
         "MongoDB": addresses.mongodb_servers(servers.mongodb_url),
     }
-    found = {}
+    places = {}
     for name, given in urls.items():
         for url in given:
             with contextlib.suppress(ValueError):
                 parts = urlsplit(url)
-                found[_place(parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0))] = name
-    found[_place(servers.api_host, servers.api_port)] = "Meshwright's API"
+                places[_place(parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0))] = name
+    places[_place(servers.api_host, servers.api_port)] = "Meshwright's API"
     with contextlib.suppress(OSError, ValueError):
-        found[_place(options.xds_host, int((runtime.data_dir / "xds-port").read_text()))] = "the mesh's control plane"
-    return found
+        places[_place(options.xds_host, int((runtime.data_dir / "xds-port").read_text()))] = "the mesh's control plane"
+    return places
 
 
 def _others(data_dir: Path, wanted: Collection[int]) -> dict[int, str]:
     """What other installations on this host have reserved, and a process of theirs listens at."""
-    here, found = data_dir.absolute(), {}
+    here, owners = data_dir.absolute(), {}
     with contextlib.suppress(OSError):
         for port, name in ports.Registry().all().items():
             owner = Path(name)
             is_ours = here.is_relative_to(owner) or owner.is_relative_to(here)
             if port in wanted and not is_ours and any(listeners.holds(each, port) for each in _records(owner)):
-                found[port] = name
-    return found
+                owners[port] = name
+    return owners
 
 
 def _records(owner: Path) -> Iterator[processes.Record]:
     """The processes that an installation has written down: sidecars in their folders, parts of a local stack in one."""
-    found = (processes.read(path) for path in owner.glob("*/*.json"))
-    return (each for each in found if each is not None)
+    records = (processes.read(path) for path in owner.glob("*/*.json"))
+    return (each for each in records if each is not None)
 
 
 async def _hosts(address: str, port: int, resolver: ssrf.Resolver) -> list[str]:
@@ -136,13 +136,13 @@ def _place(host: str, port: int) -> Place:
 def _literal(text: str) -> ssrf.Address | None:
     """An address in any form that a program may read as one."""
     try:
-        found = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         try:
-            found = ipaddress.ip_address(socket.inet_aton(text))
+            address = ipaddress.ip_address(socket.inet_aton(text))
         except OSError:
             return None
-    return found.ipv4_mapped or found if isinstance(found, ipaddress.IPv6Address) else found
+    return address.ipv4_mapped or address if isinstance(address, ipaddress.IPv6Address) else address
 
 
 def _is_here(address: ssrf.Address) -> bool:

@@ -36,19 +36,19 @@ _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")  # https://github.com/spiffe/s
 
 def problems(state: DesiredState, design: Design) -> list[FieldError]:
     """Everything that stands against `design`; `state` is the mesh with the design already in it."""
-    if found := namespace_problems(design):
-        return found
-    found = design_problems(design)
+    if errors := namespace_problems(design):
+        return errors
+    errors = design_problems(design)
     known = _known(state)
     for index, intent in enumerate(design.intents):
-        found += _unknown(intent, known, f"#/intents/{index}")
-        found += _limits(intent, f"#/intents/{index}")
-    found += _conflicts(state, design)
+        errors += _unknown(intent, known, f"#/intents/{index}")
+        errors += _limits(intent, f"#/intents/{index}")
+    errors += _conflicts(state, design)
     for index, resource in enumerate(design.resources):
-        found += places.problems(resource, f"#/resources/{index}")
-    if design.resources and not found:
-        found += _misfits(state, design)
-    return found
+        errors += places.problems(resource, f"#/resources/{index}")
+    if design.resources and not errors:
+        errors += _misfits(state, design)
+    return errors
 
 
 def trust_domain_problems(text: str) -> list[FieldError]:
@@ -88,15 +88,15 @@ def withdrawal_problems(before: DesiredState, after: DesiredState, names: list[s
 
 def member_problems(members: Iterable[AnyEnrolment | AnyMember]) -> list[FieldError]:
     """What this mesh cannot have as a member: it has processes, and no namespaces."""
-    found = []
+    errors = []
     for index, member in enumerate(members):
         if not isinstance(member, ProcessEnrolment | ProcessMember):
             detail = "this mesh is made of processes: it has no namespaces, Deployments, StatefulSets or DaemonSets"
-            found.append(FieldError(detail=detail, pointer=f"#/workloads/{index}/member"))
+            errors.append(FieldError(detail=detail, pointer=f"#/workloads/{index}/member"))
         elif member.namespace:
             detail = "this mesh has no namespaces: leave it out"
-            found.append(FieldError(detail=detail, pointer=f"#/workloads/{index}/namespace"))
-    return found
+            errors.append(FieldError(detail=detail, pointer=f"#/workloads/{index}/namespace"))
+    return errors
 
 
 def _known(state: DesiredState) -> dict[str, set[str]]:

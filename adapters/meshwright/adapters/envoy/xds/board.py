@@ -52,12 +52,12 @@ class Board:
         start = loop.time()
         while True:
             self._news.clear()
-            found = {node: self.status(node) for node in nodes}
-            silent = [each for each in found.values() if not is_answer(each, state_version)]
+            statuses = {node: self.status(node) for node in nodes}
+            silent = [each for each in statuses.values() if not is_answer(each, state_version)]
             connected = any(each.state != "disconnected" for each in silent)
             remaining = start + (timeout if connected else min(patience, timeout)) - loop.time()
             if not silent or remaining <= 0:
-                return found
+                return statuses
             try:
                 async with asyncio.timeout(remaining):
                     await self._news.wait()

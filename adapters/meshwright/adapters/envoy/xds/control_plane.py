@@ -135,8 +135,8 @@ class ControlPlane:
                 raise TimeoutError(f"version {version} of {key} is not served here")
             await asyncio.sleep(0.005)  # the bucket's watch is milliseconds behind the write
         state = self._states[key]
-        found = await self._board.answers([state.node(name) for name in state.workloads], version, timeout, patience)
-        return {node.workload: status for node, status in found.items()}
+        answers = await self._board.answers([state.node(name) for name in state.workloads], version, timeout, patience)
+        return {node.workload: status for node, status in answers.items()}
 
     async def authority(self, workspace: str, mesh: str) -> issuing.Authority:
         """The mesh's certificate authority, made on first use by exactly one replica.

@@ -31,11 +31,11 @@ class Encoder:
 
         Raises protojson.InvalidResource.
         """
-        found = self._resources.get(resource.digest)
-        if found is None:
-            found = wire.packed(resource.type, b"".join(self._encoded_pieces(resource.type, resource.body)))
-            self._resources.put(resource.digest, found)
-        return found
+        encoded = self._resources.get(resource.digest)
+        if encoded is None:
+            encoded = wire.packed(resource.type, b"".join(self._encoded_pieces(resource.type, resource.body)))
+            self._resources.put(resource.digest, encoded)
+        return encoded
 
     def warm(self, snapshot: Snapshot) -> None:
         """Encode everything in a snapshot that is not remembered yet; may run in a thread.
@@ -56,11 +56,11 @@ class Encoder:
 
     def _piece(self, type_url: str, name: str, value: Any) -> bytes:
         key = (type_url, name, msgspec.json.encode(value, order="deterministic"))
-        found = self._pieces.get(key)
-        if found is None:
-            found = protojson.encode(type_url, {name: value})
-            self._pieces.put(key, found)
-        return found
+        encoded = self._pieces.get(key)
+        if encoded is None:
+            encoded = protojson.encode(type_url, {name: value})
+            self._pieces.put(key, encoded)
+        return encoded
 
 
 class _Memory(Generic[K]):
@@ -72,10 +72,10 @@ class _Memory(Generic[K]):
         self._old: dict[K, bytes] = {}
 
     def get(self, key: K) -> bytes | None:
-        found = self._young.get(key)
-        if found is None and (found := self._old.get(key)) is not None:
-            self.put(key, found)
-        return found
+        value = self._young.get(key)
+        if value is None and (value := self._old.get(key)) is not None:
+            self.put(key, value)
+        return value
 
     def put(self, key: K, value: bytes) -> None:
         if len(self._young) >= self._size:

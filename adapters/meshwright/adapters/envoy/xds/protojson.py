@@ -56,10 +56,10 @@ def message_type(type_url: str) -> type[betterproto2.Message]:
     try:
         importlib.import_module(f"envoy_data_plane.{package}")
         pool = importlib.import_module("envoy_data_plane.message_pool").default_message_pool
-        found: type[betterproto2.Message] = pool.url_to_type[type_url]
+        message_class: type[betterproto2.Message] = pool.url_to_type[type_url]
     except (ImportError, KeyError) as error:
         raise InvalidResource(f"this Meshwright knows no message {package}.{name}") from error
-    return found
+    return message_class
 
 
 def full_name(kind: type[betterproto2.Message]) -> str:
@@ -196,12 +196,12 @@ def table(kind: type[betterproto2.Message]) -> betterproto2.ProtoClassMetadata:
 @functools.lru_cache(maxsize=4096)
 def spellings(kind: type[betterproto2.Message]) -> dict[str, str]:
     """The field that each spelling means: protobuf's own and lowerCamelCase."""
-    found = {}
+    names = {}
     for name in table(kind).meta_by_field_name:
         plain = name.rstrip("_")
-        found[plain] = name
-        found[camel(plain)] = name
-    return found
+        names[plain] = name
+        names[camel(plain)] = name
+    return names
 
 
 def camel(name: str) -> str:

@@ -122,11 +122,11 @@ class ProxyStream:
         rejected = self._is_rejected(url, known)
         waiting: SyncState = "stale" if known.sent else "not_sent"
         state: SyncState = "rejected" if rejected else "synced" if self._holds(url) else waiting
-        found = ResourceTypeSync(type=url.rpartition(".")[2], state=state)
+        sync = ResourceTypeSync(type=url.rpartition(".")[2], state=state)
         if url == names.SECRET:
-            return found
+            return sync
         return msgspec.structs.replace(
-            found,
+            sync,
             sent=known.sent.version if known.sent else "",
             acked=known.acked,
             error=known.error[:2000] if rejected else "",

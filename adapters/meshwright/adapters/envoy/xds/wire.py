@@ -124,7 +124,7 @@ def _version(node: bytes) -> str:
 
 
 def _first_text(message: bytes, number: int) -> str:
-    return next((_text(value) for found, value in fields(message) if found == number), "")
+    return next((_text(value) for field, value in fields(message) if field == number), "")
 
 
 def _text(value: bytes) -> str:

@@ -51,29 +51,29 @@ class Follow:
 
         Raises CommandFailed with STILL_RUNNING when the limit passed, RequestRefused, Unreachable.
         """
-        found: dict[str, Any] = self._retried(self._snapshot)
+        operation: dict[str, Any] = self._retried(self._snapshot)
         while not self._last:  # accepted a moment ago, and not told yet
             time.sleep(_PAUSE / 5)
-            found = self._retried(self._snapshot)
+            operation = self._retried(self._snapshot)
         while not self.timeline.done:
             self._retried(self._stream)
             if not self.timeline.done:  # the connection ended, or a reset left something out
-                found = self._retried(self._snapshot)
-        return found if found["done"] else self._whole(found)
+                operation = self._retried(self._snapshot)
+        return operation if operation["done"] else self._whole(operation)
 
-    def _whole(self, found: dict[str, Any]) -> dict[str, Any]:
+    def _whole(self, operation: dict[str, Any]) -> dict[str, Any]:
         """The operation with all its steps, now that an event has told its end; without them if nobody answers."""
         with contextlib.suppress(Unreachable, RequestRefused):
-            found = self._snapshot(within=_LAST_LOOK)
-        return found if found["done"] else found | self.timeline.ending
+            operation = self._snapshot(within=_LAST_LOOK)
+        return operation if operation["done"] else operation | self.timeline.ending
 
     def _snapshot(self, within: float | None = None) -> dict[str, Any]:
         if within is None and self._deadline is not None:
             within = self._quiet()
-        found: dict[str, Any] = self._api.get(paths.operation(self.operation), within=within)
-        self._last = max(self._last, int(found.get("last_seq") or 0))
-        self._tell(self.timeline, self.timeline.learn_snapshot(found))
-        return found
+        operation: dict[str, Any] = self._api.get(paths.operation(self.operation), within=within)
+        self._last = max(self._last, int(operation.get("last_seq") or 0))
+        self._tell(self.timeline, self.timeline.learn_snapshot(operation))
+        return operation
 
     def _stream(self) -> None:
         """Read events until the end, a reset, or the end of the connection."""
@@ -153,11 +153,11 @@ def events(
                     last = frame.id or last
                     if frame.kind == sse.PING:
                         continue
-                    found = msgspec.json.decode(frame.data)
+                    event = msgspec.json.decode(frame.data)
                     if frame.kind == RESET:
-                        on_reset(found)
+                        on_reset(event)
                     else:
-                        yield found
+                        yield event
         except (Unreachable, RequestRefused) as error:
             away_since = away_since or time.monotonic()
             if error.code is not Exit.UNAVAILABLE or time.monotonic() - away_since > _PATIENCE:

@@ -18,8 +18,8 @@ WorkspaceName = Annotated[str, typer.Argument(metavar="WORKSPACE")]
 @command(tokens_group, "list")
 def tokens(session: Session) -> None:
     """List tokens, without their secrets."""
-    found = session.api.whole(paths.TOKENS)
-    session.output.show(found, views.tokens(found))
+    items = session.api.whole(paths.TOKENS)
+    session.output.show(items, views.tokens(items))
 
 
 @command(tokens_group, "create")
@@ -36,12 +36,12 @@ def create(
     body = {"id": token, "role": role, "everywhere": everywhere, "description": description}
     if expires:
         body["expires_at"] = expires
-    found = session.api.request("POST", paths.TOKENS, body=body, params={"reason": reason}).data
+    created = session.api.request("POST", paths.TOKENS, body=body, params={"reason": reason}).data
     session.output.say(f"token {token} ({role}) made; this is its secret, which is shown nowhere again:")
     if session.output.human:
-        session.output.text(found["secret"])
+        session.output.text(created["secret"])
     else:
-        session.output.data(found)
+        session.output.data(created)
 
 
 @command(tokens_group, "delete")
@@ -55,8 +55,8 @@ def delete(session: Session, token: TokenName, yes: YesOption = False, reason: R
 @command(workspaces_group, "list")
 def workspaces(session: Session) -> None:
     """List the workspaces that the token may see."""
-    found = session.api.whole(paths.WORKSPACES)
-    session.output.show(found, views.workspaces(found))
+    items = session.api.whole(paths.WORKSPACES)
+    session.output.show(items, views.workspaces(items))
 
 
 @command(workspaces_group, "set")

@@ -18,15 +18,15 @@ author_group = typer.Typer(help="Write an adapter.", no_args_is_help=True)
 @command(group, "list")
 def index(session: Session) -> None:
     """List adapters with their live workers."""
-    found = choices.found_all(session, paths.ADAPTERS, {}, 500)
-    session.output.show(found, views.adapters(found))
+    items = choices.found_all(session, paths.ADAPTERS, {}, 500)
+    session.output.show(items, views.adapters(items))
 
 
 @command(group, "show")
 def show(session: Session, adapter: Annotated[str, typer.Argument(metavar="ADAPTER")]) -> None:
     """Show an adapter's operations and its intent matrix."""
-    found = session.api.get(paths.one(paths.ADAPTERS, adapter))
-    session.output.show(found, views.adapter(found))
+    document = session.api.get(paths.one(paths.ADAPTERS, adapter))
+    session.output.show(document, views.adapter(document))
 
 
 @command(group, "forget")

@@ -30,14 +30,14 @@ def index(session: Session) -> None:
 def show(session: Session) -> None:
     """Show where commands go now, and why there."""
     target = session.target
-    found = {
+    parts = {
         "context": target.name,
         "api_url": target.api_url,
         "workspace": target.workspace,
         "token": "given" if target.token else "none",
         "from": target.source,
     }
-    session.output.show(found, views.document(found))
+    session.output.show(parts, views.document(parts))
 
 
 @command(group, "add")

@@ -31,15 +31,15 @@ def index(
 ) -> None:
     """List dead letters that wait for somebody, newest first."""
     params = {"adapter": adapter, "state": "" if everything else "open"}
-    found = choices.found_all(session, paths.DEADLETTERS, params, limit)
-    session.output.show(found, history.dead_letters(found))
+    items = choices.found_all(session, paths.DEADLETTERS, params, limit)
+    session.output.show(items, history.dead_letters(items))
 
 
 @command(group, "show")
 def show(session: Session, operation: LetterId) -> None:
     """Show a dead letter: why it died, and its command, or its bytes when nobody can read it."""
-    found = session.api.get(paths.one(paths.DEADLETTERS, operation))
-    session.output.show(found, history.dead_letter(found))
+    document = session.api.get(paths.one(paths.DEADLETTERS, operation))
+    session.output.show(document, history.dead_letter(document))
 
 
 @command(group, "replay")

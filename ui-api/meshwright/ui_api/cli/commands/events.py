@@ -49,14 +49,14 @@ def search(
     """Search the event log; the newest is last."""
     params = {"type": _versions(_wire_names(type)), "entity": entity, "id": id, "text": text}
     params |= {"trace_id": trace, "since": after, "until": before}
-    found = choices.found_all(session, paths.EVENTS, params, limit)
-    found.reverse()
+    items = choices.found_all(session, paths.EVENTS, params, limit)
+    items.reverse()
     if not session.output.human:
-        session.output.data(found)
+        session.output.data(items)
         return
-    for one in found:
+    for one in items:
         session.output.out.print(history.event(one))
-    if not found:
+    if not items:
         session.output.say("No event matches.")
 
 
@@ -69,12 +69,12 @@ def follow(session: Session, params: dict[str, Any], since: str, count: int = 0)
 
     session.output.say("following events; Ctrl-C ends")
     try:
-        for found in following.events(session, params, since, left_out):
+        for event in following.events(session, params, since, left_out):
             if session.output.human:
-                session.output.out.print(history.event(found))
+                session.output.out.print(history.event(event))
             else:
-                session.output.line(found)
-            last, seen = str(found["id"]), seen + 1
+                session.output.line(event)
+            last, seen = str(event["id"]), seen + 1
             if count and seen >= count:
                 break
     except KeyboardInterrupt:

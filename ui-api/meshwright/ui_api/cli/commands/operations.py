@@ -28,15 +28,15 @@ def index(
     params = {"mesh": mesh, "state": state, "kind": kind, "principal": principal}
     if unfinished:
         params["done"] = "false"
-    found = choices.found_all(session, paths.OPERATIONS, params, limit)
-    session.output.show(found, history.operations(found))
+    items = choices.found_all(session, paths.OPERATIONS, params, limit)
+    session.output.show(items, history.operations(items))
 
 
 @command(group, "show")
 def show(session: Session, operation: OperationId) -> None:
     """Show an operation: its steps with durations and attempts, its failure with cause and remedy."""
-    found = session.api.get(paths.operation(operation))
-    session.output.show(found, history.operation(found))
+    document = session.api.get(paths.operation(operation))
+    session.output.show(document, history.operation(document))
 
 
 @command(group, "watch")
@@ -49,9 +49,9 @@ def watch(
     if not operation:
         events.follow(session, {"entity": "operation"}, "")
         return
-    found = session.api.get(paths.operation(operation))
-    session.output.say(f"operation {operation}: {found['kind']} on {found['mesh']}")
-    done = live.follow(session, found, timeout)
+    document = session.api.get(paths.operation(operation))
+    session.output.say(f"operation {operation}: {document['kind']} on {document['mesh']}")
+    done = live.follow(session, document, timeout)
     if not session.output.human:
         session.output.data(done)
 
@@ -72,11 +72,11 @@ def cancel(
     body = {"reason": reason, "abandon": abandon}
     answer = session.api.request("POST", paths.operation(operation, "cancel"), body=body, repeatable=True)
     session.output.say(f"operation {operation}: cancellation requested{' without undoing' if abandon else ''}")
-    found: dict[str, Any] = answer.data
+    document: dict[str, Any] = answer.data
     if wait or timeout is not None:
-        found = _until_cancelled(session, found, timeout)
+        document = _until_cancelled(session, document, timeout)
     if not session.output.human:
-        session.output.data(found)
+        session.output.data(document)
 
 
 @command(group, "retry")
@@ -91,9 +91,9 @@ def retry(
     live.operate(session, "POST", paths.operation(operation, "retry"), {"reason": reason}, wait=wait, limit=timeout)
 
 
-def _until_cancelled(session: Session, found: dict[str, Any], limit: float | None) -> dict[str, Any]:
+def _until_cancelled(session: Session, document: dict[str, Any], limit: float | None) -> dict[str, Any]:
     """Here `cancelled` is what was wanted; any other end is told as such."""
-    done = live.watch(session, found["id"], limit)
+    done = live.watch(session, document["id"], limit)
     if done["state"] == "cancelled":
         session.output.say(live.line(timeline.Line(mark="ok", text="cancelled")))
         return done

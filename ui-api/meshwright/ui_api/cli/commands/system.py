@@ -19,35 +19,35 @@ def version(session: Session) -> None:
     """The version of this program."""
     from importlib import metadata
 
-    found = {"meshwright": metadata.version("meshwright")}
+    versions = {"meshwright": metadata.version("meshwright")}
     if session.output.human:
-        session.output.text(f"meshwright {found['meshwright']}")
+        session.output.text(f"meshwright {versions['meshwright']}")
     else:
-        session.output.data(found)
+        session.output.data(versions)
 
 
 def exit_codes(session: Session) -> None:
     """What the exit codes mean."""
-    found = [{"code": int(code), "name": code.name.lower(), "means": text} for code, text in MEANINGS.items()]
-    rows = ((one["code"], one["name"], one["means"]) for one in found)
-    session.output.show(found, table(("code", "name", "means"), rows, right=("code",)))
+    codes = [{"code": int(code), "name": code.name.lower(), "means": text} for code, text in MEANINGS.items()]
+    rows = ((one["code"], one["name"], one["means"]) for one in codes)
+    session.output.show(codes, table(("code", "name", "means"), rows, right=("code",)))
 
 
 def check(session: Session) -> None:
     """Whether Meshwright works: API, bus, database, views, adapters, meshes, proxies. Exit code 1 when not."""
     from meshwright.ui_api.cli import checking
 
-    found = checking.checks(session)
-    session.output.show([one.plain() for one in found], checking.report(found))
-    if any(one.status == checking.BAD for one in found):
+    results = checking.checks(session)
+    session.output.show([one.plain() for one in results], checking.report(results))
+    if any(one.status == checking.BAD for one in results):
         raise typer.Exit(Exit.FAILURE)
 
 
 @command(projection_group, "set-aside")
 def set_aside(session: Session, limit: choices.LimitOption = 50) -> None:
     """List messages that could not be folded into the views, and why."""
-    found = choices.found_all(session, paths.SET_ASIDE, {}, limit)
-    session.output.show(found, views.set_aside(found))
+    items = choices.found_all(session, paths.SET_ASIDE, {}, limit)
+    session.output.show(items, views.set_aside(items))
 
 
 @command(projection_group, "rebuild")
@@ -55,7 +55,7 @@ def rebuild(session: Session, yes: YesOption = False, reason: ReasonOption = "")
     """Build all views again from the streams, beside the live ones, and swap."""
     session.confirm("Rebuild all views from the streams?", yes=yes)
     try:
-        found: dict[str, Any] = session.api.request("POST", paths.REBUILD, params={"reason": reason}).data
+        document: dict[str, Any] = session.api.request("POST", paths.REBUILD, params={"reason": reason}).data
     except CommandFailed as failure:
         if getattr(failure, "status", 0) not in (404, 405):
             raise
@@ -66,4 +66,4 @@ def rebuild(session: Session, yes: YesOption = False, reason: ReasonOption = "")
         ) from failure
     session.output.say("the views are being rebuilt; reads use the current ones meanwhile")
     if not session.output.human:
-        session.output.data(found)
+        session.output.data(document)

@@ -25,18 +25,18 @@ def topology(
     """The graph of a mesh: requests/s, errors and latencies per edge, from the sidecars' own statistics."""
     path = paths.one(paths.MESHES, choices.mesh_or_only(session, mesh), "/topology")
     if not watch:
-        found = session.api.get(path)
-        session.output.show(found, graph.topology(found))
+        document = session.api.get(path)
+        session.output.show(document, graph.topology(document))
         return
     if session.output.human and session.output.out.is_terminal:
         _animate(session, path, every)
         return
     while True:
-        found = session.api.get(path)
+        document = session.api.get(path)
         if session.output.human:
-            session.output.show(found, graph.topology(found))
+            session.output.show(document, graph.topology(document))
         else:
-            session.output.line(found)
+            session.output.line(document)
         time.sleep(every)
 
 

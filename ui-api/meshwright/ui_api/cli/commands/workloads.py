@@ -46,19 +46,19 @@ def index(
 ) -> None:
     """List workloads with the state of their proxies."""
     params = {"mesh": mesh, "namespace": namespace, "service": service, "kind": kind}
-    found = choices.found_all(session, paths.WORKLOADS, params, limit)
+    items = choices.found_all(session, paths.WORKLOADS, params, limit)
     if not session.output.human:
-        session.output.data(found)
+        session.output.data(items)
         return
     proxies, _ = session.api.list(paths.PROXIES, {"mesh": mesh, "namespace": namespace}, limit=limit)
-    session.output.show(found, views.workloads(found, proxies))
+    session.output.show(items, views.workloads(items, proxies))
 
 
 @command(group, "show")
 def show(session: Session, workload: WorkloadName, mesh: MeshFilter = "") -> None:
     """Show a workload."""
-    found = choices.entity(session, paths.WORKLOADS, workload, mesh)
-    session.output.show(found, views.document(found))
+    document = choices.entity(session, paths.WORKLOADS, workload, mesh)
+    session.output.show(document, views.document(document))
 
 
 @command(group, "enrol")
@@ -109,10 +109,10 @@ def withdraw(
         body = {"members": members, "reason": reason}
         live.operate(session, "POST", paths.one(paths.MESHES, chosen, ":withdraw"), body, wait=wait, limit=timeout)
         return
-    found = [choices.entity(session, paths.WORKLOADS, name, mesh) for name in workloads or []]
-    meshes = ", ".join(dict.fromkeys(one["mesh"] for one in found))
-    session.confirm(f"Take {', '.join(map(choices.full_name, found))} out of mesh {meshes}?", yes=yes)
-    for one in found:
+    entities = [choices.entity(session, paths.WORKLOADS, name, mesh) for name in workloads or []]
+    meshes = ", ".join(dict.fromkeys(one["mesh"] for one in entities))
+    session.confirm(f"Take {', '.join(map(choices.full_name, entities))} out of mesh {meshes}?", yes=yes)
+    for one in entities:
         path = paths.one(paths.WORKLOADS, one["id"])
         done = live.operate(session, "DELETE", path, {"reason": reason}, wait=wait, limit=timeout, silent=True)
         if not session.output.human:
@@ -131,15 +131,15 @@ def proxies(
     """List proxies: which configuration they took, and what they refused in their own words."""
     of_workload = choices.entity(session, paths.WORKLOADS, workload, mesh)["id"] if workload else ""
     params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "state": state}
-    found = choices.found_all(session, paths.PROXIES, params, limit)
-    session.output.show(found, views.proxies(found))
+    items = choices.found_all(session, paths.PROXIES, params, limit)
+    session.output.show(items, views.proxies(items))
 
 
 @command(proxies_group, "show")
 def show_proxy(session: Session, proxy: ProxyName, mesh: MeshFilter = "") -> None:
     """Show a proxy with what it has taken of each type of resource."""
-    found = choices.entity(session, paths.PROXIES, proxy, mesh)
-    session.output.show(found, views.document(found))
+    document = choices.entity(session, paths.PROXIES, proxy, mesh)
+    session.output.show(document, views.document(document))
 
 
 def _members(namespace: str, controllers: list[str], restart: bool) -> list[dict[str, Any]]:

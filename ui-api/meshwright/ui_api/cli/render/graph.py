@@ -15,18 +15,18 @@ _WARN, _ALARM = 0.01, 0.05
 """error rates from which an edge is told as doubtful, and as bad"""
 
 
-def topology(found: dict[str, Any]) -> "RenderableType":
+def topology(document: dict[str, Any]) -> "RenderableType":
     """The edges of the newest window, and the services that nobody called in it."""
     from rich.console import Group
     from rich.text import Text
 
-    edges = sorted(found["edges"], key=lambda e: (_from(e), _to(e), e.get("destination_version", "")))
-    head = Text.assemble((f"mesh {found['mesh']}", "bold"))
-    if found.get("start"):
-        head.append(f"  {found['seconds']:g} s from {output.clock(found['start'])}")
+    edges = sorted(document["edges"], key=lambda e: (_from(e), _to(e), e.get("destination_version", "")))
+    head = Text.assemble((f"mesh {document['mesh']}", "bold"))
+    if document.get("start"):
+        head.append(f"  {document['seconds']:g} s from {output.clock(document['start'])}")
     if not edges:
         head.append("\nNo traffic was measured yet.", "dim")
-        return Group(head, *_quiet(found, edges))
+        return Group(head, *_quiet(document, edges))
     rows = []
     before = ""
     for edge in edges:
@@ -34,7 +34,7 @@ def topology(found: dict[str, Any]) -> "RenderableType":
         rows.append((source if source != before else "", *_edge(edge)))
         before = source
     columns = ("from", "", "to", "version", "req/s", "errors", "p50", "p99")
-    return Group(head, output.table(columns, rows, right=("req/s", "errors", "p50", "p99")), *_quiet(found, edges))
+    return Group(head, output.table(columns, rows, right=("req/s", "errors", "p50", "p99")), *_quiet(document, edges))
 
 
 def _edge(edge: dict[str, Any]) -> tuple["str | Text", ...]:
@@ -66,12 +66,12 @@ def _milliseconds(value: float | None) -> str:
     return f"{value:.1f} ms" if value < 1000 else f"{value / 1000:.2f} s"
 
 
-def _quiet(found: dict[str, Any], edges: list[dict[str, Any]]) -> list["Text"]:
+def _quiet(document: dict[str, Any], edges: list[dict[str, Any]]) -> list["Text"]:
     from rich.text import Text
 
     called = set(map(_to, edges))
     callers = set(map(_from, edges))
-    silent = [node["id"] for node in found["nodes"] if node["id"] not in called and not callers & _workloads(node)]
+    silent = [node["id"] for node in document["nodes"] if node["id"] not in called and not callers & _workloads(node)]
     return [Text(f"without traffic: {', '.join(silent)}", "dim")] if silent else []
 
 

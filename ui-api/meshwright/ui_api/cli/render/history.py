@@ -19,9 +19,9 @@ _BAD = ("failed", "step_failed", "dead_lettered", "timed_out", "lost")
 _GOOD = ("succeeded", "step_completed")
 
 
-def operations(found: list[Document]) -> "RenderableType":
+def operations(items: list[Document]) -> "RenderableType":
     """Operations, one line each."""
-    if not found:
+    if not items:
         return views.nothing("operations", "Start one: meshwright apply FILE --wait")
     rows = (
         (
@@ -34,40 +34,42 @@ def operations(found: list[Document]) -> "RenderableType":
             o["principal"],
             _note(o),
         )
-        for o in found
+        for o in items
     )
     return table(("operation", "what", "mesh", "state", "took", "age", "by", "note"), rows, right=("took",))
 
 
-def operation(found: Document) -> "RenderableType":
+def operation(document: Document) -> "RenderableType":
     """An operation with its steps and its failure."""
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [_head(found)]
-    steps = found.get("steps") or []
+    parts: list[RenderableType] = [_head(document)]
+    steps = document.get("steps") or []
     if steps:
         parts += [
             Text(),
             table(
-                ("step", "state", "took", "attempt"), (_step(step, found) for step in steps), right=("took", "attempt")
+                ("step", "state", "took", "attempt"),
+                (_step(step, document) for step in steps),
+                right=("took", "attempt"),
             ),
         ]
     for step in steps:
-        if step.get("failure") and step["failure"] != found.get("failure"):
+        if step.get("failure") and step["failure"] != document.get("failure"):
             parts.append(_failure(f"step {step['name']}", step["failure"]))
-    if found.get("failure"):
-        parts.append(_failure(found["state"].replace("_", " "), found["failure"]))
-    if found.get("result") is not None:
-        parts.append(Text("\nresult\n" + _indented(output.as_yaml(found["result"]))))
-    if found["state"] in ("failed", "timed_out", "dead_lettered", "cancelled"):
-        parts.append(Text(f"\n→ again: meshwright operations retry {found['id']}", "bold"))
+    if document.get("failure"):
+        parts.append(_failure(document["state"].replace("_", " "), document["failure"]))
+    if document.get("result") is not None:
+        parts.append(Text("\nresult\n" + _indented(output.as_yaml(document["result"]))))
+    if document["state"] in ("failed", "timed_out", "dead_lettered", "cancelled"):
+        parts.append(Text(f"\n→ again: meshwright operations retry {document['id']}", "bold"))
     return Group(*parts)
 
 
-def dead_letters(found: list[Document]) -> "RenderableType":
+def dead_letters(items: list[Document]) -> "RenderableType":
     """Dead letters, one line each."""
-    if not found:
+    if not items:
         return views.nothing("dead letters", "`meshwright deadletters list --all` shows those that were replayed.")
     rows = (
         (
@@ -79,16 +81,16 @@ def dead_letters(found: list[Document]) -> "RenderableType":
             one.get("replaced_by") or "",
             one["reason"],
         )
-        for one in found
+        for one in items
     )
     return table(("operation", "adapter", "state", "tries", "age", "replaced by", "why"), rows, right=("tries",))
 
 
-def dead_letter(found: Document) -> "RenderableType":
+def dead_letter(document: Document) -> "RenderableType":
     """A dead letter with its command, and what can be done about it."""
     from rich.text import Text
 
-    letter, command = found["letter"], found.get("command")
+    letter, command = document["letter"], document.get("command")
     text = Text.assemble((letter["id"], "bold"), "  ", views.state(letter["state"]))
     facts = [
         ("why", letter["reason"]),
@@ -97,38 +99,41 @@ def dead_letter(found: Document) -> "RenderableType":
         ("died", date(letter["stored_at"])),
         ("replayed", f"{letter['replaced_by']} by {letter['principal']}" if letter.get("replaced_by") else ""),
         ("note", letter.get("note")),
-        ("unreadable", found.get("unreadable")),
+        ("unreadable", document.get("unreadable")),
     ]
     for name, value in facts:
         if value:
             text.append(f"\n{name:<10} ", "dim").append(str(value))
     if command is not None:
         text.append(f"\n\ncommand\n{_indented(output.as_yaml(command))}")
-    elif found.get("raw"):
-        text.append(f"\n\nbytes\n{_indented(found['raw'])}")
+    elif document.get("raw"):
+        text.append(f"\n\nbytes\n{_indented(document['raw'])}")
     if letter["state"] == "open":
         verb = "drop" if command is None else "replay"
         text.append(f"\n\n→ meshwright deadletters {verb} {letter['id']}", "bold")
     return text
 
 
-def _head(found: Document) -> "Text":
+def _head(document: Document) -> "Text":
     from rich.text import Text
 
-    text = Text.assemble((found["id"], "bold"), "  ", views.state(found["state"]))
+    text = Text.assemble((document["id"], "bold"), "  ", views.state(document["state"]))
     facts = [
-        ("what", f"{found['kind']} on mesh {found['mesh']} (adapter {found['adapter']}, {found['connection']})"),
-        ("asked", f"{date(found.get('accepted_at'))} by {found['principal']}"),
-        ("why", found.get("reason")),
-        ("took", _took(found)),
-        ("deadline", "" if found.get("done") else date(found.get("deadline"))),
-        ("attempts", found["attempt"] if found.get("attempt", 0) > 1 else ""),
-        ("worker", found.get("worker")),
-        ("waits", found.get("waiting_for")),
-        ("now", "" if found.get("done") else found.get("progress")),
-        ("retry of", found.get("retry_of")),
-        ("cancel", "requested" if found.get("cancel_requested") and not found.get("done") else ""),
-        ("trace", found.get("trace_id")),
+        (
+            "what",
+            f"{document['kind']} on mesh {document['mesh']} (adapter {document['adapter']}, {document['connection']})",
+        ),
+        ("asked", f"{date(document.get('accepted_at'))} by {document['principal']}"),
+        ("why", document.get("reason")),
+        ("took", _took(document)),
+        ("deadline", "" if document.get("done") else date(document.get("deadline"))),
+        ("attempts", document["attempt"] if document.get("attempt", 0) > 1 else ""),
+        ("worker", document.get("worker")),
+        ("waits", document.get("waiting_for")),
+        ("now", "" if document.get("done") else document.get("progress")),
+        ("retry of", document.get("retry_of")),
+        ("cancel", "requested" if document.get("cancel_requested") and not document.get("done") else ""),
+        ("trace", document.get("trace_id")),
     ]
     for name, value in facts:
         if value:
@@ -153,33 +158,35 @@ def _failure(what: str, failure: Document) -> "Text":
     return text
 
 
-def _took(found: Document) -> str:
-    return span(between(found.get("accepted_at"), found.get("finished_at")))
+def _took(document: Document) -> str:
+    return span(between(document.get("accepted_at"), document.get("finished_at")))
 
 
-def _note(found: Document) -> str:
-    if found.get("failure"):
-        return str(found["failure"]["what"])
-    if found.get("done"):
-        return str(found.get("reason") or "")
-    return str(found.get("waiting_for") or found.get("progress") or found.get("reason") or "")
+def _note(document: Document) -> str:
+    if document.get("failure"):
+        return str(document["failure"]["what"])
+    if document.get("done"):
+        return str(document.get("reason") or "")
+    return str(document.get("waiting_for") or document.get("progress") or document.get("reason") or "")
 
 
 def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.rstrip("\n").splitlines())
 
 
-def event(found: Document) -> "Text":
+def event(document: Document) -> "Text":
     """An event in one line: sequence, time, who says it of what, what, and the words that matter."""
     from rich.text import Text
 
-    name = short_type(found["type"])
+    name = short_type(document["type"])
     verb = name.rpartition(".")[2]
     style = "red" if verb in _BAD else "green" if verb in _GOOD else "bold"
-    about = f"{found['entity']}/{found['entity_id']}"
-    text = Text.assemble((f"{found['id']:>7}", "dim"), f" {output.clock(found['time'])} {found['origin']:<10} ")
+    about = f"{document['entity']}/{document['entity_id']}"
+    text = Text.assemble(
+        (f"{document['id']:>7}", "dim"), f" {output.clock(document['time'])} {document['origin']:<10} "
+    )
     text.append(f"{about:<38} ").append(name, style)
-    words = " ".join(gist(found).split())  # one line, whatever was published
+    words = " ".join(gist(document).split())  # one line, whatever was published
     return text.append(f"  {words}") if words else text
 
 
@@ -188,9 +195,9 @@ def short_type(type_name: str) -> str:
     return type_name.removeprefix(_DOMAIN).rpartition(".v")[0] or type_name
 
 
-def gist(found: Document) -> str:
+def gist(document: Document) -> str:
     """What a person wants to know of an event's payload, in a few words."""
-    data = found.get("data")
+    data = document.get("data")
     if not isinstance(data, dict):
         return str(data or "")[:120]
     inner = next(
@@ -201,7 +208,7 @@ def gist(found: Document) -> str:
     words = [str(data[key]) for key in ("kind", "step", "message", "reason", "worker") if data.get(key)]
     if isinstance(data.get("failure"), dict):
         words.append(str(data["failure"].get("what", "")))
-    if data.get("principal") and found["entity"] != "operation":
+    if data.get("principal") and document["entity"] != "operation":
         words.append(f"by {data['principal']}")
     return "  ".join(words)
 

@@ -73,9 +73,9 @@ def follow(session: Session, accepted: dict[str, Any], limit: float | None) -> d
 
     Raises CommandFailed with OPERATION when it did not succeed, STILL_RUNNING when `limit` seconds passed.
     """
-    found = watch(session, accepted["id"], limit)
-    conclude(session, found)
-    return found
+    operation = watch(session, accepted["id"], limit)
+    conclude(session, operation)
+    return operation
 
 
 def watch(session: Session, operation: str, limit: float | None) -> dict[str, Any]:

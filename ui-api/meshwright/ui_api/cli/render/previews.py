@@ -54,15 +54,15 @@ def resource_name(ref: dict[str, Any]) -> str:
     return f"{ref['kind']} {'/'.join(part for part in (ref.get('namespace'), ref['name']) if part)}"
 
 
-def validation(document: Document, found: dict[str, Any]) -> "RenderableType":
+def validation(document: Document, verdict: dict[str, Any]) -> "RenderableType":
     """Whether a design can be applied, and what is wrong with it where."""
     from rich.text import Text
 
     name = document.content["id"]
-    if found["valid"]:
+    if verdict["valid"]:
         return Text.assemble(("✓ ", "green"), f"{name} can be applied")
     text = Text.assemble(("✗ ", "red"), f"{name} cannot be applied")
-    for error in found["errors"]:
+    for error in verdict["errors"]:
         text.append(f"\n  {document.place(error['pointer'])} {error['pointer']}: {error['detail']}")
     return text
 

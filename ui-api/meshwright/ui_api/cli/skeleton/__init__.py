@@ -38,14 +38,14 @@ def write(name: str, folder: Path) -> list[Path]:
 
 
 def _templates(folder: Traversable, path: Path) -> list[tuple[Path, Traversable]]:
-    found = []
+    templates = []
     for entry in folder.iterdir():
         part = path / _NAMES.get(entry.name, entry.name.removesuffix(_SUFFIX))
         if entry.is_dir():
-            found += _templates(entry, part)
+            templates += _templates(entry, part)
         elif entry.name.endswith(_SUFFIX):
-            found.append((part, entry))
-    return found
+            templates.append((part, entry))
+    return templates
 
 
 def _filled(text: str, words: dict[str, str]) -> str:

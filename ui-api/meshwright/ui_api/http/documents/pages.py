@@ -121,8 +121,8 @@ def _link(schema: dict[str, Any]) -> str:
         return " | ".join(f"<code>{escape(str(one))}</code>" for one in schema["enum"])
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(_link(one) for one in schema["anyOf"]))
-    found = schema.get("type", "any")
-    return escape(found if isinstance(found, str) else " | ".join(found))
+    text = schema.get("type", "any")
+    return escape(text if isinstance(text, str) else " | ".join(text))
 
 
 def _html(title: str, body: str) -> str:

@@ -102,8 +102,8 @@ class Limited(HttpToolsProtocol):
             self._deaf = True
             self.cycle.keep_alive = False
         except (httptools.HttpParserError, Refusal) as error:
-            found = self._refused or (error if isinstance(error, Refusal) else None)
-            self._refuse(found or Refusal("invalid-request", f"this is not HTTP/1.1: {error}"[:200]))
+            refusal = self._refused or (error if isinstance(error, Refusal) else None)
+            self._refuse(refusal or Refusal("invalid-request", f"this is not HTTP/1.1: {error}"[:200]))
 
     def _check_sizes(self) -> None:
         if self._in_body:
