@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from meshwright.adapters.envoy.dataplane import program
 from meshwright.core.testing.servers import MongoServer
 from rig.stack.running import Stack, running
 
@@ -21,6 +22,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # The processes in which tests run side by side are told a width, as if somebody looked at them.
     os.environ.pop("COLUMNS", None)
+
+
+@pytest.fixture(scope="session")
+def envoy_binary() -> Path:
+    """Envoy's program."""
+    return program.envoy()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import psutil
 import pytest
 from motor import motor_asyncio
 
+from meshwright.adapters.envoy.dataplane import program
 from meshwright.core.machine import binaries
 from meshwright.core.testing import fixtures, servers
 from meshwright.core.testing.eventually import NeverHappenedError, eventually
@@ -130,7 +131,7 @@ async def test_servers_do_not_outlive_a_killed_run(tmp_path: Path) -> None:
     await eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
 
 
-@pytest.mark.parametrize("binary", [binaries.NATS_SERVER, binaries.MONGOD, binaries.ENVOY], ids=lambda b: b.program)
+@pytest.mark.parametrize("binary", [binaries.NATS_SERVER, binaries.MONGOD, program.ENVOY], ids=lambda b: b.program)
 def test_a_missing_binary_names_the_choices(binary: binaries.Binary) -> None:
     """A setting that names no program is refused with every way out: own server, docker, package."""
     with pytest.raises(binaries.BinaryMissingError) as caught:
@@ -143,9 +144,9 @@ def test_a_missing_binary_names_the_choices(binary: binaries.Binary) -> None:
 
 def test_binaries_of_the_packages_run(envoy_binary: Path) -> None:
     """All three programs come with the `local` extra and are executable here."""
-    for program in (binaries.nats_server(), binaries.mongod(), envoy_binary):
-        assert os.access(program, os.X_OK)
-        assert subprocess.run([program, "--version"], capture_output=True, timeout=30, check=False).returncode == 0
+    for path in (binaries.nats_server(), binaries.mongod(), envoy_binary):
+        assert os.access(path, os.X_OK)
+        assert subprocess.run([path, "--version"], capture_output=True, timeout=30, check=False).returncode == 0
 
 
 async def test_eventually_returns_what_it_waited_for() -> None:

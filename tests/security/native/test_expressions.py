@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from meshwright.adapters.envoy.admission import regexes
+from meshwright.adapters.envoy.dataplane import program
 from meshwright.adapters.envoy.state import desired, validation
 from meshwright.adapters.envoy.state.desired import DesiredState
-from meshwright.core.machine import binaries
 from meshwright.schemas.designs import Design, design_problems
 from meshwright.schemas.intents import LONGEST_REGEX, FaultAbort, FaultDelay, HeaderMatch, HeaderRoute
 from meshwright.schemas.workloads import WorkloadSpec
@@ -36,7 +36,7 @@ def envoy_takes(texts: tuple[str, ...]) -> bool:
     address = {"socket_address": {"address": "127.0.0.1", "port_value": 0}}
     chains = [{"filters": [{"name": "http", "typed_config": manager}]}]
     bootstrap = {"static_resources": {"listeners": [{"name": "x", "address": address, "filter_chains": chains}]}}
-    command = [str(binaries.envoy()), "--mode", "validate", "--config-yaml", json.dumps(bootstrap), "-l", "off"]
+    command = [str(program.envoy()), "--mode", "validate", "--config-yaml", json.dumps(bootstrap), "-l", "off"]
     return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
 
 

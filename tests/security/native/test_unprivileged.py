@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from meshwright.adapters.envoy.dataplane import administration
+from meshwright.adapters.envoy.dataplane import administration, program
 from meshwright.adapters.envoy.dataplane.fleet import Fleet, FleetError
-from meshwright.core.machine import binaries, processes
+from meshwright.core.machine import processes
 
 pytestmark = [
     pytest.mark.servers,
@@ -116,5 +116,5 @@ async def test_what_a_sidecar_leaves_is_not_believed(tmp_path: Path) -> None:
 async def test_an_unknown_user_is_told(tmp_path: Path) -> None:
     """The setting to correct is named."""
     with pytest.raises(FleetError, match="no user no-such-user on this host: let MESHWRIGHT_ENVOY_USER"):
-        async with Fleet.open(tmp_path, keep_on_exit=False, binary=binaries.envoy(), user="no-such-user"):
+        async with Fleet.open(tmp_path, keep_on_exit=False, binary=program.envoy(), user="no-such-user"):
             pass

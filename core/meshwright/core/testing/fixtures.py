@@ -8,11 +8,9 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from meshwright.core.machine import binaries
 from meshwright.core.store import provisioning
 from meshwright.core.testing import servers
 
@@ -50,9 +48,3 @@ async def mongo_database(mongo_server: servers.MongoServer) -> AsyncIterator[Mon
     database = MongoDatabase(url=mongo_server.url, name=f"test_{uuid.uuid4().hex}")
     yield database
     await provisioning.drop_database(database.url, database.name)
-
-
-@pytest.fixture(scope="session")
-def envoy_binary() -> Path:
-    """Envoy's program."""
-    return binaries.envoy()

@@ -23,9 +23,9 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from meshwright.adapters.envoy.dataplane import administration
+from meshwright.adapters.envoy.dataplane import administration, program
 from meshwright.core.kit import tasks
-from meshwright.core.kit.machine import binaries, processes
+from meshwright.core.kit.machine import processes
 from meshwright.schemas.base import Model
 
 State: TypeAlias = Literal["running", "restarting"]
@@ -108,7 +108,7 @@ class Fleet:
         When this process is root's they run as `user`, if the way to the directory is open to that one.
         Raises binaries.BinaryMissingError when there is no Envoy, FleetError when there is no such user.
         """
-        fleet = cls(directory, binary or binaries.envoy(), keep_on_exit, _account(user))
+        fleet = cls(directory, binary or program.envoy(), keep_on_exit, _account(user))
         watcher = asyncio.create_task(fleet._watch(), name="envoy-fleet-watch")
         try:
             yield fleet
