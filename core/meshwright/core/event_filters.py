@@ -1,4 +1,4 @@
-"""Which events somebody wants, and may hear of, by the same words in the event stream and in webhooks.
+"""Filters and permissions of events, the same for the event stream and for webhooks.
 
 Invariant: an empty list does not filter; a type is named whole, or by its beginning up to a dot. What may be heard of
 follows from one table of roles, however it is asked for.
@@ -16,12 +16,12 @@ _HEARD = {
 
 
 def heard_by(role: Role) -> frozenset[str] | None:
-    """The entities that this role may hear of; None for an admin, who also hears of what nobody has declared."""
+    """The entities whose events this role may read; None for an admin, who may read all."""
     return None if role == "admin" else _HEARD[role]
 
 
 def may_hear(role: Role, workspace: str, place: str, entity: str) -> bool:
-    """Whether somebody with that role in `workspace` may hear of an entity that lies in the workspace `place`."""
+    """Whether a principal with that role in `workspace` may read events about an entity of the workspace `place`."""
     if place != workspace and (place != SYSTEM_WORKSPACE or entity not in SYSTEM_ENTITIES):
         return False
     heard = heard_by(role)

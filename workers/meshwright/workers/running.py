@@ -1,4 +1,4 @@
-"""What the singleton processes share: a name among their like, and an end when told.
+"""What singleton processes share: an instance name and orderly shutdown on signals.
 
 Invariant: SIGTERM and SIGINT cancel the work, which then closes what it opened; nothing runs on afterwards.
 """
@@ -22,7 +22,7 @@ def instance() -> str:
 
 
 def tune_garbage_collector() -> None:
-    """Let the garbage collector look less often: there are many live documents and hardly any cycles.
+    """Run the garbage collector less often: there are many live documents and hardly any cycles.
 
     By default it walks everything that lives after a few thousand new objects, a third of the projector's CPU.
     """
@@ -42,7 +42,7 @@ def one_line_errors(program: str) -> Iterator[None]:
 
 
 async def until_signalled(work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work` until it ends by itself or SIGTERM or SIGINT arrives. Raises what `work` raises."""
+    """Run `work` until it returns or SIGTERM or SIGINT arrives. Raises what `work` raises."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,4 +1,4 @@
-"""The bus: everything that Meshwright says to NATS, and the only room that knows its client.
+"""The bus: all communication with NATS, and the only package that imports its client.
 
 Rule: a module outside of this package neither imports `nats` nor catches its errors.
 """

@@ -27,11 +27,11 @@ class BusFull(BusUnavailable):
 
 
 class InsufficientStorage(BusUnavailable):
-    """JetStream cannot reserve the room that the streams are to have; the text says what to do."""
+    """JetStream cannot reserve the storage of the streams; the text says what to do."""
 
 
 class AccessRefused(BusUnavailable):
-    """Nothing can be said to this server as things are; the text says why and what to do."""
+    """The server cannot be used with these credentials and settings; the text says why and what to do."""
 
 
 class TooLarge(BusError):
@@ -39,7 +39,7 @@ class TooLarge(BusError):
 
 
 class Conflict(BusError):
-    """Somebody else wrote first; `current` is the sequence that stands in `stream`, when the server told it."""
+    """Another writer was first; `current` is the last sequence in `stream`, where the server gives it."""
 
     def __init__(self, text: str, current: int | None = None, stream: str = "") -> None:
         super().__init__(text)

@@ -1,4 +1,4 @@
-"""Who listens on a TCP port of this host, as the kernel tells it.
+"""Which process listens on a TCP port of this host, read from the kernel.
 
 Problem: that something answers at a port does not say who it is: a stranger may have taken the port first, and
 would be told secrets. Invariant: the answer comes from /proc alone, no connection is made; a process holds a port
@@ -25,13 +25,13 @@ _TAKES_LOOPBACK = {
 
 
 def holds(record: processes.Record, port: int) -> bool:
-    """Whether exactly the recorded process, and nobody beside it, takes connections to 127.0.0.1 at that port."""
+    """Whether the recorded process, and no other, accepts connections to 127.0.0.1 at that port."""
     sockets = _listening(port)
     return bool(sockets) and processes.alive(record) and sockets <= _sockets_of(record.pid)
 
 
 def held_by(port: int, *, besides: Iterable[processes.Record] = ()) -> str:
-    """Who listens at that port, in words for people; an empty string when nobody does but `besides`."""
+    """The name of the process that listens at that port, for people; empty when none does but `besides`."""
     sockets = _listening(port)
     for record in besides if sockets else ():
         if processes.alive(record):

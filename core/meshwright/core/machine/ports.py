@@ -1,4 +1,4 @@
-"""Ports on loopback: chosen once, reserved for whoever asked, and never given to two.
+"""Ports on loopback: chosen once, reserved for one owner, and never given to two.
 
 Problem: a port that is free now may be taken a moment later, also by somebody who chooses at the same moment, and
 one that was chosen must stay the same over restarts. Invariant: all programs of one user on a host choose under one
@@ -37,7 +37,7 @@ class Registry:
     def reserve(
         self, count: int, preferred: int, *, owner: Path, taken: Collection[int] = (), host: str = "127.0.0.1"
     ) -> list[int]:
-        """`count` free ports from `preferred` upwards that are nobody else's, none of them `taken`.
+        """`count` free ports from `preferred` upwards that no owner has reserved, none of them `taken`.
 
         Raises OSError when there are not that many, or the registry cannot be used.
         """
@@ -59,7 +59,7 @@ class Registry:
         return {port for port in ports if port in others}
 
     def claim(self, ports: Collection[int], *, owner: Path) -> set[int]:
-        """Have the owner hold these besides what it has; gives those of them that are somebody else's.
+        """Reserve these for the owner besides what it has; gives those of them that another owner has reserved.
 
         Raises OSError when the registry cannot be used.
         """

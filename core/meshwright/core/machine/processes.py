@@ -178,14 +178,14 @@ def alive(record: Record) -> bool:
 
 
 def send(record: Record, number: signal.Signals) -> None:
-    """Signal the recorded process, or nobody."""
+    """Send a signal to the recorded process, if it still runs."""
     if alive(record):
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, number)
 
 
 async def stop(record: Record, *, grace: float = 5.0) -> bool:
-    """Ask the process to end, insist after `grace` seconds; true when it went by itself.
+    """Send SIGTERM, and SIGKILL after `grace` seconds; true when SIGTERM sufficed.
 
     Raises TimeoutError when even SIGKILL does not end it within five seconds (a process stuck in the kernel).
     """

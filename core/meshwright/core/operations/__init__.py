@@ -1,1 +1,1 @@
-"""The life of an operation, as its events tell it."""
+"""The lifecycle of an operation, as its events record it."""

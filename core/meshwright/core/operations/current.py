@@ -1,4 +1,4 @@
-"""An operation as its events tell it now, read from the stream itself.
+"""The current state of an operation, folded from the stream itself.
 
 Problem: a view is as old as its projector, and whoever waits for an operation must not wait for the projector.
 Invariant: what is given includes every event of the operation that was stored before it was asked for.

@@ -193,7 +193,7 @@ async def has_ended(connection: mwbus.Connection, command: operations.Command) -
 
 
 async def was_ended_by_scheduler(connection: mwbus.Connection, command: operations.Command) -> bool:
-    """Whether the scheduler has told the end of an operation. Raises BusUnavailable."""
+    """Whether the scheduler has published the end of an operation. Raises BusUnavailable."""
     subject = events_subject(command.workspace, SCHEDULER, command.operation)
     return await connection.last(subjects.EVENTS.stream, subject) is not None
 
@@ -201,7 +201,7 @@ async def was_ended_by_scheduler(connection: mwbus.Connection, command: operatio
 async def cancel_request(
     connection: mwbus.Connection, command: operations.Command
 ) -> operations.CancelRequested | None:
-    """The cancellation that somebody asked for, if any. Raises BusUnavailable."""
+    """The requested cancellation of an operation, if any. Raises BusUnavailable."""
     subject = events_subject(command.workspace, "api", command.operation)
     newest = await connection.last(subjects.EVENTS.stream, subject)
     if newest is None or newest.type != operations.CancelRequested.wire.name:
@@ -218,5 +218,5 @@ def cancelled(request: operations.CancelRequested | None) -> operations.Operatio
 
 
 def events_subject(workspace: str, origin: str, operation: str) -> str:
-    """Where `origin` tells what happens to an operation."""
+    """The subject of the events that `origin` publishes about an operation."""
     return subjects.fill(subjects.EVENTS, workspace=workspace, origin=origin, entity="operation", id=operation)

@@ -18,7 +18,7 @@ class Outcome(Exception):
 
 
 class Retry(Outcome):
-    """Try again after `after` seconds; `failure` tells people why."""
+    """Retry after `after` seconds; `failure` has the reason."""
 
     def __init__(self, after: float, failure: Failure) -> None:
         super().__init__(failure.what)

@@ -44,7 +44,7 @@ def after(steps: list[Step], message: Message, fact: Fact) -> list[Step] | None:
 
 
 def _row(steps: list[Step], name: str, attempt: int, fact: Fact) -> Step:
-    """The row of a step; a new one when its beginning was not told."""
+    """The row of a step; a new one when its start was not published."""
     for step in steps:
         if step.name == name:
             return step

@@ -1,4 +1,4 @@
-"""The accounts of a NATS server: one for each component, and what each may send to, hear from and ask of the others.
+"""The accounts of a NATS server: one for each component, with what each may publish, subscribe to and request.
 
 Problem: within one account NATS checks what a client publishes, but not where it has answers sent to: who may look up a
 message of its own could have the server deliver it, headers and all, as anybody's token or command. And a consumer may

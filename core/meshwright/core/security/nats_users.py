@@ -15,7 +15,7 @@ CONFIGURATION = "accounts.conf"
 
 
 def write(folder: Path, adapters: Iterable[str]) -> bool:
-    """Make what is missing for the components and these adapters; whether the server has to read it anew.
+    """Create what is missing for the components and these adapters; whether the server has to reload it.
 
     Raises OSError, InvalidCredentials.
     """

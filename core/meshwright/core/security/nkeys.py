@@ -31,7 +31,7 @@ class KeyPair:
 
     @property
     def seed(self) -> str:
-        """The secret, as it stands in a file."""
+        """The secret, as a credentials file holds it."""
         # Its first two bytes hold both letters: S for a seed and U for whose.
         return _encode(bytes([_SEED | _USER >> 5, (_USER & 31) << 3]) + self._seed)
 
@@ -41,7 +41,7 @@ class KeyPair:
 
 
 def fresh() -> KeyPair:
-    """A new key."""
+    """A new random key pair."""
     return KeyPair(os.urandom(_SEED_BYTES))
 
 

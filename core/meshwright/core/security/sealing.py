@@ -25,7 +25,7 @@ class CannotOpen(Exception):
 
 
 class InvalidKeyFile(Exception):
-    """The file holds something else than keys; the text says what is wanted."""
+    """The file does not hold keys; the text says what is expected."""
 
 
 class NoKeyFile(Exception):

@@ -50,7 +50,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 class Forbidden(Exception):
-    """The URL may not be called; the text says why, for whoever wrote it."""
+    """The URL may not be called; the text has the reason, for its author."""
 
 
 class InvalidPolicy(Exception):
@@ -82,7 +82,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def authority(self) -> str:
-        """What stands in the Host header."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -134,7 +134,7 @@ def parse(url: str, policy: Policy) -> Target:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address, and the IPv4 address that it may stand for, is one of the public internet."""
+    """Whether an address, and the IPv4 address that it may embed, is one of the public internet."""
     if isinstance(address, ipaddress.IPv6Address):
         last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if address.scope_id:
@@ -165,7 +165,7 @@ async def admit(target: Target, policy: Policy, resolver: Resolver) -> list[Addr
 
 
 async def system_resolver(host: str, port: int) -> list[str]:
-    """What the operating system says."""
+    """The addresses of a host by the resolver of the operating system."""
     loop = asyncio.get_running_loop()
     answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in answers))

@@ -81,7 +81,7 @@ class Database:
         self._database = self._client.get_database(self._name, codec_options=options, write_concern=majority)
 
     async def _keep_open(self) -> None:
-        """Replace the client whenever it finds no server to write to for long; for ever."""
+        """Replace the client whenever it finds no primary for long, until cancelled."""
         loop = asyncio.get_running_loop()
         seen = loop.time()
         while True:

@@ -33,7 +33,7 @@ class NotAdmissible(StoreError):
 
 
 class InvalidAddress(StoreError):
-    """The address is none of MongoDB's; the text says what is wrong with it."""
+    """The value is not a MongoDB URL; the text says what is wrong with it."""
 
 
 class WentBack(StoreError):

@@ -22,7 +22,7 @@ _NAME = re.compile(r"(?P<kind>[a-z_]+)_g(?P<number>\d+)\Z")
 
 
 def collection_name(kind: str, generation: int) -> str:
-    """Where the documents of a kind live."""
+    """The collection of the documents of a kind."""
     return f"{kind}_g{generation}"
 
 
@@ -34,7 +34,7 @@ async def live(database: Database) -> int:
 
 
 async def reserve(database: Database) -> int:
-    """A generation number that nobody has used. Raises StoreUnavailable."""
+    """A generation number that was never used. Raises StoreUnavailable."""
     with translated("reserve a generation"):
         await database.collection(META).update_one(
             {"_id": "last"}, {"$setOnInsert": {"generation": FIRST}}, upsert=True

@@ -14,7 +14,7 @@ _ID = "projector"
 
 
 async def beat(database: Database) -> None:
-    """Say that the projector lives. Raises StoreUnavailable."""
+    """Write the projector's heartbeat. Raises StoreUnavailable."""
     with translated("write the heartbeat"):
         await database.collection(generations.META).update_one({"_id": _ID}, [{"$set": {"at": "$$NOW"}}], upsert=True)
 

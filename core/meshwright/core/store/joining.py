@@ -34,7 +34,7 @@ async def join(chosen: settings.Settings, *, timeout: float = 2.0, retry: bool =
 
 
 async def refuse_open_server(chosen: settings.Settings) -> None:
-    """Raises NotAdmissible when the server lets strangers in and nobody has said that it may; StoreUnavailable."""
+    """Raises NotAdmissible when the server admits anonymous clients and no setting permits that; StoreUnavailable."""
     if not await allows_anonymous(chosen.mongodb_url):
         return
     where = urlsplit(addresses.without_user(chosen.mongodb_url)).netloc
@@ -48,7 +48,7 @@ async def refuse_open_server(chosen: settings.Settings) -> None:
 
 
 async def allows_anonymous(url: str) -> bool:
-    """Whether the server tells somebody who does not say who he is which databases there are.
+    """Whether the server lists its databases to a client without credentials.
 
     Raises StoreUnavailable when it does not answer.
     """

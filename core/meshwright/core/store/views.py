@@ -36,7 +36,7 @@ class Views:
     def __init__(
         self, database: Database, made_at: Callable[[str], datetime.datetime | None] = lambda workspace: None
     ) -> None:
-        """`made_at` tells when a workspace began, of whose name there was another before; nothing older is shown."""
+        """`made_at` gives the creation time of a workspace whose name was used before; nothing older is shown."""
         self._database = database
         self._made_at = made_at
         self._generation = generations.FIRST

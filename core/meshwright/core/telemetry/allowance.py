@@ -1,4 +1,4 @@
-"""How often something may be told.
+"""A limit on how often something is logged.
 
 Problem: what strangers can make this process log, they can make it log until the disk is full. Invariant: each key may
 do so many things at once and so many per second after that, and what was left out is counted; no more than `_KEYS` keys

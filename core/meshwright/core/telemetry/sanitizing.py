@@ -1,4 +1,4 @@
-r"""What strangers wrote, made harmless for whoever looks at it.
+r"""Escaping of text from outside, so that control characters do no harm in terminals and logs.
 
 Problem: a reason, a name or an event may hold characters that repaint a terminal, turn the direction of what stands
 beside them, or are not seen at all. Invariant: every output passes through here, and what is left is seen where it

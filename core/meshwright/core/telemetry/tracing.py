@@ -53,7 +53,7 @@ def continued(traceparent: str) -> Iterator[None]:
 
 @contextmanager
 def _within(trace_id: int, span_id: int, flags: TraceFlags) -> Iterator[trace.Span]:
-    """Make a span of another process, or one that nobody records, the current one."""
+    """Make a span of another process, or one that is not recorded, the current one."""
     remote = NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags))
     token = context.attach(trace.set_span_in_context(remote))
     try:

@@ -70,7 +70,7 @@ class Asker:
         return asked.operation
 
     async def cancel(self, operation: str, *, abandon: bool = False) -> None:
-        """Ask for the end of an operation, or for nobody to care about it any more."""
+        """Request the cancellation of an operation, or its abandonment."""
         subject = subjects.fill(subjects.EVENTS, workspace=WORKSPACE, origin="api", entity="operation", id=operation)
         await self.bus.publisher.publish(subject, operations.CancelRequested(principal="tester", abandon=abandon))
 

@@ -19,10 +19,10 @@ _ENCODER = msgspec.json.Encoder()
 
 def ok(value: Any, status: int = 200, *, etag: int | str | None = None, **headers: str) -> Response:
     """The body as JSON. `headers` are given as in `location="/v1/…"`; `_` stands for `-`."""
-    found = {name.replace("_", "-"): text for name, text in headers.items()}
+    fields = {name.replace("_", "-"): text for name, text in headers.items()}
     if etag is not None:
-        found["ETag"] = quoted(etag)
-    return Response(_ENCODER.encode(value), status, found, JSON)
+        fields["ETag"] = quoted(etag)
+    return Response(_ENCODER.encode(value), status, fields, JSON)
 
 
 def nothing(seq: int | None = None) -> Response:

@@ -23,13 +23,13 @@ KIND = "design"
 
 async def stored(call: Call[Any, Any], name: str, version: int = 0) -> Design:
     """A version of a design, the newest for 0. Raises Refusal `not-found`, BusUnavailable."""
-    found = await states.newest(call.api.bus, call.workspace, KIND, name)
-    if version and states.number(call, found) != version:
-        found = await _numbered(call, name, version)
-    found = states.alive(found)
-    if found is None or call.api.directory.is_older(call.workspace, found):
+    newest = await states.newest(call.api.bus, call.workspace, KIND, name)
+    if version and states.number(call, newest) != version:
+        newest = await _numbered(call, name, version)
+    newest = states.alive(newest)
+    if newest is None or call.api.directory.is_older(call.workspace, newest):
         raise not_found("version" if version else KIND, str(version) if version else name)
-    message = found.message()
+    message = newest.message()
     assert isinstance(message, DesignWritten)
     return message.document
 
@@ -37,10 +37,10 @@ async def stored(call: Call[Any, Any], name: str, version: int = 0) -> Design:
 async def _numbered(call: Call[Any, Any], name: str, version: int) -> mwbus.Received | None:
     """The message of an earlier version; STATE keeps a hundred, which are looked through in order."""
     subject = subjects.fill(subjects.STATE, workspace=call.workspace, kind=KIND, id=name)
-    found = await call.api.bus.following(subjects.STATE.stream, 1, subject)
-    while found is not None and states.number(call, found) != version:
-        found = await call.api.bus.following(subjects.STATE.stream, found.seq + 1, subject)
-    return found
+    message = await call.api.bus.following(subjects.STATE.stream, 1, subject)
+    while message is not None and states.number(call, message) != version:
+        message = await call.api.bus.following(subjects.STATE.stream, message.seq + 1, subject)
+    return message
 
 
 async def save(call: Call[Any, Write], name: str, design: Design, reason: str) -> Response:

@@ -52,9 +52,9 @@ async def newest(bus: mwbus.Connection, workspace: str, kind: str, name: str) ->
     return await bus.last(subjects.STATE.stream, subject)
 
 
-def alive(found: mwbus.Received | None) -> mwbus.Received | None:
+def alive(message: mwbus.Received | None) -> mwbus.Received | None:
     """The message, unless it is a tombstone."""
-    return None if found is None or found.type == ResourceDeleted.wire.name else found
+    return None if message is None or message.type == ResourceDeleted.wire.name else message
 
 
 async def write(
@@ -73,10 +73,10 @@ async def standing(call: Call[Any, Any], workspace: str, kind: str, name: str) -
 
     Raises Refusal, BusUnavailable.
     """
-    found = await newest(call.api.bus, workspace, kind, name)
-    version = alive(found)
+    message = await newest(call.api.bus, workspace, kind, name)
+    version = alive(message)
     preconditions.for_write(call.header("If-Match"), call.header("If-None-Match"), version.seq if version else None)
-    return Standing(newest=found, version=version)
+    return Standing(newest=message, version=version)
 
 
 async def replace(

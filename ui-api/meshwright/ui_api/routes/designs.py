@@ -177,11 +177,11 @@ async def show(call: Call[NoBody, Read]) -> Response:
     newest = await call.api.views.page(
         kinds.DESIGN_VERSIONS, call.workspace, where={"id": call.name()}, sort="version", descending=True, limit=1
     )
-    found = newest.items[0] if newest.items else None
-    if found is None or found.document.design is None:
+    newest_version = newest.items[0] if newest.items else None
+    if newest_version is None or newest_version.document.design is None:
         raise not_found(designs.KIND, call.name())
-    response = views.shown(call, found.document.design, found.seq)
-    response.headers[answers.VERSION] = str(found.document.version)
+    response = views.shown(call, newest_version.document.design, newest_version.seq)
+    response.headers[answers.VERSION] = str(newest_version.document.version)
     return response
 
 

@@ -50,9 +50,9 @@ class Validation(Model, frozen=True, kw_only=True):
 )
 async def translate(call: Call[Against, NoQuery]) -> Response:
     """The native resources that the intents of a design become on a mesh."""
-    found = await _preview(call)
-    previews.refuse(msgspec.structs.replace(found, unsupported=[]))
-    return answers.ok(msgspec.structs.replace(found, diff=[]))
+    result = await _preview(call)
+    previews.refuse(msgspec.structs.replace(result, unsupported=[]))
+    return answers.ok(msgspec.structs.replace(result, diff=[]))
 
 
 @routes.add(
@@ -68,9 +68,9 @@ async def translate(call: Call[Against, NoQuery]) -> Response:
 )
 async def diff(call: Call[Against, NoQuery]) -> Response:
     """What applying a design would change on a mesh, resource by resource."""
-    found = await _preview(call)
-    previews.refuse(msgspec.structs.replace(found, unsupported=[]))
-    return answers.ok(found)
+    result = await _preview(call)
+    previews.refuse(msgspec.structs.replace(result, unsupported=[]))
+    return answers.ok(result)
 
 
 @routes.add(
@@ -87,13 +87,13 @@ async def diff(call: Call[Against, NoQuery]) -> Response:
 async def validate(call: Call[Against, NoQuery]) -> Response:
     """Everything that keeps a design from being applied to a mesh."""
     try:
-        found = await _preview(call)
+        result = await _preview(call)
     except Refusal as refused:
         if refused.slug != "invalid-document":
             raise
         return answers.ok(Validation(valid=False, errors=refused.errors))
-    errors = list(found.problems)
-    errors += [FieldError(detail=f"{one.intent}: {one.because}", pointer="#/intents") for one in found.unsupported]
+    errors = list(result.problems)
+    errors += [FieldError(detail=f"{one.intent}: {one.because}", pointer="#/intents") for one in result.unsupported]
     return answers.ok(Validation(valid=not errors, errors=errors))
 
 

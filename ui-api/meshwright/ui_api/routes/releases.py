@@ -70,15 +70,15 @@ async def revision(call: Call[NoBody, OnMesh]) -> Response:
     where: dict[str, Any] = {"design.id": design, "revision": number}
     if call.query.mesh:
         where["mesh"] = call.query.mesh
-    found = await call.api.views.page(
+    page = await call.api.views.page(
         kinds.RELEASES, call.workspace, where=where, sort="applied_at", descending=True, limit=LARGEST_PAGE
     )
-    meshes = sorted({one.document.mesh for one in found.items})
+    meshes = sorted({one.document.mesh for one in page.items})
     if not meshes:
         raise not_found("release", f"{design} {number}")
     if len(meshes) > 1:
         raise invalid(f"revision {number} of {design} is on {', '.join(meshes)}: choose one of them", "#/query/mesh")
-    return views.shown(call, found.items[0].document, found.items[0].seq)
+    return views.shown(call, page.items[0].document, page.items[0].seq)
 
 
 @routes.add(

@@ -1,4 +1,4 @@
-"""What a live worker answers directly: info, preview, diagnose.
+"""The endpoints of a live worker: info, preview, diagnose.
 
 Invariant: answering changes nothing; an operation that the adapter does not know is refused with the list of
 those that it does.

@@ -78,7 +78,7 @@ class Execution:
         self._has_slot = False
 
     async def run(self, slot: asyncio.Semaphore) -> None:
-        """Handle the command: wait for its turn and for a `slot`, run it, tell its end, acknowledge."""
+        """Handle the command: wait for its turn and for a `slot`, run it, publish its end, acknowledge."""
         try:
             if await self._see_through(slot):
                 await self._settle()
@@ -279,7 +279,7 @@ class Execution:
         await self.journal.append(operations.OperationUndoing(worker=worker, end=over.end, failure=over.failure))
 
     async def _unwind(self) -> None:
-        """Let the handler run through the steps that stand, so that it says how each of them is undone."""
+        """Run the handler through its completed steps, so that it registers how each of them is undone."""
         self.control.is_unwinding = True
         try:
             async with asyncio.timeout(_UNWIND_SECONDS):

@@ -132,7 +132,7 @@ def _servers(chosen: HostSettings) -> kit.OwnServers:
 
 
 async def _tell_failure(name: str, chosen: HostSettings, reason: str) -> None:
-    """Tell of an installed adapter that cannot be loaded, if the bus is there to hear it."""
+    """Publish that an installed adapter cannot be loaded, if the bus answers."""
     token = name.replace(".", "-")
     subject = subjects.fill(
         subjects.EVENTS, workspace=subjects.SYSTEM_WORKSPACE, origin=token, entity="adapter", id=token

@@ -28,7 +28,7 @@ _STORING = 0.01
 
 
 class OperationQueues:
-    """Tells operations whether it is their turn. The bucket only remembers how far a queue has been settled."""
+    """Keeps operations of one mesh in order. The bucket only remembers how far a queue has been settled."""
 
     def __init__(self, connection: mwbus.Connection, settled: mwbus.Bucket) -> None:
         self._bus = connection
@@ -80,7 +80,7 @@ class OperationQueues:
         return place.seq
 
     async def _ended(self, ahead: operations.Command) -> None:
-        """Wait until the operation ahead tells its end, or for a while: it may end in another way."""
+        """Wait until the operation ahead publishes its end, or for a while: it may end in another way."""
         subject = journal.events_subject(ahead.workspace, "*", ahead.operation)
         async with listening.waiter(self._bus, subject, catalog.TERMINAL_TYPES) as ended:
             for patience in (*_SOON, _RECHECK):

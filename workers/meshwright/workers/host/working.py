@@ -118,7 +118,7 @@ class Worker:
         await (job.ack() if over else job.nak(self._pause_for_others(job)))
 
     def _pause_for_others(self, job: mwbus.Job) -> float:
-        """Seconds until somebody else may get a command that this worker does not understand.
+        """Seconds until another worker may get a command that this one does not support.
 
         At random: the server serves waiting workers in turns, so those who give back in step would get the same
         commands for ever.
@@ -151,7 +151,7 @@ class Worker:
                 await job.in_progress()
 
     async def _look_after_reconnects(self) -> None:
-        """What was said while the connection was away was not heard."""
+        """Read the cancellations that were published while the connection was away."""
         seen = self._bus.reconnects
         while True:
             await asyncio.sleep(_LOOK)
@@ -172,7 +172,7 @@ class Worker:
         return listen
 
     async def _pass_on(self, execution: Execution, look: Look) -> None:
-        """Tell an operation what the stream holds of cancellations; it is asked until it answers."""
+        """Pass the stored cancellation on to an operation, retrying until the stream can be read."""
         while True:
             try:
                 execution.intervene(await look(execution.command))
@@ -202,7 +202,7 @@ class Worker:
 
 
 async def _abandoned(bus: mwbus.Connection, command: operations.Command) -> bool:
-    """Tell the end of an operation that a person has abandoned, whoever had begun it. Raises BusUnavailable."""
+    """Publish the end of an operation that was abandoned, whichever worker had started it. Raises BusUnavailable."""
     request = await journal.cancel_request(bus, command)
     if request is None or not request.abandon:
         return False

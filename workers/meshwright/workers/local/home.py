@@ -40,7 +40,7 @@ class LocalError(Exception):
 
 
 class Plan(Model, frozen=True, kw_only=True):
-    """What one `up` was asked for; the supervisor starts what died from the same."""
+    """The options of one `up`; the supervisor restarts parts from the same."""
 
     nats: str = ""
     """the URL of an existing server to use; empty for an own one"""
@@ -58,7 +58,7 @@ class Plan(Model, frozen=True, kw_only=True):
 
 
 class Ports(Model, frozen=True, kw_only=True):
-    """Who listens where on loopback."""
+    """The port of each part on loopback."""
 
     nats: Port
     mongodb: Port
@@ -123,7 +123,7 @@ class Home:
 
     @property
     def notes_file(self) -> Path:
-        """What the supervisor has to tell of parts that died."""
+        """What the supervisor recorded about parts that exited."""
         return self.directory / "notes.json"
 
     def log(self, part: str) -> Path:
@@ -161,7 +161,7 @@ class Home:
         return _read(self.directory / "ports.json", Ports)
 
     def choose_ports(self, shop: Collection[str], running: Collection[str]) -> Ports:
-        """The remembered ports; one that somebody else took meanwhile is chosen anew, save that of MongoDB's data.
+        """The saved ports; one that was taken meanwhile is chosen again, except that of MongoDB's data.
 
         `running` names the parts whose ports are taken by themselves. Raises LocalError when the port of a MongoDB
         that has data was taken, because a replica set knows its members by address.

@@ -147,7 +147,7 @@ def _mongodb(home: Home, port: int) -> Part:
 
 
 def chosen_here(home: Home, ports: Ports, plan: Plan) -> dict[str, str]:
-    """The settings that the stack itself gives to its processes, whatever the environment says."""
+    """The settings that the stack gives to its processes and no environment overrides."""
     return {
         "MESHWRIGHT_NATS_URL": plan.nats or f"nats://{HOST}:{ports.nats}",
         "MESHWRIGHT_MONGODB_URL": plan.mongodb or f"mongodb://{HOST}:{ports.mongodb}/?replicaSet={REPLICA_SET}",
@@ -186,7 +186,7 @@ def _nats_credentials(home: Home, component: str) -> dict[str, str]:
 
 
 def _mongodb_credentials(home: Home, plan: Plan, name: str) -> dict[str, str]:
-    """By which MongoDB knows a process; for an existing server only if somebody has laid them there."""
+    """The MongoDB credentials of a process; for an existing server only if the files are there."""
     file = mongodb_users.Secrets(home.mongodb_secrets).credentials_file(name)
     if name not in mongodb_users.ROLES or (plan.mongodb and not file.exists()):
         return {}
@@ -205,7 +205,7 @@ def shop(home: Home, ports: Ports) -> Part:
 
 
 def supervisor(home: Home, plan: Plan, everything: Iterable[Part]) -> Part:
-    """Who restarts the others; it is started anew when any of them would be started another way."""
+    """The supervisor, which restarts the others; it is restarted when any of them would be started differently."""
     parts = processes.digest_of(part.digest for part in everything)
     return Part(
         name=SUPERVISOR,
@@ -221,7 +221,7 @@ def console(name: str) -> str:
 
 
 async def listens(port: int) -> bool:
-    """Whether somebody accepts connections."""
+    """Whether a server accepts connections there."""
     try:
         _, writer = await asyncio.open_connection(HOST, port)
     except OSError:
@@ -231,7 +231,7 @@ async def listens(port: int) -> bool:
 
 
 async def greets(port: int) -> bool:
-    """Whether nats-server says its INFO, which it does once JetStream has recovered its files."""
+    """Whether nats-server sends INFO, which it does once JetStream has recovered its files."""
     try:
         reader, writer = await asyncio.open_connection(HOST, port)
     except OSError:

@@ -27,7 +27,7 @@ PATIENCE = 3.0  # seconds without a word before a person is told what is waited 
 
 
 class PortTaken(LocalError):
-    """Somebody else listens where the part should."""
+    """Another process listens where the part should."""
 
     def __init__(self, part: Part, holder: str) -> None:
         super().__init__(f"{part.name} cannot listen on {HOST}:{part.port}, which {holder} holds.")
@@ -150,7 +150,7 @@ class LocalStack:
         return f"{log} ends with:\n{processes.tail(log, 12)}"
 
     async def dismiss_supervisor(self) -> None:
-        """End whoever restarts what dies; one in the foreground stops the whole stack itself."""
+        """Stop the supervisor; one in the foreground stops the whole stack itself."""
         supervisor = self.running().get(SUPERVISOR)
         if supervisor is not None and supervisor.pid != os.getpid():
             await processes.stop(supervisor, grace=60.0)

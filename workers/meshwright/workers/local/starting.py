@@ -1,4 +1,4 @@
-"""`up`: everything runs, and the demo mesh carries traffic, before it says so.
+"""`up`: starts everything and waits until the demo mesh carries traffic.
 
 Problem: a person who reads "Ready" goes on to use it, and what was begun and failed would be in the way for ever.
 Invariant: "Ready" is said once a command is accepted, the views are up to date and a request has passed the sidecars;
@@ -96,7 +96,7 @@ class _Starting:
         self.stack = running.LocalStack(self.where, self.talk)
 
     async def start_or_undo(self) -> Supervisor:
-        """Start everything, and see to it that somebody watches; or undo what was begun, and raise why."""
+        """Start everything and a supervisor; on failure stop what was started and raise the reason."""
         supervisor = self.stack.running().get(parts.SUPERVISOR)
         self._refuse_other_foreground(supervisor)
         ran = self.stack.running().keys() - {parts.SUPERVISOR}
@@ -215,7 +215,7 @@ class _Starting:
             await demo.settled(chosen.shop)
 
     async def _hand_over(self, supervisor: processes.Record | None, everything: list[parts.Part]) -> None:
-        """Have one supervisor, which restarts what dies exactly as it was started now."""
+        """Leave one supervisor running, which restarts parts exactly as they were started now."""
         if self.foreground:
             await self.stack.dismiss_supervisor()
             record = processes.here(parts.SUPERVISOR, _FOREGROUND)

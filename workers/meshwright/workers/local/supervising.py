@@ -27,7 +27,7 @@ STEADY_AFTER = 60.0  # seconds after which a death counts as the first again
 
 
 class Note(Model, frozen=True, kw_only=True):
-    """What is to be told of one part. `deaths` are those in a row, each soon after the one before."""
+    """What was recorded about one part. `deaths` are those in a row, each soon after the one before."""
 
     deaths: int
     last: Moment
@@ -61,7 +61,7 @@ class Supervisor:
                 await asyncio.sleep(EVERY)
 
     async def _put_in_charge(self) -> None:
-        """Wait until whoever started this process has written that it is the supervisor."""
+        """Wait until the parent has recorded this process as the supervisor."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECORDED_WITHIN):
                 while not self._is_in_charge():  # noqa: ASYNC110 - another process writes it, nothing signals
@@ -120,7 +120,7 @@ class Supervisor:
 
 
 def notes(home: Home) -> dict[str, Note]:
-    """What the supervisor has to tell, by part."""
+    """What the supervisor recorded, by part."""
     try:
         return msgspec.json.decode(home.notes_file.read_bytes(), type=dict[str, Note])
     except (FileNotFoundError, msgspec.DecodeError):

@@ -28,7 +28,7 @@ class Talk:
         return time.monotonic() - self._started
 
     def head(self, text: str) -> None:
-        """A headline."""
+        """Print a headline."""
         text = sanitizing.escaped(text)
         self._write(f"\033[1m{text}\033[0m" if self._bold else text)
 
@@ -38,7 +38,7 @@ class Talk:
         self.line(f"  {when}  {name:<14} {text}")
 
     def line(self, text: str = "") -> None:
-        """Any line, shown at once; to nobody when the reader has gone, since what is under way goes on."""
+        """Print a line at once; ignored when the reader has gone, since the work continues."""
         self._write(sanitizing.escaped(text))
 
     def _write(self, text: str) -> None:

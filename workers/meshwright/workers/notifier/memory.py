@@ -44,7 +44,7 @@ class Memory:
             return None
 
     async def write(self, snapshot: Snapshot) -> None:
-        """Keep it. Raises Superseded."""
+        """Store the ledger. Raises Superseded."""
         value = msgspec.json.encode(snapshot)
         while True:
             try:

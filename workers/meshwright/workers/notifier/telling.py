@@ -1,4 +1,4 @@
-"""What became of a delivery, told as an event.
+"""Outcomes of deliveries, published as events.
 
 Invariant: every try is told once, before the ledger forgets it; telling waits as long as NATS is away.
 """
@@ -32,7 +32,7 @@ PRINCIPAL = "notifier"
 
 
 class Teller:
-    """Tells what concerns one webhook."""
+    """Publishes the events about one webhook."""
 
     def __init__(self, bus: mwbus.Connection, workspace: str, webhook: str) -> None:
         self._bus = bus
@@ -60,7 +60,7 @@ class Teller:
         await self._publish("delivery", kinds[state](delivery=delivery))
 
     async def disable(self, written: WebhookWritten, version: int, detail: str) -> None:
-        """Write the webhook as disabled, unless somebody has changed it meanwhile."""
+        """Write the webhook as disabled, unless it was changed meanwhile."""
         document = written.document
         off = _disabled(written, detail)
         subject = subjects.fill(subjects.STATE, workspace=self._workspace, kind="webhook", id=document.id)

@@ -37,7 +37,7 @@ class Tally:
 
     @property
     def seen(self) -> int:
-        """All messages."""
+        """The number of messages read, of all outcomes."""
         return int(sum(self.messages.values.values()))
 
 

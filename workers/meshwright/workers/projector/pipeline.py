@@ -1,4 +1,4 @@
-"""One stream on its way into the views: read, fold, write, move the checkpoint, for ever.
+"""The pipeline of one stream into the views: read, fold, write, move the checkpoint.
 
 Invariant: the next batch is folded while the one before is written, never more; whatever fails is tried again
 from memory without losing its place, and after a crash the checkpoint is the place. While there is

@@ -39,7 +39,7 @@ async def project(connection: mwbus.Connection, database: Database, tally: Tally
 
 
 async def beat(database: Database, installation: str) -> None:
-    """Tell readers that the views are being projected, until cancelled.
+    """Write the projector's heartbeat for readers, until cancelled.
 
     Raises NotAdmissible when the database of another installation has taken the place of ours.
     """

@@ -1,4 +1,4 @@
-"""Rebuilding: all views anew from the streams, beside the live ones, then one swap.
+"""Rebuilding all views from the streams beside the live ones, then one swap.
 
 Invariant: readers see the old generation until the new one has everything that the streams held when the rebuild
 had caught up; both are written for a moment around the swap, so no read goes back in time. What the streams no

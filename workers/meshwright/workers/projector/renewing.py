@@ -22,7 +22,7 @@ _LOOK = 1.0
 
 
 async def renew(connection: mwbus.Connection, database: Database) -> None:
-    """Rebuild the live views whenever an older version has written them or nobody trusts them, until cancelled."""
+    """Rebuild the live views whenever an older version wrote them or they were marked for it, until cancelled."""
     while True:
         generation = await until_available(generations.live, database)
         oldest = await until_available(generations.oldest_writer, database, generation)

@@ -1,4 +1,4 @@
-"""Workers of adapters coming and going, told as events.
+"""Events about workers of adapters that appear and disappear.
 
 Problem: presence is a key that vanishes; a process that has just started cannot know what vanished before.
 Invariant: what was told lies in a bucket, so that after any restart every arrival and every loss is told, and
@@ -23,7 +23,7 @@ _RECONCILE = 15.0
 
 
 class AdapterPresence:
-    """Tells who arrives and who is lost. `told` maps presence keys to the announcement that was told."""
+    """Publishes which adapters appear and which are lost."""
 
     def __init__(self, bus: mwbus.Connection, presence: mwbus.Bucket, memory: mwbus.Bucket) -> None:
         self._bus = bus

@@ -29,7 +29,7 @@ _QUEUE = mwbus.WorkQueue(
 
 
 class _Advisory(msgspec.Struct, frozen=True):
-    """What the server says; MSG_TERMINATED and MAX_DELIVERIES share these fields."""
+    """An advisory of the server; MSG_TERMINATED and MAX_DELIVERIES share these fields."""
 
     type: str
     stream_seq: int
@@ -39,7 +39,7 @@ class _Advisory(msgspec.Struct, frozen=True):
 
     @property
     def why(self) -> str:
-        """For people."""
+        """The reason, for people."""
         if self.type.endswith("terminated"):
             return self.reason or "A worker could not decode the command and terminated it."
         return f"It was delivered {self.deliveries} times and no worker completed it."

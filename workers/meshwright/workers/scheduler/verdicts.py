@@ -41,7 +41,7 @@ async def history(bus: mwbus.Connection, workspace: str, operation: str) -> Oper
 
 
 async def end(bus: mwbus.Connection, workspace: str, operation: str, verdict: Message, traceparent: str) -> bool:
-    """Tell the end of an operation; False when the scheduler has told one already. Raises BusUnavailable."""
+    """Publish the end of an operation; False when the scheduler has published one already. Raises BusUnavailable."""
     subject = subjects.fill(subjects.EVENTS, workspace=workspace, origin=ORIGIN, entity="operation", id=operation)
     try:
         with tracing.continued(traceparent):

@@ -69,7 +69,7 @@ class Handler:
 
 
 def _answer(service: str, response: httpx.Response) -> dict[str, Any]:
-    """What the other said; whoever did not answer in JSON was a proxy, whose words are kept."""
+    """The other service's answer; one that is not JSON came from a proxy, whose text is kept."""
     try:
         answer = dict[str, Any](response.json())
     except (ValueError, TypeError):

@@ -50,7 +50,7 @@ class Connection(msgspec.Struct, frozen=True):
 
     @property
     def reconnects(self) -> int:
-        """How often the connection was lost and came back; what was only heard may have been missed meanwhile."""
+        """How often the connection was re-established; messages of core NATS may have been missed meanwhile."""
         return int(self.client.stats["reconnects"])
 
     async def last(self, stream: str, subject: str) -> Received | None:
@@ -107,7 +107,7 @@ class Connection(msgspec.Struct, frozen=True):
         return int(state.first_seq), int(state.last_seq)
 
     async def installation(self) -> str:
-        """What tells this installation from any other: when its stream of what people write was made.
+        """The id of this installation, made of the time at which its STATE stream was created.
 
         Raises BusUnavailable.
         """

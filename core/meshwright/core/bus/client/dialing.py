@@ -26,7 +26,7 @@ _DISCONNECT_TIMEOUT_S = 3.0
 async def dial(
     url: str, name: str, timeout: float, credentials_file: Path | None = None, ca_file: Path | None = None
 ) -> NatsClient:
-    """A connected client, which reconnects for ever and notices a dead peer within ten seconds.
+    """A connected client, which reconnects without limit and notices a dead server within ten seconds.
 
     Raises BusUnavailable when no server answers in time, AccessRefused.
     """
@@ -87,7 +87,7 @@ class _Server(NamedTuple):
     ca_file: Path | None
 
     def refusal(self, error: Exception) -> str:
-        """Why nothing can be said to this server, and what to do; empty when time may mend the error."""
+        """Why this server cannot be used, and what to do; empty when a retry may succeed."""
         server = f"the NATS server at {without_password(self.url)}"
         if isinstance(error, ssl.SSLCertVerificationError):
             trusted = f"the CA certificates in {self.ca_file}" if self.ca_file else "the CAs of this machine"
@@ -108,7 +108,7 @@ class _Server(NamedTuple):
 
 
 class _ConnectionLog:
-    """What the client says of its connection, one line per change."""
+    """Logs changes of the connection, one line each."""
 
     def __init__(self, client: Client, name: str, asked: _Server) -> None:
         self._client = client

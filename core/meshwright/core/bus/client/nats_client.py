@@ -75,13 +75,13 @@ class NatsClient(Client):
         await super()._process_info(info, initial_connection)
 
     async def _attempt_reconnect(self) -> None:
-        """As the client's own, which would wait half a minute for a dead peer to agree to the end of TLS."""
+        """As the client's own, which would wait half a minute for a dead server to close TLS."""
         if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
             self._transport._io_writer.transport.abort()
         await super()._attempt_reconnect()
 
     async def _process_err(self, err_msg: str) -> None:
-        """As the client's own, which would close itself for good when the server ends the connection with a word."""
+        """As the client's own, which would close itself for good when the server ends the connection with an error."""
         text = err_msg.strip("'")
         if "permissions violation" in text.lower():
             await self._error_cb(errors.Error(text))
@@ -91,7 +91,7 @@ class NatsClient(Client):
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
     ) -> Msg:
-        """As the client's own, for which a subject that is not UTF-8 ends the connection, at each delivery anew."""
+        """As the client's own, for which a subject that is not UTF-8 ends the connection at each delivery."""
         return self.msg_class(
             subject=subject.decode(errors="replace"),
             reply=reply.decode(errors="replace"),

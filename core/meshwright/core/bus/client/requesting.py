@@ -1,4 +1,4 @@
-"""Asking a live worker directly: the other end of `serving`.
+"""Requests to a live worker: the client of `serving`.
 
 Invariant: the caller gets the answer, the worker's considered no, or which of these it is: nobody is there, a worker
 is slow, the bus is away, the question is too large; within its own bound. Nothing is stored or changed by asking.
@@ -30,7 +30,7 @@ class Slow(BusError):
 
 
 class ServiceRefused(BusError):
-    """The worker said no, and `failure` says why.
+    """The worker refused the request; `failure` has the reason.
 
     `code` is like an HTTP status: 422 refused, 413 the answer is too large, 500 a defect, 503 busy, 504 takes too long.
     """

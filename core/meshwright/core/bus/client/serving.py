@@ -1,4 +1,4 @@
-"""Answering requests: what a live worker can be asked directly, as a NATS micro service.
+"""Serving requests to a live worker, as a NATS micro service.
 
 Problem: a preview or a diagnosis is a question, not a fact; it belongs on no stream. Invariant: every endpoint
 answers within its bound or says why not in the `Nats-Service-Error` headers (ADR-32), small questions never wait for
@@ -87,7 +87,7 @@ class _Dispatcher:
         return handle
 
     async def close(self) -> None:
-        """Leave the rest unanswered: whoever asked hears of it by its own time-out, and asks another worker."""
+        """Leave the rest unanswered: their clients time out and ask another worker."""
         await ending.end(*self._open)
 
     async def _answer(self, request: Request, endpoint: Endpoint, slot: asyncio.Semaphore) -> None:

@@ -62,7 +62,7 @@ class Bucket:
         return None if message is None or _is_gone(message) else Entry(message.payload, message.seq)
 
     async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
-        """Set a key that has no value; with `ttl` it goes by itself after so many seconds.
+        """Set a key that has no value; with `ttl` it expires after so many seconds.
 
         Raises Conflict when there is one.
         """
@@ -88,7 +88,7 @@ class Bucket:
         return await self._store(key, value, expected=revision)
 
     async def put(self, key: str, value: bytes) -> int:
-        """Set a key whatever it held."""
+        """Set a key unconditionally."""
         return await self._store(key, value)
 
     async def delete(self, key: str, revision: int | None = None) -> None:
@@ -195,8 +195,8 @@ def _change(key: str, message: Received) -> Change:
 async def open_bucket(bus: Connection, name: str, *, prefix: str = "", ttl: float = 0) -> Bucket:
     """The bucket of that name, or the part of it whose keys begin with `prefix`.
 
-    With `ttl` every value goes after so many seconds. Who may set up streams creates it when it is missing, and gives
-    it as many replicas as this connection wants.
+    With `ttl` every value expires after so many seconds. Who may set up streams creates it when it is missing, and
+    gives it as many replicas as this connection wants.
 
     Raises BusUnavailable.
     """

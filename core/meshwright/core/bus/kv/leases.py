@@ -1,4 +1,4 @@
-"""Leases: at most one process does a singleton's work, and another takes over when it dies.
+"""Leases: at most one process does a singleton's work, and another one takes over when it fails.
 
 Invariant: the lease is a key that the server removes when nobody renews it; whoever holds it renews it every
 third of its time-to-live and stops its work when a renewal fails. A lease chooses, it does not fence: writers
@@ -34,7 +34,7 @@ class _Held:
         self._revision = await self._bucket.update(self._name, self._holder, self._revision)
 
     async def release(self) -> None:
-        """Frees the lease, unless it is somebody else's by now."""
+        """Release the lease, unless another process holds it by now."""
         try:
             async with asyncio.timeout(1.0):
                 await self._bucket.delete(self._name, self._revision)
@@ -43,7 +43,7 @@ class _Held:
 
 
 async def hold(bus: Connection, name: str, holder: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Wait for the lease `name`, run `work` while holding it, and wait again when it is lost; for ever.
+    """Wait for the lease `name`, run `work` while holding it, and wait again when it is lost, until cancelled.
 
     `work` is cancelled when the lease is lost. When `work` itself returns or raises, so does this.
     """
@@ -78,7 +78,7 @@ async def _take(bucket: Bucket, name: str, holder: str) -> int:
 
 
 async def _work_while_renewing(held: _Held, work: Callable[[], Awaitable[None]]) -> bool:
-    """True when the work ended by itself, False when the lease was lost."""
+    """True when the work returned, False when the lease was lost."""
     task = asyncio.ensure_future(work())
     try:
         renewed = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""Presence: who is alive, as a key that goes away when its owner stops renewing it.
+"""Presence: which workers are alive, as keys that expire when their owner stops renewing them.
 
 Invariant: an entry older than `TTL` is gone; a graceful end removes it at once.
 """

@@ -73,7 +73,7 @@ class Job:
         await self._answer(b"+ACK")
 
     async def in_progress(self) -> None:
-        """Still working: the ack wait starts anew."""
+        """Still working: the ack wait starts again."""
         await self._answer(b"+WPI")
 
     async def nak(self, after: float) -> None:
@@ -92,7 +92,7 @@ class Job:
 
 
 async def jobs(bus: Connection, queue: WorkQueue, *, batch: int = 64) -> AsyncGenerator[Job | None, None]:
-    """Deliveries for ever, through restarts of the server; None after each second without one.
+    """Deliveries without end, through restarts of the server; None after each second without one.
 
     What has arrived and is not taken goes back at once when the reader ends.
     """

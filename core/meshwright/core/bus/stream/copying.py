@@ -48,7 +48,7 @@ def copied_from(message: Received) -> Place | None:
 
 
 async def maintain_copies(bus: Connection) -> None:
-    """Look after the copies, at the start and whenever the server was away; for ever."""
+    """Repair the copies at the start and after each reconnect, until cancelled."""
     looked = -1
     while True:
         reconnects = bus.reconnects

@@ -75,7 +75,7 @@ async def until(bus: Connection, stream: str, time: datetime.datetime) -> Positi
 
 
 async def growing(bus: Connection, stream: str, subject: str, patience: float) -> AsyncGenerator[list[Received], None]:
-    """Batches from the start of `subject` on, for ever; an empty one whenever there is no more.
+    """Batches from the start of `subject` on, without end; an empty one whenever there is no more.
 
     It is looked for more at once when something is heard, and after `patience` seconds. Raises Rewound, BusUnavailable.
     """

@@ -110,12 +110,12 @@ class Publisher:
                 pause = min(pause * 2, 0.5)
 
     def _check_connected(self) -> None:
-        """The client would keep what is published now, and send it long after the caller was told that it failed."""
+        """Raises when not connected: the client would buffer the message and send it after the caller saw it fail."""
         if not self._client.is_connected:
             raise nats.errors.ConnectionReconnectingError
 
     async def _stored_before(self, subject: str, headers: dict[str, str], conflict: Conflict) -> Ack:
-        """The earlier ack when what stands there is this very message, whose first ack got lost.
+        """The earlier ack when the stored message is this very one, whose first ack got lost.
 
         The server compares sequences before it compares ids, so such a retry looks like a conflict.
         """

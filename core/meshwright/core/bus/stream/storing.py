@@ -1,4 +1,4 @@
-"""Whether JetStream stores, proven by a write: a server whose disk is full goes on answering what is only read.
+"""Whether JetStream stores, proven by a write: a server whose disk is full still answers reads.
 
 Problem: it gives up each stream that it could not write, and that stream's messages are acknowledged no more, until
 it is restarted; the others may be well. Invariant: `prove` succeeds only when a write was stored a moment ago and no

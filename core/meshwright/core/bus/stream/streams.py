@@ -135,7 +135,7 @@ async def ensure(js: JetStreamContext, replicas: int = 1, gib: float | None = No
 
 
 async def await_set_up(js: JetStreamContext, timeout: float) -> None:
-    """Wait until somebody has set up the streams. Raises BusUnavailable."""
+    """Wait until the streams are set up. Raises BusUnavailable."""
     deadline = asyncio.get_running_loop().time() + timeout
     while True:
         try:

@@ -35,7 +35,7 @@ class _OutOfStep(Exception):
 
 
 class _Quiet:
-    """Doubts a consumer that says nothing: a message that it has left out at two looks in a row will never come."""
+    """Checks a silent consumer: a message that it has skipped at two checks in a row will never be delivered."""
 
     def __init__(self, bus: Connection, stream: str, filters: list[str]) -> None:
         self._bus = bus
@@ -75,7 +75,7 @@ async def tail(
     idle: bool = False,
     newest: bool = False,
 ) -> AsyncGenerator[list[Received], None]:
-    """Batches of at most `batch` messages behind a position, for ever.
+    """Batches of at most `batch` messages after a position, without end.
 
     `subject` may be several filters that do not overlap. With `newest` the tail begins with the last message of
     each subject (instead of `after` a position) and then goes on with everything that follows.

@@ -199,13 +199,13 @@ def _age(response: httpx.Response) -> float:
 
 def _problem(response: httpx.Response) -> dict[str, Any]:
     """The problem document of a refusal, made up from the status when something else answered (a proxy)."""
-    found = _decoded(response)
-    if isinstance(found, dict) and "title" in found:
-        problem = {"type": "about:blank", "status": response.status_code, **found}
+    decoded = _decoded(response)
+    if isinstance(decoded, dict) and "title" in decoded:
+        problem = {"type": "about:blank", "status": response.status_code, **decoded}
         with contextlib.suppress(msgspec.ValidationError):  # somebody else's idea of a problem
             msgspec.convert(problem, Problem)
             return problem
-    text = str(found or "")[:500]
+    text = str(decoded or "")[:500]
     title = f"HTTP {response.status_code} {response.reason_phrase}".strip()
     return {"type": "about:blank", "title": title, "status": response.status_code, "detail": text}
 

@@ -56,10 +56,10 @@ def apply(
 def validate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
     """Say everything that keeps a design from being applied."""
     document = documents.load_design(file)
-    found = _ask(session, document, choices.mesh_or_only(session, mesh), "validate")
-    found["errors"] = [_in_file(error) for error in found["errors"]]
-    session.output.show(found, previews.validation(document, found))
-    if not found["valid"]:
+    result = _ask(session, document, choices.mesh_or_only(session, mesh), "validate")
+    result["errors"] = [_in_file(error) for error in result["errors"]]
+    session.output.show(result, previews.validation(document, result))
+    if not result["valid"]:
         raise typer.Exit(Exit.REFUSED)
 
 
@@ -136,12 +136,12 @@ def _ask(session: Session, document: documents.Document, mesh: str, verb: str) -
     path = paths.one(paths.DESIGNS, document.content["id"], f":{verb}")
     try:
         body = {"mesh": mesh, "design": document.content}
-        found = session.api.request("POST", path, body=body, repeatable=True).data
+        answer = session.api.request("POST", path, body=body, repeatable=True).data
     except RequestRefused as refused:
         errors = [_in_file(error) for error in refused.problem.get("errors") or []]
         notes = tuple(f"{document.place(one['pointer'])} {one['pointer']}: {one['detail']}" for one in errors)
         raise refused.placed(errors, notes) from refused
-    return dict(found)
+    return dict(answer)
 
 
 def _in_file(error: dict[str, Any]) -> dict[str, Any]:

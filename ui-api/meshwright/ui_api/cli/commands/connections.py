@@ -18,15 +18,15 @@ Name = Annotated[str, typer.Argument(metavar="CONNECTION")]
 @command(group, "list")
 def index(session: Session, limit: choices.LimitOption = 500) -> None:
     """List connections."""
-    found = choices.found_all(session, paths.CONNECTIONS, {}, limit)
-    session.output.show(found, views.connections(found))
+    items = choices.found_all(session, paths.CONNECTIONS, {}, limit)
+    session.output.show(items, views.connections(items))
 
 
 @command(group, "show")
 def show(session: Session, connection: Name) -> None:
     """Show a connection."""
-    found = session.api.get(paths.one(paths.CONNECTIONS, connection))
-    session.output.show(found, views.document(found))
+    document = session.api.get(paths.one(paths.CONNECTIONS, connection))
+    session.output.show(document, views.document(document))
 
 
 @command(group, "set")

@@ -17,8 +17,8 @@ releases_group = typer.Typer(help="Releases: what was applied where, by whom and
 @command(group, "list")
 def index(session: Session, limit: choices.LimitOption = 500) -> None:
     """List designs."""
-    found = choices.found_all(session, paths.DESIGNS, {}, limit)
-    session.output.show(found, views.designs(found))
+    items = choices.found_all(session, paths.DESIGNS, {}, limit)
+    session.output.show(items, views.designs(items))
 
 
 @command(group, "show")
@@ -29,15 +29,15 @@ def show(
 ) -> None:
     """Show a design; as YAML it can be edited and applied again."""
     path = paths.one(paths.DESIGNS, design)
-    found = session.api.get(f"{path}/versions/{version}")["design"] if version else session.api.get(path)
-    session.output.show(found, views.document(found))
+    document = session.api.get(f"{path}/versions/{version}")["design"] if version else session.api.get(path)
+    session.output.show(document, views.document(document))
 
 
 @command(group, "versions")
 def versions(session: Session, design: DesignName, limit: choices.LimitOption = 50) -> None:
     """The history of a design: who changed it, when and why."""
-    found = choices.found_all(session, paths.one(paths.DESIGNS, design, "/versions"), {}, limit)
-    session.output.show(found, views.versions(found))
+    items = choices.found_all(session, paths.one(paths.DESIGNS, design, "/versions"), {}, limit)
+    session.output.show(items, views.versions(items))
 
 
 @command(group, "restore")
@@ -72,8 +72,8 @@ def releases(
     limit: choices.LimitOption = 50,
 ) -> None:
     """List releases, newest first."""
-    found = choices.found_all(session, paths.RELEASES, {"design": design, "mesh": mesh, "state": state}, limit)
-    session.output.show(found, views.releases(found))
+    items = choices.found_all(session, paths.RELEASES, {"design": design, "mesh": mesh, "state": state}, limit)
+    session.output.show(items, views.releases(items))
 
 
 @command(releases_group, "show")
@@ -85,8 +85,8 @@ def release(
 ) -> None:
     """Show a release with its design and inventory."""
     if revision is None:
-        found = session.api.get(paths.one(paths.RELEASES, design))
+        document = session.api.get(paths.one(paths.RELEASES, design))
     else:
         params = {"mesh": mesh} if mesh else None
-        found = session.api.get(paths.one(paths.DESIGNS, design, f"/releases/{revision}"), params)
-    session.output.show(found, views.document(found))
+        document = session.api.get(paths.one(paths.DESIGNS, design, f"/releases/{revision}"), params)
+    session.output.show(document, views.document(document))

@@ -20,15 +20,15 @@ _LOOK = 0.3
 @command(group, "list")
 def index(session: Session, limit: choices.LimitOption = 500) -> None:
     """List webhooks."""
-    found = choices.found_all(session, paths.WEBHOOKS, {}, limit)
-    session.output.show(found, views.webhooks(found))
+    items = choices.found_all(session, paths.WEBHOOKS, {}, limit)
+    session.output.show(items, views.webhooks(items))
 
 
 @command(group, "show")
 def show(session: Session, webhook: Name) -> None:
     """Show a webhook."""
-    found = session.api.get(paths.one(paths.WEBHOOKS, webhook))
-    session.output.show(found, views.document(found))
+    document = session.api.get(paths.one(paths.WEBHOOKS, webhook))
+    session.output.show(document, views.document(document))
 
 
 @command(group, "set")
@@ -77,8 +77,8 @@ def deliveries(
     limit: choices.LimitOption = 50,
 ) -> None:
     """List what became of each event, the newest first."""
-    found = choices.found_all(session, paths.one(paths.WEBHOOKS, webhook, "/deliveries"), {"state": state}, limit)
-    session.output.show(found, views.deliveries(found))
+    items = choices.found_all(session, paths.one(paths.WEBHOOKS, webhook, "/deliveries"), {"state": state}, limit)
+    session.output.show(items, views.deliveries(items))
 
 
 @command(group, "replay")
@@ -95,19 +95,19 @@ def replay(
     if failed == (from_event is not None):
         raise CommandFailed("select what to deliver again", code=Exit.USAGE, remedy="Add --from EVENT or --failed.")
     body = {"from_event": from_event, "failed": failed, "reason": reason}
-    found = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":replay"), body=body).data
-    what = f"{found['deliveries']} failed deliveries are" if failed else f"everything from event {from_event} on is"
+    answer = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":replay"), body=body).data
+    what = f"{answer['deliveries']} failed deliveries are" if failed else f"everything from event {from_event} on is"
     session.output.say(f"{what} delivered again; follow it with: meshwright webhooks deliveries {webhook}")
     if not session.output.human:
-        session.output.data(found)
+        session.output.data(answer)
 
 
 @command(group, "rotate-secret")
 def rotate(session: Session, webhook: Name, reason: ReasonOption = "") -> None:
     """Make a new secret, written to stdout, this once. The old one signs beside it for 24 hours."""
     body = {"reason": reason}
-    found = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":rotate-secret"), body=body).data
-    _show_secret(session, found)
+    rotated = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":rotate-secret"), body=body).data
+    _show_secret(session, rotated)
 
 
 @command(group, "test")
@@ -121,16 +121,16 @@ def ping(
 ) -> None:
     """Deliver a ping and tell what the endpoint said."""
     sent = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":test"), body={}).data
-    found = _outcome(session, webhook, sent["event"], timeout)
+    outcome = _outcome(session, webhook, sent["event"], timeout)
     if not session.output.human:
-        session.output.data(found or sent)
-    if found is None:
+        session.output.data(outcome or sent)
+    if outcome is None:
         remedy = f"See `meshwright webhooks deliveries {webhook}`; deliveries need a running meshwright-notifier."
         raise CommandFailed("no outcome yet", code=Exit.STILL_RUNNING, remedy=remedy)
-    if found["state"] != "delivered":
-        again = "It is tried again by itself." if found["state"] == "retrying" else "It is not tried again."
-        raise CommandFailed(f"the ping did not arrive: {found['detail']}", remedy=again)
-    session.output.say(f"the ping arrived: the endpoint answered {found['status']}")
+    if outcome["state"] != "delivered":
+        again = "It is tried again by itself." if outcome["state"] == "retrying" else "It is not tried again."
+        raise CommandFailed(f"the ping did not arrive: {outcome['detail']}", remedy=again)
+    session.output.say(f"the ping arrived: the endpoint answered {outcome['status']}")
 
 
 def _outcome(session: Session, webhook: str, event: int, timeout: float) -> dict[str, Any] | None:
@@ -138,17 +138,17 @@ def _outcome(session: Session, webhook: str, event: int, timeout: float) -> dict
     path = paths.one(paths.WEBHOOKS, webhook, "/deliveries")
     deadline = time.monotonic() + timeout
     while True:
-        found, _ = session.api.list(path, {"event": event}, limit=1)
-        if found:
-            return dict(found[0])
+        page, _ = session.api.list(path, {"event": event}, limit=1)
+        if page:
+            return dict(page[0])
         if time.monotonic() > deadline:
             return None
         time.sleep(_LOOK)
 
 
-def _show_secret(session: Session, found: dict[str, Any]) -> None:
+def _show_secret(session: Session, document: dict[str, Any]) -> None:
     if not session.output.human:
-        session.output.data(found)
-    elif found.get("secret"):
+        session.output.data(document)
+    elif document.get("secret"):
         session.output.say("this is its secret, which is shown nowhere again:")
-        session.output.text(found["secret"])
+        session.output.text(document["secret"])

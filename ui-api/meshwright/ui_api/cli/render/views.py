@@ -35,11 +35,11 @@ def state(word: str) -> "Text":
     return Text(f"- {word.replace('_', ' ')}", "dim")
 
 
-def document(found: Document) -> "RenderableType":
+def document(content: Document) -> "RenderableType":
     """A document as YAML that can be edited and sent again."""
     from rich.text import Text
 
-    return Text(output.as_yaml(found).rstrip("\n"))
+    return Text(output.as_yaml(content).rstrip("\n"))
 
 
 def nothing(what: str, hint: str) -> "RenderableType":
@@ -49,9 +49,9 @@ def nothing(what: str, hint: str) -> "RenderableType":
     return Text(f"No {what}. {hint}", "dim")
 
 
-def meshes(found: list[Document]) -> "RenderableType":
+def meshes(items: list[Document]) -> "RenderableType":
     """Meshes."""
-    if not found:
+    if not items:
         return nothing("meshes", "Make one: meshwright meshes install NAME --connection CONNECTION")
     columns = ("mesh", "kind", "version", "state", "connection", "workloads", "proxies", "seen")
     rows = (
@@ -65,24 +65,24 @@ def meshes(found: list[Document]) -> "RenderableType":
             m.get("proxies", 0),
             age(m["observed_at"]),
         )
-        for m in found
+        for m in items
     )
     return table(columns, rows, right=("workloads", "proxies"))
 
 
-def mesh(found: Document, of_mesh: list[Document] | None = None) -> "RenderableType":
+def mesh(content: Document, of_mesh: list[Document] | None = None) -> "RenderableType":
     """A mesh with its conditions and, when given, its proxies."""
     from rich.console import Group
     from rich.text import Text
 
-    head = Text.assemble((found["id"], "bold"), "  ", state(found.get("state", "unknown")))
-    head.append(f"  {found['kind']} {found.get('version', '')} on {found['connection']}".rstrip())
-    facts = f"trust domain {found.get('trust_domain') or '-'}, {found.get('workloads', 0)} workloads, "
+    head = Text.assemble((content["id"], "bold"), "  ", state(content.get("state", "unknown")))
+    head.append(f"  {content['kind']} {content.get('version', '')} on {content['connection']}".rstrip())
+    facts = f"trust domain {content.get('trust_domain') or '-'}, {content.get('workloads', 0)} workloads, "
     parts: list[RenderableType] = [
         head,
-        Text(f"{facts}{found.get('proxies', 0)} proxies, seen {age(found['observed_at'])} ago"),
+        Text(f"{facts}{content.get('proxies', 0)} proxies, seen {age(content['observed_at'])} ago"),
     ]
-    conditions = found.get("conditions") or []
+    conditions = content.get("conditions") or []
     if conditions:
         rows = ((c["type"], c["status"], c.get("reason"), c.get("message")) for c in conditions)
         parts += [Text(), table(("condition", "status", "reason", "message"), rows)]
@@ -91,14 +91,14 @@ def mesh(found: Document, of_mesh: list[Document] | None = None) -> "RenderableT
     return Group(*parts)
 
 
-def workloads(found: list[Document], of_workloads: list[Document]) -> "RenderableType":
+def workloads(items: list[Document], of_workloads: list[Document]) -> "RenderableType":
     """Workloads with the state of their proxies."""
-    if not found:
+    if not items:
         return nothing("workloads", "Enrol some: meshwright workloads enrol -f FILE --mesh MESH")
     by_workload: dict[str, list[str]] = {}
     for proxy in of_workloads:
         by_workload.setdefault(proxy.get("workload") or "", []).append(proxy["state"])
-    mixed = any(w["kind"] != "process" for w in found)
+    mixed = any(w["kind"] != "process" for w in items)
     rows = [
         {
             "workload": w["name"],
@@ -112,7 +112,7 @@ def workloads(found: list[Document], of_workloads: list[Document]) -> "Renderabl
             "proxy": _together(by_workload.get(w["id"], [])),
             "seen": age(w["observed_at"]),
         }
-        for w in found
+        for w in items
     ]
     return _with_columns(rows, optional=("namespace", "kind", "address", "sidecar"))
 
@@ -128,12 +128,12 @@ def _together(states: list[str]) -> "Text":
     return state(worst).append(f" ({synced} of {len(states)} synced)")
 
 
-def proxies(found: list[Document]) -> "RenderableType":
+def proxies(items: list[Document]) -> "RenderableType":
     """Proxies; what one refused follows in its own words."""
     from rich.console import Group
     from rich.text import Text
 
-    if not found:
+    if not items:
         return nothing("proxies", "They come with workloads: meshwright workloads enrol -f FILE --mesh MESH")
     rows = [
         {
@@ -148,10 +148,10 @@ def proxies(found: list[Document]) -> "RenderableType":
             "certificate": _expiry(p.get("certificate")),
             "seen": age(p["observed_at"]),
         }
-        for p in found
+        for p in items
     ]
     parts: list[RenderableType] = [_with_columns(rows, optional=("namespace",))]
-    for proxy in found:
+    for proxy in items:
         if proxy.get("error"):
             parts.append(Text.assemble("\n", ("✗ ", "red"), f"{proxy['name']} says: {proxy['error']}"))
     return Group(*parts)
@@ -182,17 +182,17 @@ def _ahead(seconds: float) -> str:
     return f"{int(seconds)}s"
 
 
-def connections(found: list[Document]) -> "RenderableType":
+def connections(items: list[Document]) -> "RenderableType":
     """Connections."""
-    if not found:
+    if not items:
         return nothing("connections", "Make one: meshwright connections set NAME --kind envoy-fleet")
-    rows = ((c["id"], c["kind"], _labels(c.get("labels")), c.get("description")) for c in found)
+    rows = ((c["id"], c["kind"], _labels(c.get("labels")), c.get("description")) for c in items)
     return table(("connection", "kind", "labels", "description"), rows)
 
 
-def designs(found: list[Document]) -> "RenderableType":
+def designs(items: list[Document]) -> "RenderableType":
     """Designs."""
-    if not found:
+    if not items:
         return nothing("designs", "Save and apply one: meshwright apply FILE --wait")
     rows = (
         (
@@ -203,13 +203,13 @@ def designs(found: list[Document]) -> "RenderableType":
             ", ".join(dict.fromkeys(i["intent"] for i in d.get("intents") or [])),
             d.get("description"),
         )
-        for d in found
+        for d in items
     )
     columns = ("design", "intents", "resources", "workloads", "wants", "description")
     return table(columns, rows, right=("intents", "resources", "workloads"))
 
 
-def versions(found: list[Document]) -> "RenderableType":
+def versions(items: list[Document]) -> "RenderableType":
     """The history of a design."""
     rows = (
         (
@@ -219,13 +219,13 @@ def versions(found: list[Document]) -> "RenderableType":
             "deleted" if v.get("design") is None else _counted(v["design"].get("intents") or [], "intent"),
             v.get("reason"),
         )
-        for v in found
+        for v in items
     )
     return table(("version", "written", "by", "what", "why"), rows, right=("version",))
 
 
-def _counted(found: list[Any], what: str) -> str:
-    return f"{len(found)} {what}{'s' * (len(found) != 1)}"
+def _counted(items: list[Any], what: str) -> str:
+    return f"{len(items)} {what}{'s' * (len(items) != 1)}"
 
 
 def releases(found: list[Document]) -> "RenderableType":
@@ -316,9 +316,9 @@ def tokens(found: list[Document]) -> "RenderableType":
     return table(("token", "role", "workspace", "created", "expires", "description"), rows)
 
 
-def webhooks(found: list[Document]) -> "RenderableType":
+def webhooks(items: list[Document]) -> "RenderableType":
     """Webhooks."""
-    if not found:
+    if not items:
         return nothing("webhooks", "Make one: meshwright webhooks set NAME --url https://…")
     rows = (
         (
@@ -329,14 +329,14 @@ def webhooks(found: list[Document]) -> "RenderableType":
             ", ".join(w.get("entities") or []) or "all",
             w.get("description"),
         )
-        for w in found
+        for w in items
     )
     return table(("webhook", "state", "url", "types", "entities", "description"), rows)
 
 
-def deliveries(found: list[Document]) -> "RenderableType":
+def deliveries(items: list[Document]) -> "RenderableType":
     """The delivery log of a webhook."""
-    if not found:
+    if not items:
         return nothing("deliveries", "Send one: meshwright webhooks test WEBHOOK")
     rows = (
         (
@@ -349,22 +349,22 @@ def deliveries(found: list[Document]) -> "RenderableType":
             output.date(d.get("next_attempt_at")),
             d.get("detail"),
         )
-        for d in found
+        for d in items
     )
     columns = ("event", "type", "state", "tries", "status", "tried", "next try", "detail")
     return table(columns, rows, right=("event", "tries", "status"))
 
 
-def workspaces(found: list[Document]) -> "RenderableType":
+def workspaces(items: list[Document]) -> "RenderableType":
     """Workspaces."""
-    return table(("workspace", "description"), ((w["id"], w.get("description")) for w in found))
+    return table(("workspace", "description"), ((w["id"], w.get("description")) for w in items))
 
 
-def contexts(found: Iterable[Document]) -> "RenderableType":
+def contexts(items: Iterable[Document]) -> "RenderableType":
     """Contexts; the current one has a star."""
     rows = (
         ("*" if c["current"] else "", c["name"], c["api_url"], c["workspace"] or "(the token's)", c["token"])
-        for c in found
+        for c in items
     )
     return table(("", "context", "api", "workspace", "token"), rows)
 
@@ -378,9 +378,9 @@ def _labels(labels: dict[str, str] | None) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted((labels or {}).items()))
 
 
-def set_aside(found: list[Document]) -> "RenderableType":
+def set_aside(items: list[Document]) -> "RenderableType":
     """Messages that could not be projected."""
-    if not found:
+    if not items:
         return nothing("messages are set aside", "Everything that is stored is in the views.")
-    rows = ((f"{m['stream']}/{m['seq']}", age(m["time"]), m["subject"], m["type"], m["reason"]) for m in found)
+    rows = ((f"{m['stream']}/{m['seq']}", age(m["time"]), m["subject"], m["type"], m["reason"]) for m in items)
     return table(("message", "age", "subject", "type", "why"), rows)

@@ -108,14 +108,14 @@ def _schemas(routes: tuple[Route, ...]) -> dict[str, Any]:
         answer = route.answer.of if isinstance(route.answer, Listing) else route.answer
         for kind in (answer, route.streams):
             assert kind is None or read.setdefault(kind.__name__, kind) is kind, f"two types named {kind.__name__}"
-    found = openapi.components(tuple(read.values()))
+    schemas = openapi.components(tuple(read.values()))
     rules = {**inputs.RULES, **{route.body: route.rules for route in routes if route.rules}}
-    found |= inputs.components(written.values(), found, rules)
+    schemas |= inputs.components(written.values(), schemas, rules)
     for route in routes:
         if route.body_from_path:
-            whole = found[_input(route.body, found)]
-            found[_own(route)] = whole | {"required": [name for name in whole["required"] if name != "id"]}
-    return found
+            whole = schemas[_input(route.body, schemas)]
+            schemas[_own(route)] = whole | {"required": [name for name in whole["required"] if name != "id"]}
+    return schemas
 
 
 def _input(kind: type[Model], components: Container[str]) -> str:
@@ -131,7 +131,7 @@ def _own(route: Route) -> str:
 
 def _operation(route: Route, components: Container[str]) -> dict[str, Any]:
     summary, _, description = (inspect.getdoc(route.handler) or "").partition("\n\n")
-    found: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": route.operation_id,
         "tags": [route.tag],
         "summary": " ".join(summary.split()),
@@ -139,26 +139,26 @@ def _operation(route: Route, components: Container[str]) -> dict[str, Any]:
         "responses": _responses(route),
     }
     if description:
-        found["description"] = " ".join(description.split())
+        operation["description"] = " ".join(description.split())
     if route.role is None:
-        found["security"] = []
+        operation["security"] = []
     else:
-        found["x-role"] = route.role
+        operation["x-role"] = route.role
         if route.everywhere:
-            found["x-everywhere"] = True
+            operation["x-everywhere"] = True
     rules = (*(["`id` is the one in the path."] if route.body_from_path else []), *route.further_rules)
     if rules:
-        found["x-rules"] = list(rules)
+        operation["x-rules"] = list(rules)
     if route.body is not NoBody:
         media_types = (*bodies.JSON_TYPES, *(bodies.YAML_TYPES[:1] if route.yaml else ()))
         required = any(field.required for field in msgspec.structs.fields(route.body))
         name = _own(route) if route.body_from_path else _input(route.body, components)
         schema = {"$ref": _REF.format(name=name)}
-        found["requestBody"] = {
+        operation["requestBody"] = {
             "required": required,
             "content": {media_type: {"schema": schema} for media_type in media_types},
         }
-    return found
+    return operation
 
 
 def _path(route: Route) -> list[dict[str, Any]]:
@@ -173,36 +173,36 @@ def _query(route: Route) -> list[dict[str, Any]]:
         return []
     schema = inputs.bounded(jsonschema.schema(route.query))
     definitions = schema.get("$defs", {})
-    found = []
+    parameters = []
     for name, field in schema["properties"].items():
         shown = definitions[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
         described = {"description": shown["description"]} if "description" in shown else {}
-        found.append({"name": name, "in": "query", "schema": _in_a_url(shown)} | described)
-    return found
+        parameters.append({"name": name, "in": "query", "schema": _in_a_url(shown)} | described)
+    return parameters
 
 
 def _in_a_url(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a parameter: a URL has no null, and a comma parts the values of a list."""
     if "anyOf" in schema:
         [schema] = [{**schema, **one} for one in schema["anyOf"] if one.get("type") != "null"]
-    found = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
-    if found.get("type") == "array":
-        found["items"] = {"pattern": "^[^,]*$"} | found["items"]
-    return found
+    plain = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
+    if plain.get("type") == "array":
+        plain["items"] = {"pattern": "^[^,]*$"} | plain["items"]
+    return plain
 
 
 def _headers(route: Route) -> list[dict[str, Any]]:
     if route.role is None:
         return []
-    found = [_WORKSPACE]
+    parameters = [_WORKSPACE]
     if route.method != "GET":
-        found.append(_REASON)
+        parameters.append(_REASON)
     if route.idempotent:
-        found.append(accepting.IDEMPOTENCY_KEY)
+        parameters.append(accepting.IDEMPOTENCY_KEY)
     if "if-match-required" in route.problems:
-        found += [_IF_MATCH, _CREATE_ONLY]
+        parameters += [_IF_MATCH, _CREATE_ONLY]
     elif "ETag" in route.headers and route.method == "GET":
-        found.append(_UNLESS_CURRENT)
+        parameters.append(_UNLESS_CURRENT)
     return [
         {
             "name": header.name,
@@ -210,31 +210,31 @@ def _headers(route: Route) -> list[dict[str, Any]]:
             "schema": {"type": "string"} | ({"pattern": header.pattern} if header.pattern else {}),
             "description": header.description,
         }
-        for header in (*found, *route.takes)
+        for header in (*parameters, *route.takes)
     ]
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    found: dict[str, Any] = {str(route.status): _success(route)}
+    responses: dict[str, Any] = {str(route.status): _success(route)}
     if route.idempotent:
-        found["200"] = {
+        responses["200"] = {
             "description": "With validate_only: what the adapter would do.",
             "content": {"application/json": {"schema": {"$ref": _REF.format(name="Preview")}}},
         }
     for status, meaning in route.also.items():
-        found[str(status)] = found[str(route.status)] | {"description": meaning}
+        responses[str(status)] = responses[str(route.status)] | {"description": meaning}
     if "ETag" in route.headers and route.method == "GET":
-        found["304"] = {"description": "You have the current version."}
+        responses["304"] = {"description": "You have the current version."}
     by_status: dict[int, list[str]] = {}
     for slug in refusals(route):
         by_status.setdefault(PROBLEM_TYPES[slug].status, []).append(slug)
     for status, slugs in sorted(by_status.items()):
         schema = {"$ref": _REF.format(name="Problem")}
-        found[str(status)] = {
+        responses[str(status)] = {
             "description": "; ".join(f"{PROBLEM_TYPES[slug].title} (/problems/{slug})" for slug in slugs),
             "content": {problems.MEDIA_TYPE: {"schema": schema}},
         }
-    return found
+    return responses
 
 
 BEFORE_ANY_ROUTE = ("request-timeout", "url-too-long", "headers-too-large", "too-many-connections")
@@ -243,35 +243,35 @@ BEFORE_ANY_ROUTE = ("request-timeout", "url-too-long", "headers-too-large", "too
 
 def refusals(route: Route) -> list[str]:
     """Every kind of refusal that a route can answer with, by slug."""
-    found = ["invalid-request", "internal", *BEFORE_ANY_ROUTE, *route.problems]
+    slugs = ["invalid-request", "internal", *BEFORE_ANY_ROUTE, *route.problems]
     if route.role is not None:
-        found += ["unauthenticated", "forbidden", "not-found"]
+        slugs += ["unauthenticated", "forbidden", "not-found"]
     if route.body is not NoBody:
-        found += ["too-large", "unsupported-media-type", "invalid-document"]
+        slugs += ["too-large", "unsupported-media-type", "invalid-document"]
     if route.role is not None and route.method != "GET":
-        found.append("bus-unavailable")
-    return list(dict.fromkeys(found))
+        slugs.append("bus-unavailable")
+    return list(dict.fromkeys(slugs))
 
 
 def _success(route: Route) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": "Done." if route.answer is None else "What was asked for."}
+    response: dict[str, Any] = {"description": "Done." if route.answer is None else "What was asked for."}
     headers = (*route.headers, freshness.HEADER) if issubclass(route.query, queries.Read) else route.headers
     if headers:
-        found["headers"] = {name: {"schema": {"type": "string"}, "description": _HEADERS[name]} for name in headers}
+        response["headers"] = {name: {"schema": {"type": "string"}, "description": _HEADERS[name]} for name in headers}
     if isinstance(route.answer, Listing):
-        found["content"] = {"application/json": {"schema": _listing(route.answer)}}
+        response["content"] = {"application/json": {"schema": _listing(route.answer)}}
     elif route.answer is not None:
-        found["content"] = {"application/json": {"schema": {"$ref": _REF.format(name=route.answer.__name__)}}}
+        response["content"] = {"application/json": {"schema": {"$ref": _REF.format(name=route.answer.__name__)}}}
     elif route.status != 204:
-        found["content"] = {route.media_type: {}}
+        response["content"] = {route.media_type: {}}
     if route.streams is not None:
         item = {"$ref": _REF.format(name=route.streams.__name__)}
         # OpenAPI 3.1 has no word for the items of a stream.
         stream = {"type": "string", "contentMediaType": "text/event-stream", "x-event-data": item}
-        found["content"]["text/event-stream"] = {
+        response["content"]["text/event-stream"] = {
             "schema": stream | {"description": "Server-sent events; `data` of each is JSON as `x-event-data` says."}
         }
-    return found
+    return response
 
 
 def _listing(listing: Listing) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def proxy_v1(document: Proxy | None, fact: Fact) -> Proxy | None:
 
 
 def release(document: Release | None, fact: Fact) -> Release | None:
-    """The release as last told."""
+    """The release as last published."""
     message: Any = fact.message
     told: Release | ReleaseV1 = message.release
     return told.upgraded() if isinstance(told, ReleaseV1) else told
@@ -78,4 +78,4 @@ def edges(document: EdgesMeasured | None, fact: Fact) -> EdgesMeasured | None:
 
 
 def gone(document: Model | None, fact: Fact) -> None:
-    """The end of whatever it was."""
+    """The deletion of an observed entity."""
