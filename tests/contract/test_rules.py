@@ -87,6 +87,24 @@ def test_a_design_tells_all_its_problems() -> None:
     ]
 
 
+def test_every_namespace_in_a_design_is_found() -> None:
+    """On a mesh without namespaces each of them is told at its place, and how to write it."""
+    spec = WorkloadSpec(name="a", service="a", port=80, namespace="shop")
+    long: list[intents.AnyIntent] = [
+        intents.Allow(source="shop/b", service="a"),
+        intents.DenyAll(),
+        intents.Timeout(service="shop/a", timeout="1s"),
+    ]
+    design = designs.Design(id="d", namespace="shop", workloads=[spec], intents=long)
+    found = designs.namespace_problems(design)
+    assert [(each.pointer, each.detail.rpartition(": ")[2]) for each in found] == [
+        ("#/namespace", "leave it out"),
+        ("#/workloads/0/namespace", "leave it out"),
+        ("#/intents/0/source", "write b"),
+        ("#/intents/2/service", "write a"),
+    ]
+
+
 @given(st.decimals(0, 999_999, places=3), st.sampled_from([("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600)]))
 def test_a_duration_is_its_number_times_its_unit(number: object, unit: tuple[str, float]) -> None:
     """Every duration that can be written is understood to the millisecond."""

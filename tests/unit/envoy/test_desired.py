@@ -7,7 +7,6 @@ from meshwright.adapters.envoy.state import allocation, desired, validation
 from meshwright.adapters.envoy.state.desired import DesiredState, Ports
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import (
-    Allow,
     CircuitBreaker,
     DenyAll,
     FaultAbort,
@@ -125,7 +124,7 @@ def test_a_comparison_with_nothing_is_refused(place: str) -> None:
 
 
 def test_this_mesh_has_neither_namespaces_nor_controllers() -> None:
-    """What cannot be a member here is refused at its place, and so is a namespace anywhere in a design."""
+    """What cannot be a member here is refused at its place."""
     process = ProcessEnrolment(name="a", service="a", port=80)
     members: list[AnyEnrolment] = [
         process,
@@ -138,20 +137,6 @@ def test_this_mesh_has_neither_namespaces_nor_controllers() -> None:
         "#/workloads/2/member",
         "#/workloads/3/member",
     ]
-    design = Design(
-        id="d",
-        namespace="shop",
-        workloads=[msgspec.structs.replace(spec("a"), namespace="shop")],
-        intents=[Allow(source="shop/b", service="a"), Timeout(service="shop/a", timeout="1s")],
-    )
-    found = validation.problems(desired.apply_design(EMPTY, design, 1, ports("a")), design)
-    assert [each.pointer for each in found] == [
-        "#/namespace",
-        "#/workloads/0/namespace",
-        "#/intents/0/source",
-        "#/intents/1/service",
-    ]
-    assert found[-1].detail == "this mesh has no namespaces: write a"
 
 
 def test_ports_are_given_once() -> None:

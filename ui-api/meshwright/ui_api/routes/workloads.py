@@ -116,6 +116,9 @@ async def of_mesh(call: Call[NoBody, WorkloadPage]) -> Response:
     role="operator",
     query=Write,
     body=Enrol,
+    rules={
+        "anyOf": [{"required": [name], "properties": {name: {"minItems": 1}}} for name in ("workloads", "members")],
+    },
     answer=Operation,
     **COMMAND,
 )

@@ -13,7 +13,7 @@ from meshwright.adapters.envoy.state.desired import DesiredState
 from meshwright.adapters.envoy.xds import protojson
 from meshwright.adapters.envoy.xds.encoding import Encoder
 from meshwright.schemas.base import seconds
-from meshwright.schemas.designs import Design, design_problems, namespace_problems
+from meshwright.schemas.designs import Design, design_problems
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import (
     Allow,
@@ -36,8 +36,6 @@ _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")  # https://github.com/spiffe/s
 
 def problems(state: DesiredState, design: Design) -> list[FieldError]:
     """Everything that stands against `design`; `state` is the mesh with the design already in it."""
-    if errors := namespace_problems(design):
-        return errors
     errors = design_problems(design)
     known = _known(state)
     for index, intent in enumerate(design.intents):
