@@ -28,6 +28,15 @@ class IntentSupport(Model, frozen=True, kw_only=True):
     instead: str = ""
 
 
+class MeshIntents(Model, frozen=True, kw_only=True):
+    """What one mesh can do, as it is now: the matrix for its version and features."""
+
+    mesh: str
+    version: str = ""
+    features: list[str] = []
+    intents: list[IntentSupport]
+
+
 class AdapterAnnouncement(Message, frozen=True, kw_only=True):
     """What one running adapter worker offers. `instance` is unique per process."""
 

@@ -28,6 +28,8 @@ class Design(Model, frozen=True, kw_only=True):
     id: Name
     description: Text = ""
     namespace: Namespace = ""
+    self_heal: bool = False
+    """whether what somebody else changes of it is put back"""
     workloads: Annotated[list[WorkloadSpec], Meta(max_length=500)] = []
     resources: Annotated[list[NativeResource], Meta(max_length=500)] = []
     intents: Annotated[list[AnyIntent], Meta(max_length=500)] = []

@@ -66,7 +66,7 @@ async def test_a_mesh_made_anew_knows_no_revision_of_its_former_life(bare_yard: 
     await bare_yard.do(RemoveDesign(design="first"))
     await bare_yard.do(ApplyDesign(design=Design(id="second")))
     await bare_yard.do(UninstallMesh())
-    assert await bare_yard.plane.buckets.releases.keys() == []
+    assert await (await bare_yard.runtime.bucket("releases")).keys() == []
     await bare_yard.do(InstallMesh())
     assert (await bare_yard.do(ApplyDesign(design=Design(id="first"))))["revision"] == 1
 

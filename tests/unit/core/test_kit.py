@@ -164,3 +164,26 @@ def test_an_adapter_is_found_by_its_name_or_its_place(monkeypatch: pytest.Monkey
     monkeypatch.setattr(metadata, "entry_points", points(f"{place}:mine", f"{place}:again"))
     with pytest.raises(AdapterNotLoadable, match=r"claimed by .*again and .*mine: uninstall one"):
         loading.load("mine")
+
+
+@pytest.mark.parametrize(
+    ("version", "since", "supported"),
+    [("1.30.1", "1.30", True), ("1.29.9", "1.30", False), ("", "1.30", True), ("1.9", "1.10", False),
+     ("1.36.2, 1.29.0", "1.30", False), ("v1.31.0-rc1", "1.30", True), ("1.2", "", True)],
+)  # fmt: skip
+def test_an_intent_needs_a_mesh_that_is_new_enough(version: str, since: str, supported: bool) -> None:
+    """An older mesh, told by its oldest part, is refused with both versions before any translator is asked."""
+    adapter, asked = kit.Adapter("x", meshes=["m"]), []
+
+    def translator(intent: intents.Timeout, facts: kit.Facts) -> intents.Translation:
+        asked.append(facts)
+        return intents.Translation(intent="timeout", resources=[])
+
+    adapter.intent(intents.Timeout, since=since)(translator)
+    found = adapter.translators.translate(intents.Timeout(service="a", timeout="1s"), kit.Facts(version=version))
+    assert isinstance(found, intents.Translation) is supported
+    assert bool(asked) is supported
+    row = next(each for each in adapter.matrix(version) if each.intent == "timeout")
+    assert row.supported is supported
+    if isinstance(found, intents.Unsupported):
+        assert since in found.because and version in found.because and since in found.instead

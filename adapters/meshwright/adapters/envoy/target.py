@@ -5,7 +5,7 @@ difference is between the snapshots that proxies would receive.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -23,7 +23,6 @@ from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import WorkloadSpec
 
 Body = dict[str, Any]
-_WATCH_SECONDS = 1.0
 
 
 class EnvoyFacts(kit.Facts, frozen=True, kw_only=True):
@@ -101,15 +100,10 @@ class EnvoyTarget(kit.Target):
         """Tell which workloads came and went with the revision."""
         await self._effects(checkpoint, attempt).tell()
 
-    async def watch(self) -> AsyncIterator[None]:
-        """Yields when the desired state is another one."""
-        seen = self._plane.state(self.mesh.workspace, self.mesh.mesh)
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            now = self._plane.state(self.mesh.workspace, self.mesh.mesh)
-            if now is not seen:
-                seen = now
-                yield
+    async def stamp(self) -> str:
+        """The revision of the desired state in its bucket."""
+        entry = await self._plane.buckets.desired.get(self._key)
+        return str(entry.revision) if entry else "none"
 
     async def _now(self) -> DesiredState:
         return await plans.current(self._plane.buckets, self._key)

@@ -129,6 +129,11 @@ class Adapter:
         """The facts of a mesh. For the kit."""
         return await self._gather(target, draft) if self._gather else Facts()
 
+    @property
+    def has_target(self) -> bool:
+        """Whether the kit applies designs for this adapter. For the host."""
+        return self._target is not None
+
     def target_of(self, scope: Scope) -> Target:
         """Where the resources of a mesh live. For the kit; raises TypeError when the adapter has no target."""
         if self._target is None:
@@ -192,6 +197,16 @@ class Adapter:
     def matrix(self, version: str = "") -> list[adapters.IntentSupport]:
         """Every intent, supported by a mesh of this version or not; without a version, by any that is new enough."""
         return [self._intent_support(intents.intent_kind(kind), version) for kind in intents.INTENT_TYPES]
+
+    async def intents_of(self, scope: Scope) -> adapters.MeshIntents:
+        """The matrix for a given mesh, from its facts. For the host; raises Reject when there is no such mesh."""
+        facts = Facts()
+        if self._target:
+            draft = Draft(mesh=scope.mesh, owner="", operation="")
+            facts = await self.gather(self.target_of(scope), draft)
+        return adapters.MeshIntents(
+            mesh=scope.mesh.mesh, version=facts.version, features=facts.features, intents=self.matrix(facts.version)
+        )
 
     def _intent_support(self, kind: str, version: str) -> adapters.IntentSupport:
         rule, refused = self.translators.rules.get(kind), self.translators.refusal(kind, version)

@@ -6,7 +6,7 @@ and `revert` and `restore` need nothing but the draft and the checkpoint that th
 """
 
 import abc
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -139,10 +139,9 @@ class Target(abc.ABC):
         """The revision of a design that stands on the mesh, 0 for none; None when the mesh does not keep it."""
         return None
 
-    async def watch(self) -> AsyncIterator[None]:
-        """Yields whenever something of the mesh may have changed; without one the kit looks now and then."""
-        return
-        yield  # makes this a generator without items
+    async def stamp(self) -> str:
+        """Another text whenever something of the mesh has changed, so that nobody looks in vain; empty: look always."""
+        return ""
 
 
 def changes(before: Mapping[ResourceRef, Body], after: Mapping[ResourceRef, Body]) -> list[Change]:

@@ -15,6 +15,7 @@ from meshwright.schemas.adapters import Adapter
 from meshwright.schemas.base import Message, Model, Moment, Name, Text
 from meshwright.schemas.connections import Connection
 from meshwright.schemas.designs import Design, Release
+from meshwright.schemas.drift import Drift
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.operations import DeadLetterRecord, Operation
 from meshwright.schemas.telemetry import EdgesMeasured
@@ -101,6 +102,7 @@ RELEASES = Kind(
     filters=("design.id", "mesh", "connection", "state", "operation", "principal", "revision"),
     sorts=("applied_at", "revision"),
 )
+DRIFT = Kind(name="drift", model=Drift, filters=("mesh", "design"), sorts=("id", "detected_at"))
 OPERATIONS = Kind(
     name="operations",
     model=Operation,
@@ -123,7 +125,7 @@ TOPOLOGY = Kind(name="topology", model=EdgesMeasured, stream=subjects.METRICS.st
 
 KINDS: tuple[Kind[Any], ...] = (
     WORKSPACES, CONNECTIONS, DESIGNS, DESIGN_VERSIONS, MESHES, WORKLOADS, PROXIES, ADAPTERS, RELEASES, OPERATIONS,
-    WEBHOOKS, DELIVERIES, DEADLETTERS, TOPOLOGY,
+    DRIFT, WEBHOOKS, DELIVERIES, DEADLETTERS, TOPOLOGY,
 )  # fmt: skip
 
 STREAMS: tuple[str, ...] = tuple(dict.fromkeys(kind.stream for kind in KINDS))

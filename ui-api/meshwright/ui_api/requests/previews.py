@@ -5,11 +5,15 @@ becomes a refusal of the request that names each bad place. Why there is no answ
 one, one that failed, too much for one message, or no bus.
 """
 
+from typing import TypeVar
+
 import msgspec
 
 from meshwright.core.bus.client import requesting
+from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.designs import Preview
 from meshwright.schemas.errors import FieldError
+from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.operations import Command
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http.problems import Refusal
@@ -21,6 +25,8 @@ _BEFOREHAND_S = 5.0
 PROBLEMS = ("adapter-unavailable", "adapter-failed", "adapter-slow", "bus-unavailable", "invalid-document", "too-large")
 ENDPOINT = "preview"
 _DECODER = msgspec.json.Decoder(Preview)
+_INTENTS = msgspec.json.Decoder(MeshIntents)
+T = TypeVar("T")
 
 
 async def preview(api: Api, command: Command, timeout: float = PREVIEW_S) -> Preview:
@@ -28,10 +34,20 @@ async def preview(api: Api, command: Command, timeout: float = PREVIEW_S) -> Pre
 
     Raises Refusal with one of PROBLEMS, TooLarge, BusUnavailable.
     """
-    adapter = command.adapter
+    return await _ask(api, command.adapter, ENDPOINT, msgspec.json.encode(command), _DECODER, timeout)
+
+
+async def intents(api: Api, workspace: str, mesh: Mesh) -> MeshIntents:
+    """What a live worker says that a mesh can do. Raises as `preview` does."""
+    where = {"workspace": workspace, "connection": mesh.connection, "mesh": mesh.id}
+    return await _ask(api, mesh.adapter, "intents", msgspec.json.encode(where), _INTENTS, PREVIEW_S)
+
+
+async def _ask(
+    api: Api, adapter: str, endpoint: str, payload: bytes, decoder: msgspec.json.Decoder[T], timeout: float
+) -> T:
     try:
-        payload = msgspec.json.encode(command)
-        return _DECODER.decode(await requesting.request(api.bus, adapter, ENDPOINT, payload, timeout=timeout))
+        return decoder.decode(await requesting.request(api.bus, adapter, endpoint, payload, timeout=timeout))
     except requesting.NoWorker as error:
         raise Refusal("adapter-unavailable", str(error)) from error
     except requesting.Slow as error:

@@ -7,6 +7,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from meshwright.core.store import kinds
+from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.base import Name
 from meshwright.schemas.connections import Connection
 from meshwright.schemas.errors import FieldError
@@ -19,11 +20,12 @@ from meshwright.schemas.operations import (
     RotateCertificates,
     UninstallMesh,
 )
+from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal
-from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.queries import NoQuery, Page, Read, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
-from meshwright.ui_api.requests import accepting, targets
+from meshwright.ui_api.requests import accepting, previews, targets
 from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 
 routes = Routes("meshes")
@@ -151,6 +153,21 @@ async def refresh(call: Call[OperationOptions, Write]) -> Response:
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a mesh."""
     return await views.one(call, kinds.MESHES, call.name(), "mesh")
+
+
+@routes.add(
+    "GET",
+    "/v1/meshes/{id}/intents",
+    "getMeshIntents",
+    role="viewer",
+    query=NoQuery,
+    answer=MeshIntents,
+    problems=tuple(each for each in previews.PROBLEMS if each != "too-large"),
+)
+async def intents(call: Call[NoBody, NoQuery]) -> Response:
+    """What a mesh can do, at its version and with its features."""
+    mesh = targets.mesh(call.api, call.workspace, call.name())
+    return answers.ok(await previews.intents(call.api, call.workspace, mesh))
 
 
 @routes.add(

@@ -1,4 +1,4 @@
-"""The endpoints of a live worker: info, preview, diagnose.
+"""The endpoints of a live worker: info, preview, intents of a mesh, diagnose.
 
 Invariant: answering changes nothing; an operation that the adapter does not know is refused with the list of
 those that it does.
@@ -12,6 +12,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.bus.client.serving import Endpoint, Refusal
 from meshwright.schemas import designs, operations
+from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.errors import Failure
 
 
@@ -27,6 +28,9 @@ def endpoints(
     async def preview(payload: bytes) -> bytes:
         return msgspec.json.encode(await _preview(adapter, runtime, service, payload))
 
+    async def intents(payload: bytes) -> bytes:
+        return msgspec.json.encode(await _intents(adapter, runtime, service, payload))
+
     async def diagnose(_: bytes) -> bytes:
         first, last = await connection.stream_bounds("COMMANDS")
         return msgspec.json.encode(
@@ -39,7 +43,18 @@ def endpoints(
             }
         )
 
-    return {"info": info, "preview": preview, "diagnose": diagnose}
+    return {"info": info, "preview": preview, "intents": intents, "diagnose": diagnose}
+
+
+async def _intents(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> MeshIntents:
+    try:
+        mesh = msgspec.json.decode(payload, type=kit.MeshRef)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal(Failure(code="MW1003", what=f"not a mesh: {error}")) from error
+    try:
+        return await adapter.intents_of(kit.Scope(runtime, service, mesh))
+    except kit.Reject as reject:
+        raise Refusal(reject.failure) from reject
 
 
 async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> designs.Preview:

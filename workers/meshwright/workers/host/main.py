@@ -5,18 +5,20 @@ Invariant: what was opened is closed in reverse order, whatever fails; SIGTERM a
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
-from typing import Annotated
+from collections.abc import AsyncIterator, Coroutine
+from typing import Annotated, Any
 
 import uvloop
 from msgspec import Meta
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ids, kit, settings
+from meshwright.core import ending, ids, kit, settings
 from meshwright.core.bus.client import serving
 from meshwright.core.bus.kv import presence
 from meshwright.core.security import sealing
@@ -25,7 +27,7 @@ from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry.metrics import Counter, Registry
 from meshwright.schemas import adapters, subjects
 from meshwright.workers import running
-from meshwright.workers.host import answering, loading
+from meshwright.workers.host import answering, drifting, loading
 from meshwright.workers.host.queues import OperationQueues, open_settled
 from meshwright.workers.host.working import Limits, Worker
 
@@ -49,6 +51,8 @@ class HostSettings(settings.Settings, frozen=True, kw_only=True):
     worker_max_running: settings.AtLeastOne = 32
     worker_max_attempts: settings.AtLeastOne = 5
     worker_ack_wait: settings.Seconds = 10.0
+    worker_drift_every: settings.Seconds = 10.0
+    """how often it is looked whether releases are still as they were applied"""
     worker_grace: Annotated[float, Meta(ge=0, le=1e7)] = 20.0
 
 
@@ -116,10 +120,25 @@ async def _serve(
         adapter.running(runtime) as service,
         serving.serving(bus, adapter.name, adapter.version, answering.endpoints(adapter, runtime, service, bus)),
         presence.announced(bus, adapter.announcement(instance)),
+        _watching(drifting.watch(adapter, runtime, service, turns, chosen.worker_drift_every), adapter.has_target),
     ):
         log.info("adapter %s %s serves as %s", adapter.name, adapter.version, instance)
         await Worker(bus, adapter, runtime, service, turns, limits, ended).run(stop)
     log.info("adapter %s has stopped", adapter.name)
+
+
+@contextlib.asynccontextmanager
+async def _watching(work: Coroutine[Any, Any, None], wanted: bool) -> AsyncIterator[None]:
+    """Run the work beside the block, if it is wanted."""
+    if not wanted:
+        work.close()
+        yield
+        return
+    task = asyncio.create_task(work, name="drift")
+    try:
+        yield
+    finally:
+        await ending.end(task)
 
 
 def _servers(chosen: HostSettings) -> kit.OwnServers:

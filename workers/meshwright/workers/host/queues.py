@@ -8,7 +8,9 @@ counts for nothing.
 """
 
 import asyncio
+import datetime
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -47,6 +49,15 @@ class OperationQueues:
                 told = ahead.operation
                 await waiting(told)
             await self._ended(ahead)
+
+    async def is_idle(self, workspace: str, adapter: str, connection: str, mesh: str) -> bool:
+        """Whether no operation that changes the mesh is open. Raises BusUnavailable."""
+        now = datetime.datetime.now(datetime.UTC)
+        asker = operations.Command(
+            operation="", workspace=workspace, adapter=adapter, connection=connection, mesh=mesh, kind="",
+            principal="", accepted_at=now, deadline=now,
+        )  # fmt: skip
+        return await self._ahead(asker, sys.maxsize) is None
 
     async def done(self, command: operations.Command, stored: mwbus.Received) -> None:
         """Remember that the queue is settled up to this command, which is `stored` there."""

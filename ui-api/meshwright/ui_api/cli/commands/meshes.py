@@ -70,6 +70,13 @@ def status(session: Session, mesh: MeshName, timeout: TimeoutOption = None) -> N
     session.output.show({"mesh": found, "proxies": proxies}, views.mesh(found, proxies))
 
 
+@command(group, "intents")
+def intents(session: Session, mesh: MeshName) -> None:
+    """Show what a mesh can do, at its version and with its features."""
+    found = session.api.get(paths.one(paths.MESHES, mesh, "/intents"))
+    session.output.show(found, views.mesh_intents(found))
+
+
 @command(group, "rotate-certificates")
 def rotate(
     session: Session,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from meshwright.schemas import ids
-from meshwright.ui_api.cli.render import output
+from meshwright.ui_api.cli.render import output, previews
 from meshwright.ui_api.cli.render.output import age, table
 
 if TYPE_CHECKING:
@@ -250,6 +250,25 @@ def releases(found: list[Document]) -> "RenderableType":
     return table(columns, rows, right=("revision", "resources"))
 
 
+def drift(found: list[Document]) -> "RenderableType":
+    """Drifted resources, one a line."""
+    if not found:
+        return nothing("drift", "Everything is as it was applied.")
+    rows = (
+        (
+            d["design"],
+            d["revision"],
+            d["mesh"],
+            resource["change"],
+            previews.resource_name(resource["ref"]),
+            age(d["detected_at"]),
+        )
+        for d in found
+        for resource in d["resources"]
+    )
+    return table(("design", "revision", "mesh", "drift", "resource", "seen"), rows, right=("revision",))
+
+
 def adapters(found: list[Document]) -> "RenderableType":
     """Adapters."""
     if not found:
@@ -284,7 +303,24 @@ def adapter(found: Document) -> "RenderableType":
         (f"{o['name']} v{o['version']}", "changes" if o["mutates"] else "reads", o.get("summary"))
         for o in found.get("operations") or []
     )
-    matrix = (
+    return Group(head, Text(), table(("operation", "effect", "summary"), operations), Text(), _matrix(found))
+
+
+def mesh_intents(found: Document) -> "RenderableType":
+    """The intent matrix of a mesh."""
+    from rich.console import Group
+    from rich.text import Text
+
+    head = Text.assemble((found["mesh"], "bold"), f" {found.get('version') or 'of an unknown version'}")
+    features = ", ".join(found.get("features") or [])
+    head.append(f"\nfeatures {features}" if features else "")
+    return Group(head, Text(), _matrix(found))
+
+
+def _matrix(found: Document) -> "RenderableType":
+    from rich.text import Text
+
+    rows = (
         (
             i["intent"],
             Text("✓ yes", "green") if i["supported"] else Text("✗ no", "red"),
@@ -294,8 +330,7 @@ def adapter(found: Document) -> "RenderableType":
         )
         for i in found.get("intents") or []
     )
-    columns = ("intent", "supported", "since", "because", "instead")
-    return Group(head, Text(), table(("operation", "effect", "summary"), operations), Text(), table(columns, matrix))
+    return table(("intent", "supported", "since", "because", "instead"), rows)
 
 
 def tokens(found: list[Document]) -> "RenderableType":

@@ -11,6 +11,7 @@ from meshwright.core.operations.records import Fact
 from meshwright.schemas import workloads_v1
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Release, ReleaseV1
+from meshwright.schemas.drift import Drift
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.schemas.webhooks import Delivery
@@ -62,6 +63,13 @@ def release_of_removed_mesh(document: Release | None, fact: Fact) -> Release | N
     if document is None or document.state != "applied":
         return document
     return msgspec.structs.replace(document, state="removed")
+
+
+def drift(document: Drift | None, fact: Fact) -> Drift | None:
+    """The drift as last told."""
+    message: Any = fact.message
+    told: Drift = message.drift
+    return told
 
 
 def delivery(document: Delivery | None, fact: Fact) -> Delivery | None:

@@ -18,6 +18,7 @@ from meshwright.schemas import (
     adapters,
     connections,
     designs,
+    drift,
     meshes,
     telemetry,
     webhooks,
@@ -103,6 +104,8 @@ _EVENTS: dict[type[Message], tuple[Route, ...]] = {
         (webhooks.DeliverySucceeded, webhooks.DeliveryRetrying, webhooks.DeliveryFailed),
         (Route(kinds.DELIVERIES, _of_delivery, observed.delivery),),
     ),
+    drift.DriftDetected: (Route(kinds.DRIFT, _of_part("drift"), observed.drift),),
+    drift.DriftResolved: (Route(kinds.DRIFT, _of_part(""), observed.gone),),
     **dict.fromkeys(
         (designs.ReleaseChanged, designs.ReleaseChangedV1),
         (Route(kinds.RELEASES, _of_part("release"), observed.release),),
@@ -111,6 +114,7 @@ _EVENTS: dict[type[Message], tuple[Route, ...]] = {
 _ENDS: dict[type[Message], tuple[Route, ...]] = {
     meshes.MeshRemoved: (
         Route(kinds.RELEASES, _of_named, observed.release_of_removed_mesh),
+        Route(kinds.DRIFT, _of_named, observed.gone),
         Route(kinds.WORKLOADS, _of_named, observed.gone),
         Route(kinds.PROXIES, _of_named, observed.gone),
     ),

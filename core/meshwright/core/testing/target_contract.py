@@ -1,0 +1,127 @@
+"""The contract of targets: what every target must pass, wherever its resources live.
+
+Use: subclass `TargetContract`, give a `target` of an empty mesh and two resources in its own terms. Invariant of the
+suite: it looks at the mesh through `read` alone, and every effect is made twice.
+"""
+
+from typing import Any
+
+import pytest
+
+from meshwright.core import kit
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import Resource
+
+
+class Quiet:
+    """The attempt of no operation."""
+
+    async def progress(self, message: str, percent: float | None = None) -> None:
+        """Nobody follows it."""
+
+    async def confirm(self) -> None:
+        """It is always ours."""
+
+    async def sleep(self, seconds: float) -> None:
+        """No wait is needed here."""
+
+
+ATTEMPT = Quiet()
+
+
+class TargetContract:
+    """Subclass it; pytest runs the inherited tests against your target."""
+
+    @pytest.fixture
+    async def target(self) -> kit.Target:
+        """A target whose mesh is there and holds nothing of a design."""
+        raise NotImplementedError
+
+    def design(self, revision: int) -> Design:
+        """The first or second revision of one design; the second changes what the first made, and keeps its names."""
+        raise NotImplementedError
+
+    def resources(self, revision: int) -> list[Resource]:
+        """What the intents of that revision become; may be empty where the target makes them by itself."""
+        return []
+
+    def draft(self, target: kit.Target, revision: int, former: kit.DryRun | None = None) -> kit.Draft:
+        """A revision as the kit drafts it; 0 is the removal."""
+        return kit.Draft(
+            mesh=target.mesh,
+            owner="contract",
+            operation=f"operation-{revision}",
+            revision=revision,
+            design=self.design(revision) if revision else None,
+            resources=self.resources(revision) if revision else [],
+            former=former.inventory if former else [],
+        )
+
+    async def apply(self, target: kit.Target, revision: int, former: kit.DryRun | None = None) -> kit.DryRun:
+        """Apply a revision to the end, each effect twice."""
+        draft = self.draft(target, revision, former)
+        found = await target.dry_run(draft, reserve=True)
+        assert found.problems == []
+        for _ in range(2):
+            await target.apply(draft, found.checkpoint, ATTEMPT)
+            await target.wait(draft, found.checkpoint, ATTEMPT)
+        for _ in range(2):
+            await target.prune(draft, draft.gone(found.inventory), found.checkpoint, ATTEMPT)
+        await target.tell(draft, found.checkpoint, ATTEMPT)
+        return found
+
+    async def state(self, target: kit.Target, *runs: kit.DryRun) -> Any:
+        """What is there of everything that these runs were about."""
+        refs = {each.ref for run in runs for each in run.changes} | {ref for run in runs for ref in run.inventory}
+        return dict(await target.read(sorted(refs)))
+
+    async def test_a_dry_run_changes_nothing_and_tells_what_applying_does(self, target: kit.Target) -> None:
+        """Asked as often as one likes it says the same; afterwards the mesh is what it said, and it says no more."""
+        draft = self.draft(target, 1)
+        told = await target.dry_run(draft)
+        before = await self.state(target, told)
+        assert (await target.dry_run(draft)).changes == told.changes != []
+        assert await self.state(target, told) == before
+        assert before == {each.ref: each.before for each in told.changes if each.before is not None}
+        await self.apply(target, 1)
+        after = await self.state(target, told)
+        assert {each.ref: after.get(each.ref) for each in told.changes} == {
+            each.ref: each.after for each in told.changes
+        }
+        assert set(told.inventory) <= set(after)
+        assert (await target.dry_run(draft)).changes == []
+
+    async def test_what_was_applied_can_be_taken_back(self, target: kit.Target) -> None:
+        """Reverted, also before and twice, the mesh is as it was; the checkpoint is all that this needs."""
+        first = await self.apply(target, 1)
+        draft = self.draft(target, 2, first)
+        found = await target.dry_run(draft, reserve=True)
+        before = await self.state(target, first, found)
+        await target.revert(draft, found.checkpoint, ATTEMPT)
+        assert await self.state(target, first, found) == before
+        await target.apply(draft, found.checkpoint, ATTEMPT)
+        assert await self.state(target, first, found) != before
+        for _ in range(2):
+            await target.revert(draft, found.checkpoint, ATTEMPT)
+            assert await self.state(target, first, found) == before
+
+    async def test_a_removal_leaves_nothing_and_can_be_taken_back(self, target: kit.Target) -> None:
+        """After it the mesh is as before the first revision; restored and reverted it is as before the removal."""
+        told = await target.dry_run(self.draft(target, 1))
+        empty = await self.state(target, told)
+        first = await self.apply(target, 1)
+        full = await self.state(target, told, first)
+        removed = await self.apply(target, 0, first)
+        assert await self.state(target, told) == empty
+        draft = self.draft(target, 0, first)
+        for _ in range(2):
+            await target.restore(draft, draft.gone(removed.inventory), removed.checkpoint, ATTEMPT)
+            await target.revert(draft, removed.checkpoint, ATTEMPT)
+        assert await self.state(target, told, first) == full
+
+    async def test_a_stamp_is_another_one_after_a_change(self, target: kit.Target) -> None:
+        """Who sees the same text twice need not look again; a target without one says so always."""
+        before = await target.stamp()
+        assert await target.stamp() == before
+        await self.apply(target, 1)
+        assert not before or await target.stamp() != before

@@ -1,0 +1,46 @@
+"""The Envoy mesh passes the contract of targets, with real sidecars that acknowledge."""
+
+from typing import Any
+
+import pytest
+
+from meshwright.adapters.envoy import adapter
+from meshwright.core import kit
+from meshwright.core.testing.target_contract import TargetContract
+from meshwright.schemas.adapters import MeshIntents
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import Backend, TrafficSplit
+from meshwright.schemas.workloads import WorkloadSpec
+
+pytestmark = pytest.mark.servers
+MESH = kit.MeshRef(workspace="default", connection="local", mesh="demo")
+
+
+class TestEnvoyTarget(TargetContract):
+    """See `TargetContract`."""
+
+    @pytest.fixture
+    async def target(self, yard: Any) -> kit.Target:
+        """A mesh of four workloads without a design."""
+        return adapter.target_of(kit.Scope(yard.runtime, yard.plane, MESH))
+
+    def design(self, revision: int) -> Design:
+        """A split of `reviews`, and a workload that the design brings along."""
+        share = 10 * revision
+        backends = [Backend(version="v1", weight=share), Backend(version="v2", weight=100 - share)]
+        extra = WorkloadSpec(name="extra-v1", service="extra", port=9)
+        return Design(id="contract", workloads=[extra], intents=[TrafficSplit(service="reviews", backends=backends)])
+
+
+async def test_the_matrix_of_a_mesh_knows_the_version_of_its_proxies(yard: Any) -> None:
+    """What this mesh can do, by the Envoys that run in it; a mesh that is not there is refused."""
+
+    async def asked(mesh: kit.MeshRef) -> MeshIntents:
+        return await adapter.intents_of(kit.Scope(yard.runtime, yard.plane, mesh))
+
+    found = await asked(MESH)
+    assert found.version.startswith("1.")
+    supported = {each.intent: each.supported for each in found.intents}
+    assert supported["traffic-split"] and not supported["egress-control"]
+    with pytest.raises(kit.Reject, match="there is no Envoy mesh other"):
+        await asked(kit.MeshRef(workspace="default", connection="local", mesh="other"))

@@ -1,0 +1,104 @@
+"""Drift: what somebody else changes of a release is told, and put back where its design asks for that."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from example_adapter import example
+
+from meshwright.core.testing import file_target
+from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.workers import worker_process
+from meshwright.schemas.base import Message
+from meshwright.schemas.designs import Design
+from meshwright.schemas.drift import DriftDetected, DriftResolved
+from meshwright.schemas.intents import Timeout
+from meshwright.schemas.operations import ApplyDesign, RemoveDesign
+
+pytestmark = pytest.mark.servers
+EXAMPLES = Path(__file__).parents[2] / "example"
+assert example
+
+
+async def told(asker: Asker) -> list[Message]:
+    """What was said of drift so far, in its order."""
+    found, seq = [], 1
+    while received := await asker.bus.following("EVENTS", seq, "mw.evt.default.example.drift.*"):
+        seq = received.seq + 1
+        message = received.message()
+        assert message is not None
+        found.append(message)
+    return found
+
+
+def route(directory: Path) -> Path:
+    """The one file of the mesh."""
+    (path,) = file_target.folder(directory, "default", "m1").glob("*.json")
+    return path
+
+
+def meddle(path: Path) -> None:
+    """Change the file as a stranger does."""
+    content = json.loads(path.read_text())
+    content["resource"]["body"]["seconds"] = 99
+    path.write_text(json.dumps(content))
+
+
+async def apply(asker: Asker, **more: bool) -> None:
+    """Have a timeout applied."""
+    design = Design(id="d", intents=[Timeout(service="reviews", timeout="1s")], **more)
+    events = await asker.end(await asker.ask(ApplyDesign(design=design)))
+    assert kinds(events)[-1] == "succeeded", events
+
+
+async def counted(asker: Asker, number: int) -> list[Message] | None:
+    """What was told once it is so much."""
+    found = await told(asker)
+    return found if len(found) >= number else None
+
+
+async def test_a_change_and_a_loss_are_told_and_their_end(
+    nats_server: NatsServer, asker: Asker, tmp_path: Path
+) -> None:
+    """A changed resource, then a missing one, then its return, then one under a design that goes: each told once."""
+    async with worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLES, worker_drift_every="0.1"):
+        await apply(asker)
+        path = await asyncio.to_thread(route, tmp_path)
+        good = path.read_bytes()
+        await asyncio.to_thread(meddle, path)
+        (changed,) = await eventually(lambda: counted(asker, 1))
+        assert isinstance(changed, DriftDetected)
+        (resource,) = changed.drift.resources
+        assert (changed.drift.design, changed.drift.revision, resource.change) == ("d", 1, "changed")
+        assert (resource.ref.kind, resource.ref.name) == ("Timeout", "reviews")
+        path.unlink()
+        _, missing = await eventually(lambda: counted(asker, 2))
+        assert isinstance(missing, DriftDetected)
+        assert [each.change for each in missing.drift.resources] == ["missing"]
+        path.write_bytes(good)
+        *_, back = await eventually(lambda: counted(asker, 3))
+        assert isinstance(back, DriftResolved)
+        assert (back.id, back.how, back.principal) == (changed.drift.id, "reverted", "")
+        await asyncio.to_thread(meddle, path)
+        await eventually(lambda: counted(asker, 4))
+        await asker.end(await asker.ask(RemoveDesign(design="d")))
+        *_, over = await eventually(lambda: counted(asker, 5))
+        assert isinstance(over, DriftResolved)
+        assert over.how == "replaced"
+
+
+async def test_a_design_that_asks_for_it_is_put_back(nats_server: NatsServer, asker: Asker, tmp_path: Path) -> None:
+    """The drift is told, the resource is as it was applied, and who did that is told too; no revision is made."""
+    async with worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLES, worker_drift_every="0.1"):
+        await apply(asker, self_heal=True)
+        path = await asyncio.to_thread(route, tmp_path)
+        good = json.loads(path.read_text())
+        await asyncio.to_thread(meddle, path)
+        detected, healed = (await eventually(lambda: counted(asker, 2)))[:2]
+        assert isinstance(detected, DriftDetected)
+        assert isinstance(healed, DriftResolved)
+        assert (healed.how, healed.principal) == ("healed", "meshwright:self-heal")
+        assert json.loads(path.read_text()) == good

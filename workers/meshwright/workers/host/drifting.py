@@ -1,0 +1,36 @@
+"""Looking for drift, in one of an adapter's workers at a time.
+
+Invariant: it gives way to operations, and a bus that is away or a mesh that cannot be read only delays it.
+"""
+
+import asyncio
+import logging
+
+from meshwright.core import bus as mwbus
+from meshwright.core import kit
+from meshwright.core.kit.lifecycle.drift import DriftWatch
+from meshwright.workers.host.queues import OperationQueues
+
+log = logging.getLogger(__name__)
+
+
+async def watch(
+    adapter: kit.Adapter, runtime: kit.Runtime, service: object, turns: OperationQueues, every: float
+) -> None:
+    """Look every so many seconds, for as long as this worker holds the lease; until cancelled."""
+
+    async def idle(mesh: kit.MeshRef) -> bool:
+        return await turns.is_idle(mesh.workspace, adapter.name, mesh.connection, mesh.mesh)
+
+    async def looking() -> None:
+        watcher = DriftWatch(adapter, runtime, service, idle)
+        while True:
+            try:
+                await watcher.look()
+            except mwbus.BusError as error:
+                log.warning("drift is not looked for now: %s", error)
+            except Exception:
+                log.exception("looking for drift failed")  # a defect of an adapter must not end its worker
+            await asyncio.sleep(every)
+
+    await mwbus.until_available(runtime.lease, "drift", looking)
