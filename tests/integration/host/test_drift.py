@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from example_adapter import example
 
 from meshwright.core.testing import file_target
 from meshwright.core.testing.asking import Asker, kinds
@@ -20,12 +19,12 @@ from meshwright.schemas.operations import ApplyDesign, RemoveDesign
 
 pytestmark = pytest.mark.servers
 EXAMPLES = Path(__file__).parents[2] / "example"
-assert example
 
 
 async def told(asker: Asker) -> list[Message]:
     """What was said of drift so far, in its order."""
-    found, seq = [], 1
+    found: list[Message] = []
+    seq = 1
     while received := await asker.bus.following("EVENTS", seq, "mw.evt.default.example.drift.*"):
         seq = received.seq + 1
         message = received.message()
@@ -47,17 +46,21 @@ def meddle(path: Path) -> None:
     path.write_text(json.dumps(content))
 
 
-async def apply(asker: Asker, **more: bool) -> None:
+async def apply(asker: Asker, *, self_heal: bool = False) -> None:
     """Have a timeout applied."""
-    design = Design(id="d", intents=[Timeout(service="reviews", timeout="1s")], **more)
+    design = Design(id="d", intents=[Timeout(service="reviews", timeout="1s")], self_heal=self_heal)
     events = await asker.end(await asker.ask(ApplyDesign(design=design)))
     assert kinds(events)[-1] == "succeeded", events
 
 
-async def counted(asker: Asker, number: int) -> list[Message] | None:
+async def counted(asker: Asker, number: int) -> list[Message]:
     """What was told once it is so much."""
-    found = await told(asker)
-    return found if len(found) >= number else None
+
+    async def enough() -> bool:
+        return len(await told(asker)) >= number
+
+    await eventually(enough)
+    return await told(asker)
 
 
 async def test_a_change_and_a_loss_are_told_and_their_end(
@@ -69,23 +72,23 @@ async def test_a_change_and_a_loss_are_told_and_their_end(
         path = await asyncio.to_thread(route, tmp_path)
         good = path.read_bytes()
         await asyncio.to_thread(meddle, path)
-        (changed,) = await eventually(lambda: counted(asker, 1))
+        (changed,) = await counted(asker, 1)
         assert isinstance(changed, DriftDetected)
         (resource,) = changed.drift.resources
         assert (changed.drift.design, changed.drift.revision, resource.change) == ("d", 1, "changed")
         assert (resource.ref.kind, resource.ref.name) == ("Timeout", "reviews")
         path.unlink()
-        _, missing = await eventually(lambda: counted(asker, 2))
+        _, missing = await counted(asker, 2)
         assert isinstance(missing, DriftDetected)
         assert [each.change for each in missing.drift.resources] == ["missing"]
         path.write_bytes(good)
-        *_, back = await eventually(lambda: counted(asker, 3))
+        *_, back = await counted(asker, 3)
         assert isinstance(back, DriftResolved)
         assert (back.id, back.how, back.principal) == (changed.drift.id, "reverted", "")
         await asyncio.to_thread(meddle, path)
-        await eventually(lambda: counted(asker, 4))
+        await counted(asker, 4)
         await asker.end(await asker.ask(RemoveDesign(design="d")))
-        *_, over = await eventually(lambda: counted(asker, 5))
+        *_, over = await counted(asker, 5)
         assert isinstance(over, DriftResolved)
         assert over.how == "replaced"
 
@@ -97,7 +100,7 @@ async def test_a_design_that_asks_for_it_is_put_back(nats_server: NatsServer, as
         path = await asyncio.to_thread(route, tmp_path)
         good = json.loads(path.read_text())
         await asyncio.to_thread(meddle, path)
-        detected, healed = (await eventually(lambda: counted(asker, 2)))[:2]
+        detected, healed = (await counted(asker, 2))[:2]
         assert isinstance(detected, DriftDetected)
         assert isinstance(healed, DriftResolved)
         assert (healed.how, healed.principal) == ("healed", "meshwright:self-heal")
