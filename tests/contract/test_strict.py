@@ -46,6 +46,7 @@ def structs(kind: inspect.StructType) -> st.SearchStrategy[Any]:
 MAKERS: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.AnyType: lambda kind: free,
     inspect.NoneType: lambda kind: st.none(),
+    inspect.BoolType: lambda kind: st.booleans(),
     inspect.StrType: texts,
     inspect.IntType: lambda kind: st.integers(kind.ge or 0, kind.le or INT64 - 1),
     inspect.FloatType: lambda kind: st.floats(kind.ge, kind.le, allow_nan=False),
