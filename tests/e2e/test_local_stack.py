@@ -16,7 +16,7 @@ from meshwright.core.machine import processes
 from meshwright.core.testing.eventually import eventually
 from meshwright.workers.local import parts, running
 from meshwright.workers.local.home import Home
-from meshwright.workers.local.talk import Talk
+from meshwright.workers.local.output import Output
 from meshwright.workers.shop.catalog import KEEPERS
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -49,7 +49,7 @@ class Person:
 
     def recorded(self) -> dict[str, processes.Record]:
         """Recorded processes that run."""
-        return running.LocalStack(self.home, Talk()).running()
+        return running.LocalStack(self.home, Output()).running()
 
     def everything(self) -> list[processes.Record]:
         """Every process that carries this stack's marker."""

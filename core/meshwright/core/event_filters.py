@@ -1,7 +1,7 @@
 """Filters and permissions of events, the same for the event stream and for webhooks.
 
-Invariant: an empty list does not filter; a type is named whole, or by its beginning up to a dot. What may be heard of
-follows from one table of roles, however it is asked for.
+Invariant: an empty list does not filter; a type is named whole, or by its beginning up to a dot. What may be read
+follows from one table of roles, in every interface.
 """
 
 from collections.abc import Sequence
@@ -9,23 +9,23 @@ from collections.abc import Sequence
 from meshwright.schemas.access import EVENT_ROLES, ROLE_ORDER, SYSTEM_ENTITIES, Role
 from meshwright.schemas.subjects import SYSTEM_WORKSPACE
 
-_HEARD = {
+_READABLE = {
     role: frozenset(entity for entity, least in EVENT_ROLES.items() if ROLE_ORDER.index(least) <= rank)
     for rank, role in enumerate(ROLE_ORDER)
 }
 
 
-def heard_by(role: Role) -> frozenset[str] | None:
+def readable_by(role: Role) -> frozenset[str] | None:
     """The entities whose events this role may read; None for an admin, who may read all."""
-    return None if role == "admin" else _HEARD[role]
+    return None if role == "admin" else _READABLE[role]
 
 
-def may_hear(role: Role, workspace: str, place: str, entity: str) -> bool:
+def may_read(role: Role, workspace: str, place: str, entity: str) -> bool:
     """Whether a principal with that role in `workspace` may read events about an entity of the workspace `place`."""
     if place != workspace and (place != SYSTEM_WORKSPACE or entity not in SYSTEM_ENTITIES):
         return False
-    heard = heard_by(role)
-    return heard is None or entity in heard
+    readable = readable_by(role)
+    return readable is None or entity in readable
 
 
 def wanted(type: str, entity: str, types: Sequence[str], entities: Sequence[str]) -> bool:

@@ -15,9 +15,9 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import subjects
 from meshwright.workers.local import parts, streams, supervising
 from meshwright.workers.local.home import Home, Plan
+from meshwright.workers.local.output import Output
 from meshwright.workers.local.running import LocalStack
 from meshwright.workers.local.supervising import Supervisor
-from meshwright.workers.local.talk import Talk
 
 pytestmark = [pytest.mark.servers]
 
@@ -29,7 +29,7 @@ async def test_nats_that_met_a_full_disk_is_restarted_once_there_is_room(small_d
     home.choose_streams_gib("0.02")
     chosen = home.choose_ports([], [])
     processes.write(home.record(parts.SUPERVISOR), processes.here(parts.SUPERVISOR))
-    stack = LocalStack(home, Talk(io.StringIO()))
+    stack = LocalStack(home, Output(io.StringIO()))
     await streams.settle_users(home)
     (nats,) = parts.servers(home, chosen, Plan(mongodb="mongodb://elsewhere/"))
     await stack.start(nats)

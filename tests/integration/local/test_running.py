@@ -13,9 +13,9 @@ import pytest
 from meshwright.core.machine import ports, processes
 from meshwright.core.testing.eventually import eventually
 from meshwright.workers.local.home import Home, LocalError, room
+from meshwright.workers.local.output import Output
 from meshwright.workers.local.parts import Part
 from meshwright.workers.local.running import LocalStack
-from meshwright.workers.local.talk import Talk
 
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"
 # Starts a child that its own end does not end, as the adapter does with sidecars.
@@ -31,7 +31,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
     """An empty stack, stopped afterwards whatever the test did."""
     home = Home(tmp_path / "home")
     home.prepare()
-    stack = LocalStack(home, Talk(io.StringIO()))
+    stack = LocalStack(home, Output(io.StringIO()))
     yield stack
     await stack.stop()
 

@@ -18,10 +18,10 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import free_port
 from meshwright.workers.local import supervising
 from meshwright.workers.local.home import Home
+from meshwright.workers.local.output import Output
 from meshwright.workers.local.parts import SUPERVISOR, Part
 from meshwright.workers.local.running import LocalStack
 from meshwright.workers.local.supervising import Supervisor
-from meshwright.workers.local.talk import Talk
 
 SLEEP = "import time; time.sleep(600)"
 FAILS = "raise SystemExit('the table is missing')"
@@ -33,7 +33,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
     home = Home(tmp_path / "home")
     home.prepare()
     processes.write(home.record(SUPERVISOR), processes.here(SUPERVISOR))
-    stack = LocalStack(home, Talk(io.StringIO()))
+    stack = LocalStack(home, Output(io.StringIO()))
     yield stack
     await stack.stop()
 

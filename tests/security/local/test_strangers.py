@@ -16,9 +16,9 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import free_port
 from meshwright.workers.local import enrolling, parts, starting
 from meshwright.workers.local.home import Home, LocalError, Plan
+from meshwright.workers.local.output import Output
 from meshwright.workers.local.parts import Part
 from meshwright.workers.local.running import LocalStack, PortTaken
-from meshwright.workers.local.talk import Talk
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 LISTENS = "import socket, sys, time; one = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
@@ -50,7 +50,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
     """An empty stack, stopped afterwards."""
     home = Home(tmp_path / "home")
     home.prepare()
-    yield (stack := LocalStack(home, Talk(io.StringIO())))
+    yield (stack := LocalStack(home, Output(io.StringIO())))
     await stack.stop()
     home.wipe()
 
@@ -99,7 +99,7 @@ async def test_the_admin_token_is_sent_to_nobody_but_the_api_that_was_started(st
             raise LocalError("api exited by itself")
 
         with pytest.raises(LocalError, match="exited by itself"):
-            await enrolling.Enrolling(client, stack.talk, ended).mesh()
+            await enrolling.Enrolling(client, stack.output, ended).mesh()
         assert stranger.heard == b""
         # Beside it: when the listener is the recorded process, it gets what it needs.
         processes.write(stack.home.record("api"), processes.here("api"))
@@ -154,7 +154,7 @@ async def test_two_checkouts_at_once_beside_strangers(tmp_path: Path) -> None:
             assert not first.all() & second.all()
             assert not first.all() & wished.all() & {wished.nats, wished.mongodb, wished.api, wished.shop["front"]}
             for home, chosen in zip(homes, (first, second), strict=True):
-                lives = LocalStack(home, Talk(io.StringIO())).running()
+                lives = LocalStack(home, Output(io.StringIO())).running()
                 for name, held in parts.expected(chosen, Plan()).items():
                     assert all(listeners.holds(lives[name], port) for port in held), name
             tokens = [home.token_file.read_text().strip() for home in homes]

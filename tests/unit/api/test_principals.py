@@ -137,7 +137,7 @@ async def test_a_viewers_log_holds_what_a_viewer_may_hear(door: Door) -> None:
         person = door.person(role)
         for params, own in (({}, None), ({"entity": "mesh"}, ["mesh"]), ({"type": "dev.meshwright.delivery"}, None)):
             await person.ask("GET", "/v1/events", params=params)
-            heard = event_filters.heard_by(role)
+            heard = event_filters.readable_by(role)
             wanted = own or (sorted(heard) if heard is not None else None)
             assert door.views.asked[-1]["where"].get("entity") == wanted
 
@@ -160,4 +160,4 @@ def test_the_table_of_events_is_that_of_the_lists() -> None:
 def test_what_nobody_declared_is_for_admins(role: access.Role, entity: str, place: str) -> None:
     """An entity that the table does not know is heard of by admins of its workspace alone."""
     if entity not in access.EVENT_ROLES:
-        assert event_filters.may_hear(role, "w", place, entity) == (role == "admin" and place == "w")
+        assert event_filters.may_read(role, "w", place, entity) == (role == "admin" and place == "w")

@@ -135,7 +135,7 @@ async def test_a_proxy_of_the_environment_is_not_used(
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "wish"),
+    ("status", "headers", "retry_after"),
     [
         (500, {"Retry-After": "9"}, 0),
         (429, {"Retry-After": "9"}, 9),
@@ -146,12 +146,12 @@ async def test_a_proxy_of_the_environment_is_not_used(
     ],
 )
 async def test_what_an_answer_means(
-    tmp_path: Path, receiver: Receiver, status: int, headers: dict[str, str], wish: float
+    tmp_path: Path, receiver: Receiver, status: int, headers: dict[str, str], retry_after: float
 ) -> None:
     """Anything but 2xx is to be tried again, once, after the time that was asked for; no redirect is followed."""
     receiver.answer = lambda call: (status, headers)
     outcome = await Caller(tmp_path).call(receiver.url)
-    assert (outcome.status, outcome.delivered, outcome.gone, outcome.wish) == (status, False, False, wish)
+    assert (outcome.status, outcome.delivered, outcome.gone, outcome.retry_after) == (status, False, False, retry_after)
     assert str(status) in outcome.detail
     assert len(receiver.calls) == 1
 
@@ -160,7 +160,7 @@ async def test_retry_after_may_be_a_date(tmp_path: Path, receiver: Receiver) -> 
     """RFC 9110 allows both forms."""
     later = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT")
     receiver.answer = lambda call: (503, {"Retry-After": later})
-    assert 3500 < (await Caller(tmp_path).call(receiver.url)).wish <= 3600
+    assert 3500 < (await Caller(tmp_path).call(receiver.url)).retry_after <= 3600
 
 
 async def test_silence_ends_in_time(tmp_path: Path, receiver: Receiver) -> None:

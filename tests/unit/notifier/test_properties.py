@@ -112,14 +112,16 @@ def test_a_new_version_skips_nothing_that_it_is_owed(
 
 
 @given(st.lists(st.floats(0, 1e5), max_size=6), st.integers(1, 9), st.floats(0, 1e9))
-def test_a_pause_is_the_schedules_or_what_the_endpoint_wants(pauses: list[float], attempts: int, wish: float) -> None:
+def test_a_pause_is_the_schedules_or_what_the_endpoint_wants(
+    pauses: list[float], attempts: int, retry_after: float
+) -> None:
     """Give or take a fifth; never before the time that the endpoint names, up to a day; none after the last try."""
-    found = Schedule(tuple(pauses)).pause(attempts, wish)
+    found = Schedule(tuple(pauses)).pause(attempts, retry_after)
     if attempts > len(pauses):
         assert found is None
         return
     assert found is not None
-    own, wanted = pauses[attempts - 1], min(wish, 24 * 3600.0)
+    own, wanted = pauses[attempts - 1], min(retry_after, 24 * 3600.0)
     assert max(0.8 * own, wanted) <= found * (1 + 1e-9)
     assert found <= max(1.2 * own, wanted) * (1 + 1e-9)
 

@@ -51,7 +51,12 @@ def account(component: str) -> str:
 
 def uses(component: str, adapters: Iterable[str]) -> list[Use]:
     """All that a component uses."""
-    all_uses = {*_channels(component), *_buckets(component), *_queues(component), *_heard(component, list(adapters))}
+    all_uses = {
+        *_channels(component),
+        *_buckets(component),
+        *_queues(component),
+        *_subscriptions(component, list(adapters)),
+    }
     if component == subjects.API:
         asked = [(name, subjects.SERVICE.format(adapter=name, endpoint="*")) for name in adapters]
         all_uses |= {Use(subject, owner=account(subjects.ADAPTER.format(adapter=name))) for name, subject in asked}
@@ -83,20 +88,20 @@ def _buckets(component: str) -> Iterator[Use]:
             yield from _looking(stream)
 
 
-def _heard(component: str, adapters: Sequence[str]) -> Iterator[Use]:
-    """What it hears is published in the account of whoever says it; only its stream is elsewhere.
+def _subscriptions(component: str, adapters: Sequence[str]) -> Iterator[Use]:
+    """What a component subscribes to: each message is published in the account of its writer, the stream is elsewhere.
 
-    Adapters do not hear each other. What the owner of the streams says there is heard too.
+    Adapters do not receive each other's messages. What the owner of the streams publishes there is received too.
     """
     role, adapter = _role(component)
     for channel in subjects.CHANNELS:
-        for wish in (grant for grant in channel.hears if grant.component == role):
-            yield Use(_filled(channel, wish, adapter), "stream")
-            for said in channel.writes:
-                for writer, its_adapter in _instances(said.component, adapters):
-                    tokens = {name: token.format(adapter=its_adapter) for name, token in said.tokens.items()}
-                    both = wish.tokens | tokens
-                    agree = both == tokens | wish.tokens
+        for grant in (grant for grant in channel.hears if grant.component == role):
+            yield Use(_filled(channel, grant, adapter), "stream")
+            for published in channel.writes:
+                for writer, its_adapter in _instances(published.component, adapters):
+                    tokens = {name: token.format(adapter=its_adapter) for name, token in published.tokens.items()}
+                    both = grant.tokens | tokens
+                    agree = both == tokens | grant.tokens
                     if agree and writer != component and not (adapter and its_adapter):
                         yield Use(subjects.fill(channel, **both), "stream", owner=account(writer))
     for bucket in subjects.BUCKETS:

@@ -27,13 +27,13 @@ class _Place(msgspec.Struct, frozen=True, array_like=True):
     is_time: bool = False
 
 
-def order(kind: Kind[Any], wish: str) -> str:
+def order(kind: Kind[Any], sort: str) -> str:
     """The field to sort by. Raises UnknownField."""
-    if not wish:
+    if not sort:
         return kind.sorts[0]
-    if wish not in kind.sorts:
-        raise UnknownField(f"{kind.name} cannot be sorted by {wish!r}; choose from {', '.join(kind.sorts)}")
-    return wish
+    if sort not in kind.sorts:
+        raise UnknownField(f"{kind.name} cannot be sorted by {sort!r}; choose from {', '.join(kind.sorts)}")
+    return sort
 
 
 def conditions(kind: Kind[Any], where: Mapping[str, Plain | list[Plain]]) -> Document:

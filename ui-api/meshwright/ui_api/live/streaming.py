@@ -51,7 +51,7 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
 
     def match(self, event: Kept) -> bool:
         """Whether the client may and wants to see this event."""
-        if not event_filters.may_hear(self.role, self.workspace, event.workspace, event.entity):
+        if not event_filters.may_read(self.role, self.workspace, event.workspace, event.entity):
             return False
         if self.since is not None and event.workspace == self.workspace and event.received.stored_at() < self.since:
             return False

@@ -61,7 +61,7 @@ async def index(call: Call[NoBody, EventQuery]) -> Response:
     repetition. `event: reset` says that events were left out, and why: read again what you show.
     """
     for entity in call.query.entity:
-        if not event_filters.may_hear(call.principal.role, call.workspace, call.workspace, entity):
+        if not event_filters.may_read(call.principal.role, call.workspace, call.workspace, entity):
             least = EVENT_ROLES.get(entity, "admin")
             raise Refusal("forbidden", f"this needs the role {least}: events about the entity {entity[:64]!r}")
     if event_stream.MEDIA_TYPE in call.header("Accept"):
@@ -103,9 +103,9 @@ async def _log(call: Call[NoBody, EventQuery]) -> Response:
         where |= {"entity": ["operation"], "id": about}
     where["trace_id"] = query.trace_id
     wanted = {name: value for name, value in where.items() if value}
-    heard = event_filters.heard_by(call.principal.role)
-    if heard is not None:
-        wanted.setdefault("entity", sorted(heard))
+    readable = event_filters.readable_by(call.principal.role)
+    if readable is not None:
+        wanted.setdefault("entity", sorted(readable))
     scope = repr((call.workspace, "events", sorted(wanted.items()), query.text, query.since, query.until))
     before = call.api.pages.read(query.page_token, scope)
     size = min(query.page_size, LARGEST_PAGE)

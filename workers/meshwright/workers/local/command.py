@@ -13,18 +13,18 @@ from typing import NoReturn
 
 from meshwright.core.machine import binaries, processes
 from meshwright.workers.local import home, parts, running, starting, status
+from meshwright.workers.local.output import Output
 from meshwright.workers.local.supervising import Supervisor
-from meshwright.workers.local.talk import Talk
 from meshwright.workers.running import until_signalled
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     options = _parser().parse_args(arguments)
-    where, talk = home.find(os.environ), Talk()
+    where, output = home.find(os.environ), Output()
     work = {"up": _up, "down": _down, "status": _status, "supervise": _supervise}[options.command]
     try:
-        code = asyncio.run(work(where, talk, options))
+        code = asyncio.run(work(where, output, options))
     except (home.LocalError, binaries.BinaryMissingError) as error:
         sys.stderr.write(f"error: {error}\n")
         code = 1
@@ -63,34 +63,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _up(where: home.Home, talk: Talk, options: argparse.Namespace) -> int:
+async def _up(where: home.Home, output: Output, options: argparse.Namespace) -> int:
     plan = starting.plan_of(os.environ, nats=options.nats, mongodb=options.mongodb)
-    return await starting.up(where, talk, plan, foreground=options.foreground)
+    return await starting.up(where, output, plan, foreground=options.foreground)
 
 
-async def _down(where: home.Home, talk: Talk, options: argparse.Namespace) -> int:
+async def _down(where: home.Home, output: Output, options: argparse.Namespace) -> int:
     if not where.directory.exists() and not processes.found("environ", where.marker):
-        talk.line(f"Nothing is running here: there is no {where.directory}.")
+        output.line(f"Nothing is running here: there is no {where.directory}.")
         return 0
-    await starting.stop(where, talk)
+    await starting.stop(where, output)
     if options.wipe:
         where.wipe()
-        talk.line(f"Forgotten: {where.directory}")
+        output.line(f"Forgotten: {where.directory}")
     else:
-        talk.line(f"Data is kept in {where.directory}; `make down WIPE=1` deletes it.")
+        output.line(f"Data is kept in {where.directory}; `make down WIPE=1` deletes it.")
     return 0
 
 
-async def _status(where: home.Home, talk: Talk, options: argparse.Namespace) -> int:
+async def _status(where: home.Home, output: Output, options: argparse.Namespace) -> int:
     del options
-    return await status.tell(where, talk)
+    return await status.tell(where, output)
 
 
-async def _supervise(where: home.Home, talk: Talk, options: argparse.Namespace) -> int:
-    del talk, options
+async def _supervise(where: home.Home, output: Output, options: argparse.Namespace) -> int:
+    del output, options
     plan, ports = where.plan(), where.ports()
     if plan is None or ports is None:
         raise home.LocalError(f"there is no stack in {where.directory} to supervise; `make up` creates one")
-    stack = running.LocalStack(where, Talk(dated=True))
+    stack = running.LocalStack(where, Output(dated=True))
     await until_signalled(Supervisor(stack, parts.everything(where, ports, plan)).keep)
     return 0

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from meshwright.workers.local.home import LocalError
-from meshwright.workers.local.talk import Talk
+from meshwright.workers.local.output import Output
 from meshwright.workers.shop import catalog
 
 ADAPTER, CONNECTION, MESH = "envoy", "local", "demo"
@@ -28,9 +28,9 @@ DONE = ("succeeded", "failed", "cancelled", "timed_out", "dead_lettered")
 class Enrolling:
     """The API of one stack, and what the demo needs of it. `check` raises when waiting has become pointless."""
 
-    def __init__(self, client: httpx.AsyncClient, talk: Talk, check: Callable[[], None]) -> None:
+    def __init__(self, client: httpx.AsyncClient, output: Output, check: Callable[[], None]) -> None:
         self._client = client
-        self._talk = talk
+        self._output = output
         self._check = check
 
     async def worker(self, pid: int) -> None:
@@ -111,7 +111,7 @@ class Enrolling:
             words = operation.get("progress") or ""
             if words and words != said:
                 said = words
-                self._talk.part("demo", f"{what}: {words}")
+                self._output.part("demo", f"{what}: {words}")
             return operation if operation.get("state") in DONE else None
 
         operation = await self._until(ended, what)
@@ -119,7 +119,7 @@ class Enrolling:
             failure = operation.get("failure") or {}
             words = " ".join(failure.get(key, "") for key in ("what", "cause", "remedy"))
             raise LocalError(f"{what}: operation {accepted['id']} {operation['state']}. {words}")
-        self._talk.part("demo", f"{what}: done")
+        self._output.part("demo", f"{what}: done")
 
     async def _get(self, path: str) -> dict[str, Any] | None:
         async def answered() -> httpx.Response:

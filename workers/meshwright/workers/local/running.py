@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from meshwright.core.machine import listeners, processes
 from meshwright.workers.local.home import HOST, Home, LocalError
+from meshwright.workers.local.output import Output
 from meshwright.workers.local.parts import SUPERVISOR, Part
-from meshwright.workers.local.talk import Talk
 
 READY_WITHIN = 60.0
 LOG_LIMIT = 8 * 1024 * 1024
@@ -39,7 +39,7 @@ class LocalStack:
     """The processes under one home."""
 
     home: Home
-    talk: Talk
+    output: Output
 
     def running(self) -> dict[str, processes.Record]:
         """Recorded processes that are alive, by part."""
@@ -60,7 +60,7 @@ class LocalStack:
         await self.until_ready(part)
         how = "joined" if not began else "ready" if part.ready else "started"
         record = processes.read(self.home.record(part.name))
-        self.talk.part(part.name, f"{how} (pid {record.pid if record else 0})  {part.where}".rstrip())
+        self.output.part(part.name, f"{how} (pid {record.pid if record else 0})  {part.where}".rstrip())
         return began
 
     async def begin(self, part: Part) -> bool:
@@ -70,10 +70,10 @@ class LocalStack:
             why = "was started with other settings; restarting it" if record.digest != part.digest else ""
             if not (why := why or part.ails(record)):
                 return False
-            self.talk.part(part.name, why)
+            self.output.part(part.name, why)
             await processes.stop(record, grace=part.grace)
         elif record is not None:
-            self.talk.part(part.name, "had exited; starting it again")
+            self.output.part(part.name, "had exited; starting it again")
         await self._end_strays(part)
         self._refuse_strangers(part)
         await part.before()
@@ -124,7 +124,7 @@ class LocalStack:
                 raise LocalError(f"{text}.\n{self._log_end(part.name)}")
             if time.monotonic() - spoke > PATIENCE:
                 spoke = time.monotonic()
-                self.talk.part(part.name, "still starting")
+                self.output.part(part.name, "still starting")
             await asyncio.sleep(0.05)
 
     def _is_at_its_port(self, part: Part, record: processes.Record) -> bool:
@@ -167,7 +167,7 @@ class LocalStack:
         children = [one for one in processes.found("environ", self.home.marker) if one.pid not in kept]
         await self._end(children, 5.0, quietly=True)
         if children:
-            self.talk.part("sidecars", f"{len(children)} stopped")
+            self.output.part("sidecars", f"{len(children)} stopped")
         await self._end(servers, 20.0)
         left = processes.found("environ", self.home.marker)
         if left:
@@ -181,6 +181,6 @@ class LocalStack:
         async def end(record: processes.Record) -> None:
             gently = await processes.stop(record, grace=grace)
             if not quietly:
-                self.talk.part(record.name, "stopped" if gently else f"killed: did not exit within {grace:.0f} s")
+                self.output.part(record.name, "stopped" if gently else f"killed: did not exit within {grace:.0f} s")
 
         await asyncio.gather(*(end(record) for record in records))

@@ -18,8 +18,8 @@ import msgspec
 
 from meshwright.core.machine import listeners, processes
 from meshwright.workers.local import enrolling, full_disk, home, parts, running, streams
+from meshwright.workers.local.output import Output, short
 from meshwright.workers.local.supervising import Supervisor
-from meshwright.workers.local.talk import Talk, short
 from meshwright.workers.shop import catalog
 
 NATS, MONGODB = "MESHWRIGHT_LOCAL_NATS", "MESHWRIGHT_LOCAL_MONGODB"
@@ -45,9 +45,9 @@ def plan_of(environ: Mapping[str, str], *, nats: str = "", mongodb: str = "") ->
     return home.Plan(nats=nats or environ.get(NATS, ""), mongodb=mongodb or environ.get(MONGODB, ""), settings=settings)
 
 
-async def up(where: home.Home, talk: Talk, plan: home.Plan, *, foreground: bool) -> int:
+async def up(where: home.Home, output: Output, plan: home.Plan, *, foreground: bool) -> int:
     """Have everything run; the exit code. Raises LocalError, BinaryMissingError."""
-    starting = _Starting(where, talk, plan, foreground)
+    starting = _Starting(where, output, plan, foreground)
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -56,24 +56,24 @@ async def up(where: home.Home, talk: Talk, plan: home.Plan, *, foreground: bool)
         async with where.locked():
             supervisor = await starting.start_or_undo()
         if foreground:
-            talk.line("\nIn the foreground: Ctrl-C stops everything.")
+            output.line("\nIn the foreground: Ctrl-C stops everything.")
             await supervisor.keep()
         return 0
     except asyncio.CancelledError:
         _ignore_signals()
         if foreground and starting.done:
-            talk.head("\nInterrupted.")
-            await stop(where, talk)
+            output.head("\nInterrupted.")
+            await stop(where, output)
         return 130
 
 
-async def stop(where: home.Home, talk: Talk) -> None:
+async def stop(where: home.Home, output: Output) -> None:
     """End everything of a stack. Raises LocalError when something does not end."""
-    stack = running.LocalStack(where, talk)
+    stack = running.LocalStack(where, output)
     await stack.dismiss_supervisor()
     async with where.locked():
         count = await stack.stop()
-    talk.line(f"{count} processes stopped, nothing is left running." if count else "Nothing was running.")
+    output.line(f"{count} processes stopped, nothing is left running." if count else "Nothing was running.")
 
 
 def _ignore_signals() -> None:
@@ -87,13 +87,13 @@ class _Starting:
     """One `up` at work; the caller holds the home's lock."""
 
     where: home.Home
-    talk: Talk
+    output: Output
     plan: home.Plan
     foreground: bool
     done: bool = False
 
     def __post_init__(self) -> None:
-        self.stack = running.LocalStack(self.where, self.talk)
+        self.stack = running.LocalStack(self.where, self.output)
 
     async def start_or_undo(self) -> Supervisor:
         """Start everything and a supervisor; on failure stop what was started and raise the reason."""
@@ -107,20 +107,20 @@ class _Starting:
             _ignore_signals()
             interrupted = isinstance(error, asyncio.CancelledError)
             if interrupted:
-                self.talk.head("\nInterrupted.")
+                self.output.head("\nInterrupted.")
             if ran and not (interrupted and self.foreground):
-                self.talk.line(
+                self.output.line(
                     "What was running before keeps running; see `meshwright-local status`. `make down` stops it."
                 )
             else:
                 await self.stack.dismiss_supervisor()
                 count = await self.stack.stop()
-                self.talk.line(
+                self.output.line(
                     f"What was started has been stopped again: {count} processes stopped, nothing is left running."
                 )
             raise
         self.done = True
-        _farewell(self.where, self.talk, chosen)
+        _farewell(self.where, self.output, chosen)
         return Supervisor(self.stack, everything)
 
     def _refuse_other_foreground(self, supervisor: processes.Record | None) -> None:
@@ -134,7 +134,7 @@ class _Starting:
 
     async def _start(self) -> tuple[list[parts.Part], home.Ports]:
         self.where.prepare()
-        self.talk.head(f"Meshwright on this machine, kept in {self.where.directory}")
+        self.output.head(f"Meshwright on this machine, kept in {self.where.directory}")
         if not full_disk.has_room(self.where.directory):
             raise home.LocalError(
                 f"the disk of {self.where.directory} is full: nothing could be stored. Free at least "
@@ -163,7 +163,7 @@ class _Starting:
             except running.PortTaken as taken:
                 if not tries_left:
                     raise
-                self.talk.part(taken.part.name, f"{taken} Choosing another port.")
+                self.output.part(taken.part.name, f"{taken} Choosing another port.")
             chosen = self._choose_ports()
         return [*first, *own], chosen
 
@@ -179,17 +179,17 @@ class _Starting:
         here = parts.chosen_here(self.where, chosen, self.plan)
         for name in sorted(self.plan.settings.keys() & here.keys()):
             if self.plan.settings[name] != here[name]:
-                self.talk.line(f"  {name} is not passed on: `make up` sets it ({here[name] or 'none'}).")
+                self.output.line(f"  {name} is not passed on: `make up` sets it ({here[name] or 'none'}).")
         settings = {name: value for name, value in self.plan.settings.items() if name not in here or name == _ROOM}
         self.plan = msgspec.structs.replace(self.plan, settings=settings)
         before = self.where.plan()
         if before is not None and (changed := self.plan.differs_from(before)) and self.stack.running():
-            self.talk.line(f"  Settings changed: {', '.join(changed)}; what depends on them is restarted.")
+            self.output.line(f"  Settings changed: {', '.join(changed)}; what depends on them is restarted.")
         processes.replace(self.where.plan_file, msgspec.json.encode(self.plan))
         for name, url in (("nats-server", self.plan.nats), ("mongod", self.plan.mongodb)):
             if url:
                 address = urlsplit(url)
-                self.talk.part(name, f"using {address.hostname}:{address.port or 'default port'}")
+                self.output.part(name, f"using {address.hostname}:{address.port or 'default port'}")
 
     async def _end_what_is_not_wanted(self, everything: list[parts.Part]) -> None:
         """End the own servers of an earlier `up` when this one was given others."""
@@ -198,14 +198,14 @@ class _Starting:
             if name not in wanted:
                 await processes.stop(record, grace=20.0)
                 self.where.record(name).unlink(missing_ok=True)
-                self.talk.part(name, "stopped: another server is used instead; its data is kept")
+                self.output.part(name, "stopped: another server is used instead; its data is kept")
 
     async def _demo(self, everything: list[parts.Part], chosen: home.Ports) -> None:
         headers = {"Authorization": f"Bearer {self.where.token_file.read_text().strip()}"}
         base = f"http://{home.HOST}:{chosen.api}"
         transport = ToOurApi(self.where, chosen.api)
         async with httpx.AsyncClient(base_url=base, headers=headers, timeout=10, transport=transport) as client:
-            demo = enrolling.Enrolling(client, self.talk, lambda: self.stack.check(everything))
+            demo = enrolling.Enrolling(client, self.output, lambda: self.stack.check(everything))
             self.stack.check(everything)
             await demo.worker(self.stack.running()["adapter-envoy"].pid)
             await demo.mesh()
@@ -225,7 +225,7 @@ class _Starting:
             return
         part = parts.supervisor(self.where, self.plan, everything)
         if await self.stack.begin(part):
-            self.talk.part(part.name, "supervising: what exits is restarted")
+            self.output.part(part.name, "supervising: what exits is restarted")
 
 
 class ToOurApi(httpx.AsyncHTTPTransport):
@@ -258,18 +258,18 @@ def _tell_shop(where: home.Home, ports: home.Ports, outbound: dict[str, int] | N
         processes.replace(where.layout, msgspec.json.encode(layout))
 
 
-def _farewell(where: home.Home, talk: Talk, ports: home.Ports) -> None:
+def _farewell(where: home.Home, output: Output, ports: home.Ports) -> None:
     api, front = (f"http://{home.HOST}:{port}" for port in (ports.api, ports.shop["front"]))
     token = short(where.token_file)
     cli = short(Path(parts.console("meshwright")))
-    talk.head(f"\nReady in {talk.seconds:.1f} s: mesh `demo`, {len(ports.shop)} workloads behind sidecars.")
-    talk.line(f"  API        {api}/v1   (documentation {api}/docs, messages {api}/asyncapi.json)")
-    talk.line(f"  Shop       {front}/   (its answer names the workload that answered)")
-    talk.line(f"  Token      {token}   (admin; readable only by you)")
-    talk.line("\nTry:")
+    output.head(f"\nReady in {output.seconds:.1f} s: mesh `demo`, {len(ports.shop)} workloads behind sidecars.")
+    output.line(f"  API        {api}/v1   (documentation {api}/docs, messages {api}/asyncapi.json)")
+    output.line(f"  Shop       {front}/   (its answer names the workload that answered)")
+    output.line(f"  Token      {token}   (admin; readable only by you)")
+    output.line("\nTry:")
     if where.directory != Path.cwd() / home.FOLDER:  # elsewhere the CLI cannot find the stack by itself
-        talk.line(f"  export MESHWRIGHT_API_URL={api} MESHWRIGHT_TOKEN=$(cat {token})")
-    talk.line(f"  {cli} topology")
-    talk.line(f"  {cli} workloads list")
-    talk.line(f'  curl -H "Authorization: Bearer $(cat {token})" {api}/v1/meshes')
-    talk.line("\n`make down` stops everything.")
+        output.line(f"  export MESHWRIGHT_API_URL={api} MESHWRIGHT_TOKEN=$(cat {token})")
+    output.line(f"  {cli} topology")
+    output.line(f"  {cli} workloads list")
+    output.line(f'  curl -H "Authorization: Bearer $(cat {token})" {api}/v1/meshes')
+    output.line("\n`make down` stops everything.")

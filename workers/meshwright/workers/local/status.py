@@ -13,8 +13,8 @@ import httpx
 
 from meshwright.core.machine import listeners, processes
 from meshwright.workers.local import home, parts, running
+from meshwright.workers.local.output import Output, short
 from meshwright.workers.local.supervising import Note, notes
-from meshwright.workers.local.talk import Talk, short
 
 _WITHIN = 5.0  # seconds for each answer of the API
 _RECENT = datetime.timedelta(hours=24)
@@ -28,13 +28,13 @@ class _Looking:
     """One look at one stack."""
 
     where: home.Home
-    talk: Talk
+    output: Output
     ports: home.Ports
     plan: home.Plan
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lives = running.LocalStack(self.where, self.talk).running()
+        self.lives = running.LocalStack(self.where, self.output).running()
         pids = {record.pid for record in self.lives.values()}
         self.others = [one for one in processes.found("environ", self.where.marker) if one.pid not in pids]
 
@@ -42,7 +42,7 @@ class _Looking:
         """One line about a part, and one about each thing that is wrong with it."""
         record = self.lives.get(name)
         life = f"pid {record.pid}, since {record.started_at:%Y-%m-%d %H:%M:%S} UTC" if record else "DEAD"
-        self.talk.line(f"  {name:<14} {life}   log {short(self.where.log(name))}")
+        self.output.line(f"  {name:<14} {life}   log {short(self.where.log(name))}")
         if record is None:
             self.fault(f"{name} is not running{_next_try(note)}")
         for port in ports:
@@ -55,16 +55,16 @@ class _Looking:
 
     def _tell_deaths(self, note: Note, *, explain: bool) -> None:
         times = "once" if note.deaths == 1 else f"{note.deaths} times in a row"
-        self.talk.line(f"{'':<17}ended {times}, last at {note.last:%Y-%m-%d %H:%M:%S} UTC{':' if explain else ''}")
+        self.output.line(f"{'':<17}ended {times}, last at {note.last:%Y-%m-%d %H:%M:%S} UTC{':' if explain else ''}")
         for line in note.why.splitlines() if explain else ():
-            self.talk.line(f"{'':<19}{line[:_WIDEST]}")
+            self.output.line(f"{'':<19}{line[:_WIDEST]}")
 
     async def sidecars(self) -> None:
         """Those that run, counted against those that should."""
         count = len(self.others)
         api = self.lives.get("api")
         if api is None or not listeners.holds(api, self.ports.api):
-            self.talk.line(
+            self.output.line(
                 f"  {'sidecars':<14} {count} running; how many should be is unknown while the API does not answer"
             )
             return
@@ -80,7 +80,7 @@ class _Looking:
         wanted = {one["id"]: one["name"] for one in workloads if one.get("sidecar") == "managed"}
         known = {one["workload"]: one for one in proxies}
         good = {each for each in wanted if known.get(each, {}).get("state") == "synced"}
-        self.talk.line(f"  {'sidecars':<14} {count} running, {len(good)} of {len(wanted)} in sync")
+        self.output.line(f"  {'sidecars':<14} {count} running, {len(good)} of {len(wanted)} in sync")
         if count < len(wanted):
             self.fault(f"{len(wanted) - count} of {len(wanted)} sidecars are not running")
         bad = sorted(wanted.keys() - good)
@@ -115,15 +115,15 @@ class _Looking:
         self.faults.append(text)
 
 
-async def tell(where: home.Home, talk: Talk) -> int:
+async def tell(where: home.Home, output: Output) -> int:
     """Print it all; the exit code: 1 when something does not run."""
     ports, plan = where.ports(), where.plan()
     if ports is None or plan is None:
-        talk.line(f"Nothing is running here: there is no stack in {where.directory}.")
+        output.line(f"Nothing is running here: there is no stack in {where.directory}.")
         return 1
-    look = _Looking(where, talk, ports, plan)
+    look = _Looking(where, output, ports, plan)
     if not look.lives and not look.others:
-        talk.line(f"Nothing is running here; `make up` starts the stack in {where.directory}.")
+        output.line(f"Nothing is running here; `make up` starts the stack in {where.directory}.")
         return 1
     told = notes(where)
     for name, held in parts.expected(ports, plan).items():
@@ -131,10 +131,10 @@ async def tell(where: home.Home, talk: Talk) -> int:
     look.part(parts.SUPERVISOR, [], None)
     await look.sidecars()
     for fault in look.faults:
-        talk.line(f"  ! {fault}")
+        output.line(f"  ! {fault}")
     watched = parts.SUPERVISOR in look.lives
     remedy = "the supervisor restarts what exited" if watched else "`make up` starts what exited"
-    talk.line(f"Not everything is running as it should: {remedy}." if look.faults else "Everything is running.")
+    output.line(f"Not everything is running as it should: {remedy}." if look.faults else "Everything is running.")
     return 1 if look.faults else 0
 
 

@@ -88,10 +88,10 @@ class Supervisor:
                 began = await self.stack.begin(part)
             if began:
                 await self.stack.until_ready(part)
-                self.stack.talk.part(part.name, f"running again  {part.where}".rstrip())
+                self.stack.output.part(part.name, f"running again  {part.where}".rstrip())
         except Exception as error:  # whatever a check may raise: the other parts still need somebody
             words = str(error) if isinstance(error, LocalError) else repr(error)
-            self.stack.talk.part(part.name, words)
+            self.stack.output.part(part.name, words)
             self._tell(part, words)
         finally:
             self._busy.discard(part.name)

@@ -10,7 +10,7 @@ import msgspec
 
 from meshwright.schemas.base import seconds
 
-_LONGEST_WISH = 24 * 3600.0
+_LONGEST_RETRY_AFTER = 24 * 3600.0
 _SPREAD = 0.2
 
 
@@ -23,15 +23,15 @@ class Schedule(msgspec.Struct, frozen=True):
 
     pauses: tuple[float, ...]
 
-    def pause(self, attempts: int, wish: float = 0.0) -> float | None:
+    def pause(self, attempts: int, retry_after: float = 0.0) -> float | None:
         """Seconds until the next try after `attempts` of them, or None when there is none left.
 
-        `wish` is how long the endpoint asked to be left alone (Retry-After).
+        `retry_after` is how long the endpoint asked to be left alone (Retry-After).
         """
         if attempts > len(self.pauses):
             return None
         jitter = random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311 - not a secret
-        return max(self.pauses[attempts - 1] * jitter, min(wish, _LONGEST_WISH))
+        return max(self.pauses[attempts - 1] * jitter, min(retry_after, _LONGEST_RETRY_AFTER))
 
 
 def schedule(text: str) -> Schedule:

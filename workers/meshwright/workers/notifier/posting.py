@@ -32,7 +32,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     status: int | None = None
     detail: str = ""
-    wish: float = 0.0
+    retry_after: float = 0.0
 
     @property
     def delivered(self) -> bool:
@@ -117,11 +117,11 @@ async def _call(
 
 def _outcome(response: httpx.Response) -> Outcome:
     status = response.status_code
-    wish = _seconds(response.headers.get("retry-after", "")) if status in _ASKING_FOR_TIME else 0.0
+    retry_after = _seconds(response.headers.get("retry-after", "")) if status in _ASKING_FOR_TIME else 0.0
     detail = "" if 200 <= status < 300 else f"the endpoint answered {status} {response.reason_phrase}".strip()
     if 300 <= status < 400:
         detail += "; redirects are not followed"
-    return Outcome(status=status, detail=detail, wish=wish)
+    return Outcome(status=status, detail=detail, retry_after=retry_after)
 
 
 def _seconds(text: str) -> float:

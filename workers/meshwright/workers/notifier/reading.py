@@ -84,7 +84,7 @@ class Reader:
         tokens = subjects.parse(subjects.EVENTS, message.subject)
         entity, document = tokens["entity"], self._written.document
         # An admin of the workspace made it, and hears through it what admins may.
-        if not event_filters.may_hear("admin", self._workspace, tokens["workspace"], entity):
+        if not event_filters.may_read("admin", self._workspace, tokens["workspace"], entity):
             return False
         return entity not in UNTOLD_ENTITIES and event_filters.wanted(
             message.type, entity, document.types, document.entities

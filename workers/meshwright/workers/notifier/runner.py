@@ -89,7 +89,7 @@ class Runner:
         if event is not None:
             outcome = await self._poster.post(client, self._workspace, self._written, event, one.attempts + 1)
         hopeless = event is None or outcome.delivered or outcome.gone
-        pause = None if hopeless else self._schedule.pause(one.attempts + 1, outcome.wish)
+        pause = None if hopeless else self._schedule.pause(one.attempts + 1, outcome.retry_after)
         due = None if pause is None else time.time() + pause
         await self._teller.tell(one, event, outcome, due)
         if due is None:
@@ -105,7 +105,7 @@ class Runner:
     def _may_get(self, event: mwbus.Received) -> bool:
         """Whether an order may have this event delivered: the workspace's own, and of webhooks only the pings."""
         tokens = subjects.parse(subjects.EVENTS, event.subject)
-        if not event_filters.may_hear("admin", self._workspace, tokens["workspace"], tokens["entity"]):
+        if not event_filters.may_read("admin", self._workspace, tokens["workspace"], tokens["entity"]):
             return False
         return tokens["entity"] not in UNTOLD_ENTITIES or (
             event.type == WebhookPinged.wire.name and tokens["id"] == self._written.document.id

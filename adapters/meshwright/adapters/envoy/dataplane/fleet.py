@@ -1,8 +1,8 @@
 """Sidecars on this host: real Envoy processes that follow a directory.
 
 Problem: a sidecar carries traffic, so it must not fall with the worker that started it, and a crashed one
-must come back without anybody asking. Invariant: the directory is the truth; a node whose folder holds a wish
-is to run exactly that bootstrap, once. Every change happens under the node's file lock, so several workers
+must come back without anybody asking. Invariant: the directory is the truth; a node whose folder holds a desired
+sidecar is to run exactly that bootstrap, once. Every change happens under the node's file lock, so several workers
 on one host may open the same directory; nothing is signalled but the recorded process. A sidecar works in its own
 folder, which is its owner's only, as is every file in it.
 """
@@ -64,7 +64,7 @@ class Sidecar(Model, frozen=True, kw_only=True):
     restarts: int
 
 
-class _Wish(Model, frozen=True, kw_only=True):
+class _DesiredSidecar(Model, frozen=True, kw_only=True):
     """What is to run for a node; stored beside its bootstrap."""
 
     digest: str
@@ -104,7 +104,7 @@ class Fleet:
         """Watch over the sidecars of `directory`: adopt those that run, start those that should.
 
         With `keep_on_exit` they go on running afterwards, even if this process is killed; else they end with it
-        and stay wished for, so that the next `open` starts them again.
+        and stay desired, so that the next `open` starts them again.
         When this process is root's they run as `user`, if the way to the directory is open to that one.
         Raises binaries.BinaryMissingError when there is no Envoy, FleetError when there is no such user.
         """
@@ -136,10 +136,10 @@ class Fleet:
 
         Raises FleetError.
         """
-        if self._wish(node_id) is None:
+        if self._desired(node_id) is None:
             return
         async with self._locked(node_id) as folder:
-            if self._wish(node_id) is not None:  # it may have been removed meanwhile
+            if self._desired(node_id) is not None:  # it may have been removed meanwhile
                 await self._have(node_id, folder, bootstrap, files)
 
     async def remove(self, node_id: str) -> None:
@@ -154,8 +154,8 @@ class Fleet:
 
     async def list(self) -> Sequence[Sidecar]:
         """Every sidecar that is to run, by node id; `pid` is None while one waits for its restart."""
-        wishes = ((node, self._wish(node)) for node in self._nodes())
-        return [self._sidecar(node, wish) for node, wish in wishes if wish is not None]
+        entries = ((node, self._desired(node)) for node in self._nodes())
+        return [self._sidecar(node, desired) for node, desired in entries if desired is not None]
 
     def log(self, node_id: str) -> Path:
         """Where the sidecar writes; an older part may lie beside it as `envoy.log.1`."""
@@ -166,18 +166,18 @@ class Fleet:
     ) -> Sidecar:
         text = msgspec.json.encode(bootstrap, order="sorted")
         whose = [self._account.pw_name] if self._account else []
-        wish = _Wish(
+        desired = _DesiredSidecar(
             digest=processes.digest_of([text.decode(), str(self._binary), *_OPTIONS, administration.RUN, *whose])
         )
         for name, content in files.items():
             self._give(folder / administration.RUN / name, content)
         record = processes.read(folder / "record.json")
-        if record is None or record.digest != wish.digest or not processes.alive(record):
+        if record is None or record.digest != desired.digest or not processes.alive(record):
             (folder / "wish.json").unlink(missing_ok=True)  # a bootstrap that fails is not retried
             self._give(folder / administration.RUN / "bootstrap.json", text)
-            await self._replace(node_id, folder, wish)
-        processes.replace(folder / "wish.json", msgspec.json.encode(wish))
-        return self._sidecar(node_id, wish)
+            await self._replace(node_id, folder, desired)
+        processes.replace(folder / "wish.json", msgspec.json.encode(desired))
+        return self._sidecar(node_id, desired)
 
     async def _watch(self) -> None:
         while True:
@@ -190,8 +190,8 @@ class Fleet:
     async def _revive(self, node_id: str) -> None:
         folder = self.directory / node_id
         processes.trim(folder / "envoy.log", limit=LOG_LIMIT)
-        wish, record = self._wish(node_id), processes.read(folder / "record.json")
-        if wish is None or (record is not None and processes.alive(record)):
+        desired, record = self._desired(node_id), processes.read(folder / "record.json")
+        if desired is None or (record is not None and processes.alive(record)):
             return
         now, crashes = time.monotonic(), self._crashes.setdefault(node_id, _Crashes())
         if now < crashes.not_before:
@@ -200,12 +200,12 @@ class Fleet:
         crashes.note(now, ran_for)
         async with self._locked(node_id) as held:
             # Another worker may have revived or removed it while this one waited for the lock.
-            wish, record = self._wish(node_id), processes.read(held / "record.json")
-            if wish is not None and (record is None or not processes.alive(record)):
-                await self._replace(node_id, held, wish)
+            desired, record = self._desired(node_id), processes.read(held / "record.json")
+            if desired is not None and (record is None or not processes.alive(record)):
+                await self._replace(node_id, held, desired)
 
-    async def _replace(self, node_id: str, folder: Path, wish: _Wish) -> None:
-        """End what runs for this node and start what is wished; the caller holds the lock."""
+    async def _replace(self, node_id: str, folder: Path, desired: _DesiredSidecar) -> None:
+        """End what runs for this node and start what is desired; the caller holds the lock."""
         await self._end(node_id, folder)
         (folder / administration.RUN / administration.SOCKET).unlink(missing_ok=True)
         command = [str(self._binary), "-c", str(folder / administration.RUN / "bootstrap.json"), *_OPTIONS]
@@ -218,7 +218,7 @@ class Fleet:
                 command,
                 log=log,
                 environment=_environment(),
-                digest=wish.digest,
+                digest=desired.digest,
                 orphan=self._keep,
                 directory=folder / administration.RUN,
             )
@@ -298,18 +298,18 @@ class Fleet:
             return []
         return [entry.name for entry in entries if _NODE_ID.fullmatch(entry.name) and entry.is_dir()]
 
-    def _wish(self, node_id: str) -> _Wish | None:
+    def _desired(self, node_id: str) -> _DesiredSidecar | None:
         try:
-            return msgspec.json.decode((self.directory / node_id / "wish.json").read_bytes(), type=_Wish)
+            return msgspec.json.decode((self.directory / node_id / "wish.json").read_bytes(), type=_DesiredSidecar)
         except (OSError, msgspec.DecodeError):
             return None
 
-    def _sidecar(self, node_id: str, wish: _Wish) -> Sidecar:
+    def _sidecar(self, node_id: str, desired: _DesiredSidecar) -> Sidecar:
         record = processes.read(self.directory / node_id / "record.json")
         pid = record.pid if record is not None and processes.alive(record) else None
         return Sidecar(
             node_id=node_id,
-            digest=wish.digest,
+            digest=desired.digest,
             pid=pid,
             state="restarting" if pid is None else "running",
             restarts=self._crashes[node_id].count if node_id in self._crashes else 0,

@@ -1,6 +1,6 @@
-"""What a person sees while the stack starts and stops.
+"""The output of `meshwright-local`: what people see while the stack starts and stops.
 
-Invariant: one line per thing that happened, in plain words; nothing here decides anything.
+Invariant: one line per event; nothing here decides anything.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import TextIO
 from meshwright.core.telemetry import sanitizing
 
 
-class Talk:
+class Output:
     """Lines with the seconds since the start, or `dated` for a log."""
 
     def __init__(self, stream: TextIO = sys.stdout, *, dated: bool = False) -> None:
