@@ -12,7 +12,10 @@ from meshwright.core import ids
 from meshwright.schemas import catalog, operations
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
+from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.routes import ALL
+from rig.inputs import openapi_walk
+from rig.inputs.openapi_walk import Operation
 
 Door = Any
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -125,21 +128,22 @@ async def test_what_is_asked_is_what_is_stored(ready: Door) -> None:
         assert (command.deadline - command.accepted_at).total_seconds() == 60
 
 
-ORDERS = [route for route in ALL if route.idempotent]
+DOCUMENT = openapi.document(ALL, "test")
+IDEMPOTENT = {route.operation_id for route in ALL if route.idempotent}
+ORDERS = [one for one in openapi_walk.operations(DOCUMENT) if one.id in IDEMPOTENT]
 
 
-@pytest.mark.parametrize("route", ORDERS, ids=lambda one: one.operation_id)
-async def test_every_order_for_a_mesh_that_is_not_there_is_refused(door: Door, route: Any) -> None:
-    """No route accepts an operation for what does not exist, and none stores anything then."""
-    required: dict[str, Any] = {"mesh": "nowhere", "connection": "nowhere", "id": "m", "kind": "k"}
-    required |= {"workloads": [{"name": "a", "service": "a", "port": 1}]}
-    names = {field.encode_name for field in msgspec.structs.fields(route.body) if field.required}
-    body = {name: value for name, value in required.items() if name in names}
-    path = route.path.replace("{id}", ids.fresh()).replace("{name}", "a")
+@pytest.mark.parametrize("order", ORDERS, ids=lambda one: one.id)
+async def test_every_order_for_a_mesh_that_is_not_there_is_refused(door: Door, order: Operation) -> None:
+    """No route accepts an operation for what does not exist: it says what is missing, and nothing is stored."""
+    body = openapi_walk.body(DOCUMENT, order, every_field=order.id == "enrolWorkloads", mesh="nowhere")
+    declared = DOCUMENT["paths"][order.path][order.method.lower()]["parameters"]
+    places = [openapi_walk.example(DOCUMENT, one["schema"], {}) for one in declared if one["in"] == "path"]
     answer = await door.client.request(
-        route.method, path, json=body, headers={"Authorization": f"Bearer {door.admin.token}"}
+        order.method, order.at(*places), json=body, headers={"Authorization": f"Bearer {door.admin.token}"}
     )
     assert answer.status_code in (404, 422), answer.text
+    assert answer.json()["detail"].startswith("there is no "), answer.text
     assert not [one for stream in door.bus.streams.values() for one in stream]
 
 
