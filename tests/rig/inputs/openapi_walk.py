@@ -28,6 +28,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     role: str | None
     everywhere: bool
+    parts: dict[str, Any]
+    """path parameter to its schema"""
     query: dict[str, Any]
     """parameter name to its schema"""
     body: dict[str, Any] | None
@@ -52,6 +54,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             found = found.replace(f"{{{place}}}", value)
         return found
 
+    def fitting(self, wanted: str) -> str:
+        """The path with this value wherever it fits the parameter, and elsewhere with one that does."""
+        schemas = [self.parts[place] for place in self.places]
+        return self.at(*(wanted if re.search(one["pattern"], wanted) else example({}, one, {}) for one in schemas))
+
 
 def operations(document: Mapping[str, Any]) -> list[Operation]:
     """Every operation that the document declares."""
@@ -71,6 +78,7 @@ def _operation(path: str, method: str, declared: Mapping[str, Any]) -> Operation
         path=path,
         role=declared.get("x-role"),
         everywhere=declared.get("x-everywhere", False),
+        parts={one["name"]: one["schema"] for one in declared["parameters"] if one["in"] == "path"},
         query={one["name"]: one["schema"] for one in declared["parameters"] if one["in"] == "query"},
         body=next(iter(content.values()))["schema"] if content else None,
         media_types=list(content),

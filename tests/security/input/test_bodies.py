@@ -25,7 +25,7 @@ def _taking(target: Target, media_type: str) -> list[Any]:
 
 
 def _place(operation: Any) -> str:
-    return str(operation.at(*("d" for _ in operation.places)))
+    return str(operation.fitting("d"))
 
 
 @pytest.mark.parametrize("name", hostile.JSONS)

@@ -28,7 +28,7 @@ async def test_every_parameter_of_a_query(target: Target) -> None:
     """A filter, an order or a page that is none is refused with its name; operators of databases are mere text."""
     requests = []
     for operation in target.operations:
-        path = operation.at(*("d" for _ in operation.places))
+        path = operation.fitting("d")
         for at, name in enumerate(operation.query):
             values = [value for index, value in enumerate(hostile.VALUES.values()) if (at + index) % 8 == 0]
             requests += [(operation.method, f"{path}?{name}={value}") for value in values]
@@ -41,7 +41,7 @@ async def test_every_header(target: Target, header: str) -> None:
     """Preconditions, keys, positions and formats that are none are refused or ignored, on every route."""
     body = b"{}"
     requests = [
-        (operation.method, operation.at(*("d" for _ in operation.places)), [(header, value)], body)
+        (operation.method, operation.fitting("d"), [(header, value)], body)
         for at, operation in enumerate(target.operations)
         for index, value in enumerate(hostile.HEADERS[header])
         if (at + index) % 6 == 0
