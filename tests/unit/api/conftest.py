@@ -5,7 +5,6 @@ nothing is answered by accident; tests that prove compare-and-set on a real bus 
 """
 
 import datetime
-import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -15,10 +14,9 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
-from meshwright.core.bus import envelope
 from meshwright.core.security import sealing, ssrf
-from meshwright.core.telemetry import tracing
-from meshwright.schemas import access, adapters, catalog, connections, meshes, operations, subjects
+from meshwright.core.testing.memory import MemoryBus
+from meshwright.schemas import access, adapters, connections, meshes, operations
 from meshwright.schemas.base import Message
 from meshwright.ui_api.access import authentication
 from meshwright.ui_api.api import Api
@@ -35,84 +33,6 @@ from rig.stack.people import Person
 
 ADMIN = "an admin token of a test"
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-
-
-class Bus:
-    """Streams as lists; `before_store` runs between the check of a writer and the storing, as a rival would."""
-
-    is_connected = True
-
-    def __init__(self) -> None:
-        self.streams: dict[str, list[mwbus.Received]] = {channel.stream: [] for channel in subjects.CHANNELS}
-        self.failure: Exception | None = None
-        self.before_store: Any = lambda: None
-        self.full: dict[str, float] = {}
-        self.publisher = self
-
-    def put(self, subject: str, type: str, payload: bytes, id: str = "") -> mwbus.Received:
-        """Store bytes on a subject."""
-        channel = next(one for one in subjects.CHANNELS if subjects.parse(one, subject))
-        stream = self.streams[channel.stream]
-        headers = {"ce-type": type, "ce-source": "test", "ce-id": id, envelope.MESSAGE_ID: id}
-        headers |= {"traceparent": found} if (found := tracing.traceparent()) else {}
-        seq = stream[-1].seq + 1 if stream else 1
-        stream.append(
-            mwbus.Received(
-                stream=channel.stream, subject=subject, seq=seq, time=time.time_ns(), headers=headers, payload=payload
-            )
-        )
-        return stream[-1]
-
-    async def last(self, stream: str, subject: str) -> mwbus.Received | None:
-        """The newest message of a subject, which may hold wildcards."""
-        self._answer()
-        wanted = subject.split(".")
-        for one in reversed(self.streams[stream]):
-            if all(token in ("*", other) for token, other in zip(wanted, one.subject.split("."), strict=True)):
-                return one
-        return None
-
-    async def at(self, stream: str, seq: int) -> mwbus.Received | None:
-        """The message at a sequence."""
-        self._answer()
-        return next((one for one in self.streams[stream] if one.seq == seq), None)
-
-    async def following(self, stream: str, seq: int, subject: str) -> mwbus.Received | None:
-        """The first message of a subject at a sequence or later."""
-        self._answer()
-        return next((one for one in self.streams[stream] if one.seq >= seq and one.subject == subject), None)
-
-    async def stream_bounds(self, stream: str) -> tuple[int, int]:
-        """The first and the last sequence."""
-        self._answer()
-        stored = self.streams[stream]
-        return (stored[0].seq, stored[-1].seq) if stored else (1, 0)
-
-    async def fill(self) -> dict[str, float]:
-        """How full each stream is."""
-        self._answer()
-        return self.full
-
-    async def publish(
-        self, subject: str, message: Message, *, id: str = "", expected_last: int | None = None, **more: Any
-    ) -> mwbus.Ack:
-        """Store a message when its subject still ends where the writer thinks."""
-        self._answer()
-        self.before_store()
-        channel = next(one for one in subjects.CHANNELS if subjects.parse(one, subject))
-        before = await self.last(channel.stream, subject)
-        current = before.seq if before else 0
-        if expected_last is not None and expected_last != current:
-            assert before is not None
-            if id and before.headers[envelope.MESSAGE_ID] == id:
-                return mwbus.Ack(stream=channel.stream, seq=current, duplicate=True)
-            raise mwbus.Conflict("wrong last sequence", current, channel.stream)
-        stored = self.put(subject, message.wire.name, catalog.encode(message), id)
-        return mwbus.Ack(stream=channel.stream, seq=stored.seq)
-
-    def _answer(self) -> None:
-        if self.failure is not None:
-            raise self.failure
 
 
 class Views:
@@ -170,7 +90,7 @@ class Door:
     """The application with its parts in reach; `undeclared` is what it answered beyond its own document."""
 
     def __init__(self) -> None:
-        self.bus, self.views = Bus(), Views()
+        self.bus, self.views = MemoryBus(), Views()
         self.directory, self.roster = Directory(), Roster()
         self.directory.loaded.set()
         self.roster.loaded.set()

@@ -22,6 +22,8 @@ from meshwright.adapters.envoy.xds.ads import Connection
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane, _read_port
 from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import bus as mwbus
+from meshwright.core import ending
+from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import NativeResource
 from meshwright.schemas.workloads import WorkloadSpec
@@ -57,8 +59,9 @@ async def put(plane: ControlPlane, *states: DesiredState) -> None:
     for each in states:
         await plane.buckets.desired.put(f"{each.workspace}.{each.mesh}", desired.encode(each))
     known = asyncio.Event()
-    await plane._follow_states(known)
-    assert known.is_set()
+    following = asyncio.create_task(plane._follow_states(known))
+    await known.wait()
+    await ending.end(following)
 
 
 async def test_one_mesh_that_cannot_be_served_touches_no_other(planes: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -86,8 +89,9 @@ async def test_words_that_nobody_can_read_are_passed_over(planes: Any) -> None:
     for key, value in (("a", b"{}"), ("w.m.x", b"\x00"), ("w.m.y", b'{"state": "dancing"}')):
         await plane.buckets.proxies.put(key, value)
     await plane.buckets.proxies.put("w.m.z", msgspec.json.encode(good))
-    await plane._follow_proxies()
-    assert plane.status(NodeId("w", "m", "z")) == good
+    following = asyncio.create_task(plane._follow_proxies())
+    await eventually(lambda: plane.status(NodeId("w", "m", "z")) == good)
+    await ending.end(following)
     assert plane.status(NodeId("w", "m", "x")).state == "disconnected"
 
 

@@ -105,7 +105,7 @@ class Mesh:
 
     def writes(self) -> int:
         """How often the desired state was written."""
-        return int(self.runtime.buckets["desired"].writes)
+        return int(self.runtime.bus.buckets["desired"].writes)
 
     async def plan(self, command: Command) -> planning.Plan:
         """What a command on a design would do."""
@@ -263,7 +263,7 @@ async def test_a_preview_writes_nothing_and_shows_what_would_be(runtime: Any) ->
     aim = await mesh.take("apply", design)
     await mesh.record(aim.plan)
     await mesh.become(aim.after)
-    before, told = {name: each.writes for name, each in here.buckets.items()}, len(here.told)
+    before, told = {name: each.writes for name, each in here.bus.buckets.items()}, len(here.told)
     bad = Design(id="y", intents=[Timeout(service="b", timeout="1s"), EgressControl(hosts=[])])
     for kind, arguments, changes, problems in (
         ("design.apply", {"design": msgspec.to_builtins(design)}, 0, 0),
@@ -278,7 +278,7 @@ async def test_a_preview_writes_nothing_and_shows_what_would_be(runtime: Any) ->
         shown = await adapter.previewer(context)
         assert (len(shown.diff), len(shown.problems)) == (changes, problems), kind
         assert bool(shown.unsupported) == ("y" in str(arguments.get("design")) and kind == "design.apply")
-    assert ({name: each.writes for name, each in here.buckets.items()}, len(here.told)) == (before, told)
+    assert ({name: each.writes for name, each in here.bus.buckets.items()}, len(here.told)) == (before, told)
 
 
 def test_what_left_and_came_back_belongs_to_nobody() -> None:

@@ -18,6 +18,7 @@ from meshwright.core.bus.errors import (
     TooLarge,
 )
 from meshwright.core.bus.kv.buckets import Bucket, Change, Entry, open_bucket
+from meshwright.core.bus.protocols import Bus, Delivery, KeyValue, MessagePublisher, StreamReader
 from meshwright.core.bus.stream.consuming import Job, WorkQueue, jobs
 from meshwright.core.bus.stream.lookups import until
 from meshwright.core.bus.stream.positions import START, Position, assure
@@ -31,22 +32,27 @@ __all__ = [
     "AccessRefused",
     "Ack",
     "Bucket",
+    "Bus",
     "BusError",
     "BusFull",
     "BusUnavailable",
     "Change",
     "Conflict",
     "Connection",
+    "Delivery",
     "Entry",
     "Envelope",
     "InsufficientStorage",
     "InvalidEnvelope",
     "Job",
+    "KeyValue",
+    "MessagePublisher",
     "Position",
     "Publisher",
     "Received",
     "Rewound",
     "Storing",
+    "StreamReader",
     "TooLarge",
     "WorkQueue",
     "assure",

@@ -10,9 +10,9 @@ from typing import Self
 
 import msgspec
 
-from meshwright.core.bus.client.connecting import Connection
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import Rewound
+from meshwright.core.bus.protocols import StreamReader
 
 _SAME = datetime.timedelta(milliseconds=2)
 """what databases round away; two messages that got the same sequence lie a restart of the server apart"""
@@ -37,7 +37,7 @@ START = Position()
 """before the first message"""
 
 
-async def assure(bus: Connection, stream: str, place: Position) -> None:
+async def assure(bus: StreamReader, stream: str, place: Position) -> None:
     """Raises Rewound when the stream holds something else at that place, or ends before it; BusUnavailable.
 
     A message that was removed since (by age, by limits) proves nothing either way and counts as read.

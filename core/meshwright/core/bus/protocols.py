@@ -1,0 +1,138 @@
+"""The bus as its users see it: streams that are read and published to, buckets, jobs.
+
+Problem: code that needs a stream or a bucket should be tried without a server, too. Invariant: the connection to NATS
+and the bus in memory of core/testing both keep these protocols, and one suite (tests/integration/bus) runs against
+both; what stands here is all that may be relied upon.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from meshwright.core.bus.envelope import Received
+from meshwright.schemas.base import Message
+
+if TYPE_CHECKING:
+    from meshwright.core.bus.kv.buckets import Change, Entry
+    from meshwright.core.bus.stream.publishing import Ack
+
+
+class StreamReader(Protocol):
+    """Reads single messages of streams. Methods raise BusUnavailable."""
+
+    async def last(self, stream: str, subject: str) -> Received | None:
+        """The newest message of a subject (wildcards allowed), or None."""
+
+    async def at(self, stream: str, seq: int) -> Received | None:
+        """The message at a sequence, or None when it was trimmed or never was."""
+
+    async def following(self, stream: str, seq: int, subject: str) -> Received | None:
+        """The first message of `subject` (wildcards allowed) at `seq` or later, or None."""
+
+    async def stream_bounds(self, stream: str) -> tuple[int, int]:
+        """The first and the last sequence that the stream holds; the last is below the first when it is empty."""
+        ...
+
+
+class MessagePublisher(Protocol):
+    """Stores messages under one CloudEvents source."""
+
+    async def publish(
+        self,
+        subject: str,
+        message: Message,
+        *,
+        about: str = "",
+        id: str = "",
+        expected_last: int | None = None,
+        extensions: dict[str, str] | None = None,
+        timeout: float = 5.0,
+    ) -> "Ack":
+        """Store one message once, however often it is published under its id.
+
+        Raises Conflict when `expected_last` is not the last sequence of the subject, TooLarge, BusFull, BusUnavailable.
+        """
+        ...
+
+    async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> "Ack":
+        """Store ready-made bytes; see `publish` for what is raised."""
+        ...
+
+    def unanswered(self, within: float) -> list[str]:
+        """The kinds of subjects whose last message found no answer in the last `within` seconds."""
+        ...
+
+
+class Bus(StreamReader, Protocol):
+    """A connection: it reads streams and has a publisher."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server can be reached now."""
+        ...
+
+    @property
+    def publisher(self) -> MessagePublisher:
+        """What stores messages."""
+        ...
+
+    async def fill(self) -> dict[str, float]:
+        """How full each stream with a limit is, from 0 to 1. Raises BusUnavailable."""
+        ...
+
+
+class KeyValue(Protocol):
+    """A bucket with compare-and-set. Methods raise BusUnavailable."""
+
+    async def get(self, key: str) -> "Entry | None":
+        """The value of a key, or None."""
+        ...
+
+    async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
+        """Set a key that has no value, for `ttl` seconds or for good; its revision. Raises Conflict."""
+        ...
+
+    async def take_over(self, key: str, value: bytes) -> int:
+        """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
+        ...
+
+    async def update(self, key: str, value: bytes, revision: int) -> int:
+        """Replace the value that was read at `revision`. Raises Conflict when another writer came first."""
+        ...
+
+    async def put(self, key: str, value: bytes) -> int:
+        """Set a key whatever it held."""
+        ...
+
+    async def delete(self, key: str, revision: int | None = None) -> None:
+        """Remove a key, with `revision` only if that is still its value. Raises Conflict."""
+        ...
+
+    async def keys(self, prefix: str = "") -> list[str]:
+        """The keys that have a value and start with `prefix`, sorted."""
+        ...
+
+    def watch(self, prefix: str = "") -> "AbstractAsyncContextManager[AsyncIterator[Change]]":
+        """All present keys that start with `prefix`, a Change with key "", then news."""
+        ...
+
+
+class Delivery(Protocol):
+    """One delivery of one message of a work queue."""
+
+    @property
+    def message(self) -> Received:
+        """What was delivered."""
+        ...
+
+    async def ack(self) -> None:
+        """Done: never deliver it again."""
+
+    async def in_progress(self) -> None:
+        """Still working: the ack wait starts anew."""
+
+    async def nak(self, after: float) -> None:
+        """Deliver it again, to anybody, after so many seconds."""
+
+    async def term(self) -> None:
+        """Never deliver it again."""

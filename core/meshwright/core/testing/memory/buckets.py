@@ -1,0 +1,124 @@
+"""A bucket in memory, with compare-and-set, expiry and watches as the real one has them.
+
+Invariant: revisions rise by one with every write and deletion; a key that was deleted or has expired keeps its mark, so
+that only `create` and `put` give it a value again.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core.testing.memory.news import News
+
+_LOOK = 0.05
+"""seconds between two looks for what has expired"""
+
+
+class _Newest(msgspec.Struct, frozen=True):
+    """What was last written under a key; no value when it was deleted or has expired."""
+
+    revision: int
+    value: bytes | None
+    expires: float | None = None
+    expired: bool = False
+
+    def change(self, key: str) -> mwbus.Change:
+        entry = None if self.value is None else mwbus.Entry(self.value, self.revision)
+        return mwbus.Change(key, entry, expired=self.expired)
+
+
+class MemoryBucket:
+    """One bucket; `writes` counts what changed it. With `ttl` every value goes after so many seconds."""
+
+    def __init__(self, ttl: float = 0) -> None:
+        self.writes = 0
+        self._ttl = ttl
+        self._newest: dict[str, _Newest] = {}
+        self._news = News()
+
+    @property
+    def entries(self) -> dict[str, mwbus.Entry]:
+        """The values that there are, by key."""
+        self._expire()
+        return {key: change.entry for key, one in self._newest.items() if (change := one.change(key)).entry}
+
+    async def get(self, key: str) -> mwbus.Entry | None:
+        """The value of a key, or None; meanwhile others go on."""
+        found = self.entries.get(key)
+        await asyncio.sleep(0)
+        return found
+
+    async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
+        """Set a key that has no value. Raises Conflict when there is one."""
+        if key in self.entries:
+            raise mwbus.Conflict(f"{key} exists")
+        return self._store(key, value, ttl)
+
+    async def take_over(self, key: str, value: bytes) -> int:
+        """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
+        if key in self._newest:
+            raise mwbus.Conflict(f"{key} was there before")
+        return self._store(key, value)
+
+    async def update(self, key: str, value: bytes, revision: int) -> int:
+        """Replace the value that was read at `revision`. Raises Conflict."""
+        self._check(key, revision)
+        return self._store(key, value)
+
+    async def put(self, key: str, value: bytes) -> int:
+        """Set a key whatever it held."""
+        return self._store(key, value)
+
+    async def delete(self, key: str, revision: int | None = None) -> None:
+        """Remove a key; with `revision` only if that is still its value. Raises Conflict."""
+        if revision is not None:
+            self._check(key, revision)
+        self._store(key, None)
+
+    async def keys(self, prefix: str = "") -> list[str]:
+        """The keys that start with `prefix`, sorted."""
+        return sorted(key for key in self.entries if key.startswith(prefix))
+
+    @asynccontextmanager
+    async def watch(self, prefix: str = "") -> AsyncIterator[AsyncIterator[mwbus.Change]]:
+        """What is there, the mark of its end, then news."""
+        yield self._changes(prefix)
+
+    async def _changes(self, prefix: str) -> AsyncIterator[mwbus.Change]:
+        seen, first = 0, True
+        while True:
+            self._expire()
+            fresh = sorted((one.revision, key) for key, one in self._newest.items() if one.revision > seen)
+            for revision, key in fresh:
+                seen = revision
+                if key.startswith(prefix):
+                    yield self._newest[key].change(key)
+            if first:
+                first = False
+                yield mwbus.Change("", None)
+            elif self.writes == seen:
+                await self._news.wait(_LOOK)
+
+    def _store(self, key: str, value: bytes | None, ttl: float | None = None, *, expired: bool = False) -> int:
+        self.writes += 1
+        lasts = None if value is None else ttl or self._ttl or None
+        until = None if lasts is None else time.monotonic() + lasts
+        self._newest[key] = _Newest(self.writes, value, until, expired)
+        self._news.announce()
+        return self.writes
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for key, one in list(self._newest.items()):
+            if one.expires is not None and one.expires <= now:
+                self._store(key, None, expired=True)
+
+    def _check(self, key: str, revision: int) -> None:
+        self._expire()
+        present = self._newest.get(key)
+        if (present.revision if present else 0) != revision:
+            raise mwbus.Conflict(f"{key} has changed")

@@ -1,0 +1,100 @@
+"""Work queues in memory: each message to one worker at a time, again when it is not acknowledged in time.
+
+Invariant: what `ack` or `term` ended is delivered no more; everything else comes again after its ack wait or its pause,
+at most as often as the queue says.
+"""
+
+import time
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core.testing.memory.matching import matches
+
+if TYPE_CHECKING:
+    from meshwright.core.testing.memory.streams import MemoryBus
+
+_TURN = 0.05
+_EMPTY = 1.0
+"""seconds without a delivery until None is yielded"""
+
+
+class _Waiting(msgspec.Struct):
+    """A message that was delivered and is not ended: when it is due again, and how often it was delivered."""
+
+    message: mwbus.Received
+    due: float
+    deliveries: int = 1
+
+
+class Consumer:
+    """What the server knows of one durable consumer."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.out: dict[int, _Waiting] = {}
+
+    def next(self, bus: "MemoryBus", queue: mwbus.WorkQueue) -> mwbus.Received | None:
+        """The next message that is due."""
+        now = time.monotonic()
+        for waiting in list(self.out.values()):
+            if waiting.due > now:
+                continue
+            if waiting.deliveries >= queue.max_deliver > 0:
+                del self.out[waiting.message.seq]
+                continue
+            waiting.deliveries += 1
+            waiting.due = now + queue.ack_wait
+            return msgspec.structs.replace(waiting.message, deliveries=waiting.deliveries)
+        for message in bus.streams[queue.stream]:
+            if message.seq > self.seen and matches(queue.subject, message.subject):
+                self.seen = message.seq
+                self.out[message.seq] = _Waiting(message, now + queue.ack_wait)
+                return message
+        return None
+
+
+class MemoryJob:
+    """One delivery of one message."""
+
+    def __init__(self, message: mwbus.Received, consumer: Consumer, queue: mwbus.WorkQueue) -> None:
+        self.message = message
+        self._consumer = consumer
+        self._queue = queue
+
+    async def ack(self) -> None:
+        """Done: never deliver it again."""
+        self._consumer.out.pop(self.message.seq, None)
+
+    async def term(self) -> None:
+        """Never deliver it again."""
+        self._consumer.out.pop(self.message.seq, None)
+
+    async def in_progress(self) -> None:
+        """Still working: the ack wait starts anew."""
+        self._due(self._queue.ack_wait)
+
+    async def nak(self, after: float) -> None:
+        """Deliver it again after so many seconds."""
+        self._due(after)
+
+    def _due(self, after: float) -> None:
+        if waiting := self._consumer.out.get(self.message.seq):
+            waiting.due = time.monotonic() + after
+
+
+async def jobs(bus: "MemoryBus", queue: mwbus.WorkQueue) -> AsyncGenerator[MemoryJob | None, None]:
+    """Deliveries for ever; None after each second without one."""
+    consumer = bus.consumers.setdefault((queue.stream, queue.name), Consumer())
+    since = time.monotonic()
+    while True:
+        if message := consumer.next(bus, queue):
+            yield MemoryJob(message, consumer, queue)
+            since = time.monotonic()
+            continue
+        if time.monotonic() - since >= _EMPTY:
+            yield None
+            since = time.monotonic()
+        await bus.news.wait(_TURN)
