@@ -1,7 +1,6 @@
 """One word to have a living mesh, one to be rid of it: the whole stack as a person starts it."""
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -66,12 +65,14 @@ class Person:
         async with httpx.AsyncClient(base_url=base, headers=headers, trust_env=False) as client:
             return (await client.get(path)).raise_for_status().json()
 
-    async def asks(self, path: str, body: Any) -> int:
-        """The status of one request for an operation."""
+    async def asks(self, path: str, body: Any) -> str:
+        """The id of an operation that is asked for, which must be accepted."""
         headers = {"Authorization": f"Bearer {self.home.token_file.read_text().strip()}"}
         base = self.home.api_url_file.read_text().strip()
         async with httpx.AsyncClient(base_url=base, headers=headers, trust_env=False) as client:
-            return (await client.post(path, json=body)).status_code
+            answer = await client.post(path, json=body)
+            assert answer.status_code == 202, answer.text
+            return str(answer.json()["id"])
 
     async def visits(self) -> httpx.Response:
         """One visit to the shop's front."""
@@ -117,7 +118,7 @@ async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
     assert code == 0, text
     cart = await person.reads("/v1/workloads/demo~~process~cart")
     again = {"name": "cart", "service": "cart", "version": cart["version"], "port": cart["port"]}
-    assert await person.asks("/v1/meshes/demo/workloads", {"workloads": [again]}) == 202  # ready is ready
+    asked = await person.asks("/v1/meshes/demo/workloads", {"workloads": [again]})  # ready is ready
     assert person.recorded().keys() == OWN
     assert person.recorded()["projector"] == before["projector"]
     await eventually(lambda: len(person.sidecars()) == len(KEEPERS))
@@ -135,10 +136,9 @@ async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
     assert "nothing is left running" in text
     assert person.everything() == []
 
-    operations = '"id"'
     code, text = await person.types("up")
     assert code == 0, text
-    assert operations in json.dumps(await person.reads("/v1/operations"))
+    assert await person.reads(f"/v1/operations/{asked}")
     assert (await person.visits()).is_success
     code, text = await person.types("status")
     assert (code, "Everything is running." in text) == (0, True), text

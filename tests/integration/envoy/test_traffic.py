@@ -22,7 +22,9 @@ from meshwright.schemas.intents import (
     Timeout,
     TrafficSplit,
 )
-from meshwright.schemas.operations import RemoveDesign
+from meshwright.schemas.operations import RemoveDesign, enrolling
+from meshwright.schemas.workloads import WorkloadSpec
+from rig.stack.yard import App
 
 pytestmark = pytest.mark.servers
 
@@ -148,9 +150,13 @@ async def _no_healthy(yard: Any) -> str:
 
 
 async def test_load_balancing_follows_a_header(yard: Any) -> None:
-    """Ring-hash with a header is accepted by every proxy and requests still arrive."""
-    await yard.apply(LoadBalancing(service="reviews", policy="ring-hash", hash_header="x-user"), split(100))
-    assert await yard.shares("reviews", 10, headers={"x-user": "a"}) == {"reviews-v1": 10}
+    """With ring-hash all requests of a user reach one instance, and not all users the same one."""
+    async with App("reviews-v1-twin").serving() as twin:
+        await yard.do(enrolling([WorkloadSpec(name=twin.name, service="reviews", version="v1", port=twin.port)]))
+        await yard.apply(LoadBalancing(service="reviews", policy="ring-hash", hash_header="x-user"), split(100))
+        shares = [await yard.shares("reviews", 5, headers={"x-user": f"user-{number}"}) for number in range(24)]
+    assert [share for share in shares if len(share) != 1] == []
+    assert {name for share in shares for name in share} == {"reviews-v1", "reviews-v1-twin"}
 
 
 async def test_an_unknown_host_is_answered_plainly(yard: Any) -> None:

@@ -82,7 +82,8 @@ def test_a_histogram_counts_up_to_each_bound(values: list[float]) -> None:
 def test_a_gauge_goes_up_and_down_and_says_what_it_is() -> None:
     """Each metric is announced with its kind before its series; a gauge keeps its last value."""
     registry = Registry()
-    registry.counter("a_total", "As").add()
+    counter = registry.counter("a_total", "As")
+    counter.add()
     gauge = registry.gauge("b", "Bs", "x")
     gauge.set("1", to=5)
     gauge.set("1", to=0.25)
@@ -90,4 +91,4 @@ def test_a_gauge_goes_up_and_down_and_says_what_it_is() -> None:
         "# HELP a_total As", "# TYPE a_total counter", "a_total 1",
         "# HELP b Bs", "# TYPE b gauge", 'b{x="1"} 0.25',
     ]  # fmt: skip
-    assert registry.counters == [registry.counters[0], gauge]
+    assert registry.counters == [counter, gauge]

@@ -16,7 +16,7 @@ from meshwright.schemas import catalog, subjects
 from rig.stack.stack import Stack, stack
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults]
-EXAMPLE = Path(__file__).parents[1] / "example"
+EXAMPLE = Path(__file__).parents[2] / "example"
 GRACE = {"api": 3.0, "projector": 3.0, "scheduler": 3.0, "notifier": 5.0, "worker": 8.0}
 """seconds within which each has to be gone; a worker may finish what it runs"""
 

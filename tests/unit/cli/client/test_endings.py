@@ -18,7 +18,7 @@ from meshwright.ui_api.cli.exits import MEANINGS, Exit
 
 Server = Any
 Terminal = Any
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TREE: Any = typer.main.get_command(program.build())
 HTML = (200, {"content-type": "text/html"}, b"<html>welcome</html>")
 

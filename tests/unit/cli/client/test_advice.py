@@ -16,7 +16,7 @@ import typer.core
 
 from meshwright.ui_api.cli import program
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SOURCES = sorted(
     path for room in ("schemas", "core", "workers", "adapters", "ui-api") for path in (ROOT / room).rglob("*.py")
 )

@@ -50,7 +50,7 @@ def test_the_private_fields_that_are_used_are_there() -> None:
 
 def test_the_bound_of_the_client_holds_the_version_that_is_tested() -> None:
     """What overrides private methods names the next release as the first that it does not know."""
-    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())["project"]
     (requirement,) = [Requirement(each) for each in project["dependencies"] if each.startswith("nats-py")]
     tested = Version(metadata.version("nats-py"))
     assert tested in requirement.specifier
