@@ -2,10 +2,12 @@
 
 Invariant: each test of this folder leaves one row of figures, so that a run ends with the table of what was done and
 what it cost; a row is told also when its test fails. The whole table takes long, so a quick run (`--quick`) takes every
-seventh test, others each day of the week: within a week each has had its turn.
+seventh test, others each day of the week, and begins no more when its time is over; another one comes first each week,
+so that each has its turn.
 """
 
 import datetime
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +16,11 @@ import pytest
 
 _ROW = "fault-row"
 _DAYS = 7
+_QUICK_S = 200.0
+"""seconds after which a quick run begins no more tests: with the last one it ends within five minutes"""
+
+
+_BEGAN = pytest.StashKey[float]()
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -37,9 +44,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leaves a quick run the tests of its day; neighbours, which are much alike, have different days."""
     if not config.getoption("--quick"):
         return
-    today = datetime.datetime.now(datetime.UTC).weekday()
-    config.hook.pytest_deselected(items=[item for n, item in enumerate(items) if n % _DAYS != today])
-    items[:] = items[today::_DAYS]
+    _, week, today = datetime.datetime.now(datetime.UTC).isocalendar()
+    config.hook.pytest_deselected(items=[item for n, item in enumerate(items) if n % _DAYS != today - 1])
+    chosen = items[today - 1 :: _DAYS]
+    first = week % len(chosen) if chosen else 0
+    items[:] = chosen[first:] + chosen[:first]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what a quick run has no time for."""
+    began = item.session.stash.setdefault(_BEGAN, time.monotonic())
+    if item.config.getoption("--quick") and time.monotonic() - began > _QUICK_S:
+        pytest.skip("the time of the quick run is over: `make faults` runs it")
 
 
 @pytest.fixture

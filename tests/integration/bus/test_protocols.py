@@ -229,14 +229,14 @@ async def test_a_bucket_compares_and_sets(bucket: KeyValue) -> None:
 
 
 async def test_a_deleted_key_can_be_made_again(bucket: KeyValue) -> None:
-    """By `create` and `put`; who takes over wants a key that never was."""
-    revision = await bucket.take_over("a", b"1")
+    """By `create` and `put`, not by who still has its last revision or wants a key that never was."""
+    revision = await bucket.create_unused("a", b"1")
     await bucket.delete("a", revision)
     assert await bucket.get("a") is None
     with pytest.raises(mwbus.Conflict):
         await bucket.update("a", b"2", revision)
     with pytest.raises(mwbus.Conflict):
-        await bucket.take_over("a", b"2")
+        await bucket.create_unused("a", b"2")
     await bucket.create("a", b"2")
     await bucket.delete("a")
     await bucket.delete("never")
@@ -264,7 +264,7 @@ async def test_a_watch_tells_what_is_there_and_then_what_changes(bucket: KeyValu
     told: list[tuple[str, bytes | None, bool]] = []
     async with asyncio.timeout(30), bucket.watch("p.") as changes:
         async for change in changes:
-            told.append((change.key, change.entry and change.entry.value, change.expired))
+            told.append((change.key, change.entry.value if change.entry else None, change.expired))
             if change.key == "":
                 await bucket.put("q.y", b"2")
                 await bucket.put("p.b", b"2")

@@ -92,7 +92,7 @@ class KeyValue(Protocol):
         """Set a key that has no value, for `ttl` seconds or for good; its revision. Raises Conflict."""
         ...
 
-    async def take_over(self, key: str, value: bytes) -> int:
+    async def create_unused(self, key: str, value: bytes) -> int:
         """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
         ...
 

@@ -58,7 +58,7 @@ class MemoryBucket:
             raise mwbus.Conflict(f"{key} exists")
         return self._store(key, value, ttl)
 
-    async def take_over(self, key: str, value: bytes) -> int:
+    async def create_unused(self, key: str, value: bytes) -> int:
         """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
         if key in self._newest:
             raise mwbus.Conflict(f"{key} was there before")
