@@ -10,7 +10,7 @@ import pytest
 
 from meshwright.adapters.envoy.dataplane import program
 from meshwright.core.testing.servers import MongoServer
-from rig.stack.running import Stack, running
+from rig.stack.running import SharedStack, running
 
 pytest_plugins = ["meshwright.core.testing.fixtures"]
 
@@ -31,7 +31,7 @@ def envoy_binary() -> Path:
 
 
 @pytest.fixture
-def alone(mongo_server: MongoServer) -> Iterator[Stack]:
+def alone(mongo_server: MongoServer) -> Iterator[SharedStack]:
     """A stack of the test's own, in which it may kill everything but mongod; nothing is started yet."""
     with running(mongo_server) as stack:
         yield stack

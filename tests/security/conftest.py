@@ -10,13 +10,13 @@ import pytest
 from meshwright.core.testing.servers import MongoServer
 from rig.intruders import ground as grounds
 from rig.intruders.ground import Ground
+from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import Stack, running
-from rig.stack.stack import TOKEN
+from rig.stack.running import SharedStack, running
 
 
 @pytest.fixture(scope="session")
-def shared(mongo_server: MongoServer) -> Iterator[Stack]:
+def shared(mongo_server: MongoServer) -> Iterator[SharedStack]:
     """API, projector, scheduler, notifier and a worker of the stage adapter; do not kill any of them."""
     with running(mongo_server) as stack:
         stack.start("meshwright-notifier")
@@ -25,20 +25,20 @@ def shared(mongo_server: MongoServer) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def document(shared: Stack) -> dict[str, Any]:
+def document(shared: SharedStack) -> dict[str, Any]:
     """The OpenAPI document as it is served."""
     found: dict[str, Any] = httpx.get(f"{shared.url}/openapi.json").json()
     return found
 
 
 @pytest.fixture(scope="session")
-def ground(shared: Stack) -> Ground:
+def ground(shared: SharedStack) -> Ground:
     """The stack with two tenants that have something of every kind."""
     return grounds.prepare(shared)
 
 
 @pytest.fixture(scope="session")
-def workspace(shared: Stack) -> str:
+def workspace(shared: SharedStack) -> str:
     """A workspace with a connection `place` and a design `d`."""
 
     async def made() -> str:

@@ -25,8 +25,9 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.testing.eventually import eventually
 from rig.load.ledgers import Balance, Ledger, consumers
+from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.stack import TOKEN, Stack, working
+from rig.stack.stack import Stack, working
 from rig.stack.staging import rebuilt_differences
 
 SAMPLE_S = 5.0

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import Stack
-from rig.stack.stack import TOKEN
+from rig.stack.running import SharedStack
 
 
 @pytest.fixture
-async def ann(alone: Stack) -> AsyncIterator[Person]:
+async def ann(alone: SharedStack) -> AsyncIterator[Person]:
     """An admin in the default workspace of that stack, once its API runs."""
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=alone.url, timeout=30, limits=limits) as client:

@@ -14,8 +14,9 @@ from meshwright.core import ids
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import meshes, operations
 from rig.load.ledgers import Ledger
+from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.stack import TOKEN, Stack, working
+from rig.stack.stack import Stack, working
 from rig.stack.staging import publish_raw
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]

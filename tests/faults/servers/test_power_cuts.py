@@ -27,8 +27,9 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer, NatsServer
 from rig.load.ledgers import Ledger
 from rig.load.listening import listening
+from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.stack import TOKEN, Stack, working
+from rig.stack.stack import Stack, working
 from rig.stack.staging import rebuilt_differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]

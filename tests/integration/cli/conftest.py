@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rig.stack.stack import EXAMPLES, TOKEN, Stack, stack
+from rig.stack.installation import EXAMPLES, TOKEN
+from rig.stack.stack import Stack, stack
 
 IMPATIENT = {"worker_max_attempts": "1"}
 """what breaks the adapter's code is a dead letter at once"""

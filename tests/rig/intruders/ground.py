@@ -17,9 +17,9 @@ from rig.inputs import openapi_walk
 from rig.intruders import tenants
 from rig.intruders.tenants import Tenant
 from rig.stack import receiving
+from rig.stack.installation import TOKEN
 from rig.stack.receiving import Delivered
-from rig.stack.running import Stack
-from rig.stack.stack import TOKEN
+from rig.stack.running import SharedStack
 
 Wishes = dict[str, list[tuple[tuple[str, ...], Any]]]
 """By the id of an operation: what can stand in the places of its path, each time with a body that it takes."""
@@ -28,7 +28,7 @@ Wishes = dict[str, list[tuple[tuple[str, ...], Any]]]
 class Ground(msgspec.Struct, frozen=True):
     """The parts; `everywhere` holds a token of each role that counts in all workspaces."""
 
-    stack: Stack
+    stack: SharedStack
     one: Tenant
     other: Tenant
     everywhere: dict[str, str]
@@ -40,7 +40,7 @@ class Ground(msgspec.Struct, frozen=True):
         return receiving.recorded(self.record)
 
 
-def prepare(stack: Stack) -> Ground:
+def prepare(stack: SharedStack) -> Ground:
     """Plant both tenants on a running stack with a notifier and the stage adapter."""
     port, record = ports.choose(stack.port + 1), stack.folder / "hooks"
     command = [sys.executable, "-P", str(receiving.PROGRAM), str(port), str(record)]

@@ -19,57 +19,29 @@ import httpx
 
 from meshwright.core.machine import ports
 from meshwright.core.store import provisioning
-from meshwright.core.testing import children, identities, mongo_users
+from meshwright.core.testing import children, identities
 from meshwright.core.testing.children import Process
 from meshwright.core.testing.servers import MongoServer, NatsServer
-from rig.stack.stack import EXAMPLES, TOKEN
+from rig.stack.installation import EXAMPLES, TOKEN, Installation
 
 
-class Stack:
+class SharedStack(Installation):
     """Servers and processes; start what a test needs."""
 
     def __init__(self, nats: NatsServer, mongo: MongoServer, database: str, folder: Path) -> None:
-        self.nats = nats
-        self.mongo = mongo
-        self.database = database
-        self.folder = folder
-        self.port = ports.choose(random.randrange(12_000, 30_000))
+        super().__init__(nats, mongo, folder, database)
         self.processes: dict[str, Process] = {}
-        (folder / "admin-token").write_text(TOKEN)
-
-    @property
-    def url(self) -> str:
-        """Where the API is."""
-        return f"http://127.0.0.1:{self.port}"
 
     def start(self, program: str, *arguments: str, name: str = "", **settings: str) -> Process:
         """Start one of our programs; `settings` are MESHWRIGHT_* variables in lower case."""
-        everywhere = {
-            "nats_url": self.nats.url,
-            "mongodb_url": self.mongo.url,
-            "mongodb_database": self.database,
-            "data_dir": str(self.folder),
-            "api_port": str(self.port),
-            "admin_token_file": str(self.folder / "admin-token"),
-            "secret_key_file": str(self.folder / "secret-keys"),
-            "webhook_allow": "127.0.0.0/8",
-            "webhook_pauses": ",".join(["200ms"] * 7),
-            "webhook_timeout": "2",
-            "worker_ack_wait": "2",
-            **settings,
-        }
-        everywhere |= mongo_users.settings(program, self.folder, everywhere)
-        everywhere |= identities.settings(program, arguments, self.folder, everywhere)
-        variables = [f"MESHWRIGHT_{key.upper()}={value}" for key, value in everywhere.items()]
+        quick = {"webhook_pauses": ",".join(["200ms"] * 7), "webhook_timeout": "2", "worker_ack_wait": "2"}
+        environment = self.environment(program, *arguments, **{**quick, **settings})
+        variables = [f"{key}={value}" for key, value in environment.items() if key.startswith("MESHWRIGHT_")]
         binary = str(Path(sys.executable).with_name(program))
         command = ["/usr/bin/env", f"PYTHONPATH={EXAMPLES}", *variables, binary, *arguments]
         started = children.start(command, self.log(name or program))
         self.processes[name or program] = started
         return started
-
-    def log(self, name: str) -> Path:
-        """What a process says."""
-        return self.folder / f"{name}.log"
 
     def start_api(self, **settings: str) -> Process:
         """Start the API and wait until it answers."""
@@ -134,13 +106,13 @@ class Stack:
 
 
 @contextmanager
-def running(mongo: MongoServer) -> Iterator[Stack]:
+def running(mongo: MongoServer) -> Iterator[SharedStack]:
     """A stack with its own nats-server and a database of its own, nothing else started yet."""
     folder = Path(tempfile.mkdtemp(prefix="meshwright-api-"))
     nats = NatsServer()
     asyncio.run(nats.start())
     asyncio.run(identities.provision(nats.url))
-    stack = Stack(nats, mongo, f"test_{uuid.uuid4().hex}", folder)
+    stack = SharedStack(nats, mongo, f"test_{uuid.uuid4().hex}", folder)
     try:
         yield stack
     finally:

@@ -4,7 +4,6 @@ Invariant: when the block ends nothing of it runs; each process's log lies in th
 """
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -13,15 +12,10 @@ from pathlib import Path
 
 import httpx
 
-from meshwright.core.machine import ports
-from meshwright.core.testing import children, identities, mongo_users
+from meshwright.core.testing import children, identities
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer, NatsServer
-
-TOKEN = "t" * 43
-"""The admin token of a stack for tests."""
-EXAMPLES = Path("tests/example").resolve()
-"""where the example adapter lies, seen from the top of the checkout"""
+from rig.stack.installation import EXAMPLES, TOKEN, Installation
 
 
 class Process:
@@ -72,62 +66,29 @@ class Process:
         identities.check_log(self.log)
 
 
-class Stack:
+class Stack(Installation):
     """The parts; `http` is a client that carries the admin token."""
 
     def __init__(
-        self,
-        nats: NatsServer,
-        mongo: MongoServer,
-        directory: Path,
-        exits: AsyncExitStack,
-        environment: dict[str, str],
+        self, nats: NatsServer, mongo: MongoServer, directory: Path, exits: AsyncExitStack, more: dict[str, str]
     ) -> None:
-        self._environment = environment
-        self.nats = nats
-        self.mongo = mongo
-        self.directory = directory
+        super().__init__(nats, mongo, directory)
         self.processes: dict[str, Process] = {}
+        self._more = more
         self._exits = exits
-        # Test processes that run side by side look in different places first.
-        self.port = ports.choose(20_000 + os.getpid() % 10_000)
-        self.http = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30
-        )
+        self.http = httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
 
     @property
-    def database(self) -> str:
-        """The name of the database that holds the views."""
-        return f"stack_{self.port}"
+    def directory(self) -> Path:
+        """Where all of it lies."""
+        return self.folder
 
     async def run(self, name: str, *command: str, path: Path | None = None, **settings: str) -> Process:
         """Start a process under a name; `settings` are MESHWRIGHT_* variables in lower case."""
-        token_file = self.directory / "token"
-        await asyncio.to_thread(token_file.write_text, TOKEN)
-        environment = {
-            **os.environ,
-            **self._environment,
-            "PYTHONPATH": str(path or ""),
-            "MESHWRIGHT_NATS_URL": self.nats.url,
-            "MESHWRIGHT_MONGODB_URL": self.mongo.url,
-            "MESHWRIGHT_MONGODB_DATABASE": self.database,
-            "MESHWRIGHT_DATA_DIR": str(self.directory / "data"),
-            "MESHWRIGHT_ADMIN_TOKEN_FILE": str(token_file),
-            "MESHWRIGHT_API_PORT": str(self.port),
-            "MESHWRIGHT_SECRET_KEY_FILE": str(self.directory / "secret-keys"),
-            "MESHWRIGHT_WEBHOOK_ALLOW": "127.0.0.0/8",
-            **{f"MESHWRIGHT_{key.upper()}": value for key, value in settings.items()},
-        }
-        given = {
-            "nats_url": environment["MESHWRIGHT_NATS_URL"],
-            "mongodb_url": self.mongo.url,
-            "mongodb_database": self.database,
-            **settings,
-        }
-        own = mongo_users.settings(command[0], self.directory, given)
-        own |= identities.settings(command[0], command[1:], self.directory, given)
-        environment |= {f"MESHWRIGHT_{key.upper()}": value for key, value in own.items()}
-        process = Process(name, list(command), environment, self.directory / f"{name}.log")
+        prefix = "MESHWRIGHT_"
+        ours = {key.removeprefix(prefix).lower(): value for key, value in self._more.items() if key.startswith(prefix)}
+        environment = self._more | self.environment(*command, **(ours | settings)) | {"PYTHONPATH": str(path or "")}
+        process = Process(name, list(command), environment, self.log(name))
         await process.start()
         self.processes[name] = process
         self._exits.push_async_callback(process.close)

@@ -11,7 +11,7 @@ from rig.inputs import openapi_walk
 from rig.inputs.openapi_walk import Operation
 from rig.intruders import ground as grounds
 from rig.intruders.ground import Ground, Wishes
-from rig.stack.running import Stack
+from rig.stack.running import SharedStack
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def wishes(ground: Ground, document: dict[str, Any]) -> Wishes:
 
 
 @pytest.fixture
-async def client(shared: Stack) -> AsyncIterator[httpx.AsyncClient]:
+async def client(shared: SharedStack) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a token."""
     async with httpx.AsyncClient(base_url=shared.url, timeout=20) as found:
         yield found

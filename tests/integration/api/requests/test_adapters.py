@@ -12,9 +12,9 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.adapters import AdapterFailed, AdapterForgotten
+from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import Stack
-from rig.stack.stack import TOKEN
+from rig.stack.running import SharedStack
 
 pytestmark = pytest.mark.servers
 KNOWN = "/v1/adapters"
@@ -25,7 +25,7 @@ async def known(admin: Person) -> list[str]:
     return [one["id"] for one in (await admin.get(KNOWN))["items"]]
 
 
-async def test_what_is_not_installed_is_no_adapter(alone: Stack) -> None:
+async def test_what_is_not_installed_is_no_adapter(alone: SharedStack) -> None:
     """A misspelt name, and a module that is still being written, end with their reason and leave nothing behind."""
     await asyncio.to_thread(alone.start_all)
     async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client, _listening(alone) as bus:
@@ -39,7 +39,7 @@ async def test_what_is_not_installed_is_no_adapter(alone: Stack) -> None:
         assert await eventually(lambda: known(admin)) == ["trial"]
 
 
-async def test_a_retired_adapter_can_be_forgotten(alone: Stack) -> None:
+async def test_a_retired_adapter_can_be_forgotten(alone: SharedStack) -> None:
     """Not while a worker lives or, unless that is wanted, while meshes are left; afterwards it is known nowhere, until
     one starts again.
     """
@@ -66,7 +66,7 @@ async def test_a_retired_adapter_can_be_forgotten(alone: Stack) -> None:
         await eventually(lambda: _knows(admin, ["trial"]))
 
 
-async def test_a_failure_to_load_is_forgotten_too(alone: Stack) -> None:
+async def test_a_failure_to_load_is_forgotten_too(alone: SharedStack) -> None:
     """What once told that it cannot be loaded keeps `check` red only until an admin has forgotten it."""
     await asyncio.to_thread(alone.start_all)
     async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client, _listening(alone) as bus:
@@ -92,11 +92,11 @@ async def _knows(admin: Person, wanted: list[str]) -> bool:
     return sorted(await known(admin)) == wanted
 
 
-def _listening(stack: Stack) -> Any:
+def _listening(stack: SharedStack) -> Any:
     return mwbus.connect(stack.nats.url, "test")
 
 
-def _tried(name: str, stack: Stack) -> "subprocess.CompletedProcess[str]":
+def _tried(name: str, stack: SharedStack) -> "subprocess.CompletedProcess[str]":
     program = Path(sys.executable).with_name("meshwright-adapter")
     environment = {"MESHWRIGHT_NATS_URL": stack.nats.url, "PATH": ""}
     return subprocess.run([program, name], env=environment, capture_output=True, text=True, timeout=60, check=False)
