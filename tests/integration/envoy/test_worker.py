@@ -113,6 +113,36 @@ async def test_a_retry_is_planned_against_what_is_there_now(
         assert sorted(desired.decode(entry.value).designs) == ["logs", "other"]
 
 
+async def test_a_desired_state_that_a_stranger_wrote_is_drift_and_is_put_back(
+    nats_server: NatsServer, asker: Asker, tmp_path: Path
+) -> None:
+    """Whoever writes past the operations is told as drift of the release concerned; a design that asks for it heals."""
+    async with worker_process(
+        "envoy", nats_server.url, tmp_path, worker_drift_every="0.2", envoy_keep_sidecars="false"
+    ):
+        await do(asker, InstallMesh())
+        web, fault = WorkloadSpec(name="web", service="web", port=9), FaultAbort(service="web", status=500)
+        await do(asker, ApplyDesign(design=Design(id="faults", workloads=[web], intents=[fault], self_heal=True)))
+        bucket = await mwbus.open_bucket(asker.bus, "mw_adapter_envoy", prefix="desired.")
+        entry = await bucket.get("default.m1")
+        assert entry is not None
+        await bucket.put("default.m1", desired.encode(desired.remove_design(desired.decode(entry.value), "faults")))
+
+        async def told() -> list[str]:
+            found, seq = [], 1
+            while received := await asker.bus.following("EVENTS", seq, "mw.evt.default.envoy.drift.*"):
+                seq = received.seq + 1
+                found.append(received.type)
+            return found if len(found) == 2 else []
+
+        detected, resolved = await eventually(told, timeout=30)
+        assert (detected.split(".")[-2], resolved.split(".")[-2]) == ("detected", "resolved")
+        healed = await bucket.get("default.m1")
+        assert healed is not None
+        before, after = desired.decode(entry.value), desired.decode(healed.value)
+        assert (after.designs, after.workloads.keys()) == (before.designs, before.workloads.keys())
+
+
 async def _failed_behind_its_plan(asker: Asker, arguments: ApplyDesign) -> str:
     """An operation as a worker leaves it whose proxies have refused what it planned."""
     asked = command(adapter="envoy", kind=arguments.kind.name, arguments=msgspec.to_builtins(arguments))
