@@ -11,7 +11,7 @@ from meshwright.core.testing.file_target import FileTarget
 from meshwright.schemas.base import Model, seconds
 from meshwright.schemas.designs import Preview
 from meshwright.schemas.errors import Failure
-from meshwright.schemas.intents import Resource, Timeout, Translation
+from meshwright.schemas.intents import INTENT_TYPES, Resource, Timeout, Translation
 from meshwright.schemas.operations import Arguments, OperationKind
 from meshwright.schemas.references import ResourceRef
 
@@ -74,6 +74,11 @@ def timeout(intent: Timeout, _facts: object) -> Translation:
     body = {"service": intent.service, "seconds": seconds(intent.timeout)}
     resource = Resource(ref=ResourceRef(group="example", kind="Timeout", name=intent.service), body=body)
     return Translation(intent="timeout", resources=[resource])
+
+
+for kind in INTENT_TYPES:
+    if kind is not Timeout:
+        example.unsupported(kind, because="an example has no network")
 
 
 @example.preview

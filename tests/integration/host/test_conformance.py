@@ -7,7 +7,7 @@ from typing import ClassVar
 from example_adapter import NoOp, Write, example
 
 from meshwright.core.testing import file_target
-from meshwright.core.testing.conformance import AdapterConformance, Sample
+from meshwright.core.testing.conformance import AdapterConformance, Sample, World
 from meshwright.schemas import operations
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import Timeout
@@ -21,20 +21,20 @@ class TestExample(AdapterConformance):
     path: ClassVar[Path | None] = Path(__file__).parents[2] / "example"
 
     def samples(self, directory: Path) -> dict[str, Sample]:
-        """One no-op, and five lines in a file."""
+        """One no-op, and three lines in a file."""
         file = directory / "lines"
 
-        async def look() -> int:
+        async def look(_world: World) -> int:
             return len((await asyncio.to_thread(file.read_text)).splitlines()) if file.exists() else 0
 
         def there() -> object:
             place = file_target.folder(directory, "default", "m1")
             return [(str(each.resource.ref), each.resource.body) for each in file_target.files(place)]
 
-        async def resources() -> object:
+        async def resources(_world: World) -> object:
             return await asyncio.to_thread(there)
 
-        write = Write(path=str(file), steps=5, pause="100ms")
+        write = Write(path=str(file), steps=3)
         first, second = applied("1s"), applied("2s")
         removed, back = operations.RemoveDesign(design="d"), operations.RollbackDesign(design="d")
         return {

@@ -1,6 +1,6 @@
-"""What singleton processes share: an instance name and orderly shutdown on signals.
+"""What every process shares: an instance name and orderly shutdown on signals.
 
-Invariant: SIGTERM and SIGINT cancel the work, which then closes what it opened; nothing runs on afterwards.
+Invariant: SIGTERM and SIGINT end the work, which then closes what it opened; nothing runs on afterwards.
 """
 
 import asyncio
@@ -41,14 +41,19 @@ def one_line_errors(program: str) -> Iterator[None]:
         sys.exit(f"{program}: {ending.first_error(group)}")
 
 
-async def until_signalled(work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work` until it returns or SIGTERM or SIGINT arrives. Raises what `work` raises."""
+def stop_signal() -> asyncio.Event:
+    """Set as soon as SIGTERM or SIGINT arrives; for work that drains before it ends."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def until_signalled(work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` until it returns or SIGTERM or SIGINT arrives. Raises what `work` raises."""
+    signalled = asyncio.create_task(stop_signal().wait())
     working = asyncio.ensure_future(work())
-    told = asyncio.create_task(stop.wait())
-    await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
-    await ending.end(working, told)
+    await asyncio.wait({working, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    await ending.end(working, signalled)
     if not working.cancelled():
         working.result()

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from meshwright.core.operations import steps
+from meshwright.core.operations import origins, steps
 from meshwright.core.operations.records import Fact, Unprojectable
 from meshwright.schemas import operations as wire
 from meshwright.schemas.base import NAME_PATTERN, ULID_PATTERN, Message, whole
@@ -21,7 +21,6 @@ from meshwright.schemas.operations import Operation
 Changes: TypeAlias = dict[str, Any]
 _ULID = re.compile(whole(ULID_PATTERN))
 _NAME = re.compile(whole(NAME_PATTERN))
-_NOT_ADAPTERS = frozenset({"api", "commands", "scheduler"})
 
 
 def fold(document: Operation | None, fact: Fact) -> Operation | None:
@@ -47,7 +46,7 @@ def _unknown(fact: Fact) -> Operation:
         raise Unprojectable(f"{fact.id!r} is not the id of an operation")
     if not _NAME.match(fact.workspace):
         raise Unprojectable(f"{fact.workspace!r} is not the name of a workspace")
-    named = fact.origin not in _NOT_ADAPTERS and _NAME.match(fact.origin)
+    named = fact.origin not in origins.NOT_ADAPTERS and _NAME.match(fact.origin)
     adapter = fact.origin if named else "unknown"
     return Operation(id=fact.id, workspace=fact.workspace, adapter=adapter)
 

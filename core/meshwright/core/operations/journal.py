@@ -14,14 +14,13 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.bus import envelope
+from meshwright.core.operations import origins
 from meshwright.core.operations.outcomes import Fenced
 from meshwright.schemas import operations, subjects
 from meshwright.schemas.base import Message
 from meshwright.schemas.catalog import TERMINAL_TYPES
 from meshwright.schemas.errors import Failure
 
-SCHEDULER = "scheduler"
-"""The origin under which the scheduler tells the end of operations that no worker ends."""
 _PATIENCE = 60.0
 """seconds an event may take to be stored; the bus may be restarting meanwhile"""
 _ROOM_LOOK = 1.0
@@ -92,7 +91,7 @@ class Journal:
         self._bus = connection
         self._command = command
         self._lock = asyncio.Lock()
-        self.subject = events_subject(command.workspace, command.adapter, command.operation)
+        self.subject = origins.subject(command.workspace, command.adapter, command.operation)
         self.history = OperationHistory()
         self._unconfirmed: list[tuple[str, Message]] = []
         """appends that were broken off (by a cancellation, say): one of them may be stored, or may still be"""
@@ -184,8 +183,8 @@ async def has_ended(connection: mwbus.Connection, command: operations.Command) -
     One that a worker has begun ends with that worker's word or its successor's, after it has taken back what has to
     be; the scheduler's word suffices only for one that was never begun.
     """
-    for origin in (command.adapter, SCHEDULER):
-        subject = events_subject(command.workspace, origin, command.operation)
+    for origin in (command.adapter, origins.SCHEDULER):
+        subject = origins.subject(command.workspace, origin, command.operation)
         newest = await connection.last(subjects.EVENTS.stream, subject)
         if newest is not None:
             return newest.type in TERMINAL_TYPES
@@ -194,7 +193,7 @@ async def has_ended(connection: mwbus.Connection, command: operations.Command) -
 
 async def was_ended_by_scheduler(connection: mwbus.Connection, command: operations.Command) -> bool:
     """Whether the scheduler has published the end of an operation. Raises BusUnavailable."""
-    subject = events_subject(command.workspace, SCHEDULER, command.operation)
+    subject = origins.subject(command.workspace, origins.SCHEDULER, command.operation)
     return await connection.last(subjects.EVENTS.stream, subject) is not None
 
 
@@ -202,7 +201,7 @@ async def cancel_request(
     connection: mwbus.Connection, command: operations.Command
 ) -> operations.CancelRequested | None:
     """The requested cancellation of an operation, if any. Raises BusUnavailable."""
-    subject = events_subject(command.workspace, "api", command.operation)
+    subject = origins.subject(command.workspace, origins.API, command.operation)
     newest = await connection.last(subjects.EVENTS.stream, subject)
     if newest is None or newest.type != operations.CancelRequested.wire.name:
         return None
@@ -215,8 +214,3 @@ def cancelled(request: operations.CancelRequested | None) -> operations.Operatio
     return operations.OperationCancelled(
         principal=request.principal if request else "", reason=request.reason if request else ""
     )
-
-
-def events_subject(workspace: str, origin: str, operation: str) -> str:
-    """The subject of the events that `origin` publishes about an operation."""
-    return subjects.fill(subjects.EVENTS, workspace=workspace, origin=origin, entity="operation", id=operation)

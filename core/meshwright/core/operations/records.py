@@ -12,13 +12,12 @@ import msgspec
 
 from meshwright.core import bus
 from meshwright.core.telemetry import tracing
-from meshwright.schemas import catalog, ids
+from meshwright.schemas import catalog, ids, subjects
 from meshwright.schemas.base import Message
 from meshwright.schemas.strict import MAX_DEPTH
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _TOKENS = {"EVENTS": 6, "STATE": 5, "METRICS": 5, "DEADLETTERS": 5}
-_STATE_ORIGIN = "api"
 _DEEPEST = MAX_DEPTH + 8
 """levels of a message: what the door lets in lies inside of messages and of other documents"""
 
@@ -55,7 +54,7 @@ def read(received: bus.Received) -> Fact:
     if stream == "EVENTS":
         origin, entity, about = tokens[3], tokens[4], tokens[5]
     elif stream == "STATE":
-        origin, entity, about = _STATE_ORIGIN, tokens[3], tokens[4]
+        origin, entity, about = subjects.API, tokens[3], tokens[4]
     else:
         origin, entity, about = tokens[3], "mesh" if stream == "METRICS" else "deadletter", tokens[4]
     return Fact(

@@ -10,8 +10,10 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
+from meshwright.core.bus.client import requesting
+from meshwright.core.operations import origins
 from meshwright.core.testing.eventually import eventually
-from meshwright.schemas import catalog, operations, subjects
+from meshwright.schemas import catalog, designs, operations, subjects
 from meshwright.schemas.base import Message
 
 WORKSPACE = "default"
@@ -47,17 +49,7 @@ class Asker:
 
         `more` are further fields of the command.
         """
-        asked = command(
-            seconds=seconds,
-            adapter=self._adapter,
-            connection=self._connection,
-            mesh=mesh,
-            kind=arguments.kind.name,
-            version=more.pop("version", arguments.kind.version),
-            mutates=arguments.kind.mutates,
-            arguments=msgspec.to_builtins(arguments),
-            **more,
-        )
+        asked = self._command(arguments, mesh, seconds, **more)
         subject = subjects.fill(
             subjects.COMMANDS,
             workspace=WORKSPACE,
@@ -69,9 +61,28 @@ class Asker:
         await self.bus.publisher.publish(subject, asked, id=asked.operation, expected_last=0)
         return asked.operation
 
+    def _command(self, arguments: operations.Arguments, mesh: str, seconds: float, **more: Any) -> operations.Command:
+        return command(
+            seconds=seconds,
+            adapter=self._adapter,
+            connection=self._connection,
+            mesh=mesh,
+            kind=arguments.kind.name,
+            version=more.pop("version", arguments.kind.version),
+            mutates=arguments.kind.mutates,
+            arguments=msgspec.to_builtins(arguments),
+            **more,
+        )
+
+    async def preview(self, arguments: operations.Arguments, mesh: str = "m1", seconds: float = 60) -> designs.Preview:
+        """What a live worker says that the operation would do. Raises requesting.ServiceRefused."""
+        payload = msgspec.json.encode(self._command(arguments, mesh, seconds))
+        answer = await requesting.request(self.bus, self._adapter, "preview", payload)
+        return msgspec.json.decode(answer, type=designs.Preview)
+
     async def cancel(self, operation: str, *, abandon: bool = False) -> None:
         """Request the cancellation of an operation, or its abandonment."""
-        subject = subjects.fill(subjects.EVENTS, workspace=WORKSPACE, origin="api", entity="operation", id=operation)
+        subject = origins.subject(WORKSPACE, origins.API, operation)
         await self.bus.publisher.publish(subject, operations.CancelRequested(principal="tester", abandon=abandon))
 
     async def events(self, operation: str) -> list[Message]:

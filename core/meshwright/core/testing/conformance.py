@@ -2,34 +2,58 @@
 
 Use: subclass `AdapterConformance` in a test module, name the adapter, and give a `Sample` per operation. The
 suite runs real workers on a real bus and kills them. Invariant: whatever is done to a worker, an operation ends,
-each of its steps completes once, and the world outside looks as after an undisturbed run.
+each of its steps completes once, and the world outside looks as after an undisturbed run. A kill counts only while
+the operation was open, and a sample only when the world outside shows what it did.
 """
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
+from meshwright.core.testing import identities, intent_samples
 from meshwright.core.testing.asking import Asker, has_ended, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.gate import Gate
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess, worker_process
-from meshwright.schemas import operations
+from meshwright.schemas import catalog, designs, operations, subjects
+from meshwright.schemas.base import Message
+from meshwright.schemas.intents import INTENT_TYPES, AnyIntent, Translation, intent_kind
 
-Look = Callable[[], Awaitable[object]]
+_STARTED = operations.OperationStarted.wire.name
+_STEP_STARTED = operations.StepStarted.wire.name
+_STEP_COMPLETED = operations.StepCompleted.wire.name
+_ENDS = tuple(catalog.TERMINAL_TYPES)
+_APPLY = operations.ApplyDesign.kind.name
+_ACK_WAIT = "1"
+"""seconds until the bus gives the command of a killed worker to the next one"""
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """One bus with somebody who asks, and workers at will, each behind the gate."""
+
+    asker: Asker
+    at_the_door: Asker
+    """asks live workers directly, with the API's own credentials"""
+    gate: Gate
+    start: Callable[[], Awaitable[WorkerProcess]]
+
+
+Look = Callable[[World], Awaitable[object]]
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """How one operation is tried.
 
-    `before` are operations that must have succeeded first; `look` tells what the world outside looks like.
+    `before` are operations that must have succeeded first. `look` tells what the world outside looks like, equal in
+    equal worlds; an operation that mutates needs one, and its answer must change.
     """
 
     arguments: operations.Arguments
@@ -37,15 +61,19 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     look: Look | None = None
 
 
-class World(msgspec.Struct, frozen=True):
-    """One bus with somebody who asks, and workers at will."""
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation that nobody disturbed: its steps, and what was to be seen before and after it."""
 
-    asker: Asker
-    start: Callable[[], Awaitable[WorkerProcess]]
+    steps: list[str]
+    before: object
+    after: object
+
+
+_RUNS: dict[tuple[type, str], Run] = {}
 
 
 class AdapterConformance:
-    """Subclass it; pytest runs the inherited tests against your adapter."""
+    """Subclass it; pytest runs the inherited tests against your adapter, each operation in a test of its own."""
 
     adapter: ClassVar[kit.Adapter]
     load_as: ClassVar[str]
@@ -54,6 +82,23 @@ class AdapterConformance:
     """where `module` lies, when it is not installed"""
     patience: ClassVar[float] = 30.0
     """seconds that one operation may take"""
+    intent_samples: ClassVar[Sequence[AnyIntent]] = intent_samples.SAMPLES
+    """one of each kind that the adapter lists, fit for `facts`"""
+
+    def samples(self, directory: Path) -> dict[str, Sample]:
+        """A sample for every operation, by the operation's name; `directory` is empty and yours."""
+        raise NotImplementedError
+
+    def facts(self) -> kit.Facts:
+        """What translators are given: the facts of a mesh that has the services of `intent_samples`."""
+        return kit.Facts()
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """A test that takes `operation` is run for each one that the adapter has; one that takes `intent`, likewise."""
+        if "operation" in metafunc.fixturenames:
+            metafunc.parametrize("operation", sorted(self.adapter.operations))
+        if "intent" in metafunc.fixturenames:
+            metafunc.parametrize("intent", [intent_kind(kind) for kind in INTENT_TYPES])
 
     @pytest.fixture
     async def nats_server(self) -> AsyncIterator[NatsServer]:
@@ -61,148 +106,247 @@ class AdapterConformance:
         async with NatsServer(adapters=[self.adapter.name]) as server:
             yield server
 
-    def samples(self, directory: Path) -> dict[str, Sample]:
-        """A sample for every operation, by the operation's name; `directory` is empty and yours."""
-        raise NotImplementedError
-
     @asynccontextmanager
-    async def world(self, server: NatsServer, directory: Path) -> AsyncIterator[World]:
-        """A bus and the means to start workers on it; all of them are gone afterwards."""
+    async def world(self, directory: Path) -> AsyncIterator[World]:
+        """A fresh bus and the means to start workers on it; all of them are gone afterwards."""
         await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
-        workers = []
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(NatsServer(adapters=[self.adapter.name]))
+            gate = await stack.enter_async_context(Gate(server.port))
+            bus = await stack.enter_async_context(mwbus.connect(server.url, "api"))
+            api = await stack.enter_async_context(
+                mwbus.connect(
+                    server.address, "api", credentials_file=identities.credentials_file(subjects.API, directory)
+                )
+            )
 
-        async def start() -> WorkerProcess:
-            opened = worker_process(self.load_as, server.url, directory, self.path)
-            workers.append(opened)
-            return await opened.__aenter__()
+            async def start() -> WorkerProcess:
+                opened = worker_process(
+                    self.load_as, server.through(gate.port), directory, self.path, worker_ack_wait=_ACK_WAIT
+                )
+                return await stack.enter_async_context(opened)
 
-        try:
-            async with mwbus.connect(server.url, "api") as bus:
-                yield World(Asker(bus, self.adapter.name), start)
-        finally:
-            for opened in workers:
-                await opened.__aexit__(None, None, None)
+            name = self.adapter.name
+            yield World(asker=Asker(bus, name), at_the_door=Asker(api, name), gate=gate, start=start)
 
-    async def prepare(self, world: World, sample: Sample) -> None:
-        """Bring about what the sample needs."""
+    async def prepare(self, world: World, sample: Sample) -> object:
+        """Bring about what the sample needs; what the world looks like then."""
         for arguments in sample.before:
-            events = await world.asker.end(await world.asker.ask(arguments), self.patience)
-            assert kinds(events)[-1] == "succeeded", events
+            await self.succeed(world, arguments)
+        return await sample.look(world) if sample.look else None
 
-    async def undisturbed(self, server: NatsServer, directory: Path, name: str) -> tuple[list[str], object]:
-        """The steps of an undisturbed run of a sample, and what the world looks like after it."""
-        sample = self.samples(directory)[name]
-        async with self.world(server, directory) as world:
-            worker = await world.start()
-            await self.prepare(world, sample)
-            events = await world.asker.end(await world.asker.ask(sample.arguments), self.patience)
-            assert kinds(events)[-1] == "succeeded", events
-            steps = [event.step for event in events if isinstance(event, operations.StepCompleted)]
-            seen = await sample.look() if sample.look else None
-            await worker.stop()
-            return steps, seen
+    async def succeed(self, world: World, arguments: operations.Arguments) -> list[Message]:
+        """Run an operation that must succeed; its events."""
+        events = await world.asker.end(await world.asker.ask(arguments), self.patience)
+        assert kinds(events)[-1] == "succeeded", events
+        return events
+
+    async def undisturbed(self, directory: Path, operation: str) -> Run:
+        """Run the sample of an operation and let nothing happen to it, once for all tests of this process."""
+        known = type(self), operation
+        if known not in _RUNS:
+            _RUNS[known] = await self._undisturbed(directory, operation)
+        return _RUNS[known]
+
+    async def _undisturbed(self, directory: Path, operation: str) -> Run:
+        sample = self.samples(directory)[operation]
+        async with self.world(directory) as world:
+            await world.start()
+            before = await self.prepare(world, sample)
+            steps = _completed(await self.succeed(world, sample.arguments))
+            after = await sample.look(world) if sample.look else None
+            return Run(steps=steps, before=before, after=after)
 
     def test_what_is_listed_is_handled(self, tmp_path: Path) -> None:
         """Every operation that the adapter announces has a handler and a sample, and the reverse."""
         announced = {support.name for support in self.adapter.announcement("x").operations}
         assert announced == set(self.adapter.operations) == set(self.samples(tmp_path))
 
-    def test_every_intent_has_an_answer(self) -> None:
-        """Each intent of the contract is translated, or refused with a reason."""
-        for support in self.adapter.announcement("x").intents:
-            assert support.supported or support.because, support.intent
+    def test_every_intent_has_an_answer(self, intent: str) -> None:
+        """Each intent of the contract is translated, or refused with a reason that the adapter itself gives."""
+        rules, told = self.adapter.translators.rules, self.adapter.translators.refusals.get(intent)
+        if intent not in rules:
+            assert told is not None, f"say {self.adapter.name}.unsupported(…, because=…) for {intent}"
+            assert told.because.strip(), f"{self.adapter.name} does not say why it cannot do {intent}"
+            return
+        assert told is None, f"{intent} is both translated and refused"
+        sample = next((each for each in self.intent_samples if intent_kind(type(each)) == intent), None)
+        assert sample is not None, f"there is no {intent} among the `intent_samples`"
+        translate, facts = self.adapter.translators.translate, self.facts()
+        found = translate(sample, facts)
+        assert isinstance(found, Translation), f"{intent} is listed and yet refused: {found}"
+        assert found.intent == intent
+        assert found.resources, f"{intent} becomes nothing"
+        assert translate(sample, facts) == found, f"{intent} becomes something else the second time"
 
-    async def test_every_operation_succeeds(self, nats_server: NatsServer, tmp_path: Path) -> None:
-        """Each sample ends as succeeded when nothing disturbs it."""
-        for name in self.samples(tmp_path):
-            await nats_server.close()
-            async with NatsServer(adapters=[self.adapter.name]) as server:
-                await self.undisturbed(server, tmp_path / name.replace(".", "-"), name)
+    async def test_an_operation_does_something_that_is_seen(self, operation: str, tmp_path: Path) -> None:
+        """Each sample succeeds when nothing disturbs it, and what mutates changes what `look` sees."""
+        run = await self.undisturbed(tmp_path, operation)
+        if self.adapter.operations[operation].arguments.kind.mutates:
+            assert run.steps, f"{operation} mutates outside of any step"
+            assert self.samples(tmp_path)[operation].look, f"{operation} mutates: its sample needs a look"
+            assert run.before != run.after, f"the sample of {operation} tells nothing: {run.after} before and after it"
+        else:
+            assert run.before == run.after
 
-    async def test_a_redelivered_command_has_no_second_effect(self, nats_server: NatsServer, tmp_path: Path) -> None:
+    async def test_a_redelivered_command_has_no_second_effect(self, operation: str, tmp_path: Path) -> None:
         """When the bus forgets every acknowledgement, the commands come again and nothing happens twice."""
-        name, sample = self._most_telling(tmp_path)
-        async with self.world(nats_server, tmp_path / "w") as world:
+        sample = self.samples(tmp_path)[operation]
+        async with self.world(tmp_path) as world:
             worker = await world.start()
             await self.prepare(world, sample)
-            operation = await world.asker.ask(sample.arguments)
-            events = await world.asker.end(operation, self.patience)
-            seen = await sample.look() if sample.look else None
+            asked = await world.asker.ask(sample.arguments)
+            events = await world.asker.end(asked, self.patience)
+            seen = await sample.look(world) if sample.look else None
             await worker.stop()
             await world.asker.bus.js.delete_consumer("COMMANDS", f"adapter-{self.adapter.name}")
             await world.start()
             await eventually(lambda: self._everything_is_acknowledged(world), timeout=self.patience)
-            assert await world.asker.events(operation) == events, name
-            if sample.look:
-                assert await sample.look() == seen
+            assert await world.asker.events(asked) == events
+            await self._looks(world, sample, seen)
 
-    async def test_it_resumes_after_a_kill_at_each_step(self, nats_server: NatsServer, tmp_path: Path) -> None:
-        """A worker killed behind any step is continued by another; each step completes once, the effect is the same."""
-        name, _ = self._most_telling(tmp_path)
-        async with NatsServer(adapters=[self.adapter.name]) as server:
-            steps, seen = await self.undisturbed(server, tmp_path / "calm", name)
-        for behind in range(len(steps)):
-            directory = tmp_path / f"kill-{behind}"
-            sample = self.samples(directory)[name]
-            async with NatsServer(adapters=[self.adapter.name]) as server, self.world(server, directory) as world:
-                worker = await world.start()
-                await self.prepare(world, sample)
-                operation = await world.asker.ask(sample.arguments)
-                await world.asker.wait_for(operation, operations.StepStarted, times=behind + 1)
-                await worker.kill()
-                await world.start()
-                events = await world.asker.end(operation, self.patience)
-                assert kinds(events)[-1] == "succeeded", events
-                done = [event.step for event in events if isinstance(event, operations.StepCompleted)]
-                assert done == steps
-                if sample.look:
-                    assert await sample.look() == seen
-
-    async def test_it_can_be_cancelled(self, nats_server: NatsServer, tmp_path: Path) -> None:
-        """A cancelled operation ends, and unless it was quicker than the cancel it leaves the world as it was."""
-        _, sample = self._most_telling(tmp_path)
-        async with self.world(nats_server, tmp_path / "w") as world:
+    async def test_it_resumes_after_a_kill_at_each_step(self, operation: str, tmp_path: Path) -> None:
+        """One operation whose worker is killed twice at every step, with its effect done and not yet recorded, and
+        right behind the record, and once more before its end is told: each step completes once, the effect is one."""
+        calm = await self.undisturbed(tmp_path / "calm", operation)
+        directory = tmp_path / "killed"
+        sample = self.samples(directory)[operation]
+        kills: list[tuple[str, bool]] = []
+        async with self.world(directory) as world:
             worker = await world.start()
             await self.prepare(world, sample)
-            before = await sample.look() if sample.look else None
-            worker.signal(signal.SIGSTOP)
-            operation = await world.asker.ask(sample.arguments)
-            await world.asker.cancel(operation)
-            worker.signal(signal.SIGCONT)
-            events = await world.asker.end(operation, self.patience)
-            assert has_ended(events)
-            if kinds(events)[-1] == "cancelled" and sample.look:
-                assert await sample.look() == before
-
-    async def test_a_killed_and_cancelled_operation_leaves_nothing(
-        self, nats_server: NatsServer, tmp_path: Path
-    ) -> None:
-        """Cancelled after its worker was killed in or behind a step, an operation is taken back by the next worker."""
-        name, _ = self._most_telling(tmp_path)
-        async with NatsServer(adapters=[self.adapter.name]) as server:
-            steps, _ = await self.undisturbed(server, tmp_path / "calm", name)
-        for behind in sorted({1, len(steps)}):
-            directory = tmp_path / f"cancel-{behind}"
-            sample = self.samples(directory)[name]
-            async with NatsServer(adapters=[self.adapter.name]) as server, self.world(server, directory) as world:
+            stored, reached = False, ""
+            world.gate.shut_at((_STEP_COMPLETED, *_ENDS), stored=False)
+            asked = await world.asker.ask(sample.arguments, seconds=600)
+            while reached not in _ENDS:
+                reached = await self._reached(world, asked, stored)
+                await self._kill(world, worker, asked)
+                kills.append((reached, stored))
+                stored = not stored
+                if reached not in _ENDS:
+                    world.gate.shut_at((_STEP_COMPLETED,) if stored else (_STEP_COMPLETED, *_ENDS), stored=stored)
                 worker = await world.start()
-                await self.prepare(world, sample)
-                before = await sample.look() if sample.look else None
-                operation = await world.asker.ask(sample.arguments)
-                await world.asker.wait_for(operation, operations.StepStarted, times=behind)
-                await worker.kill()
-                await world.asker.cancel(operation)
-                await world.start()
-                events = await world.asker.end(operation, self.patience)
-                failed = [event for event in events if isinstance(event, operations.StepUndone) and event.failure]
-                assert not failed, failed
-                if kinds(events)[-1] == "cancelled" and sample.look:
-                    assert await sample.look() == before
+            events = await world.asker.end(asked, self.patience)
+            assert kinds(events)[-1] == "succeeded", (kills, events)
+            assert _completed(events) == calm.steps, kills
+            assert len(kills) == 2 * len(calm.steps) + 1, kills
+            await self._looks(world, sample, calm.after)
+
+    async def test_it_can_be_cancelled(self, operation: str, tmp_path: Path) -> None:
+        """Cancelled while it is open, an operation ends: as cancelled, and the world is as before, or, when it was
+        quicker than the cancellation, as succeeded."""
+        calm = await self.undisturbed(tmp_path / "calm", operation)
+        directory = tmp_path / "cancelled"
+        sample = self.samples(directory)[operation]
+        async with self.world(directory) as world:
+            await world.start()
+            before = await self.prepare(world, sample)
+            world.gate.shut_at((_STEP_STARTED if calm.steps else _STARTED,), stored=True)
+            asked = await world.asker.ask(sample.arguments)
+            await self._reached(world, asked, stored=True)
+            await world.asker.cancel(asked)
+            assert not has_ended(await world.asker.events(asked))
+            world.gate.open()
+            events = await world.asker.end(asked, self.patience)
+            assert not _undone_badly(events)
+            end = kinds(events)[-1]
+            assert end in ("cancelled", "succeeded"), events
+            await self._looks(world, sample, before if end == "cancelled" else calm.after)
+
+    @pytest.mark.parametrize("where", ["first", "last"])
+    async def test_a_killed_and_cancelled_operation_leaves_nothing(
+        self, operation: str, where: str, tmp_path: Path
+    ) -> None:
+        """Cancelled after its worker was killed, at the first step with its effect not yet recorded or behind the
+        last one, an operation is taken back by the next worker and the world is as before."""
+        calm = await self.undisturbed(tmp_path / "calm", operation)
+        directory = tmp_path / "killed"
+        sample = self.samples(directory)[operation]
+        async with self.world(directory) as world:
+            worker = await world.start()
+            before = await self.prepare(world, sample)
+            at = (_STEP_COMPLETED,) if calm.steps and where == "first" else _ENDS
+            world.gate.shut_at(at, stored=False)
+            asked = await world.asker.ask(sample.arguments)
+            await self._reached(world, asked, stored=False)
+            await self._kill(world, worker, asked)
+            await world.asker.cancel(asked)
+            await world.start()
+            events = await world.asker.end(asked, self.patience)
+            assert kinds(events)[-1] == "cancelled", events
+            assert not _undone_badly(events)
+            await self._looks(world, sample, before)
+
+    async def test_a_preview_is_what_applying_does(self, tmp_path: Path) -> None:
+        """What the preview of a design shows is applied and recorded, and afterwards it shows no difference."""
+        sample = self.samples(tmp_path).get(_APPLY)
+        if sample is None:
+            assert self.adapter.previewer is None or _APPLY not in self.adapter.operations
+            return
+        async with self.world(tmp_path) as world:
+            await world.start()
+            before = await self.prepare(world, sample)
+            shown = await world.at_the_door.preview(sample.arguments)
+            assert not shown.problems
+            changed = {each.ref for each in shown.diff if each.change in ("create", "update")}
+            assert changed, "the preview shows no difference: the sample tells nothing"
+            await self._looks(world, sample, before)
+            await self.succeed(world, sample.arguments)
+            release = await self._release(world)
+            assert changed <= set(release.inventory), "the preview shows what was not applied"
+            again = await world.at_the_door.preview(sample.arguments)
+            assert [each.ref for each in again.diff if each.change != "unchanged"] == []
+
+    async def _reached(self, world: World, operation: str, stored: bool) -> str:
+        """The event at which the gate has shut: stored, or not, as asked, and nothing behind it."""
+        try:
+            reached = await world.gate.reached(self.patience)
+        except TimeoutError:
+            pytest.fail(f"nothing more came of it: {await world.asker.events(operation)}")
+        if stored:
+            await eventually(lambda: self._last_is(world, operation, reached))
+        return reached
+
+    async def _last_is(self, world: World, operation: str, type_name: str) -> bool:
+        return (await world.asker.events(operation))[-1].wire.name == type_name
+
+    async def _kill(self, world: World, worker: WorkerProcess, operation: str) -> None:
+        """Kill the worker behind the shut gate; the operation was open, and is."""
+        await worker.kill()
+        await world.gate.drop()
+        events = await world.asker.events(operation)
+        assert not has_ended(events), f"it was over before the kill: {events}"
+
+    async def _looks(self, world: World, sample: Sample, expected: object) -> None:
+        """Assert that the world outside looks so, as soon as everything has come back that a kill took along."""
+        if sample.look is None:
+            return
+        look = sample.look
+
+        async def as_expected() -> bool:
+            return await look(world) == expected
+
+        try:
+            await eventually(as_expected, timeout=self.patience)
+        except AssertionError:
+            seen = await look(world)
+            assert seen == expected, f"the world outside looks like {seen}, not like {expected}"
 
     async def _everything_is_acknowledged(self, world: World) -> bool:
         info = await world.asker.bus.js.consumer_info("COMMANDS", f"adapter-{self.adapter.name}")
         return info.num_pending == 0 and info.num_ack_pending == 0 and bool(info.delivered.consumer_seq)
 
-    def _most_telling(self, directory: Path) -> tuple[str, Sample]:
-        """The sample that needs the most before it: it exercises the most of the adapter."""
-        return max(self.samples(directory).items(), key=lambda item: (item[1].look is not None, len(item[1].before)))
+    async def _release(self, world: World) -> designs.Release:
+        """The newest release that was told."""
+        found = await world.asker.bus.last("EVENTS", f"mw.evt.*.{self.adapter.name}.release.*")
+        message: Any = found.message() if found else None
+        assert isinstance(message, designs.ReleaseChanged), f"no release was told: {message}"
+        return message.release
+
+
+def _completed(events: Sequence[Message]) -> list[str]:
+    return [event.step for event in events if isinstance(event, operations.StepCompleted)]
+
+
+def _undone_badly(events: Sequence[Message]) -> list[Message]:
+    return [event for event in events if isinstance(event, operations.StepUndone) and event.failure]

@@ -14,6 +14,9 @@ import pytest
 from meshwright.core.store import provisioning
 from meshwright.core.testing import servers
 
+# A failing conformance test shows the values that it compared, also outside of this repository.
+pytest.register_assert_rewrite("meshwright.core.testing.conformance")
+
 
 @dataclass(frozen=True, kw_only=True)
 class MongoDatabase:

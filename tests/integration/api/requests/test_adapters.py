@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from meshwright.core import bus as mwbus
+from meshwright.core import kit
+from meshwright.core.bus.kv import presence
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.adapters import AdapterFailed, AdapterForgotten
 from rig.stack.installation import TOKEN
@@ -18,6 +20,7 @@ from rig.stack.running import SharedStack
 
 pytestmark = pytest.mark.servers
 KNOWN = "/v1/adapters"
+INVALID = "invalid-document"
 
 
 async def known(admin: Person) -> list[str]:
@@ -37,6 +40,30 @@ async def test_what_is_not_installed_is_no_adapter(alone: SharedStack) -> None:
             assert "no adapter 'nosuch' is installed" in told.stderr or "nosuch_module" in told.stderr
         assert await bus.following("EVENTS", before + 1, "mw.evt.system.*.adapter.*") is None
         assert await eventually(lambda: known(admin)) == ["trial"]
+
+
+async def test_two_adapters_of_one_kind_are_told_apart(alone: SharedStack) -> None:
+    """While two live adapters serve a kind, a new mesh of it needs the name of one; a mesh that is there keeps its
+    own, named or not, and is given to no other."""
+    await asyncio.to_thread(alone.start_all)
+    async with httpx.AsyncClient(base_url=alone.url, timeout=10) as client, _listening(alone) as bus:
+        admin = Person(client, TOKEN, "default")
+        await admin.mesh()
+        rival = kit.Adapter("another", meshes=["trial"]).announcement("w1")
+        body = {"connection": "place", "kind": "trial"}
+        async with presence.announced(bus, rival):
+            new, trial = {**body, "id": "m2"}, "/v1/meshes?validate_only=true"
+            refused = await eventually(lambda: admin.problem("POST", trial, new, status=422, slug=INVALID))
+            assert refused["errors"][0]["pointer"] == "#/adapter"
+            assert "another, trial" in refused["errors"][0]["detail"]
+            assert (await admin.do("/v1/meshes", {**new, "adapter": "trial"}))["adapter"] == "trial"
+            unknown = {**body, "id": "m3", "adapter": "nobody"}
+            refused = await admin.problem("POST", "/v1/meshes", unknown, status=503, slug="adapter-unavailable")
+            assert "these do: another, trial" in refused["detail"]
+            assert (await admin.do("/v1/meshes", {**body, "id": "m1"}))["adapter"] == "trial"
+            taken = {**body, "id": "m1", "adapter": "another"}
+            refused = await admin.problem("POST", "/v1/meshes", taken, status=409, slug="already-exists")
+            assert "belongs to the adapter trial" in refused["detail"]
 
 
 async def test_a_retired_adapter_can_be_forgotten(alone: SharedStack) -> None:

@@ -12,14 +12,14 @@ from meshwright.ui_api.requests.roster import Roster
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
-def worker(instance: str, *versions: int, name: str = "acme") -> tuple[str, bytes]:
+def worker(instance: str, *versions: int, name: str = "acme", mesh: str = "") -> tuple[str, bytes]:
     """The presence entry of a worker that offers `mesh.install` in these versions."""
     announcement = AdapterAnnouncement(
         name=name,
         instance=instance,
         version="1.0.0",
         contract=1,
-        meshes=[name],
+        meshes=[mesh or name],
         operations=[OperationSupport(name="mesh.install", version=version, mutates=True) for version in versions],
         intents=[],
         host="h",
@@ -87,3 +87,19 @@ def test_a_mesh_finds_its_adapter() -> None:
     assert roster.adapter_for("zeta") == "zeta"
     with pytest.raises(Refusal):
         roster.adapter_for("nothing")
+
+
+def test_of_two_adapters_for_one_kind_the_request_chooses() -> None:
+    """Without a name both are told and none is taken; a name that does not serve the kind is refused with those."""
+    roster = Roster()
+    for name in ("zeta", "acme"):
+        roster.learn(*worker("one", 1, name=name, mesh="istio"))
+    with pytest.raises(Refusal, match="several adapters serve meshes of kind 'istio': acme, zeta") as caught:
+        roster.adapter_for("istio")
+    assert (caught.value.slug, caught.value.errors[0].pointer) == ("invalid-document", "#/adapter")
+    assert roster.adapter_for("istio", "zeta") == "zeta"
+    with pytest.raises(Refusal, match=r"no live adapter 'other' serves .*; these do: acme, zeta") as caught:
+        roster.adapter_for("istio", "other")
+    assert caught.value.slug == "adapter-unavailable"
+    roster.learn(worker("one", name="acme")[0], None)
+    assert roster.adapter_for("istio") == "zeta"

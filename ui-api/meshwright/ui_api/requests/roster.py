@@ -12,6 +12,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core.bus.kv import presence
 from meshwright.schemas.adapters import AdapterAnnouncement, OperationSupport
+from meshwright.schemas.errors import FieldError
 from meshwright.ui_api.http.problems import Refusal
 
 _DECODER = msgspec.json.Decoder(AdapterAnnouncement)
@@ -68,16 +69,25 @@ class Roster:
             self._assure()
         return found
 
-    def adapter_for(self, mesh_kind: str) -> str:
-        """The adapter that serves a kind of mesh.
+    def adapter_for(self, mesh_kind: str, named: str | None = None) -> str:
+        """The adapter that serves a kind of mesh: the one that the request has named, or the only one.
 
-        Raises Refusal `adapter-unavailable`, BusUnavailable when nothing can be known.
+        Raises Refusal: `adapter-unavailable`, or `invalid-document` when several serve it and none was named.
+        Raises BusUnavailable when nothing can be known.
         """
         found = sorted({worker.name for worker in self._live.values() if mesh_kind in worker.meshes})
+        if named is not None and named not in found:
+            self._assure()
+            others = f"; these do: {', '.join(found)}" if found else ""
+            detail = f"no live adapter {named!r} serves meshes of kind {mesh_kind!r}{others}"
+            raise Refusal("adapter-unavailable", detail)
         if not found:
             self._assure()
             raise Refusal("adapter-unavailable", f"no live adapter serves meshes of kind {mesh_kind!r}")
-        return found[0]
+        if named is None and len(found) > 1:
+            detail = f"several adapters serve meshes of kind {mesh_kind!r}: {', '.join(found)}; name one as `adapter`"
+            raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/adapter")])
+        return named or found[0]
 
     def offer(self, adapter: str, kind: str, version: int | None) -> OperationSupport:
         """What a live worker announces for that operation, at that version or (None) at the newest.

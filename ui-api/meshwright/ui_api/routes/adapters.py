@@ -95,7 +95,7 @@ async def _forgotten(call: Call[NoBody, Forget], name: str, told: mwbus.Received
     reason = call.reason(call.query.reason)
     message = AdapterForgotten(name=name, principal=call.principal.name, reason=reason, orphans=orphans)
     return await call.api.bus.publisher.publish(
-        _told_of(name, origin="api"),
+        _told_of(name, origin=subjects.API),
         message,
         about=f"adapters/{name}",
         id=ids.derived("forget", name, str(told.seq)),

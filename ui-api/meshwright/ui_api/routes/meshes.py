@@ -47,11 +47,15 @@ class MeshPage(Page, frozen=True, kw_only=True):
 
 
 class CreateMesh(OperationOptions, frozen=True, kw_only=True):
-    """A mesh that is asked for. `kind` is needed where the connection does not tell it."""
+    """A mesh that is asked for.
+
+    `kind` is needed where the connection does not tell it, `adapter` where several live ones serve that kind.
+    """
 
     id: Name
     connection: Name
     kind: str = ""
+    adapter: Name | None = None
     trust_domain: str = "mesh.local"
     version: str = ""
 
@@ -97,9 +101,12 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
         standing = call.api.directory.mesh(call.workspace, asked.id)
         if standing is not None and standing.connection != asked.connection:
             raise Refusal("already-exists", f"mesh {asked.id} is on connection {standing.connection}")
+        if standing is not None and asked.adapter not in (None, standing.adapter):
+            raise Refusal("already-exists", f"mesh {asked.id} belongs to the adapter {standing.adapter}, and keeps it")
+        kept = standing.adapter if standing else None
         arguments = InstallMesh(trust_domain=asked.trust_domain, version=asked.version)
         return OperationRequest(
-            adapter=call.api.roster.adapter_for(_kind(asked, place)),
+            adapter=kept or call.api.roster.adapter_for(_kind(asked, place), asked.adapter),
             connection=asked.connection,
             mesh=asked.id,
             kind=arguments.kind.name,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.operations import journal
+from meshwright.core.operations import journal, origins
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.base import ULID_PATTERN, Name
@@ -150,13 +150,7 @@ async def cancel(call: Call[CancelOperation, Any]) -> Response:
             raise Refusal("operation-finished", f"it has ended: {_state(ended)}{hint}")
     message = CancelRequested(principal=call.principal.name, reason=call.reason(call.body.reason), abandon=abandon)
     ack = await call.api.bus.publisher.publish(
-        subjects.fill(
-            subjects.EVENTS,
-            workspace=call.workspace,
-            origin="api",
-            entity="operation",
-            id=command.operation,
-        ),
+        origins.subject(call.workspace, origins.API, command.operation),
         message,
         about=f"operations/{command.operation}",
         id=ids.derived("abandon" if abandon else "cancel", command.operation),
@@ -259,19 +253,13 @@ async def _stored(call: Call[Any, Any]) -> tuple[mwbus.Received, str]:
     if stored is None:
         raise not_found("operation", name)
     command = accepting.command_of(stored)
-    found = await asyncio.gather(*(_last(call, command, origin) for origin in (command.adapter, "scheduler")))
+    found = await asyncio.gather(*(_last(call, command, origin) for origin in (command.adapter, origins.SCHEDULER)))
     ends = sorted((one for one in found if one is not None and one.type in TERMINAL_TYPES), key=lambda one: one.seq)
     return stored, ends[0].type if ends else ""
 
 
 async def _last(call: Call[Any, Any], command: Command, origin: str) -> mwbus.Received | None:
-    subject = subjects.fill(
-        subjects.EVENTS,
-        workspace=command.workspace,
-        origin=origin,
-        entity="operation",
-        id=command.operation,
-    )
+    subject = origins.subject(command.workspace, origin, command.operation)
     return await call.api.bus.last(subjects.EVENTS.stream, subject)
 
 

@@ -282,7 +282,7 @@ async def _failed(call: Call[Any, Any], name: str) -> list[int]:
 
 async def _order(call: Call[Any, Any], name: str, message: Message, deliveries: int | None = None) -> Response:
     """Ask the notifier, who reads orders among the events."""
-    subject = subjects.fill(subjects.EVENTS, workspace=call.workspace, origin="api", entity=_KIND, id=name)
+    subject = subjects.fill(subjects.EVENTS, workspace=call.workspace, origin=subjects.API, entity=_KIND, id=name)
     ack = await call.api.bus.publisher.publish(subject, message, about=f"webhooks/{name}", timeout=PUBLISH_S)
     return answers.ok(Ordered(event=ack.seq, deliveries=deliveries), 202, Meshwright_Seq=str(ack.seq))
 

@@ -12,7 +12,7 @@ import collections
 import msgspec
 
 from meshwright.core import bus as mwbus
-from meshwright.core.operations import journal
+from meshwright.core.operations import journal, origins
 from meshwright.schemas import catalog, operations, subjects
 
 _REMEMBERED = 10_000
@@ -35,7 +35,7 @@ class Cancellations:
     """Pass `record` what is published on `SUBJECTS`, and ask `find`."""
 
     SUBJECTS = tuple(
-        subjects.fill(subjects.EVENTS, origin=origin, entity="operation") for origin in ("api", journal.SCHEDULER)
+        subjects.fill(subjects.EVENTS, origin=origin, entity="operation") for origin in origins.INTERVENING
     )
 
     def __init__(self, connection: mwbus.Connection) -> None:

@@ -7,9 +7,6 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import os
-import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from typing import Annotated, Any
@@ -18,7 +15,7 @@ import uvloop
 from msgspec import Meta
 
 from meshwright.core import bus as mwbus
-from meshwright.core import ending, ids, kit, settings
+from meshwright.core import ending, kit, settings
 from meshwright.core.bus.client import serving
 from meshwright.core.bus.kv import presence
 from meshwright.core.security import sealing
@@ -79,16 +76,14 @@ async def run(name: str, chosen: HostSettings) -> None:
     Raises AdapterNotLoadable (told on the bus first when it is installed), InvalidSettings, BusUnavailable, and what
     `sealing` raises without a usable key.
     """
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = running.stop_signal()
     try:
         adapter = loading.load(name)
     except loading.AdapterNotLoadable as error:
         if ":" not in name and not isinstance(error, loading.NoSuchAdapter):
             await _tell_failure(name, chosen, str(error))
         raise
-    instance = _instance()
+    instance = running.instance()
     who = f"adapter-{name.rpartition(':')[2]}"
     async with mwbus.join(chosen, who) as bus:
         registry = Registry()
@@ -156,13 +151,9 @@ async def _tell_failure(name: str, chosen: HostSettings, reason: str) -> None:
     subject = subjects.fill(
         subjects.EVENTS, workspace=subjects.SYSTEM_WORKSPACE, origin=token, entity="adapter", id=token
     )
-    failed = adapters.AdapterFailed(name=token, instance=_instance(), reason=reason)
+    failed = adapters.AdapterFailed(name=token, instance=running.instance(), reason=reason)
     try:
         async with mwbus.join(chosen, f"adapter-{token}") as bus:
             await bus.publisher.publish(subject, failed, about=f"adapters/{token}")
     except mwbus.BusError as error:
         log.warning("could not publish that %s cannot be loaded: %s", name, error)
-
-
-def _instance() -> str:
-    return f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"

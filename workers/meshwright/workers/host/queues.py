@@ -17,7 +17,7 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core.bus.client import listening
-from meshwright.core.operations import journal
+from meshwright.core.operations import journal, origins
 from meshwright.schemas import catalog, operations, subjects
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class OperationQueues:
 
     async def _ended(self, ahead: operations.Command) -> None:
         """Wait until the operation ahead publishes its end, or for a while: it may end in another way."""
-        subject = journal.events_subject(ahead.workspace, "*", ahead.operation)
+        subject = origins.subject(ahead.workspace, "*", ahead.operation)
         async with listening.waiter(self._bus, subject, catalog.TERMINAL_TYPES) as ended:
             for patience in (*_SOON, _RECHECK):
                 if await journal.has_ended(self._bus, ahead):

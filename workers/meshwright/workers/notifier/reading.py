@@ -98,7 +98,11 @@ class Reader:
     async def _follow_orders(self) -> None:
         """Pings and replays, read apart from the events so that they do not wait behind a full ledger."""
         subject = subjects.fill(
-            subjects.EVENTS, workspace=self._workspace, origin="api", entity="webhook", id=self._written.document.id
+            subjects.EVENTS,
+            workspace=self._workspace,
+            origin=subjects.API,
+            entity="webhook",
+            id=self._written.document.id,
         )
         while True:
             try:

@@ -27,7 +27,7 @@ from meshwright.workers.notifier.memory import PAUSE
 from meshwright.workers.notifier.posting import Outcome
 
 log = logging.getLogger(__name__)
-ORIGIN = "notifier"
+ORIGIN = subjects.NOTIFIER
 PRINCIPAL = "notifier"
 
 

@@ -92,7 +92,7 @@ class AdapterPresence:
         subject = subjects.fill(
             subjects.EVENTS,
             workspace=subjects.SYSTEM_WORKSPACE,
-            origin=verdicts.ORIGIN,
+            origin=subjects.SCHEDULER,
             entity="adapter",
             id=adapter,
         )

@@ -11,13 +11,12 @@ import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.operations import journal
+from meshwright.core.operations import origins
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Message
 
 log = logging.getLogger(__name__)
-ORIGIN = journal.SCHEDULER
 _EVENTS = subjects.EVENTS.stream
 
 
@@ -42,7 +41,7 @@ async def history(bus: mwbus.Connection, workspace: str, operation: str) -> Oper
 
 async def end(bus: mwbus.Connection, workspace: str, operation: str, verdict: Message, traceparent: str) -> bool:
     """Publish the end of an operation; False when the scheduler has published one already. Raises BusUnavailable."""
-    subject = subjects.fill(subjects.EVENTS, workspace=workspace, origin=ORIGIN, entity="operation", id=operation)
+    subject = origins.subject(workspace, origins.SCHEDULER, operation)
     try:
         with tracing.continued(traceparent):
             await bus.publisher.publish(

@@ -46,7 +46,7 @@ _WILDCARD = re.compile(r"\{\{wildcard\((\d+)\)\}\}")
 COPIED = {
     subjects.COMMANDS.stream: [subjects.fill(subjects.EVENTS, origin=subjects.ACCEPTED_ORIGIN, entity="operation")],
     subjects.STATE.stream: [
-        subjects.fill(subjects.EVENTS, origin="api", entity=kind) for kind in subjects.COPIED_KINDS
+        subjects.fill(subjects.EVENTS, origin=subjects.API, entity=kind) for kind in subjects.COPIED_KINDS
     ],
 }
 """The streams that EVENTS sources, and where their copies lie."""
@@ -101,7 +101,7 @@ def _copied_state(kind: str) -> SubjectTransform:
     return SubjectTransform(
         src=subjects.fill(subjects.STATE, kind=kind),
         dest=subjects.EVENTS.address.format(
-            workspace="{{wildcard(1)}}", origin="api", entity=kind, id="{{wildcard(2)}}"
+            workspace="{{wildcard(1)}}", origin=subjects.API, entity=kind, id="{{wildcard(2)}}"
         ),
     )
 

@@ -1,5 +1,6 @@
 """`meshwright adapters` and `meshwright adapter new`: who can do what, and the start of a new one."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -56,11 +57,14 @@ def new(
 ) -> None:
     """Write a working adapter to start from: package, entry point, operations, an intent, a conformance test."""
     from meshwright.ui_api.cli import skeleton
+    from meshwright.ui_api.cli.skeleton import installing
 
     folder = directory or Path(f"meshwright-adapter-{name}")
     written = skeleton.write(name, folder)
     session.output.say(f"wrote {len(written)} files to {folder}; next:")
-    session.output.say(f"  pip install -e '{folder}[test]' && pytest {folder}")
+    session.output.say("  python -m venv .venv && . .venv/bin/activate")
+    session.output.say(f"  {installing.command(folder)}")
+    session.output.say(f"  pytest {shlex.quote(str(folder))}")
     session.output.say(f"  meshwright-adapter {name}")
     if session.output.human:
         session.output.text("\n".join(str(path) for path in written))

@@ -33,6 +33,7 @@ def install(
     mesh: Annotated[str, typer.Argument(metavar="MESH", help="The name of the new mesh.")],
     connection: Annotated[str, typer.Option("--connection", "-c", help="Where.")],
     kind: Annotated[str, typer.Option("--kind", help="Which kind, where the connection can hold several.")] = "",
+    adapter: Annotated[str, typer.Option("--adapter", help="Which adapter, where several serve that kind.")] = "",
     trust_domain: Annotated[str, typer.Option("--trust-domain")] = "mesh.local",
     version: Annotated[str, typer.Option("--mesh-version", help="Of the mesh; empty for the adapter's choice.")] = "",
     reason: ReasonOption = "",
@@ -41,7 +42,8 @@ def install(
 ) -> None:
     """Install a mesh, or bring an existing one to these settings."""
     body = {"id": mesh, "connection": connection, "kind": kind, "trust_domain": trust_domain, "version": version}
-    _operate(session, "POST", paths.MESHES, {**body, "reason": reason}, wait, timeout)
+    chosen = {"adapter": adapter} if adapter else {}
+    _operate(session, "POST", paths.MESHES, {**body, **chosen, "reason": reason}, wait, timeout)
 
 
 @command(group, "uninstall")

@@ -1,7 +1,8 @@
 """`meshwright adapter new`: a working adapter to start from.
 
-Invariant: what is written works as it is (its own tests pass after `pip install -e`), and nothing that exists is
-overwritten. The templates are package data beside this module; `{{name}}` and `{{module}}` are filled in.
+Invariant: what is written works as it is (its own tests pass after the command that `installing` gives), and nothing
+that exists is overwritten. The templates are package data beside this module; `{{name}}`, `{{module}}` and
+`{{install}}` are filled in.
 """
 
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from meshwright.schemas.base import NAME_PATTERN
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.skeleton import installing
 
 _SUFFIX = ".tmpl"
 _NAMES = {"package": "{{module}}", "gitignore.tmpl": ".gitignore"}
@@ -29,6 +31,7 @@ def write(name: str, folder: Path) -> list[Path]:
         )
     words = {"{{name}}": name, "{{module}}": f"meshwright_{name.replace('-', '_')}"}
     written = []
+    words["{{install}}"] = installing.command(Path())
     for path, template in sorted(_templates(resources.files(__name__) / "files", Path())):
         target = folder / _filled(str(path), words)
         target.parent.mkdir(parents=True, exist_ok=True)
