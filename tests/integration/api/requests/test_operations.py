@@ -282,3 +282,13 @@ async def test_nothing_lives_on_a_mesh_that_was_removed(admin: Person) -> None:
     await eventually(lambda: admin.get("/v1/meshes/m1"))
     assert (await admin.get("/v1/workloads"))["items"] == []
     assert (await admin.get("/v1/releases", params={"mesh": "m1", "state": "applied"}))["items"] == []
+
+
+async def test_a_mesh_says_what_it_can_do_and_what_drifted(admin: Person) -> None:
+    """The matrix is asked of the mesh's own worker; nothing has drifted where nobody meddled."""
+    await admin.mesh()
+    found = await admin.get("/v1/meshes/m1/intents")
+    supported = {each["intent"]: (each["supported"], each["because"]) for each in found["intents"]}
+    assert (found["mesh"], supported["timeout"], supported["deny-all"]) == ("m1", (True, ""), (False, "a trial"))
+    await admin.problem("GET", "/v1/meshes/nowhere/intents", status=404, slug="not-found")
+    assert (await admin.get("/v1/drift", params={"mesh": "m1"}))["items"] == []
