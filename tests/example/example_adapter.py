@@ -9,13 +9,14 @@ from typing import ClassVar
 from meshwright.core import kit
 from meshwright.core.testing.file_target import FileTarget
 from meshwright.schemas.base import Model, seconds
+from meshwright.schemas.connections import EnvoyFleet
 from meshwright.schemas.designs import Preview
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.intents import INTENT_TYPES, Resource, Timeout, Translation
 from meshwright.schemas.operations import Arguments, OperationKind
 from meshwright.schemas.references import ResourceRef
 
-example = kit.Adapter("example", meshes=["example"], target=FileTarget)
+example = kit.Adapter("example", meshes=["example"], target=FileTarget, connections=[EnvoyFleet])
 
 
 class Write(Arguments, frozen=True, kw_only=True):

@@ -10,12 +10,13 @@ from typing import ClassVar
 
 from meshwright.core import kit
 from meshwright.schemas.base import seconds
+from meshwright.schemas.connections import EnvoyFleet
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.operations import Arguments, OperationKind
 
 MAJOR = int(os.environ.get("MESHWRIGHT_LEDGER_MAJOR", "1"))
 """which of two versions of this adapter this is; they understand different versions of `Look`"""
-ledger = kit.Adapter("ledger", meshes=["ledger"], version=f"{MAJOR}.0.0")
+ledger = kit.Adapter("ledger", meshes=["ledger"], connections=[EnvoyFleet], version=f"{MAJOR}.0.0")
 
 
 class Enter(Arguments, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ import msgspec
 from meshwright.core import kit
 from meshwright.core.testing.file_target import File, FileTarget, files
 from meshwright.schemas import errors, intents, meshes, operations, telemetry, workloads
+from meshwright.schemas.connections import EnvoyFleet
 from meshwright.schemas.references import ResourceRef
 
 SLOW, DOOMED, BROKEN, POISON = "slow", "doomed", "broken", "poison"
@@ -68,7 +69,7 @@ class StageTarget(FileTarget):
             await attempt.sleep(60)
 
 
-stage = kit.Adapter("stage", meshes=["stage"], target=StageTarget)
+stage = kit.Adapter("stage", meshes=["stage"], target=StageTarget, connections=[EnvoyFleet])
 
 
 def now() -> datetime.datetime:

@@ -13,6 +13,7 @@ import msgspec
 from meshwright.core import kit
 from meshwright.core.testing.file_target import FileTarget, folder
 from meshwright.schemas import errors, intents, meshes, operations, workloads
+from meshwright.schemas.connections import EnvoyFleet
 from meshwright.schemas.references import ResourceRef
 
 _enrolled: dict[tuple[str, str], dict[str, workloads.WorkloadSpec]] = {}
@@ -35,7 +36,7 @@ class TrialTarget(FileTarget):
         return msgspec.structs.replace(found, problems=problems)
 
 
-trial = kit.Adapter("trial", meshes=["trial"], target=TrialTarget)
+trial = kit.Adapter("trial", meshes=["trial"], target=TrialTarget, connections=[EnvoyFleet])
 
 
 class Slow(operations.Arguments, frozen=True, kw_only=True):

@@ -42,6 +42,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """holds the keys that seal secrets on the stream, the same for all processes; it is made when it is missing"""
     webhook_allow: str = ""
     """networks, addresses and hosts that webhooks may reach although they are not public, divided by commas"""
+    connection_allow: str = ""
+    """the same for the URLs of connections and the servers in kubeconfigs"""
+    kubeconfig_allow: str = ""
+    """fields that a kubeconfig may use although they are dangerous here (`exec`, `proxy-url`, …), divided by commas"""
     replicas: AtLeastOne = 1
     """copies of each stream and key-value bucket; 3 on a NATS cluster"""
     streams_gib: Annotated[float, Meta(gt=0, le=1e9)] | None = None

@@ -37,6 +37,17 @@ class MeshIntents(Model, frozen=True, kw_only=True):
     intents: list[IntentSupport]
 
 
+class ConnectionSupport(Model, frozen=True, kw_only=True):
+    """One kind of connection that the adapter serves; `settings` is the JSON Schema of its settings.
+
+    In it `writeOnly` marks a credential and `format: uri` a URL that is called. `tested`: a worker can try it.
+    """
+
+    kind: str
+    settings: dict[str, Any] = {}
+    tested: bool = False
+
+
 class AdapterAnnouncement(Message, frozen=True, kw_only=True):
     """What one running adapter worker offers. `instance` is unique per process."""
 
@@ -50,6 +61,10 @@ class AdapterAnnouncement(Message, frozen=True, kw_only=True):
     intents: list[IntentSupport]
     namespaces: bool = False
     """whether its meshes have namespaces, so that services may be named `namespace/name`"""
+    connections: list[ConnectionSupport] | None = None
+    """None: announced by a version that did not tell"""
+    values: dict[str, Any] | None = None
+    """the JSON Schema of `values` when a mesh is installed or upgraded; None: it takes none"""
     host: str = ""
     pid: int = 0
     started_at: Moment
@@ -93,5 +108,7 @@ class Adapter(Model, frozen=True, kw_only=True):
     operations: list[OperationSupport] = []
     intents: list[IntentSupport] = []
     namespaces: bool = False
+    connections: list[ConnectionSupport] = []
+    values: dict[str, Any] | None = None
     instances: list[str] = []
     failure: str = ""

@@ -28,9 +28,13 @@ class Wire(msgspec.Struct, frozen=True):
 
 
 class Message(Model, frozen=True, kw_only=True):
-    """A payload that travels in a CloudEvent; `wire` names it."""
+    """A payload that travels in a CloudEvent; `wire` names it.
+
+    `private` are fields for programs alone: people who follow what happens are not shown them.
+    """
 
     wire: ClassVar[Wire]
+    private: ClassVar[tuple[str, ...]] = ()
 
 
 NAME_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"

@@ -62,6 +62,7 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     designs.ReleaseChangedV1,
     drift.DriftDetected,
     drift.DriftResolved,
+    connections.ConnectionWrittenV1,
     connections.ConnectionWritten,
     access.WorkspaceWritten,
     access.TokenWritten,
@@ -89,6 +90,7 @@ TERMINAL_TYPES: frozenset[str] = frozenset(
 """The wire names after which nothing more happens to an operation."""
 
 BY_NAME: dict[str, type[Message]] = {kind.wire.name: kind for kind in MESSAGE_TYPES}
+_PRIVATE = {name: kind.private for name, kind in BY_NAME.items() if kind.private}
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in BY_NAME.items()}
 _ENCODER = msgspec.json.Encoder()
 
@@ -118,3 +120,17 @@ def decode(name: str, payload: bytes) -> Message | None:
         return decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UndecodableMessage(f"{name}: {error}") from error
+
+
+def shown(name: str, payload: bytes) -> bytes:
+    """The payload as people are shown it: without what is private to programs."""
+    private = _PRIVATE.get(name)
+    if private is None:
+        return payload
+    try:
+        found = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return payload
+    if not isinstance(found, dict):
+        return payload
+    return _ENCODER.encode({key: value for key, value in found.items() if key not in private})

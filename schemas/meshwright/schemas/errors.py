@@ -230,8 +230,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="no-secret-key",
             title="No secret key configured",
             status=503,
-            explanation="A webhook's secret is stored sealed, and this server has no key to seal it with. "
-            "Set MESHWRIGHT_SECRET_KEY_FILE to the same file for the API and the notifier.",
+            explanation="Secrets of webhooks and credentials of connections are stored sealed, with a key. "
+            "Set MESHWRIGHT_SECRET_KEY_FILE to the same file for the API, the notifier and all workers.",
         ),
         ProblemType(
             slug="store-unavailable",

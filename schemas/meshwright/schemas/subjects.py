@@ -90,6 +90,13 @@ STATE = Channel(
     follows=(API, PROJECTOR, NOTIFIER),
     looks=(SCHEDULER,),
 )
+CONNECTIONS = Channel(
+    address="mw.connection.{workspace}.{id}",
+    stream="CONNECTIONS",
+    summary="The newest version of each connection, or its tombstone, which the server copies from STATE for adapters.",
+    writes=(Grant(SCHEDULER),),  # copies that the server has left out, made good
+    looks=(SCHEDULER, ADAPTER),
+)
 METRICS = Channel(
     address="mw.metric.{workspace}.{origin}.{mesh}",
     stream="METRICS",
@@ -107,7 +114,7 @@ DEADLETTERS = Channel(
     follows=(PROJECTOR,),
     looks=(API, SCHEDULER),
 )
-CHANNELS: tuple[Channel, ...] = (COMMANDS, EVENTS, STATE, METRICS, DEADLETTERS)
+CHANNELS: tuple[Channel, ...] = (COMMANDS, EVENTS, STATE, CONNECTIONS, METRICS, DEADLETTERS)
 
 ADVISORIES = "ADVISORIES"
 ADVISORY_SUBJECTS: tuple[str, ...] = (

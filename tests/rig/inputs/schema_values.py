@@ -15,7 +15,8 @@ from rig.inputs import openapi_walk
 _KNOWN = {
     "title", "description", "examples", "default", "discriminator", "type", "properties", "required", "items", "enum",
     "const", "anyOf", "oneOf", "pattern", "format", "minLength", "maxLength", "minItems", "maxItems", "minimum",
-    "maximum", "additionalProperties", "exclusiveMinimum", "propertyNames", "allOf", "not", "if", "then",
+    "maximum", "additionalProperties", "exclusiveMinimum", "propertyNames", "allOf", "not", "if", "then", "readOnly",
+    "writeOnly",
 }  # fmt: skip
 _RULES = {"allOf", "anyOf", "oneOf", "not", "if", "then"}
 """which a value is held to when it is made; they refer to nothing"""

@@ -20,7 +20,7 @@ from meshwright.adapters.envoy.xds.encoding import Encoder
 from meshwright.core import settings
 from meshwright.core.bus import InvalidEnvelope, Received
 from meshwright.core.bus import envelope as envelopes
-from meshwright.core.security import sealing, ssrf
+from meshwright.core.security import sealing, ssrf, yaml_documents
 from meshwright.core.store import InvalidCursor
 from meshwright.core.store import paging as cursors
 from meshwright.core.telemetry import tracing
@@ -30,7 +30,7 @@ from meshwright.schemas.operations import OPERATION_TYPES
 from meshwright.schemas.sealing import Sealed
 from meshwright.schemas.workloads import WorkloadSpec
 from meshwright.ui_api.cli.client import sse
-from meshwright.ui_api.http import bodies, preconditions, yaml_documents
+from meshwright.ui_api.http import bodies, preconditions
 from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.live import frames
 from meshwright.ui_api.reading import paging

@@ -14,7 +14,7 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
-from meshwright.core.security import sealing, ssrf
+from meshwright.core.security import connection_rules, sealing, ssrf
 from meshwright.core.testing.memory import MemoryBus
 from meshwright.schemas import access, adapters, connections, meshes, operations
 from meshwright.schemas.base import Message
@@ -111,6 +111,7 @@ class Door:
             refusals=Refusals(meters),
             sealer=sealing.Sealer([b"k" * 32]),
             reachable=ssrf.policy("hooks.test"),
+            connection_rules=connection_rules.rules("10.0.0.0/8", ""),
         )
         self.undeclared: list[tuple[str, int, str]] = []
         self._app = app.create_app(self.api)

@@ -8,6 +8,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.core.security import sealing, ssrf
+from meshwright.core.security.connection_rules import Rules
 from meshwright.ui_api.access.authentication import Gate
 from meshwright.ui_api.http.meters import Meters
 from meshwright.ui_api.http.refusals import Refusals
@@ -38,3 +39,5 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     """None: this process cannot keep secrets"""
     reachable: ssrf.Policy
     """where webhooks may lead"""
+    connection_rules: Rules
+    """where connections may lead, and what their kubeconfigs may do"""

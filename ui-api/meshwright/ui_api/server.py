@@ -18,7 +18,7 @@ import uvloop
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, settings, store
-from meshwright.core.security import mongodb_users, sealing, ssrf
+from meshwright.core.security import connection_rules, kubeconfig, mongodb_users, sealing, ssrf
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as logs
 from meshwright.ui_api.access import authentication
@@ -44,7 +44,7 @@ _START_S = 30.0
 """seconds to wait for NATS at the start"""
 
 
-_CANNOT_START = (settings.InvalidSettings, sealing.InvalidKeyFile, ssrf.InvalidPolicy)
+_CANNOT_START = (settings.InvalidSettings, sealing.InvalidKeyFile, ssrf.InvalidPolicy, kubeconfig.InvalidAllowance)
 
 
 class ApiSettings(settings.Settings, frozen=True, kw_only=True):
@@ -100,8 +100,9 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
         log.warning("no MESHWRIGHT_ADMIN_TOKEN_FILE: only existing API tokens are accepted")
     sealer = sealing.from_file(wanted.secret_key_file) if wanted.secret_key_file else None
     if sealer is None:
-        log.warning("no MESHWRIGHT_SECRET_KEY_FILE: webhooks are refused")
+        log.warning("no MESHWRIGHT_SECRET_KEY_FILE: webhooks and credentials of connections are refused")
     reachable = ssrf.policy(wanted.webhook_allow)
+    rules = connection_rules.rules(wanted.connection_allow, wanted.kubeconfig_allow)
     most = connections.places(wanted.api_connections)
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(mwbus.join(wanted, "api", timeout=_START_S))
@@ -128,6 +129,7 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
             refusals=Refusals(meters),
             sealer=sealer,
             reachable=reachable,
+            connection_rules=rules,
         )
         await guard.first()
         await _serve(api, wanted, connections.Connections(meters.registry, most), guard)

@@ -13,8 +13,17 @@ from meshwright.adapters.envoy.target import EnvoyFacts, EnvoyTarget
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
 from meshwright.core.kit import tasks
+from meshwright.schemas.connections import EnvoyFleet
 
-adapter = kit.Adapter("envoy", meshes=["envoy"], contract=2, version="0.1.0", settings=Options, target=EnvoyTarget)
+adapter = kit.Adapter(
+    "envoy",
+    meshes=["envoy"],
+    contract=2,
+    version="0.1.0",
+    settings=Options,
+    target=EnvoyTarget,
+    connections=[EnvoyFleet],
+)
 
 
 @adapter.facts

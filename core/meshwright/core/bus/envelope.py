@@ -65,6 +65,11 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
         """
         return catalog.decode(self.type, self.payload)
 
+    @property
+    def shown(self) -> bytes:
+        """The payload as people are shown it."""
+        return catalog.shown(self.type, self.payload)
+
     def stored_at(self) -> datetime.datetime:
         """When the server stored it, to the microsecond."""
         return datetime.datetime.fromtimestamp(self.time // 1000 / 1e6, datetime.UTC)

@@ -6,6 +6,7 @@ order, deadlines and drains are the host's.
 
 from meshwright.core.kit.adapter import CONTRACT, Adapter, DuplicateRegistration
 from meshwright.core.kit.base_context import PreviewContext
+from meshwright.core.kit.connections import ConnectionChange, OpenConnection
 from meshwright.core.kit.context import Context, Control
 from meshwright.core.kit.lifecycle.failures import plan_gone, unfit
 from meshwright.core.kit.lifecycle.releases import forget as forget_designs
@@ -21,6 +22,7 @@ __all__ = [
     "Attempt",
     "Cancelled",
     "Change",
+    "ConnectionChange",
     "Context",
     "Control",
     "Draft",
@@ -31,6 +33,7 @@ __all__ = [
     "InvalidSettings",
     "Journal",
     "MeshRef",
+    "OpenConnection",
     "OwnServers",
     "PreviewContext",
     "Reject",

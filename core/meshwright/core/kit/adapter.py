@@ -9,19 +9,22 @@ import inspect
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import msgspec
 
 from meshwright.core.kit.base_context import PreviewContext
+from meshwright.core.kit.connections import OpenConnection
 from meshwright.core.kit.context import Context
 from meshwright.core.kit.lifecycle import applying, planning, releases
 from meshwright.core.kit.lifecycle.translating import Rule, Translators
 from meshwright.core.kit.runtime import Runtime
 from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
+from meshwright.core.security import json_schemas
 from meshwright.schemas import adapters, designs, errors, intents, operations
+from meshwright.schemas.connections import ConnectionSettings, ConnectionTest
 from meshwright.schemas.documents import jsonschema
 
 A = TypeVar("A", bound=operations.Arguments)
@@ -31,6 +34,7 @@ Handler = Callable[[Context, Any], Awaitable[Any]]
 Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
 Gather = Callable[[Any, Draft], Awaitable[Facts]]
 Preview = Callable[[PreviewContext], Awaitable[designs.Preview]]
+ConnectionTester = Callable[[Runtime, OpenConnection[Any]], Awaitable[ConnectionTest]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
 CONTRACT = 2
 """The version of the contract between host and adapter; a host refuses an adapter of another one."""
@@ -61,10 +65,14 @@ class Adapter:
         settings: type[msgspec.Struct] | None = None,
         target: type[Target] | None = None,
         namespaces: bool = False,
+        connections: Sequence[type[ConnectionSettings]] = (),
+        values: dict[str, Any] | None = None,
     ) -> None:
         """With a `target` the kit applies, removes and rolls back designs; `namespaces` says whether the mesh has some.
 
         `settings` are read when a worker starts, so that a wrong variable is told there; see `Runtime.settings`.
+        `connections` are the kinds of connection that it serves: meshes live on these only. `values` is the JSON Schema
+        of what is the mesh's own when one is installed or upgraded; None: nothing is.
         Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
         if not _SEMANTIC.fullmatch(version):
             raise ValueError(f"adapter {name}: version {version!r} is not a semantic version such as 1.0.0")
@@ -73,6 +81,9 @@ class Adapter:
         self.contract = contract
         self.version = version
         self.settings = settings
+        self.connections = tuple(connections)
+        self.values = values
+        self.connection_tester: ConnectionTester | None = None
         self.operations: dict[str, RegisteredOperation] = {}
         self.translators = Translators(name)
         self.namespaces = namespaces
@@ -169,6 +180,11 @@ class Adapter:
         handle.__doc__ = arguments.__doc__
         self.operation(arguments)(handle)
 
+    def connection_test(self, tester: ConnectionTester) -> ConnectionTester:
+        """Register what tells who we are at a connection, and what we may do there; it changes nothing."""
+        self.connection_tester = tester
+        return tester
+
     def service(self, factory: Callable[[Runtime], AsyncIterator[object]]) -> Service:
         """Register what runs beside the commands (a control plane, a watcher): started first, stopped last."""
         self._service = asynccontextmanager(factory)
@@ -189,10 +205,17 @@ class Adapter:
             namespaces=self.namespaces,
             operations=[_operation_support(entry) for _, entry in sorted(self.operations.items())],
             intents=self.matrix(),
+            connections=[self._connection_support(kind) for kind in self.connections],
+            values=self.values,
             host=socket.gethostname(),
             pid=os.getpid(),
             started_at=datetime.datetime.now(datetime.UTC),
         )
+
+    def _connection_support(self, kind: type[ConnectionSettings]) -> adapters.ConnectionSupport:
+        tested = self.connection_tester is not None
+        settings = json_schemas.closed(jsonschema.schema(kind))
+        return adapters.ConnectionSupport(kind=kind.kind, settings=settings, tested=tested)
 
     def matrix(self, version: str = "") -> list[adapters.IntentSupport]:
         """Every intent, supported by a mesh of this version or not; without a version, by any that is new enough."""

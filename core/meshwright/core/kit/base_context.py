@@ -3,10 +3,11 @@
 Invariant: nothing of it is made for one call; a preview sees what the operation will see.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from meshwright.core.kit.connections import OpenConnection
 from meshwright.core.kit.runtime import Runtime
 from meshwright.schemas import operations
 
@@ -27,6 +28,10 @@ class BaseContext:
         if not isinstance(self._service, kind):
             raise TypeError(f"the service of {self.command.adapter} is {type(self._service).__name__}, not {kind}")
         return self._service
+
+    async def connection(self) -> OpenConnection[Any]:
+        """The connection that the command names; see `Runtime.connection`."""
+        return await self.runtime.connection(self.command.workspace, self.command.connection)
 
     def settings(self, kind: type[C]) -> C:
         """The adapter's settings; see `Runtime.settings`. Raises InvalidSettings naming every bad variable."""

@@ -12,6 +12,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import settings
 from meshwright.core.bus.kv import leases
+from meshwright.core.kit.connections import Connections, OpenConnection
 from meshwright.core.security import sealing
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
@@ -41,6 +42,7 @@ class Runtime:
         sealer: sealing.Sealer | None = None,
         *,
         servers: OwnServers | None = None,
+        connections: Connections | None = None,
         environ: dict[str, str] | None = None,
     ) -> None:
         """`environ` is where settings are read from; by default it is the environment of the process."""
@@ -52,6 +54,7 @@ class Runtime:
         self.instance = instance
         self.data_dir = data_dir
         self.servers = servers or OwnServers()
+        self.connections = connections or Connections(connection, (), sealer)
 
     def settings(self, kind: type[C]) -> C:
         """The adapter's settings, read once from `MESHWRIGHT_<ADAPTER>_<FIELD>` (a dash of its name is a `_` there).
@@ -68,6 +71,13 @@ class Runtime:
         if self._sealer is None:
             raise sealing.NoKeyFile
         return self._sealer
+
+    async def connection(self, workspace: str, connection: str) -> OpenConnection[Any]:
+        """A connection of a kind that the adapter serves, as it is now, with opened credentials.
+
+        Raises Reject when it is not there or not to be used, BusUnavailable.
+        """
+        return await self.connections.get(workspace, connection)
 
     async def bucket(self, name: str) -> mwbus.Bucket:
         """The adapter's bucket of that name, shared by all its workers. Raises BusUnavailable."""

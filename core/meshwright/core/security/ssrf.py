@@ -62,6 +62,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = frozenset()
+    ports: frozenset[int] = PORTS
 
     def allows_host(self, host: str) -> bool:
         """Whether an operator named this host."""
@@ -92,8 +93,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.scheme}://{host}:{self.port}{self.path}"
 
 
-def policy(text: str) -> Policy:
-    """The policy of an allow-list: networks, addresses and host names, divided by commas.
+def policy(text: str, ports: frozenset[int] = PORTS) -> Policy:
+    """The policy of an allow-list: networks, addresses and host names, divided by commas; `ports` of public servers.
 
     Raises InvalidPolicy.
     """
@@ -105,7 +106,7 @@ def policy(text: str) -> Policy:
             if not _HOST.match(word) or _numeric(word):
                 raise InvalidPolicy(f"{word!r} is neither a network, an address nor a host name") from error
             hosts.add(word)
-    return Policy(networks=tuple(networks), hosts=frozenset(hosts))
+    return Policy(networks=tuple(networks), hosts=frozenset(hosts), ports=ports)
 
 
 def parse(url: str, policy: Policy) -> Target:
@@ -183,7 +184,7 @@ def _check_host(target: Target, policy: Policy) -> None:
     if target.host in _HERE or target.host.endswith(tuple(f".{name}" for name in _HERE)):
         raise Forbidden(f"{target.host} is a name of the inner network")
     if not policy.networks:  # with networks allowed, the port is judged together with the address
-        _check_port(target)
+        _check_port(target, policy)
 
 
 def _check_address(target: Target, address: Address, policy: Policy) -> None:
@@ -191,12 +192,12 @@ def _check_address(target: Target, address: Address, policy: Policy) -> None:
         return
     if not is_public(address):
         raise Forbidden(f"{target.host} leads to {address}, which is not a public address")
-    _check_port(target)
+    _check_port(target, policy)
 
 
-def _check_port(target: Target) -> None:
-    if target.port not in PORTS:
-        usual = ", ".join(map(str, sorted(PORTS)))
+def _check_port(target: Target, policy: Policy) -> None:
+    if target.port not in policy.ports:
+        usual = ", ".join(map(str, sorted(policy.ports)))
         raise Forbidden(f"port {target.port} is not one of {usual}")
 
 

@@ -15,6 +15,7 @@ CONTRACT_VERSION = "1.0.0"
 _SCHEMAS = "#/components/schemas/{name}"
 
 _STATE: tuple[type[Message], ...] = (
+    connections.ConnectionWrittenV1,
     connections.ConnectionWritten,
     designs.DesignWritten,
     access.WorkspaceWritten,
@@ -34,6 +35,11 @@ CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
     # Commands and written state are copied into EVENTS by the server, so they are events too.
     subjects.EVENTS.stream: tuple(kind for kind in catalog.MESSAGE_TYPES if kind not in _NOT_EVENTS),
     subjects.STATE.stream: _STATE,
+    subjects.CONNECTIONS.stream: (
+        connections.ConnectionWrittenV1,
+        connections.ConnectionWritten,
+        access.ResourceDeleted,
+    ),
     subjects.METRICS.stream: (telemetry.EdgesMeasured,),
     subjects.DEADLETTERS.stream: _DEAD_LETTERS,
 }
@@ -53,6 +59,7 @@ _FLOWS: dict[str, _Flow] = {
     "sendEvents": _Flow("send", subjects.EVENTS, "Everybody may follow what happens."),
     "receiveEvents": _Flow("receive", subjects.EVENTS, "Adapters tell what happened, each under its origin."),
     "sendState": _Flow("send", subjects.STATE, "The API stores a version of what a person wrote."),
+    "sendConnections": _Flow("send", subjects.CONNECTIONS, "Adapters look up the connections that they serve."),
     "sendMetrics": _Flow("send", subjects.METRICS, "Everybody may follow the measurements."),
     "receiveMetrics": _Flow("receive", subjects.METRICS, "Adapters tell what they measured."),
     "sendDeadLetters": _Flow("send", subjects.DEADLETTERS, "What could not be done, and what people did about it."),

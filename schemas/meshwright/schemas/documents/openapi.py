@@ -31,6 +31,8 @@ RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
     adapters.Adapter,
     adapters.MeshIntents,
     connections.Connection,
+    connections.ConnectionTest,
+    *connections.SETTINGS_TYPES.values(),
     designs.Design,
     designs.Preview,
     designs.Release,

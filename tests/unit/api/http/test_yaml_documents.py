@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.ui_api.http import yaml_documents
-from meshwright.ui_api.http.yaml_documents import InvalidYaml
+from meshwright.core.security import yaml_documents
+from meshwright.core.security.yaml_documents import InvalidYaml
 
 text = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u2028\u2029\ufeff\x85"), max_size=12)
 plain = st.recursive(

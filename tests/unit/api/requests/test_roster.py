@@ -84,9 +84,9 @@ def test_a_mesh_finds_its_adapter() -> None:
     roster = Roster()
     roster.learn(*worker("one", 1))
     roster.learn(*worker("two", 1, name="zeta"))
-    assert roster.adapter_for("zeta") == "zeta"
+    assert roster.adapter_for("zeta", "envoy-fleet") == "zeta"
     with pytest.raises(Refusal):
-        roster.adapter_for("nothing")
+        roster.adapter_for("nothing", "envoy-fleet")
 
 
 def test_of_two_adapters_for_one_kind_the_request_chooses() -> None:
@@ -95,11 +95,11 @@ def test_of_two_adapters_for_one_kind_the_request_chooses() -> None:
     for name in ("zeta", "acme"):
         roster.learn(*worker("one", 1, name=name, mesh="istio"))
     with pytest.raises(Refusal, match="several adapters serve meshes of kind 'istio': acme, zeta") as caught:
-        roster.adapter_for("istio")
+        roster.adapter_for("istio", "kubernetes")
     assert (caught.value.slug, caught.value.errors[0].pointer) == ("invalid-document", "#/adapter")
-    assert roster.adapter_for("istio", "zeta") == "zeta"
+    assert roster.adapter_for("istio", "kubernetes", "zeta") == "zeta"
     with pytest.raises(Refusal, match=r"no live adapter 'other' serves .*; these do: acme, zeta") as caught:
-        roster.adapter_for("istio", "other")
+        roster.adapter_for("istio", "kubernetes", "other")
     assert caught.value.slug == "adapter-unavailable"
     roster.learn(worker("one", name="acme")[0], None)
-    assert roster.adapter_for("istio") == "zeta"
+    assert roster.adapter_for("istio", "kubernetes") == "zeta"

@@ -13,12 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
+from meshwright.core.security import yaml_documents
 from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.client import documents
 from meshwright.ui_api.cli.exits import CommandFailed
 from meshwright.ui_api.cli.render import history, output, views
 from meshwright.ui_api.cli.render.output import Format, Output
-from meshwright.ui_api.http import yaml_documents
 
 calm = settings(deadline=None)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff"), max_size=12)

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from meshwright.core.security import yaml_documents
 from meshwright.schemas import strict
 from meshwright.schemas.base import Model, Text
 from meshwright.schemas.errors import FieldError
-from meshwright.ui_api.http import yaml_documents
 from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.server import scope
 

@@ -83,7 +83,7 @@ def event(received: mwbus.Received) -> Event:
         origin=tokens.get("origin", ""),
         entity=tokens.get("entity", ""),
         entity_id=tokens.get("id", ""),
-        data=_data(received.payload),
+        data=_data(received.shown),
         trace_id=tracing.trace_id_of(headers.get("traceparent", "")),
     )
 

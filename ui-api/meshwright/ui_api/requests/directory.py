@@ -17,7 +17,7 @@ from meshwright.core import bus as mwbus
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.access import ResourceDeleted, Token, TokenWritten, Workspace, WorkspaceWritten
 from meshwright.schemas.base import Message
-from meshwright.schemas.connections import Connection, ConnectionWritten
+from meshwright.schemas.connections import Connection, ConnectionWritten, ConnectionWrittenV1
 from meshwright.schemas.meshes import Mesh, MeshObserved, MeshRemoved
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class Directory:
                 self.workspaces[name] = message.document
                 if made := at if message.anew else message.made_at:
                     self._made_at[name] = made
-            case ConnectionWritten():
+            case ConnectionWritten() | ConnectionWrittenV1():
                 self._connections[workspace, name] = message.document
             case TokenWritten():
                 self._forget_token(workspace, name)

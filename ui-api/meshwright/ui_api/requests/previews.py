@@ -18,6 +18,7 @@ from meshwright.schemas.operations import Command
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http.problems import Refusal
 
+T = TypeVar("T")
 PREVIEW_S = 21.0
 """seconds that a worker may take for a preview that somebody asked for; it gives up a little earlier"""
 _BEFOREHAND_S = 5.0
@@ -34,18 +35,19 @@ async def preview(api: Api, command: Command, timeout: float = PREVIEW_S) -> Pre
 
     Raises Refusal with one of PROBLEMS, TooLarge, BusUnavailable.
     """
-    return await _ask(api, command.adapter, ENDPOINT, msgspec.json.encode(command), _DECODER, timeout)
+    return await ask(api, command.adapter, ENDPOINT, msgspec.json.encode(command), _DECODER, timeout)
 
 
 async def intents(api: Api, workspace: str, mesh: Mesh) -> MeshIntents:
     """What a live worker says that a mesh can do. Raises as `preview` does."""
     where = {"workspace": workspace, "connection": mesh.connection, "mesh": mesh.id}
-    return await _ask(api, mesh.adapter, "intents", msgspec.json.encode(where), _INTENTS, PREVIEW_S)
+    return await ask(api, mesh.adapter, "intents", msgspec.json.encode(where), _INTENTS, PREVIEW_S)
 
 
-async def _ask(
+async def ask(
     api: Api, adapter: str, endpoint: str, payload: bytes, decoder: msgspec.json.Decoder[T], timeout: float
 ) -> T:
+    """What a live worker of an adapter answers; raises as `preview` does."""
     try:
         return decoder.decode(await requesting.request(api.bus, adapter, endpoint, payload, timeout=timeout))
     except requesting.NoWorker as error:

@@ -6,11 +6,13 @@ renewing is gone from here within the presence's time-to-live.
 
 import asyncio
 import contextlib
+from typing import Any
 
 import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core.bus.kv import presence
+from meshwright.core.security import connection_rules
 from meshwright.schemas.adapters import AdapterAnnouncement, OperationSupport
 from meshwright.schemas.errors import FieldError
 from meshwright.ui_api.http.problems import Refusal
@@ -69,13 +71,17 @@ class Roster:
             self._assure()
         return found
 
-    def adapter_for(self, mesh_kind: str, named: str | None = None) -> str:
-        """The adapter that serves a kind of mesh: the one that the request has named, or the only one.
+    def adapter_for(self, mesh_kind: str, connection_kind: str, named: str | None = None) -> str:
+        """The adapter that serves a kind of mesh on a kind of connection: the one that is named, or the only one.
 
-        Raises Refusal: `adapter-unavailable`, or `invalid-document` when several serve it and none was named.
-        Raises BusUnavailable when nothing can be known.
+        Raises Refusal `adapter-unavailable`, `invalid-document`, BusUnavailable when nothing can be known.
         """
-        found = sorted({worker.name for worker in self._live.values() if mesh_kind in worker.meshes})
+        serving = [worker for worker in self._live.values() if mesh_kind in worker.meshes]
+        found = sorted({worker.name for worker in serving if _serves(worker, connection_kind)})
+        if serving and not found:
+            kinds = sorted({one.kind for worker in serving for one in worker.connections or []})
+            detail = f"meshes of kind {mesh_kind} live on connections of kind {', '.join(kinds) or '(none)'}"
+            raise _invalid(f"{detail}, and this one is of kind {connection_kind}", "#/connection")
         if named is not None and named not in found:
             self._assure()
             others = f"; these do: {', '.join(found)}" if found else ""
@@ -86,8 +92,56 @@ class Roster:
             raise Refusal("adapter-unavailable", f"no live adapter serves meshes of kind {mesh_kind!r}")
         if named is None and len(found) > 1:
             detail = f"several adapters serve meshes of kind {mesh_kind!r}: {', '.join(found)}; name one as `adapter`"
-            raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/adapter")])
+            raise _invalid(detail, "#/adapter")
         return named or found[0]
+
+    def mesh_kinds(self, connection_kind: str) -> list[str]:
+        """The kinds of mesh that live adapters serve on a kind of connection."""
+        workers = [worker for worker in self._live.values() if _serves(worker, connection_kind)]
+        return sorted({kind for worker in workers for kind in worker.meshes})
+
+    def testers(self, connection_kind: str) -> list[str]:
+        """The live adapters whose workers test connections of a kind.
+
+        Raises Refusal `adapter-unavailable` telling what is missing, BusUnavailable when nothing can be known.
+        """
+        serving: dict[str, bool] = {}
+        for worker in self._live.values():
+            for one in worker.connections or []:
+                if one.kind == connection_kind:
+                    serving[worker.name] = serving.get(worker.name, False) or one.tested
+        found = sorted(name for name, tested in serving.items() if tested)
+        if not found:
+            self._assure()
+            if serving:
+                missing = (
+                    f"the adapter that serves connections of kind {connection_kind} ({', '.join(sorted(serving))})"
+                )
+                raise Refusal("adapter-unavailable", f"{missing} has no test for them")
+            detail = f"no live adapter serves connections of kind {connection_kind!r}"
+            raise Refusal("adapter-unavailable", detail)
+        return found
+
+    def connection_schema(self, kind: str) -> dict[str, Any]:
+        """The JSON Schema of the settings of a kind of connection, whose adapter must live if it is not one of ours.
+
+        Raises Refusal: `adapter-unavailable`, or `invalid-document` when several serve it and none was named.
+        Raises BusUnavailable when nothing can be known.
+        """
+        if kind in connection_rules.SCHEMAS:
+            return connection_rules.SCHEMAS[kind]
+        announced = [one for worker in self._live.values() for one in worker.connections or [] if one.kind == kind]
+        if not announced:
+            self._assure()
+            known = ", ".join(connection_rules.SCHEMAS)
+            detail = f"no live adapter announces connections of kind {kind!r}; known without one: {known}"
+            raise Refusal("adapter-unavailable", detail)
+        return announced[-1].settings
+
+    def values_schema(self, adapter: str) -> dict[str, Any] | None:
+        """The JSON Schema of the values with which an adapter installs a mesh, or None when it takes none."""
+        found = [worker.values for worker in self._live.values() if worker.name == adapter]
+        return found[-1] if found else None
 
     def offer(self, adapter: str, kind: str, version: int | None) -> OperationSupport:
         """What a live worker announces for that operation, at that version or (None) at the newest.
@@ -112,3 +166,12 @@ class Roster:
         suffix = "" if version is None else f" in version {version}"
         known = ", ".join(sorted({offered for name, offered, _ in self._offers if name == adapter}))
         return f"the adapter {adapter!r} does not offer {kind!r}{suffix}; it offers: {known}"
+
+
+def _serves(worker: AdapterAnnouncement, connection_kind: str) -> bool:
+    """Whether a worker serves that kind of connection; one of an older version does not tell."""
+    return worker.connections is None or any(one.kind == connection_kind for one in worker.connections)
+
+
+def _invalid(detail: str, pointer: str) -> Refusal:
+    return Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer=pointer)])

@@ -1,27 +1,31 @@
 """Connections: where meshes live. Kept on STATE, read from the view."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
 from meshwright.core.store import kinds
-from meshwright.schemas.connections import Connection, ConnectionKind, ConnectionWritten
+from meshwright.schemas.base import Message
+from meshwright.schemas.connections import Connection, ConnectionTest, ConnectionTestRequest
 from meshwright.ui_api.http import answers
-from meshwright.ui_api.http.problems import Refusal
-from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.bodies import Because
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import NoQuery, Page, Read, Write
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
 from meshwright.ui_api.reading import views
-from meshwright.ui_api.requests import states
+from meshwright.ui_api.requests import connection_documents, previews, states
 
 routes = Routes("connections")
 _KIND = "connection"
+_TESTED = msgspec.json.Decoder(ConnectionTest)
 
 
 class ConnectionPage(Page, frozen=True, kw_only=True):
     """Connections, filtered and sorted."""
 
-    kind: ConnectionKind | None = None
+    kind: str = ""
     order_by: Annotated[Literal["id", "id desc", "kind", "kind desc"], Meta(description="Field and direction.")] = "id"
 
 
@@ -65,17 +69,47 @@ async def show(call: Call[NoBody, Read]) -> Response:
     answer=Connection,
     also={201: "Created."},
     headers=("ETag", "Meshwright-Seq"),
-    problems=("stale", "if-match-required"),
+    problems=("stale", "if-match-required", "no-secret-key", "adapter-unavailable", "adapter-failed"),
+    further_rules=(
+        "`settings` are those of `kind`; their URLs lead where this server lets connections lead, and a kubeconfig uses"
+        " no dangerous field that it does not allow.",
+        "With credentials that are kept, no URL of `settings` is another.",
+    ),
 )
 async def put(call: Call[Connection, Write]) -> Response:
-    """Create or change a connection."""
-    message = ConnectionWritten(
-        document=call.body, principal=call.principal.name, reason=call.reason(call.query.reason)
+    """Create or change a connection. Credentials that are left out stay as they are; they are never shown."""
+    name = call.name()
+    before = await states.standing(call, call.workspace, _KIND, name)
+    message = connection_documents.message(call, before)
+    written = await states.replace(
+        call, call.workspace, _KIND, name, message, before, validate_only=call.query.validate_only
     )
-    written = await states.write(
-        call, call.workspace, _KIND, call.name(), message, validate_only=call.query.validate_only
+    return states.answer(written, message.document)
+
+
+@routes.add(
+    "POST",
+    "/v1/connections/{id}:test",
+    "testConnection",
+    role="operator",
+    body=Because,
+    answer=ConnectionTest,
+    problems=previews.PROBLEMS,
+)
+async def test(call: Call[Because, NoQuery]) -> Response:
+    """Have a worker try a connection now: who we are there, and what we may do. Nothing is changed."""
+    name = call.name()
+    standing = await states.current(call.api.bus, call.workspace, _KIND, name)
+    if standing is None:
+        raise not_found(_KIND, name)
+    written: Any = states.document(standing, Message)
+    adapter = call.api.roster.testers(written.document.kind)[0]
+    question = ConnectionTestRequest(workspace=call.workspace, connection=name, seq=standing.seq)
+    return answers.ok(
+        await previews.ask(
+            call.api, adapter, "test-connection", msgspec.json.encode(question), _TESTED, previews.PREVIEW_S
+        )
     )
-    return states.answer(written, call.body)
 
 
 @routes.add(

@@ -20,6 +20,7 @@ from meshwright.schemas.operations import (
     RotateCertificates,
     UninstallMesh,
 )
+from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.queries import NoQuery, Page, Read, Write
@@ -106,7 +107,7 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
         kept = standing.adapter if standing else None
         arguments = InstallMesh(trust_domain=asked.trust_domain, version=asked.version)
         return OperationRequest(
-            adapter=kept or call.api.roster.adapter_for(_kind(asked, place), asked.adapter),
+            adapter=kept or call.api.roster.adapter_for(_kind(call.api, asked, place), place.kind, asked.adapter),
             connection=asked.connection,
             mesh=asked.id,
             kind=arguments.kind.name,
@@ -199,8 +200,9 @@ async def _on_mesh(call: Call[OperationOptions, Write], arguments: Arguments) ->
     return await accepting.accept(call, call.body, build)
 
 
-def _kind(asked: CreateMesh, place: Connection) -> str:
-    found = asked.kind or _KIND_BY_CONNECTION.get(place.kind, "")
+def _kind(api: Api, asked: CreateMesh, place: Connection) -> str:
+    served = api.roster.mesh_kinds(place.kind)
+    found = asked.kind or (served[0] if len(served) == 1 else _KIND_BY_CONNECTION.get(place.kind, ""))
     if not found:
         detail = f"say which kind of mesh: a {place.kind} connection can hold several"
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/kind")])

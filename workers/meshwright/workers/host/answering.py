@@ -1,4 +1,4 @@
-"""The endpoints of a live worker: info, preview, intents of a mesh, diagnose.
+"""The endpoints of a live worker: info, preview, intents of a mesh, test of a connection, diagnose.
 
 Invariant: answering changes nothing; an operation that the adapter does not know is refused with the list of
 those that it does.
@@ -11,7 +11,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.bus.client.serving import Endpoint, Refusal
-from meshwright.schemas import designs, operations
+from meshwright.schemas import connections, designs, operations
 from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.errors import Failure
 
@@ -43,7 +43,16 @@ def endpoints(
             }
         )
 
-    return {"info": info, "preview": preview, "intents": intents, "diagnose": diagnose}
+    async def test_connection(payload: bytes) -> bytes:
+        return msgspec.json.encode(await _test(adapter, runtime, payload))
+
+    return {
+        "info": info,
+        "preview": preview,
+        "intents": intents,
+        "test-connection": test_connection,
+        "diagnose": diagnose,
+    }
 
 
 async def _intents(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> MeshIntents:
@@ -71,3 +80,18 @@ async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
         return await adapter.previewer(kit.PreviewContext(command, runtime, service))
     except kit.Reject as reject:
         raise Refusal(reject.failure) from reject
+
+
+async def _test(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> connections.ConnectionTest:
+    try:
+        asked = msgspec.json.decode(payload, type=connections.ConnectionTestRequest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal(Failure(code="MW1015", what=f"not a request to test a connection: {error}")) from error
+    if adapter.connection_tester is None:
+        raise Refusal(Failure(code="MW1016", what=f"the {adapter.name} adapter does not test connections"))
+    try:
+        found = await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
+        told = await adapter.connection_tester(runtime, found)
+    except kit.Reject as reject:
+        raise Refusal(reject.failure) from reject
+    return msgspec.structs.replace(told, worker=runtime.instance)

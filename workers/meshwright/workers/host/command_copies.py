@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 WITHIN = 30.0
 """seconds until an operation goes on all the same; the server looks after a source that fails every ten"""
 _PAUSE_FIRST, _PAUSE_LAST = 0.002, 0.25
-_COPIES = streams.COPIED[subjects.COMMANDS.stream][0]
+_COPY = next(one for one in streams.COPIES if one.source == subjects.COMMANDS.stream)
+_COPIES = _COPY.places[0]
 
 
 class CommandCopies:
@@ -54,7 +55,7 @@ class CommandCopies:
         """Whether it is copied."""
         connection = self._bus.reconnects
         is_known = connection == self._connection
-        subject = _COPIES if is_known else streams.copied_to(command.subject)
+        subject = _COPIES if is_known else _COPY.place_of(command.subject)
         copy = await self._bus.last(subjects.EVENTS.stream, subject)
         place = copying.copied_from(copy) if copy else None
         if place is None or place.seq < command.seq:

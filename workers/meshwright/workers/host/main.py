@@ -18,7 +18,8 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending, kit, settings
 from meshwright.core.bus.client import serving
 from meshwright.core.bus.kv import presence
-from meshwright.core.security import sealing
+from meshwright.core.kit.connections import Connections
+from meshwright.core.security import connection_rules, kubeconfig, sealing, ssrf
 from meshwright.core.telemetry import exporting, sanitizing
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry.metrics import Counter, Registry
@@ -36,6 +37,8 @@ _CANNOT_START = (
     sealing.NoKeyFile,
     sealing.InvalidKeyFile,
     sealing.CannotOpen,
+    ssrf.InvalidPolicy,
+    kubeconfig.InvalidAllowance,
 )
 
 
@@ -107,7 +110,16 @@ async def _serve(
         grace=chosen.worker_grace,
     )
     sealer = sealing.from_file(chosen.secret_key_file) if chosen.secret_key_file else None
-    runtime = kit.Runtime(bus, adapter.name, instance, chosen.data_dir, sealer, servers=_servers(chosen))
+    rules = connection_rules.rules(chosen.connection_allow, chosen.kubeconfig_allow)
+    runtime = kit.Runtime(
+        bus,
+        adapter.name,
+        instance,
+        chosen.data_dir,
+        sealer,
+        servers=_servers(chosen),
+        connections=Connections(bus, adapter.connections, sealer, rules),
+    )
     if adapter.settings:
         runtime.settings(adapter.settings)
     turns = OperationQueues(bus, await open_settled(bus))

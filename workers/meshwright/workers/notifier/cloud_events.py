@@ -39,7 +39,7 @@ def structured(received: mwbus.Received) -> bytes:
         document["subject"] = envelope.subject
     if envelope.traceparent:
         document["traceparent"] = envelope.traceparent
-    return msgspec.json.encode(document | _data(received.payload))
+    return msgspec.json.encode(document | _data(received.shown))
 
 
 def _data(payload: bytes) -> dict[str, Any]:

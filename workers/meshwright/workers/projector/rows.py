@@ -31,7 +31,7 @@ def of_event(fact: Fact) -> dict[str, Any]:
         "subject": received.subject,
         "time": fact.time,
         "trace_id": fact.trace_id,
-        "data": received.payload.decode(),
+        "data": received.shown.decode(),
     }
 
 
@@ -52,7 +52,7 @@ def of_window(fact: Fact, message: EdgesMeasured) -> dict[str, Any]:
 def of_set_aside(received: bus.Received, reason: str, time: datetime.datetime) -> dict[str, Any]:
     """A row for a message that could not be projected."""
     place = f"{received.stream}/{received.seq}"
-    data = received.payload[:65536].decode(errors="replace")
+    data = received.shown[:65536].decode(errors="replace")
     return _set_aside(place, received.stream, received.seq, received.subject, received.type, reason, time, data)
 
 

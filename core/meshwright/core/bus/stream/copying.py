@@ -1,4 +1,4 @@
-"""The copies of COMMANDS and STATE in EVENTS, which the server makes, made good when it has lost its place.
+"""The copies that the server makes of one stream in another, made good when it has lost its place.
 
 Problem: the server goes on behind the newest copy that it has made. When COMMANDS has lost its newest messages in a
 power cut and EVENTS has kept their copies, the same sequences are given out again, and the server takes them for copied
@@ -16,9 +16,7 @@ from meshwright.core.bus.errors import BusUnavailable, Rewound
 from meshwright.core.bus.stream import streams
 from meshwright.core.bus.stream.lookups import batch, until
 from meshwright.core.bus.stream.positions import Position
-from meshwright.schemas import subjects
 
-_EVENTS = subjects.EVENTS.stream
 _SOURCE = "Nats-Stream-Source"
 """the server's: stream, sequence, and more; it refuses this header from anybody else"""
 _COPY = "Meshwright-Copy-Of"
@@ -37,7 +35,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def copied_from(message: Received) -> Place | None:
-    """What this message of EVENTS is a copy of, if it is one."""
+    """What this message is a copy of, if it is one."""
     match message.headers.get(_SOURCE, "").split(" "):
         case [stream, seq, *_]:
             return Place(stream, int(seq), int(seq))
@@ -55,25 +53,27 @@ async def maintain_copies(bus: Connection) -> None:
         if looked != reconnects and bus.is_connected:
             try:
                 async with asyncio.TaskGroup() as group:
-                    for stream in streams.COPIED:
-                        group.create_task(_mend(bus, stream))
+                    for copy in streams.COPIES:
+                        group.create_task(_mend(bus, copy))
                 looked = reconnects
             except* (BusUnavailable, Rewound) as errors:
                 log.debug("checking the copies again: %s", errors.exceptions)
         await asyncio.sleep(_LOOK)
 
 
-async def _mend(bus: Connection, stream: str) -> None:
+async def _mend(bus: Connection, copy: streams.Copy) -> None:
     """Copy what the server will not, if there is or will be anything. Returns when the server goes on by itself."""
-    newest, place = await _newest_copy(bus, stream)
+    stream = copy.source
+    newest, place = await _newest_copy(bus, copy)
     if newest is None or place is None:
         return
     went_back = await _is_of_another(bus, newest, place)
     if not went_back and place.seq == place.reach:
         return
     log.error(
-        "%s lost its newest messages: new ones are copied into EVENTS by this process up to sequence %d",
+        "%s lost its newest messages: new ones are copied into %s by this process up to sequence %d",
         stream,
+        copy.target,
         place.reach,
     )
     behind = await until(bus, stream, newest.stored_at()) if went_back else Position(seq=place.seq)
@@ -83,18 +83,18 @@ async def _mend(bus: Connection, stream: str) -> None:
         for message in messages:
             seq = message.seq
             if seq <= place.reach:
-                await _copy(bus, message, place.reach)
+                await _store(bus, copy, message, place.reach)
         if not messages:
             await asyncio.sleep(_LOOK)
 
 
-async def _newest_copy(bus: Connection, stream: str) -> tuple[Received | None, Place | None]:
+async def _newest_copy(bus: Connection, copy: streams.Copy) -> tuple[Received | None, Place | None]:
     newest, place = None, None
-    for subject in streams.COPIED[stream]:
-        copy = await bus.last(_EVENTS, subject)
-        at = copied_from(copy) if copy else None
-        if copy and at and at.stream == stream and (newest is None or copy.seq > newest.seq):
-            newest, place = copy, at
+    for subject in copy.places:
+        copied = await bus.last(copy.target, subject)
+        at = copied_from(copied) if copied else None
+        if copied and at and at.stream == copy.source and (newest is None or copied.seq > newest.seq):
+            newest, place = copied, at
     return newest, place
 
 
@@ -106,8 +106,8 @@ async def _is_of_another(bus: Connection, copy: Received, place: Place) -> bool:
     return original.headers.get(MESSAGE_ID) != copy.headers.get(MESSAGE_ID)
 
 
-async def _copy(bus: Connection, message: Received, reach: int) -> None:
-    destination = streams.copied_to(message.subject)
+async def _store(bus: Connection, copy: streams.Copy, message: Received, reach: int) -> None:
+    destination = copy.place_of(message.subject)
     if not destination:
         return
     headers = {name: value for name, value in message.headers.items() if not name.lower().startswith(_EXPECTED)}

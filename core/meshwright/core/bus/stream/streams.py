@@ -6,13 +6,15 @@ updates only when they differ; a stream is never deleted here, and a full one re
 forgetting what was acknowledged (measurements apart).
 
 EVENTS sources COMMANDS and STATE inside the server: what the API writes appears among the events without a
-second publish, so there is no moment at which a command is stored and its `accepted` event is not.
+second publish, so there is no moment at which a command is stored and its `accepted` event is not. CONNECTIONS
+sources those documents of STATE that adapters may read, and keeps the newest of each.
 """
 
 import asyncio
 import re
 from collections.abc import Iterator
 
+import msgspec
 import nats.js.errors
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -31,25 +33,76 @@ DAY = 24 * 3600.0
 DEFAULT_GIB = 10.0
 """what all streams may hold together when nobody says otherwise; JetStream reserves it, it is not written at once"""
 SHARES = {
-    subjects.EVENTS.stream: 0.60,
+    subjects.EVENTS.stream: 0.59,
     subjects.COMMANDS.stream: 0.15,
     subjects.STATE.stream: 0.15,
     subjects.METRICS.stream: 0.05,
     subjects.DEADLETTERS.stream: 0.04,
     subjects.ADVISORIES: 0.01,
+    subjects.CONNECTIONS.stream: 0.01,
 }
 """how the streams divide their room"""
 _PAUSES = (0.1, 0.2, 0.3, 0.4)
 """seconds between two looks when there is no room: a stream counts for each process that asks for it at a time"""
 _NO_ROOM = (10023, 10047, 10120, 10121)
-_WILDCARD = re.compile(r"\{\{wildcard\((\d+)\)\}\}")
-COPIED = {
-    subjects.COMMANDS.stream: [subjects.fill(subjects.EVENTS, origin=subjects.ACCEPTED_ORIGIN, entity="operation")],
-    subjects.STATE.stream: [
-        subjects.fill(subjects.EVENTS, origin=subjects.API, entity=kind) for kind in subjects.COPIED_KINDS
-    ],
-}
-"""The streams that EVENTS sources, and where their copies lie."""
+_TRANSFORMED = re.compile(r"\{\{wildcard\((\d+)\)\}\}")
+
+
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server copies from one stream into another, and the subjects of the copies there."""
+
+    source: str
+    target: str
+    transforms: tuple[SubjectTransform, ...]
+
+    @property
+    def places(self) -> list[str]:
+        """The subjects, with wildcards, at which the copies lie."""
+        return [_TRANSFORMED.sub("*", str(transform.dest)) for transform in self.transforms]
+
+    def place_of(self, subject: str) -> str:
+        """Where the copy of a message lies; empty when it has none."""
+        for transform in self.transforms:
+            pattern = re.escape(str(transform.src)).replace(r"\*", r"([^.]+)")
+            if found := re.fullmatch(pattern, subject):
+                return found.expand(_TRANSFORMED.sub(r"\\g<\1>", str(transform.dest)))
+        return ""
+
+
+def _copied_commands() -> SubjectTransform:
+    return SubjectTransform(
+        src=subjects.COMMANDS.wildcard,
+        dest=subjects.EVENTS.address.format(
+            workspace="{{wildcard(1)}}", origin=subjects.ACCEPTED_ORIGIN, entity="operation", id="{{wildcard(5)}}"
+        ),
+    )
+
+
+def _copied_state(kind: str) -> SubjectTransform:
+    return SubjectTransform(
+        src=subjects.fill(subjects.STATE, kind=kind),
+        dest=subjects.EVENTS.address.format(
+            workspace="{{wildcard(1)}}", origin=subjects.API, entity=kind, id="{{wildcard(2)}}"
+        ),
+    )
+
+
+def _copied_connections() -> SubjectTransform:
+    return SubjectTransform(
+        src=subjects.fill(subjects.STATE, kind="connection"),
+        dest=subjects.CONNECTIONS.address.format(workspace="{{wildcard(1)}}", id="{{wildcard(2)}}"),
+    )
+
+
+COPIES = (
+    Copy(source=subjects.COMMANDS.stream, target=subjects.EVENTS.stream, transforms=(_copied_commands(),)),
+    Copy(
+        source=subjects.STATE.stream,
+        target=subjects.EVENTS.stream,
+        transforms=tuple(_copied_state(kind) for kind in subjects.COPIED_KINDS),
+    ),
+    Copy(source=subjects.STATE.stream, target=subjects.CONNECTIONS.stream, transforms=(_copied_connections(),)),
+)
 
 
 def _stream(name: str, listens: list[str], days: float) -> StreamConfig:
@@ -71,48 +124,20 @@ def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
     state = _stream(subjects.STATE.stream, [subjects.STATE.wildcard], 0)
     state.max_msgs_per_subject = 100  # the oldest version of a document makes room for the newest, also when full
     events = _stream(subjects.EVENTS.stream, [subjects.EVENTS.wildcard], 30)
-    events.sources = [
-        StreamSource(name=subjects.COMMANDS.stream, subject_transforms=[_copied_commands()]),
-        StreamSource(
-            name=subjects.STATE.stream, subject_transforms=[_copied_state(kind) for kind in subjects.COPIED_KINDS]
-        ),
-    ]
+    places = _stream(subjects.CONNECTIONS.stream, [subjects.CONNECTIONS.wildcard], 0)
+    places.max_msgs_per_subject = 1
+    for config in (events, places):
+        copies = [one for one in COPIES if one.target == config.name]
+        config.sources = [StreamSource(name=one.source, subject_transforms=list(one.transforms)) for one in copies]
     metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], 0.25)
     metrics.discard = DiscardPolicy.OLD  # a measurement is worth less than a full disk
     dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90)
     advisories = _stream(subjects.ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30)
-    configs = [commands, state, events, metrics, dead, advisories]
+    configs = [commands, state, events, metrics, dead, advisories, places]
     for config in configs:
         config.num_replicas = replicas
         config.max_bytes = int(SHARES[str(config.name)] * gib * 2**30)
     return configs
-
-
-def _copied_commands() -> SubjectTransform:
-    return SubjectTransform(
-        src=subjects.COMMANDS.wildcard,
-        dest=subjects.EVENTS.address.format(
-            workspace="{{wildcard(1)}}", origin=subjects.ACCEPTED_ORIGIN, entity="operation", id="{{wildcard(5)}}"
-        ),
-    )
-
-
-def _copied_state(kind: str) -> SubjectTransform:
-    return SubjectTransform(
-        src=subjects.fill(subjects.STATE, kind=kind),
-        dest=subjects.EVENTS.address.format(
-            workspace="{{wildcard(1)}}", origin=subjects.API, entity=kind, id="{{wildcard(2)}}"
-        ),
-    )
-
-
-def copied_to(subject: str) -> str:
-    """Where in EVENTS the server's transforms put the copy of a command or document; empty when it has none."""
-    for transform in (_copied_commands(), *map(_copied_state, subjects.COPIED_KINDS)):
-        pattern = re.escape(str(transform.src)).replace(r"\*", r"([^.]+)")
-        if match := re.fullmatch(pattern, subject):
-            return match.expand(_WILDCARD.sub(r"\\g<\1>", str(transform.dest)))
-    return ""
 
 
 async def ensure(js: JetStreamContext, replicas: int = 1, gib: float | None = None, timeout: float = 10.0) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from meshwright.core.security import yaml_documents
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
-from meshwright.ui_api.http import yaml_documents
 
 MAX_BYTES = 1024 * 1024
 STDIN = "-"

@@ -134,7 +134,7 @@ def as_yaml(value: Any) -> str:
     """Block-style YAML that keeps the order and shows long texts readably."""
     import yaml
 
-    from meshwright.ui_api.http import yaml_documents
+    from meshwright.core.security import yaml_documents
 
     class Dumper(yaml.SafeDumper):
         """Literal blocks for texts of several lines; no anchors."""

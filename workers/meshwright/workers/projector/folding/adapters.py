@@ -27,6 +27,8 @@ def fold(document: Adapter | None, fact: Fact) -> Adapter | None:
                 operations=message.operations,
                 intents=message.intents,
                 namespaces=message.namespaces,
+                connections=message.connections or [],
+                values=message.values,
                 instances=sorted(live | {message.instance}),
             )
         case AdapterForgotten():

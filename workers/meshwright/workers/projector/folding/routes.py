@@ -138,6 +138,7 @@ _WRITTEN: dict[str, tuple[Route, ...]] = {
 }
 _WRITTEN_TYPES: dict[type[Message], str] = {
     access.WorkspaceWritten: "workspace",
+    connections.ConnectionWrittenV1: "connection",
     connections.ConnectionWritten: "connection",
     designs.DesignWritten: "design",
     webhooks.WebhookWritten: "webhook",

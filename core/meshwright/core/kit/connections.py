@@ -1,0 +1,194 @@
+"""The connections that an adapter serves, with their settings typed and their credentials opened.
+
+Problem: an adapter may not read what people write, and must know the newest version of a connection at the moment in
+which it goes there. Invariant: what is read here is the server's own copy, never older than what the asker has seen; an
+adapter gets connections of the kinds that it serves and no others, and only if they keep this server's rules.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus.stream import copying, lookups
+from meshwright.core.operations.outcomes import Reject
+from meshwright.core.security import connection_rules, connection_secrets, sealing
+from meshwright.core.security.connection_rules import Rules
+from meshwright.schemas import catalog, strict, subjects
+from meshwright.schemas.access import ResourceDeleted
+from meshwright.schemas.connections import ConnectionSettings, ConnectionWritten, ConnectionWrittenV1
+from meshwright.schemas.documents import jsonschema
+from meshwright.schemas.errors import Failure
+from meshwright.schemas.sealing import Sealed
+
+S = TypeVar("S", bound=ConnectionSettings, covariant=True)
+_STREAM = subjects.CONNECTIONS.stream
+_COPIED_WITHIN = 2.0
+"""seconds that the server may need to copy what was just written"""
+_PAUSE = 0.05
+_LOOK = 1.0
+"""seconds between two looks for changes: copies are stored without being published"""
+log = logging.getLogger(__name__)
+
+
+class OpenConnection(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
+    """A connection as a worker uses it. `settings` hold opened credentials: never log, store or answer them."""
+
+    workspace: str
+    id: str
+    kind: str
+    description: str = ""
+    labels: dict[str, str] = {}
+    settings: S
+
+    def __repr__(self) -> str:
+        """Without its settings, so that no log and no traceback shows a credential."""
+        return f"OpenConnection({self.workspace}/{self.id}, {self.kind})"
+
+
+class ConnectionChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection is there in this version; `connection` None: it is gone, or (`failure`) of no use as it is."""
+
+    workspace: str
+    id: str
+    connection: OpenConnection[Any] | None = None
+    failure: Failure | None = None
+
+
+class Connections:
+    """Looks connections up. `kinds` are those that the adapter serves."""
+
+    def __init__(
+        self,
+        bus: mwbus.Connection,
+        kinds: Sequence[type[ConnectionSettings]],
+        sealer: sealing.Sealer | None,
+        rules: Rules | None = None,
+    ) -> None:
+        self._bus = bus
+        self._kinds = {kind.kind: kind for kind in kinds}
+        self._sealer = sealer
+        self._rules = rules or Rules()
+
+    async def get(self, workspace: str, connection: str, seq: int = 0) -> OpenConnection[Any]:
+        """The newest version, at sequence `seq` of STATE or later; what was just written is waited for a moment.
+
+        Raises Reject when it is not there, not of a kind that is served, or not to be used; BusUnavailable.
+        """
+        subject = subjects.fill(subjects.CONNECTIONS, workspace=workspace, id=connection)
+        deadline = asyncio.get_running_loop().time() + _COPIED_WITHIN
+        while True:
+            found = await self._bus.last(_STREAM, subject)
+            if (found and _written_at(found) >= seq) or asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(_PAUSE)
+        if found is None or found.type == ResourceDeleted.wire.name:
+            raise _reject("MW1010", f"there is no connection {connection} in the workspace {workspace}")
+        return self._opened(workspace, found)
+
+    async def follow(self) -> AsyncGenerator[ConnectionChange, None]:
+        """Every connection of a served kind, then what becomes of it, within a second; for ever.
+
+        What has become another kind is told as gone. When the stream was lost, all are told again.
+        """
+        place, assured = mwbus.START, self._bus.reconnects
+        while True:
+            try:
+                if assured != self._bus.reconnects:
+                    assured = self._bus.reconnects
+                    await mwbus.assure(self._bus, _STREAM, place)
+                found = await lookups.batch(self._bus, _STREAM, ">", place.seq + 1)
+            except mwbus.Rewound as error:
+                log.error("%s: reading all connections again", error)
+                place = mwbus.START
+                continue
+            except mwbus.BusUnavailable:
+                found = []
+            for message in found:
+                place = mwbus.Position.at(message)
+                yield self._change(message)
+            if not found:
+                await asyncio.sleep(_LOOK)
+
+    def _change(self, message: mwbus.Received) -> ConnectionChange:
+        tokens = subjects.parse(subjects.CONNECTIONS, message.subject)
+        workspace, name = tokens["workspace"], tokens["id"]
+        try:
+            written = _written(message)
+            if written is None or written.document.kind not in self._kinds:
+                return ConnectionChange(workspace=workspace, id=name)
+            return ConnectionChange(workspace=workspace, id=name, connection=self._opened(workspace, message))
+        except Reject as reject:
+            return ConnectionChange(workspace=workspace, id=name, failure=reject.failure)
+
+    def _opened(self, workspace: str, message: mwbus.Received) -> OpenConnection[Any]:
+        written = _written(message)
+        if written is None:
+            raise _reject("MW1011", f"{message.type} is no version of a connection that this worker knows")
+        document = written.document
+        kind = self._kinds.get(document.kind)
+        if kind is None:
+            served = ", ".join(sorted(self._kinds)) or "none"
+            what = f"connection {document.id} is of kind {document.kind}, which this adapter does not serve"
+            raise _reject("MW1012", what, remedy=f"It serves connections of kind: {served}.")
+        sealed = written.sealed if isinstance(written, ConnectionWritten) else None
+        settings = document.settings
+        if sealed is not None:
+            settings = connection_secrets.merge(settings, self._unseal(sealed, workspace, document.id))
+        return OpenConnection(
+            workspace=workspace,
+            id=document.id,
+            kind=document.kind,
+            description=document.description,
+            labels=document.labels,
+            settings=self._typed(document.id, kind, settings),
+        )
+
+    def _unseal(self, sealed: Sealed, workspace: str, connection: str) -> dict[str, Any]:
+        try:
+            if self._sealer is None:
+                raise sealing.NoKeyFile
+            return connection_secrets.unseal(self._sealer, sealed, workspace, connection)
+        except (sealing.CannotOpen, sealing.NoKeyFile) as error:
+            remedy = (
+                "Give this worker the key file of the API (MESHWRIGHT_SECRET_KEY_FILE), or set the credentials again."
+            )
+            what = f"the credentials of connection {connection} cannot be opened: {error}"
+            raise _reject("MW1013", what, remedy=remedy) from error
+
+    def _typed(self, name: str, kind: type[ConnectionSettings], settings: dict[str, Any]) -> ConnectionSettings:
+        """The settings, if they keep the rules of this worker, which may be stricter than those of the API."""
+        schema = jsonschema.schema(kind)
+        found = connection_rules.problems(kind.kind, settings, schema, self._rules)
+        if not found:
+            try:
+                typed = strict.decode(settings, kind)
+                found = typed.problems()
+                if not found:
+                    return typed
+            except strict.InvalidDocument as error:
+                found = error.errors
+        told = "; ".join(f"{one.pointer}: {one.detail}" for one in found[:5])
+        remedy = f"Change it with `meshwright connections set {name}`."
+        raise _reject("MW1014", f"connection {name} cannot be used as it is: {told}", remedy=remedy)
+
+
+def _written(message: mwbus.Received) -> ConnectionWritten | ConnectionWrittenV1 | None:
+    try:
+        found = message.message()
+    except catalog.UndecodableMessage as error:
+        raise _reject("MW1011", f"the connection cannot be read: {error}") from error
+    return found if isinstance(found, ConnectionWritten | ConnectionWrittenV1) else None
+
+
+def _written_at(message: mwbus.Received) -> int:
+    """Its sequence in STATE."""
+    place = copying.copied_from(message)
+    return place.seq if place else 0
+
+
+def _reject(code: str, what: str, remedy: str = "") -> Reject:
+    return Reject(Failure(code=code, what=what, remedy=remedy))

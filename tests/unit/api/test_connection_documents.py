@@ -1,0 +1,148 @@
+"""Connections as people write them: credentials sealed, kept, replaced, never shown, and never sent elsewhere."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshwright.core.security import connection_secrets
+from meshwright.schemas import adapters, catalog
+from meshwright.schemas.connections import ConnectionWritten
+
+Door = Any
+PATH = "/v1/connections/prod"
+URL = "https://10.0.0.1:8501"
+SECRET = "s3cret-token-of-nobody"
+CONSUL = {"kind": "consul", "settings": {"url": URL, "token": SECRET}}
+SAME = {"kind": "consul", "settings": {"url": URL}}
+
+
+def stored(door: Door) -> ConnectionWritten:
+    """The newest version; no stream ever holds the credentials in the clear."""
+    for stream in door.bus.streams.values():
+        assert not [one for one in stream if SECRET.encode() in one.payload]
+    newest = door.bus.streams["STATE"][-1]
+    found = catalog.decode(newest.type, newest.payload)
+    assert isinstance(found, ConnectionWritten)
+    return found
+
+
+def opened(door: Door) -> dict[str, Any]:
+    found = stored(door)
+    return connection_secrets.unseal(door.api.sealer, found.sealed, "default", "prod") if found.sealed else {}
+
+
+def acme(*, live: bool = True) -> tuple[str, bytes | None]:
+    """A worker whose adapter has a kind of connection of its own."""
+    secret = {"type": "string", "writeOnly": True}
+    schema = {
+        "type": "object",
+        "properties": {"url": {"type": "string", "format": "uri"}, "pin": secret},
+        "required": ["url"],
+        "additionalProperties": False,
+    }
+    worker = adapters.AdapterAnnouncement(
+        name="acme", instance="i", version="1", contract=2, meshes=["acme"], operations=[], intents=[],
+        started_at="2026-11-20T09:30:27Z", connections=[adapters.ConnectionSupport(kind="acme", settings=schema)],
+    )  # fmt: skip
+    return "acme.i", msgspec.json.encode(worker) if live else None
+
+
+async def test_credentials_are_sealed_and_never_shown(door: Door) -> None:
+    """The answer tells that they are set, and the stream holds them sealed."""
+    made = await door.admin.put(PATH, CONSUL)
+    assert made.json()["settings"] == {"url": URL}
+    assert made.json()["credentials"] == ["/token"]
+    assert SECRET not in made.text
+    assert opened(door) == {"/token": SECRET}
+    newest = door.bus.streams["STATE"][-1]
+    assert b"ciphertext" in newest.payload
+    assert b"ciphertext" not in catalog.shown(newest.type, newest.payload)
+    assert b'"url"' in catalog.shown(newest.type, newest.payload)
+
+
+async def test_credentials_are_kept_or_replaced_as_a_whole(door: Door) -> None:
+    """Left out they stay, also when what was read is sent back; given, all that were there are gone."""
+    made = await door.admin.put(PATH, {"kind": "consul", "settings": {**CONSUL["settings"], "tls": {}}})
+    sent_back = {**made.json(), "description": "changed"}
+    assert (await door.admin.put(PATH, sent_back, If_Match="*")).json()["credentials"] == ["/token"]
+    assert opened(door) == {"/token": SECRET}
+    tls = {"certificate": "cert", "key": SECRET}
+    changed = await door.admin.put(PATH, {"kind": "consul", "settings": {"url": URL, "tls": tls}}, If_Match="*")
+    assert changed.json()["credentials"] == ["/tls/key"]
+    assert changed.json()["settings"]["tls"] == {"certificate": "cert"}
+    assert opened(door) == {"/tls/key": SECRET}
+    settings = {"url": URL, "tls": {"key": ""}}
+    cleared = await door.admin.put(PATH, {"kind": "consul", "settings": settings}, If_Match="*")
+    assert (cleared.json()["credentials"], opened(door)) == ([], {})
+
+
+async def test_kept_credentials_go_nowhere_else(door: Door) -> None:
+    """Who does not know them cannot have them sent to another URL, nor take them over into another kind or life."""
+    await door.admin.put(PATH, CONSUL)
+    for url in ("https://10.6.6.6:8501", "http://10.0.0.1:8501"):
+        moved = {"kind": "consul", "settings": {"url": url}}
+        told = await door.admin.problem("PUT", PATH, moved, status=422, slug="invalid-document", If_Match="*")
+        assert told["errors"][0]["pointer"] == "#/settings/url"
+    await door.admin.put(PATH, {"kind": "consul"}, If_Match="*")
+    moved = {"kind": "consul", "settings": {"url": "https://10.6.6.6"}}
+    await door.admin.problem("PUT", PATH, moved, status=422, slug="invalid-document", If_Match="*")
+    await door.admin.put(PATH, {**SAME, "kind": "kuma"}, If_Match="*")
+    assert opened(door) == {}
+    await door.admin.put(PATH, CONSUL, If_Match="*")
+    await door.admin.ask("DELETE", PATH, If_Match="*", expect=204)
+    await door.admin.put(PATH, SAME)
+    assert opened(door) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"kind": "consul", "settings": {"url": "http://169.254.169.254", "token": SECRET}}, "#/settings/url"),
+        ({"kind": "consul", "settings": {"token": [SECRET]}}, "#/settings/token"),
+        ({"kind": "consul", "settings": {"tokens": SECRET}}, "#/settings/tokens"),
+        ({"kind": "prometheus", "settings": {"password": SECRET}}, "#/settings/username"),
+        (
+            {"kind": "kubernetes", "settings": {"kubeconfig": f"users: [{{name: u, user: {{tokenFile: {SECRET}}}}}]"}},
+            "#/settings/kubeconfig/users/0/user/tokenFile",
+        ),
+        ({"kind": "kubernetes", "settings": {"kubeconfig": f"a: {SECRET}\nb: ]"}}, "#/settings/kubeconfig"),
+    ],
+)
+async def test_a_refusal_names_the_field_and_tells_no_secret(door: Door, body: Any, pointer: str) -> None:
+    """Where and why, and nothing is stored."""
+    told = await door.admin.problem("PUT", PATH, body, status=422, slug="invalid-document")
+    assert pointer in [one["pointer"] for one in told["errors"]]
+    assert SECRET not in str(told)
+    assert door.bus.streams["STATE"] == []
+
+
+async def test_a_kind_of_an_adapter_is_checked_by_its_schema(door: Door) -> None:
+    """With its adapter alive it is taken, sealed and guarded like ours; without one nobody can tell."""
+    body = {"kind": "acme", "settings": {"url": URL, "pin": SECRET}}
+    await door.admin.problem("PUT", PATH, body, status=503, slug="adapter-unavailable")
+    door.api.roster.learn(*acme())
+    assert (await door.admin.put(PATH, body)).json()["credentials"] == ["/pin"]
+    assert opened(door) == {"/pin": SECRET}
+    for settings, pointer in (
+        ({}, "#/settings"),
+        ({"url": URL, "pin": 5}, "#/settings/pin"),
+        ({"url": URL, "x": 1}, "#/settings"),
+        ({"url": "http://127.0.0.1"}, "#/settings/url"),
+    ):
+        told = await door.admin.problem(
+            "PUT", PATH, {"kind": "acme", "settings": settings}, status=422, slug="invalid-document", If_Match="*"
+        )
+        assert pointer in [one["pointer"] for one in told["errors"]]
+
+
+async def test_a_test_needs_a_worker_that_serves_the_kind(door: Door) -> None:
+    """503 names what is missing: no adapter for the kind, or one that has no test."""
+    await door.admin.problem("POST", f"{PATH}:test", {}, status=404, slug="not-found")
+    await door.admin.put(PATH, CONSUL)
+    told = await door.admin.problem("POST", f"{PATH}:test", {}, status=503, slug="adapter-unavailable")
+    assert "no live adapter serves connections of kind 'consul'" in told["detail"]
+    door.api.roster.learn(*acme())
+    await door.admin.put("/v1/connections/other", {"kind": "acme", "settings": {"url": URL}})
+    told = await door.admin.problem("POST", "/v1/connections/other:test", {}, status=503, slug="adapter-unavailable")
+    assert "(acme) has no test for them" in told["detail"]
