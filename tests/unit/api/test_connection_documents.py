@@ -1,5 +1,6 @@
 """Connections as people write them: credentials sealed, kept, replaced, never shown, and never sent elsewhere."""
 
+import datetime
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ Door = Any
 PATH = "/v1/connections/prod"
 URL = "https://10.0.0.1:8501"
 SECRET = "s3cret-token-of-nobody"
-CONSUL = {"kind": "consul", "settings": {"url": URL, "token": SECRET}}
+CONSUL: dict[str, Any] = {"kind": "consul", "settings": {"url": URL, "token": SECRET}}
 SAME = {"kind": "consul", "settings": {"url": URL}}
 
 
@@ -43,7 +44,8 @@ def acme(*, live: bool = True) -> tuple[str, bytes | None]:
     }
     worker = adapters.AdapterAnnouncement(
         name="acme", instance="i", version="1", contract=2, meshes=["acme"], operations=[], intents=[],
-        started_at="2026-11-20T09:30:27Z", connections=[adapters.ConnectionSupport(kind="acme", settings=schema)],
+        started_at=datetime.datetime.now(datetime.UTC),
+        connections=[adapters.ConnectionSupport(kind="acme", settings=schema)],
     )  # fmt: skip
     return "acme.i", msgspec.json.encode(worker) if live else None
 

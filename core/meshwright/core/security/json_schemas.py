@@ -38,17 +38,18 @@ def _told(error: jsonschema.ValidationError, pointer: str) -> FieldError:
     place = "/".join([pointer, *(escape(str(part)) for part in error.absolute_path)])
     wanted: Any = error.validator_value
     schema: Any = error.schema
+    instance: Any = error.instance
     match error.validator:
         case "type":
             return FieldError(detail=f"must be {_words(wanted)}", pointer=place)
         case "enum":
             return FieldError(detail=f"must be one of {_words(wanted)}", pointer=place)
         case "required":
-            missing = [name for name in wanted if name not in error.instance]
+            missing = [name for name in wanted if name not in instance]
             return FieldError(detail=f"needs {', '.join(missing)}", pointer=place)
         case "additionalProperties":
             known = schema.get("properties", {})
-            unknown = [str(name)[:256] for name in error.instance if name not in known]
+            unknown = [str(name)[:256] for name in instance if name not in known]
             return FieldError(detail=f"unknown: {', '.join(unknown[:10])}", pointer=place)
     return FieldError(detail=f"breaks {error.validator}: {str(wanted)[:200]}", pointer=place)
 

@@ -18,7 +18,6 @@ from meshwright.schemas.operations import Command
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http.problems import Refusal
 
-T = TypeVar("T")
 PREVIEW_S = 21.0
 """seconds that a worker may take for a preview that somebody asked for; it gives up a little earlier"""
 _BEFOREHAND_S = 5.0
