@@ -5,9 +5,10 @@ module; the first terminal event in stream order decides. Arguments are typed by
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from meshwright.schemas.base import Message, Model, Moment, Name, Text, Ulid, Wire
 from meshwright.schemas.designs import Design
@@ -25,6 +26,8 @@ OperationState: TypeAlias = Literal[
     "timed_out",
     "dead_lettered",
 ]
+MeshWord: TypeAlias = Annotated[str, Meta(max_length=128)]
+"""a version, revision, profile or namespace of a mesh, as the mesh itself writes it"""
 TERMINAL_STATES: frozenset[OperationState] = frozenset(
     {"succeeded", "failed", "cancelled", "timed_out", "dead_lettered"}
 )
@@ -59,12 +62,41 @@ class FormerArguments(Arguments, frozen=True, kw_only=True):
         raise NotImplementedError
 
 
-class InstallMesh(Arguments, frozen=True, kw_only=True):
+class InstallMeshV1(FormerArguments, frozen=True, kw_only=True):
     """Create a mesh, or bring an existing one to these settings."""
 
     kind: ClassVar[OperationKind] = OperationKind("mesh.install")
     trust_domain: str = "mesh.local"
     version: str = ""
+
+    def renewed(self) -> "InstallMesh":
+        """The same in the version after it."""
+        return InstallMesh(trust_domain=self.trust_domain, version=self.version)
+
+
+class InstallMesh(Arguments, frozen=True, kw_only=True):
+    """Create a mesh, or bring an existing one to these settings.
+
+    What is empty is the adapter's choice. `values` are the mesh's own, as the adapter's JSON Schema says.
+    """
+
+    kind: ClassVar[OperationKind] = OperationKind("mesh.install", version=2)
+    former: ClassVar[type[FormerArguments] | None] = InstallMeshV1
+    version: MeshWord = ""
+    revision: MeshWord = ""
+    profile: MeshWord = ""
+    namespace: MeshWord = ""
+    trust_domain: str = "mesh.local"
+    values: dict[str, Any] = {}
+
+
+class UpgradeMesh(Arguments, frozen=True, kw_only=True):
+    """Bring an existing mesh to another version, by default the newest that the adapter knows."""
+
+    kind: ClassVar[OperationKind] = OperationKind("mesh.upgrade")
+    version: MeshWord = ""
+    revision: MeshWord = ""
+    values: dict[str, Any] = {}
 
 
 class UninstallMesh(Arguments, frozen=True, kw_only=True):
@@ -167,8 +199,8 @@ class RotateCertificates(Arguments, frozen=True, kw_only=True):
 
 
 OPERATION_TYPES: tuple[type[Arguments], ...] = (
-    InstallMesh, UninstallMesh, EnrolWorkloads, WithdrawWorkloads, ApplyDesign, RemoveDesign, RollbackDesign,
-    RefreshStatus, RotateCertificates,
+    InstallMesh, UpgradeMesh, UninstallMesh, EnrolWorkloads, WithdrawWorkloads, ApplyDesign, RemoveDesign,
+    RollbackDesign, RefreshStatus, RotateCertificates,
 )  # fmt: skip
 _BY_NAME = {arguments.kind.name: arguments for arguments in OPERATION_TYPES}
 A = TypeVar("A", bound=Arguments)

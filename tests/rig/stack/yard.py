@@ -111,6 +111,7 @@ class Yard:
             connection="local",
             mesh="demo",
             kind=arguments.kind.name,
+            version=arguments.kind.version,
             arguments=to_plain(arguments),
             principal="tester",
             accepted_at=now,

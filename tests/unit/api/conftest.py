@@ -156,8 +156,8 @@ class Door:
         self.learn(workspace, "connection", "place", connections.ConnectionWritten(document=place, principal="test"))
         seen = meshes.Mesh(id=name, kind="trial", connection="place", adapter="trial", observed_at=NOW)
         self.directory.learn(f"mw.evt.{workspace}.trial.mesh.{name}", meshes.MeshObserved(mesh=seen))
-        kinds = ["trial.noop", *(kind.kind.name for kind in operations.OPERATION_TYPES)]
-        offers = [adapters.OperationSupport(name=kind, version=1, mutates=True) for kind in kinds]
+        kinds = [("trial.noop", 1), *((each.kind.name, each.kind.version) for each in operations.OPERATION_TYPES)]
+        offers = [adapters.OperationSupport(name=kind, version=version, mutates=True) for kind, version in kinds]
         worker = adapters.AdapterAnnouncement(
             name="trial",
             instance="i",

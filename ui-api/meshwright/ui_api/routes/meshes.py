@@ -1,6 +1,6 @@
 """Meshes: installed, removed and refreshed by operations; what they are is what their adapter sees."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -15,10 +15,12 @@ from meshwright.schemas.meshes import Mesh, MeshState
 from meshwright.schemas.operations import (
     Arguments,
     InstallMesh,
+    MeshWord,
     Operation,
     RefreshStatus,
     RotateCertificates,
     UninstallMesh,
+    UpgradeMesh,
 )
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import answers
@@ -26,10 +28,12 @@ from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.queries import NoQuery, Page, Read, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
-from meshwright.ui_api.requests import accepting, previews, targets
+from meshwright.ui_api.requests import accepting, mesh_values, previews, targets
 from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 
 routes = Routes("meshes")
+_VALUES = "of the mesh's own; the adapter announces their JSON Schema, and without one there are none"
+_VALUES_RULE = "`values` fit the JSON Schema that the adapter announces."
 _KIND_BY_CONNECTION = {"envoy-fleet": "envoy"}
 """where a connection can hold only one kind of mesh, it need not be said"""
 
@@ -57,8 +61,20 @@ class CreateMesh(OperationOptions, frozen=True, kw_only=True):
     connection: Name
     kind: str = ""
     adapter: Name | None = None
+    version: MeshWord = ""
+    revision: MeshWord = ""
+    profile: MeshWord = ""
+    namespace: MeshWord = ""
     trust_domain: str = "mesh.local"
-    version: str = ""
+    values: Annotated[dict[str, Any], Meta(description=_VALUES)] = {}
+
+
+class Upgrade(OperationOptions, frozen=True, kw_only=True):
+    """The version to go to; without one the newest that the adapter knows."""
+
+    version: MeshWord = ""
+    revision: MeshWord = ""
+    values: Annotated[dict[str, Any], Meta(description=_VALUES)] = {}
 
 
 @routes.add(
@@ -89,7 +105,7 @@ async def index(call: Call[NoBody, MeshPage]) -> Response:
     role="operator",
     query=Write,
     body=CreateMesh,
-    further_rules=("`kind` is given where the connection can hold meshes of several kinds.",),
+    further_rules=("`kind` is given where the connection can hold meshes of several kinds.", _VALUES_RULE),
     answer=Operation,
     **asking("already-exists"),
 )
@@ -105,15 +121,41 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
         if standing is not None and asked.adapter not in (None, standing.adapter):
             raise Refusal("already-exists", f"mesh {asked.id} belongs to the adapter {standing.adapter}, and keeps it")
         kept = standing.adapter if standing else None
-        arguments = InstallMesh(trust_domain=asked.trust_domain, version=asked.version)
+        adapter = kept or call.api.roster.adapter_for(_kind(call.api, asked, place), place.kind, asked.adapter)
+        mesh_values.check(call.api, adapter, asked.values)
+        arguments = InstallMesh(**{name: getattr(asked, name) for name in InstallMesh.__struct_fields__})
         return OperationRequest(
-            adapter=kept or call.api.roster.adapter_for(_kind(call.api, asked, place), place.kind, asked.adapter),
+            adapter=adapter,
             connection=asked.connection,
             mesh=asked.id,
             kind=arguments.kind.name,
             version=arguments.kind.version,
             arguments=msgspec.to_builtins(arguments),
         )
+
+    return await accepting.accept(call, asked, build)
+
+
+@routes.add(
+    "POST",
+    "/v1/meshes/{id}:upgrade",
+    "upgradeMesh",
+    role="operator",
+    query=Write,
+    body=Upgrade,
+    further_rules=(_VALUES_RULE,),
+    answer=Operation,
+    **COMMAND,
+)
+async def upgrade(call: Call[Upgrade, Write]) -> Response:
+    """Bring a mesh to another version."""
+    asked = call.body
+
+    async def build() -> OperationRequest:
+        mesh = targets.mesh(call.api, call.workspace, call.name())
+        mesh_values.check(call.api, mesh.adapter, asked.values)
+        arguments = UpgradeMesh(version=asked.version, revision=asked.revision, values=asked.values)
+        return targets.request_for(mesh, arguments)
 
     return await accepting.accept(call, asked, build)
 

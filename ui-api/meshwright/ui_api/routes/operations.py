@@ -21,9 +21,11 @@ from meshwright.schemas.operations import (
     Arguments,
     CancelRequested,
     Command,
+    InstallMesh,
     Operation,
     OperationState,
     OperationSucceeded,
+    UpgradeMesh,
 )
 from meshwright.ui_api.http import answers, bodies
 from meshwright.ui_api.http.bodies import Because
@@ -31,13 +33,16 @@ from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.queries import Page, Read, Write
 from meshwright.ui_api.http.routing import Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import operations, views
-from meshwright.ui_api.requests import accepting, designs, targets
+from meshwright.ui_api.requests import accepting, designs, mesh_values, targets
 from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 from meshwright.ui_api.requests.states import PUBLISH_S
 
 routes = Routes("operations")
 _ULID = {"id": ULID_PATTERN}
 _KNOWN: dict[tuple[str, int], type[Arguments]] = {(one.kind.name, one.kind.version): one for one in OPERATION_TYPES}
+
+
+_WITH_VALUES = (InstallMesh.kind.name, UpgradeMesh.kind.name)
 
 
 class OperationPage(Page, frozen=True, kw_only=True):
@@ -112,6 +117,8 @@ async def start(call: Call[StartOperation, Write]) -> Response:
         target = _target(call, asked)
         offer = call.api.roster.offer(target.adapter, asked.kind, asked.version)
         arguments, preview = _checked(asked, offer.version)
+        if asked.kind in _WITH_VALUES:
+            mesh_values.check(call.api, target.adapter, arguments.get("values", {}), "#/arguments/values")
         return msgspec.structs.replace(target, arguments=arguments, preview=preview)
 
     return await accepting.accept(call, call.body, build)

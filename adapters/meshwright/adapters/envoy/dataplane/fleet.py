@@ -142,6 +142,22 @@ class Fleet:
             if self._desired(node_id) is not None:  # it may have been removed meanwhile
                 await self._have(node_id, folder, bootstrap, files)
 
+    async def version(self) -> str:
+        """Which Envoy new sidecars are. Raises program.UnknownVersionError."""
+        return await program.version(self._binary)
+
+    async def restart(self, node_id: str) -> None:
+        """Start a sidecar anew with the program that is installed now; one that is not to run here is left alone.
+
+        Raises FleetError.
+        """
+        if self._desired(node_id) is None:
+            return
+        async with self._locked(node_id) as folder:
+            desired = self._desired(node_id)
+            if desired is not None:  # it may have been removed meanwhile
+                await self._replace(node_id, folder, desired)
+
     async def remove(self, node_id: str) -> None:
         """Stop the sidecar for good and forget it; removing an unknown one does nothing."""
         if not _NODE_ID.fullmatch(node_id) or not (self.directory / node_id).exists():

@@ -1,5 +1,7 @@
 """Envoy's own program, and the ways to get it."""
 
+import asyncio
+import re
 from pathlib import Path
 
 from meshwright.core.kit.machine import binaries
@@ -16,3 +18,32 @@ ENVOY = binaries.Binary(
 def envoy() -> Path:
     """The path of envoy itself, not of the Python script of that name. Raises BinaryMissingError."""
     return binaries.find(ENVOY)
+
+
+_VERSION = re.compile(rb"/([0-9]+\.[0-9]+\.[0-9]+)[-/]")
+_WITHIN = 10.0
+
+
+class UnknownVersionError(Exception):
+    """The program does not say which Envoy it is."""
+
+
+async def version(binary: Path) -> str:
+    """Which Envoy a program is, as 1.36.2. Raises UnknownVersionError."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            binary, "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        try:
+            async with asyncio.timeout(_WITHIN):
+                said, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
+    except (OSError, TimeoutError) as error:
+        raise UnknownVersionError(f"{binary} --version: {error!r}") from error
+    found = _VERSION.search(said)
+    if found is None:
+        raise UnknownVersionError(f"{binary} --version says no version: {said[:200]!r}")
+    return found[1].decode()

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.envoy.adapter import adapter
+from meshwright.adapters.envoy.operations import upgrades
 from meshwright.adapters.envoy.operations.changes import Change
 from meshwright.adapters.envoy.state import desired, plans, validation
 from meshwright.adapters.envoy.state.desired import DesiredState
@@ -27,6 +28,7 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
 
     async def plan() -> Plan:
         problems = validation.trust_domain_problems(arguments.trust_domain)
+        problems += await upgrades.unsupported(change.plane, arguments)
         if problems:
             raise kit.unfit(problems)
         await change.plane.authority(change.workspace, change.mesh)

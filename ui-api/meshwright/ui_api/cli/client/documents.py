@@ -67,6 +67,22 @@ def load(source: str) -> Document:
     return Document(name=name, raw=raw, content=found)
 
 
+def mapping(source: str) -> dict[str, Any]:
+    """The one document of a file, which is a mapping. Raises CommandFailed."""
+    found = load(source).content
+    if not isinstance(found, dict):
+        raise _bad(f"{source} is not a mapping", remedy="Write `name: value` lines, or a JSON object.")
+    return found
+
+
+def text(source: str) -> str:
+    """The text of a file, or of stdin for `-`. Raises CommandFailed."""
+    try:
+        return _read(source, source).decode()
+    except UnicodeDecodeError as error:
+        raise _bad(f"{source} is not text", str(error)) from error
+
+
 def load_design(source: str) -> Document:
     """A design as plain data with its `id`. Raises CommandFailed."""
     document = load(source)

@@ -6,7 +6,7 @@ import typer
 
 from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
-from meshwright.ui_api.cli.client import paths, writing
+from meshwright.ui_api.cli.client import documents, paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.render import views
@@ -33,18 +33,38 @@ def show(session: Session, connection: Name) -> None:
 def put(
     session: Session,
     connection: Name,
-    kind: Annotated[str, typer.Option("--kind", help="envoy-fleet, kubernetes, consul or prometheus.")],
+    kind: Annotated[str, typer.Option("--kind", help="envoy-fleet, kubernetes, consul, kuma, prometheus, or another.")],
+    settings: Annotated[
+        str, typer.Option("--settings", help="A file (JSON or YAML, - for stdin) with the settings of the kind.")
+    ] = "",
+    kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="A file; of a Kubernetes connection.")] = "",
+    kube_context: Annotated[
+        str, typer.Option("--kube-context", help="Of the kubeconfig; empty for its current one.")
+    ] = "",
     description: Annotated[str, typer.Option("--description")] = "",
     label: Annotated[list[str] | None, typer.Option("--label", "-l", help="name=value; may be repeated.")] = None,
     reason: ReasonOption = "",
 ) -> None:
-    """Create a connection, or change it to exactly this."""
+    """Create a connection, or change it to exactly this; credentials that are left out stay as they are."""
     labels = dict(_pair(text) for text in label or [])
-    body = {"id": connection, "kind": kind, "description": description, "labels": labels}
+    given = documents.mapping(settings) if settings else {}
+    given |= {"kubeconfig": documents.text(kubeconfig)} if kubeconfig else {}
+    given |= {"context": kube_context} if kube_context else {}
+    body = {"id": connection, "kind": kind, "description": description, "labels": labels, "settings": given}
     answer = writing.save(session, paths.one(paths.CONNECTIONS, connection), body, reason)
     session.output.say(f"connection {connection} saved")
     if not session.output.human:
         session.output.data(answer.data)
+
+
+@command(group, "test")
+def test(session: Session, connection: Name, reason: ReasonOption = "") -> None:
+    """Have a worker try a connection now: who we are there, and what we may do. Nothing is changed."""
+    path = paths.one(paths.CONNECTIONS, connection, ":test")
+    found = session.api.request("POST", path, body={"reason": reason}).data
+    session.output.show(found, views.document(found))
+    if not found["ok"]:
+        raise CommandFailed(f"connection {connection} cannot be used as it is", code=Exit.FAILURE)
 
 
 @command(group, "delete")

@@ -6,10 +6,15 @@ import typer
 
 from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import MeshName, ReasonOption, TimeoutOption, WaitOption, YesOption
-from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.render import live, views
 
+VersionOption = Annotated[str, typer.Option("--mesh-version", help="Of the mesh; empty for the adapter's choice.")]
+RevisionOption = Annotated[
+    str, typer.Option("--revision", help="Of the control plane, where several stand side by side.")
+]
+ValuesOption = Annotated[str, typer.Option("--values", help="A file (JSON or YAML) with values of the mesh's own.")]
 group = typer.Typer(help="Meshes: install, look after, uninstall.", no_args_is_help=True)
 
 
@@ -35,15 +40,38 @@ def install(
     kind: Annotated[str, typer.Option("--kind", help="Which kind, where the connection can hold several.")] = "",
     adapter: Annotated[str, typer.Option("--adapter", help="Which adapter, where several serve that kind.")] = "",
     trust_domain: Annotated[str, typer.Option("--trust-domain")] = "mesh.local",
-    version: Annotated[str, typer.Option("--mesh-version", help="Of the mesh; empty for the adapter's choice.")] = "",
+    version: VersionOption = "",
+    revision: RevisionOption = "",
+    profile: Annotated[str, typer.Option("--profile", help="A named set of settings that the mesh knows.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", help="Where the mesh itself runs.")] = "",
+    values: ValuesOption = "",
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Install a mesh, or bring an existing one to these settings."""
-    body = {"id": mesh, "connection": connection, "kind": kind, "trust_domain": trust_domain, "version": version}
+    given = {"version": version, "revision": revision, "profile": profile, "namespace": namespace}
+    body: dict[str, Any] = {"id": mesh, "connection": connection, "kind": kind, "trust_domain": trust_domain, **given}
+    body["values"] = documents.mapping(values) if values else {}
     chosen = {"adapter": adapter} if adapter else {}
     _operate(session, "POST", paths.MESHES, {**body, **chosen, "reason": reason}, wait, timeout)
+
+
+@command(group, "upgrade")
+def upgrade(
+    session: Session,
+    mesh: MeshName,
+    version: VersionOption = "",
+    revision: RevisionOption = "",
+    values: ValuesOption = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Bring a mesh to another version, by default the newest that its adapter knows."""
+    body: dict[str, Any] = {"version": version, "revision": revision, "reason": reason}
+    body["values"] = documents.mapping(values) if values else {}
+    _operate(session, "POST", paths.one(paths.MESHES, mesh, ":upgrade"), body, wait, timeout)
 
 
 @command(group, "uninstall")
