@@ -9,7 +9,6 @@ refused has changed nothing. A dead letter whose operation is asked for again is
 import datetime
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -63,29 +62,41 @@ class OperationRequest(Model, frozen=True, kw_only=True):
     retry_of: str | None = None
 
 
-async def accept(
-    call: Call[Any, Any], options: OperationOptions, build: Callable[[], Awaitable[OperationRequest]], *, only: str = ""
-) -> Response:
-    """202 with the operation; for `validate_only` 200 with the adapter's preview.
+async def answered(call: Call[Any, Any], *, only: str = "") -> Response | None:
+    """The answer to a request that was accepted before, or None when it is a new one: ask before anything is checked.
 
     `only` is the operation's id when there may never be a second one, whoever asks and however: whoever asks again
     gets that one.
 
     Raises Refusal, BusUnavailable.
     """
-    key = idempotency_key(call.header(KEY))
-    operation = only or (_of_key(call, key) if key else ids.fresh())
-    fingerprint = only or _fingerprint(call)
-    if (only or key) and (stored := await find(call, operation)) is not None:
-        return await _answer(call, *_same(stored, "" if only else fingerprint))
-    wanted = await build()
-    command = _command(call, options, wanted, operation, fingerprint)
+    operation = _operation(call, only)
+    if not operation or (stored := await find(call, operation)) is None:
+        return None
+    return await _answer(call, *_same(stored, "" if only else _fingerprint(call)))
+
+
+async def accept(
+    call: Call[Any, Any], options: OperationOptions, wanted: OperationRequest, *, only: str = ""
+) -> Response:
+    """202 with the operation; for `validate_only` 200 with the adapter's preview. `only` is as for `answered`.
+
+    Raises Refusal, BusUnavailable.
+    """
+    operation = _operation(call, only) or ids.fresh()
+    command = _command(call, options, wanted, operation, only or _fingerprint(call))
     bodies.bounded(command)
     if isinstance(call.query, Write) and call.query.validate_only:
         return answers.ok(await previews.preview(call.api, command))
     if wanted.preview:
         await previews.check(call.api, command)
     return await _answer(call, *await _publish(call, command))
+
+
+def _operation(call: Call[Any, Any], only: str) -> str:
+    """The id that follows from the request itself; empty when it has no Idempotency-Key."""
+    key = idempotency_key(call.header(KEY))
+    return only or (_of_key(call, key) if key else "")
 
 
 def _of_key(call: Call[Any, Any], key: str) -> str:

@@ -16,7 +16,7 @@ from meshwright.ui_api.http.queries import Page, Read, Write
 from meshwright.ui_api.http.routing import TOKEN_PATTERN, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests import accepting, dead_letters
-from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
+from meshwright.ui_api.requests.accepting import OperationOptions
 
 routes = Routes("deadletters")
 _READ = ("store-unavailable", "not-yet-visible")
@@ -87,14 +87,13 @@ async def replay(call: Call[OperationOptions, Write]) -> Response:
     if standing is None:
         raise not_found("dead letter", operation)
 
-    async def build() -> OperationRequest:
-        stored = await accepting.find(call, operation)
-        if stored is None:
-            raise Refusal("unreadable-command", "the command is no longer stored")
-        return accepting.retry_of(accepting.command_of(stored))
-
     only = dead_letters.replacement(call.workspace, operation, standing)
-    return await accepting.accept(call, call.body, build, only=only)
+    if (earlier := await accepting.answered(call, only=only)) is not None:
+        return earlier
+    stored = await accepting.find(call, operation)
+    if stored is None:
+        raise Refusal("unreadable-command", "the command is no longer stored")
+    return await accepting.accept(call, call.body, accepting.retry_of(accepting.command_of(stored)), only=only)
 
 
 @routes.add(

@@ -15,7 +15,7 @@ from meshwright.ui_api.http.queries import Page, Read, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests import accepting, designs, states, targets
-from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
+from meshwright.ui_api.requests.accepting import OperationOptions
 
 routes = Routes("designs")
 _READ = ("store-unavailable", "not-yet-visible")
@@ -75,12 +75,13 @@ async def index(call: Call[NoBody, DesignPage]) -> Response:
 async def apply(call: Call[Apply, Write]) -> Response:
     """Make a mesh look like a design. The adapter checks it first, and what it refuses is refused here."""
 
-    async def build() -> OperationRequest:
-        target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
-        design = await designs.stored(call, call.name(), call.body.version)
-        return targets.request_for(target, ApplyDesign(design=design), preview=True)
-
-    return await accepting.accept(call, call.body, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
+    design = await designs.stored(call, call.name(), call.body.version)
+    return await accepting.accept(
+        call, call.body, targets.request_for(target, ApplyDesign(design=design), preview=True)
+    )
 
 
 @routes.add(
@@ -225,7 +226,10 @@ async def delete(call: Call[NoBody, Write]) -> Response:
 
 
 async def _on_mesh(call: Call[OnMesh, Write], arguments: Arguments) -> Response:
-    async def build() -> OperationRequest:
-        return targets.request_for(targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh"), arguments)
-
-    return await accepting.accept(call, call.body, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    return await accepting.accept(
+        call,
+        call.body,
+        targets.request_for(targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh"), arguments),
+    )

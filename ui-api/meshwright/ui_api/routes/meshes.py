@@ -113,27 +113,27 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
     """Install a mesh, or bring an existing one to these settings."""
     asked = call.body
 
-    async def build() -> OperationRequest:
-        place = targets.connection(call.api, call.workspace, asked.connection, "#/connection")
-        standing = call.api.directory.mesh(call.workspace, asked.id)
-        if standing is not None and standing.connection != asked.connection:
-            raise Refusal("already-exists", f"mesh {asked.id} is on connection {standing.connection}")
-        if standing is not None and asked.adapter not in (None, standing.adapter):
-            raise Refusal("already-exists", f"mesh {asked.id} belongs to the adapter {standing.adapter}, and keeps it")
-        kept = standing.adapter if standing else None
-        adapter = kept or call.api.roster.adapter_for(_kind(call.api, asked, place), place.kind, asked.adapter)
-        mesh_values.check(call.api, adapter, asked.values)
-        arguments = InstallMesh(**{name: getattr(asked, name) for name in InstallMesh.__struct_fields__})
-        return OperationRequest(
-            adapter=adapter,
-            connection=asked.connection,
-            mesh=asked.id,
-            kind=arguments.kind.name,
-            version=arguments.kind.version,
-            arguments=msgspec.to_builtins(arguments),
-        )
-
-    return await accepting.accept(call, asked, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    place = targets.connection(call.api, call.workspace, asked.connection, "#/connection")
+    standing = call.api.directory.mesh(call.workspace, asked.id)
+    if standing is not None and standing.connection != asked.connection:
+        raise Refusal("already-exists", f"mesh {asked.id} is on connection {standing.connection}")
+    if standing is not None and asked.adapter not in (None, standing.adapter):
+        raise Refusal("already-exists", f"mesh {asked.id} belongs to the adapter {standing.adapter}, and keeps it")
+    kept = standing.adapter if standing else None
+    adapter = kept or call.api.roster.adapter_for(_kind(call.api, asked, place), place.kind, asked.adapter)
+    mesh_values.check(call.api, adapter, asked.values)
+    arguments = InstallMesh(**{name: getattr(asked, name) for name in InstallMesh.__struct_fields__})
+    wanted = OperationRequest(
+        adapter=adapter,
+        connection=asked.connection,
+        mesh=asked.id,
+        kind=arguments.kind.name,
+        version=arguments.kind.version,
+        arguments=msgspec.to_builtins(arguments),
+    )
+    return await accepting.accept(call, asked, wanted)
 
 
 @routes.add(
@@ -151,13 +151,12 @@ async def upgrade(call: Call[Upgrade, Write]) -> Response:
     """Bring a mesh to another version."""
     asked = call.body
 
-    async def build() -> OperationRequest:
-        mesh = targets.mesh(call.api, call.workspace, call.name())
-        mesh_values.check(call.api, mesh.adapter, asked.values)
-        arguments = UpgradeMesh(version=asked.version, revision=asked.revision, values=asked.values)
-        return targets.request_for(mesh, arguments)
-
-    return await accepting.accept(call, asked, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    mesh = targets.mesh(call.api, call.workspace, call.name())
+    mesh_values.check(call.api, mesh.adapter, asked.values)
+    arguments = UpgradeMesh(version=asked.version, revision=asked.revision, values=asked.values)
+    return await accepting.accept(call, asked, targets.request_for(mesh, arguments))
 
 
 @routes.add(
@@ -236,10 +235,11 @@ async def delete(call: Call[OperationOptions, Write]) -> Response:
 
 
 async def _on_mesh(call: Call[OperationOptions, Write], arguments: Arguments) -> Response:
-    async def build() -> OperationRequest:
-        return targets.request_for(targets.mesh(call.api, call.workspace, call.name()), arguments)
-
-    return await accepting.accept(call, call.body, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    return await accepting.accept(
+        call, call.body, targets.request_for(targets.mesh(call.api, call.workspace, call.name()), arguments)
+    )
 
 
 def _kind(api: Api, asked: CreateMesh, place: Connection) -> str:

@@ -112,16 +112,17 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
 async def start(call: Call[StartOperation, Write]) -> Response:
     """Ask for any operation that a live adapter announces."""
 
-    async def build() -> OperationRequest:
-        asked = call.body
-        target = _target(call, asked)
-        offer = call.api.roster.offer(target.adapter, asked.kind, asked.version)
-        arguments, preview = _checked(asked, offer.version)
-        if asked.kind in _WITH_VALUES:
-            mesh_values.check(call.api, target.adapter, arguments.get("values", {}), "#/arguments/values")
-        return msgspec.structs.replace(target, arguments=arguments, preview=preview)
-
-    return await accepting.accept(call, call.body, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    asked = call.body
+    target = _target(call, asked)
+    offer = call.api.roster.offer(target.adapter, asked.kind, asked.version)
+    arguments, preview = _checked(asked, offer.version)
+    if asked.kind in _WITH_VALUES:
+        mesh_values.check(call.api, target.adapter, arguments.get("values", {}), "#/arguments/values")
+    return await accepting.accept(
+        call, call.body, msgspec.structs.replace(target, arguments=arguments, preview=preview)
+    )
 
 
 class CancelOperation(Because, frozen=True, kw_only=True):
@@ -185,16 +186,17 @@ async def retry(call: Call[OperationOptions, Write]) -> Response:
     It is planned anew: against what is there now, whatever has happened since.
     """
 
-    async def build() -> OperationRequest:
-        stored, ended = await _stored(call)
-        if not ended:
-            raise Refusal("operation-finished", "it has not ended yet: cancel it first, or wait")
-        if ended == OperationSucceeded.wire.name:
-            raise Refusal("operation-finished", "it succeeded; start a new one instead")
-        wanted = accepting.retry_of(accepting.command_of(stored))
-        return msgspec.structs.replace(wanted, preview=_is_previewed(wanted.kind, wanted.version))
-
-    return await accepting.accept(call, call.body, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    stored, ended = await _stored(call)
+    if not ended:
+        raise Refusal("operation-finished", "it has not ended yet: cancel it first, or wait")
+    if ended == OperationSucceeded.wire.name:
+        raise Refusal("operation-finished", "it succeeded; start a new one instead")
+    wanted = accepting.retry_of(accepting.command_of(stored))
+    return await accepting.accept(
+        call, call.body, msgspec.structs.replace(wanted, preview=_is_previewed(wanted.kind, wanted.version))
+    )
 
 
 @routes.add(

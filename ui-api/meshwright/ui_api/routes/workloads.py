@@ -29,7 +29,7 @@ from meshwright.ui_api.http.queries import Page, Read, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests import accepting, targets
-from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
+from meshwright.ui_api.requests.accepting import OperationOptions
 
 routes = Routes("workloads")
 
@@ -131,11 +131,10 @@ async def enrol(call: Call[Enrol, Write]) -> Response:
     if twice := twice_named(asked.workloads):
         raise Refusal("invalid-document", "a workload is named twice", errors=twice)
 
-    async def build() -> OperationRequest:
-        target = targets.mesh(call.api, call.workspace, call.name())
-        return targets.request_for(target, enrolling(asked.workloads, asked.members))
-
-    return await accepting.accept(call, asked, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    target = targets.mesh(call.api, call.workspace, call.name())
+    return await accepting.accept(call, asked, targets.request_for(target, enrolling(asked.workloads, asked.members)))
 
 
 @routes.add(
@@ -151,11 +150,12 @@ async def enrol(call: Call[Enrol, Write]) -> Response:
 async def withdraw_members(call: Call[Withdraw, Write]) -> Response:
     """Take workloads or whole namespaces out of a mesh."""
 
-    async def build() -> OperationRequest:
-        target = targets.mesh(call.api, call.workspace, call.name())
-        return targets.request_for(target, WithdrawWorkloads(workloads=call.body.members))
-
-    return await accepting.accept(call, call.body, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    target = targets.mesh(call.api, call.workspace, call.name())
+    return await accepting.accept(
+        call, call.body, targets.request_for(target, WithdrawWorkloads(workloads=call.body.members))
+    )
 
 
 @routes.add(
@@ -190,11 +190,10 @@ async def withdraw(call: Call[OperationOptions, Write]) -> Response:
 
     mesh, member = _member(call.name())
 
-    async def build() -> OperationRequest:
-        target = targets.mesh(call.api, call.workspace, mesh)
-        return targets.request_for(target, WithdrawWorkloads(workloads=[member]))
-
-    return await accepting.accept(call, call.body, build)
+    if (earlier := await accepting.answered(call)) is not None:
+        return earlier
+    target = targets.mesh(call.api, call.workspace, mesh)
+    return await accepting.accept(call, call.body, targets.request_for(target, WithdrawWorkloads(workloads=[member])))
 
 
 @routes.add(
