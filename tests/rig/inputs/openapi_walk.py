@@ -109,7 +109,7 @@ def example(
         return schema.get("const", next(iter(schema.get("enum", [None]))))
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
-            return inner(schema[choice][0])
+            return inner(_chosen(schema, choice))
     kind = schema.get("type", "object")
     if kind == "object":
         properties = schema.get("properties", {})
@@ -125,6 +125,18 @@ def example(
     if kind == "string":
         return _text(schema)
     return {"integer": max(schema.get("minimum", 1), 1), "number": 1.0, "boolean": False, "null": None}[kind]
+
+
+def _chosen(schema: Mapping[str, Any], choice: str) -> Mapping[str, Any]:
+    """The first of the choices, together with what the schema says beside them."""
+    beside = {name: value for name, value in schema.items() if name != choice}
+    first = schema[choice][0]
+    if "properties" not in beside:
+        return first  # type: ignore[no-any-return]  # a schema of the document
+    properties = {
+        name: {**field, **first.get("properties", {}).get(name, {})} for name, field in beside["properties"].items()
+    }
+    return {**beside, "properties": properties, "required": [*beside.get("required", ()), *first.get("required", ())]}
 
 
 def resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
