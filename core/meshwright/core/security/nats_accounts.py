@@ -73,8 +73,9 @@ def _channels(component: str) -> Iterator[Use]:
             yield from _looking(channel.stream)
         if role in channel.follows:
             yield from _following(channel.stream)
-    if role == subjects.API:
-        yield Use(f"{JS_API}.STREAM.INFO.{subjects.ADVISORIES}")
+    if role == subjects.API:  # which tells how full each stream is
+        for stream in (subjects.ADVISORIES, subjects.CONNECTIONS.stream):
+            yield Use(f"{JS_API}.STREAM.INFO.{stream}")
 
 
 def _buckets(component: str) -> Iterator[Use]:

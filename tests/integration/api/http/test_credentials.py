@@ -1,0 +1,39 @@
+"""Credentials of connections in a running stack: whatever is stored, told or logged, nobody finds them there."""
+
+import asyncio
+import subprocess
+from typing import Any
+
+import pytest
+
+from meshwright.core.testing.eventually import eventually
+from rig.stack.people import Person
+
+pytestmark = pytest.mark.servers
+SECRET = "s3cret-of-nobody-4711"
+URL = "https://198.41.0.4"
+
+
+async def test_no_file_and_no_answer_holds_a_credential(shared: Any, admin: Person) -> None:
+    """Streams, the database, logs, the view, the event log and a refusal are searched for the plain text."""
+    settings = {"url": URL, "token": SECRET}
+    made = await admin.put("/v1/connections/prod", {"kind": "consul", "settings": settings}, expect=201)
+    assert made.json()["credentials"] == ["/token"]
+    bad = {"kind": "consul", "settings": {"url": "http://127.0.0.1", "token": SECRET}}
+    told = await admin.problem("PUT", "/v1/connections/other", bad, status=422, slug="invalid-document")
+
+    async def logged() -> Any:
+        found = await admin.get("/v1/events", params={"entity": "connection"})
+        return found["items"] if isinstance(found, dict) and found.get("items") else None
+
+    seen = await eventually(logged, timeout=30)
+    shown = await admin.get(f"/v1/connections/prod?min_seq={made.headers['Meshwright-Seq']}")
+    assert shown["settings"] == {"url": URL}
+    for answer in (made.text, told, seen, shown):
+        assert SECRET not in str(answer)
+    assert "ciphertext" not in str(seen)
+    for folder in (shared.nats.folder, shared.mongo.folder, shared.folder):
+        found = await asyncio.to_thread(
+            subprocess.run, ["grep", "-rlaF", SECRET, str(folder)], capture_output=True, check=False
+        )
+        assert found.returncode == 1, found.stdout
