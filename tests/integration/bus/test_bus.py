@@ -232,7 +232,7 @@ async def test_a_server_with_little_room_says_what_to_do() -> None:
             total = sum([(await bus.js.stream_info(name)).config.max_bytes or 0 for name in streams.SHARES])
             assert total == pytest.approx(0.2 * 2**30, abs=10)
         async with mwbus.connect(server.url, "tester") as bus:
-            assert (await bus.js.stream_info("EVENTS")).config.max_bytes == int(0.2 * 0.6 * 2**30)
+            assert (await bus.js.stream_info("EVENTS")).config.max_bytes == int(streams.SHARES["EVENTS"] * 0.2 * 2**30)
         with pytest.raises(mwbus.InsufficientStorage):
             async with mwbus.connect(server.url, "tester", gib=2):
                 pass

@@ -13,6 +13,7 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import settings
 from meshwright.core.bus.client import joining
+from meshwright.core.bus.stream.streams import SHARES
 from meshwright.core.security import nats_accounts, nkeys, secret_files
 from meshwright.core.testing import identities
 from meshwright.core.testing.consoles import console
@@ -81,7 +82,9 @@ async def test_every_process_honours_the_size_of_the_streams(command: list[str],
 
             async def is_as_told() -> bool:
                 try:
-                    return (await streams.stream_info("EVENTS")).config.max_bytes == int(0.25 * 0.6 * 2**30)
+                    return (await streams.stream_info("EVENTS")).config.max_bytes == int(
+                        0.25 * SHARES["EVENTS"] * 2**30
+                    )
                 except (nats.js.errors.Error, nats.errors.Error):
                     return False
 

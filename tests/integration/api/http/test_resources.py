@@ -17,7 +17,8 @@ async def test_a_connection_is_created_read_changed_and_removed(admin: Person) -
     seq = made.headers["meshwright-seq"]
     assert made.headers["etag"] == f'"{seq}"'
     shown = await admin.ask("GET", "/v1/connections/place", params={"min_seq": seq})
-    assert shown.json() == {"id": "place", "kind": "envoy-fleet", "description": "", "labels": {}}
+    empty = {"description": "", "labels": {}, "settings": {}, "credentials": []}
+    assert shown.json() == {"id": "place", "kind": "envoy-fleet", **empty}
     assert shown.headers["etag"] == made.headers["etag"]
     changed = await admin.put(
         "/v1/connections/place",
