@@ -17,6 +17,7 @@ EVENT_ROLES: dict[str, Role] = {
     "connection": "viewer",
     "delivery": "operator",
     "design": "viewer",
+    "drift": "viewer",
     "mesh": "viewer",
     "operation": "viewer",
     "proxy": "viewer",

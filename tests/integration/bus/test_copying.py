@@ -82,13 +82,13 @@ async def test_what_gets_an_old_number_is_copied_too(
     go_back(nats_server, tmp_path / "copy", stream)
     await nats_server.start()
     new = await store(bus, stream, 4)
-    await eventually(lambda: _are_copied(bus, new))
+    await eventually(lambda: _are_copied(bus, new), timeout=60)
     new += await store(bus, stream, 2)
-    await eventually(lambda: _are_copied(bus, new))
+    await eventually(lambda: _are_copied(bus, new), timeout=60)
     await nats_server.kill()
     await nats_server.start()
     new += await store(bus, stream, 12)
-    await eventually(lambda: _are_copied(bus, new))
+    await eventually(lambda: _are_copied(bus, new), timeout=60)
     found = await copies(bus)
     assert found[:11] == kept + lost
     assert sorted(found[11:]) == sorted(new)
@@ -107,7 +107,7 @@ async def test_nothing_is_copied_twice_when_nothing_was_lost(bus: mwbus.Connecti
     await bus.js.purge_stream(subjects.COMMANDS.stream)
     await nats_server.restart()
     made += await store(bus, subjects.COMMANDS.stream, 5)
-    await eventually(lambda: _are_copied(bus, made))
+    await eventually(lambda: _are_copied(bus, made), timeout=60)
     assert set(Counter(await copies(bus)).values()) == {1}
 
 
@@ -123,7 +123,7 @@ async def test_secrets_are_not_copied(bus: mwbus.Connection, nats_server: NatsSe
     token = Token(id="t", sha256="0" * 64, role="viewer", created_at=NOW)
     await bus.publisher.publish("mw.state.default.token.t", TokenWritten(document=token, principal="ann"), timeout=10)
     new = await store(bus, subjects.STATE.stream, 2)
-    await eventually(lambda: _are_copied(bus, new))
+    await eventually(lambda: _are_copied(bus, new), timeout=60)
     assert await copies(bus) == kept + lost + new
 
 

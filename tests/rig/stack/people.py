@@ -99,9 +99,9 @@ class Person:
         return operation
 
     async def do(self, path: str, body: Any = None, *, method: str = "POST", **more: Any) -> Any:
-        """A request for an operation, and the operation once it has ended."""
+        """A request for an operation, and the operation once it has ended and the views show it."""
         answer = await self.ask(method, path, {} if body is None else body, expect=202, **more)
-        return await self.done(answer.json()["id"])
+        return await self.seen(await self.done(answer.json()["id"]))
 
     async def mesh(self, name: str = "m1") -> None:
         """A mesh with one workload, on a connection that is made too."""
@@ -117,7 +117,7 @@ class Person:
 
         assert (await eventually(accepted))["state"] == "succeeded"
         await self._known(name)
-        await self.seen(await self.do(f"/v1/meshes/{name}/workloads", {"workloads": [WORKLOAD]}))
+        await self.do(f"/v1/meshes/{name}/workloads", {"workloads": [WORKLOAD]})
 
     async def _known(self, mesh: str) -> None:
         await eventually(

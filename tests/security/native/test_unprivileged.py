@@ -101,7 +101,7 @@ async def test_a_closed_data_directory_is_told(tmp_path: Path, caplog: pytest.Lo
     """Where nobody cannot go, sidecars stay as they were, and the log says what to change."""
     (tmp_path / "closed").mkdir(mode=0o700)
     async with Fleet.open(tmp_path / "closed" / "fleet", keep_on_exit=False, user="nobody"):
-        assert f"{tmp_path / 'closed'} is closed to nobody" in caplog.text
+        assert f"{tmp_path / 'closed'} cannot be accessed by nobody" in caplog.text
 
 
 async def test_what_a_sidecar_leaves_is_not_believed(tmp_path: Path) -> None:

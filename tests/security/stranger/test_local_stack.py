@@ -98,7 +98,7 @@ def _visited(home: Home, found: list[Door], everything: list[Record]) -> list[Tr
         [sys.executable, stranger.__file__],
         input=msgspec.json.encode(plan),
         stdout=subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin"},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(stranger.__file__).parents[2])},
         timeout=100,
         check=True,
     )

@@ -149,6 +149,7 @@ class Door:
     def break_down(self, bus: Exception, views: Exception | None = None) -> None:
         """From now on whatever asks the bus or the views fails so."""
         self.bus.failure, self.views.failure = bus, views or bus
+        self.bus.is_connected = not isinstance(bus, mwbus.BusUnavailable)
 
     def mesh(self, name: str = "m1", workspace: str = "default") -> None:
         """A connection, a mesh on it, and a live worker that installs meshes and applies designs."""

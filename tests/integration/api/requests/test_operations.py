@@ -189,7 +189,7 @@ async def test_workloads_come_and_go(admin: Person) -> None:
     """Enrolled workloads are listed, shown and in the graph; a withdrawn one is gone."""
     await admin.mesh()
     second = WORKLOAD | {"name": "reviews-v2", "version": "v2"}
-    await admin.seen(await admin.do("/v1/meshes/m1/workloads", {"workloads": [second]}))
+    await admin.do("/v1/meshes/m1/workloads", {"workloads": [second]})
     listed = await admin.get("/v1/workloads", params={"mesh": "m1", "service": "reviews"})
     assert [one["id"] for one in listed["items"]] == ["m1~~process~reviews-v1", "m1~~process~reviews-v2"]
     by_name = await admin.get("/v1/workloads", params={"name": "reviews-v2", "kind": "process", "order_by": "name"})
@@ -199,10 +199,10 @@ async def test_workloads_come_and_go(admin: Person) -> None:
     assert graph["nodes"] == [node]
     path = "/v1/workloads/m1~~process~reviews-v2"
     assert (await admin.get(path))["version"] == "v2"
-    await admin.seen(await admin.do(path, method="DELETE"))
+    await admin.do(path, method="DELETE")
     await admin.problem("GET", path, status=404, slug="not-found")
     member = {"member": "process", "name": "reviews-v1"}
-    await admin.seen(await admin.do("/v1/meshes/m1:withdraw", {"members": [member]}))
+    await admin.do("/v1/meshes/m1:withdraw", {"members": [member]})
     assert (await admin.get("/v1/workloads", params={"mesh": "m1"}))["items"] == []
     assert (await admin.get("/v1/meshes/m1"))["state"] == "ready"
 

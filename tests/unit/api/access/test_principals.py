@@ -22,6 +22,7 @@ LISTS = {
     "connection": "listConnections",
     "delivery": "listDeliveries",
     "design": "listDesigns",
+    "drift": "listDrift",
     "mesh": "listMeshes",
     "operation": "listOperations",
     "proxy": "listProxies",
