@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from meshwright.adapters.envoy.dataplane import program
@@ -22,6 +23,9 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # The processes in which tests run side by side are told a width, as if somebody looked at them.
     os.environ.pop("COLUMNS", None)
+    # How long one example takes says something of the machine, and nothing of the code.
+    hypothesis.settings.register_profile("meshwright", deadline=None)
+    hypothesis.settings.load_profile("meshwright")
 
 
 @pytest.fixture(scope="session")
