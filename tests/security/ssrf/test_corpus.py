@@ -69,13 +69,16 @@ NAMED = [
 
 
 class Caller:
-    """Webhook calls with a resolver of the test's own, which gives its answers one after the other."""
+    """Webhook calls with a resolver of the test's own, which gives its answers one after the other.
 
-    def __init__(self, folder: Path, allow: str = "") -> None:
+    `port` is one that public servers have, so the port alone forbids nothing.
+    """
+
+    def __init__(self, folder: Path, port: int, allow: str = "") -> None:
         self.sealer = sealing.from_file(folder / "keys")
         self.answers: list[list[str]] = [["127.0.0.1"]]
         self.asked = 0
-        self._poster = Poster(self.sealer, ssrf.policy(allow), self.resolve, 5.0)
+        self._poster = Poster(self.sealer, ssrf.policy(allow, frozenset({port})), self.resolve, 5.0)
 
     async def resolve(self, host: str, port: int) -> list[str]:
         """The next answer, the last one for ever."""
@@ -96,8 +99,8 @@ class Caller:
 
 
 @pytest.fixture
-async def traps(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Receiver]:
-    """A receiver on one port of every loopback address, IPv4 and IPv6; the port alone forbids nothing."""
+async def traps() -> AsyncIterator[Receiver]:
+    """A receiver on one port of every loopback address, IPv4 and IPv6."""
     async with receiving() as receiver:
         taken = receiver.calls
 
@@ -108,7 +111,6 @@ async def traps(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Receiver]:
         others = [await asyncio.start_server(caught, "127.0.0.2", receiver.port)]
         if socket.has_ipv6:
             others.append(await asyncio.start_server(caught, "::1", receiver.port))
-        monkeypatch.setattr(ssrf, "PORTS", frozenset({receiver.port}))
         _connects.clear()
         yield receiver
         for one in others:
@@ -124,7 +126,7 @@ def test_the_corpus_is_large() -> None:
 @pytest.mark.parametrize("kind", HOSTS)
 async def test_no_form_of_an_inner_address_is_called(traps: Receiver, tmp_path: Path, kind: str) -> None:
     """Whatever stands in the URL: nothing is called, not even tried, and no name is asked for that has no letters."""
-    caller = Caller(tmp_path)
+    caller = Caller(tmp_path, traps.port)
     for host in HOSTS[kind]:
         for scheme in ("http", "https"):
             outcome = await caller.call(f"{scheme}://{host}:{traps.port}/")
@@ -140,7 +142,7 @@ async def test_no_name_leads_to_an_inner_address(
     traps: Receiver, tmp_path: Path, inner: str, beside: list[str]
 ) -> None:
     """A name with one address that is not public is not called at any of them."""
-    caller = Caller(tmp_path, "127.0.0.3" if beside else "")
+    caller = Caller(tmp_path, traps.port, "127.0.0.3" if beside else "")
     caller.answers = [[*beside, inner]]
     outcome = await caller.call(f"http://hooks.example.com:{traps.port}/")
     assert (outcome.delivered, outcome.status) == (False, None)
@@ -151,7 +153,7 @@ async def test_no_name_leads_to_an_inner_address(
 
 async def test_a_name_is_called_at_the_address_that_was_checked(traps: Receiver, tmp_path: Path) -> None:
     """A resolver that changes its mind after the check is not asked again; with the next call it is, and refused."""
-    caller = Caller(tmp_path, "127.0.0.2")
+    caller = Caller(tmp_path, traps.port, "127.0.0.2")
     caller.answers = [["127.0.0.2"], ["127.0.0.1"]]
     await caller.call(f"http://rebinding.example.com:{traps.port}/")
     assert caller.asked == 1
@@ -165,7 +167,7 @@ async def test_a_name_is_called_at_the_address_that_was_checked(traps: Receiver,
 async def test_a_redirect_leads_nowhere(traps: Receiver, tmp_path: Path, status: int) -> None:
     """An endpoint that may be called cannot send the call on to one that may not, or to any."""
     traps.answer = lambda call: (status, {"Location": f"http://127.0.0.2:{traps.port}/"})
-    caller = Caller(tmp_path, "127.0.0.1")
+    caller = Caller(tmp_path, traps.port, "127.0.0.1")
     outcome = await caller.call(f"http://127.0.0.1:{traps.port}/")
     assert outcome.status == status
     assert not outcome.delivered
@@ -175,7 +177,7 @@ async def test_a_redirect_leads_nowhere(traps: Receiver, tmp_path: Path, status:
 
 async def test_what_an_operator_allows_is_called(traps: Receiver, tmp_path: Path) -> None:
     """The legitimate use: an allowed network by address and by name, and no neighbour of it."""
-    caller = Caller(tmp_path, "127.0.0.1/32")
+    caller = Caller(tmp_path, traps.port, "127.0.0.1/32")
     assert (await caller.call(f"http://127.0.0.1:{traps.port}/")).delivered
     assert (await caller.call(f"http://hooks.example.com:{traps.port}/")).delivered
     assert len(traps.calls) == 2
