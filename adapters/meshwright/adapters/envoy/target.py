@@ -42,7 +42,7 @@ class EnvoyTarget(kit.Target):
     async def facts(self, draft: kit.Draft) -> EnvoyFacts:
         """The mesh as translators see it; its version is that of its oldest proxies."""
         before = await self._now()
-        after = await self._after(before, draft, None)
+        after = await self._after(before, draft, reserve=False)
         seen = {self._plane.status(after.node(name)).proxy_version for name in after.workloads}
         return EnvoyFacts(version=", ".join(sorted(seen - {""})), state=after)
 
@@ -59,11 +59,11 @@ class EnvoyTarget(kit.Target):
     async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
         """What proxies would receive, and what stands against it; with `reserve` sidecars' ports are taken."""
         before = await self._now()
-        after = await self._after(before, draft, None)
+        after = await self._after(before, draft, reserve=False)
         # In threads, so that a large design does not hold up whatever else the worker does.
         problems = await self._problems(before, after, draft)
         if reserve and not problems:
-            after = await self._after(before, draft, self._plane.reservations)
+            after = await self._after(before, draft, reserve=True)
         changes, inventory = await asyncio.to_thread(_compared, before, after, draft.owner)
         plan = Plan(mesh=self.mesh.mesh, before=before, after=after)
         return kit.DryRun(changes=changes, problems=problems, inventory=inventory, checkpoint=msgspec.to_builtins(plan))
@@ -108,15 +108,19 @@ class EnvoyTarget(kit.Target):
     async def _now(self) -> DesiredState:
         return await plans.current(self._plane.buckets, self._key)
 
-    async def _after(
-        self, before: DesiredState, draft: kit.Draft, reservations: allocation.Reservations | None
-    ) -> DesiredState:
+    async def _after(self, before: DesiredState, draft: kit.Draft, *, reserve: bool) -> DesiredState:
         if draft.design is None:
             return desired.remove_design(before, draft.owner)
         states, first = self._plane.states(), self._plane.options.first_port
         try:
             ports: dict[str, Ports] = await asyncio.to_thread(
-                allocation.allocate, states, before, draft.design.workloads, first, reservations
+                allocation.allocate,
+                states,
+                before,
+                draft.design.workloads,
+                first,
+                self._plane.reservations,
+                reserve=reserve,
             )
         except OSError as error:
             raise failures.ports_taken(str(error)) from error

@@ -68,7 +68,7 @@ async def test_an_event_arrives_signed_as_a_cloud_event(owner: Person, receiver:
     assert call.signed_by(secret)
     assert not call.signed_by("whsec_" + "A" * 44)
     event = call.event
-    assert (event["specversion"], event["type"]) == ("1.0", "dev.meshwright.connection.written.v1")
+    assert (event["specversion"], event["type"]) == ("1.0", "dev.meshwright.connection.written.v2")
     assert (event["workspace"], event["entity"], event["entityid"]) == (owner.workspace, "connection", "place")
     assert event["data"]["document"]["kind"] == "envoy-fleet"
     (delivery,) = await eventually(lambda: logged(owner))

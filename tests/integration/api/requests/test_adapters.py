@@ -14,6 +14,7 @@ from meshwright.core import kit
 from meshwright.core.bus.kv import presence
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.adapters import AdapterFailed, AdapterForgotten
+from meshwright.schemas.connections import EnvoyFleet
 from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.running import SharedStack
@@ -49,7 +50,7 @@ async def test_two_adapters_of_one_kind_are_told_apart(alone: SharedStack) -> No
     async with httpx.AsyncClient(base_url=alone.url, timeout=10) as client, _listening(alone) as bus:
         admin = Person(client, TOKEN, "default")
         await admin.mesh()
-        rival = kit.Adapter("another", meshes=["trial"]).announcement("w1")
+        rival = kit.Adapter("another", meshes=["trial"], connections=[EnvoyFleet]).announcement("w1")
         body = {"connection": "place", "kind": "trial"}
         async with presence.announced(bus, rival):
             new, trial = {**body, "id": "m2"}, "/v1/meshes?validate_only=true"

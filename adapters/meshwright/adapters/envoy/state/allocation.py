@@ -30,6 +30,10 @@ class Reservations:
         """So many free ports that are nobody's, from `first` upwards."""
         return self._registry.reserve(count, first, owner=self._owner, taken=taken)
 
+    def shown(self, count: int, first: int, taken: Collection[int]) -> list[int]:
+        """What `take` would give now, without taking it."""
+        return ports.choose_many(count, first, taken={*taken, *self._registry.all()})
+
     def claim(self, members: Iterable[Member]) -> set[int]:
         """Hold what sidecars already have; gives the ports that somebody else holds."""
         return self._registry.claim(_of(members), owner=self._owner)
@@ -49,10 +53,12 @@ def allocate(
     specs: Iterable[WorkloadSpec],
     first: int,
     reservations: Reservations | None = None,
+    *,
+    reserve: bool = True,
 ) -> dict[str, Ports]:
     """Ports for those of `specs` that the mesh does not have yet, from `first` upwards.
 
-    Without `reservations` they are only shown and not given. Raises OSError when none are free.
+    Without `reserve`, or without `reservations`, they are only shown and not given. Raises OSError when none are free.
     """
     wanted = list(specs)
     new = [spec.name for spec in wanted if spec.name not in mesh.workloads]
@@ -63,7 +69,10 @@ def allocate(
         for member in state.workloads.values():
             taken |= {member.spec.port, member.ports.outbound, member.ports.inbound}
     count = _EACH * len(new)
-    chosen = reservations.take(count, first, taken) if reservations else ports.choose_many(count, first, taken=taken)
+    if reservations is None:
+        chosen = ports.choose_many(count, first, taken=taken)
+    else:
+        chosen = reservations.take(count, first, taken) if reserve else reservations.shown(count, first, taken)
     free: Iterator[int] = iter(chosen)
     return {name: Ports(outbound=next(free), inbound=next(free)) for name in new}
 
