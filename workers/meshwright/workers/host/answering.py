@@ -4,7 +4,10 @@ Invariant: answering changes nothing; an operation that the adapter does not kno
 those that it does.
 """
 
+import contextlib
 import datetime
+from collections.abc import Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +17,8 @@ from meshwright.core.bus.client.serving import Endpoint, Refusal
 from meshwright.schemas import connections, designs, operations
 from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.errors import Failure
+
+T = TypeVar("T")
 
 
 def endpoints(
@@ -56,42 +61,44 @@ def endpoints(
 
 
 async def _intents(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> MeshIntents:
-    try:
-        mesh = msgspec.json.decode(payload, type=kit.MeshRef)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(Failure(code="MW1003", what=f"not a mesh: {error}")) from error
-    try:
+    mesh = _decoded(payload, kit.MeshRef, "MW1003", "not a mesh")
+    with _refusing():
         return await adapter.intents_of(kit.Scope(runtime, service, mesh))
-    except kit.Reject as reject:
-        raise Refusal(reject.failure) from reject
 
 
 async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> designs.Preview:
-    try:
-        command = msgspec.json.decode(payload, type=operations.Command)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(Failure(code="MW1003", what=f"not a command: {error}")) from error
+    command = _decoded(payload, operations.Command, "MW1003", "not a command")
     if command.kind not in adapter.operations:
         known = ", ".join(sorted(adapter.operations))
         raise Refusal(Failure(code="MW1004", what=f"{adapter.name} has no {command.kind}", remedy=f"It has: {known}"))
     if adapter.previewer is None:
         raise Refusal(Failure(code="MW1005", what=f"the {adapter.name} adapter cannot preview"))
-    try:
+    with _refusing():
         return await adapter.previewer(kit.PreviewContext(command, runtime, service))
-    except kit.Reject as reject:
-        raise Refusal(reject.failure) from reject
 
 
 async def _test(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> connections.ConnectionTest:
-    try:
-        asked = msgspec.json.decode(payload, type=connections.ConnectionTestRequest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(Failure(code="MW1015", what=f"not a request to test a connection: {error}")) from error
+    asked = _decoded(payload, connections.ConnectionTestRequest, "MW1015", "not a request to test a connection")
     if adapter.connection_tester is None:
         raise Refusal(Failure(code="MW1016", what=f"the {adapter.name} adapter does not test connections"))
-    try:
+    with _refusing():
         found = await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
         told = await adapter.connection_tester(runtime, found)
+    return msgspec.structs.replace(told, worker=runtime.instance)
+
+
+def _decoded(payload: bytes, kind: type[T], code: str, what: str) -> T:
+    """The question in a request. Raises Refusal with this code when it is none."""
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal(Failure(code=code, what=f"{what}: {error}")) from error
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """What the adapter rejects is refused to whoever asks."""
+    try:
+        yield
     except kit.Reject as reject:
         raise Refusal(reject.failure) from reject
-    return msgspec.structs.replace(told, worker=runtime.instance)
