@@ -20,7 +20,6 @@ from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef
-from meshwright.schemas.workloads import WorkloadSpec
 
 Body = dict[str, Any]
 
@@ -131,13 +130,9 @@ class EnvoyTarget(kit.Target):
         if draft.design is None:
             return [*problems, *validation.left_behind(before, after, besides=draft.owner)]
         specs = draft.design.workloads
-        problems += await occupied.problems(specs, await self._taken(before, specs), before)
+        problems += await occupied.problems(specs, await occupied.taken_from(self._plane, before, specs), before)
         problems += await asyncio.to_thread(validation.problems, after, draft.design)
         return problems + await asyncio.to_thread(validation.left_behind, before, after, draft.owner)
-
-    async def _taken(self, before: DesiredState, specs: list[WorkloadSpec]) -> dict[occupied.Place, str]:
-        plane, wanted = self._plane, {spec.port for spec in specs}
-        return await asyncio.to_thread(occupied.taken, plane.runtime, plane.options, plane.states(), before, wanted)
 
     def _effects(self, checkpoint: Any, attempt: kit.Attempt) -> Effects:
         return Effects(self._plane, msgspec.convert(checkpoint, Plan), self.mesh.workspace, attempt)

@@ -3,16 +3,13 @@
 Invariant: the steps are those of a design's life without a release; another attempt goes on from the plan.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from meshwright.adapters.envoy.operations.effects import Applied, Effects
-from meshwright.adapters.envoy.state import identity, occupied, plans
-from meshwright.adapters.envoy.state.desired import DesiredState
+from meshwright.adapters.envoy.state import identity, plans
 from meshwright.adapters.envoy.state.plans import Plan, Planned
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
-from meshwright.schemas.workloads import WorkloadSpec
 
 
 class Change:
@@ -47,11 +44,6 @@ class Change:
         if effects.gone:
             await step("stop-sidecars", effects.stop_old_sidecars, undo=effects.restart_old_sidecars)
         return recorded
-
-    async def taken(self, mesh: DesiredState, specs: list[WorkloadSpec]) -> dict[occupied.Place, str]:
-        """The places that these workloads cannot have in this mesh."""
-        plane, wanted = self.plane, {spec.port for spec in specs}
-        return await asyncio.to_thread(occupied.taken, plane.runtime, plane.options, plane.states(), mesh, wanted)
 
     async def finish(self, planned: Planned, last: Callable[[], Awaitable[None]] | None = None) -> None:
         """Tell what changed, then do `last`; the last step of every change."""

@@ -30,7 +30,7 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
         _check_kinds(arguments.workloads)
         specs = arguments.processes
         problems = twice_named(specs)
-        problems += await occupied.problems(specs, await change.taken(before, specs), before)
+        problems += await occupied.problems(specs, await occupied.taken_from(plane, before, specs), before)
         shown = await asyncio.to_thread(allocation.allocate, plane.states(), before, specs, first)
         problems += validation.left_behind(before, desired.enrol(before, specs, shown))
         if problems:

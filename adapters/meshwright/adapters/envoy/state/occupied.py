@@ -11,6 +11,7 @@ import ipaddress
 import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from meshwright.adapters.envoy.options import Options
@@ -51,6 +52,22 @@ async def problems(
                 errors.append(FieldError(detail=detail, pointer=f"{pointer}/{index}/port"))
                 break
     return errors
+
+
+class Plane(Protocol):
+    """What is known of a control plane here."""
+
+    runtime: kit.Runtime
+    options: Options
+
+    def states(self) -> Collection[DesiredState]:
+        """The desired states of all meshes."""
+
+
+async def taken_from(plane: Plane, mesh: DesiredState, specs: Iterable[WorkloadSpec]) -> dict[Place, str]:
+    """The places that these workloads cannot have in this mesh, read in a thread."""
+    wanted = {spec.port for spec in specs}
+    return await asyncio.to_thread(taken, plane.runtime, plane.options, plane.states(), mesh, wanted)
 
 
 def taken(
