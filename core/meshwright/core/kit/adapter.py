@@ -18,7 +18,7 @@ import msgspec
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.connections import OpenConnection
 from meshwright.core.kit.context import Context
-from meshwright.core.kit.lifecycle import applying, planning, releases
+from meshwright.core.kit.lifecycle import applying, planning
 from meshwright.core.kit.lifecycle.translating import Rule, Translators
 from meshwright.core.kit.runtime import Runtime
 from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
@@ -33,7 +33,7 @@ T = TypeVar("T", bound=Target)
 Handler = Callable[[Context, Any], Awaitable[Any]]
 Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
 Gather = Callable[[Any, Draft], Awaitable[Facts]]
-Preview = Callable[[PreviewContext], Awaitable[designs.Preview]]
+Preview = Callable[[PreviewContext], Awaitable[designs.Preview | None]]
 ConnectionTester = Callable[[Runtime, OpenConnection[Any]], Awaitable[ConnectionTest]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
 CONTRACT = 2
@@ -152,24 +152,26 @@ class Adapter:
         return self._target(scope)
 
     def preview(self, previewer: Preview) -> Preview:
-        """Register what tells beforehand what operations other than those on designs would do; it changes nothing."""
+        """Register what tells beforehand what operations other than those on designs would do; it changes nothing.
+
+        It gives None for what cannot be told, and the kit says so.
+        """
         self._previewer = previewer
         return previewer
 
     @property
-    def previewer(self) -> Preview | None:
+    def previewer(self) -> Callable[[PreviewContext], Awaitable[designs.Preview]] | None:
         """What tells beforehand what an operation would do; None when nothing can be told. For the host."""
-        return self._preview if self._target else self._previewer
+        return self._preview if self._target or self._previewer else None
 
     async def _preview(self, context: PreviewContext) -> designs.Preview:
         command = context.command
-        if command.kind in {each.kind.name for each in planning.HANDLED}:
-            mesh = MeshRef(workspace=command.workspace, connection=command.connection, mesh=command.mesh)
-            target = self.target_of(Scope(context.runtime, context.service(object), mesh))
-            books = releases.Releases(await context.runtime.bucket(releases.BUCKET), context.runtime)
-            return (await planning.Planner(self, target, books).plan(command)).preview()
-        if self._previewer:
-            return await self._previewer(context)
+        if self._target and command.kind in {each.kind.name for each in planning.HANDLED}:
+            mesh = MeshRef.of(command)
+            planner = await planning.Planner.open(self, context.runtime, context.service(object), mesh)
+            return (await planner.plan(command)).preview()
+        if self._previewer and (told := await self._previewer(context)) is not None:
+            return told
         detail = f"{command.kind} cannot be previewed on this mesh"
         return designs.Preview(translations=[], problems=[errors.FieldError(detail=detail)])
 

@@ -50,6 +50,7 @@ class Runtime:
         self._sealer = sealer
         self._environ = environ
         self._settings: dict[type[msgspec.Struct], Any] = {}
+        self._buckets: dict[str, mwbus.Bucket] = {}
         self.adapter = adapter
         self.instance = instance
         self.data_dir = data_dir
@@ -81,9 +82,10 @@ class Runtime:
 
     async def bucket(self, name: str) -> mwbus.Bucket:
         """The adapter's bucket of that name, shared by all its workers. Raises BusUnavailable."""
-        return await mwbus.open_bucket(
-            self._bus, subjects.ADAPTERS_OWN.name.format(adapter=self.adapter), prefix=f"{name}."
-        )
+        if name not in self._buckets:  # opening one asks the server, and operations and previews want the same ones
+            own = subjects.ADAPTERS_OWN.name.format(adapter=self.adapter)
+            self._buckets[name] = await mwbus.open_bucket(self._bus, own, prefix=f"{name}.")
+        return self._buckets[name]
 
     async def lease(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` in one of the adapter's workers at a time; returns when it returns, and waits as long as it takes.

@@ -16,6 +16,7 @@ from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Design
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import Resource
+from meshwright.schemas.operations import Command
 from meshwright.schemas.references import ResourceRef
 
 Body: TypeAlias = dict[str, Any]
@@ -27,6 +28,11 @@ class MeshRef(Model, frozen=True, kw_only=True):
     workspace: str
     connection: str
     mesh: str
+
+    @classmethod
+    def of(cls, command: Command) -> "MeshRef":
+        """The mesh that a command is about."""
+        return cls(workspace=command.workspace, connection=command.connection, mesh=command.mesh)
 
 
 class Facts(Model, frozen=True, kw_only=True):

@@ -10,14 +10,13 @@ from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
 from meshwright.schemas import operations
 from meshwright.schemas.designs import Preview, ResourceDiff
-from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import InstallMesh, UpgradeMesh
 from meshwright.schemas.references import ResourceRef
 
 
 @adapter.preview
-async def preview(context: kit.PreviewContext) -> Preview:
-    """The mesh that would be made or changed, or the sidecars that would be started anew.
+async def preview(context: kit.PreviewContext) -> Preview | None:
+    """The mesh that would be made or changed, or the sidecars that would be started anew; None for all else.
 
     Raises kit.Reject when the mesh of an upgrade is not there.
     """
@@ -26,8 +25,7 @@ async def preview(context: kit.PreviewContext) -> Preview:
         return await _install(context, operations.arguments_of(command, InstallMesh))
     if command.kind == UpgradeMesh.kind.name:
         return await _upgrade(context, operations.arguments_of(command, UpgradeMesh))
-    problem = FieldError(detail=f"{command.kind} cannot be previewed on this mesh")
-    return Preview(translations=[], problems=[problem])
+    return None
 
 
 async def _install(context: kit.PreviewContext, arguments: InstallMesh) -> Preview:

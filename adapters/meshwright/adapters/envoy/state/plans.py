@@ -5,7 +5,6 @@ per operation and never changed; going forward and back are both a matter of wri
 and a state that a stranger wrote in between is not overwritten.
 """
 
-import zlib
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -38,30 +37,19 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     proxies: int
 
 
-class _Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies in the bucket: the plan of the newest operation of a mesh."""
-
-    operation: str
-    plan: Plan
-
-
 async def store(buckets: Buckets, key: str, operation: str, plan: Plan) -> Planned:
     """Keep a plan as the newest of its mesh; of several attempts of one operation the first one counts.
 
     Raises kit.Reject when the mesh would be too large for its bucket, or bus.BusUnavailable.
     """
-    entry = await buckets.plans.get(key)
-    kept = _read(entry.value) if entry else None
-    if kept is None or kept.operation != operation:
-        value = zlib.compress(msgspec.json.encode(_Kept(operation=operation, plan=plan)))
-        # As it will be read: a whole number in a float field is written shorter than it is read back.
-        kept = _read(value)
-        if problems := size_problems(kept.plan.after):
-            raise kit.unfit(problems)
-        await (buckets.plans.update(key, value, entry.revision) if entry else buckets.plans.create(key, value))
-    after = kept.plan.after
+    after = (await kit.KeptPlans(buckets.plans, Plan).store(key, operation, plan, _check)).after
     version = desired.version(after) if after else ""
     return Planned(plan=operation, version=version, proxies=len(after.workloads) if after else 0)
+
+
+def _check(plan: Plan, _: int) -> None:
+    if problems := size_problems(plan.after):
+        raise kit.unfit(problems)
 
 
 def size_problems(after: DesiredState | None) -> list[FieldError]:
@@ -76,15 +64,7 @@ async def load(buckets: Buckets, key: str, operation: str) -> Plan:
 
     Raises kit.Reject when it is gone, or bus.BusUnavailable.
     """
-    entry = await buckets.plans.get(key)
-    kept = _read(entry.value) if entry else None
-    if kept is None or kept.operation != operation:
-        raise kit.plan_gone(operation)
-    return kept.plan
-
-
-def _read(value: bytes) -> _Kept:
-    return msgspec.json.decode(zlib.decompress(value), type=_Kept)
+    return await kit.KeptPlans(buckets.plans, Plan).load(key, operation)
 
 
 async def write(

@@ -11,10 +11,9 @@ from typing import Any
 import msgspec
 
 from meshwright.core.kit.context import Context
-from meshwright.core.kit.lifecycle import failures, releases
-from meshwright.core.kit.lifecycle.kept import Plans
+from meshwright.core.kit.lifecycle import failures, kept, releases
 from meshwright.core.kit.lifecycle.planning import Knowledge, Plan, Planner
-from meshwright.core.kit.target import MeshRef, Scope, Target
+from meshwright.core.kit.target import MeshRef, Target
 from meshwright.schemas.base import Model
 
 
@@ -28,24 +27,23 @@ class Outline(Model, frozen=True, kw_only=True):
 
 async def run(adapter: Knowledge, ctx: Context) -> dict[str, Any]:
     """Carry out a command on a design. Raises Reject when the plan does not fit or the mesh refuses it."""
-    books = releases.Releases(await ctx.runtime.bucket(releases.BUCKET), ctx.runtime)
-    plans = await Plans.open(ctx.runtime)
-    mesh = MeshRef(workspace=ctx.command.workspace, connection=ctx.command.connection, mesh=ctx.command.mesh)
-    target = adapter.target_of(Scope(ctx.runtime, ctx.service(object), mesh))
+    mesh = MeshRef.of(ctx.command)
+    planner = await Planner.open(adapter, ctx.runtime, ctx.service(object), mesh)
+    plans = await kept.design_plans(ctx.runtime)
 
     async def planned() -> Outline:
-        found = await Planner(adapter, target, books).plan(ctx.command, reserve=True)
+        found = await planner.plan(ctx.command, reserve=True)
         found.check()
-        kept = await plans.store(found)
-        revision = kept.current.revision if kept.unchanged and kept.current else kept.draft.revision
-        return Outline(revision=revision, changes=len(found.dry_run.changes), unchanged=kept.unchanged)
+        counts = await kept.store(plans, found)
+        revision = counts.current.revision if counts.unchanged and counts.current else counts.draft.revision
+        return Outline(revision=revision, changes=len(found.dry_run.changes), unchanged=counts.unchanged)
 
     await ctx.step("plan", planned, result=Outline)
-    plan = await plans.load(mesh, ctx.command.operation)
+    plan = await plans.load(kept.key(mesh), ctx.command.operation)
     if plan.unchanged and plan.current:
         await ctx.progress(f"nothing to do: revision {plan.current.revision} is applied and stands")
         return {**_result(plan.current.revision, plan.current.id, plan), "unchanged": True}
-    return await _carry_out(ctx, target, books, plan)
+    return await _carry_out(ctx, planner.target, planner.releases, plan)
 
 
 async def _carry_out(ctx: Context, target: Target, books: releases.Releases, plan: Plan) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from meshwright.core.bus import Bucket
 from meshwright.core.kit.lifecycle import releases
 from meshwright.core.kit.lifecycle.planning import Knowledge, Plan, Planner
 from meshwright.core.kit.runtime import Runtime
-from meshwright.core.kit.target import Change, Draft, MeshRef, Scope, Target
+from meshwright.core.kit.target import Change, Draft, MeshRef, Scope
 from meshwright.core.operations.outcomes import Outcome, Reject, Retry
 from meshwright.schemas.designs import Release
 from meshwright.schemas.drift import Drift, DriftDetected, DriftedResource, DriftResolved
@@ -60,8 +60,9 @@ class DriftWatch:
         before = await _told(told, key)
         if stamp and self._stamps.get(key) == (stamp, release.id) and key not in self._seen and before is None:
             return
+        planner = Planner(self._adapter, target, books)
         try:
-            plan = await Planner(self._adapter, target, books).dry(_draft(release, mesh))
+            plan = await planner.dry(_draft(release, mesh))
         except Outcome:
             return  # there is no such mesh any more, or it cannot be read now
         found = [_drifted(each) for each in plan.dry_run.changes if each.before != each.after]
@@ -79,7 +80,7 @@ class DriftWatch:
             else:
                 self._seen[key] = found
         elif release.design.self_heal:
-            await self._heal(key, before, target, mesh, told)
+            await self._heal(key, before, planner, mesh, told)
 
     async def _detect(self, key: str, drift: Drift, told: Bucket) -> None:
         await self._runtime.emit(key.partition(".")[0], drift.id, DriftDetected(drift=drift))
@@ -91,15 +92,14 @@ class DriftWatch:
         await self._runtime.emit(key.partition(".")[0], drift.id, over)
         await told.delete(key)
 
-    async def _heal(self, key: str, drift: Drift, target: Target, mesh: MeshRef, told: Bucket) -> None:
+    async def _heal(self, key: str, drift: Drift, planner: Planner, mesh: MeshRef, told: Bucket) -> None:
         """Apply the release in place. An operation that begins meanwhile goes before it."""
-        books = releases.Releases(await self._runtime.bucket(releases.BUCKET), self._runtime)
-        history = await books.history(mesh.workspace, mesh.mesh, drift.design)
+        history = await planner.releases.history(mesh.workspace, mesh.mesh, drift.design)
         release, attempt = history.current(), _Healing(self._idle, mesh)
         if release is None or release.id != drift.id:
             return
-        plan: Plan = await Planner(self._adapter, target, books).dry(_draft(release, mesh), reserve=True)
-        checkpoint = plan.dry_run.checkpoint
+        plan: Plan = await planner.dry(_draft(release, mesh), reserve=True)
+        target, checkpoint = planner.target, plan.dry_run.checkpoint
         try:
             plan.check()
             await attempt.confirm()

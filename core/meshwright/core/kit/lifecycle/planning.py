@@ -10,7 +10,8 @@ import msgspec
 import yaml
 
 from meshwright.core.kit.lifecycle import failures, translating
-from meshwright.core.kit.lifecycle.releases import ReleaseHistory, Releases
+from meshwright.core.kit.lifecycle.releases import BUCKET, ReleaseHistory, Releases
+from meshwright.core.kit.runtime import Runtime
 from meshwright.core.kit.target import Body, Change, Draft, DryRun, Facts, MeshRef, Scope, Target
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import (
@@ -83,19 +84,25 @@ class Planner:
 
     def __init__(self, adapter: Knowledge, target: Target, releases: Releases) -> None:
         self._adapter = adapter
-        self._target = target
-        self._releases = releases
+        self.target = target
+        self.releases = releases
+
+    @classmethod
+    async def open(cls, adapter: Knowledge, runtime: Runtime, service: object, mesh: MeshRef) -> "Planner":
+        """The planner of a mesh in this process. Raises bus.BusUnavailable."""
+        books = Releases(await runtime.bucket(BUCKET), runtime)
+        return cls(adapter, adapter.target_of(Scope(runtime, service, mesh)), books)
 
     async def plan(self, command: Command, *, reserve: bool = False) -> Plan:
         """What a command on a design would do. Raises Reject when the mesh, design or revision is not there."""
         arguments = msgspec.convert(command.arguments, _arguments(command.kind))
         owner = arguments.design.id if isinstance(arguments, ApplyDesign) else arguments.design
-        standing = await self._target.standing(owner)
-        history = await self._releases.history(command.workspace, command.mesh, owner)
+        standing = await self.target.standing(owner)
+        history = await self.releases.history(command.workspace, command.mesh, owner)
         wanted, ended = _wanted(arguments, history, standing, command.mesh)
         current = history.current()
         draft = Draft(
-            mesh=MeshRef(workspace=command.workspace, connection=command.connection, mesh=command.mesh),
+            mesh=MeshRef.of(command),
             owner=owner,
             operation=command.operation,
             revision=max(history.last_revision, standing or 0) + 1 if wanted else 0,
@@ -113,11 +120,11 @@ class Planner:
         """The plan of a draft whose resources are still to be translated."""
         design = draft.design
         if design is None:
-            dry_run = await self._target.dry_run(draft, reserve=reserve)
+            dry_run = await self.target.dry_run(draft, reserve=reserve)
             return Plan(draft=draft, dry_run=dry_run, problems=dry_run.problems, ended="removed")
         if not self._adapter.namespaces and (problems := namespace_problems(design)):
             return Plan(draft=draft, dry_run=DryRun(), problems=problems, ended="superseded")
-        facts = await self._adapter.gather(self._target, draft)
+        facts = await self._adapter.gather(self.target, draft)
         answers = await self._adapter.translators.translate_all(design.intents, facts)
         translations = [each for each in answers if isinstance(each, Translation)]
         refused = [each for each in answers if isinstance(each, Unsupported)]
@@ -125,7 +132,7 @@ class Planner:
         resources = [each for translation in translations for each in translation.resources]
         draft = msgspec.structs.replace(draft, resources=[*resources, *brought])
         problems = design_problems(design)
-        dry_run = await self._target.dry_run(draft, reserve=reserve and not (problems or refused))
+        dry_run = await self.target.dry_run(draft, reserve=reserve and not (problems or refused))
         problems += [
             FieldError(detail=f"{each.ref} belongs to {each.conflict}")
             for each in dry_run.changes

@@ -164,9 +164,3 @@ def decode(value: bytes) -> ReleaseHistory:
     return ReleaseHistory(
         last_revision=old.last_revision, releases=releases, changed_by=old.changed_by, ended=old.ended
     )
-
-
-async def forget(runtime: Runtime, workspace: str, mesh: str) -> None:
-    """Forget the releases and the plan of a mesh that is gone. Raises bus.BusUnavailable."""
-    await Releases(await runtime.bucket(BUCKET), runtime).forget(workspace, mesh)
-    await (await runtime.bucket("design-plans")).delete(f"{workspace}.{mesh}")
