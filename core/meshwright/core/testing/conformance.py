@@ -7,6 +7,7 @@ the operation was open, and a sample only when the world outside shows what it d
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -127,7 +128,9 @@ class AdapterConformance:
                 opened = worker_process(
                     self.load_as, server.through(gate.port), directory, self.path, worker_ack_wait=_ACK_WAIT
                 )
-                return await stack.enter_async_context(opened)
+                worker = await stack.enter_async_context(opened)
+                stack.push_async_callback(_end, worker)
+                return worker
 
             name = self.adapter.name
             yield World(asker=Asker(bus, name), at_the_door=Asker(api, name), gate=gate, start=start)
@@ -347,6 +350,12 @@ class AdapterConformance:
         message: Any = found.message() if found else None
         assert isinstance(message, designs.ReleaseChanged), f"no release was told: {message}"
         return message.release
+
+
+async def _end(worker: WorkerProcess) -> None:
+    """Let a worker that still runs take along what it has started, as one that is killed at once cannot."""
+    with contextlib.suppress(TimeoutError):
+        await worker.stop()
 
 
 def _completed(events: Sequence[Message]) -> list[str]:
