@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 from pathlib import Path
 
 from meshwright.core.kit.machine import binaries
@@ -31,19 +32,23 @@ class UnknownVersionError(Exception):
 async def version(binary: Path) -> str:
     """Which Envoy a program is, as 1.36.2. Raises UnknownVersionError."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            binary, "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-        try:
-            async with asyncio.timeout(_WITHIN):
-                said, _ = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            raise
-    except (OSError, TimeoutError) as error:
+        said = await asyncio.to_thread(_asked, binary)
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise UnknownVersionError(f"{binary} --version: {error!r}") from error
     found = _VERSION.search(said)
     if found is None:
         raise UnknownVersionError(f"{binary} --version says no version: {said[:200]!r}")
     return found[1].decode()
+
+
+def _asked(binary: Path) -> bytes:
+    # Not by the event loop: uvloop forks, and in the child gRPC's handlers of a fork now and then abort it before it
+    # becomes Envoy. `subprocess` starts programs by vfork, which calls no handlers.
+    return subprocess.run(
+        [binary, "--version"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=_WITHIN,
+        check=False,
+    ).stdout

@@ -56,7 +56,7 @@ async def _upgrade(context: kit.PreviewContext, arguments: UpgradeMesh) -> Previ
             before=f"version: {plane.status(state.node(name)).proxy_version}\n",
             after=f"version: {installed}\n",
         )
-        for name in (await upgrades.outdated(plane, state) if not problems else [])
+        for name in (await upgrades.outdated(plane, state, installed) if not problems else [])
     ]
     return Preview(translations=[], problems=problems, diff=diff)
 

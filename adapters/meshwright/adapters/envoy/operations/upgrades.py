@@ -37,7 +37,7 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
     installed = await _installed(plane)
 
     async def choose() -> list[str]:
-        return await outdated(plane, state)
+        return await outdated(plane, state, installed)
 
     names: list[str] = await ctx.step("choose", choose, result=list[str])
     for name in names:
@@ -68,9 +68,8 @@ async def unsupported(plane: ControlPlane, arguments: InstallMesh | UpgradeMesh)
     return found
 
 
-async def outdated(plane: ControlPlane, state: DesiredState) -> list[str]:
+async def outdated(plane: ControlPlane, state: DesiredState, installed: str) -> list[str]:
     """The workloads whose sidecars this host runs with another Envoy than the installed one."""
-    installed = await _installed(plane)
     here = {sidecar.node_id for sidecar in await plane.fleet.list()}
     return [
         name
