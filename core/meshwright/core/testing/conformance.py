@@ -236,8 +236,8 @@ class AdapterConformance:
                 worker = await world.start()
             events = await world.asker.end(asked, self.patience)
             assert kinds(events)[-1] == "succeeded", (kills, events)
-            assert _completed(events) == calm.steps, kills
-            assert len(kills) == 2 * len(calm.steps) + 1, kills
+            assert _completed(events) == calm.steps, (kills, events)
+            assert len(kills) == 2 * len(calm.steps) + 1, (kills, events)
             await self._looks(world, sample, calm.after)
 
     async def test_it_can_be_cancelled(self, operation: str, tmp_path: Path) -> None:
