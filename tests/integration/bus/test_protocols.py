@@ -19,6 +19,8 @@ from meshwright.schemas.operations import OperationProgressed
 pytestmark = pytest.mark.servers
 STREAM = subjects.EVENTS.stream
 QUEUE = mwbus.WorkQueue(stream=STREAM, name="q", subject="mw.evt.w.>", ack_wait=1.0)
+UNHURRIED = msgspec.structs.replace(QUEUE, ack_wait=60.0)
+"""nothing comes back by itself while a test runs, however slow the machine is"""
 OTHERS_WILDCARD = "mw.evt.*.t.operation.b"
 
 
@@ -296,10 +298,11 @@ async def test_workers_share_a_queue(ground: Ground) -> None:
     for number in range(6):
         await ground.say(f"op{number}")
     await ground.bus.publisher.publish(subject("x", workspace="other"), OperationProgressed(message=""))
-    one, other = await take(ground, 3), await take(ground, 3)
+    one, other = await take(ground, 3, UNHURRIED), await take(ground, 3, UNHURRIED)
     assert sorted(job.message.seq for job in (*one, *other)) == [1, 2, 3, 4, 5, 6]
     for job in (*one, *other):
         await job.ack()
+    # With the short wait from here on, an acknowledgement that was lost would show.
     assert await nothing_comes(ground)
 
 
@@ -324,12 +327,12 @@ async def test_a_job_can_be_put_off_or_ended(ground: Ground) -> None:
     """`nak` brings it back after a pause and not before, `term` never does."""
     await ground.say("a")
     await ground.say("b")
-    later, never = await take(ground, 2)
+    later, never = await take(ground, 2, UNHURRIED)
     await never.term()
     loop = asyncio.get_running_loop()
     begin = loop.time()
     await later.nak(1.5)
-    (back,) = await take(ground, 1)
+    (back,) = await take(ground, 1, UNHURRIED)
     assert loop.time() - begin > 1.4
     assert (back.message.seq, back.message.deliveries) == (1, 2)
     await back.ack()

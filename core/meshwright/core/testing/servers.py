@@ -23,6 +23,10 @@ from meshwright.core.store import StoreUnavailable, provisioning
 from meshwright.core.testing import children, identities, mongo_users
 
 HOST = "127.0.0.1"
+_FIRST_PORT, _LAST_PORT = 12_000, 30_000
+_RANDOM: Final = random.SystemRandom()
+_given: set[int] = set()
+"""the ports that this process has chosen"""
 READY_S = 30
 STOP_S = 10
 
@@ -280,9 +284,15 @@ def _containers_wanted() -> bool:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens at, chosen at random."""
-    # From a place of its own, so that test processes that start at the same moment do not race for one port.
-    return ports.choose(random.randrange(12_000, 30_000))  # noqa: S311 - not a secret
+    """A port on loopback that nobody listens at, and that this process was not given before."""
+    # Each of the test processes that run side by side has a range of its own, since a port is only bound later.
+    process, count = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    size = (_LAST_PORT - _FIRST_PORT) // int(count)
+    first = _FIRST_PORT + size * int(process.removeprefix("gw"))
+    # Not by `random` itself, which property tests seed: they would be given the same ports again and again.
+    port = ports.choose(first + _RANDOM.randrange(size), taken=_given)
+    _given.add(port)
+    return port
 
 
 async def _first_bytes(port: int) -> bytes:

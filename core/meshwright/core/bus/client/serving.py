@@ -7,6 +7,7 @@ compressed, as its `Content-Encoding` says.
 """
 
 import asyncio
+import contextlib
 import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,6 +36,8 @@ _MOST = 64
 """questions that may be open at one worker"""
 _HEADERS = 4096
 """bytes that an answer's headers may need"""
+_FLUSH_S = 10
+"""seconds that the server may take to note the subscriptions"""
 ENCODING, DEFLATE = "Content-Encoding", "deflate"
 
 
@@ -56,6 +59,9 @@ async def serving(bus: Connection, adapter: str, version: str, endpoints: dict[s
         for name, endpoint in endpoints.items():
             subject = subjects.service_subject(adapter, name)
             await service.add_endpoint(EndpointConfig(name=name, subject=subject, handler=dispatcher.handler(endpoint)))
+        # Now the server knows them all, whoever asks next. A connection that is lost subscribes again by itself.
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            await bus.client.flush(_FLUSH_S)
         yield
     finally:
         if bus.is_connected:
