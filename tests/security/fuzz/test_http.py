@@ -61,7 +61,7 @@ def test_bytes_that_are_hardly_http(shared: SharedStack) -> None:
     ]
 
     def knock(request: bytes) -> None:
-        with socket.create_connection(("127.0.0.1", shared.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", shared.port), timeout=30) as connection:
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
             answer = b""

@@ -66,11 +66,11 @@ async def test_a_consumer_does_not_speak_for_others(site: Any, component: str) -
             name = f"c{number}"
             config = {"name": name, "deliver_subject": target, "deliver_policy": "all", "ack_policy": "none"}
             request = json.dumps({"stream_name": "EVENTS", "config": config}).encode()
-            answer = await intruder.client.request(f"{API}.CONSUMER.CREATE.EVENTS.{name}", request, timeout=5)
+            answer = await intruder.client.request(f"{API}.CONSUMER.CREATE.EVENTS.{name}", request, timeout=30)
             assert b'"stream_name":"EVENTS"' in answer.data or b"forms a cycle" in answer.data, answer.data
         pull = {"name": "p", "deliver_policy": "all", "ack_policy": "none"}
         request = json.dumps({"stream_name": "EVENTS", "config": pull}).encode()
-        await intruder.client.request(f"{API}.CONSUMER.CREATE.EVENTS.p", request, timeout=5)
+        await intruder.client.request(f"{API}.CONSUMER.CREATE.EVENTS.p", request, timeout=30)
         await intruder.send(f"{API}.CONSUMER.MSG.NEXT.EVENTS.p", b'{"batch":5,"no_wait":true}', reply=TARGETS[0])
         await intruder.client.flush()
     await nothing_arrived(site)
@@ -89,6 +89,6 @@ async def test_a_worker_makes_no_consumer_that_delivers_elsewhere(site: Any) -> 
         }
         own = f"{API}.CONSUMER.CREATE.COMMANDS.adapter-example.mw.cmd.*.example.*.*.*"
         request = json.dumps({"stream_name": "COMMANDS", "config": config}).encode()
-        answer = json.loads((await intruder.client.request(own, request, timeout=5)).data)
+        answer = json.loads((await intruder.client.request(own, request, timeout=30)).data)
         assert "filter" in answer["error"]["description"]
     await nothing_arrived(site)

@@ -55,7 +55,7 @@ async def test_a_revoked_token_is_refused_within_a_second(admin: Person) -> None
         await anext(chunks)
         begin = time.monotonic()
         await admin.ask("DELETE", "/v1/tokens/viewer-0", expect=204)
-        await eventually(lambda: person.ask("GET", "/v1/whoami", expect=401), timeout=5)
+        await eventually(lambda: person.ask("GET", "/v1/whoami", expect=401), timeout=30)
         async for _ in chunks:
             pass
         assert time.monotonic() - begin < 8

@@ -43,7 +43,7 @@ async def test_a_signal_cancels_the_work_and_waits_for_it(number: signal.Signals
     until = asyncio.create_task(running.until_signalled(work))
     await began.wait()
     os.kill(os.getpid(), number)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await until
     assert log == ["closed"]
 
@@ -84,7 +84,7 @@ async def test_a_task_that_swallows_its_cancellation_is_asked_again() -> None:
     tasks = [asyncio.create_task(stubborn()), asyncio.create_task(failing())]
     done = asyncio.create_task(asyncio.sleep(0))
     await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await ending.end(*tasks, done)
         await ending.end()
     assert all(task.done() for task in tasks)
