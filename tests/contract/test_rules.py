@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.schemas import designs, intents, subjects
+from meshwright.schemas import designs, intents, strict, subjects
 from meshwright.schemas.base import seconds
 from meshwright.schemas.intents import Backend, HeaderMatch
 from meshwright.schemas.workloads import WorkloadSpec
@@ -29,6 +29,21 @@ def test_a_version_is_named_once() -> None:
     """Two shares for the same version are a slip of the pen."""
     twice = [Backend(version="v1", weight=50), Backend(version="v1", weight=50)]
     assert pointers(intents.TrafficSplit(service="a", backends=twice)) == ["#/intents/0/backends"]
+
+
+@pytest.mark.parametrize(
+    ("version", "is_one"), [("v1", True), ("1.4.2", True), ("V2_rc", True), (".1", False), ("1 ", False), ("", False)]
+)
+def test_a_version_is_a_label_value(version: str, is_one: bool) -> None:
+    """Versions in Kubernetes have dots and capitals; what no label could hold is refused."""
+    document = {"intent": "mirror", "service": "a", "version": version, "percent": 1}
+    try:
+        strict.decode(document, intents.Mirror)
+    except strict.InvalidDocument as refusal:
+        assert not is_one
+        assert [error.pointer for error in refusal.errors] == ["#/version"]
+    else:
+        assert is_one
 
 
 @pytest.mark.parametrize("exact", [None, "a"])

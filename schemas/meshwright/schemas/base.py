@@ -41,6 +41,7 @@ NAME_PATTERN = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 OBJECT_PATTERN = "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 NAMESPACE_PATTERN = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$"
 SERVICE_PATTERN = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+VERSION_PATTERN = "^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
 ULID_PATTERN = "^[0-9A-HJKMNP-TV-Z]{26}$"
 DURATION_PATTERN = "^[0-9]{1,6}(\\.[0-9]{1,3})?(ms|s|m|h)$"
 
@@ -86,6 +87,16 @@ ServiceName: TypeAlias = Annotated[
     ),
 ]
 """What clients address. Without a namespace it is meant in that of the document in which it stands."""
+
+VersionName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=whole(VERSION_PATTERN),
+        description="as the label that tells versions apart: a Kubernetes label value, at most 63 characters",
+        examples=["v1", "1.4.2"],
+    ),
+]
+"""One version of a service, as an intent names it."""
 
 Ulid: TypeAlias = Annotated[
     str, Meta(pattern=whole(ULID_PATTERN), description="ULID", examples=["01JD8X3M5TZ9Q4W7V2K6N0B1CE"])

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, field
 
-from meshwright.schemas.base import Duration, Model, Name, Percent, ServiceName, seconds, whole
+from meshwright.schemas.base import Duration, Model, Percent, ServiceName, VersionName, seconds, whole
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef, reference
 
@@ -36,7 +36,7 @@ class MutualTls(Intent, frozen=True, kw_only=True, tag="mutual-tls"):
 class Backend(Model, frozen=True, kw_only=True):
     """One version of a service and its share of the traffic in percent."""
 
-    version: Name
+    version: VersionName
     weight: Annotated[int, Meta(ge=0, le=100)]
 
 
@@ -61,14 +61,14 @@ class HeaderRoute(Intent, frozen=True, kw_only=True, tag="header-route"):
 
     service: ServiceName
     header: HeaderMatch
-    version: Name
+    version: VersionName
 
 
 class Mirror(Intent, frozen=True, kw_only=True, tag="mirror"):
     """Copy a share of the requests to another version and ignore its answers."""
 
     service: ServiceName
-    version: Name
+    version: VersionName
     percent: Percent = 100.0
 
 
