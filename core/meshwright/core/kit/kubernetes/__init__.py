@@ -1,0 +1,69 @@
+"""Kubernetes for adapters: clusters, their objects, and a target for meshes that live in them.
+
+Invariant: an adapter of a Kubernetes mesh needs nothing else to reach its cluster. It is imported by those adapters
+alone, since the client behind it is large.
+"""
+
+from meshwright.core.kit.kubernetes.client import Cluster
+from meshwright.core.kit.kubernetes.discovery import Api
+from meshwright.core.kit.kubernetes.errors import (
+    AlreadyExists,
+    Away,
+    Closed,
+    Conflict,
+    Denied,
+    Forbidden,
+    Gone,
+    Invalid,
+    KubernetesError,
+    NotFound,
+    Refused,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnknownKind,
+    Unreachable,
+)
+from meshwright.core.kit.kubernetes.loading import InvalidConnection
+from meshwright.core.kit.kubernetes.objects import (
+    Added,
+    Deleted,
+    Interrupted,
+    Item,
+    Modified,
+    Synced,
+    WatchEvent,
+    at,
+    reference_of,
+)
+
+__all__ = [
+    "Added",
+    "AlreadyExists",
+    "Api",
+    "Away",
+    "Closed",
+    "Cluster",
+    "Conflict",
+    "Deleted",
+    "Denied",
+    "Forbidden",
+    "Gone",
+    "Interrupted",
+    "Invalid",
+    "InvalidConnection",
+    "Item",
+    "KubernetesError",
+    "Modified",
+    "NotFound",
+    "Refused",
+    "Synced",
+    "TooManyRequests",
+    "Unauthorized",
+    "Unavailable",
+    "UnknownKind",
+    "Unreachable",
+    "WatchEvent",
+    "at",
+    "reference_of",
+]

@@ -1,0 +1,199 @@
+"""Listing a collection and following what becomes of it, for ever.
+
+Problem: a watch ends at any time, its history is forgotten (410), and what is deleted meanwhile is told by nobody.
+Invariant: the events of one watch, put together, are at each Synced exactly what the server has: nothing missing, no
+ghost, no version twice; of the objects only reference, UID and version are remembered.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Literal
+
+import msgspec
+
+from meshwright.core.kit.kubernetes import errors, objects
+from meshwright.core.kit.kubernetes.discovery import Api
+from meshwright.core.kit.kubernetes.objects import Item, WatchEvent
+from meshwright.core.kit.kubernetes.transport import Transport
+from meshwright.schemas.references import ResourceRef
+
+PAGE = 500
+_SERVER_TIMEOUT = 300
+"""seconds after which the server ends a watch by itself, so that many of them spread over its replicas"""
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 30.0
+
+
+class Collection(msgspec.Struct, frozen=True):
+    """What is listed and watched."""
+
+    api: Api
+    namespace: str = ""
+    labels: str = ""
+    fields: str = ""
+
+    @property
+    def path(self) -> str:
+        """Its URL path."""
+        return self.api.path(self.namespace)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What narrows it."""
+        found = {"labelSelector": self.labels, "fieldSelector": self.fields}
+        return {key: value for key, value in found.items() if value}
+
+
+class _Event(msgspec.Struct, frozen=True):
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
+    object: msgspec.Raw
+
+
+async def pages(
+    transport: Transport, collection: Collection, *, consistent: bool
+) -> AsyncGenerator[objects.Page, None]:
+    """A collection page by page. When the list's version is forgotten meanwhile, what is consistent raises Gone, and
+    what need not be goes on with newer objects. Raises KubernetesError.
+    """
+    query = {**collection.query, "limit": str(PAGE)}
+    while True:
+        try:
+            reply = await transport.send("GET", collection.path, query=query)
+        except errors.Gone as gone:
+            more = gone.status.metadata.more
+            if consistent or not more:
+                raise
+            query["continue"] = more
+            continue
+        page = msgspec.json.decode(reply.body, type=objects.Page)
+        yield page
+        if not page.metadata.more:
+            return
+        query["continue"] = page.metadata.more
+
+
+async def items(transport: Transport, collection: Collection) -> AsyncGenerator[Item, None]:
+    """Every object of a collection. Raises KubernetesError."""
+    api = collection.api
+    async with aclosing(pages(transport, collection, consistent=False)) as listed:
+        async for page in listed:
+            for raw in page.items:
+                yield objects.item(api.group, api.kind, raw, api.api_version)
+
+
+class Watch:
+    """One watch; iterate over `events` once."""
+
+    def __init__(self, transport: Transport, collection: Collection) -> None:
+        self._transport = transport
+        self._collection = collection
+        self._known: dict[tuple[str, str], tuple[str, str]] = {}
+        """UID and version by namespace and name"""
+        self._version = ""
+        self._is_synced = False
+        self._pause = _FIRST_PAUSE
+
+    async def events(self) -> AsyncGenerator[WatchEvent, None]:
+        """What is there, Synced, then what changes; for ever.
+
+        Raises NotFound when the kind itself is no longer served (everything is told as deleted before), Closed.
+        """
+        is_interrupted = False
+        while True:
+            try:
+                async with aclosing(self._followed() if self._version else self._listed()) as events:
+                    async for event in events:
+                        is_interrupted = False
+                        self._pause = _FIRST_PAUSE
+                        yield event
+            except errors.Gone:
+                self._version, self._is_synced = "", False
+            except errors.Closed:
+                raise
+            except errors.NotFound:
+                for gone in self._forget_all():
+                    yield gone
+                raise
+            except errors.KubernetesError as error:
+                self._is_synced = False
+                if not is_interrupted:
+                    is_interrupted = True
+                    yield objects.Interrupted(error.failure)
+                await self._rest(error.after if isinstance(error, errors.TooManyRequests) else 0.0)
+
+    async def _rest(self, least: float) -> None:
+        await asyncio.sleep(max(least, self._pause * random.uniform(0.5, 1.0)))  # noqa: S311 - spreads load
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+
+    async def _listed(self) -> AsyncGenerator[WatchEvent, None]:
+        api, seen, version = self._collection.api, set(), ""
+        async with aclosing(pages(self._transport, self._collection, consistent=True)) as listed:
+            async for page in listed:
+                version = page.metadata.version
+                for raw in page.items:
+                    item = objects.item(api.group, api.kind, raw, api.api_version)
+                    seen.add((item.ref.namespace, item.ref.name))
+                    for event in self._told(item):
+                        yield event
+        for key in [key for key in self._known if key not in seen]:
+            yield self._forget(key)
+        self._version, self._is_synced = version, True
+        yield objects.Synced(version)
+
+    async def _followed(self) -> AsyncGenerator[WatchEvent, None]:
+        query = {
+            **self._collection.query,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(int(_SERVER_TIMEOUT * random.uniform(1.0, 2.0))),  # noqa: S311 - spreads load
+        }
+        began_at = asyncio.get_running_loop().time()
+        async with self._transport.lines(self._collection.path, query=query) as lines:
+            if not self._is_synced:  # nothing was missed: the server goes on where it stopped
+                self._is_synced = True
+                yield objects.Synced(self._version)
+            async for line in lines:
+                if line.strip():
+                    for event in self._read(line):
+                        yield event
+        if asyncio.get_running_loop().time() - began_at < 1.0:
+            await self._rest(0.0)  # a server that ends every watch at once is not asked in a loop
+
+    def _read(self, line: bytes) -> list[WatchEvent]:
+        api = self._collection.api
+        try:
+            event = msgspec.json.decode(line, type=_Event)
+        except msgspec.DecodeError as error:
+            raise errors.Unreachable(f"GET {self._collection.path}: the stream broke off: {error}") from error
+        if event.type == "ERROR":
+            status = msgspec.json.decode(event.object, type=errors.Status)
+            raise errors.from_response(status.code or 500, bytes(event.object), f"GET {self._collection.path}")
+        item = objects.item(api.group, api.kind, event.object, api.api_version)
+        found: list[WatchEvent] = []
+        if event.type == "DELETED":
+            key = (item.ref.namespace, item.ref.name)
+            found = [self._forget(key)] if key in self._known else []
+        elif event.type != "BOOKMARK":
+            found = self._told(item)
+        self._version = item.version
+        return found
+
+    def _told(self, item: Item) -> list[WatchEvent]:
+        key = (item.ref.namespace, item.ref.name)
+        before, self._known[key] = self._known.get(key), (item.uid, item.version)
+        if before is None:
+            return [objects.Added(item)]
+        if before[0] != item.uid:
+            return [objects.Deleted(item.ref, before[0]), objects.Added(item)]
+        return [objects.Modified(item)] if before[1] != item.version else []
+
+    def _forget(self, key: tuple[str, str]) -> objects.Deleted:
+        uid, _ = self._known.pop(key)
+        api = self._collection.api
+        return objects.Deleted(ResourceRef(group=api.group, kind=api.kind, namespace=key[0], name=key[1]), uid)
+
+    def _forget_all(self) -> list[objects.Deleted]:
+        return [self._forget(key) for key in list(self._known)]

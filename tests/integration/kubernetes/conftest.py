@@ -1,0 +1,97 @@
+"""A cluster for the tests of the Kubernetes kit, and a server that does what no real one can be made to do."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from aiohttp import web
+
+from meshwright.core.kit import kubernetes
+from meshwright.core.kit.kubernetes import Cluster
+from meshwright.schemas.connections import Kubernetes
+from meshwright.schemas.references import ResourceRef
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest.fixture
+def kubernetes_settings() -> Kubernetes:
+    """A real cluster in which tests may do what they want within namespaces of their own."""
+    path = os.environ.get("MESHWRIGHT_TEST_KUBECONFIG")
+    if not path:
+        pytest.skip("no Kubernetes: name one with MESHWRIGHT_TEST_KUBECONFIG (and MESHWRIGHT_TEST_CONTEXT)")
+    return Kubernetes(kubeconfig=Path(path).read_text(), context=os.environ.get("MESHWRIGHT_TEST_CONTEXT", ""))
+
+
+@pytest.fixture
+async def cluster(kubernetes_settings: Kubernetes) -> AsyncIterator[Cluster]:
+    """A client of the real cluster."""
+    async with Cluster.open(kubernetes_settings) as found:
+        yield found
+
+
+@pytest.fixture
+async def namespace(cluster: Cluster) -> AsyncIterator[str]:
+    """A namespace of the test's own."""
+    name = f"meshwright-test-{uuid.uuid4().hex[:8]}"
+    await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, owner="test")
+    yield name
+    await cluster.delete(ResourceRef(kind="Namespace", name=name))
+
+
+class Scripted:
+    """An API server of which each test says what it answers; discovery knows ConfigMaps alone."""
+
+    def __init__(self) -> None:
+        self.asked: list[web.Request] = []
+        self.handler: Handler | None = None
+        self.port = 0
+
+    def settings(self) -> Kubernetes:
+        """How to reach it."""
+        named = {"name": "scripted"}
+        document = {
+            "current-context": "scripted",
+            "clusters": [{**named, "cluster": {"server": f"http://127.0.0.1:{self.port}"}}],
+            "users": [{**named, "user": {"token": "secret"}}],
+            "contexts": [{**named, "context": {"cluster": "scripted", "user": "scripted"}}],
+        }
+        return Kubernetes(kubeconfig=yaml.safe_dump(document))
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Discovery by itself, everything else as the test says."""
+        if request.path == "/api":
+            return web.json_response({"kind": "APIVersions", "versions": ["v1"]})
+        if request.path == "/apis":
+            return web.json_response({"kind": "APIGroupList", "groups": []})
+        if request.path == "/api/v1":
+            named = {"name": "configmaps", "kind": "ConfigMap", "namespaced": True, "verbs": ["get", "list", "watch"]}
+            return web.json_response({"kind": "APIResourceList", "resources": [named]})
+        self.asked.append(request)
+        assert self.handler
+        return await self.handler(request)
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[Scripted]:
+    """A scripted API server without TLS."""
+    found = Scripted()
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", found.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    found.port = runner.addresses[0][1]
+    yield found
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def scripted_cluster(scripted: Scripted) -> AsyncIterator[Cluster]:
+    """A client of the scripted server."""
+    async with kubernetes.Cluster.open(scripted.settings()) as found:
+        yield found
