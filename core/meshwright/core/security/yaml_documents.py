@@ -6,6 +6,8 @@ aliases, depth and nodes (an alias counts for all that it stands for); scalars f
 tags, several documents and a key given twice are refused.
 """
 
+import contextlib
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -16,6 +18,8 @@ import yaml
 MAX_ALIASES = 100
 MAX_DEPTH = 64
 MAX_NODES = 50_000
+MAX_NODES_OF_STREAM = 400_000
+"""of all documents of a file together"""
 
 _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
 _BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
@@ -26,6 +30,16 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 class InvalidYaml(Exception):
     """The text is not YAML, or exceeds a bound; the message says where."""
+
+
+class Document:
+    """One document of several, with the line (from 1) at which each value begins, by JSON pointer (`#/a/0`)."""
+
+    __slots__ = ("content", "lines")
+
+    def __init__(self, content: Any, lines: dict[str, int]) -> None:
+        self.content = content
+        self.lines = lines
 
 
 class _Counted:
@@ -40,8 +54,20 @@ class _Counted:
 
 def load(text: bytes) -> Any:
     """The one document in `text`. Raises InvalidYaml."""
-    try:
+    with _reported():
         return _Builder(yaml.parse(text, Loader=_LOADER)).document()
+
+
+def load_all(text: bytes) -> list[Document]:
+    """The documents in `text`, the empty ones left out. Raises InvalidYaml."""
+    with _reported():
+        return _Builder(yaml.parse(text, Loader=_LOADER), MAX_NODES_OF_STREAM).documents()
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
     except yaml.YAMLError as error:
         raise InvalidYaml(" ".join(str(error).split())[:300]) from error
     except (UnicodeDecodeError, ValueError) as error:
@@ -51,8 +77,10 @@ def load(text: bytes) -> Any:
 class _Builder:
     """Turns events into values, counting as it goes."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, events: Iterator[Any], max_nodes: int = MAX_NODES) -> None:
         self._events = events
+        self._max_nodes = max_nodes
+        self._lines: dict[str, int] | None = None
         self._anchors: dict[str, _Counted] = {}
         self._aliases = 0
         self._nodes = 0
@@ -68,7 +96,20 @@ class _Builder:
             raise self._bad(after, "one document at a time")
         return content
 
-    def _value(self, event: Any, depth: int) -> _Counted:
+    def documents(self) -> list[Document]:
+        next(self._events)  # the stream begins
+        documents: list[Document] = []
+        while not isinstance(next(self._events), yaml.StreamEndEvent):
+            self._anchors, self._lines = {}, {}
+            content = self._value(next(self._events), 0).value
+            next(self._events)  # the document ends
+            if content is not None:
+                documents.append(Document(content, self._lines))
+        return documents
+
+    def _value(self, event: Any, depth: int, pointer: str = "#") -> _Counted:
+        if self._lines is not None:
+            self._lines[pointer] = event.start_mark.line + 1
         if depth > MAX_DEPTH:
             raise self._bad(event, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
@@ -85,19 +126,22 @@ class _Builder:
             if isinstance(value, int) and not -(2**63) <= value < 2**63:
                 raise self._bad(event, "a whole number must fit in 64 bits")
         elif isinstance(event, yaml.SequenceStartEvent):
-            value = list(self._items(depth))
+            value = list(self._items(depth, pointer))
         else:
-            value = self._mapping(depth)
+            value = self._mapping(depth, pointer)
         counted = _Counted(value, self._nodes - before)
         if event.anchor is not None:
             self._anchors[event.anchor] = counted
         return counted
 
-    def _items(self, depth: int) -> Iterator[Any]:
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            yield self._value(event, depth + 1).value
+    def _items(self, depth: int, pointer: str) -> Iterator[Any]:
+        for index in itertools.count():
+            event = next(self._events)
+            if isinstance(event, yaml.SequenceEndEvent):
+                return
+            yield self._value(event, depth + 1, f"{pointer}/{index}").value
 
-    def _mapping(self, depth: int) -> dict[str, Any]:
+    def _mapping(self, depth: int, pointer: str) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
@@ -105,7 +149,8 @@ class _Builder:
             if event.value in mapping:
                 raise self._bad(event, f"the key {event.value[:64]!r} is given twice")
             self._count(event, 1)
-            mapping[event.value] = self._value(next(self._events), depth + 1).value
+            key = event.value.replace("~", "~0").replace("/", "~1")  # RFC 6901
+            mapping[event.value] = self._value(next(self._events), depth + 1, f"{pointer}/{key}").value
         return mapping
 
     def _alias(self, event: Any) -> _Counted:
@@ -120,8 +165,8 @@ class _Builder:
 
     def _count(self, event: Any, nodes: int) -> None:
         self._nodes += nodes
-        if self._nodes > MAX_NODES:
-            raise self._bad(event, f"more than {MAX_NODES} nodes, aliases counted in full")
+        if self._nodes > self._max_nodes:
+            raise self._bad(event, f"more than {self._max_nodes} nodes, aliases counted in full")
 
     @staticmethod
     def _bad(event: Any, what: str) -> InvalidYaml:

@@ -1,0 +1,10 @@
+"""Analysis: findings about Kubernetes resources, from files, from a cluster, or from both together.
+
+Invariant: an analyzer is a pure function of resources. Reading files, suppression, order and codes are handled here,
+once for all meshes.
+"""
+
+from meshwright.core.kit.analysis.analyzers import Analyzers, Observation
+from meshwright.core.kit.analysis.manifests import Manifest, Manifests, from_object, read_files
+
+__all__ = ["Analyzers", "Manifest", "Manifests", "Observation", "from_object", "read_files"]

@@ -1,0 +1,138 @@
+"""Analyzers: the rules of an adapter, and the functions that observe where they are broken.
+
+Invariant: an observation names a rule that was declared, and every declared rule has an analyzer: listed means looked
+for. The order of findings depends on nothing but the resources.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+import msgspec
+
+from meshwright.core.kit.analysis.manifests import Manifest, Manifests
+from meshwright.schemas.findings import (
+    SUPPRESS_ANNOTATION,
+    Analysis,
+    Finding,
+    FindingLocation,
+    FindingRule,
+)
+
+UNREADABLE = FindingRule(
+    code="MW3001",
+    title="Document cannot be read",
+    severity="error",
+    explanation="A document is not valid YAML, or not a Kubernetes resource: it needs apiVersion, kind and a name.",
+    remedy="Correct the document; until then it is not analyzed.",
+)
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule is broken at a place of a resource; `related` are the other resources that take part."""
+
+    code: str
+    manifest: Manifest
+    message: str
+    pointer: str = "#"
+    related: Sequence[Manifest] = ()
+
+
+Analyzer = Callable[[Manifests], Iterable[Observation]]
+Kind = tuple[str, str]
+"""API group and kind"""
+Suppressions = Callable[[Manifest], Collection[str]]
+
+
+class Analyzers:
+    """What one adapter analyzes. `suppressions` gives the codes that a resource suppresses in the mesh's own way."""
+
+    def __init__(self, rules: Iterable[FindingRule], suppressions: Suppressions = lambda _: ()) -> None:
+        self.rules = {each.code: each for each in (UNREADABLE, *rules)}
+        self._suppressions = suppressions
+        self._analyzers: list[tuple[Analyzer, tuple[Kind, ...]]] = []
+        self._observed: set[str] = {UNREADABLE.code}
+
+    def analyzer(self, *codes: str, needs: Sequence[Kind] = ()) -> Callable[[Analyzer], Analyzer]:
+        """Register the function that observes these codes, from files only when they have one of the kinds it needs.
+
+        Files without any Service, say, do not tell which hosts there are. Raises ValueError for a code without a rule.
+        """
+        if unknown := set(codes) - self.rules.keys():
+            raise ValueError(f"no rule declares {', '.join(sorted(unknown))}")
+
+        def register(function: Analyzer) -> Analyzer:
+            self._analyzers.append((function, tuple(needs)))
+            self._observed.update(codes)
+            return function
+
+        return register
+
+    def unobserved(self) -> set[str]:
+        """The codes of rules that no analyzer looks for."""
+        return self.rules.keys() - self._observed
+
+    def run(
+        self,
+        manifests: Manifests,
+        unreadable: Iterable[tuple[FindingLocation, str]] = (),
+        suppress: Collection[str] = (),
+        *,
+        complete: bool = False,
+    ) -> Analysis:
+        """All findings about these resources; `complete`: what is not among them does not exist."""
+        findings = [self._unreadable(location, why, suppress) for location, why in unreadable]
+        for analyzer, needs in self._analyzers:
+            if complete or not needs or any(manifests.of(group, kind) for group, kind in needs):
+                findings += [self._finding(each, suppress) for each in analyzer(manifests)]
+        findings = sorted(_distinct(findings), key=_place)
+        codes = dict.fromkeys(each.code for each in findings)
+        rules = [self.rules[code] for code in sorted(codes)]
+        return Analysis(findings=findings, rules=rules, resources=len(manifests))
+
+    def _finding(self, observation: Observation, suppress: Collection[str]) -> Finding:
+        rule = self.rules[observation.code]
+        return Finding(
+            code=rule.code,
+            severity=rule.severity,
+            message=observation.message,
+            location=observation.manifest.at(observation.pointer),
+            related=[each.at() for each in observation.related],
+            remedy=rule.remedy,
+            suppressed=self._suppressed(rule, observation.manifest, suppress),
+        )
+
+    def _unreadable(self, location: FindingLocation, why: str, suppress: Collection[str]) -> Finding:
+        by = "the request" if UNREADABLE.code in suppress else ""
+        return Finding(
+            code=UNREADABLE.code,
+            severity=UNREADABLE.severity,
+            message=why,
+            location=location,
+            remedy=UNREADABLE.remedy,
+            suppressed=by,
+        )
+
+    def _suppressed(self, rule: FindingRule, manifest: Manifest, suppress: Collection[str]) -> str:
+        if rule.code in suppress:
+            return "the request"
+        named = {each.strip() for each in str(manifest.annotations.get(SUPPRESS_ANNOTATION, "")).split(",")}
+        if named & {rule.code, "*"}:
+            return f"the annotation {SUPPRESS_ANNOTATION}"
+        if {rule.code, *rule.equivalents, "*"} & set(self._suppressions(manifest)):
+            return "an annotation of the mesh"
+        return ""
+
+
+def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Each finding once."""
+    seen: set[bytes] = set()
+    for each in findings:
+        key = msgspec.json.encode(each)
+        if key not in seen:
+            seen.add(key)
+            yield each
+
+
+def _place(finding: Finding) -> tuple[int, str, int, str, str, str]:
+    where = finding.location
+    return (_ORDER[finding.severity], where.file, where.line, str(where.ref or ""), finding.code, finding.message)

@@ -1,0 +1,91 @@
+"""Findings: what analysis says about configuration, under codes that never change their meaning.
+
+Problem: a warning without a stable code cannot be suppressed, counted or looked up. Invariant: every finding has the
+code of a rule that its adapter publishes; a suppressed finding stays in the answer, marked with who suppressed it.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta
+
+from meshwright.schemas.base import Model, Name, Text, whole
+from meshwright.schemas.references import ResourceRef
+
+FindingSeverity: TypeAlias = Literal["error", "warning", "note"]
+"""the levels of SARIF 2.1.0"""
+FindingCode: TypeAlias = Annotated[str, Meta(pattern=whole("^MW[0-9]{4}$"), examples=["MW3101"])]
+MAX_FILES = 500
+SUPPRESS_ANNOTATION = "meshwright.dev/suppress"
+"""on a resource: codes, separated by commas, that are suppressed for it; `*` for all"""
+
+
+class FindingRule(Model, frozen=True, kw_only=True):
+    """One kind of finding, as it stands on its page."""
+
+    code: FindingCode
+    title: Text
+    severity: FindingSeverity
+    explanation: Text
+    remedy: Text
+    equivalents: list[str] = []
+    """the codes of the mesh's own tool for the same, such as IST0101"""
+
+
+class FindingLocation(Model, frozen=True, kw_only=True):
+    """Where a finding is. `pointer` is a JSON pointer into the resource; `line` counts from 1, 0: not from a file."""
+
+    ref: ResourceRef | None = None
+    pointer: str = "#"
+    file: str = ""
+    line: int = 0
+
+
+class Finding(Model, frozen=True, kw_only=True):
+    """One result of analysis. `suppressed` says by what it is suppressed; empty: it counts."""
+
+    code: FindingCode
+    severity: FindingSeverity
+    message: Text
+    location: FindingLocation
+    related: list[FindingLocation] = []
+    remedy: Text = ""
+    suppressed: str = ""
+
+
+class SourceFile(Model, frozen=True, kw_only=True):
+    """A file of Kubernetes YAML, with any number of documents."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=1000)]
+    content: str
+
+
+class AnalysisQuestion(Model, frozen=True, kw_only=True):
+    """What to analyze: files, what a mesh has now, or files as they would be on that mesh."""
+
+    files: Annotated[list[SourceFile], Meta(max_length=MAX_FILES)] = []
+    mesh: Name | Literal[""] = ""
+    """whose adapter analyzes, and whose resources are read with `live`"""
+    adapter: Name | Literal[""] = ""
+    """who analyzes files when there is no mesh"""
+    live: bool = False
+    suppress: list[FindingCode] = []
+
+
+class AnalysisRequest(Model, frozen=True, kw_only=True):
+    """Asks a worker to analyze. Request/reply, never stored."""
+
+    workspace: Name
+    connection: str = ""
+    mesh: str = ""
+    files: list[SourceFile] = []
+    live: bool = False
+    suppress: list[str] = []
+
+
+class Analysis(Model, frozen=True, kw_only=True):
+    """All findings, the most severe first, and the rules that they name."""
+
+    findings: list[Finding]
+    rules: list[FindingRule]
+    resources: int
+    """how many were examined"""
