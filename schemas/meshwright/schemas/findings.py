@@ -59,15 +59,18 @@ class SourceFile(Model, frozen=True, kw_only=True):
     content: str
 
 
-class AnalysisQuestion(Model, frozen=True, kw_only=True):
-    """What to analyze: files, what a mesh has now, or files as they would be on that mesh."""
+class FilesToAnalyze(Model, frozen=True, kw_only=True):
+    """Files to analyze by the rules of an adapter."""
+
+    files: Annotated[list[SourceFile], Meta(min_length=1, max_length=MAX_FILES)]
+    suppress: list[FindingCode] = []
+
+
+class MeshToAnalyze(Model, frozen=True, kw_only=True):
+    """What to analyze for a mesh: what it has now (`live`), files, or files as they would be on it."""
 
     files: Annotated[list[SourceFile], Meta(max_length=MAX_FILES)] = []
-    mesh: Name | Literal[""] = ""
-    """whose adapter analyzes, and whose resources are read with `live`"""
-    adapter: Name | Literal[""] = ""
-    """who analyzes files when there is no mesh"""
-    live: bool = False
+    live: bool = True
     suppress: list[FindingCode] = []
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from meshwright.core.kit.analysis import Analyzers, Manifest
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.connections import OpenConnection
 from meshwright.core.kit.context import Context
@@ -34,6 +35,7 @@ Handler = Callable[[Context, Any], Awaitable[Any]]
 Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
 Gather = Callable[[Any, Draft], Awaitable[Facts]]
 Preview = Callable[[PreviewContext], Awaitable[designs.Preview | None]]
+ResourceReader = Callable[[Scope], Awaitable[list[Manifest]]]
 ConnectionTester = Callable[[Runtime, OpenConnection[Any]], Awaitable[ConnectionTest]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
 CONTRACT = 2
@@ -67,12 +69,14 @@ class Adapter:
         namespaces: bool = False,
         connections: Sequence[type[ConnectionSettings]] = (),
         values: dict[str, Any] | None = None,
+        analyzers: Analyzers | None = None,
     ) -> None:
         """With a `target` the kit applies, removes and rolls back designs; `namespaces` says whether the mesh has some.
 
         `settings` are read when a worker starts, so that a wrong variable is told there; see `Runtime.settings`.
         `connections` are the kinds of connection that it serves: meshes live on these only. `values` is the JSON Schema
-        of what is the mesh's own when one is installed or upgraded; None: nothing is.
+        of what is the mesh's own when one is installed or upgraded; None: nothing is. `analyzers` find mistakes in
+        resources of the mesh.
         Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
         if not _SEMANTIC.fullmatch(version):
             raise ValueError(f"adapter {name}: version {version!r} is not a semantic version such as 1.0.0")
@@ -83,6 +87,8 @@ class Adapter:
         self.settings = settings
         self.connections = tuple(connections)
         self.values = values
+        self.analyzers = analyzers
+        self.resource_reader: ResourceReader | None = None
         self.connection_tester: ConnectionTester | None = None
         self.operations: dict[str, RegisteredOperation] = {}
         self.translators = Translators(name)
@@ -186,6 +192,11 @@ class Adapter:
         """Register what tells who we are at a connection, and what we may do there; it changes nothing."""
         self.connection_tester = tester
         return tester
+
+    def live_resources(self, reader: ResourceReader) -> ResourceReader:
+        """Register what reads the resources of a mesh that its analyzers look at."""
+        self.resource_reader = reader
+        return reader
 
     def service(self, factory: Callable[[Runtime], AsyncIterator[object]]) -> Service:
         """Register what runs beside the commands (a control plane, a watcher): started first, stopped last."""

@@ -19,6 +19,7 @@ class Exit(enum.IntEnum):
     OPERATION = 5
     UNAVAILABLE = 6
     STILL_RUNNING = 7
+    FINDINGS = 8
     INTERRUPTED = 130
 
 
@@ -31,6 +32,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.OPERATION: "the operation failed, was cancelled, timed out or was dead-lettered",
     Exit.UNAVAILABLE: "the API, a server behind it or the adapter does not answer",
     Exit.STILL_RUNNING: "--timeout passed while the operation still runs",
+    Exit.FINDINGS: "analyze has findings of the level that --fail-on names",
     Exit.INTERRUPTED: "Ctrl-C; the operation goes on",
 }
 

@@ -23,26 +23,26 @@ from meshwright.ui_api.cli.client.session import (
     command,
 )
 from meshwright.ui_api.cli.commands import (
-    access,
     adapters,
+    analyze,
     changes,
     connections,
-    context,
     deadletters,
     designs,
     drift,
     events,
     meshes,
     operations,
-    system,
     topology,
     webhooks,
     workloads,
 )
+from meshwright.ui_api.cli.commands.administration import access, context, system
 from meshwright.ui_api.cli.render.output import Format
 
 _EPILOG = (
-    "Exit codes: 0 ok, 1 failure, 2 usage, 3 refused, 4 difference, 5 operation failed, 6 unavailable, 7 still running."
+    "Exit codes: 0 ok, 1 failure, 2 usage, 3 refused, 4 difference, 5 operation failed, 6 unavailable, 7 still running,"
+    " 8 findings."
 )
 _LOOK, _CHANGE, _SELF = "Look", "Change", "Meshwright itself"
 
@@ -84,6 +84,7 @@ def build() -> typer.Typer:
     ):
         app.add_typer(group, name=name, rich_help_panel=_LOOK)
     command(app, "topology", rich_help_panel=_LOOK)(topology.topology)
+    command(app, "analyze", rich_help_panel=_LOOK)(analyze.analyze)
     for verb in (changes.apply, changes.validate, changes.diff, changes.translate, changes.rollback, changes.remove):
         command(app, verb.__name__, rich_help_panel=_CHANGE)(verb)
     for name, group in (

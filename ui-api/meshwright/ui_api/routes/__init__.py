@@ -3,6 +3,7 @@
 from meshwright.ui_api.http.routing import Route
 from meshwright.ui_api.routes import (
     adapters,
+    analyses,
     connections,
     deadletters,
     designs,
@@ -33,6 +34,7 @@ ALL: tuple[Route, ...] = tuple(
         designs,
         drift,
         previews,
+        analyses,
         releases,
         operations,
         deadletters,

@@ -1,9 +1,10 @@
-"""The endpoints of a live worker: info, preview, intents of a mesh, test of a connection, diagnose.
+"""The endpoints of a live worker: info, preview, intents of a mesh, test of a connection, analyze, diagnose.
 
 Invariant: answering changes nothing; an operation that the adapter does not know is refused with the list of
 those that it does.
 """
 
+import asyncio
 import contextlib
 import datetime
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.bus.client.serving import Endpoint, Refusal
+from meshwright.core.kit import analysis
 from meshwright.schemas import connections, designs, operations
 from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.errors import Failure
+from meshwright.schemas.findings import Analysis, AnalysisRequest
 
 T = TypeVar("T")
 
@@ -51,11 +54,15 @@ def endpoints(
     async def test_connection(payload: bytes) -> bytes:
         return msgspec.json.encode(await _test(adapter, runtime, payload))
 
+    async def analyze(payload: bytes) -> bytes:
+        return msgspec.json.encode(await _analyze(adapter, runtime, service, payload))
+
     return {
         "info": info,
         "preview": preview,
         "intents": intents,
         "test-connection": test_connection,
+        "analyze": analyze,
         "diagnose": diagnose,
     }
 
@@ -85,6 +92,28 @@ async def _test(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> c
         found = await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
         told = await adapter.connection_tester(runtime, found)
     return msgspec.structs.replace(told, worker=runtime.instance)
+
+
+async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> Analysis:
+    question = _decoded(payload, AnalysisRequest, "MW1017", "not a request to analyze")
+    if adapter.analyzers is None:
+        raise Refusal(Failure(code="MW1018", what=f"the {adapter.name} adapter does not analyze"))
+    live: list[analysis.Manifest] = []
+    if question.live:
+        if adapter.resource_reader is None:
+            what = f"the {adapter.name} adapter analyzes files only"
+            raise Refusal(Failure(code="MW1018", what=what, remedy="Give files, and leave out `live`."))
+        mesh = kit.MeshRef(workspace=question.workspace, connection=question.connection, mesh=question.mesh)
+        with _refusing():
+            live = await adapter.resource_reader(kit.Scope(runtime, service, mesh))
+    return await asyncio.to_thread(_analyzed, adapter.analyzers, question, live)
+
+
+def _analyzed(analyzers: analysis.Analyzers, question: AnalysisRequest, live: list[analysis.Manifest]) -> Analysis:
+    """The findings; a resource of the files stands for the one of the mesh."""
+    written, unreadable = analysis.read_files(question.files)
+    resources = analysis.Manifests([*live, *written])
+    return analyzers.run(resources, unreadable, question.suppress, complete=question.live)
 
 
 def _decoded(payload: bytes, kind: type[T], code: str, what: str) -> T:

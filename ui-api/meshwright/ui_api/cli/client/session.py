@@ -115,6 +115,7 @@ def command(group: typer.Typer, name: str, **settings: Any) -> Callable[[Callabl
 
 def _with_options(function: Callable[..., None]) -> Callable[..., None]:
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    own_names = {parameter.name for parameter in own}
     kind = inspect.Parameter.KEYWORD_ONLY
     common = [
         inspect.Parameter("output", kind, default=None, annotation=FormatOption),
@@ -124,13 +125,15 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
     ]
     first = inspect.Parameter("typer_context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     # The order of declaration is the order of arguments on the command line.
-    parameters = [first, *(parameter.replace(kind=kind) for parameter in own), *common]
+    # A command may declare an `output` of its own, with further formats.
+    added = [parameter for parameter in common if parameter.name not in own_names]
+    parameters = [first, *(parameter.replace(kind=kind) for parameter in own), *added]
 
     def run(typer_context: typer.Context, **given: Any) -> None:
         before = typer_context.obj if isinstance(typer_context.obj, Options) else Options()
         session = Session(
             Options(
-                output=given.pop("output") or before.output,
+                output=before.output if "output" in own_names else given.pop("output") or before.output,
                 quiet=given.pop("quiet") or before.quiet,
                 context=given.pop("context") or before.context,
                 workspace=given.pop("workspace") or before.workspace,

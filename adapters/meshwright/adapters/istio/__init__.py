@@ -1,0 +1,8 @@
+"""Istio on Kubernetes, with sidecars or ambient.
+
+Invariant: this package holds knowledge of Istio only; reading, applying, diffing and pruning are the kit's.
+"""
+
+from meshwright.adapters.istio.adapter import adapter
+
+__all__ = ["adapter"]

@@ -1,0 +1,1 @@
+"""Commands about Meshwright itself: contexts, access, the system."""

@@ -1,0 +1,102 @@
+"""`meshwright analyze`: findings about files, about what a mesh has, or about files as they would be on it."""
+
+import enum
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from meshwright.ui_api.cli.client import documents, paths
+from meshwright.ui_api.cli.client.session import Session
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.render import findings
+from meshwright.ui_api.cli.render.output import Format, Output
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+_CODE = re.compile(r"MW[0-9]{4}")
+
+
+class Report(enum.StrEnum):
+    """How findings are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    SARIF = "sarif"
+    JUNIT = "junit"
+
+
+class Level(enum.StrEnum):
+    """From which severity on findings make the command fail."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+    NEVER = "never"
+
+
+def analyze(
+    session: Session,
+    files: Annotated[
+        list[str] | None,
+        typer.Option("--file", "-f", help="A file, a folder (read with its subfolders), or - for stdin; repeatable."),
+    ] = None,
+    mesh: Annotated[str, typer.Option("--mesh", "-m", help="The mesh that it is for.")] = "",
+    adapter: Annotated[str, typer.Option("--adapter", help="Without a mesh: whose rules count, such as istio.")] = "",
+    live: Annotated[bool, typer.Option("--live", help="Also what the mesh has now; files stand for theirs.")] = False,
+    suppress: Annotated[
+        list[str] | None, typer.Option("--suppress", help="A code, such as MW3301; repeatable.")
+    ] = None,
+    fail_on: Annotated[Level, typer.Option("--fail-on", help="Exit with 8 from this severity on.")] = Level.ERROR,
+    output: Annotated[Report | None, typer.Option("--output", "-o", help="How findings are written.")] = None,
+) -> None:
+    """Find mistakes in Kubernetes resources before, or after, a mesh has them. Nothing is changed."""
+    report = output or Report(session.options.output or Format.TABLE)
+    if report in (Report.JSON, Report.YAML):
+        session.output = Output(Format(report), quiet=session.options.quiet)
+    for code in suppress or []:
+        if not _CODE.fullmatch(code):
+            raise CommandFailed(f"{code!r} is not a code", code=Exit.USAGE, remedy="Codes look like MW3301.")
+    if bool(mesh) == bool(adapter):
+        raise CommandFailed("name a mesh or an adapter", code=Exit.USAGE, remedy="Say --mesh NAME or --adapter NAME.")
+    sources = [{"name": name, "content": documents.text(name)} for name in _sources(files or [])]
+    if adapter and not sources:
+        raise CommandFailed("name the files to analyze", code=Exit.USAGE, remedy="Say --file PATH, or --mesh NAME.")
+    question = {"files": sources, "suppress": suppress or []} | ({"live": live or not sources} if mesh else {})
+    path = paths.one(paths.MESHES, mesh, ":analyze") if mesh else paths.one(paths.ADAPTERS, adapter, ":analyze")
+    analysis = session.api.request("POST", path, body=question, repeatable=True).data
+    _write(session, report, analysis)
+    counted = [each for each in analysis["findings"] if not each["suppressed"] and _counts(each, fail_on)]
+    if counted:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _write(session: Session, report: Report, analysis: dict[str, Any]) -> None:
+    if report is Report.SARIF:
+        Output(Format.JSON).data(findings.sarif(analysis))
+    elif report is Report.JUNIT:
+        session.output.text(findings.junit(analysis))
+    else:
+        session.output.show(analysis, findings.table(analysis))
+        session.output.say(findings.summary(analysis))
+
+
+def _counts(finding: dict[str, Any], fail_on: Level) -> bool:
+    order = [Level.ERROR, Level.WARNING, Level.NOTE]
+    return fail_on is not Level.NEVER and order.index(Level(finding["severity"])) <= order.index(fail_on)
+
+
+def _sources(given: list[str]) -> list[str]:
+    """The files that are meant; folders give the YAML and JSON in them, in order. Raises CommandFailed."""
+    names: list[str] = []
+    for each in given:
+        path = Path(each)
+        if each != documents.STDIN and path.is_dir():
+            inside = sorted(str(file) for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+            if not inside:
+                raise CommandFailed(f"{each} has no files named *.yaml, *.yml or *.json", code=Exit.USAGE)
+            names += inside
+        else:
+            names.append(each)
+    return names

@@ -1,0 +1,146 @@
+"""Findings as a table, as SARIF and as JUnit.
+
+Invariant: a finding keeps its fingerprint as long as its rule, its resource and the place in it stay the same, so
+that a tool that collects SARIF reports does not report it twice when lines move.
+"""
+
+import hashlib
+from collections import Counter
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from meshwright.ui_api.cli.render import output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Document = dict[str, Any]
+_STYLES = {"error": ("✗ error", "red"), "warning": ("! warning", "yellow"), "note": ("- note", "dim")}
+_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def table(analysis: Document) -> "RenderableType":
+    """One line for each finding; suppressed ones are left out, and counted in the summary."""
+    from rich.text import Text
+
+    shown = [each for each in analysis["findings"] if not each["suppressed"]]
+    if not shown:
+        return Text(f"No findings in {analysis['resources']} resources.", "dim")
+    rows = (
+        (
+            Text(*_STYLES[each["severity"]]),
+            each["code"],
+            _where(each["location"]),
+            _resource(each["location"]),
+            each["message"],
+        )
+        for each in shown
+    )
+    return output.table(("severity", "code", "where", "resource", "finding"), rows)
+
+
+def summary(analysis: Document) -> str:
+    """How many of each severity, and how many were suppressed."""
+    counted = Counter("suppressed" if each["suppressed"] else each["severity"] for each in analysis["findings"])
+    words = [f"{counted[word]} {word}{'s' if counted[word] != 1 and word != 'suppressed' else ''}" for word in counted]
+    return f"{analysis['resources']} resources analyzed: {', '.join(words) or 'no findings'}."
+
+
+def sarif(analysis: Document) -> Document:
+    """A SARIF 2.1.0 log (OASIS) with one run."""
+    rules = {rule["code"]: index for index, rule in enumerate(analysis["rules"])}
+    driver = {
+        "name": "meshwright",
+        "version": metadata.version("meshwright"),
+        "rules": [_sarif_rule(rule) for rule in analysis["rules"]],
+    }
+    results = [_sarif_result(each, rules[each["code"]]) for each in analysis["findings"]]
+    return {
+        "$schema": _SARIF_SCHEMA,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "columnKind": "utf16CodeUnits", "results": results}],
+    }
+
+
+def junit(analysis: Document) -> str:
+    """JUnit XML: a test case for each finding, failed unless it is a note; suppressed ones are skipped."""
+    findings = analysis["findings"]
+    failed = [each for each in findings if not each["suppressed"] and each["severity"] != "note"]
+    skipped = [each for each in findings if each["suppressed"]]
+    suite = ElementTree.Element(
+        "testsuite",
+        name="meshwright analyze",
+        tests=str(max(1, len(findings))),
+        failures=str(len(failed)),
+        skipped=str(len(skipped)),
+    )
+    if not findings:
+        ElementTree.SubElement(suite, "testcase", classname="analyze", name=f"{analysis['resources']} resources")
+    for each in findings:
+        where = _where(each["location"])
+        name = f"{each['code']} {_resource(each['location'])}".strip()
+        case = ElementTree.SubElement(suite, "testcase", classname=where or "live", name=name)
+        if each["suppressed"]:
+            ElementTree.SubElement(case, "skipped", message=f"suppressed by {each['suppressed']}")
+        elif each["severity"] != "note":
+            failure = ElementTree.SubElement(case, "failure", type=each["severity"], message=each["message"])
+            failure.text = each["remedy"]
+        else:
+            ElementTree.SubElement(case, "system-out").text = each["message"]
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _where(location: Document) -> str:
+    if not location["file"]:
+        return ""
+    return f"{location['file']}:{location['line']}" if location["line"] else str(location["file"])
+
+
+def _resource(location: Document) -> str:
+    ref = location["ref"]
+    if ref is None:
+        return ""
+    name = f"{ref['namespace']}/{ref['name']}" if ref.get("namespace") else ref["name"]
+    return f"{ref['kind']} {name}"
+
+
+def _sarif_rule(rule: Document) -> Document:
+    return {
+        "id": rule["code"],
+        "shortDescription": {"text": rule["title"]},
+        "fullDescription": {"text": rule["explanation"]},
+        "help": {"text": rule["remedy"]},
+        "defaultConfiguration": {"level": rule["severity"]},
+        "properties": {"equivalents": rule["equivalents"]},
+    }
+
+
+def _sarif_result(finding: Document, rule: int) -> Document:
+    location = finding["location"]
+    place: Document = {"logicalLocations": [{"fullyQualifiedName": _resource(location), "kind": "resource"}]}
+    if location["file"]:
+        physical: Document = {"artifactLocation": {"uri": location["file"]}}
+        if location["line"]:
+            physical["region"] = {"startLine": location["line"]}
+        place["physicalLocation"] = physical
+    result: Document = {
+        "ruleId": finding["code"],
+        "ruleIndex": rule,
+        "level": finding["severity"],
+        "message": {"text": finding["message"]},
+        "locations": [place],
+        "partialFingerprints": {"meshwright/v1": _fingerprint(finding)},
+    }
+    if finding["suppressed"]:
+        result["suppressions"] = [{"kind": "external", "justification": f"suppressed by {finding['suppressed']}"}]
+    return result
+
+
+def _fingerprint(finding: Document) -> str:
+    location = finding["location"]
+    text = "\n".join((finding["code"], _resource(location), location["pointer"], finding["message"]))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
