@@ -169,6 +169,8 @@ class ApplyDesign(Arguments, frozen=True, kw_only=True):
 
     kind: ClassVar[OperationKind] = OperationKind("design.apply")
     design: Design
+    take_over: bool = False
+    """whether fields that others own are taken from them, on meshes where fields have owners"""
 
 
 class RemoveDesign(Arguments, frozen=True, kw_only=True):

@@ -56,6 +56,8 @@ class Draft(Model, frozen=True, kw_only=True):
     """what the intents became, and what the design brings as it is"""
     former: list[ResourceRef] = []
     """the inventory of the release that stands now"""
+    take_over: bool = False
+    """whether fields that others own are taken from them, as somebody asked for in so many words"""
 
     def gone(self, inventory: Collection[ResourceRef]) -> list[ResourceRef]:
         """What the release before had and this one has not."""
@@ -105,6 +107,9 @@ class Scope(msgspec.Struct, frozen=True):
 
 class Target(abc.ABC):
     """Where the native resources of one mesh live. One is made for each attempt, preview and look for drift."""
+
+    undo_timeout = 30.0
+    """seconds that `revert` and `restore` may take"""
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope

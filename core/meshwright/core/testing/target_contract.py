@@ -4,6 +4,7 @@ Use: subclass `TargetContract`, give a `target` of an empty mesh and two resourc
 suite: it looks at the mesh through `read` alone, and every effect is made twice.
 """
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ class Quiet:
         """It is always ours."""
 
     async def sleep(self, seconds: float) -> None:
-        """No wait is needed here."""
+        """Wait; nobody cancels it."""
+        await asyncio.sleep(seconds)
 
 
 ATTEMPT = Quiet()

@@ -36,9 +36,13 @@ class OnMesh(OperationOptions, frozen=True, kw_only=True):
 
 
 class Apply(OnMesh, frozen=True, kw_only=True):
-    """Apply a design; `version` is the number of an earlier one, 0 the newest."""
+    """Apply a design; `version` is the number of an earlier one, 0 the newest.
+
+    With `take_over` fields that others own are taken from them, where the mesh's resources have owners.
+    """
 
     version: Annotated[int, Meta(ge=0)] = 0
+    take_over: bool = False
 
 
 class Rollback(OnMesh, frozen=True, kw_only=True):
@@ -79,9 +83,8 @@ async def apply(call: Call[Apply, Write]) -> Response:
         return earlier
     target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
     design = await designs.stored(call, call.name(), call.body.version)
-    return await accepting.accept(
-        call, call.body, targets.request_for(target, ApplyDesign(design=design), preview=True)
-    )
+    arguments = ApplyDesign(design=design, take_over=call.body.take_over)
+    return await accepting.accept(call, call.body, targets.request_for(target, arguments, preview=True))
 
 
 @routes.add(

@@ -23,11 +23,15 @@ _RULES = ("The id of `design` is the one in the path.",)
 
 
 class Against(Model, frozen=True, kw_only=True):
-    """A mesh, and the design: this one, or without it the stored one at `version` (0: the newest)."""
+    """A mesh, and the design: this one, or without it the stored one at `version` (0: the newest).
+
+    `take_over` asks what applying would do that takes fields of others over.
+    """
 
     mesh: Name
     design: Design | None = None
     version: Annotated[int, Meta(ge=0)] = 0
+    take_over: bool = False
 
 
 class Validation(Model, frozen=True, kw_only=True):
@@ -105,7 +109,7 @@ async def _preview(call: Call[Against, NoQuery]) -> Preview:
         detail = f"the path says {name!r}"
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/design/id")])
     designs.sound(design, "#/design" if call.body.design else "#")
-    wanted = targets.request_for(target, ApplyDesign(design=design))
+    wanted = targets.request_for(target, ApplyDesign(design=design, take_over=call.body.take_over))
     offer = call.api.roster.offer(wanted.adapter, wanted.kind, wanted.version)
     now = datetime.datetime.now(datetime.UTC)
     command = Command(

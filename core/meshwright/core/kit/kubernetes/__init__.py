@@ -5,6 +5,7 @@ alone, since the client behind it is large.
 """
 
 from meshwright.core.kit.kubernetes.client import Cluster
+from meshwright.core.kit.kubernetes.clusters import Clusters
 from meshwright.core.kit.kubernetes.discovery import Api
 from meshwright.core.kit.kubernetes.errors import (
     AlreadyExists,
@@ -36,6 +37,8 @@ from meshwright.core.kit.kubernetes.objects import (
     at,
     reference_of,
 )
+from meshwright.core.kit.kubernetes.target.readiness import Verdict
+from meshwright.core.kit.kubernetes.target.target import KubernetesTarget
 
 __all__ = [
     "Added",
@@ -44,6 +47,7 @@ __all__ = [
     "Away",
     "Closed",
     "Cluster",
+    "Clusters",
     "Conflict",
     "Deleted",
     "Denied",
@@ -54,6 +58,7 @@ __all__ = [
     "InvalidConnection",
     "Item",
     "KubernetesError",
+    "KubernetesTarget",
     "Modified",
     "NotFound",
     "Refused",
@@ -63,6 +68,7 @@ __all__ = [
     "Unavailable",
     "UnknownKind",
     "Unreachable",
+    "Verdict",
     "WatchEvent",
     "at",
     "reference_of",

@@ -1,8 +1,8 @@
 """Which kinds of objects an API server serves, and where.
 
 Problem: a reference names group and kind, a URL needs version and plural, and CustomResourceDefinitions come and go.
-Invariant: what is served is read once and again whenever a kind is not known, at most once a second; a kind's versions
-stand in the server's order of preference.
+Invariant: what is served is read once and again whenever a kind is not known, at most once a second; that a kind is
+unknown is said only after a look that began after the question. Versions stand in the server's order of preference.
 """
 
 import asyncio
@@ -118,13 +118,13 @@ class Discovery:
         A kind that was just defined is waited for `within` seconds. Raises UnknownKind, KubernetesError.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + within
+        asked_at = loop.time()
         while True:
             if found := _chosen(self._known.get((group, kind), ()), version):
                 return found
+            if self._read_at > asked_at and loop.time() >= asked_at + within:
+                break
             if not await self._refresh():
-                if loop.time() >= end:
-                    break
                 await asyncio.sleep(_PAUSE)
         full = "/".join(part for part in (group, version, kind) if part)
         raise errors.UnknownKind(f"the cluster serves no {full}")
@@ -152,10 +152,10 @@ class Discovery:
                 return True  # by somebody else, while we waited
             if asyncio.get_running_loop().time() - self._read_at < _AGAIN:
                 return False
-            known: dict[tuple[str, str], list[Api]] = {}
+            began_at, known = asyncio.get_running_loop().time(), dict[tuple[str, str], list[Api]]()
             for each in [*await self._aggregated("/api"), *await self._aggregated("/apis")]:
                 known.setdefault((each.group, each.kind), []).append(each)
-            self._known, self._read_at = known, asyncio.get_running_loop().time()
+            self._known, self._read_at = known, began_at
             return True
 
     async def _aggregated(self, root: str) -> list[Api]:

@@ -67,6 +67,7 @@ async def _carry_out(ctx: Context, target: Target, books: releases.Releases, pla
         "apply",
         lambda: target.apply(draft, checkpoint, ctx),
         undo=lambda: target.revert(draft, checkpoint, ctx),
+        undo_timeout=target.undo_timeout,
     )
     await ctx.step("wait", lambda: target.wait(draft, checkpoint, ctx))
     result = await ctx.step("record-release", recorded, undo=lambda: books.retract(ctx.command, draft.owner))
@@ -74,6 +75,7 @@ async def _carry_out(ctx: Context, target: Target, books: releases.Releases, pla
         "prune",
         lambda: target.prune(draft, gone, checkpoint, ctx),
         undo=lambda: target.restore(draft, gone, checkpoint, ctx),
+        undo_timeout=target.undo_timeout,
     )
     await ctx.step("verify", verified)
     return dict(result)

@@ -108,6 +108,7 @@ class Planner:
             revision=max(history.last_revision, standing or 0) + 1 if wanted else 0,
             design=wanted,
             former=current.inventory if current else [],
+            take_over=isinstance(arguments, ApplyDesign) and arguments.take_over,
         )
         found = await self.dry(draft, reserve=reserve)
         differs = any(each.before != each.after for each in found.dry_run.changes)
@@ -136,7 +137,7 @@ class Planner:
         problems += [
             FieldError(detail=f"{each.ref} belongs to {each.conflict}")
             for each in dry_run.changes
-            if each.conflict and each.before != each.after
+            if each.conflict and each.before != each.after and not draft.take_over
         ]
         return Plan(
             draft=draft,

@@ -23,6 +23,9 @@ from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused
 from meshwright.ui_api.cli.render import live, previews
 
+TakeOverOption = Annotated[
+    bool, typer.Option("--take-over", help="Take fields over that others own, as the diff names them.")
+]
 _NO_PREVIEW = ("adapter-slow", "too-large")
 
 
@@ -34,12 +37,13 @@ def apply(
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
     keep_on_failure: Annotated[bool, typer.Option("--keep-on-failure", help="Do not undo when it fails.")] = False,
+    take_over: TakeOverOption = False,
 ) -> None:
     """Save a design and make a mesh look like it. With --wait each step is shown as it happens."""
     document = documents.load_design(file)
     design = document.content
     chosen = choices.mesh_or_only(session, mesh)
-    _look_ahead(session, document, chosen)
+    _look_ahead(session, document, chosen, take_over=take_over)
     answer, changed = writing.save_if_changed(session, design, reason)
     done = "saved as version" if changed else "is unchanged at version"
     session.output.say(f"design {design['id']} {done} {answer.version}")
@@ -48,6 +52,7 @@ def apply(
         "version": answer.version,
         "reason": reason,
         "keep_on_failure": keep_on_failure,
+        "take_over": take_over,
     }
     path = paths.one(paths.DESIGNS, design["id"], ":apply")
     live.operate(session, "POST", path, body, wait=wait, limit=timeout)
@@ -63,11 +68,11 @@ def validate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
         raise typer.Exit(Exit.REFUSED)
 
 
-def diff(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
+def diff(session: Session, file: DesignFile, mesh: MeshOption = "", take_over: TakeOverOption = False) -> None:
     """Show what applying a design would change, resource by resource. Exit code 4 when there is a difference."""
     document = documents.load_design(file)
     chosen = choices.mesh_or_only(session, mesh)
-    preview = _ask(session, document, chosen, "diff")
+    preview = _ask(session, document, chosen, "diff", take_over=take_over)
     session.output.show(preview, previews.diff(preview["diff"], chosen))
     _refuse_unsupported(preview)
     if any(one["change"] != "unchanged" for one in preview["diff"]):
@@ -117,10 +122,10 @@ def remove(
     live.operate(session, "POST", paths.one(paths.DESIGNS, design, ":remove"), body, wait=wait, limit=timeout)
 
 
-def _look_ahead(session: Session, document: documents.Document, mesh: str) -> None:
+def _look_ahead(session: Session, document: documents.Document, mesh: str, *, take_over: bool) -> None:
     """Tell what applying would change. Raises CommandFailed when the adapter refuses it."""
     try:
-        preview = _ask(session, document, mesh, "diff")
+        preview = _ask(session, document, mesh, "diff", take_over=take_over)
     except RequestRefused as refused:
         if refused.slug not in _NO_PREVIEW:
             raise
@@ -131,11 +136,13 @@ def _look_ahead(session: Session, document: documents.Document, mesh: str) -> No
     session.output.say(previews.plan(preview["diff"], mesh))
 
 
-def _ask(session: Session, document: documents.Document, mesh: str, verb: str) -> dict[str, Any]:
+def _ask(
+    session: Session, document: documents.Document, mesh: str, verb: str, *, take_over: bool = False
+) -> dict[str, Any]:
     """What the adapter says about the design; complaints point into the file."""
     path = paths.one(paths.DESIGNS, document.content["id"], f":{verb}")
     try:
-        body = {"mesh": mesh, "design": document.content}
+        body = {"mesh": mesh, "design": document.content, "take_over": take_over}
         answer = session.api.request("POST", path, body=body, repeatable=True).data
     except RequestRefused as refused:
         errors = [_in_file(error) for error in refused.problem.get("errors") or []]

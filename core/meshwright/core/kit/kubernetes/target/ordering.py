@@ -1,0 +1,54 @@
+"""In which order objects come and go, and doing many of them at once.
+
+Invariant: what others need is there before them: namespaces, definitions of kinds, what is built in, custom resources,
+and last the webhooks that would judge the rest. Everything goes in reverse.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from itertools import groupby
+from typing import TypeVar
+
+from meshwright.schemas.references import ResourceRef
+
+T = TypeVar("T")
+DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
+_AT_ONCE = 16
+_BUILT_IN = {
+    f"{name}.k8s.io"
+    for name in ("coordination", "discovery", "networking", "node", "rbac.authorization", "scheduling", "storage",
+                 "resource", "flowcontrol.apiserver", "certificates", "apiregistration")
+}  # fmt: skip
+
+
+def rank(ref: ResourceRef) -> int:
+    """The phase in which an object is applied."""
+    if (ref.group, ref.kind) == ("", "Namespace"):
+        return 0
+    if (ref.group, ref.kind) == DEFINITION:
+        return 1
+    if ref.group == "admissionregistration.k8s.io":
+        return 4
+    return 2 if "." not in ref.group or ref.group in _BUILT_IN else 3
+
+
+def phases(refs: Collection[ResourceRef], *, reverse: bool = False) -> list[list[ResourceRef]]:
+    """References in the order of their phases."""
+    ordered = sorted(refs, key=lambda ref: (rank(ref), ref), reverse=reverse)
+    return [list(group) for _, group in groupby(ordered, key=rank)]
+
+
+async def every(refs: Collection[ResourceRef], action: Callable[[ResourceRef], Awaitable[T]]) -> list[T]:
+    """Do something for each, several at a time; in the order of the references. Raises the first error."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(ref: ResourceRef) -> T:
+        async with slots:
+            return await action(ref)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(ref)) for ref in refs]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]

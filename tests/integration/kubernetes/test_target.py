@@ -1,0 +1,286 @@
+"""The target against a real API server: the contract of targets, whose an object is, order, waiting, secrets."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from meshwright.core import kit
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.connections import OpenConnection
+from meshwright.core.testing.target_contract import Quiet, TargetContract
+from meshwright.schemas.connections import Kubernetes
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import Resource
+from meshwright.schemas.references import ResourceRef
+
+
+class _Runtime:
+    """Knows one connection."""
+
+    def __init__(self, settings: Kubernetes) -> None:
+        self._settings = settings
+
+    async def connection(self, workspace: str, connection: str) -> OpenConnection[Kubernetes]:
+        return OpenConnection(workspace=workspace, id=connection, kind="kubernetes", settings=self._settings)
+
+
+@pytest.fixture
+async def target(kubernetes_settings: Kubernetes, namespace: str) -> AsyncIterator[k8s.KubernetesTarget]:
+    """The target of a mesh in the test's own namespace."""
+    runtime: Any = _Runtime(kubernetes_settings)
+    async with k8s.Clusters(runtime) as clusters:
+        mesh = kit.MeshRef(workspace="default", connection="local", mesh=namespace)
+        yield k8s.KubernetesTarget(kit.Scope(runtime, clusters, mesh))
+
+
+def resource(namespace: str, name: str, kind: str = "ConfigMap", group: str = "", **body: Any) -> Resource:
+    """An object of a draft."""
+    return Resource(ref=ResourceRef(group=group, kind=kind, namespace=namespace, name=name), body=body)
+
+
+class Told(Quiet):
+    """Keeps what people would read."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    async def progress(self, message: str, percent: float | None = None) -> None:
+        """Note it."""
+        self.lines.append(message)
+
+
+class TestKubernetesTarget(TargetContract):
+    """See `TargetContract`."""
+
+    @pytest.fixture(autouse=True)
+    def _place(self, namespace: str) -> None:
+        self.namespace = namespace
+
+    @pytest.fixture
+    async def target(self, target: k8s.KubernetesTarget) -> kit.Target:
+        """An empty namespace."""
+        return target
+
+    def design(self, revision: int) -> Design:
+        """A design that has a name."""
+        return Design(id="contract", description=str(revision))
+
+    def resources(self, revision: int) -> list[Resource]:
+        """Defaulted lists with keys, sets, maps, a secret, a custom kind's definition, and a namespace with content."""
+        inside = f"{self.namespace}-inside"
+        ports = [{"name": f"p{number}", "port": 80 + number} for number in range(revision + 1)]
+        rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"][:revision]}
+        return [
+            resource(self.namespace, "a", data={"revision": str(revision), f"only-{revision}": "x"}),
+            resource(self.namespace, "b", "Secret", stringData={"password": f"secret-{revision}"}),
+            resource(self.namespace, "c", "Service", spec={"selector": {"app": "c"}, "ports": ports}),
+            resource(self.namespace, "d", "Role", "rbac.authorization.k8s.io", rules=[rule]),
+            resource("", inside, "Namespace", metadata={"labels": {"revision": str(revision)}}),
+            resource(inside, "e", data={"revision": str(revision)}),
+        ]
+
+
+def draft(target: kit.Target, owner: str, *resources: Resource, **more: Any) -> kit.Draft:
+    """A revision of a design."""
+    design = Design(id=owner) if resources else None
+    return kit.Draft(
+        mesh=target.mesh, owner=owner, operation=owner, revision=1, design=design, resources=list(resources), **more
+    )
+
+
+async def applied(target: kit.Target, wanted: kit.Draft) -> kit.DryRun:
+    """Apply a draft."""
+    found = await target.dry_run(wanted, reserve=True)
+    assert found.problems == []
+    await target.apply(wanted, found.checkpoint, Quiet())
+    await target.wait(wanted, found.checkpoint, Quiet())
+    return found
+
+
+async def removed(target: kit.Target, owner: str, former: list[ResourceRef]) -> tuple[kit.DryRun, list[str]]:
+    """Remove a design; what was planned, and what people were told."""
+    wanted, told = draft(target, owner, former=former), Told()
+    found = await target.dry_run(wanted, reserve=True)
+    await target.prune(wanted, former, found.checkpoint, told)
+    return found, told.lines
+
+
+async def test_a_conflict_names_who_else_owns_which_field(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """Another tool, another design: each by its name, with its fields; applied it would be refused by the server."""
+    mine = resource(namespace, "a", data={"color": "red", "size": "1"})
+    await applied(target, draft(target, "first", resource(namespace, "a", data={"color": "blue"})))
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}}
+    await cluster.apply({**body, "data": {"size": "2"}}, owner="kubectl")
+    second = draft(target, "second", mine)
+    found = await target.dry_run(second)
+    (change,) = found.changes
+    assert "kubectl (data.size)" in change.conflict
+    assert f"design first of mesh {namespace} (data.color)" in change.conflict
+    assert change.after
+    assert change.after["data"] == {"color": "red", "size": "1"}
+    with pytest.raises(k8s.Conflict):
+        await target.apply(second, found.checkpoint, Quiet())
+
+
+async def test_what_is_taken_over_is_given_back_with_its_owner(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """Forced in so many words, the values are ours; reverted, values and owners are as before."""
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}}
+    before = await cluster.apply({**body, "data": {"size": "2", "color": "red"}}, owner="helm")
+    wanted = draft(target, "mine", resource(namespace, "a", data={"size": "1"}), take_over=True)
+    found = await applied(target, wanted)
+    ref = k8s.reference_of(body)
+    assert (await cluster.get(ref))["data"] == {"size": "1", "color": "red"}
+    for _ in range(2):
+        await target.revert(wanted, found.checkpoint, Quiet())
+        after = await cluster.get(ref)
+        assert after["data"] == before["data"]
+        managers = [(each["manager"], each["fieldsV1"]) for each in after["metadata"]["managedFields"]]
+        assert managers == [(each["manager"], each["fieldsV1"]) for each in before["metadata"]["managedFields"]]
+
+
+async def test_removing_a_design_takes_nothing_of_others_along(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """What was there before stays and loses our fields; what somebody made anew under the name is not touched."""
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": namespace}}
+    await cluster.apply({**body, "data": {"theirs": "1"}}, owner="kubectl")
+    run = await applied(
+        target,
+        draft(
+            target,
+            "mine",
+            resource(namespace, "theirs", data={"mine": "1"}),
+            resource(namespace, "anew", data={"mine": "1"}),
+            resource(namespace, "shared", data={"mine": "1"}),
+            resource(namespace, "own", data={"mine": "1"}),
+        ),
+    )
+    other = draft(target, "other", resource(namespace, "shared", data={"other": "1"}))
+    await applied(target, other)
+    anew = ResourceRef(kind="ConfigMap", namespace=namespace, name="anew")
+    copied = await cluster.get(anew)
+    await cluster.delete(anew)
+    copy = {**copied, "metadata": {key: copied["metadata"][key] for key in ("name", "namespace", "annotations")}}
+    await cluster.create(copy)
+    found, _ = await removed(target, "mine", run.inventory)
+    changes = {each.ref.name: each.after for each in found.changes}
+    assert changes.keys() == {"theirs", "shared", "own"}
+    assert changes["own"] is None
+    left = {each.ref.name: each.body async for each in cluster.list("", "ConfigMap", namespace)}
+    assert left.keys() - {"kube-root-ca.crt"} == {"theirs", "anew", "shared"}
+    assert left["theirs"]["data"] == {"theirs": "1"}
+    assert left["shared"]["data"] == {"other": "1"}
+    assert left["anew"]["data"] == {"mine": "1"}
+
+
+async def test_a_namespace_with_what_others_made_in_it_stays(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """Deleting it would delete theirs too: it is kept, and said so."""
+    inside = f"{namespace}-inside"
+    run = await applied(
+        target, draft(target, "mine", resource("", inside, "Namespace"), resource(inside, "a", data={}))
+    )
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": inside}}
+    await cluster.apply(body, owner="kubectl")
+    try:
+        _, told = await removed(target, "mine", run.inventory)
+        assert any("theirs" in line and "stays" in line for line in told)
+        assert await cluster.find(k8s.reference_of(body))
+        assert await cluster.find(ResourceRef(kind="ConfigMap", namespace=inside, name="a")) is None
+    finally:
+        await cluster.delete(ResourceRef(kind="Namespace", name=inside))
+
+
+async def test_a_finalizer_that_hangs_is_told(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """The removal goes on, and says who holds what."""
+    target.gone_within = 0.5
+    held = resource(namespace, "held", metadata={"finalizers": ["example.org/never"]}, data={})
+    run = await applied(target, draft(target, "mine", held))
+    try:
+        _, told = await removed(target, "mine", run.inventory)
+        assert any("example.org/never" in line for line in told)
+    finally:
+        patch: dict[str, Any] = {"metadata": {"finalizers": None}}
+        await cluster.patch(held.ref, patch, owner="test")
+
+
+async def test_problems_are_told_with_their_places_and_nothing_is_done(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """An unknown kind, a wrong field, a namespace that is not there, a body of another name: all at once."""
+    found = await target.dry_run(
+        draft(
+            target,
+            "mine",
+            resource(namespace, "a", "Nope", "example.org"),
+            resource(namespace, "b", dota={}),
+            resource("no-such-namespace", "c", data={}),
+            resource(namespace, "d", metadata={"name": "e"}),
+            resource(namespace, "f", "Namespace"),
+        )
+    )
+    told = "\n".join(each.detail for each in found.problems)
+    for words in ("example.org/Nope", "field not declared", "no-such-namespace", "another name", "has no namespace"):
+        assert words in told
+    assert not [each async for each in cluster.list("", "ConfigMap", namespace, labels="x=y")]
+
+
+async def test_a_secret_is_never_shown_and_its_change_is(target: k8s.KubernetesTarget, namespace: str) -> None:
+    """Before and after differ, and neither holds the content."""
+    await applied(target, draft(target, "mine", resource(namespace, "a", "Secret", stringData={"key": "first"})))
+    wanted = draft(target, "mine", resource(namespace, "a", "Secret", stringData={"key": "other"}))
+    (change,) = (await target.dry_run(wanted)).changes
+    assert change.before
+    assert change.after
+    assert change.before["data"] != change.after["data"]
+    text = str(change)
+    assert "first" not in text
+    assert "Zmlyc3Q" not in text
+    assert "b3RoZXI" not in text
+
+
+def definition(group: str) -> dict[str, Any]:
+    """The spec of a CustomResourceDefinition of `Thing`."""
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": "things", "singular": "thing", "kind": "Thing", "listKind": "ThingList"}
+    return {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+
+
+async def test_a_definition_and_its_objects_come_and_go_in_one_design(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """The definition first and established, its objects then; a foreign object of the kind keeps the definition."""
+    group = f"{namespace}.example.org"
+    crd = resource("", f"things.{group}", "CustomResourceDefinition", "apiextensions.k8s.io", spec=definition(group))
+    thing = resource(namespace, "a", "Thing", group, apiVersion=f"{group}/v1", spec={"size": 1})
+    run = await applied(target, draft(target, "mine", thing, crd))
+    body = {**thing.body, "kind": "Thing", "metadata": {"name": "theirs", "namespace": namespace}}
+    await cluster.apply(body, owner="kubectl")
+    _, told = await removed(target, "mine", run.inventory)
+    assert any("stays" in line and "theirs" in line for line in told)
+    assert [each.ref.name async for each in cluster.list(group, "Thing")] == ["theirs"]
+    await cluster.delete(k8s.reference_of(body))
+    again = await applied(target, draft(target, "mine", thing))
+    await removed(target, "mine", again.inventory)
+    await cluster.delete(crd.ref)
+
+
+async def test_a_rollout_is_waited_for_and_told(target: k8s.KubernetesTarget, namespace: str) -> None:
+    """Without a kubelet that runs them replicas never come: the refusal says how many are missing."""
+    target.ready_within = 1.0
+    labels = {"app": "a"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "none"}],
+           "nodeSelector": {"no": "such-node"}}}  # fmt: skip
+    spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": pod}
+    with pytest.raises(kit.Reject, match=r"replicas are|not seen") as told:
+        await applied(target, draft(target, "mine", resource(namespace, "a", "Deployment", "apps", spec=spec)))
+    assert told.value.failure.details["resources"]
