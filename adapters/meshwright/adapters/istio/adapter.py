@@ -1,6 +1,7 @@
 """The Istio adapter: one object, on which the modules beside this one register what it can do."""
 
 from meshwright.adapters.istio.analysis import analyzers
+from meshwright.adapters.istio.operations.values import SCHEMA
 from meshwright.core import kit
 from meshwright.schemas.connections import Kubernetes
 
@@ -12,4 +13,5 @@ adapter = kit.Adapter(
     namespaces=True,
     connections=[Kubernetes],
     analyzers=analyzers,
+    values=SCHEMA,
 )
