@@ -19,7 +19,10 @@ from meshwright.workers.local.output import Output
 from meshwright.workers.shop.catalog import KEEPERS
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(240)]
-OWN = {"nats-server", "mongod", "api", "projector", "scheduler", "notifier", "adapter-envoy", "shop", "supervisor"}
+OWN = {
+    *("nats-server", "mongod", "api", "projector", "scheduler", "notifier"),
+    *("adapter-envoy", "adapter-istio", "shop", "supervisor"),
+}
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ FROM_MEMORY = {"listWorkspaces", "listTokens", "getPrincipal"}
 
 def filled(route: Any) -> str:
     """The path of a route with something that fits in the places of its parameters."""
-    found = str(route.path)
+    found = str(route.path).replace("/v1/adapters/{id}:", "/v1/adapters/trial:")  # one that is alive
     for place, pattern in route.patterns().items():
         found = found.replace(f"{{{place}}}", OF_PATTERN.get(pattern) or FITTING.get(place, "m1"))
     return found

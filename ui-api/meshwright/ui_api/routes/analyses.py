@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from meshwright.schemas.findings import Analysis, AnalysisRequest, FilesToAnalyze, MeshToAnalyze
 from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.queries import NoQuery
 from meshwright.ui_api.http.routing import Call, Routes
 from meshwright.ui_api.requests import previews, targets
@@ -53,6 +54,9 @@ async def mesh(call: Call[MeshToAnalyze, NoQuery]) -> Response:
 async def files(call: Call[FilesToAnalyze, NoQuery]) -> Response:
     """Analyze files by the rules of an adapter."""
     name = call.name()
+    known = sorted({worker.name for worker in call.api.roster.alive()})
+    if name not in known:  # a request to nobody would be waited for
+        raise Refusal("adapter-unavailable", f"no live worker of {name}; there are: {', '.join(known) or 'none'}")
     request = AnalysisRequest(workspace=call.workspace, files=call.body.files, suppress=list(call.body.suppress))
     return answers.ok(await _answer(call, name, request))
 

@@ -25,7 +25,7 @@ OWN = {
     "projector": ["meshwright-projector"],
     "scheduler": ["meshwright-scheduler"],
     "notifier": ["meshwright-notifier"],
-    "adapter-envoy": ["meshwright-adapter", "envoy"],
+    **{f"adapter-{name}": ["meshwright-adapter", name] for name in streams.OWN_ADAPTERS},
 }
 """Meshwright's own processes, by the command that starts each"""
 _MONGODB_DATABASE = "meshwright"

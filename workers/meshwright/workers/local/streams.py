@@ -13,7 +13,8 @@ from meshwright.core.security import credentials, nats_accounts, nats_users
 from meshwright.workers.local.home import Home, LocalError, Plan
 
 SERVER = "nats-server"
-OWN_ADAPTERS = ("envoy",)
+OWN_ADAPTERS = ("envoy", "istio")
+"""whose workers a stack runs"""
 _GRACE_S = 20.0
 _EVERYBODYS = "$G"
 """the account in which nats-server keeps what is stored by those who do not say who they are"""

@@ -44,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     provision = commands.add_parser("provision", help="set up the streams and buckets (MESHWRIGHT_NATS_URL)")
     adapter = commands.add_parser("adapter", help="give an adapter a user on the local stack")
     adapter.add_argument("name", help="the adapter's name")
-    users.add_argument("--adapter", action="append", default=["envoy"], metavar="NAME", help="also for this adapter")
+    users.add_argument(
+        "--adapter", action="append", default=[*streams.OWN_ADAPTERS], metavar="NAME", help="also for this adapter"
+    )
     for command in (users, provision):
         command.add_argument(
             "--folder", type=Path, default=home.find(os.environ).nats_users, help="of the users (%(default)s)"
