@@ -25,7 +25,7 @@ IDLE = 120.0
 _AT_ONCE = 24
 _CONNECT = 10.0
 _SILENT = 25.0
-"""seconds without a byte of an answer after which another try is worth it"""
+"""seconds without a byte of an answer after which another try is worth it, unless the caller has more time"""
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _LARGEST = 256 * 1024 * 1024
@@ -82,7 +82,7 @@ class Transport:
         end, pause = asyncio.get_running_loop().time() + timeout, _FIRST_PAUSE
         while True:
             try:
-                return await self._once(method, path, query, body, headers, end)
+                return await self._once(method, path, query, body, headers, end, max(_SILENT, timeout / 2))
             except errors.Away as error:
                 may = idempotent or isinstance(error, errors.TooManyRequests)
                 wait = max(pause * random.uniform(0.5, 1.0), _asked(error))  # noqa: S311 - spreads load
@@ -94,12 +94,19 @@ class Transport:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _once(
-        self, method: str, path: str, query: Query | None, body: bytes | None, headers: dict[str, str], end: float
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        body: bytes | None,
+        headers: dict[str, str],
+        end: float,
+        silent: float,
     ) -> Reply:
         what = f"{method} {path}"
         try:
             async with asyncio.timeout_at(end), self._slots:
-                timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENT)
+                timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=silent)
                 async with self._asking(method, path, query, body, headers, timeout) as response:
                     content = await _content(response, what)
         except (*_LOST, *_CLOSED) as error:
