@@ -101,10 +101,13 @@ async def listing(cluster: k8s.Cluster, namespace: str, kubeconfig: str) -> None
         configuration = models.Configuration()
         await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
         async with models.ApiClient(configuration) as api:
-            found, more = 0, None
-            while more != "":
-                page = await models.CoreV1Api(api).list_namespaced_pod(namespace, limit=500, _continue=more)
-                found, more = found + len(page.items), page.metadata._continue or ""
+            found, more = 0, dict[str, Any]()
+            while True:
+                page = await models.CoreV1Api(api).list_namespaced_pod(namespace, limit=500, **more)
+                found += len(page.items)
+                if not page.metadata._continue:
+                    break
+                more = {"_continue": page.metadata._continue}
             return found
 
     own = await timed("list: references, UIDs, versions", references)

@@ -37,6 +37,20 @@ class MeshIntents(Model, frozen=True, kw_only=True):
     intents: list[IntentSupport]
 
 
+class AccessRule(Model, frozen=True, kw_only=True):
+    """What an adapter has to do with some resources of a Kubernetes cluster, as rules of its RBAC say it.
+
+    `groups` and plural `resources` (`pods/log` is a subresource) with `verbs`; `namespace` empty: in all of them.
+    """
+
+    groups: list[str]
+    resources: list[str]
+    verbs: list[str]
+    names: list[str] = []
+    namespace: str = ""
+    because: str = ""
+
+
 class ConnectionSupport(Model, frozen=True, kw_only=True):
     """One kind of connection that the adapter serves; `settings` is the JSON Schema of its settings.
 
@@ -46,6 +60,8 @@ class ConnectionSupport(Model, frozen=True, kw_only=True):
     kind: str
     settings: dict[str, Any] = {}
     tested: bool = False
+    rights: list[AccessRule] = []
+    """what the adapter has to do there; of connections of kind kubernetes"""
 
 
 class AdapterAnnouncement(Message, frozen=True, kw_only=True):

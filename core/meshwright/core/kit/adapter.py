@@ -25,7 +25,7 @@ from meshwright.core.kit.runtime import Runtime
 from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
 from meshwright.core.security import json_schemas
 from meshwright.schemas import adapters, designs, errors, intents, operations
-from meshwright.schemas.connections import ConnectionSettings, ConnectionTest
+from meshwright.schemas.connections import ConnectionSettings, ConnectionTest, Kubernetes
 from meshwright.schemas.documents import jsonschema
 
 A = TypeVar("A", bound=operations.Arguments)
@@ -69,13 +69,15 @@ class Adapter:
         namespaces: bool = False,
         connections: Sequence[type[ConnectionSettings]] = (),
         values: dict[str, Any] | None = None,
+        rights: Sequence[adapters.AccessRule] = (),
         analyzers: Analyzers | None = None,
     ) -> None:
         """With a `target` the kit applies, removes and rolls back designs; `namespaces` says whether the mesh has some.
 
         `settings` are read when a worker starts, so that a wrong variable is told there; see `Runtime.settings`.
         `connections` are the kinds of connection that it serves: meshes live on these only. `values` is the JSON Schema
-        of what is the mesh's own when one is installed or upgraded; None: nothing is. `analyzers` find mistakes in
+        of what is the mesh's own when one is installed or upgraded; None: nothing is. `rights` are what it has to do
+        in Kubernetes clusters, from which the exact roles of its credentials are made. `analyzers` find mistakes in
         resources of the mesh.
         Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
         if not _SEMANTIC.fullmatch(version):
@@ -87,6 +89,7 @@ class Adapter:
         self.settings = settings
         self.connections = tuple(connections)
         self.values = values
+        self.rights = tuple(rights)
         self.analyzers = analyzers
         self.resource_reader: ResourceReader | None = None
         self.connection_tester: ConnectionTester | None = None
@@ -228,7 +231,8 @@ class Adapter:
     def _connection_support(self, kind: type[ConnectionSettings]) -> adapters.ConnectionSupport:
         tested = self.connection_tester is not None
         settings = json_schemas.closed(jsonschema.schema(kind))
-        return adapters.ConnectionSupport(kind=kind.kind, settings=settings, tested=tested)
+        rights = list(self.rights) if kind is Kubernetes else []
+        return adapters.ConnectionSupport(kind=kind.kind, settings=settings, tested=tested, rights=rights)
 
     def matrix(self, version: str = "") -> list[adapters.IntentSupport]:
         """Every intent, supported by a mesh of this version or not; without a version, by any that is new enough."""

@@ -13,8 +13,8 @@ from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.bus.kv import presence
 from meshwright.core.testing.eventually import eventually
-from meshwright.schemas.adapters import AdapterFailed, AdapterForgotten
-from meshwright.schemas.connections import EnvoyFleet
+from meshwright.schemas.adapters import AccessRule, AdapterFailed, AdapterForgotten
+from meshwright.schemas.connections import EnvoyFleet, Kubernetes
 from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.running import SharedStack
@@ -65,6 +65,23 @@ async def test_two_adapters_of_one_kind_are_told_apart(alone: SharedStack) -> No
             taken = {**body, "id": "m1", "adapter": "another"}
             refused = await admin.problem("POST", "/v1/meshes", taken, status=409, slug="already-exists")
             assert "belongs to the adapter trial" in refused["detail"]
+
+
+async def test_what_an_adapter_needs_in_a_cluster_is_given_as_manifests(alone: SharedStack) -> None:
+    """The roles that its announcement's rules make, bound to a service account when one is named."""
+    rule = AccessRule(groups=["apps"], resources=["deployments"], verbs=["get"])
+    telling = kit.Adapter("telling", meshes=["m"], connections=[Kubernetes], rights=[rule]).announcement("w1")
+    await asyncio.to_thread(alone.start_all)
+    async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client, _listening(alone) as bus:
+        admin = Person(client, TOKEN, "default")
+        await bus.publisher.publish("mw.evt.system.telling.adapter.telling", telling)
+        await eventually(lambda: _knows(admin, ["telling", "trial"]))
+        found = await admin.get(f"{KNOWN}/telling/rights?service_account=tools/meshwright")
+        assert [each["kind"] for each in found["manifests"]] == ["ClusterRole", "ClusterRoleBinding"]
+        assert found["manifests"][0]["rules"] == [
+            {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}
+        ]
+        assert (await admin.get(f"{KNOWN}/trial/rights"))["manifests"] == []
 
 
 async def test_a_retired_adapter_can_be_forgotten(alone: SharedStack) -> None:

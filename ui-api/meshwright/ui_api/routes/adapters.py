@@ -1,7 +1,8 @@
 """Adapters: who is alive, what they do, and the intent matrix."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
@@ -9,13 +10,15 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
-from meshwright.schemas.adapters import Adapter, AdapterForgotten
+from meshwright.schemas.adapters import AccessRule, Adapter, AdapterForgotten
+from meshwright.schemas.base import Model, whole
 from meshwright.schemas.subjects import SYSTEM_WORKSPACE
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.queries import Page, Read, Write
 from meshwright.ui_api.http.routing import TOKEN_PATTERN, Call, NoBody, Routes
 from meshwright.ui_api.reading import views
+from meshwright.ui_api.requests import cluster_roles
 from meshwright.ui_api.requests.states import PUBLISH_S
 
 routes = Routes("adapters")
@@ -52,6 +55,45 @@ async def show(call: Call[NoBody, Read]) -> Response:
     if document is None:
         raise not_found("adapter", call.name())
     return views.shown(call, document.document, document.seq)
+
+
+class Roles(Read, frozen=True, kw_only=True):
+    """For whom; without a service account the roles come without bindings."""
+
+    service_account: Annotated[
+        str, Meta(pattern=whole("^([a-z0-9-]{1,63}/[a-z0-9.-]{1,253})?$"), description="As namespace/name.")
+    ] = ""
+
+
+class AdapterRights(Model, frozen=True, kw_only=True):
+    """What an adapter has to do in a Kubernetes cluster, and the manifests that allow exactly this."""
+
+    adapter: str
+    rules: list[AccessRule]
+    manifests: list[dict[str, Any]]
+
+
+@routes.add(
+    "GET",
+    "/v1/adapters/{id}/rights",
+    "getAdapterRights",
+    role="viewer",
+    query=Roles,
+    answer=AdapterRights,
+    problems=("store-unavailable", "not-yet-visible"),
+)
+async def rights(call: Call[NoBody, Roles]) -> Response:
+    """The exact roles that an adapter's credentials need in a Kubernetes cluster, for `kubectl apply`."""
+    await views.settle(call, kinds.ADAPTERS.stream)
+    found = await call.api.views.get(kinds.ADAPTERS, SYSTEM_WORKSPACE, call.name())
+    if found is None:
+        raise not_found("adapter", call.name())
+    adapter = msgspec.convert(found.document, Adapter)
+    rules = [rule for each in adapter.connections for rule in each.rights]
+    namespace, _, name = call.query.service_account.partition("/")
+    account = (namespace, name) if name else None
+    manifests = cluster_roles.manifests(f"meshwright-{adapter.id}", rules, service_account=account)
+    return answers.ok(AdapterRights(adapter=adapter.id, rules=rules, manifests=manifests))
 
 
 class Forget(Write, frozen=True, kw_only=True):

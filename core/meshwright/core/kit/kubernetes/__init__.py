@@ -37,6 +37,8 @@ from meshwright.core.kit.kubernetes.objects import (
     at,
     reference_of,
 )
+from meshwright.core.kit.kubernetes.probing import try_connection
+from meshwright.core.kit.kubernetes.rights import Right
 from meshwright.core.kit.kubernetes.target.readiness import Verdict
 from meshwright.core.kit.kubernetes.target.target import KubernetesTarget
 
@@ -62,6 +64,7 @@ __all__ = [
     "Modified",
     "NotFound",
     "Refused",
+    "Right",
     "Synced",
     "TooManyRequests",
     "Unauthorized",
@@ -72,4 +75,5 @@ __all__ = [
     "WatchEvent",
     "at",
     "reference_of",
+    "try_connection",
 ]

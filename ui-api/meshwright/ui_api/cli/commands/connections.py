@@ -10,6 +10,7 @@ from meshwright.ui_api.cli.client import documents, paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.render import views
+from meshwright.ui_api.cli.render.output import as_yaml
 
 group = typer.Typer(help="Connections: the places where meshes live.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="CONNECTION")]
@@ -65,6 +66,32 @@ def test(session: Session, connection: Name, reason: ReasonOption = "") -> None:
     session.output.show(found, views.document(found))
     if not found["ok"]:
         raise CommandFailed(f"connection {connection} cannot be used as it is", code=Exit.FAILURE)
+
+
+@command(group, "rights")
+def rights(
+    session: Session,
+    adapter: Annotated[
+        list[str] | None, typer.Option("--adapter", help="May be repeated; else every adapter that says its rights.")
+    ] = None,
+    service_account: Annotated[
+        str, typer.Option("--service-account", help="namespace/name: with bindings for it.")
+    ] = "",
+) -> None:
+    """Print the exact roles that adapters need in a Kubernetes cluster, for `kubectl apply -f -`."""
+    known = choices.found_all(session, paths.ADAPTERS, {}, 500)
+    telling = [one["id"] for one in known if any(each.get("rights") for each in one.get("connections") or [])]
+    found = []
+    for name in adapter or telling:
+        path = paths.one(paths.ADAPTERS, name, "/rights")
+        found.append(session.api.get(path, {"service_account": service_account or None}))
+    if not session.output.human:
+        session.output.data(found)
+    else:
+        manifests = [each for one in found for each in one["manifests"]]
+        session.output.text("".join(f"---\n{as_yaml(each)}" for each in manifests))
+    if not any(one["manifests"] for one in found):
+        session.output.warn("no adapter says what it needs in a Kubernetes cluster")
 
 
 @command(group, "delete")

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from meshwright.core.kit.kubernetes import errors, objects
+from meshwright.core.kit.kubernetes import errors, objects, rights
 from meshwright.core.kit.kubernetes.client import Cluster
 from meshwright.core.kit.kubernetes.objects import Body
 from meshwright.core.kit.kubernetes.target import bodies, fields, occupants, ordering, ownership
@@ -20,6 +20,7 @@ from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef
 
 _VERSION = re.compile(r"(?:^|/)(v[0-9]+(?:(?:alpha|beta)[0-9]+)?)/[^/]+$")
+_VERBS = ("get", "create", "patch", "delete")
 _NO_DRY_RUN = "does not support dry run"
 _NO_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
 
@@ -86,6 +87,8 @@ class Planner:
             return await self._removed(ref, body, gone)
 
         found = [each for each in await ordering.every(refs, one) if each is not None]
+        if written or any(each.after is None for each in found):
+            self._problems += await self._lacking([*wanted, *(each.ref for each in found if each.after is None)])
         checkpoint = Checkpoint(
             before=[befores[ref] for ref in refs],
             wanted=[self._final(wanted[ref], live[ref]) for ref in sorted(wanted)],
@@ -97,6 +100,18 @@ class Planner:
             inventory=sorted(wanted),
             checkpoint=msgspec.to_builtins(checkpoint),
         )
+
+    async def _lacking(self, refs: list[ResourceRef]) -> list[FieldError]:
+        """What we may not do, and would have to for removing or taking back what the dry run has just allowed."""
+        needed: set[rights.Right] = set()
+        for ref in refs:
+            try:
+                api = await self._cluster.discovery.api(ref.group, ref.kind)
+            except errors.UnknownKind:
+                continue  # it comes with the draft
+            needed.update(rights.Right(verb, ref.group, api.plural, ref.namespace) for verb in _VERBS)
+        found = await rights.missing(self._cluster, sorted(needed))
+        return [FieldError(detail=f"we may not {each.action}: {each.because}") for each in found]
 
     async def _written(self) -> list[Written]:
         design = self._draft.design

@@ -1,0 +1,43 @@
+"""The exact roles that an adapter's credentials need in a Kubernetes cluster, as manifests.
+
+Problem: people give a tool cluster-admin because nobody tells them what it needs. Invariant: the roles allow what the
+rules say and nothing else; what a rule confines to a namespace becomes a Role there and not a ClusterRole.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from meshwright.schemas.adapters import AccessRule
+
+_GROUP = "rbac.authorization.k8s.io"
+LABELS = {"app.kubernetes.io/managed-by": "meshwright"}
+
+
+def manifests(
+    name: str, rules: Iterable[AccessRule], *, service_account: tuple[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """A ClusterRole for what is needed everywhere, a Role for each namespace, with bindings for a service account."""
+    by_namespace: dict[str, list[AccessRule]] = {}
+    for rule in rules:
+        by_namespace.setdefault(rule.namespace, []).append(rule)
+    found: list[dict[str, Any]] = []
+    for namespace, own in sorted(by_namespace.items()):
+        kind = "Role" if namespace else "ClusterRole"
+        meta = {"name": name, **({"namespace": namespace} if namespace else {}), "labels": LABELS}
+        head = {"apiVersion": f"{_GROUP}/v1", "metadata": meta}
+        found.append({**head, "kind": kind, "rules": [_rule(each) for each in own]})
+        if service_account:
+            subject = {"kind": "ServiceAccount", "namespace": service_account[0], "name": service_account[1]}
+            reference = {"apiGroup": _GROUP, "kind": kind, "name": name}
+            found.append({**head, "kind": f"{kind}Binding", "roleRef": reference, "subjects": [subject]})
+    return found
+
+
+def _rule(rule: AccessRule) -> dict[str, Any]:
+    names = {"resourceNames": sorted(rule.names)} if rule.names else {}
+    return {
+        "apiGroups": sorted(rule.groups),
+        "resources": sorted(rule.resources),
+        **names,
+        "verbs": sorted(rule.verbs),
+    }
