@@ -8,7 +8,7 @@ the operation was open, and a sample only when the world outside shows what it d
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -86,6 +86,8 @@ class AdapterConformance:
     intent_samples: ClassVar[Sequence[AnyIntent]] = intent_samples.SAMPLES
     """one of each kind that the adapter lists, fit for `facts`"""
 
+    only: ClassVar[Collection[str]] = ()
+    """the operations that this class tests, so that several modules may share an adapter's; empty: all"""
     unseen: ClassVar[Mapping[str, str]] = {}
     """operations whose effect cannot be brought about here, and why; all else holds for them too"""
 
@@ -98,9 +100,9 @@ class AdapterConformance:
         return kit.Facts()
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """A test that takes `operation` is run for each one that the adapter has; one that takes `intent`, likewise."""
+        """A test that takes `operation` is run for each one of this class; one that takes `intent`, for each intent."""
         if "operation" in metafunc.fixturenames:
-            metafunc.parametrize("operation", sorted(self.adapter.operations))
+            metafunc.parametrize("operation", sorted(self.only or self.adapter.operations))
         if "intent" in metafunc.fixturenames:
             metafunc.parametrize("intent", [intent_kind(kind) for kind in INTENT_TYPES])
 

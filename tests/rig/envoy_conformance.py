@@ -1,7 +1,7 @@
-"""The Envoy adapter passes the suite that every adapter must pass, with real workers, sidecars and kills."""
+"""The conformance of the Envoy adapter, which two test modules share so that they run side by side."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,7 +21,6 @@ from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import FaultAbort
 from meshwright.schemas.workloads import WorkloadSpec
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 SPECS = [WorkloadSpec(name=name, service=name, port=9) for name in ("web", "reviews")]
 INSTALL = ops.InstallMesh()
 ENROL = ops.enrolling(SPECS)
@@ -30,15 +29,6 @@ ENROL = ops.enrolling(SPECS)
 def design(status: int) -> ops.ApplyDesign:
     """Apply a design that answers calls to `reviews` with this status."""
     return ops.ApplyDesign(design=Design(id="faults", intents=[FaultAbort(service="reviews", status=status)]))
-
-
-@pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Workers take their sidecars along, and test processes side by side use different ports."""
-    lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
-    monkeypatch.setenv("MESHWRIGHT_ENVOY_KEEP_SIDECARS", "false")
-    monkeypatch.setenv("MESHWRIGHT_ENVOY_FIRST_PORT", str(28_200 + lane * 500))
-    yield
 
 
 async def look(world: World) -> object:
@@ -63,14 +53,21 @@ async def look(world: World) -> object:
     return answers, state.certificate_generation
 
 
-class TestEnvoyConformance(AdapterConformance):
-    """See `AdapterConformance`."""
+class EnvoyConformance(AdapterConformance):
+    """See `AdapterConformance`. Each module names the operations that it tests in `only`."""
 
     adapter: ClassVar[kit.Adapter] = envoy
     load_as: ClassVar[str] = "envoy"
     unseen: ClassVar[Mapping[str, str]] = {
         "mesh.upgrade": "needs a second Envoy, and one is installed; `test_upgrades` shows what it does"
     }
+
+    @pytest.fixture(autouse=True)
+    def surroundings(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Workers take their sidecars along, and test processes side by side use different ports."""
+        lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+        monkeypatch.setenv("MESHWRIGHT_ENVOY_KEEP_SIDECARS", "false")
+        monkeypatch.setenv("MESHWRIGHT_ENVOY_FIRST_PORT", str(28_200 + lane * 500))
 
     def facts(self) -> kit.Facts:
         """A mesh with the services of the sample intents."""
@@ -103,3 +100,7 @@ class TestEnvoyConformance(AdapterConformance):
                 sample(ops.UninstallMesh(), *ready),
             ]
         )
+
+
+DESIGNS = frozenset(name for name in envoy.operations if name.startswith("design."))
+MESHES = frozenset(envoy.operations) - DESIGNS
