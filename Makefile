@@ -7,10 +7,10 @@ STAMP := .venv/.installed
 WORKERS ?= 2
 PYTEST := $(BIN)/python -P -m pytest
 
-.PHONY: help install up down test test-again check schemas bench faults soak security fuzz lock
+.PHONY: help install up down test test-again testbed check schemas bench faults soak security fuzz lock
 
 help:
-	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | install'
 
 install: $(STAMP)
 
@@ -33,6 +33,9 @@ up: install
 down:
 	@test ! -x $(BIN)/meshwright-local || $(BIN)/meshwright-local down $(if $(WIPE),--wipe)
 
+# With KUBECONFIG the tests of Kubernetes use that cluster, in namespaces of their own.
+test: export MESHWRIGHT_TEST_KUBECONFIG := $(KUBECONFIG)
+test: export MESHWRIGHT_TEST_CONTEXT := $(CONTEXT)
 test: install
 	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/bench --ignore tests/faults
 
@@ -42,6 +45,10 @@ test-again: install
 
 faults: install
 	$(PYTEST) -n 0 tests/faults $(if $(QUICK),--quick)
+
+# Real Kubernetes and istiod for the tests, built from their Go modules once per machine (about ten minutes).
+testbed: install
+	PYTHONPATH=tests $(BIN)/python -m testbed.building
 
 security: install
 	$(PYTEST) -n $(WORKERS) --dist loadfile tests/security

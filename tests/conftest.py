@@ -13,7 +13,7 @@ from meshwright.adapters.envoy.dataplane import program
 from meshwright.core.testing.servers import MongoServer
 from rig.stack.running import SharedStack, running
 
-pytest_plugins = ["meshwright.core.testing.fixtures"]
+pytest_plugins = ["meshwright.core.testing.fixtures", "testbed.fixtures"]
 
 
 def pytest_configure() -> None:

@@ -1,9 +1,6 @@
-"""A cluster for the tests of the Kubernetes kit, and a server that does what no real one can be made to do."""
+"""An API server that does what no real one can be made to do; real ones are in `testbed.fixtures`."""
 
-import os
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 import yaml
@@ -12,34 +9,8 @@ from aiohttp import web
 from meshwright.core.kit import kubernetes
 from meshwright.core.kit.kubernetes import Cluster
 from meshwright.schemas.connections import Kubernetes
-from meshwright.schemas.references import ResourceRef
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@pytest.fixture
-def kubernetes_settings() -> Kubernetes:
-    """A real cluster in which tests may do what they want within namespaces of their own."""
-    path = os.environ.get("MESHWRIGHT_TEST_KUBECONFIG")
-    if not path:
-        pytest.skip("no Kubernetes: name one with MESHWRIGHT_TEST_KUBECONFIG (and MESHWRIGHT_TEST_CONTEXT)")
-    return Kubernetes(kubeconfig=Path(path).read_text(), context=os.environ.get("MESHWRIGHT_TEST_CONTEXT", ""))
-
-
-@pytest.fixture
-async def cluster(kubernetes_settings: Kubernetes) -> AsyncIterator[Cluster]:
-    """A client of the real cluster."""
-    async with Cluster.open(kubernetes_settings) as found:
-        yield found
-
-
-@pytest.fixture
-async def namespace(cluster: Cluster) -> AsyncIterator[str]:
-    """A namespace of the test's own."""
-    name = f"meshwright-test-{uuid.uuid4().hex[:8]}"
-    await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, owner="test")
-    yield name
-    await cluster.delete(ResourceRef(kind="Namespace", name=name))
 
 
 class Scripted:

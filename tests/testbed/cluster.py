@@ -1,0 +1,282 @@
+"""A Kubernetes control plane for one test process: etcd, API server, controllers, scheduler, and kwok for the nodes.
+
+Problem: what a client may rely upon (admission, server-side apply, watches, RBAC) only the real API server shows.
+Invariant: everything listens on loopback, dies with the test process, and leaves no folder; `start` returns when two
+nodes are ready.
+"""
+
+import base64
+import shutil
+import ssl
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import yaml
+
+from meshwright.core.machine import processes
+from meshwright.core.testing import children
+from meshwright.core.testing.servers import HOST, free_port
+from testbed import pki, programs
+
+READY_S = 120.0
+_STOP_S = 10.0
+_STAGES = Path(__file__).parent / "stages.yaml"
+_NODES = ("kwok-node-0", "kwok-node-1")
+PODS = "10.244.0.0/16"
+"""the addresses of pods; nothing is there, outside of a network namespace that a test makes"""
+
+
+class Failed(RuntimeError):
+    """A program of the test bed did not get ready; the message holds the end of its log."""
+
+
+class KubernetesServer:
+    """A control plane. Use as `with KubernetesServer() as cluster:`."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="meshwright-kubernetes-"))
+        self.port = free_port()
+        self.url = f"https://{HOST}:{self.port}"
+        self._running: dict[str, children.Process] = {}
+        self.authority = pki.Authority(self.folder, "ca")
+        self._admin = self.authority.issue("admin", [pki.CLIENT], groups=["system:masters"])
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start everything and wait for the nodes. Raises Failed."""
+        self._start_api_server(self._start_etcd())
+        self._await("kube-apiserver", "/readyz")
+        self._start_controllers()
+        for name in _NODES:
+            self.create("/api/v1/nodes", _node(name))
+        self._await_nodes()
+
+    def close(self) -> None:
+        """End every process, the API server before etcd, and remove the folder."""
+        for name in reversed(self._running):
+            self.end(name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, name: str, command: Sequence[str]) -> None:
+        """Start a process that ends with this cluster; its output is in the folder."""
+        self._running[name] = children.start(command, self.folder / f"{name}.log")
+
+    def end(self, name: str) -> None:
+        """End one of the processes, by force after ten seconds."""
+        process = self._running[name]
+        process.terminate()
+        deadline = time.monotonic() + _STOP_S
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if process.poll() is None:
+            process.kill()
+
+    def kubeconfig(self, user: str = "", groups: Sequence[str] = ()) -> str:
+        """A kubeconfig with a certificate of that user in it; without one, of an administrator."""
+        pair = self.authority.issue(user, [pki.CLIENT], groups=groups, file=f"user-{user}") if user else self._admin
+        return self._kubeconfig(user or "admin", pair)
+
+    def client(self) -> httpx.Client:
+        """An HTTP client of an administrator."""
+        return httpx.Client(
+            base_url=self.url,
+            verify=_context(self.authority.pair.certificate, self._admin),
+            trust_env=False,
+            timeout=30,
+        )
+
+    def create(self, path: str, body: dict[str, Any]) -> None:
+        """Create an object; one that is there already stays."""
+        with self.client() as client:
+            answer = client.post(path, json=body)
+        if answer.status_code not in (200, 201, 409):
+            raise Failed(f"POST {path}: {answer.status_code} {answer.text[:500]}")
+
+    def log(self, name: str) -> str:
+        """The end of a process's output."""
+        return processes.tail(self.folder / f"{name}.log", 30)
+
+    def alive(self, name: str) -> bool:
+        """Whether a process runs."""
+        return self._running[name].poll() is None
+
+    def _start_etcd(self) -> list[str]:
+        own = pki.Authority(self.folder, "etcd-ca")
+        server = own.issue("etcd", [pki.SERVER, pki.CLIENT], names=[HOST, "localhost"], file="etcd-server")
+        client = own.issue("kube-apiserver", [pki.CLIENT], file="etcd-client")
+        url, peers = (f"https://{HOST}:{free_port()}" for _ in range(2))
+        trust = str(own.pair.certificate)
+        files = ("--cert-file", str(server.certificate), "--key-file", str(server.key))
+        peer_files = ("--peer-cert-file", str(server.certificate), "--peer-key-file", str(server.key))
+        self.run(
+            "etcd",
+            [
+                *(str(programs.ETCD.path), "--name", "testbed", "--data-dir", str(self.folder / "etcd")),
+                *("--logger=zap", "--log-level=warn", "--unsafe-no-fsync"),
+                *("--listen-client-urls", url, "--advertise-client-urls", url),
+                *("--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers),
+                *("--initial-cluster", f"testbed={peers}"),
+                *("--client-cert-auth", "--trusted-ca-file", trust, *files),
+                *("--peer-client-cert-auth", "--peer-trusted-ca-file", trust, *peer_files),
+            ],
+        )
+        return [
+            f"--etcd-servers={url}",
+            f"--etcd-cafile={trust}",
+            f"--etcd-certfile={client.certificate}",
+            f"--etcd-keyfile={client.key}",
+        ]
+
+    def _start_api_server(self, etcd: list[str]) -> None:
+        names = [HOST, "10.96.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+        serving = self.authority.issue("kube-apiserver", [pki.SERVER], names=names)
+        self._accounts = pki.signing_key(self.folder, "service-accounts")
+        proxies = pki.Authority(self.folder, "front-proxy-ca")
+        proxy = proxies.issue("front-proxy-client", [pki.CLIENT])
+        self.run(
+            "kube-apiserver",
+            [
+                *(str(programs.API_SERVER.path), *etcd, f"--bind-address={HOST}", f"--advertise-address={HOST}"),
+                f"--secure-port={self.port}",
+                "--endpoint-reconciler-type=none",  # otherwise a loopback address cannot be advertised
+                *(f"--tls-cert-file={serving.certificate}", f"--tls-private-key-file={serving.key}"),
+                *(f"--client-ca-file={self.authority.pair.certificate}", "--anonymous-auth=false"),
+                *("--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"),
+                *("--allow-privileged=true", "--profiling=false", "--service-cluster-ip-range=10.96.0.0/16"),
+                "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+                f"--service-account-key-file={self._accounts.certificate}",
+                f"--service-account-signing-key-file={self._accounts.key}",
+                f"--requestheader-client-ca-file={proxies.pair.certificate}",
+                "--requestheader-allowed-names=front-proxy-client",
+                "--requestheader-username-headers=X-Remote-User",
+                "--requestheader-group-headers=X-Remote-Group",
+                "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+                *(f"--proxy-client-cert-file={proxy.certificate}", f"--proxy-client-key-file={proxy.key}"),
+            ],
+        )
+
+    def _start_controllers(self) -> None:
+        manager = self._own_kubeconfig("system:kube-controller-manager")
+        authority = self.authority.pair
+        common = [f"--bind-address={HOST}", "--leader-elect=false", "--profiling=false"]
+        self.run(
+            "kube-controller-manager",
+            [
+                *(str(programs.CONTROLLER_MANAGER.path), *common, f"--secure-port={free_port()}"),
+                *(f"--kubeconfig={manager}", f"--authentication-kubeconfig={manager}"),
+                *(f"--authorization-kubeconfig={manager}", "--use-service-account-credentials=true"),
+                *(f"--client-ca-file={authority.certificate}", f"--root-ca-file={authority.certificate}"),
+                f"--service-account-private-key-file={self._accounts.key}",
+                *(
+                    f"--cluster-signing-cert-file={authority.certificate}",
+                    f"--cluster-signing-key-file={authority.key}",
+                ),
+                f"--cert-dir={self.folder / 'controller-manager'}",
+            ],
+        )
+        scheduler = self._own_kubeconfig("system:kube-scheduler")
+        self.run(
+            "kube-scheduler",
+            [
+                *(str(programs.SCHEDULER.path), *common, f"--secure-port={free_port()}"),
+                *(f"--kubeconfig={scheduler}", f"--authentication-kubeconfig={scheduler}"),
+                *(f"--authorization-kubeconfig={scheduler}", f"--cert-dir={self.folder / 'scheduler'}"),
+            ],
+        )
+        kwok, port = self._own_kubeconfig("kwok", ["system:masters"]), free_port()
+        self.run(
+            "kwok",
+            [
+                *(str(programs.KWOK.path), f"--kubeconfig={kwok}", f"--config={_STAGES}", "--manage-all-nodes=true"),
+                *(f"--cidr={PODS}", f"--node-ip={HOST}", f"--node-port={port}", f"--server-address={HOST}:{port}"),
+            ],
+        )
+
+    def _own_kubeconfig(self, user: str, groups: Sequence[str] = ()) -> Path:
+        pair = self.authority.issue(user, [pki.CLIENT], groups=groups)
+        path = self.folder / f"{pair.certificate.stem}.kubeconfig"
+        path.write_text(self._kubeconfig(user, pair))
+        path.chmod(0o600)
+        return path
+
+    def _kubeconfig(self, user: str, pair: pki.Pair) -> str:
+        def encoded(path: Path) -> str:
+            return base64.b64encode(path.read_bytes()).decode()
+
+        cluster = {"server": self.url, "certificate-authority-data": encoded(self.authority.pair.certificate)}
+        credentials = {
+            "client-certificate-data": encoded(pair.certificate),
+            "client-key-data": encoded(pair.key),
+        }
+        return yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "testbed", "cluster": cluster}],
+                "users": [{"name": user, "user": credentials}],
+                "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": user}}],
+                "current-context": "testbed",
+            }
+        )
+
+    def _await(self, name: str, path: str) -> None:
+        with self.client() as client:
+            self._until(name, lambda: client.get(path).status_code == 200)
+
+    def _await_nodes(self) -> None:
+        def are_ready(client: httpx.Client) -> bool:
+            nodes = client.get("/api/v1/nodes").json()["items"]
+            conditions = [one for node in nodes for one in node["status"].get("conditions", [])]
+            ready = [one for one in conditions if one["type"] == "Ready" and one["status"] == "True"]
+            return len(ready) == len(_NODES)
+
+        with self.client() as client:
+            self._until("kwok", lambda: are_ready(client))
+
+    def _until(self, name: str, is_ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_S
+        while True:
+            try:
+                if is_ready():
+                    return
+            except httpx.TransportError:
+                pass
+            if ended := [each for each in self._running if not self.alive(each)]:
+                raise Failed(f"{ended[0]} ended:\n{self.log(ended[0])}")
+            if time.monotonic() > deadline:
+                raise Failed(f"{name} did not get ready within {READY_S:g} s:\n{self.log(name)}")
+            time.sleep(0.05)
+
+
+def _context(authority: Path, pair: pki.Pair) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(authority))
+    context.load_cert_chain(str(pair.certificate), str(pair.key))
+    return context
+
+
+def _node(name: str) -> dict[str, Any]:
+    room = {"cpu": "32", "memory": "256Gi", "pods": "110"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+            "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+        },
+        "status": {"allocatable": room, "capacity": room},
+    }
