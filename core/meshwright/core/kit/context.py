@@ -148,6 +148,21 @@ class Context(BaseContext):
         if not self._control.is_unwinding:
             await self._journal.append(operations.OperationProgressed(message=message, percent=percent))
 
+    async def patiently(self, action: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What the action gives, which is tried again whenever it raises Retry, until the operation's deadline.
+
+        For servers that may be away for longer than an operation's attempts would last. Raises Cancelled, Fenced.
+        """
+        told = ""
+        while True:
+            try:
+                return await action()
+            except Retry as retry:
+                if retry.failure.what != told:
+                    told = retry.failure.what
+                    await self.progress(f"waiting: {told}")
+                await self.sleep(retry.after)
+
     def check_cancelled(self) -> None:
         """Raises Cancelled when somebody asked the operation to stop; not any more while it is taken back."""
         if self._control.is_cancelled and not (self._is_undoing or self._control.is_unwinding):

@@ -32,7 +32,7 @@ async def run(adapter: Knowledge, ctx: Context) -> dict[str, Any]:
     plans = await kept.design_plans(ctx.runtime)
 
     async def planned() -> Outline:
-        found = await planner.plan(ctx.command, reserve=True)
+        found = await ctx.patiently(lambda: planner.plan(ctx.command, reserve=True))
         found.check()
         counts = await kept.store(plans, found)
         revision = counts.current.revision if counts.unchanged and counts.current else counts.draft.revision
@@ -58,7 +58,7 @@ async def _carry_out(ctx: Context, target: Target, books: releases.Releases, pla
         return _result(release.revision, release.id, plan)
 
     async def verified() -> None:
-        there = await target.read(inventory)
+        there = await ctx.patiently(lambda: target.read(inventory))
         if missing := [ref for ref in inventory if ref not in there]:
             raise failures.missing(missing)
         await target.tell(draft, checkpoint, ctx)

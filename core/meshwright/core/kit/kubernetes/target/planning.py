@@ -185,7 +185,13 @@ class Planner:
             if not error.owners:
                 raise errors.Unavailable(f"{ref} changes just now: {error}") from error
             conflict = ownership.conflict_words(error.owners)
-            befores[ref] = msgspec.structs.replace(befores[ref], whole=live)
+            if self._draft.take_over and ref.kind == "Secret" and not ref.group:
+                # What is in it would be kept with the plan, for taking it back.
+                detail = f"{ref} is a Secret of {conflict}: its fields are not taken over"
+                self._problems.append(FieldError(detail=detail, pointer=written.pointer))
+                return None
+            if self._draft.take_over:
+                befores[ref] = msgspec.structs.replace(befores[ref], whole=live)
             after = await self._ask(final, force=True)
         except (errors.Invalid, errors.Denied, errors.BadRequest, errors.NotFound) as error:
             if not self._comes_with_the_draft(written, error) and _NO_DRY_RUN not in str(error):
