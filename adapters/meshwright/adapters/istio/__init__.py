@@ -4,5 +4,6 @@ Invariant: this package holds knowledge of Istio only; reading, applying, diffin
 """
 
 from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.operations import installing
 
-__all__ = ["adapter"]
+__all__ = ["adapter", "installing"]

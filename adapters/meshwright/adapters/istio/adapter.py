@@ -1,8 +1,12 @@
 """The Istio adapter: one object, on which the modules beside this one register what it can do."""
 
+from collections.abc import AsyncIterator
+
 from meshwright.adapters.istio.analysis import analyzers
 from meshwright.adapters.istio.operations.values import SCHEMA
+from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes import Clusters
 from meshwright.schemas.connections import Kubernetes
 
 adapter = kit.Adapter(
@@ -10,8 +14,16 @@ adapter = kit.Adapter(
     meshes=["istio"],
     contract=2,
     version="0.1.0",
+    settings=Options,
     namespaces=True,
     connections=[Kubernetes],
     analyzers=analyzers,
     values=SCHEMA,
 )
+
+
+@adapter.service
+async def serve(runtime: kit.Runtime) -> AsyncIterator[Clusters]:
+    """Keep a client of each cluster beside the commands."""
+    async with Clusters(runtime) as clusters:
+        yield clusters

@@ -1,0 +1,218 @@
+"""One chart of an installation on its way into the cluster: rendered, planned, applied, waited for, pruned.
+
+Problem: an installation is several charts, each of which may fail half-way. Invariant: each is one draft of the kit's
+target, planned against the cluster as it is when its turn comes; what was there before is kept with the plan, so that
+every step can be taken back; what the chart before had and this one has not is removed.
+"""
+
+from typing import Any
+
+import msgspec
+
+from meshwright.adapters.istio.operations import failures, webhooks
+from meshwright.adapters.istio.operations.installation import Installed
+from meshwright.adapters.istio.operations.profiles import Component
+from meshwright.core import kit
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import helm
+from meshwright.core.kit.kubernetes.target.ownership import manager_of
+from meshwright.schemas.base import Model
+from meshwright.schemas.intents import Resource
+from meshwright.schemas.references import ResourceRef
+
+PLANS = "installation-plans"
+UNSTAMPED = "1.0.0"
+"""the version of charts in Istio's source, before a release writes its own into them"""
+_MOST_BYTES = 900_000
+"""NATS takes messages of 1 MiB"""
+
+
+class Source(Model, frozen=True, kw_only=True):
+    """Where the charts of an operation come from, and for which cluster they are rendered."""
+
+    location: str
+    version: str = ""
+    """of Istio; charts that say another one are refused"""
+    kube_version: str = ""
+    api_versions: list[str] = []
+
+
+class Planned(Model, frozen=True, kw_only=True):
+    """What a later attempt needs to carry a component out, or to take it back."""
+
+    draft: kit.Draft
+    checkpoint: Any = None
+    installed: Installed
+    changes: int = 0
+
+    @property
+    def gone(self) -> list[ResourceRef]:
+        """What the release before had and this one has not."""
+        return self.draft.gone(self.installed.inventory)
+
+
+class Outline(Model, frozen=True, kw_only=True):
+    """What the history of an operation says of a planned component."""
+
+    version: str = ""
+    digest: str = ""
+    objects: int = 0
+    changes: int = 0
+    gone: int = 0
+
+
+async def render(component: Component, source: Source) -> helm.Rendered:
+    """The objects of a component. Raises Reject with what is wrong with its chart or values."""
+    fetched = "://" in source.location
+    chart = helm.Chart(name=component.chart, location=source.location, version=source.version if fetched else "")
+    rendering = helm.Rendering(
+        release=component.release,
+        namespace=component.namespace,
+        values=component.values,
+        kube_version=source.kube_version,
+        api_versions=source.api_versions,
+    )
+    rendered = await helm.render(chart, rendering)
+    if rendered.app_version not in ("", UNSTAMPED, source.version):
+        raise failures.other_version(component.chart, rendered.app_version, source.version)
+    return rendered
+
+
+class Components:
+    """The components of one operation. Their plans lie in a bucket, one per mesh and release."""
+
+    def __init__(self, ctx: kit.Context, target: k8s.KubernetesTarget, plans: kit.KeptPlans[Planned]) -> None:
+        self._ctx = ctx
+        self._target = target
+        self._plans = plans
+
+    @classmethod
+    async def open(cls, ctx: kit.Context, target: k8s.KubernetesTarget) -> "Components":
+        """Those of an operation. Raises bus.BusUnavailable."""
+        return cls(ctx, target, kit.KeptPlans(await ctx.runtime.bucket(PLANS), Planned))
+
+    async def bring(
+        self, component: Component, source: Source | None, former: Installed | None, revision: str = ""
+    ) -> tuple[Installed, int]:
+        """Apply a component in durable steps: what it is then, and how much was changed.
+
+        Without a source only the namespace itself is brought. Raises Reject, what steps raise.
+        """
+        name = component.release
+
+        async def planned() -> Outline:
+            return await self._plan(component, source, former, revision)
+
+        outline = await self._ctx.step(f"plan-{name}", planned, result=Outline)
+        plan = await self._plans.load(self._key(name), self._ctx.command.operation)
+        if outline.changes or outline.gone:
+            await self._ctx.progress(f"{name}: {outline.changes} of {outline.objects} objects change")
+            await self._carry_out(name, plan)
+        return plan.installed, outline.changes + outline.gone
+
+    async def remove(self, installed: Installed) -> int:
+        """Remove what a component has brought, in durable steps; how much of it was there."""
+        name = installed.release
+
+        async def planned() -> Outline:
+            draft = self._draft(installed.owner, [], installed.inventory)
+            empty = msgspec.structs.replace(installed, inventory=[])
+            return await self._keep(name, draft, await self._target.dry_run(draft), empty)
+
+        outline = await self._ctx.step(f"plan-removal-{name}", planned, result=Outline)
+        plan = await self._plans.load(self._key(name), self._ctx.command.operation)
+        if outline.gone:
+            await self._prune(f"remove-{name}", plan)
+        return outline.changes
+
+    async def _carry_out(self, name: str, plan: Planned) -> None:
+        target, draft, checkpoint = self._target, plan.draft, plan.checkpoint
+        await self._ctx.step(
+            f"apply-{name}",
+            lambda: target.apply(draft, checkpoint, self._ctx),
+            undo=lambda: target.revert(draft, checkpoint, self._ctx),
+            undo_timeout=target.undo_timeout,
+        )
+        await self._ctx.step(f"wait-{name}", lambda: target.wait(draft, checkpoint, self._ctx))
+        if plan.gone:
+            await self._prune(f"prune-{name}", plan)
+
+    async def _prune(self, step: str, plan: Planned) -> None:
+        target, draft, checkpoint = self._target, plan.draft, plan.checkpoint
+        await self._ctx.step(
+            step,
+            lambda: target.prune(draft, plan.gone, checkpoint, self._ctx),
+            undo=lambda: target.restore(draft, plan.gone, checkpoint, self._ctx),
+            undo_timeout=target.undo_timeout,
+        )
+
+    async def _plan(
+        self, component: Component, source: Source | None, former: Installed | None, revision: str
+    ) -> Outline:
+        """Plan a component as the cluster is now. Raises Reject where others own what it would change."""
+        rendered = await render(component, source) if source else None
+        bodies = rendered.objects if rendered else [namespace(component.namespace)]
+        cluster = await self._target.cluster()
+        owner = component.owner
+        bodies = [await _placed(cluster, each, component.namespace) for each in bodies]
+        bodies = await webhooks.as_they_stand(cluster, bodies, manager_of(self._target.mesh, owner))
+        resources = [Resource(ref=k8s.reference_of(each), body=each) for each in bodies]
+        draft = self._draft(owner, resources, former.inventory if former else [])
+        dry_run = await self._target.dry_run(draft)
+        failures.check_plan(component.release, dry_run)
+        installed = Installed(
+            chart=component.chart,
+            release=component.release,
+            namespace=component.namespace,
+            version=source.version if source else "",
+            digest=rendered.digest if rendered else "",
+            revision=revision,
+            inventory=dry_run.inventory,
+        )
+        return await self._keep(component.release, draft, dry_run, installed)
+
+    async def _keep(self, name: str, draft: kit.Draft, dry_run: kit.DryRun, installed: Installed) -> Outline:
+        lean = msgspec.structs.replace(draft, resources=[])
+        plan = Planned(draft=lean, checkpoint=dry_run.checkpoint, installed=installed, changes=len(dry_run.changes))
+        kept = await self._plans.store(self._key(name), self._ctx.command.operation, plan, _check_size)
+        return Outline(
+            version=kept.installed.version,
+            digest=kept.installed.digest,
+            objects=len(kept.installed.inventory),
+            changes=kept.changes,
+            gone=len(kept.gone),
+        )
+
+    def _draft(self, owner: str, resources: list[Resource], former: list[ResourceRef]) -> kit.Draft:
+        return kit.Draft(
+            mesh=self._target.mesh,
+            owner=owner,
+            operation=self._ctx.command.operation,
+            resources=resources,
+            former=former,
+        )
+
+    def _key(self, name: str) -> str:
+        return f"{self._target.mesh.workspace}.{self._target.mesh.mesh}.{name}"
+
+
+def namespace(name: str) -> dict[str, Any]:
+    """The namespace of a component."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+async def _placed(cluster: k8s.Cluster, body: dict[str, Any], place: str) -> dict[str, Any]:
+    """An object in the namespace of its release, where it names none and needs one."""
+    ref = k8s.reference_of(body)
+    if ref.namespace:
+        return body
+    try:
+        api = await cluster.discovery.api(ref.group, ref.kind)
+    except k8s.UnknownKind:
+        return body
+    return {**body, "metadata": {**body["metadata"], "namespace": place}} if api.namespaced else body
+
+
+def _check_size(plan: Planned, size: int) -> None:
+    if size > _MOST_BYTES:
+        raise failures.too_large(plan.installed.release, _MOST_BYTES)

@@ -1,0 +1,107 @@
+"""Why an operation on Istio can fail, in words that help.
+
+    MW4001  the mesh is not installed
+    MW4002  another owner has what would be changed
+    MW4003  the cluster is not fit for it
+    MW4004  a chart brings too much
+    MW4005  the version cannot be reached from the one that is there
+    MW4006  what is asked for is not enrolled like this
+    MW4007  a revision is not there
+    MW4008  the charts are of another version
+
+Invariant: each code is made in one place, and says what to do.
+"""
+
+from meshwright.core import kit
+from meshwright.schemas.errors import Failure, FieldError
+
+
+def no_mesh(mesh: str) -> kit.Reject:
+    """There is no Istio."""
+    return _reject(
+        "MW4001",
+        f"there is no Istio that Meshwright knows as {mesh}",
+        cause="It was never installed or adopted, or it was uninstalled meanwhile.",
+        remedy="Install it, or look with `meshwright meshes detect`.",
+    )
+
+
+def check_plan(release: str, dry_run: kit.DryRun) -> None:
+    """Raises Reject when a component cannot be applied as planned."""
+    if dry_run.problems:
+        told = [FieldError(detail=f"{release}: {each.detail}", pointer="#/values") for each in dry_run.problems]
+        raise kit.unfit(told)
+    foreign = [each for each in dry_run.changes if each.conflict and each.before != each.after]
+    if foreign:
+        what = "; ".join(f"{each.ref} belongs to {each.conflict}" for each in foreign[:10])
+        raise _reject(
+            "MW4002",
+            f"{release}: {what}",
+            cause="Something else manages these objects, as helm, istioctl or an operator that installed Istio.",
+            remedy="Go on with what manages them, remove them there first, or install under another revision.",
+        )
+
+
+def unfit(problems: list[str]) -> kit.Reject:
+    """The cluster lacks what the installation needs, or has what it would disturb."""
+    return _reject(
+        "MW4003",
+        "; ".join(problems),
+        cause="The checks that come before an installation found this; nothing was changed.",
+        remedy="Do what each of them says, then retry.",
+        details={"problems": problems},
+    )
+
+
+def too_large(release: str, limit: int) -> kit.Reject:
+    """The plan does not fit into its bucket."""
+    return _reject("MW4004", f"the plan of {release} would need more than {limit} bytes", remedy="Use smaller values.")
+
+
+def skew(before: str, after: str, most: int) -> kit.Reject:
+    """Istio does not go from this version to that one."""
+    minors = "one minor version" if most == 1 else f"{most} minor versions"
+    return _reject(
+        "MW4005",
+        f"Istio {before} cannot be brought to {after} like this",
+        cause=f"Istio supports going up by {minors} this way, and never back by a minor version.",
+        remedy="Go by a version between them, or name a --revision: a second control plane may be two versions ahead.",
+    )
+
+
+def other_version(chart: str, there: str, wanted: str) -> kit.Reject:
+    """The folder of charts holds those of another version."""
+    return _reject(
+        "MW4008",
+        f"the chart {chart} is of version {there}, and {wanted} was asked for",
+        cause="A folder or archive holds one version of a chart.",
+        remedy=f"Ask for --version {there}, or name the charts of {wanted} (--chart PATH).",
+    )
+
+
+def cannot_enrol(problems: list[FieldError]) -> kit.Reject:
+    """A namespace or workload that cannot take part like this."""
+    what = "; ".join(f"{each.pointer}: {each.detail}" for each in problems)
+    return _reject(
+        "MW4006",
+        what,
+        cause="Nothing was changed.",
+        remedy="Correct what is named, or enrol something else.",
+        details={"errors": [{"pointer": each.pointer, "detail": each.detail} for each in problems]},
+    )
+
+
+def no_revision(revision: str, there: list[str]) -> kit.Reject:
+    """No control plane has this name."""
+    return _reject(
+        "MW4007",
+        f"there is no revision or tag {revision}",
+        cause=f"There are: {', '.join(there) or 'none'}.",
+        remedy="Name one of these, or install the revision first.",
+    )
+
+
+def _reject(
+    code: str, what: str, *, cause: str = "", remedy: str = "", details: dict[str, object] | None = None
+) -> kit.Reject:
+    return kit.Reject(Failure(code=code, what=what[:1500], cause=cause, remedy=remedy, details=details or {}))

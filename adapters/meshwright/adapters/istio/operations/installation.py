@@ -1,0 +1,109 @@
+"""What Meshwright has installed of Istio on a mesh: which charts, in which versions, with what they brought.
+
+Problem: an upgrade must know which objects the charts before had, and an uninstall which of them are ours. Invariant:
+the record is written after the cluster has taken it, and once per operation; it is not the truth about the cluster,
+which whoever asks reads there.
+"""
+
+from typing import Any
+
+import msgspec
+
+from meshwright.core import kit
+from meshwright.core.kit.buckets import Bucket
+from meshwright.schemas.base import Model
+from meshwright.schemas.references import ResourceRef
+
+BUCKET = "installations"
+
+
+class Installed(Model, frozen=True, kw_only=True):
+    """One chart that was applied."""
+
+    chart: str
+    release: str
+    namespace: str
+    version: str = ""
+    digest: str = ""
+    revision: str = ""
+    """of the control plane; empty for what all revisions share, too"""
+    inventory: list[ResourceRef] = []
+
+    @property
+    def owner(self) -> str:
+        """As whom its objects were applied."""
+        return f"install-{self.release}"
+
+
+class Installation(Model, frozen=True, kw_only=True):
+    """All of one mesh."""
+
+    namespace: str
+    profile: str
+    version: str = ""
+    revision: str = ""
+    """the one in force; others stand beside it while an upgrade goes on"""
+    trust_domain: str = ""
+    values: dict[str, Any] = {}
+    components: list[Installed] = []
+    operation: str = ""
+    """that wrote this record"""
+
+    def of(self, release: str) -> Installed | None:
+        """A component by its release."""
+        return next((each for each in self.components if each.release == release), None)
+
+    @property
+    def revisions(self) -> list[str]:
+        """Those whose control planes were installed."""
+        return [each.revision for each in self.components if each.chart == "istiod"]
+
+    @property
+    def in_reverse(self) -> list[Installed]:
+        """The components in the order in which they go: namespaces last."""
+        latest_first = self.components[::-1]
+        return sorted(latest_first, key=lambda each: not each.chart)
+
+    def having(self, new: Installed) -> "Installation":
+        """The same with a component in the place of the one of its release."""
+        kept = [new if each.release == new.release else each for each in self.components]
+        return msgspec.structs.replace(self, components=kept if new in kept else [*kept, new])
+
+    def without(self, *releases: str) -> "Installation":
+        """The same without some components."""
+        kept = [each for each in self.components if each.release not in releases]
+        return msgspec.structs.replace(self, components=kept)
+
+
+class Installations:
+    """The records in their bucket. Methods raise bus.BusUnavailable."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    @classmethod
+    async def open(cls, runtime: kit.Runtime) -> "Installations":
+        """Those of this adapter."""
+        return cls(await runtime.bucket(BUCKET))
+
+    async def get(self, mesh: kit.MeshRef) -> Installation | None:
+        """The record of a mesh; None when Meshwright has not installed it."""
+        entry = await self._bucket.get(_key(mesh))
+        return msgspec.json.decode(entry.value, type=Installation) if entry else None
+
+    async def put(self, mesh: kit.MeshRef, record: Installation | None) -> None:
+        """Write the record of a mesh; None: it is gone."""
+        entry = await self._bucket.get(_key(mesh))
+        if record is None:
+            if entry:
+                await self._bucket.delete(_key(mesh))
+            return
+        value = msgspec.json.encode(record)
+        if entry is None:
+            await self._bucket.create(_key(mesh), value)
+        elif entry.value != value:
+            await self._bucket.update(_key(mesh), value, entry.revision)
+
+
+def _key(mesh: kit.MeshRef) -> str:
+    return f"{mesh.workspace}.{mesh.mesh}"

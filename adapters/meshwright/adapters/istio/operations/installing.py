@@ -1,0 +1,133 @@
+"""Installing Istio: namespaces, definitions, control plane, node agents, gateway, each a component of its own.
+
+    read-record → check → per component: plan → apply → wait → prune → record → tell
+
+Invariant: every chart is rendered and every check made before anything is changed; where nothing differs nothing is
+done, and the result says so.
+"""
+
+from typing import Any
+
+import msgspec
+
+from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.operations import components, prechecks, sources, values
+from meshwright.adapters.istio.operations.components import Source
+from meshwright.adapters.istio.operations.installation import Installation
+from meshwright.adapters.istio.operations.places import Place, outcome
+from meshwright.adapters.istio.operations.profiles import (
+    DEFAULT_NAMESPACE,
+    DEFAULT_PROFILE,
+    PROFILES,
+    Component,
+    Wish,
+    istiod_release,
+    shown,
+)
+from meshwright.adapters.istio.operations.profiles import components as components_of
+from meshwright.core import kit
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.schemas.base import Model
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.operations import InstallMesh
+
+_UNSAID_TRUST_DOMAIN = "mesh.local"
+"""what the contract says where nobody did; Istio's own word for it is another"""
+
+
+class Checked(Model, frozen=True, kw_only=True):
+    """What the checks have found, and where the charts come from."""
+
+    source: Source
+    notes: list[str] = []
+
+
+@adapter.operation(InstallMesh)
+async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
+    """Install Istio from its charts, or bring what is installed to these settings."""
+    place = await Place.open(ctx)
+    before = await place.record()
+    wish = wished(arguments, before, place.options.version)
+    checked = await check(place, wish, before)
+    changes, record = 0, before or Installation(namespace=wish.namespace, profile=wish.profile)
+    for component in [*_namespaces(wish), *components_of(wish)]:
+        source = checked.source if component.chart else None
+        revision = wish.revision if component.chart == "istiod" else ""
+        installed, changed = await place.components.bring(component, source, record.of(component.release), revision)
+        record, changes = record.having(installed), changes + changed
+    record, dropped = await _drop(place, record, wish)
+    changes += dropped
+    record = msgspec.structs.replace(
+        record,
+        namespace=wish.namespace,
+        profile=wish.profile,
+        version=wish.version,
+        revision=wish.revision,
+        trust_domain=wish.trust_domain,
+        values=msgspec.to_builtins(wish.values),
+        operation=ctx.command.operation,
+    )
+    await place.write(record, before)
+    await place.tell(record, "ready", checked.notes)
+    if not changes:
+        await ctx.progress(f"nothing to do: Istio {record.version} is installed as asked")
+    return outcome(record, checked.notes, changes=changes, unchanged=not changes)
+
+
+def wished(arguments: InstallMesh, before: Installation | None, newest: str) -> Wish:
+    """What is asked for, with what is left out as it is installed, or else as this adapter chooses. Raises Reject."""
+    profile = arguments.profile or (before.profile if before else DEFAULT_PROFILE)
+    if profile not in PROFILES:
+        detail = f"there is no profile {profile}; there are {', '.join(PROFILES)}"
+        raise kit.unfit([FieldError(detail=detail, pointer="#/profile")])
+    namespace = arguments.namespace or (before.namespace if before else DEFAULT_NAMESPACE)
+    if before and namespace != before.namespace:
+        detail = f"the mesh lives in {before.namespace}: uninstall it first, or install another mesh"
+        raise kit.unfit([FieldError(detail=detail, pointer="#/namespace")])
+    revision = arguments.revision or (before.revision if before else "")
+    if before and revision != before.revision:
+        detail = f"the mesh has revision {shown(before.revision)}: another one is brought by an upgrade"
+        raise kit.unfit([FieldError(detail=detail, pointer="#/revision")])
+    said = "" if arguments.trust_domain == _UNSAID_TRUST_DOMAIN else arguments.trust_domain
+    return Wish(
+        version=arguments.version or (before.version if before else newest),
+        revision=revision,
+        profile=profile,
+        namespace=namespace,
+        trust_domain=said or (before.trust_domain if before else ""),
+        values=values.values_of(arguments.values or (before.values if before else {})),
+        default_revision=shown(revision),
+    )
+
+
+async def check(place: Place, wish: Wish, before: Installation | None, *, upgrade: bool = False) -> Checked:
+    """The step before all others: every check, every chart rendered once. Raises Reject."""
+
+    async def checked() -> Checked:
+        cluster = await place.cluster()
+        source = await sources.source(cluster, place.options, wish)
+        rendered = [await components.render(each, source) for each in components_of(wish)]
+        kinds = [k8s.reference_of(body) for each in rendered for body in each.objects]
+        ours = [istiod_release(each) for each in before.revisions] if before else []
+        found = await prechecks.run(cluster, wish, kinds, ours, upgrade=upgrade)
+        left_out = [f"{one.ref} is left out: {one.because}" for each in rendered for one in each.left_out]
+        return Checked(source=source, notes=[*found.notes, *left_out])
+
+    return await place.ctx.step("check", checked, result=Checked)
+
+
+def _namespaces(wish: Wish) -> list[Component]:
+    """The namespaces of the components, which come first and go last."""
+    names = dict.fromkeys(each.namespace for each in components_of(wish))
+    return [Component(chart="", release=f"namespace-{name}", namespace=name) for name in names]
+
+
+async def _drop(place: Place, record: Installation, wish: Wish) -> tuple[Installation, int]:
+    """Remove components that another profile had and this one has not."""
+    wanted = {each.release for each in [*_namespaces(wish), *components_of(wish)]}
+    removed = 0
+    for each in reversed(record.components):
+        if each.release not in wanted and each.chart != "istiod":
+            removed += await place.components.remove(each)
+            record = record.without(each.release)
+    return record, removed

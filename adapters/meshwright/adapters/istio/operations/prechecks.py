@@ -1,0 +1,122 @@
+"""What must be true of a cluster before Istio is installed or upgraded there.
+
+Invariant: nothing is changed, and everything that stands in the way is told at once; what only may surprise is told as
+a note.
+"""
+
+from collections.abc import Collection, Iterable
+from contextlib import aclosing
+
+import msgspec
+
+from meshwright.adapters.istio.operations import control_planes, failures
+from meshwright.adapters.istio.operations.control_planes import ControlPlane
+from meshwright.adapters.istio.operations.profiles import Wish, is_ambient, shown
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import rights
+from meshwright.core.kit.lifecycle.translating import numbers
+from meshwright.schemas.references import ResourceRef
+
+_OLDEST_KUBERNETES = {31: 32, 30: 32, 29: 31, 28: 30, 27: 29}
+"""the oldest minor version of Kubernetes for a minor version of Istio"""
+_VERBS = ("get", "create", "patch", "delete")
+_GATEWAY_API = ("gateway.networking.k8s.io", "Gateway")
+_OTHERS = {
+    "Linkerd": ("apps", "Deployment", {"linkerd.io/control-plane-component": "destination"}),
+    "Consul": ("apps", "Deployment", {"app": "consul", "component": "connect-injector"}),
+    "Kuma": ("apps", "Deployment", {"app": "kuma-control-plane"}),
+}
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What the checks have found besides what stands in the way."""
+
+    kube_version: str
+    notes: list[str]
+    control_planes: list[ControlPlane]
+
+
+async def run(
+    cluster: k8s.Cluster, wish: Wish, kinds: Iterable[ResourceRef], ours: Collection[str], *, upgrade: bool = False
+) -> Found:
+    """Check a cluster. `kinds` are objects as they will be applied, `ours` the names of our own control planes.
+
+    Raises Reject with everything that stands in the way, KubernetesError.
+    """
+    version = await cluster.version()
+    planes = await control_planes.control_planes(cluster)
+    problems = _version_problems(version, wish.version)
+    problems += await _missing_rights(cluster, kinds)
+    if not upgrade:
+        problems += _in_the_way(planes, wish, ours)
+    if problems:
+        raise failures.unfit(problems)
+    notes = await _notes(cluster, wish)
+    beside = [each for each in planes if each.revision != shown(wish.revision)]
+    notes += [f"revision {each.revision} ({each.version}) runs beside it in {each.namespace}" for each in beside]
+    return Found(kube_version=version, notes=notes, control_planes=planes)
+
+
+def _version_problems(kubernetes: str, istio: str) -> list[str]:
+    mine, theirs = numbers(istio), numbers(kubernetes)
+    if len(mine) < 2 or len(theirs) < 2 or mine[0] != 1:
+        return []
+    oldest = _OLDEST_KUBERNETES.get(mine[1], 32 if mine[1] > 31 else 29)
+    if theirs >= (1, oldest):
+        return []
+    return [f"Istio {istio} needs Kubernetes 1.{oldest} or newer, and this cluster has {kubernetes}"]
+
+
+def _in_the_way(planes: list[ControlPlane], wish: Wish, ours: Collection[str]) -> list[str]:
+    found = []
+    for each in planes:
+        if each.revision != shown(wish.revision):
+            continue
+        if each.namespace != wish.namespace:
+            found.append(
+                f"revision {each.revision} is installed in {each.namespace} already: "
+                "name another --revision, or that namespace"
+            )
+        elif each.name not in ours:
+            found.append(
+                f"{each.namespace}/{each.name} was installed by {each.manager or 'somebody else'}: upgrade it as a "
+                "mesh that was detected, or name another --revision"
+            )
+    return found
+
+
+async def _notes(cluster: k8s.Cluster, wish: Wish) -> list[str]:
+    found = []
+    if _GATEWAY_API not in {(each.group, each.kind) for each in await cluster.discovery.all()}:
+        needs = "waypoints and routes" if is_ambient(wish.profile) else "routes and gateways"
+        found.append(f"the definitions of the Gateway API are missing: {needs} of it will not work without them")
+    for name, (group, kind, labels) in _OTHERS.items():
+        async with aclosing(cluster.list(group, kind, labels=labels)) as items:
+            async for each in items:
+                found.append(f"{name} is here too ({each.ref}): a workload can take part in one mesh only")
+                break
+    return found
+
+
+async def _missing_rights(cluster: k8s.Cluster, kinds: Iterable[ResourceRef]) -> list[str]:
+    """Rights that we lack for objects of these kinds, each told once."""
+    wanted = set()
+    for group, kind, namespace in {(each.group, each.kind, each.namespace) for each in kinds}:
+        try:
+            api = await cluster.discovery.api(group, kind)
+        except k8s.UnknownKind:
+            continue  # it comes with a definition that is installed first
+        place = namespace if api.namespaced else ""
+        wanted |= {rights.Right(verb, group, api.plural, place) for verb in _VERBS}
+    missing = await rights.missing(cluster, sorted(wanted))
+    return [f"the connection lacks rights: {', '.join(each.action for each in missing[:20])}"] if missing else []
+
+
+def check_skew(before: str, after: str, *, canary: bool) -> None:
+    """Raises Reject when Istio does not go from one version to the other."""
+    was, then = numbers(before), numbers(after)
+    if len(was) < 2 or len(then) < 2 or was == then:
+        return
+    most = 2 if canary else 1
+    if was[0] != then[0] or not 0 <= then[1] - was[1] <= most:
+        raise failures.skew(before, after, most)
