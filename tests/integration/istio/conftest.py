@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import datetime
-import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
@@ -28,6 +27,7 @@ from meshwright.schemas.operations import Arguments, Command
 from meshwright.schemas.references import ResourceRef
 from rig.stack.tls import Authority
 from testbed import charts
+from testbed.cluster import KubernetesServer
 
 SEALER = sealing.Sealer([b"k" * 32])
 ADMIT = "/inject"
@@ -36,12 +36,9 @@ SYSTEM = ("kube-system", "kube-public", "kube-node-lease", "default")
 
 
 @pytest.fixture
-def kubernetes_settings() -> Kubernetes:
-    """A real cluster of the tests' own: Istio is installed in it, and removed from it."""
-    path = os.environ.get("MESHWRIGHT_TEST_KUBECONFIG")
-    if not path:
-        pytest.skip("no Kubernetes: name one with MESHWRIGHT_TEST_KUBECONFIG (and MESHWRIGHT_TEST_CONTEXT)")
-    return Kubernetes(kubeconfig=Path(path).read_text(), context=os.environ.get("MESHWRIGHT_TEST_CONTEXT", ""))
+def kubernetes_settings(kubernetes_server: KubernetesServer) -> Kubernetes:
+    """A cluster of the tests' own, whoever names another: Istio is installed in it, and removed from it."""
+    return Kubernetes(kubeconfig=kubernetes_server.kubeconfig())
 
 
 @pytest.fixture
