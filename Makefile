@@ -33,9 +33,11 @@ up: install
 down:
 	@test ! -x $(BIN)/meshwright-local || $(BIN)/meshwright-local down $(if $(WIPE),--wipe)
 
-# With KUBECONFIG the tests of Kubernetes use that cluster, in namespaces of their own.
+# With KUBECONFIG the tests of Kubernetes use that cluster, in namespaces of their own; never because a shell exports it.
+ifeq ($(origin KUBECONFIG),command line)
 test: export MESHWRIGHT_TEST_KUBECONFIG := $(KUBECONFIG)
 test: export MESHWRIGHT_TEST_CONTEXT := $(CONTEXT)
+endif
 test: install
 	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/bench --ignore tests/faults
 

@@ -7,11 +7,15 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
+
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes import Cluster, Clusters, KubernetesTarget
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.intents import INTENT_TYPES
 
+SETTINGS = "CLUSTER_ADAPTER_SETTINGS"
+"""names a file with the settings of the only connection, as JSON"""
 cluster = kit.Adapter("cluster", meshes=["cluster"], target=KubernetesTarget, connections=[Kubernetes], namespaces=True)
 for kind in INTENT_TYPES:
     cluster.unsupported(kind, because="it only applies what is given to it")
@@ -19,8 +23,7 @@ for kind in INTENT_TYPES:
 
 def settings() -> Kubernetes:
     """The cluster that tests may use."""
-    path = Path(os.environ["MESHWRIGHT_TEST_KUBECONFIG"])
-    return Kubernetes(kubeconfig=path.read_text(), context=os.environ.get("MESHWRIGHT_TEST_CONTEXT", ""))
+    return msgspec.json.decode(Path(os.environ[SETTINGS]).read_bytes(), type=Kubernetes)
 
 
 class OneCluster(Clusters):

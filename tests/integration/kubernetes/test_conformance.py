@@ -1,19 +1,20 @@
 """An adapter of nothing but the kit's Kubernetes target passes the suite that every adapter must pass."""
 
 import hashlib
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
+from cluster_adapter import SETTINGS, settings
 from cluster_adapter import cluster as adapter
-from cluster_adapter import settings
 
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.target import bodies
 from meshwright.core.testing.conformance import AdapterConformance, Sample, World
 from meshwright.schemas import operations
+from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import NativeResource
 from meshwright.schemas.references import ResourceRef
@@ -53,7 +54,6 @@ async def _seen(namespace: str) -> object:
     return found
 
 
-@pytest.mark.skipif("MESHWRIGHT_TEST_KUBECONFIG" not in os.environ, reason="no Kubernetes to apply to")
 class TestCluster(AdapterConformance):
     """See `AdapterConformance`."""
 
@@ -63,7 +63,12 @@ class TestCluster(AdapterConformance):
     patience: ClassVar[float] = 90.0
 
     @pytest.fixture(autouse=True)
-    async def _nothing_left(self, tmp_path: Path) -> AsyncIterator[None]:
+    async def _nothing_left(
+        self, tmp_path: Path, kubernetes_settings: Kubernetes, monkeypatch: pytest.MonkeyPatch
+    ) -> AsyncIterator[None]:
+        file = tmp_path / "settings.json"
+        file.write_bytes(msgspec.json.encode(kubernetes_settings))
+        monkeypatch.setenv(SETTINGS, str(file))
         yield
         async with k8s.Cluster.open(settings()) as cluster:
             for directory in (tmp_path, tmp_path / "calm", tmp_path / "killed", tmp_path / "cancelled"):

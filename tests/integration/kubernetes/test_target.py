@@ -1,6 +1,7 @@
 """The target against a real API server: the contract of targets, whose an object is, order, waiting, secrets."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import Resource
 from meshwright.schemas.references import ResourceRef
+from rig.relay import Relay, relay
 
 
 class _Runtime:
@@ -48,6 +50,16 @@ class Told(Quiet):
     async def progress(self, message: str, percent: float | None = None) -> None:
         """Note it."""
         self.lines.append(message)
+
+
+@pytest.fixture
+async def wired(kubernetes_settings: Kubernetes, namespace: str) -> AsyncIterator[tuple[Relay, k8s.KubernetesTarget]]:
+    """A target behind a wire that can be cut."""
+    async with relay(kubernetes_settings) as (wire, settings):
+        runtime: Any = _Runtime(settings)
+        async with k8s.Clusters(runtime) as clusters:
+            mesh = kit.MeshRef(workspace="default", connection="local", mesh=namespace)
+            yield wire, k8s.KubernetesTarget(kit.Scope(runtime, clusters, mesh))
 
 
 class TestKubernetesTarget(TargetContract):
@@ -284,3 +296,33 @@ async def test_a_rollout_is_waited_for_and_told(target: k8s.KubernetesTarget, na
     with pytest.raises(kit.Reject, match=r"replicas are|not seen") as told:
         await applied(target, draft(target, "mine", resource(namespace, "a", "Deployment", "apps", spec=spec)))
     assert told.value.failure.details["resources"]
+
+
+async def test_a_cluster_that_goes_away_is_waited_for_and_nothing_is_half_done(
+    wired: tuple[Relay, k8s.KubernetesTarget], cluster: k8s.Cluster, namespace: str
+) -> None:
+    """Cut off in the middle of applying, pruning and taking back: told, and ended as if nothing had happened."""
+    wire, target = wired
+    maps = [resource(namespace, f"a{number}", data={"n": str(number), "text": "x" * 2000}) for number in range(40)]
+    wanted, told = draft(target, "mine", *maps), Told()
+    found = await target.dry_run(wanted, reserve=True)
+
+    async def disturbed(work: Coroutine[Any, Any, None], after: int) -> None:
+        told.lines.clear()
+        wire.cut_after = wire.passed + after
+        task = asyncio.create_task(work)
+        async with asyncio.timeout(60):
+            while not (wire.is_cut and any(line.startswith("waiting for the cluster") for line in told.lines)):
+                assert not task.done(), "it was done before the cut"
+                await asyncio.sleep(0.05)
+        wire.mend()
+        async with asyncio.timeout(90):
+            await task
+
+    async def count() -> int:
+        return len([each async for each in cluster.list("", "ConfigMap", namespace) if each.ref.name.startswith("a")])
+
+    await disturbed(target.apply(wanted, found.checkpoint, told), 30_000)
+    assert await count() == 40
+    await disturbed(target.revert(wanted, found.checkpoint, told), 8_000)
+    assert await count() == 0

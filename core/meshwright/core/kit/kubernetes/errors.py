@@ -189,7 +189,7 @@ class Gone(Refused):
 class Away(KubernetesError, Retry):
     """Time may mend it."""
 
-    after = 5.0
+    after = 2.0
 
     def __init__(self, what: str, status: Status | None = None, *, after: float = 0.0) -> None:
         super().__init__(after or type(self).after, _failure(self, what, "", retryable=True))

@@ -26,6 +26,8 @@ _AT_ONCE = 24
 _CONNECT = 10.0
 _SILENT = 25.0
 """seconds without a byte of an answer after which another try is worth it, unless the caller has more time"""
+_RECONNECT = 4.0
+"""seconds for which a lost connection is tried again"""
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _LARGEST = 256 * 1024 * 1024
@@ -74,12 +76,14 @@ class Transport:
     ) -> Reply:
         """The answer to one request. Raises KubernetesError.
 
-        What is idempotent, by default all but POST, is tried again after a server error and a lost connection.
+        What is idempotent, by default all but POST, is tried again after a server error and, for some seconds, after a
+        lost connection: longer outages are the caller's to tell and to wait for.
         """
         if idempotent is None:
             idempotent = method != "POST"
         headers = {"Accept": accept} | ({"Content-Type": content_type} if body is not None else {})
-        end, pause = asyncio.get_running_loop().time() + timeout, _FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        end, lost_until, pause = loop.time() + timeout, 0.0, _FIRST_PAUSE
         while True:
             try:
                 return await self._once(method, path, query, body, headers, end, max(_SILENT, timeout / 2))
@@ -88,7 +92,10 @@ class Transport:
                 wait = max(pause * random.uniform(0.5, 1.0), _asked(error))  # noqa: S311 - spreads load
                 if not may or isinstance(error, errors.Unauthorized | errors.Closed):
                     raise
-                if asyncio.get_running_loop().time() + wait >= end:
+                if isinstance(error, errors.Unreachable):
+                    lost_until = lost_until or loop.time() + _RECONNECT
+                    may = loop.time() < lost_until
+                if not may or loop.time() + wait >= end:
                     raise
             await asyncio.sleep(wait)
             pause = min(pause * 2, _LONGEST_PAUSE)
