@@ -18,10 +18,11 @@ UNORDERED = "_"
 _ID = "id"
 _ID_PARAMETER = "{id}"
 
-API, PROJECTOR, SCHEDULER, NOTIFIER, OBSERVER = "api", "projector", "scheduler", "notifier", "observer"
+API, PROJECTOR, SCHEDULER, NOTIFIER, DISCOVERY = "api", "projector", "scheduler", "notifier", "discovery"
+OBSERVER = "observer"
 ADAPTER = "adapter-{adapter}"
 """The workers of one adapter; in what they may, `{adapter}` is that adapter's name."""
-COMPONENTS: tuple[str, ...] = (API, PROJECTOR, SCHEDULER, NOTIFIER, OBSERVER)
+COMPONENTS: tuple[str, ...] = (API, PROJECTOR, SCHEDULER, NOTIFIER, DISCOVERY, OBSERVER)
 """Who connects, adapters apart. An observer is a person or a program that follows what happens, and changes nothing."""
 
 ACCEPTED_ORIGIN = "commands"
@@ -73,6 +74,7 @@ EVENTS = Channel(
         Grant(API, {"origin": API}),
         Grant(SCHEDULER, {"origin": SCHEDULER}),
         Grant(NOTIFIER, {"origin": NOTIFIER}),
+        Grant(DISCOVERY, {"origin": DISCOVERY, "entity": "connection"}),
         Grant(ADAPTER, {"origin": "{adapter}"}),
         # Copies that the server has left out, made good.
         Grant(SCHEDULER, {"origin": ACCEPTED_ORIGIN, "entity": "operation"}),
@@ -93,9 +95,9 @@ STATE = Channel(
 CONNECTIONS = Channel(
     address="mw.connection.{workspace}.{id}",
     stream="CONNECTIONS",
-    summary="The newest version of each connection, or its tombstone, which the server copies from STATE for adapters.",
+    summary="The newest version of each connection, or its tombstone, which the server copies from STATE for workers.",
     writes=(Grant(SCHEDULER),),  # copies that the server has left out, made good
-    looks=(SCHEDULER, ADAPTER),
+    looks=(SCHEDULER, ADAPTER, DISCOVERY),
 )
 METRICS = Channel(
     address="mw.metric.{workspace}.{origin}.{mesh}",
@@ -114,7 +116,15 @@ DEADLETTERS = Channel(
     follows=(PROJECTOR,),
     looks=(API, SCHEDULER),
 )
-CHANNELS: tuple[Channel, ...] = (COMMANDS, EVENTS, STATE, CONNECTIONS, METRICS, DEADLETTERS)
+SEEN = Channel(
+    address="mw.seen.{workspace}.{connection}.{id}",
+    stream="SEEN",
+    summary="The newest word on each object that discovery sees in a cluster; of one that is gone, for a week.",
+    writes=(Grant(DISCOVERY),),
+    follows=(PROJECTOR,),
+    looks=(DISCOVERY, ADAPTER),
+)
+CHANNELS: tuple[Channel, ...] = (COMMANDS, EVENTS, STATE, CONNECTIONS, METRICS, DEADLETTERS, SEEN)
 
 ADVISORIES = "ADVISORIES"
 ADVISORY_SUBJECTS: tuple[str, ...] = (
@@ -143,6 +153,8 @@ class Bucket(Model, frozen=True, kw_only=True):
 
 ADAPTER_LEASE = "adapter.{adapter}."
 """How the leases of an adapter begin, one for each thing that only one of its workers may do."""
+DISCOVERY_LEASE = "discovery."
+"""How the leases of discovery begin, one for each connection."""
 LEASES = Bucket(
     name="mw_leases",
     ttl=5.0,
@@ -151,10 +163,11 @@ LEASES = Bucket(
         (PROJECTOR, "projection-rebuild"),
         (SCHEDULER, "scheduler"),
         (NOTIFIER, "notifier"),
+        (DISCOVERY, f"{DISCOVERY_LEASE}*"),
         (ADAPTER, f"{ADAPTER_LEASE}*"),
     ),
 )
-PRESENCE = Bucket(name="mw_presence", ttl=6.0, writes=((ADAPTER, "{adapter}.*"),), reads=(API, SCHEDULER))
+PRESENCE = Bucket(name="mw_presence", ttl=6.0, writes=((ADAPTER, "{adapter}.*"),), reads=(API, SCHEDULER, DISCOVERY))
 TURNS = Bucket(name="mw_turns", writes=((ADAPTER, "*.{adapter}.*.*"),))
 SCHEDULED = Bucket(name="mw_scheduler", writes=((SCHEDULER, "*"),))
 DELIVERIES = Bucket(name="mw_notifier", writes=((NOTIFIER, ">"),))

@@ -64,6 +64,7 @@ def fact(name: str, seq: int = 5) -> records.Fact:
         "EVENTS": {"workspace": "w", "origin": "envoy", "entity": entity, "id": named(data)},
         "STATE": {"workspace": "w", "kind": "connection" if entity == "resource" else entity, "id": named(data)},
         "METRICS": {"workspace": "w", "origin": "envoy", "mesh": named(data)},
+        "SEEN": {"workspace": "w", "connection": "prod", "id": named(data)},
         "DEADLETTERS": {"workspace": "w", "adapter": "envoy", "operation": named(data)},
     }[stream]
     channel = next(one for one in subjects.CHANNELS if one.stream == stream)

@@ -45,6 +45,7 @@ class MessagePublisher(Protocol):
         about: str = "",
         id: str = "",
         expected_last: int | None = None,
+        kept: int = 0,
         extensions: dict[str, str] | None = None,
         timeout: float = 5.0,
     ) -> "Ack":

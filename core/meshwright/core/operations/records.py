@@ -17,7 +17,8 @@ from meshwright.schemas.base import Message
 from meshwright.schemas.strict import MAX_DEPTH
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_TOKENS = {"EVENTS": 6, "STATE": 5, "METRICS": 5, "DEADLETTERS": 5}
+_TOKENS = {"EVENTS": 6, "STATE": 5, "METRICS": 5, "DEADLETTERS": 5, "SEEN": 5}
+_ENTITIES = {"METRICS": "mesh", "DEADLETTERS": "deadletter", "SEEN": "resource"}
 _DEEPEST = MAX_DEPTH + 8
 """levels of a message: what the door lets in lies inside of messages and of other documents"""
 
@@ -27,7 +28,8 @@ class Unprojectable(Exception):
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
-    """One message. For STATE `entity` is the kind, for METRICS "mesh", for DEADLETTERS "deadletter"."""
+    """One message. For STATE `entity` is the kind, for METRICS "mesh", for DEADLETTERS "deadletter", for SEEN
+    "resource", and its origin is the connection."""
 
     stream: str
     seq: int
@@ -56,7 +58,7 @@ def read(received: bus.Received) -> Fact:
     elif stream == "STATE":
         origin, entity, about = subjects.API, tokens[3], tokens[4]
     else:
-        origin, entity, about = tokens[3], "mesh" if stream == "METRICS" else "deadletter", tokens[4]
+        origin, entity, about = tokens[3], _ENTITIES[stream], tokens[4]
     return Fact(
         stream,
         received.seq,

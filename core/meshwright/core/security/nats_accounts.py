@@ -74,7 +74,7 @@ def _channels(component: str) -> Iterator[Use]:
         if role in channel.follows:
             yield from _following(channel.stream)
     if role == subjects.API:  # which tells how full each stream is
-        for stream in (subjects.ADVISORIES, subjects.CONNECTIONS.stream):
+        for stream in (subjects.ADVISORIES, subjects.CONNECTIONS.stream, subjects.SEEN.stream):
             yield Use(f"{JS_API}.STREAM.INFO.{stream}")
 
 

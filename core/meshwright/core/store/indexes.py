@@ -33,6 +33,11 @@ def _wanted() -> dict[str, list[IndexModel]]:
         # EVENTS forgets as fast, so that a rebuilt log is the same as one that was kept.
         IndexModel("updated_at", expireAfterSeconds=EVENTS_KEPT),
     ]
+    wanted[kinds.RESOURCES.name] += [
+        _index("workspace", "connection", "kind", "namespace", "id", "_id"),
+        _index("workspace", "kind", "id", "_id"),
+        _index("workspace", "terms", "id", "_id"),
+    ]
     wanted[kinds.EVENT_LOG] = [
         IndexModel("time", expireAfterSeconds=EVENTS_KEPT),
         _index("workspace", "entity", "id", "_id"),

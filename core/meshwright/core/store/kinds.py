@@ -9,12 +9,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from meshwright.core.store.resources import IndexedResource
 from meshwright.schemas import subjects, workloads_v1
 from meshwright.schemas.access import Workspace
 from meshwright.schemas.adapters import Adapter
 from meshwright.schemas.base import Message, Model, Moment, Name, Text
 from meshwright.schemas.connections import Connection
 from meshwright.schemas.designs import Design, Release
+from meshwright.schemas.discovery import ConnectionStatus
 from meshwright.schemas.drift import Drift
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.operations import DeadLetterRecord, Operation
@@ -42,7 +44,8 @@ class DesignVersion(Model, frozen=True, kw_only=True):
 class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One view: a collection of `model` documents, ordered by sequences of `stream`.
 
-    `filters` are compared for equality; the first of `sorts` is the order without a wish. `former` is what documents
+    `filters` are compared for equality; the first of `sorts` is the order without a wish. `heavy` is
+    left out of pages. `former` is what documents
     looked like that an older version wrote and no stream tells any more.
     """
 
@@ -51,6 +54,7 @@ class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     stream: str = subjects.EVENTS.stream
     filters: tuple[str, ...] = ()
     sorts: tuple[str, ...] = ("id",)
+    heavy: tuple[str, ...] = ()
     former: "Former[T] | None" = None
 
     def read(self, row: Mapping[str, Any]) -> T:
@@ -123,13 +127,26 @@ DEADLETTERS = Kind(
 TOPOLOGY = Kind(name="topology", model=EdgesMeasured, stream=subjects.METRICS.stream, sorts=("mesh",))
 """The newest window of each mesh; ask for it by the mesh's id."""
 
+RESOURCES = Kind(
+    name="resources",
+    model=IndexedResource,
+    stream=subjects.SEEN.stream,
+    filters=("connection", "group", "kind", "namespace", "name", "owner.kind", "owner.name", "owner.uid"),
+    sorts=("id", "name", "observed_at"),
+    heavy=("content",),
+)
+CONNECTION_STATUS = Kind(name="connection_status", model=ConnectionStatus)
+
 KINDS: tuple[Kind[Any], ...] = (
     WORKSPACES, CONNECTIONS, DESIGNS, DESIGN_VERSIONS, MESHES, WORKLOADS, PROXIES, ADAPTERS, RELEASES, OPERATIONS,
-    DRIFT, WEBHOOKS, DELIVERIES, DEADLETTERS, TOPOLOGY,
+    DRIFT, WEBHOOKS, DELIVERIES, DEADLETTERS, TOPOLOGY, RESOURCES, CONNECTION_STATUS,
 )  # fmt: skip
 
 STREAMS: tuple[str, ...] = tuple(dict.fromkeys(kind.stream for kind in KINDS))
 """The streams that the views are folded from."""
+
+COMPLETE = frozenset({subjects.SEEN.stream})
+"""Streams that hold all that is; what they do not hold any more is no more."""
 
 EVENT_LOG = "events"
 METRIC_LOG = "metrics"

@@ -61,11 +61,12 @@ class Views:
         descending: bool = False,
         limit: int = 50,
         cursor: str = "",
+        also: Document | None = None,
     ) -> Page[Stored[T]]:
         """A page of at most `limit` (1 to 500) documents; `workspace` None means all of them.
 
         A list in `where` means any of its values. `sort` is one of `kind.sorts`. `cursor` is that of the page before,
-        asked with the same sort and direction.
+        asked with the same sort and direction. `also` is a further condition that a module of the store made.
 
         Raises UnknownField, InvalidCursor.
         """
@@ -74,13 +75,16 @@ class Views:
         if workspace is not None:
             query |= {"workspace": workspace, **self._of_now(workspace)}
         query["deleted"] = None
+        if also:
+            query = {"$and": [query, also]}
         if cursor:
             query = {"$and": [query, paging.after(cursor, order, descending)]}
         size = max(1, min(limit, MAX_PAGE))
         direction = -1 if descending else 1
         with self._database.bounded(f"list {kind.name}"):
             collection = await self._collection(kind.name)
-            matching = collection.find(query).sort([(order, direction), ("_id", direction)]).limit(size + 1)
+            matching = collection.find(query, _without(kind))
+            matching = matching.sort([(order, direction), ("_id", direction)]).limit(size + 1)
             rows = await matching.to_list(size + 1)
         last = paging.cursor(rows[size - 1], order) if len(rows) > size else ""
         return Page(items=[_stored(kind, row) for row in rows[:size]], cursor=last)
@@ -205,6 +209,11 @@ class Views:
             self._generation = await generations.live(self._database)
             self._looked = now
         return self._generation
+
+
+def _without(kind: Kind[Any]) -> dict[str, bool] | None:
+    """Which fields a page is read without."""
+    return dict.fromkeys(kind.heavy, False) or None
 
 
 def _stored(kind: Kind[T], row: Document) -> Stored[T]:

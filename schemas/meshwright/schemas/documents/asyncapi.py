@@ -7,7 +7,17 @@ the subject table, payloads from the catalog, and every message of the catalog s
 import re
 from typing import Any
 
-from meshwright.schemas import access, catalog, connections, designs, operations, subjects, telemetry, webhooks
+from meshwright.schemas import (
+    access,
+    catalog,
+    connections,
+    designs,
+    discovery,
+    operations,
+    subjects,
+    telemetry,
+    webhooks,
+)
 from meshwright.schemas.base import Message, Model
 from meshwright.schemas.documents import jsonschema
 
@@ -28,7 +38,8 @@ _DEAD_LETTERS: tuple[type[Message], ...] = (
     operations.DeadLetterReplayed,
     operations.DeadLetterDropped,
 )
-_NOT_EVENTS: tuple[type[Message], ...] = (*_DEAD_LETTERS, telemetry.EdgesMeasured, webhooks.WebhookWritten)
+_SEEN: tuple[type[Message], ...] = (discovery.ResourceObserved, discovery.ResourceRemoved)
+_NOT_EVENTS: tuple[type[Message], ...] = (*_DEAD_LETTERS, *_SEEN, telemetry.EdgesMeasured, webhooks.WebhookWritten)
 
 CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
     subjects.COMMANDS.stream: (operations.Command,),
@@ -42,6 +53,7 @@ CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
     ),
     subjects.METRICS.stream: (telemetry.EdgesMeasured,),
     subjects.DEADLETTERS.stream: _DEAD_LETTERS,
+    subjects.SEEN.stream: _SEEN,
 }
 """Which messages a stream may hold, by stream name."""
 
@@ -59,19 +71,20 @@ _FLOWS: dict[str, _Flow] = {
     "sendEvents": _Flow("send", subjects.EVENTS, "Everybody may follow what happens."),
     "receiveEvents": _Flow("receive", subjects.EVENTS, "Adapters tell what happened, each under its origin."),
     "sendState": _Flow("send", subjects.STATE, "The API stores a version of what a person wrote."),
-    "sendConnections": _Flow("send", subjects.CONNECTIONS, "Adapters look up the connections that they serve."),
+    "sendConnections": _Flow("send", subjects.CONNECTIONS, "Workers look up the connections that they serve."),
     "sendMetrics": _Flow("send", subjects.METRICS, "Everybody may follow the measurements."),
     "receiveMetrics": _Flow("receive", subjects.METRICS, "Adapters tell what they measured."),
+    "sendSeen": _Flow("send", subjects.SEEN, "What discovery sees in clusters, the newest of each object."),
     "sendDeadLetters": _Flow("send", subjects.DEADLETTERS, "What could not be done, and what people did about it."),
 }
 
 _PARAMETERS = {
     "workspace": f"The tenant; `{subjects.SYSTEM_WORKSPACE}` for facts that belong to none.",
     "adapter": "The adapter that is asked.",
-    "connection": "The connection of the mesh.",
+    "connection": "The connection of the mesh or object.",
     "queue": f"The mesh whose operations run one at a time, or `{subjects.UNORDERED}`.",
     "operation": "The operation's ULID.",
-    "origin": "Who says it: an adapter's name, `api`, `scheduler` or `notifier`.",
+    "origin": "Who says it: an adapter's name, `api`, `scheduler`, `notifier` or `discovery`.",
     "entity": "The kind of thing it speaks of, such as `operation` or `proxy`.",
     "kind": "The kind of resource, such as `design`.",
     "id": "The entity's id, in which `=` stands for the `~` between its parts and `_XX` for a byte in hex.",

@@ -2,7 +2,7 @@
 
 Invariant: readers see the old generation until the new one has everything that the streams held when the rebuild
 had caught up; both are written for a moment around the swap, so no read goes back in time. What the streams no
-longer hold (their retention) is carried over as it is.
+longer hold (their retention) is carried over as it is, save for objects of clusters: those that are, their stream has.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
     log.info("rebuilding into generation %d", rebuilt.generation)
     await generations.sign(database, rebuilt.generation, folding.VERSION)
     await indexes.ensure(database, rebuilt.generation)
-    for kind in kinds.KINDS:
+    for kind in (kind for kind in kinds.KINDS if kind.stream not in kinds.COMPLETE):
         first, _ = await connection.stream_bounds(kind.stream)
         await carrying.carry_over(database, kind, before, rebuilt.generation, first)
     tally = Tally()

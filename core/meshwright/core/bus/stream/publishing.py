@@ -23,6 +23,7 @@ from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog
 from meshwright.schemas.base import Message
 
+TTL = "Nats-TTL"
 EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
 _WRONG_LAST = {10071, 10164}
 _FULL = {10023, 10047, 10077}
@@ -59,13 +60,15 @@ class Publisher:
         about: str = "",
         id: str = "",
         expected_last: int | None = None,
+        kept: int = 0,
         extensions: dict[str, str] | None = None,
         timeout: float = 5.0,
     ) -> Ack:
         """Store one message and return its acknowledgement.
 
         `about` is the CloudEvents subject; `expected_last` the sequence that must still be the last on this
-        NATS subject (0: none yet); `timeout` in seconds bounds all tries together.
+        NATS subject (0: none yet); `kept` the seconds after which the server removes the message, in a stream that
+        allows it (0: as long as the stream keeps any); `timeout` in seconds bounds all tries together.
 
         Raises Conflict when `expected_last` is stale, TooLarge, BusFull, BusUnavailable when no ack came in time.
         """
@@ -81,6 +84,8 @@ class Publisher:
         )
         if expected_last is not None:
             headers[EXPECTED_LAST] = str(expected_last)
+        if kept:
+            headers[TTL] = f"{kept}s"
         return await self.store(subject, catalog.encode(message), headers, timeout)
 
     async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> Ack:

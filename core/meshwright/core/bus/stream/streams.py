@@ -7,7 +7,8 @@ forgetting what was acknowledged (measurements apart).
 
 EVENTS sources COMMANDS and STATE inside the server: what the API writes appears among the events without a
 second publish, so there is no moment at which a command is stored and its `accepted` event is not. CONNECTIONS
-sources those documents of STATE that adapters may read, and keeps the newest of each.
+sources those documents of STATE that workers may read, and keeps the newest of each. SEEN keeps the
+newest message of each object that discovery sees, a removal only as long as that message says.
 """
 
 import asyncio
@@ -33,13 +34,14 @@ DAY = 24 * 3600.0
 DEFAULT_GIB = 10.0
 """what all streams may hold together when nobody says otherwise; JetStream reserves it, it is not written at once"""
 SHARES = {
-    subjects.EVENTS.stream: 0.59,
+    subjects.EVENTS.stream: 0.54,
     subjects.COMMANDS.stream: 0.15,
     subjects.STATE.stream: 0.15,
     subjects.METRICS.stream: 0.05,
     subjects.DEADLETTERS.stream: 0.04,
     subjects.ADVISORIES: 0.01,
     subjects.CONNECTIONS.stream: 0.01,
+    subjects.SEEN.stream: 0.05,
 }
 """how the streams divide their room"""
 _PAUSES = (0.1, 0.2, 0.3, 0.4)
@@ -133,7 +135,10 @@ def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
     metrics.discard = DiscardPolicy.OLD  # a measurement is worth less than a full disk
     dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90)
     advisories = _stream(subjects.ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30)
-    configs = [commands, state, events, metrics, dead, advisories, places]
+    seen = _stream(subjects.SEEN.stream, [subjects.SEEN.wildcard], 0)
+    seen.max_msgs_per_subject = 1
+    seen.allow_msg_ttl = True  # so that the word on what is gone ends some day
+    configs = [commands, state, events, metrics, dead, advisories, places, seen]
     for config in configs:
         config.num_replicas = replicas
         config.max_bytes = int(SHARES[str(config.name)] * gib * 2**30)
@@ -221,7 +226,10 @@ async def _create(js: JetStreamContext, config: StreamConfig, pauses: Iterator[f
 
 
 def _differs(standing: StreamConfig, config: StreamConfig) -> bool:
-    fields = ("subjects", "max_age", "max_bytes", "discard", "duplicate_window", "num_replicas", "max_msgs_per_subject")
+    fields = (
+        "subjects", "max_age", "max_bytes", "discard", "duplicate_window", "num_replicas", "max_msgs_per_subject",
+        "allow_msg_ttl",
+    )  # fmt: skip
     unset = (None, 0, -1)
     for name in fields:
         a, b = getattr(standing, name), getattr(config, name)

@@ -88,6 +88,7 @@ class MemoryBus:
         about: str = "",
         id: str = "",
         expected_last: int | None = None,
+        kept: int = 0,
         extensions: dict[str, str] | None = None,
         timeout: float = 5.0,
     ) -> mwbus.Ack:

@@ -1,4 +1,5 @@
-"""What is observed: meshes, workloads, proxies, releases and measured edges by adapters, deliveries by the notifier.
+"""What is observed: meshes, workloads, proxies, releases and measured edges by adapters, deliveries by
+the notifier, objects of clusters and how these answer by discovery.
 
 Invariant: an observation carries the whole document, so the newest one is the document.
 """
@@ -8,9 +9,11 @@ from typing import Any
 import msgspec
 
 from meshwright.core.operations.records import Fact
+from meshwright.core.store.resources import IndexedResource, indexed
 from meshwright.schemas import workloads_v1
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Release, ReleaseV1
+from meshwright.schemas.discovery import ConnectionStatus
 from meshwright.schemas.drift import Drift
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.telemetry import EdgesMeasured
@@ -76,6 +79,19 @@ def delivery(document: Delivery | None, fact: Fact) -> Delivery | None:
     """The delivery as of its last attempt."""
     message: Any = fact.message
     told: Delivery = message.delivery
+    return told
+
+
+def resource(document: IndexedResource | None, fact: Fact) -> IndexedResource | None:
+    """The object as last seen."""
+    message: Any = fact.message
+    return indexed(message.resource)
+
+
+def connection_status(document: ConnectionStatus | None, fact: Fact) -> ConnectionStatus | None:
+    """How the connection answers, as last told."""
+    message: Any = fact.message
+    told: ConnectionStatus = message.status
     return told
 
 

@@ -18,6 +18,7 @@ from meshwright.schemas import (
     adapters,
     connections,
     designs,
+    discovery,
     drift,
     meshes,
     telemetry,
@@ -106,6 +107,8 @@ _EVENTS: dict[type[Message], tuple[Route, ...]] = {
     ),
     drift.DriftDetected: (Route(kinds.DRIFT, _of_part("drift"), observed.drift),),
     drift.DriftResolved: (Route(kinds.DRIFT, _of_part(""), observed.gone),),
+    discovery.ConnectionObserved: (Route(kinds.CONNECTION_STATUS, _of_part("status"), observed.connection_status),),
+    discovery.ConnectionForgotten: (Route(kinds.CONNECTION_STATUS, _of_part(""), observed.gone),),
     **dict.fromkeys(
         (designs.ReleaseChanged, designs.ReleaseChangedV1),
         (Route(kinds.RELEASES, _of_part("release"), observed.release),),
@@ -127,6 +130,10 @@ _DEAD_LETTERS: dict[type[Message], tuple[Route, ...]] = dict.fromkeys(
     (wire.DeadLetter, wire.DeadLetterReplayed, wire.DeadLetterDropped),
     (Route(kinds.DEADLETTERS, _of_subject, dead_letters.fold),),
 )
+_SEEN: dict[type[Message], tuple[Route, ...]] = {
+    discovery.ResourceObserved: (Route(kinds.RESOURCES, _of_part("resource"), observed.resource),),
+    discovery.ResourceRemoved: (Route(kinds.RESOURCES, _of_part(""), observed.gone),),
+}
 _WRITTEN: dict[str, tuple[Route, ...]] = {
     "workspace": (Route(kinds.WORKSPACES, _of_subject, written.document),),
     "connection": (Route(kinds.CONNECTIONS, _of_subject, written.document),),
@@ -152,6 +159,8 @@ def routes(fact: Fact) -> tuple[Route, ...]:
     kind = type(fact.message)
     if fact.stream == "EVENTS":
         return _EVENTS.get(kind, ())
+    if fact.stream == "SEEN":
+        return _SEEN.get(kind, ())
     if fact.stream == "METRICS":
         return _METRICS.get(kind, ())
     if fact.stream == "DEADLETTERS":

@@ -1,0 +1,77 @@
+"""Objects of clusters as their view keeps them: searchable by label and by text.
+
+Problem: a label's key has dots, which divide names in a query, and a body may be nested in any way. Invariant: a label
+is found as the terms `key` and `key=value` of one list, the body lies there as its text; a page of resources is read
+without bodies. What is selected is a value here, so that no request writes an operator of the database.
+"""
+
+import re
+from typing import Any, Literal
+
+import msgspec
+
+from meshwright.core.store.connecting import Document
+from meshwright.schemas.base import Model
+from meshwright.schemas.discovery import ClusterResource, ResourceSummary
+
+_SHARED = ResourceSummary.__struct_fields__
+
+
+class IndexedResource(ResourceSummary, frozen=True, kw_only=True):
+    """An object with what it is found by. `content` is its body, empty when it was read for a list."""
+
+    terms: list[str] = []
+    content: str = ""
+    trimmed: list[str] = []
+    redacted: list[str] = []
+
+    @property
+    def summary(self) -> ResourceSummary:
+        """What a list shows of it."""
+        return ResourceSummary(**{name: getattr(self, name) for name in _SHARED})
+
+    @property
+    def whole(self) -> ClusterResource:
+        """All that is known of it."""
+        return ClusterResource(
+            **{name: getattr(self, name) for name in _SHARED},
+            body=msgspec.json.decode(self.content),
+            trimmed=self.trimmed,
+            redacted=self.redacted,
+        )
+
+
+def indexed(resource: ClusterResource) -> IndexedResource:
+    """The object with what it is found by."""
+    return IndexedResource(
+        **{name: getattr(resource, name) for name in _SHARED},
+        terms=sorted({*resource.labels, *(f"{key}={value}" for key, value in resource.labels.items())}),
+        content=msgspec.json.encode(resource.body).decode(),
+        trimmed=resource.trimmed,
+        redacted=resource.redacted,
+    )
+
+
+class Requirement(Model, frozen=True, kw_only=True):
+    """One part of a label selector: the label is there, or is not, and has one of these values when there are any."""
+
+    key: str
+    operator: Literal["in", "notin"]
+    values: list[str] = []
+
+    @property
+    def terms(self) -> list[str]:
+        """The terms of which an object has one, or none."""
+        return [f"{self.key}={value}" for value in self.values] or [self.key]
+
+
+def selected(requirements: list[Requirement]) -> Document:
+    """The condition of a label selector: all of its parts."""
+    words = {"in": "$in", "notin": "$nin"}
+    parts: list[Any] = [{"terms": {words[one.operator]: one.terms}} for one in requirements]
+    return {"$and": parts} if parts else {}
+
+
+def containing(text: str) -> Document:
+    """The condition that the body holds a text, compared without regard to case. It must not hold a zero byte."""
+    return {"content": {"$regex": re.escape(text), "$options": "i"}} if text else {}

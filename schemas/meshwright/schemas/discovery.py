@@ -1,0 +1,121 @@
+"""What discovery sees: the objects of a Kubernetes cluster, and how each cluster answers.
+
+Problem: a message may hold no secret and must fit on the bus, while an object may have both and be larger. Invariant:
+the stream keeps the newest message of each object, which is the object as far as it is told here; what was put in
+place of a secret stands in `redacted`, and what was too long in `trimmed`. Of every object `metadata.managedFields`
+and the annotation `kubectl.kubernetes.io/last-applied-configuration` are left out: they repeat the rest.
+"""
+
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta
+
+from meshwright.schemas import ids
+from meshwright.schemas.base import Message, Model, Moment, Name, Namespace, Wire
+from meshwright.schemas.meshes import Condition
+from meshwright.schemas.references import ResourceRef
+from meshwright.schemas.workloads import EntityId
+
+LARGEST_BODY = 64 * 1024
+"""bytes of JSON that `body` has at most; NATS takes 1 MiB at once, and a page of resources is read as a whole"""
+
+
+def resource_token(ref: ResourceRef) -> str:
+    """What an object is called among those of its connection: the last token of its subject, before it is encoded."""
+    return ids.scoped(ref.group, ref.kind, ref.namespace, ref.name)
+
+
+def resource_id(connection: str, ref: ResourceRef) -> str:
+    """The id of an object."""
+    return ids.scoped(connection, ref.group, ref.kind, ref.namespace, ref.name)
+
+
+class Owner(Model, frozen=True, kw_only=True):
+    """What controls an object, in the same namespace: the ReplicaSet of a Pod."""
+
+    group: str = ""
+    kind: str
+    name: str
+    uid: str = ""
+
+
+class ResourceSummary(Model, frozen=True, kw_only=True):
+    """An object of a cluster without its content."""
+
+    id: EntityId
+    connection: Name
+    group: str = ""
+    """the API group, empty for `v1`"""
+    version: str = ""
+    """the version in which it was read"""
+    kind: str
+    namespace: Namespace = ""
+    name: str
+    uid: str = ""
+    resource_version: str = ""
+    labels: dict[str, str] = {}
+    owner: Owner | None = None
+    created_at: Moment | None = None
+    observed_at: Moment
+
+    @property
+    def ref(self) -> ResourceRef:
+        """How the object is named in its cluster."""
+        return ResourceRef(group=self.group, kind=self.kind, namespace=self.namespace, name=self.name)
+
+
+class ClusterResource(ResourceSummary, frozen=True, kw_only=True):
+    """An object of a cluster as it was last seen."""
+
+    body: Annotated[
+        dict[str, Any], Meta(description="The object, at most 64 KiB of JSON. See `trimmed` and `redacted`.")
+    ]
+    trimmed: Annotated[list[str], Meta(description="JSON pointers to what was too long and is marked as such.")] = []
+    redacted: Annotated[list[str], Meta(description="JSON pointers to what is or may be a secret and is marked.")] = []
+
+
+class ResourceObserved(Message, frozen=True, kw_only=True):
+    """Discovery's newest word on an object."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.resource.observed.v1", "resource")
+    resource: ClusterResource
+
+
+class ResourceRemoved(Message, frozen=True, kw_only=True):
+    """The object is gone from its cluster, is no longer watched, or its connection was removed."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.resource.removed.v1", "resource")
+    id: EntityId
+    connection: Name
+    group: str = ""
+    kind: str
+    namespace: Namespace = ""
+    name: str
+    uid: str = ""
+
+
+class ConnectionStatus(Model, frozen=True, kw_only=True):
+    """How discovery gets on with a connection.
+
+    Conditions: `Reachable` (it answers), `Authorized` (it knows us and shows us all that is watched), `Synced` (what is
+    told of it is complete). `resources` counts what was seen there.
+    """
+
+    id: Name
+    conditions: list[Condition] = []
+    resources: int = 0
+    observed_at: Moment
+
+
+class ConnectionObserved(Message, frozen=True, kw_only=True):
+    """A connection answers in another way than before."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.connection.observed.v1", "connection")
+    status: ConnectionStatus
+
+
+class ConnectionForgotten(Message, frozen=True, kw_only=True):
+    """The connection was removed, and what was seen there is forgotten."""
+
+    wire: ClassVar[Wire] = Wire("dev.meshwright.connection.forgotten.v1", "connection")
+    id: Name
