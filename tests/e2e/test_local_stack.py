@@ -55,7 +55,7 @@ class Person:
 
     def everything(self) -> list[processes.Record]:
         """Every process that carries this stack's marker."""
-        return processes.found("environ", self.home.marker)
+        return processes.matching("environ", self.home.marker)
 
     def sidecars(self) -> list[processes.Record]:
         """The Envoys."""

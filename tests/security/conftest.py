@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from meshwright.core.testing.servers import MongoServer
-from rig.intruders import ground as grounds
-from rig.intruders.ground import Ground
+from rig.intruders import environment as grounds
+from rig.intruders.environment import Environment
 from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.running import SharedStack, running
@@ -20,7 +20,7 @@ def shared(mongo_server: MongoServer) -> Iterator[SharedStack]:
     """API, projector, scheduler, notifier and a worker of the stage adapter; do not kill any of them."""
     with running(mongo_server) as stack:
         stack.start("meshwright-notifier")
-        stack.start_all("stage", worker_max_attempts="1")
+        stack.start_all("scripted", worker_max_attempts="1")
         yield stack
 
 
@@ -32,7 +32,7 @@ def document(shared: SharedStack) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def ground(shared: SharedStack) -> Ground:
+def environment(shared: SharedStack) -> Environment:
     """The stack with two tenants that have something of every kind."""
     return grounds.prepare(shared)
 

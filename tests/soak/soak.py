@@ -27,8 +27,8 @@ from meshwright.core.testing.eventually import eventually
 from rig.load.ledgers import Balance, Ledger, consumers
 from rig.stack.installation import TOKEN
 from rig.stack.people import Person
+from rig.stack.projections import rebuilt_differences
 from rig.stack.stack import Stack, working
-from rig.stack.staging import rebuilt_differences
 
 SAMPLE_S = 5.0
 RESTART_S = 30.0

@@ -2,7 +2,7 @@
 
 Problem: a message must be readable by older and newer programs, while a document typed by a person
 must not silently lose a misspelt field. Invariant: every Struct decodes tolerantly (unknown fields are
-skipped), and the doors where people write use `strict.decode`, which refuses what it does not know.
+skipped), and what people write is read by `strict.decode`, which refuses what it does not know.
 """
 
 import datetime

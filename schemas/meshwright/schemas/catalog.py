@@ -133,9 +133,9 @@ def shown(name: str, payload: bytes) -> bytes:
     if private is None:
         return payload
     try:
-        found = msgspec.json.decode(payload)
+        content = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return payload
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         return payload
-    return _ENCODER.encode({key: value for key, value in found.items() if key not in private})
+    return _ENCODER.encode({key: value for key, value in content.items() if key not in private})

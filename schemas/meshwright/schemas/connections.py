@@ -113,12 +113,12 @@ class Prometheus(Server, frozen=True, kw_only=True):
 
     def problems(self) -> list[FieldError]:
         """One way to say who we are."""
-        found = super().problems()
+        problems = super().problems()
         if self.bearer_token and (self.username or self.password):
-            found.append(FieldError(detail="give either a password or a bearer token", pointer="#/bearer_token"))
+            problems.append(FieldError(detail="give either a password or a bearer token", pointer="#/bearer_token"))
         elif self.password and not self.username:
-            found.append(FieldError(detail="a password needs a username", pointer="#/username"))
-        return found
+            problems.append(FieldError(detail="a password needs a username", pointer="#/username"))
+        return problems
 
 
 SETTINGS_TYPES: dict[str, type[ConnectionSettings]] = {

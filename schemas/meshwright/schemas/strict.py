@@ -1,4 +1,4 @@
-"""The door where people write: nothing unknown is accepted and every complaint names its place.
+"""Strict decoding of what people write: unknown fields are refused and every problem names its place.
 
 Problem: the contract's Structs skip unknown fields so that versions can mix on the bus; at the API a skipped
 field is a typo that silently does nothing. Invariant: `decode` returns a value that holds everything the

@@ -85,20 +85,20 @@ class ProxyRemovedV1(Message, frozen=True, kw_only=True):
     mesh: Name
 
 
-def workload(told: WorkloadV1) -> Workload:
+def workload(document: WorkloadV1) -> Workload:
     """The workload in today's terms."""
-    given = msgspec.structs.asdict(told)
+    given = msgspec.structs.asdict(document)
     del given["id"], given["proxy"]
-    return Workload(id=process_id(told.mesh, told.id), name=told.id, **given)
+    return Workload(id=process_id(document.mesh, document.id), name=document.id, **given)
 
 
-def proxy(told: ProxyV1) -> Proxy:
+def proxy(document: ProxyV1) -> Proxy:
     """The proxy in today's terms."""
-    given = msgspec.structs.asdict(told)
+    given = msgspec.structs.asdict(document)
     ports = {name: given.pop(name) for name in EnvoyDetails.__struct_fields__}
     del given["id"]
-    given["workload"] = process_id(told.mesh, told.workload)
-    return Proxy(id=proxy_id(told.mesh, "", told.id), name=told.id, details=EnvoyDetails(**ports), **given)
+    given["workload"] = process_id(document.mesh, document.workload)
+    return Proxy(id=proxy_id(document.mesh, "", document.id), name=document.id, details=EnvoyDetails(**ports), **given)
 
 
 def process_id(mesh: str, name: str) -> str:

@@ -13,7 +13,7 @@ from meshwright.core import ids
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as o
 from rig.load.counting import stored
-from rig.stack import staging
+from rig.stack import projections
 from rig.stack.people import Person
 from rig.stack.running import SharedStack
 
@@ -56,7 +56,7 @@ async def unreadable(bus: mwbus.Connection) -> str:
     """A command that no worker can decode; its operation."""
     operation = ids.fresh()
     subject = f"mw.cmd.default.trial.place._.{operation}"
-    await staging.publish_raw(bus, subject, b"{", o.Command.wire.name)
+    await projections.publish_raw(bus, subject, b"{", o.Command.wire.name)
     return operation
 
 

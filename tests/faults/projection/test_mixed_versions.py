@@ -16,7 +16,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import workloads
-from rig.stack.staging import Stage, publish_raw
+from rig.stack.projections import Projection, publish_raw
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 NEWER = Path(__file__).with_name("newer_projector.py")
@@ -25,7 +25,7 @@ V2, V3 = workloads.WorkloadObserved.wire.name, "dev.meshwright.workload.observed
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
-async def observe(stage: Stage, name: str, kind: str, zone: str) -> None:
+async def observe(projection: Projection, name: str, kind: str, zone: str) -> None:
     """What an adapter of the next version tells: a field more, or a type that is new."""
     seen = workloads.Workload(
         id=name,
@@ -39,7 +39,7 @@ async def observe(stage: Stage, name: str, kind: str, zone: str) -> None:
         observed_at=NOW,
     )
     payload = msgspec.json.encode({"workload": {**msgspec.to_builtins(seen), "zone": zone}, "new": {"a": [1]}})
-    await publish_raw(stage.bus, f"mw.evt.default.tester.workload.{name}", payload, kind)
+    await publish_raw(projection.bus, f"mw.evt.default.tester.workload.{name}", payload, kind)
 
 
 async def zones(database: store.Database) -> dict[str, str]:
@@ -64,16 +64,16 @@ async def test_an_older_and_a_newer_projector_take_turns(
         mwbus.connect(nats_server.url, "test") as bus,
         store.connect(mongo_database.url, mongo_database.name, timeout=10) as database,
     ):
-        stage = Stage(bus, database)
+        projection = Projection(bus, database)
 
         async def tell(turn: str) -> None:
             for kind in (V2, V3):
                 name = f"{turn}-{kind[-2:]}"
-                await observe(stage, name, kind, f"zone-{name}")
+                await observe(projection, name, kind, f"zone-{name}")
                 expected[name] = f"zone-{name}"
-            await observe(stage, "always", V3, turn)
+            await observe(projection, "always", V3, turn)
             expected["always"] = turn
-            await stage.operations(20)
+            await projection.operations(20)
 
         async def as_told() -> bool:
             return await zones(database) == expected
@@ -81,17 +81,17 @@ async def test_an_older_and_a_newer_projector_take_turns(
         for turn in range(TURNS):
             async with console("meshwright-projector", directory=tmp_path, **settings) as older:
                 await tell(f"older-{turn}")
-                await stage.caught_up()
+                await projection.caught_up()
                 assert await zones(database) != expected
                 assert await older.stop() == 0
                 assert "Traceback" not in older.log.read_text()
             async with console("python", str(NEWER), directory=tmp_path, **settings) as newer:
                 await tell(f"newer-{turn}")
                 await eventually(as_told)
-                await stage.caught_up()
+                await projection.caught_up()
                 assert await newer.stop() == 0
                 assert "Traceback" not in newer.log.read_text()
-        aside = await stage.views.set_aside()
+        aside = await projection.views.set_aside()
         found = await zones(database)
     row.fault, row.injected, row.runs = "projectors of two versions", "in turns", 2 * TURNS
     row.lost = sum(found.get(name) != zone for name, zone in expected.items())

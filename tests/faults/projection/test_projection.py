@@ -22,7 +22,7 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas.connections import Connection, ConnectionWritten
 from meshwright.workers.projector.batches import Folder, Tally
 from rig.load.ledgers import whole
-from rig.stack.staging import Stage, rebuilt_differences
+from rig.stack.projections import Projection, rebuilt_differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 OPERATIONS = 2000
@@ -33,9 +33,9 @@ _OF_THE_PLACE = {"seq", "last_seq", "updated_at", "started_at", "finished_at"}
 
 
 class Scene(msgspec.Struct):
-    """A stage, where its servers are, and where projectors write their logs."""
+    """A projection, where its servers are, and where projectors write their logs."""
 
-    stage: Stage
+    projection: Projection
     nats_url: str
     database: MongoDatabase
     directory: Path
@@ -65,44 +65,44 @@ async def scene(nats_server: NatsServer, mongo_database: MongoDatabase, tmp_path
         mwbus.connect(nats_server.url, "test") as bus,
         store.connect(mongo_database.url, mongo_database.name, timeout=10) as database,
     ):
-        yield Scene(Stage(bus, database), nats_server.url, mongo_database, tmp_path)
+        yield Scene(Projection(bus, database), nats_server.url, mongo_database, tmp_path)
 
 
-async def documents(stage: Stage, count: int) -> None:
+async def documents(projection: Projection, count: int) -> None:
     """So many versions of ten documents."""
     for number in range(count):
         document = Connection(id=f"c{number % 10}", kind="consul", labels={"n": str(number)})
         written = ConnectionWritten(document=document, principal="ann")
-        await stage.bus.publisher.publish(f"mw.state.default.connection.{document.id}", written)
+        await projection.bus.publisher.publish(f"mw.state.default.connection.{document.id}", written)
 
 
-async def replay(stage: Stage, stream: str, chance: random.Random) -> int:
+async def replay(projection: Projection, stream: str, chance: random.Random) -> int:
     """Fold a stream into the live views in cuts of any size, going back at any time as crashes do; events folded."""
-    messages = await whole(stage.bus, stream)
-    folder = Folder(Writer(stage.database, 1), Tally())
+    messages = await whole(projection.bus, stream)
+    folder = Folder(Writer(projection.database, 1), Tally())
     place = folded = 0
     while place < len(messages):
         batch = messages[place : place + chance.randint(1, 900)]
         writes, _ = await folder.fold(batch)
-        await Writer(stage.database, 1).write(writes)
+        await Writer(projection.database, 1).write(writes)
         folded += len(batch)
         place += len(batch)
         if chance.random() < 0.3:
             place -= chance.randint(0, min(place, 1500))
-            folder = Folder(Writer(stage.database, 1), Tally())
+            folder = Folder(Writer(projection.database, 1), Tally())
     return folded
 
 
 async def test_streams_are_replayed_three_times_side_by_side(scene: Scene, row: Any) -> None:
     """Ten thousand events, folded again by three who were there before, in any cuts: no document differs."""
-    stage, chance = scene.stage, random.Random(13)
+    projection, chance = scene.projection, random.Random(13)
     async with scene.projector():
-        await asyncio.gather(stage.operations(OPERATIONS), documents(stage, 200))
-        await stage.caught_up(60)
-        replays = (replay(stage, stream, chance) for stream in kinds.STREAMS for _ in range(3))
+        await asyncio.gather(projection.operations(OPERATIONS), documents(projection, 200))
+        await projection.caught_up(60)
+        replays = (replay(projection, stream, chance) for stream in kinds.STREAMS for _ in range(3))
         folded = sum(await asyncio.gather(*replays))
-        await stage.operations(20)
-        await stage.caught_up()
+        await projection.operations(20)
+        await projection.caught_up()
     found = await scene.differences()
     row.fault, row.injected, row.runs = "streams replayed", "3 replays at once, random cuts and steps back", folded
     row.duplicated, row.note = len(found), f"{5 * OPERATIONS + 200} events; {len(found)} documents differ"
@@ -112,9 +112,9 @@ async def test_streams_are_replayed_three_times_side_by_side(scene: Scene, row: 
 
 async def test_streams_are_shuffled(scene: Scene, row: Any) -> None:
     """The same messages in another order (each subject's own kept) make the same documents."""
-    stage, chance = scene.stage, random.Random(7)
-    await asyncio.gather(stage.operations(OPERATIONS), documents(stage, 200))
-    messages = [received for stream in (*kinds.STREAMS, "COMMANDS") for received in await whole(stage.bus, stream)]
+    projection, chance = scene.projection, random.Random(7)
+    await asyncio.gather(projection.operations(OPERATIONS), documents(projection, 200))
+    messages = [received for stream in (*kinds.STREAMS, "COMMANDS") for received in await whole(projection.bus, stream)]
     by_subject: dict[str, list[mwbus.Received]] = {}
     for received in messages:
         if copied_from(received) is None:
@@ -129,14 +129,14 @@ async def test_streams_are_shuffled(scene: Scene, row: Any) -> None:
         scene.projector(),
         scene.projector(nats_url=server.url, database=other),
     ):
-        shuffled = Stage(bus, database)
+        shuffled = Projection(bus, database)
         for subject in places:
             received = by_subject[subject].pop(0)
             await bus.publisher.store(subject, received.payload, received.headers, 20)
-        await asyncio.gather(stage.caught_up(60), shuffled.caught_up(60))
+        await asyncio.gather(projection.caught_up(60), shuffled.caught_up(60))
         differing = 0
         for kind in (kinds.OPERATIONS, kinds.CONNECTIONS):
-            left, right = await said(stage.database, kind.name), await said(database, kind.name)
+            left, right = await said(projection.database, kind.name), await said(database, kind.name)
             differing += sum(left.get(key) != right.get(key) for key in left.keys() | right.keys())
             assert left
     await provisioning.drop_database(scene.database.url, other)
@@ -159,22 +159,22 @@ def _plain(value: Any) -> Any:
 
 async def test_a_projector_is_killed_at_random_points(scene: Scene, row: Any) -> None:
     """kill -9 twenty times under load: the next one goes on without gap or repeat."""
-    stage, chance = scene.stage, random.Random(20)
-    leases = await mwbus.open_bucket(stage.bus, "mw_leases")
+    projection, chance = scene.projection, random.Random(20)
+    leases = await mwbus.open_bucket(projection.bus, "mw_leases")
     recovery = 0.0
 
     async def load() -> None:
         while True:
-            await stage.operations(50, width=8)
+            await projection.operations(50, width=8)
 
     async def reached(seq: int) -> bool:
-        return (await stage.views.position("EVENTS")).seq >= seq
+        return (await projection.views.position("EVENTS")).seq >= seq
 
     loading = asyncio.create_task(load())
     for _ in range(KILLS):
         begin = time.monotonic()
         async with scene.projector() as projector:
-            target = (await stage.views.position("EVENTS")).seq + 1
+            target = (await projection.views.position("EVENTS")).seq + 1
             await eventually(lambda target=target: reached(target))  # type: ignore[misc]
             recovery = max(recovery, time.monotonic() - begin)
             target += chance.randint(0, 400)
@@ -183,11 +183,11 @@ async def test_a_projector_is_killed_at_random_points(scene: Scene, row: Any) ->
         await leases.delete("projector")  # it would expire in five seconds, twenty times
     await ending.end(loading)
     async with scene.projector():
-        await stage.caught_up(60)
-    first, last = await stage.bus.stream_bounds("EVENTS")
+        await projection.caught_up(60)
+    first, last = await projection.bus.stream_bounds("EVENTS")
     found = await scene.differences()
     row.fault, row.injected, row.runs = "projector killed", f"kill -9 x{KILLS} under load", KILLS
-    row.lost = last - first + 1 - await comparing.count(stage.database, 1, kinds.EVENT_LOG)
+    row.lost = last - first + 1 - await comparing.count(projection.database, 1, kinds.EVENT_LOG)
     row.duplicated, row.recovery = len(found), recovery
     row.note = f"{last} events; recovery from start of the process, lease free; {len(found)} documents differ"
     assert (row.lost, found) == (0, [])
@@ -195,22 +195,22 @@ async def test_a_projector_is_killed_at_random_points(scene: Scene, row: Any) ->
 
 async def test_a_rebuild_beside_live_load(scene: Scene, row: Any) -> None:
     """Views rebuilt while events keep coming are equal, byte by byte, and are read after one swap."""
-    stage = scene.stage
+    projection = scene.projection
     async with scene.projector() as live:
         begin = time.monotonic()
-        await stage.operations(OPERATIONS)
-        await stage.caught_up(60)
+        await projection.operations(OPERATIONS)
+        await projection.caught_up(60)
         live_rate = 5 * OPERATIONS / (time.monotonic() - begin)
-        load = asyncio.create_task(stage.operations(OPERATIONS // 2, width=4))
+        load = asyncio.create_task(projection.operations(OPERATIONS // 2, width=4))
         begin = time.monotonic()
         async with scene.projector("rebuild") as rebuild:
             await eventually(lambda: "is live" in rebuild.log.read_text(), timeout=60)
-            replay_rate = (await stage.bus.stream_bounds("EVENTS"))[1] / (time.monotonic() - begin)
+            replay_rate = (await projection.bus.stream_bounds("EVENTS"))[1] / (time.monotonic() - begin)
             async with asyncio.timeout(30):
                 assert await rebuild.process.wait() == 0, rebuild.log.read_text()
-        assert await generations.live(stage.database) == 2
+        assert await generations.live(projection.database) == 2
         await load
-        await stage.caught_up(60)
+        await projection.caught_up(60)
         await eventually(lambda: "projecting into generation 2" in live.log.read_text())
     found = await scene.differences(2)
     row.fault, row.injected, row.runs = "rebuild beside live load", "", 15 * OPERATIONS // 2

@@ -16,8 +16,8 @@ from meshwright.schemas import meshes, operations
 from rig.load.ledgers import Ledger
 from rig.stack.installation import TOKEN
 from rig.stack.people import Person
+from rig.stack.projections import publish_raw
 from rig.stack.stack import Stack, working
-from rig.stack.staging import publish_raw
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 BROKEN = 30

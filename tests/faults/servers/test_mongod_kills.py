@@ -14,8 +14,8 @@ from meshwright.core.testing.eventually import eventually
 from rig.load.ledgers import Ledger
 from rig.stack.installation import TOKEN
 from rig.stack.people import Person
+from rig.stack.projections import Projection, rebuilt_differences
 from rig.stack.stack import working
-from rig.stack.staging import Stage, rebuilt_differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 KILLS = 6
@@ -47,7 +47,7 @@ async def test_mongod_is_killed_under_load(tmp_path: Path, row: Any) -> None:
         store.connect(parts.mongo.url, parts.database, timeout=10) as database,
     ):
         admin = Person(parts.http, TOKEN, "default")
-        stage = Stage(bus, database)
+        projection = Projection(bus, database)
         reader = asyncio.create_task(read_on(admin, reads))
         async with ledger.load(bus, admin, publishers=6):
             for _ in range(KILLS):
@@ -58,14 +58,14 @@ async def test_mongod_is_killed_under_load(tmp_path: Path, row: Any) -> None:
                 begin, wanted = time.monotonic(), (await bus.stream_bounds("EVENTS"))[1]
 
                 async def caught_up(wanted: int = wanted) -> bool:
-                    return (await stage.views.position("EVENTS")).seq >= wanted
+                    return (await projection.views.position("EVENTS")).seq >= wanted
 
                 await eventually(caught_up, timeout=40)
                 recoveries.append(time.monotonic() - begin)
         await ending.end(reader)
-        await stage.caught_up()
+        await projection.caught_up()
         await eventually(lambda: ledger.all_ended(bus))
-        await stage.caught_up()
+        await projection.caught_up()
         balance = await ledger.balance(bus)
         first, last = await bus.stream_bounds("EVENTS")
         projected = await comparing.count(database, 1, kinds.EVENT_LOG)

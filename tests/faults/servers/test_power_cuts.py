@@ -29,8 +29,8 @@ from rig.load.ledgers import Ledger
 from rig.load.listening import listening
 from rig.stack.installation import TOKEN
 from rig.stack.people import Person
+from rig.stack.projections import rebuilt_differences
 from rig.stack.stack import Stack, working
-from rig.stack.staging import rebuilt_differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 CUTS = 5

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from faults.crew import Crew, completed, crewed
+from faults.ledger_workers import LedgerWorkers, completed, ledger_workers_running
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess
@@ -60,13 +60,13 @@ class Life(RuleBasedStateMachine):
         self.exits = AsyncExitStack()
         self.asked: list[Asked] = []
         self.paused: list[WorkerProcess] = []
-        self.crew: Crew = self.run(self._open())
+        self.ledger_workers: LedgerWorkers = self.run(self._open())
 
-    async def _open(self) -> Crew:
+    async def _open(self) -> LedgerWorkers:
         server = await self.exits.enter_async_context(NatsServer())
-        crew = await self.exits.enter_async_context(crewed(server, self.folder))
-        await crew.start(worker_max_attempts="2")
-        return crew
+        ledger_workers = await self.exits.enter_async_context(ledger_workers_running(server, self.folder))
+        await ledger_workers.start(worker_max_attempts="2")
+        return ledger_workers
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something of the asynchronous world."""
@@ -74,7 +74,7 @@ class Life(RuleBasedStateMachine):
 
     def alive(self) -> list[WorkerProcess]:
         """Workers that run and are not paused."""
-        workers = self.crew.workers.values()
+        workers = self.ledger_workers.workers.values()
         return [each for each in workers if each.process.returncode is None and each not in self.paused]
 
     @rule(
@@ -87,7 +87,7 @@ class Life(RuleBasedStateMachine):
         """A person asks for something."""
         _TALLY["operations"] += 1
         arguments: dict[str, Any] = {"steps": steps, "fail": fail, "pause": "20ms", "after": "20ms"}
-        asking = self.crew.enter(mesh, keep_on_failure=keep, **arguments)
+        asking = self.ledger_workers.enter(mesh, keep_on_failure=keep, **arguments)
         self.asked.append(Asked(self.run(asking), steps, fail, keep))
 
     @precondition(lambda self: self.asked)
@@ -95,14 +95,14 @@ class Life(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         """A person asks for the end of any operation, ended or not."""
         one = data.draw(st.sampled_from(self.asked), label="operation")
-        self.run(self.crew.asker.cancel(one.id))
+        self.run(self.ledger_workers.asker.cancel(one.id))
         one.cancelled = True
 
     @precondition(lambda self: len(self.alive()) < 3)
     @rule()
     def start(self) -> None:
         """One more worker comes."""
-        self.run(self.crew.start(worker_max_attempts="2"))
+        self.run(self.ledger_workers.start(worker_max_attempts="2"))
 
     @precondition(lambda self: self.alive())
     @rule(data=st.data())
@@ -141,7 +141,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nobody_crashes(self) -> None:
         """No worker ends by itself."""
-        for worker in self.crew.workers.values():
+        for worker in self.ledger_workers.workers.values():
             assert worker.process.returncode in (None, 0, -9, -15), worker.log.read_text()[-2000:]
 
     def teardown(self) -> None:
@@ -156,16 +156,16 @@ class Life(RuleBasedStateMachine):
     async def _judge(self) -> None:
         while self.paused:
             self.paused.pop().process.send_signal(signal.SIGCONT)
-        await self.crew.start(worker_max_attempts="2")
+        await self.ledger_workers.start(worker_max_attempts="2")
         for one in self.asked:
             self._compare(one, await self._end(one))
-        order = await self.crew.spans()
+        order = await self.ledger_workers.spans()
         for begun in order.values():
             assert begun[1] > begun[0]
 
     async def _end(self, one: Asked) -> list[Message]:
         async def ended() -> list[Message]:
-            events = await self.crew.asker.events(one.id)
+            events = await self.ledger_workers.asker.events(one.id)
             return events if any(event.wire.name in catalog.TERMINAL_TYPES for event in events) else []
 
         try:
@@ -181,7 +181,7 @@ class Life(RuleBasedStateMachine):
         assert len(ends) == 1, (one, events)
         assert ends[0] in one.allowed(), (one, events)
         assert done == [f"enter-{number}" for number in range(len(done))], (one, events)
-        standing = self.crew.book.entries(one.id)
+        standing = self.ledger_workers.book.entries(one.id)
         if ends[0] == "succeeded":
             assert standing == list(range(one.steps)), (one, events)
         elif not one.keep:

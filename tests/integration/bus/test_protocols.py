@@ -24,7 +24,7 @@ UNHURRIED = msgspec.structs.replace(QUEUE, ack_wait=60.0)
 OTHERS_WILDCARD = "mw.evt.*.t.operation.b"
 
 
-class Ground(msgspec.Struct, frozen=True):
+class Environment(msgspec.Struct, frozen=True):
     """A bus, and what opens its tails, queues and buckets."""
 
     bus: Bus
@@ -43,42 +43,42 @@ def subject(entity: str, workspace: str = "w") -> str:
 
 
 @asynccontextmanager
-async def on_nats() -> AsyncIterator[Ground]:
+async def on_nats() -> AsyncIterator[Environment]:
     """A server of its own."""
     async with NatsServer() as server, mwbus.connect(server.url, "tester") as bus:
 
         async def bucket(name: str) -> KeyValue:
             return await mwbus.open_bucket(bus, name, ttl=60)
 
-        yield Ground(
+        yield Environment(
             bus, lambda *given, **more: mwbus.tail(bus, *given, **more), lambda queue: mwbus.jobs(bus, queue), bucket
         )
 
 
 @asynccontextmanager
-async def in_memory() -> AsyncIterator[Ground]:
+async def in_memory() -> AsyncIterator[Environment]:
     """No server."""
     bus = memory.MemoryBus()
 
     async def bucket(name: str) -> KeyValue:
         return bus.bucket(name, ttl=60)
 
-    yield Ground(
+    yield Environment(
         bus, lambda *given, **more: memory.tail(bus, *given, **more), lambda queue: memory.jobs(bus, queue), bucket
     )
 
 
 @pytest.fixture(params=[on_nats, in_memory], ids=["nats", "memory"])
-async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
+async def environment(request: pytest.FixtureRequest) -> AsyncIterator[Environment]:
     """An empty bus of each kind."""
     async with request.param() as found:
         yield found
 
 
 @pytest.fixture
-async def bucket(ground: Ground) -> KeyValue:
+async def bucket(environment: Environment) -> KeyValue:
     """An empty bucket."""
-    found: KeyValue = await ground.bucket("facts")
+    found: KeyValue = await environment.bucket("facts")
     return found
 
 
@@ -93,10 +93,10 @@ async def read(batches: AsyncGenerator[list[mwbus.Received], None], count: int) 
     return found
 
 
-async def take(ground: Ground, count: int, queue: mwbus.WorkQueue = QUEUE) -> list[Delivery]:
+async def take(environment: Environment, count: int, queue: mwbus.WorkQueue = QUEUE) -> list[Delivery]:
     """The next deliveries."""
     found: list[Delivery] = []
-    async with asyncio.timeout(30), aclosing(ground.jobs(queue)) as jobs:
+    async with asyncio.timeout(30), aclosing(environment.jobs(queue)) as jobs:
         async for job in jobs:
             if job is not None:
                 found.append(job)
@@ -105,10 +105,10 @@ async def take(ground: Ground, count: int, queue: mwbus.WorkQueue = QUEUE) -> li
     return found
 
 
-async def nothing_comes(ground: Ground, queue: mwbus.WorkQueue = QUEUE) -> bool:
+async def nothing_comes(environment: Environment, queue: mwbus.WorkQueue = QUEUE) -> bool:
     """Whether two seconds go by without a delivery, twice the ack wait."""
     quiet = 0
-    async with asyncio.timeout(30), aclosing(ground.jobs(queue)) as jobs:
+    async with asyncio.timeout(30), aclosing(environment.jobs(queue)) as jobs:
         async for job in jobs:
             if job is not None:
                 return False
@@ -118,100 +118,100 @@ async def nothing_comes(ground: Ground, queue: mwbus.WorkQueue = QUEUE) -> bool:
     return True
 
 
-async def test_messages_are_found_by_subject_and_by_place(ground: Ground) -> None:
+async def test_messages_are_found_by_subject_and_by_place(environment: Environment) -> None:
     """The newest of a subject, the one at a sequence, the next of a filter, and the bounds, with what was said."""
-    assert (await ground.bus.stream_bounds(STREAM))[1] == 0
-    assert await ground.bus.last(STREAM, subject("a")) is None
-    acks = [await ground.say(entity, text) for entity, text in (("a", "1"), ("b", "2"), ("a", "3"))]
+    assert (await environment.bus.stream_bounds(STREAM))[1] == 0
+    assert await environment.bus.last(STREAM, subject("a")) is None
+    acks = [await environment.say(entity, text) for entity, text in (("a", "1"), ("b", "2"), ("a", "3"))]
     assert [(ack.stream, ack.seq, ack.duplicate) for ack in acks] == [(STREAM, seq, False) for seq in (1, 2, 3)]
-    newest = await ground.bus.last(STREAM, subject("a"))
+    newest = await environment.bus.last(STREAM, subject("a"))
     assert newest
     assert (newest.seq, newest.subject, newest.message()) == (3, subject("a"), OperationProgressed(message="3"))
     assert newest.envelope().source.startswith("meshwright/")
-    second = await ground.bus.at(STREAM, 2)
+    second = await environment.bus.at(STREAM, 2)
     assert second
     assert second.message() == OperationProgressed(message="2")
-    assert await ground.bus.at(STREAM, 4) is None
-    following = [await ground.bus.following(STREAM, seq, OTHERS_WILDCARD) for seq in (1, 2, 3)]
+    assert await environment.bus.at(STREAM, 4) is None
+    following = [await environment.bus.following(STREAM, seq, OTHERS_WILDCARD) for seq in (1, 2, 3)]
     assert [one and one.seq for one in following] == [2, 2, None]
-    assert await ground.bus.stream_bounds(STREAM) == (1, 3)
+    assert await environment.bus.stream_bounds(STREAM) == (1, 3)
 
 
-async def test_a_writer_that_expects_what_is_no_more_is_refused(ground: Ground) -> None:
+async def test_a_writer_that_expects_what_is_no_more_is_refused(environment: Environment) -> None:
     """It is told what stands there, nothing is stored, and other subjects do not matter to it."""
-    await ground.say("a", expected_last=0)
-    await ground.say("b", expected_last=0)
-    await ground.say("a", expected_last=1)
+    await environment.say("a", expected_last=0)
+    await environment.say("b", expected_last=0)
+    await environment.say("a", expected_last=1)
     for stale in (0, 1, 2, 9):
         with pytest.raises(mwbus.Conflict) as refusal:
-            await ground.say("a", expected_last=stale)
+            await environment.say("a", expected_last=stale)
         assert (refusal.value.current, refusal.value.stream) == (3, STREAM)
-    assert await ground.bus.stream_bounds(STREAM) == (1, 3)
+    assert await environment.bus.stream_bounds(STREAM) == (1, 3)
 
 
-async def test_of_writers_that_expect_the_same_one_wins(ground: Ground) -> None:
+async def test_of_writers_that_expect_the_same_one_wins(environment: Environment) -> None:
     """However many come at once, one message is stored and all others are told."""
-    outcomes = await asyncio.gather(*(ground.say("a", expected_last=0) for _ in range(10)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(environment.say("a", expected_last=0) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(one, mwbus.Ack) for one in outcomes) == 1
     assert sum(isinstance(one, mwbus.Conflict) for one in outcomes) == 9
-    assert (await ground.bus.stream_bounds(STREAM))[1] == 1
+    assert (await environment.bus.stream_bounds(STREAM))[1] == 1
 
 
-async def test_an_id_is_stored_once(ground: Ground) -> None:
+async def test_an_id_is_stored_once(environment: Environment) -> None:
     """A retry gets the first acknowledgement, also when its own first copy has made its expectation stale."""
-    first = await ground.say("a", id="one", expected_last=0)
+    first = await environment.say("a", id="one", expected_last=0)
     assert not first.duplicate
     for expected in (None, 0):
-        again = await ground.say("a", id="one", expected_last=expected)
+        again = await environment.say("a", id="one", expected_last=expected)
         assert (again.seq, again.duplicate) == (first.seq, True)
-    await ground.say("a", id="two", expected_last=1)
+    await environment.say("a", id="two", expected_last=1)
     with pytest.raises(mwbus.Conflict):
-        await ground.say("a", id="one", expected_last=0)
-    assert (await ground.bus.stream_bounds(STREAM))[1] == 2
+        await environment.say("a", id="one", expected_last=0)
+    assert (await environment.bus.stream_bounds(STREAM))[1] == 2
 
 
-async def test_what_no_message_can_hold_is_refused(ground: Ground) -> None:
+async def test_what_no_message_can_hold_is_refused(environment: Environment) -> None:
     """It is TooLarge, with the limit, and nothing is stored."""
     with pytest.raises(mwbus.TooLarge, match="1048576"):
-        await ground.bus.publisher.store(subject("a"), b"x" * (2**20 + 1), {})
-    assert (await ground.bus.stream_bounds(STREAM))[1] == 0
+        await environment.bus.publisher.store(subject("a"), b"x" * (2**20 + 1), {})
+    assert (await environment.bus.stream_bounds(STREAM))[1] == 0
 
 
-async def test_a_tail_tells_everything_in_order(ground: Ground) -> None:
+async def test_a_tail_tells_everything_in_order(environment: Environment) -> None:
     """From the start or behind a position, of all subjects or some, what is there and what comes."""
     for entity in "abab":
-        await ground.say(entity)
-    assert await read(ground.tail(STREAM), 4) == [1, 2, 3, 4]
-    assert await read(ground.tail(STREAM, after=mwbus.Position(seq=2)), 2) == [3, 4]
-    assert await read(ground.tail(STREAM, subject=[subject("b"), subject("c")]), 2) == [2, 4]
-    reading = asyncio.create_task(read(ground.tail(STREAM, after=mwbus.Position(seq=3)), 3))
+        await environment.say(entity)
+    assert await read(environment.tail(STREAM), 4) == [1, 2, 3, 4]
+    assert await read(environment.tail(STREAM, after=mwbus.Position(seq=2)), 2) == [3, 4]
+    assert await read(environment.tail(STREAM, subject=[subject("b"), subject("c")]), 2) == [2, 4]
+    reading = asyncio.create_task(read(environment.tail(STREAM, after=mwbus.Position(seq=3)), 3))
     await asyncio.sleep(0)
-    await ground.say("c")
-    await ground.say("c")
+    await environment.say("c")
+    await environment.say("c")
     assert await reading == [4, 5, 6]
-    found = await read(ground.tail(STREAM, newest=True), 3)
+    found = await read(environment.tail(STREAM, newest=True), 3)
     assert found == [3, 4, 6]
 
 
-async def test_a_tail_that_waits_says_so_when_asked(ground: Ground) -> None:
+async def test_a_tail_that_waits_says_so_when_asked(environment: Environment) -> None:
     """With `idle` an empty batch is told when nothing comes."""
-    async with asyncio.timeout(30), aclosing(ground.tail(STREAM, idle=True, patience=0.1)) as batches:
+    async with asyncio.timeout(30), aclosing(environment.tail(STREAM, idle=True, patience=0.1)) as batches:
         assert await anext(batches) == []
 
 
-async def test_a_stream_that_went_back_is_noticed(ground: Ground) -> None:
+async def test_a_stream_that_went_back_is_noticed(environment: Environment) -> None:
     """A place behind its end, or one that holds a message of another time, is no place to go on from."""
-    await ground.say("a")
-    stored = await ground.bus.at(STREAM, 1)
+    await environment.say("a")
+    stored = await environment.bus.at(STREAM, 1)
     assert stored
     right = mwbus.Position.at(stored)
     assert right.time
     wrong = msgspec.structs.replace(right, time=right.time.replace(year=2001))
     for place in (wrong, mwbus.Position(seq=2)):
         with pytest.raises(mwbus.Rewound):
-            await read(ground.tail(STREAM, after=place), 1)
-    await ground.say("a")
-    assert await read(ground.tail(STREAM, after=right), 1) == [2]
+            await read(environment.tail(STREAM, after=place), 1)
+    await environment.say("a")
+    assert await read(environment.tail(STREAM, after=right), 1) == [2]
 
 
 async def test_a_bucket_compares_and_sets(bucket: KeyValue) -> None:
@@ -293,26 +293,26 @@ async def test_a_value_goes_after_its_time(bucket: KeyValue) -> None:
     await bucket.create("short", b"2")
 
 
-async def test_workers_share_a_queue(ground: Ground) -> None:
+async def test_workers_share_a_queue(environment: Environment) -> None:
     """Each message goes to one of them, those of other subjects to none, and what is acknowledged does not return."""
     for number in range(6):
-        await ground.say(f"op{number}")
-    await ground.bus.publisher.publish(subject("x", workspace="other"), OperationProgressed(message=""))
-    one, other = await take(ground, 3, UNHURRIED), await take(ground, 3, UNHURRIED)
+        await environment.say(f"op{number}")
+    await environment.bus.publisher.publish(subject("x", workspace="other"), OperationProgressed(message=""))
+    one, other = await take(environment, 3, UNHURRIED), await take(environment, 3, UNHURRIED)
     assert sorted(job.message.seq for job in (*one, *other)) == [1, 2, 3, 4, 5, 6]
     for job in (*one, *other):
         await job.ack()
     # With the short wait from here on, an acknowledgement that was lost would show.
-    assert await nothing_comes(ground)
+    assert await nothing_comes(environment)
 
 
-async def test_what_nobody_ends_is_delivered_again(ground: Ground) -> None:
+async def test_what_nobody_ends_is_delivered_again(environment: Environment) -> None:
     """After the ack wait, counted; `in_progress` puts that off."""
-    await ground.say("a")
+    await environment.say("a")
     queue = msgspec.structs.replace(QUEUE, ack_wait=2.0)
-    (lost,) = await take(ground, 1, queue)
+    (lost,) = await take(environment, 1, queue)
     assert lost.message.deliveries == 1
-    (again,) = await take(ground, 1, queue)
+    (again,) = await take(environment, 1, queue)
     assert (again.message.seq, again.message.deliveries) == (1, 2)
     loop = asyncio.get_running_loop()
     begin = loop.time()
@@ -320,29 +320,36 @@ async def test_what_nobody_ends_is_delivered_again(ground: Ground) -> None:
         await again.in_progress()
         await asyncio.sleep(0.2)
     await again.ack()
-    assert await nothing_comes(ground, queue)
+    assert await nothing_comes(environment, queue)
 
 
-async def test_a_job_can_be_put_off_or_ended(ground: Ground) -> None:
+async def test_a_job_can_be_put_off_or_ended(environment: Environment) -> None:
     """`nak` brings it back after a pause and not before, `term` never does."""
-    await ground.say("a")
-    await ground.say("b")
-    later, never = await take(ground, 2, UNHURRIED)
+    await environment.say("a")
+    await environment.say("b")
+    later, never = await take(environment, 2, UNHURRIED)
     await never.term()
     loop = asyncio.get_running_loop()
     begin = loop.time()
     await later.nak(1.5)
-    (back,) = await take(ground, 1, UNHURRIED)
+    (back,) = await take(environment, 1, UNHURRIED)
     assert loop.time() - begin > 1.4
     assert (back.message.seq, back.message.deliveries) == (1, 2)
     await back.ack()
-    assert await nothing_comes(ground)
+    assert await nothing_comes(environment)
 
 
-async def test_deliveries_have_an_end(ground: Ground) -> None:
+async def test_deliveries_have_an_end(environment: Environment) -> None:
     """A message that is never ended comes as often as its queue says, and no more."""
-    await ground.say("a")
+    await environment.say("a")
     queue = msgspec.structs.replace(QUEUE, max_deliver=2)
-    seen = [(await take(ground, 1, queue))[0] for _ in range(2)]
+    seen = [(await take(environment, 1, queue))[0] for _ in range(2)]
     assert [job.message.deliveries for job in seen] == [1, 2]
-    await eventually(lambda: nothing_comes(ground, queue))
+    await eventually(lambda: nothing_comes(environment, queue))
+
+
+async def test_a_request_that_nobody_answers_is_refused_at_once(environment: Environment) -> None:
+    """Without a subscriber there is no waiting."""
+    async with asyncio.timeout(30):
+        with pytest.raises(mwbus.NoResponders):
+            await environment.bus.ask("mw.srv.nobody.info", b"", None, timeout=20)

@@ -104,8 +104,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         parts = runner.run(opened.__aenter__())
         try:
             runner.run(parts.run("scheduler", "meshwright-scheduler"))
-            runner.run(parts.run("stage", "meshwright-adapter", "stage_adapter:stage", path=EXAMPLES, **IMPATIENT))
-            runner.run(parts.adapter("stage"))
+            runner.run(
+                parts.run("scripted", "meshwright-adapter", "scripted_adapter:stage", path=EXAMPLES, **IMPATIENT)
+            )
+            runner.run(parts.adapter("scripted"))
             yield Machine(runner, parts)
         finally:
             runner.run(opened.__aexit__(None, None, None))
@@ -135,7 +137,7 @@ def shop(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Terminal
     """A terminal in a workspace with the mesh `demo` and three workloads; give your designs names of their own."""
     found = _terminal(machine, tmp_path_factory.mktemp("shop"))
     found.run("connections", "set", "place", "--kind", "envoy-fleet")
-    found.run("meshes", "install", "demo", "--connection", "place", "--kind", "stage")
+    found.run("meshes", "install", "demo", "--connection", "place", "--kind", "scripted")
     found.write("workloads.yaml", WORKLOADS)
     found.run("workloads", "enrol", "-f", "workloads.yaml")
     return found

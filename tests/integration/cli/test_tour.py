@@ -16,7 +16,7 @@ def design(shop: Shop, name: str, *intents: str) -> str:
 
 def test_lists_show_what_is_there(shop: Shop) -> None:
     """Meshes, workloads and proxies are tables for people; a proxy that refused says so in its own words."""
-    assert shop.run("meshes", "list").stdout.splitlines()[1].split()[:4] == ["demo", "stage", "1.0", "✓"]
+    assert shop.run("meshes", "list").stdout.splitlines()[1].split()[:4] == ["demo", "scripted", "1.0", "✓"]
     assert "reviews-v1   reviews   v1        127.0.0.1:9002" in shop.run("workloads", "list").stdout
     proxies = shop.run("proxies", "list", "--state", "rejected").stdout
     assert "✗ rejected   7      6       1.36.2" in proxies

@@ -143,7 +143,7 @@ async def test_two_workers_on_one_directory_run_one_process(directory: Path) -> 
         assert first.pid is not None
         os.kill(first.pid, signal.SIGKILL)
         await eventually(lambda: node_answering(directory))
-        running = processes.found("cmdline", str(directory / "a" / "run" / "bootstrap.json"))
+        running = processes.matching("cmdline", str(directory / "a" / "run" / "bootstrap.json"))
         assert len(running) == 1
 
 

@@ -20,9 +20,9 @@ class TestEnvoyTarget(TargetContract):
     """See `TargetContract`."""
 
     @pytest.fixture
-    async def target(self, yard: Any) -> kit.Target:
+    async def target(self, envoy_mesh: Any) -> kit.Target:
         """A mesh of four workloads without a design."""
-        return adapter.target_of(kit.Scope(yard.runtime, yard.plane, MESH))
+        return adapter.target_of(kit.Scope(envoy_mesh.runtime, envoy_mesh.plane, MESH))
 
     def design(self, revision: int) -> Design:
         """A split of `reviews`, and a workload that the design brings along."""
@@ -32,11 +32,11 @@ class TestEnvoyTarget(TargetContract):
         return Design(id="contract", workloads=[extra], intents=[TrafficSplit(service="reviews", backends=backends)])
 
 
-async def test_the_matrix_of_a_mesh_knows_the_version_of_its_proxies(yard: Any) -> None:
+async def test_the_matrix_of_a_mesh_knows_the_version_of_its_proxies(envoy_mesh: Any) -> None:
     """What this mesh can do, by the Envoys that run in it; a mesh that is not there is refused."""
 
     async def asked(mesh: kit.MeshRef) -> MeshIntents:
-        return await adapter.intents_of(kit.Scope(yard.runtime, yard.plane, mesh))
+        return await adapter.intents_of(kit.Scope(envoy_mesh.runtime, envoy_mesh.plane, mesh))
 
     found = await asked(MESH)
     assert found.version.startswith("1.")

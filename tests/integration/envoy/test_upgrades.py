@@ -10,32 +10,32 @@ from meshwright.core.kit.connections import OpenConnection
 from meshwright.schemas import operations
 from meshwright.schemas.connections import EnvoyFleet
 from meshwright.schemas.operations import InstallMesh, InstallMeshV1, UpgradeMesh, enrolling
-from rig.stack.yard import Yard
+from rig.stack.envoy_mesh import EnvoyMesh
 
 pytestmark = pytest.mark.servers
 
 
-async def test_a_mesh_to_be_is_previewed(bare_yard: Yard) -> None:
+async def test_a_mesh_to_be_is_previewed(bare_envoy_mesh: EnvoyMesh) -> None:
     """Before it is there the preview says that it would be made; afterwards that nothing would change."""
-    shown = await bare_yard.preview(InstallMesh())
+    shown = await bare_envoy_mesh.preview(InstallMesh())
     assert (shown.problems, [each.change for each in shown.diff]) == ([], ["create"])
-    await bare_yard.do(InstallMesh())
-    assert [each.change for each in (await bare_yard.preview(InstallMesh())).diff] == ["unchanged"]
-    shown = await bare_yard.preview(InstallMesh(trust_domain="NO", profile="demo"))
+    await bare_envoy_mesh.do(InstallMesh())
+    assert [each.change for each in (await bare_envoy_mesh.preview(InstallMesh())).diff] == ["unchanged"]
+    shown = await bare_envoy_mesh.preview(InstallMesh(trust_domain="NO", profile="demo"))
     assert [each.pointer for each in shown.problems] == ["#/trust_domain", "#/profile"]
 
 
-async def test_what_an_envoy_mesh_does_not_have_is_refused_by_name(bare_yard: Yard) -> None:
+async def test_what_an_envoy_mesh_does_not_have_is_refused_by_name(bare_envoy_mesh: EnvoyMesh) -> None:
     """Revision, profile, namespace, values and another version than the installed one; the installed one passes."""
     asked = InstallMesh(version="0.0.1", revision="r", profile="p", namespace="n", values={"a": 1})
-    assert sorted(each.pointer for each in (await bare_yard.preview(asked)).problems) == [
+    assert sorted(each.pointer for each in (await bare_envoy_mesh.preview(asked)).problems) == [
         "#/namespace", "#/profile", "#/revision", "#/values", "#/version",
     ]  # fmt: skip
     with pytest.raises(kit.Reject):
-        await bare_yard.do(asked)
-    await bare_yard.do(InstallMesh(version=await bare_yard.plane.fleet.version()))
+        await bare_envoy_mesh.do(asked)
+    await bare_envoy_mesh.do(InstallMesh(version=await bare_envoy_mesh.plane.fleet.version()))
     with pytest.raises(kit.Reject):
-        await bare_yard.do(UpgradeMesh(revision="r"))
+        await bare_envoy_mesh.do(UpgradeMesh(revision="r"))
 
 
 def test_an_install_of_the_first_version_is_understood() -> None:
@@ -44,15 +44,17 @@ def test_an_install_of_the_first_version_is_understood() -> None:
     assert operations.understands(InstallMesh, 1)
 
 
-async def test_an_upgrade_starts_what_is_outdated_anew_and_nothing_else(bare_yard: Yard, tmp_path: Path) -> None:
+async def test_an_upgrade_starts_what_is_outdated_anew_and_nothing_else(
+    bare_envoy_mesh: EnvoyMesh, tmp_path: Path
+) -> None:
     """With the installed Envoy nothing happens; a sidecar that does not come back as the wanted one is told."""
-    yard, fleet = bare_yard, bare_yard.plane.fleet
+    envoy_mesh, fleet = bare_envoy_mesh, bare_envoy_mesh.plane.fleet
     with pytest.raises(kit.Reject, match="no Envoy mesh"):
-        await yard.do(UpgradeMesh())
-    await yard.do(InstallMesh())
-    await yard.do(enrolling(yard.specs()[:1]))
+        await envoy_mesh.do(UpgradeMesh())
+    await envoy_mesh.do(InstallMesh())
+    await envoy_mesh.do(enrolling(envoy_mesh.specs()[:1]))
     before = [(each.node_id, each.pid) for each in await fleet.list()]
-    done = await yard.do(UpgradeMesh())
+    done = await envoy_mesh.do(UpgradeMesh())
     assert (done["restarted"], done["left"]) == ([], [])
     assert [(each.node_id, each.pid) for each in await fleet.list()] == before
     other = tmp_path / "envoy-of-tomorrow"
@@ -61,12 +63,12 @@ async def test_an_upgrade_starts_what_is_outdated_anew_and_nothing_else(bare_yar
     )
     other.chmod(0o755)
     fleet._binary = other
-    shown = await yard.preview(UpgradeMesh())
+    shown = await envoy_mesh.preview(UpgradeMesh())
     assert [(each.ref.name, each.after) for each in shown.diff] == [("web-v1", "version: 99.0.0\n")]
     patience, upgrades._ANSWER_SECONDS = upgrades._ANSWER_SECONDS, 2.0
     try:
         with pytest.raises(kit.Reject) as reject:
-            await yard.do(UpgradeMesh())
+            await envoy_mesh.do(UpgradeMesh())
     finally:
         upgrades._ANSWER_SECONDS = patience
     assert reject.value.failure.code == "MW2005"
@@ -75,14 +77,14 @@ async def test_an_upgrade_starts_what_is_outdated_anew_and_nothing_else(bare_yar
     assert after != before
 
 
-async def test_a_fleet_tells_who_we_are_there(bare_yard: Yard) -> None:
+async def test_a_fleet_tells_who_we_are_there(bare_envoy_mesh: EnvoyMesh) -> None:
     """User and host, the Envoy that would be started, and whether that can be done."""
     from meshwright.adapters.envoy import adapter
 
     assert adapter.connection_tester is not None
     place = OpenConnection(workspace="default", id="local", kind="envoy-fleet", settings=EnvoyFleet())
-    found = await adapter.connection_tester(bare_yard.runtime, place)
+    found = await adapter.connection_tester(bare_envoy_mesh.runtime, place)
     assert found.ok, found
     assert "@" in found.identity
-    assert found.version == await bare_yard.plane.fleet.version()
+    assert found.version == await bare_envoy_mesh.plane.fleet.version()
     assert len(found.permissions) == 3

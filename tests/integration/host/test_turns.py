@@ -16,7 +16,7 @@ from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
 from meshwright.workers.host.queues import OperationQueues, open_settled
 from rig.load import ledgers
-from rig.stack import staging
+from rig.stack import projections
 
 WRITE = Write(path="/nowhere")
 
@@ -112,8 +112,8 @@ async def test_a_command_that_nobody_can_read_holds_nobody_up(queue: Queue) -> N
     """It can never run, so those behind it need not wait."""
     first = await queue.ask()
     subject = f"mw.cmd.default.example.local.m1.{first[:-1]}0"
-    await staging.publish_raw(queue.asker.bus, subject, b"{", ops.Command.wire.name)
-    await staging.publish_raw(queue.asker.bus, subject[:-1] + "1", b"{}", "dev.other.v1")
+    await projections.publish_raw(queue.asker.bus, subject, b"{", ops.Command.wire.name)
+    await projections.publish_raw(queue.asker.bus, subject[:-1] + "1", b"{}", "dev.other.v1")
     last = await queue.ask()
     await queue.waits_for(last, first)
     await queue.say(first, ops.OperationSucceeded())

@@ -17,7 +17,7 @@ from meshwright.schemas import operations as ops
 from meshwright.workers.host import queues
 from meshwright.workers.host.queues import OperationQueues, open_settled
 from meshwright.workers.host.working import Limits, Worker
-from rig.stack import staging
+from rig.stack import projections
 
 ADAPTER = "watched"
 
@@ -160,7 +160,7 @@ async def test_what_nobody_can_read_delays_nobody(asker: Asker, scene: Scene) ->
     ]
     async with scene.worker():
         for subject, payload, kind in strange:
-            await staging.publish_raw(asker.bus, subject, payload, kind)
+            await projections.publish_raw(asker.bus, subject, payload, kind)
         operation = await asker.ask(Look())
         assert kinds(await asker.end(operation))[-1] == "succeeded"
 

@@ -87,9 +87,9 @@ async def test_missing_program_names_the_remedy(stack: LocalStack) -> None:
 async def test_stop_leaves_nothing_not_even_grandchildren(stack: LocalStack) -> None:
     """Stop ends the parts and what they left running on purpose, and counts them."""
     await stack.start_all([part(stack, "a", PARENT), part(stack, "nats-server")])
-    await eventually(lambda: len(processes.found("environ", stack.home.marker)) == 3)
+    await eventually(lambda: len(processes.matching("environ", stack.home.marker)) == 3)
     assert await stack.stop() == 3
-    assert processes.found("environ", stack.home.marker) == []
+    assert processes.matching("environ", stack.home.marker) == []
     assert await stack.stop() == 0
 
 
@@ -150,7 +150,7 @@ async def test_part_whose_starter_died_before_it_wrote_the_record_is_not_run_twi
     stack.home.record("a").unlink()
     assert await stack.start(part(stack, "a"))
     assert not processes.alive(before)
-    assert len(processes.found("environ", stack.home.marker)) == 1
+    assert len(processes.matching("environ", stack.home.marker)) == 1
 
 
 def test_two_stacks_never_get_the_same_port(tmp_path: Path) -> None:

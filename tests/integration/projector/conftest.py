@@ -19,17 +19,17 @@ from meshwright.core.testing.servers import MongoServer, NatsServer
 from meshwright.core.testing.workers import WorkerProcess
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
-from rig.stack.staging import Stage
+from rig.stack.projections import Projection
 
 
 @pytest.fixture
-async def stage(nats_server: NatsServer, mongo_database: MongoDatabase) -> AsyncIterator[Stage]:
-    """An empty stage."""
+async def projection(nats_server: NatsServer, mongo_database: MongoDatabase) -> AsyncIterator[Projection]:
+    """An empty projection."""
     async with (
         mwbus.connect(nats_server.url, "test") as bus,
         store.connect(mongo_database.url, mongo_database.name, timeout=10) as database,
     ):
-        yield Stage(bus, database)
+        yield Projection(bus, database)
 
 
 StartProjector = Callable[..., Awaitable[WorkerProcess]]
@@ -56,22 +56,22 @@ async def start_projector(
 
 
 @pytest.fixture
-def differences(mongo_server: MongoServer) -> Callable[[Stage, int], Awaitable[list[str]]]:
+def differences(mongo_server: MongoServer) -> Callable[[Projection, int], Awaitable[list[str]]]:
     """How a generation differs from a fresh fold of the whole streams.
 
     The fold lies in a database of its own: a projector at work drops every generation of its database but the live one.
     """
 
-    async def compare(stage: Stage, generation: int) -> list[str]:
+    async def compare(projection: Projection, generation: int) -> list[str]:
         name = f"replayed_{uuid.uuid4().hex}"
         async with store.connect(mongo_server.url, name, timeout=10) as fresh:
             await indexes.ensure(fresh, generation)
             writer = Writer(fresh, generation)
             async with asyncio.TaskGroup() as group:
-                pipelines = [Pipeline(stage.bus, writer, stream, Tally()) for stream in kinds.STREAMS]
+                pipelines = [Pipeline(projection.bus, writer, stream, Tally()) for stream in kinds.STREAMS]
                 tasks = [group.create_task(pipeline.run()) for pipeline in pipelines]
                 for stream in kinds.STREAMS:
-                    last = (await stage.bus.stream_bounds(stream))[1]
+                    last = (await projection.bus.stream_bounds(stream))[1]
 
                     async def there(name: str = stream, seq: int = last) -> bool:
                         return (await writer.position(name)).seq >= seq
@@ -79,7 +79,7 @@ def differences(mongo_server: MongoServer) -> Callable[[Stage, int], Awaitable[l
                     await eventually(there, timeout=60)
                 for task in tasks:
                     task.cancel()
-            found = await comparing.differences(stage.database, generation, generation, fresh)
+            found = await comparing.differences(projection.database, generation, generation, fresh)
         await provisioning.drop_database(mongo_server.url, name)
         return found
 

@@ -14,8 +14,8 @@ from meshwright.schemas import designs, intents, subjects
 from meshwright.schemas import operations as o
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
-from rig.stack import staging
-from rig.stack.staging import Stage
+from rig.stack import projections
+from rig.stack.projections import Projection
 
 pytestmark = pytest.mark.servers
 ID = "01JD8X3M5TZ9Q4W7V2K6N0B1CE"
@@ -24,14 +24,16 @@ Project = Callable[[], Awaitable[None]]
 
 
 @pytest.fixture
-async def project(stage: Stage) -> AsyncIterator[Project]:
+async def project(projection: Projection) -> AsyncIterator[Project]:
     """Fold everything that is there into the live views; raises what ends a projection."""
-    writer = Writer(stage.database, generations.FIRST)
+    writer = Writer(projection.database, generations.FIRST)
     tasks: list[asyncio.Task[None]] = []
 
     async def run() -> None:
-        tasks[:] = [asyncio.create_task(Pipeline(stage.bus, writer, name, Tally()).run()) for name in kinds.STREAMS]
-        caught_up = asyncio.create_task(stage.caught_up())
+        tasks[:] = [
+            asyncio.create_task(Pipeline(projection.bus, writer, name, Tally()).run()) for name in kinds.STREAMS
+        ]
+        caught_up = asyncio.create_task(projection.caught_up())
         await asyncio.wait({caught_up, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done():
@@ -44,9 +46,9 @@ async def project(stage: Stage) -> AsyncIterator[Project]:
     await ending.end(*tasks)
 
 
-async def result_of(stage: Stage, operation: str) -> Any:
+async def result_of(projection: Projection, operation: str) -> Any:
     """What the view says that an operation came to."""
-    found = await stage.views.get(kinds.OPERATIONS, "default", operation)
+    found = await projection.views.get(kinds.OPERATIONS, "default", operation)
     return found.document.result if found else "nothing"
 
 
@@ -62,53 +64,55 @@ async def result_of(stage: Stage, operation: str) -> Any:
     ],
 )
 async def test_what_cannot_be_read_is_set_aside(
-    stage: Stage, project: Project, subject: str, kind: str, payload: bytes, reason: str
+    projection: Projection, project: Project, subject: str, kind: str, payload: bytes, reason: str
 ) -> None:
     """Bytes that are no text, also where nobody looks, cost their own message only, today and after a restart."""
-    before = await stage.operation()
-    await staging.publish_raw(stage.bus, subject, payload, kind)
-    after = await stage.operation()
+    before = await projection.operation()
+    await projections.publish_raw(projection.bus, subject, payload, kind)
+    after = await projection.operation()
     for _ in range(2):
         await project()
-    assert "at" in await result_of(stage, before)
-    assert "at" in await result_of(stage, after)
-    (aside,) = await stage.views.set_aside()
+    assert "at" in await result_of(projection, before)
+    assert "at" in await result_of(projection, after)
+    (aside,) = await projection.views.set_aside()
     assert aside.subject == subject
     assert reason in aside.reason
 
 
-async def test_a_result_that_looks_like_a_reference(stage: Stage, project: Project) -> None:
+async def test_a_result_that_looks_like_a_reference(projection: Projection, project: Project) -> None:
     """Its operation is folded further, listed and read as it was, also by a projector that has just started."""
     result = {"$ref": "#/resource", "$id": {"$ref": "x", "$id": 1}}
-    publish = stage.bus.publisher.publish
+    publish = projection.bus.publisher.publish
     await publish(SUBJECT, o.OperationSucceeded(result=result))
     await project()
     await publish(SUBJECT, o.StepUndone(step="late"))
     await project()
-    found = await stage.views.page(kinds.OPERATIONS, "default")
+    found = await projection.views.page(kinds.OPERATIONS, "default")
     assert [one.document.result for one in found.items] == [result]
     assert [step.name for step in found.items[0].document.steps] == ["late"]
     assert msgspec.json.encode(found.items[0].document)
 
 
-async def test_a_design_that_looks_like_a_reference(stage: Stage, project: Project) -> None:
+async def test_a_design_that_looks_like_a_reference(projection: Projection, project: Project) -> None:
     """People may write any native resource; its design and its version are read as they were written."""
     body = {"schema": {"$ref": "#/a", "$id": "b"}, "list": [{"$id": 1, "$ref": "c", "$db": "d"}]}
     native = intents.NativeResource(type="t", name="n", body=body)
     design = designs.Design(id="d", resources=[native])
     subject = subjects.fill(subjects.STATE, workspace="default", kind="design", id="d")
-    ack = await stage.bus.publisher.publish(subject, designs.DesignWritten(document=design, principal="ann"))
+    ack = await projection.bus.publisher.publish(subject, designs.DesignWritten(document=design, principal="ann"))
     await project()
-    found = await stage.views.get(kinds.DESIGNS, "default", "d")
-    version = await stage.views.get(kinds.DESIGN_VERSIONS, "default", f"d/{ack.seq}")
+    found = await projection.views.get(kinds.DESIGNS, "default", "d")
+    version = await projection.views.get(kinds.DESIGN_VERSIONS, "default", f"d/{ack.seq}")
     assert found is not None
     assert version is not None
     assert found.document == version.document.design == design
 
 
-async def test_a_subject_that_is_no_text_reaches_the_log(stage: Stage, project: Project) -> None:
+async def test_a_subject_that_is_no_text_reaches_the_log(projection: Projection, project: Project) -> None:
     """A message of unknown type on a subject of odd letters is logged, and found by its entity."""
-    await staging.publish_raw(stage.bus, "mw.evt.default.x.thing.ünï=code", '{"a": "ä"}'.encode(), "dev.other.v1")
+    await projections.publish_raw(
+        projection.bus, "mw.evt.default.x.thing.ünï=code", '{"a": "ä"}'.encode(), "dev.other.v1"
+    )
     await project()
-    (found,) = await stage.views.events("default", where={"entity": "thing"}, text="Ä")
+    (found,) = await projection.views.events("default", where={"entity": "thing"}, text="Ä")
     assert (found.id, found.type, bytes(found.data)) == ("ünï=code", "dev.other.v1", '{"a": "ä"}'.encode())

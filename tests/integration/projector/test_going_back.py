@@ -16,10 +16,10 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
 from meshwright.core.testing.servers import MongoServer, NatsServer
 from meshwright.core.testing.workers import WorkerProcess
-from rig.stack.staging import Stage
+from rig.stack.projections import Projection
 
 pytestmark = [pytest.mark.servers]
-Differences = Callable[[Stage, int], Awaitable[list[str]]]
+Differences = Callable[[Projection, int], Awaitable[list[str]]]
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ async def mongo() -> AsyncIterator[MongoServer]:
 
 
 @pytest.fixture
-async def stage(nats_server: NatsServer, mongo: MongoServer) -> AsyncIterator[Stage]:
-    """An empty stage on it."""
+async def projection(nats_server: NatsServer, mongo: MongoServer) -> AsyncIterator[Projection]:
+    """An empty projection on it."""
     async with (
         mwbus.connect(nats_server.url, "test") as bus,
         store.connect(mongo.url, "meshwright", timeout=10) as database,
     ):
-        yield Stage(bus, database)
+        yield Projection(bus, database)
 
 
 @pytest.fixture
@@ -47,56 +47,61 @@ async def projector(nats_server: NatsServer, mongo: MongoServer, tmp_path: Path)
         yield process
 
 
-async def healed(stage: Stage, generation: int, differences: Differences) -> None:
+async def healed(projection: Projection, generation: int, differences: Differences) -> None:
     """Wait until the rebuilt views are read and nothing is left of others; they hold all that the streams do."""
 
     async def settled() -> bool:
-        names = [name for name in await stage.database.collection_names() if "_g" in name]
-        return await generations.live(stage.database) == generation and all(
+        names = [name for name in await projection.database.collection_names() if "_g" in name]
+        return await generations.live(projection.database) == generation and all(
             name.endswith(f"_g{generation}") for name in names
         )
 
     await eventually(settled, timeout=40)
-    await stage.caught_up(40)
-    assert await differences(stage, generation) == []
+    await projection.caught_up(40)
+    assert await differences(projection, generation) == []
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "under load"])
 async def test_an_older_copy_is_put_back(
-    stage: Stage, mongo: MongoServer, projector: WorkerProcess, differences: Differences, tmp_path: Path, busy: bool
+    projection: Projection,
+    mongo: MongoServer,
+    projector: WorkerProcess,
+    differences: Differences,
+    tmp_path: Path,
+    busy: bool,
 ) -> None:
     """What the copy lacks comes back without a restart, whether or not more is written at that moment."""
-    await stage.operations(100)
-    await stage.caught_up()
+    await projection.operations(100)
+    await projection.caught_up()
     await mongo.copy_to(tmp_path / "copy")
-    await stage.operations(100)
-    await stage.caught_up()
+    await projection.operations(100)
+    await projection.caught_up()
 
     async def load() -> None:
         while True:
-            await stage.operations(10, width=2)
+            await projection.operations(10, width=2)
 
     loading = asyncio.create_task(load() if busy else asyncio.sleep(0))
     await mongo.go_back_to(tmp_path / "copy")
     await mongo.start()
     await eventually(lambda: "an older backup of the database was restored" in projector.log.read_text())
     await ending.end(loading)
-    await healed(stage, 2, differences)
+    await healed(projection, 2, differences)
 
 
 async def test_an_empty_server_takes_its_place(
-    stage: Stage, mongo: MongoServer, projector: WorkerProcess, differences: Differences, tmp_path: Path
+    projection: Projection, mongo: MongoServer, projector: WorkerProcess, differences: Differences, tmp_path: Path
 ) -> None:
     """A mongod that was lost with its disk and made anew at the same address is filled, and its clients find it."""
     await mongo.restart()  # so that it has held more elections than the new one
-    await stage.operations(100)
-    await stage.caught_up()
+    await projection.operations(100)
+    await projection.caught_up()
     await mongo.kill()
     await asyncio.to_thread(shutil.rmtree, mongo.folder)
     await mongo.start()
-    await stage.operations(10)
-    await stage.caught_up(40)
-    await healed(stage, 2, differences)
+    await projection.operations(10)
+    await projection.caught_up(40)
+    await healed(projection, 2, differences)
     assert projector.process.returncode is None
 
 

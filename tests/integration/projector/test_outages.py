@@ -13,7 +13,7 @@ from meshwright.core.store import comparing, kinds
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer, NatsServer
-from rig.stack.staging import Stage
+from rig.stack.projections import Projection
 
 pytestmark = pytest.mark.servers
 
@@ -40,45 +40,45 @@ async def test_mongod_killed_under_load(
             mongodb_database="meshwright",
         ) as projector,
     ):
-        stage = Stage(bus, database)
-        load = asyncio.create_task(stage.operations(500))
+        projection = Projection(bus, database)
+        load = asyncio.create_task(projection.operations(500))
 
         async def under_way() -> bool:
-            return (await stage.views.position("EVENTS")).seq > 300
+            return (await projection.views.position("EVENTS")).seq > 300
 
         await eventually(under_way)
         await own_mongo.kill()
         async with asyncio.timeout(15):
             with pytest.raises(store.StoreUnavailable):
-                await stage.views.get(kinds.MESHES, "default", "demo")
+                await projection.views.get(kinds.MESHES, "default", "demo")
         await load
         await own_mongo.start()
-        await stage.caught_up()
+        await projection.caught_up()
         assert projector.process.returncode is None
         first, last = await bus.stream_bounds("EVENTS")
         assert await comparing.count(database, 1, kinds.EVENT_LOG) == last - first + 1 == 2500
-        assert await differences(stage, 1) == []
+        assert await differences(projection, 1) == []
 
 
 async def test_nats_killed_under_load(
-    stage: Stage, nats_server: NatsServer, start_projector: Any, differences: Any
+    projection: Projection, nats_server: NatsServer, start_projector: Any, differences: Any
 ) -> None:
     """kill -9 and return of nats-server under load: the projection goes on and nothing is missing or twice."""
     projector = await start_projector()
-    load = asyncio.create_task(stage.operations(400))
+    load = asyncio.create_task(projection.operations(400))
 
     async def under_way() -> bool:
-        return (await stage.views.position("EVENTS")).seq > 300
+        return (await projection.views.position("EVENTS")).seq > 300
 
     await eventually(under_way)
     await nats_server.kill()
     await nats_server.start()
     await load
-    await stage.caught_up()
+    await projection.caught_up()
     assert projector.process.returncode is None
-    first, last = await stage.bus.stream_bounds("EVENTS")
-    assert await comparing.count(stage.database, 1, kinds.EVENT_LOG) == last - first + 1 == 2000
-    assert await differences(stage, 1) == []
+    first, last = await projection.bus.stream_bounds("EVENTS")
+    assert await comparing.count(projection.database, 1, kinds.EVENT_LOG) == last - first + 1 == 2000
+    assert await differences(projection, 1) == []
 
 
 async def test_it_starts_before_mongod(nats_server: NatsServer, own_mongo: MongoServer, tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ async def test_it_starts_before_mongod(nats_server: NatsServer, own_mongo: Mongo
         console("meshwright-projector", directory=tmp_path, **settings) as projector,
         store.connect(own_mongo.url, "meshwright", timeout=2) as database,
     ):
-        stage = Stage(bus, database)
-        operation = await stage.operation()
+        projection = Projection(bus, database)
+        operation = await projection.operation()
         await eventually(lambda: "does not answer" in projector.log.read_text())
         await own_mongo.start()
-        await stage.caught_up()
-        assert await stage.views.get(kinds.OPERATIONS, "default", operation) is not None
+        await projection.caught_up()
+        assert await projection.views.get(kinds.OPERATIONS, "default", operation) is not None

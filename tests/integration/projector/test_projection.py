@@ -14,8 +14,8 @@ from meshwright.core.store import comparing, generations, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import access, adapters, connections, designs, meshes, subjects, telemetry, workloads
 from meshwright.schemas import operations as o
-from rig.stack import staging
-from rig.stack.staging import Stage
+from rig.stack import projections
+from rig.stack.projections import Projection
 
 pytestmark = pytest.mark.servers
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
@@ -38,9 +38,9 @@ EDGE = telemetry.Edge(source="shop", destination="cart", requests=5, errors=0, r
 DESIGN = designs.Design(id="split", description="a first try")
 
 
-async def everything(stage: Stage) -> None:
+async def everything(projection: Projection) -> None:
     """One message of each kind."""
-    publish = stage.bus.publisher.publish
+    publish = projection.bus.publisher.publish
     written: list[tuple[str, Any]] = [
         (
             "mw.state.default.workspace.default",
@@ -84,13 +84,13 @@ async def everything(stage: Stage) -> None:
         await publish(subject, message)
 
 
-async def test_every_message_reaches_its_view(stage: Stage, start_projector: Any) -> None:
+async def test_every_message_reaches_its_view(projection: Projection, start_projector: Any) -> None:
     """Each kind of message is readable in its view, with the sequence of its stream as its version."""
     await start_projector()
-    await everything(stage)
-    operation = await stage.operation()
-    await stage.caught_up()
-    views = stage.views
+    await everything(projection)
+    operation = await projection.operation()
+    await projection.caught_up()
+    views = projection.views
     mesh = await views.get(kinds.MESHES, "default", "demo")
     assert mesh is not None
     assert mesh.document == MESH
@@ -121,160 +121,164 @@ async def test_every_message_reaches_its_view(stage: Stage, start_projector: Any
     assert await views.events("default", text="BETTER")
 
 
-async def test_a_write_can_be_waited_for(stage: Stage, start_projector: Any) -> None:
+async def test_a_write_can_be_waited_for(projection: Projection, start_projector: Any) -> None:
     """The sequence that a write returned is enough to read that write, for STATE and for COMMANDS."""
     await start_projector()
     document = connections.Connection(id="one", kind="consul")
     written = connections.ConnectionWritten(document=document, principal="ann")
-    ack = await stage.bus.publisher.publish("mw.state.default.connection.one", written)
-    await stage.views.wait(ack.stream, ack.seq, timeout=10)
-    assert await stage.views.get(kinds.CONNECTIONS, "default", "one") is not None
-    operation = await stage.operation()
-    await stage.views.wait("COMMANDS", 1, timeout=10)
-    assert await stage.views.get(kinds.OPERATIONS, "default", operation) is not None
+    ack = await projection.bus.publisher.publish("mw.state.default.connection.one", written)
+    await projection.views.wait(ack.stream, ack.seq, timeout=10)
+    assert await projection.views.get(kinds.CONNECTIONS, "default", "one") is not None
+    operation = await projection.operation()
+    await projection.views.wait("COMMANDS", 1, timeout=10)
+    assert await projection.views.get(kinds.OPERATIONS, "default", operation) is not None
     with pytest.raises(store.NotYetVisible):
-        await stage.views.wait("COMMANDS", 2, timeout=0.1)
+        await projection.views.wait("COMMANDS", 2, timeout=0.1)
 
 
-async def test_deleted_means_gone(stage: Stage, start_projector: Any) -> None:
+async def test_deleted_means_gone(projection: Projection, start_projector: Any) -> None:
     """What was deleted or removed is no longer read or listed, and can come back."""
     await start_projector()
-    await everything(stage)
-    publish = stage.bus.publisher.publish
+    await everything(projection)
+    publish = projection.bus.publisher.publish
     await publish(
         "mw.state.default.connection.local", access.ResourceDeleted(kind="connection", id="local", principal="ann")
     )
     await publish("mw.evt.default.envoy.mesh.demo", meshes.MeshRemoved(id="demo", connection="local"))
-    await stage.caught_up()
-    assert await stage.views.get(kinds.CONNECTIONS, "default", "local") is None
-    assert (await stage.views.page(kinds.MESHES, "default")).items == []
+    await projection.caught_up()
+    assert await projection.views.get(kinds.CONNECTIONS, "default", "local") is None
+    assert (await projection.views.page(kinds.MESHES, "default")).items == []
     await publish("mw.evt.default.envoy.mesh.demo", meshes.MeshObserved(mesh=MESH))
-    await stage.caught_up()
-    assert await stage.views.get(kinds.MESHES, "default", "demo") is not None
+    await projection.caught_up()
+    assert await projection.views.get(kinds.MESHES, "default", "demo") is not None
 
 
-async def test_what_cannot_be_projected_is_set_aside(stage: Stage, start_projector: Any, differences: Any) -> None:
+async def test_what_cannot_be_projected_is_set_aside(
+    projection: Projection, start_projector: Any, differences: Any
+) -> None:
     """Broken messages are reported with a reason and do not stop those behind them; odd values are kept readable."""
     await start_projector()
     kind, base = o.OperationSucceeded.wire.name, "mw.evt.default.envoy"
-    operation = await stage.operation()
-    await staging.publish_raw(stage.bus, f"{base}.operation.{ids.fresh()}", b"\xff\xfe", kind)
-    await staging.publish_raw(stage.bus, f"{base}.operation.nobody", b"{}", kind)
-    await staging.publish_raw(stage.bus, f"{base}.operation.{ids.fresh()}", b"{}", "")
-    await staging.publish_raw(stage.bus, f"{base}.mesh.demo", b'{"mesh": 1}', meshes.MeshObserved.wire.name)
-    await staging.publish_raw(stage.bus, f"{base}.thing.x", b'{"new": true}', "dev.meshwright.thing.seen.v9")
+    operation = await projection.operation()
+    await projections.publish_raw(projection.bus, f"{base}.operation.{ids.fresh()}", b"\xff\xfe", kind)
+    await projections.publish_raw(projection.bus, f"{base}.operation.nobody", b"{}", kind)
+    await projections.publish_raw(projection.bus, f"{base}.operation.{ids.fresh()}", b"{}", "")
+    await projections.publish_raw(projection.bus, f"{base}.mesh.demo", b'{"mesh": 1}', meshes.MeshObserved.wire.name)
+    await projections.publish_raw(projection.bus, f"{base}.thing.x", b'{"new": true}', "dev.meshwright.thing.seen.v9")
     odd = ids.fresh()
     payload = b'{"result":{"n":' + b"9" * 40 + b',"a\\u0000b":1,"$set":{"x.y":2}}}'
-    await staging.publish_raw(stage.bus, f"{base}.operation.{odd}", payload, kind)
-    after = await stage.operation()
-    await stage.caught_up()
-    aside = await stage.views.set_aside()
+    await projections.publish_raw(projection.bus, f"{base}.operation.{odd}", payload, kind)
+    after = await projection.operation()
+    await projection.caught_up()
+    aside = await projection.views.set_aside()
     assert len(aside) == 4
     assert all(one.reason for one in aside)
     for each in (operation, odd, after):
-        found = await stage.views.get(kinds.OPERATIONS, "default", each)
+        found = await projection.views.get(kinds.OPERATIONS, "default", each)
         assert found is not None
         assert found.document.done
-    assert await stage.views.events("default", where={"type": "dev.meshwright.thing.seen.v9"})
-    assert await differences(stage, 1) == []
+    assert await projection.views.events("default", where={"type": "dev.meshwright.thing.seen.v9"})
+    assert await differences(projection, 1) == []
 
 
 async def test_a_killed_projector_goes_on_without_gap_or_repeat(
-    stage: Stage, start_projector: Any, differences: Any
+    projection: Projection, start_projector: Any, differences: Any
 ) -> None:
     """kill -9 in the middle of the load, twice: every event is there once, every view as if nothing happened."""
-    load = asyncio.create_task(stage.operations(800))
+    load = asyncio.create_task(projection.operations(800))
     for least in (300, 1500):
         projector = await start_projector()
 
         async def under_way(seq: int = least) -> bool:
-            return (await stage.views.position("EVENTS")).seq > seq
+            return (await projection.views.position("EVENTS")).seq > seq
 
         await eventually(under_way)
         await projector.kill()
     await start_projector()
     await load
-    await stage.caught_up()
-    first, last = await stage.bus.stream_bounds("EVENTS")
-    assert await comparing.count(stage.database, 1, kinds.EVENT_LOG) == last - first + 1 == 4000
-    assert await differences(stage, 1) == []
+    await projection.caught_up()
+    first, last = await projection.bus.stream_bounds("EVENTS")
+    assert await comparing.count(projection.database, 1, kinds.EVENT_LOG) == last - first + 1 == 4000
+    assert await differences(projection, 1) == []
 
 
 async def test_a_standby_takes_over_from_the_dead_and_from_the_frozen(
-    stage: Stage, start_projector: Any, differences: Any
+    projection: Projection, start_projector: Any, differences: Any
 ) -> None:
     """Of two projectors one works; the other goes on when it is frozen, and the awakened one changes nothing."""
     one = await start_projector()
-    await stage.operations(20)
-    await stage.caught_up()
+    await projection.operations(20)
+    await projection.caught_up()
     other = await start_projector()
     await eventually(lambda: "projecting" not in other.log.read_text() and other.process.returncode is None)
-    load = asyncio.create_task(stage.operations(300, width=5))
+    load = asyncio.create_task(projection.operations(300, width=5))
     one.signal(signal.SIGSTOP)
     await load
-    await stage.caught_up()
+    await projection.caught_up()
     assert "projecting into generation 1" in other.log.read_text()
     one.signal(signal.SIGCONT)
-    await stage.operations(100)
+    await projection.operations(100)
     await eventually(lambda: "lost the lease" in one.log.read_text())
     assert await other.stop() == 0
-    await stage.operations(20)
-    await stage.caught_up()
-    assert await differences(stage, 1) == []
+    await projection.operations(20)
+    await projection.caught_up()
+    assert await differences(projection, 1) == []
 
 
-async def test_a_rebuild_beside_the_live_load_ends_equal(stage: Stage, start_projector: Any, differences: Any) -> None:
+async def test_a_rebuild_beside_the_live_load_ends_equal(
+    projection: Projection, start_projector: Any, differences: Any
+) -> None:
     """A rebuild while events keep coming ends with the same views, and the old ones go."""
     projector = await start_projector()
-    await everything(stage)
-    await stage.operations(100)
-    await stage.caught_up()
-    load = asyncio.create_task(stage.operations(600, width=4))
+    await everything(projection)
+    await projection.operations(100)
+    await projection.caught_up()
+    load = asyncio.create_task(projection.operations(600, width=4))
     rebuild = await start_projector("rebuild")
     async with asyncio.timeout(40):
         status = await rebuild.process.wait()
     assert status == 0, rebuild.log.read_text()
-    assert await generations.live(stage.database) == 2
+    assert await generations.live(projection.database) == 2
     await load
-    await stage.caught_up()
+    await projection.caught_up()
     assert "projecting into generation 2" in projector.log.read_text()
-    assert await comparing.count(stage.database, 1, kinds.OPERATIONS.name) == 0
-    assert await comparing.count(stage.database, 2, kinds.OPERATIONS.name) == 700
-    assert await differences(stage, 2) == []
+    assert await comparing.count(projection.database, 1, kinds.OPERATIONS.name) == 0
+    assert await comparing.count(projection.database, 2, kinds.OPERATIONS.name) == 700
+    assert await differences(projection, 2) == []
 
 
-async def test_a_rebuild_keeps_versions_that_the_stream_forgot(stage: Stage, start_projector: Any) -> None:
+async def test_a_rebuild_keeps_versions_that_the_stream_forgot(projection: Projection, start_projector: Any) -> None:
     """STATE keeps a hundred versions of a design; the views show all that there were, also after a rebuild."""
     await start_projector()
-    await everything(stage)  # older than the versions, and kept: the stream has a gap, not a later beginning
+    await everything(projection)  # older than the versions, and kept: the stream has a gap, not a later beginning
     for number in range(105):
         design = designs.Design(id="d", description=f"version {number}")
         message = designs.DesignWritten(document=design, principal="ann")
-        await stage.bus.publisher.publish("mw.state.default.design.d", message)
+        await projection.bus.publisher.publish("mw.state.default.design.d", message)
         if number % 50 == 0:
-            await stage.caught_up()  # before the stream forgets the first ones
-    await stage.caught_up()
-    before = await stage.views.page(kinds.DESIGN_VERSIONS, "default", where={"id": "d"}, limit=500)
+            await projection.caught_up()  # before the stream forgets the first ones
+    await projection.caught_up()
+    before = await projection.views.page(kinds.DESIGN_VERSIONS, "default", where={"id": "d"}, limit=500)
     assert len(before.items) == 105
     rebuild = await start_projector("rebuild")
     async with asyncio.timeout(40):
         assert await rebuild.process.wait() == 0, rebuild.log.read_text()
-    await stage.caught_up()
-    assert await generations.live(stage.database) == 2
-    after = await stage.views.page(kinds.DESIGN_VERSIONS, "default", where={"id": "d"}, limit=500)
+    await projection.caught_up()
+    assert await generations.live(projection.database) == 2
+    after = await projection.views.page(kinds.DESIGN_VERSIONS, "default", where={"id": "d"}, limit=500)
     assert after.items == before.items
 
 
-async def test_it_ends_when_told(stage: Stage, start_projector: Any) -> None:
+async def test_it_ends_when_told(projection: Projection, start_projector: Any) -> None:
     """SIGTERM under load ends it within its grace with status 0 and no traceback; its lease is free at once."""
     projector = await start_projector()
-    load = asyncio.create_task(stage.operations(300))
+    load = asyncio.create_task(projection.operations(300))
     await eventually(lambda: "projecting" in projector.log.read_text())
     assert await projector.stop() == 0
     assert "Traceback" not in projector.log.read_text()
-    leases = await mwbus.open_bucket(stage.bus, subjects.LEASES.name)
+    leases = await mwbus.open_bucket(projection.bus, subjects.LEASES.name)
     assert await leases.get("projector") is None
     heir = await start_projector()
     await eventually(lambda: "projecting" in heir.log.read_text())
     await load
-    await stage.caught_up()
+    await projection.caught_up()

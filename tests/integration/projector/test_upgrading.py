@@ -10,7 +10,7 @@ from meshwright.core.store import checkpoints, generations, kinds
 from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import workloads, workloads_v1
-from rig.stack.staging import Stage
+from rig.stack.projections import Projection
 
 pytestmark = pytest.mark.servers
 BEFORE = 2
@@ -33,50 +33,52 @@ def proxy(name: str, mesh: str = "m1") -> workloads_v1.ProxyV1:
     )
 
 
-async def as_before(stage: Stage, kind: kinds.Kind[Any], document: Any, seq: int) -> None:
+async def as_before(projection: Projection, kind: kinds.Kind[Any], document: Any, seq: int) -> None:
     """A document as the projector of that version wrote it."""
     row = msgspec.to_builtins(document, builtin_types=(datetime.datetime,))
     row |= {"_id": f"default/{document.mesh}/{document.id}", "workspace": "default", "seq": seq, "updated_at": NOW}
-    await stage.database.collection(generations.collection_name(kind.name, generations.FIRST)).insert_one(row)
+    await projection.database.collection(generations.collection_name(kind.name, generations.FIRST)).insert_one(row)
 
 
-async def shown(stage: Stage, kind: kinds.Kind[Any]) -> dict[str, Any]:
+async def shown(projection: Projection, kind: kinds.Kind[Any]) -> dict[str, Any]:
     """The documents by id."""
-    return {one.document.id: one.document for one in (await stage.views.page(kind, "default", limit=100)).items}
+    return {one.document.id: one.document for one in (await projection.views.page(kind, "default", limit=100)).items}
 
 
-async def test_what_version_1_told_and_stored_is_shown_today(stage: Stage, start_projector: Any) -> None:
+async def test_what_version_1_told_and_stored_is_shown_today(projection: Projection, start_projector: Any) -> None:
     """Messages of version 1 and documents made of them become entities with ids of today, also those that the stream
     has forgotten; equal names in two meshes stay apart; what was removed is gone; version 2 goes on where 1 ended."""
-    publish = stage.bus.publisher.publish
+    publish = projection.bus.publisher.publish
     old, twin, changed, gone = workload("old"), workload("web", "m2"), workload("web"), workload("gone")
     for told in (old, twin, changed, gone):
         subject = f"mw.evt.default.envoy.workload.{told.id}"
         ack = await publish(subject, workloads_v1.WorkloadObservedV1(workload=told))
-        await as_before(stage, kinds.WORKLOADS, told, ack.seq)
+        await as_before(projection, kinds.WORKLOADS, told, ack.seq)
         ack = await publish(
             f"mw.evt.default.envoy.proxy.{told.id}", workloads_v1.ProxyObservedV1(proxy=proxy(told.id, told.mesh))
         )
-        await as_before(stage, kinds.PROXIES, proxy(told.id, told.mesh), ack.seq)
+        await as_before(projection, kinds.PROXIES, proxy(told.id, told.mesh), ack.seq)
         if told is old:
-            await stage.bus.js.purge_stream("EVENTS", seq=ack.seq + 1)
-    await generations.sign(stage.database, generations.FIRST, BEFORE)
-    await checkpoints.advance(stage.database, generations.FIRST, Checkpoint(stream="EVENTS", seq=ack.seq, time=NOW))
-    assert "m1~~process~old" in await shown(stage, kinds.WORKLOADS), "readers cannot wait for the rebuild"
+            await projection.bus.js.purge_stream("EVENTS", seq=ack.seq + 1)
+    await generations.sign(projection.database, generations.FIRST, BEFORE)
+    await checkpoints.advance(
+        projection.database, generations.FIRST, Checkpoint(stream="EVENTS", seq=ack.seq, time=NOW)
+    )
+    assert "m1~~process~old" in await shown(projection, kinds.WORKLOADS), "readers cannot wait for the rebuild"
 
     await publish("mw.evt.default.envoy.workload.gone", workloads_v1.WorkloadRemovedV1(id="gone", mesh="m1"))
     await publish("mw.evt.default.envoy.proxy.gone", workloads_v1.ProxyRemovedV1(id="gone", mesh="m1"))
     await start_projector()
 
     async def rebuilt() -> bool:
-        return await generations.live(stage.database) > generations.FIRST
+        return await generations.live(projection.database) > generations.FIRST
 
     await eventually(rebuilt)
-    await stage.caught_up()
-    assert await shown(stage, kinds.WORKLOADS) == {
+    await projection.caught_up()
+    assert await shown(projection, kinds.WORKLOADS) == {
         workloads_v1.process_id(told.mesh, told.id): workloads_v1.workload(told) for told in (old, twin, changed)
     }
-    proxies = await shown(stage, kinds.PROXIES)
+    proxies = await shown(projection, kinds.PROXIES)
     assert proxies.keys() == {"m1~~old", "m1~~web", "m2~~web"}
     assert proxies["m1~~old"] == workloads_v1.proxy(proxy("old"))
     assert (proxies["m1~~old"].name, proxies["m1~~old"].workload) == ("old", "m1~~process~old")
@@ -90,12 +92,12 @@ async def test_what_version_1_told_and_stored_is_shown_today(stage: Stage, start
     await publish(
         "mw.evt.default.envoy.workload.m1=shop=deployment=web_2Ev1", workloads.WorkloadObserved(workload=pods)
     )
-    await stage.caught_up()
-    found = await stage.views.get(kinds.WORKLOADS, "default", "m1~~process~web")
+    await projection.caught_up()
+    found = await projection.views.get(kinds.WORKLOADS, "default", "m1~~process~web")
     assert found is not None
     assert found.document.version == "v2"
-    listed = await stage.views.page(kinds.WORKLOADS, "default", where={"mesh": "m1", "namespace": "shop"})
+    listed = await projection.views.page(kinds.WORKLOADS, "default", where={"mesh": "m1", "namespace": "shop"})
     assert [one.document for one in listed.items] == [pods]
-    (event,) = await stage.views.events("default", where={"id": pods.id})
+    (event,) = await projection.views.events("default", where={"id": pods.id})
     assert event.subject.endswith("web_2Ev1")
-    assert await stage.views.set_aside() == []
+    assert await projection.views.set_aside() == []

@@ -22,7 +22,7 @@ from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
 from meshwright.workers.scheduler import verdicts
 from meshwright.workers.scheduler.main import watch
-from rig.stack import staging
+from rig.stack import projections
 
 pytestmark = pytest.mark.servers
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -93,8 +93,8 @@ async def test_a_deadline_beyond_all_clocks(asker: Asker, scheduler: "asyncio.Ta
 
 async def test_a_command_in_a_strange_place_that_is_given_up(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
     """The advisory about it is answered by nothing but a line in the log, and does not come again and again."""
-    await staging.publish_raw(asker.bus, f"mw.cmd.default.absent.local._.{ODD}", b"{", o.Command.wire.name)
-    await staging.publish_raw(asker.bus, "mw.cmd.default.absent.local._.good", b"{", o.Command.wire.name)
+    await projections.publish_raw(asker.bus, f"mw.cmd.default.absent.local._.{ODD}", b"{", o.Command.wire.name)
+    await projections.publish_raw(asker.bus, "mw.cmd.default.absent.local._.good", b"{", o.Command.wire.name)
     queue = mwbus.WorkQueue(stream="COMMANDS", name="test", subject="mw.cmd.>", ack_wait=30.0)
     async with asyncio.timeout(30), aclosing(mwbus.jobs(asker.bus, queue)) as jobs:
         given_up = 0

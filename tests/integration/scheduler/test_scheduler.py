@@ -20,7 +20,7 @@ from meshwright.schemas import operations as o
 from meshwright.schemas.adapters import AdapterAnnouncement, AdapterLost
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
-from rig.stack import staging
+from rig.stack import projections
 
 pytestmark = pytest.mark.servers
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -218,6 +218,6 @@ async def test_an_unreadable_command_does_not_stop_the_deadlines(asker: Asker, s
     """A command that nobody can decode leaves the watch on the others alone."""
     await start_scheduler()
     subject = "mw.cmd.default.absent.local._.01JD8X3M5TZ9Q4W7V2K6N0B1CE"
-    await staging.publish_raw(asker.bus, subject, b"{", o.Command.wire.name)
+    await projections.publish_raw(asker.bus, subject, b"{", o.Command.wire.name)
     late = await asker.ask(o.RefreshStatus(), seconds=0.3)
     assert kinds(await asker.end(late)) == ["timed_out"]

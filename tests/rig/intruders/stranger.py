@@ -1,4 +1,4 @@
-"""Somebody with an account on the machine and no credentials, who tries every door of a stack and every file.
+"""Somebody with an account on the machine and no credentials, who tries every listener of a stack and every file.
 
 Run as `python stranger.py` with a `Plan` on stdin; what was tried and heard comes as JSON on stdout. Started by root
 it becomes `nobody` first; by anybody else it is that user, for whom files and /proc are open by right.
@@ -26,7 +26,7 @@ import pymongo.errors
 from envoy_data_plane.envoy.config.core.v3 import Node
 from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest, DiscoveryRequest
 
-from rig.intruders.doors import Door
+from rig.intruders.listeners import Listener
 
 NOBODY = 65534
 _PATIENCE_S = 1.0
@@ -45,7 +45,7 @@ Attempt = Callable[[], tuple[bool, str]]
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to try."""
 
-    doors: list[Door]
+    listeners: list[Listener]
     nodes: list[str]
     """ids of proxies, as anybody can guess them"""
     folders: list[str]
@@ -56,7 +56,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Try(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt: at what, how, whether it got in, and every byte that was heard."""
 
-    door: str
+    listener: str
     attack: str
     entered: bool
     heard: str
@@ -69,19 +69,23 @@ def main() -> None:
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
-    attacks = [(door, *one) for door in plan.doors for one in _attacks(plan, door).items()]
+    attacks = [(listener, *one) for listener in plan.listeners for one in _attacks(plan, listener).items()]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         tried = list(pool.map(lambda one: _try(*one), attacks))
     sys.stdout.buffer.write(msgspec.json.encode([*tried, *_read_all(plan)]))
 
 
-def _try(door: Door, attack: str, attempt: Attempt) -> Try:
-    name = f"{door.process} {door.host}:{door.port}" if door.port else f"{door.process} {door.path}"
+def _try(listener: Listener, attack: str, attempt: Attempt) -> Try:
+    name = (
+        f"{listener.process} {listener.host}:{listener.port}"
+        if listener.port
+        else f"{listener.process} {listener.path}"
+    )
     try:
         entered, heard = attempt()
     except (OSError, pymongo.errors.PyMongoError, h2.exceptions.ProtocolError) as error:
         entered, heard = False, f"{type(error).__name__}: {error}"
-    return Try(door=name, attack=attack, entered=entered, heard=heard)
+    return Try(listener=name, attack=attack, entered=entered, heard=heard)
 
 
 def _read_all(plan: Plan) -> Iterator[Try]:
@@ -96,35 +100,35 @@ def _read_all(plan: Plan) -> Iterator[Try]:
 def _opened(path: str) -> Try:
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 - a path of /proc as it is
-            return Try(door=path, attack="open", entered=True, heard=stream.read(1 << 20).decode("latin-1"))
+            return Try(listener=path, attack="open", entered=True, heard=stream.read(1 << 20).decode("latin-1"))
     except OSError as error:
-        return Try(door=path, attack="open", entered=False, heard=str(error))
+        return Try(listener=path, attack="open", entered=False, heard=str(error))
 
 
-def _attacks(plan: Plan, door: Door) -> dict[str, Attempt]:
-    if door.path:
-        return {"http": lambda: _http(door, _ADMIN), "nats": lambda: _nats(door, {})}
+def _attacks(plan: Plan, listener: Listener) -> dict[str, Attempt]:
+    if listener.path:
+        return {"http": lambda: _http(listener, _ADMIN), "nats": lambda: _nats(listener, {})}
     found: dict[str, Attempt] = {
-        "admin": lambda: _http(door, _ADMIN),
-        "api": lambda: _http(door, _ASKED),
-        "nats": lambda: _nats(door, {}),
-        "nats as the api": lambda: _nats(door, {"user": "api", "pass": ""}),
-        "nats as the system": lambda: _nats(door, {"user": "$SYS", "pass": "admin"}),
-        "xds": lambda: _xds(plan, door, tls=False),
-        "xds by tls": lambda: _xds(plan, door, tls=True),
+        "admin": lambda: _http(listener, _ADMIN),
+        "api": lambda: _http(listener, _ASKED),
+        "nats": lambda: _nats(listener, {}),
+        "nats as the api": lambda: _nats(listener, {"user": "api", "pass": ""}),
+        "nats as the system": lambda: _nats(listener, {"user": "$SYS", "pass": "admin"}),
+        "xds": lambda: _xds(plan, listener, tls=False),
+        "xds by tls": lambda: _xds(plan, listener, tls=True),
     }
-    if door.process == "mongod":  # its driver is slow to give up on anybody else
-        found["mongodb"] = lambda: _mongodb(door)
+    if listener.process == "mongod":  # its driver is slow to give up on anybody else
+        found["mongodb"] = lambda: _mongodb(listener)
     return found
 
 
-def _connected(door: Door, *, tls: bool = False, protocols: tuple[str, ...] = ()) -> socket.socket:
-    if door.path:
+def _connected(listener: Listener, *, tls: bool = False, protocols: tuple[str, ...] = ()) -> socket.socket:
+    if listener.path:
         found = socket.socket(socket.AF_UNIX)
         found.settimeout(_PATIENCE_S)
-        found.connect("\0" + door.path[1:] if door.path.startswith("@") else door.path)
+        found.connect("\0" + listener.path[1:] if listener.path.startswith("@") else listener.path)
         return found
-    found = socket.create_connection((door.host, door.port), timeout=_PATIENCE_S)
+    found = socket.create_connection((listener.host, listener.port), timeout=_PATIENCE_S)
     if not tls:
         return found
     tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -147,11 +151,11 @@ def _heard(connection: socket.socket, most: int = 1 << 20) -> bytes:
     return b"".join(parts)
 
 
-def _http(door: Door, paths: tuple[str, ...]) -> tuple[bool, str]:
-    """In: a door of ours gives what it is for, as Envoy's administration or as the API."""
+def _http(listener: Listener, paths: tuple[str, ...]) -> tuple[bool, str]:
+    """In: a listener of ours gives what it is for, as Envoy's administration or as the API."""
     told, entered = [], False
     for path in paths:
-        with _connected(door) as connection:
+        with _connected(listener) as connection:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             answer = _heard(connection).decode("latin-1")
         told.append(answer)
@@ -162,9 +166,9 @@ def _http(door: Door, paths: tuple[str, ...]) -> tuple[bool, str]:
     return entered, "\n".join(told)
 
 
-def _nats(door: Door, credentials: dict[str, str]) -> tuple[bool, str]:
+def _nats(listener: Listener, credentials: dict[str, str]) -> tuple[bool, str]:
     """In: the server answers a ping, or takes a token of ours."""
-    with _connected(door) as connection:
+    with _connected(listener) as connection:
         told = connection.recv(65536)
         if not told.startswith(b"INFO"):
             return False, told.decode("latin-1")
@@ -177,11 +181,11 @@ def _nats(door: Door, credentials: dict[str, str]) -> tuple[bool, str]:
     return b"PONG" in told, told.decode("latin-1")
 
 
-def _mongodb(door: Door) -> tuple[bool, str]:
+def _mongodb(listener: Listener) -> tuple[bool, str]:
     """In: it lists, reads or writes anything."""
     told, entered = "", False
     with pymongo.MongoClient[dict[str, Any]](
-        door.host, door.port, directConnection=True, serverSelectionTimeoutMS=2000, socketTimeoutMS=2000
+        listener.host, listener.port, directConnection=True, serverSelectionTimeoutMS=2000, socketTimeoutMS=2000
     ) as client:
         told += str(client.admin.command("hello"))
         for attempt in (
@@ -200,12 +204,12 @@ def _mongodb(door: Door) -> tuple[bool, str]:
     return entered, told
 
 
-def _xds(plan: Plan, door: Door, *, tls: bool) -> tuple[bool, str]:
+def _xds(plan: Plan, listener: Listener, *, tls: bool) -> tuple[bool, str]:
     """In: any resource is sent to who shows nothing but a proxy's name."""
     told, entered = b"", False
     for node in plan.nodes[:2]:
         for method in ("StreamAggregatedResources", "DeltaAggregatedResources"):
-            with _connected(door, tls=tls, protocols=("h2",)) as connection:
+            with _connected(listener, tls=tls, protocols=("h2",)) as connection:
                 data, heard = _called(connection, _SERVICE + method, _asking(node, method))
             told += heard
             entered |= bool(data)

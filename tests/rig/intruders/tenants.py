@@ -105,7 +105,7 @@ async def _installed(tenant: Tenant) -> None:
     admin, mark = tenant.admin, tenant.mark
 
     async def asked() -> Any:
-        wish = {"id": mark, "connection": mark, "kind": "stage", "trust_domain": f"{mark}.local", "reason": mark}
+        wish = {"id": mark, "connection": mark, "kind": "scripted", "trust_domain": f"{mark}.local", "reason": mark}
         try:
             return await admin.do("/v1/meshes", wish)
         except Refusal:  # the connection does not count yet

@@ -9,8 +9,8 @@ import pytest
 
 from rig.inputs import openapi_walk
 from rig.inputs.openapi_walk import Operation
-from rig.intruders import ground as grounds
-from rig.intruders.ground import Ground, Wishes
+from rig.intruders import environment as grounds
+from rig.intruders.environment import Environment, Wishes
 from rig.stack.running import SharedStack
 
 
@@ -21,9 +21,9 @@ def served(document: dict[str, Any]) -> list[Operation]:
 
 
 @pytest.fixture(scope="session")
-def wishes(ground: Ground, document: dict[str, Any]) -> Wishes:
+def wishes(environment: Environment, document: dict[str, Any]) -> Wishes:
     """A request for everything of tenant one, for every operation."""
-    return asyncio.run(grounds.wishes(ground, document))
+    return asyncio.run(grounds.wishes(environment, document))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.access import ROLE_ORDER
 from rig.inputs.openapi_walk import Operation
-from rig.intruders.ground import Ground
+from rig.intruders.environment import Environment
 from rig.load.listening import listening
 
 pytestmark = pytest.mark.servers
@@ -21,13 +21,13 @@ FOR_ADMINS = {"token", "webhook", "delivery"}
 
 @pytest.mark.parametrize("role", ROLE_ORDER)
 async def test_events_are_heard_by_who_may_read_what_they_are_about(
-    ground: Ground, served: list[Operation], client: httpx.AsyncClient, role: str
+    environment: Environment, served: list[Operation], client: httpx.AsyncClient, role: str
 ) -> None:
     """From the first event on, a stream and the log tell each role of what its lists would show it, and no more."""
-    one = ground.one
+    one = environment.one
     person, last = one.person(client, role), f"{role}-{one.mark}"
     await one.person(client, "admin").put(f"/v1/designs/{last}", {}, expect=201)
-    async with listening(ground.stack.url, person.token, person.workspace, last_event_id=0) as heard:
+    async with listening(environment.stack.url, person.token, person.workspace, last_event_id=0) as heard:
         await eventually(lambda: any(data["entity_id"] == last for _, _, data in heard.frames))
 
     async def logged() -> Any:

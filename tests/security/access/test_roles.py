@@ -17,7 +17,7 @@ from meshwright.ui_api.access import authentication
 from meshwright.ui_api.routes import ALL
 from rig.inputs import openapi_walk
 from rig.inputs.openapi_walk import Operation
-from rig.intruders.ground import Ground, Wishes
+from rig.intruders.environment import Environment, Wishes
 from rig.stack.installation import TOKEN
 
 pytestmark = pytest.mark.servers
@@ -48,29 +48,31 @@ class Caller(msgspec.Struct, frozen=True):
         return 403 if lesser or (operation.everywhere and self.home != "*") else 0
 
 
-def _of_tenant(tenant: str, role: str) -> Callable[[Ground], Caller]:
-    def found(ground: Ground) -> Caller:
-        who = getattr(ground, tenant)
+def _of_tenant(tenant: str, role: str) -> Callable[[Environment], Caller]:
+    def found(environment: Environment) -> Caller:
+        who = getattr(environment, tenant)
         return Caller(f"Bearer {who.tokens[role]}", role, who.workspace)
 
     return found
 
 
-def _everywhere(role: str) -> Callable[[Ground], Caller]:
-    return lambda ground: Caller(f"Bearer {ground.everywhere[role]}", role, "*")
+def _everywhere(role: str) -> Callable[[Environment], Caller]:
+    return lambda environment: Caller(f"Bearer {environment.everywhere[role]}", role, "*")
 
 
-CALLERS: dict[str, Callable[[Ground], Caller]] = {
-    "without a token": lambda ground: Caller(""),
-    "with a token that is none": lambda ground: Caller(f"Bearer mwt_{'A' * 43}"),
-    "with a password": lambda ground: Caller("Basic YWRtaW46YWRtaW4="),
-    "with the digest of a token": lambda ground: Caller(f"Bearer {authentication.digest(ground.one.tokens['admin'])}"),
-    "with a revoked token": lambda ground: Caller(f"Bearer {ground.one.dead['revoked']}"),
-    "with an expired token": lambda ground: Caller(f"Bearer {ground.one.dead['expired']}"),
+CALLERS: dict[str, Callable[[Environment], Caller]] = {
+    "without a token": lambda environment: Caller(""),
+    "with a token that is none": lambda environment: Caller(f"Bearer mwt_{'A' * 43}"),
+    "with a password": lambda environment: Caller("Basic YWRtaW46YWRtaW4="),
+    "with the digest of a token": lambda environment: Caller(
+        f"Bearer {authentication.digest(environment.one.tokens['admin'])}"
+    ),
+    "with a revoked token": lambda environment: Caller(f"Bearer {environment.one.dead['revoked']}"),
+    "with an expired token": lambda environment: Caller(f"Bearer {environment.one.dead['expired']}"),
     **{f"{role} of the workspace": _of_tenant("one", role) for role in ROLE_ORDER},
     **{f"{role} of another workspace": _of_tenant("other", role) for role in ROLE_ORDER},
     **{f"{role} of all workspaces": _everywhere(role) for role in ROLE_ORDER},
-    "the first admin": lambda ground: Caller(f"Bearer {TOKEN}", "admin", "*"),
+    "the first admin": lambda environment: Caller(f"Bearer {TOKEN}", "admin", "*"),
 }
 
 
@@ -95,13 +97,13 @@ async def test_nothing_is_served_beside_the_document(client: httpx.AsyncClient) 
 
 @pytest.mark.parametrize("who", CALLERS)
 async def test_who_may_not_is_refused_and_changes_nothing(
-    ground: Ground, served: list[Operation], wishes: Wishes, client: httpx.AsyncClient, who: str
+    environment: Environment, served: list[Operation], wishes: Wishes, client: httpx.AsyncClient, who: str
 ) -> None:
     """A valid request for something that is there, by somebody who may not: refused as declared, nothing written."""
-    caller, one = CALLERS[who](ground), ground.one
+    caller, one = CALLERS[who](environment), environment.one
     refused = [operation for operation in served if caller.refusal(operation, one.workspace)]
     asked = 0
-    async with mwbus.connect(ground.stack.nats.url, "tester") as bus:
+    async with mwbus.connect(environment.stack.nats.url, "tester") as bus:
         before = [await bus.stream_bounds(stream) for stream in ("STATE", "COMMANDS")]
         for operation in refused:
             for request in wishes[operation.id]:
@@ -116,7 +118,7 @@ async def test_who_may_not_is_refused_and_changes_nothing(
 
 @pytest.mark.parametrize("who", [who for who in CALLERS if who.endswith(("the workspace", "all workspaces", "admin"))])
 async def test_who_may_is_let_in(
-    ground: Ground,
+    environment: Environment,
     served: list[Operation],
     wishes: Wishes,
     document: dict[str, Any],
@@ -124,7 +126,7 @@ async def test_who_may_is_let_in(
     who: str,
 ) -> None:
     """Whoever has the role reads what is there, and is never told that the role is too small."""
-    caller, one = CALLERS[who](ground), ground.one
+    caller, one = CALLERS[who](environment), environment.one
     for operation in served:
         if caller.refusal(operation, one.workspace):
             continue

@@ -13,7 +13,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.access import ROLE_ORDER
 from rig.inputs import openapi_walk
 from rig.inputs.openapi_walk import Operation
-from rig.intruders.ground import Ground, Wishes
+from rig.intruders.environment import Environment, Wishes
 from rig.intruders.tenants import Tenant
 from rig.load.listening import Listener, listening
 from rig.stack.people import Person
@@ -37,10 +37,10 @@ async def _asked(
 
 @pytest.mark.parametrize("role", ROLE_ORDER)
 async def test_nothing_of_another_tenant_is_read(
-    ground: Ground, served: list[Operation], wishes: Wishes, client: httpx.AsyncClient, role: str
+    environment: Environment, served: list[Operation], wishes: Wishes, client: httpx.AsyncClient, role: str
 ) -> None:
     """What another tenant has looks like what is not there: 404, or a list without it, filter as one may."""
-    who, one = ground.other.person(client, role), ground.one
+    who, one = environment.other.person(client, role), environment.one
     asked = 0
     for operation in (each for each in served if not each.writes):
         for places, _ in wishes[operation.id]:
@@ -71,13 +71,17 @@ def _filters(operation: Operation, tenant: Tenant) -> list[dict[str, str]]:
 
 
 async def test_nothing_of_another_tenant_is_changed(
-    ground: Ground, served: list[Operation], wishes: Wishes, document: dict[str, Any], client: httpx.AsyncClient
+    environment: Environment,
+    served: list[Operation],
+    wishes: Wishes,
+    document: dict[str, Any],
+    client: httpx.AsyncClient,
 ) -> None:
     """Whatever an admin asks of another tenant's things, with every name right: its streams stand still."""
-    who, one = ground.other.person(client, "admin"), ground.one
+    who, one = environment.other.person(client, "admin"), environment.one
     asked = 0
     known: dict[str, Any] = dict.fromkeys(("mesh", "connection", "design", "adapter", "workload"), one.mark)
-    async with mwbus.connect(ground.stack.nats.url, "tester") as bus:
+    async with mwbus.connect(environment.stack.nats.url, "tester") as bus:
         before = await _said(bus, one)
         for operation in (each for each in served if each.writes):
             for places, _ in wishes[operation.id]:
@@ -108,10 +112,10 @@ WORKSPACES = ["*", ">", "system", "default", "..", "none", "{one},{other}", "{ON
 
 @pytest.mark.parametrize("written", WORKSPACES)
 async def test_no_spelling_of_the_header_leads_elsewhere(
-    ground: Ground, client: httpx.AsyncClient, written: str
+    environment: Environment, client: httpx.AsyncClient, written: str
 ) -> None:
     """The header names one workspace that the token may see, or the request is refused."""
-    one, other = ground.one, ground.other
+    one, other = environment.one, environment.other
     name = written.format(one=one.workspace, other=other.workspace, ONE=one.workspace.upper())
     headers = {"Authorization": f"Bearer {other.tokens['admin']}", "Meshwright-Workspace": name}
     for path in ("/v1/designs", "/v1/tokens", "/v1/whoami", f"/v1/designs/{one.mark}", "/v1/events"):
@@ -120,9 +124,9 @@ async def test_no_spelling_of_the_header_leads_elsewhere(
         assert not one.leaked(answer)
 
 
-async def test_two_headers_are_not_two_chances(ground: Ground, client: httpx.AsyncClient) -> None:
+async def test_two_headers_are_not_two_chances(environment: Environment, client: httpx.AsyncClient) -> None:
     """Of two workspaces in one request none is somebody else's, whichever comes first."""
-    one, other = ground.one, ground.other
+    one, other = environment.one, environment.other
     for names in ((one.workspace, other.workspace), (other.workspace, one.workspace)):
         headers = [("Authorization", f"Bearer {other.tokens['admin']}")]
         headers += [("Meshwright-Workspace", name) for name in names]
@@ -132,9 +136,9 @@ async def test_two_headers_are_not_two_chances(ground: Ground, client: httpx.Asy
         assert not one.named(answer.text) or answer.status_code == 404
 
 
-async def test_a_page_token_is_good_for_its_own_list(ground: Ground, client: httpx.AsyncClient) -> None:
+async def test_a_page_token_is_good_for_its_own_list(environment: Environment, client: httpx.AsyncClient) -> None:
     """The cursor of one tenant's list is refused in another's, and so is one for another list or order."""
-    owner, stranger = ground.one.person(client, "admin"), ground.other.person(client, "admin")
+    owner, stranger = environment.one.person(client, "admin"), environment.other.person(client, "admin")
     token = (await owner.get("/v1/events", params={"page_size": 1}))["next_page_token"]
     assert token
     for path in ("/v1/events", "/v1/designs", "/v1/operations", "/v1/webhooks", "/v1/releases"):
@@ -144,24 +148,26 @@ async def test_a_page_token_is_good_for_its_own_list(ground: Ground, client: htt
 
 
 async def test_an_idempotency_key_of_another_tenant_gives_nothing_away(
-    ground: Ground, client: httpx.AsyncClient
+    environment: Environment, client: httpx.AsyncClient
 ) -> None:
     """The same key in another workspace is another key: it neither shows nor stops the operation behind it."""
-    keys = {"Idempotency-Key": f"key-{ground.one.mark}"}
+    keys = {"Idempotency-Key": f"key-{environment.one.mark}"}
     wish = {"kind": "mesh.status", "mesh": ""}
-    first = await ground.one.person(client, "admin").post("/v1/operations", wish | {"mesh": ground.one.mark}, **keys)
-    other = await ground.other.person(client, "admin").post(
-        "/v1/operations", wish | {"mesh": ground.other.mark}, **keys
+    first = await environment.one.person(client, "admin").post(
+        "/v1/operations", wish | {"mesh": environment.one.mark}, **keys
+    )
+    other = await environment.other.person(client, "admin").post(
+        "/v1/operations", wish | {"mesh": environment.other.mark}, **keys
     )
     assert first.json()["id"] != other.json()["id"]
-    assert not ground.one.leaked(other)
+    assert not environment.one.leaked(other)
 
 
 async def test_streams_and_webhooks_tell_of_the_own_workspace_only(
-    ground: Ground, client: httpx.AsyncClient, shared: SharedStack
+    environment: Environment, client: httpx.AsyncClient, shared: SharedStack
 ) -> None:
     """From the first event on and live, a stream and a webhook hold the own tenant's events and no others'."""
-    one, other = ground.one, ground.other
+    one, other = environment.one, environment.other
     owner = other.person(client, "admin")
     async with listening(shared.url, other.tokens["viewer"], other.workspace, last_event_id=0) as heard:
         await owner.post(f"/v1/webhooks/{other.mark}:replay", {"from_event": 1}, expect=202)
@@ -169,14 +175,14 @@ async def test_streams_and_webhooks_tell_of_the_own_workspace_only(
         await owner.put("/v1/designs/last", {"description": other.mark}, expect=201)
 
         def arrived() -> bool:
-            return "last" in _names(heard) and any("last" in call.body for call in _calls(ground, other))
+            return "last" in _names(heard) and any("last" in call.body for call in _calls(environment, other))
 
         await eventually(arrived)
     assert {"design", "operation", "mesh", "workload", "proxy", "release"} <= {
         data["entity"] for _, _, data in heard.frames
     }
     assert not one.named(str(heard.frames))
-    told = _calls(ground, other)
+    told = _calls(environment, other)
     assert len(told) > 20
     assert not one.named(str([(call.path, call.headers, call.body) for call in told]))
     print(f"\n{len(heard.frames)} events and {len(told)} deliveries, none of the other tenant")
@@ -186,5 +192,5 @@ def _names(heard: Listener) -> set[str]:
     return {data["entity_id"] for _, _, data in heard.frames}
 
 
-def _calls(ground: Ground, tenant: Tenant) -> list[Any]:
-    return [call for call in ground.hooks if call.path.endswith(tenant.mark)]
+def _calls(environment: Environment, tenant: Tenant) -> list[Any]:
+    return [call for call in environment.hooks if call.path.endswith(tenant.mark)]

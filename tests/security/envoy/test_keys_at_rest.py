@@ -25,8 +25,8 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas.operations import InstallMesh, enrolling
 from meshwright.schemas.workloads import ProxyObserved, WorkloadSpec
+from rig.stack.envoy_mesh import App
 from rig.stack.stack import stack
-from rig.stack.yard import App
 
 pytestmark = [pytest.mark.servers]
 KEY = "default.m1"

@@ -27,9 +27,9 @@ class Plain:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, yard: Any) -> AsyncIterator["Plain"]:
+    async def open(cls, envoy_mesh: Any) -> AsyncIterator["Plain"]:
         """A connection to the sidecar of `ratings`."""
-        port = yard.plane.state("default", "demo").workloads["ratings-v1"].ports.inbound
+        port = envoy_mesh.plane.state("default", "demo").workloads["ratings-v1"].ports.inbound
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             yield cls(reader, writer)
@@ -50,7 +50,7 @@ class Plain:
             return b""
 
 
-async def test_strict_has_succeeded_when_nothing_plain_is_served(yard: Any) -> None:
+async def test_strict_has_succeeded_when_nothing_plain_is_served(envoy_mesh: Any) -> None:
     """Connections that were open in plain get no answer once `strict` has succeeded, idle or busy ones, and no new
     one does; permissive again, plain callers are served; no call over mutual TLS fails meanwhile."""
     failures: list[str] = []
@@ -58,45 +58,45 @@ async def test_strict_has_succeeded_when_nothing_plain_is_served(yard: Any) -> N
 
     async def call() -> None:
         while not done.is_set():
-            answer = await yard.get("ratings")
+            answer = await envoy_mesh.get("ratings")
             if answer.status_code != 200:
                 failures.append(f"{answer.status_code} {answer.text}")
 
-    await yard.apply(mode("permissive"))
+    await envoy_mesh.apply(mode("permissive"))
     async with asyncio.TaskGroup() as tasks:
         for _ in range(3):
             tasks.create_task(call())
         try:
             for _ in range(2):
-                async with Plain.open(yard) as idle, Plain.open(yard) as busy:
+                async with Plain.open(envoy_mesh) as idle, Plain.open(envoy_mesh) as busy:
                     assert (await idle.ask()).endswith(b"ratings-v1")
                     streaming = tasks.create_task(busy.ask("/endless"))
-                    await yard.apply(mode("strict"))
+                    await envoy_mesh.apply(mode("strict"))
                     assert (await idle.ask(), await streaming) == (b"", b"")
-                async with Plain.open(yard) as late:
+                async with Plain.open(envoy_mesh) as late:
                     assert await late.ask() == b""
-                await yard.apply(mode("permissive"))
-                async with Plain.open(yard) as welcome:
+                await envoy_mesh.apply(mode("permissive"))
+                async with Plain.open(envoy_mesh) as welcome:
                     assert (await welcome.ask()).endswith(b"ratings-v1")
         finally:
             done.set()
     assert failures == []
 
 
-async def test_neither_mode_nor_log_drains_what_is_encrypted(yard: Any) -> None:
+async def test_neither_mode_nor_log_drains_what_is_encrypted(envoy_mesh: Any) -> None:
     """Modes change a part of the listener in place, and other policies change no listener at all: long streams of
     members live on."""
     node = "default.demo.ratings-v1"
-    async with httpx.AsyncClient(transport=administration.Transport(yard.plane.fleet.directory)) as admin:
+    async with httpx.AsyncClient(transport=administration.Transport(envoy_mesh.plane.fleet.directory)) as admin:
 
         async def counted(name: str) -> int:
             text = (await admin.get(f"http://{node}/stats?filter=^{name}$")).text
             return int(text.partition(": ")[2] or 0)
 
         before = await counted("listener_manager.listener_modified")
-        await yard.apply(mode("permissive"))
-        await yard.apply(mode("strict"))
-        await yard.apply(AccessLog(service="ratings"), name="log")
+        await envoy_mesh.apply(mode("permissive"))
+        await envoy_mesh.apply(mode("strict"))
+        await envoy_mesh.apply(AccessLog(service="ratings"), name="log")
         assert await counted("listener_manager.listener_in_place_updated") == 2
         assert await counted("listener_manager.listener_modified") - before == 2
         assert await counted("listener_manager.total_listeners_draining") == 0

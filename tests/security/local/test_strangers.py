@@ -165,4 +165,4 @@ async def test_two_checkouts_at_once_beside_strangers(tmp_path: Path) -> None:
     finally:
         for home in homes:
             await _types(home, "down", "--wipe")
-            assert processes.found("environ", home.marker) == []
+            assert processes.matching("environ", home.marker) == []

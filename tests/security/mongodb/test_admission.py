@@ -14,7 +14,7 @@ from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.fixtures import MongoDatabase
 from meshwright.core.testing.servers import MongoServer, NatsServer
-from rig.stack.staging import Stage
+from rig.stack.projections import Projection
 
 pytestmark = pytest.mark.servers
 PROGRAMS = ("meshwright-projector", "meshwright-api")
@@ -55,9 +55,9 @@ async def test_it_is_used_when_somebody_says_so(nats_server: NatsServer, open_se
         store.connect(open_server.address, "meshwright", timeout=10) as database,
         console("meshwright-projector", directory=tmp_path, **settings, mongodb_allow_anonymous="true") as projector,
     ):
-        stage = Stage(bus, database)
-        await stage.operation()
-        await stage.caught_up()
+        projection = Projection(bus, database)
+        await projection.operation()
+        await projection.caught_up()
         assert "WARNING" in projector.log.read_text()
         assert "admits anonymous clients, as MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS permits" in projector.log.read_text()
 
@@ -75,10 +75,10 @@ async def test_the_database_of_another_installation_is_left_alone(
         store.connect(mongo_database.url, f"{mongo_database.name}_other", timeout=10) as other_database,
         console("meshwright-projector", directory=tmp_path, **ours) as projector,
     ):
-        stage, other = Stage(bus, database), Stage(other_bus, other_database)
-        operation = await stage.operation()
+        projection, other = Projection(bus, database), Projection(other_bus, other_database)
+        operation = await projection.operation()
         theirs = await other.operation()
-        await stage.caught_up()
+        await projection.caught_up()
         theirs_settings = {**ours, "nats_url": other_nats.url}
         for program, arguments in (
             ("meshwright-projector", ()),
@@ -95,7 +95,7 @@ async def test_the_database_of_another_installation_is_left_alone(
         settings = {**theirs_settings, "mongodb_database": f"{mongo_database.name}_other"}
         async with console("meshwright-projector", directory=tmp_path, **settings):
             await other.caught_up()
-        for one, mine, not_mine in ((stage, operation, theirs), (other, theirs, operation)):
+        for one, mine, not_mine in ((projection, operation, theirs), (other, theirs, operation)):
             assert await one.views.get(kinds.OPERATIONS, "default", mine) is not None
             assert await one.views.get(kinds.OPERATIONS, "default", not_mine) is None
         assert projector.process.returncode is None

@@ -29,54 +29,54 @@ def tampered(title: str, file: str = "") -> NativeResource:
     return NativeResource(type=kind, name=name, body=json.loads(text))
 
 
-async def configured(yard: Any) -> str:
+async def configured(envoy_mesh: Any) -> str:
     """Everything that the sidecars of the mesh run, as they tell it themselves."""
-    return "".join([await yard.config_dump(name) for name in yard.plane.state("default", "demo").workloads])
+    return "".join([await envoy_mesh.config_dump(name) for name in envoy_mesh.plane.state("default", "demo").workloads])
 
 
-async def test_the_door_refuses_and_nothing_changes(yard: Any, tmp_path: Any) -> None:
+async def test_the_door_refuses_and_nothing_changes(envoy_mesh: Any, tmp_path: Any) -> None:
     """Preview and operation name place, reason and code; the desired state, the proxies and the files stay."""
     secret = tmp_path / "secret"
     secret.write_text(MARK)
-    before, dumped = yard.plane.state("default", "demo"), await configured(yard)
+    before, dumped = envoy_mesh.plane.state("default", "demo"), await configured(envoy_mesh)
     for title in TITLES:
         design = Design(id="hostile", resources=[tampered(title, str(secret))])
-        told = await yard.preview(ApplyDesign(design=design))
+        told = await envoy_mesh.preview(ApplyDesign(design=design))
         assert [each.code for each in told.problems] == ["MW2011"] * len(told.problems) != [], title
         assert told.diff == []
         with pytest.raises(kit.Reject) as refusal:
-            await yard.do(ApplyDesign(design=design))
+            await envoy_mesh.do(ApplyDesign(design=design))
         assert refusal.value.failure.code == "MW2011"
         assert refusal.value.failure.details["errors"] == msgspec.to_builtins(told.problems)
-    assert yard.plane.state("default", "demo") == before
-    assert await configured(yard) == dumped
-    assert MARK not in (await yard.get("reviews")).text
+    assert envoy_mesh.plane.state("default", "demo") == before
+    assert await configured(envoy_mesh) == dumped
+    assert MARK not in (await envoy_mesh.get("reviews")).text
     assert sorted(each.name for each in tmp_path.glob("secret*")) == ["secret"]
 
 
-async def test_what_was_stored_before_reaches_no_envoy(yard: Any, tmp_path: Any) -> None:
+async def test_what_was_stored_before_reaches_no_envoy(envoy_mesh: Any, tmp_path: Any) -> None:
     """A state with hostile resources in it is served without them; useful ones beside them and the rest work."""
     secret = tmp_path / "secret"
     secret.write_text(MARK)
     kind, name, body = natives.LEGITIMATE["a compressor"]
     good = NativeResource(type=kind, name=name, body=body)
     resources = [good, *(tampered(title, str(secret)) for title in TITLES)]
-    before = yard.plane.state("default", "demo")
+    before = envoy_mesh.plane.state("default", "demo")
     state = desired.apply_design(before, Design(id="old", resources=resources), 1)
-    await yard.plane.buckets.desired.put("default.demo", desired.encode(state))
-    answers = await yard.plane.applied("default", "demo", desired.version(state))
+    await envoy_mesh.plane.buckets.desired.put("default.demo", desired.encode(state))
+    answers = await envoy_mesh.plane.applied("default", "demo", desired.version(state))
     assert {each.state for each in answers.values()} == {"synced"}
-    dumped = await configured(yard)
+    dumped = await configured(envoy_mesh)
     assert "Gzip" in dumped
     for trace in (str(secret), "lua.v3", "18080", "docker.sock", "x-forwarded-client-cert", "raw_buffer.v3"):
         assert trace not in dumped, trace
-    assert set(await yard.shares("reviews", 10)) == {"reviews-v1", "reviews-v2"}
+    assert set(await envoy_mesh.shares("reviews", 10)) == {"reviews-v1", "reviews-v2"}
     assert sorted(each.name for each in tmp_path.glob("secret*")) == ["secret"]
-    (told,) = [each for each in yard.plane.mesh(state).conditions if each.type == "NativeResourcesServed"]
+    (told,) = [each for each in envoy_mesh.plane.mesh(state).conditions if each.type == "NativeResourcesServed"]
     assert told.status == "False" and "Listener extra" in told.message
 
 
-async def test_useful_resources_work_together(yard: Any) -> None:
+async def test_useful_resources_work_together(envoy_mesh: Any) -> None:
     """All that send nothing outside are taken by real Envoys at once, and calls go on."""
     outside = ("a host outside", "a host outside in IPv6", "a host outside by TLS", "a route to a host outside")
     replaced = (
@@ -90,7 +90,7 @@ async def test_useful_resources_work_together(yard: Any) -> None:
     )
     for title, (kind, name, body) in natives.LEGITIMATE.items():
         if title not in (*outside, *replaced):
-            await yard.do(
+            await envoy_mesh.do(
                 ApplyDesign(design=Design(id="useful", resources=[NativeResource(type=kind, name=name, body=body)]))
             )
-    assert (await yard.get("reviews")).status_code == 200
+    assert (await envoy_mesh.get("reviews")).status_code == 200

@@ -110,47 +110,49 @@ async def test_ports_of_other_installations_are_theirs(tmp_path: Path) -> None:
 
 
 @pytest.mark.servers
-async def test_the_door_refuses_and_nothing_changes(bare_yard: Any) -> None:
+async def test_the_door_refuses_and_nothing_changes(bare_envoy_mesh: Any) -> None:
     """Enrolling NATS, the control plane or a sidecar of the same mesh fails with words, and enrols nothing."""
-    await bare_yard.do(InstallMesh())
-    await bare_yard.do(enrolling(bare_yard.specs()[:1]))
-    before = bare_yard.plane.state("default", "demo")
+    await bare_envoy_mesh.do(InstallMesh())
+    await bare_envoy_mesh.do(enrolling(bare_envoy_mesh.specs()[:1]))
+    before = bare_envoy_mesh.plane.state("default", "demo")
     sidecar = before.workloads["web-v1"].ports.inbound
-    nats = urlsplit(bare_yard.runtime.servers.nats_url).port
-    for port in (bare_yard.plane._port, nats, sidecar):
+    nats = urlsplit(bare_envoy_mesh.runtime.servers.nats_url).port
+    for port in (bare_envoy_mesh.plane._port, nats, sidecar):
         with pytest.raises(kit.Reject, match="is the place of") as refusal:
-            await bare_yard.do(enrolling([WorkloadSpec(name="x", service="x", port=port)]))
+            await bare_envoy_mesh.do(enrolling([WorkloadSpec(name="x", service="x", port=port)]))
         assert refusal.value.failure.code == "MW2002"
-    assert bare_yard.plane.state("default", "demo") == before
+    assert bare_envoy_mesh.plane.state("default", "demo") == before
 
 
 @pytest.mark.servers
-async def test_nobody_joins_the_port_of_a_sidecar(yard: Any) -> None:
+async def test_nobody_joins_the_port_of_a_sidecar(envoy_mesh: Any) -> None:
     """A process of the same user that shares its own ports cannot listen beside a sidecar and take its calls."""
-    for name, member in yard.plane.state("default", "demo").workloads.items():
+    for name, member in envoy_mesh.plane.state("default", "demo").workloads.items():
         for port in (member.ports.inbound, member.ports.outbound):
             with contextlib.closing(socket.socket()) as stranger:
                 stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
                 with pytest.raises(OSError, match="in use"):
                     stranger.bind(("127.0.0.1", port))
                 assert name
-    assert (await yard.get("reviews")).status_code == 200
+    assert (await envoy_mesh.get("reviews")).status_code == 200
 
 
 @pytest.mark.servers
-async def test_meshes_of_two_workspaces_share_no_port(bare_yard: Any) -> None:
+async def test_meshes_of_two_workspaces_share_no_port(bare_envoy_mesh: Any) -> None:
     """Enrolled at the same moment in two workspaces, no request of one reaches the other."""
     spaces = ("red", "blue")
     for space in spaces:
-        await bare_yard.do(InstallMesh(), workspace=space)
+        await bare_envoy_mesh.do(InstallMesh(), workspace=space)
     apps = dict(zip(spaces, ("reviews-v1", "reviews-v2"), strict=True))
     specs = {
-        space: WorkloadSpec(name="api", service="api", port=bare_yard.apps[app].port) for space, app in apps.items()
+        space: WorkloadSpec(name="api", service="api", port=bare_envoy_mesh.apps[app].port)
+        for space, app in apps.items()
     }
-    await asyncio.gather(*(bare_yard.do(enrolling([specs[space]]), workspace=space) for space in spaces))
+    await asyncio.gather(*(bare_envoy_mesh.do(enrolling([specs[space]]), workspace=space) for space in spaces))
     for space, app in apps.items():
-        port = bare_yard.plane.state(space, "demo").workloads["api"].ports.outbound
+        port = bare_envoy_mesh.plane.state(space, "demo").workloads["api"].ports.outbound
         answers = [
-            (await bare_yard.client.get(f"http://127.0.0.1:{port}/", headers={"host": "api"})).text for _ in range(30)
+            (await bare_envoy_mesh.client.get(f"http://127.0.0.1:{port}/", headers={"host": "api"})).text
+            for _ in range(30)
         ]
         assert answers == [app] * 30

@@ -29,35 +29,35 @@ def listening(port: int) -> socket.socket | None:
     return stranger
 
 
-async def test_a_taken_port_is_told_holds_nobody_up_and_heals(yard: Any) -> None:
+async def test_a_taken_port_is_told_holds_nobody_up_and_heals(envoy_mesh: Any) -> None:
     """The proxy's status names port and holder; designs are applied to the others; once free, all is as it was."""
-    before = yard.plane.state("default", "demo")
+    before = envoy_mesh.plane.state("default", "demo")
     port, node = before.workloads["ratings-v1"].ports.inbound, before.node("ratings-v1")
-    (sidecar,) = [each for each in await yard.plane.fleet.list() if each.node_id == str(node)]
+    (sidecar,) = [each for each in await envoy_mesh.plane.fleet.list() if each.node_id == str(node)]
     os.kill(sidecar.pid, signal.SIGKILL)
     stranger = await eventually(lambda: listening(port))
     assert stranger
     with contextlib.closing(stranger):
 
         def told() -> bool:
-            status = yard.plane.status(node)
+            status = envoy_mesh.plane.status(node)
             return status.blocked == [port] and f"port {port} is taken by" in status.error
 
         await eventually(told)
-        await eventually(lambda: f"(pid {os.getpid()})" in yard.plane.status(node).error)
-        assert "End that program" in yard.plane.status(node).error
-        await yard.apply(Timeout(service="reviews", timeout="2s"))
-        assert (await yard.get("reviews")).status_code == 200
-    await eventually(lambda: yard.plane.status(node).state == "synced")
-    assert (await yard.get("ratings")).status_code == 200
+        await eventually(lambda: f"(pid {os.getpid()})" in envoy_mesh.plane.status(node).error)
+        assert "End that program" in envoy_mesh.plane.status(node).error
+        await envoy_mesh.apply(Timeout(service="reviews", timeout="2s"))
+        assert (await envoy_mesh.get("reviews")).status_code == 200
+    await eventually(lambda: envoy_mesh.plane.status(node).state == "synced")
+    assert (await envoy_mesh.get("ratings")).status_code == 200
 
 
 async def test_a_port_taken_before_its_sidecar_came_is_given_up(
-    bare_yard: Any, monkeypatch: pytest.MonkeyPatch
+    bare_envoy_mesh: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The enrolment fails with the port and its holder, leaves nothing behind, and asked again takes another port."""
-    await bare_yard.do(InstallMesh())
-    take, strangers = bare_yard.plane.reservations.take, contextlib.ExitStack()
+    await bare_envoy_mesh.do(InstallMesh())
+    take, strangers = bare_envoy_mesh.plane.reservations.take, contextlib.ExitStack()
 
     def taken(count: int, first: int, known: Any) -> list[int]:
         chosen = take(count, first, known)
@@ -66,17 +66,17 @@ async def test_a_port_taken_before_its_sidecar_came_is_given_up(
         strangers.enter_context(contextlib.closing(stranger))
         return list(chosen)
 
-    arguments = enrolling(bare_yard.specs()[:1])
+    arguments = enrolling(bare_envoy_mesh.specs()[:1])
     with strangers:
-        monkeypatch.setattr(bare_yard.plane.reservations, "take", taken)
+        monkeypatch.setattr(bare_envoy_mesh.plane.reservations, "take", taken)
         with pytest.raises(kit.Reject, match=rf"web-v1: port \d+ is taken by .*\(pid {os.getpid()}\)") as refusal:
-            await bare_yard.do(arguments)
+            await bare_envoy_mesh.do(arguments)
         assert (refusal.value.failure.code, refusal.value.failure.retryable) == ("MW2012", True)
-        await eventually(lambda: bare_yard.plane.state("default", "demo").workloads == {})
-        assert await bare_yard.plane.fleet.list() == []
+        await eventually(lambda: bare_envoy_mesh.plane.state("default", "demo").workloads == {})
+        assert await bare_envoy_mesh.plane.fleet.list() == []
         monkeypatch.undo()
-        await bare_yard.do(arguments)
-    assert bare_yard.plane.status(bare_yard.plane.state("default", "demo").node("web-v1")).state == "synced"
+        await bare_envoy_mesh.do(arguments)
+    assert bare_envoy_mesh.plane.status(bare_envoy_mesh.plane.state("default", "demo").node("web-v1")).state == "synced"
 
 
 @pytest.mark.parametrize(

@@ -62,23 +62,23 @@ def tmp_path() -> Iterator[Path]:
         yield Path(place)
 
 
-async def test_sidecars_run_as_nobody_and_work(yard: Any) -> None:
+async def test_sidecars_run_as_nobody_and_work(envoy_mesh: Any) -> None:
     """No right of root is left to a sidecar: user, groups, capabilities, and no way to gain any; calls go on."""
     nobody = pwd.getpwnam("nobody")
-    sidecars = await yard.plane.fleet.list()
+    sidecars = await envoy_mesh.plane.fleet.list()
     assert sidecars
     for each in sidecars:
         status = told(each.pid)
         assert status["Uid"] == [str(nobody.pw_uid)] * 4 and status["Gid"] == [str(nobody.pw_gid)] * 4
         assert status["Groups"] == [] and status["NoNewPrivs"] == ["1"]
         assert {int(status[name][0], 16) for name in ("CapEff", "CapPrm", "CapAmb")} == {0}
-    assert (await yard.get("reviews")).status_code == 200
-    assert "outbound" in await yard.config_dump("web-v1")
+    assert (await envoy_mesh.get("reviews")).status_code == 200
+    assert "outbound" in await envoy_mesh.config_dump("web-v1")
 
 
-async def test_a_sidecar_reads_its_own_files_and_no_others(yard: Any) -> None:
+async def test_a_sidecar_reads_its_own_files_and_no_others(envoy_mesh: Any) -> None:
     """What it is started with is readable to it; the worker's records, its log and the worker's port file are not."""
-    mine = yard.plane.fleet.directory / str(yard.plane.state("default", "demo").node("web-v1"))
+    mine = envoy_mesh.plane.fleet.directory / str(envoy_mesh.plane.state("default", "demo").node("web-v1"))
     others = ("../record.json", "../wish.json", "../envoy.log", "/etc/shadow")
     own = ("bootstrap.json", "control-plane-identity.json")
     assert readable(mine / "run", *own, *others) == set(own)
@@ -94,7 +94,7 @@ async def test_whether_kept_or_not_it_is_started_the_same_way(tmp_path: Path, ke
         assert sidecar.pid and told(sidecar.pid)["Uid"] == [str(pwd.getpwnam("nobody").pw_uid)] * 4
         assert (await fleet.ensure("a", bootstrap)).pid == sidecar.pid
         await fleet.remove("a")
-        assert not processes.found("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json"))
+        assert not processes.matching("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json"))
 
 
 async def test_a_closed_data_directory_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

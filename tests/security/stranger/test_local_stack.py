@@ -1,6 +1,6 @@
-"""A stranger with an account on the machine, and a whole local stack: no door opens, no file is read, nothing changes.
+"""Another user of the machine and a whole local stack: no listener lets them in, no file is read, nothing changes.
 
-Invariant: doors are those that the kernel knows, so a new one is tried by itself. As root the stranger is another
+Invariant: listeners are those that the kernel knows, so a new one is tried by itself. As root the stranger is another
 user; as anybody else it has the same right to files and /proc as the stack, and only their modes are judged.
 """
 
@@ -21,8 +21,8 @@ import pytest
 
 from meshwright.core.machine.processes import Record
 from meshwright.workers.local.home import Home
-from rig.intruders import doors, stranger
-from rig.intruders.doors import Door
+from rig.intruders import listeners, stranger
+from rig.intruders.listeners import Listener
 from rig.intruders.stranger import Plan, Try
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -39,7 +39,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """A stack, and what a stranger tried on it."""
 
     home: Home
-    doors: list[Door]
+    listeners: list[Listener]
     everything: list[Record]
     before: dict[str, Any]
     tries: list[Try]
@@ -67,9 +67,9 @@ def visit() -> Iterator[Visit]:
         home = Home(Path(folder, "home"))
         try:
             _typed(home, "up")
-            everything = doors.marked(home.marker)
-            found = doors.of(everything)
-            quiet = Visit(home=home, doors=found, everything=everything, before={}, tries=[])
+            everything = listeners.marked(home.marker)
+            found = listeners.of(everything)
+            quiet = Visit(home=home, listeners=found, everything=everything, before={}, tries=[])
             before = _seen(quiet)
             tries = _visited(home, found, everything)
             yield msgspec.structs.replace(quiet, before=before, tries=tries)
@@ -81,14 +81,14 @@ def _seen(visit: Visit) -> dict[str, Any]:
     """What a stranger would want to change."""
     paths = ("/v1/tokens", "/v1/workspaces", "/v1/connections", "/v1/designs", "/v1/operations", "/v1/deadletters")
     seen = {path: visit.api(path) for path in paths}
-    seen["processes"] = sorted((one.name, one.pid) for one in doors.marked(visit.home.marker))
+    seen["processes"] = sorted((one.name, one.pid) for one in listeners.marked(visit.home.marker))
     return seen
 
 
-def _visited(home: Home, found: list[Door], everything: list[Record]) -> list[Try]:
-    outside = [path for path in doors.open_files(everything) if not path.is_relative_to(home.directory)]
+def _visited(home: Home, found: list[Listener], everything: list[Record]) -> list[Try]:
+    outside = [path for path in listeners.open_files(everything) if not path.is_relative_to(home.directory)]
     plan = Plan(
-        doors=found,
+        listeners=found,
         nodes=["default.demo.front", "default.demo.cart"],
         folders=[str(home.directory)],
         files=[str(home.token_file), str(home.secret_key_file), *map(str, outside)],
@@ -107,26 +107,26 @@ def _visited(home: Home, found: list[Door], everything: list[Record]) -> list[Tr
 
 def test_every_door_is_on_loopback(visit: Visit) -> None:
     """Nothing of a local stack listens where another machine could come in."""
-    for door in visit.doors:
-        if door.port:
-            address = ipaddress.ip_address(door.host.removeprefix("::ffff:"))
-            assert address.is_loopback, door
-    assert {door.process for door in visit.doors} >= {"nats-server", "mongod", "envoy", "meshwright-api"}
+    for listener in visit.listeners:
+        if listener.port:
+            address = ipaddress.ip_address(listener.host.removeprefix("::ffff:"))
+            assert address.is_loopback, listener
+    assert {listener.process for listener in visit.listeners} >= {"nats-server", "mongod", "envoy", "meshwright-api"}
 
 
 def test_no_door_opens_without_credentials(visit: Visit) -> None:
-    """NATS, MongoDB, the API, xDS and Envoy's administration refuse whoever has nothing to show, at every door."""
-    tried = [one for one in visit.tries if not one.door.startswith("/")]
-    assert len(tried) >= len(visit.doors)
-    assert [(one.door, one.attack) for one in tried if one.entered] == []
-    print(f"\n{len(tried)} attempts at {len(visit.doors)} doors")
+    """NATS, MongoDB, the API, xDS and Envoy's administration refuse whoever has nothing to show, at every listener."""
+    tried = [one for one in visit.tries if not one.listener.startswith("/")]
+    assert len(tried) >= len(visit.listeners)
+    assert [(one.listener, one.attack) for one in tried if one.entered] == []
+    print(f"\n{len(tried)} attempts at {len(visit.listeners)} listeners")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user; run as root to try")
 def test_another_user_reads_no_file_and_no_process(visit: Visit) -> None:
     """Neither the stack's folder, nor what its processes hold open elsewhere, nor their environment is readable."""
-    tried = [one for one in visit.tries if one.door.startswith("/")]
-    assert [one.door for one in tried if one.entered and not one.door.startswith("/dev/shm/")] == []
+    tried = [one for one in visit.tries if one.listener.startswith("/")]
+    assert [one.listener for one in tried if one.entered and not one.listener.startswith("/dev/shm/")] == []
 
 
 def test_whatever_was_heard_holds_no_secret(visit: Visit) -> None:
@@ -134,11 +134,11 @@ def test_whatever_was_heard_holds_no_secret(visit: Visit) -> None:
     secrets = _secrets(visit.home)
     assert secrets
     for one in visit.tries:
-        if os.getuid() != 0 and one.door.startswith("/") and not one.door.endswith("cmdline"):
+        if os.getuid() != 0 and one.listener.startswith("/") and not one.listener.endswith("cmdline"):
             continue  # its own files
         heard = one.heard.encode("latin-1")
-        assert not _PRIVATE.search(heard), (one.door, one.attack)
-        assert [secret for secret in secrets if secret in heard] == [], (one.door, one.attack)
+        assert not _PRIVATE.search(heard), (one.listener, one.attack)
+        assert [secret for secret in secrets if secret in heard] == [], (one.listener, one.attack)
 
 
 def test_secrets_lie_in_files_for_their_owner_only(visit: Visit) -> None:

@@ -1,6 +1,6 @@
-"""The whole door in one process, over a bus and views that live in memory.
+"""The whole harness in one process, over a bus and views that live in memory.
 
-Invariant: whatever the door refuses while a test runs is a kind of refusal that the route's own document names, and
+Invariant: whatever the harness refuses while a test runs is a kind of refusal that the route's own document names, and
 nothing is answered by accident; tests that prove compare-and-set on a real bus stand in tests/integration/api.
 """
 
@@ -28,7 +28,7 @@ from meshwright.ui_api.live.quota import StreamQuota
 from meshwright.ui_api.live.streaming import Hub
 from meshwright.ui_api.reading.paging import Tokens
 from meshwright.ui_api.requests.directory import Directory
-from meshwright.ui_api.requests.roster import Roster
+from meshwright.ui_api.requests.live_adapters import LiveAdapters
 from rig.stack.people import Person
 
 ADMIN = "an admin token of a test"
@@ -86,14 +86,14 @@ class Views:
             raise self.failure
 
 
-class Door:
+class Harness:
     """The application with its parts in reach; `undeclared` is what it answered beyond its own document."""
 
     def __init__(self) -> None:
         self.bus, self.views = MemoryBus(), Views()
-        self.directory, self.roster = Directory(), Roster()
+        self.directory, self.live_adapters = Directory(), LiveAdapters()
         self.directory.loaded.set()
-        self.roster.loaded.set()
+        self.live_adapters.loaded.set()
         bus, views = cast(Any, self.bus), cast(Any, self.views)
         meters = Meters()
         self.api = Api(
@@ -102,8 +102,8 @@ class Door:
             views=views,
             freshness=cast(Any, msgspec.defstruct("Fresh", [("text", str, "0.0")])()),
             directory=self.directory,
-            roster=self.roster,
-            gate=authentication.Gate(self.directory, authentication.digest(ADMIN)),
+            live_adapters=self.live_adapters,
+            access_control=authentication.AccessControl(self.directory, authentication.digest(ADMIN)),
             hub=Hub(bus),
             streams=StreamQuota(),
             pages=Tokens(b"a key"),
@@ -115,7 +115,7 @@ class Door:
         )
         self.undeclared: list[tuple[str, int, str]] = []
         self._app = app.create_app(self.api)
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self._watched), base_url="http://door")
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self._watched), base_url="http://harness")
         self.admin = Person(self.client, ADMIN, "default")
 
     async def _watched(self, scope: Any, receive: Any, send: Any) -> None:
@@ -169,18 +169,18 @@ class Door:
             intents=[],
             started_at=NOW,
         )
-        self.roster.learn("trial.i", msgspec.json.encode(worker))
+        self.live_adapters.learn("trial.i", msgspec.json.encode(worker))
 
 
 @pytest.fixture(scope="session")
-def doors() -> type[Door]:
-    """What makes a door, for properties that need a fresh one for every example."""
-    return Door
+def doors() -> type[Harness]:
+    """What makes a harness, for properties that need a fresh one for every example."""
+    return Harness
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    """A door; at the end all that it refused must have been declared."""
-    found = Door()
+def harness() -> Iterator[Harness]:
+    """A harness; at the end all that it refused must have been declared."""
+    found = Harness()
     yield found
     assert found.undeclared == []

@@ -10,7 +10,7 @@ from meshwright.core.security import connection_secrets
 from meshwright.schemas import adapters, catalog
 from meshwright.schemas.connections import ConnectionWritten
 
-Door = Any
+Harness = Any
 PATH = "/v1/connections/prod"
 URL = "https://10.0.0.1:8501"
 SECRET = "s3cret-token-of-nobody"
@@ -18,19 +18,19 @@ CONSUL: dict[str, Any] = {"kind": "consul", "settings": {"url": URL, "token": SE
 SAME = {"kind": "consul", "settings": {"url": URL}}
 
 
-def stored(door: Door) -> ConnectionWritten:
+def stored(harness: Harness) -> ConnectionWritten:
     """The newest version; no stream ever holds the credentials in the clear."""
-    for stream in door.bus.streams.values():
+    for stream in harness.bus.streams.values():
         assert not [one for one in stream if SECRET.encode() in one.payload]
-    newest = door.bus.streams["STATE"][-1]
+    newest = harness.bus.streams["STATE"][-1]
     found = catalog.decode(newest.type, newest.payload)
     assert isinstance(found, ConnectionWritten)
     return found
 
 
-def opened(door: Door) -> dict[str, Any]:
-    found = stored(door)
-    return connection_secrets.unseal(door.api.sealer, found.sealed, "default", "prod") if found.sealed else {}
+def opened(harness: Harness) -> dict[str, Any]:
+    found = stored(harness)
+    return connection_secrets.unseal(harness.api.sealer, found.sealed, "default", "prod") if found.sealed else {}
 
 
 def acme(*, live: bool = True) -> tuple[str, bytes | None]:
@@ -50,51 +50,51 @@ def acme(*, live: bool = True) -> tuple[str, bytes | None]:
     return "acme.i", msgspec.json.encode(worker) if live else None
 
 
-async def test_credentials_are_sealed_and_never_shown(door: Door) -> None:
+async def test_credentials_are_sealed_and_never_shown(harness: Harness) -> None:
     """The answer tells that they are set, and the stream holds them sealed."""
-    made = await door.admin.put(PATH, CONSUL)
+    made = await harness.admin.put(PATH, CONSUL)
     assert made.json()["settings"] == {"url": URL}
     assert made.json()["credentials"] == ["/token"]
     assert SECRET not in made.text
-    assert opened(door) == {"/token": SECRET}
-    newest = door.bus.streams["STATE"][-1]
+    assert opened(harness) == {"/token": SECRET}
+    newest = harness.bus.streams["STATE"][-1]
     assert b"ciphertext" in newest.payload
     assert b"ciphertext" not in catalog.shown(newest.type, newest.payload)
     assert b'"url"' in catalog.shown(newest.type, newest.payload)
 
 
-async def test_credentials_are_kept_or_replaced_as_a_whole(door: Door) -> None:
+async def test_credentials_are_kept_or_replaced_as_a_whole(harness: Harness) -> None:
     """Left out they stay, also when what was read is sent back; given, all that were there are gone."""
-    made = await door.admin.put(PATH, {"kind": "consul", "settings": {**CONSUL["settings"], "tls": {}}})
+    made = await harness.admin.put(PATH, {"kind": "consul", "settings": {**CONSUL["settings"], "tls": {}}})
     sent_back = {**made.json(), "description": "changed"}
-    assert (await door.admin.put(PATH, sent_back, If_Match="*")).json()["credentials"] == ["/token"]
-    assert opened(door) == {"/token": SECRET}
+    assert (await harness.admin.put(PATH, sent_back, If_Match="*")).json()["credentials"] == ["/token"]
+    assert opened(harness) == {"/token": SECRET}
     tls = {"certificate": "cert", "key": SECRET}
-    changed = await door.admin.put(PATH, {"kind": "consul", "settings": {"url": URL, "tls": tls}}, If_Match="*")
+    changed = await harness.admin.put(PATH, {"kind": "consul", "settings": {"url": URL, "tls": tls}}, If_Match="*")
     assert changed.json()["credentials"] == ["/tls/key"]
     assert changed.json()["settings"]["tls"] == {"certificate": "cert"}
-    assert opened(door) == {"/tls/key": SECRET}
+    assert opened(harness) == {"/tls/key": SECRET}
     settings = {"url": URL, "tls": {"key": ""}}
-    cleared = await door.admin.put(PATH, {"kind": "consul", "settings": settings}, If_Match="*")
-    assert (cleared.json()["credentials"], opened(door)) == ([], {})
+    cleared = await harness.admin.put(PATH, {"kind": "consul", "settings": settings}, If_Match="*")
+    assert (cleared.json()["credentials"], opened(harness)) == ([], {})
 
 
-async def test_kept_credentials_go_nowhere_else(door: Door) -> None:
+async def test_kept_credentials_go_nowhere_else(harness: Harness) -> None:
     """Who does not know them cannot have them sent to another URL, nor take them over into another kind or life."""
-    await door.admin.put(PATH, CONSUL)
+    await harness.admin.put(PATH, CONSUL)
     for url in ("https://10.6.6.6:8501", "http://10.0.0.1:8501"):
         moved = {"kind": "consul", "settings": {"url": url}}
-        told = await door.admin.problem("PUT", PATH, moved, status=422, slug="invalid-document", If_Match="*")
+        told = await harness.admin.problem("PUT", PATH, moved, status=422, slug="invalid-document", If_Match="*")
         assert told["errors"][0]["pointer"] == "#/settings/url"
-    await door.admin.put(PATH, {"kind": "consul"}, If_Match="*")
+    await harness.admin.put(PATH, {"kind": "consul"}, If_Match="*")
     moved = {"kind": "consul", "settings": {"url": "https://10.6.6.6"}}
-    await door.admin.problem("PUT", PATH, moved, status=422, slug="invalid-document", If_Match="*")
-    await door.admin.put(PATH, {**SAME, "kind": "kuma"}, If_Match="*")
-    assert opened(door) == {}
-    await door.admin.put(PATH, CONSUL, If_Match="*")
-    await door.admin.ask("DELETE", PATH, If_Match="*", expect=204)
-    await door.admin.put(PATH, SAME)
-    assert opened(door) == {}
+    await harness.admin.problem("PUT", PATH, moved, status=422, slug="invalid-document", If_Match="*")
+    await harness.admin.put(PATH, {**SAME, "kind": "kuma"}, If_Match="*")
+    assert opened(harness) == {}
+    await harness.admin.put(PATH, CONSUL, If_Match="*")
+    await harness.admin.ask("DELETE", PATH, If_Match="*", expect=204)
+    await harness.admin.put(PATH, SAME)
+    assert opened(harness) == {}
 
 
 @pytest.mark.parametrize(
@@ -111,40 +111,40 @@ async def test_kept_credentials_go_nowhere_else(door: Door) -> None:
         ({"kind": "kubernetes", "settings": {"kubeconfig": f"a: {SECRET}\nb: ]"}}, "#/settings/kubeconfig"),
     ],
 )
-async def test_a_refusal_names_the_field_and_tells_no_secret(door: Door, body: Any, pointer: str) -> None:
+async def test_a_refusal_names_the_field_and_tells_no_secret(harness: Harness, body: Any, pointer: str) -> None:
     """Where and why, and nothing is stored."""
-    told = await door.admin.problem("PUT", PATH, body, status=422, slug="invalid-document")
+    told = await harness.admin.problem("PUT", PATH, body, status=422, slug="invalid-document")
     assert pointer in [one["pointer"] for one in told["errors"]]
     assert SECRET not in str(told)
-    assert door.bus.streams["STATE"] == []
+    assert harness.bus.streams["STATE"] == []
 
 
-async def test_a_kind_of_an_adapter_is_checked_by_its_schema(door: Door) -> None:
+async def test_a_kind_of_an_adapter_is_checked_by_its_schema(harness: Harness) -> None:
     """With its adapter alive it is taken, sealed and guarded like ours; without one nobody can tell."""
     body = {"kind": "acme", "settings": {"url": URL, "pin": SECRET}}
-    await door.admin.problem("PUT", PATH, body, status=503, slug="adapter-unavailable")
-    door.api.roster.learn(*acme())
-    assert (await door.admin.put(PATH, body)).json()["credentials"] == ["/pin"]
-    assert opened(door) == {"/pin": SECRET}
+    await harness.admin.problem("PUT", PATH, body, status=503, slug="adapter-unavailable")
+    harness.api.live_adapters.learn(*acme())
+    assert (await harness.admin.put(PATH, body)).json()["credentials"] == ["/pin"]
+    assert opened(harness) == {"/pin": SECRET}
     for settings, pointer in (
         ({}, "#/settings"),
         ({"url": URL, "pin": 5}, "#/settings/pin"),
         ({"url": URL, "x": 1}, "#/settings"),
         ({"url": "http://127.0.0.1"}, "#/settings/url"),
     ):
-        told = await door.admin.problem(
+        told = await harness.admin.problem(
             "PUT", PATH, {"kind": "acme", "settings": settings}, status=422, slug="invalid-document", If_Match="*"
         )
         assert pointer in [one["pointer"] for one in told["errors"]]
 
 
-async def test_a_test_needs_a_worker_that_serves_the_kind(door: Door) -> None:
+async def test_a_test_needs_a_worker_that_serves_the_kind(harness: Harness) -> None:
     """503 names what is missing: no adapter for the kind, or one that has no test."""
-    await door.admin.problem("POST", f"{PATH}:test", {}, status=404, slug="not-found")
-    await door.admin.put(PATH, CONSUL)
-    told = await door.admin.problem("POST", f"{PATH}:test", {}, status=503, slug="adapter-unavailable")
+    await harness.admin.problem("POST", f"{PATH}:test", {}, status=404, slug="not-found")
+    await harness.admin.put(PATH, CONSUL)
+    told = await harness.admin.problem("POST", f"{PATH}:test", {}, status=503, slug="adapter-unavailable")
     assert "no live adapter serves connections of kind 'consul'" in told["detail"]
-    door.api.roster.learn(*acme())
-    await door.admin.put("/v1/connections/other", {"kind": "acme", "settings": {"url": URL}})
-    told = await door.admin.problem("POST", "/v1/connections/other:test", {}, status=503, slug="adapter-unavailable")
+    harness.api.live_adapters.learn(*acme())
+    await harness.admin.put("/v1/connections/other", {"kind": "acme", "settings": {"url": URL}})
+    told = await harness.admin.problem("POST", "/v1/connections/other:test", {}, status=503, slug="adapter-unavailable")
     assert "(acme) has no test for them" in told["detail"]

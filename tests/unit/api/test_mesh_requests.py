@@ -10,13 +10,13 @@ from meshwright.schemas import adapters, operations
 from meshwright.schemas.connections import Connection, ConnectionWritten
 from meshwright.schemas.meshes import Mesh, MeshObserved
 
-Door = Any
+Harness = Any
 VALUES = {"type": "object", "properties": {"cni": {"type": "boolean"}}, "additionalProperties": False}
 NOW = datetime.datetime.now(datetime.UTC)
 
 
 @pytest.fixture
-def acme(door: Door) -> Door:
+def acme(harness: Harness) -> Harness:
     """A live adapter for meshes of kind acme on connections of kind acme, with values of its own; one mesh is there."""
     offers = [
         adapters.OperationSupport(name=kind.kind.name, version=kind.kind.version, mutates=True)
@@ -26,16 +26,16 @@ def acme(door: Door) -> Door:
         name="acme", instance="i", version="1", contract=2, meshes=["acme"], operations=offers, intents=[],
         connections=[adapters.ConnectionSupport(kind="acme")], values=VALUES, started_at=NOW,
     )  # fmt: skip
-    door.roster.learn("acme.i", msgspec.json.encode(worker))
+    harness.live_adapters.learn("acme.i", msgspec.json.encode(worker))
     for name, kind in (("hill", "acme"), ("flat", "prometheus")):
         written = ConnectionWritten(document=Connection(id=name, kind=kind), principal="test")
-        door.learn("default", "connection", name, written)
+        harness.learn("default", "connection", name, written)
     seen = Mesh(id="there", kind="acme", connection="hill", adapter="acme", observed_at=NOW)
-    door.directory.learn("mw.evt.default.acme.mesh.there", MeshObserved(mesh=seen))
-    return door
+    harness.directory.learn("mw.evt.default.acme.mesh.there", MeshObserved(mesh=seen))
+    return harness
 
 
-async def test_arguments_reach_the_adapter_as_they_were_given(acme: Door) -> None:
+async def test_arguments_reach_the_adapter_as_they_were_given(acme: Harness) -> None:
     """The kind and the adapter follow from the connection."""
     asked = {
         "version": "1.2",
@@ -67,16 +67,16 @@ async def test_arguments_reach_the_adapter_as_they_were_given(acme: Door) -> Non
     ],
 )
 async def test_what_does_not_fit_is_refused_before_anything_is_sent(
-    acme: Door, path: str, body: dict[str, Any], pointer: str
+    acme: Harness, path: str, body: dict[str, Any], pointer: str
 ) -> None:
     """Values that break the announced schema, and a mesh where its adapter does not serve, with the place of each."""
     told = await acme.admin.problem("POST", path, body, status=422, slug="invalid-document")
     assert [error["pointer"] for error in told["errors"]] == [pointer]
 
 
-async def test_an_adapter_without_a_schema_takes_no_values(door: Door) -> None:
+async def test_an_adapter_without_a_schema_takes_no_values(harness: Harness) -> None:
     """What nobody would read is refused instead of being dropped."""
-    door.mesh()
+    harness.mesh()
     body = {"id": "m2", "connection": "place", "kind": "trial", "values": {"a": 1}}
-    told = await door.admin.problem("POST", "/v1/meshes", body, status=422, slug="invalid-document")
+    told = await harness.admin.problem("POST", "/v1/meshes", body, status=422, slug="invalid-document")
     assert told["errors"][0]["pointer"] == "#/values"

@@ -9,7 +9,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.core.security import sealing, ssrf
 from meshwright.core.security.connection_rules import Rules
-from meshwright.ui_api.access.authentication import Gate
+from meshwright.ui_api.access.authentication import AccessControl
 from meshwright.ui_api.http.meters import Meters
 from meshwright.ui_api.http.refusals import Refusals
 from meshwright.ui_api.live.quota import StreamQuota
@@ -17,19 +17,19 @@ from meshwright.ui_api.live.streaming import Hub
 from meshwright.ui_api.reading.freshness import Freshness
 from meshwright.ui_api.reading.paging import Tokens
 from meshwright.ui_api.requests.directory import Directory
-from meshwright.ui_api.requests.roster import Roster
+from meshwright.ui_api.requests.live_adapters import LiveAdapters
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a running API process."""
 
-    bus: mwbus.Connection
+    bus: mwbus.Bus
     storing: mwbus.Storing
     views: store.Views
     freshness: Freshness
     directory: Directory
-    roster: Roster
-    gate: Gate
+    live_adapters: LiveAdapters
+    access_control: AccessControl
     hub: Hub
     streams: StreamQuota
     pages: Tokens

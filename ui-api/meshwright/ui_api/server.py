@@ -22,7 +22,7 @@ from meshwright.core.security import connection_rules, kubeconfig, mongodb_users
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as logs
 from meshwright.ui_api.access import authentication
-from meshwright.ui_api.access.authentication import Gate
+from meshwright.ui_api.access.authentication import AccessControl
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import app
 from meshwright.ui_api.http.meters import Meters
@@ -35,7 +35,7 @@ from meshwright.ui_api.reading.database_guard import DatabaseGuard
 from meshwright.ui_api.reading.freshness import Freshness
 from meshwright.ui_api.reading.paging import Tokens
 from meshwright.ui_api.requests.directory import Directory
-from meshwright.ui_api.requests.roster import Roster
+from meshwright.ui_api.requests.live_adapters import LiveAdapters
 
 log = logging.getLogger(__name__)
 _GRACE_S = 1
@@ -116,8 +116,8 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
             views=views,
             freshness=Freshness(bus, views),
             directory=directory,
-            roster=Roster(),
-            gate=Gate(directory, admin),
+            live_adapters=LiveAdapters(),
+            access_control=AccessControl(directory, admin),
             hub=Hub(bus),
             streams=StreamQuota(
                 per_token=wanted.event_streams_per_token,
@@ -132,13 +132,19 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
             connection_rules=rules,
         )
         await guard.first()
-        await _serve(api, wanted, connections.Connections(meters.registry, most), guard)
+        await _serve(api, bus, wanted, connections.Connections(meters.registry, most), guard)
     log.info("ended")
 
 
-async def _serve(api: Api, wanted: ApiSettings, doors: connections.Connections, guard: DatabaseGuard) -> None:
-    log.info("room for %d connections", doors.most)
-    speaks = functools.partial(protocol.Limited, doors, api.meters, api.refusals, wanted.api_head_seconds)
+async def _serve(
+    api: Api,
+    bus: mwbus.Connection,
+    wanted: ApiSettings,
+    open_connections: connections.Connections,
+    guard: DatabaseGuard,
+) -> None:
+    log.info("room for %d connections", open_connections.most)
+    speaks = functools.partial(protocol.Limited, open_connections, api.meters, api.refusals, wanted.api_head_seconds)
     config = uvicorn.Config(
         app.create_app(api),
         host=wanted.api_host,
@@ -165,18 +171,18 @@ async def _serve(api: Api, wanted: ApiSettings, doors: connections.Connections, 
         loop.add_signal_handler(number, stop)
     async with asyncio.TaskGroup() as group:
         beside = [
-            group.create_task(api.directory.follow_state(api.bus)),
-            group.create_task(api.directory.follow_meshes(api.bus)),
-            group.create_task(api.roster.follow(api.bus)),
+            group.create_task(api.directory.follow_state(bus)),
+            group.create_task(api.directory.follow_meshes(bus)),
+            group.create_task(api.live_adapters.follow(bus)),
             group.create_task(api.hub.run()),
             group.create_task(api.freshness.follow()),
-            group.create_task(doors.sweep()),
+            group.create_task(open_connections.sweep()),
             group.create_task(guard.watch()),
-            group.create_task(event_stream.keep_alive(api.hub, api.gate)),
+            group.create_task(event_stream.keep_alive(api.hub, api.access_control)),
         ]
         async with asyncio.timeout(_START_S):
             await api.directory.loaded.wait()
-            await api.roster.loaded.wait()
+            await api.live_adapters.loaded.wait()
         await server.serve()
         await ending.end(*beside)
 

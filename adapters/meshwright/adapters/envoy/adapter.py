@@ -43,13 +43,13 @@ async def serve(runtime: kit.Runtime) -> AsyncIterator[ControlPlane]:
 async def _measuring(plane: ControlPlane) -> AsyncIterator[None]:
     async def targets() -> list[Target]:
         running = {sidecar.node_id for sidecar in await plane.fleet.list() if sidecar.pid is not None}
-        found = []
+        wanted = []
         for state in plane.states():
             nodes = {name: str(state.node(name)) for name in state.workloads}
             here = {name: node for name, node in nodes.items() if node in running}
             if here:
-                found.append(Target(workspace=state.workspace, mesh=state.mesh, sidecars=here))
-        return found
+                wanted.append(Target(workspace=state.workspace, mesh=state.mesh, sidecars=here))
+        return wanted
 
     statistics = Statistics(plane.fleet.directory, targets, plane.runtime.measure)
     loop = asyncio.create_task(statistics.run(), name="envoy-statistics")

@@ -14,11 +14,12 @@ from meshwright.core.bus.errors import (
     Conflict,
     InsufficientStorage,
     InvalidEnvelope,
+    NoResponders,
     Rewound,
     TooLarge,
 )
 from meshwright.core.bus.kv.buckets import Bucket, Change, Entry, open_bucket
-from meshwright.core.bus.protocols import Bus, Delivery, KeyValue, MessagePublisher, StreamReader
+from meshwright.core.bus.protocols import Bus, Delivery, KeyValue, MessagePublisher, Reply, StreamReader
 from meshwright.core.bus.stream.consuming import Job, WorkQueue, jobs
 from meshwright.core.bus.stream.lookups import until
 from meshwright.core.bus.stream.positions import START, Position, assure
@@ -47,9 +48,11 @@ __all__ = [
     "Job",
     "KeyValue",
     "MessagePublisher",
+    "NoResponders",
     "Position",
     "Publisher",
     "Received",
+    "Reply",
     "Rewound",
     "Storing",
     "StreamReader",

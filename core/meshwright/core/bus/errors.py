@@ -6,6 +6,7 @@
     │   ├── InsufficientStorage   the server cannot reserve what the streams may hold
     │   └── AccessRefused         the server refuses the credentials, or admits anonymous clients
     ├── TooLarge                  more bytes than the server takes in one message
+    ├── NoResponders              nobody listens to a request
     ├── Conflict                  another writer was first (expected sequence or revision is stale)
     ├── Rewound                   a stream no longer holds what was read from it
     └── InvalidEnvelope           a message without the CloudEvents headers that every message carries
@@ -36,6 +37,10 @@ class AccessRefused(BusUnavailable):
 
 class TooLarge(BusError):
     """More bytes than the server takes in one message; the text names both numbers. Nothing was sent."""
+
+
+class NoResponders(BusError):
+    """Nobody listens to the subject of a request."""
 
 
 class Conflict(BusError):

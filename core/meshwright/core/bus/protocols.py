@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from meshwright.core.bus.envelope import Received
 from meshwright.schemas.base import Message
 
@@ -64,8 +66,15 @@ class MessagePublisher(Protocol):
         ...
 
 
+class Reply(msgspec.Struct, frozen=True):
+    """The answer to a request."""
+
+    payload: bytes
+    headers: dict[str, str]
+
+
 class Bus(StreamReader, Protocol):
-    """A connection: it reads streams and has a publisher."""
+    """A connection: it reads streams, has a publisher, and sends requests."""
 
     @property
     def is_connected(self) -> bool:
@@ -79,6 +88,13 @@ class Bus(StreamReader, Protocol):
 
     async def fill(self) -> dict[str, float]:
         """How full each stream with a limit is, from 0 to 1. Raises BusUnavailable."""
+        ...
+
+    async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> Reply:
+        """The answer of one subscriber within `timeout` seconds.
+
+        Raises NoResponders, TimeoutError, TooLarge, BusUnavailable.
+        """
         ...
 
 

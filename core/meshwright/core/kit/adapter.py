@@ -179,8 +179,8 @@ class Adapter:
             mesh = MeshRef.of(command)
             planner = await planning.Planner.open(self, context.runtime, context.service(object), mesh)
             return (await planner.plan(command)).preview()
-        if self._previewer and (told := await self._previewer(context)) is not None:
-            return told
+        if self._previewer and (preview := await self._previewer(context)) is not None:
+            return preview
         detail = f"{command.kind} cannot be previewed on this mesh"
         return designs.Preview(translations=[], problems=[errors.FieldError(detail=detail)])
 

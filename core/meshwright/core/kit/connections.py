@@ -81,13 +81,13 @@ class Connections:
         subject = subjects.fill(subjects.CONNECTIONS, workspace=workspace, id=connection)
         deadline = asyncio.get_running_loop().time() + _COPIED_WITHIN
         while True:
-            found = await self._bus.last(_STREAM, subject)
-            if (found and _written_at(found) >= seq) or asyncio.get_running_loop().time() > deadline:
+            message = await self._bus.last(_STREAM, subject)
+            if (message and _written_at(message) >= seq) or asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(_PAUSE)
-        if found is None or found.type == ResourceDeleted.wire.name:
+        if message is None or message.type == ResourceDeleted.wire.name:
             raise _reject("MW1010", f"there is no connection {connection} in the workspace {workspace}")
-        return self._opened(workspace, found)
+        return self._opened(workspace, message)
 
     async def follow(self) -> AsyncGenerator[ConnectionChange, None]:
         """Every connection of a served kind, then what becomes of it, within a second; for ever.
@@ -100,17 +100,17 @@ class Connections:
                 if assured != self._bus.reconnects:
                     assured = self._bus.reconnects
                     await mwbus.assure(self._bus, _STREAM, place)
-                found = await lookups.batch(self._bus, _STREAM, ">", place.seq + 1)
+                messages = await lookups.batch(self._bus, _STREAM, ">", place.seq + 1)
             except mwbus.Rewound as error:
                 log.error("%s: reading all connections again", error)
                 place = mwbus.START
                 continue
             except mwbus.BusUnavailable:
-                found = []
-            for message in found:
+                messages = []
+            for message in messages:
                 place = mwbus.Position.at(message)
                 yield self._change(message)
-            if not found:
+            if not messages:
                 await asyncio.sleep(_LOOK)
 
     def _change(self, message: mwbus.Received) -> ConnectionChange:
@@ -162,26 +162,26 @@ class Connections:
     def _typed(self, name: str, kind: type[ConnectionSettings], settings: dict[str, Any]) -> ConnectionSettings:
         """The settings, if they keep the rules of this worker, which may be stricter than those of the API."""
         schema = jsonschema.schema(kind)
-        found = connection_rules.problems(kind.kind, settings, schema, self._rules)
-        if not found:
+        problems = connection_rules.problems(kind.kind, settings, schema, self._rules)
+        if not problems:
             try:
                 typed = strict.decode(settings, kind)
-                found = typed.problems()
-                if not found:
+                problems = typed.problems()
+                if not problems:
                     return typed
             except strict.InvalidDocument as error:
-                found = error.errors
-        told = "; ".join(f"{one.pointer}: {one.detail}" for one in found[:5])
+                problems = error.errors
+        complaints = "; ".join(f"{one.pointer}: {one.detail}" for one in problems[:5])
         remedy = f"Change it with `meshwright connections set {name}`."
-        raise _reject("MW1014", f"connection {name} cannot be used as it is: {told}", remedy=remedy)
+        raise _reject("MW1014", f"connection {name} cannot be used as it is: {complaints}", remedy=remedy)
 
 
 def _written(message: mwbus.Received) -> ConnectionWritten | ConnectionWrittenV1 | None:
     try:
-        found = message.message()
+        written = message.message()
     except catalog.UndecodableMessage as error:
         raise _reject("MW1011", f"the connection cannot be read: {error}") from error
-    return found if isinstance(found, ConnectionWritten | ConnectionWrittenV1) else None
+    return written if isinstance(written, ConnectionWritten | ConnectionWrittenV1) else None
 
 
 def _written_at(message: mwbus.Received) -> int:

@@ -146,13 +146,13 @@ def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], *m
 
 
 def _spawn_orphan(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> int:
-    told, telling = os.pipe()
+    reader, telling = os.pipe()
     try:
         shell = ["/bin/sh", "-c", _ORPHAN, "sh", *command]
         starter = _spawn(shell, log, environment, (os.POSIX_SPAWN_DUP2, telling, 3))
     finally:
         os.close(telling)
-    with os.fdopen(told) as answer:
+    with os.fdopen(reader) as answer:
         pid = answer.read().strip()  # ends when the shell does, a few milliseconds later
     os.waitpid(starter, 0)
     if not pid:
@@ -237,7 +237,7 @@ def replace(path: Path, content: bytes, *, mode: int = 0o600, group: int = -1) -
     half.replace(path)
 
 
-def found(kind: Literal["cmdline", "environ"], text: str) -> list[Record]:
+def matching(kind: Literal["cmdline", "environ"], text: str) -> list[Record]:
     """Processes that have `text` as one whole argument or environment entry, as records of this moment."""
     hits = (_hit(pid, kind, text.encode()) for pid in _pids() if pid != os.getpid())
     return [record for record in hits if record is not None]

@@ -5,7 +5,6 @@ Invariant: what is given includes every event of the operation that was stored b
 """
 
 import asyncio
-from contextlib import aclosing
 
 from meshwright.core import bus as mwbus
 from meshwright.core.operations import folding, records
@@ -18,7 +17,7 @@ _BOUND = 5.0
 
 
 async def operation(
-    bus: mwbus.Connection, workspace: str, id: str, known: Operation | None, seq: int
+    bus: mwbus.StreamReader, workspace: str, id: str, known: Operation | None, seq: int
 ) -> tuple[Operation | None, int]:
     """`known`, which has folded in the stream up to `seq`, with what was told since; and its last event's sequence.
 
@@ -31,20 +30,15 @@ async def operation(
     try:
         async with asyncio.timeout(_BOUND):
             return await _folded(bus, subject, known, seq, newest.seq), newest.seq
-    except (TimeoutError, mwbus.Rewound) as error:
+    except TimeoutError as error:
         raise mwbus.BusUnavailable(f"the events of operation {id} cannot be read now") from error
 
 
 async def _folded(
-    bus: mwbus.Connection, subject: str, known: Operation | None, seq: int, newest: int
+    bus: mwbus.StreamReader, subject: str, known: Operation | None, seq: int, newest: int
 ) -> Operation | None:
-    tail = mwbus.tail(bus, _STREAM, after=mwbus.Position(seq=seq), subject=subject)
-    async with aclosing(tail):
-        async for batch in tail:
-            for received in batch:
-                known = _after(known, received)
-                if received.seq >= newest:
-                    return known
+    while seq < newest and (received := await bus.following(_STREAM, seq + 1, subject)) is not None:
+        known, seq = _after(known, received), received.seq
     return known
 
 

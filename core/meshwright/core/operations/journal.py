@@ -121,7 +121,7 @@ class Journal:
 
     async def _store(self, event: str, message: Message) -> mwbus.Ack:
         """Store one event; while the stream is full, wait for room as long as the operation is ours."""
-        told = False
+        is_stored = False
         while True:
             try:
                 return await self._bus.publisher.publish(
@@ -133,9 +133,9 @@ class Journal:
                     timeout=_PATIENCE,
                 )
             except mwbus.BusFull as error:
-                if not told:
+                if not is_stored:
                     log.warning("operation %s waits for room in the stream: %s", self._command.operation, error)
-                told = True
+                is_stored = True
                 await asyncio.sleep(_ROOM_LOOK)
 
     def _learn(self, seq: int, message: Message) -> None:
@@ -177,7 +177,7 @@ async def read_history(connection: mwbus.Connection, subject: str) -> OperationH
         history.learn(message.message(), message.type)
 
 
-async def has_ended(connection: mwbus.Connection, command: operations.Command) -> bool:
+async def has_ended(connection: mwbus.StreamReader, command: operations.Command) -> bool:
     """Whether nothing more will be done for an operation. Raises BusUnavailable.
 
     One that a worker has begun ends with that worker's word or its successor's, after it has taken back what has to

@@ -20,7 +20,7 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _TOKENS = {"EVENTS": 6, "STATE": 5, "METRICS": 5, "DEADLETTERS": 5, "SEEN": 5}
 _ENTITIES = {"METRICS": "mesh", "DEADLETTERS": "deadletter", "SEEN": "resource"}
 _DEEPEST = MAX_DEPTH + 8
-"""levels of a message: what the door lets in lies inside of messages and of other documents"""
+"""levels of a message: what people may write lies inside of messages and of other documents"""
 
 
 class Unprojectable(Exception):

@@ -1,4 +1,4 @@
-"""What settings of a connection have to keep, whoever wrote them, checked at the door and again where they are used.
+"""What settings of a connection have to keep, whoever wrote them, checked by the API and again where they are used.
 
 Problem: a URL or a kubeconfig makes a worker go somewhere. Invariant: settings that pass fit the schema of their kind,
 lead to nowhere that this server's admin has not allowed, and run nothing.
@@ -45,17 +45,17 @@ def problems(
     """
     if kept:
         whole = connection_secrets.merge(settings, dict.fromkeys(kept, _UNKNOWN))
-        found = problems(kind, whole, schema, rules)
-        return [one for one in found if not any(_is_below(one.pointer, place) for place in kept)]
+        errors = problems(kind, whole, schema, rules)
+        return [one for one in errors if not any(_is_below(one.pointer, place) for place in kept)]
     known = connections.SETTINGS_TYPES.get(kind)
     if known is None:
-        found = json_schemas.problems(settings, schema)
+        errors = json_schemas.problems(settings, schema)
     else:
         try:
-            found = strict.decode(settings, known).problems()
+            errors = strict.decode(settings, known).problems()
         except strict.InvalidDocument as error:
-            found = error.errors
-    return found or [*_urls(settings, schema, rules), *_kubeconfig(kind, settings, rules)]
+            errors = error.errors
+    return errors or [*_urls(settings, schema, rules), *_kubeconfig(kind, settings, rules)]
 
 
 def urls(settings: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -64,22 +64,24 @@ def urls(settings: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _urls(settings: dict[str, Any], schema: dict[str, Any], rules: Rules) -> list[FieldError]:
-    found = []
+    errors = []
     for pointer, url in urls(settings, schema).items():
         try:
             if url not in _NOWHERE:
                 ssrf.parse(str(url), rules.reachable)
         except ssrf.Forbidden as error:
-            found.append(FieldError(detail=f"the URL is refused: {error}", pointer=f"#{pointer}", code="forbidden-url"))
-    return found
+            errors.append(
+                FieldError(detail=f"the URL is refused: {error}", pointer=f"#{pointer}", code="forbidden-url")
+            )
+    return errors
 
 
 def _kubeconfig(kind: str, settings: dict[str, Any], rules: Rules) -> list[FieldError]:
     text = settings.get("kubeconfig", "")
     if kind != connections.Kubernetes.kind or text in ("", _UNKNOWN):
         return []
-    found = kubeconfig.problems(text, settings.get("context", ""), rules.kubeconfig, rules.reachable)
-    return [msgspec.structs.replace(one, pointer=f"#/kubeconfig{one.pointer[1:]}") for one in found]
+    errors = kubeconfig.problems(text, settings.get("context", ""), rules.kubeconfig, rules.reachable)
+    return [msgspec.structs.replace(one, pointer=f"#/kubeconfig{one.pointer[1:]}") for one in errors]
 
 
 def _is_below(pointer: str, place: str) -> bool:

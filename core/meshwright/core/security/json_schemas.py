@@ -64,8 +64,8 @@ def closed(node: Any) -> Any:
         return [closed(part) for part in node]
     if not isinstance(node, dict):
         return node
-    found = {key: closed(part) for key, part in node.items()}
-    return {"additionalProperties": False, **found} if isinstance(found.get("properties"), dict) else found
+    parts = {key: closed(part) for key, part in node.items()}
+    return {"additionalProperties": False, **parts} if isinstance(parts.get("properties"), dict) else parts
 
 
 def marked(value: Any, schema: dict[str, Any], keyword: str, wanted: Any) -> list[str]:
@@ -98,7 +98,7 @@ def _referred(node: dict[str, Any], root: dict[str, Any]) -> Any:
     reference = node.get("$ref")
     if not isinstance(reference, str) or not reference.startswith("#/"):
         return None
-    found: Any = root
+    target: Any = root
     for part in reference[2:].split("/"):
-        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
-    return found
+        target = target.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
+    return target

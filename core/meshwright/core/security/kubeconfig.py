@@ -57,12 +57,12 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 def allowance(text: str) -> frozenset[str]:
     """The dangerous fields that an admin allows, of names divided by commas. Raises InvalidAllowance."""
-    found = frozenset(part.strip() for part in text.split(",") if part.strip())
-    if unknown := sorted(found - DANGEROUS.keys()):
+    names = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if unknown := sorted(names - DANGEROUS.keys()):
         raise InvalidAllowance(
             f"MESHWRIGHT_KUBECONFIG_ALLOW: {', '.join(unknown)} cannot be allowed; it takes {', '.join(DANGEROUS)}"
         )
-    return found
+    return names
 
 
 def problems(text: str, context: str, allowed: frozenset[str], reachable: ssrf.Policy) -> list[FieldError]:
@@ -71,36 +71,36 @@ def problems(text: str, context: str, allowed: frozenset[str], reachable: ssrf.P
         document = _parsed(text)
     except yaml_documents.InvalidYaml as error:
         return [FieldError(detail=f"not an acceptable kubeconfig: {error}")]
-    found = list(_complaints(document, allowed, reachable))[:MOST_ERRORS]
-    if not found:
+    complaints = list(_complaints(document, allowed, reachable))[:MOST_ERRORS]
+    if not complaints:
         wanted = context or document.get("current-context")
         if not wanted or _named(document, "context", wanted) is None:
             known = ", ".join(str(entry["name"]) for entry in document["contexts"]) or "none"
             what = f"there is no context {wanted!r}" if wanted else "it has no current-context: name one"
-            found.append(FieldError(detail=f"{what} (it has: {known})", pointer="#/current-context"))
+            complaints.append(FieldError(detail=f"{what} (it has: {known})", pointer="#/current-context"))
         elif _access(document, str(wanted)) is None:
-            found.append(
+            complaints.append(
                 FieldError(detail=f"the context {wanted!r} names no cluster and user of it", pointer="#/contexts")
             )
-    return found
+    return complaints
 
 
 def access(text: str, context: str) -> Access:
     """The way that a context tells (empty: the current one) of a kubeconfig without problems. Raises ValueError."""
     document = _parsed(text)
-    found = _access(document, context or str(document.get("current-context", "")))
-    if found is None:
+    chosen = _access(document, context or str(document.get("current-context", "")))
+    if chosen is None:
         raise ValueError("the kubeconfig has problems: ask for these first")
-    return found
+    return chosen
 
 
 def _parsed(text: str) -> dict[str, Any]:
     if len(text.encode(errors="replace")) > LARGEST:
         raise yaml_documents.InvalidYaml(f"more than {LARGEST} bytes")
-    found = yaml_documents.load(text.encode(errors="replace"))
-    if not isinstance(found, dict):
+    document = yaml_documents.load(text.encode(errors="replace"))
+    if not isinstance(document, dict):
         raise yaml_documents.InvalidYaml("not a mapping")
-    return found
+    return document
 
 
 def _access(document: dict[str, Any], context: str) -> Access | None:

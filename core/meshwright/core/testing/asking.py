@@ -100,12 +100,12 @@ class Asker:
     async def wait_for(self, operation: str, kind: type[Message], times: int = 1, timeout: float = 20) -> list[Message]:
         """The events of an operation once it has ended or so many of that kind are among them."""
 
-        async def told() -> list[Message]:
+        async def published() -> list[Message]:
             events = await self.events(operation)
             enough = sum(isinstance(event, kind) for event in events) >= times
             return events if enough or has_ended(events) else []
 
-        return await eventually(told, timeout=timeout)
+        return await eventually(published, timeout=timeout)
 
     async def end(self, operation: str, timeout: float = 20) -> list[Message]:
         """The events of an operation once it has ended."""

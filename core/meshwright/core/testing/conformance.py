@@ -21,7 +21,7 @@ from meshwright.core import kit
 from meshwright.core.testing import identities, intent_samples
 from meshwright.core.testing.asking import Asker, has_ended, kinds
 from meshwright.core.testing.eventually import eventually
-from meshwright.core.testing.gate import Gate
+from meshwright.core.testing.held_connection import HeldConnection
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess, worker_process
 from meshwright.schemas import catalog, designs, operations, subjects
@@ -38,12 +38,12 @@ _ACK_WAIT = "1"
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """One bus with somebody who asks, and workers at will, each behind the gate."""
+    """One bus with a client, and workers on demand, each behind the held connection."""
 
     asker: Asker
-    at_the_door: Asker
+    api: Asker
     """asks live workers directly, with the API's own credentials"""
-    gate: Gate
+    held: HeldConnection
     start: Callable[[], Awaitable[WorkerProcess]]
 
 
@@ -118,7 +118,7 @@ class AdapterConformance:
         await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(NatsServer(adapters=[self.adapter.name]))
-            gate = await stack.enter_async_context(Gate(server.port))
+            held = await stack.enter_async_context(HeldConnection(server.port))
             bus = await stack.enter_async_context(mwbus.connect(server.url, "api"))
             api = await stack.enter_async_context(
                 mwbus.connect(
@@ -128,14 +128,14 @@ class AdapterConformance:
 
             async def start() -> WorkerProcess:
                 opened = worker_process(
-                    self.load_as, server.through(gate.port), directory, self.path, worker_ack_wait=_ACK_WAIT
+                    self.load_as, server.through(held.port), directory, self.path, worker_ack_wait=_ACK_WAIT
                 )
                 worker = await stack.enter_async_context(opened)
                 stack.push_async_callback(_end, worker)
                 return worker
 
             name = self.adapter.name
-            yield World(asker=Asker(bus, name), at_the_door=Asker(api, name), gate=gate, start=start)
+            yield World(asker=Asker(bus, name), api=Asker(api, name), held=held, start=start)
 
     async def prepare(self, world: World, sample: Sample) -> object:
         """Bring about what the sample needs; what the world looks like then."""
@@ -172,20 +172,20 @@ class AdapterConformance:
 
     def test_every_intent_has_an_answer(self, intent: str) -> None:
         """Each intent of the contract is translated, or refused with a reason that the adapter itself gives."""
-        rules, told = self.adapter.translators.rules, self.adapter.translators.refusals.get(intent)
+        rules, refusal = self.adapter.translators.rules, self.adapter.translators.refusals.get(intent)
         if intent not in rules:
-            assert told is not None, f"say {self.adapter.name}.unsupported(…, because=…) for {intent}"
-            assert told.because.strip(), f"{self.adapter.name} does not say why it cannot do {intent}"
+            assert refusal is not None, f"say {self.adapter.name}.unsupported(…, because=…) for {intent}"
+            assert refusal.because.strip(), f"{self.adapter.name} does not say why it cannot do {intent}"
             return
-        assert told is None, f"{intent} is both translated and refused"
+        assert refusal is None, f"{intent} is both translated and refused"
         sample = next((each for each in self.intent_samples if intent_kind(type(each)) == intent), None)
         assert sample is not None, f"there is no {intent} among the `intent_samples`"
         translate, facts = self.adapter.translators.translate, self.facts()
-        found = translate(sample, facts)
-        assert isinstance(found, Translation), f"{intent} is listed and yet refused: {found}"
-        assert found.intent == intent
-        assert found.resources, f"{intent} becomes nothing"
-        assert translate(sample, facts) == found, f"{intent} becomes something else the second time"
+        answer = translate(sample, facts)
+        assert isinstance(answer, Translation), f"{intent} is listed and yet refused: {answer}"
+        assert answer.intent == intent
+        assert answer.resources, f"{intent} becomes nothing"
+        assert translate(sample, facts) == answer, f"{intent} becomes something else the second time"
 
     async def test_an_operation_does_something_that_is_seen(self, operation: str, tmp_path: Path) -> None:
         """Each sample succeeds when nothing disturbs it, and what mutates changes what `look` sees."""
@@ -226,7 +226,7 @@ class AdapterConformance:
             worker = await world.start()
             await self.prepare(world, sample)
             stored, reached = False, ""
-            world.gate.shut_at((_STEP_COMPLETED, *_ENDS), stored=False)
+            world.held.hold_at((_STEP_COMPLETED, *_ENDS), stored=False)
             asked = await world.asker.ask(sample.arguments, seconds=600)
             while reached not in _ENDS:
                 reached = await self._reached(world, asked, stored)
@@ -234,7 +234,7 @@ class AdapterConformance:
                 kills.append((reached, stored))
                 stored = not stored
                 if reached not in _ENDS:
-                    world.gate.shut_at((_STEP_COMPLETED,) if stored else (_STEP_COMPLETED, *_ENDS), stored=stored)
+                    world.held.hold_at((_STEP_COMPLETED,) if stored else (_STEP_COMPLETED, *_ENDS), stored=stored)
                 worker = await world.start()
             events = await world.asker.end(asked, self.patience)
             assert kinds(events)[-1] == "succeeded", (kills, events)
@@ -251,12 +251,12 @@ class AdapterConformance:
         async with self.world(directory) as world:
             await world.start()
             before = await self.prepare(world, sample)
-            world.gate.shut_at((_STEP_STARTED if calm.steps else _STARTED,), stored=True)
+            world.held.hold_at((_STEP_STARTED if calm.steps else _STARTED,), stored=True)
             asked = await world.asker.ask(sample.arguments)
             await self._reached(world, asked, stored=True)
             await world.asker.cancel(asked)
             assert not has_ended(await world.asker.events(asked))
-            world.gate.open()
+            world.held.open()
             events = await world.asker.end(asked, self.patience)
             assert not _undone_badly(events)
             end = kinds(events)[-1]
@@ -276,7 +276,7 @@ class AdapterConformance:
             worker = await world.start()
             before = await self.prepare(world, sample)
             at = (_STEP_COMPLETED,) if calm.steps and where == "first" else _ENDS
-            world.gate.shut_at(at, stored=False)
+            world.held.hold_at(at, stored=False)
             asked = await world.asker.ask(sample.arguments)
             await self._reached(world, asked, stored=False)
             await self._kill(world, worker, asked)
@@ -296,7 +296,7 @@ class AdapterConformance:
         async with self.world(tmp_path) as world:
             await world.start()
             before = await self.prepare(world, sample)
-            shown = await world.at_the_door.preview(sample.arguments)
+            shown = await world.api.preview(sample.arguments)
             assert not shown.problems
             changed = {each.ref for each in shown.diff if each.change in ("create", "update")}
             assert changed, "the preview shows no difference: the sample tells nothing"
@@ -304,13 +304,13 @@ class AdapterConformance:
             await self.succeed(world, sample.arguments)
             release = await self._release(world)
             assert changed <= set(release.inventory), "the preview shows what was not applied"
-            again = await world.at_the_door.preview(sample.arguments)
+            again = await world.api.preview(sample.arguments)
             assert [each.ref for each in again.diff if each.change != "unchanged"] == []
 
     async def _reached(self, world: World, operation: str, stored: bool) -> str:
-        """The event at which the gate has shut: stored, or not, as asked, and nothing behind it."""
+        """The event from which on all is held back: stored or not, as asked."""
         try:
-            reached = await world.gate.reached(self.patience)
+            reached = await world.held.reached(self.patience)
         except TimeoutError:
             pytest.fail(f"nothing more came of it: {await world.asker.events(operation)}")
         if stored:
@@ -321,9 +321,9 @@ class AdapterConformance:
         return (await world.asker.events(operation))[-1].wire.name == type_name
 
     async def _kill(self, world: World, worker: WorkerProcess, operation: str) -> None:
-        """Kill the worker behind the shut gate; the operation was open, and is."""
+        """Kill the worker whose connection is held; the operation was open, and is."""
         await worker.kill()
-        await world.gate.drop()
+        await world.held.drop()
         events = await world.asker.events(operation)
         assert not has_ended(events), f"it was over before the kill: {events}"
 
@@ -347,10 +347,10 @@ class AdapterConformance:
         return info.num_pending == 0 and info.num_ack_pending == 0 and bool(info.delivered.consumer_seq)
 
     async def _release(self, world: World) -> designs.Release:
-        """The newest release that was told."""
-        found = await world.asker.bus.last("EVENTS", f"mw.evt.*.{self.adapter.name}.release.*")
-        message: Any = found.message() if found else None
-        assert isinstance(message, designs.ReleaseChanged), f"no release was told: {message}"
+        """The newest release that was published."""
+        received = await world.asker.bus.last("EVENTS", f"mw.evt.*.{self.adapter.name}.release.*")
+        message: Any = received.message() if received else None
+        assert isinstance(message, designs.ReleaseChanged), f"no release was published: {message}"
         return message.release
 
 

@@ -16,7 +16,7 @@ from meshwright.schemas import subjects
 
 TESTER = "tester"
 """user and password of the tests themselves, in the account of the streams"""
-ADAPTERS = ("envoy", "example", "trial", "stage", "ledger", "nosuch")
+ADAPTERS = ("envoy", "example", "trial", "scripted", "ledger", "nosuch")
 """the adapters that a server of a test knows when nobody says otherwise"""
 _PROGRAMS = {
     "meshwright-api": subjects.API,

@@ -62,15 +62,15 @@ class TargetContract:
     async def apply(self, target: kit.Target, revision: int, former: kit.DryRun | None = None) -> kit.DryRun:
         """Apply a revision to the end, each effect twice."""
         draft = self.draft(target, revision, former)
-        found = await target.dry_run(draft, reserve=True)
-        assert found.problems == []
+        dry_run = await target.dry_run(draft, reserve=True)
+        assert dry_run.problems == []
         for _ in range(2):
-            await target.apply(draft, found.checkpoint, ATTEMPT)
-            await target.wait(draft, found.checkpoint, ATTEMPT)
+            await target.apply(draft, dry_run.checkpoint, ATTEMPT)
+            await target.wait(draft, dry_run.checkpoint, ATTEMPT)
         for _ in range(2):
-            await target.prune(draft, draft.gone(found.inventory), found.checkpoint, ATTEMPT)
-        await target.tell(draft, found.checkpoint, ATTEMPT)
-        return found
+            await target.prune(draft, draft.gone(dry_run.inventory), dry_run.checkpoint, ATTEMPT)
+        await target.tell(draft, dry_run.checkpoint, ATTEMPT)
+        return dry_run
 
     async def state(self, target: kit.Target, *runs: kit.DryRun) -> Any:
         """What is there of everything that these runs were about."""
@@ -80,46 +80,46 @@ class TargetContract:
     async def test_a_dry_run_changes_nothing_and_tells_what_applying_does(self, target: kit.Target) -> None:
         """Asked as often as one likes it says the same; afterwards the mesh is what it said, and it says no more."""
         draft = self.draft(target, 1)
-        told = await target.dry_run(draft)
-        before = await self.state(target, told)
-        assert (await target.dry_run(draft)).changes == told.changes != []
-        assert await self.state(target, told) == before
-        assert before == {each.ref: each.before for each in told.changes if each.before is not None}
+        dry_run = await target.dry_run(draft)
+        before = await self.state(target, dry_run)
+        assert (await target.dry_run(draft)).changes == dry_run.changes != []
+        assert await self.state(target, dry_run) == before
+        assert before == {each.ref: each.before for each in dry_run.changes if each.before is not None}
         await self.apply(target, 1)
-        after = await self.state(target, told)
-        assert {each.ref: after.get(each.ref) for each in told.changes} == {
-            each.ref: each.after for each in told.changes
+        after = await self.state(target, dry_run)
+        assert {each.ref: after.get(each.ref) for each in dry_run.changes} == {
+            each.ref: each.after for each in dry_run.changes
         }
-        assert set(told.inventory) <= set(after)
+        assert set(dry_run.inventory) <= set(after)
         assert (await target.dry_run(draft)).changes == []
 
     async def test_what_was_applied_can_be_taken_back(self, target: kit.Target) -> None:
         """Reverted, also before and twice, the mesh is as it was; the checkpoint is all that this needs."""
         first = await self.apply(target, 1)
         draft = self.draft(target, 2, first)
-        found = await target.dry_run(draft, reserve=True)
-        before = await self.state(target, first, found)
-        await target.revert(draft, found.checkpoint, ATTEMPT)
-        assert await self.state(target, first, found) == before
-        await target.apply(draft, found.checkpoint, ATTEMPT)
-        assert await self.state(target, first, found) != before
+        dry_run = await target.dry_run(draft, reserve=True)
+        before = await self.state(target, first, dry_run)
+        await target.revert(draft, dry_run.checkpoint, ATTEMPT)
+        assert await self.state(target, first, dry_run) == before
+        await target.apply(draft, dry_run.checkpoint, ATTEMPT)
+        assert await self.state(target, first, dry_run) != before
         for _ in range(2):
-            await target.revert(draft, found.checkpoint, ATTEMPT)
-            assert await self.state(target, first, found) == before
+            await target.revert(draft, dry_run.checkpoint, ATTEMPT)
+            assert await self.state(target, first, dry_run) == before
 
     async def test_a_removal_leaves_nothing_and_can_be_taken_back(self, target: kit.Target) -> None:
         """After it the mesh is as before the first revision; restored and reverted it is as before the removal."""
-        told = await target.dry_run(self.draft(target, 1))
-        empty = await self.state(target, told)
+        dry_run = await target.dry_run(self.draft(target, 1))
+        empty = await self.state(target, dry_run)
         first = await self.apply(target, 1)
-        full = await self.state(target, told, first)
+        full = await self.state(target, dry_run, first)
         removed = await self.apply(target, 0, first)
-        assert await self.state(target, told) == empty
+        assert await self.state(target, dry_run) == empty
         draft = self.draft(target, 0, first)
         for _ in range(2):
             await target.restore(draft, draft.gone(removed.inventory), removed.checkpoint, ATTEMPT)
             await target.revert(draft, removed.checkpoint, ATTEMPT)
-        assert await self.state(target, told, first) == full
+        assert await self.state(target, dry_run, first) == full
 
     async def test_a_stamp_is_another_one_after_a_change(self, target: kit.Target) -> None:
         """Who sees the same text twice need not look again; a target without one says so always."""

@@ -14,7 +14,7 @@ from meshwright.core import ids
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer
 from meshwright.schemas import operations as o
-from rig.stack import staging
+from rig.stack import projections
 from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.running import SharedStack, running
@@ -70,7 +70,7 @@ async def unreadable(stack: SharedStack, workspace: str, payload: bytes) -> str:
     operation = ids.fresh()
     async with mwbus.connect(stack.nats.url, "stranger") as bus:
         subject = f"mw.cmd.{workspace}.trial.place._.{operation}"
-        await staging.publish_raw(bus, subject, payload, o.Command.wire.name)
+        await projections.publish_raw(bus, subject, payload, o.Command.wire.name)
     return operation
 
 

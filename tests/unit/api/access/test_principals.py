@@ -15,7 +15,7 @@ from meshwright.schemas import access, catalog, operations
 from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.routes import ALL
 
-Door = Any
+Harness = Any
 NOOP = {"kind": "trial.noop", "mesh": "m1"}
 LISTS = {
     "adapter": "listAdapters",
@@ -34,12 +34,12 @@ LISTS = {
 }
 
 
-async def test_a_workspaces_token_is_not_the_global_one_of_its_name(door: Door) -> None:
+async def test_a_workspaces_token_is_not_the_global_one_of_its_name(harness: Harness) -> None:
     """Two tokens `g-admin`, two names: in answers, in what they write, and in the keys of what they ask for."""
-    door.mesh()
-    door.bus.streams["STATE"].clear()
-    everywhere = door.person("admin", "*", id="g-admin")
-    here = door.person("admin", "default", id="g-admin")
+    harness.mesh()
+    harness.bus.streams["STATE"].clear()
+    everywhere = harness.person("admin", "*", id="g-admin")
+    here = harness.person("admin", "default", id="g-admin")
     names = [(await one.get("/v1/whoami"))["name"] for one in (everywhere, here)]
     assert names == ["token:*/g-admin", "token:default/g-admin"]
 
@@ -53,18 +53,18 @@ async def test_a_workspaces_token_is_not_the_global_one_of_its_name(door: Door) 
 
     for one, design in ((everywhere, "a"), (here, "b")):
         await one.put(f"/v1/designs/{design}", {})
-    written = [msgspec.json.decode(stored.payload)["principal"] for stored in door.bus.streams["STATE"]]
+    written = [msgspec.json.decode(stored.payload)["principal"] for stored in harness.bus.streams["STATE"]]
     assert written == names
 
 
-async def test_a_token_counts_where_it_lies(door: Door) -> None:
+async def test_a_token_counts_where_it_lies(harness: Harness) -> None:
     """What a token's own text says of its scope or name counts for nothing."""
-    person = door.person("admin", "*", id="g-admin")
-    [stored] = door.directory.tokens("system")
-    door.directory.learn(
+    person = harness.person("admin", "*", id="g-admin")
+    [stored] = harness.directory.tokens("system")
+    harness.directory.learn(
         "mw.state.blue.token.t", access.TokenWritten(document=msgspec.structs.replace(stored, sha256="x"), principal="")
     )
-    found = door.directory.token("x")
+    found = harness.directory.token("x")
     assert (found.id, found.workspace) == ("t", "blue")
     assert (await person.get("/v1/whoami"))["workspace"] == "*"
 
@@ -80,7 +80,7 @@ def test_names_of_old_still_decode() -> None:
 
 
 def test_no_source_names_a_caller_without_its_scope() -> None:
-    """The one place that makes such a name is the gate."""
+    """The one place that makes such a name is the access control."""
     sources = [path for folder in ("ui-api", "core", "workers") for path in Path(folder).rglob("*.py")]
     makers = [path.name for path in sources if re.search(r'f"token:\{', path.read_text())]
     assert makers == ["authentication.py"]
@@ -97,50 +97,52 @@ def test_no_source_names_a_caller_without_its_scope() -> None:
     ],
 )
 async def test_a_token_that_never_counts_or_never_ends_is_refused(
-    door: Door, end: datetime.timedelta, complaint: str
+    harness: Harness, end: datetime.timedelta, complaint: str
 ) -> None:
     """An end that has passed, or that lies beyond ten years, is refused with its place, and nothing is stored."""
     moment = (datetime.datetime.now(datetime.UTC) + end).isoformat()
     for params in ({}, {"validate_only": "true"}):
         body = {"id": "t", "role": "viewer", "expires_at": moment}
-        found = await door.admin.problem("POST", "/v1/tokens", body, params=params, status=422, slug="invalid-document")
+        found = await harness.admin.problem(
+            "POST", "/v1/tokens", body, params=params, status=422, slug="invalid-document"
+        )
         assert complaint in found["errors"][0]["detail"]
         assert found["errors"][0]["pointer"] == "#/expires_at"
-    assert door.bus.streams["STATE"] == []
+    assert harness.bus.streams["STATE"] == []
 
 
 @pytest.mark.parametrize(
     "text",
     ["2030-01-01T00:00:00", "2030-01-01", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+14:00", "tomorrow", 1],
 )
-async def test_a_time_that_is_none_is_refused(door: Door, text: object) -> None:
+async def test_a_time_that_is_none_is_refused(harness: Harness, text: object) -> None:
     """Without a zone it could mean any of a day's hours, and some times are none in UTC."""
     body = {"id": "t", "role": "viewer", "expires_at": text}
-    found = await door.admin.problem("POST", "/v1/tokens", body, status=422, slug="invalid-document")
+    found = await harness.admin.problem("POST", "/v1/tokens", body, status=422, slug="invalid-document")
     assert found["errors"][0]["pointer"] == "#/expires_at"
     for path in ("/v1/events", "/v1/meshes/m1/metrics"):
-        door.mesh()
+        harness.mesh()
         if isinstance(text, str) and not text.startswith("9999"):
-            await door.admin.problem("GET", path, params={"since": text}, status=400, slug="invalid-request")
+            await harness.admin.problem("GET", path, params={"since": text}, status=400, slug="invalid-request")
 
 
-async def test_a_token_that_ends_in_time_is_made(door: Door) -> None:
+async def test_a_token_that_ends_in_time_is_made(harness: Harness) -> None:
     """From a second to ten years, in any zone."""
     zone = datetime.timezone(datetime.timedelta(hours=-11))
     for number, end in enumerate((2, 3600, 3652 * 24 * 3600)):
         moment = (datetime.datetime.now(zone) + datetime.timedelta(seconds=end)).isoformat()
-        await door.admin.post("/v1/tokens", {"id": f"t{number}", "role": "viewer", "expires_at": moment}, expect=201)
+        await harness.admin.post("/v1/tokens", {"id": f"t{number}", "role": "viewer", "expires_at": moment}, expect=201)
 
 
-async def test_a_viewers_log_holds_what_a_viewer_may_hear(door: Door) -> None:
+async def test_a_viewers_log_holds_what_a_viewer_may_hear(harness: Harness) -> None:
     """The log is asked for just the entities of the role, whatever else is filtered."""
     for role in access.ROLE_ORDER:
-        person = door.person(role)
+        person = harness.person(role)
         for params, own in (({}, None), ({"entity": "mesh"}, ["mesh"]), ({"type": "dev.meshwright.delivery"}, None)):
             await person.ask("GET", "/v1/events", params=params)
             heard = event_filters.readable_by(role)
             wanted = own or (sorted(heard) if heard is not None else None)
-            assert door.views.asked[-1]["where"].get("entity") == wanted
+            assert harness.views.asked[-1]["where"].get("entity") == wanted
 
 
 def test_the_table_of_events_is_that_of_the_lists() -> None:

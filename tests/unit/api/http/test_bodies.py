@@ -15,7 +15,7 @@ from meshwright.ui_api.http.routing import NoBody
 from meshwright.ui_api.requests import accepting
 from meshwright.ui_api.routes import ALL
 
-Door = Any
+Harness = Any
 WITH_BODY = [route for route in ALL if route.body is not NoBody]
 FORMATS = ["application/json", "application/yaml", "text/plain", "", "APPLICATION/JSON; charset=utf-8"]
 few = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -105,16 +105,16 @@ def test_numbers_of_any_length_are_no_defect() -> None:
 @few
 @given(route=st.sampled_from(WITH_BODY), content=st.binary(max_size=60) | plain.map(msgspec.json.encode), how=st.data())
 async def test_any_body_for_any_route_is_answered_in_the_routes_words(
-    doors: type[Door], route: Any, content: bytes, how: st.DataObject
+    doors: type[Harness], route: Any, content: bytes, how: st.DataObject
 ) -> None:
     """No bytes in no format break a route: what it cannot use is refused as a problem that its document names."""
-    door = doors()
-    door.mesh()
+    harness = doors()
+    harness.mesh()
     media_type = how.draw(st.sampled_from(FORMATS))
     headers = {"Content-Type": media_type} if media_type else {}
     path = route.path.replace("{id}", "m1").replace("{name}", "a")
-    answer = await door.admin.client.request(
-        route.method, path, content=content, headers={"Authorization": f"Bearer {door.admin.token}", **headers}
+    answer = await harness.admin.client.request(
+        route.method, path, content=content, headers={"Authorization": f"Bearer {harness.admin.token}", **headers}
     )
     assert answer.status_code != 500, answer.text
     if answer.status_code >= 400:
@@ -124,33 +124,33 @@ async def test_any_body_for_any_route_is_answered_in_the_routes_words(
         if problem["type"] in ("/problems/invalid-request", "/problems/invalid-document"):
             assert all(error["pointer"].startswith("#") for error in problem["errors"])
             assert problem["errors"], problem
-    assert door.undeclared == []
+    assert harness.undeclared == []
 
 
 @pytest.mark.parametrize("verb", ["validate", "diff", "translate"])
-async def test_a_design_inside_a_body_is_pointed_into_as_it_was_sent(door: Door, verb: str) -> None:
+async def test_a_design_inside_a_body_is_pointed_into_as_it_was_sent(harness: Harness, verb: str) -> None:
     """Complaints about a design in a request lead into the request, not into the design alone."""
-    door.mesh()
+    harness.mesh()
     wrong = {"id": "d", "intents": [{"intent": "timeout", "service": "a", "timeout": "0s"}]}
     body = {"mesh": "m1", "design": wrong}
-    answer = await door.admin.ask("POST", f"/v1/designs/d:{verb}", body, expect=200 if verb == "validate" else 422)
+    answer = await harness.admin.ask("POST", f"/v1/designs/d:{verb}", body, expect=200 if verb == "validate" else 422)
     assert [error["pointer"] for error in answer.json()["errors"]] == ["#/design/intents/0/timeout"]
     mistyped = {"mesh": "m1", "design": {"id": "d", "intnts": []}}
-    found = await door.admin.problem("POST", f"/v1/designs/d:{verb}", mistyped, status=422, slug="invalid-document")
+    found = await harness.admin.problem("POST", f"/v1/designs/d:{verb}", mistyped, status=422, slug="invalid-document")
     assert [error["pointer"] for error in found["errors"]] == ["#/design/intnts"]
 
 
-async def test_a_version_before_the_first_is_a_mistake_of_the_caller(door: Door) -> None:
+async def test_a_version_before_the_first_is_a_mistake_of_the_caller(harness: Harness) -> None:
     """A negative version is refused where it stands, instead of being told as an outage of the bus."""
-    door.mesh()
+    harness.mesh()
     body = {"mesh": "m1", "version": -1}
-    found = await door.admin.problem("POST", "/v1/designs/d:diff", body, status=422, slug="invalid-document")
+    found = await harness.admin.problem("POST", "/v1/designs/d:diff", body, status=422, slug="invalid-document")
     assert [error["pointer"] for error in found["errors"]] == ["#/version"]
 
 
-async def test_the_reserved_workspace_is_refused_at_its_name(door: Door) -> None:
+async def test_the_reserved_workspace_is_refused_at_its_name(harness: Harness) -> None:
     """The name that Meshwright keeps for itself is a mistake in the document, with its place."""
-    found = await door.admin.problem("PUT", "/v1/workspaces/system", {}, status=422, slug="invalid-document")
+    found = await harness.admin.problem("PUT", "/v1/workspaces/system", {}, status=422, slug="invalid-document")
     assert [error["pointer"] for error in found["errors"]] == ["#/id"]
 
 

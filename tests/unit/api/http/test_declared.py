@@ -24,7 +24,7 @@ from meshwright.ui_api.routes import ALL
 from rig.inputs import fuzzing, openapi_walk, schema_values
 from rig.inputs.openapi_walk import Operation
 
-Door = Any
+Harness = Any
 NAMES = ("m1", "place", "d")
 DOCUMENT = json.loads(json.dumps(openapi.document(ALL, "test")))
 OPERATIONS = [one for one in openapi_walk.operations(DOCUMENT) if one.role is not None]
@@ -202,14 +202,14 @@ def _read(value: Any, schema: Any) -> Any:
     return value
 
 
-def answered(door: Door, request: Request) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {door.admin.token}", **request.headers}
+def answered(harness: Harness, request: Request) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {harness.admin.token}", **request.headers}
     more: dict[str, Any] = {}
     if request.operation.body is not None:
         more["content"] = json.dumps(request.body)
         headers["Content-Type"] = "application/json"
     method, url = request.operation.method, request.url
-    asked = door.client.request(method, url, params=request.pairs, headers=headers, **more)
+    asked = harness.client.request(method, url, params=request.pairs, headers=headers, **more)
     answer: httpx.Response = asyncio.run(asked)
     return answer
 
@@ -235,30 +235,30 @@ def complaints(answer: httpx.Response) -> list[str]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
-def test_what_the_document_calls_valid_is_taken(doors: type[Door], operation: Operation) -> None:
+def test_what_the_document_calls_valid_is_taken(doors: type[Harness], operation: Operation) -> None:
     """A request that fits the document is refused for no reason that the document could have named."""
 
     @property_test
     @given(valid(operation))
     def holds(request: Request) -> None:
-        door = doors()
-        door.mesh()
-        answer = answered(door, request)
+        harness = doors()
+        harness.mesh()
+        answer = answered(harness, request)
         assert unexplained(answer, operation) == [], answer.request.content
 
     holds()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.id)
-def test_what_the_document_calls_invalid_is_refused(doors: type[Door], operation: Operation) -> None:
+def test_what_the_document_calls_invalid_is_refused(doors: type[Harness], operation: Operation) -> None:
     """A request with one odd part is refused when the document calls it invalid, and only then."""
 
     @property_test
     @given(almost(operation))
     def holds(request: Request) -> None:
-        door = doors()
-        door.mesh()
-        answer = answered(door, request)
+        harness = doors()
+        harness.mesh()
+        answer = answered(harness, request)
         if is_valid(request):
             assert unexplained(answer, operation) == [], answer.request.content
         else:
@@ -268,16 +268,16 @@ def test_what_the_document_calls_invalid_is_refused(doors: type[Door], operation
 
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.body], ids=lambda one: one.id)
-async def test_bodies_are_read_in_the_declared_formats(door: Door, operation: Operation) -> None:
+async def test_bodies_are_read_in_the_declared_formats(harness: Harness, operation: Operation) -> None:
     """A body is taken in each media type of the document and in no other, and may be missing where it is optional."""
-    door.mesh()
+    harness.mesh()
     declared = DOCUMENT["paths"][operation.path][operation.method.lower()]
     places = [openapi_walk.example(DOCUMENT, schema, {}) for schema in parameters(operation, "path").values()]
     body = json.dumps(openapi_walk.body(DOCUMENT, operation))
 
     async def sent(content: str, media_type: str) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {door.admin.token}", "Content-Type": media_type}
-        answer: httpx.Response = await door.client.request(
+        headers = {"Authorization": f"Bearer {harness.admin.token}", "Content-Type": media_type}
+        answer: httpx.Response = await harness.client.request(
             operation.method, operation.at(*places), content=content, headers=headers
         )
         return answer

@@ -7,7 +7,7 @@ from typing import Any
 from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.routes import ALL
 
-Door = Any
+Harness = Any
 DOCUMENT = openapi.document(ALL, "test")
 OF_3_2 = {"itemSchema", "itemEncoding", "prefixEncoding", "query", "additionalOperations"}
 """keywords of OpenAPI 3.2 that 3.1 does not know"""
@@ -32,8 +32,8 @@ def test_no_route_is_known_by_its_name() -> None:
     assert not re.search(r"operation_id\.|operation_id ==", text)
 
 
-async def test_the_pages_show_the_address_where_they_are_served(door: Door) -> None:
+async def test_the_pages_show_the_address_where_they_are_served(harness: Harness) -> None:
     """The curl line of each operation works as it stands: it names the host and port that the reader asked."""
-    page = (await door.admin.ask("GET", "/docs", Host="mesh.test:4711")).text
+    page = (await harness.admin.ask("GET", "/docs", Host="mesh.test:4711")).text
     assert "http://mesh.test:4711/v1/meshes<" in page
     assert "127.0.0.1" not in page

@@ -1,4 +1,4 @@
-"""Refusals: whatever goes wrong behind the door, the answer is a problem that says what to do, and nothing else."""
+"""Refusals: whatever goes wrong behind the harness, the answer is a problem that says what to do, and nothing else."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from meshwright.ui_api.http.routing import NoBody
 from meshwright.ui_api.live.streaming import Client, Wants
 from meshwright.ui_api.routes import ALL
 
-Door = Any
+Harness = Any
 GUARDED = [route for route in ALL if route.role is not None]
 PATHS = sorted(openapi.document(ALL, "test")["paths"].items())
 AWAY = mwbus.BusUnavailable("no acknowledgement from nats://secret-host")
@@ -58,31 +58,31 @@ def request(route: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", [path for path, _ in PATHS])
-async def test_the_allow_header_lists_every_method(door: Door, path: str) -> None:
+async def test_the_allow_header_lists_every_method(harness: Harness, path: str) -> None:
     """405 and OPTIONS name the methods that the document has for that very path, a verb's path too, and no other."""
     declared = {method.upper() for method in dict(PATHS)[path]}
     url = filled(next(route for route in ALL if route.path == path))
-    found = await door.admin.problem("PATCH", url, status=405, slug="method-not-allowed")
+    found = await harness.admin.problem("PATCH", url, status=405, slug="method-not-allowed")
     assert "Allow header" in found["remedy"]
     for method, expect in (("PATCH", 405), ("OPTIONS", 204)):
-        answer = await door.admin.ask(method, url, expect=expect)
+        answer = await harness.admin.ask(method, url, expect=expect)
         allowed = answer.headers["allow"].split(", ")
         assert sorted(allowed) == sorted(declared | {"OPTIONS"} | ({"HEAD"} if "GET" in declared else set()))
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
-async def test_a_verb_that_no_resource_has_is_not_found(door: Door, method: str) -> None:
+async def test_a_verb_that_no_resource_has_is_not_found(harness: Harness, method: str) -> None:
     """A path that looks like a verb and is none is 404 for every method, not a resource of that odd name."""
-    await door.admin.problem(method, "/v1/designs/d:bless", status=404, slug="not-found")
+    await harness.admin.problem(method, "/v1/designs/d:bless", status=404, slug="not-found")
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda one: one.operation_id)
-async def test_a_defect_is_told_without_its_inside(door: Door, route: Any) -> None:
+async def test_a_defect_is_told_without_its_inside(harness: Harness, route: Any) -> None:
     """An unhandled exception is a problem document with the trace id, and says nothing of the program."""
-    door.mesh()
-    door.break_down(RuntimeError("the password is hunter2"))
-    headers = {"Authorization": f"Bearer {door.admin.token}", "Idempotency-Key": "k"}
-    answer = await door.client.request(route.method, filled(route), headers=headers, **request(route))
+    harness.mesh()
+    harness.break_down(RuntimeError("the password is hunter2"))
+    headers = {"Authorization": f"Bearer {harness.admin.token}", "Idempotency-Key": "k"}
+    answer = await harness.client.request(route.method, filled(route), headers=headers, **request(route))
     assert "hunter2" not in answer.text
     if route.operation_id in FROM_MEMORY:
         assert answer.status_code == 200
@@ -96,12 +96,12 @@ async def test_a_defect_is_told_without_its_inside(door: Door, route: Any) -> No
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda one: one.operation_id)
-async def test_an_outage_is_told_by_every_route_in_its_own_words(door: Door, route: Any) -> None:
+async def test_an_outage_is_told_by_every_route_in_its_own_words(harness: Harness, route: Any) -> None:
     """Without bus and database a route answers from memory or says which of them is away; never with a defect."""
-    door.mesh()
-    door.break_down(AWAY, store.StoreUnavailable("could not reach mongodb://secret-host"))
-    headers = {"Authorization": f"Bearer {door.admin.token}", "Idempotency-Key": "k"}
-    answer = await door.client.request(route.method, filled(route), headers=headers, **request(route))
+    harness.mesh()
+    harness.break_down(AWAY, store.StoreUnavailable("could not reach mongodb://secret-host"))
+    headers = {"Authorization": f"Bearer {harness.admin.token}", "Idempotency-Key": "k"}
+    answer = await harness.client.request(route.method, filled(route), headers=headers, **request(route))
     assert "secret-host" not in answer.text
     if route.operation_id in FROM_MEMORY:
         assert answer.status_code == 200
@@ -124,35 +124,35 @@ async def test_an_outage_is_told_by_every_route_in_its_own_words(door: Door, rou
     ],
 )
 async def test_each_failure_behind_has_its_words_and_its_patience(
-    door: Door, failure: Exception, status: int, slug: str, wait: str | None
+    harness: Harness, failure: Exception, status: int, slug: str, wait: str | None
 ) -> None:
     """What bus and store refuse is told by kind, and where waiting helps, for how long."""
-    door.views.failure = failure
-    found = await door.admin.problem("GET", "/v1/deadletters/x", status=status, slug=slug)
+    harness.views.failure = failure
+    found = await harness.admin.problem("GET", "/v1/deadletters/x", status=status, slug=slug)
     assert found["remedy"]
-    answer = await door.admin.ask("GET", "/v1/deadletters/x", expect=status)
+    answer = await harness.admin.ask("GET", "/v1/deadletters/x", expect=status)
     assert answer.headers.get("retry-after") == wait
     if isinstance(failure, mwbus.BusFull):
         assert "MESHWRIGHT_STREAMS_GIB" in found["remedy"]
 
 
-async def test_too_many_streams_are_told_to_come_later(door: Door) -> None:
+async def test_too_many_streams_are_told_to_come_later(harness: Harness) -> None:
     """The bound on open event streams is a 429 with Retry-After, and the one that is refused takes no place."""
-    most = door.api.streams.all
-    door.api.hub.clients.update(Client(Wants(workspace=f"w{number}"), "") for number in range(most))
+    most = harness.api.streams.all
+    harness.api.hub.clients.update(Client(Wants(workspace=f"w{number}"), "") for number in range(most))
     headers = {"Accept": "text/event-stream"}
-    await door.admin.problem("GET", "/v1/events", status=429, slug="too-many-requests", **headers)
-    answer = await door.admin.ask("GET", "/v1/events", expect=429, **headers)
+    await harness.admin.problem("GET", "/v1/events", status=429, slug="too-many-requests", **headers)
+    answer = await harness.admin.ask("GET", "/v1/events", expect=429, **headers)
     assert int(answer.headers["retry-after"]) >= 1
-    assert len(door.api.hub.clients) == most
+    assert len(harness.api.hub.clients) == most
 
 
-async def test_a_stream_that_cannot_begin_is_an_outage_and_takes_no_place(door: Door) -> None:
+async def test_a_stream_that_cannot_begin_is_an_outage_and_takes_no_place(harness: Harness) -> None:
     """While the bus is away a client is told so within a moment, also one that has read more than the ring holds."""
-    hub = door.api.hub
+    hub = harness.api.hub
     hub._started.set()
     hub.first = 1
-    door.bus.failure = AWAY
+    harness.bus.failure = AWAY
     client = Client(Wants(workspace="default"), "")
     with pytest.raises(mwbus.BusUnavailable):
         await hub.opened(client, 50, timeout=0.05)
@@ -162,17 +162,17 @@ async def test_a_stream_that_cannot_begin_is_an_outage_and_takes_no_place(door: 
     assert hub.clients == set()
 
 
-async def test_a_piece_of_payload_that_cannot_be_is_a_mistake_of_the_caller(door: Door) -> None:
+async def test_a_piece_of_payload_that_cannot_be_is_a_mistake_of_the_caller(harness: Harness) -> None:
     """NUL in a search is refused by its name instead of being told as an outage of the database."""
-    found = await door.admin.problem("GET", "/v1/events?text=%00", status=400, slug="invalid-request")
+    found = await harness.admin.problem("GET", "/v1/events?text=%00", status=400, slug="invalid-request")
     assert [error["pointer"] for error in found["errors"]] == ["#/query/text"]
 
 
-async def test_the_log_takes_the_beginning_of_a_type_like_the_stream(door: Door) -> None:
+async def test_the_log_takes_the_beginning_of_a_type_like_the_stream(harness: Harness) -> None:
     """`type` is a wire name or its beginning up to a dot, wherever it is given; an unknown one is kept as it is."""
     params = {"type": "dev.meshwright.operation,com.example.odd"}
-    await door.admin.get("/v1/events", params=params)
-    [asked] = door.views.asked
+    await harness.admin.get("/v1/events", params=params)
+    [asked] = harness.views.asked
     wanted = asked["where"]["type"]
     assert {"dev.meshwright.operation.failed.v1", "dev.meshwright.operation.accepted.v1"} < set(wanted)
     assert "com.example.odd" in wanted
@@ -189,21 +189,23 @@ async def test_the_log_takes_the_beginning_of_a_type_like_the_stream(door: Door)
         ("operation=A&entity=mesh", None),
     ],
 )
-async def test_filters_of_the_log_are_joined_like_those_of_the_stream(door: Door, query: str, ids: list[str]) -> None:
+async def test_filters_of_the_log_are_joined_like_those_of_the_stream(
+    harness: Harness, query: str, ids: list[str]
+) -> None:
     """Several filters mean all of them: an operation that another filter excludes is not shown."""
-    found = await door.admin.get(f"/v1/events?{query}")
+    found = await harness.admin.get(f"/v1/events?{query}")
     assert found == {"items": [], "next_page_token": ""}
-    assert [asked["where"]["id"] for asked in door.views.asked] == ([ids] if ids else [])
+    assert [asked["where"]["id"] for asked in harness.views.asked] == ([ids] if ids else [])
 
 
-async def test_a_page_token_is_bound_to_its_filters_whatever_they_hold(door: Door) -> None:
+async def test_a_page_token_is_bound_to_its_filters_whatever_they_hold(harness: Harness) -> None:
     """No value of one filter can pass for another filter: the token of one list is refused by the other."""
-    door.views.cursor = "somewhere"
-    token = (await door.admin.get("/v1/workloads", params={"service": "a&version=b"}))["next_page_token"]
+    harness.views.cursor = "somewhere"
+    token = (await harness.admin.get("/v1/workloads", params={"service": "a&version=b"}))["next_page_token"]
     again = {"service": "a&version=b", "page_token": token}
-    await door.admin.get("/v1/workloads", params=again)
+    await harness.admin.get("/v1/workloads", params=again)
     other = {"service": "a", "version": "b", "page_token": token}
-    await door.admin.problem("GET", "/v1/workloads", params=other, status=400, slug="invalid-request")
+    await harness.admin.problem("GET", "/v1/workloads", params=other, status=400, slug="invalid-request")
 
 
 def test_problems_that_name_places_say_so() -> None:
@@ -212,8 +214,8 @@ def test_problems_that_name_places_say_so() -> None:
     assert told == {"invalid-request", "invalid-document"}
 
 
-async def test_a_name_that_cannot_be_one_is_told_as_what_is_missing(door: Door) -> None:
+async def test_a_name_that_cannot_be_one_is_told_as_what_is_missing(harness: Harness) -> None:
     """A path with a name that nothing can have is 404 in words that people understand."""
     for path in ("/v1/meshes/No-Such", "/v1/operations/nope"):
-        found = await door.admin.problem("GET", path, status=404, slug="not-found")
+        found = await harness.admin.problem("GET", path, status=404, slug="not-found")
         assert found["detail"] == f"there is no resource {path.rpartition('/')[2]!r} in this workspace"

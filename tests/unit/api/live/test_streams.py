@@ -15,7 +15,7 @@ from meshwright.ui_api.http.meters import Meters
 from meshwright.ui_api.live import event_stream, streaming
 from meshwright.ui_api.live.streaming import Client, Hub, Wants
 
-Door = Any
+Harness = Any
 
 
 class Browser:
@@ -63,12 +63,12 @@ def message(seq: int, payload: bytes = b"{}") -> mwbus.Received:
     return mwbus.Received(stream="EVENTS", subject=subject, seq=seq, time=0, headers={"ce-type": "t"}, payload=payload)
 
 
-def tailing(door: Door, count: int) -> Hub:
-    """The door's hub as if it had tailed that many events, all of which the stream holds."""
-    hub: Hub = door.api.hub
-    door.bus.streams["EVENTS"] += [message(seq) for seq in range(1, count + 1)]
+def tailing(harness: Harness, count: int) -> Hub:
+    """The harness's hub as if it had tailed that many events, all of which the stream holds."""
+    hub: Hub = harness.api.hub
+    harness.bus.streams["EVENTS"] += [message(seq) for seq in range(1, count + 1)]
     hub.first = 1
-    hub._keep(door.bus.streams["EVENTS"])
+    hub._keep(harness.bus.streams["EVENTS"])
     hub._started.set()
     return hub
 
@@ -89,9 +89,9 @@ async def opened(
     return asyncio.create_task(stream({"type": "http"}, browser.receive, browser.send))
 
 
-async def test_a_client_knows_where_it_stands_before_its_first_event(door: Door) -> None:
+async def test_a_client_knows_where_it_stands_before_its_first_event(harness: Harness) -> None:
     """The first frame is no event, but has the id to resume behind: a connection that is lost at once loses nothing."""
-    hub, browser = tailing(door, 5), Browser()
+    hub, browser = tailing(harness, 5), Browser()
     stream = await opened(hub, None, browser)
     await eventually(lambda: browser.frames)
     [hello] = browser.frames
@@ -106,9 +106,9 @@ async def test_a_client_knows_where_it_stands_before_its_first_event(door: Door)
     await stream
 
 
-async def test_who_falls_behind_while_it_is_told_to_start_over_is_told_again(door: Door) -> None:
+async def test_who_falls_behind_while_it_is_told_to_start_over_is_told_again(harness: Harness) -> None:
     """A client so slow that the ring passes it while it reads the reset misses nothing without a word."""
-    hub, browser = tailing(door, 5), Browser()
+    hub, browser = tailing(harness, 5), Browser()
     stream = await opened(hub, 0, browser)
     await eventually(lambda: browser.ids == [1, 2, 3, 4, 5])
     passed = [2 * streaming.RING, 4 * streaming.RING]
@@ -126,13 +126,13 @@ async def test_who_falls_behind_while_it_is_told_to_start_over_is_told_again(doo
     await stream
 
 
-async def test_what_the_stream_has_forgotten_is_told_before_the_news(door: Door) -> None:
+async def test_what_the_stream_has_forgotten_is_told_before_the_news(harness: Harness) -> None:
     """A client that resumes before the oldest event is told `trimmed`, once, and then gets what is new."""
-    hub, browser = tailing(door, 9), Browser()
-    del door.bus.streams["EVENTS"][:6]
+    hub, browser = tailing(harness, 9), Browser()
+    del harness.bus.streams["EVENTS"][:6]
     del hub._events[:6], hub._seqs[:6]
     hub.first = 7
-    meters: Meters = door.api.meters
+    meters: Meters = harness.api.meters
     stream = await opened(hub, 2, browser, meters=meters)
     await eventually(lambda: browser.resets == ['{"reason":"trimmed","id":9}'])
     assert 'meshwright_sse_resets_total{reason="trimmed"} 1' in meters.registry.text()
@@ -143,9 +143,9 @@ async def test_what_the_stream_has_forgotten_is_told_before_the_news(door: Door)
     await stream
 
 
-async def test_who_has_read_more_than_there_is_starts_over(door: Door) -> None:
+async def test_who_has_read_more_than_there_is_starts_over(harness: Harness) -> None:
     """An id that the stream never gave out is told as `rewound`, with the id to go on behind."""
-    hub, browser = tailing(door, 3), Browser()
+    hub, browser = tailing(harness, 3), Browser()
     stream = await opened(hub, 10**15, browser)
     await eventually(lambda: browser.resets == ['{"reason":"rewound","id":3}'])
     news(hub, 4)
@@ -154,10 +154,10 @@ async def test_who_has_read_more_than_there_is_starts_over(door: Door) -> None:
     await stream
 
 
-async def test_a_client_of_a_faster_process_waits_for_this_one(door: Door) -> None:
+async def test_a_client_of_a_faster_process_waits_for_this_one(harness: Harness) -> None:
     """An id that the stream has and this process does not know yet is no reason to start over."""
-    hub, browser = tailing(door, 3), Browser()
-    door.bus.streams["EVENTS"].append(message(4))
+    hub, browser = tailing(harness, 3), Browser()
+    harness.bus.streams["EVENTS"].append(message(4))
     stream = await opened(hub, 4, browser)
     news(hub, 4, 5)
     await eventually(lambda: browser.ids == [5])
@@ -166,9 +166,9 @@ async def test_a_client_of_a_faster_process_waits_for_this_one(door: Door) -> No
     await stream
 
 
-async def test_nobody_is_told_to_start_over_before_there_is_a_place_to_go_on(door: Door) -> None:
+async def test_nobody_is_told_to_start_over_before_there_is_a_place_to_go_on(harness: Harness) -> None:
     """While the ring is being read anew a client waits, because nobody could say where it goes on."""
-    hub, browser = tailing(door, 3), Browser()
+    hub, browser = tailing(harness, 3), Browser()
     stream = await opened(hub, 3, browser)
     await eventually(lambda: browser.frames)
     [client] = hub.clients
@@ -184,9 +184,9 @@ async def test_nobody_is_told_to_start_over_before_there_is_a_place_to_go_on(doo
     await stream
 
 
-async def test_a_stream_that_went_back_to_nothing_is_told_at_once(door: Door) -> None:
+async def test_a_stream_that_went_back_to_nothing_is_told_at_once(harness: Harness) -> None:
     """Clients start over as soon as it is known where they go on, also when there is no event left to wake them."""
-    door.bus.streams["EVENTS"] += [message(seq) for seq in (1, 2, 3)]
+    harness.bus.streams["EVENTS"] += [message(seq) for seq in (1, 2, 3)]
     went_back, browser = asyncio.Event(), Browser()
 
     async def tail(bus: Any, *_: Any, after: mwbus.Position, **__: Any) -> AsyncGenerator[list[mwbus.Received], None]:
@@ -199,8 +199,8 @@ async def test_a_stream_that_went_back_to_nothing_is_told_at_once(door: Door) ->
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mwbus, "tail", tail)
-        running = asyncio.create_task(door.api.hub.run())
-        stream = await opened(door.api.hub, 1, browser)
+        running = asyncio.create_task(harness.api.hub.run())
+        stream = await opened(harness.api.hub, 1, browser)
         await eventually(lambda: browser.ids == [2, 3])
         went_back.set()
         await eventually(lambda: browser.resets == ['{"reason":"rewound","id":0}'])
@@ -209,13 +209,13 @@ async def test_a_stream_that_went_back_to_nothing_is_told_at_once(door: Door) ->
         await ending.end(running)
 
 
-async def test_whatever_ends_a_stream_leaves_nothing_behind(door: Door) -> None:
+async def test_whatever_ends_a_stream_leaves_nothing_behind(harness: Harness) -> None:
     """The client leaves, the server stops, the connection breaks, the token is revoked: no place and no task stays."""
-    hub = tailing(door, 1)
-    viewer = door.person("viewer")
-    credential = next(iter(door.directory._tokens))
+    hub = tailing(harness, 1)
+    viewer = harness.person("viewer")
+    credential = next(iter(harness.directory._tokens))
     tasks = asyncio.all_tasks()
-    keeper = asyncio.create_task(event_stream.keep_alive(hub, door.api.gate))
+    keeper = asyncio.create_task(event_stream.keep_alive(hub, harness.api.access_control))
 
     async def broken(body: bytes) -> None:
         raise ConnectionResetError
@@ -227,7 +227,7 @@ async def test_whatever_ends_a_stream_leaves_nothing_behind(door: Door) -> None:
     ends: dict[str, Callable[[Browser], object]] = {
         "leaves": lambda browser: browser.gone.set(),
         "breaks": cut,
-        "revoked": lambda browser: door.directory._forget_token("default", viewer_name(door)),
+        "revoked": lambda browser: harness.directory._forget_token("default", viewer_name(harness)),
         "stops": lambda browser: hub.close(),
     }
     for name, end in ends.items():
@@ -245,15 +245,15 @@ async def test_whatever_ends_a_stream_leaves_nothing_behind(door: Door) -> None:
     assert asyncio.all_tasks() == tasks
 
 
-def viewer_name(door: Door) -> str:
+def viewer_name(harness: Harness) -> str:
     """The name of the one token that there is."""
-    [token] = door.directory.tokens("default")
+    [token] = harness.directory.tokens("default")
     return str(token.id)
 
 
-async def test_after_the_end_begins_nobody_new_stays(door: Door) -> None:
+async def test_after_the_end_begins_nobody_new_stays(harness: Harness) -> None:
     """A stream that is opened while the server stops says hello and ends."""
-    hub, browser = tailing(door, 1), Browser()
+    hub, browser = tailing(harness, 1), Browser()
     hub.close()
     stream = await opened(hub, None, browser)
     await eventually(stream.done)
@@ -264,7 +264,7 @@ async def test_after_the_end_begins_nobody_new_stays(door: Door) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 3)), max_size=12), st.integers(0, 19), st.integers(0, 3))
 async def test_a_reader_of_any_pace_gets_all_or_is_told(
-    doors: type[Door], bursts: list[tuple[int, int]], start: int, pace: int
+    doors: type[Harness], bursts: list[tuple[int, int]], start: int, pace: int
 ) -> None:
     """However events come and however slowly a client reads: ids rise by one, but for gaps that a reset announces."""
     with pytest.MonkeyPatch.context() as patch:

@@ -5,10 +5,10 @@ from typing import Any
 
 from meshwright.schemas.designs import Design, Release
 
-Door = Any
+Harness = Any
 
 
-def release(door: Door, mesh: str, number: int) -> None:
+def release(harness: Harness, mesh: str, number: int) -> None:
     """A release in the views."""
     name = f"{number:026}"
     applied_at = datetime.datetime(2026, 1, number, tzinfo=datetime.UTC)
@@ -24,29 +24,29 @@ def release(door: Door, mesh: str, number: int) -> None:
         principal="ann",
         applied_at=applied_at,
     )
-    door.views.documents["releases", name] = (document, number)
+    harness.views.documents["releases", name] = (document, number)
 
 
-async def test_a_revision_is_found_by_its_design(door: Door) -> None:
+async def test_a_revision_is_found_by_its_design(harness: Harness) -> None:
     """The design and the revision are an address of the release, with its ETag."""
-    release(door, "m1", 1)
-    answer = await door.admin.ask("GET", "/v1/designs/d/releases/1")
+    release(harness, "m1", 1)
+    answer = await harness.admin.ask("GET", "/v1/designs/d/releases/1")
     assert (answer.json()["id"], answer.headers["etag"]) == (f"{1:026}", '"1"')
-    assert door.views.asked[-1]["where"] == {"design.id": "d", "revision": 1}
-    await door.admin.get("/v1/designs/d/releases/1?mesh=m1")
-    assert door.views.asked[-1]["where"] == {"design.id": "d", "revision": 1, "mesh": "m1"}
+    assert harness.views.asked[-1]["where"] == {"design.id": "d", "revision": 1}
+    await harness.admin.get("/v1/designs/d/releases/1?mesh=m1")
+    assert harness.views.asked[-1]["where"] == {"design.id": "d", "revision": 1, "mesh": "m1"}
 
 
-async def test_a_revision_on_several_meshes_is_told(door: Door) -> None:
+async def test_a_revision_on_several_meshes_is_told(harness: Harness) -> None:
     """Where several meshes have that revision, the refusal names them, and the parameter that chooses one."""
-    release(door, "m1", 1)
-    release(door, "m2", 2)
-    found = await door.admin.problem("GET", "/v1/designs/d/releases/1", status=400, slug="invalid-request")
+    release(harness, "m1", 1)
+    release(harness, "m2", 2)
+    found = await harness.admin.problem("GET", "/v1/designs/d/releases/1", status=400, slug="invalid-request")
     assert "m1, m2" in found["detail"]
     assert found["errors"][0]["pointer"] == "#/query/mesh"
 
 
-async def test_a_revision_that_is_not_there(door: Door) -> None:
+async def test_a_revision_that_is_not_there(harness: Harness) -> None:
     """An unknown revision is 404, and so is one that cannot be."""
     for number in ("7", "0", "x"):
-        await door.admin.problem("GET", f"/v1/designs/d/releases/{number}", status=404, slug="not-found")
+        await harness.admin.problem("GET", f"/v1/designs/d/releases/{number}", status=404, slug="not-found")

@@ -17,7 +17,7 @@ from meshwright.ui_api.routes import ALL
 from rig.inputs import openapi_walk
 from rig.inputs.openapi_walk import Operation
 
-Door = Any
+Harness = Any
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 FAILURE = Failure(code="X1", what="it broke")
 NOOP = {"kind": "trial.noop", "mesh": "m1"}
@@ -31,24 +31,24 @@ ENDS: dict[str, Message] = {
 
 
 @pytest.fixture
-def ready(door: Door) -> Door:
-    """A door with a mesh whose adapter is alive."""
-    door.mesh()
-    return door
+def ready(harness: Harness) -> Harness:
+    """A harness with a mesh whose adapter is alive."""
+    harness.mesh()
+    return harness
 
 
-def commands(door: Door) -> list[operations.Command]:
+def commands(harness: Harness) -> list[operations.Command]:
     """Every command that is stored."""
-    return [msgspec.json.decode(one.payload, type=operations.Command) for one in door.bus.streams["COMMANDS"]]
+    return [msgspec.json.decode(one.payload, type=operations.Command) for one in harness.bus.streams["COMMANDS"]]
 
 
-def tell(door: Door, operation: str, message: Message, origin: str = "trial") -> None:
+def tell(harness: Harness, operation: str, message: Message, origin: str = "trial") -> None:
     """Something that a worker or the scheduler says of an operation."""
     subject = f"mw.evt.default.{origin}.operation.{operation}"
-    door.bus.put(subject, message.wire.name, catalog.encode(message))
+    harness.bus.put(subject, message.wire.name, catalog.encode(message))
 
 
-def letter(door: Door, operation: str) -> None:
+def letter(harness: Harness, operation: str) -> None:
     """The operation dies."""
     message = operations.DeadLetter(
         operation=operation,
@@ -60,12 +60,12 @@ def letter(door: Door, operation: str) -> None:
         reason="poison",
         stored_at=NOW,
     )
-    door.bus.put(f"mw.dlq.default.trial.{operation}", message.wire.name, catalog.encode(message))
+    harness.bus.put(f"mw.dlq.default.trial.{operation}", message.wire.name, catalog.encode(message))
 
 
-async def begun(door: Door, **more: Any) -> str:
+async def begun(harness: Harness, **more: Any) -> str:
     """An operation that was asked for; its id."""
-    return str((await door.admin.post("/v1/operations", NOOP, expect=202, **more)).json()["id"])
+    return str((await harness.admin.post("/v1/operations", NOOP, expect=202, **more)).json()["id"])
 
 
 requests = st.tuples(st.sampled_from(["", "a", "b"]), st.sampled_from(["m1", "m2"]), st.sampled_from(["", "why"]))
@@ -73,20 +73,22 @@ requests = st.tuples(st.sampled_from(["", "a", "b"]), st.sampled_from(["m1", "m2
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(requests, max_size=8))
-async def test_one_key_is_one_request_and_one_operation(doors: type[Door], asked: list[tuple[str, str, str]]) -> None:
+async def test_one_key_is_one_request_and_one_operation(
+    doors: type[Harness], asked: list[tuple[str, str, str]]
+) -> None:
     """Repeated with its key a request gets the first answer; another request with that key is refused and changes
     nothing; without a key every request is a new operation.
     """
-    door = doors()
-    door.mesh("m1")
-    door.mesh("m2")
+    harness = doors()
+    harness.mesh("m1")
+    harness.mesh("m2")
     first: dict[str, tuple[Any, Any]] = {}
     count = 0
     for key, mesh, reason in asked:
         body = {**NOOP, "mesh": mesh, "reason": reason}
         known, before = first.get(key, (body, None))
         headers = {"Idempotency_Key": key} if key else {}
-        answer = await door.admin.ask(
+        answer = await harness.admin.ask(
             "POST", "/v1/operations", body, expect=202 if known == body or not key else 422, **headers
         )
         if before is not None and known == body:
@@ -96,11 +98,11 @@ async def test_one_key_is_one_request_and_one_operation(doors: type[Door], asked
             count += 1
             if key:
                 first[key] = (body, answer)
-        assert len(commands(door)) == count
-    assert door.undeclared == []
+        assert len(commands(harness)) == count
+    assert harness.undeclared == []
 
 
-async def test_a_rival_with_the_same_key_gets_the_same_operation(ready: Door) -> None:
+async def test_a_rival_with_the_same_key_gets_the_same_operation(ready: Harness) -> None:
     """When the same request is stored by another process at the same moment, both get that one."""
     first = await ready.admin.post("/v1/operations", NOOP, Idempotency_Key="k", expect=202)
     [stored] = ready.bus.streams["COMMANDS"]
@@ -111,7 +113,7 @@ async def test_a_rival_with_the_same_key_gets_the_same_operation(ready: Door) ->
     assert len(ready.bus.streams["COMMANDS"]) == 1
 
 
-async def test_what_is_asked_is_what_is_stored(ready: Door) -> None:
+async def test_what_is_asked_is_what_is_stored(ready: Harness) -> None:
     """Reason (from body, query or header, in that order), deadline and principal stand in the command."""
     for how, reason in (
         ({"body": "b", "query": "q", "header": "h"}, "b"),
@@ -134,20 +136,20 @@ ORDERS = [one for one in openapi_walk.operations(DOCUMENT) if one.id in IDEMPOTE
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda one: one.id)
-async def test_every_order_for_a_mesh_that_is_not_there_is_refused(door: Door, order: Operation) -> None:
+async def test_every_order_for_a_mesh_that_is_not_there_is_refused(harness: Harness, order: Operation) -> None:
     """No route accepts an operation for what does not exist: it says what is missing, and nothing is stored."""
     body = openapi_walk.body(DOCUMENT, order, every_field=order.id == "enrolWorkloads", mesh="nowhere")
-    answer = await door.client.request(
-        order.method, order.fitting("nowhere"), json=body, headers={"Authorization": f"Bearer {door.admin.token}"}
+    answer = await harness.client.request(
+        order.method, order.fitting("nowhere"), json=body, headers={"Authorization": f"Bearer {harness.admin.token}"}
     )
     assert answer.status_code in (404, 422), answer.text
     assert answer.json()["detail"].startswith("there is no "), answer.text
-    assert not [one for stream in door.bus.streams.values() for one in stream]
+    assert not [one for stream in harness.bus.streams.values() for one in stream]
 
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("origin", ["trial", "scheduler"])
-async def test_an_end_allows_a_retry_but_for_success(ready: Door, end: str, origin: str) -> None:
+async def test_an_end_allows_a_retry_but_for_success(ready: Harness, end: str, origin: str) -> None:
     """Whoever told the end: what did not succeed can be asked for again, linked; what runs or succeeded cannot."""
     operation = await begun(ready)
     path = f"/v1/operations/{operation}:retry"
@@ -164,7 +166,7 @@ async def test_an_end_allows_a_retry_but_for_success(ready: Door, end: str, orig
     assert again["id"] != operation
 
 
-async def test_the_first_of_two_ends_is_the_end(ready: Door) -> None:
+async def test_the_first_of_two_ends_is_the_end(ready: Harness) -> None:
     """When worker and scheduler both told an end, the earlier one decides what people are told."""
     operation = await begun(ready)
     tell(ready, operation, ENDS["timed_out"], "scheduler")
@@ -174,7 +176,7 @@ async def test_the_first_of_two_ends_is_the_end(ready: Door) -> None:
     assert "timed_out" in found["detail"]
 
 
-async def test_a_running_operation_is_asked_to_stop_once(ready: Door) -> None:
+async def test_a_running_operation_is_asked_to_stop_once(ready: Harness) -> None:
     """Cancelling twice is one request to stop; abandoning is another one, which is told as such."""
     operation = await begun(ready)
     for body in ({}, {"reason": "again"}, {"abandon": True}):
@@ -184,7 +186,7 @@ async def test_a_running_operation_is_asked_to_stop_once(ready: Door) -> None:
     assert len(told) == 2
 
 
-async def test_what_the_scheduler_ended_can_still_be_abandoned(ready: Door) -> None:
+async def test_what_the_scheduler_ended_can_still_be_abandoned(ready: Harness) -> None:
     """An operation that was begun and timed out holds its mesh: a cancel says how to free it, and abandon does."""
     operation = await begun(ready)
     path = f"/v1/operations/{operation}:cancel"
@@ -197,7 +199,7 @@ async def test_what_the_scheduler_ended_can_still_be_abandoned(ready: Door) -> N
     await ready.admin.problem("POST", path, {"abandon": True}, status=409, slug="operation-finished")
 
 
-async def test_an_operation_is_read_from_its_command_until_a_view_has_it(ready: Door) -> None:
+async def test_an_operation_is_read_from_its_command_until_a_view_has_it(ready: Harness) -> None:
     """What was accepted a moment ago is there, in its own workspace only; then the view's word and its ETag count."""
     operation = await begun(ready)
     path = f"/v1/operations/{operation}"
@@ -214,7 +216,7 @@ async def test_an_operation_is_read_from_its_command_until_a_view_has_it(ready: 
     await ready.admin.problem("GET", f"/v1/operations/{ids.fresh()}", status=404, slug="not-found")
 
 
-async def test_a_letter_is_replaced_by_one_operation_whoever_asks(ready: Door) -> None:
+async def test_a_letter_is_replaced_by_one_operation_whoever_asks(ready: Harness) -> None:
     """Replays with different keys, by different people, and a retry: a letter is closed by the first, once."""
     operation = await begun(ready)
     letter(ready, operation)
@@ -229,7 +231,7 @@ async def test_a_letter_is_replaced_by_one_operation_whoever_asks(ready: Door) -
     assert len(marks) == 1
 
 
-async def test_of_a_replay_and_a_drop_at_the_same_moment_one_is_refused(ready: Door) -> None:
+async def test_of_a_replay_and_a_drop_at_the_same_moment_one_is_refused(ready: Harness) -> None:
     """Who drops a letter that was just replayed is told so, and the mark of the replay stands."""
     operation = await begun(ready)
     letter(ready, operation)

@@ -9,7 +9,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core.bus.client import serving
 from meshwright.ui_api.requests import previews
 
-Door = Any
+Harness = Any
 DIFF = "/v1/designs/d:diff"
 BODY = {"mesh": "m1", "design": {"id": "d"}}
 
@@ -29,81 +29,81 @@ class Client:
         raise self._asked
 
 
-async def test_a_worker_that_is_alive_is_called_slow(door: Door) -> None:
+async def test_a_worker_that_is_alive_is_called_slow(harness: Harness) -> None:
     """Nobody is told to start a worker that runs: the words say how long it had and what goes on without a preview."""
-    door.mesh()
-    door.bus.client = Client(nats.errors.TimeoutError())
-    found = await door.admin.problem("POST", DIFF, BODY, status=504, slug="adapter-slow")
+    harness.mesh()
+    harness.bus.client = Client(nats.errors.TimeoutError())
+    found = await harness.admin.problem("POST", DIFF, BODY, status=504, slug="adapter-slow")
     assert found["detail"] == "the trial worker did not answer preview within 21 s; the worker is alive"
     assert "operation itself" in found["remedy"] and "smaller design" in found["remedy"]
     assert "meshwright-adapter" not in found["remedy"]
     assert previews.PREVIEW_S > serving._BOUND  # the worker has the first word on its own slowness
 
 
-async def test_a_worker_that_vanished_while_it_was_asked_is_missing(door: Door) -> None:
+async def test_a_worker_that_vanished_while_it_was_asked_is_missing(harness: Harness) -> None:
     """When nobody announces itself any more, silence means that nobody is there."""
-    door.mesh()
+    harness.mesh()
 
     class Vanishing(Client):
         async def request(self, *asked: Any, **more: Any) -> Any:
-            door.roster.learn("trial.i", None)
+            harness.live_adapters.learn("trial.i", None)
             await super().request(*asked, **more)
 
-    door.bus.client = Vanishing(nats.errors.TimeoutError())
-    found = await door.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
+    harness.bus.client = Vanishing(nats.errors.TimeoutError())
+    found = await harness.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
     assert "stopped announcing itself" in found["detail"]
 
 
-async def test_without_listeners_there_is_no_worker(door: Door) -> None:
+async def test_without_listeners_there_is_no_worker(harness: Harness) -> None:
     """What NATS itself says of a subject is believed at once."""
-    door.mesh()
-    door.bus.client = Client(nats.errors.NoRespondersError())
-    await door.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
+    harness.mesh()
+    harness.bus.client = Client(nats.errors.NoRespondersError())
+    await harness.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
 
 
 @pytest.mark.parametrize("asked", [nats.errors.TimeoutError(), nats.errors.ConnectionClosedError()])
-async def test_a_bus_that_is_away_is_no_missing_worker(door: Door, asked: Exception) -> None:
+async def test_a_bus_that_is_away_is_no_missing_worker(harness: Harness, asked: Exception) -> None:
     """When NATS does not answer either, it is the bus that is named."""
-    door.mesh()
-    door.bus.client = Client(asked)
-    door.bus.failure = mwbus.BusUnavailable("no answer")
-    found = await door.admin.problem("POST", DIFF, BODY, status=503, slug="bus-unavailable")
+    harness.mesh()
+    harness.bus.client = Client(asked)
+    harness.bus.failure = mwbus.BusUnavailable("no answer")
+    found = await harness.admin.problem("POST", DIFF, BODY, status=503, slug="bus-unavailable")
     assert "meshwright-adapter" not in found["remedy"]
 
 
-async def test_workers_that_nats_does_not_let_us_hear_are_not_called_dead(door: Door) -> None:
+async def test_workers_that_nats_does_not_let_us_hear_are_not_called_dead(harness: Harness) -> None:
     """With NATS away for so long that every announcement has expired, no operation is refused for want of a worker."""
-    door.mesh()
-    door.roster._bus = door.bus
-    door.roster.learn("trial.i", None)
+    harness.mesh()
+    harness.live_adapters._bus = harness.bus
+    harness.live_adapters.learn("trial.i", None)
     noop = {"kind": "trial.noop", "mesh": "m1"}
-    await door.admin.problem("POST", "/v1/operations", noop, status=503, slug="adapter-unavailable")
-    door.bus.is_connected = False
+    await harness.admin.problem("POST", "/v1/operations", noop, status=503, slug="adapter-unavailable")
+    harness.bus.is_connected = False
     for method, path, body in (
         ("POST", "/v1/operations", noop),
         ("POST", DIFF, BODY),
         ("POST", "/v1/meshes", {"id": "m2", "connection": "place"}),
     ):
-        await door.admin.problem(method, path, body, status=503, slug="bus-unavailable")
+        await harness.admin.problem(method, path, body, status=503, slug="bus-unavailable")
 
 
-async def test_what_the_bus_cannot_carry_is_too_large(door: Door) -> None:
+async def test_what_the_bus_cannot_carry_is_too_large(harness: Harness) -> None:
     """A server that takes less in one message than the API does says so, with its limit."""
-    door.mesh()
-    door.bus.client = Client(nats.errors.MaxPayloadError())
-    found = await door.admin.problem("POST", DIFF, BODY, status=413, slug="too-large")
+    harness.mesh()
+    harness.bus.client = Client(nats.errors.MaxPayloadError())
+    found = await harness.admin.problem("POST", DIFF, BODY, status=413, slug="too-large")
     assert found["detail"].endswith("NATS takes 1048576 at once")
 
 
 @pytest.mark.parametrize("path", ["/v1/designs/d:apply", "/v1/operations"])
-async def test_an_operation_is_accepted_without_a_preview_that_takes_too_long(door: Door, path: str) -> None:
+async def test_an_operation_is_accepted_without_a_preview_that_takes_too_long(harness: Harness, path: str) -> None:
     """The operation checks the same and has the time, so a slow preview delays its acceptance by seconds only."""
-    door.mesh()
-    door.bus.client = client = Client(nats.errors.TimeoutError())
-    await door.admin.put("/v1/designs/d", {"id": "d"})
+    harness.mesh()
+    harness.bus.client = client = Client(nats.errors.TimeoutError())
+    await harness.admin.put("/v1/designs/d", {"id": "d"})
     body: dict[str, Any] = {"mesh": "m1"}
     if path == "/v1/operations":
         body |= {"kind": "design.apply", "arguments": {"design": {"id": "d"}}}
-    answer = await door.admin.post(path, body, expect=202)
+    answer = await harness.admin.post(path, body, expect=202)
     assert answer.json()["kind"] == "design.apply"
     assert client.patience <= 5

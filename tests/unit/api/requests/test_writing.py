@@ -13,7 +13,7 @@ from meshwright.schemas.designs import Design, DesignWritten
 from meshwright.schemas.webhooks import WebhookWritten
 from meshwright.ui_api.routes import ALL
 
-Door = Any
+Harness = Any
 FLEET = {"kind": "envoy-fleet"}
 HOOK = {"url": "https://hooks.test/mesh"}
 PATH = "/v1/connections/place"
@@ -50,21 +50,23 @@ steps = st.lists(
 
 @property_test
 @given(steps)
-async def test_any_order_of_writes_keeps_to_the_versions(doors: type[Door], steps: list[tuple[str, str, bool]]) -> None:
+async def test_any_order_of_writes_keeps_to_the_versions(
+    doors: type[Harness], steps: list[tuple[str, str, bool]]
+) -> None:
     """Creating, replacing, deleting and creating again: the status, the ETag and what is stored follow from the
     preconditions alone, and what was refused has stored nothing.
     """
-    door = doors()
+    harness = doors()
     current: int | None = None
     for number, (method, match, only_new) in enumerate(steps):
         seen = {"": "", "*": "*", "current": f'"{current or 1}"', "old": '"999"'}[match]
         conditions = {"If_Match": seen} if seen else {}
         conditions |= {"If_None_Match": "*"} if only_new else {}
         status = expected(method, seen, "*" if only_new else "", current)
-        before = len(door.bus.streams["STATE"])
+        before = len(harness.bus.streams["STATE"])
         body = {**FLEET, "description": str(number)} if method == "PUT" else None
-        answer = await door.admin.ask(method, PATH, body, expect=status, **conditions)
-        stored = door.bus.streams["STATE"][before:]
+        answer = await harness.admin.ask(method, PATH, body, expect=status, **conditions)
+        stored = harness.bus.streams["STATE"][before:]
         assert len(stored) == (status < 400)
         if status < 400:
             current = stored[0].seq if method == "PUT" else None
@@ -72,28 +74,28 @@ async def test_any_order_of_writes_keeps_to_the_versions(doors: type[Door], step
             assert answer.headers.get("etag") == (f'"{current}"' if current else None)
         elif status == 412 and current is not None:
             assert answer.headers["etag"] == f'"{current}"'
-    assert door.undeclared == []
+    assert harness.undeclared == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-async def test_a_rival_between_check_and_store_is_not_overwritten(door: Door, method: str) -> None:
+async def test_a_rival_between_check_and_store_is_not_overwritten(harness: Harness, method: str) -> None:
     """Who is second by a moment is told so by 412, and the first one's version stands."""
-    made = await door.admin.put(PATH, FLEET)
+    made = await harness.admin.put(PATH, FLEET)
     rival = b'{"document":{"id":"place","kind":"consul"},"principal":"rival"}'
-    door.bus.before_store = lambda: door.bus.put(SUBJECT, "dev.meshwright.connection.written.v1", rival)
+    harness.bus.before_store = lambda: harness.bus.put(SUBJECT, "dev.meshwright.connection.written.v1", rival)
     body = FLEET if method == "PUT" else None
-    await door.admin.problem(method, PATH, body, status=412, slug="stale", If_Match=made.headers["etag"])
-    assert door.bus.streams["STATE"][-1].payload == rival
+    await harness.admin.problem(method, PATH, body, status=412, slug="stale", If_Match=made.headers["etag"])
+    assert harness.bus.streams["STATE"][-1].payload == rival
 
 
-async def test_a_rival_who_creates_the_same_is_not_overwritten(door: Door) -> None:
+async def test_a_rival_who_creates_the_same_is_not_overwritten(harness: Harness) -> None:
     """Of two people who create one name at the same moment only one does, also where a tombstone stood."""
-    made = await door.admin.put(PATH, FLEET)
-    await door.admin.ask("DELETE", PATH, If_Match=made.headers["etag"], expect=204)
+    made = await harness.admin.put(PATH, FLEET)
+    await harness.admin.ask("DELETE", PATH, If_Match=made.headers["etag"], expect=204)
     rival = b'{"document":{"id":"place","kind":"consul"},"principal":"rival"}'
-    door.bus.before_store = lambda: door.bus.put(SUBJECT, "dev.meshwright.connection.written.v1", rival)
-    await door.admin.problem("PUT", PATH, FLEET, status=412, slug="stale", If_None_Match="*")
-    assert len(door.bus.streams["STATE"]) == 3
+    harness.bus.before_store = lambda: harness.bus.put(SUBJECT, "dev.meshwright.connection.written.v1", rival)
+    await harness.admin.problem("PUT", PATH, FLEET, status=412, slug="stale", If_None_Match="*")
+    assert len(harness.bus.streams["STATE"]) == 3
 
 
 WRITING = [
@@ -106,25 +108,25 @@ WRITING = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITING)
-async def test_a_trial_stores_nothing_and_shows_no_secret(door: Door, method: str, path: str, body: Any) -> None:
+async def test_a_trial_stores_nothing_and_shows_no_secret(harness: Harness, method: str, path: str, body: Any) -> None:
     """With validate_only everything is checked and answered as if, nothing is written, and no secret is made."""
-    answer = await door.admin.ask(method, f"{path}?validate_only=true", body, expect=201)
-    assert not [one for stream in door.bus.streams.values() for one in stream]
+    answer = await harness.admin.ask(method, f"{path}?validate_only=true", body, expect=201)
+    assert not [one for stream in harness.bus.streams.values() for one in stream]
     assert answer.json().get("secret", "") == ""
-    await door.admin.ask(method, path, body, expect=201)
-    stored = [len(stream) for stream in door.bus.streams.values()]
+    await harness.admin.ask(method, path, body, expect=201)
+    stored = [len(stream) for stream in harness.bus.streams.values()]
     name = path if method == "PUT" else f"{path}/t"
-    await door.admin.ask("DELETE", f"{name}?validate_only=true", If_Match="*", expect=204)
-    assert [len(stream) for stream in door.bus.streams.values()] == stored
+    await harness.admin.ask("DELETE", f"{name}?validate_only=true", If_Match="*", expect=204)
+    assert [len(stream) for stream in harness.bus.streams.values()] == stored
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITING)
-async def test_who_and_why_stand_in_the_history(door: Door, method: str, path: str, body: Any) -> None:
+async def test_who_and_why_stand_in_the_history(harness: Harness, method: str, path: str, body: Any) -> None:
     """A write keeps its principal and its reason, from the query or from the header."""
-    await door.admin.ask(method, f"{path}?reason=to+see", body)
+    await harness.admin.ask(method, f"{path}?reason=to+see", body)
     name = path if method == "PUT" else f"{path}/t"
-    await door.admin.ask("DELETE", name, If_Match="*", Meshwright_Reason="seen")
-    told = [msgspec.json.decode(one.payload) for one in door.bus.streams["STATE"]]
+    await harness.admin.ask("DELETE", name, If_Match="*", Meshwright_Reason="seen")
+    told = [msgspec.json.decode(one.payload) for one in harness.bus.streams["STATE"]]
     assert [(one["principal"], one["reason"]) for one in told] == [("admin", "to see"), ("admin", "seen")]
 
 
@@ -139,31 +141,31 @@ def test_every_route_that_declares_a_reason_is_known_here() -> None:
     assert named == documents | others | told
 
 
-async def test_only_a_version_of_that_design_can_be_restored(door: Door) -> None:
+async def test_only_a_version_of_that_design_can_be_restored(harness: Harness) -> None:
     """Neither another design's version nor a deletion nor what never was becomes the newest."""
-    mine, other = design(door.bus, "mine", "first"), design(door.bus, "other")
-    last = design(door.bus, "mine", "second")
+    mine, other = design(harness.bus, "mine", "first"), design(harness.bus, "other")
+    last = design(harness.bus, "mine", "second")
     gone = access.ResourceDeleted(kind="design", id="gone", principal="test")
-    tomb = door.bus.put("mw.state.default.design.gone", gone.wire.name, catalog.encode(gone)).seq
+    tomb = harness.bus.put("mw.state.default.design.gone", gone.wire.name, catalog.encode(gone)).seq
     for name, version in (("mine", other), ("gone", tomb), ("mine", 99)):
         body, path = {"version": version}, f"/v1/designs/{name}:restore"
-        await door.admin.problem("POST", path, body, status=404, slug="not-found", If_Match="*")
-    await door.admin.problem(
+        await harness.admin.problem("POST", path, body, status=404, slug="not-found", If_Match="*")
+    await harness.admin.problem(
         "POST", "/v1/designs/mine:restore", {"version": mine}, status=428, slug="if-match-required"
     )
-    back = await door.admin.ask("POST", "/v1/designs/mine:restore", {"version": mine}, If_Match=f'"{last}"')
+    back = await harness.admin.ask("POST", "/v1/designs/mine:restore", {"version": mine}, If_Match=f'"{last}"')
     assert back.json()["description"] == "first"
 
 
-async def test_a_webhook_keeps_its_secret_until_it_is_rotated(door: Door) -> None:
+async def test_a_webhook_keeps_its_secret_until_it_is_rotated(harness: Harness) -> None:
     """Changing a webhook shows no secret and keeps the one it has; rotating keeps the old one beside for 24 hours."""
-    sealer: sealing.Sealer = door.api.sealer
+    sealer: sealing.Sealer = harness.api.sealer
     path = "/v1/webhooks/h"
-    made = await door.admin.put(path, HOOK)
-    await door.admin.put(path, {**HOOK, "description": "changed"}, If_Match="*")
-    turned = await door.admin.post(f"{path}:rotate-secret")
+    made = await harness.admin.put(path, HOOK)
+    await harness.admin.put(path, {**HOOK, "description": "changed"}, If_Match="*")
+    turned = await harness.admin.post(f"{path}:rotate-secret")
     assert made.headers["cache-control"] == turned.headers["cache-control"] == "no-store"
-    versions = [catalog.decode(one.type, one.payload) for one in door.bus.streams["STATE"]]
+    versions = [catalog.decode(one.type, one.payload) for one in harness.bus.streams["STATE"]]
     secrets = []
     for version in versions:
         assert isinstance(version, WebhookWritten)
@@ -173,19 +175,21 @@ async def test_a_webhook_keeps_its_secret_until_it_is_rotated(door: Door) -> Non
     assert isinstance(last, WebhookWritten)
     assert last.previous is not None
     assert signatures.shown(signatures.unseal(sealer, last.previous, "default", "h")) == secrets[0]
-    assert not [one for one in door.bus.streams["STATE"] if secrets[0].encode() in one.payload]
+    assert not [one for one in harness.bus.streams["STATE"] if secrets[0].encode() in one.payload]
 
 
-async def test_a_token_of_a_rival_is_not_replaced(door: Door) -> None:
+async def test_a_token_of_a_rival_is_not_replaced(harness: Harness) -> None:
     """Of two tokens of one name that are made at the same moment one is refused, and its secret is never shown."""
     rival = b'{"document":{},"principal":"rival"}'
-    door.bus.before_store = lambda: door.bus.put("mw.state.default.token.t", "dev.meshwright.token.written.v1", rival)
-    found = await door.admin.problem("POST", "/v1/tokens", {"id": "t", "role": "viewer"}, status=412, slug="stale")
+    harness.bus.before_store = lambda: harness.bus.put(
+        "mw.state.default.token.t", "dev.meshwright.token.written.v1", rival
+    )
+    found = await harness.admin.problem("POST", "/v1/tokens", {"id": "t", "role": "viewer"}, status=412, slug="stale")
     assert "mwt_" not in str(found)
 
 
-async def test_what_does_not_fit_on_the_bus_is_not_half_written(door: Door) -> None:
+async def test_what_does_not_fit_on_the_bus_is_not_half_written(harness: Harness) -> None:
     """A document within the body's bound whose message would be too large is 413, and nothing of it is stored."""
     resources = [{"type": "a/B", "name": "n", "body": {"t": "x" * 990_000}}]
-    await door.admin.problem("PUT", "/v1/designs/d", {"resources": resources}, status=413, slug="too-large")
-    assert door.bus.streams["STATE"] == []
+    await harness.admin.problem("PUT", "/v1/designs/d", {"resources": resources}, status=413, slug="too-large")
+    assert harness.bus.streams["STATE"] == []

@@ -54,9 +54,9 @@ async def test_stubborn_process_is_killed(tmp_path: Path) -> None:
 
 async def test_found_by_whole_environment_entry(tmp_path: Path, sleeper: processes.Record) -> None:
     """A marked process is found by its marker, and by nothing that merely contains it."""
-    hits = await eventually(lambda: processes.found("environ", f"MARK={tmp_path}"))
+    hits = await eventually(lambda: processes.matching("environ", f"MARK={tmp_path}"))
     assert [hit.pid for hit in hits] == [sleeper.pid]
-    assert processes.found("environ", f"MARK={str(tmp_path)[:-1]}") == []
+    assert processes.matching("environ", f"MARK={str(tmp_path)[:-1]}") == []
     await processes.stop(sleeper)
 
 

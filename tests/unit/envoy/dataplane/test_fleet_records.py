@@ -78,7 +78,7 @@ async def test_a_record_of_a_stranger_is_not_believed(tmp_path: Path, binary: Pa
         processes.write(tmp_path / "fleet" / "a" / "record.json", forged)
         second = await fleet.ensure("a", bootstrap())
         assert second.pid not in (None, os.getpid(), first.pid)
-        assert len(processes.found("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json"))) == 1
+        assert len(processes.matching("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json"))) == 1
 
 
 @pytest.mark.parametrize("torn", ["", '{"digest": ', "[]", '{"digest": 1}'])
@@ -98,7 +98,7 @@ async def test_one_that_never_answers_is_ended(tmp_path: Path, binary: Path, mon
         with pytest.raises(FleetError, match="sidecar a did not open its admin socket within"):
             await fleet.ensure("a", bootstrap(listen=False))
         assert await fleet.list() == []
-        assert processes.found("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json")) == []
+        assert processes.matching("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json")) == []
 
 
 async def test_a_held_lock_is_told(tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:

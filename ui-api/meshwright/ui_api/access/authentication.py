@@ -43,7 +43,7 @@ def admin_digest(path: Path | None) -> str:
     return digest(secret)
 
 
-class Gate:
+class AccessControl:
     """Turns an Authorization header into a principal."""
 
     def __init__(self, directory: Directory, admin: str) -> None:

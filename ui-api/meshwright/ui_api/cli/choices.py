@@ -140,7 +140,7 @@ def entity(session: Session, collection: str, text: str, mesh: str = "") -> dict
     )
 
 
-def found_all(session: Session, path: str, params: dict[str, Any], limit: int) -> list[Any]:
+def list_all(session: Session, path: str, params: dict[str, Any], limit: int) -> list[Any]:
     """A list up to the limit; says so when there is more."""
     items, more = session.api.list(path, params, limit=limit)
     if more:

@@ -72,13 +72,13 @@ class RequestRefused(CommandFailed):
         self.slug = str(problem.get("type", "")).rstrip("/").rpartition("/")[2]
 
     def placed(self, errors: list[dict[str, Any]], notes: tuple[str, ...]) -> "RequestRefused":
-        """The same refusal, its field errors told in the caller's own terms."""
+        """The same refusal with its field errors in the terms of the command."""
         if not errors:
             return self
         refusal = RequestRefused({**self.problem, "errors": errors})
-        told = [note for note in refusal.notes if not note.startswith("#")]
-        last = [note for note in told if note.startswith("trace ")]
-        refusal.notes = (*(note for note in told if note not in last), *notes, *last)
+        own = [note for note in refusal.notes if not note.startswith("#")]
+        last = [note for note in own if note.startswith("trace ")]
+        refusal.notes = (*(note for note in own if note not in last), *notes, *last)
         return refusal
 
 

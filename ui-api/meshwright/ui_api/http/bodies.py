@@ -109,10 +109,10 @@ async def _parsed(parse: Callable[[bytes], Any], body: bytes) -> Any:
 
 def _json(body: bytes) -> Any:
     try:
-        found = msgspec.json.decode(body)
+        value = msgspec.json.decode(body)
         # The decoder keeps the last of two equal keys and says nothing.
         json.loads(body, object_pairs_hook=_without_repetition, parse_int=len, parse_float=len)
-        return found
+        return value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _GivenTwice) as error:
         detail = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise _unreadable(f"not JSON: {detail}") from error

@@ -146,9 +146,9 @@ class Call(Generic[B, Q]):
         """A request header, empty when it was not sent."""
         return self.request.headers.get(name, "")
 
-    def reason(self, said: str = "") -> str:
+    def reason(self, given: str = "") -> str:
         """Why the caller does it: from the body or query (`said`), or else from the header."""
-        return said or self.header(REASON)[:2000]
+        return given or self.header(REASON)[:2000]
 
 
 class Routes:
@@ -229,14 +229,14 @@ _NOBODY = Principal(name="", role="viewer", workspace="")
 def _admitted(route: Route, api: Api, request: Request) -> tuple[Principal, str]:
     if route.role is None:
         return _NOBODY, DEFAULT_WORKSPACE
-    principal = api.gate.principal(request.headers.get("authorization", ""))
+    principal = api.access_control.principal(request.headers.get("authorization", ""))
     request.scope["meshwright.principal"] = principal
     scope.authenticated(request.scope)
     own = DEFAULT_WORKSPACE if principal.workspace == "*" else principal.workspace
     workspace = request.headers.get(WORKSPACE, own)
     if not _NAME.match(workspace):
         raise invalid(f"{WORKSPACE} must be a workspace's name", f"#/header/{WORKSPACE}")
-    api.gate.admit(principal, workspace, route.role)
+    api.access_control.admit(principal, workspace, route.role)
     if route.everywhere:
         authentication.everywhere(principal)
     return principal, workspace

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.ui_api.access.authentication import Gate
+from meshwright.ui_api.access.authentication import AccessControl
 from meshwright.ui_api.http.meters import Meters
 from meshwright.ui_api.live import frames
 from meshwright.ui_api.live.streaming import PING_S, Client, Hub
@@ -90,13 +90,13 @@ async def _watch(receive: Callable[[], Awaitable[object]], client: Client) -> No
             return
 
 
-async def keep_alive(hub: Hub, gate: Gate) -> None:
+async def keep_alive(hub: Hub, access_control: AccessControl) -> None:
     """Wake clients who have heard nothing for long, and end those whose token no longer counts; for ever."""
     while True:
         await asyncio.sleep(0.5)
         quiet = time.monotonic() - PING_S
         for client in list(hub.clients):
-            if gate.by_digest(client.credential) is None:
+            if access_control.by_digest(client.credential) is None:
                 client.end()
             elif client.idle_since <= quiet:
                 client.wake.set()

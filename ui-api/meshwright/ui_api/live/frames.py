@@ -104,10 +104,10 @@ def reset(reason: str, seq: int) -> bytes:
 def _data(payload: bytes) -> Any:
     """The payload inside the frame: as it is when it is one line of JSON."""
     try:
-        found = msgspec.json.decode(payload, type=msgspec.Raw)
+        value = msgspec.json.decode(payload, type=msgspec.Raw)
         if b"\n" in payload or b"\r" in payload:
             return msgspec.json.decode(payload)
         payload.decode()
-        return found
+        return value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return payload.decode(errors="replace")

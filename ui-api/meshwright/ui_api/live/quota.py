@@ -1,7 +1,7 @@
 """How many event streams may be open, so that nobody takes those of others.
 
 Invariant: a token has fewer than its workspace, a workspace fewer than the process, and the process fewer than its
-connections: whoever opens all that he may leaves room for somebody else at each of these doors.
+connections: whoever opens as many as allowed leaves room for others at each of these levels.
 """
 
 from collections.abc import Collection

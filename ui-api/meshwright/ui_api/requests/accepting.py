@@ -184,7 +184,7 @@ def _fingerprint(call: Call[Any, Any]) -> str:
 def _command(
     call: Call[Any, Any], options: OperationOptions, wanted: OperationRequest, operation: str, fingerprint: str
 ) -> Command:
-    offer = call.api.roster.offer(wanted.adapter, wanted.kind, wanted.version)
+    offer = call.api.live_adapters.offer(wanted.adapter, wanted.kind, wanted.version)
     now = datetime.datetime.now(datetime.UTC)
     return Command(
         operation=operation,

@@ -20,17 +20,17 @@ def manifests(
     by_namespace: dict[str, list[AccessRule]] = {}
     for rule in rules:
         by_namespace.setdefault(rule.namespace, []).append(rule)
-    found: list[dict[str, Any]] = []
+    roles: list[dict[str, Any]] = []
     for namespace, own in sorted(by_namespace.items()):
         kind = "Role" if namespace else "ClusterRole"
         meta = {"name": name, **({"namespace": namespace} if namespace else {}), "labels": LABELS}
         head = {"apiVersion": f"{_GROUP}/v1", "metadata": meta}
-        found.append({**head, "kind": kind, "rules": [_rule(each) for each in own]})
+        roles.append({**head, "kind": kind, "rules": [_rule(each) for each in own]})
         if service_account:
             subject = {"kind": "ServiceAccount", "namespace": service_account[0], "name": service_account[1]}
             reference = {"apiGroup": _GROUP, "kind": kind, "name": name}
-            found.append({**head, "kind": f"{kind}Binding", "roleRef": reference, "subjects": [subject]})
-    return found
+            roles.append({**head, "kind": f"{kind}Binding", "roleRef": reference, "subjects": [subject]})
+    return roles
 
 
 def _rule(rule: AccessRule) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def message(call: Call[Connection, Write], before: states.Standing) -> Connectio
     Raises Refusal: `invalid-document`, `no-secret-key`, `adapter-unavailable` when nobody knows the kind.
     """
     document = call.body
-    schema = call.api.roster.connection_schema(document.kind)
+    schema = call.api.live_adapters.connection_schema(document.kind)
     public, given = connection_secrets.split(document.settings, schema)
     kept = None if given else _kept(document, before)
     try:
@@ -47,9 +47,9 @@ def message(call: Call[Connection, Write], before: states.Standing) -> Connectio
     except json_schemas.InvalidSchema as error:
         raise Refusal("adapter-failed", f"connections of kind {document.kind}: {error}") from error
     if problems:
-        found = [msgspec.structs.replace(one, pointer=f"#/settings{one.pointer[1:]}") for one in problems]
-        remedy = _REMEDY if any(one.code for one in found) else ""
-        raise Refusal("invalid-document", "the settings are refused", errors=found, remedy=remedy)
+        errors = [msgspec.structs.replace(one, pointer=f"#/settings{one.pointer[1:]}") for one in problems]
+        remedy = _REMEDY if any(one.code for one in errors) else ""
+        raise Refusal("invalid-document", "the settings are refused", errors=errors, remedy=remedy)
     sealed, pointers = (kept.sealed, kept.pointers) if kept else _sealed(call, given)
     return ConnectionWritten(
         document=msgspec.structs.replace(document, settings=public, credentials=pointers),
@@ -85,13 +85,13 @@ def _problems(
     rules = call.api.connection_rules
     if kept is None:
         return connection_rules.problems(document.kind, connection_secrets.merge(public, given), schema, rules)
-    found = connection_rules.problems(document.kind, public, schema, rules, kept=kept.pointers)
+    errors = connection_rules.problems(document.kind, public, schema, rules, kept=kept.pointers)
     standing = connection_rules.urls(kept.settings, schema)
     for pointer, url in connection_rules.urls(public, schema).items():
         if url not in _EMPTY and standing.get(pointer) != url:
             detail = "the credentials were given for another URL: give them again together with this one"
-            found.append(FieldError(detail=detail, pointer=f"#{pointer}"))
-    return found
+            errors.append(FieldError(detail=detail, pointer=f"#{pointer}"))
+    return errors
 
 
 def _sealed(call: Call[Connection, Write], given: dict[str, Any]) -> tuple[Sealed | None, list[str]]:

@@ -72,7 +72,7 @@ class Directory:
             "tokens": self._tokens_by_place,
             "webhooks": self._counted["webhook"],
         }
-        return [plural for plural, found in places.items() if any(place == workspace for place, _ in found)]
+        return [plural for plural, keys in places.items() if any(place == workspace for place, _ in keys)]
 
     def meshes_on(self, workspace: str, connection: str) -> list[str]:
         """The names of the meshes on a connection."""
@@ -86,13 +86,13 @@ class Directory:
 
     def token(self, sha256: str) -> Token | None:
         """The API token whose secret has that digest, or None."""
-        found = self._tokens.get(sha256)
-        return found[1] if found else None
+        entry = self._tokens.get(sha256)
+        return entry[1] if entry else None
 
     def tokens(self, workspace: str) -> list[Token]:
         """The tokens stored in a workspace (`system` holds those for all), by id."""
-        found = [token for place, token in self._tokens.values() if place == workspace]
-        return sorted(found, key=lambda token: token.id)
+        tokens = [token for place, token in self._tokens.values() if place == workspace]
+        return sorted(tokens, key=lambda token: token.id)
 
     async def follow_state(self, bus: mwbus.Connection) -> None:
         """Keep up with what people write; for ever."""

@@ -13,14 +13,14 @@ from meshwright.ui_api.http.problems import Refusal
 
 def check(api: Api, adapter: str, values: dict[str, Any], pointer: str = "#/values") -> None:
     """Raises Refusal `invalid-document` with a pointer for each bad place, `adapter-failed`."""
-    schema = api.roster.values_schema(adapter)
+    schema = api.live_adapters.values_schema(adapter)
     try:
         if schema is not None:
-            found = json_schemas.problems(values, schema, pointer)
+            errors = json_schemas.problems(values, schema, pointer)
         else:
             detail = f"the adapter {adapter} takes no values"
-            found = [FieldError(detail=detail, pointer=pointer)] if values else []
+            errors = [FieldError(detail=detail, pointer=pointer)] if values else []
     except json_schemas.InvalidSchema as error:
         raise Refusal("adapter-failed", f"values of {adapter}: {error}") from error
-    if found:
-        raise Refusal("invalid-document", "the values are refused", errors=found)
+    if errors:
+        raise Refusal("invalid-document", "the values are refused", errors=errors)

@@ -52,7 +52,7 @@ async def ask(
     except requesting.NoWorker as error:
         raise Refusal("adapter-unavailable", str(error)) from error
     except requesting.Slow as error:
-        if any(worker.name == adapter for worker in api.roster.alive()):
+        if any(worker.name == adapter for worker in api.live_adapters.alive()):
             raise Refusal("adapter-slow", f"{error}; the worker is alive") from error
         raise Refusal("adapter-unavailable", f"{error}, and it has stopped announcing itself") from error
     except requesting.ServiceRefused as error:
@@ -80,23 +80,23 @@ async def check(api: Api, command: Command) -> None:
     Raises Refusal, BusUnavailable.
     """
     try:
-        found = await preview(api, command, _BEFOREHAND_S)
+        result = await preview(api, command, _BEFOREHAND_S)
     except Refusal as refused:
         if refused.slug in ("adapter-slow", "too-large"):
             return
         raise
-    refuse(found)
+    refuse(result)
 
 
-def refuse(found: Preview) -> None:
+def refuse(result: Preview) -> None:
     """Raises Refusal when the adapter sees problems, or cannot do one of the intents."""
-    if found.problems:
-        raise Refusal("invalid-document", "the adapter refuses the design", errors=found.problems)
-    if found.unsupported:
-        first = found.unsupported[0]
+    if result.problems:
+        raise Refusal("invalid-document", "the adapter refuses the design", errors=result.problems)
+    if result.unsupported:
+        first = result.unsupported[0]
         raise Refusal(
             "unsupported-intent",
             f"{first.intent}: {first.because}",
-            errors=[FieldError(detail=f"{one.intent}: {one.because}") for one in found.unsupported],
+            errors=[FieldError(detail=f"{one.intent}: {one.because}") for one in result.unsupported],
             remedy=first.instead,
         )

@@ -41,12 +41,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return self.newest.seq if self.newest else 0
 
 
-async def current(bus: mwbus.Connection, workspace: str, kind: str, name: str) -> mwbus.Received | None:
+async def current(bus: mwbus.StreamReader, workspace: str, kind: str, name: str) -> mwbus.Received | None:
     """The newest version of a resource, or None when it is not there (any more). Raises BusUnavailable."""
     return alive(await newest(bus, workspace, kind, name))
 
 
-async def newest(bus: mwbus.Connection, workspace: str, kind: str, name: str) -> mwbus.Received | None:
+async def newest(bus: mwbus.StreamReader, workspace: str, kind: str, name: str) -> mwbus.Received | None:
     """The newest message about a resource, which may be its tombstone. Raises BusUnavailable."""
     subject = subjects.fill(subjects.STATE, workspace=workspace, kind=kind, id=name)
     return await bus.last(subjects.STATE.stream, subject)

@@ -85,10 +85,10 @@ class AdapterRights(Model, frozen=True, kw_only=True):
 async def rights(call: Call[NoBody, Roles]) -> Response:
     """The exact roles that an adapter's credentials need in a Kubernetes cluster, for `kubectl apply`."""
     await views.settle(call, kinds.ADAPTERS.stream)
-    found = await call.api.views.get(kinds.ADAPTERS, SYSTEM_WORKSPACE, call.name())
-    if found is None:
+    stored = await call.api.views.get(kinds.ADAPTERS, SYSTEM_WORKSPACE, call.name())
+    if stored is None:
         raise not_found("adapter", call.name())
-    adapter = msgspec.convert(found.document, Adapter)
+    adapter = msgspec.convert(stored.document, Adapter)
     rules = [rule for each in adapter.connections for rule in each.rights]
     namespace, _, name = call.query.service_account.partition("/")
     account = (namespace, name) if name else None
@@ -117,10 +117,10 @@ class Forget(Write, frozen=True, kw_only=True):
 async def forget(call: Call[NoBody, Forget]) -> Response:
     """Forget an adapter that has no worker any more. It is known again as soon as a worker of it starts."""
     name = call.name()
-    told = await call.api.bus.last(subjects.EVENTS.stream, _told_of(name))
-    if told is None or told.type == AdapterForgotten.wire.name:
+    event = await call.api.bus.last(subjects.EVENTS.stream, _told_of(name))
+    if event is None or event.type == AdapterForgotten.wire.name:
         raise not_found("adapter", name)
-    if workers := call.api.roster.workers_of(name):
+    if workers := call.api.live_adapters.workers_of(name):
         raise Refusal(
             "in-use", f"adapter {name} has the live workers {', '.join(workers)}", remedy="Stop its workers first."
         )
@@ -129,18 +129,18 @@ async def forget(call: Call[NoBody, Forget]) -> Response:
         remedy = "Uninstall them while a worker of it runs, or leave them behind with `orphan` (`--orphan`)."
         raise Refusal("in-use", f"adapter {name} has the meshes {', '.join(orphans)}", remedy=remedy)
     if call.query.validate_only:
-        return answers.nothing(told.seq)
-    return answers.nothing((await _forgotten(call, name, told, orphans)).seq)
+        return answers.nothing(event.seq)
+    return answers.nothing((await _forgotten(call, name, event, orphans)).seq)
 
 
-async def _forgotten(call: Call[NoBody, Forget], name: str, told: mwbus.Received, orphans: list[str]) -> mwbus.Ack:
+async def _forgotten(call: Call[NoBody, Forget], name: str, event: mwbus.Received, orphans: list[str]) -> mwbus.Ack:
     reason = call.reason(call.query.reason)
     message = AdapterForgotten(name=name, principal=call.principal.name, reason=reason, orphans=orphans)
     return await call.api.bus.publisher.publish(
         _told_of(name, origin=subjects.API),
         message,
         about=f"adapters/{name}",
-        id=ids.derived("forget", name, str(told.seq)),
+        id=ids.derived("forget", name, str(event.seq)),
         timeout=PUBLISH_S,
     )
 

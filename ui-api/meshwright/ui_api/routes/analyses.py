@@ -54,7 +54,7 @@ async def mesh(call: Call[MeshToAnalyze, NoQuery]) -> Response:
 async def files(call: Call[FilesToAnalyze, NoQuery]) -> Response:
     """Analyze files by the rules of an adapter."""
     name = call.name()
-    known = sorted({worker.name for worker in call.api.roster.alive()})
+    known = sorted({worker.name for worker in call.api.live_adapters.alive()})
     if name not in known:  # a request to nobody would be waited for
         raise Refusal("adapter-unavailable", f"no live worker of {name}; there are: {', '.join(known) or 'none'}")
     request = AnalysisRequest(workspace=call.workspace, files=call.body.files, suppress=list(call.body.suppress))

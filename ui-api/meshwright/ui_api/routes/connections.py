@@ -103,7 +103,7 @@ async def test(call: Call[Because, NoQuery]) -> Response:
     if standing is None:
         raise not_found(_KIND, name)
     written: Any = states.document(standing, Message)
-    adapter = call.api.roster.testers(written.document.kind)[0]
+    adapter = call.api.live_adapters.testers(written.document.kind)[0]
     question = ConnectionTestRequest(workspace=call.workspace, connection=name, seq=standing.seq)
     return answers.ok(
         await previews.ask(

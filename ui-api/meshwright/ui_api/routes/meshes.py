@@ -122,7 +122,7 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
     if standing is not None and asked.adapter not in (None, standing.adapter):
         raise Refusal("already-exists", f"mesh {asked.id} belongs to the adapter {standing.adapter}, and keeps it")
     kept = standing.adapter if standing else None
-    adapter = kept or call.api.roster.adapter_for(_kind(call.api, asked, place), place.kind, asked.adapter)
+    adapter = kept or call.api.live_adapters.adapter_for(_kind(call.api, asked, place), place.kind, asked.adapter)
     mesh_values.check(call.api, adapter, asked.values)
     arguments = InstallMesh(**{name: getattr(asked, name) for name in InstallMesh.__struct_fields__})
     wanted = OperationRequest(
@@ -243,9 +243,9 @@ async def _on_mesh(call: Call[OperationOptions, Write], arguments: Arguments) ->
 
 
 def _kind(api: Api, asked: CreateMesh, place: Connection) -> str:
-    served = api.roster.mesh_kinds(place.kind)
-    found = asked.kind or (served[0] if len(served) == 1 else _KIND_BY_CONNECTION.get(place.kind, ""))
-    if not found:
+    served = api.live_adapters.mesh_kinds(place.kind)
+    kind = asked.kind or (served[0] if len(served) == 1 else _KIND_BY_CONNECTION.get(place.kind, ""))
+    if not kind:
         detail = f"say which kind of mesh: a {place.kind} connection can hold several"
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/kind")])
-    return found
+    return kind

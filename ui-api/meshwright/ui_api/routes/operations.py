@@ -116,7 +116,7 @@ async def start(call: Call[StartOperation, Write]) -> Response:
         return earlier
     asked = call.body
     target = _target(call, asked)
-    offer = call.api.roster.offer(target.adapter, asked.kind, asked.version)
+    offer = call.api.live_adapters.offer(target.adapter, asked.kind, asked.version)
     arguments, preview = _checked(asked, offer.version)
     if asked.kind in _WITH_VALUES:
         mesh_values.check(call.api, target.adapter, arguments.get("values", {}), "#/arguments/values")
@@ -262,8 +262,8 @@ async def _stored(call: Call[Any, Any]) -> tuple[mwbus.Received, str]:
     if stored is None:
         raise not_found("operation", name)
     command = accepting.command_of(stored)
-    found = await asyncio.gather(*(_last(call, command, origin) for origin in (command.adapter, origins.SCHEDULER)))
-    ends = sorted((one for one in found if one is not None and one.type in TERMINAL_TYPES), key=lambda one: one.seq)
+    messages = await asyncio.gather(*(_last(call, command, origin) for origin in (command.adapter, origins.SCHEDULER)))
+    ends = sorted((one for one in messages if one is not None and one.type in TERMINAL_TYPES), key=lambda one: one.seq)
     return stored, ends[0].type if ends else ""
 
 

@@ -110,7 +110,7 @@ async def _preview(call: Call[Against, NoQuery]) -> Preview:
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/design/id")])
     designs.sound(design, "#/design" if call.body.design else "#")
     wanted = targets.request_for(target, ApplyDesign(design=design, take_over=call.body.take_over))
-    offer = call.api.roster.offer(wanted.adapter, wanted.kind, wanted.version)
+    offer = call.api.live_adapters.offer(wanted.adapter, wanted.kind, wanted.version)
     now = datetime.datetime.now(datetime.UTC)
     command = Command(
         operation=ids.fresh(),

@@ -90,7 +90,7 @@ async def readyz(call: Call[NoBody, NoQuery]) -> Response:
         ends["seen"] = (await api.views.position(subjects.EVENTS.stream)).seq
 
     bus, storing, database = await asyncio.gather(_look(see_bus), _look(api.storing.prove, _STORE_S), _look(see_store))
-    loaded = api.directory.loaded.is_set() and api.roster.loaded.is_set()
+    loaded = api.directory.loaded.is_set() and api.live_adapters.loaded.is_set()
     directory = Dependency(ok=loaded, milliseconds=0.0, detail="" if loaded else "still reading the streams")
     complaint = api.freshness.complaint if database.ok else "the database does not answer"
     views = Dependency(ok=not complaint, milliseconds=0.0, detail=complaint)
@@ -115,7 +115,7 @@ async def show_metrics(call: Call[NoBody, NoQuery]) -> Response:
     client = call.request.client
     direct = client is not None and _loopback(client.host) and not any(map(call.header, _PROXIED))
     if not direct:
-        call.api.gate.principal(call.header("Authorization"))
+        call.api.access_control.principal(call.header("Authorization"))
     return Response(call.api.meters.registry.text(), media_type=metrics.MEDIA_TYPE)
 
 

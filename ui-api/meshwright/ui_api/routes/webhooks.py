@@ -341,8 +341,8 @@ def _message(call: Call[Any, Write], document: Webhook, secret: Sealed, *, since
 
 def _changed(call: Call[Any, Any], standing: WebhookWritten, **changes: Any) -> WebhookWritten:
     """The next version, by this caller."""
-    said = call.body.reason if isinstance(call.body, Because) else call.query.reason
-    who = {"principal": call.principal.name, "reason": call.reason(said)}
+    reason = call.body.reason if isinstance(call.body, Because) else call.query.reason
+    who = {"principal": call.principal.name, "reason": call.reason(reason)}
     return msgspec.structs.replace(standing, **changes, **who)
 
 

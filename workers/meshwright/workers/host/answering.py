@@ -89,9 +89,9 @@ async def _test(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> c
     if adapter.connection_tester is None:
         raise Refusal(Failure(code="MW1016", what=f"the {adapter.name} adapter does not test connections"))
     with _refusing():
-        found = await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
-        told = await adapter.connection_tester(runtime, found)
-    return msgspec.structs.replace(told, worker=runtime.instance)
+        connection = await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
+        result = await adapter.connection_tester(runtime, connection)
+    return msgspec.structs.replace(result, worker=runtime.instance)
 
 
 async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> Analysis:

@@ -43,11 +43,11 @@ class OperationQueues:
 
         `waiting` is called with the id of each operation that is ahead. Raises BusUnavailable.
         """
-        told = ""
+        error = ""
         while ahead := await self._ahead(command, seq):
-            if ahead.operation != told:
-                told = ahead.operation
-                await waiting(told)
+            if ahead.operation != error:
+                error = ahead.operation
+                await waiting(error)
             await self._ended(ahead)
 
     async def is_idle(self, workspace: str, adapter: str, connection: str, mesh: str) -> bool:

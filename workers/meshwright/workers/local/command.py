@@ -69,7 +69,7 @@ async def _up(where: home.Home, output: Output, options: argparse.Namespace) -> 
 
 
 async def _down(where: home.Home, output: Output, options: argparse.Namespace) -> int:
-    if not where.directory.exists() and not processes.found("environ", where.marker):
+    if not where.directory.exists() and not processes.matching("environ", where.marker):
         output.line(f"Nothing is running here: there is no {where.directory}.")
         return 0
     await starting.stop(where, output)

@@ -103,14 +103,14 @@ class Enrolling:
         await self._until(answered, "the shop's first answer through the sidecars")
 
     async def _operation(self, accepted: dict[str, Any], what: str) -> None:
-        path, said = f"/v1/operations/{accepted['id']}", ""
+        path, shown = f"/v1/operations/{accepted['id']}", ""
 
         async def ended() -> dict[str, Any] | None:
-            nonlocal said
+            nonlocal shown
             operation = await self._get(path) or {}
             words = operation.get("progress") or ""
-            if words and words != said:
-                said = words
+            if words and words != shown:
+                shown = words
                 self._output.part("demo", f"{what}: {words}")
             return operation if operation.get("state") in DONE else None
 

@@ -24,5 +24,5 @@ def has_room(folder: Path) -> bool:
 
 def froze(record: processes.Record, log: Path, store: Path) -> str:
     """Why this nats-server has to be restarted: it met a full disk, which has room again. Empty when it need not."""
-    told = any(int(match[1]) == record.pid for match in _TOLD.finditer(processes.tail(log, _LOOKED_AT)))
-    return "has stored nothing since the disk was full; restarting it" if told and has_room(store) else ""
+    is_logged = any(int(match[1]) == record.pid for match in _TOLD.finditer(processes.tail(log, _LOOKED_AT)))
+    return "has stored nothing since the disk was full; restarting it" if is_logged and has_room(store) else ""

@@ -81,8 +81,8 @@ class LocalStack:
         return True
 
     async def _end_strays(self, part: Part) -> None:
-        marked = processes.found("environ", f"{PART}={part.name}")
-        pids = {one.pid for one in processes.found("environ", self.home.marker)}
+        marked = processes.matching("environ", f"{PART}={part.name}")
+        pids = {one.pid for one in processes.matching("environ", self.home.marker)}
         strays = [one for one in marked if one.pid in pids]
         await asyncio.gather(*(processes.stop(one, grace=part.grace) for one in strays))
 
@@ -164,12 +164,12 @@ class LocalStack:
         await self._end(recorded.values(), 10.0)
         # What the processes started and left running on purpose: the sidecars.
         kept = {server.pid for server in servers}
-        children = [one for one in processes.found("environ", self.home.marker) if one.pid not in kept]
+        children = [one for one in processes.matching("environ", self.home.marker) if one.pid not in kept]
         await self._end(children, 5.0, quietly=True)
         if children:
             self.output.part("sidecars", f"{len(children)} stopped")
         await self._end(servers, 20.0)
-        left = processes.found("environ", self.home.marker)
+        left = processes.matching("environ", self.home.marker)
         if left:
             names = ", ".join(f"{one.name} (pid {one.pid})" for one in left)
             raise LocalError(f"still running after everything was stopped: {names}")

@@ -36,7 +36,7 @@ class _Looking:
     def __post_init__(self) -> None:
         self.lives = running.LocalStack(self.where, self.output).running()
         pids = {record.pid for record in self.lives.values()}
-        self.others = [one for one in processes.found("environ", self.where.marker) if one.pid not in pids]
+        self.others = [one for one in processes.matching("environ", self.where.marker) if one.pid not in pids]
 
     def part(self, name: str, ports: list[int], note: Note | None) -> None:
         """One line about a part, and one about each thing that is wrong with it."""
@@ -125,9 +125,9 @@ async def tell(where: home.Home, output: Output) -> int:
     if not look.lives and not look.others:
         output.line(f"Nothing is running here; `make up` starts the stack in {where.directory}.")
         return 1
-    told = notes(where)
+    lines = notes(where)
     for name, held in parts.expected(ports, plan).items():
-        look.part(name, held, told.get(name))
+        look.part(name, held, lines.get(name))
     look.part(parts.SUPERVISOR, [], None)
     await look.sidecars()
     for fault in look.faults:

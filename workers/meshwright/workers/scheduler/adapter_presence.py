@@ -105,11 +105,11 @@ class AdapterPresence:
             else:
                 return
 
-    async def _remember(self, told: dict[str, str]) -> None:
-        self._told = told
+    async def _remember(self, adapters: dict[str, str]) -> None:
+        self._told = adapters
         while True:
             try:
-                await self._memory.put(_KEY, msgspec.json.encode(told))
+                await self._memory.put(_KEY, msgspec.json.encode(adapters))
             except mwbus.BusUnavailable as error:
                 await verdicts.pause(error)
             else:

@@ -77,10 +77,10 @@ async def _answer(bus: mwbus.Connection, advisory: _Advisory) -> None:
         log.warning("command %d was terminated, and no subject can hold %r", advisory.stream_seq, command.subject)
         return
     workspace, operation = about["workspace"], about["operation"]
-    told = await verdicts.history(bus, workspace, operation)
-    if told.end in ("", OperationDeadLettered.wire.name):  # a worker may have told this end itself
+    history = await verdicts.history(bus, workspace, operation)
+    if history.end in ("", OperationDeadLettered.wire.name):  # a worker may have told this end itself
         await _keep(bus, advisory, about, command)
-    if told.end:
+    if history.end:
         return
     failure = Failure(
         code="dead-lettered",
@@ -89,7 +89,7 @@ async def _answer(bus: mwbus.Connection, advisory: _Advisory) -> None:
         remedy="Read the worker's log, fix the cause, then retry the operation.",
     )
     verdict = OperationDeadLettered(failure=failure, command_seq=advisory.stream_seq)
-    if await verdicts.end(bus, workspace, operation, verdict, told.traceparent):
+    if await verdicts.end(bus, workspace, operation, verdict, history.traceparent):
         log.warning("operation %s is a dead letter: %s", operation, advisory.why)
 
 

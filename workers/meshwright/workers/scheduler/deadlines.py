@@ -77,11 +77,11 @@ class Deadlines:
             self._open.accepted(about["workspace"], about["id"], _deadline(received, command))
 
     async def _time_out(self, one: Open) -> None:
-        told = await verdicts.history(self._bus, one.workspace, one.operation)
-        if not told.end:
+        history = await verdicts.history(self._bus, one.workspace, one.operation)
+        if not history.end:
             deadline = datetime.datetime.fromtimestamp(one.deadline, datetime.UTC)
             verdict = OperationTimedOut(deadline=deadline)
-            if await verdicts.end(self._bus, one.workspace, one.operation, verdict, told.traceparent):
+            if await verdicts.end(self._bus, one.workspace, one.operation, verdict, history.traceparent):
                 log.info("operation %s passed its deadline", one.operation)
         self._open.ended(one.operation)
 

@@ -260,7 +260,7 @@ class Fleet:
     async def _end(self, node_id: str, folder: Path) -> None:
         """Stop the recorded process, and one whose starter was killed before it could write the record."""
         record = processes.read(folder / "record.json")
-        strays = processes.found("cmdline", str(folder / administration.RUN / "bootstrap.json"))
+        strays = processes.matching("cmdline", str(folder / administration.RUN / "bootstrap.json"))
         running = [process for process in (record, *strays) if process is not None]
         await asyncio.gather(*(processes.stop(process, grace=STOP_GRACE) for process in running))
         (folder / "record.json").unlink(missing_ok=True)

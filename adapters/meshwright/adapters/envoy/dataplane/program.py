@@ -32,13 +32,13 @@ class UnknownVersionError(Exception):
 async def version(binary: Path) -> str:
     """Which Envoy a program is, as 1.36.2. Raises UnknownVersionError."""
     try:
-        said = await asyncio.to_thread(_asked, binary)
+        output = await asyncio.to_thread(_asked, binary)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnknownVersionError(f"{binary} --version: {error!r}") from error
-    found = _VERSION.search(said)
-    if found is None:
-        raise UnknownVersionError(f"{binary} --version says no version: {said[:200]!r}")
-    return found[1].decode()
+    match = _VERSION.search(output)
+    if match is None:
+        raise UnknownVersionError(f"{binary} --version says no version: {output[:200]!r}")
+    return match[1].decode()
 
 
 def _asked(binary: Path) -> bytes:

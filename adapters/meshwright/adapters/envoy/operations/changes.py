@@ -48,12 +48,12 @@ class Change:
     async def finish(self, planned: Planned, last: Callable[[], Awaitable[None]] | None = None) -> None:
         """Tell what changed, then do `last`; the last step of every change."""
 
-        async def told() -> None:
+        async def announce() -> None:
             await (await self._effects(planned)).tell()
             if last:
                 await last()
 
-        await self.ctx.step("tell", told)
+        await self.ctx.step("tell", announce)
 
     async def _effects(self, recorded: Planned) -> Effects:
         return Effects(self.plane, await plans.load(self.buckets, self.key, recorded.plan), self.workspace, self.ctx)

@@ -55,7 +55,7 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
 
 async def unsupported(plane: ControlPlane, arguments: InstallMesh | UpgradeMesh) -> list[FieldError]:
     """What is asked for that a mesh of Envoys does not have; pointers are into the arguments."""
-    found = [
+    problems = [
         FieldError(detail=f"an Envoy mesh has no {name}: leave it out", pointer=f"#/{name}")
         for name in ("revision", "profile", "namespace", "values")
         if getattr(arguments, name, None)
@@ -64,8 +64,8 @@ async def unsupported(plane: ControlPlane, arguments: InstallMesh | UpgradeMesh)
         detail = (
             f"Envoy {installed} is installed where the worker runs: install {arguments.version} there, then restart it"
         )
-        found.append(FieldError(detail=detail, pointer="#/version"))
-    return found
+        problems.append(FieldError(detail=detail, pointer="#/version"))
+    return problems
 
 
 async def outdated(plane: ControlPlane, state: DesiredState, installed: str) -> list[str]:

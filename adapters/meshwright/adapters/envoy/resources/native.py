@@ -79,13 +79,13 @@ def _over_routes(base: Body, over: Body) -> Body:
 
 def _over_listener(base: Body, over: Body) -> Body:
     """What is said of the connection manager holds for that of every filter chain."""
-    told = {key: value for key, value in over.items() if key != "filter_chains"}
+    fields = {key: value for key, value in over.items() if key != "filter_chains"}
     wanted = [each.get("typed_config", {}) for chain in over.get("filter_chains", []) for each in chain["filters"]]
     chains = [
         {**chain, "filters": [functools.reduce(_over_manager, wanted, each) for each in chain["filters"]]}
         for chain in base["filter_chains"]
     ]
-    return {**merge(base, told), "filter_chains": chains}
+    return {**merge(base, fields), "filter_chains": chains}
 
 
 def _over_manager(base: Body, over: Body) -> Body:

@@ -406,8 +406,8 @@ class ControlPlane:
             await self.buckets.proxies.put(str(node), msgspec.json.encode(status))
         message = ProxyObserved(proxy=documents.proxy(state, member, status, statuses.EPOCH))
         if self._told.get(str(node)) != message:
-            told = ProxyObserved(proxy=msgspec.structs.replace(message.proxy, observed_at=documents.now()))
-            await self.runtime.emit(node.workspace, told.proxy.id, told)
+            observed = ProxyObserved(proxy=msgspec.structs.replace(message.proxy, observed_at=documents.now()))
+            await self.runtime.emit(node.workspace, observed.proxy.id, observed)
             self._told[str(node)] = message
 
     async def _is_elsewhere(self, node: NodeId) -> bool:
@@ -425,8 +425,8 @@ class ControlPlane:
             return
         plain = msgspec.structs.replace(self.mesh(state), observed_at=statuses.EPOCH)
         if self._told.get(key) != MeshObserved(mesh=plain):
-            told = msgspec.structs.replace(plain, observed_at=documents.now())
-            await self.runtime.emit(state.workspace, state.mesh, MeshObserved(mesh=told))
+            observed = msgspec.structs.replace(plain, observed_at=documents.now())
+            await self.runtime.emit(state.workspace, state.mesh, MeshObserved(mesh=observed))
             self._told[key] = MeshObserved(mesh=plain)
 
 

@@ -61,7 +61,7 @@ class Reporter:
         self._owed_meshes.clear()
         slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def told(node: NodeId) -> None:
+        async def report(node: NodeId) -> None:
             async with slots:
                 await self._tell(node)
 
@@ -69,7 +69,7 @@ class Reporter:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for node in nodes:
-                    tasks.create_task(told(node))
+                    tasks.create_task(report(node))
             for mesh in meshes:
                 await self._tell_mesh(mesh)
             done = True

@@ -21,7 +21,8 @@ from meshwright.core.bus.client import dialing
 from meshwright.core.bus.client.clock import ServerClock
 from meshwright.core.bus.client.nats_client import NatsClient
 from meshwright.core.bus.envelope import Received
-from meshwright.core.bus.errors import BusUnavailable
+from meshwright.core.bus.errors import BusUnavailable, NoResponders, TooLarge
+from meshwright.core.bus.protocols import Reply
 from meshwright.core.bus.stream import streams
 from meshwright.core.bus.stream.publishing import Publisher
 from meshwright.core.security import nats_accounts
@@ -130,6 +131,25 @@ class Connection(msgspec.Struct, frozen=True):
             raise BusUnavailable(f"could not read the streams: {error!r}") from error
         limits = {str(info.config.name): (info.state.bytes, info.config.max_bytes or 0) for info in infos}
         return {name: used / limit for name, (used, limit) in limits.items() if limit > 0}
+
+    async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> Reply:
+        """The answer of one subscriber within `timeout` seconds.
+
+        Raises NoResponders, TimeoutError, TooLarge, BusUnavailable.
+        """
+        if not self.is_connected:
+            raise BusUnavailable("not connected to NATS")
+        try:
+            reply = await self.client.request(subject, payload, timeout=timeout, headers=headers)
+        except nats.errors.NoRespondersError as error:
+            raise NoResponders(f"nobody listens on {subject}") from error
+        except TimeoutError:
+            raise
+        except nats.errors.MaxPayloadError as error:
+            raise TooLarge(f"{len(payload)} bytes, and NATS takes {self.client.max_payload} at once") from error
+        except nats.errors.Error as error:
+            raise BusUnavailable(f"could not send a request: {error!r}") from error
+        return Reply(bytes(reply.data), dict(reply.headers or {}))
 
 
 def message_of_reply(stream: str, answer: Msg) -> Received:

@@ -7,11 +7,10 @@ is slow, the bus is away, the question is too large; within its own bound. Nothi
 import zlib
 
 import msgspec
-import nats.errors
 
-from meshwright.core.bus.client.connecting import Connection
 from meshwright.core.bus.client.serving import DEFLATE, ENCODING
-from meshwright.core.bus.errors import BusError, BusUnavailable, TooLarge
+from meshwright.core.bus.errors import BusError, NoResponders
+from meshwright.core.bus.protocols import Bus
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import subjects
 from meshwright.schemas.errors import Failure
@@ -41,30 +40,23 @@ class ServiceRefused(BusError):
         self.failure = failure
 
 
-async def request(bus: Connection, adapter: str, endpoint: str, payload: bytes, timeout: float = 5.0) -> bytes:
+async def request(bus: Bus, adapter: str, endpoint: str, payload: bytes, timeout: float = 5.0) -> bytes:
     """The answer of one live worker; `timeout` in seconds.
 
     Raises NoWorker, Slow, ServiceRefused, TooLarge, BusUnavailable.
     """
-    if not bus.is_connected:
-        raise BusUnavailable("not connected to NATS")
     subject = subjects.service_subject(adapter, endpoint)
     headers = {"traceparent": context} if (context := tracing.traceparent()) else None
     try:
-        reply = await bus.client.request(subject, payload, timeout=timeout, headers=headers)
-    except nats.errors.NoRespondersError as error:
+        reply = await bus.ask(subject, payload, headers, timeout)
+    except NoResponders as error:
         raise NoWorker(f"no live {adapter} worker answers {endpoint}") from error
     except TimeoutError as error:
         await bus.stream_bounds(subjects.COMMANDS.stream)  # raises when it is NATS that does not answer
         raise Slow(f"the {adapter} worker did not answer {endpoint} within {timeout:g} s") from error
-    except nats.errors.MaxPayloadError as error:
-        raise TooLarge(f"{len(payload)} bytes, and NATS takes {bus.client.max_payload} at once") from error
-    except nats.errors.Error as error:
-        raise BusUnavailable(f"could not ask {adapter}: {error!r}") from error
-    found_headers = reply.headers or {}
-    if _CODE in found_headers:
-        raise ServiceRefused(found_headers[_CODE], _failure(reply.data, found_headers.get(_ERROR, "")))
-    return _unpacked(reply.data) if found_headers.get(ENCODING) == DEFLATE else bytes(reply.data)
+    if _CODE in reply.headers:
+        raise ServiceRefused(reply.headers[_CODE], _failure(reply.payload, reply.headers.get(_ERROR, "")))
+    return _unpacked(reply.payload) if reply.headers.get(ENCODING) == DEFLATE else reply.payload
 
 
 def _unpacked(payload: bytes) -> bytes:

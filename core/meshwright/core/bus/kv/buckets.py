@@ -167,8 +167,8 @@ class Bucket:
         stream, root = f"KV_{self.name}", self._root
         newest = await self._newest(">")
         last = newest.seq if newest else 0
-        told = last == 0
-        if told:
+        is_synced = last == 0
+        if is_synced:
             yield Change("", None)
         seen = 0
         async for batch in lookups.growing(self._bus, stream, self._subject(">"), _LOOK):
@@ -177,8 +177,8 @@ class Bucket:
                 key = message.subject.removeprefix(root)
                 if key.startswith(prefix):
                     yield _change(key, message)
-            if not told and (seen >= last or not batch):  # what lay in between is gone
-                told = True
+            if not is_synced and (seen >= last or not batch):  # what lay in between is gone
+                is_synced = True
                 yield Change("", None)
 
 

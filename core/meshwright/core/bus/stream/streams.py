@@ -66,8 +66,8 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
         """Where the copy of a message lies; empty when it has none."""
         for transform in self.transforms:
             pattern = re.escape(str(transform.src)).replace(r"\*", r"([^.]+)")
-            if found := re.fullmatch(pattern, subject):
-                return found.expand(_TRANSFORMED.sub(r"\\g<\1>", str(transform.dest)))
+            if match := re.fullmatch(pattern, subject):
+                return match.expand(_TRANSFORMED.sub(r"\\g<\1>", str(transform.dest)))
         return ""
 
 

@@ -81,8 +81,8 @@ class Manifests:
 
     def of(self, group: str, kind: str, namespace: str | None = None) -> list[Manifest]:
         """All of a kind, those of one namespace only if given."""
-        found = self._by_kind.get((group, kind), [])
-        return [each for each in found if namespace is None or each.ref.namespace == namespace]
+        manifests = self._by_kind.get((group, kind), [])
+        return [each for each in manifests if namespace is None or each.ref.namespace == namespace]
 
     def get(self, group: str, kind: str, namespace: str, name: str) -> Manifest | None:
         """One resource; None when it is not there."""

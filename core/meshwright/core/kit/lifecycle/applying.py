@@ -32,11 +32,11 @@ async def run(adapter: Knowledge, ctx: Context) -> dict[str, Any]:
     plans = await kept.design_plans(ctx.runtime)
 
     async def planned() -> Outline:
-        found = await ctx.patiently(lambda: planner.plan(ctx.command, reserve=True))
-        found.check()
-        counts = await kept.store(plans, found)
+        plan = await ctx.patiently(lambda: planner.plan(ctx.command, reserve=True))
+        plan.check()
+        counts = await kept.store(plans, plan)
         revision = counts.current.revision if counts.unchanged and counts.current else counts.draft.revision
-        return Outline(revision=revision, changes=len(found.dry_run.changes), unchanged=counts.unchanged)
+        return Outline(revision=revision, changes=len(plan.dry_run.changes), unchanged=counts.unchanged)
 
     await ctx.step("plan", planned, result=Outline)
     plan = await plans.load(kept.key(mesh), ctx.command.operation)

@@ -40,24 +40,26 @@ class DriftWatch:
     async def look(self) -> None:
         """Look once at each release that is in force. Raises bus.BusUnavailable."""
         books = releases.Releases(await self._runtime.bucket(releases.BUCKET), self._runtime)
-        told = await self._runtime.bucket(BUCKET)
-        known = {key: await _told(told, key) for key in await told.keys()}
+        bucket = await self._runtime.bucket(BUCKET)
+        known = {key: await _told(bucket, key) for key in await bucket.keys()}
         there: set[str] = set()
         for workspace, release in await books.every():
             key = f"{workspace}.{release.id}"
             there.add(key)
             mesh = MeshRef(workspace=workspace, connection=release.connection, mesh=release.mesh)
-            await self._look_at(key, release, mesh, books, told)
+            await self._look_at(key, release, mesh, books, bucket)
         for key, drift in known.items():
             if key not in there and drift is not None:
-                await self._resolve(key, drift, told, "replaced")
+                await self._resolve(key, drift, bucket, "replaced")
 
-    async def _look_at(self, key: str, release: Release, mesh: MeshRef, books: releases.Releases, told: Bucket) -> None:
+    async def _look_at(
+        self, key: str, release: Release, mesh: MeshRef, books: releases.Releases, bucket: Bucket
+    ) -> None:
         if not await self._idle(mesh):
             return
         target = self._adapter.target_of(Scope(self._runtime, self._service, mesh))
         stamp = await target.stamp()
-        before = await _told(told, key)
+        before = await _told(bucket, key)
         if stamp and self._stamps.get(key) == (stamp, release.id) and key not in self._seen and before is None:
             return
         planner = Planner(self._adapter, target, books)
@@ -65,34 +67,34 @@ class DriftWatch:
             plan = await planner.dry(_draft(release, mesh))
         except Outcome:
             return  # there is no such mesh any more, or it cannot be read now
-        found = [_drifted(each) for each in plan.dry_run.changes if each.before != each.after]
+        drifted = [_drifted(each) for each in plan.dry_run.changes if each.before != each.after]
         if not await self._idle(mesh):
             return
         self._stamps[key] = (stamp, release.id)
-        if not found:
+        if not drifted:
             self._seen.pop(key, None)
             if before is not None:
-                await self._resolve(key, before, told, "reverted")
-        elif before is None or before.resources != found:
-            if self._seen.get(key) == found:
+                await self._resolve(key, before, bucket, "reverted")
+        elif before is None or before.resources != drifted:
+            if self._seen.get(key) == drifted:
                 del self._seen[key]
-                await self._detect(key, _drift(release, found), told)
+                await self._detect(key, _drift(release, drifted), bucket)
             else:
-                self._seen[key] = found
+                self._seen[key] = drifted
         elif release.design.self_heal:
-            await self._heal(key, before, planner, mesh, told)
+            await self._heal(key, before, planner, mesh, bucket)
 
-    async def _detect(self, key: str, drift: Drift, told: Bucket) -> None:
+    async def _detect(self, key: str, drift: Drift, bucket: Bucket) -> None:
         await self._runtime.emit(key.partition(".")[0], drift.id, DriftDetected(drift=drift))
-        await told.put(key, msgspec.json.encode(drift))
+        await bucket.put(key, msgspec.json.encode(drift))
 
-    async def _resolve(self, key: str, drift: Drift, told: Bucket, how: Any) -> None:
+    async def _resolve(self, key: str, drift: Drift, bucket: Bucket, how: Any) -> None:
         principal = PRINCIPAL if how == "healed" else ""
         over = DriftResolved(id=drift.id, design=drift.design, mesh=drift.mesh, how=how, principal=principal)
         await self._runtime.emit(key.partition(".")[0], drift.id, over)
-        await told.delete(key)
+        await bucket.delete(key)
 
-    async def _heal(self, key: str, drift: Drift, planner: Planner, mesh: MeshRef, told: Bucket) -> None:
+    async def _heal(self, key: str, drift: Drift, planner: Planner, mesh: MeshRef, bucket: Bucket) -> None:
         """Apply the release in place. An operation that begins meanwhile goes before it."""
         history = await planner.releases.history(mesh.workspace, mesh.mesh, drift.design)
         release, attempt = history.current(), _Healing(self._idle, mesh)
@@ -108,7 +110,7 @@ class DriftWatch:
             await target.tell(plan.draft, checkpoint, attempt)
         except Outcome:
             return  # it stays a drift that everybody sees, and is tried again
-        await self._resolve(key, drift, told, "healed")
+        await self._resolve(key, drift, bucket, "healed")
 
 
 class _Healing:

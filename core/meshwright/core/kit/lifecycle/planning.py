@@ -110,12 +110,12 @@ class Planner:
             former=current.inventory if current else [],
             take_over=isinstance(arguments, ApplyDesign) and arguments.take_over,
         )
-        found = await self.dry(draft, reserve=reserve)
-        differs = any(each.before != each.after for each in found.dry_run.changes)
+        planned = await self.dry(draft, reserve=reserve)
+        differs = any(each.before != each.after for each in planned.dry_run.changes)
         same = wanted is not None and current is not None and is_same(wanted, current.design)
         stands = current is not None and standing in (None, current.revision)
-        unchanged = same and stands and not (differs or found.problems or found.unsupported)
-        return msgspec.structs.replace(found, ended=ended, current=current, unchanged=unchanged)
+        unchanged = same and stands and not (differs or planned.problems or planned.unsupported)
+        return msgspec.structs.replace(planned, ended=ended, current=current, unchanged=unchanged)
 
     async def dry(self, draft: Draft, *, reserve: bool = False) -> Plan:
         """The plan of a draft whose resources are still to be translated."""

@@ -76,12 +76,12 @@ class Releases:
 
     async def every(self) -> list[tuple[str, Release]]:
         """The applied releases of all designs on all meshes, with their workspaces."""
-        found = []
+        current_releases = []
         for key in await self._bucket.keys():
             history, _ = await self._read(key)
             if current := history.current():
-                found.append((key.partition(".")[0], current))
-        return found
+                current_releases.append((key.partition(".")[0], current))
+        return current_releases
 
     async def forget(self, workspace: str, mesh: str) -> None:
         """The mesh is gone, and with it the releases of all designs on it."""

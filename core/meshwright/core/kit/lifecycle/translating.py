@@ -69,16 +69,16 @@ class Translators:
             stop.set()
 
     def _translate_all(self, intents: list[AnyIntent], facts: Facts, stop: threading.Event) -> list[Answer]:
-        found: list[Answer] = []
+        answers: list[Answer] = []
         for intent in intents:
-            found.append(self.translate(intent, facts))
-            if len(found) < len(intents) and stop.wait(_BREATH):
+            answers.append(self.translate(intent, facts))
+            if len(answers) < len(intents) and stop.wait(_BREATH):
                 raise TimeoutError("the client of these translations has gone")
-        return found
+        return answers
 
 
 def numbers(version: str) -> tuple[int, ...]:
     """The numbers of a version such as 1.24.3, for comparing; of several, as in `1.35, 1.36`, those of the lowest."""
     several = [re.match(r"v?(\d+(?:\.\d+)*)", each.strip()) for each in version.split(",")]
-    found = [tuple(map(int, each[1].split("."))) for each in several if each]
-    return min(found, default=())
+    matches = [tuple(map(int, each[1].split("."))) for each in several if each]
+    return min(matches, default=())

@@ -48,9 +48,9 @@ class MemoryBucket:
 
     async def get(self, key: str) -> mwbus.Entry | None:
         """The value of a key, or None; meanwhile others go on."""
-        found = self.entries.get(key)
+        entry = self.entries.get(key)
         await asyncio.sleep(0)
-        return found
+        return entry
 
     async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
         """Set a key that has no value. Raises Conflict when there is one."""

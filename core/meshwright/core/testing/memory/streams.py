@@ -76,6 +76,11 @@ class MemoryBus:
         self._answer()
         return self.full
 
+    async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> mwbus.Reply:
+        """Nobody listens in memory."""
+        self._answer()
+        raise mwbus.NoResponders(f"nobody listens on {subject}")
+
     def unanswered(self, within: float) -> list[str]:
         """Nothing: memory always answers."""
         return []
@@ -173,12 +178,12 @@ async def tail(
         fitting = [one for one in bus.streams[stream] if any(matches(each, one.subject) for each in filters)]
         if newest and place == after:
             latest = {one.subject: one for one in fitting}
-            found = sorted(latest.values(), key=lambda one: one.seq)
+            messages = sorted(latest.values(), key=lambda one: one.seq)
         else:
-            found = [one for one in fitting if one.seq > place.seq][:batch]
-        if found:
-            place = mwbus.Position.at(found[-1])
-            yield found
+            messages = [one for one in fitting if one.seq > place.seq][:batch]
+        if messages:
+            place = mwbus.Position.at(messages[-1])
+            yield messages
         else:
             if idle:
                 yield []

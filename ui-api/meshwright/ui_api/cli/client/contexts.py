@@ -139,15 +139,15 @@ def resolve(
     Raises CommandFailed when a context or its token is named but not there.
     """
     name, chosen, source = _choose(environ, directory, context)
-    said = chosen if context else Context()  # by an option, which outweighs the environment
-    url = api_url or said.api_url or environ.get(API_URL) or chosen.api_url or DEFAULT_URL
-    if not (api_url or said.api_url) and environ.get(API_URL):
+    by_option = chosen if context else Context()  # which outweighs the environment
+    url = api_url or by_option.api_url or environ.get(API_URL) or chosen.api_url or DEFAULT_URL
+    if not (api_url or by_option.api_url) and environ.get(API_URL):
         source = API_URL
     return Target(
         name=name,
         api_url=url.rstrip("/"),
-        token=_token(name, said) or environ.get("MESHWRIGHT_TOKEN") or _token(name, chosen),
-        workspace=workspace or said.workspace or environ.get("MESHWRIGHT_WORKSPACE") or chosen.workspace,
+        token=_token(name, by_option) or environ.get("MESHWRIGHT_TOKEN") or _token(name, chosen),
+        workspace=workspace or by_option.workspace or environ.get("MESHWRIGHT_WORKSPACE") or chosen.workspace,
         source=source,
     )
 

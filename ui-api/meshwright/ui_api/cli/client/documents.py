@@ -59,20 +59,20 @@ def load(source: str) -> Document:
     if len(raw) > MAX_BYTES:
         raise _bad(f"{name} is larger than 1 MiB", remedy="Split it into several designs.")
     try:
-        found = yaml_documents.load(raw)
+        content = yaml_documents.load(raw)
     except yaml_documents.InvalidYaml as error:
         raise _bad(f"{name} cannot be parsed", str(error).replace('"<byte string>"', name)) from error
-    if found is None:
+    if content is None:
         raise _bad(f"{name} is empty")
-    return Document(name=name, raw=raw, content=found)
+    return Document(name=name, raw=raw, content=content)
 
 
 def mapping(source: str) -> dict[str, Any]:
     """The one document of a file, which is a mapping. Raises CommandFailed."""
-    found = load(source).content
-    if not isinstance(found, dict):
+    content = load(source).content
+    if not isinstance(content, dict):
         raise _bad(f"{source} is not a mapping", remedy="Write `name: value` lines, or a JSON object.")
-    return found
+    return content
 
 
 def text(source: str) -> str:
@@ -97,13 +97,13 @@ def load_design(source: str) -> Document:
 def load_workloads(source: str) -> list[Any]:
     """A list of workloads: either the list itself or a mapping with `workloads`. Raises CommandFailed."""
     document = load(source).content
-    found = document.get("workloads") if isinstance(document, dict) else document
-    if not isinstance(found, list) or not found:
+    workloads = document.get("workloads") if isinstance(document, dict) else document
+    if not isinstance(workloads, list) or not workloads:
         raise _bad(
             f"{source} holds no workloads",
             remedy="Write a list of mappings with name, service, version and port (or a mapping with `workloads`).",
         )
-    return found
+    return workloads
 
 
 def _read(source: str, name: str) -> bytes:

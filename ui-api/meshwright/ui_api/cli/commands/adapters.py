@@ -19,7 +19,7 @@ author_group = typer.Typer(help="Write an adapter.", no_args_is_help=True)
 @command(group, "list")
 def index(session: Session) -> None:
     """List adapters with their live workers."""
-    items = choices.found_all(session, paths.ADAPTERS, {}, 500)
+    items = choices.list_all(session, paths.ADAPTERS, {}, 500)
     session.output.show(items, views.adapters(items))
 
 

@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(metavar="CONNECTION")]
 @command(group, "list")
 def index(session: Session, limit: choices.LimitOption = 500) -> None:
     """List connections."""
-    items = choices.found_all(session, paths.CONNECTIONS, {}, limit)
+    items = choices.list_all(session, paths.CONNECTIONS, {}, limit)
     session.output.show(items, views.connections(items))
 
 
@@ -62,9 +62,9 @@ def put(
 def test(session: Session, connection: Name, reason: ReasonOption = "") -> None:
     """Have a worker try a connection now: who we are there, and what we may do. Nothing is changed."""
     path = paths.one(paths.CONNECTIONS, connection, ":test")
-    found = session.api.request("POST", path, body={"reason": reason}).data
-    session.output.show(found, views.document(found))
-    if not found["ok"]:
+    result = session.api.request("POST", path, body={"reason": reason}).data
+    session.output.show(result, views.document(result))
+    if not result["ok"]:
         raise CommandFailed(f"connection {connection} cannot be used as it is", code=Exit.FAILURE)
 
 
@@ -79,18 +79,18 @@ def rights(
     ] = "",
 ) -> None:
     """Print the exact roles that adapters need in a Kubernetes cluster, for `kubectl apply -f -`."""
-    known = choices.found_all(session, paths.ADAPTERS, {}, 500)
+    known = choices.list_all(session, paths.ADAPTERS, {}, 500)
     telling = [one["id"] for one in known if any(each.get("rights") for each in one.get("connections") or [])]
-    found = []
+    roles = []
     for name in adapter or telling:
         path = paths.one(paths.ADAPTERS, name, "/rights")
-        found.append(session.api.get(path, {"service_account": service_account or None}))
+        roles.append(session.api.get(path, {"service_account": service_account or None}))
     if not session.output.human:
-        session.output.data(found)
+        session.output.data(roles)
     else:
-        manifests = [each for one in found for each in one["manifests"]]
+        manifests = [each for one in roles for each in one["manifests"]]
         session.output.text("".join(f"---\n{as_yaml(each)}" for each in manifests))
-    if not any(one["manifests"] for one in found):
+    if not any(one["manifests"] for one in roles):
         session.output.warn("no adapter says what it needs in a Kubernetes cluster")
 
 

@@ -31,7 +31,7 @@ def index(
 ) -> None:
     """List dead letters that wait for somebody, newest first."""
     params = {"adapter": adapter, "state": "" if everything else "open"}
-    items = choices.found_all(session, paths.DEADLETTERS, params, limit)
+    items = choices.list_all(session, paths.DEADLETTERS, params, limit)
     session.output.show(items, history.dead_letters(items))
 
 

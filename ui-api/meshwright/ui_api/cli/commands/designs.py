@@ -17,7 +17,7 @@ releases_group = typer.Typer(help="Releases: what was applied where, by whom and
 @command(group, "list")
 def index(session: Session, limit: choices.LimitOption = 500) -> None:
     """List designs."""
-    items = choices.found_all(session, paths.DESIGNS, {}, limit)
+    items = choices.list_all(session, paths.DESIGNS, {}, limit)
     session.output.show(items, views.designs(items))
 
 
@@ -36,7 +36,7 @@ def show(
 @command(group, "versions")
 def versions(session: Session, design: DesignName, limit: choices.LimitOption = 50) -> None:
     """The history of a design: who changed it, when and why."""
-    items = choices.found_all(session, paths.one(paths.DESIGNS, design, "/versions"), {}, limit)
+    items = choices.list_all(session, paths.one(paths.DESIGNS, design, "/versions"), {}, limit)
     session.output.show(items, views.versions(items))
 
 
@@ -72,7 +72,7 @@ def releases(
     limit: choices.LimitOption = 50,
 ) -> None:
     """List releases, newest first."""
-    items = choices.found_all(session, paths.RELEASES, {"design": design, "mesh": mesh, "state": state}, limit)
+    items = choices.list_all(session, paths.RELEASES, {"design": design, "mesh": mesh, "state": state}, limit)
     session.output.show(items, views.releases(items))
 
 

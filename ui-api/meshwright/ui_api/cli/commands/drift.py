@@ -21,5 +21,5 @@ def index(
     limit: choices.LimitOption = 500,
 ) -> None:
     """List resources that somebody else changed or removed."""
-    found = choices.found_all(session, paths.DRIFT, {"design": design, "mesh": mesh}, limit)
-    session.output.show(found, views.drift(found))
+    items = choices.list_all(session, paths.DRIFT, {"design": design, "mesh": mesh}, limit)
+    session.output.show(items, views.drift(items))

@@ -49,7 +49,7 @@ def search(
     """Search the event log; the newest is last."""
     params = {"type": _versions(_wire_names(type)), "entity": entity, "id": id, "text": text}
     params |= {"trace_id": trace, "since": after, "until": before}
-    items = choices.found_all(session, paths.EVENTS, params, limit)
+    items = choices.list_all(session, paths.EVENTS, params, limit)
     items.reverse()
     if not session.output.human:
         session.output.data(items)

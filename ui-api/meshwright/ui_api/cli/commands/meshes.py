@@ -21,15 +21,15 @@ group = typer.Typer(help="Meshes: install, look after, uninstall.", no_args_is_h
 @command(group, "list")
 def index(session: Session, limit: choices.LimitOption = 500) -> None:
     """List meshes with their state."""
-    found = choices.found_all(session, paths.MESHES, {}, limit)
-    session.output.show(found, views.meshes(found))
+    items = choices.list_all(session, paths.MESHES, {}, limit)
+    session.output.show(items, views.meshes(items))
 
 
 @command(group, "show")
 def show(session: Session, mesh: MeshName) -> None:
     """Show a mesh with its conditions."""
-    found = session.api.get(paths.one(paths.MESHES, mesh))
-    session.output.show(found, views.mesh(found))
+    document = session.api.get(paths.one(paths.MESHES, mesh))
+    session.output.show(document, views.mesh(document))
 
 
 @command(group, "install")
@@ -95,16 +95,16 @@ def status(session: Session, mesh: MeshName, timeout: TimeoutOption = None) -> N
         session, "POST", paths.one(paths.MESHES, mesh, ":status"), {}, wait=True, limit=timeout, silent=True
     )
     params = {"min_event": done.get("last_seq")}
-    found = session.api.get(paths.one(paths.MESHES, mesh), params)
+    document = session.api.get(paths.one(paths.MESHES, mesh), params)
     proxies, _ = session.api.list(paths.PROXIES, {"mesh": mesh}, limit=1000)
-    session.output.show({"mesh": found, "proxies": proxies}, views.mesh(found, proxies))
+    session.output.show({"mesh": document, "proxies": proxies}, views.mesh(document, proxies))
 
 
 @command(group, "intents")
 def intents(session: Session, mesh: MeshName) -> None:
     """Show what a mesh can do, at its version and with its features."""
-    found = session.api.get(paths.one(paths.MESHES, mesh, "/intents"))
-    session.output.show(found, views.mesh_intents(found))
+    document = session.api.get(paths.one(paths.MESHES, mesh, "/intents"))
+    session.output.show(document, views.mesh_intents(document))
 
 
 @command(group, "rotate-certificates")

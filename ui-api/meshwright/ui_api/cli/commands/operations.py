@@ -28,7 +28,7 @@ def index(
     params = {"mesh": mesh, "state": state, "kind": kind, "principal": principal}
     if unfinished:
         params["done"] = "false"
-    items = choices.found_all(session, paths.OPERATIONS, params, limit)
+    items = choices.list_all(session, paths.OPERATIONS, params, limit)
     session.output.show(items, history.operations(items))
 
 

@@ -20,7 +20,7 @@ _LOOK = 0.3
 @command(group, "list")
 def index(session: Session, limit: choices.LimitOption = 500) -> None:
     """List webhooks."""
-    items = choices.found_all(session, paths.WEBHOOKS, {}, limit)
+    items = choices.list_all(session, paths.WEBHOOKS, {}, limit)
     session.output.show(items, views.webhooks(items))
 
 
@@ -77,7 +77,7 @@ def deliveries(
     limit: choices.LimitOption = 50,
 ) -> None:
     """List what became of each event, the newest first."""
-    items = choices.found_all(session, paths.one(paths.WEBHOOKS, webhook, "/deliveries"), {"state": state}, limit)
+    items = choices.list_all(session, paths.one(paths.WEBHOOKS, webhook, "/deliveries"), {"state": state}, limit)
     session.output.show(items, views.deliveries(items))
 
 

@@ -46,7 +46,7 @@ def index(
 ) -> None:
     """List workloads with the state of their proxies."""
     params = {"mesh": mesh, "namespace": namespace, "service": service, "kind": kind}
-    items = choices.found_all(session, paths.WORKLOADS, params, limit)
+    items = choices.list_all(session, paths.WORKLOADS, params, limit)
     if not session.output.human:
         session.output.data(items)
         return
@@ -131,7 +131,7 @@ def proxies(
     """List proxies: which configuration they took, and what they refused in their own words."""
     of_workload = choices.entity(session, paths.WORKLOADS, workload, mesh)["id"] if workload else ""
     params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "state": state}
-    items = choices.found_all(session, paths.PROXIES, params, limit)
+    items = choices.list_all(session, paths.PROXIES, params, limit)
     session.output.show(items, views.proxies(items))
 
 

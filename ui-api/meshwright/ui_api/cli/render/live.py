@@ -27,16 +27,18 @@ MARKS = {
 }
 
 
-def line(told: Line) -> "Text":
+def line(content: Line) -> "Text":
     """A line with its mark, its duration and its details below."""
     from rich.text import Text
 
-    mark, style = MARKS[told.mark]
+    mark, style = MARKS[content.mark]
     text = Text.assemble("  ", (mark, style), " ")
-    seconds = output.span(told.seconds)
-    text.append(f"{told.text:<32} {seconds:>8}" if seconds else told.text, "dim" if told.mark == "note" else "")
-    for detail in told.details:
-        text.append(f"\n      {detail}", "red" if told.mark == "bad" else "dim")
+    seconds = output.span(content.seconds)
+    text.append(
+        f"{content.text:<32} {seconds:>8}" if seconds else content.text, "dim" if content.mark == "note" else ""
+    )
+    for detail in content.details:
+        text.append(f"\n      {detail}", "red" if content.mark == "bad" else "dim")
     return text
 
 
@@ -48,9 +50,9 @@ def screen(session: Session) -> Iterator[following.Tell]:
     status: Status | None = console.status("accepted", spinner="dots") if animated else None
 
     def tell(timeline: Timeline, lines: list[Line]) -> None:
-        for told in lines:
-            if told.mark != "note" or not animated:
-                session.output.say(line(told))
+        for content in lines:
+            if content.mark != "note" or not animated:
+                session.output.say(line(content))
         if status is not None:
             status.update(_now(timeline))
 
@@ -103,12 +105,12 @@ def conclude(session: Session, operation: dict[str, Any]) -> None:
         return
     if not session.output.human:
         session.output.data(operation)
-    told = any(step.get("failure") == operation.get("failure") for step in operation.get("steps") or [])
+    is_shown = any(step.get("failure") == operation.get("failure") for step in operation.get("steps") or [])
     what, *rest = explain(operation.get("failure")) or ("",)
     raise CommandFailed(
         f"operation {operation['id']} {state} after {took}" + (f": {what}" if what else ""),
         code=Exit.OPERATION,
-        notes=() if told else tuple(rest),
+        notes=() if is_shown else tuple(rest),
         remedy=f"`meshwright operations show {operation['id']}` has its whole history.",
     )
 

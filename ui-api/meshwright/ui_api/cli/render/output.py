@@ -214,11 +214,11 @@ def between(start: str | None, end: str | None, now: datetime.datetime | None = 
 
 def clock(text: str | None) -> str:
     """The local time of day, to the second."""
-    found = moment(text)
-    return found.astimezone().strftime("%H:%M:%S") if found else ""
+    then = moment(text)
+    return then.astimezone().strftime("%H:%M:%S") if then else ""
 
 
 def date(text: str | None) -> str:
     """The local date and time, to the second."""
-    found = moment(text)
-    return found.astimezone().strftime("%Y-%m-%d %H:%M:%S") if found else ""
+    then = moment(text)
+    return then.astimezone().strftime("%Y-%m-%d %H:%M:%S") if then else ""

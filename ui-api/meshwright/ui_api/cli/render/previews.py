@@ -72,11 +72,11 @@ def native(preview: dict[str, Any]) -> str:
     documents = []
     for translation in preview["translations"]:
         for resource in translation["resources"]:
-            told = [
+            lines = [
                 f"{translation['intent']} → {_full_name(resource['ref'])}",
                 *(translation.get("notes") or []),
             ]
-            head = [f"# {' '.join(line.split())}" for line in told]  # a comment ends with its line
+            head = [f"# {' '.join(line.split())}" for line in lines]  # a comment ends with its line
             documents.append("\n".join(["---", *head, output.as_yaml(resource["body"])]))
     return "".join(documents)
 

@@ -228,9 +228,9 @@ def _counted(items: list[Any], what: str) -> str:
     return f"{len(items)} {what}{'s' * (len(items) != 1)}"
 
 
-def releases(found: list[Document]) -> "RenderableType":
+def releases(items: list[Document]) -> "RenderableType":
     """Releases."""
-    if not found:
+    if not items:
         return nothing("releases", "Apply a design: meshwright apply FILE --wait")
     rows = (
         (
@@ -244,15 +244,15 @@ def releases(found: list[Document]) -> "RenderableType":
             r["operation"],
             r.get("reason"),
         )
-        for r in found
+        for r in items
     )
     columns = ("design", "revision", "mesh", "state", "applied", "by", "resources", "operation", "why")
     return table(columns, rows, right=("revision", "resources"))
 
 
-def drift(found: list[Document]) -> "RenderableType":
+def drift(items: list[Document]) -> "RenderableType":
     """Drifted resources, one a line."""
-    if not found:
+    if not items:
         return nothing("drift", "Everything is as it was applied.")
     rows = (
         (
@@ -263,15 +263,15 @@ def drift(found: list[Document]) -> "RenderableType":
             previews.resource_name(resource["ref"]),
             age(d["detected_at"]),
         )
-        for d in found
+        for d in items
         for resource in d["resources"]
     )
     return table(("design", "revision", "mesh", "drift", "resource", "seen"), rows, right=("revision",))
 
 
-def adapters(found: list[Document]) -> "RenderableType":
+def adapters(items: list[Document]) -> "RenderableType":
     """Adapters."""
-    if not found:
+    if not items:
         return nothing("adapters", "Start one: meshwright-adapter NAME")
     rows = (
         (
@@ -283,41 +283,41 @@ def adapters(found: list[Document]) -> "RenderableType":
             len(a.get("instances") or []),
             a.get("failure"),
         )
-        for a in found
+        for a in items
     )
     columns = ("adapter", "version", "meshes", "operations", "intents", "live", "failure")
     return table(columns, rows, right=("operations", "intents", "live"))
 
 
-def adapter(found: Document) -> "RenderableType":
+def adapter(content: Document) -> "RenderableType":
     """An adapter with its operations and its intent matrix."""
     from rich.console import Group
     from rich.text import Text
 
-    live = ", ".join(found.get("instances") or []) or "none"
-    head = Text.assemble((found["id"], "bold"), f" {found.get('version', '')}  contract {found.get('contract')}")
-    head.append(f"\nmeshes {', '.join(found.get('meshes') or [])}\nlive workers: {live}")
-    if found.get("failure"):
-        head.append(f"\n✗ {found['failure']}", "red")
+    live = ", ".join(content.get("instances") or []) or "none"
+    head = Text.assemble((content["id"], "bold"), f" {content.get('version', '')}  contract {content.get('contract')}")
+    head.append(f"\nmeshes {', '.join(content.get('meshes') or [])}\nlive workers: {live}")
+    if content.get("failure"):
+        head.append(f"\n✗ {content['failure']}", "red")
     operations = (
         (f"{o['name']} v{o['version']}", "changes" if o["mutates"] else "reads", o.get("summary"))
-        for o in found.get("operations") or []
+        for o in content.get("operations") or []
     )
-    return Group(head, Text(), table(("operation", "effect", "summary"), operations), Text(), _matrix(found))
+    return Group(head, Text(), table(("operation", "effect", "summary"), operations), Text(), _matrix(content))
 
 
-def mesh_intents(found: Document) -> "RenderableType":
+def mesh_intents(content: Document) -> "RenderableType":
     """The intent matrix of a mesh."""
     from rich.console import Group
     from rich.text import Text
 
-    head = Text.assemble((found["mesh"], "bold"), f" {found.get('version') or 'of an unknown version'}")
-    features = ", ".join(found.get("features") or [])
+    head = Text.assemble((content["mesh"], "bold"), f" {content.get('version') or 'of an unknown version'}")
+    features = ", ".join(content.get("features") or [])
     head.append(f"\nfeatures {features}" if features else "")
-    return Group(head, Text(), _matrix(found))
+    return Group(head, Text(), _matrix(content))
 
 
-def _matrix(found: Document) -> "RenderableType":
+def _matrix(content: Document) -> "RenderableType":
     from rich.text import Text
 
     rows = (
@@ -328,14 +328,14 @@ def _matrix(found: Document) -> "RenderableType":
             i.get("because"),
             i.get("instead"),
         )
-        for i in found.get("intents") or []
+        for i in content.get("intents") or []
     )
     return table(("intent", "supported", "since", "because", "instead"), rows)
 
 
-def tokens(found: list[Document]) -> "RenderableType":
+def tokens(items: list[Document]) -> "RenderableType":
     """API tokens."""
-    if not found:
+    if not items:
         return nothing("tokens", "Make one: meshwright tokens create NAME --role viewer")
     rows = (
         (
@@ -346,7 +346,7 @@ def tokens(found: list[Document]) -> "RenderableType":
             output.date(t.get("expires_at")) or "never",
             t.get("description"),
         )
-        for t in found
+        for t in items
     )
     return table(("token", "role", "workspace", "created", "expires", "description"), rows)
 

@@ -57,8 +57,8 @@ def proxy_v1(document: Proxy | None, fact: Fact) -> Proxy | None:
 def release(document: Release | None, fact: Fact) -> Release | None:
     """The release as last published."""
     message: Any = fact.message
-    told: Release | ReleaseV1 = message.release
-    return told.upgraded() if isinstance(told, ReleaseV1) else told
+    release: Release | ReleaseV1 = message.release
+    return release.upgraded() if isinstance(release, ReleaseV1) else release
 
 
 def release_of_removed_mesh(document: Release | None, fact: Fact) -> Release | None:
@@ -71,15 +71,15 @@ def release_of_removed_mesh(document: Release | None, fact: Fact) -> Release | N
 def drift(document: Drift | None, fact: Fact) -> Drift | None:
     """The drift as last told."""
     message: Any = fact.message
-    told: Drift = message.drift
-    return told
+    drift: Drift = message.drift
+    return drift
 
 
 def delivery(document: Delivery | None, fact: Fact) -> Delivery | None:
     """The delivery as of its last attempt."""
     message: Any = fact.message
-    told: Delivery = message.delivery
-    return told
+    delivery: Delivery = message.delivery
+    return delivery
 
 
 def resource(document: IndexedResource | None, fact: Fact) -> IndexedResource | None:

@@ -69,15 +69,15 @@ def _of_part(part: str) -> Callable[[Fact], str]:
 def _of_process(fact: Fact) -> str:
     """The key of a workload of which version 1 speaks."""
     message: Any = fact.message
-    told = message.workload if isinstance(message, workloads_v1.WorkloadObservedV1) else message
-    return kinds.key(fact.workspace, workloads_v1.process_id(told.mesh, told.id))
+    workload = message.workload if isinstance(message, workloads_v1.WorkloadObservedV1) else message
+    return kinds.key(fact.workspace, workloads_v1.process_id(workload.mesh, workload.id))
 
 
 def _of_envoy(fact: Fact) -> str:
     """The key of a proxy of which version 1 speaks."""
     message: Any = fact.message
-    told = message.proxy if isinstance(message, workloads_v1.ProxyObservedV1) else message
-    return kinds.key(fact.workspace, workloads.proxy_id(told.mesh, "", told.id))
+    proxy = message.proxy if isinstance(message, workloads_v1.ProxyObservedV1) else message
+    return kinds.key(fact.workspace, workloads.proxy_id(proxy.mesh, "", proxy.id))
 
 
 def _of_named(fact: Fact) -> str:

@@ -46,7 +46,7 @@ def check(session: Session) -> None:
 @command(projection_group, "set-aside")
 def set_aside(session: Session, limit: choices.LimitOption = 50) -> None:
     """List messages that could not be folded into the views, and why."""
-    items = choices.found_all(session, paths.SET_ASIDE, {}, limit)
+    items = choices.list_all(session, paths.SET_ASIDE, {}, limit)
     session.output.show(items, views.set_aside(items))
 
 

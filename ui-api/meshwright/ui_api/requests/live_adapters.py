@@ -1,4 +1,4 @@
-"""The roster: which adapters are alive and what they offer, kept in memory from the presence bucket.
+"""The live_adapters: which adapters are alive and what they offer, kept in memory from the presence bucket.
 
 Invariant: an operation is accepted only when a live worker announces its name and version; a worker that stopped
 renewing is gone from here within the presence's time-to-live.
@@ -20,7 +20,7 @@ from meshwright.ui_api.http.problems import Refusal
 _DECODER = msgspec.json.Decoder(AdapterAnnouncement)
 
 
-class Roster:
+class LiveAdapters:
     """Run `follow` beside it; `loaded` is set when what was there has been seen."""
 
     def __init__(self) -> None:
@@ -66,10 +66,10 @@ class Roster:
 
     def workers_of(self, adapter: str) -> list[str]:
         """The live workers of an adapter. Raises BusUnavailable when none is heard and none can be."""
-        found = sorted(worker.instance for worker in self._live.values() if worker.name == adapter)
-        if not found:
+        instances = sorted(worker.instance for worker in self._live.values() if worker.name == adapter)
+        if not instances:
             self._assure()
-        return found
+        return instances
 
     def adapter_for(self, mesh_kind: str, connection_kind: str, named: str | None = None) -> str:
         """The adapter that serves a kind of mesh on a kind of connection: the one that is named, or the only one.
@@ -77,23 +77,23 @@ class Roster:
         Raises Refusal `adapter-unavailable`, `invalid-document`, BusUnavailable when nothing can be known.
         """
         serving = [worker for worker in self._live.values() if mesh_kind in worker.meshes]
-        found = sorted({worker.name for worker in serving if _serves(worker, connection_kind)})
-        if serving and not found:
+        names = sorted({worker.name for worker in serving if _serves(worker, connection_kind)})
+        if serving and not names:
             kinds = sorted({one.kind for worker in serving for one in worker.connections or []})
             detail = f"meshes of kind {mesh_kind} live on connections of kind {', '.join(kinds) or '(none)'}"
             raise _invalid(f"{detail}, and this one is of kind {connection_kind}", "#/connection")
-        if named is not None and named not in found:
+        if named is not None and named not in names:
             self._assure()
-            others = f"; these do: {', '.join(found)}" if found else ""
+            others = f"; these do: {', '.join(names)}" if names else ""
             detail = f"no live adapter {named!r} serves meshes of kind {mesh_kind!r}{others}"
             raise Refusal("adapter-unavailable", detail)
-        if not found:
+        if not names:
             self._assure()
             raise Refusal("adapter-unavailable", f"no live adapter serves meshes of kind {mesh_kind!r}")
-        if named is None and len(found) > 1:
-            detail = f"several adapters serve meshes of kind {mesh_kind!r}: {', '.join(found)}; name one as `adapter`"
+        if named is None and len(names) > 1:
+            detail = f"several adapters serve meshes of kind {mesh_kind!r}: {', '.join(names)}; name one as `adapter`"
             raise _invalid(detail, "#/adapter")
-        return named or found[0]
+        return named or names[0]
 
     def mesh_kinds(self, connection_kind: str) -> list[str]:
         """The kinds of mesh that live adapters serve on a kind of connection."""
@@ -110,8 +110,8 @@ class Roster:
             for one in worker.connections or []:
                 if one.kind == connection_kind:
                     serving[worker.name] = serving.get(worker.name, False) or one.tested
-        found = sorted(name for name, tested in serving.items() if tested)
-        if not found:
+        names = sorted(name for name, tested in serving.items() if tested)
+        if not names:
             self._assure()
             if serving:
                 missing = (
@@ -120,7 +120,7 @@ class Roster:
                 raise Refusal("adapter-unavailable", f"{missing} has no test for them")
             detail = f"no live adapter serves connections of kind {connection_kind!r}"
             raise Refusal("adapter-unavailable", detail)
-        return found
+        return names
 
     def connection_schema(self, kind: str) -> dict[str, Any]:
         """The JSON Schema of the settings of a kind of connection, whose adapter must live if it is not one of ours.
@@ -140,8 +140,8 @@ class Roster:
 
     def values_schema(self, adapter: str) -> dict[str, Any] | None:
         """The JSON Schema of the values with which an adapter installs a mesh, or None when it takes none."""
-        found = [worker.values for worker in self._live.values() if worker.name == adapter]
-        return found[-1] if found else None
+        schemas = [worker.values for worker in self._live.values() if worker.name == adapter]
+        return schemas[-1] if schemas else None
 
     def offer(self, adapter: str, kind: str, version: int | None) -> OperationSupport:
         """What a live worker announces for that operation, at that version or (None) at the newest.
@@ -149,11 +149,11 @@ class Roster:
         Raises Refusal `adapter-unavailable`, BusUnavailable when nothing can be known.
         """
         wanted = version if version is not None else self._newest.get((adapter, kind), 0)
-        found = self._offers.get((adapter, kind, wanted))
-        if found is None:
+        support = self._offers.get((adapter, kind, wanted))
+        if support is None:
             self._assure()
             raise Refusal("adapter-unavailable", self._why_not(adapter, kind, version))
-        return found
+        return support
 
     def _assure(self) -> None:
         """Without NATS no worker is heard, however well it is."""

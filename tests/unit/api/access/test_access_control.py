@@ -12,32 +12,32 @@ from meshwright.schemas import access, connections, meshes
 from meshwright.ui_api.access import authentication
 from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.requests.directory import Directory
-from meshwright.ui_api.requests.roster import Roster
+from meshwright.ui_api.requests.live_adapters import LiveAdapters
 from rig.stack.people import Person
 
-Door = Any
+Harness = Any
 SPACES = ("default", "blue", "green")
 property_test = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 roles = st.sampled_from(access.ROLE_ORDER)
 
 
-def gate(*spaces: str) -> tuple[authentication.Gate, Directory]:
-    """A gate that knows these workspaces besides the default one."""
+def access_control(*spaces: str) -> tuple[authentication.AccessControl, Directory]:
+    """Access control that knows these workspaces besides the default one."""
     directory = Directory()
     for name in spaces:
         message = access.WorkspaceWritten(document=access.Workspace(id=name), principal="test")
         directory.learn(f"mw.state.{name}.workspace.{name}", message)
-    return authentication.Gate(directory, authentication.digest("the admin's own secret")), directory
+    return authentication.AccessControl(directory, authentication.digest("the admin's own secret")), directory
 
 
 @given(roles, st.sampled_from((*SPACES, "*")), st.sampled_from((*SPACES, "never-made", "system")), roles)
 def test_a_role_counts_in_its_own_workspace_only(role: access.Role, home: str, asked: str, needed: access.Role) -> None:
     """Admitted is who has at least the role, in the own workspace or everywhere; elsewhere looks like nowhere."""
-    door, _ = gate("blue", "green")
+    harness, _ = access_control("blue", "green")
     principal = access.Principal(name="p", role=role, workspace=home)
     outcome = ""
     try:
-        door.admit(principal, asked, needed)
+        harness.admit(principal, asked, needed)
     except Refusal as error:
         outcome = error.slug
     visible = asked in SPACES and home in ("*", asked)
@@ -48,27 +48,27 @@ def test_a_role_counts_in_its_own_workspace_only(role: access.Role, home: str, a
 @given(st.text(max_size=40))
 def test_no_header_but_a_known_token_lets_anybody_in(header: str) -> None:
     """Whatever stands in Authorization: a refusal, unless it is Bearer and a secret that somebody was given."""
-    door, _ = gate()
+    harness, _ = access_control()
     for text in (header, f"Bearer {header}", f"Basic {header}", f"Bearer the admin's own secret{header.strip()}x"):
         with pytest.raises(Refusal) as caught:
-            door.principal(text)
+            harness.principal(text)
         assert caught.value.slug == "unauthenticated"
-    assert door.principal("bearer  the admin's own secret ") == authentication.ADMIN
+    assert harness.principal("bearer  the admin's own secret ") == authentication.ADMIN
 
 
 def test_a_gate_without_an_admin_token_has_no_admin() -> None:
     """A server that was started without the file lets nobody in by an empty token."""
-    door = authentication.Gate(Directory(), "")
+    harness = authentication.AccessControl(Directory(), "")
     for text in ("Bearer ", "Bearer", "Bearer  ", ""):
         with pytest.raises(Refusal):
-            door.principal(text)
-    assert door.by_digest("") is None
+            harness.principal(text)
+    assert harness.by_digest("") is None
 
 
 @given(st.integers(-5, 5), st.booleans())
 def test_a_token_counts_until_it_expires(seconds: int, forever: bool) -> None:
     """A token ends at its moment, to the second, wherever in the world that was written."""
-    door, directory = gate()
+    harness, directory = access_control()
     zone = datetime.timezone(datetime.timedelta(hours=seconds))
     end = datetime.datetime.now(zone) + datetime.timedelta(seconds=seconds * 60)
     token = access.Token(
@@ -79,7 +79,7 @@ def test_a_token_counts_until_it_expires(seconds: int, forever: bool) -> None:
         expires_at=None if forever else end,
     )
     directory.learn("mw.state.system.token.t", access.TokenWritten(document=token, principal="test"))
-    assert (door.by_digest(token.sha256) is not None) == (forever or seconds > 0)
+    assert (harness.by_digest(token.sha256) is not None) == (forever or seconds > 0)
 
 
 def test_a_secret_is_long_unguessable_and_not_what_is_stored() -> None:
@@ -155,25 +155,25 @@ def test_the_directory_is_the_newest_word_on_each_subject(changes: list[Step]) -
             assert directory.meshes_on(space, "c1") == on
 
 
-async def test_a_token_acts_in_its_own_workspace_unless_it_says_another(door: Door) -> None:
+async def test_a_token_acts_in_its_own_workspace_unless_it_says_another(harness: Harness) -> None:
     """Without the header a request is for the token's workspace; a workspace of another, or none at all, is 404."""
-    door.learn(
+    harness.learn(
         "blue", "workspace", "blue", access.WorkspaceWritten(document=access.Workspace(id="blue"), principal="t")
     )
-    person: Person = door.person("operator", "blue")
+    person: Person = harness.person("operator", "blue")
     headers = {"Authorization": f"Bearer {person.token}"}
-    answer = await door.client.put("/v1/connections/c", json={"kind": "consul"}, headers=headers)
+    answer = await harness.client.put("/v1/connections/c", json={"kind": "consul"}, headers=headers)
     assert answer.status_code == 201
-    assert door.bus.streams["STATE"][-1].subject == "mw.state.blue.connection.c"
+    assert harness.bus.streams["STATE"][-1].subject == "mw.state.blue.connection.c"
     for workspace in ("default", "green"):
         await person.problem("GET", "/v1/whoami", workspace=workspace, status=404, slug="not-found")
     found = await person.problem("GET", "/v1/whoami", workspace="No Name", status=400, slug="invalid-request")
     assert found["errors"][0]["pointer"] == "#/header/Meshwright-Workspace"
 
 
-async def test_an_admin_of_one_workspace_is_none_of_all(door: Door) -> None:
+async def test_an_admin_of_one_workspace_is_none_of_all(harness: Harness) -> None:
     """Workspaces, tokens for everywhere and the projection are for admins of all workspaces, who may do it all."""
-    local, everywhere = door.person("admin"), door.person("admin", "*")
+    local, everywhere = harness.person("admin"), harness.person("admin", "*")
     for method, path, body in (
         ("PUT", "/v1/workspaces/w", {}),
         ("DELETE", "/v1/workspaces/w", None),
@@ -188,45 +188,45 @@ async def test_an_admin_of_one_workspace_is_none_of_all(door: Door) -> None:
     await local.problem("DELETE", f"/v1/tokens/{theirs[-1]}", status=404, slug="not-found")
 
 
-async def test_a_workspace_is_not_removed_with_keys_to_it_left(door: Door) -> None:
+async def test_a_workspace_is_not_removed_with_keys_to_it_left(harness: Harness) -> None:
     """A tenant's token never opens a later workspace of the same name: it has to be revoked before."""
-    await door.admin.put("/v1/workspaces/blue", {})
-    door.learn(
+    await harness.admin.put("/v1/workspaces/blue", {})
+    harness.learn(
         "blue", "workspace", "blue", access.WorkspaceWritten(document=access.Workspace(id="blue"), principal="t")
     )
-    person = door.person("admin", "blue")
+    person = harness.person("admin", "blue")
     await person.get("/v1/whoami")
-    found = await door.admin.problem("DELETE", "/v1/workspaces/blue", status=409, slug="in-use", If_Match="*")
+    found = await harness.admin.problem("DELETE", "/v1/workspaces/blue", status=409, slug="in-use", If_Match="*")
     assert found["detail"] == "workspace blue still has tokens: remove them first"
-    [token] = door.directory.tokens("blue")
+    [token] = harness.directory.tokens("blue")
     gone = access.ResourceDeleted(kind="token", id=token.id, principal="t")
-    door.learn("blue", "token", token.id, gone)
-    await door.admin.ask("DELETE", "/v1/workspaces/blue", If_Match="*", expect=204)
+    harness.learn("blue", "token", token.id, gone)
+    await harness.admin.ask("DELETE", "/v1/workspaces/blue", If_Match="*", expect=204)
     await person.problem("GET", "/v1/whoami", status=401, slug="unauthenticated")
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
-async def test_metrics_are_open_to_this_machine_only(door: Door, header: str) -> None:
+async def test_metrics_are_open_to_this_machine_only(harness: Harness, header: str) -> None:
     """From loopback no token is needed; what a proxy on this machine passes on needs one, however it says so."""
-    assert (await door.client.get("/metrics")).status_code == 200
+    assert (await harness.client.get("/metrics")).status_code == 200
     told = {header: "for=8.8.8.8"}
-    assert (await door.client.get("/metrics", headers=told)).status_code == 401
-    viewer = door.person("viewer")
+    assert (await harness.client.get("/metrics", headers=told)).status_code == 401
+    viewer = harness.person("viewer")
     told["Authorization"] = f"Bearer {viewer.token}"
-    assert (await door.client.get("/metrics", headers=told)).status_code == 200
+    assert (await harness.client.get("/metrics", headers=told)).status_code == 200
 
 
 @given(st.binary(max_size=30) | st.sampled_from([b'"\xff"', b'{"name": "\xff"}', b"null", b"{}"]))
 def test_presence_that_cannot_be_read_offers_nothing(junk: bytes) -> None:
     """No bytes in the bucket of presence end the process that watches it."""
-    roster = Roster()
-    roster.learn("trial.i", junk)
-    assert roster.alive() == []
+    live_adapters = LiveAdapters()
+    live_adapters.learn("trial.i", junk)
+    assert live_adapters.alive() == []
 
 
-async def test_what_a_worker_says_of_a_preview_becomes_the_callers_refusal(door: Door) -> None:
+async def test_what_a_worker_says_of_a_preview_becomes_the_callers_refusal(harness: Harness) -> None:
     """A considered no is 422 with its cause and remedy, a defect or nonsense 502, slowness 504; nothing is stored."""
-    door.mesh()
+    harness.mesh()
     reply = msgspec.defstruct("Reply", [("headers", Any, None), ("data", bytes, b"")])
     no = b'{"code":"X1","what":"it cannot","cause":"because","remedy":"do this"}'
     codes = {"422": ("invalid-document", 422), "500": ("adapter-failed", 502), "503": ("adapter-slow", 504)}
@@ -241,9 +241,9 @@ async def test_what_a_worker_says_of_a_preview_becomes_the_callers_refusal(door:
         async def asked(*_: Any, answer: Any = answer, **__: Any) -> Any:
             return answer
 
-        door.bus.client = msgspec.defstruct("Client", [("request", Any)])(asked)
+        harness.bus.client = msgspec.defstruct("Client", [("request", Any)])(asked)
         body = {"mesh": "m1", "design": {"id": "d"}}
-        found = await door.admin.problem("POST", "/v1/designs/d:diff", body, status=status, slug=slug)
+        found = await harness.admin.problem("POST", "/v1/designs/d:diff", body, status=status, slug=slug)
         if slug == "invalid-document":
             assert (found["errors"][0]["detail"], found["remedy"]) == ("because", "do this")
-    assert not [one for stream in door.bus.streams.values() for one in stream]
+    assert not [one for stream in harness.bus.streams.values() for one in stream]

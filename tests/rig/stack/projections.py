@@ -15,7 +15,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import operations as o
 
 
-class Stage:
+class Projection:
     """A bus, a database, and their views."""
 
     def __init__(self, bus: mwbus.Connection, database: store.Database) -> None:

@@ -25,7 +25,7 @@ Wishes = dict[str, list[tuple[tuple[str, ...], Any]]]
 """By the id of an operation: what can stand in the places of its path, each time with a body that it takes."""
 
 
-class Ground(msgspec.Struct, frozen=True):
+class Environment(msgspec.Struct, frozen=True):
     """The parts; `everywhere` holds a token of each role that counts in all workspaces."""
 
     stack: SharedStack
@@ -40,19 +40,19 @@ class Ground(msgspec.Struct, frozen=True):
         return receiving.recorded(self.record)
 
 
-def prepare(stack: SharedStack) -> Ground:
+def prepare(stack: SharedStack) -> Environment:
     """Plant both tenants on a running stack with a notifier and the stage adapter."""
     port, record = ports.choose(stack.port + 1), stack.folder / "hooks"
     command = [sys.executable, "-P", str(receiving.PROGRAM), str(port), str(record)]
     stack.processes["receiver"] = children.start(command, stack.log("receiver"))
     one, other = asyncio.run(tenants.both(stack.url, TOKEN, f"http://127.0.0.1:{port}"))
-    return Ground(stack, one, other, asyncio.run(tenants.everywhere(stack.url, TOKEN)), record)
+    return Environment(stack, one, other, asyncio.run(tenants.everywhere(stack.url, TOKEN)), record)
 
 
-async def wishes(ground: Ground, document: dict[str, Any]) -> Wishes:
+async def wishes(environment: Environment, document: dict[str, Any]) -> Wishes:
     """A request for everything of tenant one that an operation could be about, for every operation."""
-    served, found, one = openapi_walk.operations(document), {}, ground.one
-    async with httpx.AsyncClient(base_url=ground.stack.url, timeout=20) as client:
+    served, found, one = openapi_walk.operations(document), {}, environment.one
+    async with httpx.AsyncClient(base_url=environment.stack.url, timeout=20) as client:
         owner = one.person(client, "admin")
         for operation in served:
             if operation.role is None:  # nobody's in particular

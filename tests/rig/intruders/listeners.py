@@ -21,7 +21,7 @@ _ACCEPTS = 0x10000
 """flag of a Unix socket in /proc/net/unix"""
 
 
-class Door(msgspec.Struct, frozen=True, kw_only=True):
+class Listener(msgspec.Struct, frozen=True, kw_only=True):
     """Something that listens: a TCP port (`host` and `port`) or a Unix socket (`path`)."""
 
     process: str
@@ -31,8 +31,8 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
 
 
-def of(everything: list[Record]) -> list[Door]:
-    """Every door of these processes."""
+def of(everything: list[Record]) -> list[Listener]:
+    """Every listener of these processes."""
     tcp, unix = _tcp(), _unix()
     found = set()
     for record in everything:
@@ -43,13 +43,14 @@ def of(everything: list[Record]) -> list[Door]:
             elif inode in unix:
                 found.add((record.name, record.pid, "", 0, unix[inode]))
     return [
-        Door(process=name, pid=pid, host=host, port=port, path=path) for name, pid, host, port, path in sorted(found)
+        Listener(process=name, pid=pid, host=host, port=port, path=path)
+        for name, pid, host, port, path in sorted(found)
     ]
 
 
 def marked(marker: str) -> list[Record]:
     """The processes of a stack."""
-    return processes.found("environ", marker)
+    return processes.matching("environ", marker)
 
 
 def open_files(everything: list[Record]) -> set[Path]:

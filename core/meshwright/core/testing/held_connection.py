@@ -1,7 +1,7 @@
-"""A gate between a worker and its nats-server, which stops the worker at one word of an operation.
+"""A relay between a worker and its nats-server that holds everything back from one event of an operation on.
 
 Problem: a worker that is killed after a test has seen an event may be far beyond it, so that the kill proves nothing.
-Invariant: nothing that the worker says behind the chosen event reaches the server, so while the gate is shut the
+Invariant: nothing that the worker publishes after the chosen event reaches the server, so while it is held back the
 operation is exactly there: the event is stored and its worker does not know, or it is not stored and never will be.
 """
 
@@ -17,8 +17,8 @@ _HOST = "127.0.0.1"
 _CHUNK = 64 * 1024
 
 
-class Gate:
-    """Use as `async with Gate(server.port) as gate:` and point the worker at `gate.port`; it stands open at first."""
+class HeldConnection:
+    """Use as `async with HeldConnection(server.port) as held:`; workers connect to `held.port`. At first all passes."""
 
     def __init__(self, server_port: int) -> None:
         self.port = 0
@@ -31,8 +31,8 @@ class Gate:
         self._links: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    def shut_at(self, types: Collection[str], *, stored: bool) -> None:
-        """Shut at the next event of an operation that has one of these wire types.
+    def hold_at(self, types: Collection[str], *, stored: bool) -> None:
+        """Hold everything back from the next event of an operation on that has one of these wire types.
 
         With `stored` the event itself passes, and its acknowledgement does not come back.
         """
@@ -40,8 +40,8 @@ class Gate:
         self._reached = asyncio.get_running_loop().create_future()
 
     async def reached(self, timeout: float) -> str:
-        """The wire type at which the gate has shut. Raises TimeoutError after `timeout` seconds."""
-        assert self._reached is not None, "shut_at first"
+        """The wire type of the event from which on all is held back. Raises TimeoutError after `timeout` seconds."""
+        assert self._reached is not None, "hold_at first"
         async with asyncio.timeout(timeout):
             return await asyncio.shield(self._reached)
 
@@ -105,22 +105,22 @@ class Gate:
         while line := await reader.readline():
             message = line + await _rest(reader, line)
             await self._open.wait()
-            found = self._of_interest(line, message)
-            if found and not self._is_stored:
-                self._shut(found)
+            reached = self._of_interest(line, message)
+            if reached and not self._is_stored:
+                self._hold(reached)
                 await self._open.wait()
-            elif found:
+            elif reached:
                 self._open.clear()  # before it is sent: its acknowledgement must not slip through
             writer.write(message)
             await writer.drain()
-            if found and self._is_stored:
-                self._shut(found)
+            if reached and self._is_stored:
+                self._hold(reached)
 
-    def _shut(self, found: str) -> None:
+    def _hold(self, type_name: str) -> None:
         self._open.clear()
         self._types = ()
         if self._reached and not self._reached.done():
-            self._reached.set_result(found)
+            self._reached.set_result(type_name)
 
     def _of_interest(self, line: bytes, message: bytes) -> str:
         """The chosen type that an event of an operation has, or an empty string."""

@@ -20,7 +20,7 @@ from meshwright.schemas.references import ResourceRef
 SLOW, DOOMED, BROKEN, POISON = "slow", "doomed", "broken", "poison"
 
 
-class StageTarget(FileTarget):
+class ScriptedTarget(FileTarget):
     """Routes have a timeout of 15s until somebody says otherwise, and stand already for `same`."""
 
     async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
@@ -69,7 +69,7 @@ class StageTarget(FileTarget):
             await attempt.sleep(60)
 
 
-stage = kit.Adapter("stage", meshes=["stage"], target=StageTarget, connections=[EnvoyFleet])
+stage = kit.Adapter("scripted", meshes=["scripted"], target=ScriptedTarget, connections=[EnvoyFleet])
 
 
 def now() -> datetime.datetime:
@@ -145,7 +145,7 @@ for _kind in intents.INTENT_TYPES:
 async def _tell_mesh(context: kit.Context, trust_domain: str) -> None:
     command = context.command
     mesh = meshes.Mesh(
-        id=command.mesh, kind="stage", connection=command.connection, adapter="stage", version="1.0", state="ready",
-        trust_domain=trust_domain, observed_at=now(),
+        id=command.mesh, kind="scripted", connection=command.connection, adapter="scripted", version="1.0",
+        state="ready", trust_domain=trust_domain, observed_at=now(),
     )  # fmt: skip
     await context.runtime.emit(command.workspace, command.mesh, meshes.MeshObserved(mesh=mesh))

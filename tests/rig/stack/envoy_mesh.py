@@ -89,7 +89,7 @@ def to_plain(arguments: Arguments) -> Any:
     return msgspec.json.decode(msgspec.json.encode(arguments))
 
 
-class Yard:
+class EnvoyMesh:
     """The mesh `demo` and what tests do with it."""
 
     def __init__(self, bus: mwbus.Connection, runtime: kit.Runtime, options: Options) -> None:
@@ -197,7 +197,7 @@ def _first_port() -> int:
 
 
 @pytest.fixture
-async def bare_yard(tmp_path: Path) -> AsyncIterator[Yard]:
+async def bare_envoy_mesh(tmp_path: Path) -> AsyncIterator[EnvoyMesh]:
     """A running control plane and apps, but no mesh yet."""
     async with contextlib.AsyncExitStack() as stack:
         nats = await stack.enter_async_context(NatsServer())
@@ -205,19 +205,19 @@ async def bare_yard(tmp_path: Path) -> AsyncIterator[Yard]:
         bus = await stack.enter_async_context(mwbus.connect(nats.url, "adapter-envoy"))
         servers = kit.OwnServers(nats_url=nats.url)
         runtime = kit.Runtime(bus, "envoy", "tester", tmp_path, SEALER, servers=servers)
-        yard = Yard(bus, runtime, options)
+        envoy_mesh = EnvoyMesh(bus, runtime, options)
         for service, version in WORKLOADS:
             name = f"{service}-{version}"
-            yard.apps[name] = await stack.enter_async_context(App(name).serving())
-        yard.plane = await stack.enter_async_context(ControlPlane.open(yard.runtime, options))
+            envoy_mesh.apps[name] = await stack.enter_async_context(App(name).serving())
+        envoy_mesh.plane = await stack.enter_async_context(ControlPlane.open(envoy_mesh.runtime, options))
         client = httpx.AsyncClient(trust_env=False, timeout=30)
-        yard.client = await stack.enter_async_context(client)
-        yield yard
+        envoy_mesh.client = await stack.enter_async_context(client)
+        yield envoy_mesh
 
 
 @pytest.fixture
-async def yard(bare_yard: Yard) -> Yard:
+async def envoy_mesh(bare_envoy_mesh: EnvoyMesh) -> EnvoyMesh:
     """The mesh with all workloads enrolled and serving."""
-    await bare_yard.do(InstallMesh())
-    await bare_yard.do(enrolling(bare_yard.specs()))
-    return bare_yard
+    await bare_envoy_mesh.do(InstallMesh())
+    await bare_envoy_mesh.do(enrolling(bare_envoy_mesh.specs()))
+    return bare_envoy_mesh

@@ -24,7 +24,7 @@ EXAMPLE = Path(__file__).parents[1] / "example"
 ACK_WAIT = 1.0
 
 
-class Crew:
+class LedgerWorkers:
     """Workers by their process ids, and somebody who asks them."""
 
     def __init__(self, asker: Asker, server: NatsServer, folder: Path, stack: AsyncExitStack) -> None:
@@ -125,20 +125,20 @@ class Heard:
 
 
 @asynccontextmanager
-async def heard(crew: Crew) -> AsyncIterator[Heard]:
+async def heard(ledger_workers: LedgerWorkers) -> AsyncIterator[Heard]:
     """Listen to all operations that are asked within."""
     listener = Heard()
     subject = subjects.fill(subjects.EVENTS, origin="ledger", entity="operation")
-    async with listening.listening(crew.bus, subject, listener.hear):
-        await crew.bus.client.flush()
+    async with listening.listening(ledger_workers.bus, subject, listener.hear):
+        await ledger_workers.bus.client.flush()
         yield listener
 
 
 @asynccontextmanager
-async def crewed(server: NatsServer, folder: Path) -> AsyncIterator[Crew]:
-    """A bus with a crew, still empty; all of it is gone afterwards."""
+async def ledger_workers_running(server: NatsServer, folder: Path) -> AsyncIterator[LedgerWorkers]:
+    """A bus with a ledger_workers, still empty; all of it is gone afterwards."""
     async with mwbus.connect(server.url, "api") as bus, AsyncExitStack() as stack:
-        yield Crew(Asker(bus, "ledger"), server, folder, stack)
+        yield LedgerWorkers(Asker(bus, "ledger"), server, folder, stack)
 
 
 def completed(events: list[Message]) -> list[str]:

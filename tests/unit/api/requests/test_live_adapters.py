@@ -1,4 +1,4 @@
-"""The roster: an operation is accepted only when a live worker offers exactly that."""
+"""The live_adapters: an operation is accepted only when a live worker offers exactly that."""
 
 import datetime
 
@@ -7,7 +7,7 @@ import pytest
 
 from meshwright.schemas.adapters import AdapterAnnouncement, OperationSupport
 from meshwright.ui_api.http.problems import Refusal
-from meshwright.ui_api.requests.roster import Roster
+from meshwright.ui_api.requests.live_adapters import LiveAdapters
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -29,77 +29,77 @@ def worker(instance: str, *versions: int, name: str = "acme", mesh: str = "") ->
     return f"{name}.{instance}", msgspec.json.encode(announcement)
 
 
-def refusal(roster: Roster, adapter: str, kind: str, version: int | None) -> str:
+def refusal(live_adapters: LiveAdapters, adapter: str, kind: str, version: int | None) -> str:
     """Why an operation is not offered."""
     with pytest.raises(Refusal) as caught:
-        roster.offer(adapter, kind, version)
+        live_adapters.offer(adapter, kind, version)
     assert caught.value.slug == "adapter-unavailable"
     return caught.value.detail
 
 
 def test_the_newest_version_is_meant_when_none_is_named() -> None:
     """During a rolling upgrade both versions can be asked for, and the newest is the default."""
-    roster = Roster()
-    roster.learn(*worker("old", 1))
-    roster.learn(*worker("new", 2))
-    assert roster.offer("acme", "mesh.install", None).version == 2
-    assert roster.offer("acme", "mesh.install", 1).version == 1
-    roster.learn(worker("new")[0], None)
-    assert roster.offer("acme", "mesh.install", None).version == 1
-    assert "in version 2" in refusal(roster, "acme", "mesh.install", 2)
+    live_adapters = LiveAdapters()
+    live_adapters.learn(*worker("old", 1))
+    live_adapters.learn(*worker("new", 2))
+    assert live_adapters.offer("acme", "mesh.install", None).version == 2
+    assert live_adapters.offer("acme", "mesh.install", 1).version == 1
+    live_adapters.learn(worker("new")[0], None)
+    assert live_adapters.offer("acme", "mesh.install", None).version == 1
+    assert "in version 2" in refusal(live_adapters, "acme", "mesh.install", 2)
 
 
 def test_a_worker_that_is_gone_offers_nothing() -> None:
     """With the last worker the offer goes, and the refusal says so."""
-    roster = Roster()
-    assert "no live worker of the adapter 'acme'" in refusal(roster, "acme", "mesh.install", None)
-    roster.learn(*worker("one", 1))
-    roster.learn(*worker("two", 1))
-    roster.learn(worker("one")[0], None)
-    assert roster.offer("acme", "mesh.install", 1).version == 1
-    roster.learn(worker("two")[0], None)
-    assert roster.alive() == []
-    refusal(roster, "acme", "mesh.install", 1)
+    live_adapters = LiveAdapters()
+    assert "no live worker of the adapter 'acme'" in refusal(live_adapters, "acme", "mesh.install", None)
+    live_adapters.learn(*worker("one", 1))
+    live_adapters.learn(*worker("two", 1))
+    live_adapters.learn(worker("one")[0], None)
+    assert live_adapters.offer("acme", "mesh.install", 1).version == 1
+    live_adapters.learn(worker("two")[0], None)
+    assert live_adapters.alive() == []
+    refusal(live_adapters, "acme", "mesh.install", 1)
 
 
 def test_what_is_not_offered_is_refused_with_what_is() -> None:
     """An unknown operation names those that there are."""
-    roster = Roster()
-    roster.learn(*worker("one", 1))
-    assert "it offers: mesh.install" in refusal(roster, "acme", "mesh.explode", None)
+    live_adapters = LiveAdapters()
+    live_adapters.learn(*worker("one", 1))
+    assert "it offers: mesh.install" in refusal(live_adapters, "acme", "mesh.explode", None)
 
 
 def test_an_entry_that_cannot_be_read_offers_nothing() -> None:
     """Damaged presence is as good as none, also in place of a good one."""
-    roster = Roster()
+    live_adapters = LiveAdapters()
     key, value = worker("one", 1)
-    roster.learn(key, value)
-    roster.learn(key, b"{")
-    assert roster.alive() == []
-    refusal(roster, "acme", "mesh.install", 1)
+    live_adapters.learn(key, value)
+    live_adapters.learn(key, b"{")
+    assert live_adapters.alive() == []
+    refusal(live_adapters, "acme", "mesh.install", 1)
 
 
 def test_a_mesh_finds_its_adapter() -> None:
     """The adapter of a kind of mesh is the one that announces it."""
-    roster = Roster()
-    roster.learn(*worker("one", 1))
-    roster.learn(*worker("two", 1, name="zeta"))
-    assert roster.adapter_for("zeta", "envoy-fleet") == "zeta"
+    live_adapters = LiveAdapters()
+    live_adapters.learn(*worker("one", 1))
+    live_adapters.learn(*worker("two", 1, name="zeta"))
+    assert live_adapters.adapter_for("zeta", "envoy-fleet") == "zeta"
     with pytest.raises(Refusal):
-        roster.adapter_for("nothing", "envoy-fleet")
+        live_adapters.adapter_for("nothing", "envoy-fleet")
 
 
 def test_of_two_adapters_for_one_kind_the_request_chooses() -> None:
     """Without a name both are told and none is taken; a name that does not serve the kind is refused with those."""
-    roster = Roster()
+    live_adapters = LiveAdapters()
     for name in ("zeta", "acme"):
-        roster.learn(*worker("one", 1, name=name, mesh="istio"))
+        live_adapters.learn(*worker("one", 1, name=name, mesh="istio"))
     with pytest.raises(Refusal, match="several adapters serve meshes of kind 'istio': acme, zeta") as caught:
-        roster.adapter_for("istio", "kubernetes")
+        live_adapters.adapter_for("istio", "kubernetes")
     assert (caught.value.slug, caught.value.errors[0].pointer) == ("invalid-document", "#/adapter")
-    assert roster.adapter_for("istio", "kubernetes", "zeta") == "zeta"
+    assert live_adapters.adapter_for("istio", "kubernetes", "zeta") == "zeta"
     with pytest.raises(Refusal, match=r"no live adapter 'other' serves .*; these do: acme, zeta") as caught:
-        roster.adapter_for("istio", "kubernetes", "other")
+        live_adapters.adapter_for("istio", "kubernetes", "other")
     assert caught.value.slug == "adapter-unavailable"
-    roster.learn(worker("one", name="acme")[0], None)
-    assert roster.adapter_for("istio", "kubernetes") == "zeta"
+    live_adapters.learn(worker("one", name="acme")[0], None)
+    assert live_adapters.adapter_for("istio", "kubernetes") == "zeta"
