@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import forwarding
 from meshwright.schemas.references import ResourceRef
 
 MAP = ResourceRef(kind="ConfigMap", namespace="default", name="a")
@@ -21,7 +22,7 @@ def config_map(name: str, version: int, uid: str = "") -> dict[str, Any]:
 
 def status(code: int, reason: str, **more: Any) -> web.Response:
     """A refusal as Kubernetes words it."""
-    body = {"kind": "Status", "status": "Failure", "reason": reason, "message": reason, "code": code, **more}
+    body = {"kind": "Status", "status": "Failure", "reason": reason, "message": reason, "code": code} | more
     return web.json_response(body, status=code)
 
 
@@ -285,3 +286,29 @@ async def test_a_list_whose_version_is_forgotten_goes_on(scripted: Any, scripted
 
     scripted.handler = expiring
     assert [each.ref.name async for each in scripted_cluster.list("", "ConfigMap")] == ["a", "b", "c"]
+
+
+async def test_a_request_is_passed_on_into_the_cluster(scripted: Any, scripted_cluster: k8s.Cluster) -> None:
+    """By the API server's proxy of services and pods: path, query and scheme arrive, and what answers comes back."""
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(body=request.path_qs.encode(), content_type="text/plain")
+
+    scripted.handler = handler
+    istiod = forwarding.service(scripted_cluster, "istio-system", "istiod", 8080)
+    assert await istiod.get("/debug/syncz", {"proxyID": "a.b"}) == (
+        b"/api/v1/namespaces/istio-system/services/istiod:8080/proxy/debug/syncz?proxyID=a.b"
+    )
+    proxy = forwarding.pod(scripted_cluster, "shop", "web-1", "admin", scheme="https")
+    assert await proxy.get("stats") == b"/api/v1/namespaces/shop/pods/https:web-1:admin/proxy/stats"
+
+
+async def test_nothing_behind_a_service_is_told_as_away(scripted: Any, scripted_cluster: k8s.Cluster) -> None:
+    """The API server's own words say which service has no endpoints."""
+
+    async def handler(request: web.Request) -> web.Response:
+        return status(503, "ServiceUnavailable", message='no endpoints available for service "istiod"')
+
+    scripted.handler = handler
+    with pytest.raises(k8s.Unavailable, match="no endpoints available"):
+        await forwarding.service(scripted_cluster, "istio-system", "istiod", 8080).get("/version", timeout=1)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
+import yaml
 
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -21,10 +22,10 @@ class _Runtime:
     """Knows one connection."""
 
     def __init__(self, settings: Kubernetes) -> None:
-        self._settings = settings
+        self.settings = settings
 
     async def connection(self, workspace: str, connection: str) -> OpenConnection[Kubernetes]:
-        return OpenConnection(workspace=workspace, id=connection, kind="kubernetes", settings=self._settings)
+        return OpenConnection(workspace=workspace, id=connection, kind="kubernetes", settings=self.settings)
 
 
 @pytest.fixture
@@ -326,3 +327,36 @@ async def test_a_cluster_that_goes_away_is_waited_for_and_nothing_is_half_done(
     assert await count() == 40
     await disturbed(target.revert(wanted, found.checkpoint, told), 8_000)
     assert await count() == 0
+
+
+async def test_credentials_that_end_are_waited_for_until_there_are_new_ones(
+    kubernetes_settings: Kubernetes, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """An operation that meets them is told so, and goes on by itself once the connection has others."""
+    document = yaml.safe_load(kubernetes_settings.kubeconfig)
+    for user in document["users"]:
+        user["user"] = {"token": "ended"}
+    runtime: Any = _Runtime(kubernetes_settings)
+    async with k8s.Clusters(runtime) as clusters:
+        mesh = kit.MeshRef(workspace="default", connection="local", mesh=namespace)
+        target = k8s.KubernetesTarget(kit.Scope(runtime, clusters, mesh))
+        wanted, told = draft(target, "mine", resource(namespace, "a", data={})), Told()
+        found = await target.dry_run(wanted)
+        runtime.settings = Kubernetes(kubeconfig=yaml.safe_dump(document), context=kubernetes_settings.context)
+        async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+            group.create_task(target.apply(wanted, found.checkpoint, told))
+            while not told.lines:  # noqa: ASYNC110 - what people are told is a list
+                await asyncio.sleep(0.05)
+            assert "Unauthorized" in told.lines[0]
+            runtime.settings = kubernetes_settings
+    assert await cluster.find(wanted.resources[0].ref)
+
+
+async def test_what_a_gitops_tool_keeps_is_not_changed_silently(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """It would be put back: the preview names the tool, also where no field is in conflict."""
+    meta = {"name": "a", "namespace": namespace, "annotations": {"argocd.argoproj.io/tracking-id": "shop:x"}}
+    await cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}, owner="argocd-controller")
+    (change,) = (await target.dry_run(draft(target, "mine", resource(namespace, "a", data={"b": "c"})))).changes
+    assert change.conflict == "Argo CD application shop"

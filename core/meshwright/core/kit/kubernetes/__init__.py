@@ -10,6 +10,7 @@ from meshwright.core.kit.kubernetes.discovery import Api
 from meshwright.core.kit.kubernetes.errors import (
     AlreadyExists,
     Away,
+    BadRequest,
     Closed,
     Conflict,
     Denied,
@@ -47,6 +48,7 @@ __all__ = [
     "AlreadyExists",
     "Api",
     "Away",
+    "BadRequest",
     "Closed",
     "Cluster",
     "Clusters",

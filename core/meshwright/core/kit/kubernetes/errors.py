@@ -202,7 +202,7 @@ class Unauthorized(Away):
     code = "MW3010"
     cause = "The token or certificate of the connection is wrong, has ended or was revoked."
     remedy = "Give the connection new credentials with `meshwright connections set`; what waits for it goes on then."
-    after = 30.0
+    after = 10.0
 
 
 class TooManyRequests(Away):

@@ -22,6 +22,12 @@ CREATED_BY = "meshwright.dev/created-by"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 _LONGEST = 128
 """characters of a field manager's name"""
+_GITOPS = {
+    "argocd.argoproj.io/tracking-id": "Argo CD application",
+    "kustomize.toolkit.fluxcd.io/name": "Flux kustomization",
+    "helm.toolkit.fluxcd.io/name": "Flux Helm release",
+}
+"""annotations and labels of tools that put back whatever others change"""
 Fate: TypeAlias = Literal["delete", "release", "leave"]
 """what removing a design means for one object: `release` takes back the design's fields alone"""
 
@@ -46,6 +52,15 @@ def words(manager: str) -> str:
 def conflict_words(owners: dict[str, list[str]]) -> str:
     """Who owns what, for people: `kubectl (spec.replicas), design canary of mesh prod (spec.hosts)`."""
     return ", ".join(f"{words(name)} ({', '.join(f.lstrip('.') for f in held)})" for name, held in owners.items())
+
+
+def gitops_words(body: Body) -> str:
+    """The tool that would put back what we change, for people; empty when there is none."""
+    for part in ("annotations", "labels"):
+        for key, tool in _GITOPS.items():
+            if name := at(body, "metadata", part, key):
+                return f"{tool} {str(name).partition(':')[0]}"
+    return ""
 
 
 def marked(body: Body, manager: str) -> Body:

@@ -198,7 +198,9 @@ class Planner:
                 self._problem(error, written.pointer)
                 return None
             after = final
-        return Change(ref=ref, before=before, after=bodies.shown(after), conflict=conflict)
+        managed = ownership.gitops_words(live) if live else ""
+        both = ", ".join(part for part in (conflict, managed) if part)
+        return Change(ref=ref, before=before, after=bodies.shown(after), conflict=both)
 
     async def _ask(self, body: Body, *, force: bool = False) -> Body:
         return await self._cluster.apply(body, owner=self._manager, dry_run=True, force=force)
