@@ -67,7 +67,7 @@ class KubernetesServer:
 
     def close(self) -> None:
         """End every process, the API server before etcd, and remove the folder."""
-        for name in reversed(self._running):
+        for name in reversed(list(self._running)):
             self.end(name)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -76,14 +76,16 @@ class KubernetesServer:
         self._running[name] = children.start(command, self.folder / f"{name}.log")
 
     def end(self, name: str) -> None:
-        """End one of the processes, by force after ten seconds."""
-        process = self._running[name]
+        """End one of the processes, by force after ten seconds; harmless when it does not run."""
+        process = self._running.pop(name, None)
+        if process is None:
+            return
         process.terminate()
         deadline = time.monotonic() + _STOP_S
-        while process.poll() is None and time.monotonic() < deadline:
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                process.kill()
             time.sleep(0.01)
-        if process.poll() is None:
-            process.kill()
 
     def kubeconfig(self, user: str = "", groups: Sequence[str] = ()) -> str:
         """A kubeconfig with a certificate of that user in it; without one, of an administrator."""
@@ -112,7 +114,7 @@ class KubernetesServer:
 
     def alive(self, name: str) -> bool:
         """Whether a process runs."""
-        return self._running[name].poll() is None
+        return name in self._running and self._running[name].poll() is None
 
     def _start_etcd(self) -> list[str]:
         own = pki.Authority(self.folder, "etcd-ca")
@@ -235,7 +237,7 @@ class KubernetesServer:
 
     def _await(self, name: str, path: str) -> None:
         with self.client() as client:
-            self._until(name, lambda: client.get(path).status_code == 200)
+            self.until(name, lambda: client.get(path).status_code == 200)
 
     def _await_nodes(self) -> None:
         def are_ready(client: httpx.Client) -> bool:
@@ -245,9 +247,10 @@ class KubernetesServer:
             return len(ready) == len(_NODES)
 
         with self.client() as client:
-            self._until("kwok", lambda: are_ready(client))
+            self.until("kwok", lambda: are_ready(client))
 
-    def _until(self, name: str, is_ready: Callable[[], bool]) -> None:
+    def until(self, name: str, is_ready: Callable[[], bool]) -> None:
+        """Wait until a process is ready; one that cannot be reached is not yet. Raises Failed."""
         deadline = time.monotonic() + READY_S
         while True:
             try:

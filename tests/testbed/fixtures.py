@@ -15,6 +15,7 @@ from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.references import ResourceRef
 from testbed import programs
 from testbed.cluster import KubernetesServer
+from testbed.istiod import Istiod
 
 KUBECONFIG, CONTEXT = "MESHWRIGHT_TEST_KUBECONFIG", "MESHWRIGHT_TEST_CONTEXT"
 
@@ -31,6 +32,16 @@ def kubernetes_server() -> Iterator[KubernetesServer]:
     skip_unless_built(*programs.CLUSTER)
     with KubernetesServer() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def istiod(kubernetes_server: KubernetesServer) -> Iterator[Istiod]:
+    """Istio in the control plane of this test process, for one module: others want a cluster without it."""
+    if os.environ.get(KUBECONFIG):
+        pytest.skip("this istiod runs beside a cluster of the test bed's own: leave KUBECONFIG out")
+    skip_unless_built(programs.ISTIOD, programs.ISTIOCTL)
+    with Istiod(kubernetes_server) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,156 @@
+"""A real istiod beside a test's control plane: it validates, injects and serves xDS as it would in the cluster.
+
+Problem: no node of the test bed runs processes, so the istiod that the cluster shows cannot be the one that works.
+Invariant: Istio's own manifest is installed whole, with webhooks that lead to this process; when it goes, everything
+that was installed goes too, the webhooks first, since the API server refuses what it cannot ask them about.
+"""
+
+import base64
+import subprocess
+import sys
+from typing import Any, Self
+
+import httpx
+import yaml
+
+from meshwright.core.testing import children
+from meshwright.core.testing.servers import HOST, free_port
+from testbed import pki, programs
+from testbed.cluster import KubernetesServer
+from testbed.objects import Object, Objects, in_order, parsed
+
+NAMESPACE = "istio-system"
+VERSION = programs.ISTIO.partition("-")[0]
+_RENDERED_S = 60.0
+_ENVIRONMENT = {
+    "POD_NAME": "istiod-testbed",
+    "POD_NAMESPACE": NAMESPACE,
+    "REVISION": "default",
+    "CLUSTER_ID": "Kubernetes",
+    "PILOT_CERT_PROVIDER": "istiod",
+    "VALIDATION_WEBHOOK_CONFIG_NAME": f"istio-validator-{NAMESPACE}",
+    "INJECTION_WEBHOOK_CONFIG_NAME": "istio-sidecar-injector",
+    # Extensions that only Istio's own build of Envoy has.
+    "PILOT_ENABLE_ALPN_FILTER": "false",
+    "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+    "PILOT_ENABLE_TELEMETRY_LABEL": "false",
+}
+
+
+class Istiod:
+    """Istio's control plane for one cluster. Use as `with Istiod(server) as istiod:`.
+
+    `mesh` is merged into the mesh configuration; `environment` into that of the process.
+    """
+
+    def __init__(
+        self,
+        server: KubernetesServer,
+        *,
+        mesh: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self._server = server
+        self._mesh = {"accessLogFile": "/dev/stdout", "defaultProviders": {"metrics": []}, **(mesh or {})}
+        self._environment = {**_ENVIRONMENT, **(environment or {})}
+        self.xds, self.secure_xds, self.http, self.webhooks, self.monitoring = (free_port() for _ in range(5))
+        self.url = f"http://{HOST}:{self.http}"
+        """debug endpoints, such as /debug/syncz"""
+        self._installed: list[Object] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Install and start; returns when the webhooks refuse what is wrong. Raises cluster.Failed."""
+        manifest = self._manifest()
+        with self._server.client() as client:
+            objects = Objects(client)
+            for each in manifest:
+                self._installed.append(each)
+                objects.apply(each)
+            self._server.run("istiod", self._command())
+            with httpx.Client(base_url=self.url, trust_env=False, timeout=10) as own:
+                self._server.until("istiod", lambda: own.get("/ready").status_code == 200)
+            validators = [each for each in manifest if each["kind"] == "ValidatingWebhookConfiguration"]
+            self._server.until("istiod", lambda: all(_is_strict(objects.get(each)) for each in validators))
+
+    def close(self) -> None:
+        """Take away the webhooks, end the process, and take away the rest."""
+        with self._server.client() as client:
+            objects = Objects(client)
+            webhooks = [each for each in self._installed if each["kind"].endswith("WebhookConfiguration")]
+            objects.delete(*webhooks)
+            self._server.end("istiod")
+            rest = [each for each in reversed(self._installed) if each not in webhooks]
+            objects.delete(*rest)
+            objects.await_gone(*(each for each in rest if each["kind"] == "Namespace"))
+        self._installed.clear()
+
+    def log(self) -> str:
+        """The end of its output."""
+        return self._server.log("istiod")
+
+    def _command(self) -> list[str]:
+        folder = self._server.folder
+        names = [HOST, "localhost", f"istiod.{NAMESPACE}.svc"]
+        own = self._server.authority.issue("istiod", [pki.SERVER], names=names)
+        kubeconfig = folder / "istiod.kubeconfig"
+        kubeconfig.write_text(self._server.kubeconfig())
+        kubeconfig.chmod(0o600)
+        # It makes files below the folder that it is started in, and has no option for that.
+        environment = [f"{key}={value}" for key, value in self._environment.items()]
+        return [
+            *("env", f"--chdir={folder}", *environment),
+            *(str(programs.ISTIOD.path), "discovery", "--kubeconfig", str(kubeconfig)),
+            *("--httpAddr", f"{HOST}:{self.http}", "--httpsAddr", f"{HOST}:{self.webhooks}"),
+            *("--grpcAddr", f"{HOST}:{self.xds}", "--secureGRPCAddr", f"{HOST}:{self.secure_xds}"),
+            *("--monitoringAddr", f"{HOST}:{self.monitoring}", "--ctrlz_address", HOST, "--ctrlz_port", "0"),
+            *("--caCertFile", str(self._server.authority.pair.certificate)),
+            *("--tlsCertFile", str(own.certificate), "--tlsKeyFile", str(own.key)),
+            *("--domain", "cluster.local", "--profile=false", "--shutdownDuration=0s"),
+        ]
+
+    def _manifest(self) -> list[Object]:
+        """What `istioctl install` would apply, with webhooks that lead here."""
+        bundle = base64.b64encode(self._server.authority.pair.certificate.read_bytes()).decode()
+        base = f"https://{HOST}:{self.webhooks}"
+        values = {
+            "defaultRevision": "default",
+            "base": {"validationURL": f"{base}/validate"},
+            "istiodRemote": {"injectionURL": f"{base}/inject", "injectionCABundle": bundle},
+        }
+        spec = {
+            "profile": "minimal",
+            "hub": "registry.istio.io/release",
+            "tag": VERSION,
+            "meshConfig": self._mesh,
+            "values": values,
+        }
+        wanted = self._server.folder / "istio.yaml"
+        wanted.write_text(
+            yaml.safe_dump({"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator", "spec": spec})
+        )
+        rendered = subprocess.run(
+            [str(programs.ISTIOCTL.path), "manifest", "generate", "--filename", str(wanted)],
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=_RENDERED_S,
+            preexec_fn=children.die_with_parent(),
+        )
+        sys.stderr.write(rendered.stderr)
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+        return in_order([namespace, *parsed(rendered.stdout)])
+
+
+def _is_strict(webhook: Object | None) -> bool:
+    return bool(webhook) and all(each["failurePolicy"] == "Fail" for each in (webhook or {})["webhooks"])
