@@ -65,13 +65,13 @@ class Requirement(Model, frozen=True, kw_only=True):
         return [f"{self.key}={value}" for value in self.values] or [self.key]
 
 
-def selected(requirements: list[Requirement]) -> Document:
-    """The condition of a label selector: all of its parts."""
+def matching(requirements: list[Requirement], text: str) -> Document:
+    """The condition that an object keeps all parts of a label selector and its body holds a text, in any case.
+
+    The text must not hold a zero byte, which the database refuses to search for.
+    """
     words = {"in": "$in", "notin": "$nin"}
     parts: list[Any] = [{"terms": {words[one.operator]: one.terms}} for one in requirements]
+    if text:
+        parts.append({"content": {"$regex": re.escape(text), "$options": "i"}})
     return {"$and": parts} if parts else {}
-
-
-def containing(text: str) -> Document:
-    """The condition that the body holds a text, compared without regard to case. It must not hold a zero byte."""
-    return {"content": {"$regex": re.escape(text), "$options": "i"}} if text else {}

@@ -4,6 +4,7 @@ Invariant: what MongoDB cannot tell within its bound is a 503, never a guess; an
 document shows, so an unchanged one costs the reader nothing.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -61,15 +62,18 @@ async def page(
     *,
     stream: str = "",
     workspace: str = "",
+    also: dict[str, Any] | None = None,
+    shown: Callable[[Any], Any] = lambda document: document,
 ) -> Response:
     """A page of documents; entries of `where` that are empty do not filter.
 
-    `order_by` is a field, with ` desc` behind it for the other direction.
+    `order_by` is a field, with ` desc` behind it for the other direction. `also` is a condition that the store made,
+    `shown` what is answered of a document.
     """
     await settle(call, stream or kind.stream)
     wanted = {name: value for name, value in (where or {}).items() if value not in (None, "", [])}
     field, _, direction = order_by.partition(" ")
-    scope = _scope(call, wanted, order_by)
+    scope = _scope(call, wanted | (also or {}), order_by)
     documents = await call.api.views.page(
         kind,
         workspace or call.workspace,
@@ -78,8 +82,9 @@ async def page(
         descending=direction == "desc",
         limit=min(call.query.page_size, LARGEST_PAGE),
         cursor=call.api.pages.read(call.query.page_token, scope),
+        also=also,
     )
-    items = [stored.document for stored in documents.items]
+    items = [shown(stored.document) for stored in documents.items]
     return answers.ok({"items": items, "next_page_token": call.api.pages.sign(documents.cursor, scope)})
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from meshwright.core.store import kinds
 from meshwright.schemas.base import Message
 from meshwright.schemas.connections import Connection, ConnectionTest, ConnectionTestRequest
+from meshwright.schemas.discovery import ConnectionStatus
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.bodies import Because
 from meshwright.ui_api.http.problems import Refusal, not_found
@@ -56,6 +57,21 @@ async def index(call: Call[NoBody, ConnectionPage]) -> Response:
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a connection."""
     return await views.one(call, kinds.CONNECTIONS, call.name(), _KIND)
+
+
+@routes.add(
+    "GET",
+    "/v1/connections/{id}/status",
+    "getConnectionStatus",
+    role="viewer",
+    query=Read,
+    answer=ConnectionStatus,
+    headers=("ETag",),
+    problems=("store-unavailable", "not-yet-visible"),
+)
+async def status(call: Call[NoBody, Read]) -> Response:
+    """Show how discovery gets on with a cluster: whether it answers, knows us, and is seen as a whole."""
+    return await views.one(call, kinds.CONNECTION_STATUS, call.name(), "status of connection")
 
 
 @routes.add(

@@ -128,6 +128,25 @@ def _together(states: list[str]) -> "Text":
     return state(worst).append(f" ({synced} of {len(states)} synced)")
 
 
+def resources(items: list[Document]) -> "RenderableType":
+    """Objects of clusters."""
+    if not items:
+        return nothing("resources", "Discovery watches clusters: meshwright connections list")
+    rows = [
+        {
+            "kind": one["kind"],
+            "namespace": one.get("namespace"),
+            "name": one["name"],
+            "group": one.get("group"),
+            "connection": one["connection"],
+            "owner": f"{one['owner']['kind']}/{one['owner']['name']}" if one.get("owner") else "",
+            "age": age(one.get("created_at")),
+        }
+        for one in items
+    ]
+    return _with_columns(rows, optional=("namespace", "group", "owner"))
+
+
 def proxies(items: list[Document]) -> "RenderableType":
     """Proxies; what one refused follows in its own words."""
     from rich.console import Group

@@ -1,0 +1,34 @@
+"""Label selectors, as kubectl takes them: `app=reviews,version in (v1,v2),!canary`.
+
+Invariant: a selector of the published pattern becomes requirements; what is of another pattern is refused before.
+"""
+
+import re
+
+from meshwright.core.store.resources import Requirement
+
+_KEY = r"(?:[A-Za-z0-9.-]{1,253}/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_VALUE = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"
+_LIST = rf"\( *{_VALUE} *(?:, *{_VALUE} *)*\)"
+_PART = rf" *(?:{_KEY} *(?:=|==|!=) *{_VALUE}|{_KEY} +(?:in|notin) +{_LIST}|!? *{_KEY}) *"
+PATTERN = rf"^(?:{_PART}(?:,{_PART})*)?$"
+_DIVIDER = re.compile(r",(?![^()]*\))")
+_EQUALITY = re.compile(rf"({_KEY}) *(=|==|!=) *({_VALUE})")
+_SET = re.compile(rf"({_KEY}) +(in|notin) +\((.*)\)")
+_EXISTENCE = re.compile(rf"(!?) *({_KEY})")
+
+
+def requirements(selector: str) -> list[Requirement]:
+    """The parts of a selector that fits PATTERN. Raises ValueError for another."""
+    return [_requirement(part.strip()) for part in _DIVIDER.split(selector)] if selector.strip() else []
+
+
+def _requirement(part: str) -> Requirement:
+    if found := _EQUALITY.fullmatch(part):
+        return Requirement(key=found[1], operator="notin" if found[2] == "!=" else "in", values=[found[3]])
+    if found := _SET.fullmatch(part):
+        values = [value.strip() for value in found[3].split(",")]
+        return Requirement(key=found[1], operator="in" if found[2] == "in" else "notin", values=values)
+    if found := _EXISTENCE.fullmatch(part):
+        return Requirement(key=found[2], operator="notin" if found[1] else "in")
+    raise ValueError(f"{part!r} is no part of a label selector")
