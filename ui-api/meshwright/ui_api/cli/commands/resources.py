@@ -39,7 +39,7 @@ def index(
         "labels": labels,
         "text": text,
     }
-    items = choices.found_all(session, paths.RESOURCES, params, limit)
+    items = choices.list_all(session, paths.RESOURCES, params, limit)
     session.output.show(items, views.resources(items))
 
 
