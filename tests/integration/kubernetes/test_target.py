@@ -1,7 +1,9 @@
 """The target against a real API server: the contract of targets, whose an object is, order, waiting, secrets."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -360,3 +362,20 @@ async def test_what_a_gitops_tool_keeps_is_not_changed_silently(
     await cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}, owner="argocd-controller")
     (change,) = (await target.dry_run(draft(target, "mine", resource(namespace, "a", data={"b": "c"})))).changes
     assert change.conflict == "Argo CD application shop"
+
+
+async def test_a_change_of_what_was_applied_is_told_by_the_watch(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """Of the objects that were asked about, and not of their neighbours."""
+    both = [resource(namespace, name, data={"x": "y"}) for name in ("a", "b")]
+    run = await applied(target, draft(target, "mine", *both))
+    (ref,) = (each for each in run.inventory if each.name == "a")
+    async with aclosing(target.watch([ref])) as changes, asyncio.timeout(60):
+        telling = asyncio.ensure_future(anext(changes))
+        await cluster.patch(both[1].ref, {"data": {"x": "z"}}, owner="kubectl")
+        while not telling.done():
+            change = {"metadata": {"annotations": {"n": uuid.uuid4().hex}}}
+            await cluster.patch(ref, change, owner="kubectl")
+            await asyncio.wait({telling}, timeout=1)
+        assert telling.result() == {ref}

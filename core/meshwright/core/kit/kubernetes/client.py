@@ -13,6 +13,7 @@ import msgspec
 from meshwright.core.kit.kubernetes import errors, loading, objects
 from meshwright.core.kit.kubernetes.discovery import Api, Discovery
 from meshwright.core.kit.kubernetes.objects import Body, Item, WatchEvent
+from meshwright.core.kit.kubernetes.sharing import SharedWatches
 from meshwright.core.kit.kubernetes.transport import IDLE, JSON, TIMEOUT, Query, Transport
 from meshwright.core.kit.kubernetes.watching import Collection, Watch, items
 from meshwright.schemas.connections import Kubernetes
@@ -38,6 +39,8 @@ class Cluster:
         self.namespace = access.namespace
         """the one that the connection's context names"""
         self.discovery = Discovery(self._transport)
+        self.shared = SharedWatches(self.watch)
+        """watches that several may follow"""
 
     @classmethod
     @asynccontextmanager
@@ -57,6 +60,7 @@ class Cluster:
     async def close(self) -> None:
         """End all connections; what still runs raises Closed."""
         await self._transport.close()
+        await self.shared.close()
 
     async def request(
         self,
@@ -141,12 +145,14 @@ class Cluster:
         labels: dict[str, str] | str = "",
         fields: str = "",
         version: str = "",
+        metadata_only: bool = False,
     ) -> AsyncGenerator[WatchEvent, None]:
         """Every object of a kind and what becomes of it, for ever; see `watching`.
 
         Raises NotFound when the kind is not served, or not any more, Closed, and when it begins KubernetesError.
         """
         collection = await self._collection(group, kind, namespace, labels, fields, version)
+        collection = msgspec.structs.replace(collection, metadata_only=metadata_only)
         async with aclosing(Watch(self._transport, collection).events()) as events:
             async for each in events:
                 yield each

@@ -125,14 +125,14 @@ class Transport:
 
     @asynccontextmanager
     async def lines(
-        self, path: str, *, query: Query | None = None, idle: float = IDLE
+        self, path: str, *, query: Query | None = None, idle: float = IDLE, accept: str = JSON
     ) -> AsyncGenerator[AsyncGenerator[bytes, None], None]:
         """The lines that a GET gives until the server ends it. Raises KubernetesError, also while they are read."""
         what = f"GET {path}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=idle)
         async with AsyncExitStack() as stack:
             try:
-                asking = self._asking("GET", path, query, None, {"Accept": JSON}, timeout)
+                asking = self._asking("GET", path, query, None, {"Accept": accept}, timeout)
                 response = await stack.enter_async_context(asking)
                 if response.status >= 300:
                     content = await _content(response, what)

@@ -16,7 +16,7 @@ import msgspec
 from meshwright.core.kit.kubernetes import errors, objects
 from meshwright.core.kit.kubernetes.discovery import Api
 from meshwright.core.kit.kubernetes.objects import Item, WatchEvent
-from meshwright.core.kit.kubernetes.transport import Transport
+from meshwright.core.kit.kubernetes.transport import JSON, Transport
 from meshwright.schemas.references import ResourceRef
 
 PAGE = 500
@@ -33,6 +33,8 @@ class Collection(msgspec.Struct, frozen=True):
     namespace: str = ""
     labels: str = ""
     fields: str = ""
+    metadata_only: bool = False
+    """of each object no more than its metadata is sent"""
 
     @property
     def path(self) -> str:
@@ -44,6 +46,10 @@ class Collection(msgspec.Struct, frozen=True):
         """What narrows it."""
         found = {"labelSelector": self.labels, "fieldSelector": self.fields}
         return {key: value for key, value in found.items() if value}
+
+    def accept(self, what: Literal["PartialObjectMetadataList", "PartialObjectMetadata"]) -> str:
+        """The media type of lists, or of what a watch tells."""
+        return f"{JSON};as={what};g=meta.k8s.io;v=v1,{JSON}" if self.metadata_only else JSON
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -60,7 +66,8 @@ async def pages(
     query = {**collection.query, "limit": str(PAGE)}
     while True:
         try:
-            reply = await transport.send("GET", collection.path, query=query)
+            accept = collection.accept("PartialObjectMetadataList")
+            reply = await transport.send("GET", collection.path, query=query, accept=accept)
         except errors.Gone as gone:
             more = gone.status.metadata.more
             if consistent or not more:
@@ -151,7 +158,8 @@ class Watch:
             "timeoutSeconds": str(int(_SERVER_TIMEOUT * random.uniform(1.0, 2.0))),  # noqa: S311 - spreads load
         }
         began_at = asyncio.get_running_loop().time()
-        async with self._transport.lines(self._collection.path, query=query) as lines:
+        accept = self._collection.accept("PartialObjectMetadata")
+        async with self._transport.lines(self._collection.path, query=query, accept=accept) as lines:
             if not self._is_synced:  # nothing was missed: the server goes on where it stopped
                 self._is_synced = True
                 yield objects.Synced(self._version)

@@ -9,7 +9,8 @@ Adapters subclass it where a mesh says more than Kubernetes does: `verdict` tell
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from meshwright.core.kit.kubernetes import errors, objects
@@ -52,6 +53,21 @@ class KubernetesTarget(Target):
         cluster, ordered = await self.cluster(), sorted(refs)
         found = await ordering.every(ordered, cluster.find)
         return {ref: bodies.shown(body) for ref, body in zip(ordered, found, strict=True) if body}
+
+    async def watch(self, refs: Collection[ResourceRef]) -> AsyncGenerator[set[ResourceRef], None]:
+        """Which of these objects change from now on, more than in their status; for ever, also over outages.
+
+        Each kind in a namespace is watched once for all targets of this process. Raises Reject, BusUnavailable.
+        """
+        wanted, places = set(refs), {(ref.group, ref.kind, ref.namespace) for ref in refs}
+        while True:
+            cluster = await self.cluster()
+            with suppress(errors.Closed):  # the connection has other settings now
+                async with cluster.shared.follow_all(places) as follower:
+                    while True:
+                        if changed := wanted & await follower.changed():
+                            yield changed
+            yield wanted  # nobody looked for a moment
 
     async def dry_run(self, draft: Draft, *, reserve: bool = False) -> DryRun:
         """What applying would do, as the API server says."""
