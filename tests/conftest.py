@@ -11,7 +11,7 @@ import pytest
 
 from meshwright.adapters.envoy.dataplane import program
 from meshwright.core.testing.servers import MongoServer
-from rig.stack.running import SharedStack, running
+from rig.stack.stack import Stack, running
 
 pytest_plugins = ["meshwright.core.testing.fixtures", "testbed.fixtures"]
 
@@ -35,7 +35,7 @@ def envoy_binary() -> Path:
 
 
 @pytest.fixture
-def alone(mongo_server: MongoServer) -> Iterator[SharedStack]:
+def alone(mongo_server: MongoServer) -> Iterator[Stack]:
     """A stack of the test's own, in which it may kill everything but mongod; nothing is started yet."""
     with running(mongo_server) as stack:
         yield stack

@@ -23,7 +23,7 @@ TIMES = 100
 
 async def prepare(parts: Stack) -> None:
     """A mesh of 20 workloads behind real Envoys."""
-    await parts.run("adapter", "meshwright-adapter", "envoy", envoy_keep_sidecars="false")
+    parts.start("meshwright-adapter", "envoy", name="adapter", envoy_keep_sidecars="false")
     connection = {"id": "local", "kind": "envoy-fleet"}
     await parts.http.put("/v1/connections/local", json=connection, headers={"If-None-Match": "*"})
     mesh = {"id": "bench", "connection": "local"}

@@ -34,7 +34,7 @@ BODY = msgspec.json.encode({"kind": "example.noop", "mesh": "bench"})
 
 async def prepare(parts: Stack) -> None:
     """A worker of the example adapter, and a mesh for it."""
-    await parts.run("adapter", "meshwright-adapter", "example_adapter:example", path=EXAMPLE)
+    parts.start("meshwright-adapter", "example_adapter:example", name="adapter")
     connection = {"id": "local", "kind": "envoy-fleet"}
     answer = await parts.http.put("/v1/connections/local", json=connection, headers={"If-None-Match": "*"})
     answer.raise_for_status()

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from rig.stack.installation import TOKEN
+from rig.stack.stack import TOKEN
 
 
 class Lane:

@@ -69,7 +69,7 @@ class ScriptedTarget(FileTarget):
             await attempt.sleep(60)
 
 
-stage = kit.Adapter("scripted", meshes=["scripted"], target=ScriptedTarget, connections=[EnvoyFleet])
+scripted = kit.Adapter("scripted", meshes=["scripted"], target=ScriptedTarget, connections=[EnvoyFleet])
 
 
 def now() -> datetime.datetime:
@@ -77,13 +77,13 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-@stage.operation(operations.InstallMesh)
+@scripted.operation(operations.InstallMesh)
 async def install(context: kit.Context, arguments: operations.InstallMesh) -> None:
     """Tell that the mesh is there."""
     await context.step("build", functools.partial(_tell_mesh, context, arguments.trust_domain))
 
 
-@stage.operation(operations.UninstallMesh)
+@scripted.operation(operations.UninstallMesh)
 async def uninstall(context: kit.Context, _arguments: operations.UninstallMesh) -> None:
     """Tell that the mesh is gone."""
     command = context.command
@@ -91,13 +91,13 @@ async def uninstall(context: kit.Context, _arguments: operations.UninstallMesh) 
     await context.runtime.emit(command.workspace, command.mesh, gone)
 
 
-@stage.operation(operations.RefreshStatus)
+@scripted.operation(operations.RefreshStatus)
 async def status(context: kit.Context, _arguments: operations.RefreshStatus) -> None:
     """Tell the mesh again."""
     await _tell_mesh(context, "mesh.local")
 
 
-@stage.operation(operations.EnrolWorkloads)
+@scripted.operation(operations.EnrolWorkloads)
 async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> None:
     """Tell workloads, proxies and their traffic; the proxy of `broken` refuses its configuration."""
     command = context.command
@@ -128,18 +128,18 @@ async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> N
     await context.runtime.measure(command.workspace, measured)
 
 
-@stage.intent(intents.Timeout, since="1.0")
+@scripted.intent(intents.Timeout, since="1.0")
 def timeout(intent: intents.Timeout, _facts: object) -> intents.Translation:
     """A timeout is one route."""
     body: dict[str, Any] = {"route": intent.service, "timeout": intent.timeout}
-    ref = ResourceRef(group="stage.example", kind="Route", name=intent.service)
+    ref = ResourceRef(group="scripted.example", kind="Route", name=intent.service)
     resource = intents.Resource(ref=ref, body=body)
     return intents.Translation(intent="timeout", resources=[resource], notes=["counts retries"])
 
 
 for _kind in intents.INTENT_TYPES:
     if _kind is not intents.Timeout:
-        stage.unsupported(_kind, because="a stage has no network", instead="use timeout")
+        scripted.unsupported(_kind, because="a script has no network", instead="use timeout")
 
 
 async def _tell_mesh(context: kit.Context, trust_domain: str) -> None:

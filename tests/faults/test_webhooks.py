@@ -75,7 +75,7 @@ async def arrival(file: Path, event: int) -> None:
 async def kill(parts: Stack, name: str) -> None:
     """End a process as a power cut would, and start it again."""
     await parts.processes[name].end(signal.SIGKILL)
-    await parts.processes[name].start()
+    parts.processes[name].start()
 
 
 async def kill_holder(bus: mwbus.Connection, parts: Stack) -> None:
@@ -113,9 +113,9 @@ async def test_every_event_arrives_whoever_is_killed(tmp_path: Path, row: Any) -
     file, port = tmp_path / "received", free_port()
     async with stack(tmp_path / "stack") as parts, mwbus.connect(parts.nats.url, "tester") as bus:
         for name in ("notifier", "standby"):
-            await parts.run(name, "meshwright-notifier", webhook_pauses=PAUSES, webhook_timeout="2")
+            parts.start("meshwright-notifier", name=name, webhook_pauses=PAUSES, webhook_timeout="2")
         command = ("-P", str(PROGRAM), str(port), str(file))
-        await parts.run("receiver", Path(sys.executable).name, *command)
+        parts.start(Path(sys.executable).name, *command, name="receiver")
         await subscribe(parts, "all", f"http://127.0.0.1:{port}/")
 
         async def kill_nats() -> None:
@@ -157,7 +157,7 @@ async def test_a_dead_endpoint_delays_nobody_else(tmp_path: Path, row: Any) -> N
         receiving() as healthy,
         receiving() as dead,
     ):
-        await parts.run("notifier", "meshwright-notifier", webhook_timeout="30")
+        parts.start("meshwright-notifier", name="notifier", webhook_timeout="30")
         dead.hang = True
         arrived: dict[int, float] = {}
 
@@ -196,7 +196,7 @@ async def test_an_endpoint_that_is_back_gets_what_it_missed(tmp_path: Path, row:
         mwbus.connect(parts.nats.url, "tester") as bus,
         receiving() as endpoint,
     ):
-        await parts.run("notifier", "meshwright-notifier", webhook_pauses=",".join(["1h"] * 7))
+        parts.start("meshwright-notifier", name="notifier", webhook_pauses=",".join(["1h"] * 7))
         endpoint.answer = lambda call: (503, {})
         await subscribe(parts, "back", endpoint.url)
         load = Load(bus)

@@ -10,14 +10,13 @@ import pytest
 from meshwright.core.testing.servers import MongoServer
 from rig.intruders import environment as grounds
 from rig.intruders.environment import Environment
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack, running
+from rig.stack.stack import TOKEN, Stack, running
 
 
 @pytest.fixture(scope="session")
-def shared(mongo_server: MongoServer) -> Iterator[SharedStack]:
-    """API, projector, scheduler, notifier and a worker of the stage adapter; do not kill any of them."""
+def shared(mongo_server: MongoServer) -> Iterator[Stack]:
+    """API, projector, scheduler, notifier and a worker of the scripted adapter; do not kill any of them."""
     with running(mongo_server) as stack:
         stack.start("meshwright-notifier")
         stack.start_all("scripted", worker_max_attempts="1")
@@ -25,20 +24,20 @@ def shared(mongo_server: MongoServer) -> Iterator[SharedStack]:
 
 
 @pytest.fixture(scope="session")
-def document(shared: SharedStack) -> dict[str, Any]:
+def document(shared: Stack) -> dict[str, Any]:
     """The OpenAPI document as it is served."""
     found: dict[str, Any] = httpx.get(f"{shared.url}/openapi.json").json()
     return found
 
 
 @pytest.fixture(scope="session")
-def environment(shared: SharedStack) -> Environment:
+def environment(shared: Stack) -> Environment:
     """The stack with two tenants that have something of every kind."""
     return grounds.prepare(shared)
 
 
 @pytest.fixture(scope="session")
-def workspace(shared: SharedStack) -> str:
+def workspace(shared: Stack) -> str:
     """A workspace with a connection `place` and a design `d`."""
 
     async def made() -> str:

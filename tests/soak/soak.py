@@ -25,10 +25,9 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.testing.eventually import eventually
 from rig.load.ledgers import Balance, Ledger, consumers
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.projections import rebuilt_differences
-from rig.stack.stack import Stack, working
+from rig.stack.stack import TOKEN, Stack, working
 
 SAMPLE_S = 5.0
 RESTART_S = 30.0
@@ -99,7 +98,7 @@ class Soak:
             await asyncio.sleep(RESTART_S)
             worker = self.parts.processes[MORTAL]
             await worker.end(number)
-            await worker.start()
+            worker.start()
             self.restarts += 1
 
     async def measure(self) -> None:

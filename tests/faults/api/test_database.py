@@ -16,10 +16,9 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
 from rig.load.counting import stored
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.proxies import TcpProxy
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 WRITES = 200
@@ -32,13 +31,13 @@ READS = ("/v1/meshes", "/v1/meshes/m1", "/v1/operations", "/v1/connections/place
 
 
 @pytest.fixture
-async def proxy(alone: SharedStack) -> AsyncIterator[TcpProxy]:
+async def proxy(alone: Stack) -> AsyncIterator[TcpProxy]:
     """What stands between the API with its projector and MongoDB."""
     async with TcpProxy(alone.mongo.port) as between:
         yield between
 
 
-async def begin(alone: SharedStack, ann: Person, proxy: TcpProxy) -> None:
+async def begin(alone: Stack, ann: Person, proxy: TcpProxy) -> None:
     """Start everything, with the database behind the proxy, and make a mesh."""
 
     def start() -> None:
@@ -94,7 +93,7 @@ async def succeeded(person: Person) -> set[str]:
             return found
 
 
-async def projected(alone: SharedStack, person: Person, row: Any, accepted: set[str]) -> None:
+async def projected(alone: Stack, person: Person, row: Any, accepted: set[str]) -> None:
     """Wait until the views show as succeeded what COMMANDS holds, and fill in what is missing or too much."""
     async with mwbus.connect(alone.nats.url, "count") as bus:
         ids = [one.subject.rpartition(".")[2] for one in await stored(bus, "COMMANDS", COMMANDS)]
@@ -113,7 +112,7 @@ async def projected(alone: SharedStack, person: Person, row: Any, accepted: set[
 
 @pytest.mark.parametrize("fault", ["refuse", "black_hole"])
 async def test_without_the_database_writes_go_on(
-    fault: str, alone: SharedStack, ann: Person, proxy: TcpProxy, row: Any
+    fault: str, alone: Stack, ann: Person, proxy: TcpProxy, row: Any
 ) -> None:
     """Writes are accepted as ever, reads are 503 with Retry-After soon, and later everything is in the views."""
     await begin(alone, ann, proxy)
@@ -139,7 +138,7 @@ async def test_without_the_database_writes_go_on(
 
 @pytest.mark.parametrize("delay", [0.1, 0.9, 1.5])
 async def test_a_slow_database_slows_reads_alone(
-    delay: float, alone: SharedStack, ann: Person, proxy: TcpProxy, row: Any
+    delay: float, alone: Stack, ann: Person, proxy: TcpProxy, row: Any
 ) -> None:
     """However slow it is, a write is accepted as ever, and a read is answered or refused within its bound."""
     await begin(alone, ann, proxy)
@@ -160,7 +159,7 @@ async def test_a_slow_database_slows_reads_alone(
     assert longest < READ_S
 
 
-async def test_a_read_says_how_old_it_is(alone: SharedStack, ann: Person, proxy: TcpProxy, row: Any) -> None:
+async def test_a_read_says_how_old_it_is(alone: Stack, ann: Person, proxy: TcpProxy, row: Any) -> None:
     """Without a projector, reads are served and tell their age, which grows; with it, they are as good as new."""
     await begin(alone, ann, proxy)
 
@@ -190,7 +189,7 @@ async def test_a_read_says_how_old_it_is(alone: SharedStack, ann: Person, proxy:
     row.note = f"reads told that they are {told:.1f} s old"
 
 
-async def _command_line(alone: SharedStack, *words: str) -> str:
+async def _command_line(alone: Stack, *words: str) -> str:
     """What `meshwright` says on stderr."""
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("meshwright"),

@@ -18,8 +18,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
 from rig.load.listening import Listener, listening
-from rig.stack.installation import TOKEN
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 CLIENTS, RESTARTS = 100, 10
@@ -68,7 +67,7 @@ class Teller:
                 enough.set()
 
 
-async def restart(alone: SharedStack, heard: list[Listener], *, kill: bool) -> tuple[float, list[float]]:
+async def restart(alone: Stack, heard: list[Listener], *, kill: bool) -> tuple[float, list[float]]:
     """End the API and start it: how long the end took, and after its return how long until each client was back."""
     before = [one.connections for one in heard]
     process = alone.processes["meshwright-api"]
@@ -86,7 +85,7 @@ async def restart(alone: SharedStack, heard: list[Listener], *, kill: bool) -> t
     return took, [max(one.connected_at - back, 0.0) for one in heard]
 
 
-async def test_ten_restarts_lose_and_repeat_nothing_for_a_hundred_clients(alone: SharedStack, row: Any) -> None:
+async def test_ten_restarts_lose_and_repeat_nothing_for_a_hundred_clients(alone: Stack, row: Any) -> None:
     """Half of the restarts are kills, all under load: every client gets every event once, and is back soon."""
     await asyncio.to_thread(alone.start_api, event_streams_per_token="1000", event_streams_per_workspace="1000")
     exits: list[float] = []
@@ -172,7 +171,7 @@ async def latencies(heard: list[Listener], quick: Teller, big: Teller) -> list[f
     return [at - quick.at[seq] for one in heard for seq, at in zip(one.ids, one.heard_at, strict=True) if seq in wanted]
 
 
-async def test_a_client_that_stops_reading_delays_nobody(alone: SharedStack, row: Any) -> None:
+async def test_a_client_that_stops_reading_delays_nobody(alone: Stack, row: Any) -> None:
     """One client stops reading: it is told `reset` when it reads again, and the others are served as before."""
     await asyncio.to_thread(alone.start_api, event_streams_per_token="1000", event_streams_per_workspace="1000")
     admin = {"Authorization": f"Bearer {TOKEN}"}

@@ -15,9 +15,8 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
 from rig.load.counting import stored
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person, Refusal
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 COMMANDS = "mw.cmd.default.trial.place._.*"
@@ -71,7 +70,7 @@ async def until_accepted(person: Person, key: str, payload: bytes) -> str:
 class Crowd:
     """A thousand people, each cut off once, who ask again; `told` are the operations that they were told, by key."""
 
-    def __init__(self, stack: SharedStack, person: Person) -> None:
+    def __init__(self, stack: Stack, person: Person) -> None:
         self._stack = stack
         self._person = person
         self.keys = {uuid.uuid4().hex: number for number in range(REQUESTS)}
@@ -105,7 +104,7 @@ class Crowd:
             self.outages.append(time.monotonic() - begin)
 
 
-async def test_a_lost_answer_never_repeats_the_work(alone: SharedStack, ann: Person, row: Any) -> None:
+async def test_a_lost_answer_never_repeats_the_work(alone: Stack, ann: Person, row: Any) -> None:
     """A thousand requests are cut off and sent again, over eight kills of the API: each is one operation."""
     await asyncio.to_thread(alone.start_all)
     await ann.mesh()

@@ -12,7 +12,7 @@ from meshwright.core.testing.eventually import eventually
 from rig.load.counting import stored
 from rig.stack.people import Person
 from rig.stack.proxies import TcpProxy
-from rig.stack.running import SharedStack
+from rig.stack.stack import Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 WRITES = 40
@@ -26,13 +26,13 @@ NOOP = {"kind": "trial.noop", "mesh": "m1"}
 
 
 @pytest.fixture
-async def proxy(alone: SharedStack) -> AsyncIterator[TcpProxy]:
+async def proxy(alone: Stack) -> AsyncIterator[TcpProxy]:
     """What stands between the API and NATS."""
     async with TcpProxy(alone.nats.port) as between:
         yield between
 
 
-async def begin(alone: SharedStack, ann: Person, proxy: TcpProxy) -> None:
+async def begin(alone: Stack, ann: Person, proxy: TcpProxy) -> None:
     """Start everything, the API behind the proxy, and make a mesh."""
     await asyncio.to_thread(alone.start_all, nats_url=alone.nats.through(proxy.port))
     await ann.mesh()
@@ -77,7 +77,7 @@ async def unready(person: Person) -> Any:
     return await eventually(lambda: person.get("/readyz", expect=503), timeout=ANSWER_S)
 
 
-async def commands(alone: SharedStack) -> list[str]:
+async def commands(alone: Stack) -> list[str]:
     """The ids of all no-op commands that are stored."""
     async with mwbus.connect(alone.nats.url, "count") as bus:
         return [one.subject.rpartition(".")[2] for one in await stored(bus, "COMMANDS", COMMANDS)]
@@ -85,7 +85,7 @@ async def commands(alone: SharedStack) -> list[str]:
 
 @pytest.mark.parametrize("fault", ["refuse", "black_hole"])
 async def test_without_the_bus_every_write_is_refused(
-    fault: str, alone: SharedStack, ann: Person, proxy: TcpProxy, row: Any
+    fault: str, alone: Stack, ann: Person, proxy: TcpProxy, row: Any
 ) -> None:
     """Dropped or swallowed: each write is a 503 with Retry-After soon, /readyz says no, and no 202 is a lie."""
     await begin(alone, ann, proxy)
@@ -121,7 +121,7 @@ async def test_without_the_bus_every_write_is_refused(
     assert len(await commands(alone)) == len(set(await commands(alone)))
 
 
-async def test_a_half_open_connection_is_noticed(alone: SharedStack, ann: Person, proxy: TcpProxy, row: Any) -> None:
+async def test_a_half_open_connection_is_noticed(alone: Stack, ann: Person, proxy: TcpProxy, row: Any) -> None:
     """When NATS is gone without a word, the API notices by itself, connects anew, and works."""
     await begin(alone, ann, proxy)
     writes = Writes(ann)
@@ -141,7 +141,7 @@ async def test_a_half_open_connection_is_noticed(alone: SharedStack, ann: Person
 
 
 async def test_a_flapping_connection_never_makes_a_202_a_lie(
-    alone: SharedStack, ann: Person, proxy: TcpProxy, row: Any
+    alone: Stack, ann: Person, proxy: TcpProxy, row: Any
 ) -> None:
     """The connection is reset again and again under load: what was accepted is stored, once."""
     await begin(alone, ann, proxy)

@@ -15,7 +15,7 @@ from meshwright.schemas import operations as o
 from rig.load.counting import stored
 from rig.stack import projections
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 POISONS, HEALTHY = 10, 200
@@ -27,7 +27,7 @@ SLACK_S = 10.0
 LETTERS = "mw.dlq.default.trial.*"
 
 
-def start(alone: SharedStack) -> None:
+def start(alone: Stack) -> None:
     """All processes, with a worker that gives up after three tries."""
     alone.start("meshwright-projector")
     alone.start("meshwright-scheduler")
@@ -67,7 +67,7 @@ async def breaking(person: Person, cure: Path) -> str:
 
 
 async def test_poison_ends_as_dead_letters_and_delays_nobody(
-    alone: SharedStack, ann: Person, tmp_path: Path, row: Any
+    alone: Stack, ann: Person, tmp_path: Path, row: Any
 ) -> None:
     """Each poison is one dead letter soon after its tries, while healthy operations run as quickly as before."""
     await asyncio.to_thread(start, alone)

@@ -13,9 +13,8 @@ from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
 from rig.load.counting import stored
 from rig.load.listening import listening
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 ROUNDS, WRITERS, LISTENERS = 3, 20, 20
@@ -50,7 +49,7 @@ class Load:
                         self.accepted.add(answer.json()["id"])
 
 
-async def test_sigterm_under_load_keeps_every_promise(alone: SharedStack, ann: Person, row: Any) -> None:
+async def test_sigterm_under_load_keeps_every_promise(alone: Stack, ann: Person, row: Any) -> None:
     """It exits with status 0 within its grace; what was accepted is stored; every client got an answer or an end."""
     await asyncio.to_thread(alone.start_all)
     await ann.mesh()

@@ -16,7 +16,7 @@ from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas import operations, subjects
 from rig.load.ledgers import whole
-from rig.stack.installation import EXAMPLES
+from rig.stack.stack import EXAMPLES
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 MESSAGES = 1000

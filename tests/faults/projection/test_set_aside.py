@@ -14,10 +14,9 @@ from meshwright.core import ids
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import meshes, operations
 from rig.load.ledgers import Ledger
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.projections import publish_raw
-from rig.stack.stack import Stack, working
+from rig.stack.stack import TOKEN, Stack, working
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 BROKEN = 30

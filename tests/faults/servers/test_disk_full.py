@@ -13,9 +13,8 @@ from meshwright.core import ids
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from rig.load.ledgers import Ledger
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.stack import working
+from rig.stack.stack import TOKEN, working
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 LEFT = 3 * 2**20

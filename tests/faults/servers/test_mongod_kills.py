@@ -12,10 +12,9 @@ from meshwright.core import ending, store
 from meshwright.core.store import comparing, kinds
 from meshwright.core.testing.eventually import eventually
 from rig.load.ledgers import Ledger
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.projections import Projection, rebuilt_differences
-from rig.stack.stack import working
+from rig.stack.stack import TOKEN, working
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 KILLS = 6

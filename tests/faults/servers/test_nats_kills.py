@@ -12,9 +12,8 @@ from meshwright.core.testing.eventually import eventually
 from rig.load.ledgers import Ledger, consumers
 from rig.load.listening import listening
 from rig.load.movement import Readers
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.stack import working
+from rig.stack.stack import TOKEN, working
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(300)]
 KILLS = 50

@@ -27,10 +27,9 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer, NatsServer
 from rig.load.ledgers import Ledger
 from rig.load.listening import listening
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.projections import rebuilt_differences
-from rig.stack.stack import Stack, working
+from rig.stack.stack import TOKEN, Stack, working
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers]
 CUTS = 5
@@ -143,7 +142,7 @@ async def is_live(parts: Stack, generation: int) -> bool:
 async def differences(parts: Stack, generation: int) -> list[str]:
     """How the views differ from what a rebuild makes of the streams."""
     return await rebuilt_differences(
-        parts.nats.url, parts.mongo.url, parts.database, generation, parts.directory, timeout=60
+        parts.nats.url, parts.mongo.url, parts.database, generation, parts.folder, timeout=60
     )
 
 
@@ -231,6 +230,6 @@ async def noticed(parts: Stack, bus: mwbus.Connection, ledger: Ledger, row: Any)
         assert "rewound" in [data["reason"] for _, event, data in listener.frames if event == "reset"]
     assert not await differences(parts, 2)
     for name in ("projector", "api"):
-        log = (parts.directory / f"{name}.log").read_text()
+        log = (parts.folder / f"{name}.log").read_text()
         assert "was read from it before" in log, f"the {name} does not say it"
         assert "Traceback" not in log

@@ -25,9 +25,9 @@ async def test_sigterm_to_each_process_under_load(tmp_path: Path, row: Any) -> N
     """Every process ends with status 0 within its grace time, without a traceback; nothing acknowledged is lost."""
     row.fault, row.injected = "each process told to end under load", "SIGTERM twice to each, then started again"
     async with stack(tmp_path) as parts:
-        await parts.run("scheduler", "meshwright-scheduler")
-        await parts.run("notifier", "meshwright-notifier")
-        await parts.run("worker", "meshwright-adapter", "ledger_adapter:ledger", path=EXAMPLE, worker_grace="5")
+        parts.start("meshwright-scheduler", name="scheduler")
+        parts.start("meshwright-notifier", name="notifier")
+        parts.start("meshwright-adapter", "ledger_adapter:ledger", name="worker", worker_grace="5")
         await eventually(lambda: _connected(parts))
         accepted: list[str] = []
         load = asyncio.create_task(_load(parts, accepted))
@@ -38,7 +38,7 @@ async def test_sigterm_to_each_process_under_load(tmp_path: Path, row: Any) -> N
                 began = time.monotonic()
                 assert await parts.processes[name].end(signal.SIGTERM) == 0, name
                 took[name] = max(took.get(name, 0.0), time.monotonic() - began)
-                await parts.processes[name].start()
+                parts.processes[name].start()
                 await parts.ready()
                 row.runs += 1
         finally:

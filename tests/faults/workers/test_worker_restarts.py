@@ -14,7 +14,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess, worker_process
 from rig.load.ledgers import consumers
-from rig.stack.installation import EXAMPLES
+from rig.stack.stack import EXAMPLES
 
 pytestmark = [pytest.mark.faults, pytest.mark.servers, pytest.mark.timeout(240)]
 RESTARTS = 100

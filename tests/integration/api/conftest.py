@@ -6,13 +6,12 @@ import httpx
 import pytest
 
 from meshwright.core.testing.servers import MongoServer
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack, running
+from rig.stack.stack import TOKEN, Stack, running
 
 
 @pytest.fixture(scope="session")
-def shared(mongo_server: MongoServer) -> Iterator[SharedStack]:
+def shared(mongo_server: MongoServer) -> Iterator[Stack]:
     """API, projector, worker, NATS and MongoDB, running; do not kill any of them."""
     with running(mongo_server) as stack:
         stack.start_all()
@@ -20,7 +19,7 @@ def shared(mongo_server: MongoServer) -> Iterator[SharedStack]:
 
 
 @pytest.fixture
-async def admin(shared: SharedStack) -> AsyncIterator[Person]:
+async def admin(shared: Stack) -> AsyncIterator[Person]:
     """An admin of everything, working in a fresh workspace."""
     async with httpx.AsyncClient(base_url=shared.url, timeout=30) as client:
         yield await Person.apart(client, TOKEN)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.stack.installation import EXAMPLES, TOKEN
-from rig.stack.stack import Stack, stack
+from rig.stack.stack import TOKEN, Stack, stack
 
 IMPATIENT = {"worker_max_attempts": "1"}
 """what breaks the adapter's code is a dead letter at once"""
@@ -84,29 +83,27 @@ class Machine:
 
     def start_projector(self) -> None:
         """Let the views follow again."""
-        self._runner.run(self._parts.processes["projector"].start())
+        self._parts.processes["projector"].start()
 
     def start_notifier(self) -> None:
         """Start what delivers to webhooks."""
-        self._runner.run(self._parts.run("notifier", "meshwright-notifier"))
+        self._parts.start("meshwright-notifier", name="notifier")
 
     def start_api(self) -> None:
         """Start it again and wait until it can work."""
-        self._runner.run(self._parts.processes["api"].start())
+        self._parts.processes["api"].start()
         self._runner.run(self._parts.ready())
 
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """API, projector, scheduler and a worker of the stage adapter."""
+    """API, projector, scheduler and a worker of the scripted adapter."""
     with asyncio.Runner() as runner:
         opened = stack(tmp_path_factory.mktemp("stack"))
         parts = runner.run(opened.__aenter__())
         try:
-            runner.run(parts.run("scheduler", "meshwright-scheduler"))
-            runner.run(
-                parts.run("scripted", "meshwright-adapter", "scripted_adapter:stage", path=EXAMPLES, **IMPATIENT)
-            )
+            parts.start("meshwright-scheduler", name="scheduler")
+            parts.start("meshwright-adapter", "scripted_adapter:scripted", name="scripted", **IMPATIENT)
             runner.run(parts.adapter("scripted"))
             yield Machine(runner, parts)
         finally:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from meshwright.core.machine import processes
-from rig.stack.installation import TOKEN
+from rig.stack.stack import TOKEN
 
 Terminal = Any
 NOWHERE = {"MESHWRIGHT_API_URL": "", "MESHWRIGHT_TOKEN": ""}

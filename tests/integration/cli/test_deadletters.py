@@ -20,7 +20,7 @@ def unreadable(nats_url: str, workspace: str, payload: bytes) -> str:
 
     async def send() -> None:
         async with mwbus.connect(nats_url, "stranger") as bus:
-            subject = f"mw.cmd.{workspace}.projection.place._.{operation}"
+            subject = f"mw.cmd.{workspace}.scripted.place._.{operation}"
             await projections.publish_raw(bus, subject, payload, operations.Command.wire.name)
 
     asyncio.run(send())
@@ -44,7 +44,7 @@ def test_a_dead_letter_is_shown_and_replayed(shop: Shop) -> None:
     told = shop.run("apply", "poison.yaml", "--wait", expect=5).stderr
     dead = next(line.split()[1] for line in told.splitlines() if " accepted: " in line)
     arrived(shop, dead)
-    assert "RuntimeError" not in shop.run("deadletters", "list", "--adapter", "projection").stdout
+    assert "RuntimeError" not in shop.run("deadletters", "list", "--adapter", "scripted").stdout
     shown = shop.run("deadletters", "show", dead).stdout
     assert "kind: design.apply" in shown
     assert f"meshwright deadletters replay {dead}" in shown

@@ -22,7 +22,7 @@ def test_what_a_mesh_cannot_do_is_not_saved(shop: Shop) -> None:
     """An intent that the adapter does not translate is refused with its reason before anything is saved."""
     shop.write("cannot.yaml", "id: cannot\nintents: [{intent: deny-all}]\n")
     told = shop.run("apply", "cannot.yaml", expect=3).stderr
-    assert "deny-all: a stage has no network" in told
+    assert "deny-all: a script has no network" in told
     assert "→ use timeout" in told
     shop.run("designs", "show", "cannot", expect=3)
 

@@ -72,7 +72,7 @@ def test_diff_tells_by_its_exit_code(shop: Shop) -> None:
 def test_translate_prints_what_would_be_sent(shop: Shop) -> None:
     """The native resources are YAML documents, each headed by the intent that it comes from."""
     found = shop.run("translate", design(shop, "native")).stdout
-    assert "# timeout → stage.example/Route reviews\n# counts retries\n" in found
+    assert "# timeout → scripted.example/Route reviews\n# counts retries\n" in found
     assert list(yaml.safe_load_all(found)) == [{"route": "reviews", "timeout": "2s"}]
 
 

@@ -23,7 +23,7 @@ async def test_a_request_its_steps_and_its_projection_are_one_trace(tmp_path: Pa
     with collecting() as collector:
         told: dict[str, Any] = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_METRIC_EXPORT_INTERVAL": "200"}
         async with stack(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **told) as parts:
-            await parts.run("worker", "meshwright-adapter", "example_adapter:example", path=EXAMPLES)
+            parts.start("meshwright-adapter", "example_adapter:example", name="worker")
             answer = await parts.http.put("/v1/connections/place", json={"kind": "envoy-fleet"})
             assert answer.is_success, answer.text
             body = {

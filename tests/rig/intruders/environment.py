@@ -12,14 +12,12 @@ import httpx
 import msgspec
 
 from meshwright.core.machine import ports
-from meshwright.core.testing import children
 from rig.inputs import openapi_walk
 from rig.intruders import tenants
 from rig.intruders.tenants import Tenant
 from rig.stack import receiving
-from rig.stack.installation import TOKEN
 from rig.stack.receiving import Delivered
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 Wishes = dict[str, list[tuple[tuple[str, ...], Any]]]
 """By the id of an operation: what can stand in the places of its path, each time with a body that it takes."""
@@ -28,7 +26,7 @@ Wishes = dict[str, list[tuple[tuple[str, ...], Any]]]
 class Environment(msgspec.Struct, frozen=True):
     """The parts; `everywhere` holds a token of each role that counts in all workspaces."""
 
-    stack: SharedStack
+    stack: Stack
     one: Tenant
     other: Tenant
     everywhere: dict[str, str]
@@ -40,11 +38,10 @@ class Environment(msgspec.Struct, frozen=True):
         return receiving.recorded(self.record)
 
 
-def prepare(stack: SharedStack) -> Environment:
-    """Plant both tenants on a running stack with a notifier and the stage adapter."""
+def prepare(stack: Stack) -> Environment:
+    """Plant both tenants on a running stack with a notifier and the scripted adapter."""
     port, record = ports.choose(stack.port + 1), stack.folder / "hooks"
-    command = [sys.executable, "-P", str(receiving.PROGRAM), str(port), str(record)]
-    stack.processes["receiver"] = children.start(command, stack.log("receiver"))
+    stack.start(Path(sys.executable).name, "-P", str(receiving.PROGRAM), str(port), str(record), name="receiver")
     one, other = asyncio.run(tenants.both(stack.url, TOKEN, f"http://127.0.0.1:{port}"))
     return Environment(stack, one, other, asyncio.run(tenants.everywhere(stack.url, TOKEN)), record)
 

@@ -53,7 +53,7 @@ class Tenant:
 async def plant(client: httpx.AsyncClient, token: str, hook: str) -> Tenant:
     """A new tenant; `token` is that of an admin of all workspaces, `hook` the URL that its webhook leads to.
 
-    Needs a stack with the stage adapter and a notifier.
+    Needs a stack with the scripted adapter and a notifier.
     """
     mark = f"q{secrets.token_hex(5)}"
     admin = Person(client, token, f"w-{mark}")

@@ -11,7 +11,7 @@ from rig.inputs import openapi_walk
 from rig.inputs.openapi_walk import Operation
 from rig.intruders import environment as grounds
 from rig.intruders.environment import Environment, Wishes
-from rig.stack.running import SharedStack
+from rig.stack.stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def wishes(environment: Environment, document: dict[str, Any]) -> Wishes:
 
 
 @pytest.fixture
-async def client(shared: SharedStack) -> AsyncIterator[httpx.AsyncClient]:
+async def client(shared: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a token."""
     async with httpx.AsyncClient(base_url=shared.url, timeout=20) as found:
         yield found

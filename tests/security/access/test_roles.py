@@ -18,7 +18,7 @@ from meshwright.ui_api.routes import ALL
 from rig.inputs import openapi_walk
 from rig.inputs.openapi_walk import Operation
 from rig.intruders.environment import Environment, Wishes
-from rig.stack.installation import TOKEN
+from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 OPEN = {

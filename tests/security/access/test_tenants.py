@@ -17,7 +17,7 @@ from rig.intruders.environment import Environment, Wishes
 from rig.intruders.tenants import Tenant
 from rig.load.listening import Listener, listening
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import Stack
 
 pytestmark = pytest.mark.servers
 
@@ -164,7 +164,7 @@ async def test_an_idempotency_key_of_another_tenant_gives_nothing_away(
 
 
 async def test_streams_and_webhooks_tell_of_the_own_workspace_only(
-    environment: Environment, client: httpx.AsyncClient, shared: SharedStack
+    environment: Environment, client: httpx.AsyncClient, shared: Stack
 ) -> None:
     """From the first event on and live, a stream and a webhook hold the own tenant's events and no others'."""
     one, other = environment.one, environment.other

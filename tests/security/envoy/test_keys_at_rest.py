@@ -56,8 +56,8 @@ async def opened(bus: mwbus.Connection, key_file: Path) -> Authorities:
 async def test_neither_server_stores_a_private_key(tmp_path: Path) -> None:
     """With a mesh at work, no file of NATS or MongoDB holds a private key of any authority, as text, DER or number."""
     async with stack(tmp_path) as parts:
-        await parts.run("scheduler", "meshwright-scheduler")
-        await parts.run("adapter", "meshwright-adapter", "envoy", envoy_keep_sidecars="false")
+        parts.start("meshwright-scheduler", name="scheduler")
+        parts.start("meshwright-adapter", "envoy", name="adapter", envoy_keep_sidecars="false")
         await parts.adapter("envoy")
         (await parts.http.put("/v1/connections/local", json={"kind": "envoy-fleet"})).raise_for_status()
         await succeeded(parts, "/v1/meshes", {"id": "demo", "connection": "local"})

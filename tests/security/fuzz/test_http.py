@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from rig.inputs import openapi_walk, schema_values
 from rig.inputs.fuzzing import Target, altered, damaged, seconds, try_out
 from rig.inputs.openapi_walk import Operation
-from rig.stack.installation import TOKEN
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = pytest.mark.servers
 NAMES = ("place", "d", "none")
@@ -28,14 +27,14 @@ Request = tuple[Operation, tuple[str, ...], dict[str, Any], Any]
 
 
 @pytest.fixture(scope="module")
-def person(shared: SharedStack, workspace: str) -> Iterator[httpx.Client]:
+def person(shared: Stack, workspace: str) -> Iterator[httpx.Client]:
     """An admin in a workspace with a connection and a design."""
     headers = {"Authorization": f"Bearer {TOKEN}", "Meshwright-Workspace": workspace}
     with httpx.Client(base_url=shared.url, headers=headers, timeout=20) as client:
         yield client
 
 
-def test_bytes_that_are_hardly_http(shared: SharedStack) -> None:
+def test_bytes_that_are_hardly_http(shared: Stack) -> None:
     """Whatever arrives at the port is answered or dropped, and the next request is answered as ever."""
     head = f"Host: a\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
     seeds = [
@@ -80,7 +79,7 @@ def test_bytes_that_are_hardly_http(shared: SharedStack) -> None:
     _nothing_unforeseen(shared)
 
 
-def test_requests_made_from_the_document(shared: SharedStack, document: dict[str, Any], person: httpx.Client) -> None:
+def test_requests_made_from_the_document(shared: Stack, document: dict[str, Any], person: httpx.Client) -> None:
     """Requests that fit the document, or almost: every answer has a declared status, and the body that is declared."""
     operations = [one for one in openapi_walk.operations(document) if one.path != "/v1/events"]
 
@@ -145,7 +144,7 @@ def _validator(document: dict[str, Any], operation: Operation, status: str, medi
     return jsonschema.Draft202012Validator({**schema, "components": document["components"]})
 
 
-def _nothing_unforeseen(shared: SharedStack) -> None:
+def _nothing_unforeseen(shared: Stack) -> None:
     log = shared.log("meshwright-api").read_text()
     assert "unhandled exception" not in log, log[-3000:]
     assert "Traceback" not in log, log[-3000:]

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from meshwright.core.testing.servers import MongoServer
-from rig.stack.running import SharedStack, running
+from rig.stack.stack import Stack, running
 
 
 @pytest.fixture(scope="session")
-def guarded(mongo_server: MongoServer) -> Iterator[SharedStack]:
+def guarded(mongo_server: MongoServer) -> Iterator[Stack]:
     """An API that waits one second for a head; nothing else runs."""
     with running(mongo_server) as stack:
         stack.start_api(api_head_seconds="1", api_idle_seconds="2")

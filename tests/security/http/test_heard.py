@@ -11,9 +11,8 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.access import EVENT_ROLES, ROLE_ORDER
 from meshwright.schemas.operations import OperationProgressed
 from rig.load.listening import listening
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = pytest.mark.servers
 LAST = "workspace"
@@ -30,7 +29,7 @@ async def tell(bus: mwbus.Connection, workspace: str) -> None:
     await bus.publisher.publish(f"mw.evt.{workspace}.test.{LAST}.last", message)
 
 
-async def test_a_role_hears_what_it_may_read(guarded: SharedStack) -> None:
+async def test_a_role_hears_what_it_may_read(guarded: Stack) -> None:
     """Viewers do not hear of webhooks and deliveries, live or caught up, and nobody of what no workspace shares."""
     async with (
         httpx.AsyncClient(base_url=guarded.url, timeout=30) as client,
@@ -67,7 +66,7 @@ async def test_a_role_hears_what_it_may_read(guarded: SharedStack) -> None:
                 assert {data["workspace"] for data in told} == {admin.workspace, "system"}
 
 
-async def test_asking_for_what_one_may_not_hear_is_refused(guarded: SharedStack) -> None:
+async def test_asking_for_what_one_may_not_hear_is_refused(guarded: Stack) -> None:
     """A viewer who filters by such an entity is told so, in the stream and in the log."""
     async with httpx.AsyncClient(base_url=guarded.url, timeout=30) as client:
         admin = await Person.apart(client, TOKEN)

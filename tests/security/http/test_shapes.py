@@ -2,8 +2,7 @@
 
 import pytest
 
-from rig.stack.installation import TOKEN
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 from rig.stack.wires import request, wire
 
 pytestmark = pytest.mark.servers
@@ -74,7 +73,7 @@ BEHIND = request("/v1/whoami", f"Authorization: Bearer {TOKEN}")
 @pytest.mark.parametrize("name", AMBIGUOUS)
 @pytest.mark.parametrize("at_once", [True, False], ids=["at once", "byte by byte"])
 async def test_an_ambiguous_request_is_refused_and_ends_the_connection(
-    guarded: SharedStack, name: str, at_once: bool
+    guarded: Stack, name: str, at_once: bool
 ) -> None:
     """One answer, 400 with a problem, whatever stands behind it; and nothing was written."""
     data = AMBIGUOUS[name] + BEHIND
@@ -92,7 +91,7 @@ async def test_an_ambiguous_request_is_refused_and_ends_the_connection(
         assert b"smuggled" not in seen.body
 
 
-async def test_a_refusal_does_not_overtake_the_answer_before_it(guarded: SharedStack) -> None:
+async def test_a_refusal_does_not_overtake_the_answer_before_it(guarded: Stack) -> None:
     """What is wrong behind a good request ends the connection after the good one's answer."""
     async with wire(guarded.port) as one:
         answer = await one.ask(BEHIND + AMBIGUOUS["two hosts"] + BEHIND)
@@ -102,7 +101,7 @@ async def test_a_refusal_does_not_overtake_the_answer_before_it(guarded: SharedS
         assert await one.ends()
 
 
-async def test_a_request_to_change_the_protocol_is_answered_in_this_one(guarded: SharedStack) -> None:
+async def test_a_request_to_change_the_protocol_is_answered_in_this_one(guarded: Stack) -> None:
     """`curl --http2` gets its answer; what the parser would swallow behind it is never taken for a request."""
     head = [f"Authorization: Bearer {TOKEN}", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"]
     async with wire(guarded.port) as one:
@@ -112,7 +111,7 @@ async def test_a_request_to_change_the_protocol_is_answered_in_this_one(guarded:
         assert await one.ends()
 
 
-async def test_requests_that_do_not_wait_are_answered_in_their_order(guarded: SharedStack) -> None:
+async def test_requests_that_do_not_wait_are_answered_in_their_order(guarded: Stack) -> None:
     """Sixteen at a time, which no client exceeds; of hundreds the first are answered, and then the connection ends."""
     paths = ["/healthz", "/v1/whoami", "/nowhere", "/metrics"] * 4
     wanted = [200, 401, 404, 200] * 4

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rig.stack.installation import TOKEN
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 from rig.stack.wires import Wire, request, wire
 
 pytestmark = pytest.mark.servers
@@ -66,7 +65,7 @@ async def _pour(one: Wire, flood: Iterator[bytes]) -> int:
 
 
 @pytest.mark.parametrize("name", FLOODS)
-async def test_a_head_without_end_is_refused_while_it_is_sent(guarded: SharedStack, name: str) -> None:
+async def test_a_head_without_end_is_refused_while_it_is_sent(guarded: Stack, name: str) -> None:
     """64 MiB of head get their refusal within the first few, and the connection is closed."""
     flood, status = FLOODS[name]
     async with wire(guarded.port) as one, asyncio.TaskGroup() as group:
@@ -82,7 +81,7 @@ async def test_a_head_without_end_is_refused_while_it_is_sent(guarded: SharedSta
         assert await pouring < 32 * MIB
 
 
-async def test_limits_are_where_they_are_said_to_be(guarded: SharedStack) -> None:
+async def test_limits_are_where_they_are_said_to_be(guarded: Stack) -> None:
     """8 KiB of URL, 16 KiB and 100 of header fields are served; a byte or a field more is not."""
     filler = "X: " + "a" * (4096 - 5)  # 4 KiB with the line's end
     host = len("Host") + len("mesh.test") + 4
@@ -114,7 +113,7 @@ async def test_limits_are_where_they_are_said_to_be(guarded: SharedStack) -> Non
                 assert answer.status == status, data[:40]
 
 
-async def test_while_floods_come_in_others_are_served(guarded: SharedStack) -> None:
+async def test_while_floods_come_in_others_are_served(guarded: Stack) -> None:
     """With eight clients pouring heads again and again, another client's p99 stays below a second."""
     enough = asyncio.Event()
 
@@ -138,7 +137,7 @@ async def test_while_floods_come_in_others_are_served(guarded: SharedStack) -> N
     assert sorted(took)[98] < 5, sorted(took)[-5:]
 
 
-async def test_a_body_over_the_limit_is_refused_while_it_is_sent(guarded: SharedStack) -> None:
+async def test_a_body_over_the_limit_is_refused_while_it_is_sent(guarded: Stack) -> None:
     """A body without end gets 413 before it ends, a large one that is announced gets it without being sent at all."""
     path, json = "/v1/workspaces/w", "Content-Type: application/json"
     async with wire(guarded.port) as one, asyncio.TaskGroup() as group:
@@ -159,7 +158,7 @@ async def test_a_body_over_the_limit_is_refused_while_it_is_sent(guarded: Shared
             assert await one.ends()
 
 
-async def test_expect_100_is_answered_before_the_body(guarded: SharedStack) -> None:
+async def test_expect_100_is_answered_before_the_body(guarded: Stack) -> None:
     """A body of good size is asked for with 100, and then taken; without a token it is not asked for."""
     body = b"{}"
     head = ["Content-Type: application/json", "Expect: 100-continue", f"Content-Length: {len(body)}"]
@@ -176,7 +175,7 @@ async def test_expect_100_is_answered_before_the_body(guarded: SharedStack) -> N
         assert refused.status == 401
 
 
-async def test_an_answer_is_not_lost_with_the_rest_of_a_body(guarded: SharedStack) -> None:
+async def test_an_answer_is_not_lost_with_the_rest_of_a_body(guarded: Stack) -> None:
     """A client that sends a whole megabyte with a bad token reads its 401; one that never stops is cut."""
     head = request("/v1/workspaces/w", "Transfer-Encoding: chunked", method="PUT")
     async with wire(guarded.port) as one:
@@ -190,7 +189,7 @@ async def test_an_answer_is_not_lost_with_the_rest_of_a_body(guarded: SharedStac
         assert await _pour(one, iter([head, *[b"100000\r\n" + b"a" * MIB + b"\r\n"] * 64])) < 32 * MIB
 
 
-async def test_what_stands_beside_a_body_is_bounded(guarded: SharedStack) -> None:
+async def test_what_stands_beside_a_body_is_bounded(guarded: Stack) -> None:
     """Chunk extensions and trailers without end are refused; small ones are taken and left alone."""
     path, json = "/v1/workspaces/w", "Content-Type: application/json"
     head = request(path, BEARER, json, "Transfer-Encoding: chunked", 'If-Match: "1"', method="PUT")

@@ -7,9 +7,8 @@ import pytest
 
 from meshwright.core.testing.eventually import eventually
 from meshwright.ui_api.live.quota import StreamQuota
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 from rig.stack.wires import Answer, Wire, request, wire
 
 pytestmark = pytest.mark.servers
@@ -29,7 +28,7 @@ async def opened(one: Wire, person: Person) -> Answer:
     return answer
 
 
-async def test_one_viewer_cannot_take_the_streams_of_others(guarded: SharedStack) -> None:
+async def test_one_viewer_cannot_take_the_streams_of_others(guarded: Stack) -> None:
     """A token's share, then a workspace's is refused with 429 and when to come again; others listen meanwhile."""
     async with httpx.AsyncClient(base_url=guarded.url, timeout=30) as client, AsyncExitStack() as stack:
         admin = await Person.apart(client, TOKEN)

@@ -8,9 +8,8 @@ import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 from rig.stack.wires import request, wire
 
 pytestmark = pytest.mark.servers
@@ -18,12 +17,12 @@ BEARER = f"Authorization: Bearer {TOKEN}"
 JSON = "Content-Type: application/json"
 
 
-def lines(stack: SharedStack, name: str) -> list[dict[str, Any]]:
+def lines(stack: Stack, name: str) -> list[dict[str, Any]]:
     """What a process that logs JSON has said."""
     return [json.loads(line) for line in stack.log(name).read_text().splitlines() if line.startswith("{")]
 
 
-async def test_every_refusal_is_in_the_log_once(guarded: SharedStack) -> None:
+async def test_every_refusal_is_in_the_log_once(guarded: Stack) -> None:
     """Whatever refuses, a route or what stands before the routes: one line with status, route, principal, workspace."""
     port = await asyncio.to_thread(guarded.start_another_api, "telling", log_format="json")
     secret = "a-secret-that-somebody-typed"
@@ -62,7 +61,7 @@ async def test_every_refusal_is_in_the_log_once(guarded: SharedStack) -> None:
     assert secret not in guarded.log("telling").read_text()
 
 
-async def test_a_flood_of_refusals_leaves_a_bounded_log(guarded: SharedStack) -> None:
+async def test_a_flood_of_refusals_leaves_a_bounded_log(guarded: Stack) -> None:
     """Thousands of refusals of strangers leave some lines, which count the rest, and none of others' is left out."""
     port = await asyncio.to_thread(guarded.start_another_api, "flooded", log_format="json")
     async with wire(port) as one:

@@ -11,8 +11,7 @@ import pytest
 
 from meshwright.core.testing.eventually import eventually
 from rig.load.listening import listening
-from rig.stack.installation import TOKEN
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 from rig.stack.wires import Answer, request, wire
 
 pytestmark = pytest.mark.servers
@@ -23,7 +22,7 @@ UPLOAD = request("/v1/workspaces/w", BEARER, "Content-Type: application/json", "
 
 
 @pytest.fixture(scope="module")
-def narrow(guarded: SharedStack) -> int:
+def narrow(guarded: Stack) -> int:
     """The port of an API with few places for connections."""
     return guarded.start_another_api("narrow", api_connections=str(MOST), api_head_seconds="30")
 
@@ -53,7 +52,7 @@ def closed(reason: str) -> str:
     return f'meshwright_http_connections_closed_total{{reason="{reason}"}}'
 
 
-async def test_a_head_that_does_not_come_ends_the_connection(guarded: SharedStack) -> None:
+async def test_a_head_that_does_not_come_ends_the_connection(guarded: Stack) -> None:
     """Half a head is answered 408, however busily it drips; who says nothing is closed without a word."""
     before = await counted(guarded.port, closed("head-timeout"))
     async with wire(guarded.port) as half, wire(guarded.port) as drip, wire(guarded.port) as silent:
@@ -78,7 +77,7 @@ async def test_a_head_that_does_not_come_ends_the_connection(guarded: SharedStac
     assert await counted(guarded.port, closed("head-timeout")) == before + 3
 
 
-async def test_an_idle_connection_is_closed_and_one_in_use_is_not(guarded: SharedStack) -> None:
+async def test_an_idle_connection_is_closed_and_one_in_use_is_not(guarded: Stack) -> None:
     """Two seconds after its last answer a connection ends; until then it is served as often as it asks."""
     before = await counted(guarded.port, closed("idle"))
     async with wire(guarded.port) as one:
@@ -92,7 +91,7 @@ async def test_an_idle_connection_is_closed_and_one_in_use_is_not(guarded: Share
     assert await counted(guarded.port, closed("idle")) > before
 
 
-async def test_the_rest_of_a_request_is_not_waited_for(guarded: SharedStack) -> None:
+async def test_the_rest_of_a_request_is_not_waited_for(guarded: Stack) -> None:
     """Who was refused and never sends the rest of the body is closed, though it drips on."""
     async with wire(guarded.port) as one:
         answer = await one.ask(request("/v1/workspaces/w", "Content-Length: 1000000", method="PUT"))
@@ -105,7 +104,7 @@ async def test_the_rest_of_a_request_is_not_waited_for(guarded: SharedStack) -> 
         assert time.monotonic() - begin < 20
 
 
-async def test_strangers_do_not_hold_up_the_end(guarded: SharedStack) -> None:
+async def test_strangers_do_not_hold_up_the_end(guarded: Stack) -> None:
     """SIGTERM ends the process in time and in good order whatever strangers hold open."""
     port = await asyncio.to_thread(guarded.start_another_api, "ending")
     async with AsyncExitStack() as stack:
@@ -123,7 +122,7 @@ async def test_strangers_do_not_hold_up_the_end(guarded: SharedStack) -> None:
         assert time.monotonic() - begin < 15  # two seconds on a machine that has nothing else to do
 
 
-async def test_an_event_stream_outlives_every_time_limit(guarded: SharedStack) -> None:
+async def test_an_event_stream_outlives_every_time_limit(guarded: Stack) -> None:
     """Streams are silent for longer than any connection may wait, and still there."""
     async with listening(guarded.url, TOKEN, "default") as heard:
         await asyncio.sleep(4)
@@ -133,12 +132,12 @@ async def test_an_event_stream_outlives_every_time_limit(guarded: SharedStack) -
         assert heard.connections == 1
 
 
-async def _write(stack: SharedStack) -> None:
+async def _write(stack: Stack) -> None:
     async with httpx.AsyncClient(base_url=stack.url, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
         (await client.put("/v1/connections/told", json={"kind": "envoy-fleet"})).raise_for_status()
 
 
-async def test_eleven_hundred_half_open_connections_lock_nobody_out(guarded: SharedStack) -> None:
+async def test_eleven_hundred_half_open_connections_lock_nobody_out(guarded: Stack) -> None:
     """The API may open more files than a shell gives it, and serves a good client while strangers hold 1,100."""
     port = await asyncio.to_thread(guarded.start_another_api, "usual")
     found = resource.prlimit(getattr(guarded.processes["usual"], "pid"), resource.RLIMIT_NOFILE)  # noqa: B009
@@ -163,7 +162,7 @@ async def _few(port: int) -> bool:
     return await counted(port, "meshwright_http_connections") < 20
 
 
-async def test_strangers_give_way_to_newcomers(guarded: SharedStack, narrow: int) -> None:
+async def test_strangers_give_way_to_newcomers(guarded: Stack, narrow: int) -> None:
     """Where all places are taken, the stranger that waits longest is closed, and who showed a token stays."""
     before = await counted(narrow, closed("displaced"))
     async with AsyncExitStack() as stack:

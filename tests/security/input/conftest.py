@@ -10,8 +10,7 @@ import pytest
 from meshwright.schemas.errors import PROBLEM_TYPES
 from rig.inputs import openapi_walk, raw_http
 from rig.inputs.raw_http import Answer, Pair
-from rig.stack.installation import TOKEN
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 _AT_ONCE = 8
 _LONGEST_REFUSAL = 64 * 1024
@@ -23,7 +22,7 @@ _UNAVAILABLE = {"adapter-unavailable", "not-yet-visible"}
 class Target:
     """The API as somebody hostile with an admin token uses it. `asked` counts."""
 
-    def __init__(self, stack: SharedStack, document: dict[str, Any], workspace: str) -> None:
+    def __init__(self, stack: Stack, document: dict[str, Any], workspace: str) -> None:
         self.document = document
         self.operations = openapi_walk.operations(document)
         self.workspace = workspace
@@ -77,7 +76,7 @@ def check(answer: Answer, request: str) -> None:
 
 
 @pytest.fixture
-async def target(shared: SharedStack, document: dict[str, Any], workspace: str) -> AsyncIterator[Target]:
+async def target(shared: Stack, document: dict[str, Any], workspace: str) -> AsyncIterator[Target]:
     """The API in that workspace; afterwards it still works."""
     target = Target(shared, document, workspace)
     yield target

@@ -9,9 +9,8 @@ import pytest
 
 from meshwright.core.testing.eventually import eventually
 from rig.inputs import hostile, openapi_walk
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = pytest.mark.servers
 Target = Any
@@ -84,7 +83,7 @@ def _changed(whole: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("name", hostile.FREE)
-async def test_what_is_accepted_is_read_back_equal(target: Target, shared: SharedStack, name: str) -> None:
+async def test_what_is_accepted_is_read_back_equal(target: Target, shared: Stack, name: str) -> None:
     """Free data comes back as it was sent, by itself and in its list, or is refused before anything is stored."""
     body = {"value": hostile.FREE[name]}
     design = {"resources": [{"type": "a.B", "name": "r", "body": body}]}

@@ -9,7 +9,7 @@ import pytest
 
 from meshwright.core.testing.eventually import eventually
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import Stack
 
 pytestmark = pytest.mark.servers
 
@@ -27,7 +27,7 @@ async def test_another_workspace_looks_like_none(admin: Person) -> None:
     await person.problem("POST", "/v1/tokens", everywhere, status=403, slug="forbidden")
 
 
-async def test_a_token_is_shown_once_and_never_stored(admin: Person, shared: SharedStack) -> None:
+async def test_a_token_is_shown_once_and_never_stored(admin: Person, shared: Stack) -> None:
     """Neither a list nor a file of the stream holds the secret."""
     secret = (await admin.post("/v1/tokens", {"id": "t", "role": "viewer"})).json()["secret"]
     listed = await eventually(lambda: admin.get("/v1/tokens"))
@@ -70,7 +70,7 @@ async def test_an_expired_token_is_refused(admin: Person) -> None:
     await eventually(lambda: person.problem("GET", "/v1/whoami", status=401, slug="unauthenticated"))
 
 
-async def test_every_answer_is_safe_for_a_browser(admin: Person, shared: SharedStack) -> None:
+async def test_every_answer_is_safe_for_a_browser(admin: Person, shared: Stack) -> None:
     """Pages and refusals carry the safety headers, and nothing that was sent comes back as HTML."""
     async with httpx.AsyncClient(base_url=shared.url) as client:
         for path in ("/docs", "/problems", "/problems/stale", "/openapi.json", "/v1/meshes", "/nope/<script>"):
@@ -81,7 +81,7 @@ async def test_every_answer_is_safe_for_a_browser(admin: Person, shared: SharedS
             assert "server" not in answer.headers
 
 
-async def test_metrics_are_for_loopback_or_a_token(admin: Person, shared: SharedStack) -> None:
+async def test_metrics_are_for_loopback_or_a_token(admin: Person, shared: Stack) -> None:
     """From loopback no token is needed; what came through a proxy needs one."""
     async with httpx.AsyncClient(base_url=shared.url) as client:
         text = (await client.get("/metrics")).text

@@ -8,8 +8,7 @@ from jsonschema import Draft202012Validator
 from meshwright.schemas.errors import PROBLEM_TYPES
 from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.routes import ALL
-from rig.stack.installation import TOKEN
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 DOCUMENT = openapi.document(ALL, "test")
 
@@ -54,7 +53,7 @@ def test_every_kind_of_problem_is_a_known_one() -> None:
 
 
 @pytest.mark.servers
-async def test_the_pages_are_served(shared: SharedStack) -> None:
+async def test_the_pages_are_served(shared: Stack) -> None:
     """Documents and pages need no token, and every problem type has its page."""
     async with httpx.AsyncClient(base_url=shared.url) as client:
         served = (await client.get("/openapi.json")).json()
@@ -67,7 +66,7 @@ async def test_the_pages_are_served(shared: SharedStack) -> None:
 
 
 @pytest.mark.servers
-async def test_answers_fit_their_schemas(shared: SharedStack) -> None:
+async def test_answers_fit_their_schemas(shared: Stack) -> None:
     """What lists answer validates against what the document says."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(base_url=shared.url, headers=headers) as client:

@@ -14,9 +14,8 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationProgressed
 from rig.load.listening import Listener, listening
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = pytest.mark.servers
 
@@ -30,7 +29,7 @@ async def tell(
     return (await bus.publisher.publish(subject, message)).seq
 
 
-async def test_an_operation_is_followed_from_acceptance_to_its_end(admin: Person, shared: SharedStack) -> None:
+async def test_an_operation_is_followed_from_acceptance_to_its_end(admin: Person, shared: Stack) -> None:
     """The stream tells the whole life of an operation, with ids that a later read can wait for."""
     await admin.mesh()
     async with listening(shared.url, TOKEN, admin.workspace, entity="operation") as heard:
@@ -45,7 +44,7 @@ async def test_an_operation_is_followed_from_acceptance_to_its_end(admin: Person
         assert heard.retry == 1000
 
 
-async def test_filters_and_workspaces_keep_streams_apart(admin: Person, shared: SharedStack) -> None:
+async def test_filters_and_workspaces_keep_streams_apart(admin: Person, shared: Stack) -> None:
     """A listener hears its own workspace and what it asked for, nothing else."""
     async with (
         mwbus.connect(shared.nats.url, "test") as bus,
@@ -63,7 +62,7 @@ async def test_filters_and_workspaces_keep_streams_apart(admin: Person, shared: 
         assert other.ids == []
 
 
-async def test_a_client_resumes_exactly_where_it_was(admin: Person, shared: SharedStack) -> None:
+async def test_a_client_resumes_exactly_where_it_was(admin: Person, shared: Stack) -> None:
     """Last-Event-ID in a header or in the query gives every later event once, from the ring or from the stream."""
     async with mwbus.connect(shared.nats.url, "test") as bus:
         told = [await tell(bus, admin.workspace, number) for number in range(50)]
@@ -74,7 +73,7 @@ async def test_a_client_resumes_exactly_where_it_was(admin: Person, shared: Shar
         await admin.problem("GET", "/v1/events", status=400, slug="invalid-request", **headers)
 
 
-async def test_the_log_is_searched_by_filter_text_and_time(admin: Person, shared: SharedStack) -> None:
+async def test_the_log_is_searched_by_filter_text_and_time(admin: Person, shared: Stack) -> None:
     """Without an event stream in Accept, the same address is the searchable log, newest first, in pages."""
     async with mwbus.connect(shared.nats.url, "test") as bus:
         told = [await tell(bus, admin.workspace, number, f"word{number}") for number in range(5)]
@@ -88,7 +87,7 @@ async def test_the_log_is_searched_by_filter_text_and_time(admin: Person, shared
     assert (await admin.get("/v1/events", params={"since": "2100-01-01T00:00:00Z"}))["items"] == []
 
 
-async def test_a_payload_that_is_no_json_harms_nobody(admin: Person, shared: SharedStack) -> None:
+async def test_a_payload_that_is_no_json_harms_nobody(admin: Person, shared: Stack) -> None:
     """Pretty-printed, damaged and binary payloads from strangers are shown on one line, and the next event comes."""
     async with (
         mwbus.connect(shared.nats.url, "test") as bus,
@@ -103,7 +102,7 @@ async def test_a_payload_that_is_no_json_harms_nobody(admin: Person, shared: Sha
         assert len(heard.ids) == 6
 
 
-async def test_ten_restarts_lose_and_repeat_nothing(alone: SharedStack) -> None:
+async def test_ten_restarts_lose_and_repeat_nothing(alone: Stack) -> None:
     """Through ten API restarts under load, half of them kills, a listener gets every event exactly once."""
     alone.start_api()
     told: list[int] = []
@@ -135,7 +134,7 @@ async def test_ten_restarts_lose_and_repeat_nothing(alone: SharedStack) -> None:
         assert heard.ids == told
 
 
-async def test_a_client_behind_the_ring_reads_the_stream_and_joins(alone: SharedStack) -> None:
+async def test_a_client_behind_the_ring_reads_the_stream_and_joins(alone: Stack) -> None:
     """A resume from long ago gives the whole history in order and then the news, without a seam."""
     alone.start_api()
     async with mwbus.connect(alone.nats.url, "test") as bus:
@@ -148,7 +147,7 @@ async def test_a_client_behind_the_ring_reads_the_stream_and_joins(alone: Shared
             assert heard.ids == list(range(first + 1, more[-1] + 1))
 
 
-async def test_a_trimmed_history_is_told_as_reset(alone: SharedStack) -> None:
+async def test_a_trimmed_history_is_told_as_reset(alone: Stack) -> None:
     """Who asks for events that the stream has forgotten is told to start over, and then gets the news."""
     alone.start_api()
     async with mwbus.connect(alone.nats.url, "test") as bus:
@@ -162,7 +161,7 @@ async def test_a_trimmed_history_is_told_as_reset(alone: SharedStack) -> None:
             await eventually(lambda: heard.ids == [new])
 
 
-async def test_a_client_that_does_not_read_is_reset_and_costs_others_nothing(alone: SharedStack) -> None:
+async def test_a_client_that_does_not_read_is_reset_and_costs_others_nothing(alone: Stack) -> None:
     """A stuck client neither grows the process nor delays others; when it reads again it is told `reset`."""
     alone.start_api()
     async with mwbus.connect(alone.nats.url, "test") as bus, listening(alone.url, TOKEN, "default") as heard:
@@ -185,7 +184,7 @@ async def test_a_client_that_does_not_read_is_reset_and_costs_others_nothing(alo
             assert b"event: reset" in await asyncio.to_thread(drain)
 
 
-async def test_streams_end_at_shutdown_without_a_word(alone: SharedStack) -> None:
+async def test_streams_end_at_shutdown_without_a_word(alone: Stack) -> None:
     """SIGTERM with fifty open streams and a request under way ends in two seconds with status 0 and no traceback."""
     alone.start_api()
     loop = asyncio.get_running_loop()

@@ -12,14 +12,14 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.access import ROLE_ORDER
 from rig.stack.people import Person
 from rig.stack.receiving import Receiver, receiving
-from rig.stack.running import SharedStack
+from rig.stack.stack import Stack
 
 pytestmark = pytest.mark.servers
 HOOK = "/v1/webhooks/ops"
 
 
 @pytest.fixture(scope="session")
-def notified(shared: SharedStack) -> Iterator[SharedStack]:
+def notified(shared: Stack) -> Iterator[Stack]:
     """The running stack with a notifier that tries again after 0.2 s."""
     shared.start("meshwright-notifier")
     yield shared
@@ -27,7 +27,7 @@ def notified(shared: SharedStack) -> Iterator[SharedStack]:
 
 
 @pytest.fixture
-async def owner(notified: SharedStack, admin: Person) -> Person:
+async def owner(notified: Stack, admin: Person) -> Person:
     """An admin whose webhooks are delivered."""
     return admin
 
@@ -201,7 +201,7 @@ async def test_a_new_secret_signs_beside_the_old_one(owner: Person, receiver: Re
 
 
 async def test_a_secret_is_shown_once_and_never_stored_plain(
-    owner: Person, receiver: Receiver, notified: SharedStack
+    owner: Person, receiver: Receiver, notified: Stack
 ) -> None:
     """Neither a read, the event log nor a file of the stream holds the secret, and a change does not show it."""
     secret = await hooked(owner, receiver)
@@ -296,7 +296,7 @@ async def test_another_workspace_hears_nothing(owner: Person, receiver: Receiver
     assert {call.event["workspace"] for call in receiver.calls} <= {owner.workspace, "system"}
 
 
-async def test_without_a_key_webhooks_are_refused_clearly(alone: SharedStack) -> None:
+async def test_without_a_key_webhooks_are_refused_clearly(alone: Stack) -> None:
     """A server that cannot keep secrets says so, and what to set."""
     alone.start_api(secret_key_file="")
     async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client:

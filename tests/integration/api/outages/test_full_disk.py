@@ -10,15 +10,14 @@ import pytest
 from meshwright.core.testing import identities
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = [pytest.mark.servers]
 WITHIN = 30.0
 
 
-async def test_ready_means_that_writes_are_stored(small_disk: Path, alone: SharedStack) -> None:
+async def test_ready_means_that_writes_are_stored(small_disk: Path, alone: Stack) -> None:
     """Not ready while writes are refused: also when there is room again, until the server was restarted."""
     async with NatsServer(small_disk / "nats") as nats:
         await alone.nats.stop()
@@ -28,7 +27,7 @@ async def test_ready_means_that_writes_are_stored(small_disk: Path, alone: Share
         await _fill_and_free(alone, small_disk)
 
 
-async def _fill_and_free(alone: SharedStack, disk: Path) -> None:
+async def _fill_and_free(alone: Stack, disk: Path) -> None:
     admin = Person(httpx.AsyncClient(base_url=alone.url, timeout=30), TOKEN, "default")
     assert (await admin.get("/readyz"))["storing"]["ok"]
     room = os.statvfs(disk)

@@ -9,14 +9,13 @@ import pytest
 
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = pytest.mark.servers
 
 
-async def person(stack: SharedStack) -> Person:
+async def person(stack: Stack) -> Person:
     """An admin of the default workspace."""
     return Person(httpx.AsyncClient(base_url=stack.url, timeout=30), TOKEN, "default")
 
@@ -29,7 +28,7 @@ async def timed(asked: Any) -> float:
     return loop.time() - begin
 
 
-async def test_without_nats_writes_are_refused_and_nothing_arrives_late(alone: SharedStack) -> None:
+async def test_without_nats_writes_are_refused_and_nothing_arrives_late(alone: Stack) -> None:
     """Writes are 503 with Retry-After within about two seconds; what was refused is not written afterwards."""
     await asyncio.to_thread(alone.start_all)
     admin = await person(alone)
@@ -54,7 +53,7 @@ async def test_without_nats_writes_are_refused_and_nothing_arrives_late(alone: S
     await admin.client.aclose()
 
 
-async def test_without_mongodb_reads_are_refused_and_writes_work(alone: SharedStack) -> None:
+async def test_without_mongodb_reads_are_refused_and_writes_work(alone: Stack) -> None:
     """Reads are 503 within about two seconds; writes, previews, tokens, the event stream and each operation go on."""
     async with MongoServer() as mongo:
         alone.mongo = mongo
@@ -78,7 +77,7 @@ async def test_without_mongodb_reads_are_refused_and_writes_work(alone: SharedSt
         await admin.client.aclose()
 
 
-async def test_a_worker_that_goes_makes_its_operations_refused(alone: SharedStack) -> None:
+async def test_a_worker_that_goes_makes_its_operations_refused(alone: Stack) -> None:
     """Without a live worker a new operation is 503 and stores nothing; when one comes it is accepted."""
     await asyncio.to_thread(alone.start_all)
     admin = await person(alone)
@@ -95,7 +94,7 @@ async def test_a_worker_that_goes_makes_its_operations_refused(alone: SharedStac
     await admin.client.aclose()
 
 
-async def test_a_read_that_waits_in_vain_says_so(alone: SharedStack) -> None:
+async def test_a_read_that_waits_in_vain_says_so(alone: Stack) -> None:
     """`min_seq` beyond what is projected is 504 after a bounded wait."""
     await asyncio.to_thread(alone.start_all)
     admin = await person(alone)
@@ -104,7 +103,7 @@ async def test_a_read_that_waits_in_vain_says_so(alone: SharedStack) -> None:
     await admin.client.aclose()
 
 
-async def test_ready_means_that_somebody_projects(alone: SharedStack) -> None:
+async def test_ready_means_that_somebody_projects(alone: Stack) -> None:
     """Not before the first projector, and not when it hangs, however few events are missing."""
     await asyncio.to_thread(alone.start_api)
     admin = await person(alone)

@@ -9,17 +9,16 @@ import pytest
 
 from meshwright.core.testing.eventually import eventually
 from rig.load.listening import listening
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
 from rig.stack.receiving import receiving
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = [pytest.mark.servers]
 FLEET = {"kind": "envoy-fleet"}
 
 
 @pytest.fixture
-async def admin(alone: SharedStack) -> AsyncIterator[Person]:
+async def admin(alone: Stack) -> AsyncIterator[Person]:
     """An admin of a whole Meshwright of this test's own, with a mesh."""
     await asyncio.to_thread(alone.start_all)
     alone.start("meshwright-notifier")
@@ -40,7 +39,7 @@ async def names(person: Person) -> list[str]:
     return [one["id"] for one in (await person.get("/v1/connections"))["items"]]
 
 
-async def test_users_see_what_the_streams_hold(admin: Person, alone: SharedStack, tmp_path: Path) -> None:
+async def test_users_see_what_the_streams_hold(admin: Person, alone: Stack, tmp_path: Path) -> None:
     """Documents and tokens that were lost are gone everywhere, and can be made anew; operations go on."""
     await admin.put("/v1/connections/kept", FLEET)
     await alone.nats.copy_to(tmp_path / "copy")
@@ -58,7 +57,7 @@ async def test_users_see_what_the_streams_hold(admin: Person, alone: SharedStack
     assert (await admin.do("/v1/operations", {"kind": "trial.noop", "mesh": "m1"}))["state"] == "succeeded"
 
 
-async def test_subscribers_get_what_is_new(admin: Person, alone: SharedStack, tmp_path: Path) -> None:
+async def test_subscribers_get_what_is_new(admin: Person, alone: Stack, tmp_path: Path) -> None:
     """A client is told to start over, and a webhook gets each event that was stored since, though its number is not
     new.
     """
@@ -86,7 +85,7 @@ async def test_subscribers_get_what_is_new(admin: Person, alone: SharedStack, tm
         await eventually(lambda: len(receiver.of("pinged")) == 2)
 
 
-async def test_an_id_that_never_was_makes_a_client_start_over(admin: Person, alone: SharedStack) -> None:
+async def test_an_id_that_never_was_makes_a_client_start_over(admin: Person, alone: Stack) -> None:
     """A client that says it has read more than there is, is not left waiting for that."""
     async with listening(alone.url, TOKEN, "default", last_event_id=10**12) as heard:
         await eventually(lambda: heard.frames)

@@ -15,9 +15,8 @@ from meshwright.core.bus.kv import presence
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.adapters import AccessRule, AdapterFailed, AdapterForgotten
 from meshwright.schemas.connections import EnvoyFleet, Kubernetes
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = pytest.mark.servers
 KNOWN = "/v1/adapters"
@@ -29,7 +28,7 @@ async def known(admin: Person) -> list[str]:
     return [one["id"] for one in (await admin.get(KNOWN))["items"]]
 
 
-async def test_what_is_not_installed_is_no_adapter(alone: SharedStack) -> None:
+async def test_what_is_not_installed_is_no_adapter(alone: Stack) -> None:
     """A misspelt name, and a module that is still being written, end with their reason and leave nothing behind."""
     await asyncio.to_thread(alone.start_all)
     async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client, _listening(alone) as bus:
@@ -43,7 +42,7 @@ async def test_what_is_not_installed_is_no_adapter(alone: SharedStack) -> None:
         assert await eventually(lambda: known(admin)) == ["trial"]
 
 
-async def test_two_adapters_of_one_kind_are_told_apart(alone: SharedStack) -> None:
+async def test_two_adapters_of_one_kind_are_told_apart(alone: Stack) -> None:
     """While two live adapters serve a kind, a new mesh of it needs the name of one; a mesh that is there keeps its
     own, named or not, and is given to no other."""
     await asyncio.to_thread(alone.start_all)
@@ -67,7 +66,7 @@ async def test_two_adapters_of_one_kind_are_told_apart(alone: SharedStack) -> No
             assert "belongs to the adapter trial" in refused["detail"]
 
 
-async def test_what_an_adapter_needs_in_a_cluster_is_given_as_manifests(alone: SharedStack) -> None:
+async def test_what_an_adapter_needs_in_a_cluster_is_given_as_manifests(alone: Stack) -> None:
     """The roles that its announcement's rules make, bound to a service account when one is named."""
     rule = AccessRule(groups=["apps"], resources=["deployments"], verbs=["get"])
     telling = kit.Adapter("telling", meshes=["m"], connections=[Kubernetes], rights=[rule]).announcement("w1")
@@ -84,7 +83,7 @@ async def test_what_an_adapter_needs_in_a_cluster_is_given_as_manifests(alone: S
         assert (await admin.get(f"{KNOWN}/trial/rights"))["manifests"] == []
 
 
-async def test_a_retired_adapter_can_be_forgotten(alone: SharedStack) -> None:
+async def test_a_retired_adapter_can_be_forgotten(alone: Stack) -> None:
     """Not while a worker lives or, unless that is wanted, while meshes are left; afterwards it is known nowhere, until
     one starts again.
     """
@@ -111,7 +110,7 @@ async def test_a_retired_adapter_can_be_forgotten(alone: SharedStack) -> None:
         await eventually(lambda: _knows(admin, ["trial"]))
 
 
-async def test_a_failure_to_load_is_forgotten_too(alone: SharedStack) -> None:
+async def test_a_failure_to_load_is_forgotten_too(alone: Stack) -> None:
     """What once told that it cannot be loaded keeps `check` red only until an admin has forgotten it."""
     await asyncio.to_thread(alone.start_all)
     async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client, _listening(alone) as bus:
@@ -137,11 +136,11 @@ async def _knows(admin: Person, wanted: list[str]) -> bool:
     return sorted(await known(admin)) == wanted
 
 
-def _listening(stack: SharedStack) -> Any:
+def _listening(stack: Stack) -> Any:
     return mwbus.connect(stack.nats.url, "test")
 
 
-def _tried(name: str, stack: SharedStack) -> "subprocess.CompletedProcess[str]":
+def _tried(name: str, stack: Stack) -> "subprocess.CompletedProcess[str]":
     program = Path(sys.executable).with_name("meshwright-adapter")
     environment = {"MESHWRIGHT_NATS_URL": stack.nats.url, "PATH": ""}
     return subprocess.run([program, name], env=environment, capture_output=True, text=True, timeout=60, check=False)

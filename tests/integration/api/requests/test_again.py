@@ -4,9 +4,8 @@ from typing import Any
 
 from meshwright.core.testing.eventually import eventually
 from rig.load.listening import listening
-from rig.stack.installation import TOKEN
 from rig.stack.people import TIMEOUT, Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 SECRET = "of-the-one-before"
 NOOP = {"kind": "trial.noop", "mesh": "m1", "reason": SECRET}
@@ -46,7 +45,7 @@ async def clear(ann: Person) -> None:
     await eventually(lambda: ann.ask("DELETE", remove, workspace="default", If_Match="*", expect=204))
 
 
-async def test_it_sees_nothing_of_the_one_before(admin: Person, shared: SharedStack) -> None:
+async def test_it_sees_nothing_of_the_one_before(admin: Person, shared: Stack) -> None:
     """Lists, single documents, the log, the stream from its start, old ids, versions and keys: nothing is there.
 
     It stays so when the new one is changed, and the new one works like any other.

@@ -15,9 +15,8 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer
 from meshwright.schemas import operations as o
 from rig.stack import projections
-from rig.stack.installation import TOKEN
 from rig.stack.people import Person
-from rig.stack.running import SharedStack, running
+from rig.stack.stack import TOKEN, Stack, running
 
 pytestmark = pytest.mark.servers
 TRIES = 2
@@ -26,7 +25,7 @@ BACKOFF = 1.0
 
 
 @pytest.fixture(scope="module")
-def impatient(mongo_server: MongoServer) -> Iterator[SharedStack]:
+def impatient(mongo_server: MongoServer) -> Iterator[Stack]:
     """A stack whose worker gives a command up after two tries."""
     with running(mongo_server) as stack:
         stack.start("meshwright-projector")
@@ -41,7 +40,7 @@ def impatient(mongo_server: MongoServer) -> Iterator[SharedStack]:
 
 
 @pytest.fixture
-async def ann(impatient: SharedStack) -> AsyncIterator[Person]:
+async def ann(impatient: Stack) -> AsyncIterator[Person]:
     """An admin in a workspace with the mesh `m1`."""
     async with httpx.AsyncClient(base_url=impatient.url, timeout=30) as client:
         person = await Person.apart(client, TOKEN)
@@ -65,7 +64,7 @@ async def letter(person: Person, operation: str) -> Any:
     return await eventually(lambda: person.get(f"/v1/deadletters/{operation}"))
 
 
-async def unreadable(stack: SharedStack, workspace: str, payload: bytes) -> str:
+async def unreadable(stack: Stack, workspace: str, payload: bytes) -> str:
     """A command that no worker can decode, as a stranger might send it."""
     operation = ids.fresh()
     async with mwbus.connect(stack.nats.url, "stranger") as bus:
@@ -128,7 +127,7 @@ async def test_a_retried_operation_closes_its_letter(ann: Person, tmp_path: Path
     assert replayed == retried
 
 
-async def test_what_nobody_can_read_is_shown_and_not_replayed(impatient: SharedStack, ann: Person) -> None:
+async def test_what_nobody_can_read_is_shown_and_not_replayed(impatient: Stack, ann: Person) -> None:
     """Bytes that fit no command are shown as bounded text; a replay is refused with the reason, a drop works."""
     dead = await unreadable(impatient, ann.workspace, b'{"kind": "trial.noop", "x": "' + b"y" * 50_000 + b'\xff"}')
     shown = await letter(ann, dead)
@@ -154,9 +153,7 @@ async def test_what_nobody_can_read_is_shown_and_not_replayed(impatient: SharedS
         assert await bus.following("DEADLETTERS", 1, f"mw.dlq.{ann.workspace}.trial.{dead}")
 
 
-async def test_letters_come_in_pages_by_adapter_and_stay_in_their_workspace(
-    impatient: SharedStack, ann: Person
-) -> None:
+async def test_letters_come_in_pages_by_adapter_and_stay_in_their_workspace(impatient: Stack, ann: Person) -> None:
     """A list pages and filters, and another workspace sees none of it."""
     dead = [await unreadable(impatient, ann.workspace, b"{") for _ in range(5)]
     for one in dead:

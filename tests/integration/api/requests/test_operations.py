@@ -20,9 +20,8 @@ from meshwright.schemas.operations import (
     WithdrawWorkloadsV1,
 )
 from meshwright.schemas.workloads import WorkloadSpec
-from rig.stack.installation import TOKEN
 from rig.stack.people import TIMEOUT, WORKLOAD, Person
-from rig.stack.running import SharedStack
+from rig.stack.stack import TOKEN, Stack
 
 pytestmark = pytest.mark.servers
 DESIGN = {"intents": [TIMEOUT]}
@@ -144,7 +143,7 @@ async def test_a_running_operation_can_be_cancelled_once(admin: Person) -> None:
     await admin.problem("POST", missing, {}, status=404, slug="not-found")
 
 
-async def test_what_its_adapter_has_not_ended_can_be_abandoned(alone: SharedStack) -> None:
+async def test_what_its_adapter_has_not_ended_can_be_abandoned(alone: Stack) -> None:
     """A timed-out operation whose worker is gone cannot be cancelled any more, but abandoned; one that ended cannot."""
     await asyncio.to_thread(alone.start_all)
     async with (
@@ -225,7 +224,7 @@ async def test_equal_names_live_side_by_side(admin: Person) -> None:
     assert (await admin.get(f"/v1/workloads/m2~~process~{WORKLOAD['name']}"))["mesh"] == "m2"
 
 
-async def test_a_command_of_the_version_before_is_still_done(admin: Person, shared: SharedStack) -> None:
+async def test_a_command_of_the_version_before_is_still_done(admin: Person, shared: Stack) -> None:
     """What an older API asks for in its own terms runs, and is asked for in those of today when it is retried."""
     await admin.mesh()
     async with mwbus.connect(shared.nats.url, "test") as bus:
@@ -251,7 +250,7 @@ async def test_a_command_of_the_version_before_is_still_done(admin: Person, shar
     await eventually(lambda: there("reviews-v1"))
 
 
-async def test_the_trace_of_the_caller_goes_on_to_the_command(admin: Person, shared: SharedStack) -> None:
+async def test_the_trace_of_the_caller_goes_on_to_the_command(admin: Person, shared: Stack) -> None:
     """The command on the bus and the answer carry the trace id that the client sent."""
     await admin.mesh()
     trace = uuid.uuid4().hex
