@@ -1,0 +1,57 @@
+"""Small HTTP servers that stand for the processes of pods, and answer who they are.
+
+Invariant: what a server has received is remembered, so that a test sees mirrors and retries, too.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from testbed.traffic.network import PodNetwork
+
+PORT = 8080
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+class App:
+    """The process of one pod; set `status` and `delay` (seconds) to have it fail or be slow."""
+
+    def __init__(self, service: str, version: str) -> None:
+        self.service, self.version = service, version
+        self.status = 200
+        self.delay = 0.0
+        self.received: list[Received] = []
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Who answers, and what was asked."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.received.append(Received(request.method, request.path_qs, headers))
+        await asyncio.sleep(self.delay)
+        body: dict[str, Any] = {"service": self.service, "version": self.version, "headers": headers}
+        return web.json_response({**body, "path": request.path_qs}, status=self.status)
+
+    @contextlib.asynccontextmanager
+    async def serving(self, network: PodNetwork, pod: str, address: str) -> AsyncIterator[None]:
+        """Listen at this address in the namespace of this pod."""
+        server = web.Application()
+        server.router.add_route("*", "/{tail:.*}", self.answer)
+        runner = web.AppRunner(server, shutdown_timeout=0.1, access_log=None)
+        await runner.setup()
+        try:
+            listener = network.socket(pod)  # the runner closes it
+            listener.bind((address, PORT))
+            await web.SockSite(runner, listener).start()
+            yield
+        finally:
+            await runner.cleanup()

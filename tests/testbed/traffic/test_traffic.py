@@ -1,0 +1,126 @@
+"""What is asked of Istio is what requests do: real istiod, real Envoys, real requests between pods."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from meshwright.core.testing.eventually import eventually
+from testbed.cluster import KubernetesServer
+from testbed.istiod import Istiod
+from testbed.objects import Object, Objects
+from testbed.traffic.manifests import Service
+from testbed.traffic.network import Refused
+from testbed.traffic.world import SidecarWorld
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def world(kubernetes_server: KubernetesServer, istiod: Istiod, namespace: str) -> AsyncIterator[SidecarWorld]:
+    """A service of two versions, one with a sidecar, and two clients."""
+    services = [Service("reviews", ("v1", "v2")), Service("ratings", sidecar=True)]
+    try:
+        async with SidecarWorld(kubernetes_server, istiod, namespace, services, ["client", "stranger"]) as found:
+            yield found
+    except Refused as refused:
+        pytest.skip(str(refused))
+
+
+def configured(server: KubernetesServer, *objects: Object) -> None:
+    """Apply what an adapter would."""
+    with server.client() as client:
+        Objects(client).apply(*objects)
+
+
+def resource(namespace: str, kind: str, name: str, spec: dict[str, Any], group: str = "networking") -> Object:
+    """A resource of Istio."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": f"{group}.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+async def test_requests_follow_weights_and_headers(world: SidecarWorld, kubernetes_server: KubernetesServer) -> None:
+    """Nine of ten reach the one version, all of those with the header the other."""
+    subsets = [{"name": each, "labels": {"version": each}} for each in ("v1", "v2")]
+    destinations = {each: {"destination": {"host": "reviews", "subset": each}} for each in ("v1", "v2")}
+    tester = {"match": [{"headers": {"x-tester": {"exact": "yes"}}}], "route": [destinations["v2"]]}
+    split = {"route": [{**destinations["v1"], "weight": 90}, {**destinations["v2"], "weight": 10}]}
+    configured(
+        kubernetes_server,
+        resource(world.namespace, "DestinationRule", "reviews", {"host": "reviews", "subsets": subsets}),
+        resource(world.namespace, "VirtualService", "reviews", {"hosts": ["reviews"], "http": [tester, split]}),
+    )
+
+    async def is_routed() -> bool:
+        return await world.versions("reviews", 20, headers={"x-tester": "yes"}) == {"v2": 20}
+
+    await eventually(is_routed, timeout=60)
+    found = await world.versions("reviews", 300)
+    assert set(found) == {"v1", "v2"}
+    assert 10 <= found["v2"] <= 60
+
+
+async def test_only_the_named_client_reaches_a_service(
+    world: SidecarWorld, kubernetes_server: KubernetesServer
+) -> None:
+    """Mutual TLS is strict, and the service's own sidecar tells the clients apart by their certificates."""
+    rule = {"from": [{"source": {"principals": [f"cluster.local/ns/{world.namespace}/sa/client"]}}]}
+    selector = {"matchLabels": {"app": "ratings"}}
+    mutual = {"selector": selector, "mtls": {"mode": "STRICT"}}
+    configured(
+        kubernetes_server,
+        resource(world.namespace, "PeerAuthentication", "ratings", mutual, "security"),
+        resource(
+            world.namespace, "AuthorizationPolicy", "ratings", {"selector": selector, "rules": [rule]}, "security"
+        ),
+    )
+
+    async def is_refused() -> bool:
+        return (await world.request("ratings", client="stranger")).status == 403
+
+    await eventually(is_refused, timeout=60)
+    answer = await world.request("ratings")
+    assert answer.status == 200
+    assert f"ns/{world.namespace}/sa/client" in answer.received["x-forwarded-client-cert"]
+    assert "GET / HTTP/1.1" in world.log("client")
+
+
+async def test_requests_that_fail_are_tried_again(world: SidecarWorld, kubernetes_server: KubernetesServer) -> None:
+    """Twice, as asked; the client's own answer is the last one."""
+    retries = {"attempts": 2, "retryOn": "5xx", "perTryTimeout": "10s"}
+    http = [{"route": [{"destination": {"host": "ratings"}}], "retries": retries}]
+    configured(
+        kubernetes_server,
+        resource(world.namespace, "VirtualService", "ratings", {"hosts": ["ratings"], "http": http}),
+    )
+    app = world.app("ratings")
+    app.status = 500
+
+    async def is_tried_thrice() -> bool:
+        app.received.clear()
+        return (await world.request("ratings")).status == 500 and len(app.received) == 3
+
+    await eventually(is_tried_thrice, timeout=60)
+
+
+async def test_a_world_ends_with_its_block(kubernetes_server: KubernetesServer, istiod: Istiod, namespace: str) -> None:
+    """Also when the test fails in the middle: no Envoy, no namespace process and no folder is left."""
+    made = SidecarWorld(kubernetes_server, istiod, namespace, [Service("web")])
+    with pytest.raises(ZeroDivisionError):
+        try:
+            async with made as world:
+                assert len(_children(made.folder)) == 2
+                assert (await world.request("web")).service == "web"
+                _ = 1 / 0
+        except Refused as refused:
+            pytest.skip(str(refused))
+    assert not _children(made.folder)
+    assert not made.folder.exists()
+
+
+def _children(folder: Path) -> list[psutil.Process]:
+    """What runs below this process and was told of a folder."""
+    below = psutil.Process().children(recursive=True)
+    return [each for each in below if any(str(folder) in part for part in each.cmdline())]
