@@ -1,22 +1,23 @@
 """Listing 10,000 objects and applying 500, against the library's generated models and a plain loop in the same run.
 
-Needs a cluster of its own: MESHWRIGHT_TEST_KUBECONFIG names its kubeconfig. Pods wait at a scheduling gate, so that
-nothing but the API server works on them. Memory is what one watch keeps after everything was told, by the process's
-resident size; the list's own pages are gone by then.
+Starts a cluster of the test bed, or uses the one that MESHWRIGHT_TEST_KUBECONFIG names. Pods wait at a scheduling gate,
+so that nothing but the API server works on them. Memory is what one watch keeps after everything was told, as Python's
+own allocator counts it; the list's pages are gone by then.
 """
 
 import asyncio
 import gc
 import os
-import resource
+import tempfile
 import time
+import tracemalloc
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 from kubernetes_asyncio import client as models
 from kubernetes_asyncio import config
 
@@ -28,6 +29,8 @@ from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import Resource
 from meshwright.schemas.references import ResourceRef
+from testbed import programs
+from testbed.cluster import KubernetesServer
 
 OBJECTS = 10_000
 APPLIED = 500
@@ -119,23 +122,29 @@ async def listing(cluster: k8s.Cluster, namespace: str, kubeconfig: str) -> None
 
 
 async def memory(cluster: k8s.Cluster, namespace: str) -> None:
-    """What a watch keeps."""
-    process = psutil.Process()
-    gc.collect()
-    before, began, size = process.memory_info().rss, time.perf_counter(), 0
-    watching = cluster.watch("", "Pod", namespace)
-    async for event in watching:
-        if isinstance(event, k8s.Added):
-            size += len(bytes(event.item.raw))
-        if isinstance(event, k8s.Synced):
-            break
-    gc.collect()
-    kept = process.memory_info().rss - before
+    """What a watch keeps, and how long it takes without being measured."""
+
+    async def synced() -> tuple[Any, int]:
+        watching, size = cluster.watch("", "Pod", namespace), 0
+        async for event in watching:
+            if isinstance(event, k8s.Added):
+                size += len(bytes(event.item.raw))
+            if isinstance(event, k8s.Synced):
+                break
+        return watching, size
+
+    began = time.perf_counter()
+    watching, size = await synced()
     took = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(f"  watch until synced {took:.2f} s, keeps {kept / OBJECTS:.0f} bytes per object of {size / OBJECTS:.0f}")
-    print(f"  largest resident size of this process, the generated models' included: {peak / 2**20:.0f} MiB")
     await watching.aclose()
+    gc.collect()
+    tracemalloc.start()
+    watching, _ = await synced()
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    await watching.aclose()
+    print(f"  watch until synced {took:.2f} s, keeps {kept / OBJECTS:.0f} bytes per object of {size / OBJECTS:.0f}")
 
 
 async def applying(settings: Kubernetes, namespace: str) -> None:
@@ -185,9 +194,8 @@ async def applying(settings: Kubernetes, namespace: str) -> None:
         await timed("plain loop: one server-side apply after another", plain)
 
 
-async def run(kubeconfig: str) -> None:
+async def run(settings: Kubernetes, kubeconfig: str) -> None:
     """Prints the table."""
-    settings = Kubernetes(kubeconfig=Path(kubeconfig).read_text())  # noqa: ASYNC240 - once
     namespace = f"meshwright-bench-{uuid.uuid4().hex[:8]}"
     async with k8s.Cluster.open(settings) as cluster:
         await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, owner="bench")
@@ -204,11 +212,15 @@ async def run(kubeconfig: str) -> None:
 
 def main() -> None:
     """Prints the table, or why not."""
-    kubeconfig = os.environ.get("MESHWRIGHT_TEST_KUBECONFIG")
-    if not kubeconfig:
-        print("no Kubernetes: name a cluster with MESHWRIGHT_TEST_KUBECONFIG")
+    given = os.environ.get("MESHWRIGHT_TEST_KUBECONFIG")
+    if not given and (missing := programs.missing(*programs.CLUSTER)):
+        print(f"no Kubernetes: run `make testbed` (for {', '.join(missing)})")
         return
-    asyncio.run(run(kubeconfig))
+    with ExitStack() as stack:
+        text = Path(given).read_text() if given else stack.enter_context(KubernetesServer()).kubeconfig()
+        file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "kubeconfig"
+        file.write_text(text)
+        asyncio.run(run(Kubernetes(kubeconfig=text), str(file)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """The client against a real API server: objects by reference, refusals in words, lists, watches, discovery."""
 
 import asyncio
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.references import ResourceRef
 
 
@@ -127,3 +130,19 @@ async def test_a_watch_tells_what_is_there_and_what_becomes_of_it(cluster: k8s.C
                     told.append(f"Deleted {ref.name}")
                     break
     assert told == ["Added before", "Synced", "Added later", "Modified later", "Deleted later"]
+
+
+def files(folder: Path) -> list[Path]:
+    """What lies in a folder."""
+    return list(folder.iterdir())
+
+
+async def test_credentials_leave_no_file(
+    kubernetes_settings: Kubernetes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the TLS context reads from files is gone as soon as it has read it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    async with k8s.Cluster.open(kubernetes_settings) as cluster:
+        assert files(tmp_path) == []
+        assert (await cluster.version()).startswith("v1.")
+    assert files(tmp_path) == []

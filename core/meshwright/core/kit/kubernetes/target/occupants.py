@@ -18,6 +18,7 @@ from meshwright.core.kit.kubernetes.target import ordering
 from meshwright.schemas.references import ResourceRef
 
 _ENOUGH = 3
+_UNSEEN = "(which we may not list)"
 _PASSING = {"Event", "Endpoints", "EndpointSlice", "Lease", "PodMetrics", "ControllerRevision"}
 _FURNITURE = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 
@@ -65,4 +66,6 @@ async def _others(
                     break
     except errors.NotFound:
         return []
+    except errors.Forbidden:  # what cannot be seen may be there
+        return [ResourceRef(group=group, kind=kind, namespace=namespace or "", name=_UNSEEN)]
     return found

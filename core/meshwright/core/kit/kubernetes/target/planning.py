@@ -13,7 +13,7 @@ import msgspec
 from meshwright.core.kit.kubernetes import errors, objects, rights
 from meshwright.core.kit.kubernetes.client import Cluster
 from meshwright.core.kit.kubernetes.objects import Body
-from meshwright.core.kit.kubernetes.target import bodies, fields, occupants, ordering, ownership
+from meshwright.core.kit.kubernetes.target import bodies, fields, occupants, ordering, ownership, reading
 from meshwright.core.kit.target import Change, Draft, DryRun
 from meshwright.schemas.base import Model
 from meshwright.schemas.errors import FieldError
@@ -75,11 +75,11 @@ class Planner:
         wanted = {each.ref: each for each in written}
         gone = [ref for ref in self._draft.former if ref not in wanted]
         refs = sorted({*wanted, *gone})
-        live = dict(zip(refs, await ordering.every(refs, self._cluster.find), strict=True))
+        live = await reading.there(self._cluster, refs)
         befores: dict[ResourceRef, Before] = {}
 
         async def one(ref: ResourceRef) -> Change | None:
-            body = live[ref]
+            body = live.get(ref)
             before = await self._before(ref, body)
             befores[ref] = before
             if ref in wanted:
@@ -91,7 +91,7 @@ class Planner:
             self._problems += await self._lacking([*wanted, *(each.ref for each in found if each.after is None)])
         checkpoint = Checkpoint(
             before=[befores[ref] for ref in refs],
-            wanted=[self._final(wanted[ref], live[ref]) for ref in sorted(wanted)],
+            wanted=[self._final(wanted[ref], live.get(ref)) for ref in sorted(wanted)],
             take_over=self._draft.take_over,
         )
         return DryRun(

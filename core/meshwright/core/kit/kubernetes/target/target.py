@@ -17,7 +17,7 @@ from meshwright.core.kit.kubernetes import errors, objects
 from meshwright.core.kit.kubernetes.client import Cluster
 from meshwright.core.kit.kubernetes.clusters import clusters_of
 from meshwright.core.kit.kubernetes.objects import Body
-from meshwright.core.kit.kubernetes.target import bodies, occupants, ordering, ownership, planning, readiness
+from meshwright.core.kit.kubernetes.target import bodies, occupants, ordering, ownership, planning, readiness, reading
 from meshwright.core.kit.kubernetes.target.planning import Before, Checkpoint
 from meshwright.core.kit.target import Attempt, Draft, DryRun, Target
 from meshwright.core.operations.outcomes import Reject
@@ -50,9 +50,8 @@ class KubernetesTarget(Target):
 
     async def read(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, Body]:
         """What is there now of these objects, without noise and secrets."""
-        cluster, ordered = await self.cluster(), sorted(refs)
-        found = await ordering.every(ordered, cluster.find)
-        return {ref: bodies.shown(body) for ref, body in zip(ordered, found, strict=True) if body}
+        found = await reading.there(await self.cluster(), refs)
+        return {ref: bodies.shown(body) for ref, body in found.items()}
 
     async def watch(self, refs: Collection[ResourceRef]) -> AsyncGenerator[set[ResourceRef], None]:
         """Which of these objects change from now on, more than in their status; for ever, also over outages.
@@ -208,11 +207,7 @@ class KubernetesTarget(Target):
                 await self._patiently(lambda cluster, ref=ref: _until_served(cluster, ref), attempt)  # type: ignore[misc]
 
     async def _look(self, refs: list[ResourceRef], attempt: Attempt) -> dict[ResourceRef, Body]:
-        async def look(ref: ResourceRef) -> Body | None:
-            return await self._patiently(lambda cluster: cluster.find(ref), attempt)
-
-        found = await ordering.every(refs, look)
-        return {ref: body for ref, body in zip(refs, found, strict=True) if body is not None}
+        return await self._patiently(lambda cluster: reading.there(cluster, refs), attempt)
 
     async def _patiently(self, action: Callable[[Cluster], Awaitable[T]], attempt: Attempt) -> T:
         """Do something as soon as the cluster answers; the operation's deadline and its cancellation end the wait."""
