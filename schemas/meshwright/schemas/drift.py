@@ -14,6 +14,8 @@ class DriftedResource(Model, frozen=True, kw_only=True):
 
     ref: ResourceRef
     change: Literal["missing", "changed", "extra"]
+    proxies: list[str] = []
+    """the proxies that do not hold it, when it is missing there alone"""
 
 
 class Drift(Model, frozen=True, kw_only=True):

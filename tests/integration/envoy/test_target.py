@@ -1,15 +1,19 @@
 """The Envoy mesh passes the contract of targets, with real sidecars that acknowledge."""
 
+import os
+import signal
+import socket
 from typing import Any
 
 import pytest
 
 from meshwright.adapters.envoy import adapter
 from meshwright.core import kit
+from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.target_contract import TargetContract
 from meshwright.schemas.adapters import MeshIntents
-from meshwright.schemas.designs import Design
-from meshwright.schemas.intents import Backend, TrafficSplit
+from meshwright.schemas.designs import Design, ReleaseChanged
+from meshwright.schemas.intents import Backend, FaultAbort, TrafficSplit
 from meshwright.schemas.workloads import WorkloadSpec
 
 pytestmark = pytest.mark.servers
@@ -44,3 +48,36 @@ async def test_the_matrix_of_a_mesh_knows_the_version_of_its_proxies(envoy_mesh:
     assert supported["traffic-split"] and not supported["egress-control"]
     with pytest.raises(kit.Reject, match="there is no Envoy mesh other"):
         await asked(kit.MeshRef(workspace="default", connection="local", mesh="other"))
+
+
+async def test_a_proxy_that_lost_what_was_applied_is_named(envoy_mesh: Any) -> None:
+    """A sidecar comes back while somebody else has its port: what it cannot hold is lost, until the port is free."""
+    await envoy_mesh.apply(FaultAbort(service="reviews", status=500))
+    target = adapter.target_of(kit.Scope(envoy_mesh.runtime, envoy_mesh.plane, MESH))
+    (release,) = [each.release for each in await envoy_mesh.events(ReleaseChanged)]
+    assert release.inventory
+    assert await target.lost(release.inventory) == {}
+    state = envoy_mesh.plane.state("default", "demo")
+    node, port = str(state.node("web-v1")), state.workloads["web-v1"].ports.outbound
+    (pid,) = [each.pid for each in await envoy_mesh.plane.fleet.list() if each.node_id == node]
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(pid, signal.SIGKILL)
+
+        def has_port() -> bool:
+            thief.bind(("127.0.0.1", port))
+            thief.listen()
+            return True
+
+        await eventually(has_port, interval=0.001)
+
+        async def is_lost() -> bool:
+            lost = await target.lost(release.inventory)
+            return {name for names in lost.values() for name in names} == {"web-v1"}
+
+        await eventually(is_lost, timeout=60)
+
+    async def is_held() -> bool:
+        return not await target.lost(release.inventory)
+
+    await eventually(is_held, timeout=90)

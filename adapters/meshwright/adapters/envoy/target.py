@@ -5,7 +5,7 @@ difference is between the snapshots that proxies would receive.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +22,9 @@ from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef
 
 Body = dict[str, Any]
+_LOOK_S = 0.5
+_BEHIND = ("rejected", "stale", "not_sent")
+"""states of proxies that are connected and do not hold what they should"""
 
 
 class EnvoyFacts(kit.Facts, frozen=True, kw_only=True):
@@ -99,10 +102,41 @@ class EnvoyTarget(kit.Target):
         """Tell which workloads came and went with the revision."""
         await self._effects(checkpoint, attempt).tell()
 
-    async def stamp(self) -> str:
-        """The revision of the desired state in its bucket."""
-        entry = await self._plane.buckets.desired.get(self._key)
-        return str(entry.revision) if entry else "none"
+    async def watch(self, refs: Collection[ResourceRef]) -> AsyncGenerator[set[ResourceRef], None]:
+        """All of them, whenever the desired state or what a proxy holds of it has changed.
+
+        The control plane follows both, so this looks at its memory.
+        """
+        before = self._seen()
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            now = self._seen()
+            if now != before:
+                yield set(refs)
+            before = now
+
+    async def lost(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, list[str]]:
+        """Those of proxies that rejected the desired state, or have not acknowledged it; what all share is of each."""
+        _, behind = self._seen()
+        missing: dict[ResourceRef, list[str]] = {}
+        for ref in refs:
+            workload, slash, _ = ref.name.partition("/")
+            if proxies := sorted(behind & {workload} if slash else behind):
+                missing[ref] = proxies
+        return missing
+
+    def _served(self) -> DesiredState | None:
+        """The desired state that the control plane serves."""
+        here = (self.mesh.workspace, self.mesh.mesh)
+        return next((each for each in self._plane.states() if (each.workspace, each.mesh) == here), None)
+
+    def _seen(self) -> tuple[str, frozenset[str]]:
+        """What a change of the mesh changes: the version of its state, and which proxies are behind it."""
+        state = self._served()
+        if state is None:
+            return "", frozenset()
+        behind = (name for name in state.workloads if self._plane.status(state.node(name)).state in _BEHIND)
+        return desired.version(state), frozenset(behind)
 
     async def _now(self) -> DesiredState:
         return await plans.current(self._plane.buckets, self._key)

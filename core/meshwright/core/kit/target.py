@@ -6,8 +6,9 @@ and `revert` and `restore` need nothing but the draft and the checkpoint that th
 """
 
 import abc
-from collections.abc import Collection, Mapping
-from typing import Any, Protocol, TypeAlias
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Mapping
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import msgspec
 
@@ -108,6 +109,9 @@ class Scope(msgspec.Struct, frozen=True):
 class Target(abc.ABC):
     """Where the native resources of one mesh live. One is made for each attempt, preview and look for drift."""
 
+    watch_every: ClassVar[float] = 5.0
+    """seconds between two readings of a target that cannot watch"""
+
     undo_timeout = 30.0
     """seconds that `revert` and `restore` may take"""
 
@@ -150,9 +154,22 @@ class Target(abc.ABC):
         """The revision of a design that stands on the mesh, 0 for none; None when the mesh does not keep it."""
         return None
 
-    async def stamp(self) -> str:
-        """Another text whenever something of the mesh has changed, so that nobody looks in vain; empty: look always."""
-        return ""
+    async def watch(self, refs: Collection[ResourceRef]) -> AsyncGenerator[set[ResourceRef], None]:
+        """Which of these resources have changed from now on, without end; here by reading them every few seconds.
+
+        Raises Reject when there is no such mesh any more, BusUnavailable.
+        """
+        before = await self.read(refs)
+        while True:
+            await asyncio.sleep(self.watch_every)
+            now = await self.read(refs)
+            if changed := {ref for ref in refs if before.get(ref) != now.get(ref)}:
+                yield changed
+            before = now
+
+    async def lost(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, list[str]]:
+        """Those of these resources that proxies do not hold, although they are as they were applied; which proxies."""
+        return {}
 
 
 def changes(before: Mapping[ResourceRef, Body], after: Mapping[ResourceRef, Body]) -> list[Change]:

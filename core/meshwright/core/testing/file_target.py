@@ -29,6 +29,8 @@ class File(msgspec.Struct, frozen=True):
 class FileTarget(kit.Target):
     """One mesh as a folder."""
 
+    watch_every = 0.1
+
     def __init__(self, scope: kit.Scope) -> None:
         super().__init__(scope)
         self.folder = folder(scope.runtime.data_dir, self.mesh.workspace, self.mesh.mesh)

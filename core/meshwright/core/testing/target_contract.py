@@ -5,6 +5,7 @@ suite: it looks at the mesh through `read` alone, and every effect is made twice
 """
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -121,9 +122,19 @@ class TargetContract:
             await target.revert(draft, removed.checkpoint, ATTEMPT)
         assert await self.state(target, dry_run, first) == full
 
-    async def test_a_stamp_is_another_one_after_a_change(self, target: kit.Target) -> None:
-        """Who sees the same text twice need not look again; a target without one says so always."""
-        before = await target.stamp()
-        assert await target.stamp() == before
-        await self.apply(target, 1)
-        assert not before or await target.stamp() != before
+    async def test_a_watch_sees_a_change(self, target: kit.Target) -> None:
+        """Whoever watches what a revision applied gets the references that the next revision changes."""
+        first = last = await self.apply(target, 1)
+        async with asyncio.timeout(60), aclosing(target.watch(first.inventory)) as changes:
+            waiting = asyncio.ensure_future(anext(changes))
+            revision = 1
+            while not waiting.done():  # the first change may come before the watch has begun
+                revision = 3 - revision
+                last = await self.apply(target, revision, last)
+                await asyncio.wait({waiting}, timeout=10)
+            assert set() < waiting.result() <= set(first.inventory)
+
+    async def test_nothing_is_lost_of_what_the_mesh_has_taken(self, target: kit.Target) -> None:
+        """After a revision is in force its proxies hold all of it."""
+        first = await self.apply(target, 1)
+        assert await target.lost(first.inventory) == {}

@@ -12,25 +12,28 @@ from meshwright.core.kit.lifecycle.drift import DriftWatch
 from meshwright.workers.host.queues import OperationQueues
 
 log = logging.getLogger(__name__)
+_PAUSE = 0.05
+"""seconds between two looks at least"""
 
 
 async def watch(
     adapter: kit.Adapter, runtime: kit.Runtime, service: object, turns: OperationQueues, every: float
 ) -> None:
-    """Look every so many seconds, for as long as this worker holds the lease; until cancelled."""
+    """Look when something changes, and every so many seconds, while this worker holds the lease; until cancelled."""
 
     async def idle(mesh: kit.MeshRef) -> bool:
         return await turns.is_idle(mesh.workspace, adapter.name, mesh.connection, mesh.mesh)
 
     async def looking() -> None:
-        watcher = DriftWatch(adapter, runtime, service, idle)
-        while True:
-            try:
-                await watcher.look()
-            except mwbus.BusError as error:
-                log.warning("drift is not looked for now: %s", error)
-            except Exception:
-                log.exception("looking for drift failed")  # a defect of an adapter must not end its worker
-            await asyncio.sleep(every)
+        async with DriftWatch(adapter, runtime, service, idle, every) as watcher:
+            while True:
+                try:
+                    await watcher.look()
+                except mwbus.BusError as error:
+                    log.warning("drift is not looked for now: %s", error)
+                except Exception:
+                    log.exception("looking for drift failed")  # a defect of an adapter must not end its worker
+                await asyncio.sleep(_PAUSE)
+                await watcher.until_due()
 
     await mwbus.until_available(runtime.lease, "drift", looking)

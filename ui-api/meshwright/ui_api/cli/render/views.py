@@ -278,7 +278,7 @@ def drift(items: list[Document]) -> "RenderableType":
             d["design"],
             d["revision"],
             d["mesh"],
-            resource["change"],
+            resource["change"] + (f" on {', '.join(resource['proxies'])}" if resource.get("proxies") else ""),
             previews.resource_name(resource["ref"]),
             age(d["detected_at"]),
         )
