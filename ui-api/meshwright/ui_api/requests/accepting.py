@@ -11,6 +11,7 @@ import hashlib
 import re
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
@@ -173,17 +174,11 @@ def retry_of(command: Command) -> OperationRequest:
     )
 
 
-def _fingerprint(call: Call[Any, Any]) -> str:
-    hashed = hashlib.sha256()
-    for part in (call.request.method, call.request.url.path, call.request.url.query):
-        hashed.update(part.encode() + b"\0")
-    hashed.update(call.raw)
-    return hashed.hexdigest()
+def command_for(call: Call[Any, Any], wanted: OperationRequest, operation: str, seconds: float) -> Command:
+    """The command that asks a live adapter for this, in the caller's name; it has so many seconds from now on.
 
-
-def _command(
-    call: Call[Any, Any], options: OperationOptions, wanted: OperationRequest, operation: str, fingerprint: str
-) -> Command:
+    Raises Refusal when no live adapter serves it.
+    """
     offer = call.api.live_adapters.offer(wanted.adapter, wanted.kind, wanted.version)
     now = datetime.datetime.now(datetime.UTC)
     return Command(
@@ -197,11 +192,27 @@ def _command(
         mutates=offer.mutates,
         arguments=wanted.arguments,
         principal=call.principal.name,
-        reason=call.reason(options.reason or (call.query.reason if isinstance(call.query, Write) else "")),
         accepted_at=now,
-        deadline=now + datetime.timedelta(seconds=options.deadline_seconds),
-        keep_on_failure=options.keep_on_failure,
+        deadline=now + datetime.timedelta(seconds=seconds),
         retry_of=wanted.retry_of,
+    )
+
+
+def _fingerprint(call: Call[Any, Any]) -> str:
+    hashed = hashlib.sha256()
+    for part in (call.request.method, call.request.url.path, call.request.url.query):
+        hashed.update(part.encode() + b"\0")
+    hashed.update(call.raw)
+    return hashed.hexdigest()
+
+
+def _command(
+    call: Call[Any, Any], options: OperationOptions, wanted: OperationRequest, operation: str, fingerprint: str
+) -> Command:
+    return msgspec.structs.replace(
+        command_for(call, wanted, operation, options.deadline_seconds),
+        reason=call.reason(options.reason or (call.query.reason if isinstance(call.query, Write) else "")),
+        keep_on_failure=options.keep_on_failure,
         fingerprint=fingerprint,
     )
 

@@ -1,6 +1,5 @@
 """What would happen: validating, translating and diffing a design against a mesh, without changing anything."""
 
-import datetime
 from typing import Annotated
 
 import msgspec
@@ -11,12 +10,12 @@ from meshwright.core import ids
 from meshwright.schemas.base import Model, Name
 from meshwright.schemas.designs import Design, Preview
 from meshwright.schemas.errors import FieldError
-from meshwright.schemas.operations import ApplyDesign, Command
+from meshwright.schemas.operations import ApplyDesign
 from meshwright.ui_api.http import answers, bodies
 from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.queries import NoQuery
 from meshwright.ui_api.http.routing import Call, Routes
-from meshwright.ui_api.requests import designs, previews, targets
+from meshwright.ui_api.requests import accepting, designs, previews, targets
 
 routes = Routes("designs")
 _RULES = ("The id of `design` is the one in the path.",)
@@ -110,20 +109,6 @@ async def _preview(call: Call[Against, NoQuery]) -> Preview:
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/design/id")])
     designs.sound(design, "#/design" if call.body.design else "#")
     wanted = targets.request_for(target, ApplyDesign(design=design, take_over=call.body.take_over))
-    offer = call.api.live_adapters.offer(wanted.adapter, wanted.kind, wanted.version)
-    now = datetime.datetime.now(datetime.UTC)
-    command = Command(
-        operation=ids.fresh(),
-        workspace=call.workspace,
-        adapter=wanted.adapter,
-        connection=wanted.connection,
-        mesh=wanted.mesh,
-        kind=wanted.kind,
-        version=offer.version,
-        arguments=wanted.arguments,
-        principal=call.principal.name,
-        accepted_at=now,
-        deadline=now + datetime.timedelta(seconds=previews.PREVIEW_S),
-    )
+    command = accepting.command_for(call, wanted, ids.fresh(), previews.PREVIEW_S)
     bodies.bounded(command)
     return await previews.preview(call.api, command)

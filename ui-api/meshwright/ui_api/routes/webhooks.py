@@ -6,36 +6,33 @@ Invariant: a secret leaves this process once, in the answer that made it; what g
 import datetime
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from meshwright.core.security import sealing, signatures, ssrf
+from meshwright.core.security import signatures
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message, Model, Text
 from meshwright.schemas.documents import inputs
 from meshwright.schemas.errors import FieldError
-from meshwright.schemas.sealing import Sealed
 from meshwright.schemas.webhooks import (
     Delivery,
     DeliveryState,
     ReplayRequested,
     Webhook,
     WebhookPinged,
-    WebhookWritten,
 )
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.bodies import Because
-from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.queries import LARGEST_PAGE, Page, Read, Write
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
 from meshwright.ui_api.reading import views
-from meshwright.ui_api.requests import states
+from meshwright.ui_api.requests import states, webhooks
 from meshwright.ui_api.requests.states import PUBLISH_S
+from meshwright.ui_api.requests.webhooks import KIND
 
 routes = Routes("webhooks")
-_KIND = "webhook"
 _READ = ("store-unavailable", "not-yet-visible")
 _BOTH_COUNT = datetime.timedelta(hours=24)
 """how long the old secret still signs beside the new one"""
@@ -108,7 +105,7 @@ async def index(call: Call[NoBody, WebhookPage]) -> Response:
 )
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show a webhook."""
-    return await views.one(call, kinds.WEBHOOKS, call.name(), _KIND)
+    return await views.one(call, kinds.WEBHOOKS, call.name(), KIND)
 
 
 @routes.add(
@@ -127,21 +124,23 @@ async def show(call: Call[NoBody, Read]) -> Response:
 )
 async def put(call: Call[Webhook, Write]) -> Response:
     """Create or change a webhook. The answer to its creation holds its secret, this once."""
-    sealer, document = _sealer(call), call.body
-    _check_url(call, document.url)
-    before = await states.standing(call, call.workspace, _KIND, document.id)
-    now = await _newest_event(call)
+    sealer, document = webhooks.sealer_of(call), call.body
+    webhooks.check_url(call, document.url)
+    before = await states.standing(call, call.workspace, KIND, document.id)
+    now = await webhooks.newest_event(call)
     secret = b""
     if before.version is None:
         secret = signatures.new_secret()
         sealed = signatures.seal(sealer, secret, call.workspace, document.id)
-        message = _message(call, document, sealed, since=now, as_of=now)
+        message = webhooks.first(call, document, sealed, since=now, as_of=now)
     else:
-        standing = _written(before.version)
+        standing = webhooks.written(before.version)
         begins = document.enabled and not standing.document.enabled
-        message = _changed(call, standing, document=document, as_of=now, since=now if begins else standing.since)
+        message = webhooks.changed(
+            call, standing, document=document, as_of=now, since=now if begins else standing.since
+        )
     written = await states.replace(
-        call, call.workspace, _KIND, document.id, message, before, validate_only=call.query.validate_only
+        call, call.workspace, KIND, document.id, message, before, validate_only=call.query.validate_only
     )
     return _saved(written, document, b"" if call.query.validate_only else secret)
 
@@ -160,7 +159,7 @@ async def delete(call: Call[NoBody, Write]) -> Response:
     """Remove a webhook; what it has not got yet is not delivered any more."""
     reason = call.reason(call.query.reason)
     return answers.nothing(
-        await states.delete(call, call.workspace, _KIND, call.name(), reason, validate_only=call.query.validate_only)
+        await states.delete(call, call.workspace, KIND, call.name(), reason, validate_only=call.query.validate_only)
     )
 
 
@@ -176,19 +175,19 @@ async def delete(call: Call[NoBody, Write]) -> Response:
 )
 async def rotate(call: Call[Because, Any]) -> Response:
     """Make a new secret. For 24 hours calls carry signatures by both, so that no receiver misses one."""
-    sealer, name = _sealer(call), call.name()
-    version = await _current(call, name)
-    standing = _written(version)
+    sealer, name = webhooks.sealer_of(call), call.name()
+    version = await webhooks.current(call, name)
+    standing = webhooks.written(version)
     secret = signatures.new_secret()
-    message = _changed(
+    message = webhooks.changed(
         call,
         standing,
         secret=signatures.seal(sealer, secret, call.workspace, name),
         previous=standing.secret,
         previous_until=datetime.datetime.now(datetime.UTC) + _BOTH_COUNT,
-        as_of=await _newest_event(call),
+        as_of=await webhooks.newest_event(call),
     )
-    seq = await states.store(call, call.workspace, _KIND, name, message, version.seq)
+    seq = await states.store(call, call.workspace, KIND, name, message, version.seq)
     return _saved(states.Written(seq=seq, created=False), standing.document, secret)
 
 
@@ -205,7 +204,7 @@ async def rotate(call: Call[Because, Any]) -> Response:
 )
 async def ping(call: Call[Because, Any]) -> Response:
     """Deliver a ping, an event that goes to this webhook alone whatever it filters."""
-    name = await _enabled(call)
+    name = await webhooks.enabled(call)
     message = WebhookPinged(webhook=name, principal=call.principal.name, reason=call.reason(call.body.reason))
     return await _order(call, name, message)
 
@@ -234,7 +233,7 @@ async def replay(call: Call[Replay, Any]) -> Response:
     if asked.failed == (asked.from_event is not None):
         detail = "give exactly one of from_event and failed"
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/from_event")])
-    name = await _enabled(call)
+    name = await webhooks.enabled(call)
     if asked.from_event is not None:
         await _refuse_older(call, asked.from_event)
     events = await _failed(call, name) if asked.failed else []
@@ -282,68 +281,9 @@ async def _failed(call: Call[Any, Any], name: str) -> list[int]:
 
 async def _order(call: Call[Any, Any], name: str, message: Message, deliveries: int | None = None) -> Response:
     """Ask the notifier, who reads orders among the events."""
-    subject = subjects.fill(subjects.EVENTS, workspace=call.workspace, origin=subjects.API, entity=_KIND, id=name)
+    subject = subjects.fill(subjects.EVENTS, workspace=call.workspace, origin=subjects.API, entity=KIND, id=name)
     ack = await call.api.bus.publisher.publish(subject, message, about=f"webhooks/{name}", timeout=PUBLISH_S)
     return answers.ok(Ordered(event=ack.seq, deliveries=deliveries), 202, Meshwright_Seq=str(ack.seq))
-
-
-async def _current(call: Call[Any, Any], name: str) -> Any:
-    message = await states.current(call.api.bus, call.workspace, _KIND, name)
-    if message is None:
-        raise not_found(_KIND, name)
-    return message
-
-
-async def _enabled(call: Call[Any, Any]) -> str:
-    """The name of the webhook that is asked for. Raises Refusal `not-found`, `webhook-disabled`."""
-    name = call.name()
-    if not _written(await _current(call, name)).document.enabled:
-        raise Refusal("webhook-disabled", f"webhook {name} is disabled")
-    return name
-
-
-async def _newest_event(call: Call[Any, Any]) -> int:
-    return (await call.api.bus.stream_bounds(subjects.EVENTS.stream))[1]
-
-
-def _sealer(call: Call[Any, Any]) -> sealing.Sealer:
-    if call.api.sealer is None:
-        raise Refusal("no-secret-key", "MESHWRIGHT_SECRET_KEY_FILE is not set on this server")
-    return call.api.sealer
-
-
-def _check_url(call: Call[Any, Any], url: str) -> None:
-    try:
-        ssrf.parse(url, call.api.reachable)
-    except ssrf.Forbidden as error:
-        problem = FieldError(detail=str(error), pointer="#/url")
-        remedy = "An operator of this server may allow it with MESHWRIGHT_WEBHOOK_ALLOW."
-        raise Refusal("invalid-document", f"the URL is refused: {error}", errors=[problem], remedy=remedy) from error
-
-
-def _written(version: Any) -> WebhookWritten:
-    written = states.document(version, WebhookWritten)
-    assert isinstance(written, WebhookWritten)
-    return written
-
-
-def _message(call: Call[Any, Write], document: Webhook, secret: Sealed, *, since: int, as_of: int) -> WebhookWritten:
-    return WebhookWritten(
-        document=document,
-        secret=secret,
-        created_at=datetime.datetime.now(datetime.UTC),
-        since=since,
-        as_of=as_of,
-        principal=call.principal.name,
-        reason=call.reason(call.query.reason),
-    )
-
-
-def _changed(call: Call[Any, Any], standing: WebhookWritten, **changes: Any) -> WebhookWritten:
-    """The next version, by this caller."""
-    reason = call.body.reason if isinstance(call.body, Because) else call.query.reason
-    who = {"principal": call.principal.name, "reason": call.reason(reason)}
-    return msgspec.structs.replace(standing, **changes, **who)
 
 
 def _saved(written: states.Written, document: Webhook, secret: bytes) -> Response:
