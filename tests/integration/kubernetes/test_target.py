@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
+from cluster_adapter import cluster as adapter
 
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.connections import OpenConnection
+from meshwright.core.kit.lifecycle import planning
 from meshwright.core.testing.target_contract import Quiet, TargetContract
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
-from meshwright.schemas.intents import Resource
+from meshwright.schemas.intents import NativeResource, Resource
 from meshwright.schemas.references import ResourceRef
 from rig.relay import Relay, relay
 
@@ -264,7 +267,8 @@ async def test_a_secret_is_never_shown_and_its_change_is(target: k8s.KubernetesT
 
 def definition(group: str) -> dict[str, Any]:
     """The spec of a CustomResourceDefinition of `Thing`."""
-    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
+    fields = {"size": {"type": "integer"}, "color": {"type": "string", "enum": ["red", "blue"]}}
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": fields}}}
     version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
     names = {"plural": "things", "singular": "thing", "kind": "Thing", "listKind": "ThingList"}
     return {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
@@ -379,3 +383,46 @@ async def test_a_change_of_what_was_applied_is_told_by_the_watch(
             await cluster.patch(ref, change, owner="kubectl")
             await asyncio.wait({telling}, timeout=1)
         assert telling.result() == {ref}
+
+
+async def test_a_custom_resource_is_judged_by_its_own_schema_before_it_is_sent(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """A wrong type, an unknown field, a value that is none of the allowed ones: each with its place in the design."""
+    group = f"{namespace}.example.org"
+    crd = resource("", f"things.{group}", "CustomResourceDefinition", "apiextensions.k8s.io", spec=definition(group))
+    run = await applied(target, draft(target, "kinds", crd))
+    brought = [
+        NativeResource(type=f"{group}/v1/Thing", name=f"a{index}", namespace=namespace, body={"spec": spec})
+        for index, spec in enumerate(({"size": "large"}, {"colour": "red"}, {"color": "green"}, {"color": "red"}))
+    ]
+    design = Design(id="mine", resources=brought)
+    wanted = msgspec.structs.replace(
+        draft(target, "mine", *(Resource(ref=each.ref, body=each.body) for each in brought)), design=design
+    )
+    found = await target.dry_run(wanted)
+    places = {
+        "#/resources/0/body/spec/size": "expected",
+        "#/resources/1/body/spec/colour": "not declared",
+        "#/resources/2/body/spec/color": "Unsupported value",
+    }
+    assert {each.pointer for each in found.problems} == places.keys()
+    assert all(places[each.pointer] in each.detail for each in found.problems)
+    await removed(target, "kinds", run.inventory)
+
+
+async def test_what_others_own_is_changed_only_when_that_is_said(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """The plan of a design is refused and names the owner; with `take_over` it is not, and still shows who it was."""
+    meta = {"name": "a", "namespace": namespace}
+    await cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"x": "1"}}, owner="helm")
+    books: Any = None
+    planner = planning.Planner(adapter, target, books)
+    brought = NativeResource(type="v1/ConfigMap", name="a", namespace=namespace, body={"data": {"x": "2"}})
+    wanted = kit.Draft(mesh=target.mesh, owner="mine", operation="o", design=Design(id="mine", resources=[brought]))
+    with pytest.raises(kit.Reject, match=r"belongs to helm \(data\.x\)"):
+        (await planner.dry(wanted)).check()
+    plan = await planner.dry(msgspec.structs.replace(wanted, take_over=True))
+    plan.check()
+    assert plan.preview().diff[0].conflict == "helm (data.x)"
