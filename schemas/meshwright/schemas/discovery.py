@@ -97,8 +97,9 @@ class ResourceRemoved(Message, frozen=True, kw_only=True):
 class ConnectionStatus(Model, frozen=True, kw_only=True):
     """How discovery gets on with a connection.
 
-    Conditions: `Reachable` (it answers), `Authorized` (it knows us and shows us all that is watched), `Synced` (what is
-    told of it is complete). `resources` counts what was seen there.
+    Conditions: `Reachable` (it answers), `Authorized` (it knows us and shows us all that is watched), `Throttled` (only
+    while the cluster asks for fewer requests), `Synced` (what is told of it is complete).
+    `resources` counts what was seen there.
     """
 
     id: Name

@@ -82,7 +82,7 @@ EVENTS = Channel(
     ),
     hears=(Grant(ADAPTER, {"entity": "operation"}), Grant(OBSERVER)),
     follows=(API, PROJECTOR, SCHEDULER, NOTIFIER),
-    looks=(ADAPTER,),
+    looks=(ADAPTER, DISCOVERY),
 )
 STATE = Channel(
     address="mw.state.{workspace}.{kind}.{id}",
@@ -167,7 +167,7 @@ LEASES = Bucket(
         (ADAPTER, f"{ADAPTER_LEASE}*"),
     ),
 )
-PRESENCE = Bucket(name="mw_presence", ttl=6.0, writes=((ADAPTER, "{adapter}.*"),), reads=(API, SCHEDULER, DISCOVERY))
+PRESENCE = Bucket(name="mw_presence", ttl=6.0, writes=((ADAPTER, "{adapter}.*"),), reads=(API, SCHEDULER))
 TURNS = Bucket(name="mw_turns", writes=((ADAPTER, "*.{adapter}.*.*"),))
 SCHEDULED = Bucket(name="mw_scheduler", writes=((SCHEDULER, "*"),))
 DELIVERIES = Bucket(name="mw_notifier", writes=((NOTIFIER, ">"),))

@@ -23,6 +23,7 @@ _PROGRAMS = {
     "meshwright-projector": subjects.PROJECTOR,
     "meshwright-scheduler": subjects.SCHEDULER,
     "meshwright-notifier": subjects.NOTIFIER,
+    "meshwright-discovery": subjects.DISCOVERY,
 }
 
 

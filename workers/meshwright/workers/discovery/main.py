@@ -1,0 +1,71 @@
+"""The composition root of discovery: settings, key, bus.
+
+Invariant: of several workers each connection is watched by one; what a former holder still writes is refused by the
+stream. SIGTERM and SIGINT end it.
+"""
+
+import argparse
+import logging
+import sys
+
+import uvloop
+
+from meshwright.core import bus as mwbus
+from meshwright.core import settings
+from meshwright.core.kit.connections import Connections
+from meshwright.core.security import connection_rules, kubeconfig, sealing, ssrf
+from meshwright.core.telemetry import exporting
+from meshwright.core.telemetry import logging as mwlogging
+from meshwright.core.telemetry.metrics import Registry
+from meshwright.schemas import subjects
+from meshwright.schemas.connections import Kubernetes
+from meshwright.workers import running
+from meshwright.workers.discovery import selection
+from meshwright.workers.discovery.supervising import Discovery
+
+log = logging.getLogger(__name__)
+_VERSION = "0.1.0"
+_CANNOT_START = (
+    settings.InvalidSettings,
+    selection.InvalidSelection,
+    sealing.InvalidKeyFile,
+    ssrf.InvalidPolicy,
+    kubeconfig.InvalidAllowance,
+    mwbus.BusUnavailable,
+    OSError,
+)
+
+
+class DiscoverySettings(settings.Settings, frozen=True, kw_only=True):
+    """Discovery's own settings."""
+
+    discovery_kinds: str = ""
+    """further kinds to watch in every cluster, as `core/ConfigMap,networking.k8s.io/*`, divided by commas"""
+
+
+def main() -> None:
+    """Run `meshwright-discovery`."""
+    argparse.ArgumentParser(
+        prog="meshwright-discovery", description="Watch the clusters of all Kubernetes connections."
+    ).parse_args()
+    try:
+        chosen = settings.load(DiscoverySettings)
+        mwlogging.configure(chosen.log_level, chosen.log_format)
+        with running.one_line_errors("meshwright-discovery"):
+            uvloop.run(_run(chosen, selection.configured(chosen.discovery_kinds)))
+    except _CANNOT_START as error:
+        sys.exit(f"meshwright-discovery: {error}")
+
+
+async def _run(chosen: DiscoverySettings, wanted: selection.Wanted) -> None:
+    """Raises what a wrong setting raises, and BusUnavailable when NATS does not answer at the start."""
+    sealer = sealing.from_file(chosen.secret_key_file) if chosen.secret_key_file else None
+    rules = connection_rules.rules(chosen.connection_allow, chosen.kubeconfig_allow)
+    registry = Registry()
+    told = registry.counter("meshwright_discovery_told_total", "Objects that were told of", "outcome")
+    async with mwbus.join(chosen, subjects.DISCOVERY) as bus:
+        connections = Connections(bus, [Kubernetes], sealer, rules)
+        discovery = Discovery(bus, connections, running.instance(), wanted, told)
+        with exporting.exporting("meshwright-discovery", _VERSION, registry):
+            await running.until_signalled(discovery.run)
+    log.info("discovery has stopped")

@@ -1,0 +1,190 @@
+"""What the stream holds of one connection, and every change of it.
+
+Problem: a worker that starts knows nothing, one that was paused writes what it knew then, and an object that comes
+back under its old name finds the word on its end in its place. Invariant: an object's next message is stored only
+behind the one that this worker knows to be the last; what is gone is told once and never told as being there again,
+by its UID.
+"""
+
+import asyncio
+import datetime
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ids
+from meshwright.core.bus.protocols import Bus
+from meshwright.core.kit.kubernetes import Item
+from meshwright.core.telemetry.metrics import Counter
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Message
+from meshwright.schemas.discovery import ResourceObserved, ResourceRemoved, resource_id, resource_token
+from meshwright.schemas.references import ResourceRef
+from meshwright.workers.discovery import objects
+
+log = logging.getLogger(__name__)
+STREAM = subjects.SEEN.stream
+REMOVED_KEPT = 7 * 24 * 3600
+"""seconds for which it is told that an object is gone; views that are older than that are built anew"""
+_POLICY = "policy"
+_PATIENCE = 10.0
+_PAUSE = 1.0
+
+Read: TypeAlias = Callable[[str, int], Awaitable[Sequence[mwbus.Received]]]
+"""the first messages of a subject at a sequence or later; none when there are no more"""
+
+
+class Fenced(Exception):
+    """Somebody else has written: what this worker knows is not what the stream holds."""
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """The last message of an object that is there. `version` is empty when it has to be told again."""
+
+    uid: str
+    version: str
+    seq: int
+
+
+class _Summary(msgspec.Struct, frozen=True):
+    group: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+class _Told(msgspec.Struct, frozen=True):
+    resource: _Summary
+
+
+class Seen:
+    """What is known of the objects of one connection. One task at a time changes what is known of one object."""
+
+    def __init__(self, bus: Bus, read: Read, workspace: str, connection: str, told: Counter | None = None) -> None:
+        self._bus = bus
+        self._read = read
+        self._told = told
+        self.workspace = workspace
+        self.connection = connection
+        self._known: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
+
+    async def load(self) -> None:
+        """Read what the stream holds. Raises BusUnavailable."""
+        self._known = {}
+        subject = subjects.fill(subjects.SEEN, workspace=self.workspace, connection=self.connection)
+        seq = 1
+        while messages := await self._read(subject, seq):
+            seq = messages[-1].seq + 1
+            for message in messages:
+                self._learn(message)
+
+    def kinds(self) -> list[tuple[str, str]]:
+        """Group and kind of everything that is there."""
+        return [kind for kind, entries in self._known.items() if entries]
+
+    def of(self, group: str, kind: str) -> list[ResourceRef]:
+        """The objects of a kind that are there."""
+        entries = self._known.get((group, kind), {})
+        return [ResourceRef(group=group, kind=kind, namespace=place[0], name=place[1]) for place in entries]
+
+    @property
+    def count(self) -> int:
+        """How many objects there are."""
+        return sum(map(len, self._known.values()))
+
+    async def observed(self, item: Item) -> None:
+        """Tell an object as it is now, unless that was told. Raises Fenced."""
+        entry = self._entry(item.ref)
+        if entry is not None and (entry.uid, entry.version) == (item.uid, item.version):
+            return
+        resource = objects.resource(self.connection, item, datetime.datetime.now(datetime.UTC))
+        seq = await self._publish(item.ref, ResourceObserved(resource=resource), item.uid, entry)
+        if seq:
+            place = self._known.setdefault((item.ref.group, item.ref.kind), {})
+            place[item.ref.namespace, item.ref.name] = Entry(item.uid, item.version, seq)
+
+    async def removed(self, ref: ResourceRef) -> None:
+        """Tell that an object is gone, unless that was told. Raises Fenced."""
+        entry = self._entry(ref)
+        if entry is None:
+            return
+        message = ResourceRemoved(
+            id=resource_id(self.connection, ref),
+            connection=self.connection,
+            group=ref.group,
+            kind=ref.kind,
+            namespace=ref.namespace,
+            name=ref.name,
+            uid=entry.uid,
+        )
+        await self._publish(ref, message, "", entry)
+        del self._known[ref.group, ref.kind][ref.namespace, ref.name]
+
+    def _entry(self, ref: ResourceRef) -> Entry | None:
+        return self._known.get((ref.group, ref.kind), {}).get((ref.namespace, ref.name))
+
+    def _learn(self, message: mwbus.Received) -> None:
+        if message.type != ResourceObserved.wire.name:
+            return
+        try:
+            told = msgspec.json.decode(message.payload, type=_Told).resource
+        except msgspec.DecodeError as error:
+            log.error("%s cannot be read: %s", message.subject, error)
+            return
+        is_current = message.headers.get(f"ce-{_POLICY}") == objects.POLICY
+        version = told.resource_version if is_current else ""
+        place = self._known.setdefault((told.group, told.kind), {})
+        place[told.namespace, told.name] = Entry(told.uid, version, message.seq)
+
+    async def _publish(self, ref: ResourceRef, message: Message, uid: str, entry: Entry | None) -> int:
+        """The sequence; 0 when the object with that UID was told as gone. Waits for the bus. Raises Fenced."""
+        subject = subjects.fill(
+            subjects.SEEN, workspace=self.workspace, connection=self.connection, id=resource_token(ref)
+        )
+        expected, identity = entry.seq if entry else 0, ids.fresh()
+        while True:
+            try:
+                ack = await self._bus.publisher.publish(
+                    subject,
+                    message,
+                    about=f"resources/{resource_id(self.connection, ref)}",
+                    id=identity,
+                    expected_last=expected,
+                    kept=REMOVED_KEPT if isinstance(message, ResourceRemoved) else 0,
+                    extensions={_POLICY: objects.POLICY},
+                    timeout=_PATIENCE,
+                )
+            except mwbus.Conflict as conflict:
+                if entry is not None or expected:
+                    raise Fenced(f"{subject} was written by somebody else") from conflict
+                before = await self._removal(subject)
+                if before.uid == uid:
+                    return 0
+                expected = before.seq
+            except (mwbus.BusUnavailable, mwbus.BusFull) as error:
+                log.warning("waiting to tell %s: %s", ref, error)
+                await asyncio.sleep(_PAUSE)
+            else:
+                if self._told is not None:
+                    self._told.add(message.wire.name.split(".")[-2])
+                return ack.seq
+
+    async def _removal(self, subject: str) -> Entry:
+        """The last word on an object, which must be that it is gone. Raises Fenced."""
+        while True:
+            try:
+                last = await self._bus.last(STREAM, subject)
+            except mwbus.BusUnavailable as error:
+                log.warning("waiting to read %s: %s", subject, error)
+                await asyncio.sleep(_PAUSE)
+                continue
+            if last is None:
+                return Entry("", "", 0)  # it has expired just now
+            if last.type != ResourceRemoved.wire.name:
+                raise Fenced(f"{subject} was written by somebody else")
+            return Entry(msgspec.json.decode(last.payload, type=_Summary).uid, "", last.seq)

@@ -1,0 +1,171 @@
+"""How a connection answers, told as an event whenever it changes.
+
+Invariant: the newest event of a connection says what this worker knows of it; what has not changed is not told again,
+also after a restart.
+"""
+
+import asyncio
+import datetime
+import logging
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus.protocols import Bus
+from meshwright.core.kit import kubernetes
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Message
+from meshwright.schemas.discovery import ConnectionForgotten, ConnectionObserved, ConnectionStatus
+from meshwright.schemas.errors import Failure
+from meshwright.schemas.meshes import Condition
+from meshwright.workers.discovery.seen import Seen
+from meshwright.workers.discovery.selection import Kind
+
+log = logging.getLogger(__name__)
+_SETTLING = 0.5
+"""seconds in which further changes are waited for, since all watches of a cluster break at once"""
+_PAUSE = 1.0
+_NAMED = 5
+_LONGEST = 2000
+_REFUSED = {kubernetes.Unauthorized.code: "CredentialsRefused", kubernetes.Forbidden.code: "Forbidden"}
+_THROTTLED = kubernetes.TooManyRequests.code
+_AWAY = {
+    kubernetes.Unavailable.code: "Unavailable",
+    kubernetes.Unreachable.code: "Unreachable",
+    kubernetes.InvalidConnection.code: "InvalidConnection",
+}
+
+
+class Status:
+    """What is known of one connection."""
+
+    def __init__(self, bus: Bus, seen: Seen) -> None:
+        self._bus = bus
+        self._seen = seen
+        self._kinds: dict[Kind, Failure | None] = {}
+        self._pending: set[Kind] = set()
+        self._failure: Failure | None = None
+        self._changed = asyncio.Event()
+
+    def watching(self, kinds: Iterable[Kind]) -> None:
+        """The cluster was asked what it serves, and this is watched of it."""
+        wanted = set(kinds)
+        self._failure = None
+        self._pending = (self._pending & wanted) | (wanted - self._kinds.keys())
+        self._kinds = {kind: failure for kind, failure in self._kinds.items() if kind in wanted}
+        self._changed.set()
+
+    def tell(self, kind: Kind, failure: Failure | None) -> None:
+        """A kind is seen as a whole, or this hinders it."""
+        self._pending.discard(kind)
+        self._kinds[kind] = failure
+        self._changed.set()
+
+    def failed(self, failure: Failure) -> None:
+        """The connection as a whole is of no use for now."""
+        self._failure = failure
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Tell what changes until cancelled."""
+        told = await mwbus.until_available(self._last)
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(_SETTLING)
+            self._changed.clear()
+            if not self._kinds and self._failure is None:
+                continue
+            now = datetime.datetime.now(datetime.UTC)
+            found = conditions(self._kinds, self._pending, self._failure)
+            status = ConnectionStatus(
+                id=self._seen.connection, conditions=found, resources=self._seen.count, observed_at=now
+            )
+            if told is None or told.conditions != status.conditions:
+                await mwbus.until_available(self._publish, ConnectionObserved(status=status))
+                told = status
+
+    async def forget(self) -> None:
+        """Tell that the connection is forgotten, unless nothing was told of it. Raises BusUnavailable."""
+        if await self._last() is not None:
+            await self._publish(ConnectionForgotten(id=self._seen.connection))
+
+    async def _last(self) -> ConnectionStatus | None:
+        message = await self._bus.last(subjects.EVENTS.stream, self._subject)
+        if message is None or message.type != ConnectionObserved.wire.name:
+            return None
+        return msgspec.json.decode(message.payload, type=ConnectionObserved).status
+
+    async def _publish(self, message: Message) -> None:
+        about = f"connections/{self._seen.connection}"
+        while True:
+            try:
+                await self._bus.publisher.publish(self._subject, message, about=about)
+            except mwbus.BusFull as error:
+                log.warning("waiting to tell how connection %s answers: %s", self._seen.connection, error)
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
+
+    @property
+    def _subject(self) -> str:
+        return subjects.fill(
+            subjects.EVENTS,
+            workspace=self._seen.workspace,
+            origin=subjects.DISCOVERY,
+            entity=ConnectionObserved.wire.entity,
+            id=self._seen.connection,
+        )
+
+
+def conditions(
+    kinds: Mapping[Kind, Failure | None], pending: Iterable[Kind], failure: Failure | None
+) -> list[Condition]:
+    """What the states of all watches say of a cluster; `failure` is one of the whole connection."""
+    failures: dict[str, Failure] = {_name(kind): one for kind, one in kinds.items() if one is not None}
+    if failure is not None:
+        failures[""] = failure
+    away = {what: one for what, one in failures.items() if one.code in _AWAY}
+    refused = {what: one for what, one in failures.items() if one.code in _REFUSED}
+    throttled = {what: one for what, one in failures.items() if one.code == _THROTTLED}
+    waiting = sorted(map(_name, pending))
+    found = [
+        _condition("Reachable", bad=away, reason=_AWAY, good="Answering"),
+        _condition("Authorized", bad=refused, reason=_REFUSED, good="Accepted", unknown=bool(away)),
+    ]
+    if throttled:
+        found.append(Condition(type="Throttled", status="True", reason="TooManyRequests", message=_told(throttled)))
+    if failures:
+        found.append(Condition(type="Synced", status="False", reason="Interrupted", message=_told(failures)))
+    elif waiting:
+        found.append(Condition(type="Synced", status="False", reason="Listing", message=_some(waiting)))
+    else:
+        found.append(Condition(type="Synced", status="True", reason="Watching", message=f"{len(kinds)} kinds"))
+    return found
+
+
+def _condition(
+    type: str, *, bad: Mapping[str, Failure], reason: Mapping[str, str], good: str, unknown: bool = False
+) -> Condition:
+    if bad:
+        first = next(iter(bad.values()))
+        return Condition(type=type, status="False", reason=reason[first.code], message=_told(bad))
+    if unknown:
+        return Condition(type=type, status="Unknown")
+    return Condition(type=type, status="True", reason=good)
+
+
+def _told(failures: Mapping[str, Failure]) -> str:
+    first = next(iter(failures.values()))
+    named = sorted(filter(None, failures))
+    about = f"{_some(named)}: " if named else ""
+    return f"{about}{first.what}"[:_LONGEST]
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _name(kind: Kind) -> str:
+    return f"{kind[1]}.{kind[0]}" if kind[0] else kind[1]
