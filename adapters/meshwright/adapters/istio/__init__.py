@@ -3,7 +3,8 @@
 Invariant: this package holds knowledge of Istio only; reading, applying, diffing and pruning are the kit's.
 """
 
+from meshwright.adapters.istio import intents, reading
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.operations import installing
 
-__all__ = ["adapter", "installing"]
+__all__ = ["adapter", "installing", "intents", "reading"]

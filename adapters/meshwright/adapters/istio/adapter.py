@@ -6,7 +6,7 @@ from meshwright.adapters.istio.analysis import analyzers
 from meshwright.adapters.istio.operations.values import SCHEMA
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
-from meshwright.core.kit.kubernetes import Clusters
+from meshwright.core.kit.kubernetes import Clusters, KubernetesTarget
 from meshwright.schemas.connections import Kubernetes
 
 adapter = kit.Adapter(
@@ -15,6 +15,7 @@ adapter = kit.Adapter(
     contract=2,
     version="0.1.0",
     settings=Options,
+    target=KubernetesTarget,
     namespaces=True,
     connections=[Kubernetes],
     analyzers=analyzers,

@@ -42,6 +42,8 @@ class Facts(Model, frozen=True, kw_only=True):
     version: str = ""
     """of the mesh, for `since`; empty when nobody knows it yet"""
     features: list[str] = []
+    problems: list[FieldError] = []
+    """what stands against the design, as the mesh is"""
 
 
 class Draft(Model, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ from meshwright.core.kit.kubernetes.objects import (
 )
 from meshwright.core.kit.kubernetes.probing import try_connection
 from meshwright.core.kit.kubernetes.rights import Right
+from meshwright.core.kit.kubernetes.target.ownership import manager_of, words
 from meshwright.core.kit.kubernetes.target.readiness import Verdict
 from meshwright.core.kit.kubernetes.target.target import KubernetesTarget
 
@@ -76,6 +77,8 @@ __all__ = [
     "Verdict",
     "WatchEvent",
     "at",
+    "manager_of",
     "reference_of",
     "try_connection",
+    "words",
 ]

@@ -131,8 +131,8 @@ class Planner:
         refused = [each for each in answers if isinstance(each, Unsupported)]
         brought = [Resource(ref=each.ref, body=each.body) for each in design.resources]
         resources = [each for translation in translations for each in translation.resources]
-        draft = msgspec.structs.replace(draft, resources=[*resources, *brought])
-        problems = design_problems(design)
+        draft = msgspec.structs.replace(draft, resources=_once([*resources, *brought]))
+        problems = [*design_problems(design), *facts.problems]
         dry_run = await self.target.dry_run(draft, reserve=reserve and not (problems or refused))
         problems += [
             FieldError(detail=f"{each.ref} belongs to {each.conflict}")
@@ -147,6 +147,15 @@ class Planner:
             unsupported=refused,
             problems=list(dict.fromkeys([*problems, *dry_run.problems])),
         )
+
+
+def _once(resources: list[Resource]) -> list[Resource]:
+    """Each resource once: what several intents become together, each of their translations has whole."""
+    found: list[Resource] = []
+    for each in resources:
+        if each not in found:
+            found.append(each)
+    return found
 
 
 def is_same(one: Design, other: Design) -> bool:

@@ -1,0 +1,224 @@
+"""What stands against a design on a mesh: services and versions that are not there, hosts that others route already.
+
+Invariant: a pure function of facts; every problem names the intent and what is in its way. What is there already is
+never fought over: it is used as it is, or the design is refused with its name.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from meshwright.adapters.istio.analysis import hosts
+from meshwright.adapters.istio.facts import Existing, IstioFacts, Service
+from meshwright.adapters.istio.intents import destinations, routing
+from meshwright.schemas.base import service_parts
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.intents import (
+    AccessLog,
+    Allow,
+    AnyIntent,
+    CircuitBreaker,
+    DenyAll,
+    EgressControl,
+    FaultAbort,
+    FaultDelay,
+    HeaderRoute,
+    Ingress,
+    LoadBalancing,
+    Mirror,
+    MutualTls,
+    RateLimit,
+    Retry,
+    Timeout,
+    TrafficSplit,
+    intent_kind,
+)
+
+_ONE_OF_A_KIND = (TrafficSplit, Timeout, Retry, LoadBalancing, CircuitBreaker, MutualTls, RateLimit, EgressControl)
+"""of which two for the same service cannot both hold"""
+_ENFORCED = (MutualTls, RateLimit, Allow, DenyAll, AccessLog)
+"""what the workloads themselves do, so that it needs them enrolled"""
+_MESH = "mesh"
+
+
+def problems(facts: IstioFacts) -> list[FieldError]:
+    """Everything that stands against the design of these facts."""
+    found = []
+    for index, intent in enumerate(facts.intents):
+        pointer = f"#/intents/{index}"
+        found += [FieldError(detail=each, pointer=f"{pointer}/{field}") for field, each in _missing(facts, intent)]
+        found += [FieldError(detail=each, pointer=pointer) for each in _contradicted(facts, index)]
+        found += [FieldError(detail=each, pointer=pointer) for each in _clashes(facts, index)]
+    return list({each.detail: each for each in found}.values())
+
+
+def _missing(facts: IstioFacts, intent: AnyIntent) -> Iterator[tuple[str, str]]:
+    """What an intent names and the cluster has not, with the field that names it."""
+    for field in ("service", "source"):
+        name = getattr(intent, field, None)
+        if not name:
+            continue
+        service = facts.service(name)
+        if service is None:
+            namespace, short = service_parts(name, facts.namespace)
+            there = sorted(each.name for each in facts.services if each.namespace == namespace)
+            have = f"it has {', '.join(there[:10])}" if there else "it has none, or is not there"
+            yield field, f"there is no service {short} in the namespace {namespace}: {have}"
+        elif field == "source" and not facts.workloads_of(service):
+            yield field, f"the service {service} has no workloads, so nobody calls in its name"
+        else:
+            yield from ((field, each) for each in _enrolment(facts, intent, service))
+    if (service := facts.service(getattr(intent, "service", None) or "")) is not None:
+        yield from _missing_versions(facts, intent, service)
+
+
+def _missing_versions(facts: IstioFacts, intent: AnyIntent, service: Service) -> Iterator[tuple[str, str]]:
+    idle = {each.version for each in intent.backends if not each.weight} if isinstance(intent, TrafficSplit) else set()
+    for version in routing.versions([intent]):
+        labels = facts.version_labels(service, version)
+        field = "backends" if isinstance(intent, TrafficSplit) else "version"
+        if not labels:
+            have = ", ".join(facts.versions(service)) or "none that a label tells apart"
+            yield field, f"no workload of {service} has the version {version}; there are: {have}"
+        elif version not in idle:
+            behind = [each for each in facts.workloads_of(service) if labels.items() <= each.labels.items()]
+            if not any(each.replicas for each in behind):
+                names = ", ".join(f"{each.kind} {each.name}" for each in behind)
+                yield field, f"the version {version} of {service} has no pods: {names} is scaled to 0"
+
+
+def _enrolment(facts: IstioFacts, intent: AnyIntent, service: Service) -> Iterator[str]:
+    namespace = next((each for each in facts.namespaces if each.name == service.namespace), None)
+    if namespace and namespace.mode == "sidecar" and namespace.revision not in ("", facts.revision):
+        yield (
+            f"the namespace {namespace.name} follows the revision {namespace.revision}, and this mesh is"
+            f" {facts.revision}: apply the design to the mesh of that revision, or enrol the namespace here"
+        )
+    elif isinstance(intent, _ENFORCED) and facts.mode_of(service) == "none":
+        yield (
+            f"the workloads of {service} are not enrolled, so nobody would enforce {intent_kind(intent)} there:"
+            " enrol them first"
+        )
+
+
+def _contradicted(facts: IstioFacts, index: int) -> Iterator[str]:
+    """The first earlier intent that cannot hold together with this one."""
+    intent = facts.intents[index]
+    for before, other in enumerate(facts.intents[:index]):
+        if type(other) is not type(intent) or other == intent or not _same_service(facts, intent, other):
+            continue
+        everybody = isinstance(intent, FaultDelay | FaultAbort) and not getattr(other, "header", None)
+        same_path = isinstance(intent, Ingress) and isinstance(other, Ingress) and (
+            (intent.host.lower(), intent.path_prefix) == (other.host.lower(), other.path_prefix)
+        )  # fmt: skip
+        same_header = isinstance(intent, HeaderRoute) and intent.header == getattr(other, "header", None)
+        if isinstance(intent, _ONE_OF_A_KIND) or everybody or same_path or same_header:
+            yield (
+                f"two intents of the design contradict each other: {intent_kind(intent)} stands in #/intents/{before}"
+                f" and #/intents/{index} for the same requests"
+            )
+            return
+
+
+def _same_service(facts: IstioFacts, one: AnyIntent, other: AnyIntent) -> bool:
+    if isinstance(one, Ingress):
+        return True
+    names = [getattr(each, "service", None) for each in (one, other)]
+    return len({service_parts(name, facts.namespace) if name else None for name in names}) == 1
+
+
+def _clashes(facts: IstioFacts, index: int) -> Iterator[str]:
+    """What others have made that would decide together with what this intent becomes."""
+    intent = facts.intents[index]
+    service = facts.service(getattr(intent, "service", None) or "")
+    if isinstance(intent, routing.KINDS) and service:
+        yield from _routed_already(facts, service)
+    if isinstance(intent, (TrafficSplit, HeaderRoute, Mirror, *destinations.KINDS)) and service:
+        yield from _ruled_already(facts, service)
+    if isinstance(intent, MutualTls):
+        yield from _secured_already(facts, intent, service)
+    if isinstance(intent, EgressControl):
+        yield from _opened_already(facts, intent)
+    if isinstance(intent, Ingress):
+        yield from _exposed_already(facts, intent)
+    if isinstance(intent, AccessLog):
+        yield from _logged_already(facts, service)
+
+
+def _routed_already(facts: IstioFacts, service: Service) -> Iterator[str]:
+    for each in facts.those("VirtualService"):
+        named = [hosts.full_name(str(host), each.ref.namespace) for host in each.spec.get("hosts") or []]
+        if service.host in named and _MESH in (each.spec.get("gateways") or [_MESH]):
+            yield from _in_the_way(facts, each, service, f"routes {service} already", {"hosts", "http"})
+    for each in facts.those("HTTPRoute") + facts.those("GRPCRoute"):
+        for parent in each.spec.get("parentRefs") or []:
+            place = str(parent.get("namespace") or each.ref.namespace), str(parent.get("name"))
+            if parent.get("kind") == "Service" and place == (service.namespace, service.name):
+                yield f"{each} routes {service} already: remove it, or import it into the design"
+
+
+def _ruled_already(facts: IstioFacts, service: Service) -> Iterator[str]:
+    said = [each for each in facts.intents if facts.service(getattr(each, "service", None) or "") == service]
+    if destinations.is_usable(facts, service, said):
+        return
+    for each in destinations.rules_of(facts, service):
+        what = f"says already how requests reach {service}"
+        yield from _in_the_way(facts, each, service, what, {"host", "trafficPolicy", "subsets"})
+
+
+def _in_the_way(facts: IstioFacts, each: Existing, service: Service, what: str, keys: set[str]) -> Iterator[str]:
+    own = (each.ref.namespace, each.ref.name) == (service.namespace, service.name)
+    more = sorted(set(each.spec) - keys)
+    if not (facts.take_over and own):
+        remedy = "remove it, import it into the design" + (", or apply with take-over" if own and not more else "")
+        yield f"{each} {what}: {remedy}"
+    elif more:
+        yield f"{each} {what}, and also has {', '.join(more)}, which would stay: remove these first"
+
+
+def _secured_already(facts: IstioFacts, intent: MutualTls, service: Service | None) -> Iterator[str]:
+    if intent.service and service is None:
+        return
+    place, labels = (service.namespace, service.selector) if service else (facts.root, {})
+    name = service.name if service else "default"
+    for each in facts.those("PeerAuthentication"):
+        selected = (each.spec.get("selector") or {}).get("matchLabels") or {}
+        same = each.ref.namespace == place and selected == labels
+        mode = str((each.spec.get("mtls") or {}).get("mode", ""))
+        if same and (each.ref.name != name or mode != intent.mode.upper()) and not (
+            facts.take_over and each.ref.name == name
+        ):  # fmt: skip
+            about = str(service) if service else "the whole mesh"
+            yield f"{each} sets {mode or 'the mode'} for {about} already: remove it first"
+
+
+def _opened_already(facts: IstioFacts, intent: EgressControl) -> Iterator[str]:
+    wanted = {each.lower() for each in intent.hosts}
+    for each in facts.those("ServiceEntry"):
+        more = sorted(set(map(str, each.spec.get("hosts") or [])) - wanted)
+        if more and each.spec.get("location", "MESH_EXTERNAL") == "MESH_EXTERNAL":
+            yield f"{each} opens {', '.join(more)} too, which the intent does not allow: remove it, or name these hosts"
+    for each in facts.those("Sidecar"):
+        mode = (each.spec.get("outboundTrafficPolicy") or {}).get("mode")
+        if mode != "REGISTRY_ONLY":
+            yield f"{each} decides for its workloads instead: give it outboundTrafficPolicy REGISTRY_ONLY"
+
+
+def _exposed_already(facts: IstioFacts, intent: Ingress) -> Iterator[str]:
+    for each in facts.those("VirtualService"):
+        gateways = [str(name) for name in each.spec.get("gateways") or [] if name != _MESH]
+        if gateways and intent.host.lower() in map(str, each.spec.get("hosts") or []):
+            yield f"{each} exposes {intent.host} already, by the gateway {', '.join(gateways)}: remove it first"
+
+
+def _logged_already(facts: IstioFacts, service: Service | None) -> Iterator[str]:
+    place, labels = (service.namespace, service.selector) if service else (facts.root, {})
+    for each in facts.those("Telemetry"):
+        selected = (each.spec.get("selector") or {}).get("matchLabels") or {}
+        if each.ref.namespace == place and selected == labels and not each.spec.get("targetRefs"):
+            about = str(service) if service else "the whole mesh"
+            yield f"{each} is the one Telemetry that Istio takes for {about}: add accessLogging to it, or remove it"
+
+
+def used_namespaces(facts_namespace: str, intents: Sequence[AnyIntent]) -> list[str]:
+    """The namespaces that intents speak of."""
+    names = [getattr(each, field, None) for each in intents for field in ("service", "source")]
+    return sorted({service_parts(name, facts_namespace)[0] for name in names if name})

@@ -1,0 +1,130 @@
+"""Reading the facts of a mesh from its cluster.
+
+Invariant: only what the design speaks of is read whole: the namespaces of its services, and the kinds that may stand in
+its way. A kind that the cluster does not serve has no objects.
+"""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+import yaml
+
+from meshwright.adapters.istio import facts as known
+from meshwright.adapters.istio import observing, problems
+from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.facts import IstioFacts
+from meshwright.adapters.istio.operations import control_planes
+from meshwright.adapters.istio.operations.control_planes import ControlPlane
+from meshwright.adapters.istio.operations.installation import Installation, Installations
+from meshwright.adapters.istio.operations.profiles import DEFAULT_REVISION, shown
+from meshwright.core import kit
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.intents import Ingress
+from meshwright.schemas.references import ResourceRef
+
+_GATEWAY_CLASS = ResourceRef(group=known.GATEWAYS, kind="GatewayClass", name="istio")
+
+
+@adapter.facts
+async def facts(target: k8s.KubernetesTarget, draft: kit.Draft) -> IstioFacts:
+    """The mesh as it is, and the design that is to be translated."""
+    cluster = await target.cluster()
+    record = await (await Installations.open(target.scope.runtime)).get(draft.mesh)
+    planes = await control_planes.control_planes(cluster)
+    plane = chosen(planes, record)
+    config = await _config(cluster, plane)
+    found = IstioFacts(
+        version=plane.version if plane else record.version if record else "",
+        root=str(config.get("rootNamespace") or (plane.namespace if plane else known.ROOT)),
+        trust_domain=str(config.get("trustDomain") or known.DOMAIN),
+        revision=plane.revision if plane else DEFAULT_REVISION,
+        json_log=observing.json_log(config),
+        design=draft.owner,
+    )
+    if draft.design is None:
+        return found
+    intents = draft.design.intents
+    if not intents:
+        return found
+    place = draft.design.namespace or cluster.namespace or "default"
+    found = msgspec.structs.replace(found, namespace=place, intents=intents, take_over=draft.take_over)
+    if plane is None:
+        detail = "no control plane of Istio (a Deployment with the label app: istiod) is in the cluster"
+        return msgspec.structs.replace(found, problems=[FieldError(detail=f"{detail}: install it first")])
+    found = await _surroundings(cluster, found, k8s.manager_of(draft.mesh, draft.owner))
+    return msgspec.structs.replace(found, problems=problems.problems(found))
+
+
+def chosen(planes: Sequence[ControlPlane], record: Installation | None) -> ControlPlane | None:
+    """The control plane of a mesh: the one that was installed, the only one, or else the one without a name."""
+    revision = shown(record.revision) if record else DEFAULT_REVISION
+    same = [each for each in planes if each.revision == revision]
+    if record:
+        same = [each for each in same if each.namespace == record.namespace] or same
+    return same[0] if same else planes[0] if len(planes) == 1 else None
+
+
+async def _surroundings(cluster: k8s.Cluster, found: IstioFacts, manager: str) -> IstioFacts:
+    """Everything around the design's services."""
+    names = problems.used_namespaces(found.namespace, found.intents)
+    tags = {each.name: each.revision for each in await control_planes.tags(cluster)}
+    places = await listed(cluster, "", "Namespace")
+    enrolled = observing.namespaces(places, tags)
+    bodies = await _every([(group, kind, name) for name in names for group, kind in _KINDS], cluster)
+    pods = [each for each in bodies if each.get("kind") in observing.WORKLOADS]
+    others = await _every([(group, kind, None) for group, kind in observing.EXISTING], cluster)
+    gateways = await listed(cluster, known.GATEWAYS, "Gateway")
+    edges: list[dict[str, Any]] = []
+    if any(isinstance(each, Ingress) for each in found.intents):
+        edges = [
+            each
+            for kind in ("Deployment", "DaemonSet")
+            for each in await listed(cluster, "apps", kind, labels="istio,istio!=pilot")
+        ]
+    return msgspec.structs.replace(
+        found,
+        gateway_api=await cluster.find(_GATEWAY_CLASS) is not None,
+        namespaces=enrolled,
+        workloads=observing.workloads(pods, {each.name: each.mode for each in enrolled}),
+        services=observing.services(
+            [each for each in bodies if each.get("kind") == "Service"], pods, observing.namespace_waypoints(places)
+        ),
+        waypoints=observing.waypoints(gateways),
+        gateways=observing.ingress_gateways(edges),
+        existing=observing.existing(others, manager),
+    )
+
+
+_KINDS = (("", "Service"), *(("apps", kind) for kind in observing.WORKLOADS))
+
+
+async def _every(wanted: Sequence[tuple[str, str, str | None]], cluster: k8s.Cluster) -> list[dict[str, Any]]:
+    return [body for each in wanted for body in await listed(cluster, *each)]
+
+
+async def listed(
+    cluster: k8s.Cluster, group: str, kind: str, namespace: str | None = None, *, labels: str = ""
+) -> list[dict[str, Any]]:
+    """The objects of a kind; none where it is not served. Raises KubernetesError."""
+    found = []
+    try:
+        async with aclosing(cluster.list(group, kind, namespace, labels=labels)) as items:
+            async for each in items:
+                found.append(each.body)
+    except k8s.NotFound:
+        return []
+    return found
+
+
+async def _config(cluster: k8s.Cluster, plane: ControlPlane | None) -> dict[str, Any]:
+    """What a control plane was told of its mesh."""
+    if plane is None:
+        return {}
+    name = "istio" if plane.revision == DEFAULT_REVISION else f"istio-{plane.revision}"
+    body = await cluster.find(ResourceRef(kind="ConfigMap", namespace=plane.namespace, name=name))
+    text = str(k8s.at(body, "data", "mesh") or "")
+    found = yaml.safe_load(text) if text else None
+    return found if isinstance(found, dict) else {}

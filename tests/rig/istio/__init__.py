@@ -1,0 +1,1 @@
+"""What tests of the Istio adapter share: meshes as facts, and the definitions of its kinds."""
