@@ -3,13 +3,16 @@
 import asyncio
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from aiohttp import web
 
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes import forwarding
+from meshwright.core.kit.kubernetes import forwarding, loading
+from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.references import ResourceRef
 
 MAP = ResourceRef(kind="ConfigMap", namespace="default", name="a")
@@ -312,3 +315,29 @@ async def test_nothing_behind_a_service_is_told_as_away(scripted: Any, scripted_
     scripted.handler = handler
     with pytest.raises(k8s.Unavailable, match="no endpoints available"):
         await forwarding.service(scripted_cluster, "istio-system", "istiod", 8080).get("/version", timeout=1)
+
+
+async def test_what_a_command_gives_is_asked_for_again_before_it_ends(
+    scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an admin allows `exec`: a token that lives for minutes does not end the connection."""
+    monkeypatch.setattr(loading, "RENEW", 0.0)
+    version = "client.authentication.k8s.io/v1"
+    credential = f'{{"apiVersion": "{version}", "kind": "ExecCredential", "status": {{"token": "t%s"}}}}'
+    script = tmp_path / "give"
+    script.write_text(f"#!/bin/sh\necho x >>{tmp_path}/n; printf '{credential}' $(wc -l <{tmp_path}/n)\n")
+    script.chmod(0o700)
+    document = yaml.safe_load(scripted.settings().kubeconfig)
+    document["users"][0]["user"] = {"exec": {"apiVersion": version, "command": str(script), "interactiveMode": "Never"}}
+    given: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        given.append(request.headers["Authorization"])
+        return web.json_response({})
+
+    scripted.handler = handler
+    async with k8s.Cluster.open(Kubernetes(kubeconfig=yaml.safe_dump(document))) as cluster:
+        for _ in range(3):
+            await cluster.request("GET", "/x")
+    assert len(set(given)) == 3
+    assert all(each.startswith("Bearer t") for each in given)

@@ -4,12 +4,14 @@ Invariant: what comes here has kept the rules for connections, so it runs nothin
 what an admin allowed; credentials are on disk only while the TLS context reads them, in a directory of their own.
 """
 
+import asyncio
 import base64
 import binascii
 import ssl
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -23,6 +25,11 @@ from meshwright.core.kit.kubernetes import errors
 from meshwright.core.security import kubeconfig
 from meshwright.schemas.connections import Kubernetes
 
+RENEW = 60.0
+"""seconds after which credentials that a command or a file gives are looked at again; they know their own end"""
+_RENEWABLE = frozenset({"exec", "auth-provider", "tokenFile"})
+_GIVING = 30.0
+"""seconds that they may take"""
 _NO_LIMIT = 0
 """Connections: requests are bounded by the client, and each watch holds one."""
 
@@ -75,16 +82,49 @@ async def _by_kubeconfig(settings: Kubernetes) -> Access:
                     path.touch(mode=0o600)
                     path.write_bytes(base64.b64decode(str(data)))
                     fields[key] = str(path)
-        named = {"name": way.context}
-        chosen = {
-            "current-context": way.context,
-            "contexts": [{**named, "context": {"cluster": way.context, "user": way.context}}],
-            "clusters": [{**named, "cluster": way.cluster}],
-            "users": [{**named, "user": way.user}],
-        }
         configuration = Configuration()
-        await KubeConfigLoader(chosen, way.context, config_base_path="").load_and_set(configuration)
-        return _opened(configuration, way.namespace)
+        await KubeConfigLoader(_document(way), way.context, config_base_path="").load_and_set(configuration)
+        opened = _opened(configuration, way.namespace)
+    if _RENEWABLE & way.user.keys():
+        return msgspec.structs.replace(opened, authorization=_Renewed(way).authorization)
+    return opened
+
+
+def _document(way: kubeconfig.Access) -> dict[str, Any]:
+    """A kubeconfig of one way alone."""
+    named = {"name": way.context}
+    return {
+        "current-context": way.context,
+        "contexts": [{**named, "context": {"cluster": way.context, "user": way.context}}],
+        "clusters": [{**named, "cluster": way.cluster}],
+        "users": [{**named, "user": way.user}],
+    }
+
+
+class _Renewed:
+    """The token of a user whose command or file gives another one before it ends. An admin has allowed them."""
+
+    def __init__(self, way: kubeconfig.Access) -> None:
+        named = {key: value for key, value in way.user.items() if not key.startswith("client-")}
+        bare = msgspec.structs.replace(way, cluster={"server": way.server}, user=named)
+        self._loader = KubeConfigLoader(_document(bare), way.context, config_base_path="")
+        self._configuration = Configuration()
+        self._looked_at = float("-inf")
+        self._looking = asyncio.Lock()
+
+    async def authorization(self) -> str | None:
+        """The token as it is now. Raises Unauthorized."""
+        loop = asyncio.get_running_loop()
+        async with self._looking:
+            if loop.time() > self._looked_at + RENEW:
+                try:
+                    async with asyncio.timeout(_GIVING):
+                        await self._loader.load_and_set(self._configuration)
+                except (ConfigException, TimeoutError, OSError, ValueError) as error:
+                    raise errors.Unauthorized(f"the kubeconfig gives no credentials: {error}") from error
+                self._looked_at = loop.time()
+        found: str | None = await self._configuration.get_api_key_with_prefix("BearerToken")
+        return found
 
 
 def _opened(configuration: Configuration, namespace: str) -> Access:
