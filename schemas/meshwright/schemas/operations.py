@@ -99,10 +99,15 @@ class UpgradeMesh(Arguments, frozen=True, kw_only=True):
     values: dict[str, Any] = {}
 
 
+Definitions: TypeAlias = Literal["keep", "unused", "all"]
+
+
 class UninstallMesh(Arguments, frozen=True, kw_only=True):
     """Remove a mesh with its proxies and policies."""
 
     kind: ClassVar[OperationKind] = OperationKind("mesh.uninstall")
+    definitions: Definitions = "keep"
+    """whether the definitions of its resources go too: those without objects, or `all` with their objects"""
 
 
 class EnrolWorkloadsV1(FormerArguments, frozen=True, kw_only=True):

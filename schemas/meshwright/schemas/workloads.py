@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from meshwright.schemas import ids
 from meshwright.schemas.base import (
+    NAMESPACE_PATTERN,
     Message,
     Model,
     Moment,
@@ -27,6 +28,8 @@ from meshwright.schemas.base import (
 SyncState: TypeAlias = Literal["synced", "stale", "rejected", "disconnected", "not_sent"]
 ControllerKind: TypeAlias = Literal["deployment", "statefulset", "daemonset"]
 WorkloadKind: TypeAlias = Literal["process", "deployment", "statefulset", "daemonset"]
+MemberMode: TypeAlias = Literal["", "sidecar", "ambient"]
+Choice: TypeAlias = Annotated[str, Meta(pattern=whole(NAMESPACE_PATTERN), description="a name, or empty")]
 Host: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Za-z0-9.:-]{1,253}$"), description="IP address or host name")]
 ENTITY_PATTERN = "^[A-Za-z0-9._~%-]{1,1000}$"
 EntityId: TypeAlias = Annotated[
@@ -79,19 +82,33 @@ class ProcessMember(Model, frozen=True, kw_only=True, tag_field="member", tag="p
 
 
 class NamespaceMember(Model, frozen=True, kw_only=True, tag_field="member", tag="namespace"):
-    """A namespace with all its workloads. What runs there already takes part only after a restart."""
+    """A namespace with all its workloads. What runs there already takes part only after a restart.
+
+    How it takes part is said when it is enrolled; what is empty is the adapter's choice.
+    """
 
     namespace: Name
     restart: bool = False
+    mode: MemberMode = ""
+    revision: Choice = ""
+    """the control plane, or the tag, that it follows"""
+    waypoint: Choice = ""
+    """the waypoint through which its traffic goes; one that is not there is made"""
 
 
 class ControllerMember(Model, frozen=True, kw_only=True, tag_field="member", tag="workload"):
-    """A Deployment, StatefulSet or DaemonSet. Pods that run already take part only after a restart."""
+    """A Deployment, StatefulSet or DaemonSet. Pods that run already take part only after a restart.
+
+    How it takes part is said when it is enrolled; what is empty is the adapter's choice.
+    """
 
     namespace: Name
     kind: ControllerKind
     name: ObjectName
     restart: bool = False
+    mode: MemberMode = ""
+    revision: Choice = ""
+    """the control plane, or the tag, that it follows"""
 
 
 AnyEnrolment: TypeAlias = ProcessEnrolment | NamespaceMember | ControllerMember

@@ -5,7 +5,7 @@ import base64
 import datetime
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,11 @@ from testbed.cluster import KubernetesServer
 
 SEALER = sealing.Sealer([b"k" * 32])
 ADMIT = "/inject"
-PASSING = {"Event", "Endpoints", "EndpointSlice", "Lease", "ControllerRevision", "Pod", "ReplicaSet", "PodMetrics"}
+PASSING = {
+    "Event", "Endpoints", "EndpointSlice", "ControllerRevision", "Pod", "ReplicaSet", "PodMetrics", "IPAddress",
+    "APIService",
+}  # fmt: skip
+"""what the cluster makes by itself of other objects"""
 SYSTEM = ("kube-system", "kube-public", "kube-node-lease", "default")
 
 
@@ -173,8 +177,9 @@ class Operator:
             if "list" in api.verbs and api.kind not in PASSING:
                 with suppress(k8s.NotFound):  # a kind whose definition goes just now
                     async with aclosing(cluster.list(api.group, api.kind)) as items:
-                        found |= {str(each.ref) async for each in items}
-        return found
+                        refs = [each.ref async for each in items]
+                    found |= {str(each) for each in refs if not each.namespace.startswith("kube-")}
+        return found - {"ServiceAccount default/default", "ConfigMap default/kube-root-ca.crt"}
 
 
 async def emptied(settings: Kubernetes) -> None:
@@ -204,20 +209,38 @@ async def remove(cluster: k8s.Cluster, api: k8s.Api, word: str, *but: str) -> No
                 await cluster.delete(each)
 
 
-async def empty(cluster: k8s.Cluster) -> bool:
+async def empty(cluster: k8s.Cluster, *but: str) -> bool:
     """Whether no namespace of a test is there any more."""
     async with aclosing(cluster.list("", "Namespace")) as items:
-        return all([each.ref.name in SYSTEM async for each in items])
+        return all([each.ref.name in (*SYSTEM, *but) async for each in items])
+
+
+@asynccontextmanager
+async def operating(settings: Kubernetes, charts: Path, directory: Path) -> AsyncIterator[Operator]:
+    """Somebody who runs operations of this adapter on a cluster."""
+    async with NatsServer(adapters=["istio"]) as nats, mwbus.connect(nats.url, "adapter-istio") as bus:
+        connections: Any = Connections(settings)
+        environ = {"MESHWRIGHT_ISTIO_CHART_FOLDERS": "/"}
+        runtime = kit.Runtime(bus, "istio", "tester", directory, SEALER, connections=connections, environ=environ)
+        async with k8s.Clusters(runtime) as clusters:
+            yield Operator(bus, runtime, clusters, charts)
 
 
 @pytest.fixture
 async def operator(kubernetes_settings: Kubernetes, istio_charts: Path, tmp_path: Path) -> AsyncIterator[Operator]:
     """Somebody who runs operations of this adapter on a cluster without Istio."""
     await emptied(kubernetes_settings)
-    async with NatsServer(adapters=["istio"]) as nats, mwbus.connect(nats.url, "adapter-istio") as bus:
-        connections: Any = Connections(kubernetes_settings)
-        environ = {"MESHWRIGHT_ISTIO_CHART_FOLDERS": "/"}
-        runtime = kit.Runtime(bus, "istio", "tester", tmp_path, SEALER, connections=connections, environ=environ)
-        async with k8s.Clusters(runtime) as clusters:
-            found = Operator(bus, runtime, clusters, istio_charts)
-            yield found
+    async with operating(kubernetes_settings, istio_charts, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def furnished(kubernetes_settings: Kubernetes, istio_charts: Path, tmp_path: Path) -> AsyncIterator[Operator]:
+    """The same where Istio may be there already, and nothing else of an earlier test."""
+    async with k8s.Cluster.open(kubernetes_settings) as cluster:
+        for api in await cluster.discovery.all():
+            if api.kind == "Namespace":
+                await remove(cluster, api, "", *SYSTEM, "istio-system")
+        await eventually(lambda: empty(cluster, "istio-system"), timeout=60)
+    async with operating(kubernetes_settings, istio_charts, tmp_path) as found:
+        yield found

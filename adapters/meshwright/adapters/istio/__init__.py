@@ -5,6 +5,6 @@ Invariant: this package holds knowledge of Istio only; reading, applying, diffin
 
 from meshwright.adapters.istio import intents, reading
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.operations import installing
+from meshwright.adapters.istio.operations import enrolling, installing, uninstalling
 
-__all__ = ["adapter", "installing", "intents", "reading"]
+__all__ = ["adapter", "enrolling", "installing", "intents", "reading", "uninstalling"]

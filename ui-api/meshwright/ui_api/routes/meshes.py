@@ -14,6 +14,7 @@ from meshwright.schemas.errors import FieldError
 from meshwright.schemas.meshes import Mesh, MeshState
 from meshwright.schemas.operations import (
     Arguments,
+    Definitions,
     InstallMesh,
     MeshWord,
     Operation,
@@ -75,6 +76,15 @@ class Upgrade(OperationOptions, frozen=True, kw_only=True):
     version: MeshWord = ""
     revision: MeshWord = ""
     values: Annotated[dict[str, Any], Meta(description=_VALUES)] = {}
+
+
+class Removal(OperationOptions, frozen=True, kw_only=True):
+    """What goes together with a mesh."""
+
+    definitions: Annotated[
+        Definitions,
+        Meta(description="Whether the definitions of its resources (CRDs) go too: the unused ones, or all with them."),
+    ] = "keep"
 
 
 @routes.add(
@@ -225,16 +235,16 @@ async def intents(call: Call[NoBody, NoQuery]) -> Response:
     "deleteMesh",
     role="operator",
     query=Write,
-    body=OperationOptions,
+    body=Removal,
     answer=Operation,
     **COMMAND,
 )
-async def delete(call: Call[OperationOptions, Write]) -> Response:
+async def delete(call: Call[Removal, Write]) -> Response:
     """Remove a mesh with its proxies and policies."""
-    return await _on_mesh(call, UninstallMesh())
+    return await _on_mesh(call, UninstallMesh(definitions=call.body.definitions))
 
 
-async def _on_mesh(call: Call[OperationOptions, Write], arguments: Arguments) -> Response:
+async def _on_mesh(call: Call[Any, Write], arguments: Arguments) -> Response:
     if (earlier := await accepting.answered(call)) is not None:
         return earlier
     return await accepting.accept(

@@ -110,14 +110,14 @@ class Components:
             await self._carry_out(name, plan)
         return plan.installed, outline.changes + outline.gone
 
-    async def remove(self, installed: Installed) -> int:
-        """Remove what a component has brought, in durable steps; how much of it was there."""
-        name = installed.release
+    async def remove(self, installed: Installed, name: str = "") -> int:
+        """Remove what a component has brought, in durable steps of its or another name; how much of it was there."""
+        name = name or installed.release
 
         async def planned() -> Outline:
             draft = self._draft(installed.owner, [], installed.inventory)
-            empty = msgspec.structs.replace(installed, inventory=[])
-            return await self._keep(name, draft, await self._target.dry_run(draft), empty)
+            empty = msgspec.structs.replace(installed, release=name, inventory=[])
+            return await self._keep(draft, await self._target.dry_run(draft), empty)
 
         outline = await self._ctx.step(f"plan-removal-{name}", planned, result=Outline)
         plan = await self._plans.load(self._key(name), self._ctx.command.operation)
@@ -169,9 +169,10 @@ class Components:
             revision=revision,
             inventory=dry_run.inventory,
         )
-        return await self._keep(component.release, draft, dry_run, installed)
+        return await self._keep(draft, dry_run, installed)
 
-    async def _keep(self, name: str, draft: kit.Draft, dry_run: kit.DryRun, installed: Installed) -> Outline:
+    async def _keep(self, draft: kit.Draft, dry_run: kit.DryRun, installed: Installed) -> Outline:
+        name = installed.release
         lean = msgspec.structs.replace(draft, resources=[])
         plan = Planned(draft=lean, checkpoint=dry_run.checkpoint, installed=installed, changes=len(dry_run.changes))
         kept = await self._plans.store(self._key(name), self._ctx.command.operation, plan, _check_size)

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
+from meshwright.adapters.istio.enrolment.marks import INJECTION, REVISION
 from meshwright.adapters.istio.operations.profiles import DEFAULT_REVISION
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.target.ownership import CREATED_BY
 from meshwright.schemas.base import Model
 
 WEBHOOKS = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
-REVISION = "istio.io/rev"
 TAG = "istio.io/tag"
-INJECTION = "istio-injection"
 _TAG_PREFIX = "istio-revision-tag-"
 _IMAGE_TAG = re.compile(r":(?P<tag>[^:@/]+)(@.*)?$")
 
@@ -31,7 +31,7 @@ class ControlPlane(Model, frozen=True, kw_only=True):
     version: str = ""
     ready: bool = False
     manager: str = ""
-    """what has applied it, by the server's own record"""
+    """what has made it"""
 
 
 class Tag(Model, frozen=True, kw_only=True):
@@ -81,7 +81,7 @@ def _control_plane(body: dict[str, Any]) -> ControlPlane:
         revision=str((meta.get("labels") or {}).get(REVISION) or DEFAULT_REVISION),
         version=version_of(body),
         ready=int(status.get("availableReplicas") or 0) >= wanted > 0,
-        manager=managers[0] if managers else "",
+        manager=str((meta.get("annotations") or {}).get(CREATED_BY) or (managers[0] if managers else "")),
     )
 
 

@@ -8,6 +8,7 @@
     MW4006  what is asked for is not enrolled like this
     MW4007  a revision is not there
     MW4008  the charts are of another version
+    MW4009  it is not known which of several installations is meant
 
 Invariant: each code is made in one place, and says what to do.
 """
@@ -23,6 +24,15 @@ def no_mesh(mesh: str) -> kit.Reject:
         f"there is no Istio that Meshwright knows as {mesh}",
         cause="It was never installed or adopted, or it was uninstalled meanwhile.",
         remedy="Install it, or look with `meshwright meshes detect`.",
+    )
+
+
+def several(mesh: str, namespaces: list[str]) -> kit.Reject:
+    """Meshwright has not installed it, and there is more than one."""
+    return _reject(
+        "MW4009",
+        f"{mesh} was not installed by Meshwright, and there is Istio in {', '.join(namespaces)}",
+        remedy="Remove it with what installed it, as `helm uninstall` or `istioctl uninstall`.",
     )
 
 

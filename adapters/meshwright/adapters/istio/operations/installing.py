@@ -21,12 +21,12 @@ from meshwright.adapters.istio.operations.profiles import (
     PROFILES,
     Component,
     Wish,
-    istiod_release,
     shown,
 )
 from meshwright.adapters.istio.operations.profiles import components as components_of
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.target.ownership import manager_of
 from meshwright.schemas.base import Model
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import InstallMesh
@@ -48,7 +48,7 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
     place = await Place.open(ctx)
     before = await place.record()
     wish = wished(arguments, before, place.options.version)
-    checked = await check(place, wish, before)
+    checked = await check(place, wish)
     changes, record = 0, before or Installation(namespace=wish.namespace, profile=wish.profile)
     for component in [*_namespaces(wish), *components_of(wish)]:
         source = checked.source if component.chart else None
@@ -100,7 +100,7 @@ def wished(arguments: InstallMesh, before: Installation | None, newest: str) -> 
     )
 
 
-async def check(place: Place, wish: Wish, before: Installation | None, *, upgrade: bool = False) -> Checked:
+async def check(place: Place, wish: Wish, *, upgrade: bool = False) -> Checked:
     """The step before all others: every check, every chart rendered once. Raises Reject."""
 
     async def checked() -> Checked:
@@ -108,7 +108,7 @@ async def check(place: Place, wish: Wish, before: Installation | None, *, upgrad
         source = await sources.source(cluster, place.options, wish)
         rendered = [await components.render(each, source) for each in components_of(wish)]
         kinds = [k8s.reference_of(body) for each in rendered for body in each.objects]
-        ours = [istiod_release(each) for each in before.revisions] if before else []
+        ours = [manager_of(place.mesh, each.owner) for each in components_of(wish)]
         found = await prechecks.run(cluster, wish, kinds, ours, upgrade=upgrade)
         left_out = [f"{one.ref} is left out: {one.because}" for each in rendered for one in each.left_out]
         return Checked(source=source, notes=[*found.notes, *left_out])

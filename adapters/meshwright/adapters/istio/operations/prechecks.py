@@ -39,7 +39,7 @@ class Found(msgspec.Struct, frozen=True):
 async def run(
     cluster: k8s.Cluster, wish: Wish, kinds: Iterable[ResourceRef], ours: Collection[str], *, upgrade: bool = False
 ) -> Found:
-    """Check a cluster. `kinds` are objects as they will be applied, `ours` the names of our own control planes.
+    """Check a cluster. `kinds` are objects as they will be applied, `ours` the managers of this mesh's components.
 
     Raises Reject with everything that stands in the way, KubernetesError.
     """
@@ -77,7 +77,7 @@ def _in_the_way(planes: list[ControlPlane], wish: Wish, ours: Collection[str]) -
                 f"revision {each.revision} is installed in {each.namespace} already: "
                 "name another --revision, or that namespace"
             )
-        elif each.name not in ours:
+        elif each.manager not in ours:
             found.append(
                 f"{each.namespace}/{each.name} was installed by {each.manager or 'somebody else'}: upgrade it as a "
                 "mesh that was detected, or name another --revision"

@@ -1,5 +1,6 @@
 """`meshwright meshes`: what is installed where, and how it is."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,9 @@ RevisionOption = Annotated[
     str, typer.Option("--revision", help="Of the control plane, where several stand side by side.")
 ]
 ValuesOption = Annotated[str, typer.Option("--values", help="A file (JSON or YAML) with values of the mesh's own.")]
+ChartOption = Annotated[
+    str, typer.Option("--chart", help="Where its charts are: a path on the worker's host, https://… or oci://…")
+]
 group = typer.Typer(help="Meshes: install, look after, uninstall.", no_args_is_help=True)
 
 
@@ -45,6 +49,7 @@ def install(
     profile: Annotated[str, typer.Option("--profile", help="A named set of settings that the mesh knows.")] = "",
     namespace: Annotated[str, typer.Option("--namespace", help="Where the mesh itself runs.")] = "",
     values: ValuesOption = "",
+    chart: ChartOption = "",
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
@@ -52,7 +57,7 @@ def install(
     """Install a mesh, or bring an existing one to these settings."""
     given = {"version": version, "revision": revision, "profile": profile, "namespace": namespace}
     body: dict[str, Any] = {"id": mesh, "connection": connection, "kind": kind, "trust_domain": trust_domain, **given}
-    body["values"] = documents.mapping(values) if values else {}
+    body["values"] = _values(values, chart)
     chosen = {"adapter": adapter} if adapter else {}
     _operate(session, "POST", paths.MESHES, {**body, **chosen, "reason": reason}, wait, timeout)
 
@@ -64,13 +69,14 @@ def upgrade(
     version: VersionOption = "",
     revision: RevisionOption = "",
     values: ValuesOption = "",
+    chart: ChartOption = "",
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Bring a mesh to another version, by default the newest that its adapter knows."""
     body: dict[str, Any] = {"version": version, "revision": revision, "reason": reason}
-    body["values"] = documents.mapping(values) if values else {}
+    body["values"] = _values(values, chart)
     _operate(session, "POST", paths.one(paths.MESHES, mesh, ":upgrade"), body, wait, timeout)
 
 
@@ -78,6 +84,9 @@ def upgrade(
 def uninstall(
     session: Session,
     mesh: MeshName,
+    definitions: Annotated[
+        str, typer.Option("--definitions", help="What becomes of CRDs: keep, unused (without objects), or all.")
+    ] = "keep",
     yes: YesOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
@@ -85,7 +94,8 @@ def uninstall(
 ) -> None:
     """Remove a mesh with its proxies and policies."""
     session.confirm(f"Remove mesh {mesh} with all its proxies and policies?", yes=yes)
-    _operate(session, "DELETE", paths.one(paths.MESHES, mesh), {"reason": reason}, wait, timeout)
+    body = {"reason": reason, "definitions": definitions}
+    _operate(session, "DELETE", paths.one(paths.MESHES, mesh), body, wait, timeout)
 
 
 @command(group, "status")
@@ -121,3 +131,10 @@ def rotate(
 
 def _operate(session: Session, method: str, path: str, body: dict[str, Any], wait: bool, timeout: float | None) -> None:
     live.operate(session, method, path, body, wait=wait, limit=timeout)
+
+
+def _values(values: str, chart: str) -> dict[str, Any]:
+    found = documents.mapping(values) if values else {}
+    if chart:
+        found = {**found, "charts": chart if "://" in chart else str(Path(chart).absolute())}
+    return found

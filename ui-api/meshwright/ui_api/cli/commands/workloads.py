@@ -34,6 +34,10 @@ Controllers = Annotated[
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Restart what runs there, so that it takes part at once.")]
 
+Mode = Annotated[str, typer.Option("--mode", help="sidecar or ambient, where the mesh has both.")]
+Revision = Annotated[str, typer.Option("--revision", help="The control plane or tag that it follows.")]
+Waypoint = Annotated[str, typer.Option("--waypoint", help="A waypoint for the traffic of an ambient namespace.")]
+
 
 @command(group, "list")
 def index(
@@ -68,15 +72,20 @@ def enrol(
     namespace: NamespaceMember = "",
     controller: Controllers = None,
     restart: Restart = False,
+    mode: Mode = "",
+    revision: Revision = "",
+    waypoint: Waypoint = "",
     mesh: MeshOption = "",
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Give workloads a proxy and an identity; enrolling one twice changes nothing."""
+    chosen = {"mode": mode, "revision": revision, "waypoint": waypoint}
+    how = {name: value for name, value in chosen.items() if value}
     body = {
         "workloads": documents.load_workloads(file) if file else [],
-        "members": _members(namespace, controller or [], restart),
+        "members": [{**each, **how} for each in _members(namespace, controller or [], restart)],
         "reason": reason,
     }
     if not body["workloads"] and not body["members"]:

@@ -1,0 +1,106 @@
+"""Enrolling and withdrawing namespaces and workloads.
+
+    plan → waypoints → label → per workload: restart → tell
+
+Invariant: labels are put back when the operation is taken back, and what it had restarted is started anew once more;
+enrolling what is enrolled changes nothing.
+"""
+
+import functools
+from typing import Any
+
+from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.enrolment import labels, waypoints
+from meshwright.adapters.istio.enrolment.rollouts import Restarted, Rollouts
+from meshwright.adapters.istio.operations import memberships
+from meshwright.adapters.istio.operations.memberships import Plan
+from meshwright.adapters.istio.operations.places import Place
+from meshwright.core import kit
+from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
+from meshwright.schemas.references import ResourceRef
+
+
+@adapter.operation(EnrolWorkloads)
+async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
+    """Have namespaces or workloads take part, with sidecars or ambient; restarted when asked, one by one."""
+    place = await Place.open(ctx)
+
+    async def plan() -> Plan:
+        record = await place.records.get(place.mesh)
+        return await memberships.joining(await place.cluster(), record, arguments.workloads)
+
+    return await _carry_out(place, await ctx.step("plan", plan, result=Plan), joined=True)
+
+
+@adapter.operation(WithdrawWorkloads)
+async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, Any]:
+    """Take namespaces or workloads out of the mesh; restarted when asked, one by one."""
+    place = await Place.open(ctx)
+
+    async def plan() -> Plan:
+        return await memberships.leaving(await place.cluster(), arguments.workloads)
+
+    return await _carry_out(place, await ctx.step("plan", plan, result=Plan), joined=False)
+
+
+async def _carry_out(place: Place, plan: Plan, *, joined: bool) -> dict[str, Any]:
+    ctx = place.ctx
+    rollouts = Rollouts(ctx, place.target, ctx.command.accepted_at.isoformat())
+    for each in plan.waypoints:
+        await ctx.step(
+            f"waypoint-{each.namespace}-{each.name}",
+            functools.partial(_make_waypoint, place, each),
+            undo=functools.partial(_remove_waypoint, place, each),
+        )
+    if plan.changes:
+        what = ", ".join(str(each.ref) for each in plan.changes[:10])
+        await ctx.progress(f"{'enrolling' if joined else 'withdrawing'} {what}")
+        await ctx.step(
+            "label",
+            functools.partial(_label, place, plan, back=False),
+            undo=functools.partial(_unlabel, place, plan, rollouts),
+        )
+    restarted = await restart_all(place, rollouts, plan.restarts)
+    return {
+        "enrolled" if joined else "withdrawn": [str(each.ref) for each in plan.changes],
+        "unchanged": not plan.changes and not plan.restarts,
+        "restarted": [str(each.ref) for each in restarted if not each.left],
+        "left": [
+            *({"workload": str(each.ref), "because": each.left} for each in restarted if each.left),
+            *({"workload": str(each.ref), "because": each.because} for each in plan.left),
+        ],
+    }
+
+
+async def restart_all(place: Place, rollouts: Rollouts, refs: list[ResourceRef]) -> list[Restarted]:
+    """Restart workloads one after the other, each in a step of its own."""
+    found = []
+    for number, ref in enumerate(refs, 1):
+        await place.ctx.progress(f"workload {number} of {len(refs)}", 100 * (number - 1) / len(refs))
+        name = f"restart-{ref.namespace}-{ref.kind.lower()}-{ref.name}"
+        action = functools.partial(rollouts.restart, ref)
+        found.append(await place.ctx.step(name, action, result=Restarted))
+    return found
+
+
+async def _label(place: Place, plan: Plan, *, back: bool) -> None:
+    cluster = await place.cluster()
+    for each in plan.changes:
+        wanted = each.before if back else each.after
+        if each.in_template:
+            await labels.put_in_template(cluster, each.ref, wanted)
+        else:
+            await labels.put(cluster, each.ref, wanted)
+
+
+async def _unlabel(place: Place, plan: Plan, rollouts: Rollouts) -> None:
+    await _label(place, plan, back=True)
+    await rollouts.again(plan.restarts)
+
+
+async def _make_waypoint(place: Place, wanted: memberships.Waypoint) -> None:
+    await waypoints.make(await place.cluster(), wanted.namespace, wanted.name, wanted.revision)
+
+
+async def _remove_waypoint(place: Place, wanted: memberships.Waypoint) -> None:
+    await (await place.cluster()).delete(waypoints.reference(wanted.namespace, wanted.name))

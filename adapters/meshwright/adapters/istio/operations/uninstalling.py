@@ -1,0 +1,191 @@
+"""Removing Istio: enrolment labels, components in reverse, what istiod left, definitions when asked, namespaces.
+
+    read-record → look → release-namespaces → per component: remove → remove-leftovers → definitions → namespaces
+    → record → tell
+
+Invariant: nobody's pods are held up by a webhook that no control plane answers; what stays is told with the reason.
+Everything can be taken back but the certificate authority that istiod made for itself, and definitions with objects.
+"""
+
+import functools
+from typing import Any
+
+import msgspec
+
+from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.enrolment import labels as labelling
+from meshwright.adapters.istio.operations import control_planes, failures, leftovers
+from meshwright.adapters.istio.operations.installation import Installation, Installed
+from meshwright.adapters.istio.operations.leftovers import Kept, Leftover
+from meshwright.adapters.istio.operations.places import Place
+from meshwright.adapters.istio.operations.profiles import shown
+from meshwright.core import kit
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.target import bodies
+from meshwright.schemas.base import Model
+from meshwright.schemas.meshes import MeshRemoved
+from meshwright.schemas.operations import Definitions, UninstallMesh
+from meshwright.schemas.references import ResourceRef
+
+_DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+class Scene(Model, frozen=True, kw_only=True):
+    """What there is before anything is removed."""
+
+    namespace: str
+    revisions: list[str]
+    alone: bool
+    """no other control plane is in the cluster"""
+    ours: bool
+    """Meshwright has installed it"""
+    labels: dict[str, dict[str, str]] = {}
+    """of namespaces, those by which they take part"""
+
+
+@adapter.operation(UninstallMesh)
+async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any]:
+    """Remove Istio with everything that it left; what is kept is told with the reason."""
+    place = await Place.open(ctx)
+    before = await place.record()
+
+    async def look() -> Scene:
+        return await _scene(await place.cluster(), ctx.command.mesh, before)
+
+    scene = await ctx.step("look", look, result=Scene)
+    await _release_namespaces(place, scene)
+    removed = 0
+    if before:
+        for each in before.in_reverse:
+            if each.chart:
+                removed += await place.components.remove(_without_definitions(each))
+    found = await _remove_leftovers(place, scene)
+    kept = [*found.stay, *await _definitions(place, scene, before, arguments.definitions)]
+    if before:
+        for each in before.in_reverse:
+            if not each.chart:
+                removed += await place.components.remove(each)
+    await place.write(None, before)
+    left = await _tell(place, scene)
+    return {
+        "namespace": scene.namespace,
+        "removed": removed + len(found.go),
+        "kept": [{"resource": str(each.ref), "because": each.because} for each in kept],
+        "proxies_left": left,
+    }
+
+
+async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -> Scene:
+    planes = await control_planes.control_planes(cluster)
+    places = sorted({each.namespace for each in planes})
+    if record is None and len(places) != 1:
+        raise failures.no_mesh(mesh) if not places else failures.several(mesh, places)
+    namespace = record.namespace if record else places[0]
+    mine = {shown(each) for each in record.revisions} if record else set()
+    mine |= set() if record else {each.revision for each in planes}
+    tags = {each.name for each in await control_planes.tags(cluster) if each.revision in mine}
+    others = [each for each in planes if each.namespace != namespace or each.revision not in mine]
+    labels = {
+        each.name: found
+        for each in await control_planes.namespaces(cluster)
+        if (found := leftovers.enrolled(each.labels, mine | tags))
+    }
+    return Scene(
+        namespace=namespace, revisions=sorted(mine | tags), alone=not others, ours=record is not None, labels=labels
+    )
+
+
+async def _release_namespaces(place: Place, scene: Scene) -> None:
+    """Take the labels off that would have pods wait for an injector that is gone."""
+
+    async def release() -> None:
+        for name, labels in scene.labels.items():
+            await labelling.put(await place.cluster(), _namespace(name), dict.fromkeys(labels))
+
+    async def restore() -> None:
+        for name, labels in scene.labels.items():
+            await labelling.put(await place.cluster(), _namespace(name), dict(labels))
+
+    if scene.labels:
+        await place.ctx.progress(f"withdrawing the namespaces {', '.join(sorted(scene.labels))}")
+        await place.ctx.step("release-namespaces", release, undo=restore)
+
+
+def _namespace(name: str) -> ResourceRef:
+    return ResourceRef(kind="Namespace", name=name)
+
+
+def _without_definitions(component: Installed) -> Installed:
+    """Definitions go in a step of their own, if at all."""
+    kept = [each for each in component.inventory if (each.group, each.kind) != _DEFINITION]
+    return msgspec.structs.replace(component, inventory=kept)
+
+
+async def _remove_leftovers(place: Place, scene: Scene) -> leftovers.Found:
+    async def look() -> leftovers.Found:
+        cluster = await place.cluster()
+        return await leftovers.look(cluster, scene.namespace, alone=scene.alone, installed_by_others=not scene.ours)
+
+    found = await place.ctx.step("find-leftovers", look, result=leftovers.Found)
+    if found.go:
+        await place.ctx.progress(f"removing {len(found.go)} objects that Istio left")
+        await place.ctx.step(
+            "remove-leftovers",
+            functools.partial(_delete, place, found.go),
+            undo=functools.partial(_recreate, place, found.go),
+            undo_timeout=place.target.undo_timeout,
+        )
+    return found
+
+
+async def _delete(place: Place, gone: list[Leftover]) -> None:
+    for each in gone:
+        try:
+            await (await place.cluster()).delete(each.ref, uid=each.uid)
+        except k8s.Conflict:
+            continue  # another one of the same name by now
+
+
+async def _recreate(place: Place, gone: list[Leftover]) -> None:
+    cluster = await place.cluster()
+    for each in gone:
+        if each.body is not None and await cluster.find(each.ref) is None:
+            await cluster.create(bodies.sent(each.body))
+
+
+async def _definitions(place: Place, scene: Scene, before: Installation | None, asked: Definitions) -> list[Kept]:
+    """Remove definitions as far as was asked for; those that stay, and why."""
+    base = before.of("istio-base") if before else None
+    if base and scene.alone and asked == "unused":  # the kit's target keeps those with objects, and can bring them back
+        ours = [each for each in base.inventory if (each.group, each.kind) == _DEFINITION]
+        await place.components.remove(msgspec.structs.replace(base, inventory=ours), "definitions")
+
+    async def remove() -> list[Kept]:
+        cluster = await place.cluster()
+        return [kept for each in await leftovers.definitions(cluster) if (kept := await one(cluster, each))]
+
+    async def one(cluster: k8s.Cluster, item: k8s.Item) -> Kept | None:
+        if asked == "keep":
+            return Kept(ref=item.ref, because="definitions go only when asked (--definitions unused)")
+        if not scene.alone:
+            return Kept(ref=item.ref, because="another Istio is in the cluster")
+        used = await leftovers.objects_of(cluster, item)
+        if used and asked != "all":
+            return Kept(ref=item.ref, because=f"there is {', '.join(map(str, used))}")
+        if k8s.at(item.body, "metadata", "deletionTimestamp") is None:
+            await cluster.delete(item.ref, uid=item.uid)
+        return None
+
+    found: list[Kept] = await place.ctx.step("judge-definitions", remove, result=list[Kept])
+    return found
+
+
+async def _tell(place: Place, scene: Scene) -> dict[str, int]:
+    async def told() -> dict[str, int]:
+        await kit.forget_designs(place.ctx.runtime, place.mesh.workspace, place.mesh.mesh)
+        removed = MeshRemoved(id=place.mesh.mesh, connection=place.mesh.connection)
+        await place.ctx.runtime.emit(place.mesh.workspace, place.mesh.mesh, removed)
+        return await leftovers.proxies(await place.cluster()) if scene.alone else {}
+
+    left: dict[str, int] = await place.ctx.step("tell", told, result=dict[str, int])
+    return left

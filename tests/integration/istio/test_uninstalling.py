@@ -1,0 +1,114 @@
+"""Istio goes with everything that it left, and what stays is told."""
+
+from typing import Any
+
+import pytest
+
+from meshwright.core import kit
+from meshwright.schemas.operations import InstallMesh, UninstallMesh
+
+pytestmark = pytest.mark.servers
+
+
+def wanted(operator: Any, admission: Any, **more: Any) -> InstallMesh:
+    """An installation whose gateways are admitted although no istiod runs."""
+    return InstallMesh(version="1.31.0", values={**operator.values, "istiod": admission.values}, **more)
+
+
+async def made_by_istiod(operator: Any) -> None:
+    """What an istiod that ran would have made."""
+    cluster = await operator.cluster()
+    root = {"labels": {"istio.io/config": "true"}, "name": "istio-ca-root-cert"}
+    secret = {"name": "istio-ca-secret", "namespace": "istio-system"}
+    lease = {"name": "istio-gateway-deployment-default", "namespace": "istio-system"}
+    for body in (
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**root, "namespace": "istio-system"}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**root, "namespace": "default"}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio-leader", "namespace": "istio-system"}},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": secret},
+        {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {**lease, "name": "istio-leader"}},
+    ):
+        await cluster.apply(body, owner="pilot-discovery")
+
+
+@pytest.mark.parametrize("profile", ["default", "ambient"])
+async def test_nothing_is_left(operator: Any, admission: Any, profile: str) -> None:
+    """With its unused definitions, everything is as before the installation, also what istiod made at run time."""
+    before = await operator.everything()
+    await operator.do(wanted(operator, admission, profile=profile))
+    await made_by_istiod(operator)
+    result = await operator.do(UninstallMesh(definitions="unused"))
+    assert await operator.everything() == before
+    assert result["kept"] == []
+    assert await operator.record() is None
+    with pytest.raises(kit.Reject) as refused:
+        await operator.do(UninstallMesh())
+    assert refused.value.failure.code == "MW4001"
+
+
+async def test_what_a_person_made_stays_and_is_told(operator: Any, admission: Any) -> None:
+    """Definitions with objects in them, a given certificate authority, and so the namespace that it lies in."""
+    await operator.do(wanted(operator, admission, profile="minimal"))
+    cluster = await operator.cluster()
+    mine = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cacerts", "namespace": "istio-system"}}
+    entry = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "ServiceEntry",
+        "metadata": {"name": "mine", "namespace": "default"},
+        "spec": {"hosts": ["example.org"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}]},
+    }
+    await cluster.apply(mine, owner="me")
+    await cluster.apply(entry, owner="me")
+    result = await operator.do(UninstallMesh(definitions="unused"))
+    kept = {each["resource"]: each["because"] for each in result["kept"]}
+    assert kept.keys() == {
+        "Secret istio-system/cacerts",
+        "CustomResourceDefinition serviceentries.networking.istio.io",
+    }
+    assert "ServiceEntry default/mine" in kept["CustomResourceDefinition serviceentries.networking.istio.io"]
+    assert await operator.find("Secret", "cacerts", "istio-system")
+    assert await operator.find("ServiceEntry", "mine", "default", "networking.istio.io")
+
+
+async def test_definitions_go_only_when_asked(operator: Any, admission: Any) -> None:
+    """Without a word all stay, and are told; told to, they go with their objects."""
+    before = await operator.everything()
+    await operator.do(wanted(operator, admission, profile="minimal"))
+    result = await operator.do(UninstallMesh())
+    assert len(result["kept"]) == 15
+    assert len(await operator.everything() - before) == 15
+    await operator.do(wanted(operator, admission, profile="minimal"))
+    await operator.do(UninstallMesh(definitions="all"))
+    assert await operator.everything() == before
+
+
+async def test_namespaces_are_withdrawn_so_that_pods_can_start(operator: Any, admission: Any) -> None:
+    """A label that leads to an injector that is gone would keep every new pod from starting."""
+    await operator.do(wanted(operator, admission, profile="minimal"))
+    cluster = await operator.cluster()
+    for name, labels in (
+        ("one", {"istio-injection": "enabled"}),
+        ("two", {"istio.io/rev": "default", "team": "a"}),
+        ("three", {"istio.io/rev": "other"}),
+    ):
+        meta = {"name": name, "labels": labels}
+        await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, owner="me")
+    await operator.do(UninstallMesh())
+    left = {name: (await operator.find("Namespace", name))["metadata"]["labels"] for name in ("one", "two", "three")}
+    marks = {name: {key for key in labels if "kubernetes.io" not in key} for name, labels in left.items()}
+    assert marks == {"one": set(), "two": {"team"}, "three": {"istio.io/rev"}}
+
+
+async def test_a_removal_that_is_taken_back_leaves_istio_as_it_was(operator: Any, admission: Any) -> None:
+    """Undone after its last step but one, everything is there again, and an installation has nothing to do."""
+    await operator.do(wanted(operator, admission, profile="ambient"))
+    await made_by_istiod(operator)
+    before = await operator.everything()
+    arguments = UninstallMesh(definitions="unused")
+    context = operator.context(operator.command(arguments))
+    await operator.handle(context, arguments)
+    assert await context.undo_all()
+    lost = before - await operator.everything()
+    assert lost == {"Secret istio-system/istio-ca-secret"}, "what istiod makes anew by itself"
+    again = await operator.do(wanted(operator, admission, profile="ambient"))
+    assert again["unchanged"]
