@@ -188,6 +188,7 @@ class KubernetesServer:
                     f"--cluster-signing-key-file={authority.key}",
                 ),
                 f"--cert-dir={self.folder / 'controller-manager'}",
+                "--node-monitor-grace-period=300s",  # a busy machine renews leases late; pods stay unready for good
             ],
         )
         scheduler = self._own_kubeconfig("system:kube-scheduler")
@@ -204,6 +205,7 @@ class KubernetesServer:
             "kwok",
             [
                 *(str(programs.KWOK.path), f"--kubeconfig={kwok}", f"--config={_STAGES}", "--manage-all-nodes=true"),
+                "--node-lease-duration-seconds=40",  # without leases nodes count as lost after a while
                 *(f"--cidr={PODS}", f"--node-ip={HOST}", f"--node-port={port}", f"--server-address={HOST}:{port}"),
             ],
         )

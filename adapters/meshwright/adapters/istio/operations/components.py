@@ -92,16 +92,23 @@ class Components:
         return cls(ctx, target, kit.KeptPlans(await ctx.runtime.bucket(PLANS), Planned))
 
     async def bring(
-        self, component: Component, source: Source | None, former: Installed | None, revision: str = ""
+        self,
+        component: Component,
+        source: Source | None,
+        former: Installed | None,
+        revision: str = "",
+        *,
+        name: str = "",
+        take_over: bool = False,
     ) -> tuple[Installed, int]:
-        """Apply a component in durable steps: what it is then, and how much was changed.
+        """Apply a component in durable steps of its or another name: what it is then, and how much was changed.
 
         Without a source only the namespace itself is brought. Raises Reject, what steps raise.
         """
-        name = component.release
+        name = name or component.release
 
         async def planned() -> Outline:
-            return await self._plan(component, source, former, revision)
+            return await self._plan(name, component, source, former, revision, take_over)
 
         outline = await self._ctx.step(f"plan-{name}", planned, result=Outline)
         plan = await self._plans.load(self._key(name), self._ctx.command.operation)
@@ -116,8 +123,8 @@ class Components:
 
         async def planned() -> Outline:
             draft = self._draft(installed.owner, [], installed.inventory)
-            empty = msgspec.structs.replace(installed, release=name, inventory=[])
-            return await self._keep(draft, await self._target.dry_run(draft), empty)
+            empty = msgspec.structs.replace(installed, inventory=[])
+            return await self._keep(name, draft, await self._target.dry_run(draft), empty)
 
         outline = await self._ctx.step(f"plan-removal-{name}", planned, result=Outline)
         plan = await self._plans.load(self._key(name), self._ctx.command.operation)
@@ -147,7 +154,13 @@ class Components:
         )
 
     async def _plan(
-        self, component: Component, source: Source | None, former: Installed | None, revision: str
+        self,
+        name: str,
+        component: Component,
+        source: Source | None,
+        former: Installed | None,
+        revision: str,
+        take_over: bool,
     ) -> Outline:
         """Plan a component as the cluster is now. Raises Reject where others own what it would change."""
         rendered = await render(component, source) if source else None
@@ -157,9 +170,9 @@ class Components:
         bodies = [await _placed(cluster, each, component.namespace) for each in bodies]
         bodies = await webhooks.as_they_stand(cluster, bodies, manager_of(self._target.mesh, owner))
         resources = [Resource(ref=k8s.reference_of(each), body=each) for each in bodies]
-        draft = self._draft(owner, resources, former.inventory if former else [])
+        draft = self._draft(owner, resources, former.inventory if former else [], take_over=take_over)
         dry_run = await self._target.dry_run(draft)
-        failures.check_plan(component.release, dry_run)
+        failures.check_plan(component.release, dry_run, take_over=take_over)
         installed = Installed(
             chart=component.chart,
             release=component.release,
@@ -169,10 +182,9 @@ class Components:
             revision=revision,
             inventory=dry_run.inventory,
         )
-        return await self._keep(draft, dry_run, installed)
+        return await self._keep(name, draft, dry_run, installed)
 
-    async def _keep(self, draft: kit.Draft, dry_run: kit.DryRun, installed: Installed) -> Outline:
-        name = installed.release
+    async def _keep(self, name: str, draft: kit.Draft, dry_run: kit.DryRun, installed: Installed) -> Outline:
         lean = msgspec.structs.replace(draft, resources=[])
         plan = Planned(draft=lean, checkpoint=dry_run.checkpoint, installed=installed, changes=len(dry_run.changes))
         kept = await self._plans.store(self._key(name), self._ctx.command.operation, plan, _check_size)
@@ -184,8 +196,11 @@ class Components:
             gone=len(kept.gone),
         )
 
-    def _draft(self, owner: str, resources: list[Resource], former: list[ResourceRef]) -> kit.Draft:
+    def _draft(
+        self, owner: str, resources: list[Resource], former: list[ResourceRef], *, take_over: bool = False
+    ) -> kit.Draft:
         return kit.Draft(
+            take_over=take_over,
             mesh=self._target.mesh,
             owner=owner,
             operation=self._ctx.command.operation,
