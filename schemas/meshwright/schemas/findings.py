@@ -92,3 +92,5 @@ class Analysis(Model, frozen=True, kw_only=True):
     rules: list[FindingRule]
     resources: int
     """how many were examined"""
+    unread: list[str] = []
+    """kinds that could not be read in the mesh; the rules that need them were left out"""

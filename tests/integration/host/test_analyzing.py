@@ -44,12 +44,12 @@ async def test_files_stand_for_what_the_mesh_has(nats_server: NatsServer, tmp_pa
     asked: list[kit.MeshRef] = []
 
     @adapter.live_resources
-    async def read(scope: kit.Scope) -> list[analysis.Manifest]:
+    async def read(scope: kit.Scope) -> analysis.LiveResources:
         asked.append(scope.mesh)
         bodies = [
             {"apiVersion": "v1", "kind": "Speaker", "metadata": {"name": name}, "spec": {"volume": 11}} for name in "ab"
         ]
-        return [analysis.from_object(body) for body in bodies]
+        return analysis.LiveResources(manifests=[analysis.from_object(body) for body in bodies])
 
     async with mwbus.connect(nats_server.url, "tester") as bus:
         runtime = kit.Runtime(bus, "example", "w1", tmp_path)

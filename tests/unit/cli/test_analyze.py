@@ -38,7 +38,7 @@ def finding(code: str = "MW3101", severity: str = "error", **more: Any) -> dict[
 
 def answer(*findings: dict[str, Any]) -> dict[str, Any]:
     """An analysis with these findings."""
-    return {"findings": list(findings), "rules": [RULE, NOTE], "resources": 3}
+    return {"findings": list(findings), "rules": [RULE, NOTE], "resources": 3, "unread": []}
 
 
 @pytest.fixture

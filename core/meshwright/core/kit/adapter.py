@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from meshwright.core.kit.analysis import Analyzers, Manifest
+from meshwright.core.kit.analysis import Analyzers, LiveResources
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.connections import OpenConnection
 from meshwright.core.kit.context import Context
@@ -35,7 +35,7 @@ Handler = Callable[[Context, Any], Awaitable[Any]]
 Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
 Gather = Callable[[Any, Draft], Awaitable[Facts]]
 Preview = Callable[[PreviewContext], Awaitable[designs.Preview | None]]
-ResourceReader = Callable[[Scope], Awaitable[list[Manifest]]]
+ResourceReader = Callable[[Scope], Awaitable[LiveResources]]
 ConnectionTester = Callable[[Runtime, OpenConnection[Any]], Awaitable[ConnectionTest]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
 CONTRACT = 2

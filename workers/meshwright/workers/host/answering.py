@@ -98,7 +98,7 @@ async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
     question = _decoded(payload, AnalysisRequest, "MW1017", "not a request to analyze")
     if adapter.analyzers is None:
         raise Refusal(Failure(code="MW1018", what=f"the {adapter.name} adapter does not analyze"))
-    live: list[analysis.Manifest] = []
+    live = analysis.LiveResources(manifests=[])
     if question.live:
         if adapter.resource_reader is None:
             what = f"the {adapter.name} adapter analyzes files only"
@@ -109,11 +109,11 @@ async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
     return await asyncio.to_thread(_analyzed, adapter.analyzers, question, live)
 
 
-def _analyzed(analyzers: analysis.Analyzers, question: AnalysisRequest, live: list[analysis.Manifest]) -> Analysis:
+def _analyzed(analyzers: analysis.Analyzers, question: AnalysisRequest, live: analysis.LiveResources) -> Analysis:
     """The findings; a resource of the files stands for the one of the mesh."""
     written, unreadable = analysis.read_files(question.files)
-    resources = analysis.Manifests([*live, *written])
-    return analyzers.run(resources, unreadable, question.suppress, complete=question.live)
+    resources = analysis.Manifests([*live.manifests, *written])
+    return analyzers.run(resources, unreadable, question.suppress, complete=question.live, unread=live.unread)
 
 
 def _decoded(payload: bytes, kind: type[T], code: str, what: str) -> T:

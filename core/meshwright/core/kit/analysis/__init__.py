@@ -4,7 +4,7 @@ Invariant: an analyzer is a pure function of resources. Reading files, suppressi
 once for all meshes.
 """
 
-from meshwright.core.kit.analysis.analyzers import Analyzers, Observation
+from meshwright.core.kit.analysis.analyzers import Analyzers, LiveResources, Observation
 from meshwright.core.kit.analysis.manifests import Manifest, Manifests, from_object, read_files
 
-__all__ = ["Analyzers", "Manifest", "Manifests", "Observation", "from_object", "read_files"]
+__all__ = ["Analyzers", "LiveResources", "Manifest", "Manifests", "Observation", "from_object", "read_files"]

@@ -37,6 +37,13 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     related: Sequence[Manifest] = ()
 
 
+class LiveResources(msgspec.Struct, frozen=True, kw_only=True):
+    """What a mesh has now, and the kinds that could not be read."""
+
+    manifests: list[Manifest]
+    unread: frozenset[tuple[str, str]] = frozenset()
+
+
 Analyzer = Callable[[Manifests], Iterable[Observation]]
 Kind = tuple[str, str]
 """API group and kind"""
@@ -78,16 +85,23 @@ class Analyzers:
         suppress: Collection[str] = (),
         *,
         complete: bool = False,
+        unread: Collection[Kind] = (),
     ) -> Analysis:
-        """All findings about these resources; `complete`: what is not among them does not exist."""
+        """All findings about these resources; `complete`: what is not among them does not exist.
+
+        What needs one of the kinds that could not be read (`unread`) is left out.
+        """
         findings = [self._unreadable(location, why, suppress) for location, why in unreadable]
         for analyzer, needs in self._analyzers:
+            if set(needs) & set(unread):
+                continue
             if complete or not needs or any(manifests.of(group, kind) for group, kind in needs):
                 findings += [self._finding(each, suppress) for each in analyzer(manifests)]
         findings = sorted(_distinct(findings), key=_place)
         codes = dict.fromkeys(each.code for each in findings)
         rules = [self.rules[code] for code in sorted(codes)]
-        return Analysis(findings=findings, rules=rules, resources=len(manifests))
+        unread_kinds = sorted(kind for _, kind in unread)
+        return Analysis(findings=findings, rules=rules, resources=len(manifests), unread=unread_kinds)
 
     def _finding(self, observation: Observation, suppress: Collection[str]) -> Finding:
         rule = self.rules[observation.code]

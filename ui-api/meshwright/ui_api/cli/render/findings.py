@@ -44,7 +44,9 @@ def summary(analysis: Document) -> str:
     """How many of each severity, and how many were suppressed."""
     counted = Counter("suppressed" if each["suppressed"] else each["severity"] for each in analysis["findings"])
     words = [f"{counted[word]} {word}{'s' if counted[word] != 1 and word != 'suppressed' else ''}" for word in counted]
-    return f"{analysis['resources']} resources analyzed: {', '.join(words) or 'no findings'}."
+    unread = analysis["unread"]
+    without = f" Not allowed to read: {', '.join(unread)}; rules that need these were left out." if unread else ""
+    return f"{analysis['resources']} resources analyzed: {', '.join(words) or 'no findings'}.{without}"
 
 
 def sarif(analysis: Document) -> Document:

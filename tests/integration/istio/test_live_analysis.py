@@ -1,0 +1,146 @@
+"""Analysis of a live cluster: what istioctl finds there is found here, and what may not be read is said."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meshwright.adapters.istio.analysis import analyzers, live
+from meshwright.core.kit.analysis import Manifests
+from meshwright.core.kit.kubernetes import Cluster
+from meshwright.schemas.connections import Kubernetes
+from meshwright.schemas.findings import Analysis
+from testbed import programs
+from testbed.cluster import KubernetesServer
+from testbed.fixtures import skip_unless_built
+from testbed.istiod import Istiod
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+SELECTED = {"app": "web"}
+LEFT_OUT = {
+    "IST0101": "of a subset, which istioctl reports beside the missing host that we report alone",
+    "IST0102": "of the namespaces that other tests leave for a moment",
+    "IST0118": "of Kubernetes' own Service, which is nobody's to name",
+    "IST0131": "of a match, where we report the route as a whole (MW3104)",
+    "IST0132": "of a Gateway that is missing anyway (MW3101)",
+    "IST0133": "EnvoyFilter as such: a warning that names no mistake",
+    "IST0164": "of the webhooks of the test bed, whose istiod runs beside the cluster",
+}
+
+
+def broken(namespace: str) -> list[dict[str, Any]]:
+    """Resources that the API server and istiod take, and that are wrong all the same."""
+    text = f"""
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: {namespace}}}
+spec:
+  selector: {{app: web}}
+  ports: [{{name: web, port: 80, targetPort: 8080}}, {{name: http, port: 81, targetPort: 8080}}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, namespace: {namespace}}}
+spec:
+  replicas: 1
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web, version: v1}}}}
+    spec: {{containers: [{{name: web, image: "example.invalid/web:1"}}]}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: web, namespace: {namespace}}}
+spec:
+  hosts: [web]
+  http:
+  - match: [{{uri: {{prefix: /a}}}}]
+    route: [{{destination: {{host: nowhere, port: {{number: 80}}}}}}]
+  - match: [{{uri: {{prefix: /ab}}}}]
+    route: [{{destination: {{host: web, port: {{number: 80}}, subset: v2}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: web, namespace: {namespace}}}
+spec: {{host: web, subsets: [{{name: v2, labels: {{version: v2}}}}], trafficPolicy: {{tls: {{mode: SIMPLE}}}}}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: nobody, namespace: {namespace}}}
+spec: {{selector: {{matchLabels: {{app: nobody}}}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: edge, namespace: {namespace}}}
+spec:
+  selector: {{app: web}}
+  servers:
+  - port: {{number: 443, name: https, protocol: HTTPS}}
+    hosts: [a.example.org]
+    tls: {{mode: SIMPLE, credentialName: nothing}}
+"""
+    return [dict(each) for each in yaml.safe_load_all(text)]
+
+
+async def istioctl(kubeconfig: Path, namespace: str) -> list[dict[str, Any]]:
+    """What istioctl finds in a namespace."""
+    process = await asyncio.create_subprocess_exec(
+        str(programs.ISTIOCTL.path), "analyze", "-n", namespace, "-o", "json", "--kubeconfig", str(kubeconfig),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    async with asyncio.timeout(120):
+        output, _ = await process.communicate()
+    found: list[dict[str, Any]] = json.loads(output or b"[]") or []
+    return found
+
+
+async def analyzed(cluster: Cluster) -> Analysis:
+    """Our findings about a cluster."""
+    resources = await live.read(cluster)
+    return analyzers.run(Manifests(resources.manifests), complete=True, unread=resources.unread)
+
+
+async def test_what_istioctl_finds_is_found(
+    istiod: Istiod, cluster: Cluster, namespace: str, kubernetes_server: KubernetesServer, tmp_path: Path
+) -> None:
+    """Each finding of istioctl about these resources has its equivalent on the same resource, or a reason."""
+    skip_unless_built(programs.ISTIOCTL)
+    for body in broken(namespace):
+        await cluster.apply(body, owner="test")
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(kubernetes_server.kubeconfig())
+    theirs = await istioctl(kubeconfig, namespace)
+    ours = await analyzed(cluster)
+    assert ours.unread == []
+    known = {
+        (equivalent, each.location.ref.name)
+        for each in ours.findings
+        if each.location.ref and each.location.ref.namespace in (namespace, "")
+        for equivalent in analyzers.rules[each.code].equivalents
+    }
+    missing = [
+        (each["code"], each["origin"], each["message"])
+        for each in theirs
+        if each["code"] not in LEFT_OUT
+        and (each["code"], each["origin"].rpartition("/")[2].split(" ")[-1]) not in known
+    ]
+    assert missing == [], missing
+    assert {each["code"] for each in theirs} >= {"IST0101", "IST0128", "IST0131", "IST0173"}
+    codes = {each.code for each in ours.findings if each.location.ref and each.location.ref.namespace == namespace}
+    assert codes >= {"MW3101", "MW3104", "MW3107", "MW3303", "MW3405", "MW3503", "MW3505", "MW3506"}
+
+
+async def test_what_may_not_be_read_is_said(
+    istiod: Istiod, cluster: Cluster, namespace: str, kubernetes_server: KubernetesServer
+) -> None:
+    """Without rights nothing is claimed to be missing; the kinds that were not read are named."""
+    for body in broken(namespace):
+        await cluster.apply(body, owner="test")
+    settings = Kubernetes(kubeconfig=kubernetes_server.kubeconfig("visitor", ["visitors"]))
+    async with Cluster.open(settings) as visitor:
+        analysis = await analyzed(visitor)
+    assert {"Pod", "Service", "VirtualService"} <= set(analysis.unread)
+    assert analysis.findings == []
