@@ -7,7 +7,7 @@ closed: who works with it is told so (Closed), asks again and goes on with the n
 import asyncio
 from types import TracebackType
 
-from meshwright.core.kit.kubernetes import loading
+from meshwright.core.kit.kubernetes import errors, loading
 from meshwright.core.kit.kubernetes.client import Cluster
 from meshwright.core.kit.runtime import Runtime
 from meshwright.core.operations.outcomes import Reject
@@ -28,6 +28,7 @@ class Clusters:
         self._runtime = runtime
         self._open: dict[tuple[str, str], tuple[Kubernetes, Cluster]] = {}
         self._opening = asyncio.Lock()
+        self._is_over = False
 
     async def __aenter__(self) -> "Clusters":
         return self
@@ -35,9 +36,11 @@ class Clusters:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for _, cluster in self._open.values():
-            await cluster.close()
-        self._open.clear()
+        async with self._opening:
+            self._is_over = True
+            for _, cluster in self._open.values():
+                await cluster.close()
+            self._open.clear()
 
     async def get(self, workspace: str, connection: str) -> Cluster:
         """The client of a connection, as it is now. Raises Reject, InvalidConnection, BusUnavailable."""
@@ -47,6 +50,8 @@ class Clusters:
             raise Reject(Failure(code="MW3016", what=what, remedy="Name a connection of kind kubernetes."))
         key = workspace, connection
         async with self._opening:
+            if self._is_over:
+                raise errors.Closed("this worker ends")
             known = self._open.get(key)
             if known and known[0] == settings:
                 return known[1]

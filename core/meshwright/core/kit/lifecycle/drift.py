@@ -191,7 +191,8 @@ class DriftWatch:
         release, attempt = history.current(), _Healing(self._idle, mesh)
         if release is None or release.id != drift.id:
             return
-        plan: Plan = await planner.dry(_draft(release, mesh), reserve=True)
+        draft = msgspec.structs.replace(_draft(release, mesh), take_over=True)  # whoever has changed it owns that now
+        plan: Plan = await planner.dry(draft, reserve=True)
         target, checkpoint = planner.target, plan.dry_run.checkpoint
         try:
             plan.check()
