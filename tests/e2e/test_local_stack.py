@@ -20,7 +20,7 @@ from meshwright.workers.shop.catalog import KEEPERS
 
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(240)]
 OWN = {
-    *("nats-server", "mongod", "api", "projector", "scheduler", "notifier"),
+    *("nats-server", "mongod", "api", "projector", "scheduler", "notifier", "discovery"),
     *("adapter-envoy", "adapter-istio", "shop", "supervisor"),
 }
 

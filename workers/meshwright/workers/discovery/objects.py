@@ -4,13 +4,15 @@ Invariant: what is told fits on the bus and holds no secret, whatever the object
 """
 
 import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from meshwright.core.kit.kubernetes import Item
 from meshwright.schemas.discovery import LARGEST_BODY, ClusterResource, Owner, resource_id
 from meshwright.workers.discovery import redacting, trimming
+
+if TYPE_CHECKING:
+    from meshwright.core.kit.kubernetes import Item
 
 POLICY = "1"
 """Raised whenever what is told of an object changes: objects that have not changed are then told again."""
@@ -18,7 +20,7 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MOST_LABELS = 200
 
 
-def resource(connection: str, item: Item, now: datetime.datetime) -> ClusterResource:
+def resource(connection: str, item: "Item", now: datetime.datetime) -> ClusterResource:
     """What is told of an object."""
     body, ref = item.body, item.ref
     metadata = body.get("metadata")

@@ -10,20 +10,22 @@ import asyncio
 import datetime
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.bus.protocols import Bus
-from meshwright.core.kit.kubernetes import Item
 from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
 from meshwright.schemas.discovery import ResourceObserved, ResourceRemoved, resource_id, resource_token
 from meshwright.schemas.references import ResourceRef
 from meshwright.workers.discovery import objects
+
+if TYPE_CHECKING:
+    from meshwright.core.kit.kubernetes import Item
 
 log = logging.getLogger(__name__)
 STREAM = subjects.SEEN.stream
@@ -97,7 +99,7 @@ class Seen:
         """How many objects there are."""
         return sum(map(len, self._known.values()))
 
-    async def observed(self, item: Item) -> None:
+    async def observed(self, item: "Item") -> None:
         """Tell an object as it is now, unless that was told. Raises Fenced."""
         entry = self._entry(item.ref)
         if entry is not None and (entry.uid, entry.version) == (item.uid, item.version):

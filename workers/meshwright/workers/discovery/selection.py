@@ -5,11 +5,14 @@ configuration; a kind that cannot be listed and watched is left out.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from meshwright.core.kit.kubernetes import Api
 from meshwright.schemas.adapters import AccessRule
+
+if TYPE_CHECKING:
+    from meshwright.core.kit.kubernetes import Api
 
 Kind = tuple[str, str]
 """API group and kind"""
@@ -75,7 +78,7 @@ def of_rights(rules: Iterable[AccessRule]) -> frozenset[str]:
     return frozenset(group for group in groups if not _is_built_in(group))
 
 
-def selected(served: Sequence[Api], wanted: Wanted) -> list[Kind]:
+def selected(served: "Sequence[Api]", wanted: Wanted) -> list[Kind]:
     """What to watch of what a cluster serves."""
     kinds, groups = BUILT_IN | wanted.kinds, {GATEWAY_API} | wanted.groups
     return sorted(

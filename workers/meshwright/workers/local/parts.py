@@ -25,6 +25,7 @@ OWN = {
     "projector": ["meshwright-projector"],
     "scheduler": ["meshwright-scheduler"],
     "notifier": ["meshwright-notifier"],
+    "discovery": ["meshwright-discovery"],
     **{f"adapter-{name}": ["meshwright-adapter", name] for name in streams.OWN_ADAPTERS},
 }
 """Meshwright's own processes, by the command that starts each"""

@@ -1,0 +1,88 @@
+"""One connection in the hands of the worker that holds its lease: watched, told as unusable, or forgotten.
+
+Invariant: what one connection suffers is its own. This module brings the Kubernetes client, which is large: it is
+imported when there is a cluster to watch.
+"""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+
+from meshwright.core import bus as mwbus
+from meshwright.core import ending
+from meshwright.core.bus.stream import lookups
+from meshwright.core.kit.connections import OpenConnection
+from meshwright.core.kit.kubernetes import KubernetesError
+from meshwright.core.telemetry.metrics import Counter
+from meshwright.schemas.connections import Kubernetes
+from meshwright.schemas.errors import Failure
+from meshwright.workers.discovery.clusters import Pauses, Watching
+from meshwright.workers.discovery.following import Lanes, forget
+from meshwright.workers.discovery.seen import STREAM, Seen
+from meshwright.workers.discovery.selection import Wanted
+from meshwright.workers.discovery.status import Status
+
+log = logging.getLogger(__name__)
+
+
+class Watched:
+    """One connection. Each method does its work until it is done or cancelled, and raises Fenced, BusUnavailable."""
+
+    def __init__(
+        self,
+        bus: mwbus.Connection,
+        workspace: str,
+        connection: str,
+        wanted: Callable[[], Wanted],
+        told: Counter | None,
+    ) -> None:
+        self._bus = bus
+        self._seen = Seen(bus, functools.partial(lookups.batch, bus, STREAM), workspace, connection, told)
+        self._wanted = wanted
+        self._watching: Watching | None = None
+        self._what = f"connection {connection} of workspace {workspace}"
+
+    def look_again(self) -> None:
+        """Other kinds are wanted than before."""
+        if self._watching is not None:
+            self._watching.look_again()
+
+    async def watch(self, connection: OpenConnection[Kubernetes]) -> None:
+        """Watch its cluster, for ever."""
+        pauses = Pauses()
+        while True:
+            status = Status(self._bus, self._seen)
+            self._watching = Watching(self._seen, status, connection.settings, self._wanted)
+            try:
+                await self._watching.run()
+            except KubernetesError as error:
+                log.warning("%s: %s", self._what, error)
+                await _told_until(status, error.failure, pauses)
+
+    async def fail(self, failure: Failure) -> None:
+        """Tell that the connection cannot be used; what was seen of it stays."""
+        await self._seen.load()
+        status = Status(self._bus, self._seen)
+        status.failed(failure)
+        await status.run()
+
+    async def forget(self) -> None:
+        """The connection is gone, and so is everything of it."""
+        await self._seen.load()
+        lanes = Lanes()
+        async with lanes.working():
+            for kind in self._seen.kinds():
+                await forget(kind, self._seen, lanes, frozenset())
+        await Status(self._bus, self._seen).forget()
+        log.info("%s is forgotten", self._what)
+
+
+async def _told_until(status: Status, failure: Failure, pauses: Pauses) -> None:
+    """Tell a failure, and wait before the next try."""
+    status.failed(failure)
+    telling = asyncio.create_task(status.run())
+    try:
+        await pauses.rest()
+    finally:
+        await ending.end(telling)
