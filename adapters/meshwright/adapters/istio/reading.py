@@ -5,7 +5,7 @@ its way. A kind that the cluster does not serve has no objects.
 """
 
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import msgspec
@@ -21,10 +21,12 @@ from meshwright.adapters.istio.operations.installation import Installation, Inst
 from meshwright.adapters.istio.operations.profiles import DEFAULT_REVISION, shown
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.lifecycle.translating import numbers
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import Ingress
 from meshwright.schemas.references import ResourceRef
 
+_GATEWAY = (known.GATEWAYS, "Gateway")
 _GATEWAY_CLASS = ResourceRef(group=known.GATEWAYS, kind="GatewayClass", name="istio")
 
 
@@ -37,7 +39,7 @@ async def facts(target: k8s.KubernetesTarget, draft: kit.Draft) -> IstioFacts:
     plane = chosen(planes, record)
     config = await _config(cluster, plane)
     found = IstioFacts(
-        version=plane.version if plane else record.version if record else "",
+        version=_version(plane, record),
         root=str(config.get("rootNamespace") or (plane.namespace if plane else known.ROOT)),
         trust_domain=str(config.get("trustDomain") or known.DOMAIN),
         revision=plane.revision if plane else DEFAULT_REVISION,
@@ -67,6 +69,12 @@ def chosen(planes: Sequence[ControlPlane], record: Installation | None) -> Contr
     return same[0] if same else planes[0] if len(planes) == 1 else None
 
 
+def _version(plane: ControlPlane | None, record: Installation | None) -> str:
+    """The version of a mesh; empty where the tag of its image is none."""
+    version = plane.version if plane else record.version if record else ""
+    return version if numbers(version) else ""
+
+
 async def _surroundings(cluster: k8s.Cluster, found: IstioFacts, manager: str) -> IstioFacts:
     """Everything around the design's services."""
     names = problems.used_namespaces(found.namespace, found.intents)
@@ -75,8 +83,9 @@ async def _surroundings(cluster: k8s.Cluster, found: IstioFacts, manager: str) -
     enrolled = observing.namespaces(places, tags)
     bodies = await _every([(group, kind, name) for name in names for group, kind in _KINDS], cluster)
     pods = [each for each in bodies if each.get("kind") in observing.WORKLOADS]
-    others = await _every([(group, kind, None) for group, kind in observing.EXISTING], cluster)
-    gateways = await listed(cluster, known.GATEWAYS, "Gateway")
+    served = await _served(cluster, [*observing.EXISTING, _GATEWAY])
+    others = await _every([(*each, None) for each in observing.EXISTING if each in served], cluster)
+    gateways = await listed(cluster, *_GATEWAY) if _GATEWAY in served else []
     edges: list[dict[str, Any]] = []
     if any(isinstance(each, Ingress) for each in found.intents):
         edges = [
@@ -86,7 +95,7 @@ async def _surroundings(cluster: k8s.Cluster, found: IstioFacts, manager: str) -
         ]
     return msgspec.structs.replace(
         found,
-        gateway_api=await cluster.find(_GATEWAY_CLASS) is not None,
+        gateway_api=_GATEWAY in served and await cluster.find(_GATEWAY_CLASS) is not None,
         namespaces=enrolled,
         workloads=observing.workloads(pods, {each.name: each.mode for each in enrolled}),
         services=observing.services(
@@ -99,6 +108,16 @@ async def _surroundings(cluster: k8s.Cluster, found: IstioFacts, manager: str) -
 
 
 _KINDS = (("", "Service"), *(("apps", kind) for kind in observing.WORKLOADS))
+
+
+async def _served(cluster: k8s.Cluster, wanted: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those kinds that the cluster serves, with at most one question for news."""
+    found = {(each.group, each.kind) for each in await cluster.discovery.all()}
+    if missing := [each for each in wanted if each not in found]:
+        with suppress(k8s.UnknownKind):
+            await cluster.discovery.api(*missing[0])
+        found = {(each.group, each.kind) for each in await cluster.discovery.all()}
+    return found & set(wanted)
 
 
 async def _every(wanted: Sequence[tuple[str, str, str | None]], cluster: k8s.Cluster) -> list[dict[str, Any]]:

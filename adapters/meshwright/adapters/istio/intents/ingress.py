@@ -4,6 +4,7 @@ Invariant: what a design says of a service (splits, header routes, retries, faul
 for those of the mesh; longer paths come first, as people mean them.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from meshwright.adapters.istio.intents.values import CannotExpress, Json
 from meshwright.schemas.intents import AnyIntent, Resource
 
 _USUAL = ({"istio": "ingressgateway"}, {"istio": "ingress"})
+_READABLE = 48
+"""characters of a host in the name of its Gateway, which has 63"""
 _LONGEST_GATEWAY = 57
 """characters: Istio makes a Service of its name and `-istio`"""
 
@@ -35,7 +38,7 @@ def ingress(facts: IstioFacts, host: str, paths: Sequence[Path]) -> list[Resourc
     gateway = _gateway(facts)
     if gateway is None:
         return _by_gateway_api(facts, host, namespace, ordered)
-    name = values.object_name(_name(host))
+    name = _name(host)
     server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": [host]}
     opening: Json = {"selector": gateway.labels, "servers": [server]}
     routes = [
@@ -103,12 +106,14 @@ def _by_gateway_api(facts: IstioFacts, host: str, namespace: str, paths: Sequenc
     opening: Json = {"gatewayClassName": "istio", "listeners": [listener]}
     return [
         values.resource(GATEWAYS, "v1", "Gateway", namespace, name, opening),
-        values.resource(GATEWAYS, "v1", "HTTPRoute", namespace, values.object_name(_name(host)), route),
+        values.resource(GATEWAYS, "v1", "HTTPRoute", namespace, _name(host), route),
     ]
 
 
 def _name(host: str) -> str:
-    return f"ingress-any{host[1:]}" if host.startswith("*") else f"ingress.{host}"
+    """A name for what belongs to a host: without dots, as Gateways have it, so a digest tells hosts apart."""
+    readable = host.replace("*", "any").replace(".", "-")[:_READABLE].rstrip("-")
+    return f"ingress-{readable}-{hashlib.sha256(host.encode()).hexdigest()[:6]}"
 
 
 def _port(service: Service) -> int:
