@@ -41,6 +41,8 @@ class KubernetesServer:
         self.folder = Path(tempfile.mkdtemp(prefix="meshwright-kubernetes-"))
         self.port = free_port()
         self.url = f"https://{HOST}:{self.port}"
+        self.forwarded_port = free_port()
+        """where on this host everything leads that is forwarded to a port of any pod"""
         self._running: dict[str, children.Process] = {}
         self.authority = pki.Authority(self.folder, "ca")
         self._admin = self.authority.issue("admin", [pki.CLIENT], groups=["system:masters"])
@@ -201,10 +203,13 @@ class KubernetesServer:
             ],
         )
         kwok, port = self._own_kubeconfig("kwok", ["system:masters"]), free_port()
+        forwards = self.folder / "forwards.yaml"
+        forwards.write_text(yaml.safe_dump(_forwards(self.forwarded_port)))
         self.run(
             "kwok",
             [
-                *(str(programs.KWOK.path), f"--kubeconfig={kwok}", f"--config={_STAGES}", "--manage-all-nodes=true"),
+                *(str(programs.KWOK.path), f"--kubeconfig={kwok}", f"--config={_STAGES}", f"--config={forwards}"),
+                "--manage-all-nodes=true",
                 "--node-lease-duration-seconds=40",  # without leases nodes count as lost after a while
                 *(f"--cidr={PODS}", f"--node-ip={HOST}", f"--node-port={port}", f"--server-address={HOST}:{port}"),
             ],
@@ -271,6 +276,14 @@ def _context(authority: Path, pair: pki.Pair) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(authority))
     context.load_cert_chain(str(pair.certificate), str(pair.key))
     return context
+
+
+def _forwards(port: int) -> dict[str, Any]:
+    """What makes kwok forward the ports of pods."""
+    target = {"address": HOST, "port": port}
+    meta = {"name": "every-pod"}
+    spec = {"forwards": [{"target": target}]}
+    return {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "ClusterPortForward", "metadata": meta, "spec": spec}
 
 
 def _node(name: str) -> dict[str, Any]:

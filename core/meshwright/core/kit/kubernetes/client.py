@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any
 
+import aiohttp
 import msgspec
 
 from meshwright.core.kit.kubernetes import errors, loading, objects
@@ -93,6 +94,12 @@ class Cluster:
     ) -> AbstractAsyncContextManager[AsyncGenerator[bytes, None]]:
         """The lines of an answer that goes on, as a watch or a log. Raises KubernetesError."""
         return self._transport.lines(path, query=query, idle=idle)
+
+    def websocket(
+        self, path: str, *, query: Query, protocol: str, timeout: float = TIMEOUT
+    ) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        """A web socket, as port forwarding needs one. Raises KubernetesError."""
+        return self._transport.websocket(path, query=query, protocol=protocol, timeout=timeout)
 
     async def version(self) -> str:
         """The version of the API server, as `v1.35.4`. Raises KubernetesError."""

@@ -142,6 +142,37 @@ class Transport:
                 raise self._lost(what, error) from error
             yield self._lines(response, what)
 
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, *, query: Query, protocol: str, timeout: float
+    ) -> AsyncGenerator[aiohttp.ClientWebSocketResponse, None]:
+        """A web socket of one subprotocol, opened within `timeout` seconds. Raises KubernetesError."""
+        what, access = f"GET {path}", self._access
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(timeout):
+                    opened = access.session.ws_connect(
+                        access.server + path,
+                        params=query,
+                        protocols=[protocol],
+                        headers=await self._headers(what),
+                        proxy=access.proxy,
+                        server_hostname=access.server_hostname,
+                    )
+                    socket = await stack.enter_async_context(opened)
+            except aiohttp.WSServerHandshakeError as error:
+                raise errors.from_response(error.status, error.message.encode(), what) from error
+            except (*_LOST, *_CLOSED) as error:
+                raise self._lost(what, error) from error
+            yield socket
+
+    async def _headers(self, what: str) -> dict[str, str]:
+        """What says who we are. Raises Closed."""
+        if self._access.session.closed:
+            raise errors.Closed(f"{what}: the client of {self.server} was closed")
+        authorization = await self._access.authorization()
+        return {"Authorization": authorization} if authorization else {}
+
     async def _lines(self, response: aiohttp.ClientResponse, what: str) -> AsyncGenerator[bytes, None]:
         rest, parts = b"", response.content.iter_any()
         while True:
@@ -170,10 +201,7 @@ class Transport:
         timeout: aiohttp.ClientTimeout,
     ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         access = self._access
-        if access.session.closed:
-            raise errors.Closed(f"{method} {path}: the client of {access.server} was closed")
-        if authorization := await access.authorization():
-            headers = {**headers, "Authorization": authorization}
+        headers = headers | await self._headers(f"{method} {path}")
         more: dict[str, Any] = {"proxy": access.proxy} if access.proxy else {}
         if access.server_hostname:
             more["server_hostname"] = access.server_hostname
