@@ -5,6 +5,6 @@ Invariant: this package holds knowledge of Istio only; reading, applying, diffin
 
 from meshwright.adapters.istio import intents, live, reading
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.operations import enrolling, installing, uninstalling
+from meshwright.adapters.istio.operations import enrolling, installing, uninstalling, upgrading
 
-__all__ = ["adapter", "enrolling", "installing", "intents", "live", "reading", "uninstalling"]
+__all__ = ["adapter", "enrolling", "installing", "intents", "live", "reading", "uninstalling", "upgrading"]

@@ -13,6 +13,7 @@ INJECTION = "istio-injection"
 REVISION = "istio.io/rev"
 AMBIENT = "istio.io/dataplane-mode"
 WAYPOINT = "istio.io/use-waypoint"
+TAG = "istio.io/tag"
 INJECT = "sidecar.istio.io/inject"
 NAMESPACE_MARKS = (INJECTION, REVISION, AMBIENT, WAYPOINT)
 POD_MARKS = (INJECT, REVISION, AMBIENT)

@@ -9,14 +9,13 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.istio.enrolment.marks import INJECTION, REVISION
+from meshwright.adapters.istio.enrolment.marks import INJECTION, REVISION, TAG
 from meshwright.adapters.istio.operations.profiles import DEFAULT_REVISION
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.target.ownership import CREATED_BY
 from meshwright.schemas.base import Model
 
 WEBHOOKS = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
-TAG = "istio.io/tag"
 _TAG_PREFIX = "istio-revision-tag-"
 _IMAGE_TAG = re.compile(r":(?P<tag>[^:@/]+)(@.*)?$")
 

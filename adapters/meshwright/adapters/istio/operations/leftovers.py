@@ -6,11 +6,11 @@ labels that it alone uses; what a person made is kept, and told with the reason.
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from typing import Any
 
-from meshwright.adapters.istio.enrolment.marks import AMBIENT, INJECTION, REVISION, WAYPOINT
+from meshwright.adapters.istio.enrolment.marks import AMBIENT, INJECTION, REVISION, TAG, WAYPOINT
 from meshwright.adapters.istio.operations.webhooks import GROUP as WEBHOOK_GROUP
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.schemas.base import Model
@@ -58,8 +58,10 @@ class Found(Model, frozen=True, kw_only=True):
     stay: list[Kept] = []
 
 
-async def look(cluster: k8s.Cluster, namespace: str, *, alone: bool, installed_by_others: bool) -> Found:
-    """The leftovers of the Istio in a namespace.
+async def look(
+    cluster: k8s.Cluster, namespace: str, revisions: Collection[str], *, alone: bool, installed_by_others: bool
+) -> Found:
+    """The leftovers of the Istio in a namespace, with these revisions.
 
     `alone`: no other control plane is in the cluster, so that what all share goes too. `installed_by_others`: what
     their charts brought is to go as well. Raises KubernetesError.
@@ -68,8 +70,11 @@ async def look(cluster: k8s.Cluster, namespace: str, *, alone: bool, installed_b
     stay: dict[ResourceRef, Kept] = {}
     async for item in _elections(cluster, namespace):
         go[item.ref] = _leftover(item)
-    async for item in _webhooks(cluster, namespace):
+    async for item in _webhooks(cluster, namespace, revisions):
         go[item.ref] = _leftover(item)
+    async for item in _list(cluster, "", "Service", namespace, labels=TAG):
+        if (k8s.at(item.body, "metadata", "labels") or {}).get(REVISION) in revisions:
+            go[item.ref] = _leftover(item)
     await _secrets(cluster, namespace, go, stay)
     if alone:
         async for item in _everywhere(cluster):
@@ -122,11 +127,13 @@ async def _elections(cluster: k8s.Cluster, namespace: str) -> AsyncIterator[k8s.
                 yield item
 
 
-async def _webhooks(cluster: k8s.Cluster, namespace: str) -> AsyncIterator[k8s.Item]:
+async def _webhooks(cluster: k8s.Cluster, namespace: str, revisions: Collection[str]) -> AsyncIterator[k8s.Item]:
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
         async for item in _list(cluster, WEBHOOK_GROUP, kind):
             called = [k8s.at(each, "clientConfig", "service", "namespace") for each in item.body.get("webhooks") or []]
-            if _WEBHOOK_NAMES.match(item.ref.name) and namespace in called:
+            label = (k8s.at(item.body, "metadata", "labels") or {}).get(REVISION)
+            elsewhere = any(each not in (None, namespace) for each in called)
+            if _WEBHOOK_NAMES.match(item.ref.name) and (namespace in called or (label in revisions and not elsewhere)):
                 yield item
 
 

@@ -1,7 +1,7 @@
 """Removing Istio: enrolment labels, components in reverse, what istiod left, definitions when asked, namespaces.
 
-    read-record → look → release-namespaces → per component: remove → remove-leftovers → definitions → namespaces
-    → record → tell
+    read-record → look → find-leftovers → release-namespaces → per component: remove → remove-leftovers
+    → definitions → namespaces → record → tell
 
 Invariant: nobody's pods are held up by a webhook that no control plane answers; what stays is told with the reason.
 Everything can be taken back but the certificate authority that istiod made for itself, and definitions with objects.
@@ -53,13 +53,14 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
         return await _scene(await place.cluster(), ctx.command.mesh, before)
 
     scene = await ctx.step("look", look, result=Scene)
+    found = await _find_leftovers(place, scene)
     await _release_namespaces(place, scene)
     removed = 0
     if before:
         for each in before.in_reverse:
             if each.chart:
                 removed += await place.components.remove(_without_definitions(each))
-    found = await _remove_leftovers(place, scene)
+    await _remove_leftovers(place, found.go, before)
     kept = [*found.stay, *await _definitions(place, scene, before, arguments.definitions)]
     if before:
         for each in before.in_reverse:
@@ -69,7 +70,8 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     left = await _tell(place, scene)
     return {
         "namespace": scene.namespace,
-        "removed": removed + len(found.go),
+        "removed": removed,
+        "leftovers": len(found.go),
         "kept": [{"resource": str(each.ref), "because": each.because} for each in kept],
         "proxies_left": left,
     }
@@ -121,21 +123,28 @@ def _without_definitions(component: Installed) -> Installed:
     return msgspec.structs.replace(component, inventory=kept)
 
 
-async def _remove_leftovers(place: Place, scene: Scene) -> leftovers.Found:
+async def _find_leftovers(place: Place, scene: Scene) -> leftovers.Found:
+    """Looked for before anything goes: what loses its labels on the way would not be known any more."""
+
     async def look() -> leftovers.Found:
         cluster = await place.cluster()
-        return await leftovers.look(cluster, scene.namespace, alone=scene.alone, installed_by_others=not scene.ours)
+        return await leftovers.look(
+            cluster, scene.namespace, scene.revisions, alone=scene.alone, installed_by_others=not scene.ours
+        )
 
-    found = await place.ctx.step("find-leftovers", look, result=leftovers.Found)
-    if found.go:
-        await place.ctx.progress(f"removing {len(found.go)} objects that Istio left")
+    return await place.ctx.step("find-leftovers", look, result=leftovers.Found)
+
+
+async def _remove_leftovers(place: Place, gone: list[Leftover], before: Installation | None) -> None:
+    own = {ref for each in before.components for ref in each.inventory} if before else set()
+    if gone:
+        await place.ctx.progress(f"removing {len(gone)} objects that Istio left")
         await place.ctx.step(
             "remove-leftovers",
-            functools.partial(_delete, place, found.go),
-            undo=functools.partial(_recreate, place, found.go),
+            functools.partial(_delete, place, gone),
+            undo=functools.partial(_recreate, place, [each for each in gone if each.ref not in own]),
             undo_timeout=place.target.undo_timeout,
         )
-    return found
 
 
 async def _delete(place: Place, gone: list[Leftover]) -> None:

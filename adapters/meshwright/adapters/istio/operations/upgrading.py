@@ -1,0 +1,178 @@
+"""Bringing Istio to another version: in place, or by a second control plane to which everything moves.
+
+    in place    read-record → check → per component: plan → apply → wait → prune → record → tell
+    by revision … base → istiod-NEW │ plan-move → tags → label → nodes and gateways → restarts │ remove istiod-OLD
+                            installed                                                   moved                retired
+
+Invariant: at every moment each namespace has one control plane that injects it; the old one goes only when no pod has
+its sidecars any more. Going back to a revision that still stands is the same way in the other direction.
+"""
+
+import functools
+from typing import Any
+
+import msgspec
+
+from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.enrolment.rollouts import Restarted, Rollouts
+from meshwright.adapters.istio.operations import enrolling, failures, installing, moving, prechecks, profiles, values
+from meshwright.adapters.istio.operations.installation import Installation
+from meshwright.adapters.istio.operations.installing import Checked
+from meshwright.adapters.istio.operations.moving import Move
+from meshwright.adapters.istio.operations.places import Place, outcome
+from meshwright.adapters.istio.operations.profiles import Wish, istiod_release, shown
+from meshwright.core import kit
+from meshwright.schemas.operations import UpgradeMesh
+
+_PASSING = ("until", "restart")
+"""values of one operation, which the next does not inherit"""
+
+
+@adapter.operation(UpgradeMesh)
+async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
+    """Bring Istio to another version, in place or by a second control plane (--revision) to which everything moves."""
+    place = await Place.open(ctx)
+    before = await place.record()
+    if before is None:
+        raise failures.no_mesh(ctx.command.mesh)
+    wish = _wished(arguments, before, place.options.version)
+    standing = before.of(istiod_release(wish.revision))
+    in_place = wish.revision == before.revision
+    if in_place or standing is None:
+        prechecks.check_skew(before.version, wish.version, canary=not in_place)
+    checked = await installing.check(place, wish, upgrade=True)
+    if in_place:
+        return await _in_place(place, before, wish, checked)
+    return await _by_revision(place, before, wish, checked)
+
+
+def _wished(arguments: UpgradeMesh, before: Installation, newest: str) -> Wish:
+    """What the mesh shall be: as it is, besides what was said."""
+    revision = arguments.revision or before.revision
+    revision = "" if revision == profiles.DEFAULT_REVISION else revision
+    standing = before.of(istiod_release(revision))
+    moves_back = standing is not None and revision != before.revision
+    version = arguments.version or (standing.version if standing and moves_back else newest)
+    kept = {key: value for key, value in before.values.items() if key not in _PASSING}
+    return Wish(
+        version=version,
+        revision=revision,
+        profile=before.profile,
+        namespace=before.namespace,
+        trust_domain=before.trust_domain,
+        values=values.values_of(profiles.merged(kept, arguments.values)),
+        default_revision=shown(revision),
+    )
+
+
+async def _in_place(place: Place, before: Installation, wish: Wish, checked: Checked) -> dict[str, Any]:
+    record, changes = before, 0
+    for component in profiles.components(wish):
+        revision = wish.revision if component.chart == "istiod" else ""
+        former = record.of(component.release)
+        installed, changed = await place.components.bring(component, checked.source, former, revision)
+        record, changes = record.having(installed), changes + changed
+    record = _recorded(place, record, wish)
+    await place.write(record, before)
+    await place.tell(record, "ready", checked.notes)
+    notes = [
+        *checked.notes,
+        *(["proxies go on with their version until their workloads are restarted"] * bool(changes)),
+    ]
+    return outcome(record, notes, changes=changes, unchanged=not changes)
+
+
+async def _by_revision(place: Place, before: Installation, wish: Wish, checked: Checked) -> dict[str, Any]:
+    old, until = before.revision, wish.values.until
+    base, istiod, *others = profiles.components(wish)
+    staying = msgspec.structs.replace(wish, default_revision=shown(old))
+    first = profiles.components(staying)[0]
+    untagged = msgspec.structs.replace(istiod, values={**istiod.values, "revisionTags": []})
+    record, changes = before, 0
+    for component, revision in ((first, ""), (untagged, wish.revision)):
+        former = record.of(component.release)
+        installed, changed = await place.components.bring(component, checked.source, former, revision)
+        record, changes = record.having(installed), changes + changed
+    result: dict[str, Any] = {"moved": [], "left": [], "retired": False}
+    if until != "installed":
+        move, restarted, record = await _move(place, record, wish, checked, (base, istiod, others))
+        result["moved"] = [*(str(each.ref) for each in move.changes), *(f"tag {name}" for name in move.tags)]
+        result["left"] = [{"workload": str(each.ref), "because": each.left} for each in restarted if each.left]
+        record = _recorded(place, record, wish)
+    if until == "retired":
+        record, because = await _retire(place, record, old)
+        result |= {"retired": not because, **({"not_retired": because} if because else {})}
+    await place.write(record, before)
+    await place.tell(record, "ready", checked.notes)
+    return outcome(record, checked.notes, changes=changes, unchanged=False, **result)
+
+
+async def _move(
+    place: Place, record: Installation, wish: Wish, checked: Checked, parts: tuple[Any, Any, list[Any]]
+) -> tuple[Move, list[Restarted], Installation]:
+    """Move tags, labels, what all revisions share, and the workloads."""
+    ctx, (base, istiod, others), old, started = place.ctx, parts, record.revision, record
+
+    async def planned() -> Move:
+        own = {ref for each in started.components for ref in each.inventory}
+        return await moving.plan(await place.cluster(), old, wish.revision, own)
+
+    move = await ctx.step("plan-move", planned, result=Move)
+    if move.tags:  # taken over before the old control plane lets go of them: at no moment has a tag no webhook
+        tagged = msgspec.structs.replace(istiod, values={**istiod.values, "revisionTags": move.tags})
+        former = record.of(istiod.release)
+        installed, _ = await place.components.bring(
+            tagged, checked.source, former, wish.revision, name=f"{istiod.release}-tags", take_over=True
+        )
+        record = record.having(installed)
+    if move.changes:
+        await ctx.progress(f"moving {', '.join(str(each.ref) for each in move.changes[:10])} to {shown(wish.revision)}")
+        await ctx.step(
+            "label",
+            functools.partial(_put, place, move, back=False),
+            undo=functools.partial(_put, place, move, back=True),
+        )
+    for component in (base, *others):
+        installed, _ = await place.components.bring(
+            component, checked.source, record.of(component.release), name=f"{component.release}-moved"
+        )
+        record = record.having(installed)
+    restarted: list[Restarted] = []
+    if wish.values.restart:
+        rollouts = Rollouts(ctx, place.target, ctx.command.accepted_at.isoformat())
+        restarted = await enrolling.restart_all(place, rollouts, move.restarts)
+    else:
+        restarted = [Restarted(ref=each, left="restarts were switched off") for each in move.restarts]
+    return move, restarted, record
+
+
+async def _put(place: Place, move: Move, *, back: bool) -> None:
+    await moving.put(await place.cluster(), move.changes, back=back)
+
+
+async def _retire(place: Place, record: Installation, old: str) -> tuple[Installation, str]:
+    """Remove the old control plane, unless pods still have its sidecars: then why not."""
+
+    async def looked() -> list[str]:
+        return [str(each) for each in (await moving.still_on(await place.cluster(), old))[:20]]
+
+    left: list[str] = await place.ctx.step("look-for-old-proxies", looked, result=list[str])
+    if left:
+        because = f"revision {shown(old)} stays: {', '.join(left)} still have its sidecars"
+        await place.ctx.progress(because)
+        return record, because
+    component = record.of(istiod_release(old))
+    if component:
+        await place.components.remove(component)
+        record = record.without(component.release)
+    return record, ""
+
+
+def _recorded(place: Place, record: Installation, wish: Wish) -> Installation:
+    return msgspec.structs.replace(
+        record,
+        version=wish.version,
+        revision=wish.revision,
+        values=msgspec.to_builtins(wish.values),
+        operation=place.ctx.command.operation,
+    )
