@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from meshwright.adapters.istio import adapter
-from meshwright.adapters.istio.operations.installation import Installation, Installations
+from meshwright.adapters.istio.charts.installation import Installation, Installations
 from meshwright.core import bus as mwbus
 from meshwright.core import ids, kit
 from meshwright.core.kit import kubernetes as k8s

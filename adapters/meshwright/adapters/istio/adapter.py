@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from meshwright.adapters.istio.analysis import analyzers
-from meshwright.adapters.istio.operations.values import SCHEMA
+from meshwright.adapters.istio.charts.values import SCHEMA
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes import Clusters, KubernetesTarget

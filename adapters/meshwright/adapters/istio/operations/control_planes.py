@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
 from meshwright.adapters.istio.enrolment.marks import INJECTION, REVISION, TAG
-from meshwright.adapters.istio.operations.profiles import DEFAULT_REVISION
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.target.ownership import CREATED_BY
 from meshwright.schemas.base import Model

@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.operations import components, prechecks, sources, values
-from meshwright.adapters.istio.operations.components import Source
-from meshwright.adapters.istio.operations.installation import Installation
-from meshwright.adapters.istio.operations.places import Place, outcome
-from meshwright.adapters.istio.operations.profiles import (
+from meshwright.adapters.istio.charts import components, sources, values
+from meshwright.adapters.istio.charts.components import Source
+from meshwright.adapters.istio.charts.installation import Installation
+from meshwright.adapters.istio.charts.profiles import (
     DEFAULT_NAMESPACE,
     DEFAULT_PROFILE,
     PROFILES,
@@ -23,7 +22,9 @@ from meshwright.adapters.istio.operations.profiles import (
     Wish,
     shown,
 )
-from meshwright.adapters.istio.operations.profiles import components as components_of
+from meshwright.adapters.istio.charts.profiles import components as components_of
+from meshwright.adapters.istio.operations import prechecks
+from meshwright.adapters.istio.operations.places import Place, outcome
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.target.ownership import manager_of

@@ -6,13 +6,13 @@ changed; nothing here changes anything.
 
 from collections.abc import Sequence
 
+from meshwright.adapters.istio.charts.installation import Installation
+from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION, is_ambient
 from meshwright.adapters.istio.enrolment import marks, waypoints, workloads
 from meshwright.adapters.istio.enrolment.marks import Part
 from meshwright.adapters.istio.enrolment.workloads import Controller
 from meshwright.adapters.istio.operations import control_planes, failures
 from meshwright.adapters.istio.operations.control_planes import NamespaceState
-from meshwright.adapters.istio.operations.installation import Installation
-from meshwright.adapters.istio.operations.profiles import DEFAULT_REVISION, is_ambient
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.schemas.base import Model
 from meshwright.schemas.errors import FieldError

@@ -8,11 +8,11 @@ from collections.abc import Collection
 from contextlib import aclosing
 from typing import Any
 
+from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION, shown
 from meshwright.adapters.istio.enrolment import labels, marks, workloads
 from meshwright.adapters.istio.enrolment.marks import Part
 from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.operations.memberships import Change
-from meshwright.adapters.istio.operations.profiles import DEFAULT_REVISION, shown
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef

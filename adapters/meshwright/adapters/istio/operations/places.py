@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from meshwright.adapters.istio.charts.components import Components
+from meshwright.adapters.istio.charts.installation import Installation, Installations
+from meshwright.adapters.istio.charts.profiles import DEFAULT_TRUST_DOMAIN
 from meshwright.adapters.istio.operations import control_planes
-from meshwright.adapters.istio.operations.components import Components
-from meshwright.adapters.istio.operations.installation import Installation, Installations
-from meshwright.adapters.istio.operations.profiles import DEFAULT_TRUST_DOMAIN
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s

@@ -9,9 +9,9 @@ from contextlib import aclosing
 
 import msgspec
 
+from meshwright.adapters.istio.charts.profiles import Wish, is_ambient, shown
 from meshwright.adapters.istio.operations import control_planes, failures
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
-from meshwright.adapters.istio.operations.profiles import Wish, is_ambient, shown
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import rights
 from meshwright.core.kit.lifecycle.translating import numbers

@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.charts.installation import Installation, Installed
+from meshwright.adapters.istio.charts.profiles import shown
 from meshwright.adapters.istio.enrolment import labels as labelling
 from meshwright.adapters.istio.operations import control_planes, failures, leftovers
-from meshwright.adapters.istio.operations.installation import Installation, Installed
 from meshwright.adapters.istio.operations.leftovers import Kept, Leftover
 from meshwright.adapters.istio.operations.places import Place
-from meshwright.adapters.istio.operations.profiles import shown
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.target import bodies

@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.charts import profiles, values
+from meshwright.adapters.istio.charts.installation import Installation
+from meshwright.adapters.istio.charts.profiles import Wish, istiod_release, shown
 from meshwright.adapters.istio.enrolment.rollouts import Restarted, Rollouts
-from meshwright.adapters.istio.operations import enrolling, failures, installing, moving, prechecks, profiles, values
-from meshwright.adapters.istio.operations.installation import Installation
+from meshwright.adapters.istio.operations import enrolling, failures, installing, moving, prechecks
 from meshwright.adapters.istio.operations.installing import Checked
 from meshwright.adapters.istio.operations.moving import Move
 from meshwright.adapters.istio.operations.places import Place, outcome
-from meshwright.adapters.istio.operations.profiles import Wish, istiod_release, shown
 from meshwright.core import kit
 from meshwright.schemas.operations import UpgradeMesh
 

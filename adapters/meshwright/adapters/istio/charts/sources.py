@@ -8,8 +8,8 @@ a repository is taken by https, or as the worker's own setting has it.
 import asyncio
 from pathlib import Path
 
-from meshwright.adapters.istio.operations.components import Source
-from meshwright.adapters.istio.operations.profiles import Wish
+from meshwright.adapters.istio.charts.components import Source
+from meshwright.adapters.istio.charts.profiles import Wish
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s

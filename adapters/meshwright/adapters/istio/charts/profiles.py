@@ -7,7 +7,7 @@ what a person gave for a chart wins over what is derived here, and order is that
 from collections.abc import Callable
 from typing import Any
 
-from meshwright.adapters.istio.operations.values import Values
+from meshwright.adapters.istio.charts.values import Values
 from meshwright.schemas.base import Model
 
 DEFAULT_PROFILE = "default"

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.istio.operations import failures, webhooks
-from meshwright.adapters.istio.operations.installation import Installed
-from meshwright.adapters.istio.operations.profiles import Component
+from meshwright.adapters.istio.charts import webhooks
+from meshwright.adapters.istio.charts.installation import Installed
+from meshwright.adapters.istio.charts.profiles import Component
+from meshwright.adapters.istio.operations import failures
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import helm
