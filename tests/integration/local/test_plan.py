@@ -37,3 +37,13 @@ def test_a_ca_file_is_for_servers_of_ones_own(tmp_path: Path) -> None:
     ports = Ports(nats=4222, mongodb=27017, api=8080, shop={})
     assert parts.chosen_here(home, ports, Plan())["MESHWRIGHT_NATS_CA_FILE"] == ""
     assert "MESHWRIGHT_NATS_CA_FILE" not in parts.chosen_here(home, ports, Plan(nats="tls://host:4222"))
+
+
+def test_connections_may_lead_near_the_stack(tmp_path: Path) -> None:
+    """Clusters on this machine and in private networks can be connected, unless a setting says something else."""
+    home = Home(tmp_path / "home")
+    home.prepare()
+    ports, name = Ports(nats=4222, mongodb=27017, api=8080, shop={}), "MESHWRIGHT_CONNECTION_ALLOW"
+    assert {part.settings[name] for part in parts.own(home, ports, Plan())} == {parts.NEAR}
+    chosen = Plan(settings={name: "kubernetes.lan"})
+    assert {part.settings[name] for part in parts.own(home, ports, chosen)} == {"kubernetes.lan"}

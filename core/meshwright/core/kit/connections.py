@@ -173,6 +173,9 @@ class Connections:
                 problems = error.errors
         complaints = "; ".join(f"{one.pointer}: {one.detail}" for one in problems[:5])
         remedy = f"Change it with `meshwright connections set {name}`."
+        if any(each.code for each in problems):
+            remedy += " What is dangerous there, the admin of this worker may allow (MESHWRIGHT_CONNECTION_ALLOW for a"
+            remedy += " place in the network, MESHWRIGHT_KUBECONFIG_ALLOW for a field)."
         raise _reject("MW1014", f"connection {name} cannot be used as it is: {complaints}", remedy=remedy)
 
 

@@ -30,6 +30,9 @@ OWN = {
 }
 """Meshwright's own processes, by the command that starts each"""
 _MONGODB_DATABASE = "meshwright"
+NEAR = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
+"""where connections may lead unless a setting says otherwise: clusters are usually on this machine or near it, and
+whoever may use the stack is who started it"""
 _BESIDE_STREAMS_GIB = 1.0
 """for leases, presence and desired state, which reserve nothing"""
 
@@ -165,7 +168,7 @@ def chosen_here(home: Home, ports: Ports, plan: Plan) -> dict[str, str]:
 
 def own(home: Home, ports: Ports, plan: Plan) -> list[Part]:
     """Meshwright's own processes, each started by its console command."""
-    settings = plan.settings | chosen_here(home, ports, plan)
+    settings = {"MESHWRIGHT_CONNECTION_ALLOW": NEAR} | plan.settings | chosen_here(home, ports, plan)
     api = f"http://{HOST}:{ports.api}"
     return [
         Part(
