@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from meshwright.adapters.istio import connecting
 from meshwright.adapters.istio.analysis import analyzers
 from meshwright.adapters.istio.charts.values import SCHEMA
 from meshwright.adapters.istio.options import Options
@@ -18,9 +19,12 @@ adapter = kit.Adapter(
     target=KubernetesTarget,
     namespaces=True,
     connections=[Kubernetes],
+    rights=connecting.RIGHTS,
     analyzers=analyzers,
     values=SCHEMA,
 )
+
+adapter.connection_test(connecting.test)
 
 
 @adapter.service

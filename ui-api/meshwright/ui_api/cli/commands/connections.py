@@ -9,6 +9,7 @@ from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import documents, paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.render import connections as rendered
 from meshwright.ui_api.cli.render import views
 from meshwright.ui_api.cli.render.output import as_yaml
 
@@ -63,7 +64,7 @@ def test(session: Session, connection: Name, reason: ReasonOption = "") -> None:
     """Have a worker try a connection now: who we are there, and what we may do. Nothing is changed."""
     path = paths.one(paths.CONNECTIONS, connection, ":test")
     result = session.api.request("POST", path, body={"reason": reason}).data
-    session.output.show(result, views.document(result))
+    session.output.show(result, rendered.tested(result))
     if not result["ok"]:
         raise CommandFailed(f"connection {connection} cannot be used as it is", code=Exit.FAILURE)
 

@@ -1,0 +1,44 @@
+"""What a test of a connection says: who we are there, and what we may do.
+
+Invariant: verbs on the same resource stand in one line, those that are refused apart from those that are allowed.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from meshwright.ui_api.cli.render import output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Document = dict[str, Any]
+
+
+def tested(result: Document) -> "RenderableType":
+    """The outcome, the problems that are no refusals, and the permissions."""
+    from rich.console import Group
+    from rich.text import Text
+
+    mark, style = ("✓", "green") if result["ok"] else ("✗", "red")
+    who = result.get("identity") or "nobody that the server names"
+    server = (result.get("details") or {}).get("server", "")
+    head = Text.assemble((f"{mark} ", style), (who, "bold"), f"  {result.get('version') or ''}  {server}".rstrip())
+    parts: list[RenderableType] = [head]
+    if rows := _rows(result.get("permissions") or []):
+        parts += [Text(""), output.table(("may", "verbs", "what", "because"), rows)]
+    else:
+        parts += [Text(f"  {each['pointer']}: {each['detail']}", "red") for each in result.get("problems") or []]
+    return Group(*parts)
+
+
+def _rows(permissions: list[Document]) -> list[tuple[Any, ...]]:
+    from rich.text import Text
+
+    verbs: dict[tuple[bool, str, str], list[str]] = {}
+    for each in permissions:
+        verb, _, what = each["action"].partition(" ")
+        verbs.setdefault((each["allowed"], what, each.get("because") or ""), []).append(verb)
+    marks = {True: Text("✓ yes", "green"), False: Text("✗ no", "red")}
+    return [
+        (marks[allowed], ", ".join(several), what, because)
+        for (allowed, what, because), several in sorted(verbs.items())
+    ]
