@@ -16,6 +16,8 @@ from meshwright.schemas.meshes import Condition
 from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import EntityId
 
+REMOVED_KEPT = 7 * 24 * 3600
+"""seconds for which the stream tells that an object is gone"""
 LARGEST_BODY = 64 * 1024
 """bytes of JSON that `body` has at most; NATS takes 1 MiB at once, and a page of resources is read as a whole"""
 

@@ -5,9 +5,10 @@ of a Secret's data, no private key, no password in a URL and no value that stand
 places are told, so that nobody takes the mark for the value.
 """
 
+import functools
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 MARK = "(redacted)"
 _NAME = re.compile(
@@ -25,14 +26,18 @@ _FIELD = re.compile(
 _PRIVATE = "PRIVATE KEY-----"
 _IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 _ARGUMENT = re.compile(rf"--?[A-Za-z0-9._-]*(?:{_NAME.pattern})[A-Za-z0-9._-]*[= ].+", re.IGNORECASE | re.DOTALL)
+_HOLDERS = (dict, list)
+Path: TypeAlias = tuple[Any, str | int]
+"""the path of what holds it, and the key there"""
 _CHOSEN_KEYS = {"Secret": ("data", "stringData"), "ConfigMap": ("data", "binaryData")}
 
 
 def redact(body: dict[str, Any]) -> list[str]:
     """Put marks in place of secrets, in the object itself; the JSON pointers of these."""
     found = list(_chosen(body)) if body.get("apiVersion") == "v1" else []
-    found += _walk(body, "")
-    return sorted(found)
+    places: list[Path] = []
+    _walk(body, None, places)
+    return sorted([*found, *map(_pointer, places)])
 
 
 def _chosen(body: dict[str, Any]) -> Iterator[str]:
@@ -48,38 +53,51 @@ def _chosen(body: dict[str, Any]) -> Iterator[str]:
                 yield f"/{part}/{escaped(key)}"
 
 
-def _walk(value: Any, path: str) -> Iterator[str]:
-    if isinstance(value, dict) and _is_secret_variable(value):
-        value["value"] = MARK
-        yield f"{path}/value"
-    for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-        below = f"{path}/{escaped(str(key))}"
-        if isinstance(part, dict | list):
-            yield from _walk(part, below)
-        elif isinstance(part, str) and part != MARK and _is_secret(value, key, part):
-            value[key] = MARK
-            yield below
+def _walk(holder: Any, path: Path | None, found: list[Path]) -> None:
+    """Every text is looked at, so what is done for each is kept small: paths are spelt for what is found."""
+    is_dict = isinstance(holder, dict)
+    if is_dict:
+        name, given = holder.get("name"), holder.get("value")
+        if given and isinstance(given, str) and isinstance(name, str) and _sounds_secret(name):
+            holder["value"] = MARK
+            found.append((path, "value"))
+    for key, part in holder.items() if is_dict else enumerate(holder):
+        if isinstance(part, str):
+            if part != MARK and (
+                (_is_field(key) if is_dict else _is_argument(holder, key, part))
+                or ("://" in part and _IN_URL.search(part))
+                or _PRIVATE in part
+            ):
+                holder[key] = MARK
+                found.append((path, key))
+        elif isinstance(part, _HOLDERS):
+            _walk(part, (path, key), found)
 
 
-def _is_secret(holder: Any, key: Any, text: str) -> bool:
-    if _PRIVATE in text or ("://" in text and _IN_URL.search(text)):
-        return True
-    if isinstance(holder, dict):
-        return _FIELD.fullmatch(key.rpartition("/")[2]) is not None
-    return _ARGUMENT.fullmatch(text) is not None or _follows_a_flag(holder, key)
+@functools.lru_cache(maxsize=4096)
+def _sounds_secret(name: str) -> bool:
+    return _NAME.search(name) is not None
 
 
-def _is_secret_variable(value: dict[str, Any]) -> bool:
-    name, given = value.get("name"), value.get("value")
-    return isinstance(name, str) and isinstance(given, str) and bool(given) and bool(_NAME.search(name))
+@functools.lru_cache(maxsize=4096)
+def _is_field(key: str) -> bool:
+    return _FIELD.fullmatch(key.rpartition("/")[2]) is not None
+
+
+def _is_argument(holder: list[Any], index: int, text: str) -> bool:
+    if text.startswith("-"):
+        return _ARGUMENT.fullmatch(text) is not None
+    return _follows_a_flag(holder, index)
+
+
+def _pointer(path: Path | None) -> str:
+    return "" if path is None else f"{_pointer(path[0])}/{escaped(str(path[1]))}"
 
 
 def _follows_a_flag(values: list[Any], index: int) -> bool:
     """Whether it is the value of an argument before it, as in `--password`, `x`."""
-    before, this = values[index - 1] if index else None, values[index]
-    if not isinstance(before, str) or this.startswith("-"):
-        return False
-    return before.startswith("--") and "=" not in before and bool(_NAME.search(before))
+    before = values[index - 1] if index else None
+    return isinstance(before, str) and before.startswith("--") and "=" not in before and _sounds_secret(before)
 
 
 def escaped(key: str) -> str:

@@ -20,7 +20,7 @@ from meshwright.core.bus.protocols import Bus
 from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
-from meshwright.schemas.discovery import ResourceObserved, ResourceRemoved, resource_id, resource_token
+from meshwright.schemas.discovery import REMOVED_KEPT, ResourceObserved, ResourceRemoved, resource_id, resource_token
 from meshwright.schemas.references import ResourceRef
 from meshwright.workers.discovery import objects
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 STREAM = subjects.SEEN.stream
-REMOVED_KEPT = 7 * 24 * 3600
-"""seconds for which it is told that an object is gone; views that are older than that are built anew"""
 _POLICY = "policy"
 _PATIENCE = 10.0
 _PAUSE = 1.0

@@ -14,15 +14,18 @@ from collections.abc import Sequence
 
 from meshwright.core import bus as mwbus
 from meshwright.core.operations.records import Fact
-from meshwright.core.store import Checkpoint
+from meshwright.core.store import Checkpoint, kinds
 from meshwright.core.store.waiting import until_available
 from meshwright.core.store.writing import Batch, Refusal, Writer
 from meshwright.core.telemetry import tracing
+from meshwright.schemas.discovery import REMOVED_KEPT
 from meshwright.workers.projector import rows
 from meshwright.workers.projector.batches import Folder, Tally
 
 log = logging.getLogger(__name__)
 BATCH = 500
+_REMOVALS_KNOWN = datetime.timedelta(seconds=REMOVED_KEPT / 2)
+"""a reader that was away for less has missed no removal, whatever the clocks say"""
 _LOOK = 1.0
 """seconds without a batch until the checkpoint is looked at"""
 
@@ -47,10 +50,19 @@ class Pipeline:
         Raises Rewound when the stream is not the one that was projected, WentBack when the database is not.
         """
         place = await until_available(self._writer.position, self._stream)
+        await mwbus.until_available(self._refuse_gap, place)
         log.debug("projecting %s from %d", self._stream, place.seq + 1)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read(mwbus.Position(seq=place.seq, time=place.time)))
             group.create_task(self._write())
+
+    async def _refuse_gap(self, place: Checkpoint) -> None:
+        """Raises Rewound when the stream may have told meanwhile, and forgotten again, that something is gone."""
+        if self._stream not in kinds.COMPLETE or place.time is None:
+            return
+        missed = datetime.datetime.now(datetime.UTC) - place.time > _REMOVALS_KNOWN
+        if missed and (await self._bus.stream_bounds(self._stream))[1] > place.seq:
+            raise mwbus.Rewound(f"nobody has read {self._stream} since {place.time}: what is gone may be told no more")
 
     async def _read(self, place: mwbus.Position) -> None:
         async for messages in mwbus.tail(self._bus, self._stream, after=place, batch=BATCH):

@@ -62,6 +62,7 @@ async def _caught_up(connection: mwbus.Connection, writer: Writer) -> None:
     for stream in kinds.STREAMS:
         while True:
             first, last = await connection.stream_bounds(stream)
-            if last < first or (await writer.position(stream)).seq >= last:
-                break
+            seq = (await writer.position(stream)).seq
+            if last < first or seq >= last or await connection.following(stream, seq + 1, ">") is None:
+                break  # also when the last messages are gone, whose sequences count on
             await asyncio.sleep(0.05)
