@@ -22,6 +22,8 @@ from meshwright.schemas.references import ResourceRef
 PAGE = 500
 _SERVER_TIMEOUT = 300
 """seconds after which the server ends a watch by itself, so that many of them spread over its replicas"""
+_LONG_OUTAGE = 60.0
+"""seconds after which a server that comes back is listed anew"""
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 30.0
 
@@ -101,6 +103,8 @@ class Watch:
         self._version = ""
         self._is_synced = False
         self._pause = _FIRST_PAUSE
+        self._lost_at = 0.0
+        """when the server was lost; 0: it is not"""
 
     async def events(self) -> AsyncGenerator[WatchEvent, None]:
         """What is there, Synced, then what changes; for ever.
@@ -110,10 +114,11 @@ class Watch:
         is_interrupted = False
         while True:
             try:
+                if self._lost_at and self._version:
+                    await self._assure()
                 async with aclosing(self._followed() if self._version else self._listed()) as events:
                     async for event in events:
-                        is_interrupted = False
-                        self._pause = _FIRST_PAUSE
+                        is_interrupted, self._lost_at, self._pause = False, 0.0, _FIRST_PAUSE
                         yield event
             except errors.Gone:
                 self._version, self._is_synced = "", False
@@ -125,10 +130,26 @@ class Watch:
                 raise
             except errors.KubernetesError as error:
                 self._is_synced = False
+                self._lost_at = self._lost_at or asyncio.get_running_loop().time()
                 if not is_interrupted:
                     is_interrupted = True
                     yield objects.Interrupted(error.failure)
                 await self._rest(error.after if isinstance(error, errors.TooManyRequests) else 0.0)
+
+    async def _assure(self) -> None:
+        """List anew unless the history is still the one that we follow; after a long outage nothing is assumed.
+
+        A cluster that was put back from a copy goes on at an earlier version, and would tell nothing for long.
+        Raises KubernetesError.
+        """
+        if asyncio.get_running_loop().time() - self._lost_at > _LONG_OUTAGE:
+            self._version = ""
+            return
+        query = {**self._collection.query, "limit": "1"}
+        reply = await self._transport.send("GET", self._collection.path, query=query)
+        current = msgspec.json.decode(reply.body, type=objects.Page).metadata.version
+        if current.isdigit() and self._version.isdigit() and int(current) < int(self._version):
+            self._version = ""
 
     async def _rest(self, least: float) -> None:
         await asyncio.sleep(max(least, self._pause * random.uniform(0.5, 1.0)))  # noqa: S311 - spreads load
