@@ -8,6 +8,7 @@ nodes are ready.
 import base64
 import shutil
 import ssl
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -24,8 +25,10 @@ from testbed import pki, programs
 
 READY_S = 120.0
 _STOP_S = 10.0
+_EGRESS = Path(__file__).with_name("egress.py")
 _STAGES = Path(__file__).parent / "stages.yaml"
-_NODES = ("kwok-node-0", "kwok-node-1")
+_NODES = {"kwok-node-0": "a", "kwok-node-1": "b"}
+"""the nodes, and the zones in which they are"""
 PODS = "10.244.0.0/16"
 """the addresses of pods; nothing is there, outside of a network namespace that a test makes"""
 
@@ -43,6 +46,8 @@ class KubernetesServer:
         self.url = f"https://{HOST}:{self.port}"
         self.forwarded_port = free_port()
         """where on this host everything leads that is forwarded to a port of any pod"""
+        self._ports = self.folder / "ports"
+        self._ports.mkdir()
         self._running: dict[str, children.Process] = {}
         self.authority = pki.Authority(self.folder, "ca")
         self._admin = self.authority.issue("admin", [pki.CLIENT], groups=["system:masters"])
@@ -63,8 +68,8 @@ class KubernetesServer:
         self._start_api_server(self._start_etcd())
         self._await("kube-apiserver", "/readyz")
         self._start_controllers()
-        for name in _NODES:
-            self.create("/api/v1/nodes", _node(name))
+        for name, zone in _NODES.items():
+            self.create("/api/v1/nodes", _node(name, zone))
         self._await_nodes()
 
     def close(self) -> None:
@@ -109,6 +114,14 @@ class KubernetesServer:
             answer = client.post(path, json=body)
         if answer.status_code not in (200, 201, 409):
             raise Failed(f"POST {path}: {answer.status_code} {answer.text[:500]}")
+
+    def stand_for(self, port: int, target: int | Path, address: str = "any") -> None:
+        """Send what the API server sends to this port of a pod, or of all pods, to a port here or to a Unix socket."""
+        processes.replace(self._ports / f"{address}:{port}", str(target).encode())
+
+    def stand_down(self, port: int, address: str = "any") -> None:
+        """Nothing listens there any more."""
+        (self._ports / f"{address}:{port}").unlink(missing_ok=True)
 
     def log(self, name: str) -> str:
         """The end of a process's output."""
@@ -156,6 +169,7 @@ class KubernetesServer:
             [
                 *(str(programs.API_SERVER.path), *etcd, f"--bind-address={HOST}", f"--advertise-address={HOST}"),
                 f"--secure-port={self.port}",
+                *(f"--egress-selector-config-file={self._start_egress()}", "--enable-aggregator-routing=true"),
                 "--endpoint-reconciler-type=none",  # otherwise a loopback address cannot be advertised
                 *(f"--tls-cert-file={serving.certificate}", f"--tls-private-key-file={serving.key}"),
                 *(f"--client-ca-file={self.authority.pair.certificate}", "--anonymous-auth=false"),
@@ -172,6 +186,19 @@ class KubernetesServer:
                 *(f"--proxy-client-cert-file={proxy.certificate}", f"--proxy-client-key-file={proxy.key}"),
             ],
         )
+
+    def _start_egress(self) -> Path:
+        """What carries the API server's requests to pods; the file that tells the API server of it."""
+        path, told = self.folder / "egress", self.folder / "egress.yaml"
+        self.run("egress", [sys.executable, "-P", "-I", "-S", str(_EGRESS), str(path), str(self._ports)])
+        connection = {"proxyProtocol": "HTTPConnect", "transport": {"uds": {"udsName": str(path)}}}
+        document = {
+            "apiVersion": "apiserver.k8s.io/v1beta1",
+            "kind": "EgressSelectorConfiguration",
+            "egressSelections": [{"name": "cluster", "connection": connection}],
+        }
+        told.write_text(yaml.safe_dump(document))
+        return told
 
     def _start_controllers(self) -> None:
         manager = self._own_kubeconfig("system:kube-controller-manager")
@@ -286,7 +313,8 @@ def _forwards(port: int) -> dict[str, Any]:
     return {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "ClusterPortForward", "metadata": meta, "spec": spec}
 
 
-def _node(name: str) -> dict[str, Any]:
+def _node(name: str, zone: str) -> dict[str, Any]:
+    place = {"topology.kubernetes.io/region": "local", "topology.kubernetes.io/zone": zone}
     room = {"cpu": "32", "memory": "256Gi", "pods": "110"}
     return {
         "apiVersion": "v1",
@@ -294,7 +322,12 @@ def _node(name: str) -> dict[str, Any]:
         "metadata": {
             "name": name,
             "annotations": {"kwok.x-k8s.io/node": "fake"},
-            "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+            "labels": {
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": "amd64",
+                **place,
+            },
         },
         "status": {"allocatable": room, "capacity": room},
     }

@@ -1,11 +1,10 @@
 """A real istiod beside a test's control plane: it validates, injects and serves xDS as it would in the cluster.
 
 Problem: no node of the test bed runs processes, so the istiod that the cluster shows cannot be the one that works.
-Invariant: Istio's own manifest is installed whole, with webhooks that lead to this process; when it goes, everything
-that was installed goes too, the webhooks first, since the API server refuses what it cannot ask them about.
+Invariant: Istio's own manifest is installed unchanged, and this process stands for the ports of istiod's pods; when it
+goes, all that it installed goes too, the webhooks first: the API server refuses what it cannot ask them about.
 """
 
-import base64
 import subprocess
 import sys
 from typing import Any, Self
@@ -40,7 +39,8 @@ _ENVIRONMENT = {
 class Istiod:
     """Istio's control plane for one cluster. Use as `with Istiod(server) as istiod:`.
 
-    `mesh` is merged into the mesh configuration; `environment` into that of the process.
+    `mesh` is merged into the mesh configuration; `environment` into that of the process. Without `install` it serves
+    the Istio that somebody else has installed, and leaves it there.
     """
 
     def __init__(
@@ -49,8 +49,9 @@ class Istiod:
         *,
         mesh: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
+        install: bool = True,
     ) -> None:
-        self._server = server
+        self._server, self._install = server, install
         self._mesh = {"accessLogFile": "/dev/stdout", "defaultProviders": {"metrics": []}, **(mesh or {})}
         self._environment = {**_ENVIRONMENT, **(environment or {})}
         self.xds, self.secure_xds, self.http, self.webhooks, self.monitoring = (free_port() for _ in range(5))
@@ -71,17 +72,18 @@ class Istiod:
 
     def start(self) -> None:
         """Install and start; returns when the webhooks refuse what is wrong. Raises cluster.Failed."""
-        manifest = self._manifest()
+        manifest = self._manifest() if self._install else []
         with self._server.client() as client:
             objects = Objects(client)
             for each in manifest:
                 self._installed.append(each)
                 objects.apply(each)
             self._server.run("istiod", self._command())
-            with httpx.Client(base_url=self.url, trust_env=False, timeout=10) as own:
-                self._server.until("istiod", lambda: own.get("/ready").status_code == 200)
-            validators = [each for each in manifest if each["kind"] == "ValidatingWebhookConfiguration"]
-            self._server.until("istiod", lambda: all(_is_strict(objects.get(each)) for each in validators))
+            for port, own in self._stands_for().items():
+                self._server.stand_for(port, own)
+            with httpx.Client(base_url=self.url, trust_env=False, timeout=10) as asking:
+                self._server.until("istiod", lambda: asking.get("/ready").status_code == 200)
+            self._server.until("istiod", lambda: _is_strict(client))
 
     def close(self) -> None:
         """Take away the webhooks, end the process, and take away the rest."""
@@ -90,10 +92,15 @@ class Istiod:
             webhooks = [each for each in self._installed if each["kind"].endswith("WebhookConfiguration")]
             objects.delete(*webhooks)
             self._server.end("istiod")
+            for port in self._stands_for():
+                self._server.stand_down(port)
             rest = [each for each in reversed(self._installed) if each not in webhooks]
             objects.delete(*rest)
             objects.await_gone(*(each for each in rest if each["kind"] == "Namespace"))
         self._installed.clear()
+
+    def _stands_for(self) -> dict[int, int]:
+        return {15010: self.xds, 15012: self.secure_xds, 15014: self.monitoring, 15017: self.webhooks}
 
     def log(self) -> str:
         """The end of its output."""
@@ -120,20 +127,13 @@ class Istiod:
         ]
 
     def _manifest(self) -> list[Object]:
-        """What `istioctl install` would apply, with webhooks that lead here."""
-        bundle = base64.b64encode(self._server.authority.pair.certificate.read_bytes()).decode()
-        base = f"https://{HOST}:{self.webhooks}"
-        values = {
-            "defaultRevision": "default",
-            "base": {"validationURL": f"{base}/validate"},
-            "istiodRemote": {"injectionURL": f"{base}/inject", "injectionCABundle": bundle},
-        }
+        """What `istioctl install` would apply."""
         spec = {
             "profile": "minimal",
             "hub": "registry.istio.io/release",
             "tag": VERSION,
             "meshConfig": self._mesh,
-            "values": values,
+            "values": {"defaultRevision": "default"},
         }
         wanted = self._server.folder / "istio.yaml"
         wanted.write_text(
@@ -152,5 +152,8 @@ class Istiod:
         return in_order([namespace, *parsed(rendered.stdout)])
 
 
-def _is_strict(webhook: Object | None) -> bool:
-    return bool(webhook) and all(each["failurePolicy"] == "Fail" for each in (webhook or {})["webhooks"])
+def _is_strict(client: httpx.Client) -> bool:
+    """Whether istiod has seen that its validation works: it refuses from then on."""
+    path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+    found = client.get(path, params={"labelSelector": "app=istiod"}).raise_for_status().json()["items"]
+    return all(each["failurePolicy"] == "Fail" for one in found for each in one["webhooks"])

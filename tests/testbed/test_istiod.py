@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from meshwright.core.testing.eventually import eventually
@@ -56,8 +55,8 @@ async def test_pods_get_a_sidecar_where_they_ask_for_it(
     assert "istio-proxy" in {each["name"] for each in containers}
 
 
-async def test_the_cluster_shows_an_istio(kubernetes_server: KubernetesServer, istiod: Istiod) -> None:
-    """Its Deployment becomes available, and the process beside the cluster answers questions."""
+async def test_the_cluster_shows_an_istio_that_answers(kubernetes_server: KubernetesServer, istiod: Istiod) -> None:
+    """Its Deployment becomes available, and what is asked of its service arrives at the process."""
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -66,8 +65,9 @@ async def test_the_cluster_shows_an_istio(kubernetes_server: KubernetesServer, i
     with kubernetes_server.client() as client:
         objects = Objects(client)
         await eventually(lambda: (objects.get(deployment) or {})["status"]["availableReplicas"] == 1, timeout=60)
-    async with httpx.AsyncClient(base_url=istiod.url, trust_env=False, timeout=30) as own:
-        assert (await own.get("/debug/syncz")).json() == []
+        service = f"/api/v1/namespaces/{NAMESPACE}/services/istiod:http-monitoring/proxy"
+        assert client.get(f"{service}/debug/syncz").json() == []
+        assert "pilot_info" in client.get(f"{service}/metrics").text
 
 
 async def test_it_goes_without_a_trace() -> None:

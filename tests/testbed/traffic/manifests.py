@@ -16,19 +16,29 @@ NAME = "meshwright.test/pod"
 
 
 class Service(msgspec.Struct, frozen=True):
-    """A service and its versions, one pod each; with `sidecar` its pods have sidecars, too."""
+    """A service and its versions, one pod each; with `sidecar` its pods have sidecars, too.
+
+    `zones` says in which zone (a, b) a version's pod is; clients and all others are in a.
+    """
 
     name: str
     versions: tuple[str, ...] = ("v1",)
     port: int = 9080
     sidecar: bool = False
+    zones: dict[str, str] = {}
 
 
-def of(namespace: str, services: Sequence[Service], clients: Sequence[str]) -> list[Object]:
+def of(namespace: str, services: Sequence[Service], clients: Sequence[str], gateways: Sequence[str]) -> list[Object]:
     """The objects of a world."""
-    accounts = [_object("v1", "ServiceAccount", namespace, each) for each in (*(s.name for s in services), *clients)]
-    callers = [_deployment(namespace, each, each, {"app": each}, injected=True) for each in clients]
-    return [*accounts, *callers, *(each for service in services for each in _service(namespace, service))]
+    names = (*(each.name for each in services), *clients, *gateways)
+    made = [_object("v1", "ServiceAccount", namespace, each) for each in names]
+    made += [_deployment(namespace, each, each, {"app": each}, injected=True) for each in clients]
+    for each in gateways:
+        labels = {"app": each, "istio": each}
+        ports = [{"name": "http", "port": 80, "targetPort": 80}]
+        made.append(_object("v1", "Service", namespace, each, {"selector": labels, "ports": ports}))
+        made.append(_deployment(namespace, each, each, labels))
+    return [*made, *(each for service in services for each in _service(namespace, service))]
 
 
 def _service(namespace: str, service: Service) -> list[Object]:
@@ -36,7 +46,8 @@ def _service(namespace: str, service: Service) -> list[Object]:
     made = [_object("v1", "Service", namespace, service.name, {"selector": {"app": service.name}, "ports": ports})]
     for version in service.versions:
         name, labels = f"{service.name}-{version}", {"app": service.name, "version": version}
-        made.append(_deployment(namespace, name, service.name, labels, injected=service.sidecar))
+        zone = service.zones.get(version, "a")
+        made.append(_deployment(namespace, name, service.name, labels, injected=service.sidecar, zone=zone))
     if service.sidecar:
         made.append(_inbound(namespace, service))
     return made
@@ -50,14 +61,20 @@ def _inbound(namespace: str, service: Service) -> Object:
     return _object("networking.istio.io/v1", "Sidecar", namespace, service.name, spec)
 
 
-def _deployment(namespace: str, name: str, account: str, labels: dict[str, str], *, injected: bool) -> Object:
+def _deployment(
+    namespace: str, name: str, account: str, labels: dict[str, str], *, injected: bool = False, zone: str = "a"
+) -> Object:
     own = {**labels, NAME: name, **({"istio.io/rev": "default"} if injected else {})}
     container = {"name": "app", "image": "example.invalid/app:1", "ports": [{"containerPort": PORT}]}
     spec = {
         "selector": {"matchLabels": {NAME: name}},
         "template": {
             "metadata": {"labels": own},
-            "spec": {"serviceAccountName": account, "containers": [container]},
+            "spec": {
+                "serviceAccountName": account,
+                "containers": [container],
+                "nodeSelector": {"topology.kubernetes.io/zone": zone},
+            },
         },
     }
     return _object("apps/v1", "Deployment", namespace, name, spec)

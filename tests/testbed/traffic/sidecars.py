@@ -4,7 +4,6 @@ Problem: istiod listens on loopback, out of the reach of a pod's namespace. Inva
 file of its own (a Unix socket), so that nothing crosses the border of the namespace but this stream and its secrets.
 """
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -19,10 +18,13 @@ from testbed import pki
 from testbed.istiod import VERSION, Istiod
 from testbed.traffic import secrets
 from testbed.traffic.network import PodNetwork
+from testbed.traffic.relays import dialled_here, relayed
 
-ADMINISTRATION = 15_000
-_CHUNK = 65_536
-_HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+ADMINISTRATION, STATISTICS = 15_000, 15_090
+# Without the strategy a connection that is in use would keep an old policy for up to ten minutes.
+_DRAINING = ("--drain-time-s", "45", "--drain-strategy", "immediate")
+_AS_ISTIO_DOES = ("--concurrency", "1", "-l", "warn", "--component-log-level", "misc:error", *_DRAINING)
+_PREFIX = "type.googleapis.com/envoy.extensions"
 
 
 class Pod(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,8 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     account: str
     labels: dict[str, str]
+    kind: str = "sidecar"
+    """or `router`, for a gateway"""
 
 
 @contextlib.asynccontextmanager
@@ -45,9 +49,9 @@ async def sidecar(
     identity = f"spiffe://cluster.local/ns/{pod.namespace}/sa/{pod.account}"
     pair = authority.issue(pod.account, [pki.SERVER, pki.CLIENT], names=[identity], file=pod.name)
     configuration.write_text(json.dumps(bootstrap(pod, xds, sds)))
-    async with _relayed(xds, istiod.xds), secrets.served(sds, pair, authority.pair):
-        command = [str(program.envoy()), "-c", str(configuration), "--use-dynamic-base-id", "-l", "warn"]
-        pid = await network.run(pod.address, [*command, "--concurrency", "1"], log)
+    async with relayed(xds, lambda: dialled_here(istiod.xds)), secrets.served(sds, pair, authority.pair):
+        command = [str(program.envoy()), "-c", str(configuration), "--use-dynamic-base-id", *_AS_ISTIO_DOES]
+        pid = await network.run(pod.address, command, log)
         try:
             yield log
         finally:
@@ -72,7 +76,7 @@ def bootstrap(pod: Pod, xds: Path, sds: Path) -> dict[str, Any]:
     ads = {"ads": {}, "resource_api_version": "V3"}
     return {
         "node": {
-            "id": f"sidecar~{pod.address}~{pod.name}.{pod.namespace}~{pod.namespace}.svc.cluster.local",
+            "id": f"{pod.kind}~{pod.address}~{pod.name}.{pod.namespace}~{pod.namespace}.svc.cluster.local",
             "cluster": f"{pod.labels.get('app', pod.name)}.{pod.namespace}",
             "metadata": metadata,
         },
@@ -82,59 +86,49 @@ def bootstrap(pod: Pod, xds: Path, sds: Path) -> dict[str, Any]:
             "lds_config": ads,
             "cds_config": ads,
         },
-        "static_resources": {"clusters": [_cluster("xds-grpc", xds), _cluster("sds-grpc", sds)]},
+        "static_resources": {
+            "listeners": [_statistics()],
+            "clusters": [
+                _cluster("xds-grpc", {"pipe": {"path": str(xds)}}),
+                _cluster("sds-grpc", {"pipe": {"path": str(sds)}}),
+                _cluster("prometheus_stats", _socket(HOST, ADMINISTRATION), version=1),
+            ],
+        },
     }
 
 
-def _cluster(name: str, path: Path) -> dict[str, Any]:
-    endpoint = {"endpoint": {"address": {"pipe": {"path": str(path)}}}}
+def _statistics() -> dict[str, Any]:
+    """What Prometheus reads, at the port where every sidecar of Istio has it."""
+    route = {"match": {"path": "/stats/prometheus"}, "route": {"cluster": "prometheus_stats"}}
+    manager = {
+        "@type": f"{_PREFIX}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "stats",
+        "route_config": {"virtual_hosts": [{"name": "stats", "domains": ["*"], "routes": [route]}]},
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {"@type": f"{_PREFIX}.filters.http.router.v3.Router"},
+            }
+        ],
+    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    return {"name": "statistics", "address": _socket("0.0.0.0", STATISTICS), "filter_chains": [chain]}
+
+
+def _socket(address: str, port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": address, "port_value": port}}
+
+
+def _cluster(name: str, address: dict[str, Any], version: int = 2) -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": address}}
+    kind = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    protocol: dict[str, Any] = {"http2_protocol_options" if version == 2 else "http_protocol_options": {}}
     return {
         "name": name,
         "type": "STATIC",
         "connect_timeout": "5s",
         "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": _HTTP,
-                "explicit_http_config": {"http2_protocol_options": {}},
-            }
+            kind: {"@type": f"type.googleapis.com/{kind}", "explicit_http_config": protocol}
         },
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
-
-
-@contextlib.asynccontextmanager
-async def _relayed(path: Path, port: int) -> AsyncIterator[None]:
-    """Carry what arrives at a path to a port of this host, and back."""
-    both: set[asyncio.Task[None]] = set()
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        both.add(task)
-        task.add_done_callback(both.discard)
-        try:
-            with contextlib.suppress(OSError):
-                far_reader, far_writer = await asyncio.open_connection(HOST, port)
-                with contextlib.closing(far_writer):
-                    async with asyncio.TaskGroup() as group:
-                        group.create_task(_copy(reader, far_writer))
-                        group.create_task(_copy(far_reader, writer))
-        finally:
-            writer.close()
-
-    server = await asyncio.start_unix_server(carry, path)
-    try:
-        yield
-    finally:
-        server.close()
-        for task in list(both):
-            task.cancel()
-        await asyncio.gather(*both, return_exceptions=True)
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while chunk := await reader.read(_CHUNK):
-            writer.write(chunk)
-            await writer.drain()
-    writer.close()

@@ -1,5 +1,6 @@
 """What is asked of Istio is what requests do: real istiod, real Envoys, real requests between pods."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,16 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture
 async def world(kubernetes_server: KubernetesServer, istiod: Istiod, namespace: str) -> AsyncIterator[SidecarWorld]:
-    """A service of two versions, one with a sidecar, and two clients."""
-    services = [Service("reviews", ("v1", "v2")), Service("ratings", sidecar=True)]
+    """A service of two versions, one with a sidecar, two clients, a gateway, and a host that is not in the cluster."""
+    services = [Service("reviews", ("v1", "v2"), zones={"v2": "b"}), Service("ratings", sidecar=True)]
+    made = SidecarWorld(
+        *(kubernetes_server, istiod, namespace, services),
+        clients=["client", "stranger"],
+        gateways=["ingress"],
+        outside=["api.example.com"],
+    )
     try:
-        async with SidecarWorld(kubernetes_server, istiod, namespace, services, ["client", "stranger"]) as found:
+        async with made as found:
             yield found
     except Refused as refused:
         pytest.skip(str(refused))
@@ -78,7 +85,9 @@ async def test_only_the_named_client_reaches_a_service(
     )
 
     async def is_refused() -> bool:
-        return (await world.request("ratings", client="stranger")).status == 403
+        answer = await world.request("ratings", client="stranger")
+        assert answer.status == 403, f"{answer.status} {answer.text} {world.log('ratings-v1')}"
+        return True
 
     await eventually(is_refused, timeout=60)
     answer = await world.request("ratings")
@@ -103,6 +112,78 @@ async def test_requests_that_fail_are_tried_again(world: SidecarWorld, kubernete
         return (await world.request("ratings")).status == 500 and len(app.received) == 3
 
     await eventually(is_tried_thrice, timeout=60)
+
+
+async def test_a_gateway_lets_requests_in(world: SidecarWorld, kubernetes_server: KubernetesServer) -> None:
+    """For its host alone, past the sidecar of who asks."""
+    port = {"number": 80, "name": "http", "protocol": "HTTP"}
+    gateway = {"selector": {"istio": "ingress"}, "servers": [{"port": port, "hosts": ["shop.example.com"]}]}
+    route = [{"route": [{"destination": {"host": "reviews"}}]}]
+    virtual = {"hosts": ["shop.example.com"], "gateways": ["shop"], "http": route}
+    configured(
+        kubernetes_server,
+        resource(world.namespace, "Gateway", "shop", gateway),
+        resource(world.namespace, "VirtualService", "shop", virtual),
+    )
+
+    async def is_let_in() -> bool:
+        return (await world.request("reviews", gateway="ingress", host="shop.example.com")).service == "reviews"
+
+    await eventually(is_let_in, timeout=60)
+    assert (await world.request("reviews", gateway="ingress", host="other.example.com")).status == 404
+
+
+async def test_a_host_outside_is_reached(world: SidecarWorld, kubernetes_server: KubernetesServer) -> None:
+    """As soon as the mesh is told where it is."""
+    address, port = world.outside("api.example.com")
+    ports = [{"number": 9080, "targetPort": port, "name": "http", "protocol": "HTTP"}]
+    entry = {"hosts": ["api.example.com"], "location": "MESH_EXTERNAL", "resolution": "STATIC", "ports": ports}
+    configured(
+        kubernetes_server,
+        resource(world.namespace, "ServiceEntry", "api", {**entry, "endpoints": [{"address": address}]}),
+    )
+
+    async def is_reached() -> bool:
+        return (await world.request("api.example.com", port=9080)).service == "api.example.com"
+
+    await eventually(is_reached, timeout=60)
+
+
+async def test_requests_stay_in_their_zone(world: SidecarWorld, kubernetes_server: KubernetesServer) -> None:
+    """Where locality is preferred, the version beside the client answers; the other one only when that is gone."""
+    detection = {"consecutive5xxErrors": 1, "interval": "1s", "baseEjectionTime": "60s", "maxEjectionPercent": 100}
+    policy = {
+        "outlierDetection": detection,
+        "loadBalancer": {"localityLbSetting": {"enabled": True, "failoverPriority": ["topology.kubernetes.io/zone"]}},
+    }
+    configured(
+        kubernetes_server,
+        resource(world.namespace, "DestinationRule", "reviews", {"host": "reviews", "trafficPolicy": policy}),
+    )
+
+    async def is_near() -> bool:
+        return await world.versions("reviews", 20) == {"v1": 20}
+
+    await eventually(is_near, timeout=60)
+    world.app("reviews").status = 503
+
+    async def is_far() -> bool:
+        return await world.versions("reviews", 20) == {"v2": 20}
+
+    await eventually(is_far, timeout=60)
+
+
+async def test_the_api_server_reaches_pods(world: SidecarWorld, kubernetes_server: KubernetesServer) -> None:
+    """The process, and the statistics of its sidecar, as in a cluster with real nodes."""
+    base = f"/api/v1/namespaces/{world.namespace}/pods"
+
+    def asked(place: str) -> str:
+        with kubernetes_server.client() as client:
+            return client.get(f"{base}/{place}").raise_for_status().text
+
+    assert '"reviews"' in await asyncio.to_thread(asked, f"{world.pod('reviews-v1').name}:8080/proxy/")
+    pages = f"{world.pod('client').name}:15020/proxy/stats/prometheus"
+    assert "envoy_cluster_upstream_rq" in await asyncio.to_thread(asked, pages)
 
 
 async def test_a_world_ends_with_its_block(kubernetes_server: KubernetesServer, istiod: Istiod, namespace: str) -> None:

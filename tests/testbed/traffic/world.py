@@ -26,13 +26,16 @@ from testbed.cluster import KubernetesServer
 from testbed.istiod import Istiod
 from testbed.objects import Object, Objects
 from testbed.traffic import manifests, sidecars
-from testbed.traffic.apps import App
+from testbed.traffic.apps import PORT, App
 from testbed.traffic.manifests import Service
 from testbed.traffic.network import PodNetwork
+from testbed.traffic.relays import dialled_inside, relayed
 from testbed.traffic.sidecars import Pod
 
 _READY_S = 90.0
 _ANSWER_S = 60.0
+_AGENT = 15_020
+"""where Istio's agent serves the statistics of its Envoy, and of the process beside it"""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -60,12 +63,17 @@ class SidecarWorld:
         istiod: Istiod,
         namespace: str,
         services: Sequence[Service],
+        *,
         clients: Sequence[str] = ("client",),
+        gateways: Sequence[str] = (),
+        outside: Sequence[str] = (),
     ) -> None:
+        """`gateways` are named as their label `istio`; `outside` are hosts that the cluster does not know."""
         self.namespace = namespace
         self.folder = Path(tempfile.mkdtemp(prefix="meshwright-traffic-"))
         self._server, self._istiod = server, istiod
         self._services, self._clients = {each.name: each for each in services}, list(clients)
+        self._gateways, self._outside = list(gateways), {name: f"10.244.255.{n}" for n, name in enumerate(outside, 1)}
         self._apps: dict[tuple[str, str], App] = {}
         self._pods: dict[str, Pod] = {}
         self._sessions: dict[str, aiohttp.ClientSession] = {}
@@ -87,8 +95,12 @@ class SidecarWorld:
         """The process behind a version of a service."""
         return self._apps[service, version]
 
+    def outside(self, host: str) -> tuple[str, int]:
+        """The address and port of a host outside of the cluster; its process is `app(host)`."""
+        return self._outside[host], PORT
+
     def pod(self, name: str) -> Pod:
-        """The pod of a client, or of a version of a service, as `reviews-v1`."""
+        """The pod of a client or gateway, or of a version of a service, as `reviews-v1`."""
         return self._pods[name]
 
     def log(self, name: str, lines: int = 50) -> str:
@@ -103,13 +115,21 @@ class SidecarWorld:
         client: str = "client",
         method: str = "GET",
         host: str = "",
+        port: int = 0,
+        gateway: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """A request of a client to a service, through the client's sidecar."""
-        port = self._services[service].port
+        """A request to a service or host through the sidecar of a client.
+
+        With `gateway` it goes there instead, past the sidecar, as from somebody outside of the mesh.
+        """
+        if gateway:
+            at = f"{self._pods[gateway].address}:{port or 80}"
+        else:
+            at = f"{HOST}:{port or self._services[service].port}"
         wanted = {"host": host or service, **(headers or {})}
         began = time.monotonic()
-        url = f"http://{HOST}:{port}{path}"
+        url = f"http://{at}{path}"
         async with self._sessions[client].request(method, url, headers=wanted, allow_redirects=False) as response:
             text = await response.text()
         seconds = time.monotonic() - began
@@ -134,7 +154,7 @@ class SidecarWorld:
     async def _start(self) -> None:
         folder = self.folder
         self._open.callback(shutil.rmtree, folder, ignore_errors=True)
-        objects = manifests.of(self.namespace, list(self._services.values()), self._clients)
+        objects = manifests.of(self.namespace, list(self._services.values()), self._clients, self._gateways)
         await asyncio.to_thread(self._apply, objects)
         self._pods = await eventually(self._found, timeout=_READY_S)
         network = await self._open.enter_async_context(PodNetwork.open(folder))
@@ -144,23 +164,36 @@ class SidecarWorld:
             self._sessions[name] = await self._open.enter_async_context(_session(network, pod.address))
         for service in self._services.values():
             for version in service.versions:
-                await self._serve(network, service, version)
+                pod = self._pods[f"{service.name}-{version}"]
+                await self._serve(network, service.name, version, pod.address, HOST if service.sidecar else "")
+                await self._forward(network, pod.address, PORT, PORT)
+        for host, address in self._outside.items():
+            await network.add(address)
+            await self._serve(network, host, "v1", address)
         async with asyncio.TaskGroup() as group:
             for name, pod in self._pods.items():
-                if name in self._clients or self._services[pod.labels["app"]].sidecar:
+                app = self._services.get(pod.labels["app"])
+                if app is None or app.sidecar:
                     group.create_task(self._accompany(network, authority, name, folder))
         await eventually(self._all_answer, timeout=_READY_S)
 
-    async def _serve(self, network: PodNetwork, service: Service, version: str) -> None:
-        app = self._apps[service.name, version] = App(service.name, version)
-        pod = self._pods[f"{service.name}-{version}"]
-        address = HOST if service.sidecar else pod.address
-        await self._open.enter_async_context(app.serving(network, pod.address, address))
+    async def _serve(self, network: PodNetwork, name: str, version: str, pod: str, address: str = "") -> None:
+        app = self._apps[name, version] = App(name, version)
+        await self._open.enter_async_context(app.serving(network, pod, address or pod))
+
+    async def _forward(self, network: PodNetwork, address: str, port: int, own: int) -> None:
+        """Let the API server reach a port of a pod, as any real one could."""
+        path = self.folder / f"{address}:{port}"
+        await self._open.enter_async_context(relayed(path, lambda: dialled_inside(network, address, address, own)))
+        self._server.stand_for(port, path, address)
+        self._open.callback(self._server.stand_down, port, address)
 
     async def _accompany(self, network: PodNetwork, authority: pki.Authority, name: str, folder: Path) -> None:
         running = sidecars.sidecar(network, self._istiod, authority, self._pods[name], folder)
         self._logs[name] = await self._open.enter_async_context(running)
         await eventually(lambda: self._is_ready(name), timeout=_READY_S)
+        for port in (_AGENT, sidecars.STATISTICS):
+            await self._forward(network, self._pods[name].address, port, sidecars.STATISTICS)
 
     async def _is_ready(self, name: str) -> bool:
         return (await self.administration(name, "/ready")).strip() == "LIVE"
@@ -176,26 +209,27 @@ class SidecarWorld:
     async def _found(self) -> dict[str, Pod]:
         """The pods of the world by name, as soon as all have addresses."""
         listed = await asyncio.to_thread(self._listed)
-        found = {pod.labels[manifests.NAME]: pod for pod in map(_pod, listed) if manifests.NAME in pod.labels}
-        wanted = len(self._clients) + sum(len(each.versions) for each in self._services.values())
+        pods = [self._pod(each) for each in listed if manifests.NAME in each["metadata"]["labels"]]
+        found = {pod.labels[manifests.NAME]: pod for pod in pods}
+        wanted = len(self._clients) + len(self._gateways) + sum(len(each.versions) for each in self._services.values())
         return found if len(found) == wanted and all(pod.address for pod in found.values()) else {}
 
     def _listed(self) -> list[Object]:
         with self._server.client() as client:
             return list(client.get(f"/api/v1/namespaces/{self.namespace}/pods").raise_for_status().json()["items"])
 
+    def _pod(self, body: Object) -> Pod:
+        metadata = body["metadata"]
+        return Pod(
+            name=metadata["name"],
+            namespace=metadata["namespace"],
+            address=body["status"].get("podIP", ""),
+            account=body["spec"]["serviceAccountName"],
+            labels=metadata["labels"],
+            kind="router" if metadata["labels"]["app"] in self._gateways else "sidecar",
+        )
+
 
 def _session(network: PodNetwork, address: str) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=32, socket_factory=lambda _: network.socket(address))
     return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=_ANSWER_S))
-
-
-def _pod(body: Object) -> Pod:
-    metadata = body["metadata"]
-    return Pod(
-        name=metadata["name"],
-        namespace=metadata["namespace"],
-        address=body["status"].get("podIP", ""),
-        account=body["spec"].get("serviceAccountName", "default"),
-        labels=metadata["labels"],
-    )
