@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import yaml
 
-from meshwright.adapters.istio import adapter
+from meshwright.adapters.istio import adapter, connecting, status
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -185,3 +185,18 @@ async def test_bad_input_is_told_with_its_place(mesh: Mesh) -> None:
         await mesh.plan("canary", wishes.HeaderRoute(service="reviews", header=header, version="v2"))
     ).problems
     assert "regex" in refused.detail
+
+
+async def test_the_mesh_is_detected_as_it_stands(mesh: Mesh, kubernetes_settings: Kubernetes) -> None:
+    """Whoever installed it: its revision, its namespaces, and a control plane that is available."""
+    (found,) = await status.detect(mesh.cluster)
+    assert (found.namespace, found.revision) == (NAMESPACE, "default")
+    assert mesh.namespace in found.sidecar_namespaces
+    assert {each.type for each in found.conditions} >= {"ControlPlaneReady", "InjectionReady", "ValidationReady"}
+    seen = status.observed(MESH, "istio", found, None)
+    assert seen.state == ("ready" if found.healthy else "degraded")
+    runtime: Any = None
+    connection = OpenConnection(workspace="default", id="k", kind="kubernetes", settings=kubernetes_settings)
+    tried = await connecting.test(runtime, connection)
+    assert [(each["namespace"], each["revision"]) for each in tried.details["meshes"]] == [(NAMESPACE, "default")]
+    assert tried.details["strays"] == []

@@ -3,8 +3,8 @@
 Invariant: this package holds knowledge of Istio only; reading, applying, diffing and pruning are the kit's.
 """
 
-from meshwright.adapters.istio import intents, live, reading
+from meshwright.adapters.istio import intents, live, reading, status
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.operations import enrolling, installing, uninstalling, upgrading
 
-__all__ = ["adapter", "enrolling", "installing", "intents", "live", "reading", "uninstalling", "upgrading"]
+__all__ = ["adapter", "enrolling", "installing", "intents", "live", "reading", "status", "uninstalling", "upgrading"]

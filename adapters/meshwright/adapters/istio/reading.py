@@ -5,7 +5,7 @@ its way. A kind that the cluster does not serve has no objects.
 """
 
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts.installation import Installation, Installations
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION, shown
 from meshwright.adapters.istio.facts import IstioFacts
+from meshwright.adapters.istio.listing import listed
 from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
 from meshwright.core import kit
@@ -122,20 +123,6 @@ async def _served(cluster: k8s.Cluster, wanted: Sequence[tuple[str, str]]) -> se
 
 async def _every(wanted: Sequence[tuple[str, str, str | None]], cluster: k8s.Cluster) -> list[dict[str, Any]]:
     return [body for each in wanted for body in await listed(cluster, *each)]
-
-
-async def listed(
-    cluster: k8s.Cluster, group: str, kind: str, namespace: str | None = None, *, labels: str = ""
-) -> list[dict[str, Any]]:
-    """The objects of a kind; none where it is not served. Raises KubernetesError."""
-    found = []
-    try:
-        async with aclosing(cluster.list(group, kind, namespace, labels=labels)) as items:
-            async for each in items:
-                found.append(each.body)
-    except k8s.NotFound:
-        return []
-    return found
 
 
 async def _config(cluster: k8s.Cluster, plane: ControlPlane | None) -> dict[str, Any]:

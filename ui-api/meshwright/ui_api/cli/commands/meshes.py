@@ -9,7 +9,8 @@ from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import MeshName, ReasonOption, TimeoutOption, WaitOption, YesOption
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session, command
-from meshwright.ui_api.cli.render import live, views
+from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.render import detections, live, views
 
 VersionOption = Annotated[str, typer.Option("--mesh-version", help="Of the mesh; empty for the adapter's choice.")]
 RevisionOption = Annotated[
@@ -108,6 +109,20 @@ def status(session: Session, mesh: MeshName, timeout: TimeoutOption = None) -> N
     document = session.api.get(paths.one(paths.MESHES, mesh), params)
     proxies, _ = session.api.list(paths.PROXIES, {"mesh": mesh}, limit=1000)
     session.output.show({"mesh": document, "proxies": proxies}, views.mesh(document, proxies))
+
+
+@command(group, "detect")
+def detect(
+    session: Session, connection: Annotated[str, typer.Argument(metavar="CONNECTION")], reason: ReasonOption = ""
+) -> None:
+    """Show the meshes of a cluster, whoever installed them, and what is wrong with each; nothing is changed."""
+    path = paths.one(paths.CONNECTIONS, connection, ":test")
+    result = session.api.request("POST", path, body={"reason": reason}).data
+    details = result.get("details") or {}
+    if "meshes" not in details:
+        what = "; ".join(each["detail"] for each in result.get("problems") or []) or "its adapter does not tell"
+        raise CommandFailed(f"the meshes of connection {connection} are not known: {what}", code=Exit.FAILURE)
+    session.output.show(details["meshes"], detections.table_of(details))
 
 
 @command(group, "intents")
