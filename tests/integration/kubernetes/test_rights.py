@@ -90,7 +90,7 @@ async def test_a_connection_test_of_wrong_credentials_says_what_to_do(kubernetes
     told = await k8s.try_connection(opened(Kubernetes(kubeconfig=yaml.safe_dump(document))))
     assert not told.ok
     assert told.problems[0].pointer == "#/kubeconfig"
-    assert told.problems[0].code == "MW3010"
+    assert told.problems[0].code == "MW5010"
 
 
 async def test_what_could_not_be_taken_back_is_not_begun(confined: Kubernetes, namespace: str) -> None:

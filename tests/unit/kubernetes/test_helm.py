@@ -143,14 +143,14 @@ async def test_values_that_the_schema_of_the_chart_refuses_are_named(folder: Pat
     """The message holds the chart and the field."""
     with pytest.raises(kit.Reject, match=r"the values do not fit the chart demo.*replicas") as refused:
         await render(folder, values={"replicas": "many"})
-    assert refused.value.failure.code == "MW3103"
+    assert refused.value.failure.code == "MW5103"
 
 
 async def test_a_hook_that_would_have_to_run_is_refused_by_name(folder: Path) -> None:
     """A Job that runs before an installation is not silently left out, and not simply applied."""
     with pytest.raises(kit.Reject, match=r"Job migrate \(pre-install, pre-upgrade\)") as refused:
         await render(folder, values={"hook": "Job"})
-    assert refused.value.failure.code == "MW3105"
+    assert refused.value.failure.code == "MW5105"
 
 
 async def test_a_hook_that_is_a_plain_object_is_applied(folder: Path) -> None:
@@ -173,14 +173,14 @@ async def test_a_chart_is_found_in_a_folder_of_charts(folder: Path, archive: Pat
     assert (await render(archive.parent, version="1.2.3")).version == "1.2.3"
     with pytest.raises(kit.Reject, match=r"no chart demo 9\.9\.9") as refused:
         await render(archive.parent, version="9.9.9")
-    assert refused.value.failure.code == "MW3101"
+    assert refused.value.failure.code == "MW5101"
 
 
 async def test_a_chart_that_is_none_says_so(tmp_path: Path) -> None:
     """The message names what was asked for and the option that names another place."""
     with pytest.raises(kit.Reject) as refused:
         await render(tmp_path / "nothing")
-    assert refused.value.failure.code == "MW3101"
+    assert refused.value.failure.code == "MW5101"
     assert "--chart PATH" in refused.value.failure.remedy
 
 
@@ -190,7 +190,7 @@ async def test_without_a_network_the_message_names_the_chart_and_the_way_out(sch
     with pytest.raises(kit.Reject) as refused:
         await render(f"{scheme}://127.0.0.1:9/charts")
     failure = refused.value.failure
-    assert failure.code == "MW3102", failure
+    assert failure.code == "MW5102", failure
     assert "demo" in failure.what
     assert "--chart PATH" in failure.remedy
     assert failure.retryable
@@ -230,7 +230,7 @@ async def test_a_template_that_never_ends_is_ended(folder: Path) -> None:
     """The child is gone when the call ends, by time or because nobody waits any more."""
     with pytest.raises(kit.Reject, match="longer than") as refused:
         await render(folder, timeout=3.0, values={"loop": 10_000_000})
-    assert refused.value.failure.code == "MW3107"
+    assert refused.value.failure.code == "MW5107"
     task = asyncio.create_task(render(folder, values={"loop": 10_000_000}))
     await asyncio.sleep(0)
     task.cancel()
@@ -246,7 +246,7 @@ async def test_a_template_sees_nothing_of_the_worker(folder: Path, monkeypatch: 
     (folder / "templates" / "env.yaml").write_text('a: {{ env "MESHWRIGHT_SECRET" }}')
     with pytest.raises(kit.Reject) as refused:
         await render(folder)
-    assert refused.value.failure.code in ("MW3101", "MW3104")
+    assert refused.value.failure.code in ("MW5101", "MW5104")
 
 
 async def test_without_helm_the_message_names_every_way_to_get_it(
@@ -256,7 +256,7 @@ async def test_without_helm_the_message_names_every_way_to_get_it(
     monkeypatch.setattr(charts, "engine", lambda: "")
     with pytest.raises(kit.Reject) as refused:
         await render(folder)
-    assert refused.value.failure.code == "MW3106"
+    assert refused.value.failure.code == "MW5106"
     assert "meshwright[helm]" in refused.value.failure.remedy
 
 

@@ -47,7 +47,7 @@ class Clusters:
         settings = (await self._runtime.connection(workspace, connection)).settings
         if not isinstance(settings, Kubernetes):
             what = f"connection {connection} is no Kubernetes cluster, but of kind {settings.kind}"
-            raise Reject(Failure(code="MW3016", what=what, remedy="Name a connection of kind kubernetes."))
+            raise Reject(Failure(code="MW5016", what=what, remedy="Name a connection of kind kubernetes."))
         key = workspace, connection
         async with self._opening:
             if self._is_over:

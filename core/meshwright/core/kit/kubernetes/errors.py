@@ -85,7 +85,7 @@ class Status(msgspec.Struct, frozen=True):
 class KubernetesError(Outcome):
     """The common part; `status` is what the server said, empty where it said nothing."""
 
-    code: ClassVar[str] = "MW3000"
+    code: ClassVar[str] = "MW5000"
     cause: ClassVar[str] = ""
     remedy: ClassVar[str] = ""
     status: Status
@@ -116,14 +116,14 @@ class Refused(KubernetesError, Reject):
 class BadRequest(Refused):
     """The request makes no sense to this server."""
 
-    code = "MW3001"
+    code = "MW5001"
     remedy = "The server may be of a version that lacks what was asked for."
 
 
 class Forbidden(Refused):
     """We lack the right."""
 
-    code = "MW3002"
+    code = "MW5002"
     cause = "The credentials of the connection lack this right."
     remedy = "Grant it to the user or service account that the message names, then retry."
 
@@ -131,7 +131,7 @@ class Forbidden(Refused):
 class Denied(Refused):
     """An admission webhook or policy says no."""
 
-    code = "MW3003"
+    code = "MW5003"
     cause = "An admission check of the cluster refused the object."
     remedy = "Change the object as the message says, or ask whoever runs the check."
 
@@ -139,13 +139,13 @@ class Denied(Refused):
 class NotFound(Refused):
     """There is no such object."""
 
-    code = "MW3004"
+    code = "MW5004"
 
 
 class UnknownKind(NotFound):
     """There is no such kind of object."""
 
-    code = "MW3005"
+    code = "MW5005"
     cause = "Neither the server itself nor a CustomResourceDefinition of the cluster serves it."
     remedy = "Install what brings the CustomResourceDefinition first."
 
@@ -153,13 +153,13 @@ class UnknownKind(NotFound):
 class AlreadyExists(Refused):
     """There is one of this name."""
 
-    code = "MW3006"
+    code = "MW5006"
 
 
 class Conflict(Refused):
     """Others own fields, or the object changed meanwhile."""
 
-    code = "MW3007"
+    code = "MW5007"
     cause = "Another field manager owns what was to be changed, or the object was changed at the same time."
     remedy = "Leave the fields to their owner, or take them over with --take-over."
 
@@ -176,14 +176,14 @@ class Conflict(Refused):
 class Invalid(Refused):
     """Fields break the schema of their kind or a rule."""
 
-    code = "MW3008"
+    code = "MW5008"
     remedy = "Correct the fields named."
 
 
 class Gone(Refused):
     """The version asked for is history: list again."""
 
-    code = "MW3009"
+    code = "MW5009"
 
 
 class Away(KubernetesError, Retry):
@@ -199,7 +199,7 @@ class Away(KubernetesError, Retry):
 class Unauthorized(Away):
     """The credentials are not taken, or not any more."""
 
-    code = "MW3010"
+    code = "MW5010"
     cause = "The token or certificate of the connection is wrong, has ended or was revoked."
     remedy = "Give the connection new credentials with `meshwright connections set`; what waits for it goes on then."
     after = 10.0
@@ -208,7 +208,7 @@ class Unauthorized(Away):
 class TooManyRequests(Away):
     """The server throttles us."""
 
-    code = "MW3011"
+    code = "MW5011"
     cause = "The server has more to do than it can."
     remedy = "It is tried again by itself; see the server's priority and fairness settings if it lasts."
 
@@ -216,14 +216,14 @@ class TooManyRequests(Away):
 class Unavailable(Away):
     """A server error, a webhook that does not answer, a namespace that is going away."""
 
-    code = "MW3012"
+    code = "MW5012"
     remedy = "It is tried again by itself; the logs of the API server or of the webhook say more if it lasts."
 
 
 class Unreachable(Away):
     """No answer at all."""
 
-    code = "MW3013"
+    code = "MW5013"
     cause = "The server is down, the network is cut, or its certificate is not the one that the connection trusts."
     remedy = "It is tried again by itself; see `meshwright connections test` if it lasts."
 
@@ -231,7 +231,7 @@ class Unreachable(Away):
 class Closed(Away):
     """This client was closed, as the connection has other settings now."""
 
-    code = "MW3014"
+    code = "MW5014"
     after = 0.1
 
 

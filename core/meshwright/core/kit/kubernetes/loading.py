@@ -37,7 +37,7 @@ _NO_LIMIT = 0
 class InvalidConnection(errors.Refused):
     """The settings of the connection lead nowhere."""
 
-    code = "MW3015"
+    code = "MW5015"
     remedy = "Set the connection anew with `meshwright connections set`."
 
 

@@ -190,4 +190,4 @@ def _crashed(chart: str, status: int | None, said: bytes) -> Reject:
     memory = "out of memory" in last or "cannot allocate" in last
     if memory:
         return failures.too_much(chart, "it needed too much memory")
-    return Reject(Failure(code="MW3104", what=what[:1500], remedy="Try another version of the chart.", retryable=True))
+    return Reject(Failure(code="MW5104", what=what[:1500], remedy="Try another version of the chart.", retryable=True))

@@ -293,7 +293,7 @@ def _not_ready(refs: dict[ResourceRef, str], cause: str) -> Reject:
     remedy = "Look at the object's own status and events, correct the design or the cluster, then retry."
     details = {"resources": [{"ref": str(ref), "because": because} for ref, because in refs.items()]}
     return Reject(
-        Failure(code="MW3017", what=f"not ready: {what}", cause=cause, remedy=remedy, retryable=True, details=details)
+        Failure(code="MW5017", what=f"not ready: {what}", cause=cause, remedy=remedy, retryable=True, details=details)
     )
 
 

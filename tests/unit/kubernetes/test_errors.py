@@ -38,7 +38,7 @@ def test_each_refusal_is_an_outcome_that_a_handler_may_let_through(
     assert type(error) is kind
     assert isinstance(error, outcome)
     assert error.failure.what.startswith("PATCH /x: ")
-    assert error.failure.code.startswith("MW30")
+    assert error.failure.code.startswith("MW50")
 
 
 def test_a_namespace_that_goes_away_is_waited_for() -> None:
