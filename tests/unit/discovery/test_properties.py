@@ -16,7 +16,7 @@ from meshwright.core.kit.kubernetes.watching import Collection, Watch
 from meshwright.core.testing.memory import MemoryBus
 from meshwright.core.testing.memory.matching import matches
 from meshwright.schemas.discovery import ResourceObserved
-from meshwright.workers.discovery.following import Lanes, follow
+from meshwright.workers.discovery.following import Changes, follow
 from meshwright.workers.discovery.seen import STREAM, Fenced, Seen
 from rig.model_cluster import API, ModelCluster
 
@@ -64,10 +64,10 @@ class Run:
             self.worker, self.former = None, self.seen
 
     async def _work(self, seen: Seen) -> None:
-        lanes = Lanes()
+        changes = Changes(seen)
         transport: Any = self.cluster
-        async with lanes.working():
-            await follow(Watch(transport, Collection(API)).events(), KIND, seen, lanes, lambda failure: None)
+        async with changes.working():
+            await follow(Watch(transport, Collection(API)).events(), KIND, seen, changes, lambda failure: None)
 
     def visible(self) -> dict[str, tuple[str, str]]:
         """UID and version by name, as a view would show."""
@@ -90,7 +90,7 @@ class Run:
         for name in list(self.cluster.things) if self.former else []:
             with contextlib.suppress(Fenced):
                 assert self.former is not None
-                await self.former.observed(self.cluster.item(name))
+                await self.former.apply([self.cluster.item(name)])
 
     async def step(self, what: str, name: str) -> None:
         """One thing that happens."""
@@ -159,12 +159,12 @@ async def test_a_worker_that_is_fenced_off_stops(monkeypatch: pytest.MonkeyPatch
     run.cluster.put("a")
     await run.settle()
     with pytest.raises(Fenced):
-        await old.removed(item.ref)
+        await old.apply([item.ref])
     run.cluster.delete("a")
     await run.settle()
     with pytest.raises(Fenced):
-        await old.removed(item.ref)
-    await run._fresh().observed(item)  # which knows nothing of it, and has it from a stale list
+        await old.apply([item.ref])
+    await run._fresh().apply([item])  # which knows nothing of it, and has it from a stale list
     assert run.visible() == {}
     run.cluster.put("a")
     await run.settle()

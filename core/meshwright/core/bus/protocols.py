@@ -5,7 +5,7 @@ and the bus in memory of core/testing both keep these protocols, and one suite (
 both; what stands here is all that may be relied upon.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +16,7 @@ from meshwright.schemas.base import Message
 
 if TYPE_CHECKING:
     from meshwright.core.bus.kv.buckets import Change, Entry
-    from meshwright.core.bus.stream.publishing import Ack
+    from meshwright.core.bus.stream.publishing import Ack, Outgoing
 
 
 class StreamReader(Protocol):
@@ -55,6 +55,10 @@ class MessagePublisher(Protocol):
 
         Raises Conflict when `expected_last` is not the last sequence of the subject, TooLarge, BusFull, BusUnavailable.
         """
+        ...
+
+    async def publish_all(self, messages: "Sequence[Outgoing]", timeout: float = 10.0) -> list[int]:
+        """Store all of them or none; the sequence of each. Raises what `publish` raises."""
         ...
 
     async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> "Ack":

@@ -24,7 +24,7 @@ from meshwright.core.kit.kubernetes import (
 )
 from meshwright.schemas.connections import Kubernetes
 from meshwright.workers.discovery import selection
-from meshwright.workers.discovery.following import Lanes, follow, forget
+from meshwright.workers.discovery.following import Changes, follow, forget
 from meshwright.workers.discovery.seen import Seen
 from meshwright.workers.discovery.selection import Kind, Wanted
 from meshwright.workers.discovery.status import Status
@@ -62,7 +62,7 @@ class Watching:
         self._status = status
         self._settings = settings
         self._wanted = wanted
-        self._lanes = Lanes()
+        self._changes = Changes(seen)
         self._again = asyncio.Event()
         self._tasks: dict[Kind, asyncio.Task[None]] = {}
 
@@ -75,7 +75,7 @@ class Watching:
         await self._seen.load()
         async with (
             Cluster.open(self._settings) as cluster,
-            self._lanes.working(),
+            self._changes.working(),
             asyncio.TaskGroup() as group,
         ):
             group.create_task(self._status.run())
@@ -97,7 +97,7 @@ class Watching:
             for kind in self._tasks.keys() - set(kinds):
                 await ending.end(self._tasks.pop(kind))
             for kind in set(self._seen.kinds()) - set(kinds):
-                await forget(kind, self._seen, self._lanes, frozenset())
+                await forget(kind, self._seen, self._changes, frozenset())
             for kind in kinds:
                 if kind not in self._tasks or self._tasks[kind].done():
                     self._tasks[kind] = group.create_task(self._follow(cluster, kind))
@@ -113,9 +113,9 @@ class Watching:
                 events = cluster.watch(*kind)
                 if kind == selection.DEFINITIONS:
                     events = self._noticing(events)
-                await follow(events, kind, self._seen, self._lanes, lambda failure: self._status.tell(kind, failure))
+                await follow(events, kind, self._seen, self._changes, lambda failure: self._status.tell(kind, failure))
             except NotFound:
-                await forget(kind, self._seen, self._lanes, frozenset())
+                await forget(kind, self._seen, self._changes, frozenset())
                 self._again.set()
                 return
             except Closed:

@@ -18,7 +18,7 @@ from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.errors import Failure
 from meshwright.workers.discovery.clusters import Pauses, Watching
-from meshwright.workers.discovery.following import Lanes, forget
+from meshwright.workers.discovery.following import Changes, forget
 from meshwright.workers.discovery.seen import STREAM, Seen
 from meshwright.workers.discovery.selection import Wanted
 from meshwright.workers.discovery.status import Status
@@ -70,10 +70,10 @@ class Watched:
     async def forget(self) -> None:
         """The connection is gone, and so is everything of it."""
         await self._seen.load()
-        lanes = Lanes()
-        async with lanes.working():
+        changes = Changes(self._seen)
+        async with changes.working():
             for kind in self._seen.kinds():
-                await forget(kind, self._seen, lanes, frozenset())
+                await forget(kind, self._seen, changes, frozenset())
         await Status(self._bus, self._seen).forget()
         log.info("%s is forgotten", self._what)
 

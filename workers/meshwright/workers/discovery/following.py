@@ -5,63 +5,62 @@ the kind is what the cluster has: what was seen before and is not there is told 
 """
 
 import asyncio
-import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 
 from meshwright.core import ending
-from meshwright.core.kit.kubernetes import Added, Deleted, Interrupted, Modified, Synced, WatchEvent
+from meshwright.core.kit.kubernetes import Added, Deleted, Interrupted, Item, Modified, Synced, WatchEvent
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.references import ResourceRef
 from meshwright.workers.discovery.seen import Fenced, Seen
 
-_LANES = 32
-_WAITING = 16
-
-Work = Callable[[], Awaitable[None]]
+_WAITING = 256
+_AT_ONCE = 128
 
 
-class Lanes:
-    """Changes at work: many at once, those of one object one after the other, a bounded number waiting."""
+class Changes:
+    """Changes on their way into the stream: in their order, as many at once as there are, a bounded number waiting."""
 
-    def __init__(self) -> None:
-        self._queues: list[asyncio.Queue[Work]] = [asyncio.Queue(_WAITING) for _ in range(_LANES)]
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._queue: asyncio.Queue[Item | ResourceRef] = asyncio.Queue(_WAITING)
 
     @asynccontextmanager
     async def working(self) -> AsyncGenerator[None, None]:
         """Work for the length of the block, which ends when the work fails. Raises Fenced."""
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._work(queue)) for queue in self._queues]
+                task = group.create_task(self._work())
                 yield
-                await ending.end(*tasks)
+                await ending.end(task)
         except BaseExceptionGroup as several:
             if fenced := several.subgroup(Fenced):
                 raise ending.first_error(fenced) from None
             raise
 
-    async def put(self, ref: ResourceRef, work: Work) -> None:
-        """Have something done to an object; waits while too much is waiting."""
-        key = f"{ref.kind}/{ref.namespace}/{ref.name}".encode()
-        await self._queues[zlib.crc32(key) % _LANES].put(work)
+    async def put(self, change: Item | ResourceRef) -> None:
+        """Have an object told as it is, or one that is gone; waits while too much is waiting."""
+        await self._queue.put(change)
 
     async def settled(self) -> None:
-        """Wait until all that was put is done."""
-        for queue in self._queues:
-            await queue.join()
+        """Wait until all that was put is told."""
+        await self._queue.join()
 
-    async def _work(self, queue: asyncio.Queue[Work]) -> None:
+    async def _work(self) -> None:
         while True:
-            work = await queue.get()
-            await work()
-            queue.task_done()
+            changes = [await self._queue.get()]
+            while len(changes) < _AT_ONCE and not self._queue.empty():
+                changes.append(self._queue.get_nowait())
+            await self._seen.apply(changes)
+            for _ in changes:
+                self._queue.task_done()
 
 
 async def follow(
     events: AsyncGenerator[WatchEvent, None],
     kind: tuple[str, str],
     seen: Seen,
-    lanes: Lanes,
+    changes: Changes,
     tell: Callable[[Failure | None], None],
 ) -> None:
     """Follow the events of a watch to their end; `tell` hears None when all is seen, and what hinders it.
@@ -75,27 +74,27 @@ async def follow(
                 case Added(item) | Modified(item):
                     if present is not None:
                         present.add((item.ref.namespace, item.ref.name))
-                    await lanes.put(item.ref, lambda item=item: seen.observed(item))  # type: ignore[misc]
+                    await changes.put(item)
                 case Deleted(ref):
                     if present is not None:
                         present.discard((ref.namespace, ref.name))
-                    await lanes.put(ref, lambda ref=ref: seen.removed(ref))  # type: ignore[misc]
+                    await changes.put(ref)
                 case Synced():
                     if present is not None:
-                        await lanes.settled()
-                        await forget(kind, seen, lanes, present)
+                        await changes.settled()
+                        await forget(kind, seen, changes, present)
                         present = None  # from here on the watch itself tells what goes
-                    await lanes.settled()
+                    await changes.settled()
                     tell(None)
                 case Interrupted(failure):
                     tell(failure)
 
 
 async def forget(
-    kind: tuple[str, str], seen: Seen, lanes: Lanes, present: set[tuple[str, str]] | frozenset[tuple[str, str]]
+    kind: tuple[str, str], seen: Seen, changes: Changes, present: set[tuple[str, str]] | frozenset[tuple[str, str]]
 ) -> None:
     """Tell as gone what is seen of a kind and not present."""
     for ref in seen.of(*kind):
         if (ref.namespace, ref.name) not in present:
-            await lanes.put(ref, lambda ref=ref: seen.removed(ref))  # type: ignore[misc]
-    await lanes.settled()
+            await changes.put(ref)
+    await changes.settled()

@@ -17,6 +17,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.bus.protocols import Bus
+from meshwright.core.bus.stream.publishing import Outgoing
 from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
@@ -47,6 +48,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     uid: str
     version: str
     seq: int
+
+
+class _Pending(msgspec.Struct, frozen=True):
+    """A message to store, and what is known of its object then."""
+
+    ref: ResourceRef
+    outgoing: Outgoing
+    uid: str
+    version: str
 
 
 class _Summary(msgspec.Struct, frozen=True):
@@ -97,33 +107,73 @@ class Seen:
         """How many objects there are."""
         return sum(map(len, self._known.values()))
 
-    async def observed(self, item: "Item") -> None:
-        """Tell an object as it is now, unless that was told. Raises Fenced."""
-        entry = self._entry(item.ref)
-        if entry is not None and (entry.uid, entry.version) == (item.uid, item.version):
-            return
-        resource = objects.resource(self.connection, item, datetime.datetime.now(datetime.UTC))
-        seq = await self._publish(item.ref, ResourceObserved(resource=resource), item.uid, entry)
-        if seq:
-            place = self._known.setdefault((item.ref.group, item.ref.kind), {})
-            place[item.ref.namespace, item.ref.name] = Entry(item.uid, item.version, seq)
+    async def apply(self, changes: Sequence["Item | ResourceRef"]) -> None:
+        """Tell objects as they are now, and those (by reference) that are gone, unless that was told. Raises Fenced.
 
-    async def removed(self, ref: ResourceRef) -> None:
-        """Tell that an object is gone, unless that was told. Raises Fenced."""
-        entry = self._entry(ref)
-        if entry is None:
+        Of several changes of one object the last one counts, as in the stream.
+        """
+        last = {change if isinstance(change, ResourceRef) else change.ref: change for change in changes}
+        pending = [one for ref, change in last.items() if (one := self._pending(ref, change)) is not None]
+        if len(pending) > 1 and await self._told_at_once(pending):
             return
-        message = ResourceRemoved(
-            id=resource_id(self.connection, ref),
-            connection=self.connection,
-            group=ref.group,
-            kind=ref.kind,
-            namespace=ref.namespace,
-            name=ref.name,
-            uid=entry.uid,
+        for one in pending:
+            self._learn_of(one, await self._publish(one))
+
+    def _pending(self, ref: ResourceRef, change: "Item | ResourceRef") -> "_Pending | None":
+        entry = self._entry(ref)
+        if isinstance(change, ResourceRef):
+            if entry is None:
+                return None
+            removed = ResourceRemoved(
+                id=resource_id(self.connection, ref),
+                connection=self.connection,
+                group=ref.group,
+                kind=ref.kind,
+                namespace=ref.namespace,
+                name=ref.name,
+                uid=entry.uid,
+            )
+            return _Pending(ref, self._outgoing(ref, removed, entry), entry.uid, "")
+        if entry is not None and (entry.uid, entry.version) == (change.uid, change.version):
+            return None
+        resource = objects.resource(self.connection, change, datetime.datetime.now(datetime.UTC))
+        outgoing = self._outgoing(ref, ResourceObserved(resource=resource), entry)
+        return _Pending(ref, outgoing, change.uid, change.version)
+
+    def _outgoing(self, ref: ResourceRef, message: Message, entry: Entry | None) -> Outgoing:
+        return Outgoing(
+            subject=subjects.fill(
+                subjects.SEEN, workspace=self.workspace, connection=self.connection, id=resource_token(ref)
+            ),
+            message=message,
+            about=f"resources/{resource_id(self.connection, ref)}",
+            id=ids.fresh(),
+            expected_last=entry.seq if entry else 0,
+            kept=REMOVED_KEPT if isinstance(message, ResourceRemoved) else 0,
+            extensions={_POLICY: objects.POLICY},
         )
-        await self._publish(ref, message, "", entry)
-        del self._known[ref.group, ref.kind][ref.namespace, ref.name]
+
+    async def _told_at_once(self, pending: "Sequence[_Pending]") -> bool:
+        """Whether all were stored together. If not, each by itself finds out why, under the same id."""
+        try:
+            found = await self._bus.publisher.publish_all([one.outgoing for one in pending], _PATIENCE)
+        except (mwbus.Conflict, mwbus.BusUnavailable) as error:
+            log.debug("%d objects are told one by one: %s", len(pending), error)
+            return False
+        for one, seq in zip(pending, found, strict=True):
+            self._learn_of(one, seq)
+        return True
+
+    def _learn_of(self, one: "_Pending", seq: int) -> None:
+        """What was stored is known; sequence 0 means that it was not, as the object is gone."""
+        place = self._known.setdefault((one.ref.group, one.ref.kind), {})
+        key = one.ref.namespace, one.ref.name
+        if isinstance(one.outgoing.message, ResourceRemoved):
+            del place[key]
+        elif seq:
+            place[key] = Entry(one.uid, one.version, seq)
+        if self._told is not None and seq:
+            self._told.add(one.outgoing.message.wire.name.split(".")[-2])
 
     def _entry(self, ref: ResourceRef) -> Entry | None:
         return self._known.get((ref.group, ref.kind), {}).get((ref.namespace, ref.name))
@@ -141,37 +191,33 @@ class Seen:
         place = self._known.setdefault((told.group, told.kind), {})
         place[told.namespace, told.name] = Entry(told.uid, version, message.seq)
 
-    async def _publish(self, ref: ResourceRef, message: Message, uid: str, entry: Entry | None) -> int:
+    async def _publish(self, one: "_Pending") -> int:
         """The sequence; 0 when the object with that UID was told as gone. Waits for the bus. Raises Fenced."""
-        subject = subjects.fill(
-            subjects.SEEN, workspace=self.workspace, connection=self.connection, id=resource_token(ref)
-        )
-        expected, identity = entry.seq if entry else 0, ids.fresh()
+        out = one.outgoing
+        expected = out.expected_last
         while True:
             try:
                 ack = await self._bus.publisher.publish(
-                    subject,
-                    message,
-                    about=f"resources/{resource_id(self.connection, ref)}",
-                    id=identity,
+                    out.subject,
+                    out.message,
+                    about=out.about,
+                    id=out.id,
                     expected_last=expected,
-                    kept=REMOVED_KEPT if isinstance(message, ResourceRemoved) else 0,
-                    extensions={_POLICY: objects.POLICY},
+                    kept=out.kept,
+                    extensions=out.extensions,
                     timeout=_PATIENCE,
                 )
             except mwbus.Conflict as conflict:
-                if entry is not None or expected:
-                    raise Fenced(f"{subject} was written by somebody else") from conflict
-                before = await self._removal(subject)
-                if before.uid == uid:
+                if expected:
+                    raise Fenced(f"{out.subject} was written by somebody else") from conflict
+                before = await self._removal(out.subject)
+                if before.uid == one.uid:
                     return 0
                 expected = before.seq
-            except (mwbus.BusUnavailable, mwbus.BusFull) as error:
-                log.warning("waiting to tell %s: %s", ref, error)
+            except mwbus.BusUnavailable as error:
+                log.warning("waiting to tell %s: %s", one.ref, error)
                 await asyncio.sleep(_PAUSE)
             else:
-                if self._told is not None:
-                    self._told.add(message.wire.name.split(".")[-2])
                 return ack.seq
 
     async def _removal(self, subject: str) -> Entry:

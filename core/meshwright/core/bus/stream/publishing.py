@@ -9,6 +9,7 @@ up while there was no connection is not sent when it comes back.
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 
 import msgspec
 import nats.errors
@@ -37,6 +38,18 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     stream: str
     seq: int
     duplicate: bool = False
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """One of many messages to store at once; see `Publisher.publish` for its fields."""
+
+    subject: str
+    message: Message
+    about: str
+    id: str
+    expected_last: int
+    kept: int = 0
+    extensions: dict[str, str] = {}
 
 
 class Publisher:
@@ -72,21 +85,60 @@ class Publisher:
 
         Raises Conflict when `expected_last` is stale, TooLarge, BusFull, BusUnavailable when no ack came in time.
         """
+        headers = self._headers(message, about, id or ids.fresh(), expected_last, kept, extensions or {})
+        return await self.store(subject, catalog.encode(message), headers, timeout)
+
+    async def publish_all(self, messages: Sequence[Outgoing], timeout: float = 10.0) -> list[int]:
+        """Store all of them or none, in a stream that allows it; the sequence of each.
+
+        It is tried once: whether they were stored is not known after BusUnavailable, and publishing each of them by
+        itself under its id is right then. Raises Conflict when any expectation is stale, TooLarge, BusFull,
+        BusUnavailable.
+        """
+        batch = ids.fresh()
+        try:
+            self._check_connected()
+            for number, one in enumerate(messages, start=1):
+                payload = catalog.encode(one.message)
+                headers = self._headers(one.message, one.about, one.id, one.expected_last, one.kept, one.extensions)
+                headers |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+                if number < len(messages):
+                    await self._client.publish(one.subject, payload, headers=headers)
+                    continue
+                headers["Nats-Batch-Commit"] = "1"
+                reply = await self._client.request(one.subject, payload, timeout=timeout, headers=headers)
+                last = _acknowledged(json.loads(reply.data)).seq
+                return list(range(last - len(messages) + 1, last + 1))
+        except nats.errors.MaxPayloadError as error:
+            raise TooLarge(f"NATS takes {self._client.max_payload} bytes at once") from error
+        except (TimeoutError, nats.errors.Error) as error:
+            raise BusUnavailable(f"no acknowledgement for {len(messages)} messages: {error!r}") from error
+        return []
+
+    def _headers(
+        self,
+        message: Message,
+        about: str,
+        id: str,
+        expected_last: int | None,
+        kept: int,
+        extensions: dict[str, str],
+    ) -> dict[str, str]:
         headers = envelope.write(
             Envelope(
-                id=id or ids.fresh(),
+                id=id,
                 source=self.source,
                 type=message.wire.name,
                 subject=about,
                 traceparent=tracing.traceparent(),
-                extensions=extensions or {},
+                extensions=extensions,
             )
         )
         if expected_last is not None:
             headers[EXPECTED_LAST] = str(expected_last)
         if kept:
             headers[TTL] = f"{kept}s"
-        return await self.store(subject, catalog.encode(message), headers, timeout)
+        return headers
 
     async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> Ack:
         """Store ready-made bytes; see `publish` for what is raised."""

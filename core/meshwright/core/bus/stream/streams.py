@@ -137,6 +137,7 @@ def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
     advisories = _stream(subjects.ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30)
     seen = _stream(subjects.SEEN.stream, [subjects.SEEN.wildcard], 0)
     seen.max_msgs_per_subject = 1
+    seen.allow_atomic = True  # many at once: the server writes to its disk once for all of them
     seen.allow_msg_ttl = True  # so that the word on what is gone ends some day
     configs = [commands, state, events, metrics, dead, advisories, places, seen]
     for config in configs:
@@ -228,7 +229,7 @@ async def _create(js: JetStreamContext, config: StreamConfig, pauses: Iterator[f
 def _differs(standing: StreamConfig, config: StreamConfig) -> bool:
     fields = (
         "subjects", "max_age", "max_bytes", "discard", "duplicate_window", "num_replicas", "max_msgs_per_subject",
-        "allow_msg_ttl",
+        "allow_msg_ttl", "allow_atomic",
     )  # fmt: skip
     unset = (None, 0, -1)
     for name in fields:

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.bus import envelope
+from meshwright.core.bus.stream.publishing import Outgoing
 from meshwright.core.telemetry import tracing
 from meshwright.core.testing.memory.buckets import MemoryBucket
 from meshwright.core.testing.memory.matching import matches
@@ -110,6 +111,26 @@ class MemoryBus:
         if expected_last is not None:
             headers[_EXPECTED_LAST] = str(expected_last)
         return await self.store(subject, catalog.encode(message), headers, timeout)
+
+    async def publish_all(self, messages: Sequence[Outgoing], timeout: float = 10.0) -> list[int]:
+        """Store all of them or none. Raises Conflict, TooLarge."""
+        for one in messages:
+            before = await self.last(_stream(one.subject), one.subject)
+            if (before.seq if before else 0) != one.expected_last:
+                raise mwbus.Conflict(f"wrong last sequence of {one.subject}", before.seq if before else 0)
+        acks = [
+            await self.publish(
+                one.subject,
+                one.message,
+                about=one.about,
+                id=one.id,
+                expected_last=one.expected_last,
+                kept=one.kept,
+                extensions=one.extensions,
+            )
+            for one in messages
+        ]
+        return [ack.seq for ack in acks]
 
     async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> mwbus.Ack:
         """Store ready-made bytes; see `publish` for what is raised."""
