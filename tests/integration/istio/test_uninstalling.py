@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from meshwright.core import kit
-from meshwright.schemas.operations import InstallMesh, UninstallMesh
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import MutualTls
+from meshwright.schemas.operations import ApplyDesign, InstallMesh, RemoveDesign, UninstallMesh
 
 pytestmark = pytest.mark.servers
 
@@ -112,3 +114,17 @@ async def test_a_removal_that_is_taken_back_leaves_istio_as_it_was(operator: Any
     assert lost == {"Secret istio-system/istio-ca-secret"}, "what istiod makes anew by itself"
     again = await operator.do(wanted(operator, admission, profile="ambient"))
     assert again["unchanged"]
+
+
+async def test_istio_is_not_taken_from_under_a_design(operator: Any, admission: Any) -> None:
+    """While a design is applied nothing is removed and the refusal names it; afterwards Istio goes."""
+    await operator.do(wanted(operator, admission, profile="minimal"))
+    design = Design(id="strict", namespace="default", intents=[MutualTls(mode="strict")])
+    await operator.do(ApplyDesign(design=design))
+    before = await operator.everything()
+    with pytest.raises(kit.Reject, match="strict is applied to") as refused:
+        await operator.do(UninstallMesh())
+    assert refused.value.failure.code == "MW4010"
+    assert await operator.everything() == before
+    await operator.do(RemoveDesign(design="strict"))
+    await operator.do(UninstallMesh(definitions="unused"))

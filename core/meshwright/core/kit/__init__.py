@@ -9,7 +9,7 @@ from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.connections import ConnectionChange, OpenConnection
 from meshwright.core.kit.context import Context, Control
 from meshwright.core.kit.lifecycle.failures import plan_gone, unfit
-from meshwright.core.kit.lifecycle.kept import KeptPlans, forget_designs
+from meshwright.core.kit.lifecycle.kept import KeptPlans, applied_designs, forget_designs
 from meshwright.core.kit.runtime import OwnServers, Runtime
 from meshwright.core.kit.target import Attempt, Change, Draft, DryRun, Facts, MeshRef, Scope, Target, changes
 from meshwright.core.operations.journal import Journal
@@ -42,6 +42,7 @@ __all__ = [
     "Runtime",
     "Scope",
     "Target",
+    "applied_designs",
     "as_failure",
     "changes",
     "forget_designs",

@@ -9,6 +9,7 @@
     MW4007  a revision is not there
     MW4008  the charts are of another version
     MW4009  it is not known which of several installations is meant
+    MW4010  designs are applied to what would be removed
 
 Invariant: each code is made in one place, and says what to do.
 """
@@ -33,6 +34,16 @@ def several(mesh: str, namespaces: list[str]) -> kit.Reject:
         "MW4009",
         f"{mesh} was not installed by Meshwright, and there is Istio in {', '.join(namespaces)}",
         remedy="Remove it with what installed it, as `helm uninstall` or `istioctl uninstall`.",
+    )
+
+
+def designs_applied(mesh: str, designs: list[str]) -> kit.Reject:
+    """Their resources would stay, and nobody could remove them with Meshwright any more."""
+    return _reject(
+        "MW4010",
+        f"{', '.join(designs)} {'is' if len(designs) == 1 else 'are'} applied to {mesh}",
+        cause="The resources of a design would stay in the cluster without anything that reads them.",
+        remedy=f"Remove each first: `meshwright remove DESIGN --mesh {mesh}`.",
     )
 
 

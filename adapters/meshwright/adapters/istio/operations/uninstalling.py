@@ -50,6 +50,8 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     before = await place.record()
 
     async def look() -> Scene:
+        if designs := await kit.applied_designs(ctx.runtime, ctx.command.workspace, ctx.command.mesh):
+            raise failures.designs_applied(ctx.command.mesh, designs)
         return await _scene(await place.cluster(), ctx.command.mesh, before)
 
     scene = await ctx.step("look", look, result=Scene)
@@ -62,6 +64,8 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
                 removed += await place.components.remove(_without_definitions(each))
     await _remove_leftovers(place, found.go, before)
     kept = [*found.stay, *await _definitions(place, scene, before, arguments.definitions)]
+    if kept:
+        await ctx.progress(f"{len(kept)} objects are kept, such as {kept[0].ref}: {kept[0].because}")
     if before:
         for each in before.in_reverse:
             if not each.chart:

@@ -91,6 +91,13 @@ def _check(_: Plan, size: int) -> None:
         raise failures.too_large(_MOST_BYTES)
 
 
+async def applied_designs(runtime: Runtime, workspace: str, mesh: str) -> list[str]:
+    """The names of the designs that are applied to a mesh, sorted. Raises bus.BusUnavailable."""
+    books = releases.Releases(await runtime.bucket(releases.BUCKET), runtime)
+    applied = [release for place, release in await books.every() if place == workspace and release.mesh == mesh]
+    return sorted(release.design.id for release in applied)
+
+
 async def forget_designs(runtime: Runtime, workspace: str, mesh: str) -> None:
     """Forget the releases and the plan of a mesh that is gone. Raises bus.BusUnavailable."""
     await releases.Releases(await runtime.bucket(releases.BUCKET), runtime).forget(workspace, mesh)
