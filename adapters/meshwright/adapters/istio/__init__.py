@@ -5,6 +5,17 @@ Invariant: this package holds knowledge of Istio only; reading, applying, diffin
 
 from meshwright.adapters.istio import intents, live, reading, status
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.operations import enrolling, installing, uninstalling, upgrading
+from meshwright.adapters.istio.operations import enrolling, installing, previews, uninstalling, upgrading
 
-__all__ = ["adapter", "enrolling", "installing", "intents", "live", "reading", "status", "uninstalling", "upgrading"]
+__all__ = [
+    "adapter",
+    "enrolling",
+    "installing",
+    "intents",
+    "live",
+    "previews",
+    "reading",
+    "status",
+    "uninstalling",
+    "upgrading",
+]

@@ -165,13 +165,9 @@ class Components:
     ) -> Outline:
         """Plan a component as the cluster is now. Raises Reject where others own what it would change."""
         rendered = await render(component, source) if source else None
-        bodies = rendered.objects if rendered else [namespace(component.namespace)]
-        cluster = await self._target.cluster()
-        owner = component.owner
-        bodies = [await _placed(cluster, each, component.namespace) for each in bodies]
-        bodies = await webhooks.as_they_stand(cluster, bodies, manager_of(self._target.mesh, owner))
-        resources = [Resource(ref=k8s.reference_of(each), body=each) for each in bodies]
-        draft = self._draft(owner, resources, former.inventory if former else [], take_over=take_over)
+        resources = await resources_of(self._target, component, rendered)
+        inventory = former.inventory if former else []
+        draft = self._draft(component.owner, resources, inventory, take_over=take_over)
         dry_run = await self._target.dry_run(draft)
         failures.check_plan(component.release, dry_run, take_over=take_over)
         installed = Installed(
@@ -211,6 +207,17 @@ class Components:
 
     def _key(self, name: str) -> str:
         return f"{self._target.mesh.workspace}.{self._target.mesh.mesh}.{name}"
+
+
+async def resources_of(
+    target: k8s.KubernetesTarget, component: Component, rendered: helm.Rendered | None
+) -> list[Resource]:
+    """What a component brings, as it fits what is there: its chart's objects, or its namespace."""
+    bodies = rendered.objects if rendered else [namespace(component.namespace)]
+    cluster = await target.cluster()
+    bodies = [await _placed(cluster, each, component.namespace) for each in bodies]
+    bodies = await webhooks.as_they_stand(cluster, bodies, manager_of(target.mesh, component.owner))
+    return [Resource(ref=k8s.reference_of(each), body=each) for each in bodies]
 
 
 def namespace(name: str) -> dict[str, Any]:

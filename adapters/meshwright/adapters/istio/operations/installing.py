@@ -51,7 +51,7 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
     wish = wished(arguments, before, place.options.version)
     checked = await check(place, wish)
     changes, record = 0, before or Installation(namespace=wish.namespace, profile=wish.profile)
-    for component in [*_namespaces(wish), *components_of(wish)]:
+    for component in [*namespaces(wish), *components_of(wish)]:
         source = checked.source if component.chart else None
         revision = wish.revision if component.chart == "istiod" else ""
         installed, changed = await place.components.bring(component, source, record.of(component.release), revision)
@@ -117,7 +117,7 @@ async def check(place: Place, wish: Wish, *, upgrade: bool = False) -> Checked:
     return await place.ctx.step("check", checked, result=Checked)
 
 
-def _namespaces(wish: Wish) -> list[Component]:
+def namespaces(wish: Wish) -> list[Component]:
     """The namespaces of the components, which come first and go last."""
     names = dict.fromkeys(each.namespace for each in components_of(wish))
     return [Component(chart="", release=f"namespace-{name}", namespace=name) for name in names]
@@ -125,7 +125,7 @@ def _namespaces(wish: Wish) -> list[Component]:
 
 async def _drop(place: Place, record: Installation, wish: Wish) -> tuple[Installation, int]:
     """Remove components that another profile had and this one has not."""
-    wanted = {each.release for each in [*_namespaces(wish), *components_of(wish)]}
+    wanted = {each.release for each in [*namespaces(wish), *components_of(wish)]}
     removed = 0
     for each in reversed(record.components):
         if each.release not in wanted and each.chart != "istiod":

@@ -36,7 +36,7 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
     before = await place.record()
     if before is None:
         raise failures.no_mesh(ctx.command.mesh)
-    wish = _wished(arguments, before, place.options.version)
+    wish = wished(arguments, before, place.options.version)
     standing = before.of(istiod_release(wish.revision))
     in_place = wish.revision == before.revision
     if in_place or standing is None:
@@ -47,7 +47,7 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
     return await _by_revision(place, before, wish, checked)
 
 
-def _wished(arguments: UpgradeMesh, before: Installation, newest: str) -> Wish:
+def wished(arguments: UpgradeMesh, before: Installation, newest: str) -> Wish:
     """What the mesh shall be: as it is, besides what was said."""
     revision = arguments.revision or before.revision
     revision = "" if revision == profiles.DEFAULT_REVISION else revision
