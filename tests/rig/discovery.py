@@ -1,5 +1,6 @@
 """Connections as the API writes them, and what discovery has told of them, as any reader finds it."""
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from meshwright.core.bus.stream import lookups
 from meshwright.core.security import connection_secrets, sealing
 from meshwright.schemas import subjects
 from meshwright.schemas.access import ResourceDeleted
+from meshwright.schemas.adapters import AdapterAnnouncement, ConnectionSupport
 from meshwright.schemas.base import Message
 from meshwright.schemas.connections import Connection, ConnectionWritten, Kubernetes
 from meshwright.schemas.discovery import (
@@ -40,6 +42,28 @@ class Seen:
     async def disconnect(self, name: str = CONNECTION) -> None:
         """Remove a connection as the API does."""
         await self._write(ResourceDeleted(kind="connection", id=name, principal="ann"), name)
+
+    async def announce(self, connection: ConnectionSupport) -> None:
+        """An adapter that serves such connections is there, as the scheduler tells it."""
+        announcement = AdapterAnnouncement(
+            name="wishing",
+            instance="one",
+            version="1",
+            contract=1,
+            meshes=[],
+            operations=[],
+            intents=[],
+            connections=[connection],
+            started_at=datetime.datetime.now(datetime.UTC),
+        )
+        subject = subjects.fill(
+            subjects.EVENTS,
+            workspace=subjects.SYSTEM_WORKSPACE,
+            origin=subjects.SCHEDULER,
+            entity="adapter",
+            id=announcement.name,
+        )
+        await self.bus.publisher.publish(subject, announcement)
 
     async def _write(self, message: Message, name: str) -> None:
         subject = subjects.fill(subjects.STATE, workspace=WORKSPACE, kind="connection", id=name)

@@ -46,7 +46,7 @@ async def test_one_stale_expectation_stores_none(bus: mwbus.Connection) -> None:
     (seq, _) = await bus.publisher.publish_all([outgoing("a"), outgoing("b")])
     before = (await bus.js.stream_info(subjects.SEEN.stream)).state.last_seq
     with pytest.raises(mwbus.Conflict):
-        await bus.publisher.publish_all([outgoing("c"), outgoing("a"), outgoing("d")])
+        await bus.publisher.publish_all([outgoing("c"), outgoing("a", id="another"), outgoing("d")])
     assert (await bus.js.stream_info(subjects.SEEN.stream)).state.last_seq == before
     (_, again) = await bus.publisher.publish_all([outgoing("c"), outgoing("a", seq)])
     assert again == before + 2

@@ -10,6 +10,7 @@ import pytest
 from meshwright.core.kit.kubernetes import Cluster
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.workers import WorkerProcess
+from meshwright.schemas.adapters import AccessRule, ConnectionSupport
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.references import ResourceRef
 from rig.discovery import Seen
@@ -111,6 +112,38 @@ async def test_secrets_do_not_leave_the_worker(
     async with discover():  # not watched any more
         await eventually(lambda: _none(seen, "Secret"))
         await eventually(lambda: _none(seen, "ConfigMap"))
+
+
+def definition(group: str) -> dict[str, Any]:
+    """A kind of a mesh."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    names = {"kind": "Wish", "plural": "wishes", "singular": "wish", "listKind": "WishList"}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    spec = {"group": group, "names": names, "scope": "Namespaced", "versions": [version]}
+    meta = {"name": f"wishes.{group}"}
+    api_version = "apiextensions.k8s.io/v1"
+    return {"apiVersion": api_version, "kind": "CustomResourceDefinition", "metadata": meta, "spec": spec}
+
+
+async def test_the_kinds_that_an_adapter_names_are_seen_while_they_are_served(
+    kubernetes_settings: Kubernetes, cluster: Cluster, namespace: str, seen: Seen, discover: Discover
+) -> None:
+    """Of a mesh that is installed and removed while the cluster is watched, by an adapter that comes later."""
+    group = f"{namespace}.example.org"
+    await seen.connect(kubernetes_settings)
+    async with discover():
+        await eventually(seen.synced)
+        await cluster.apply(definition(group), owner="test")
+        rights = [AccessRule(groups=[group, ""], resources=["wishes"], verbs=["get"])]
+        await seen.announce(ConnectionSupport(kind="kubernetes", rights=rights))
+        body = {"apiVersion": f"{group}/v1", "kind": "Wish", "metadata": {"name": "w", "namespace": namespace}}
+        await cluster.discovery.api(group, "Wish", within=30)
+        await cluster.apply(body, owner="test")
+        await eventually(lambda: seen.resources(kind="Wish", group=group, name="w"))
+        await cluster.delete(
+            ResourceRef(group="apiextensions.k8s.io", kind="CustomResourceDefinition", name=f"wishes.{group}")
+        )
+        await eventually(lambda: _none(seen, "Wish"))
 
 
 async def test_a_connection_that_is_removed_is_forgotten(
