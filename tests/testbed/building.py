@@ -1,14 +1,18 @@
 """Builds the programs of the test bed from their Go modules: `make testbed`.
 
-Invariant: a program appears under its name only when it is complete; what is there already is not built again.
+Invariant: a program appears under its name only when it is complete; what is there already is not built again, also not
+by another checkout at the same time, and what an interrupted build has left goes with the next one.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from testbed import programs
@@ -16,10 +20,32 @@ from testbed.programs import Program
 
 _NEEDED = (1, 26)
 _MIB = 2**20
+_BUILDING = ".building-"
 
 
 def main() -> None:
     """Build what is missing; exits with 1 when Go is missing or a build fails."""
+    programs.cache().mkdir(parents=True, exist_ok=True)
+    with _alone():
+        _build_missing()
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other checkout builds."""
+    with (programs.cache() / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stdout.write("another build of the test bed is under way: waiting for its end\n")
+            sys.stdout.flush()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build_missing() -> None:
+    for interrupted in programs.cache().glob(f"{_BUILDING}*"):
+        shutil.rmtree(interrupted, ignore_errors=True)
     wanted = [each for each in programs.ALL if not each.path.exists()]
     for each in programs.ALL:
         if each not in wanted:
@@ -27,7 +53,6 @@ def main() -> None:
     if not wanted:
         return
     go = _go()
-    programs.cache().mkdir(parents=True, exist_ok=True)
     for each in wanted:
         began = time.monotonic()
         _build(go, each)
@@ -38,7 +63,7 @@ def main() -> None:
 
 def _build(go: str, program: Program) -> None:
     folder = program.path.parent
-    with tempfile.TemporaryDirectory(dir=programs.cache(), prefix=".building-") as beside:
+    with tempfile.TemporaryDirectory(dir=programs.cache(), prefix=_BUILDING) as beside:
         made = Path(beside) / "made"
         made.mkdir()
         link = f"-s -w {program.link}".strip()

@@ -6,10 +6,8 @@ nodes are ready.
 """
 
 import base64
-import shutil
 import ssl
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from meshwright.core.machine import processes
 from meshwright.core.testing import children
 from meshwright.core.testing.servers import HOST, free_port
 from testbed import pki, programs
+from testbed.folders import TemporaryFolder
 
 READY_S = 120.0
 _STOP_S = 10.0
@@ -41,7 +40,8 @@ class KubernetesServer:
     """A control plane. Use as `with KubernetesServer() as cluster:`."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="meshwright-kubernetes-"))
+        self._temporary = TemporaryFolder("meshwright-kubernetes-")
+        self.folder = self._temporary.path
         self.port = free_port()
         self.url = f"https://{HOST}:{self.port}"
         self.forwarded_port = free_port()
@@ -76,7 +76,7 @@ class KubernetesServer:
         """End every process, the API server before etcd, and remove the folder."""
         for name in reversed(list(self._running)):
             self.end(name)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._temporary.close()
 
     def run(self, name: str, command: Sequence[str]) -> None:
         """Start a process that ends with this cluster; its output is in the folder."""

@@ -1,8 +1,13 @@
 """The test bed is a real Kubernetes: it authenticates, authorizes and schedules, and leaves nothing behind."""
 
+import os
 import ssl
+import subprocess
+import sys
+from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from meshwright.core.kit.kubernetes import Cluster, Forbidden
@@ -61,3 +66,29 @@ def test_nothing_is_left() -> None:
         assert all(server.alive(name) for name in ("etcd", "kube-apiserver", "kwok"))
     assert not any(server.alive(name) for name in ("etcd", "kube-apiserver", "kwok", "kube-scheduler"))
     assert not server.folder.exists()
+
+
+_RUN = """
+import sys
+from testbed.cluster import KubernetesServer
+with KubernetesServer() as server:
+    print(server.folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_nothing_is_left_by_tests_that_are_killed() -> None:
+    """SIGKILL ends the control plane too, and its folder goes a moment later."""
+    skip_unless_built(*programs.CLUSTER)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command, pipe = [sys.executable, "-P", "-c", _RUN], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, text=True) as tests:
+        assert tests.stdout
+        folder = Path(tests.stdout.readline().strip())
+        below = psutil.Process(tests.pid).children(recursive=True)
+        assert folder.is_dir()
+        assert len(below) > len(programs.CLUSTER)
+        tests.kill()
+    _, alive = psutil.wait_procs(below, timeout=60)
+    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+    assert not folder.exists()

@@ -7,8 +7,6 @@ and its objects with their namespace.
 import asyncio
 import contextlib
 import json
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,6 +21,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import HOST
 from testbed import pki
 from testbed.cluster import KubernetesServer
+from testbed.folders import TemporaryFolder
 from testbed.istiod import Istiod
 from testbed.objects import Object, Objects
 from testbed.traffic import manifests, sidecars
@@ -70,7 +69,8 @@ class SidecarWorld:
     ) -> None:
         """`gateways` are named as their label `istio`; `outside` are hosts that the cluster does not know."""
         self.namespace = namespace
-        self.folder = Path(tempfile.mkdtemp(prefix="meshwright-traffic-"))
+        self._temporary = TemporaryFolder("meshwright-traffic-")
+        self.folder = self._temporary.path
         self._server, self._istiod = server, istiod
         self._services, self._clients = {each.name: each for each in services}, list(clients)
         self._gateways, self._outside = list(gateways), {name: f"10.244.255.{n}" for n, name in enumerate(outside, 1)}
@@ -153,7 +153,7 @@ class SidecarWorld:
 
     async def _start(self) -> None:
         folder = self.folder
-        self._open.callback(shutil.rmtree, folder, ignore_errors=True)
+        self._open.callback(self._temporary.close)
         objects = manifests.of(self.namespace, list(self._services.values()), self._clients, self._gateways)
         await asyncio.to_thread(self._apply, objects)
         self._pods = await eventually(self._found, timeout=_READY_S)
