@@ -133,3 +133,11 @@ def test_openapi_components_hold_together() -> None:
     mapping = schemas["Design"]["properties"]["intents"]["items"]["discriminator"]["mapping"]
     assert mapping["traffic-split"] == "#/components/schemas/TrafficSplit"
     assert not [pattern for pattern in patterns(document) if "\\Z" in pattern]
+
+
+def test_the_subject_of_an_event_begins_with_a_plural() -> None:
+    """CloudEvents' `subject` names the collection as people write it, for every entity."""
+    irregular = {"mesh": "meshes", "proxy": "proxies", "delivery": "deliveries"}
+    for kind in catalog.MESSAGE_TYPES:
+        entity = kind.wire.entity
+        assert kind.wire.collection == irregular.get(entity, f"{entity}s")

@@ -26,6 +26,13 @@ class Wire(msgspec.Struct, frozen=True):
     name: str
     entity: str
 
+    @property
+    def collection(self) -> str:
+        """The plural of the entity, as the CloudEvents `subject` begins: meshes, proxies, workloads."""
+        if self.entity.endswith("y"):
+            return f"{self.entity[:-1]}ies"
+        return f"{self.entity}es" if self.entity.endswith(("s", "sh", "ch", "x")) else f"{self.entity}s"
+
 
 class Message(Model, frozen=True, kw_only=True):
     """A payload that travels in a CloudEvent; `wire` names it.

@@ -247,8 +247,3 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         ),
     )
 }
-
-
-def as_details(failure: Failure) -> dict[str, Any]:
-    """The failure as one flat line of details, for logs."""
-    return {"code": failure.code, "what": failure.what, "cause": failure.cause, "remedy": failure.remedy}

@@ -107,7 +107,7 @@ class Runtime:
             entity=message.wire.entity,
             id=entity_id,
         )
-        about = f"{message.wire.entity}s/{entity_id}"
+        about = f"{message.wire.collection}/{entity_id}"
         return (await self._bus.publisher.publish(subject, message, about=about, timeout=30.0)).seq
 
     async def measure(self, workspace: str, message: EdgesMeasured) -> None:
