@@ -1,0 +1,158 @@
+"""Existing resources of Istio become intents field by field, and nothing of them is lost without being named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+import meshwright.adapters.istio  # noqa: F401 - registers the translators
+from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.importing import imported
+from meshwright.schemas import intents as wishes
+from meshwright.schemas.intents import AnyIntent, Translation
+from rig.istio.meshes import bookinfo, designed
+
+SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
+HEADER = wishes.HeaderMatch(name="end-user", exact="jason")
+SPLIT = wishes.TrafficSplit(
+    service="shop/reviews", backends=[wishes.Backend(version="v1", weight=90), wishes.Backend(version="v3", weight=10)]
+)
+ROUTING: list[AnyIntent] = [
+    SPLIT,
+    wishes.HeaderRoute(service="shop/reviews", header=HEADER, version="v2"),
+    wishes.Mirror(service="shop/reviews", version="v3", percent=12.5),
+    wishes.Retry(service="shop/reviews", attempts=3, per_try_timeout="0.25s", retry_on=["5xx", "reset"]),
+    wishes.Timeout(service="shop/reviews", timeout="1.5s"),
+    wishes.FaultDelay(service="shop/reviews", delay="7s", percent=10.0),
+    wishes.FaultAbort(service="shop/reviews", status=503, header=wishes.HeaderMatch(name="x-test", prefix="a")),
+    wishes.LoadBalancing(service="shop/reviews", policy="ring-hash", hash_header="x-user"),
+    wishes.CircuitBreaker(
+        service="shop/reviews", max_connections=7, max_retries=3, outlier_detection=wishes.OutlierDetection()
+    ),
+]
+POLICIES: list[AnyIntent] = [
+    wishes.MutualTls(mode="strict", service="shop/reviews"),
+    wishes.MutualTls(mode="permissive"),
+    wishes.DenyAll(service="shop/ratings"),
+    wishes.DenyAll(),
+    wishes.Allow(source="shop/productpage", service="shop/reviews", methods=["GET"], path_prefixes=["/reviews"]),
+]
+
+
+def cluster() -> list[dict[str, Any]]:
+    """The services and workloads of Bookinfo as objects."""
+    facts = bookinfo()
+    found = []
+    for service in facts.services:
+        meta = {"name": service.name, "namespace": service.namespace}
+        found.append({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"selector": service.selector}})
+    for each in facts.workloads:
+        template = {"metadata": {"labels": each.labels}, "spec": {"serviceAccountName": each.service_account}}
+        meta = {"name": each.name, "namespace": each.namespace}
+        found.append({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"template": template}})
+    return found
+
+
+def resources(*design: AnyIntent) -> list[dict[str, Any]]:
+    """What a design becomes, each resource once."""
+    facts = designed(bookinfo(), *design)
+    found: list[dict[str, Any]] = []
+    for intent in design:
+        answer = adapter.translators.translate(intent, facts)
+        assert isinstance(answer, Translation), answer
+        found += [each.body for each in answer.resources if each.body not in found]
+    return found
+
+
+def sample(name: str) -> list[dict[str, Any]]:
+    """A file of Istio's samples."""
+    path = SAMPLES / name
+    if not path.is_file():
+        pytest.skip("needs Istio's samples in the folder shared beside the checkout")
+    return [each for each in yaml.safe_load_all(path.read_text()) if each]
+
+
+@pytest.mark.parametrize("intent", [*ROUTING, *POLICIES], ids=lambda each: each.__struct_config__.tag)
+def test_what_an_intent_becomes_is_read_back_as_that_intent(intent: AnyIntent) -> None:
+    """Nothing is added, nothing is left over."""
+    found = imported([*cluster(), *resources(intent)])
+    assert (found.intents, found.remainders) == ([intent], [])
+
+
+@given(st.lists(st.sampled_from(ROUTING), min_size=1, max_size=6, unique_by=id))
+def test_intents_to_resources_to_intents_is_the_same_wish(design: list[AnyIntent]) -> None:
+    """In whichever order they stand, the same intents come back, and become the same resources again."""
+    before = resources(*design)
+    found = imported([*cluster(), *before])
+    assert found.remainders == []
+    assert sorted(map(repr, found.intents)) == sorted(map(repr, design))
+    assert sorted(map(repr, resources(*found.intents))) == sorted(map(repr, before))
+
+
+def test_istios_samples_are_read() -> None:
+    """The split and the faults of Bookinfo's samples, with the versions that its DestinationRules define."""
+    rules = sample("destination-rule-all.yaml")
+    split = imported([*rules, *sample("virtual-service-reviews-90-10.yaml")])
+    backends = [wishes.Backend(version="v1", weight=90), wishes.Backend(version="v2", weight=10)]
+    assert split.intents == [wishes.TrafficSplit(service="default/reviews", backends=backends)]
+    assert split.remainders == []
+    delay = imported([*rules, *sample("virtual-service-ratings-test-delay.yaml")])
+    only = [wishes.Backend(version="v1", weight=100)]
+    assert delay.intents == [
+        wishes.TrafficSplit(service="default/ratings", backends=only),
+        wishes.FaultDelay(service="default/ratings", delay="7s", percent=100, header=HEADER),
+    ]
+    abort = imported(sample("fault-injection-details-v1.yaml"))
+    assert wishes.FaultAbort(service="default/details", status=555, percent=100) in abort.intents
+
+
+def virtual_service(**spec: Any) -> dict[str, Any]:
+    """Somebody's VirtualService."""
+    meta = {"name": "reviews", "namespace": "shop"}
+    return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta, "spec": spec}
+
+
+TO = [{"destination": {"host": "reviews"}}]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (virtual_service(hosts=["reviews"], http=[{"route": TO, "rewrite": {"uri": "/x"}}]), "spec.http"),
+        (virtual_service(hosts=["reviews"], http=[{"match": [{"uri": {"prefix": "/a"}}], "route": TO}]), "spec.http"),
+        (virtual_service(hosts=["reviews"], http=[{"route": TO}], exportTo=["."]), "spec.exportTo"),
+        (virtual_service(hosts=["api.example.com"], http=[{"route": TO}]), "spec.hosts"),
+        (virtual_service(hosts=["reviews"], gateways=["edge"], http=[{"route": TO}]), "spec.gateways"),
+    ],
+)
+def test_what_no_intent_says_is_named(body: dict[str, Any], field: str) -> None:
+    """With the resource and the path of the field, and no intent is made up in its place."""
+    found = imported([body])
+    assert [each.field for each in found.remainders] == [field]
+    assert found.intents == []
+
+
+def test_policies_of_whole_namespaces_and_denials_are_named() -> None:
+    """An intent is for one service, or for the mesh."""
+
+    def policy(kind: str, **spec: Any) -> dict[str, Any]:
+        meta = {"name": "p", "namespace": "shop"}
+        return {"apiVersion": "security.istio.io/v1", "kind": kind, "metadata": meta, "spec": spec}
+
+    bodies = [
+        policy("PeerAuthentication", mtls={"mode": "STRICT"}),
+        policy("PeerAuthentication", mtls={"mode": "DISABLE"}),
+        policy("AuthorizationPolicy", action="DENY", rules=[{}]),
+        policy("AuthorizationPolicy", selector={"matchLabels": {"app": "other"}}),
+    ]
+    found = imported([*cluster(), *bodies])
+    assert found.intents == []
+    assert {each.field for each in found.remainders} >= {
+        "metadata.namespace",
+        "spec.mtls.mode",
+        "spec.action",
+        "spec.selector",
+    }
