@@ -70,6 +70,8 @@ async def test_an_unknown_kind_is_refused_by_name(cluster: k8s.Cluster) -> None:
     with pytest.raises(k8s.UnknownKind, match=r"example\.org/v1/Nope"):
         await cluster.apply({"apiVersion": "example.org/v1", "kind": "Nope", "metadata": {"name": "a"}}, owner="one")
     assert await cluster.find(ResourceRef(group="example.org", kind="Nope", name="a")) is None
+    with pytest.raises(k8s.UnknownKind, match="apps/v1beta1/Deployment, but v1 of it"):
+        await cluster.discovery.api("apps", "Deployment", "v1beta1")
 
 
 def definition(group: str) -> dict[str, Any]:

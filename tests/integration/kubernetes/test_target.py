@@ -336,19 +336,18 @@ async def test_a_cluster_that_goes_away_is_waited_for_and_nothing_is_half_done(
 
 
 async def test_credentials_that_end_are_waited_for_until_there_are_new_ones(
-    kubernetes_settings: Kubernetes, cluster: k8s.Cluster, namespace: str
+    target: k8s.KubernetesTarget, kubernetes_settings: Kubernetes, cluster: k8s.Cluster, namespace: str
 ) -> None:
     """An operation that meets them is told so, and goes on by itself once the connection has others."""
     document = yaml.safe_load(kubernetes_settings.kubeconfig)
     for user in document["users"]:
         user["user"] = {"token": "ended"}
-    runtime: Any = _Runtime(kubernetes_settings)
+    ended = Kubernetes(kubeconfig=yaml.safe_dump(document), context=kubernetes_settings.context)
+    wanted, told = draft(target, "mine", resource(namespace, "a", data={})), Told()
+    found = await target.dry_run(wanted)
+    runtime: Any = _Runtime(ended)
     async with k8s.Clusters(runtime) as clusters:
-        mesh = kit.MeshRef(workspace="default", connection="local", mesh=namespace)
-        target = k8s.KubernetesTarget(kit.Scope(runtime, clusters, mesh))
-        wanted, told = draft(target, "mine", resource(namespace, "a", data={})), Told()
-        found = await target.dry_run(wanted)
-        runtime.settings = Kubernetes(kubeconfig=yaml.safe_dump(document), context=kubernetes_settings.context)
+        target = k8s.KubernetesTarget(kit.Scope(runtime, clusters, target.mesh))
         async with asyncio.timeout(90), asyncio.TaskGroup() as group:
             group.create_task(target.apply(wanted, found.checkpoint, told))
             while not told.lines:  # noqa: ASYNC110 - what people are told is a list

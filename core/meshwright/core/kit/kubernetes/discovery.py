@@ -128,7 +128,8 @@ class Discovery:
             if not await self._refresh():
                 await asyncio.sleep(_PAUSE)
         full = "/".join(part for part in (group, version, kind) if part)
-        raise errors.UnknownKind(f"the cluster serves no {full}")
+        others = ", ".join(each.version for each in self._known.get((group, kind), ()))
+        raise errors.UnknownKind(f"the cluster serves no {full}" + (f", but {others} of it" if others else ""))
 
     async def all(self) -> list[Api]:
         """Every kind in its preferred version. Raises KubernetesError."""
