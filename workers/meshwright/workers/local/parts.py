@@ -168,7 +168,9 @@ def chosen_here(home: Home, ports: Ports, plan: Plan) -> dict[str, str]:
 
 def own(home: Home, ports: Ports, plan: Plan) -> list[Part]:
     """Meshwright's own processes, each started by its console command."""
-    settings = {"MESHWRIGHT_CONNECTION_ALLOW": NEAR} | plan.settings | chosen_here(home, ports, plan)
+    # Whoever may use the stack is who started it, and reads the files of this machine anyway.
+    near = {"MESHWRIGHT_CONNECTION_ALLOW": NEAR, "MESHWRIGHT_ISTIO_CHART_FOLDERS": "/"}
+    settings = near | plan.settings | chosen_here(home, ports, plan)
     api = f"http://{HOST}:{ports.api}"
     return [
         Part(

@@ -1,0 +1,55 @@
+"""A real worker of this adapter, with the credentials of one, installs Istio; another takes over when it is killed."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshwright.core import bus as mwbus
+from meshwright.core.security import connection_secrets, sealing
+from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.workers import worker_process
+from meshwright.schemas import operations, subjects
+from meshwright.schemas.connections import Connection, ConnectionWritten, Kubernetes
+from meshwright.schemas.operations import InstallMesh, StepStarted, UninstallMesh
+
+pytestmark = pytest.mark.servers
+_SECONDS = 120.0
+
+
+async def connect(bus: mwbus.Connection, directory: Path, settings: Kubernetes) -> None:
+    """Store the connection `local`, its kubeconfig sealed with the key that the worker has."""
+    sealer = await asyncio.to_thread(sealing.from_file, directory / "secret-keys")
+    sealed = connection_secrets.seal(sealer, {"/kubeconfig": settings.kubeconfig}, "default", "local")
+    document = Connection(id="local", kind="kubernetes", credentials=["/kubeconfig"])
+    subject = subjects.fill(subjects.STATE, workspace="default", kind="connection", id="local")
+    await bus.publisher.publish(subject, ConnectionWritten(document=document, sealed=sealed, principal="ann"))
+
+
+async def test_a_worker_that_is_killed_is_followed_by_another(
+    operator: Any, admission: Any, kubernetes_settings: Kubernetes, istio_charts: Path, tmp_path: Path
+) -> None:
+    """Installed by two workers, of which the first died in the middle, and removed by the second: nothing is left."""
+    before = await operator.everything()
+    options: dict[str, Any] = {"istio_chart_folders": "/", "connection_allow": "127.0.0.0/8", "worker_ack_wait": "1"}
+    values = {"charts": str(istio_charts), "istiod": admission.values}
+    async with NatsServer(adapters=["istio"]) as nats, mwbus.connect(nats.url, "api") as bus:
+        await connect(bus, tmp_path, kubernetes_settings)
+        asker = Asker(bus, "istio")
+        async with worker_process("istio", nats.url, tmp_path, **options) as first:
+            wanted = InstallMesh(version="1.31.0", profile="minimal", values=values)
+            operation = await asker.ask(wanted, seconds=_SECONDS)
+            await asker.wait_for(operation, StepStarted, times=8, timeout=_SECONDS)
+            await first.kill()
+        async with worker_process("istio", nats.url, tmp_path, **options):
+            events = await asker.end(operation, _SECONDS)
+            assert kinds(events)[-1] == "succeeded", events[-1]
+            completed = [each.step for each in events if isinstance(each, operations.StepCompleted)]
+            assert len(completed) == len(set(completed)) == 13
+            assert await operator.find("Deployment", "istiod", "istio-system", "apps")
+            operation = await asker.ask(UninstallMesh(definitions="unused"), seconds=_SECONDS)
+            events = await asker.end(operation, _SECONDS)
+            assert kinds(events)[-1] == "succeeded", events[-1]
+    assert await operator.everything() == before
