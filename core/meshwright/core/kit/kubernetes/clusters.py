@@ -1,13 +1,11 @@
 """The clusters that an adapter's worker has clients of, one for each connection.
 
-Invariant: what is given is a client with the newest settings of its connection, within a second. When these change, the
-client before is closed: who works with it is told so (Closed), asks again and goes on with the new one.
+Invariant: what is given is a client with the newest settings of its connection. When these change, the client before is
+closed: who works with it is told so (Closed), asks again and goes on with the new one.
 """
 
 import asyncio
 from types import TracebackType
-
-import msgspec
 
 from meshwright.core.kit.kubernetes import errors, loading
 from meshwright.core.kit.kubernetes.client import Cluster
@@ -15,15 +13,6 @@ from meshwright.core.kit.runtime import Runtime
 from meshwright.core.operations.outcomes import Reject
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.errors import Failure
-
-_FRESH = 1.0
-"""seconds for which the settings of a connection are not read again: an operation asks for each of its objects"""
-
-
-class _Open(msgspec.Struct):
-    settings: Kubernetes
-    cluster: Cluster
-    checked_at: float
 
 
 class Clusters:
@@ -37,7 +26,7 @@ class Clusters:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._open: dict[tuple[str, str], _Open] = {}
+        self._open: dict[tuple[str, str], tuple[Kubernetes, Cluster]] = {}
         self._opening = asyncio.Lock()
         self._is_over = False
 
@@ -49,31 +38,27 @@ class Clusters:
     ) -> None:
         async with self._opening:
             self._is_over = True
-            for each in self._open.values():
-                await each.cluster.close()
+            for _, cluster in self._open.values():
+                await cluster.close()
             self._open.clear()
 
     async def get(self, workspace: str, connection: str) -> Cluster:
         """The client of a connection, as it is now. Raises Reject, InvalidConnection, Closed, BusUnavailable."""
-        key, loop = (workspace, connection), asyncio.get_running_loop()
-        known = self._open.get(key)
-        if known and loop.time() < known.checked_at + _FRESH:
-            return known.cluster
         settings = (await self._runtime.connection(workspace, connection)).settings
         if not isinstance(settings, Kubernetes):
             what = f"connection {connection} is no Kubernetes cluster, but of kind {settings.kind}"
             raise Reject(Failure(code="MW5016", what=what, remedy="Name a connection of kind kubernetes."))
+        key = workspace, connection
         async with self._opening:
             if self._is_over:
                 raise errors.Closed("this worker ends")
             known = self._open.get(key)
-            if known and known.settings == settings:
-                known.checked_at = loop.time()
-                return known.cluster
+            if known and known[0] == settings:
+                return known[1]
             cluster = Cluster(await loading.access(settings))
-            self._open[key] = _Open(settings, cluster, loop.time())
+            self._open[key] = settings, cluster
             if known:
-                await known.cluster.close()
+                await known[1].close()
             return cluster
 
 

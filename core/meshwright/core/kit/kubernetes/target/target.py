@@ -19,12 +19,14 @@ from meshwright.core.kit.kubernetes.clusters import clusters_of
 from meshwright.core.kit.kubernetes.objects import Body
 from meshwright.core.kit.kubernetes.target import bodies, occupants, ordering, ownership, planning, readiness, reading
 from meshwright.core.kit.kubernetes.target.planning import Before, Checkpoint
-from meshwright.core.kit.target import Attempt, Draft, DryRun, Target
+from meshwright.core.kit.target import Attempt, Draft, DryRun, Scope, Target
 from meshwright.core.operations.outcomes import Reject
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.references import ResourceRef
 
 T = TypeVar("T")
+_FRESH = 1.0
+"""seconds for which the connection is not asked for again: much is done for each object of a design"""
 _FIRST_LOOK = 0.2
 _LONGEST_LOOK = 2.0
 _REPLACEMENTS = 10
@@ -40,9 +42,21 @@ class KubernetesTarget(Target):
     """seconds that are waited for finalizers before they are told and left to themselves"""
     undo_timeout = 600.0
 
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope)
+        self._cluster: Cluster | None = None
+        self._asked_at = 0.0
+
     async def cluster(self) -> Cluster:
-        """The client of the mesh's cluster, as its connection is now. Raises Reject, BusUnavailable."""
-        return await clusters_of(self.scope.service).get(self.mesh.workspace, self.mesh.connection)
+        """The client of the mesh's cluster, as its connection is now or was a second ago.
+
+        Raises Reject, BusUnavailable.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._cluster is None or now > self._asked_at + _FRESH:
+            found = await clusters_of(self.scope.service).get(self.mesh.workspace, self.mesh.connection)
+            self._cluster, self._asked_at = found, now
+        return self._cluster
 
     def verdict(self, body: Body) -> readiness.Verdict:
         """Whether an object has become what it asks for; here what its own status says."""
@@ -60,6 +74,7 @@ class KubernetesTarget(Target):
         """
         wanted, places = set(refs), {(ref.group, ref.kind, ref.namespace) for ref in refs}
         while True:
+            self._cluster = None
             cluster = await self.cluster()
             with suppress(errors.Closed):  # the connection has other settings now
                 async with cluster.shared.follow_all(places) as follower:
@@ -216,6 +231,7 @@ class KubernetesTarget(Target):
             try:
                 return await action(await self.cluster())
             except errors.Away as away:
+                self._cluster = None
                 if not isinstance(away, errors.Closed) and told != away.failure.code:
                     told = away.failure.code
                     await attempt.progress(f"waiting for the cluster: {away.failure.what}")
