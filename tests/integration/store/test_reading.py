@@ -28,7 +28,7 @@ async def database(mongo_database: MongoDatabase) -> AsyncIterator[store.Databas
 
 def stages(plan: dict[str, Any]) -> set[str]:
     """The stages of a query plan."""
-    found = {plan["scripted"]}
+    found = {plan["stage"]}
     for part in (plan.get("inputStage"), *plan.get("inputStages", [])):
         found |= stages(part) if part else set()
     return found
