@@ -126,6 +126,8 @@ async def run(settings: Kubernetes) -> None:
             async with console("meshwright-discovery", directory=where, **allowed) as worker:
                 await eventually(seen.synced)
                 small = resident(worker.process.pid)
+            account = ResourceRef(kind="ServiceAccount", namespace=namespace, name="default")
+            await eventually(lambda: cluster.find(account))  # without it no pod is taken
             await fill(cluster, namespace)
             plain = await listed(cluster, namespace)
             began = time.perf_counter()
