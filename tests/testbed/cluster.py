@@ -232,6 +232,7 @@ class KubernetesServer:
         kwok, port = self._own_kubeconfig("kwok", ["system:masters"]), free_port()
         forwards = self.folder / "forwards.yaml"
         forwards.write_text(yaml.safe_dump(_forwards(self.forwarded_port)))
+        (self._ports / f"{HOST}:{port}").write_text(str(port))  # the kubelet of the nodes, which forwards ports
         self.run(
             "kwok",
             [

@@ -2,8 +2,7 @@
 
 Problem: a reference names group and kind, a URL needs version and plural, and CustomResourceDefinitions come and go.
 Invariant: what is served is read once and again whenever a kind is not known, at most once a second; that a kind is
-unknown is said by what was read no more than a second before the question, so that asking for several that a cluster
-does not serve costs one look. Versions stand in the server's order of preference.
+unknown is said only after a look that began after the question. Versions stand in the server's order of preference.
 """
 
 import asyncio
@@ -123,7 +122,7 @@ class Discovery:
         while True:
             if found := _chosen(self._known.get((group, kind), ()), version):
                 return found
-            if self._read_at > asked_at - _AGAIN and loop.time() >= asked_at + within:
+            if self._read_at > asked_at and loop.time() >= asked_at + within:
                 break
             if not await self._refresh():
                 await asyncio.sleep(_PAUSE)
