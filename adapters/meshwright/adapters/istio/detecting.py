@@ -101,7 +101,7 @@ def _detected(plane: Body, by_kind: Mapping[str, list[Body]]) -> Detected:
     cni = next((_agent(each) for each in agents if _labels(each).get("k8s-app") == "istio-cni-node"), None)
     ztunnel = next((_agent(each) for each in agents if _is_ztunnel(each)), None)
     version = version_of(plane)
-    found = Detected(
+    detected = Detected(
         namespace=namespace,
         revision=revision,
         version=version if numbers(version) else "",
@@ -115,45 +115,47 @@ def _detected(plane: Body, by_kind: Mapping[str, list[Body]]) -> Detected:
         waypoints=[f"{each.namespace}/{each.name}" for each in observing.waypoints(by_kind.get("Gateway", []))],
     )
     conditions = [
-        _control_plane(plane, found),
-        _injection(injectors, found),
-        _validation(by_kind.get("ValidatingWebhookConfiguration", []), found),
-        *_agents(found),
+        _control_plane(plane, detected),
+        _injection(injectors, detected),
+        _validation(by_kind.get("ValidatingWebhookConfiguration", []), detected),
+        *_agents(detected),
         *_waypoints(by_kind.get("Gateway", [])),
         *_enrolment(by_kind.get("Namespace", []), places, ztunnel is not None),
     ]
-    return Detected(**{name: getattr(found, name) for name in found.__struct_fields__ if name != "conditions"},
+    return Detected(**{name: getattr(detected, name) for name in detected.__struct_fields__ if name != "conditions"},
                     conditions=conditions)  # fmt: skip
 
 
-def _control_plane(plane: Body, found: Detected) -> Condition:
+def _control_plane(plane: Body, detected: Detected) -> Condition:
     wanted = k8s.at(plane, "spec", "replicas")
     wanted = wanted if isinstance(wanted, int) else 1
     ready = int(k8s.at(plane, "status", "availableReplicas") or 0)
     name = k8s.at(plane, "metadata", "name")
     if wanted and ready >= wanted:
         return _fine("ControlPlaneReady", f"{ready} of {wanted} replicas of {name} are available")
-    remedy = f"look at kubectl -n {found.namespace} describe deployment {name}" if wanted else "scale it up"
+    remedy = f"look at kubectl -n {detected.namespace} describe deployment {name}" if wanted else "scale it up"
     return _wrong("ControlPlaneReady", "Unavailable", f"{ready} of {wanted} replicas of {name} are available: {remedy}")
 
 
-def _injection(injectors: Sequence[Body], found: Detected) -> Condition:
-    mine = [each for each in injectors if _is_injector(each) and _revision(each) == found.revision]
+def _injection(injectors: Sequence[Body], detected: Detected) -> Condition:
+    mine = [each for each in injectors if _is_injector(each) and _revision(each) == detected.revision]
     if not mine:
-        detail = f"no webhook injects sidecars for the revision {found.revision}: new pods get none; install it again"
+        detail = (
+            f"no webhook injects sidecars for the revision {detected.revision}: new pods get none; install it again"
+        )
         return _wrong("InjectionReady", "NoWebhook", detail)
-    return _webhook("InjectionReady", mine, found)
+    return _webhook("InjectionReady", mine, detected)
 
 
-def _validation(validators: Sequence[Body], found: Detected) -> Condition:
+def _validation(validators: Sequence[Body], detected: Detected) -> Condition:
     mine = [each for each in validators if "istio" in str(k8s.at(each, "metadata", "name")) and _hooks(each)]
     if not mine:
         detail = "no webhook of Istio validates: wrong resources are taken and ignored; install the base chart again"
         return _wrong("ValidationReady", "NoWebhook", detail)
-    return _webhook("ValidationReady", mine, found)
+    return _webhook("ValidationReady", mine, detected)
 
 
-def _webhook(kind: str, mine: Sequence[Body], found: Detected) -> Condition:
+def _webhook(kind: str, mine: Sequence[Body], detected: Detected) -> Condition:
     names = ", ".join(sorted(str(k8s.at(each, "metadata", "name")) for each in mine))
     hooks = [hook for each in mine for hook in _hooks(each)]
     if not any(k8s.at(each, "clientConfig", "caBundle") for each in hooks):
@@ -162,21 +164,23 @@ def _webhook(kind: str, mine: Sequence[Body], found: Detected) -> Condition:
     return _fine(kind, names)
 
 
-def _agents(found: Detected) -> list[Condition]:
+def _agents(detected: Detected) -> list[Condition]:
     conditions = []
-    for kind, agent in (("CniReady", found.cni), ("ZtunnelReady", found.ztunnel)):
+    for kind, agent in (("CniReady", detected.cni), ("ZtunnelReady", detected.ztunnel)):
         if agent is None:
             continue
         state = f"{agent.ready} of {agent.wanted} nodes have {agent.name}"
         if agent.ready < agent.wanted or not agent.wanted:
             remedy = f"look at kubectl -n {agent.namespace} describe daemonset {agent.name}"
             conditions.append(_wrong(kind, "NotOnAllNodes", f"{state}: {remedy}"))
-        elif _apart(agent.version, found.version):
-            detail = f"{agent.name} is {agent.version} and istiod {found.version}: bring them within one minor version"
+        elif _apart(agent.version, detected.version):
+            detail = (
+                f"{agent.name} is {agent.version} and istiod {detected.version}: bring them within one minor version"
+            )
             conditions.append(_wrong(kind, "VersionSkew", detail))
         else:
             conditions.append(_fine(kind, state))
-    if found.ztunnel and not found.cni:
+    if detected.ztunnel and not detected.cni:
         detail = "ztunnel runs without Istio's CNI plugin, so no traffic is led to it: install the cni chart"
         conditions.append(_wrong("CniReady", "Missing", detail))
     return conditions
@@ -221,12 +225,12 @@ def _installer(plane: Body) -> Installer:
 
 
 def _tags(injectors: Iterable[Body]) -> dict[str, str]:
-    found = {}
+    tags = {}
     for each in injectors:
         labels, name = _labels(each), str(k8s.at(each, "metadata", "name"))
         if name.startswith(_TAGGED) or labels.get(TAG):
-            found[labels.get(TAG) or name.removeprefix(_TAGGED)] = _revision(each)
-    return found
+            tags[labels.get(TAG) or name.removeprefix(_TAGGED)] = _revision(each)
+    return tags
 
 
 def _is_injector(body: Body) -> bool:

@@ -162,8 +162,8 @@ class IstioFacts(kit.Facts, frozen=True, kw_only=True):
 
     def mode_of(self, service: Service) -> Mode:
         """How the workloads of a service are enrolled: as the first of them, or else as their namespace."""
-        found = self.workloads_of(service)
-        return found[0].mode if found else self.mode(service.namespace)
+        workloads = self.workloads_of(service)
+        return workloads[0].mode if workloads else self.mode(service.namespace)
 
     def waypoint_of(self, service: Service) -> Waypoint | None:
         """The waypoint of a service."""

@@ -14,14 +14,14 @@ async def listed(
     cluster: k8s.Cluster, group: str, kind: str, namespace: str | None = None, *, labels: str = ""
 ) -> list[dict[str, Any]]:
     """The objects of a kind; none where it is not served. Raises KubernetesError."""
-    found = []
+    bodies = []
     try:
         async with aclosing(cluster.list(group, kind, namespace, labels=labels)) as items:
             async for each in items:
-                found.append(each.body)
+                bodies.append(each.body)
     except k8s.NotFound:
         return []
-    return found
+    return bodies
 
 
 async def every(cluster: k8s.Cluster, kinds: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

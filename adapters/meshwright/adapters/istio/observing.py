@@ -45,7 +45,7 @@ _ENVOY = "envoy"
 
 def namespaces(bodies: Iterable[Body], tags: Mapping[str, str]) -> list[NamespaceFacts]:
     """How namespaces are enrolled; `tags` are names of revisions that namespaces follow."""
-    found = []
+    states = []
     for body in bodies:
         labels = _labels(body)
         mode: Mode = "none"
@@ -57,13 +57,13 @@ def namespaces(bodies: Iterable[Body], tags: Mapping[str, str]) -> list[Namespac
             mode, revision = "sidecar", tags.get(labels[REVISION], labels[REVISION])
         if mode == "none" and labels.get(DATAPLANE) == "ambient":
             mode = "ambient"
-        found.append(NamespaceFacts(name=_name(body), mode=mode, revision=revision))
-    return sorted(found, key=lambda each: each.name)
+        states.append(NamespaceFacts(name=_name(body), mode=mode, revision=revision))
+    return sorted(states, key=lambda each: each.name)
 
 
 def workloads(bodies: Iterable[Body], enrolled: Mapping[str, Mode]) -> list[Workload]:
     """The workloads of objects, as their pods are enrolled."""
-    found = []
+    observed = []
     for body in bodies:
         template = k8s.at(body, "spec", "template") or {}
         labels = _labels(template)
@@ -74,7 +74,7 @@ def workloads(bodies: Iterable[Body], enrolled: Mapping[str, Mode]) -> list[Work
         if labels.get(DATAPLANE) in ("ambient", "none") and mode != "sidecar":
             mode = "ambient" if labels[DATAPLANE] == "ambient" else "none"
         wanted = k8s.at(body, "spec", "replicas")
-        found.append(
+        observed.append(
             Workload(
                 namespace=namespace,
                 name=_name(body),
@@ -85,13 +85,13 @@ def workloads(bodies: Iterable[Body], enrolled: Mapping[str, Mode]) -> list[Work
                 mode=mode,
             )
         )
-    return sorted(found, key=lambda each: (each.namespace, each.name, each.kind))
+    return sorted(observed, key=lambda each: (each.namespace, each.name, each.kind))
 
 
 def services(bodies: Iterable[Body], pods: Iterable[Body], waypoints: Mapping[str, str]) -> list[Service]:
     """The services of objects. `pods` are workloads, `waypoints` those of namespaces as `namespace/name`."""
     templates = [(_namespace(each), k8s.at(each, "spec", "template") or {}) for each in pods]
-    found = []
+    observed = []
     for body in bodies:
         namespace = _namespace(body)
         selector = {str(key): str(value) for key, value in (k8s.at(body, "spec", "selector") or {}).items()}
@@ -103,45 +103,47 @@ def services(bodies: Iterable[Body], pods: Iterable[Body], waypoints: Mapping[st
         ports = [_port(each, mine) for each in k8s.at(body, "spec", "ports") or [] if each.get("protocol") != "UDP"]
         own = _waypoint(_labels(body), namespace)
         waypoint = waypoints.get(namespace, "") if own is None else own
-        found.append(Service(namespace=namespace, name=_name(body), ports=ports, selector=selector, waypoint=waypoint))
-    return sorted(found, key=lambda each: (each.namespace, each.name))
+        observed.append(
+            Service(namespace=namespace, name=_name(body), ports=ports, selector=selector, waypoint=waypoint)
+        )
+    return sorted(observed, key=lambda each: (each.namespace, each.name))
 
 
 def namespace_waypoints(bodies: Iterable[Body]) -> dict[str, str]:
     """The waypoints that namespaces name for all of their services."""
-    found = {_name(each): _waypoint(_labels(each), _name(each)) for each in bodies}
-    return {name: waypoint for name, waypoint in found.items() if waypoint}
+    chosen = {_name(each): _waypoint(_labels(each), _name(each)) for each in bodies}
+    return {name: waypoint for name, waypoint in chosen.items() if waypoint}
 
 
 def waypoints(gateways: Iterable[Body]) -> list[Waypoint]:
     """The waypoints among Gateways of the Gateway API."""
-    found = []
+    observed = []
     for body in gateways:
         if k8s.at(body, "spec", "gatewayClassName") in WAYPOINT_CLASSES:
             states = {str(each.get("type")): each.get("status") for each in k8s.at(body, "status", "conditions") or []}
             ready = states.get("Programmed", "True") == "True"
-            found.append(
+            observed.append(
                 Waypoint(namespace=_namespace(body), name=_name(body), service_account=_name(body), ready=ready)
             )
-    return sorted(found, key=lambda each: (each.namespace, each.name))
+    return sorted(observed, key=lambda each: (each.namespace, each.name))
 
 
 def ingress_gateways(bodies: Iterable[Body]) -> list[IngressGateway]:
     """The proxies at the edge among workloads."""
-    found = []
+    observed = []
     for body in bodies:
         template = k8s.at(body, "spec", "template") or {}
         labels = _labels(template)
         templates = str((k8s.at(template, "metadata", "annotations") or {}).get(TEMPLATES, ""))
         if "istio" not in labels or "egress" in labels["istio"] or "gateway" not in templates.split(","):
             continue
-        found.append(IngressGateway(namespace=_namespace(body), name=_name(body), labels={"istio": labels["istio"]}))
-    return sorted(found, key=lambda each: (each.namespace, each.name))
+        observed.append(IngressGateway(namespace=_namespace(body), name=_name(body), labels={"istio": labels["istio"]}))
+    return sorted(observed, key=lambda each: (each.namespace, each.name))
 
 
 def existing(bodies: Iterable[Body], manager: str) -> list[Existing]:
     """What others than the field manager of this design have made."""
-    found = []
+    observed = []
     for body in bodies:
         entries = k8s.at(body, "metadata", "managedFields") or []
         managers = [str(each.get("manager")) for each in entries if not each.get("subresource")]
@@ -150,8 +152,8 @@ def existing(bodies: Iterable[Body], manager: str) -> list[Existing]:
         others = dict.fromkeys(k8s.words(each) for each in managers if each != manager)
         spec = body.get("spec") or {}
         ref = k8s.reference_of(body)
-        found.append(Existing(ref=ref, owner=", ".join(others) or "somebody", spec=spec))
-    return sorted(found, key=lambda each: each.ref)
+        observed.append(Existing(ref=ref, owner=", ".join(others) or "somebody", spec=spec))
+    return sorted(observed, key=lambda each: each.ref)
 
 
 def json_log(config: Mapping[str, Any]) -> str:

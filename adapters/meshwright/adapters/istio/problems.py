@@ -41,13 +41,13 @@ _MESH = "mesh"
 
 def problems(facts: IstioFacts) -> list[FieldError]:
     """Everything that stands against the design of these facts."""
-    found = []
+    collected = []
     for index, intent in enumerate(facts.intents):
         pointer = f"#/intents/{index}"
-        found += [FieldError(detail=each, pointer=f"{pointer}/{field}") for field, each in _missing(facts, intent)]
-        found += [FieldError(detail=each, pointer=pointer) for each in _contradicted(facts, index)]
-        found += [FieldError(detail=each, pointer=pointer) for each in _clashes(facts, index)]
-    return list({each.detail: each for each in found}.values())
+        collected += [FieldError(detail=each, pointer=f"{pointer}/{field}") for field, each in _missing(facts, intent)]
+        collected += [FieldError(detail=each, pointer=pointer) for each in _contradicted(facts, index)]
+        collected += [FieldError(detail=each, pointer=pointer) for each in _clashes(facts, index)]
+    return list({each.detail: each for each in collected}.values())
 
 
 def _missing(facts: IstioFacts, intent: AnyIntent) -> Iterator[tuple[str, str]]:

@@ -39,7 +39,7 @@ async def facts(target: k8s.KubernetesTarget, draft: kit.Draft) -> IstioFacts:
     planes = await control_planes.control_planes(cluster)
     plane = chosen(planes, record)
     config = await _config(cluster, plane)
-    found = IstioFacts(
+    result = IstioFacts(
         version=_version(plane, record),
         root=str(config.get("rootNamespace") or (plane.namespace if plane else known.ROOT)),
         trust_domain=str(config.get("trustDomain") or known.DOMAIN),
@@ -48,17 +48,17 @@ async def facts(target: k8s.KubernetesTarget, draft: kit.Draft) -> IstioFacts:
         design=draft.owner,
     )
     if draft.design is None:
-        return found
+        return result
     intents = draft.design.intents
     if not intents:
-        return found
+        return result
     place = draft.design.namespace or cluster.namespace or "default"
-    found = msgspec.structs.replace(found, namespace=place, intents=intents, take_over=draft.take_over)
+    result = msgspec.structs.replace(result, namespace=place, intents=intents, take_over=draft.take_over)
     if plane is None:
         detail = "no control plane of Istio (a Deployment with the label app: istiod) is in the cluster"
-        return msgspec.structs.replace(found, problems=[FieldError(detail=f"{detail}: install it first")])
-    found = await _surroundings(cluster, found, k8s.manager_of(draft.mesh, draft.owner))
-    return msgspec.structs.replace(found, problems=problems.problems(found))
+        return msgspec.structs.replace(result, problems=[FieldError(detail=f"{detail}: install it first")])
+    result = await _surroundings(cluster, result, k8s.manager_of(draft.mesh, draft.owner))
+    return msgspec.structs.replace(result, problems=problems.problems(result))
 
 
 def chosen(planes: Sequence[ControlPlane], record: Installation | None) -> ControlPlane | None:
@@ -76,9 +76,9 @@ def _version(plane: ControlPlane | None, record: Installation | None) -> str:
     return version if numbers(version) else ""
 
 
-async def _surroundings(cluster: k8s.Cluster, found: IstioFacts, manager: str) -> IstioFacts:
+async def _surroundings(cluster: k8s.Cluster, base: IstioFacts, manager: str) -> IstioFacts:
     """Everything around the design's services."""
-    names = problems.used_namespaces(found.namespace, found.intents)
+    names = problems.used_namespaces(base.namespace, base.intents)
     tags = {each.name: each.revision for each in await control_planes.tags(cluster)}
     places = await listed(cluster, "", "Namespace")
     enrolled = observing.namespaces(places, tags)
@@ -88,14 +88,14 @@ async def _surroundings(cluster: k8s.Cluster, found: IstioFacts, manager: str) -
     others = await _every([(*each, None) for each in observing.EXISTING if each in served], cluster)
     gateways = await listed(cluster, *_GATEWAY) if _GATEWAY in served else []
     edges: list[dict[str, Any]] = []
-    if any(isinstance(each, Ingress) for each in found.intents):
+    if any(isinstance(each, Ingress) for each in base.intents):
         edges = [
             each
             for kind in ("Deployment", "DaemonSet")
             for each in await listed(cluster, "apps", kind, labels="istio,istio!=pilot")
         ]
     return msgspec.structs.replace(
-        found,
+        base,
         gateway_api=_GATEWAY in served and await cluster.find(_GATEWAY_CLASS) is not None,
         namespaces=enrolled,
         workloads=observing.workloads(pods, {each.name: each.mode for each in enrolled}),
@@ -113,12 +113,12 @@ _KINDS = (("", "Service"), *(("apps", kind) for kind in observing.WORKLOADS))
 
 async def _served(cluster: k8s.Cluster, wanted: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Those kinds that the cluster serves, with at most one question for news."""
-    found = {(each.group, each.kind) for each in await cluster.discovery.all()}
-    if missing := [each for each in wanted if each not in found]:
+    kinds = {(each.group, each.kind) for each in await cluster.discovery.all()}
+    if missing := [each for each in wanted if each not in kinds]:
         with suppress(k8s.UnknownKind):
             await cluster.discovery.api(*missing[0])
-        found = {(each.group, each.kind) for each in await cluster.discovery.all()}
-    return found & set(wanted)
+        kinds = {(each.group, each.kind) for each in await cluster.discovery.all()}
+    return kinds & set(wanted)
 
 
 async def _every(wanted: Sequence[tuple[str, str, str | None]], cluster: k8s.Cluster) -> list[dict[str, Any]]:
@@ -132,5 +132,5 @@ async def _config(cluster: k8s.Cluster, plane: ControlPlane | None) -> dict[str,
     name = "istio" if plane.revision == DEFAULT_REVISION else f"istio-{plane.revision}"
     body = await cluster.find(ResourceRef(kind="ConfigMap", namespace=plane.namespace, name=name))
     text = str(k8s.at(body, "data", "mesh") or "")
-    found = yaml.safe_load(text) if text else None
-    return found if isinstance(found, dict) else {}
+    config = yaml.safe_load(text) if text else None
+    return config if isinstance(config, dict) else {}

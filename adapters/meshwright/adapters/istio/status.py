@@ -25,10 +25,10 @@ async def refresh(ctx: kit.Context, _: RefreshStatus) -> dict[str, Any]:
     """Look at the control plane, its webhooks and node agents, and tell what is wrong and what to do."""
     place = await Place.open(ctx)
     record = await place.records.get(place.mesh)
-    found = chosen(await detect(await place.cluster()), record)
-    mesh = observed(place.mesh, ctx.command.adapter, found, record)
+    detected = chosen(await detect(await place.cluster()), record)
+    mesh = observed(place.mesh, ctx.command.adapter, detected, record)
     await ctx.runtime.emit(place.mesh.workspace, place.mesh.mesh, MeshObserved(mesh=mesh))
-    return {"mesh": msgspec.to_builtins(mesh), "detected": msgspec.to_builtins(found)}
+    return {"mesh": msgspec.to_builtins(mesh), "detected": msgspec.to_builtins(detected)}
 
 
 async def detect(cluster: k8s.Cluster) -> list[Detected]:
@@ -44,7 +44,7 @@ def chosen(meshes: list[Detected], record: Installation | None) -> Detected | No
     return meshes[0] if len(meshes) == 1 else None
 
 
-def observed(mesh: kit.MeshRef, adapter_name: str, found: Detected | None, record: Installation | None) -> Mesh:
+def observed(mesh: kit.MeshRef, adapter_name: str, detected: Detected | None, record: Installation | None) -> Mesh:
     """A mesh as people see it."""
     missing = Condition(
         type="ControlPlaneReady",
@@ -57,9 +57,9 @@ def observed(mesh: kit.MeshRef, adapter_name: str, found: Detected | None, recor
         kind="istio",
         connection=mesh.connection,
         adapter=adapter_name,
-        version=(found.version if found else "") or (record.version if record else ""),
-        state="ready" if found and found.healthy else "degraded",
+        version=(detected.version if detected else "") or (record.version if record else ""),
+        state="ready" if detected and detected.healthy else "degraded",
         trust_domain=(record.trust_domain if record else "") or DEFAULT_TRUST_DOMAIN,
-        conditions=found.conditions if found else [missing],
+        conditions=detected.conditions if detected else [missing],
         observed_at=datetime.datetime.now(datetime.UTC),
     )

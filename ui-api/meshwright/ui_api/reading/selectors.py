@@ -24,11 +24,11 @@ def requirements(selector: str) -> list[Requirement]:
 
 
 def _requirement(part: str) -> Requirement:
-    if found := _EQUALITY.fullmatch(part):
-        return Requirement(key=found[1], operator="notin" if found[2] == "!=" else "in", values=[found[3]])
-    if found := _SET.fullmatch(part):
-        values = [value.strip() for value in found[3].split(",")]
-        return Requirement(key=found[1], operator="in" if found[2] == "in" else "notin", values=values)
-    if found := _EXISTENCE.fullmatch(part):
-        return Requirement(key=found[2], operator="notin" if found[1] else "in")
+    if match := _EQUALITY.fullmatch(part):
+        return Requirement(key=match[1], operator="notin" if match[2] == "!=" else "in", values=[match[3]])
+    if match := _SET.fullmatch(part):
+        values = [value.strip() for value in match[3].split(",")]
+        return Requirement(key=match[1], operator="in" if match[2] == "in" else "notin", values=values)
+    if match := _EXISTENCE.fullmatch(part):
+        return Requirement(key=match[2], operator="notin" if match[1] else "in")
     raise ValueError(f"{part!r} is no part of a label selector")

@@ -92,10 +92,10 @@ async def index(call: Call[NoBody, ResourcePage]) -> Response:
 async def show(call: Call[NoBody, Read]) -> Response:
     """Show an object with its body, as it was last seen."""
     await views.settle(call, kinds.RESOURCES.stream)
-    found = await call.api.views.get(kinds.RESOURCES, call.workspace, call.name())
-    if found is None:
+    stored = await call.api.views.get(kinds.RESOURCES, call.workspace, call.name())
+    if stored is None:
         raise not_found("resource", call.name())
-    return views.shown(call, found.document.whole, found.seq)
+    return views.shown(call, stored.document.whole, stored.seq)
 
 
 def _summary(document: IndexedResource) -> ResourceSummary:

@@ -34,10 +34,10 @@ _CHOSEN_KEYS = {"Secret": ("data", "stringData"), "ConfigMap": ("data", "binaryD
 
 def redact(body: dict[str, Any]) -> list[str]:
     """Put marks in place of secrets, in the object itself; the JSON pointers of these."""
-    found = list(_chosen(body)) if body.get("apiVersion") == "v1" else []
+    paths = list(_chosen(body)) if body.get("apiVersion") == "v1" else []
     places: list[Path] = []
     _walk(body, None, places)
-    return sorted([*found, *map(_pointer, places)])
+    return sorted([*paths, *map(_pointer, places)])
 
 
 def _chosen(body: dict[str, Any]) -> Iterator[str]:
@@ -53,14 +53,14 @@ def _chosen(body: dict[str, Any]) -> Iterator[str]:
                 yield f"/{part}/{escaped(key)}"
 
 
-def _walk(holder: Any, path: Path | None, found: list[Path]) -> None:
+def _walk(holder: Any, path: Path | None, paths: list[Path]) -> None:
     """Every text is looked at, so what is done for each is kept small: paths are spelt for what is found."""
     is_dict = isinstance(holder, dict)
     if is_dict:
         name, given = holder.get("name"), holder.get("value")
         if given and isinstance(given, str) and isinstance(name, str) and _sounds_secret(name):
             holder["value"] = MARK
-            found.append((path, "value"))
+            paths.append((path, "value"))
     for key, part in holder.items() if is_dict else enumerate(holder):
         if isinstance(part, str):
             if part != MARK and (
@@ -69,9 +69,9 @@ def _walk(holder: Any, path: Path | None, found: list[Path]) -> None:
                 or _PRIVATE in part
             ):
                 holder[key] = MARK
-                found.append((path, key))
+                paths.append((path, key))
         elif isinstance(part, _HOLDERS):
-            _walk(part, (path, key), found)
+            _walk(part, (path, key), paths)
 
 
 @functools.lru_cache(maxsize=4096)

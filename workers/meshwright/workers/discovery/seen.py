@@ -156,11 +156,11 @@ class Seen:
     async def _told_at_once(self, pending: "Sequence[_Pending]") -> bool:
         """Whether all were stored together. If not, each by itself finds out why, under the same id."""
         try:
-            found = await self._bus.publisher.publish_all([one.outgoing for one in pending], _PATIENCE)
+            acks = await self._bus.publisher.publish_all([one.outgoing for one in pending], _PATIENCE)
         except (mwbus.Conflict, mwbus.BusUnavailable) as error:
             log.debug("%d objects are told one by one: %s", len(pending), error)
             return False
-        for one, seq in zip(pending, found, strict=True):
+        for one, seq in zip(pending, acks, strict=True):
             self._learn_of(one, seq)
         return True
 

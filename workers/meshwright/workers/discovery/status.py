@@ -77,9 +77,9 @@ class Status:
             if not self._kinds and self._failure is None:
                 continue
             now = datetime.datetime.now(datetime.UTC)
-            found = conditions(self._kinds, self._pending, self._failure)
+            current = conditions(self._kinds, self._pending, self._failure)
             status = ConnectionStatus(
-                id=self._seen.connection, conditions=found, resources=self._seen.count, observed_at=now
+                id=self._seen.connection, conditions=current, resources=self._seen.count, observed_at=now
             )
             if told is None or told.conditions != status.conditions:
                 await mwbus.until_available(self._publish, ConnectionObserved(status=status))
@@ -129,19 +129,19 @@ def conditions(
     refused = {what: one for what, one in failures.items() if one.code in _REFUSED}
     throttled = {what: one for what, one in failures.items() if one.code == _THROTTLED}
     waiting = sorted(map(_name, pending))
-    found = [
+    listed = [
         _condition("Reachable", bad=away, reason=_AWAY, good="Answering"),
         _condition("Authorized", bad=refused, reason=_REFUSED, good="Accepted", unknown=bool(away)),
     ]
     if throttled:
-        found.append(Condition(type="Throttled", status="True", reason="TooManyRequests", message=_told(throttled)))
+        listed.append(Condition(type="Throttled", status="True", reason="TooManyRequests", message=_told(throttled)))
     if failures:
-        found.append(Condition(type="Synced", status="False", reason="Interrupted", message=_told(failures)))
+        listed.append(Condition(type="Synced", status="False", reason="Interrupted", message=_told(failures)))
     elif waiting:
-        found.append(Condition(type="Synced", status="False", reason="Listing", message=_some(waiting)))
+        listed.append(Condition(type="Synced", status="False", reason="Listing", message=_some(waiting)))
     else:
-        found.append(Condition(type="Synced", status="True", reason="Watching", message=f"{len(kinds)} kinds"))
-    return found
+        listed.append(Condition(type="Synced", status="True", reason="Watching", message=f"{len(kinds)} kinds"))
+    return listed
 
 
 def _condition(

@@ -26,17 +26,17 @@ def trim(body: dict[str, Any], limit: int) -> list[str]:
     size = len(_encode(body))
     if size <= limit:
         return []
-    found: set[str] = set()
+    trimmed: set[str] = set()
     for holder, key, path in list(_long_texts(body, "")):
-        _cut(holder, key, path, found)
+        _cut(holder, key, path, trimmed)
     for _ in range(_MOST_CUTS):
         size = len(_encode(body))
         if size <= limit:
-            return sorted(found)
+            return sorted(trimmed)
         place = _largest(body, max(size - limit, _LEAST_CUT))
         if place is None:
             break
-        _cut(*place, found)
+        _cut(*place, trimmed)
     metadata = body.get("metadata") or {}
     least = {key: body[key] for key in _KEPT if key in body}
     body.clear()
@@ -74,10 +74,10 @@ def _largest(body: dict[str, Any], excess: int) -> tuple[Any, Any, str] | None:
         holder, path = part, below
 
 
-def _cut(holder: Any, key: Any, path: str, found: set[str]) -> None:
+def _cut(holder: Any, key: Any, path: str, trimmed: set[str]) -> None:
     holder[key] = f"(trimmed, {len(_encode(holder[key]))} bytes)"
-    found -= {one for one in found if one.startswith(f"{path}/")}
-    found.add(path)
+    trimmed -= {one for one in trimmed if one.startswith(f"{path}/")}
+    trimmed.add(path)
 
 
 def _parts(value: Any) -> list[tuple[Any, Any]]:

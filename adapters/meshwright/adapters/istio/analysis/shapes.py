@@ -53,13 +53,13 @@ class Destination(msgspec.Struct, frozen=True):
 
 def pods(manifests: Manifests) -> list[Pods]:
     """The pods that are there, and those that workloads will start."""
-    found = [Pods(each, each.labels, each.spec) for each in manifests.of("", "Pod")]
+    groups = [Pods(each, each.labels, each.spec) for each in manifests.of("", "Pod")]
     for group, kind in _TEMPLATED:
         for each in manifests.of(group, kind):
             template = mapping(each.spec.get("template"))
             labels = mapping(mapping(template.get("metadata")).get("labels"))
-            found.append(Pods(each, labels, mapping(template.get("spec")), "#/spec/template/spec"))
-    return found
+            groups.append(Pods(each, labels, mapping(template.get("spec")), "#/spec/template/spec"))
+    return groups
 
 
 def routes(virtual_service: Manifest) -> Iterator[tuple[dict[str, Any], str]]:

@@ -138,19 +138,19 @@ def _profile(wish: Wish) -> dict[str, Any]:
 
 def _global(wish: Wish, *without: str) -> dict[str, Any]:
     tag = wish.values.tag or wish.version
-    found = {
+    values = {
         "istioNamespace": wish.namespace,
         "hub": wish.values.hub or (RELEASE_HUB if tag else ""),
         "tag": tag,
         "platform": wish.values.platform,
     }
-    return {key: value for key, value in found.items() if value and key not in without}
+    return {key: value for key, value in values.items() if value and key not in without}
 
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Values laid over others, as Helm does it: objects are joined, everything else is replaced."""
-    found = dict(under)
+    result = dict(under)
     for key, value in over.items():
-        below = found.get(key)
-        found[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return found
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result

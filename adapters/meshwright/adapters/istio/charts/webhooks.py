@@ -37,25 +37,25 @@ def without_written(body: Body, live: Body, manager: str) -> Body:
 
 
 def _without(webhook: Body, fields: set[str]) -> Body:
-    found = {key: value for key, value in webhook.items() if key != "failurePolicy" or key not in fields}
-    config = dict(found.get("clientConfig") or {})
+    kept = {key: value for key, value in webhook.items() if key != "failurePolicy" or key not in fields}
+    config = dict(kept.get("clientConfig") or {})
     if "caBundle" in fields:
         config.pop("caBundle", None)
-    return {**found, "clientConfig": config} if "clientConfig" in found else found
+    return {**kept, "clientConfig": config} if "clientConfig" in kept else kept
 
 
 def _written(live: Body, manager: str) -> Iterator[tuple[str, set[str]]]:
     """Per webhook of a live configuration, which of its fields others have written."""
-    found: dict[str, set[str]] = {}
+    written: dict[str, set[str]] = {}
     for entry in k8s.at(live, "metadata", "managedFields") or []:
         if entry.get("manager") == manager:
             continue
         for key, below in ((entry.get("fieldsV1") or {}).get("f:webhooks") or {}).items():
             if not key.startswith("k:"):
                 continue
-            fields = found.setdefault(str(json.loads(key[2:]).get("name")), set())
+            fields = written.setdefault(str(json.loads(key[2:]).get("name")), set())
             if "f:failurePolicy" in below:
                 fields.add("failurePolicy")
             if "f:caBundle" in (below.get("f:clientConfig") or {}):
                 fields.add("caBundle")
-    yield from found.items()
+    yield from written.items()

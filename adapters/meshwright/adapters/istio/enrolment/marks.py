@@ -95,5 +95,5 @@ def _no_sidecar(namespace: Labels) -> dict[str, str]:
 
 
 def _change(there: Labels, wanted: Labels, marks: tuple[str, ...]) -> Change:
-    found: Change = {key: None for key in marks if key in there and key not in wanted}
-    return found | {key: value for key, value in wanted.items() if there.get(key) != value}
+    change: Change = {key: None for key in marks if key in there and key not in wanted}
+    return change | {key: value for key, value in wanted.items() if there.get(key) != value}

@@ -66,13 +66,13 @@ class Rollouts:
         end, told = asyncio.get_running_loop().time() + ROLLOUT_SECONDS, ""
         while True:
             body = await (await self._target.cluster()).find(ref)
-            found = readiness.verdict(body) if body else readiness.READY
-            if found.state == "ready":
+            verdict = readiness.verdict(body) if body else readiness.READY
+            if verdict.state == "ready":
                 return
-            if found.state == "failed" or asyncio.get_running_loop().time() > end:
-                raise _stuck(ref, found.because)
-            if found.because != told:
-                told = found.because
+            if verdict.state == "failed" or asyncio.get_running_loop().time() > end:
+                raise _stuck(ref, verdict.because)
+            if verdict.because != told:
+                told = verdict.because
                 await self._ctx.progress(f"restarting {ref}: {told}")
             await self._ctx.sleep(_LOOK)
 

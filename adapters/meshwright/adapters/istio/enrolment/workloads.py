@@ -63,39 +63,39 @@ def controller(body: Body) -> Controller:
 
 async def of_namespace(cluster: k8s.Cluster, namespace: str) -> list[Controller]:
     """The controllers of a namespace, those of gateways left out. Raises KubernetesError."""
-    found = []
+    workloads = []
     for kind in KINDS:
         async with aclosing(cluster.list("apps", kind, namespace)) as items:
             async for each in items:
                 one = controller(each.body)
                 if _GATEWAY not in one.labels:
-                    found.append(one)
-    return sorted(found, key=lambda each: each.ref)
+                    workloads.append(one)
+    return sorted(workloads, key=lambda each: each.ref)
 
 
 async def bare_pods(cluster: k8s.Cluster, namespace: str) -> list[ResourceRef]:
     """Pods of a namespace that no such controller would make anew. Raises KubernetesError."""
-    found = []
+    pods = []
     async with aclosing(cluster.list("", "Pod", namespace)) as items:
         async for each in items:
             owners = {str(owner.get("kind")) for owner in k8s.at(each.body, "metadata", "ownerReferences") or []}
             done = k8s.at(each.body, "status", "phase") in ("Succeeded", "Failed")
             if not owners & {"ReplicaSet", "StatefulSet", "DaemonSet"} and not done:
-                found.append(each.ref)
-    return sorted(found)
+                pods.append(each.ref)
+    return sorted(pods)
 
 
 async def budgets(cluster: k8s.Cluster, one: Controller) -> list[Budget]:
     """The PodDisruptionBudgets over the pods of a controller. Raises KubernetesError."""
-    found = []
+    limits = []
     async with aclosing(cluster.list("policy", "PodDisruptionBudget", one.ref.namespace)) as items:
         async for each in items:
             if selects(k8s.at(each.body, "spec", "selector") or {}, one.labels):
                 status = each.body.get("status") or {}
                 pods, healthy = int(status.get("expectedPods") or 0), int(status.get("desiredHealthy") or 0)
                 now = int(status.get("disruptionsAllowed") or 0)
-                found.append(Budget(name=each.ref.name, now=now, most=max(pods - healthy, now)))
-    return found
+                limits.append(Budget(name=each.ref.name, now=now, most=max(pods - healthy, now)))
+    return limits
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -87,13 +87,13 @@ class _Import:
 
     def subsets(self, service: Service) -> dict[str, str]:
         """The versions of a service by the names of their subsets."""
-        found: dict[str, str] = {}
+        by_name: dict[str, str] = {}
         for rule in self.rules:
             spec, namespace = rule.get("spec") or {}, k8s.reference_of(rule).namespace
             if full_name(str(spec.get("host")), namespace) == service.host:
                 for each in spec.get("subsets") or []:
-                    found |= _version(each)
-        return found
+                    by_name |= _version(each)
+        return by_name
 
     def destination_rule(self, body: Json, spec: Json) -> None:
         namespace = k8s.reference_of(body).namespace
@@ -208,13 +208,15 @@ class _Import:
         if len(parts) != 5 or parts[1] != "ns" or parts[3] != "sa":
             return None
         behind = [each for each in self.workloads if (each.namespace, each.service_account) == (parts[2], parts[4])]
-        found = {str(each) for each in self.services if behind and all(_behind(each, one) for one in behind)}
-        return found.pop() if len(found) == 1 else None
+        callers = {str(each) for each in self.services if behind and all(_behind(each, one) for one in behind)}
+        return callers.pop() if len(callers) == 1 else None
 
     def selected(self, namespace: str, selector: Json | None) -> Service | None:
         labels = (selector or {}).get("matchLabels") or {}
-        found = [each for each in self.services if each.namespace == namespace and each.selector == labels and labels]
-        return found[0] if len(found) == 1 else None
+        services = [
+            each for each in self.services if each.namespace == namespace and each.selector == labels and labels
+        ]
+        return services[0] if len(services) == 1 else None
 
 
 def imported(bodies: Iterable[Json], *, root: str = known.ROOT, namespace: str = "default") -> Imported:
@@ -241,10 +243,10 @@ def imported(bodies: Iterable[Json], *, root: str = known.ROOT, namespace: str =
 
 
 def _once(intents: Iterable[AnyIntent]) -> list[AnyIntent]:
-    found: list[AnyIntent] = []
+    distinct: list[AnyIntent] = []
     for each in intents:
-        found += [] if each in found else [each]
-    return found
+        distinct += [] if each in distinct else [each]
+    return distinct
 
 
 def _service(host: str) -> Service | None:

@@ -36,15 +36,15 @@ def intents_of(service: Service, http: Sequence[Json], subsets: Mapping[str, str
     named = f"{service.namespace}/{service.name}"
     routes = _reachable([_normal(each, service.namespace) for each in http])
     try:
-        found = _candidates(named, routes, subsets)
-        again = routing.routes(service, found, {version: name for name, version in subsets.items()})
+        candidates = _candidates(named, routes, subsets)
+        again = routing.routes(service, candidates, {version: name for name, version in subsets.items()})
     except (CannotExpress, KeyError, TypeError, ValueError, IndexError) as error:
         raise Unreadable(f"its routes have something that no intent says ({error})") from error
-    if wrong := [problem.detail for each in found for problem in intent_problems(each, "#")]:
+    if wrong := [problem.detail for each in candidates for problem in intent_problems(each, "#")]:
         raise Unreadable(f"as an intent it is not allowed: {wrong[0]}")
     if [_normal(each, service.namespace) for each in again] != routes:
         raise Unreadable("its routes, in this order, say what no intents say together")
-    return found
+    return candidates
 
 
 def _reachable(routes: list[Json]) -> list[Json]:
@@ -59,25 +59,27 @@ def _candidates(service: str, routes: Sequence[Json], subsets: Mapping[str, str]
     last = routes[-1]
     if last.get("match"):
         raise Unreadable("its last route is not for all requests, so some get no answer")
-    found: list[AnyIntent] = []
+    candidates: list[AnyIntent] = []
     backends = [(_version(each, subsets), int(each.get("weight", 100))) for each in last["route"]]
     if any(version for version, _ in backends):
         split = [Backend(version=version, weight=weight) for version, weight in backends]
-        found.append(TrafficSplit(service=service, backends=split))
+        candidates.append(TrafficSplit(service=service, backends=split))
     for route in routes[:-1]:
         header = _header(route)
         if header is None:
             continue
         if route["route"] != last["route"]:
             wish = HeaderRoute(service=service, header=header, version=_version(route["route"][0], subsets))
-            found += [] if wish in found else [wish]
+            candidates += [] if wish in candidates else [wish]
         else:
-            found += [each for each in _faults(service, route, header, last.get("fault", {})) if each not in found]
-    return [*found, *_faults(service, last, None, {}), *_common(service, last, subsets)]
+            candidates += [
+                each for each in _faults(service, route, header, last.get("fault", {})) if each not in candidates
+            ]
+    return [*candidates, *_faults(service, last, None, {}), *_common(service, last, subsets)]
 
 
 def _common(service: str, route: Json, subsets: Mapping[str, str]) -> list[AnyIntent]:
-    found: list[AnyIntent] = [
+    common: list[AnyIntent] = [
         Mirror(service=service, version=_version(each, subsets), percent=float(each["percentage"]["value"]))
         for each in route.get("mirrors", [])
     ]
@@ -85,22 +87,22 @@ def _common(service: str, route: Json, subsets: Mapping[str, str]) -> list[AnyIn
         retries = route["retries"]
         per_try = retries.get("perTryTimeout")
         reasons = retries["retryOn"].split(",")
-        found.append(Retry(service=service, attempts=retries["attempts"], per_try_timeout=per_try, retry_on=reasons))
+        common.append(Retry(service=service, attempts=retries["attempts"], per_try_timeout=per_try, retry_on=reasons))
     if "timeout" in route:
-        found.append(Timeout(service=service, timeout=route["timeout"]))
-    return found
+        common.append(Timeout(service=service, timeout=route["timeout"]))
+    return common
 
 
 def _faults(service: str, route: Json, header: HeaderMatch | None, everybody: Json) -> list[AnyIntent]:
     """The faults of a route that are not those of every request."""
-    fault, found = route.get("fault", {}), list[AnyIntent]()
+    fault, faults = route.get("fault", {}), list[AnyIntent]()
     if "delay" in fault and fault["delay"] != everybody.get("delay"):
         delay, percent = fault["delay"]["fixedDelay"], float(fault["delay"]["percentage"]["value"])
-        found.append(FaultDelay(service=service, delay=delay, percent=percent, header=header))
+        faults.append(FaultDelay(service=service, delay=delay, percent=percent, header=header))
     if "abort" in fault and fault["abort"] != everybody.get("abort"):
         status, percent = fault["abort"]["httpStatus"], float(fault["abort"]["percentage"]["value"])
-        found.append(FaultAbort(service=service, status=status, percent=percent, header=header))
-    return found
+        faults.append(FaultAbort(service=service, status=status, percent=percent, header=header))
+    return faults
 
 
 def _header(route: Json) -> HeaderMatch | None:
@@ -119,24 +121,24 @@ def _version(destination: Json, subsets: Mapping[str, str]) -> str:
 
 def _normal(route: Json, namespace: str) -> Json:
     """A route in the one form of several that mean the same. Raises nothing: what is odd stays as it is."""
-    found: Json = {key: value for key, value in route.items() if key != "name"}
-    found["route"] = [_placed(each, namespace) for each in route.get("route") or []]
-    if len(found["route"]) == 1:
-        found["route"][0].pop("weight", None)
-    if isinstance(mirror := found.pop("mirror", None), dict):
-        share = found.pop("mirrorPercentage", {"value": 100})
-        found["mirrors"] = [{"destination": mirror, "percentage": share}]
-    if "mirrors" in found:
-        found["mirrors"] = [
-            {"percentage": {"value": 100}, **_placed(each, namespace)} for each in found["mirrors"] or []
+    normal: Json = {key: value for key, value in route.items() if key != "name"}
+    normal["route"] = [_placed(each, namespace) for each in route.get("route") or []]
+    if len(normal["route"]) == 1:
+        normal["route"][0].pop("weight", None)
+    if isinstance(mirror := normal.pop("mirror", None), dict):
+        share = normal.pop("mirrorPercentage", {"value": 100})
+        normal["mirrors"] = [{"destination": mirror, "percentage": share}]
+    if "mirrors" in normal:
+        normal["mirrors"] = [
+            {"percentage": {"value": 100}, **_placed(each, namespace)} for each in normal["mirrors"] or []
         ]
-    if "timeout" in found:
-        found["timeout"] = _time(found["timeout"])
-    if isinstance(retries := found.get("retries"), dict) and "perTryTimeout" in retries:
-        found["retries"] = {**retries, "perTryTimeout": _time(retries["perTryTimeout"])}
-    if isinstance(fault := found.get("fault"), dict):
-        found["fault"] = {key: _fault(value) for key, value in fault.items()}
-    return found
+    if "timeout" in normal:
+        normal["timeout"] = _time(normal["timeout"])
+    if isinstance(retries := normal.get("retries"), dict) and "perTryTimeout" in retries:
+        normal["retries"] = {**retries, "perTryTimeout": _time(retries["perTryTimeout"])}
+    if isinstance(fault := normal.get("fault"), dict):
+        normal["fault"] = {key: _fault(value) for key, value in fault.items()}
+    return normal
 
 
 def _placed(destination: Json, namespace: str) -> Json:
@@ -148,8 +150,8 @@ def _placed(destination: Json, namespace: str) -> Json:
 def _fault(fault: Any) -> Any:
     if not isinstance(fault, dict):
         return fault
-    found = {"percentage": {"value": 100}, **fault}
-    return {**found, "fixedDelay": _time(fault["fixedDelay"])} if "fixedDelay" in fault else found
+    complete = {"percentage": {"value": 100}, **fault}
+    return {**complete, "fixedDelay": _time(fault["fixedDelay"])} if "fixedDelay" in fault else complete
 
 
 def _time(text: Any) -> Any:

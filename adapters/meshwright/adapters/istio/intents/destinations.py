@@ -39,8 +39,8 @@ def subset_names(facts: IstioFacts, service: Service, intents: Sequence[AnyInten
 
 def rules_of(facts: IstioFacts, service: Service) -> list[Existing]:
     """The rules that others have made for the host of a service."""
-    found = facts.those("DestinationRule")
-    return [each for each in found if hosts.full_name(str(each.spec.get("host")), each.ref.namespace) == service.host]
+    rules = facts.those("DestinationRule")
+    return [each for each in rules if hosts.full_name(str(each.spec.get("host")), each.ref.namespace) == service.host]
 
 
 def is_usable(facts: IstioFacts, service: Service, intents: Sequence[AnyIntent]) -> bool:
@@ -55,14 +55,14 @@ def _defined(facts: IstioFacts, service: Service, versions: Sequence[str]) -> di
     if len(rules) != 1 or rules[0].ref.namespace != service.namespace or rules[0].spec.get("exportTo", ["*"]) != ["*"]:
         return None
     known = {str(each.get("name")): each.get("labels") for each in rules[0].spec.get("subsets") or []}
-    found = {}
+    defined = {}
     for version in versions:
         labels = _labels(facts, service, version)
         name = next((name for name, had in known.items() if had == labels), "")
         if not name:
             return None
-        found[version] = name
-    return found
+        defined[version] = name
+    return defined
 
 
 def _labels(facts: IstioFacts, service: Service, version: str) -> dict[str, str]:

@@ -60,9 +60,9 @@ def _gateway(facts: IstioFacts) -> IngressGateway | None:
     if len(facts.gateways) == 1:
         return facts.gateways[0]
     for labels in _USUAL:
-        found = [each for each in facts.gateways if each.labels == labels]
-        if len(found) == 1:
-            return found[0]
+        matching = [each for each in facts.gateways if each.labels == labels]
+        if len(matching) == 1:
+            return matching[0]
     if facts.gateways:
         names = ", ".join(f"{each.namespace}/{each.name}" for each in facts.gateways)
         raise CannotExpress(

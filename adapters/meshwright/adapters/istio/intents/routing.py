@@ -46,7 +46,7 @@ def routes(
             f"the header routes and faults of {service} need {len(combined)} routes in all combinations",
             "split them over fewer headers",
         )
-    found = []
+    result = []
     for destination, delay, abort in combined:
         conditions = values.headers(_conditions(destination, delay, abort))
         if conditions is None:
@@ -56,8 +56,8 @@ def routes(
         route: Json = {"match": [match]} if match else {}
         fault = {**(_delay(delay) if delay else {}), **(_abort(abort) if abort else {})}
         route |= {"fault": fault} if fault else {}
-        found.append({**route, "route": to.of(destination), **common})
-    return found
+        result.append({**route, "route": to.of(destination), **common})
+    return result
 
 
 def versions(intents: Sequence[AnyIntent]) -> list[str]:
@@ -82,18 +82,18 @@ def _combinations(
 
 
 def _conditions(*wishes: AnyIntent | None) -> list[HeaderMatch]:
-    found = [getattr(each, "header", None) for each in wishes]
-    return [each for each in found if isinstance(each, HeaderMatch)]
+    headers = [getattr(each, "header", None) for each in wishes]
+    return [each for each in headers if isinstance(each, HeaderMatch)]
 
 
 def _until_everybody(faults: list) -> list:  # type: ignore[type-arg]
     """The faults up to the first that is meant for every request, or else none behind them."""
-    found = []
+    kept = []
     for each in faults:
-        found.append(each)
+        kept.append(each)
         if each.header is None:
-            return found
-    return [*found, None]
+            return kept
+    return [*kept, None]
 
 
 def _common(to: "_Destinations", intents: Sequence[AnyIntent]) -> Json:
@@ -116,10 +116,10 @@ def _common(to: "_Destinations", intents: Sequence[AnyIntent]) -> Json:
 def _retries(retry: Retry) -> Json:
     if not retry.retry_on:
         raise CannotExpress("Istio takes an empty retry_on for its own list of reasons", "name what is tried again")
-    found: Json = {"attempts": retry.attempts, "retryOn": ",".join(dict.fromkeys(retry.retry_on))}
+    policy: Json = {"attempts": retry.attempts, "retryOn": ",".join(dict.fromkeys(retry.retry_on))}
     if retry.per_try_timeout:
-        found["perTryTimeout"] = values.duration(retry.per_try_timeout)
-    return found
+        policy["perTryTimeout"] = values.duration(retry.per_try_timeout)
+    return policy
 
 
 def _delay(fault: FaultDelay) -> Json:
@@ -148,6 +148,6 @@ class _Destinations:
 
     def one(self, version: str) -> Json:
         """One version, or all of them."""
-        found: Json = {"host": self._service.host}
-        found |= {"subset": self._subsets[version]} if version else {}
-        return {**found, "port": {"number": self._port}} if self._port else found
+        destination: Json = {"host": self._service.host}
+        destination |= {"subset": self._subsets[version]} if version else {}
+        return {**destination, "port": {"number": self._port}} if self._port else destination

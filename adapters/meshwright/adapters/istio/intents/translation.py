@@ -63,11 +63,11 @@ def _by_host(intent: Any, facts: IstioFacts) -> list[Resource]:
     if service is None:
         return []
     said = _said(facts, service, intent)
-    found = []
+    merged = []
     if any(isinstance(each, routing.KINDS) for each in said):
-        found.append(routing.virtual_service(service, said, destinations.subset_names(facts, service, said)))
+        merged.append(routing.virtual_service(service, said, destinations.subset_names(facts, service, said)))
     rule = destinations.destination_rule(facts, service, said)
-    mine = [each for each in [*found, rule] if each is not None]
+    mine = [each for each in [*merged, rule] if each is not None]
     if isinstance(intent, destinations.KINDS):
         return [each for each in mine if each.ref.kind == "DestinationRule"]
     return mine

@@ -67,14 +67,14 @@ def uint32(value: int, what: str) -> int:
 
 def headers(matches: Iterable[HeaderMatch]) -> Json | None:
     """The conditions of a route that wants all of these at once; None when no request can have them all."""
-    found: dict[str, HeaderMatch] = {}
+    by_name: dict[str, HeaderMatch] = {}
     for match in matches:
         name = match.name.lower()
-        both = _both(found[name], match) if name in found else match
+        both = _both(by_name[name], match) if name in by_name else match
         if both is None:
             return None
-        found[name] = both
-    return {name: _header(match) for name, match in found.items()}
+        by_name[name] = both
+    return {name: _header(match) for name, match in by_name.items()}
 
 
 def _header(match: HeaderMatch) -> Json:
@@ -111,10 +111,10 @@ def _text(match: HeaderMatch) -> str:
 
 def object_name(*parts: str) -> str:
     """A name for an object, of what it is about; what is too long is refused."""
-    found = "-".join(part for part in parts if part)
-    if len(found) > 253:
-        raise CannotExpress(f"the name {found} is longer than Kubernetes takes", "give the design a shorter name")
-    return found
+    name = "-".join(part for part in parts if part)
+    if len(name) > 253:
+        raise CannotExpress(f"the name {name} is longer than Kubernetes takes", "give the design a shorter name")
+    return name
 
 
 def principals(facts: IstioFacts, accounts: Iterable[tuple[str, str]]) -> list[str]:

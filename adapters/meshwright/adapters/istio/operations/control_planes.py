@@ -42,23 +42,23 @@ class Tag(Model, frozen=True, kw_only=True):
 
 async def control_planes(cluster: k8s.Cluster) -> list[ControlPlane]:
     """Every istiod of a cluster. Raises KubernetesError."""
-    found = []
+    planes = []
     async with aclosing(cluster.list("apps", "Deployment", labels={"app": "istiod"})) as items:
         async for each in items:
-            found.append(_control_plane(each.body))
-    return sorted(found, key=lambda each: (each.namespace, each.revision))
+            planes.append(_control_plane(each.body))
+    return sorted(planes, key=lambda each: (each.namespace, each.revision))
 
 
 async def tags(cluster: k8s.Cluster) -> list[Tag]:
     """The revision tags of a cluster. Raises KubernetesError."""
-    found: dict[str, str] = {}
+    revisions: dict[str, str] = {}
     async with aclosing(cluster.list(*WEBHOOKS)) as items:
         async for each in items:
             labels = (k8s.at(each.body, "metadata", "labels")) or {}
             if each.ref.name.startswith(_TAG_PREFIX) or labels.get(TAG):
                 name = str(labels.get(TAG) or each.ref.name.removeprefix(_TAG_PREFIX))
-                found[name] = str(labels.get(REVISION) or DEFAULT_REVISION)
-    return [Tag(name=name, revision=revision) for name, revision in sorted(found.items())]
+                revisions[name] = str(labels.get(REVISION) or DEFAULT_REVISION)
+    return [Tag(name=name, revision=revision) for name, revision in sorted(revisions.items())]
 
 
 def version_of(body: dict[str, Any]) -> str:
@@ -104,12 +104,12 @@ class _Named(msgspec.Struct, frozen=True):
 
 async def namespaces(cluster: k8s.Cluster) -> list[NamespaceState]:
     """Every namespace. Raises KubernetesError."""
-    found = []
+    states = []
     async with aclosing(cluster.list("", "Namespace")) as items:
         async for each in items:
             meta = each.decode(_Named).metadata
-            found.append(NamespaceState(name=meta.name, labels=meta.labels, annotations=meta.annotations))
-    return sorted(found, key=lambda each: each.name)
+            states.append(NamespaceState(name=meta.name, labels=meta.labels, annotations=meta.annotations))
+    return sorted(states, key=lambda each: each.name)
 
 
 def following(name: NamespaceState, revision: str, aliases: set[str]) -> bool:

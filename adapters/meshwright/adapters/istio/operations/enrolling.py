@@ -74,13 +74,13 @@ async def _carry_out(place: Place, plan: Plan, *, joined: bool) -> dict[str, Any
 
 async def restart_all(place: Place, rollouts: Rollouts, refs: list[ResourceRef]) -> list[Restarted]:
     """Restart workloads one after the other, each in a step of its own."""
-    found = []
+    results = []
     for number, ref in enumerate(refs, 1):
         await place.ctx.progress(f"workload {number} of {len(refs)}", 100 * (number - 1) / len(refs))
         name = f"restart-{ref.namespace}-{ref.kind.lower()}-{ref.name}"
         action = functools.partial(rollouts.restart, ref)
-        found.append(await place.ctx.step(name, action, result=Restarted))
-    return found
+        results.append(await place.ctx.step(name, action, result=Restarted))
+    return results
 
 
 async def _label(place: Place, plan: Plan, *, back: bool) -> None:

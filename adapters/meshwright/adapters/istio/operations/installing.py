@@ -110,9 +110,9 @@ async def check(place: Place, wish: Wish, *, upgrade: bool = False) -> Checked:
         rendered = [await components.render(each, source) for each in components_of(wish)]
         kinds = [k8s.reference_of(body) for each in rendered for body in each.objects]
         ours = [manager_of(place.mesh, each.owner) for each in components_of(wish)]
-        found = await prechecks.run(cluster, wish, kinds, ours, upgrade=upgrade)
+        outcome = await prechecks.run(cluster, wish, kinds, ours, upgrade=upgrade)
         left_out = [f"{one.ref} is left out: {one.because}" for each in rendered for one in each.left_out]
-        return Checked(source=source, notes=[*found.notes, *left_out])
+        return Checked(source=source, notes=[*outcome.notes, *left_out])
 
     return await place.ctx.step("check", checked, result=Checked)
 

@@ -94,20 +94,20 @@ async def definitions(cluster: k8s.Cluster) -> list[k8s.Item]:
 async def objects_of(cluster: k8s.Cluster, definition: k8s.Item) -> list[ResourceRef]:
     """Some objects of a definition. Raises KubernetesError."""
     body = definition.body
-    found: list[ResourceRef] = []
+    refs: list[ResourceRef] = []
     async for item in _list(cluster, str(k8s.at(body, "spec", "group")), str(k8s.at(body, "spec", "names", "kind"))):
-        found.append(item.ref)
-        if len(found) == 3:
+        refs.append(item.ref)
+        if len(refs) == 3:
             break
-    return found
+    return refs
 
 
 async def proxies(cluster: k8s.Cluster) -> dict[str, int]:
     """How many pods of each namespace still have a sidecar. Raises KubernetesError."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     async for item in _list(cluster, "", "Pod", labels="security.istio.io/tlsMode"):
-        found[item.ref.namespace] = found.get(item.ref.namespace, 0) + 1
-    return found
+        counts[item.ref.namespace] = counts.get(item.ref.namespace, 0) + 1
+    return counts
 
 
 async def _list(cluster: k8s.Cluster, group: str, kind: str, *args: str, **more: Any) -> AsyncIterator[k8s.Item]:
@@ -182,12 +182,12 @@ def _leftover(item: k8s.Item) -> Leftover:
 
 def enrolled(labels: dict[str, str], revisions: set[str]) -> dict[str, str]:
     """Those of a namespace's labels that have its pods take part in one of these revisions, or in ambient."""
-    found = {}
+    marks = {}
     if labels.get(REVISION) in revisions:
-        found[REVISION] = labels[REVISION]
+        marks[REVISION] = labels[REVISION]
     if labels.get(INJECTION) == "enabled" and "default" in revisions:
-        found[INJECTION] = "enabled"
+        marks[INJECTION] = "enabled"
     if labels.get(AMBIENT) == "ambient":
-        found[AMBIENT] = "ambient"
-        found |= {WAYPOINT: labels[WAYPOINT]} if WAYPOINT in labels else {}
-    return found
+        marks[AMBIENT] = "ambient"
+        marks |= {WAYPOINT: labels[WAYPOINT]} if WAYPOINT in labels else {}
+    return marks

@@ -78,17 +78,17 @@ async def joining(cluster: k8s.Cluster, record: Installation | None, members: Se
     plan, problems = Plan(), list[FieldError]()
     for index, member in enumerate(members):
         pointer = f"#/workloads/{index}"
-        found = _place_problems(member, facts, pointer)
-        if not found and isinstance(member, NamespaceMember | ControllerMember):
+        own = _place_problems(member, facts, pointer)
+        if not own and isinstance(member, NamespaceMember | ControllerMember):
             try:
                 part = _part(member, facts)
             except ValueError as error:
-                found = [FieldError(detail=str(error), pointer=pointer)]
+                own = [FieldError(detail=str(error), pointer=pointer)]
             else:
-                found = _part_problems(member, part, facts, pointer)
-                if not found:
-                    plan = await _join(cluster, plan, member, part, facts, found, pointer)
-        problems += found
+                own = _part_problems(member, part, facts, pointer)
+                if not own:
+                    plan = await _join(cluster, plan, member, part, facts, own, pointer)
+        problems += own
     if problems:
         raise failures.cannot_enrol(problems)
     return plan
@@ -100,16 +100,16 @@ async def leaving(cluster: k8s.Cluster, members: Sequence[AnyMember]) -> Plan:
     plan, problems = Plan(), list[FieldError]()
     for index, member in enumerate(members):
         pointer = f"#/workloads/{index}"
-        found = _place_problems(member, facts, pointer)
-        if not found and isinstance(member, NamespaceMember):
+        own = _place_problems(member, facts, pointer)
+        if not own and isinstance(member, NamespaceMember):
             state = facts.namespaces[member.namespace]
             plan = _with(plan, _namespace_change(state, marks.leaving_namespace(state.labels)))
             plan = await _restarting(cluster, plan, member, taking_part=False)
-        elif not found and isinstance(member, ControllerMember):
+        elif not own and isinstance(member, ControllerMember):
             one = await _controller(cluster, member)
             change = marks.leaving_pods(one.labels, facts.namespaces[member.namespace].labels) if one else {}
-            plan, found = _with_controller(plan, member, one, change, pointer)
-        problems += found
+            plan, own = _with_controller(plan, member, one, change, pointer)
+        problems += own
     if problems:
         raise failures.cannot_enrol(problems)
     return plan
@@ -117,13 +117,13 @@ async def leaving(cluster: k8s.Cluster, members: Sequence[AnyMember]) -> Plan:
 
 async def _facts(cluster: k8s.Cluster, record: Installation | None) -> _Facts:
     planes = await control_planes.control_planes(cluster)
-    found = await control_planes.namespaces(cluster)
+    states = await control_planes.namespaces(cluster)
     ztunnel = [item async for item in cluster.list("apps", "DaemonSet", labels={"app.kubernetes.io/name": "ztunnel"})]
     served = {(each.group, each.kind) for each in await cluster.discovery.all()}
     return _Facts(
         planes=planes,
         tags=await control_planes.tags(cluster),
-        namespaces={each.name: each for each in found},
+        namespaces={each.name: each for each in states},
         ztunnel=bool(ztunnel),
         gateway_api=waypoints.GATEWAY in served,
         ambient=is_ambient(record.profile) if record else False,
@@ -169,21 +169,21 @@ def _part(member: NamespaceMember | ControllerMember, facts: _Facts) -> Part:
 def _part_problems(
     member: NamespaceMember | ControllerMember, part: Part, facts: _Facts, pointer: str
 ) -> list[FieldError]:
-    state, found = facts.namespaces[member.namespace], []
+    state, problems = facts.namespaces[member.namespace], []
     if part.ambient and not facts.ztunnel:
-        found.append("there is no ztunnel in the cluster: install Istio with profile ambient, or say mode sidecar")
+        problems.append("there is no ztunnel in the cluster: install Istio with profile ambient, or say mode sidecar")
     if part.waypoint and not facts.gateway_api:
-        found.append("a waypoint needs the definitions of the Gateway API, which are missing")
+        problems.append("a waypoint needs the definitions of the Gateway API, which are missing")
     for mark, mesh in _OTHER_MESHES.items():
         if {state.labels.get(mark), state.annotations.get(mark)} & {"enabled", "true", "ingress"}:
-            found.append(f"{state.name} is enrolled in {mesh} ({mark}): withdraw it there first")
+            problems.append(f"{state.name} is enrolled in {mesh} ({mark}): withdraw it there first")
     now = marks.takes_part(state.labels)
     follows = now.revision if now and now.revision in facts.revisions and not (part.ambient or member.revision) else ""
     if follows not in ("", part.revision):
-        found.append(f"{state.name} follows revision {follows}: say the revision that it is to follow")
+        problems.append(f"{state.name} follows revision {follows}: say the revision that it is to follow")
     if isinstance(member, ControllerMember) and state.labels.get(marks.INJECTION) == "disabled" and not part.ambient:
-        found.append(f"{state.name} says {marks.INJECTION}=disabled, which counts for all of its pods")
-    return [FieldError(detail=each, pointer=pointer) for each in found]
+        problems.append(f"{state.name} says {marks.INJECTION}=disabled, which counts for all of its pods")
+    return [FieldError(detail=each, pointer=pointer) for each in problems]
 
 
 async def _join(
@@ -199,8 +199,8 @@ async def _join(
     if isinstance(member, ControllerMember):
         one = await _controller(cluster, member)
         change = marks.joining_pods(one.labels, part, state.labels) if one else {}
-        plan, found = _with_controller(plan, member, one, change, pointer)
-        problems += found
+        plan, own = _with_controller(plan, member, one, change, pointer)
+        problems += own
         return plan
     if part.waypoint and await cluster.find(waypoints.reference(state.name, part.waypoint)) is None:
         made = Waypoint(namespace=state.name, name=part.waypoint, revision=member.revision)

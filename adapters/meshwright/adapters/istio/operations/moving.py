@@ -65,12 +65,12 @@ async def put(cluster: k8s.Cluster, changes: list[Change], *, back: bool = False
 
 async def still_on(cluster: k8s.Cluster, revision: str) -> list[ResourceRef]:
     """Pods whose sidecars a revision has injected. Raises KubernetesError."""
-    found = []
+    pods = []
     async with aclosing(cluster.list("", "Pod", labels="security.istio.io/tlsMode")) as items:
         async for each in items:
             if _annotation(each.body) == shown(revision):
-                found.append(each.ref)
-    return sorted(found)
+                pods.append(each.ref)
+    return sorted(pods)
 
 
 def _annotation(body: dict[str, Any]) -> str:

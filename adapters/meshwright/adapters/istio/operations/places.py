@@ -51,10 +51,10 @@ class Place(msgspec.Struct, frozen=True):
     async def record(self) -> Installation | None:
         """What this operation found installed when it began, whatever it has written since."""
 
-        async def found() -> Installation | None:
+        async def read() -> Installation | None:
             return await self.records.get(self.mesh)
 
-        return await self.ctx.step("read-record", found, result=Installation | None)
+        return await self.ctx.step("read-record", read, result=Installation | None)
 
     async def write(self, new: Installation | None, before: Installation | None) -> None:
         """Write the record, as a step that can be taken back."""

@@ -68,34 +68,34 @@ def _version_problems(kubernetes: str, istio: str) -> list[str]:
 
 
 def _in_the_way(planes: list[ControlPlane], wish: Wish, ours: Collection[str]) -> list[str]:
-    found = []
+    obstacles = []
     for each in planes:
         if each.revision != shown(wish.revision):
             continue
         if each.namespace != wish.namespace:
-            found.append(
+            obstacles.append(
                 f"revision {each.revision} is installed in {each.namespace} already: "
                 "name another --revision, or that namespace"
             )
         elif each.manager not in ours:
-            found.append(
+            obstacles.append(
                 f"{each.namespace}/{each.name} was installed by {each.manager or 'somebody else'}: upgrade it as a "
                 "mesh that was detected, or name another --revision"
             )
-    return found
+    return obstacles
 
 
 async def _notes(cluster: k8s.Cluster, wish: Wish) -> list[str]:
-    found = []
+    notes = []
     if _GATEWAY_API not in {(each.group, each.kind) for each in await cluster.discovery.all()}:
         needs = "waypoints and routes" if is_ambient(wish.profile) else "routes and gateways"
-        found.append(f"the definitions of the Gateway API are missing: {needs} of it will not work without them")
+        notes.append(f"the definitions of the Gateway API are missing: {needs} of it will not work without them")
     for name, (group, kind, labels) in _OTHERS.items():
         async with aclosing(cluster.list(group, kind, labels=labels)) as items:
             async for each in items:
-                found.append(f"{name} is here too ({each.ref}): a workload can take part in one mesh only")
+                notes.append(f"{name} is here too ({each.ref}): a workload can take part in one mesh only")
                 break
-    return found
+    return notes
 
 
 async def _missing_rights(cluster: k8s.Cluster, kinds: Iterable[ResourceRef]) -> list[str]:

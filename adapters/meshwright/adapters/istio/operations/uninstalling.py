@@ -55,15 +55,15 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
         return await _scene(await place.cluster(), ctx.command.mesh, before)
 
     scene = await ctx.step("look", look, result=Scene)
-    found = await _find_leftovers(place, scene)
+    judged = await _find_leftovers(place, scene)
     await _release_namespaces(place, scene)
     removed = 0
     if before:
         for each in before.in_reverse:
             if each.chart:
                 removed += await place.components.remove(_without_definitions(each))
-    await _remove_leftovers(place, found.go, before)
-    kept = [*found.stay, *await _definitions(place, scene, before, arguments.definitions)]
+    await _remove_leftovers(place, judged.go, before)
+    kept = [*judged.stay, *await _definitions(place, scene, before, arguments.definitions)]
     if kept:
         await ctx.progress(f"{len(kept)} objects are kept, such as {kept[0].ref}: {kept[0].because}")
     if before:
@@ -75,7 +75,7 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     return {
         "namespace": scene.namespace,
         "removed": removed,
-        "leftovers": len(found.go),
+        "leftovers": len(judged.go),
         "kept": [{"resource": str(each.ref), "because": each.because} for each in kept],
         "proxies_left": left,
     }
@@ -92,9 +92,9 @@ async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -
     tags = {each.name for each in await control_planes.tags(cluster) if each.revision in mine}
     others = [each for each in planes if each.namespace != namespace or each.revision not in mine]
     labels = {
-        each.name: found
+        each.name: marks
         for each in await control_planes.namespaces(cluster)
-        if (found := leftovers.enrolled(each.labels, mine | tags))
+        if (marks := leftovers.enrolled(each.labels, mine | tags))
     }
     return Scene(
         namespace=namespace, revisions=sorted(mine | tags), alone=not others, ours=record is not None, labels=labels
@@ -189,8 +189,8 @@ async def _definitions(place: Place, scene: Scene, before: Installation | None, 
             await cluster.delete(item.ref, uid=item.uid)
         return None
 
-    found: list[Kept] = await place.ctx.step("judge-definitions", remove, result=list[Kept])
-    return found
+    staying: list[Kept] = await place.ctx.step("judge-definitions", remove, result=list[Kept])
+    return staying
 
 
 async def _tell(place: Place, scene: Scene) -> dict[str, int]:

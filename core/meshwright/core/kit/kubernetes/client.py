@@ -139,8 +139,8 @@ class Cluster:
     ) -> AsyncGenerator[Item, None]:
         """Every object of a kind, in one namespace or in all, read page by page. Raises KubernetesError."""
         collection = await self._collection(group, kind, namespace, labels, fields, version)
-        async with aclosing(items(self._transport, collection)) as found:
-            async for each in found:
+        async with aclosing(items(self._transport, collection)) as listed:
+            async for each in listed:
                 yield each
 
     async def watch(
@@ -189,8 +189,8 @@ class Cluster:
         raw = await self.request("PATCH", path, query=query, body=body, content_type=APPLY, timeout=timeout)
         if (ref.group, ref.kind) == DEFINITION and not dry_run:
             self.discovery.forget()
-        found: Body = msgspec.json.decode(raw)
-        return found
+        applied: Body = msgspec.json.decode(raw)
+        return applied
 
     async def create(self, body: Body, *, dry_run: bool = False, timeout: float = TIMEOUT) -> Body:
         """Create an object, as reviews are asked. Raises AlreadyExists, KubernetesError."""
@@ -199,8 +199,8 @@ class Cluster:
         api = await self.discovery.api(group, ref.kind, version)
         query = {"dryRun": "All"} if dry_run else None
         raw = await self.request("POST", api.path(ref.namespace), query=query, body=body, timeout=timeout)
-        found: Body = msgspec.json.decode(raw)
-        return found
+        created: Body = msgspec.json.decode(raw)
+        return created
 
     async def patch(
         self,
@@ -216,8 +216,8 @@ class Cluster:
         path = await self.path(ref, subresource=subresource)
         query = {"fieldManager": owner}
         raw = await self.request("PATCH", path, query=query, body=change, content_type=content_type, timeout=timeout)
-        found: Body = msgspec.json.decode(raw)
-        return found
+        patched: Body = msgspec.json.decode(raw)
+        return patched
 
     async def delete(
         self,

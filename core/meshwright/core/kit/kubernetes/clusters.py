@@ -64,7 +64,7 @@ class Clusters:
 
 def clusters_of(service: object) -> Clusters:
     """The clusters of an adapter's service. Raises TypeError."""
-    found = service if isinstance(service, Clusters) else getattr(service, "clusters", None)
-    if not isinstance(found, Clusters):
+    clusters = service if isinstance(service, Clusters) else getattr(service, "clusters", None)
+    if not isinstance(clusters, Clusters):
         raise TypeError("the adapter's service must be `Clusters`, or have them as its attribute `clusters`")
-    return found
+    return clusters

@@ -120,8 +120,8 @@ class Discovery:
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         while True:
-            if found := _chosen(self._known.get((group, kind), ()), version):
-                return found
+            if served := _chosen(self._known.get((group, kind), ()), version):
+                return served
             if self._read_at > asked_at and loop.time() >= asked_at + within:
                 break
             if not await self._refresh():
@@ -171,15 +171,15 @@ class Discovery:
         """From a server older than 1.27, one document per group and version."""
         if root == "/api":
             return await self._resources("", "v1")
-        found: list[Api] = []
+        apis: list[Api] = []
         for group in msgspec.json.decode(body, type=_PlainGroups).groups:
             versions = [group.preferred.version, *(each.version for each in group.versions)]
             for version in dict.fromkeys(each for each in versions if each):
                 try:
-                    found += await self._resources(group.name, version)
+                    apis += await self._resources(group.name, version)
                 except errors.KubernetesError:
                     continue  # an aggregated API whose server is away: the rest is known all the same
-        return found
+        return apis
 
     async def _resources(self, group: str, version: str) -> list[Api]:
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"

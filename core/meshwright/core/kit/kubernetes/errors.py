@@ -47,8 +47,8 @@ class Cause(msgspec.Struct, frozen=True):
     @property
     def manager(self) -> str:
         """The other field manager of a conflict."""
-        found = _MANAGER.search(self.message)
-        return found[1] if found else ""
+        match = _MANAGER.search(self.message)
+        return match[1] if match else ""
 
 
 class Details(msgspec.Struct, frozen=True, rename={"retry_after": "retryAfterSeconds"}):
@@ -108,8 +108,8 @@ class Refused(KubernetesError, Reject):
     def fields(self) -> list[FieldError]:
         """The same for people who wrote the object."""
         if not self.causes:
-            found = _TYPED_FIELD.findall(self.status.message)
-            return [FieldError(detail=detail, pointer=pointer(field)) for field, detail in found]
+            matches = _TYPED_FIELD.findall(self.status.message)
+            return [FieldError(detail=detail, pointer=pointer(field)) for field, detail in matches]
         return [FieldError(detail=each.message, pointer=pointer(each.field)) for each in self.causes]
 
 
@@ -166,11 +166,11 @@ class Conflict(Refused):
     @property
     def owners(self) -> dict[str, list[str]]:
         """The fields that others own, by field manager."""
-        found: dict[str, list[str]] = {}
+        owners: dict[str, list[str]] = {}
         for each in self.causes:
             if each.manager:
-                found.setdefault(each.manager, []).append(each.field)
-        return found
+                owners.setdefault(each.manager, []).append(each.field)
+        return owners
 
 
 class Invalid(Refused):
@@ -283,8 +283,8 @@ def seconds(retry_after: str) -> float:
 def pointer(field: str) -> str:
     """The JSON pointer of a field path as Kubernetes writes it (`spec.ports[0].port`, `.data.x`)."""
     parts = re.findall(r"\[([^\]]*)\]|([^.\[\]]+)", field)
-    found = "/".join((index or name).strip('"').replace("~", "~0").replace("/", "~1") for index, name in parts)
-    return f"#/{found}" if found else "#"
+    path = "/".join((index or name).strip('"').replace("~", "~0").replace("/", "~1") for index, name in parts)
+    return f"#/{path}" if path else "#"
 
 
 def _failure(error: KubernetesError, what: str, remedy: str, *, retryable: bool) -> Failure:

@@ -123,8 +123,8 @@ class _Renewed:
                 except (ConfigException, TimeoutError, OSError, ValueError) as error:
                     raise errors.Unauthorized(f"the kubeconfig gives no credentials: {error}") from error
                 self._looked_at = loop.time()
-        found: str | None = await self._configuration.get_api_key_with_prefix("BearerToken")
-        return found
+        header: str | None = await self._configuration.get_api_key_with_prefix("BearerToken")
+        return header
 
 
 def _opened(configuration: Configuration, namespace: str) -> Access:
@@ -133,8 +133,8 @@ def _opened(configuration: Configuration, namespace: str) -> Access:
     rest = RESTClientObject(configuration)
 
     async def authorization() -> str | None:
-        found: str | None = await configuration.get_api_key_with_prefix("BearerToken")
-        return found
+        header: str | None = await configuration.get_api_key_with_prefix("BearerToken")
+        return header
 
     return Access(
         server=str(configuration.host).rstrip("/"),

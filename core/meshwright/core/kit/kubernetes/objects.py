@@ -56,8 +56,8 @@ class Item(msgspec.Struct, frozen=True):
     @property
     def body(self) -> Body:
         """All of it. `apiVersion` and `kind` are there too, which lists of built-in kinds leave out."""
-        found: Body = msgspec.json.decode(self.raw)
-        return {"apiVersion": self.api_version, "kind": self.ref.kind, **found}
+        content: Body = msgspec.json.decode(self.raw)
+        return {"apiVersion": self.api_version, "kind": self.ref.kind, **content}
 
     def decode(self, kind: type[T]) -> T:
         """Those of its fields that a Struct names. Raises msgspec.ValidationError."""

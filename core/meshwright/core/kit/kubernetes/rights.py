@@ -38,12 +38,12 @@ class Right(msgspec.Struct, frozen=True, order=True):
 
 def of(rules: Iterable[AccessRule]) -> list[Right]:
     """The single rights of some rules."""
-    found = {
+    rights = {
         Right(verb, group, resource, rule.namespace, name)
         for rule in rules
         for verb, group, resource, name in product(rule.verbs, rule.groups, rule.resources, rule.names or [""])
     }
-    return sorted(found, key=lambda right: (right.group, right.resource, right.namespace, right.name, right.verb))
+    return sorted(rights, key=lambda right: (right.group, right.resource, right.namespace, right.name, right.verb))
 
 
 async def review(cluster: Cluster, rights: Sequence[Right]) -> list[Permission]:

@@ -39,8 +39,8 @@ class Follower:
         self._news.clear()
         if self._error:
             raise self._error
-        found, self._changed = self._changed, set()
-        return found
+        changed, self._changed = self._changed, set()
+        return changed
 
     def tell(self, ref: ResourceRef) -> None:
         """An object changed. For the watch."""

@@ -46,8 +46,8 @@ class Collection(msgspec.Struct, frozen=True):
     @property
     def query(self) -> dict[str, str]:
         """What narrows it."""
-        found = {"labelSelector": self.labels, "fieldSelector": self.fields}
-        return {key: value for key, value in found.items() if value}
+        values = {"labelSelector": self.labels, "fieldSelector": self.fields}
+        return {key: value for key, value in values.items() if value}
 
     def accept(self, what: Literal["PartialObjectMetadataList", "PartialObjectMetadata"]) -> str:
         """The media type of lists, or of what a watch tells."""
@@ -201,14 +201,14 @@ class Watch:
             status = msgspec.json.decode(event.object, type=errors.Status)
             raise errors.from_response(status.code or 500, bytes(event.object), f"GET {self._collection.path}")
         item = objects.item(api.group, api.kind, event.object, api.api_version)
-        found: list[WatchEvent] = []
+        events: list[WatchEvent] = []
         if event.type == "DELETED":
             key = (item.ref.namespace, item.ref.name)
-            found = [self._forget(key)] if key in self._known else []
+            events = [self._forget(key)] if key in self._known else []
         elif event.type != "BOOKMARK":
-            found = self._told(item)
+            events = self._told(item)
         self._version = item.version
-        return found
+        return events
 
     def _told(self, item: Item) -> list[WatchEvent]:
         key = (item.ref.namespace, item.ref.name)

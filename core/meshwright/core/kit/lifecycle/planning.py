@@ -151,11 +151,11 @@ class Planner:
 
 def _once(resources: list[Resource]) -> list[Resource]:
     """Each resource once: what several intents become together, each of their translations has whole."""
-    found: list[Resource] = []
+    distinct: list[Resource] = []
     for each in resources:
-        if each not in found:
-            found.append(each)
-    return found
+        if each not in distinct:
+            distinct.append(each)
+    return distinct
 
 
 def is_same(one: Design, other: Design) -> bool:

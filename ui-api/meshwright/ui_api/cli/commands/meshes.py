@@ -149,7 +149,7 @@ def _operate(session: Session, method: str, path: str, body: dict[str, Any], wai
 
 
 def _values(values: str, chart: str) -> dict[str, Any]:
-    found = documents.mapping(values) if values else {}
+    given = documents.mapping(values) if values else {}
     if chart:
-        found = {**found, "charts": chart if "://" in chart else str(Path(chart).absolute())}
-    return found
+        given = {**given, "charts": chart if "://" in chart else str(Path(chart).absolute())}
+    return given

@@ -19,17 +19,17 @@ def table_of(details: dict[str, Any]) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 
-    found = details.get("meshes") or []
-    if not found:
+    meshes = details.get("meshes") or []
+    if not meshes:
         return nothing("meshes", "Install one: meshwright meshes install NAME --connection CONNECTION")
     wrong = [
         f"{one['namespace']}/{one['revision']} {each['type']}: {each['message']}"
-        for one in found
+        for one in meshes
         for each in one.get("conditions") or []
         if each["status"] != "True"
     ]
     words = [Text(each, "yellow") for each in [*wrong, *(details.get("strays") or [])]]
-    return Group(table(_COLUMNS, [_row(one) for one in found]), *words)
+    return Group(table(_COLUMNS, [_row(one) for one in meshes]), *words)
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:

@@ -159,10 +159,10 @@ async def _send(stdin: asyncio.StreamWriter, request: bytes) -> None:
 
 async def _read(stream: asyncio.StreamReader, most: int) -> bytes:
     """All of it, or a little more than `most` bytes."""
-    found = bytearray()
-    while len(found) <= most and (part := await stream.read(1 << 20)):
-        found += part
-    return bytes(found)
+    content = bytearray()
+    while len(content) <= most and (part := await stream.read(1 << 20)):
+        content += part
+    return bytes(content)
 
 
 def _environment(directory: str) -> dict[str, str]:

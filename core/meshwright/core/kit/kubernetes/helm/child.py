@@ -73,8 +73,8 @@ def _whole(loader: Loader, node: Any) -> int:
 
 def _number(loader: Loader, node: Any) -> float | int:
     """Whole where it is whole, as in the JSON that Helm sends."""
-    found = float(str(loader.construct_scalar(node)))
-    return int(found) if found.is_integer() and abs(found) < 1e15 else found
+    number = float(str(loader.construct_scalar(node)))
+    return int(number) if number.is_integer() and abs(number) < 1e15 else number
 
 
 def documents(text: str) -> Iterator[tuple[str, str]]:
@@ -90,15 +90,15 @@ def objects(name: str, text: str) -> Iterator[dict[str, Any]]:
     for source, each in documents(text):
         where = source or name
         try:
-            found = yaml.load(each, Loader=Loader)  # noqa: S506 - a safe loader with other scalars
+            document = yaml.load(each, Loader=Loader)  # noqa: S506 - a safe loader with other scalars
         except yaml.YAMLError as error:
             raise Refused("yaml", f"{where} became no YAML: {' '.join(str(error).split())[:400]}") from error
-        if found is None:
+        if document is None:
             continue
-        if not isinstance(found, dict) or not found.get("kind") or not found.get("apiVersion"):
-            raise Refused("yaml", f"{where} became something that is no Kubernetes object: {str(found)[:200]}")
-        items = found.get("items") if str(found["kind"]).endswith("List") else None
-        for body in items if isinstance(items, list) else [found]:
+        if not isinstance(document, dict) or not document.get("kind") or not document.get("apiVersion"):
+            raise Refused("yaml", f"{where} became something that is no Kubernetes object: {str(document)[:200]}")
+        items = document.get("items") if str(document["kind"]).endswith("List") else None
+        for body in items if isinstance(items, list) else [document]:
             yield {"source": where, "body": body}
 
 
@@ -107,7 +107,7 @@ def digest(path: Path) -> str:
     if path.is_file():
         return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     whole = hashlib.sha256()
-    for each in sorted(found for found in path.rglob("*") if found.is_file()):
+    for each in sorted(file for file in path.rglob("*") if file.is_file()):
         content = hashlib.sha256(each.read_bytes()).hexdigest()
         whole.update(f"{content}  {each.relative_to(path).as_posix()}\n".encode())
     return f"sha256:{whole.hexdigest()}"
@@ -121,23 +121,23 @@ def find(request: dict[str, Any]) -> Path:
     path = Path(location)
     if path.is_file() or (path / "Chart.yaml").is_file():
         return path
-    found = [each.parent for each in sorted(path.rglob("Chart.yaml")) if _name(each) == name]
-    found = [each for each in found if "charts" not in each.relative_to(path).parts[1:-1]] or found
+    folders = [each.parent for each in sorted(path.rglob("Chart.yaml")) if _name(each) == name]
+    folders = [each for each in folders if "charts" not in each.relative_to(path).parts[1:-1]] or folders
     archives = sorted(path.glob(f"{name}-{version or '[0-9]*'}.tgz"))
-    if len(found) + len(archives) == 1:
-        return (found + archives)[0]
-    if not found and not archives:
+    if len(folders) + len(archives) == 1:
+        return (folders + archives)[0]
+    if not folders and not archives:
         raise Refused("load", f"{location} holds no chart {name}{f' {version}' if version else ''}")
-    several = ", ".join(str(each) for each in found + archives)
+    several = ", ".join(str(each) for each in folders + archives)
     raise Refused("load", f"{location} holds several charts {name}: {several}")
 
 
 def _name(definition: Path) -> str:
     try:
-        found = yaml.load(definition.read_text(), Loader=Loader)  # noqa: S506 - a safe loader with other scalars
+        content = yaml.load(definition.read_text(), Loader=Loader)  # noqa: S506 - a safe loader with other scalars
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return ""
-    return str(found.get("name", "")) if isinstance(found, dict) else ""
+    return str(content.get("name", "")) if isinstance(content, dict) else ""
 
 
 def _fetch(location: str, name: str, version: str, directory: Path, engine: str) -> Path:
@@ -156,10 +156,10 @@ def _fetch(location: str, name: str, version: str, directory: Path, engine: str)
         command += ["--repo", repository] if repository else []
         command += ["--version", version] if version else []
         _helm(engine, command)
-    found = sorted(directory.glob("*.tgz"))
-    if not found:
+    archives = sorted(directory.glob("*.tgz"))
+    if not archives:
         raise Refused("load", f"{location} gave no chart {name}")
-    return found[0]
+    return archives[0]
 
 
 def with_library(path: Path, request: dict[str, Any]) -> dict[str, Any]:

@@ -54,12 +54,12 @@ class Sorted(msgspec.Struct, frozen=True):
     refused: list[str]
 
 
-def sort(found: list[Found]) -> Sorted:
+def sort(hooks: list[Found]) -> Sorted:
     """Hooks taken apart from what is applied."""
     apply: list[Body] = []
     left_out: list[LeftOut] = []
     refused: list[str] = []
-    for each in found:
+    for each in hooks:
         ref, events = reference_of(each.body), _events(each.body)
         if not events:
             apply.append(each.body)

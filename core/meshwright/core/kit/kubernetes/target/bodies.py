@@ -33,19 +33,19 @@ def _without_allocated(body: Body) -> Body:
 
 def sent(body: Body) -> Body:
     """An object without what only the server writes."""
-    found = {key: value for key, value in body.items() if key != "status"}
+    kept = {key: value for key, value in body.items() if key != "status"}
     meta = {key: value for key, value in (body.get("metadata") or {}).items() if key not in _NOISE}
     annotations = {key: value for key, value in (meta.get("annotations") or {}).items() if key != LAST_APPLIED}
     meta.pop("annotations", None)
-    return {**found, "metadata": {**meta, **({"annotations": annotations} if annotations else {})}}
+    return {**kept, "metadata": {**meta, **({"annotations": annotations} if annotations else {})}}
 
 
 def shown(body: Body) -> Body:
     """An object for people: in the usual order, without noise, with no secret in it."""
-    found = _without_allocated(sent(encoded(body)))
+    content = _without_allocated(sent(encoded(body)))
     first = ("apiVersion", "kind", "metadata")
-    ordered: Body = {key: found.pop(key) for key in first if key in found}
-    return redacted({**ordered, **dict(sorted(found.items()))})
+    ordered: Body = {key: content.pop(key) for key in first if key in content}
+    return redacted({**ordered, **dict(sorted(content.items()))})
 
 
 def redacted(body: Body) -> Body:

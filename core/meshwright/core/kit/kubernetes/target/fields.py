@@ -16,8 +16,8 @@ _NOTHING = object()
 
 def entries(body: Body) -> list[dict[str, Any]]:
     """The managers of an object's own fields; those of its status are none of them."""
-    found = at(body, "metadata", "managedFields") or []
-    return [each for each in found if not each.get("subresource")]
+    managed = at(body, "metadata", "managedFields") or []
+    return [each for each in managed if not each.get("subresource")]
 
 
 def appliers(body: Body) -> list[str]:
@@ -37,11 +37,11 @@ def applied(body: Body, manager: str) -> Body | None:
     if entry is None:
         return None
     owned = _extract(body, entry.get("fieldsV1") or {})
-    found: Body = bodies.identity(body)
+    content: Body = bodies.identity(body)
     if isinstance(owned, dict):
-        meta = {**found["metadata"], **(owned.get("metadata") or {})}
-        found = {**found, **owned, "metadata": meta}
-    return found
+        meta = {**content["metadata"], **(owned.get("metadata") or {})}
+        content = {**content, **owned, "metadata": meta}
+    return content
 
 
 def _entry(body: Body, manager: str) -> dict[str, Any] | None:
@@ -54,12 +54,12 @@ def _extract(value: Any, owned: dict[str, Any]) -> Any:
     if not members:
         return value
     if isinstance(value, dict):
-        found = {}
+        extracted = {}
         for key, below in members.items():
             name = key.removeprefix("f:")
             if key.startswith("f:") and name in value:
-                found[name] = _extract(value[name], below)
-        return found
+                extracted[name] = _extract(value[name], below)
+        return extracted
     if isinstance(value, list):
         return list(_items(value, members))
     return value
@@ -69,9 +69,9 @@ def _items(value: list[Any], members: dict[str, Any]) -> Iterator[Any]:
     """The owned items of a list, in the order of the list."""
     for index, item in enumerate(value):
         for key, below in members.items():
-            found = _matched(item, index, key, below)
-            if found is not _NOTHING:
-                yield found
+            matched = _matched(item, index, key, below)
+            if matched is not _NOTHING:
+                yield matched
                 break
 
 

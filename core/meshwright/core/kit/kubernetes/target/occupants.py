@@ -39,13 +39,13 @@ async def of(cluster: Cluster, ref: ResourceRef, body: Body, own: Collection[Res
         return await _others(cluster, group, kind, None, mine)
     if (ref.group, ref.kind) != ("", "Namespace"):
         return []
-    found: list[ResourceRef] = []
+    occupants: list[ResourceRef] = []
     for api in await cluster.discovery.all():
         if _counts(api):
-            found += await _others(cluster, api.group, api.kind, ref.name, mine)
-        if len(found) >= _ENOUGH:
+            occupants += await _others(cluster, api.group, api.kind, ref.name, mine)
+        if len(occupants) >= _ENOUGH:
             break
-    return found[:_ENOUGH]
+    return occupants[:_ENOUGH]
 
 
 def _counts(api: Api) -> bool:
@@ -55,17 +55,17 @@ def _counts(api: Api) -> bool:
 async def _others(
     cluster: Cluster, group: str, kind: str, namespace: str | None, own: set[ResourceRef]
 ) -> list[ResourceRef]:
-    found: list[ResourceRef] = []
+    others: list[ResourceRef] = []
     try:
         async with aclosing(cluster.list(group, kind, namespace)) as items:
             async for each in items:
                 furniture = (kind, each.ref.name) in _FURNITURE or each.decode(_Owned).metadata.owners
                 if each.ref not in own and not furniture:
-                    found.append(each.ref)
-                if len(found) >= _ENOUGH:
+                    others.append(each.ref)
+                if len(others) >= _ENOUGH:
                     break
     except errors.NotFound:
         return []
     except errors.Forbidden:  # what cannot be seen may be there
         return [ResourceRef(group=group, kind=kind, namespace=namespace or "", name=_UNSEEN)]
-    return found
+    return others

@@ -65,8 +65,8 @@ def gitops_words(body: Body) -> str:
 
 def marked(body: Body, manager: str) -> Body:
     """An object as a design creates it."""
-    found = bodies.with_metadata(body, "annotations", CREATED_BY, manager)
-    return bodies.with_metadata(found, "labels", MANAGED_BY, PREFIX)
+    copy = bodies.with_metadata(body, "annotations", CREATED_BY, manager)
+    return bodies.with_metadata(copy, "labels", MANAGED_BY, PREFIX)
 
 
 def is_creator(body: Body, manager: str) -> bool:

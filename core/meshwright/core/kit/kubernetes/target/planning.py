@@ -86,16 +86,16 @@ class Planner:
                 return await self._applied(wanted[ref], body, befores)
             return await self._removed(ref, body, gone)
 
-        found = [each for each in await ordering.every(refs, one) if each is not None]
-        if written or any(each.after is None for each in found):
-            self._problems += await self._lacking([*wanted, *(each.ref for each in found if each.after is None)])
+        planned = [each for each in await ordering.every(refs, one) if each is not None]
+        if written or any(each.after is None for each in planned):
+            self._problems += await self._lacking([*wanted, *(each.ref for each in planned if each.after is None)])
         checkpoint = Checkpoint(
             before=[befores[ref] for ref in refs],
             wanted=[self._final(wanted[ref], live.get(ref)) for ref in sorted(wanted)],
             take_over=self._draft.take_over,
         )
         return DryRun(
-            changes=[each for each in found if each.before != each.after],
+            changes=[each for each in planned if each.before != each.after],
             problems=self._problems,
             inventory=sorted(wanted),
             checkpoint=msgspec.to_builtins(checkpoint),
@@ -110,8 +110,8 @@ class Planner:
             except errors.UnknownKind:
                 continue  # it comes with the draft
             needed.update(rights.Right(verb, ref.group, api.plural, ref.namespace) for verb in _VERBS)
-        found = await rights.missing(self._cluster, sorted(needed))
-        return [FieldError(detail=f"we may not {each.action}: {each.because}") for each in found]
+        missing = await rights.missing(self._cluster, sorted(needed))
+        return [FieldError(detail=f"we may not {each.action}: {each.because}") for each in missing]
 
     async def _written(self) -> list[Written]:
         design = self._draft.design
@@ -122,15 +122,15 @@ class Planner:
                 self._coming.add((str(spec.get("group")), str(objects.at(spec, "names", "kind"))))
             elif (each.ref.group, each.ref.kind) == ("", "Namespace"):
                 self._coming.add(("", each.ref.name))
-        found = []
+        written = []
         for each in self._draft.resources:
             index, type_name = brought.get(each.ref, (None, ""))
             pointer = "#" if index is None else f"#/resources/{index}"
             version = _VERSION.search(type_name)
             one = await self._one(each.ref, each.body, version[1] if version else "", pointer)
             if one:
-                found.append(one)
-        return found
+                written.append(one)
+        return written
 
     async def _one(self, ref: ResourceRef, body: Body, version: str, pointer: str) -> Written | None:
         """An object complete with what its reference says; None and a problem when they do not agree."""
@@ -230,12 +230,12 @@ class Planner:
         return missing is not None and ("", missing[1]) in self._coming
 
     def _problem(self, error: errors.Refused, pointer: str) -> None:
-        found = [
+        problems = [
             FieldError(detail=each.detail, pointer=f"{pointer}/body{each.pointer[1:]}" if pointer != "#" else pointer)
             for each in error.fields
             if each.detail
         ]
-        self._problems += found or [FieldError(detail=error.status.message or str(error), pointer=pointer)]
+        self._problems += problems or [FieldError(detail=error.status.message or str(error), pointer=pointer)]
 
 
 def decoded(checkpoint: Any) -> Checkpoint:

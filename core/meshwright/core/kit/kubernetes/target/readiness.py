@@ -35,8 +35,8 @@ def verdict(body: Body) -> Verdict:
 
 
 def _number(body: Body, *path: str) -> int:
-    found = at(body, *path)
-    return found if isinstance(found, int) else 0
+    value = at(body, *path)
+    return value if isinstance(value, int) else 0
 
 
 def _is_seen(body: Body) -> bool:

@@ -19,8 +19,8 @@ async def there(cluster: Cluster, refs: Collection[ResourceRef]) -> dict[Resourc
     served = await ordering.every(list(kinds.values()), lambda ref: _is_served(cluster, ref))
     known = {kind for kind, is_served in zip(kinds, served, strict=True) if is_served}
     asked = sorted(ref for ref in set(refs) if (ref.group, ref.kind) in known)
-    found = await ordering.every(asked, cluster.find)
-    return {ref: body for ref, body in zip(asked, found, strict=True) if body is not None}
+    answers = await ordering.every(asked, cluster.find)
+    return {ref: body for ref, body in zip(asked, answers, strict=True) if body is not None}
 
 
 async def _is_served(cluster: Cluster, ref: ResourceRef) -> bool:

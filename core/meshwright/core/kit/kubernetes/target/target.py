@@ -54,8 +54,8 @@ class KubernetesTarget(Target):
         """
         now = asyncio.get_running_loop().time()
         if self._cluster is None or now > self._asked_at + _FRESH:
-            found = await clusters_of(self.scope.service).get(self.mesh.workspace, self.mesh.connection)
-            self._cluster, self._asked_at = found, now
+            client = await clusters_of(self.scope.service).get(self.mesh.workspace, self.mesh.connection)
+            self._cluster, self._asked_at = client, now
         return self._cluster
 
     def verdict(self, body: Body) -> readiness.Verdict:
@@ -64,8 +64,8 @@ class KubernetesTarget(Target):
 
     async def read(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, Body]:
         """What is there now of these objects, without noise and secrets."""
-        found = await reading.there(await self.cluster(), refs)
-        return {ref: bodies.shown(body) for ref, body in found.items()}
+        present = await reading.there(await self.cluster(), refs)
+        return {ref: bodies.shown(body) for ref, body in present.items()}
 
     async def watch(self, refs: Collection[ResourceRef]) -> AsyncGenerator[set[ResourceRef], None]:
         """Which of these objects change from now on, more than in their status; for ever, also over outages.
@@ -184,8 +184,8 @@ class KubernetesTarget(Target):
         """Wait for what was deleted; what a finalizer holds for too long is told, and goes when that ends."""
         end, pause, left = asyncio.get_running_loop().time() + self.gone_within, _FIRST_LOOK, refs
         while left:
-            found = await self._look(left, attempt)
-            leaving = {ref: body for ref, body in found.items() if objects.at(body, "metadata", "deletionTimestamp")}
+            present = await self._look(left, attempt)
+            leaving = {ref: body for ref, body in present.items() if objects.at(body, "metadata", "deletionTimestamp")}
             left = sorted(leaving)
             if left and asyncio.get_running_loop().time() > end:
                 for ref, body in leaving.items():
@@ -199,8 +199,8 @@ class KubernetesTarget(Target):
         end, pause, told = asyncio.get_running_loop().time() + self.ready_within, _FIRST_LOOK, ""
         waiting = dict.fromkeys(refs, "")
         while True:
-            found = await self._look(list(waiting), attempt)
-            verdicts = {ref: self.verdict(body) for ref, body in found.items()}
+            present = await self._look(list(waiting), attempt)
+            verdicts = {ref: self.verdict(body) for ref, body in present.items()}
             if failed := {ref: each.because for ref, each in verdicts.items() if each.state == "failed"}:
                 raise _not_ready(failed, "Its own status says that waiting will not help.")
             waiting = {ref: each.because for ref, each in verdicts.items() if each.state == "waiting"}
