@@ -156,8 +156,8 @@ def _routed_already(facts: IstioFacts, service: Service) -> Iterator[str]:
 
 
 def _ruled_already(facts: IstioFacts, service: Service) -> Iterator[str]:
-    said = [each for each in facts.intents if facts.service(getattr(each, "service", None) or "") == service]
-    if destinations.is_usable(facts, service, said):
+    intents = [each for each in facts.intents if facts.service(getattr(each, "service", None) or "") == service]
+    if destinations.is_usable(facts, service, intents):
         return
     for each in destinations.rules_of(facts, service):
         what = f"says already how requests reach {service}"

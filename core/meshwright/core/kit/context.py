@@ -153,14 +153,14 @@ class Context(BaseContext):
 
         For servers that may be away for longer than an operation's attempts would last. Raises Cancelled, Fenced.
         """
-        told = ""
+        reported = ""
         while True:
             try:
                 return await action()
             except Retry as retry:
-                if retry.failure.what != told:
-                    told = retry.failure.what
-                    await self.progress(f"waiting: {told}")
+                if retry.failure.what != reported:
+                    reported = retry.failure.what
+                    await self.progress(f"waiting: {reported}")
                 await self.sleep(retry.after)
 
     def check_cancelled(self) -> None:

@@ -35,10 +35,10 @@ class Watched:
         workspace: str,
         connection: str,
         wanted: Callable[[], Wanted],
-        told: Counter | None,
+        published: Counter | None,
     ) -> None:
         self._bus = bus
-        self._seen = Seen(bus, functools.partial(lookups.batch, bus, STREAM), workspace, connection, told)
+        self._seen = Seen(bus, functools.partial(lookups.batch, bus, STREAM), workspace, connection, published)
         self._wanted = wanted
         self._watching: Watching | None = None
         self._what = f"connection {connection} of workspace {workspace}"

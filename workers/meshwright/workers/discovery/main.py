@@ -62,10 +62,12 @@ async def _run(chosen: DiscoverySettings, wanted: selection.Wanted) -> None:
     sealer = sealing.from_file(chosen.secret_key_file) if chosen.secret_key_file else None
     rules = connection_rules.rules(chosen.connection_allow, chosen.kubeconfig_allow)
     registry = Registry()
-    told = registry.counter("meshwright_discovery_told_total", "Objects that were told of", "outcome")
+    published = registry.counter(
+        "meshwright_discovery_objects_total", "Changes of objects that were published", "outcome"
+    )
     async with mwbus.join(chosen, subjects.DISCOVERY) as bus:
         connections = Connections(bus, [Kubernetes], sealer, rules)
-        discovery = Discovery(bus, connections, running.instance(), wanted, told)
+        discovery = Discovery(bus, connections, running.instance(), wanted, published)
         with exporting.exporting("meshwright-discovery", _VERSION, registry):
             await running.until_signalled(discovery.run)
     log.info("discovery has stopped")

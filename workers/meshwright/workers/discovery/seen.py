@@ -75,10 +75,10 @@ class _Told(msgspec.Struct, frozen=True):
 class Seen:
     """What is known of the objects of one connection. One task at a time changes what is known of one object."""
 
-    def __init__(self, bus: Bus, read: Read, workspace: str, connection: str, told: Counter | None = None) -> None:
+    def __init__(self, bus: Bus, read: Read, workspace: str, connection: str, published: Counter | None = None) -> None:
         self._bus = bus
         self._read = read
-        self._told = told
+        self._told = published
         self.workspace = workspace
         self.connection = connection
         self._known: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
@@ -182,14 +182,14 @@ class Seen:
         if message.type != ResourceObserved.wire.name:
             return
         try:
-            told = msgspec.json.decode(message.payload, type=_Told).resource
+            resource = msgspec.json.decode(message.payload, type=_Told).resource
         except msgspec.DecodeError as error:
             log.error("%s cannot be read: %s", message.subject, error)
             return
         is_current = message.headers.get(f"ce-{_POLICY}") == objects.POLICY
-        version = told.resource_version if is_current else ""
-        place = self._known.setdefault((told.group, told.kind), {})
-        place[told.namespace, told.name] = Entry(told.uid, version, message.seq)
+        version = resource.resource_version if is_current else ""
+        place = self._known.setdefault((resource.group, resource.kind), {})
+        place[resource.namespace, resource.name] = Entry(resource.uid, version, message.seq)
 
     async def _publish(self, one: "_Pending") -> int:
         """The sequence; 0 when the object with that UID was told as gone. Waits for the bus. Raises Fenced."""

@@ -69,7 +69,7 @@ class Status:
 
     async def run(self) -> None:
         """Tell what changes until cancelled."""
-        told = await mwbus.until_available(self._last)
+        last = await mwbus.until_available(self._last)
         while True:
             await self._changed.wait()
             await asyncio.sleep(_SETTLING)
@@ -81,9 +81,9 @@ class Status:
             status = ConnectionStatus(
                 id=self._seen.connection, conditions=current, resources=self._seen.count, observed_at=now
             )
-            if told is None or told.conditions != status.conditions:
+            if last is None or last.conditions != status.conditions:
                 await mwbus.until_available(self._publish, ConnectionObserved(status=status))
-                told = status
+                last = status
 
     async def forget(self) -> None:
         """Tell that the connection is forgotten, unless nothing was told of it. Raises BusUnavailable."""

@@ -37,13 +37,13 @@ class Discovery:
         connections: Connections,
         instance: str,
         wanted: Wanted,
-        told: Counter | None = None,
+        published: Counter | None = None,
     ) -> None:
         self._bus = bus
         self._connections = connections
         self._instance = instance
         self._configured = wanted
-        self._told = told
+        self._told = published
         self._named = Named(functools.partial(lookups.batch, bus, subjects.EVENTS.stream), self._look_again)
         self._watched: dict[tuple[str, str], tuple[Watched, asyncio.Task[None]]] = {}
 

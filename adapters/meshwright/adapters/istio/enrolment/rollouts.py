@@ -63,7 +63,7 @@ class Rollouts:
 
     async def until_whole(self, ref: ResourceRef) -> None:
         """Wait for a rollout. Raises Reject when it does not get on."""
-        end, told = asyncio.get_running_loop().time() + ROLLOUT_SECONDS, ""
+        end, reported = asyncio.get_running_loop().time() + ROLLOUT_SECONDS, ""
         while True:
             body = await (await self._target.cluster()).find(ref)
             verdict = readiness.verdict(body) if body else readiness.READY
@@ -71,14 +71,14 @@ class Rollouts:
                 return
             if verdict.state == "failed" or asyncio.get_running_loop().time() > end:
                 raise _stuck(ref, verdict.because)
-            if verdict.because != told:
-                told = verdict.because
-                await self._ctx.progress(f"restarting {ref}: {told}")
+            if verdict.because != reported:
+                reported = verdict.because
+                await self._ctx.progress(f"restarting {ref}: {reported}")
             await self._ctx.sleep(_LOOK)
 
     async def _held_by_budget(self, one: Controller) -> str:
         """Why a budget forbids the restart; empty when it allows it, perhaps after a while."""
-        end, told = asyncio.get_running_loop().time() + BUDGET_SECONDS, False
+        end, reported = asyncio.get_running_loop().time() + BUDGET_SECONDS, False
         while True:
             held = [each for each in await self._budgets(one) if each.now < one.away]
             if not held:
@@ -87,8 +87,8 @@ class Rollouts:
             words += f" takes {one.away}"
             if any(each.most < one.away for each in held) or asyncio.get_running_loop().time() > end:
                 return words
-            if not told:
-                told = True
+            if not reported:
+                reported = True
                 await self._ctx.progress(f"waiting with {one.ref}: {words}")
             await self._ctx.sleep(_LOOK)
 

@@ -130,14 +130,14 @@ class _Import:
             "max_requests": http.pop("http2MaxRequests", None),
             "max_retries": http.pop("maxRetries", None),
         }
-        said = policy.get("outlierDetection")
+        detection = policy.get("outlierDetection")
         outliers = None
-        if isinstance(said, dict):
+        if isinstance(detection, dict):
             outliers = OutlierDetection(
-                consecutive_errors=said.pop("consecutive5xxErrors", 5),
-                interval=said.pop("interval", "10s"),
-                ejection_time=said.pop("baseEjectionTime", "30s"),
-                max_ejection_percent=said.pop("maxEjectionPercent", 10),
+                consecutive_errors=detection.pop("consecutive5xxErrors", 5),
+                interval=detection.pop("interval", "10s"),
+                ejection_time=detection.pop("baseEjectionTime", "30s"),
+                max_ejection_percent=detection.pop("maxEjectionPercent", 10),
             )
         if outliers or any(each is not None for each in limits.values()):
             self.intents.append(CircuitBreaker(service=service, outlier_detection=outliers, **limits))

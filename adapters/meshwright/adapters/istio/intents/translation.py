@@ -62,11 +62,11 @@ def _by_host(intent: Any, facts: IstioFacts) -> list[Resource]:
     service = facts.service(intent.service)
     if service is None:
         return []
-    said = _said(facts, service, intent)
+    intents = _said(facts, service, intent)
     merged = []
-    if any(isinstance(each, routing.KINDS) for each in said):
-        merged.append(routing.virtual_service(service, said, destinations.subset_names(facts, service, said)))
-    rule = destinations.destination_rule(facts, service, said)
+    if any(isinstance(each, routing.KINDS) for each in intents):
+        merged.append(routing.virtual_service(service, intents, destinations.subset_names(facts, service, intents)))
+    rule = destinations.destination_rule(facts, service, intents)
     mine = [each for each in [*merged, rule] if each is not None]
     if isinstance(intent, destinations.KINDS):
         return [each for each in mine if each.ref.kind == "DestinationRule"]
@@ -127,9 +127,9 @@ def expose(intent: Ingress, facts: IstioFacts) -> list[Resource]:
     paths = []
     for each in _with(facts, intent):
         if isinstance(each, Ingress) and each.host.lower() == host and (service := facts.service(each.service)):
-            said = [one for one in _said(facts, service) if isinstance(one, routing.KINDS)]
+            intents = [one for one in _said(facts, service) if isinstance(one, routing.KINDS)]
             subsets = destinations.subset_names(facts, service, _said(facts, service))
-            paths.append(ingress.Path(each.path_prefix, service, said, subsets))
+            paths.append(ingress.Path(each.path_prefix, service, intents, subsets))
     return ingress.ingress(facts, host, paths) if paths else []
 
 

@@ -50,8 +50,8 @@ def designs_applied(mesh: str, designs: list[str]) -> kit.Reject:
 def check_plan(release: str, dry_run: kit.DryRun, *, take_over: bool = False) -> None:
     """Raises Reject when a component cannot be applied as planned."""
     if dry_run.problems:
-        told = [FieldError(detail=f"{release}: {each.detail}", pointer="#/values") for each in dry_run.problems]
-        raise kit.unfit(told)
+        problems = [FieldError(detail=f"{release}: {each.detail}", pointer="#/values") for each in dry_run.problems]
+        raise kit.unfit(problems)
     foreign = [each for each in dry_run.changes if each.conflict and each.before != each.after]
     if foreign and not take_over:
         what = "; ".join(f"{each.ref} belongs to {each.conflict}" for each in foreign[:10])

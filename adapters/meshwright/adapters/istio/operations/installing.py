@@ -89,13 +89,13 @@ def wished(arguments: InstallMesh, before: Installation | None, newest: str) -> 
     if before and revision != before.revision:
         detail = f"the mesh has revision {shown(before.revision)}: another one is brought by an upgrade"
         raise kit.unfit([FieldError(detail=detail, pointer="#/revision")])
-    said = "" if arguments.trust_domain == _UNSAID_TRUST_DOMAIN else arguments.trust_domain
+    trust_domain = "" if arguments.trust_domain == _UNSAID_TRUST_DOMAIN else arguments.trust_domain
     return Wish(
         version=arguments.version or (before.version if before else newest),
         revision=revision,
         profile=profile,
         namespace=namespace,
-        trust_domain=said or (before.trust_domain if before else ""),
+        trust_domain=trust_domain or (before.trust_domain if before else ""),
         values=values.values_of(arguments.values or (before.values if before else {})),
         default_revision=shown(revision),
     )

@@ -70,7 +70,7 @@ class Place(msgspec.Struct, frozen=True):
     async def tell(self, record: Installation, state: MeshState, notes: list[str]) -> None:
         """Publish the mesh as it is now."""
 
-        async def told() -> None:
+        async def report() -> None:
             planes = await control_planes.control_planes(await self.cluster())
             there = [each for each in planes if each.namespace == record.namespace]
             conditions = [
@@ -91,7 +91,7 @@ class Place(msgspec.Struct, frozen=True):
             )
             await self.ctx.runtime.emit(self.mesh.workspace, self.mesh.mesh, MeshObserved(mesh=mesh))
 
-        await self.ctx.step("tell", told)
+        await self.ctx.step("tell", report)
 
 
 def outcome(record: Installation, notes: list[str], **more: Any) -> dict[str, Any]:

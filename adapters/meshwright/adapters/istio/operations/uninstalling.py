@@ -194,11 +194,11 @@ async def _definitions(place: Place, scene: Scene, before: Installation | None, 
 
 
 async def _tell(place: Place, scene: Scene) -> dict[str, int]:
-    async def told() -> dict[str, int]:
+    async def report() -> dict[str, int]:
         await kit.forget_designs(place.ctx.runtime, place.mesh.workspace, place.mesh.mesh)
         removed = MeshRemoved(id=place.mesh.mesh, connection=place.mesh.connection)
         await place.ctx.runtime.emit(place.mesh.workspace, place.mesh.mesh, removed)
         return await leftovers.proxies(await place.cluster()) if scene.alone else {}
 
-    left: dict[str, int] = await place.ctx.step("tell", told, result=dict[str, int])
+    left: dict[str, int] = await place.ctx.step("tell", report, result=dict[str, int])
     return left

@@ -256,23 +256,23 @@ def from_response(http_status: int, body: bytes, what: str, retry_after: str = "
         status = msgspec.json.decode(body, type=Status)
     except msgspec.DecodeError:
         status = Status(message=body[:300].decode(errors="replace").strip(), code=http_status)
-    told = f"{what}: {status.message or f'HTTP {http_status}'}"
+    detail = f"{what}: {status.message or f'HTTP {http_status}'}"
     if http_status == 401:
-        return Unauthorized(told, status)
+        return Unauthorized(detail, status)
     if http_status == 429:
         after = seconds(retry_after) or (status.details.retry_after if status.details else 0.0)
-        return TooManyRequests(told, status, after=after)
+        return TooManyRequests(detail, status, after=after)
     if _TYPED_PATCH.search(status.message):
-        return Invalid(told, status)  # the server calls it an internal error of its own
+        return Invalid(detail, status)  # the server calls it an internal error of its own
     if any(each.reason == "NamespaceTerminating" for each in status.causes):
-        return Unavailable(f"{told} (its namespace is being deleted)", status)
+        return Unavailable(f"{detail} (its namespace is being deleted)", status)
     if http_status >= 500:
         away = _WEBHOOK_AWAY.search(status.message)
-        return Unavailable(f"{told} (the webhook {away[1]} does not answer)" if away else told, status)
+        return Unavailable(f"{detail} (the webhook {away[1]} does not answer)" if away else detail, status)
     if _WEBHOOK_DENIED.search(status.message):
-        return Denied(told, status)
+        return Denied(detail, status)
     kind = _BY_REASON.get(status.reason) or _BY_CODE.get(http_status, BadRequest)
-    return kind(told, status)
+    return kind(detail, status)
 
 
 def seconds(retry_after: str) -> float:

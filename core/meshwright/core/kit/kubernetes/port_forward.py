@@ -75,7 +75,7 @@ class PodPort(msgspec.Struct, frozen=True):
 
 
 async def _exchanged(socket: aiohttp.ClientWebSocketResponse, request: bytes, what: str) -> bytes:
-    answer, told, begun = _Answer(), "", set[int]()
+    answer, failure, begun = _Answer(), "", set[int]()
     parser = httptools.HttpResponseParser(answer)
     await socket.send_bytes(bytes([_DATA]) + request)
     async for message in socket:
@@ -86,14 +86,14 @@ async def _exchanged(socket: aiohttp.ClientWebSocketResponse, request: bytes, wh
             begun.add(channel)
             content = content[2:]  # the port
         if channel == _ERROR:
-            told += content.decode(errors="replace")
+            failure += content.decode(errors="replace")
         elif content:
             parser.feed_data(content)
-        if answer.is_complete or told or len(answer.body) > _LARGEST:
+        if answer.is_complete or failure or len(answer.body) > _LARGEST:
             break
     status = parser.get_status_code()
-    if told or not status:
-        raise errors.Unavailable(f"{what}: {told or 'nothing answers there'}")
+    if failure or not status:
+        raise errors.Unavailable(f"{what}: {failure or 'nothing answers there'}")
     if len(answer.body) > _LARGEST:
         raise errors.Refused(f"{what}: the answer has more than {_LARGEST} bytes")
     if status >= 300:

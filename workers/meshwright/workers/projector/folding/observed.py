@@ -91,8 +91,8 @@ def resource(document: IndexedResource | None, fact: Fact) -> IndexedResource | 
 def connection_status(document: ConnectionStatus | None, fact: Fact) -> ConnectionStatus | None:
     """How the connection answers, as last told."""
     message: Any = fact.message
-    told: ConnectionStatus = message.status
-    return told
+    status: ConnectionStatus = message.status
+    return status
 
 
 def edges(document: EdgesMeasured | None, fact: Fact) -> EdgesMeasured | None:

@@ -134,7 +134,7 @@ async def _ask(chart: str, request: bytes, directory: str, timeout: float) -> by
             async with asyncio.TaskGroup() as group:
                 group.create_task(_send(process.stdin, request))
                 answered = group.create_task(_read(process.stdout, MOST_BYTES))
-                said = group.create_task(_read(process.stderr, MOST_BYTES))
+                errors = group.create_task(_read(process.stderr, MOST_BYTES))
             if len(answered.result()) > MOST_BYTES:
                 raise failures.too_much(chart, f"it gave more than {MOST_BYTES // 2**20} MiB")
             await process.wait()
@@ -146,7 +146,7 @@ async def _ask(chart: str, request: bytes, directory: str, timeout: float) -> by
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     if not answered.result():
-        raise _crashed(chart, process.returncode, said.result())
+        raise _crashed(chart, process.returncode, errors.result())
     return answered.result()
 
 
@@ -184,8 +184,8 @@ def _refusal(chart: Chart, answer: _Answer) -> Reject:
     return failures.template(name, why)
 
 
-def _crashed(chart: str, status: int | None, said: bytes) -> Reject:
-    last = " ".join(said.decode(errors="replace").split())
+def _crashed(chart: str, status: int | None, errors: bytes) -> Reject:
+    last = " ".join(errors.decode(errors="replace").split())
     what = f"Helm's engine ended with status {status} while it rendered the chart {chart}: {last}"
     memory = "out of memory" in last or "cannot allocate" in last
     if memory:

@@ -214,9 +214,9 @@ def _helm(program: str, arguments: list[str]) -> str:
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return done.stdout
-    said = done.stderr.strip()[-1500:]
-    kind = "network" if _NETWORK.search(said) else "values" if "schema" in said else "render"
-    raise Refused(kind if arguments[0] != "show" else "load", said)
+    output = done.stderr.strip()[-1500:]
+    kind = "network" if _NETWORK.search(output) else "values" if "schema" in output else "render"
+    raise Refused(kind if arguments[0] != "show" else "load", output)
 
 
 def _answer(
@@ -237,9 +237,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """What a request becomes; see `charts`."""
     try:
         path = find(request)
-        told = digest(path)
+        checksum = digest(path)
         render = with_library if request["engine"] == "sdk" else with_program
-        return {**render(path, request), "digest": told}
+        return {**render(path, request), "digest": checksum}
     except Refused as refused:
         return {"error": refused.kind, "message": str(refused)}
     except ImportError as error:

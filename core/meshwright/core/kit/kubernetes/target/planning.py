@@ -150,9 +150,9 @@ class Planner:
             self._problems.append(FieldError(detail=f"{ref.kind} has no namespace: leave it out", pointer=pointer))
             return None
         named = {"name": ref.name, **({"namespace": namespace} if namespaced else {})}
-        said = {"apiVersion": body.get("apiVersion"), "kind": body.get("kind"), **{k: meta.get(k) for k in named}}
+        identity = {"apiVersion": body.get("apiVersion"), "kind": body.get("kind"), **{k: meta.get(k) for k in named}}
         meant = {"apiVersion": api_version, "kind": ref.kind, **named}
-        if wrong := [key for key, value in said.items() if value not in (None, meant[key])]:
+        if wrong := [key for key, value in identity.items() if value not in (None, meant[key])]:
             detail = f"the body of {ref} says another {', '.join(wrong)}"
             self._problems.append(FieldError(detail=detail, pointer=f"{pointer}/body"))
             return None

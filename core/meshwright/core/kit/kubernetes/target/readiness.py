@@ -56,12 +56,12 @@ def _deployment(body: Body) -> Verdict:
         return Verdict("failed", str(progressing.get("message", "")) or "its rollout does not get on")
     failing = _condition(body, "ReplicaFailure")
     wanted = body.get("spec", {}).get("replicas", 1)
-    told = _replicas(body, wanted, "updatedReplicas", "availableReplicas")
-    if told.state == "waiting" and failing.get("status") == "True":
-        return Verdict("waiting", f"{told.because}; {failing.get('message', '')}")
-    if told.state == "ready" and _number(body, "status", "replicas") > wanted:
+    verdict = _replicas(body, wanted, "updatedReplicas", "availableReplicas")
+    if verdict.state == "waiting" and failing.get("status") == "True":
+        return Verdict("waiting", f"{verdict.because}; {failing.get('message', '')}")
+    if verdict.state == "ready" and _number(body, "status", "replicas") > wanted:
         return Verdict("waiting", f"{_number(body, 'status', 'replicas') - wanted} old replicas are still there")
-    return told
+    return verdict
 
 
 def _stateful_set(body: Body) -> Verdict:
@@ -121,9 +121,9 @@ def _namespace(body: Body) -> Verdict:
 def _route(body: Body) -> Verdict:
     """A route of the Gateway API: every parent that has an opinion must accept it."""
     for parent in at(body, "status", "parents") or []:
-        told = _judged(parent.get("conditions") or [], _number(body, "metadata", "generation"))
-        if told.state != "ready":
-            return told
+        verdict = _judged(parent.get("conditions") or [], _number(body, "metadata", "generation"))
+        if verdict.state != "ready":
+            return verdict
     return READY
 
 

@@ -173,8 +173,8 @@ class KubernetesTarget(Target):
             await cluster.delete(ref, uid=uid)
             return ""
 
-        if told := await self._patiently(remove, attempt):
-            await attempt.progress(told)
+        if problem := await self._patiently(remove, attempt):
+            await attempt.progress(problem)
 
     async def _is_leaving(self, ref: ResourceRef, attempt: Attempt) -> bool:
         live = await self._patiently(lambda cluster: cluster.find(ref), attempt)
@@ -196,7 +196,7 @@ class KubernetesTarget(Target):
                 pause = min(pause * 1.5, _LONGEST_LOOK)
 
     async def _until_ready(self, refs: list[ResourceRef], attempt: Attempt) -> None:
-        end, pause, told = asyncio.get_running_loop().time() + self.ready_within, _FIRST_LOOK, ""
+        end, pause, reported = asyncio.get_running_loop().time() + self.ready_within, _FIRST_LOOK, ""
         waiting = dict.fromkeys(refs, "")
         while True:
             present = await self._look(list(waiting), attempt)
@@ -208,7 +208,7 @@ class KubernetesTarget(Target):
                 return
             if asyncio.get_running_loop().time() > end:
                 raise _not_ready(waiting, f"It was waited for {self.ready_within:g} s.")
-            told = await _tell_once(attempt, waiting, told)
+            reported = await _tell_once(attempt, waiting, reported)
             await attempt.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_LOOK)
 
@@ -226,14 +226,14 @@ class KubernetesTarget(Target):
 
     async def _patiently(self, action: Callable[[Cluster], Awaitable[T]], attempt: Attempt) -> T:
         """Do something as soon as the cluster answers; the operation's deadline and its cancellation end the wait."""
-        told = ""
+        reported = ""
         while True:
             try:
                 return await action(await self.cluster())
             except errors.Away as away:
                 self._cluster = None
-                if not isinstance(away, errors.Closed) and told != away.failure.code:
-                    told = away.failure.code
+                if not isinstance(away, errors.Closed) and reported != away.failure.code:
+                    reported = away.failure.code
                     await attempt.progress(f"waiting for the cluster: {away.failure.what}")
                 await attempt.sleep(away.after)
 
@@ -289,11 +289,11 @@ async def _replace(cluster: Cluster, ref: ResourceRef, whole: Body) -> None:
                 raise
 
 
-async def _tell_once(attempt: Attempt, waiting: dict[ResourceRef, str], told: str) -> str:
+async def _tell_once(attempt: Attempt, waiting: dict[ResourceRef, str], reported: str) -> str:
     ref, because = next(iter(waiting.items()))
     more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
     text = f"waiting for {ref}: {because}{more}"
-    if text != told:
+    if text != reported:
         await attempt.progress(text)
     return text
 
