@@ -71,7 +71,7 @@ async def listed(cluster: k8s.Cluster, namespace: str) -> float:
 
 async def lags(cluster: k8s.Cluster, namespace: str, find: Callable[[ResourceRef], Awaitable[str]]) -> list[float]:
     """Milliseconds from each change to where it is found."""
-    found = []
+    items = []
     for number in range(CHANGES):
         ref = ResourceRef(kind="Pod", namespace=namespace, name=f"pod-{number}")
         change = {"metadata": {"annotations": {"example.org/changed": ids.fresh()}}}
@@ -79,13 +79,13 @@ async def lags(cluster: k8s.Cluster, namespace: str, find: Callable[[ResourceRef
         began = time.perf_counter()
         while await find(ref) != body["metadata"]["resourceVersion"]:  # noqa: ASYNC110 - readers ask, nothing signals
             await asyncio.sleep(0.001)
-        found.append((time.perf_counter() - began) * 1000)
-    return sorted(found)
+        items.append((time.perf_counter() - began) * 1000)
+    return sorted(items)
 
 
-def told(what: str, found: list[float]) -> None:
+def told(what: str, result: list[float]) -> None:
     """Prints one line."""
-    print(f"  {what:44} p50 {statistics.median(found):6.1f} ms   p99 {found[int(len(found) * 0.99) - 1]:6.1f} ms")
+    print(f"  {what:44} p50 {statistics.median(result):6.1f} ms   p99 {result[int(len(result) * 0.99) - 1]:6.1f} ms")
 
 
 async def changes(seen: Seen, cluster: k8s.Cluster, namespace: str, process: int, views: store.Views) -> None:

@@ -45,9 +45,9 @@ async def ended(parts: Stack, operation: str) -> None:
     """Wait until an operation has succeeded."""
 
     async def told() -> bool:
-        found = (await parts.http.get(f"/v1/operations/{operation}")).json()
-        assert found.get("state") not in ("failed", "dead_lettered"), found
-        return bool(found.get("state") == "succeeded")
+        answer = (await parts.http.get(f"/v1/operations/{operation}")).json()
+        assert answer.get("state") not in ("failed", "dead_lettered"), answer
+        return bool(answer.get("state") == "succeeded")
 
     await eventually(told, timeout=60)
 
@@ -79,7 +79,7 @@ async def measure(directory: Path) -> None:
     async with stack(directory) as parts:
         await prepare(parts)
         lane = await Lane.open(parts.port)
-        found = []
+        items = []
         async with event_lines(parts.port, "?entity=operation") as reader:
             for number in range(TIMES):
                 saved = await parts.http.put(
@@ -89,11 +89,11 @@ async def measure(directory: Path) -> None:
                 began = time.perf_counter()
                 status, body = await lane.post("/v1/designs/split:apply", b'{"mesh": "bench"}')
                 assert status == 202, body
-                found.append((await acknowledged(reader, msgspec.json.decode(body)["id"]) - began) * 1000)
+                items.append((await acknowledged(reader, msgspec.json.decode(body)["id"]) - began) * 1000)
                 await ended(parts, msgspec.json.decode(body)["id"])
         lane.close()
-    found.sort()
-    p50, p99 = found[len(found) // 2], found[int(len(found) * 0.99)]
+    items.sort()
+    p50, p99 = items[len(items) // 2], items[int(len(items) * 0.99)]
     print(f"intent to {PROXIES} Envoys: p50 {p50:.0f} ms, p99 {p99:.0f} ms over {TIMES} splits (goal p99 <= 250)")
 
 

@@ -104,14 +104,14 @@ async def listing(cluster: k8s.Cluster, namespace: str, kubeconfig: str) -> None
         configuration = models.Configuration()
         await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
         async with models.ApiClient(configuration) as api:
-            found, more = 0, dict[str, Any]()
+            result, more = 0, dict[str, Any]()
             while True:
                 page = await models.CoreV1Api(api).list_namespaced_pod(namespace, limit=500, **more)
-                found += len(page.items)
+                result += len(page.items)
                 if not page.metadata._continue:
                     break
                 more = {"_continue": page.metadata._continue}
-            return found
+            return result
 
     own = await timed("list: references, UIDs, versions", references)
     await timed("list: a Struct of some fields", fields)

@@ -131,7 +131,7 @@ def cpu_seconds(parts: Stack) -> dict[str, float]:
     pids = {name: process.pid for name, process in parts.processes.items()}
     pids |= {"nats-server": parts.nats.pid, "mongod": parts.mongo.pid, "load": os.getpid()}
     fields = {name: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for name, pid in pids.items()}
-    return {name: (int(found[11]) + int(found[12])) / os.sysconf("SC_CLK_TCK") for name, found in fields.items()}
+    return {name: (int(result[11]) + int(result[12])) / os.sysconf("SC_CLK_TCK") for name, result in fields.items()}
 
 
 def memory(pid: int) -> float:
@@ -149,8 +149,8 @@ async def measure(directory: Path, *, sync_always: bool) -> None:
         await prepare(parts)
         rates = [await throughput(parts) for _ in range(3)]
         print(f"operations: {sorted(rates)[1]:.0f}/s end to end with all events projected (goal >= 1,000)")
-        found = await latency(parts)
-        p50, p99 = found[len(found) // 2], found[int(len(found) * 0.99)]
+        result = await latency(parts)
+        p50, p99 = result[len(result) // 2], result[int(len(result) * 0.99)]
         print(f"latency at {PER_SECOND}/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms (goal <= 15 and <= 50)")
         sizes = {name: memory(process.pid) for name, process in parts.processes.items()}
         parts_text = ", ".join(f"{name} {size:.0f}" for name, size in sizes.items())

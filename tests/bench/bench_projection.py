@@ -161,7 +161,7 @@ def in_filter(batches: list[tuple[Bulks, Checkpoint]]) -> list[tuple[Bulks, Chec
 
 async def run() -> dict[str, list[Side]]:
     """All rounds of all sides."""
-    found: dict[str, list[Side]] = {"projector": [], "raw Motor": [], "raw Motor, guard in the filter": []}
+    result: dict[str, list[Side]] = {"projector": [], "raw Motor": [], "raw Motor, guard in the filter": []}
     async with (
         NatsServer() as nats,
         MongoServer() as mongo,
@@ -175,26 +175,26 @@ async def run() -> dict[str, list[Side]]:
             own, record, plain, other = (10 * number + side for side in (1, 2, 3, 4))
             for generation in (own, record, plain, other):
                 await indexes.ensure(database, generation)
-            found["projector"].append(await measured(mongo, last, project, bus, Writer(database, own), last))
+            result["projector"].append(await measured(mongo, last, project, bus, Writer(database, own), last))
             writer = Recorder(database, record)  # apart, because remembering everything costs time of its own
             await project(bus, writer, last)
             filtered = in_filter(writer.batches)
             sides = [("raw Motor", plain, writer.batches), ("raw Motor, guard in the filter", other, filtered)]
             for name, generation, batches in sides if number % 2 else reversed(sides):
-                found[name].append(await measured(mongo, last, replay, raw, generation, batches))
+                result[name].append(await measured(mongo, last, replay, raw, generation, batches))
         client.close()
-    return found
+    return result
 
 
 def main() -> None:
     """Prints the table."""
     running.tune_garbage_collector()
-    found = uvloop.run(run())
+    result = uvloop.run(run())
     print(f"\nprojection of {3 * OPERATIONS} events, median of {ROUNDS} rounds")
-    for name, sides in found.items():
+    for name, sides in result.items():
         middle = [statistics.median(getattr(side, field) for side in sides) for field in Side.__struct_fields__]
         print(f"  {name:32} {middle[0]:8.0f} events/s   {middle[1]:5.0f} us CPU   mongod {middle[2]:4.0f} us CPU")
-    ratios = [ours.rate / raw.rate for ours, raw in zip(found["projector"], found["raw Motor"], strict=True)]
+    ratios = [ours.rate / raw.rate for ours, raw in zip(result["projector"], result["raw Motor"], strict=True)]
     print(f"  projector / raw Motor            {statistics.median(ratios):8.2f}   (goal >= 0.8, and >= 5,000 events/s)")
 
 

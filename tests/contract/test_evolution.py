@@ -27,9 +27,9 @@ Place = tuple[str | int, ...]
 
 def decoded(name: str, data: Any) -> Message:
     """The message, which must be understood."""
-    found = catalog.decode(name, json.dumps(data).encode())
-    assert found is not None
-    return found
+    result = catalog.decode(name, json.dumps(data).encode())
+    assert result is not None
+    return result
 
 
 def structs(value: Any, place: Place = ()) -> Iterator[tuple[Place, msgspec.Struct]]:
@@ -87,8 +87,8 @@ def test_what_a_newer_version_adds_is_skipped_everywhere(name: str) -> None:
 def test_what_an_older_version_lacks_has_its_default(name: str) -> None:
     """A field with a default may be missing, at whatever depth, and then it has just that."""
     data = GOLDENS[name]
-    for place, found in structs(decoded(name, data)):
-        for field in msgspec.structs.fields(found):
+    for place, result in structs(decoded(name, data)):
+        for field in msgspec.structs.fields(result):
             target = at(data, place)
             if field.required or target is None or field.encode_name not in target:
                 continue
@@ -97,7 +97,7 @@ def test_what_an_older_version_lacks_has_its_default(name: str) -> None:
             again: Any = dict(structs(decoded(name, older)))[place]
             default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
             assert getattr(again, field.name) == default
-            assert msgspec.structs.replace(again, **{field.name: getattr(found, field.name)}) == found
+            assert msgspec.structs.replace(again, **{field.name: getattr(result, field.name)}) == result
 
 
 @each_golden
@@ -118,11 +118,11 @@ def test_a_wrong_value_anywhere_is_refused_in_one_way(name: str) -> None:
     for place in leaves(data):
         for value in ODD:
             try:
-                found = decoded(name, put(data, place, value))
+                result = decoded(name, put(data, place, value))
             except catalog.UndecodableMessage as error:
                 assert str(error).startswith(f"{name}: ")
             else:
-                assert catalog.decode(name, catalog.encode(found)) == found
+                assert catalog.decode(name, catalog.encode(result)) == result
 
 
 @given(st.sampled_from(list(GOLDENS)), st.binary(max_size=6), st.integers(0, 10_000))
@@ -132,20 +132,20 @@ def test_damaged_bytes_are_refused_in_one_way(name: str, noise: bytes, place: in
     start = place % len(payload)
     payload[start : start + len(noise)] = noise
     try:
-        found = catalog.decode(name, bytes(payload))
+        result = catalog.decode(name, bytes(payload))
     except catalog.UndecodableMessage:
         return
-    assert isinstance(found, catalog.BY_NAME[name])
+    assert isinstance(result, catalog.BY_NAME[name])
     assert bytes(payload).decode()
 
 
 def test_a_message_cannot_be_changed_by_who_reads_it() -> None:
     """Several read one decoded message; none can change it for the others."""
     for name, data in GOLDENS.items():
-        for _, found in structs(decoded(name, data)):
-            for field in msgspec.structs.fields(found):
+        for _, result in structs(decoded(name, data)):
+            for field in msgspec.structs.fields(result):
                 with pytest.raises(AttributeError):
-                    setattr(found, field.name, None)
+                    setattr(result, field.name, None)
 
 
 @pytest.mark.parametrize("kind", [*openapi.RESOURCE_TYPES, *operations.OPERATION_TYPES], ids=lambda kind: kind.__name__)
@@ -154,9 +154,9 @@ def test_a_message_cannot_be_changed_by_who_reads_it() -> None:
 def test_the_door_refuses_or_takes_in_full(kind: type[msgspec.Struct], value: Any) -> None:
     """Anything that a person may send is refused with a place, or is held by what it was taken for."""
     try:
-        found = strict.decode(value, kind)
+        result = strict.decode(value, kind)
     except strict.InvalidDocument as refusal:
         assert refusal.errors
         assert all(error.pointer.startswith("#") and error.detail for error in refusal.errors)
     else:
-        assert value == {} or set(value) <= set(msgspec.to_builtins(found))
+        assert value == {} or set(value) <= set(msgspec.to_builtins(result))

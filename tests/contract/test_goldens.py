@@ -100,7 +100,7 @@ def test_an_unknown_type_is_none(name: str) -> None:
 
 def subclasses(kind: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
     """The direct descendants that the contract itself defines."""
-    return {found for found in kind.__subclasses__() if found.__module__.startswith("meshwright.schemas.")}
+    return {result for result in kind.__subclasses__() if result.__module__.startswith("meshwright.schemas.")}
 
 
 def test_the_catalog_is_complete_and_unambiguous() -> None:

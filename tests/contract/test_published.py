@@ -60,10 +60,10 @@ def test_check_names_every_stale_file_and_changes_nothing(tmp_path: Path, capsys
     (tmp_path / "json/workload.schema.json").unlink()
     (tmp_path / "json/gone.schema.json").write_text("{}")
     assert generate.main(["--root", root, "--check"]) == 1
-    found = ["json/gone.schema.json", "json/mesh.schema.json", "json/workload.schema.json"]
-    assert generate.stale(tmp_path) == found
+    result = ["json/gone.schema.json", "json/mesh.schema.json", "json/workload.schema.json"]
+    assert generate.stale(tmp_path) == result
     told = capsys.readouterr().err
-    assert [name for name in found if name not in told] == []
+    assert [name for name in result if name not in told] == []
     assert generate.main(["--root", root]) == 0
     assert generate.stale(tmp_path) == []
 

@@ -111,8 +111,8 @@ def test_every_namespace_in_a_design_is_found() -> None:
         intents.Timeout(service="shop/a", timeout="1s"),
     ]
     design = designs.Design(id="d", namespace="shop", workloads=[spec], intents=long)
-    found = designs.namespace_problems(design)
-    assert [(each.pointer, each.detail.rpartition(": ")[2]) for each in found] == [
+    result = designs.namespace_problems(design)
+    assert [(each.pointer, each.detail.rpartition(": ")[2]) for each in result] == [
         ("#/namespace", "leave it out"),
         ("#/workloads/0/namespace", "leave it out"),
         ("#/intents/0/source", "write b"),

@@ -155,7 +155,7 @@ def test_every_unknown_key_is_told_at_once() -> None:
 )
 def test_a_wrong_value_is_refused_where_it_stands(change: dict[str, Any], pointer: str) -> None:
     """A wrong type or a broken rule of one field is told with the place of that field."""
-    assert [found for found, _ in complaints({"id": "a", **change})] == [pointer]
+    assert [result for result, _ in complaints({"id": "a", **change})] == [pointer]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_wrong_value_is_refused_where_it_stands(change: dict[str, Any], pointe
 def test_what_cannot_be_stored_is_refused(body: dict[str, Any], pointer: str) -> None:
     """A number or a key that the database would refuse later is refused at the door."""
     raw = {"id": "a", "resources": [{"type": "t", "name": "n", "body": body}]}
-    assert [found for found, _ in complaints(raw)] == [pointer]
+    assert [result for result, _ in complaints(raw)] == [pointer]
 
 
 @pytest.mark.parametrize("depth", [strict.MAX_DEPTH, 100_000])
@@ -217,8 +217,8 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     spec = {"name": "a", "service": "a", "port": 80.0}
     assert strict.decode(spec, workloads.WorkloadSpec).port == 80
     native = {"type": "t", "name": "n", "body": {"big": 1e300, "half": 0.5, "two": 2.0}}
-    found = strict.decode({"id": "d", "workloads": [spec], "resources": [native]}, designs.Design)
-    assert found.resources[0].body == native["body"]
+    result = strict.decode({"id": "d", "workloads": [spec], "resources": [native]}, designs.Design)
+    assert result.resources[0].body == native["body"]
     with pytest.raises(strict.InvalidDocument) as caught:
         strict.decode({**spec, "port": 80.5}, workloads.WorkloadSpec)
     assert caught.value.errors[0].pointer == "#/port"

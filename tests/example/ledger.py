@@ -17,8 +17,8 @@ class Book:
         """Every time that a step's action was about to act: the step and the worker."""
         path = self.folder / "tries"
         lines = path.read_text().splitlines() if path.exists() else []
-        found = (line.split() for line in lines)
-        return [(int(name.rpartition("-")[2]), worker) for name, worker in found if name.startswith(operation)]
+        result = (line.split() for line in lines)
+        return [(int(name.rpartition("-")[2]), worker) for name, worker in result if name.startswith(operation)]
 
     def order(self) -> list[str]:
         """The operations in the order of their first try, one entry per change of operation."""

@@ -25,8 +25,8 @@ class ScriptedTarget(FileTarget):
 
     async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
         """Services that start with `no-` are unknown."""
-        found = await super().dry_run(draft, reserve=reserve)
-        given = found.changes if draft.design else []
+        result = await super().dry_run(draft, reserve=reserve)
+        given = result.changes if draft.design else []
         changes = [self._before(each, draft.owner == "same") if each.before is None else each for each in given]
         services = [getattr(each, "service", None) or "" for each in (draft.design.intents if draft.design else [])]
         problems = [
@@ -36,7 +36,7 @@ class ScriptedTarget(FileTarget):
             for index, service in enumerate(services)
             if service.startswith("no-")
         ]
-        return msgspec.structs.replace(found, changes=changes or found.changes, problems=problems)
+        return msgspec.structs.replace(result, changes=changes or result.changes, problems=problems)
 
     def there(self, owner: str) -> dict[ResourceRef, File]:
         """Designs do not meet: each has routes of its own."""

@@ -24,7 +24,7 @@ class TrialTarget(FileTarget):
 
     async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
         """Every other service is a problem."""
-        found = await super().dry_run(draft, reserve=reserve)
+        result = await super().dry_run(draft, reserve=reserve)
         known = {spec.service for spec in _enrolled.get((self.mesh.workspace, self.mesh.mesh), {}).values()}
         problems = [
             errors.FieldError(
@@ -33,7 +33,7 @@ class TrialTarget(FileTarget):
             for index, intent in enumerate(draft.design.intents if draft.design else [])
             if isinstance(intent, intents.Timeout) and intent.service not in known
         ]
-        return msgspec.structs.replace(found, problems=problems)
+        return msgspec.structs.replace(result, problems=problems)
 
 
 trial = kit.Adapter("trial", meshes=["trial"], target=TrialTarget, connections=[EnvoyFleet])

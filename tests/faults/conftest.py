@@ -61,9 +61,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def row(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[Row]:
     """The figures of this test; fill in what it found."""
-    found = Row(fault=request.node.name.removeprefix("test_").replace("_", " "))
-    yield found
-    record_property(_ROW, msgspec.to_builtins(found))
+    result = Row(fault=request.node.name.removeprefix("test_").replace("_", " "))
+    yield result
+    record_property(_ROW, msgspec.to_builtins(result))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

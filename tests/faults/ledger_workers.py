@@ -62,10 +62,10 @@ class LedgerWorkers:
     async def events(self) -> AsyncIterator[tuple[int, str, Message]]:
         """What is told of all operations, in stream order: sequence, operation, event."""
         seq, subject = 1, subjects.fill(subjects.EVENTS, origin="ledger", entity="operation")
-        while (found := await self.bus.following(subjects.EVENTS.stream, seq, subject)) is not None:
-            seq, message = found.seq + 1, found.message()
+        while (received := await self.bus.following(subjects.EVENTS.stream, seq, subject)) is not None:
+            seq, message = received.seq + 1, received.message()
             if message is not None:
-                yield found.seq, subjects.parse(subjects.EVENTS, found.subject)["id"], message
+                yield received.seq, subjects.parse(subjects.EVENTS, received.subject)["id"], message
 
     async def ends(self) -> dict[str, str]:
         """How each operation ended: `succeeded`, `timed_out`."""
@@ -77,13 +77,13 @@ class LedgerWorkers:
 
     async def spans(self) -> dict[str, tuple[int, int]]:
         """Of each operation where in the stream its first step began, and where it ended."""
-        found: dict[str, tuple[int, int]] = {}
+        result: dict[str, tuple[int, int]] = {}
         async for seq, operation, event in self.events():
             if isinstance(event, ops.StepStarted):
-                found.setdefault(operation, (seq, 0))
-            elif event.wire.name in catalog.TERMINAL_TYPES and operation in found:
-                found[operation] = (found[operation][0], seq)
-        return found
+                result.setdefault(operation, (seq, 0))
+            elif event.wire.name in catalog.TERMINAL_TYPES and operation in result:
+                result[operation] = (result[operation][0], seq)
+        return result
 
     async def idle(self) -> bool:
         """Whether every command is acknowledged."""
@@ -108,9 +108,9 @@ class Heard:
 
     async def hear(self, message: mwbus.Received) -> None:
         """Takes one."""
-        found = message.message()
-        if found is not None:
-            self.events.append((time.monotonic(), found))
+        result = message.message()
+        if result is not None:
+            self.events.append((time.monotonic(), result))
             self._news.set()
 
     async def next(self, kind: type[Message], after: int = 0, timeout: float = 20) -> tuple[int, float, Any]:

@@ -92,15 +92,15 @@ async def kill_holder(bus: mwbus.Connection, parts: Stack) -> None:
 
 async def delivered(parts: Stack, name: str) -> set[int]:
     """The events that the delivery log knows as delivered."""
-    found: set[int] = set()
+    collected: set[int] = set()
     token = ""
     while True:
         params = {"state": "delivered", "page_size": "500", "page_token": token}
         page = (await parts.http.get(f"/v1/webhooks/{name}/deliveries", params=params)).json()
-        found |= {one["event"] for one in page["items"]}
+        collected |= {one["event"] for one in page["items"]}
         token = page["next_page_token"]
         if not token:
-            return found
+            return collected
 
 
 async def delivered_all(parts: Stack, name: str, load: Load) -> bool:

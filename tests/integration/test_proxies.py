@@ -46,8 +46,8 @@ async def test_bytes_pass_unchanged_and_are_counted(proxy: TcpProxy) -> None:
         await writer.drain()
         writer.write_eof()
 
-    _, found = await asyncio.gather(send(), reader.read(-1))
-    assert found == sent
+    _, result = await asyncio.gather(send(), reader.read(-1))
+    assert result == sent
     assert (proxy.sent, proxy.received) == (len(sent), len(sent))
     writer.close()
     await eventually(lambda: proxy.connections == 0)
@@ -112,8 +112,8 @@ async def _answers(proxy: TcpProxy) -> bool:
         reader, writer = await asyncio.open_connection(HOST, proxy.port)
         writer.write(b"x")
         async with asyncio.timeout(30):
-            found = await reader.read(1)
+            result = await reader.read(1)
     except OSError:
         return False
     writer.close()
-    return found == b"x"
+    return result == b"x"

@@ -71,22 +71,22 @@ class Seen:
 
     async def messages(self) -> list[mwbus.Received]:
         """The newest message of each object."""
-        found: list[mwbus.Received] = []
-        while more := await lookups.batch(self.bus, subjects.SEEN.stream, ">", found[-1].seq + 1 if found else 1):
-            found += more
-        return found
+        items: list[mwbus.Received] = []
+        while more := await lookups.batch(self.bus, subjects.SEEN.stream, ">", items[-1].seq + 1 if items else 1):
+            items += more
+        return items
 
     async def resources(self, **fields: Any) -> dict[str, ClusterResource]:
         """The objects that are there, by id; `fields` are of those wanted."""
-        found = {}
+        result = {}
         for message in await self.messages():
             told = message.message()
             assert isinstance(told, ResourceObserved | ResourceRemoved)
             if isinstance(told, ResourceObserved) and all(
                 getattr(told.resource, name) == value for name, value in fields.items()
             ):
-                found[told.resource.id] = told.resource
-        return found
+                result[told.resource.id] = told.resource
+        return result
 
     async def status(self, name: str = CONNECTION) -> ConnectionStatus | None:
         """How the connection answers, as last told."""

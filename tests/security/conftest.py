@@ -26,8 +26,8 @@ def shared(mongo_server: MongoServer) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def document(shared: Stack) -> dict[str, Any]:
     """The OpenAPI document as it is served."""
-    found: dict[str, Any] = httpx.get(f"{shared.url}/openapi.json").json()
-    return found
+    answer: dict[str, Any] = httpx.get(f"{shared.url}/openapi.json").json()
+    return answer
 
 
 @pytest.fixture(scope="session")

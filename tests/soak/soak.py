@@ -145,13 +145,13 @@ def slope(sizes: list[tuple[float, float]]) -> float:
 
 def complaints(parts: Stack) -> collections.Counter[str]:
     """Warnings and errors of all processes by their text, without what differs each time; tracebacks too."""
-    found: collections.Counter[str] = collections.Counter()
+    result: collections.Counter[str] = collections.Counter()
     for name, process in parts.processes.items():
         for line in process.log.read_text().splitlines():
             words = line.split(maxsplit=2)
             if (len(words) > 2 and words[1] in ("WARNING", "ERROR", "CRITICAL")) or line.startswith("Traceback"):
-                found[f"{name}: {_VARYING.sub('#', line.split(maxsplit=1)[-1])}"] += 1
-    return found
+                result[f"{name}: {_VARYING.sub('#', line.split(maxsplit=1)[-1])}"] += 1
+    return result
 
 
 def report(soak: Soak, balance: Balance, differences: list[str], counts: tuple[int, int], minutes: float) -> bool:

@@ -16,8 +16,8 @@ def istio_charts() -> Path | None:
     """The folder that holds them; None where there is none."""
     if named := os.environ.get(VARIABLE):
         return Path(named)
-    found = sorted(_module_cache().glob("istio.io/istio@*/manifests/charts"))
-    return found[-1] if found else None
+    result = sorted(_module_cache().glob("istio.io/istio@*/manifests/charts"))
+    return result[-1] if result else None
 
 
 def _module_cache() -> Path:

@@ -155,5 +155,5 @@ class Istiod:
 def _is_strict(client: httpx.Client) -> bool:
     """Whether istiod has seen that its validation works: it refuses from then on."""
     path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
-    found = client.get(path, params={"labelSelector": "app=istiod"}).raise_for_status().json()["items"]
-    return all(each["failurePolicy"] == "Fail" for one in found for each in one["webhooks"])
+    answer = client.get(path, params={"labelSelector": "app=istiod"}).raise_for_status().json()["items"]
+    return all(each["failurePolicy"] == "Fail" for one in answer for each in one["webhooks"])

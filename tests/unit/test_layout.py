@@ -45,8 +45,8 @@ def test_meshwright_is_a_namespace_of_five_portions() -> None:
     assert spec is not None
     assert spec.origin is None
     assert spec.submodule_search_locations is not None
-    found = {Path(location).resolve() for location in spec.submodule_search_locations}
-    assert found == {ROOT / folder / "meshwright" for folder in PORTIONS}
+    result = {Path(location).resolve() for location in spec.submodule_search_locations}
+    assert result == {ROOT / folder / "meshwright" for folder in PORTIONS}
 
 
 @pytest.mark.parametrize("folder", PORTIONS)

@@ -85,12 +85,12 @@ def test_every_intent_has_a_golden() -> None:
 @pytest.mark.parametrize("intent", INTENTS, ids=intent_kind)
 def test_an_intent_becomes_these_resources(intent: AnyIntent) -> None:
     """The translation is exactly the golden one, and each resource fits its xDS type."""
-    found = adapter.translators.translate(intent, EnvoyFacts(state=mesh()))
-    if isinstance(found, Translation):
-        assert found.resources, "an intent that changes nothing is no example"
-        for each in found.resources:
+    result = adapter.translators.translate(intent, EnvoyFacts(state=mesh()))
+    if isinstance(result, Translation):
+        assert result.resources, "an intent that changes nothing is no example"
+        for each in result.resources:
             protojson.encode(names.type_url(each.ref), each.body)
-    text = yaml.safe_dump(msgspec.to_builtins(found), sort_keys=False, width=110)
+    text = yaml.safe_dump(msgspec.to_builtins(result), sort_keys=False, width=110)
     golden = GOLDENS / f"{intent_kind(intent)}.yaml"
     if os.environ.get("UPDATE_GOLDENS"):
         golden.parent.mkdir(exist_ok=True)

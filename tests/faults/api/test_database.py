@@ -68,29 +68,29 @@ async def writes(person: Person, count: int) -> tuple[set[str], float]:
         async with slot:
             return await timed(person, "POST", "/v1/operations", NOOP)
 
-    found = await asyncio.gather(*(one() for _ in range(count)))
-    assert {answer.status_code for _, answer in found} == {202}
-    took = statistics.quantiles([took for took, _ in found], n=100)[98]
-    return {answer.json()["id"] for _, answer in found}, took
+    result = await asyncio.gather(*(one() for _ in range(count)))
+    assert {answer.status_code for _, answer in result} == {202}
+    took = statistics.quantiles([took for took, _ in result], n=100)[98]
+    return {answer.json()["id"] for _, answer in result}, took
 
 
 async def reads(person: Person) -> tuple[list[httpx.Response], float]:
     """One read of each kind, all at once; the answers and the longest wait."""
-    found = await asyncio.gather(*(timed(person, "GET", path) for path in READS))
-    return [answer for _, answer in found], max(took for took, _ in found)
+    result = await asyncio.gather(*(timed(person, "GET", path) for path in READS))
+    return [answer for _, answer in result], max(took for took, _ in result)
 
 
 async def succeeded(person: Person) -> set[str]:
     """The ids of all no-op operations that the views show as succeeded."""
-    found: set[str] = set()
+    collected: set[str] = set()
     token = ""
     while True:
         params = {"kind": "trial.noop", "state": "succeeded", "page_size": 500, "page_token": token}
         page = await person.get("/v1/operations", params=params)
-        found |= {one["id"] for one in page["items"]}
+        collected |= {one["id"] for one in page["items"]}
         token = page["next_page_token"]
         if not token:
-            return found
+            return collected
 
 
 async def projected(alone: Stack, person: Person, row: Any, accepted: set[str]) -> None:

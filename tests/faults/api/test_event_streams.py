@@ -44,9 +44,9 @@ class Teller:
 
     async def tell(self) -> None:
         """One event."""
-        found = (await self._bus.publisher.publish(self._subject, self._message)).seq
-        self.told.append(found)
-        self.at[found] = time.monotonic()
+        result = (await self._bus.publisher.publish(self._subject, self._message)).seq
+        self.told.append(result)
+        self.at[result] = time.monotonic()
 
     @asynccontextmanager
     async def telling(self, pause: float) -> AsyncIterator[None]:
@@ -196,7 +196,7 @@ async def test_a_client_that_stops_reading_delays_nobody(alone: Stack, row: Any)
                 else:
                     without += await latencies(heard, quick, big)
         assert all(one.ids == quick.told[-len(one.ids) :] for one in heard)
-    before, after = (statistics.quantiles(found, n=100)[98] for found in (without, beside))
+    before, after = (statistics.quantiles(result, n=100)[98] for result in (without, beside))
     row.injected = "a client that stops reading while megabytes are sent to it"
     row.runs = len(without) + len(beside)
     row.lost = sum(len(set(quick.told) - set(one.ids)) for one in heard)

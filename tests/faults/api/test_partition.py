@@ -104,12 +104,12 @@ async def test_without_the_bus_every_write_is_refused(
     proxy.heal()
     row.recovery = await writes.until_accepted()
     await eventually(lambda: ann.get("/readyz"), timeout=RECOVERY_S)
-    found = await commands(alone)
+    result = await commands(alone)
     row.injected = f"API-NATS: {fault}"
     row.runs = writes.refused + len(writes.accepted)
-    row.lost = len(writes.accepted - set(found))
-    row.duplicated = len(found) - len(set(found))
-    late = len(set(found) - writes.accepted)
+    row.lost = len(writes.accepted - set(result))
+    row.duplicated = len(result) - len(set(result))
+    late = len(set(result) - writes.accepted)
     row.note = f"{writes.refused} refused in at most {longest:.2f} s; {late} of them arrived late"
     assert (row.lost, row.duplicated) == (0, 0)
     assert longest < ANSWER_S
@@ -128,11 +128,11 @@ async def test_a_half_open_connection_is_noticed(alone: Stack, ann: Person, prox
     assert await writes.ask()
     proxy.half_open()
     row.recovery = await writes.until_accepted()
-    found = await commands(alone)
+    result = await commands(alone)
     row.injected = "API-NATS: half-open"
     row.runs = writes.refused + len(writes.accepted)
-    row.lost = len(writes.accepted - set(found))
-    row.duplicated = len(found) - len(set(found))
+    row.lost = len(writes.accepted - set(result))
+    row.duplicated = len(result) - len(set(result))
     row.note = f"{writes.refused} refused meanwhile"
     assert (row.lost, row.duplicated) == (0, 0)
     assert row.recovery < DETECTION_S
@@ -163,11 +163,11 @@ async def test_a_flapping_connection_never_makes_a_202_a_lie(
             await eventually(lambda: len(writes.accepted) > before + 20)  # noqa: B023
             gaps.append(time.monotonic() - at)
         flapping.set()
-    found = await commands(alone)
+    result = await commands(alone)
     row.injected = "API-NATS: reset ten times under load"
     row.runs = writes.refused + len(writes.accepted)
-    row.lost = len(writes.accepted - set(found))
-    row.duplicated = len(found) - len(set(found))
+    row.lost = len(writes.accepted - set(result))
+    row.duplicated = len(result) - len(set(result))
     row.recovery = max(gaps)
     row.note = f"{writes.refused} refused"
     assert (row.lost, row.duplicated) == (0, 0)

@@ -87,8 +87,8 @@ async def test_poison_ends_as_dead_letters_and_delays_nobody(
             return time.monotonic() - begin
 
         row.recovery, beside = await asyncio.gather(dead(), healthy(ann, bus, HEALTHY))
-        found = await stored(bus, "DEADLETTERS", LETTERS)
-    letters = [one.subject.rpartition(".")[2] for one in found]
+        result = await stored(bus, "DEADLETTERS", LETTERS)
+    letters = [one.subject.rpartition(".")[2] for one in result]
     row.injected = f"{POISONS} unreadable commands, {POISONS} that break the worker's code in {TRIES} tries"
     row.runs = len(poisons)
     row.lost = len(set(poisons) - set(letters))
@@ -98,5 +98,5 @@ async def test_poison_ends_as_dead_letters_and_delays_nobody(
     assert row.recovery is not None
     assert row.recovery < BACKOFFS_S + SLACK_S
     assert beside < 2 * before + 0.1  # the figures are in the table; a busy machine may double them
-    listed = await ann.get("/v1/deadletters", params={"min_seq": found[-1].seq})
+    listed = await ann.get("/v1/deadletters", params={"min_seq": result[-1].seq})
     assert {one["id"] for one in listed["items"]} == set(poisons)

@@ -92,8 +92,8 @@ async def test_an_older_and_a_newer_projector_take_turns(
                 assert await newer.stop() == 0
                 assert "Traceback" not in newer.log.read_text()
         aside = await projection.views.set_aside()
-        found = await zones(database)
+        result = await zones(database)
     row.fault, row.injected, row.runs = "projectors of two versions", "in turns", 2 * TURNS
-    row.lost = sum(found.get(name) != zone for name, zone in expected.items())
+    row.lost = sum(result.get(name) != zone for name, zone in expected.items())
     row.note = f"generation {1 + TURNS} after {TURNS} upgrades, each rebuilt by itself"
     assert (row.lost, aside) == (0, [])

@@ -103,11 +103,11 @@ async def test_streams_are_replayed_three_times_side_by_side(scene: Scene, row: 
         folded = sum(await asyncio.gather(*replays))
         await projection.operations(20)
         await projection.caught_up()
-    found = await scene.differences()
+    result = await scene.differences()
     row.fault, row.injected, row.runs = "streams replayed", "3 replays at once, random cuts and steps back", folded
-    row.duplicated, row.note = len(found), f"{5 * OPERATIONS + 200} events; {len(found)} documents differ"
+    row.duplicated, row.note = len(result), f"{5 * OPERATIONS + 200} events; {len(result)} documents differ"
     assert folded > 3 * 5 * OPERATIONS
-    assert found == []
+    assert result == []
 
 
 async def test_streams_are_shuffled(scene: Scene, row: Any) -> None:
@@ -119,7 +119,7 @@ async def test_streams_are_shuffled(scene: Scene, row: Any) -> None:
     for received in messages:
         if copied_from(received) is None:
             by_subject.setdefault(received.subject, []).append(received)
-    places = [subject for subject, found in by_subject.items() for _ in found]
+    places = [subject for subject, result in by_subject.items() for _ in result]
     chance.shuffle(places)
     other = f"{scene.database.name}_shuffled"
     async with (
@@ -185,12 +185,12 @@ async def test_a_projector_is_killed_at_random_points(scene: Scene, row: Any) ->
     async with scene.projector():
         await projection.caught_up(60)
     first, last = await projection.bus.stream_bounds("EVENTS")
-    found = await scene.differences()
+    result = await scene.differences()
     row.fault, row.injected, row.runs = "projector killed", f"kill -9 x{KILLS} under load", KILLS
     row.lost = last - first + 1 - await comparing.count(projection.database, 1, kinds.EVENT_LOG)
-    row.duplicated, row.recovery = len(found), recovery
-    row.note = f"{last} events; recovery from start of the process, lease free; {len(found)} documents differ"
-    assert (row.lost, found) == (0, [])
+    row.duplicated, row.recovery = len(result), recovery
+    row.note = f"{last} events; recovery from start of the process, lease free; {len(result)} documents differ"
+    assert (row.lost, result) == (0, [])
 
 
 async def test_a_rebuild_beside_live_load(scene: Scene, row: Any) -> None:
@@ -212,11 +212,11 @@ async def test_a_rebuild_beside_live_load(scene: Scene, row: Any) -> None:
         await load
         await projection.caught_up(60)
         await eventually(lambda: "projecting into generation 2" in live.log.read_text())
-    found = await scene.differences(2)
+    result = await scene.differences(2)
     row.fault, row.injected, row.runs = "rebuild beside live load", "", 15 * OPERATIONS // 2
-    row.duplicated = len(found)
+    row.duplicated = len(result)
     row.note = (
         f"replay {replay_rate:.0f} events/s with start, beside load; live {live_rate:.0f} events/s with their "
-        f"publishing ({replay_rate / live_rate:.1f}x); {len(found)} documents differ"
+        f"publishing ({replay_rate / live_rate:.1f}x); {len(result)} documents differ"
     )
-    assert found == []
+    assert result == []

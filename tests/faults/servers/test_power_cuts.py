@@ -196,9 +196,9 @@ async def test_the_database_loses_no_view(disk: Disk, tmp_path: Path, row: Any) 
                 row.recovery = max(row.recovery or 0.0, time.monotonic() - begin)
         balance = await ledger.balance(bus)
         row.lost, row.duplicated = balance.lost, balance.twice
-        found = await differences(parts, 1)
-        row.note = f"{len(ledger.events)} events; a rebuild differs in {len(found)} documents"
-        assert not found
+        result = await differences(parts, 1)
+        row.note = f"{len(ledger.events)} events; a rebuild differs in {len(result)} documents"
+        assert not result
         assert (balance.lost, balance.twice) == (0, 0)
 
 

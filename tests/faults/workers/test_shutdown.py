@@ -87,16 +87,16 @@ async def _more(accepted: list[str], count: int) -> None:
 
 async def _ends(bus: mwbus.Connection) -> dict[str, int]:
     """How many terminal events each operation has."""
-    found: dict[str, int] = {}
+    result: dict[str, int] = {}
     last = (await bus.stream_bounds(subjects.EVENTS.stream))[1]
     async for batch in mwbus.tail(bus, subjects.EVENTS.stream, subject=subjects.fill(subjects.EVENTS), idle=True):
         for message in batch:
             if message.type in catalog.TERMINAL_TYPES:
                 operation = subjects.parse(subjects.EVENTS, message.subject)["id"]
-                found[operation] = found.get(operation, 0) + 1
+                result[operation] = result.get(operation, 0) + 1
         if not batch or batch[-1].seq >= last:
-            return found
-    return found
+            return result
+    return result
 
 
 async def _all_ended(bus: mwbus.Connection, accepted: list[str]) -> bool:

@@ -32,8 +32,8 @@ WHOLLY = {"FAKETIME_DONT_FAKE_MONOTONIC": "0"}
 @pytest.fixture
 async def ledger_workers(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[LedgerWorkers]:
     """A ledger_workers without workers."""
-    async with ledger_workers_running(nats_server, tmp_path) as found:
-        yield found
+    async with ledger_workers_running(nats_server, tmp_path) as result:
+        yield result
 
 
 async def test_kill_at_every_boundary_and_inside_every_step(ledger_workers: LedgerWorkers, row: Any) -> None:
@@ -273,8 +273,8 @@ def _was_fenced(worker: WorkerProcess) -> bool:
 
 def _faked(clock: dict[str, str]) -> dict[str, str]:
     """What gives a process another clock; only the one on the wall unless told otherwise."""
-    found = importlib.util.find_spec("libfaketime")
-    if found is None or found.origin is None:
+    result = importlib.util.find_spec("libfaketime")
+    if result is None or result.origin is None:
         pytest.skip("libfaketime is not installed")
-    library = Path(found.origin).parent / "vendor/libfaketime/src/libfaketime.so.1"
+    library = Path(result.origin).parent / "vendor/libfaketime/src/libfaketime.so.1"
     return {"FAKETIME_DONT_FAKE_MONOTONIC": "1", **clock, "LD_PRELOAD": str(library)}

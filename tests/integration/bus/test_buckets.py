@@ -30,13 +30,13 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
 
 async def told_first(bucket: mwbus.Bucket, prefix: str = "") -> list[str]:
     """The keys that a watch tells before its mark."""
-    found: list[str] = []
+    items: list[str] = []
     async with asyncio.timeout(20), bucket.watch(prefix) as changes:
         async for change in changes:
             if change == MARK:
                 break
-            found.append(change.key)
-    return found
+            items.append(change.key)
+    return items
 
 
 def is_told(told: list[Change], key: str, *, expired: bool) -> bool:
@@ -114,9 +114,9 @@ async def test_a_key_that_expired_is_told_and_free_at_once(bus: mwbus.Connection
         revision = await bucket.create("a", b"2")
         with pytest.raises(mwbus.Conflict):
             await bucket.create("a", b"3")
-        found = await bucket.get("a")
-        assert found is not None
-        assert (found.value, found.revision) == (b"2", revision)
+        answer = await bucket.get("a")
+        assert answer is not None
+        assert (answer.value, answer.revision) == (b"2", revision)
 
 
 async def test_of_many_who_create_one_succeeds(bus: mwbus.Connection) -> None:

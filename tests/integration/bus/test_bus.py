@@ -44,13 +44,13 @@ async def collect(
     bus: mwbus.Connection, count: int, after: mwbus.Position = mwbus.START, name: str = "EVENTS"
 ) -> list[mwbus.Received]:
     """The first `count` messages that a tail gives."""
-    found: list[mwbus.Received] = []
+    items: list[mwbus.Received] = []
     async with asyncio.timeout(20):
         async for batch in mwbus.tail(bus, name, after=after):
-            found += batch
-            if len(found) >= count:
-                return found
-    return found
+            items += batch
+            if len(items) >= count:
+                return items
+    return items
 
 
 async def test_any_client_reads_well_formed_cloudevents(bus: Any, nats_server: Any) -> None:
@@ -103,8 +103,8 @@ async def test_a_command_is_its_own_acceptance(bus: Any) -> None:
     await bus.publisher.publish(asked, PROGRESS)
     written = ConnectionWritten(document=Connection(id="c1", kind="envoy-fleet"), principal="p")
     await bus.publisher.publish(subjects.fill(subjects.STATE, workspace="w", kind="connection", id="c1"), written)
-    found = await collect(bus, 2)
-    assert sorted(message.subject for message in found) == [
+    result = await collect(bus, 2)
+    assert sorted(message.subject for message in result) == [
         "mw.evt.w.api.connection.c1",
         "mw.evt.w.commands.operation.op1",
     ]
@@ -166,12 +166,12 @@ async def test_a_tail_continues_from_where_its_reader_was(bus: Any) -> None:
     for number in range(10):
         await bus.publisher.publish(subject(str(number % 2)), PROGRESS)
     assert [message.seq for message in await collect(bus, 4, after=mwbus.Position(seq=6))] == [7, 8, 9, 10]
-    found: list[int] = []
+    items: list[int] = []
     async for batch in mwbus.tail(bus, "EVENTS", subject=subject("1")):
-        found += [message.seq for message in batch]
-        if len(found) >= 5:
+        items += [message.seq for message in batch]
+        if len(items) >= 5:
             break
-    assert found == [2, 4, 6, 8, 10]
+    assert items == [2, 4, 6, 8, 10]
 
 
 async def test_work_is_handed_out_again_until_acknowledged(bus: Any) -> None:

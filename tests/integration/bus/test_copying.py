@@ -89,9 +89,9 @@ async def test_what_gets_an_old_number_is_copied_too(
     await nats_server.start()
     new += await store(bus, stream, 12)
     await eventually(lambda: _are_copied(bus, new), timeout=60)
-    found = await copies(bus)
-    assert found[:11] == kept + lost
-    assert sorted(found[11:]) == sorted(new)
+    result = await copies(bus)
+    assert result[:11] == kept + lost
+    assert sorted(result[11:]) == sorted(new)
     places = [copying.copied_from(message) for message in await whole(bus, subjects.EVENTS.stream)]
     assert [place.seq for place in places[:17] if place] == [*range(1, 12), *range(4, 10)]
     assert sorted(place.seq for place in places[17:] if place) == list(range(10, 22))

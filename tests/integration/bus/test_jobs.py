@@ -39,14 +39,14 @@ async def say(bus: mwbus.Connection, count: int) -> None:
 
 async def take(bus: mwbus.Connection, count: int, queue: mwbus.WorkQueue = QUEUE) -> list[Job]:
     """The next jobs, unanswered; what has arrived beyond them goes back."""
-    found: list[Job] = []
+    items: list[Job] = []
     async with asyncio.timeout(30), aclosing(mwbus.jobs(bus, queue)) as jobs:
         async for job in jobs:
             if job is not None:
-                found.append(job)
-            if len(found) == count:
+                items.append(job)
+            if len(items) == count:
                 break
-    return found
+    return items
 
 
 async def pending(bus: mwbus.Connection) -> tuple[int, int]:
@@ -106,10 +106,10 @@ async def test_a_job_that_is_kept_stays_with_its_worker(bus: mwbus.Connection) -
             if again.done():
                 assert again.result() is None
                 again = asyncio.ensure_future(anext(jobs))
-        while (found := await again) is None:
+        while (result := await again) is None:
             again = asyncio.ensure_future(anext(jobs))
-        assert (found.message.seq, found.message.deliveries) == (1, 2)
-        await found.ack()
+        assert (result.message.seq, result.message.deliveries) == (1, 2)
+        await result.ack()
 
 
 async def test_a_job_comes_again_after_its_pause_and_not_before(bus: mwbus.Connection) -> None:
@@ -119,9 +119,9 @@ async def test_a_job_comes_again_after_its_pause_and_not_before(bus: mwbus.Conne
     loop = asyncio.get_running_loop()
     await job.nak(0.6)
     begin = loop.time()
-    (found,) = await take(bus, 1, UNHURRIED)
+    (result,) = await take(bus, 1, UNHURRIED)
     assert 0.5 < loop.time() - begin < 20
-    assert found.message.deliveries == 2
+    assert result.message.deliveries == 2
 
 
 async def test_what_is_given_up_is_told_and_never_comes_again(bus: mwbus.Connection) -> None:

@@ -44,13 +44,13 @@ async def say_raw(server: NatsServer, subject: bytes, payload: bytes, headers: b
 
 async def first(bus: mwbus.Connection, count: int) -> list[mwbus.Received]:
     """The first messages of EVENTS as a tail gives them."""
-    found: list[mwbus.Received] = []
+    items: list[mwbus.Received] = []
     async with asyncio.timeout(30), aclosing(mwbus.tail(bus, STREAM)) as batches:
         async for batch in batches:
-            found += batch
-            if len(found) >= count:
+            items += batch
+            if len(items) >= count:
                 break
-    return found
+    return items
 
 
 async def test_a_subject_that_is_no_text_stops_no_reader(bus: mwbus.Connection, nats_server: NatsServer) -> None:
@@ -75,12 +75,12 @@ async def test_header_names_of_any_case_and_broken_values_are_read(
     """A foreign client's spelling of a CloudEvent is one to us; bytes that are no text cost nobody the message."""
     headers = b"CE-Id: a%20b\r\nCe-Source:x\r\ncE-tYpE: dev.other.v1\r\nce-odd: \xff\xfe\r\nno colon here\r\n"
     await say_raw(nats_server, SUBJECT.encode(), b"\xff", headers)
-    (found,) = await first(bus, 1)
-    assert found.type == "dev.other.v1"
-    read = found.envelope()
+    (result,) = await first(bus, 1)
+    assert result.type == "dev.other.v1"
+    read = result.envelope()
     assert (read.id, read.source, read.type) == ("a b", "x", "dev.other.v1")
-    assert found.message() is None
-    assert found.payload == b"\xff"
+    assert result.message() is None
+    assert result.payload == b"\xff"
 
 
 async def test_a_message_is_the_same_however_it_is_read(bus: mwbus.Connection) -> None:
@@ -93,13 +93,13 @@ async def test_a_message_is_the_same_however_it_is_read(bus: mwbus.Connection) -
         job = next(job for job in [await anext(jobs)] if job is not None)
         await job.ack()
     (tailed,) = await first(bus, 1)
-    found = [
+    result = [
         await bus.at(STREAM, ack.seq),
         await bus.last(STREAM, SUBJECT),
         await bus.following(STREAM, 0, "mw.evt.*.tester.>"),
         job.message,
     ]
-    for one in found:
+    for one in result:
         assert one is not None
         assert (one.seq, one.subject, one.payload) == (tailed.seq, tailed.subject, tailed.payload)
         assert one.envelope() == tailed.envelope()

@@ -71,38 +71,38 @@ async def in_memory() -> AsyncIterator[Environment]:
 @pytest.fixture(params=[on_nats, in_memory], ids=["nats", "memory"])
 async def environment(request: pytest.FixtureRequest) -> AsyncIterator[Environment]:
     """An empty bus of each kind."""
-    async with request.param() as found:
-        yield found
+    async with request.param() as result:
+        yield result
 
 
 @pytest.fixture
 async def bucket(environment: Environment) -> KeyValue:
     """An empty bucket."""
-    found: KeyValue = await environment.bucket("facts")
-    return found
+    result: KeyValue = await environment.bucket("facts")
+    return result
 
 
 async def read(batches: AsyncGenerator[list[mwbus.Received], None], count: int) -> list[int]:
     """The sequences of the first messages of a tail."""
-    found: list[int] = []
+    items: list[int] = []
     async with asyncio.timeout(30), aclosing(batches):
         async for batch in batches:
-            found += [one.seq for one in batch]
-            if len(found) >= count:
+            items += [one.seq for one in batch]
+            if len(items) >= count:
                 break
-    return found
+    return items
 
 
 async def take(environment: Environment, count: int, queue: mwbus.WorkQueue = QUEUE) -> list[Delivery]:
     """The next deliveries."""
-    found: list[Delivery] = []
+    items: list[Delivery] = []
     async with asyncio.timeout(30), aclosing(environment.jobs(queue)) as jobs:
         async for job in jobs:
             if job is not None:
-                found.append(job)
-            if len(found) == count:
+                items.append(job)
+            if len(items) == count:
                 break
-    return found
+    return items
 
 
 async def nothing_comes(environment: Environment, queue: mwbus.WorkQueue = QUEUE) -> bool:
@@ -189,8 +189,8 @@ async def test_a_tail_tells_everything_in_order(environment: Environment) -> Non
     await environment.say("c")
     await environment.say("c")
     assert await reading == [4, 5, 6]
-    found = await read(environment.tail(STREAM, newest=True), 3)
-    assert found == [3, 4, 6]
+    result = await read(environment.tail(STREAM, newest=True), 3)
+    assert result == [3, 4, 6]
 
 
 async def test_a_tail_that_waits_says_so_when_asked(environment: Environment) -> None:
@@ -243,9 +243,9 @@ async def test_a_deleted_key_can_be_made_again(bucket: KeyValue) -> None:
     await bucket.delete("a")
     await bucket.delete("never")
     await bucket.put("a", b"3")
-    found = await bucket.get("a")
-    assert found
-    assert found.value == b"3"
+    answer = await bucket.get("a")
+    assert answer
+    assert answer.value == b"3"
 
 
 async def test_keys_are_those_with_a_value(bucket: KeyValue) -> None:

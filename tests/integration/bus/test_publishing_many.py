@@ -33,12 +33,12 @@ def outgoing(name: str, expected_last: int = 0, id: str = "") -> Outgoing:
 
 async def test_all_are_stored_in_order(bus: mwbus.Connection) -> None:
     """With the sequences that were told."""
-    found = await bus.publisher.publish_all([outgoing(name) for name in "abc"])
-    for name, seq in zip("abc", found, strict=True):
+    result = await bus.publisher.publish_all([outgoing(name) for name in "abc"])
+    for name, seq in zip("abc", result, strict=True):
         message = await bus.at(subjects.SEEN.stream, seq)
         assert message is not None
         assert message.subject.endswith(f".{name}")
-    assert found == sorted(found)
+    assert result == sorted(result)
 
 
 async def test_one_stale_expectation_stores_none(bus: mwbus.Connection) -> None:
@@ -55,7 +55,7 @@ async def test_one_stale_expectation_stores_none(bus: mwbus.Connection) -> None:
 async def test_what_was_stored_without_an_answer_is_not_stored_again(bus: mwbus.Connection) -> None:
     """Published one by one, each is found under its id."""
     messages = [outgoing("a"), outgoing("b")]
-    found = await bus.publisher.publish_all(messages)
-    for one, seq in zip(messages, found, strict=True):
+    result = await bus.publisher.publish_all(messages)
+    for one, seq in zip(messages, result, strict=True):
         ack = await bus.publisher.publish(one.subject, one.message, about=one.about, id=one.id, expected_last=0)
         assert (ack.seq, ack.duplicate) == (seq, True)

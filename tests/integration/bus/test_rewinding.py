@@ -34,16 +34,16 @@ async def tell(bus: mwbus.Connection, *texts: str) -> None:
 
 async def read(bus: mwbus.Connection, after: mwbus.Position, count: int) -> list[str]:
     """The next `count` texts. Raises Rewound."""
-    found: list[str] = []
+    items: list[str] = []
     async with asyncio.timeout(30), aclosing(mwbus.tail(bus, STREAM, after=after)) as batches:
         async for batch in batches:
             for received in batch:
                 message = received.message()
                 assert isinstance(message, OperationProgressed)
-                found.append(message.message)
-            if len(found) >= count:
+                items.append(message.message)
+            if len(items) >= count:
                 break
-    return found
+    return items
 
 
 async def place_of_the_last(bus: mwbus.Connection) -> mwbus.Position:

@@ -212,9 +212,9 @@ async def test_presence_lasts_as_long_as_the_block(
     bucket = await presence.open_presence(bus)
     async with presence.announced(bus, announcement("i1")), presence.announced(bus, announcement("i2")):
         await eventually(lambda: keys_are(bucket, ["envoy.i1", "envoy.i2"]))
-        found = await bucket.get("envoy.i1")
-        assert found is not None
-        assert msgspec.json.decode(found.value, type=AdapterAnnouncement) == announcement("i1")
+        answer = await bucket.get("envoy.i1")
+        assert answer is not None
+        assert msgspec.json.decode(answer.value, type=AdapterAnnouncement) == announcement("i1")
         await nats_server.restart()
         await bus.js.purge_stream(f"KV_{subjects.PRESENCE.name}")
         await eventually(lambda: keys_are(bucket, ["envoy.i1", "envoy.i2"]))
@@ -275,9 +275,9 @@ async def test_whoever_lost_its_lease_stops_and_frees_nobody_elses(
     bucket = await mwbus.open_bucket(bus, "mw_leases")
     await bucket.put("one", b"usurper")
     await eventually(lambda: log == ["first begins", "first ends"])
-    found = await bucket.get("one")
-    assert found is not None
-    assert found.value == b"usurper"
+    answer = await bucket.get("one")
+    assert answer is not None
+    assert answer.value == b"usurper"
     await eventually(lambda: log[2:] == ["first begins"])  # it has expired, as nobody renews it
     await ending.end(holding)
     assert log[3:] == ["first ends"]

@@ -41,11 +41,11 @@ async def say(bus: mwbus.Connection, *ids: str, entity: str = "operation") -> No
 
 async def read(tail: Tail, count: int) -> list[int]:
     """The next sequences, at least so many."""
-    found: list[int] = []
+    items: list[int] = []
     async with asyncio.timeout(20):
-        while len(found) < count:
-            found += [message.seq for message in await anext(tail)]
-    return found
+        while len(items) < count:
+            items += [message.seq for message in await anext(tail)]
+    return items
 
 
 async def test_the_newest_of_each_comes_first_and_then_the_news(bus: mwbus.Connection) -> None:

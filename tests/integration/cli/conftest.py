@@ -118,9 +118,9 @@ def notifier(machine: Machine) -> None:
 
 def _terminal(machine: Machine, folder: Path) -> Terminal:
     workspace = f"w{uuid.uuid4().hex[:10]}"
-    found = Terminal(machine.url, folder, workspace)
-    found.run("workspaces", "set", workspace, MESHWRIGHT_WORKSPACE="default")
-    return found
+    result = Terminal(machine.url, folder, workspace)
+    result.run("workspaces", "set", workspace, MESHWRIGHT_WORKSPACE="default")
+    return result
 
 
 @pytest.fixture
@@ -132,12 +132,12 @@ def terminal(machine: Machine, tmp_path: Path) -> Terminal:
 @pytest.fixture(scope="session")
 def shop(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     """A terminal in a workspace with the mesh `demo` and three workloads; give your designs names of their own."""
-    found = _terminal(machine, tmp_path_factory.mktemp("shop"))
-    found.run("connections", "set", "place", "--kind", "envoy-fleet")
-    found.run("meshes", "install", "demo", "--connection", "place", "--kind", "scripted")
-    found.write("workloads.yaml", WORKLOADS)
-    found.run("workloads", "enrol", "-f", "workloads.yaml")
-    return found
+    result = _terminal(machine, tmp_path_factory.mktemp("shop"))
+    result.run("connections", "set", "place", "--kind", "envoy-fleet")
+    result.run("meshes", "install", "demo", "--connection", "place", "--kind", "scripted")
+    result.write("workloads.yaml", WORKLOADS)
+    result.run("workloads", "enrol", "-f", "workloads.yaml")
+    return result
 
 
 WORKLOADS = """

@@ -29,8 +29,8 @@ def unreadable(nats_url: str, workspace: str, payload: bytes) -> str:
 
 def listed(shop: Shop, *more: str) -> list[Any]:
     """The dead letters that `list` shows."""
-    found: list[Any] = json.loads(shop.run("deadletters", "list", *more, "-o", "json").stdout)
-    return found
+    result: list[Any] = json.loads(shop.run("deadletters", "list", *more, "-o", "json").stdout)
+    return result
 
 
 def arrived(shop: Shop, operation: str) -> None:

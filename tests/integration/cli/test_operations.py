@@ -135,5 +135,5 @@ def test_a_tail_ends_cleanly(shop: Shop) -> None:
 
 def test_the_log_can_be_searched(shop: Shop) -> None:
     """Events are found by type and by a piece of their payload."""
-    found = json.loads(shop.run("events", "search", "reviews-v1", "--type", "proxy.observed", "-o", "json").stdout)
-    assert [one["entity_id"] for one in found] == ["demo~~reviews-v1"]
+    stored = json.loads(shop.run("events", "search", "reviews-v1", "--type", "proxy.observed", "-o", "json").stdout)
+    assert [one["entity_id"] for one in stored] == ["demo~~reviews-v1"]

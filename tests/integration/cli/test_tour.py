@@ -64,16 +64,16 @@ def test_an_unchanged_design_makes_no_new_version(shop: Shop) -> None:
 
 def test_diff_tells_by_its_exit_code(shop: Shop) -> None:
     """A difference is shown line by line with exit code 4; no difference is 0."""
-    found = shop.run("diff", design(shop, "differs"), expect=4)
-    assert "    -timeout: 15s\n    +timeout: 2s\n" in found.stdout
+    result = shop.run("diff", design(shop, "differs"), expect=4)
+    assert "    -timeout: 15s\n    +timeout: 2s\n" in result.stdout
     assert shop.run("diff", design(shop, "same")).stdout == "on mesh demo: no difference (1 unchanged)\n"
 
 
 def test_translate_prints_what_would_be_sent(shop: Shop) -> None:
     """The native resources are YAML documents, each headed by the intent that it comes from."""
-    found = shop.run("translate", design(shop, "native")).stdout
-    assert "# timeout → scripted.example/Route reviews\n# counts retries\n" in found
-    assert list(yaml.safe_load_all(found)) == [{"route": "reviews", "timeout": "2s"}]
+    result = shop.run("translate", design(shop, "native")).stdout
+    assert "# timeout → scripted.example/Route reviews\n# counts retries\n" in result
+    assert list(yaml.safe_load_all(result)) == [{"route": "reviews", "timeout": "2s"}]
 
 
 def test_rollback_and_releases(shop: Shop) -> None:
@@ -102,7 +102,7 @@ def test_versions_can_be_restored(shop: Shop) -> None:
 
 def test_check_finds_what_is_wrong(shop: Shop) -> None:
     """Check groups its findings, names the proxy that refused, says what to do, and exits 1."""
-    found = shop.run("check", expect=1).stdout
-    assert "✓ store answers" in found
-    assert "✗ broken has its configuration: Proto constraint validation failed" in found
-    assert "→ meshwright proxies list --workload broken" in found
+    result = shop.run("check", expect=1).stdout
+    assert "✓ store answers" in result
+    assert "✗ broken has its configuration: Proto constraint validation failed" in result
+    assert "→ meshwright proxies list --workload broken" in result

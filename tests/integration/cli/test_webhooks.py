@@ -19,11 +19,11 @@ def receiver() -> Iterator[Receiver]:
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         opened = receiving()
-        found = runner.run(opened.__aenter__())
+        result = runner.run(opened.__aenter__())
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
         try:
-            yield found
+            yield result
         finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()

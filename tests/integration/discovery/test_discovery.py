@@ -216,5 +216,5 @@ async def _forgotten(seen: Seen, connection: str) -> bool:
 
 
 async def _condition(seen: Seen, type: str, status: str) -> bool:
-    found = await seen.status()
-    return found is not None and (type, status) in [(one.type, one.status) for one in found.conditions]
+    result = await seen.status()
+    return result is not None and (type, status) in [(one.type, one.status) for one in result.conditions]

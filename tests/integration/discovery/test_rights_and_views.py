@@ -87,18 +87,18 @@ async def test_a_change_in_the_cluster_reaches_the_view(
     ):
         views = store.Views(database)
 
-        async def found(*names: str) -> bool:
+        async def result(*names: str) -> bool:
             page = await views.page(kinds.RESOURCES, WORKSPACE, where={"kind": "Service"}, also=labelled)
             return [one.document.name for one in page.items] == list(names)
 
         async with discover() as worker:
             for name in "ab":
                 await cluster.apply(service(namespace, name, **{"app.kubernetes.io/name": namespace}), owner="test")
-            await eventually(lambda: found("a", "b"))
+            await eventually(lambda: result("a", "b"))
             await cluster.delete(ResourceRef(kind="Service", namespace=namespace, name="a"))
-            await eventually(lambda: found("b"))
+            await eventually(lambda: result("b"))
             await eventually(lambda: views.get(kinds.CONNECTION_STATUS, WORKSPACE, "prod"))
             await worker.kill()
         await cluster.delete(ResourceRef(kind="Service", namespace=namespace, name="b"))
         async with discover():
-            await eventually(found)
+            await eventually(result)

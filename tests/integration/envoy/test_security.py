@@ -113,8 +113,8 @@ async def test_a_proxy_with_anothers_certificate_is_refused(envoy_mesh: Any) -> 
 
 async def _told(envoy_mesh: Any) -> list[Any]:
     async def all_certified() -> list[Any]:
-        found = [each for each in await envoy_mesh.events(ProxyObserved) if each.proxy.certificate]
-        return found if len({each.proxy.id for each in found}) == 4 else []
+        result = [each for each in await envoy_mesh.events(ProxyObserved) if each.proxy.certificate]
+        return result if len({each.proxy.id for each in result}) == 4 else []
 
     return list(await eventually(all_certified))
 

@@ -42,9 +42,9 @@ async def test_the_matrix_of_a_mesh_knows_the_version_of_its_proxies(envoy_mesh:
     async def asked(mesh: kit.MeshRef) -> MeshIntents:
         return await adapter.intents_of(kit.Scope(envoy_mesh.runtime, envoy_mesh.plane, mesh))
 
-    found = await asked(MESH)
-    assert found.version.startswith("1.")
-    supported = {each.intent: each.supported for each in found.intents}
+    result = await asked(MESH)
+    assert result.version.startswith("1.")
+    supported = {each.intent: each.supported for each in result.intents}
     assert supported["traffic-split"] and not supported["egress-control"]
     with pytest.raises(kit.Reject, match="there is no Envoy mesh other"):
         await asked(kit.MeshRef(workspace="default", connection="local", mesh="other"))

@@ -83,8 +83,8 @@ async def test_a_fleet_tells_who_we_are_there(bare_envoy_mesh: EnvoyMesh) -> Non
 
     assert adapter.connection_tester is not None
     place = OpenConnection(workspace="default", id="local", kind="envoy-fleet", settings=EnvoyFleet())
-    found = await adapter.connection_tester(bare_envoy_mesh.runtime, place)
-    assert found.ok, found
-    assert "@" in found.identity
-    assert found.version == await bare_envoy_mesh.plane.fleet.version()
-    assert len(found.permissions) == 3
+    result = await adapter.connection_tester(bare_envoy_mesh.runtime, place)
+    assert result.ok, result
+    assert "@" in result.identity
+    assert result.version == await bare_envoy_mesh.plane.fleet.version()
+    assert len(result.permissions) == 3

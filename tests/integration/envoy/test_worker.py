@@ -129,11 +129,11 @@ async def test_a_desired_state_that_a_stranger_wrote_is_drift_and_is_put_back(
         await bucket.put("default.m1", desired.encode(desired.remove_design(desired.decode(entry.value), "faults")))
 
         async def told() -> list[str]:
-            found, seq = [], 1
+            result, seq = [], 1
             while received := await asker.bus.following("EVENTS", seq, "mw.evt.default.envoy.drift.*"):
                 seq = received.seq + 1
-                found.append(received.type)
-            return found if len(found) == 2 else []
+                result.append(received.type)
+            return result if len(result) == 2 else []
 
         detected, resolved = await eventually(told, timeout=30)
         assert (detected.split(".")[-2], resolved.split(".")[-2]) == ("detected", "resolved")

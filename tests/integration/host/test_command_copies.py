@@ -32,8 +32,8 @@ async def test_a_worker_waits_for_copies_that_are_late(asker: Asker, start_worke
     late = [await asker.ask(Write(path=str(tmp_path / f"late-{n}")), mesh=f"m{n}") for n in range(5)]
 
     async def all_are_taken() -> bool:
-        found = await asker.bus.js.consumer_info(subjects.COMMANDS.stream, "adapter-example")
-        return bool(found.num_ack_pending == len(late))
+        result = await asker.bus.js.consumer_info(subjects.COMMANDS.stream, "adapter-example")
+        return bool(result.num_ack_pending == len(late))
 
     await eventually(all_are_taken)
     assert [await asker.events(operation) for operation in late] == [[]] * len(late)

@@ -77,9 +77,9 @@ async def store(owner: mwbus.Connection, message: Message, name: str = "prod", w
     return (await owner.publisher.publish(subject, message)).seq
 
 
-async def refused(found: Connections, name: str = "prod", workspace: str = "blue") -> str:
+async def refused(result: Connections, name: str = "prod", workspace: str = "blue") -> str:
     with pytest.raises(kit.Reject) as reject:
-        await found.get(workspace, name)
+        await result.get(workspace, name)
     assert SECRET not in str(reject.value.failure)
     return reject.value.failure.code
 
@@ -88,9 +88,9 @@ async def test_a_worker_opens_what_was_sealed(owner: mwbus.Connection, worker: m
     """At once after the write, typed, and never shown by its own text."""
     for token in (SECRET, f"{SECRET}-2"):
         seq = await store(owner, written(token=token))
-        found = await reading(worker).get("blue", "prod", seq)
-        assert found.settings == Consul(url=URL, token=token)
-        assert SECRET not in f"{found!r} {found}"
+        answer = await reading(worker).get("blue", "prod", seq)
+        assert answer.settings == Consul(url=URL, token=token)
+        assert SECRET not in f"{answer!r} {answer}"
     await store(owner, written("own", "acme", key="password"), "own")
     assert (await reading(worker).get("blue", "own")).settings == Acme(url=URL, password=SECRET)
     document = Connection(id="old", kind="envoy-fleet")
@@ -100,19 +100,19 @@ async def test_a_worker_opens_what_was_sealed(owner: mwbus.Connection, worker: m
 
 async def test_what_cannot_be_used_is_refused_with_a_reason(owner: mwbus.Connection, worker: mwbus.Connection) -> None:
     """One that is missing, removed, of a kind that is not served, sealed by another key, moved, or led inside."""
-    found = reading(worker)
+    result = reading(worker)
     await store(owner, written())
-    assert (await found.get("blue", "prod")).id == "prod"
+    assert (await result.get("blue", "prod")).id == "prod"
     assert await refused(reading(worker, sealing.Sealer([secrets.token_bytes(32)]))) == "MW1013"
     assert await refused(reading(worker, None)) == "MW1013"
     assert await refused(reading(worker, allow="")) == "MW1014"
     await store(owner, written(), workspace="red")
-    assert await refused(found, workspace="red") == "MW1013"
+    assert await refused(result, workspace="red") == "MW1013"
     await store(owner, ConnectionWritten(document=Connection(id="k", kind="kubernetes"), principal="ann"), "k")
-    assert await refused(found, "k") == "MW1012"
-    assert await refused(found, "nothing") == "MW1010"
+    assert await refused(result, "k") == "MW1012"
+    assert await refused(result, "nothing") == "MW1010"
     await store(owner, ResourceDeleted(kind="connection", id="prod", principal="ann"))
-    assert await refused(found) == "MW1010"
+    assert await refused(result) == "MW1010"
 
 
 async def test_a_worker_follows_connections_of_its_kinds(owner: mwbus.Connection, worker: mwbus.Connection) -> None:
@@ -160,8 +160,8 @@ async def test_a_worker_tests_a_connection(
     ):
         asked = msgspec.json.encode(ConnectionTestRequest(workspace="blue", connection="prod", seq=seq))
         answer = await requesting.request(api, "example", "test-connection", asked)
-        found = msgspec.json.decode(answer, type=ConnectionTest)
-        assert (found.ok, found.identity, found.worker) == (True, "anonymous", "w1")
+        result = msgspec.json.decode(answer, type=ConnectionTest)
+        assert (result.ok, result.identity, result.worker) == (True, "anonymous", "w1")
         for payload in (b"{}", b"\xff", msgspec.json.encode(ConnectionTestRequest(workspace="blue", connection="no"))):
             with pytest.raises(requesting.ServiceRefused):
                 await requesting.request(api, "example", "test-connection", payload)

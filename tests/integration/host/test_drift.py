@@ -23,14 +23,14 @@ EXAMPLES = Path(__file__).parents[2] / "example"
 
 async def told(asker: Asker) -> list[Message]:
     """What was said of drift so far, in its order."""
-    found: list[Message] = []
+    items: list[Message] = []
     seq = 1
     while received := await asker.bus.following("EVENTS", seq, "mw.evt.default.example.drift.*"):
         seq = received.seq + 1
         message = received.message()
         assert message is not None
-        found.append(message)
-    return found
+        items.append(message)
+    return items
 
 
 def route(directory: Path) -> Path:

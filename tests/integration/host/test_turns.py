@@ -68,9 +68,9 @@ class Queue:
 @pytest.fixture
 async def queue(asker: Asker) -> AsyncIterator[Queue]:
     """An empty queue."""
-    found = Queue(asker, await open_settled(asker.bus))
-    yield found
-    await found.close()
+    result = Queue(asker, await open_settled(asker.bus))
+    yield result
+    await result.close()
 
 
 def timed_out() -> ops.OperationTimedOut:

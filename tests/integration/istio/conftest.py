@@ -48,10 +48,10 @@ def kubernetes_settings(kubernetes_server: KubernetesServer) -> Kubernetes:
 @pytest.fixture
 def istio_charts() -> Path:
     """Istio's own charts."""
-    found = charts.istio_charts()
-    if found is None:
+    result = charts.istio_charts()
+    if result is None:
         pytest.skip(charts.MISSING)
-    return found
+    return result
 
 
 class Admission:
@@ -91,10 +91,10 @@ class Admission:
 @pytest.fixture
 async def admission(tmp_path: Path) -> AsyncIterator[Admission]:
     """An injector that injects nothing."""
-    found = await asyncio.to_thread(Admission, tmp_path)
-    await found.start()
-    yield found
-    await found.runner.cleanup()
+    result = await asyncio.to_thread(Admission, tmp_path)
+    await result.start()
+    yield result
+    await result.runner.cleanup()
 
 
 class Connections:
@@ -172,14 +172,14 @@ class Operator:
         """Every object of the cluster that lasts, by its reference."""
         cluster = await self.cluster()
         cluster.discovery.forget()
-        found = set()
+        collected = set()
         for api in await cluster.discovery.all():
             if "list" in api.verbs and api.kind not in PASSING:
                 with suppress(k8s.NotFound):  # a kind whose definition goes just now
                     async with aclosing(cluster.list(api.group, api.kind)) as items:
                         refs = [each.ref async for each in items]
-                    found |= {str(each) for each in refs if not each.namespace.startswith("kube-")}
-        return found - {"ServiceAccount default/default", "ConfigMap default/kube-root-ca.crt"}
+                    collected |= {str(each) for each in refs if not each.namespace.startswith("kube-")}
+        return collected - {"ServiceAccount default/default", "ConfigMap default/kube-root-ca.crt"}
 
 
 async def emptied(settings: Kubernetes) -> None:
@@ -230,8 +230,8 @@ async def operating(settings: Kubernetes, charts: Path, directory: Path) -> Asyn
 async def operator(kubernetes_settings: Kubernetes, istio_charts: Path, tmp_path: Path) -> AsyncIterator[Operator]:
     """Somebody who runs operations of this adapter on a cluster without Istio."""
     await emptied(kubernetes_settings)
-    async with operating(kubernetes_settings, istio_charts, tmp_path) as found:
-        yield found
+    async with operating(kubernetes_settings, istio_charts, tmp_path) as result:
+        yield result
 
 
 @pytest.fixture
@@ -242,5 +242,5 @@ async def furnished(kubernetes_settings: Kubernetes, istio_charts: Path, tmp_pat
             if api.kind == "Namespace":
                 await remove(cluster, api, "", *SYSTEM, "istio-system")
         await eventually(lambda: empty(cluster, "istio-system"), timeout=60)
-    async with operating(kubernetes_settings, istio_charts, tmp_path) as found:
-        yield found
+    async with operating(kubernetes_settings, istio_charts, tmp_path) as result:
+        yield result

@@ -18,9 +18,9 @@ async def previewed(operator: Any, arguments: Any) -> dict[str, str]:
     """What a preview says of each object."""
     assert adapter.previewer is not None
     command = operator.command(arguments)
-    found = await adapter.previewer(kit.PreviewContext(command, operator.runtime, operator.clusters))
-    assert found.problems == []
-    return {str(each.ref): each.change for each in found.diff}
+    result = await adapter.previewer(kit.PreviewContext(command, operator.runtime, operator.clusters))
+    assert result.problems == []
+    return {str(each.ref): each.change for each in result.diff}
 
 
 async def test_a_preview_is_what_happens(operator: Any, admission: Any) -> None:

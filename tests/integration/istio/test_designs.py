@@ -108,9 +108,9 @@ async def mesh(
         runtime = kit.Runtime(bus, "istio", "tester", tmp_path, sealer, connections=connections, environ={})
         async with k8s.Clusters(runtime) as clusters:
             planner = await planning.Planner.open(adapter, runtime, clusters, MESH)
-            found = Mesh(planner, cluster, namespace)
-            await install_bookinfo(found)
-            yield found
+            result = Mesh(planner, cluster, namespace)
+            await install_bookinfo(result)
+            yield result
 
 
 async def test_every_intent_is_taken_by_the_api_server_and_by_istiod(mesh: Mesh) -> None:
@@ -189,12 +189,12 @@ async def test_bad_input_is_told_with_its_place(mesh: Mesh) -> None:
 
 async def test_the_mesh_is_detected_as_it_stands(mesh: Mesh, kubernetes_settings: Kubernetes) -> None:
     """Whoever installed it: its revision, its namespaces, and a control plane that is available."""
-    (found,) = await status.detect(mesh.cluster)
-    assert (found.namespace, found.revision) == (NAMESPACE, "default")
-    assert mesh.namespace in found.sidecar_namespaces
-    assert {each.type for each in found.conditions} >= {"ControlPlaneReady", "InjectionReady", "ValidationReady"}
-    seen = status.observed(MESH, "istio", found, None)
-    assert seen.state == ("ready" if found.healthy else "degraded")
+    (result,) = await status.detect(mesh.cluster)
+    assert (result.namespace, result.revision) == (NAMESPACE, "default")
+    assert mesh.namespace in result.sidecar_namespaces
+    assert {each.type for each in result.conditions} >= {"ControlPlaneReady", "InjectionReady", "ValidationReady"}
+    seen = status.observed(MESH, "istio", result, None)
+    assert seen.state == ("ready" if result.healthy else "degraded")
     runtime: Any = None
     connection = OpenConnection(workspace="default", id="k", kind="kubernetes", settings=kubernetes_settings)
     tried = await connecting.test(runtime, connection)

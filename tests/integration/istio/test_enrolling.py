@@ -58,8 +58,8 @@ async def ready(operator: Any, kind: str, name: str) -> None:
 
 async def labels(operator: Any) -> dict[str, str]:
     """The labels of the namespace, without the cluster's own."""
-    found = (await operator.find("Namespace", "shop"))["metadata"]["labels"]
-    return {key: value for key, value in found.items() if "kubernetes.io" not in key}
+    result = (await operator.find("Namespace", "shop"))["metadata"]["labels"]
+    return {key: value for key, value in result.items() if "kubernetes.io" not in key}
 
 
 async def template(operator: Any, name: str, kind: str = "Deployment") -> dict[str, Any]:
@@ -111,8 +111,8 @@ async def test_a_budget_keeps_its_pods(shop: Any) -> None:
     )
 
     async def counted() -> bool:
-        found = await shop.find("PodDisruptionBudget", "keep", "shop", "policy")
-        return bool((found.get("status") or {}).get("expectedPods"))
+        outcome = await shop.find("PodDisruptionBudget", "keep", "shop", "policy")
+        return bool((outcome.get("status") or {}).get("expectedPods"))
 
     await eventually(counted, timeout=60)
     result = await shop.do(EnrolWorkloads(workloads=[NamespaceMember(namespace="shop", restart=True)]))

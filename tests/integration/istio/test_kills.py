@@ -52,8 +52,8 @@ async def killed(operator: Any, arguments: Arguments) -> tuple[Any, int]:
 
 async def labels(operator: Any, name: str) -> dict[str, str]:
     """The labels of a namespace, without the cluster's own."""
-    found = (await operator.find("Namespace", name))["metadata"]["labels"]
-    return {key: value for key, value in found.items() if "kubernetes.io" not in key}
+    result = (await operator.find("Namespace", name))["metadata"]["labels"]
+    return {key: value for key, value in result.items() if "kubernetes.io" not in key}
 
 
 @pytest.mark.timeout(900)

@@ -93,8 +93,8 @@ async def istioctl(kubeconfig: Path, namespace: str) -> list[dict[str, Any]]:
     )  # fmt: skip
     async with asyncio.timeout(120):
         output, _ = await process.communicate()
-    found: list[dict[str, Any]] = json.loads(output or b"[]") or []
-    return found
+    result: list[dict[str, Any]] = json.loads(output or b"[]") or []
+    return result
 
 
 async def analyzed(cluster: Cluster) -> Analysis:

@@ -18,8 +18,8 @@ async def installed(operator: Any, admission: Any, version: str = "1.30.3", **va
 
 async def image(operator: Any, name: str = "istiod") -> str:
     """The image of a control plane; empty when there is none."""
-    found = await operator.find("Deployment", name, "istio-system", "apps")
-    return found["spec"]["template"]["spec"]["containers"][0]["image"] if found else ""
+    result = await operator.find("Deployment", name, "istio-system", "apps")
+    return result["spec"]["template"]["spec"]["containers"][0]["image"] if result else ""
 
 
 async def shop(operator: Any, name: str, labels: dict[str, str], pods: dict[str, str] | None = None) -> None:
@@ -40,8 +40,8 @@ async def shop(operator: Any, name: str, labels: dict[str, str], pods: dict[str,
 
 async def labels(operator: Any, name: str) -> dict[str, str]:
     """The labels of a namespace, without the cluster's own."""
-    found = (await operator.find("Namespace", name))["metadata"]["labels"]
-    return {key: value for key, value in found.items() if "kubernetes.io" not in key}
+    result = (await operator.find("Namespace", name))["metadata"]["labels"]
+    return {key: value for key, value in result.items() if "kubernetes.io" not in key}
 
 
 async def test_in_place(operator: Any, admission: Any) -> None:

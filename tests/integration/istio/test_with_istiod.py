@@ -34,8 +34,8 @@ async def test_the_life_of_a_mesh_beside_a_real_istiod(operator: Any, served: In
     """Its webhooks are its own, its sidecars come with a restart, and removal takes away what it has made."""
 
     async def strict() -> bool:
-        found = await operator.find("ValidatingWebhookConfiguration", "istio-validator-istio-system", "", GROUP)
-        return bool(found["webhooks"][0]["failurePolicy"] == "Fail")
+        outcome = await operator.find("ValidatingWebhookConfiguration", "istio-validator-istio-system", "", GROUP)
+        return bool(outcome["webhooks"][0]["failurePolicy"] == "Fail")
 
     await eventually(strict, timeout=60)
     assert (await operator.do(served))["unchanged"], "what istiod wrote is no difference"

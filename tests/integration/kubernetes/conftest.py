@@ -49,20 +49,20 @@ class Scripted:
 @pytest.fixture
 async def scripted() -> AsyncIterator[Scripted]:
     """A scripted API server without TLS."""
-    found = Scripted()
+    result = Scripted()
     app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", found.answer)
+    app.router.add_route("*", "/{tail:.*}", result.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    found.port = runner.addresses[0][1]
-    yield found
+    result.port = runner.addresses[0][1]
+    yield result
     await runner.cleanup()
 
 
 @pytest.fixture
 async def scripted_cluster(scripted: Scripted) -> AsyncIterator[Cluster]:
     """A client of the scripted server."""
-    async with kubernetes.Cluster.open(scripted.settings()) as found:
-        yield found
+    async with kubernetes.Cluster.open(scripted.settings()) as result:
+        yield result

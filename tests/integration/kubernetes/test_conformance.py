@@ -44,14 +44,14 @@ def _design(namespace: str, revision: int) -> operations.ApplyDesign:
 
 async def _seen(namespace: str) -> object:
     """What is there of the designs, without what each creation makes anew."""
-    found: list[Any] = []
+    collected: list[Any] = []
     async with k8s.Cluster.open(settings()) as cluster:
         for group, kind in _KINDS:
             fields = f"metadata.name={namespace}" if kind == "Namespace" else ""
             listed = cluster.list(group, kind, None if fields else namespace, fields=fields)
             items = [each async for each in listed if each.ref.name != "kube-root-ca.crt"]
-            found += [bodies.shown(each.body) for each in items]
-    return found
+            collected += [bodies.shown(each.body) for each in items]
+    return collected
 
 
 class TestCluster(AdapterConformance):

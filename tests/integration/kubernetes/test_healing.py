@@ -61,8 +61,8 @@ async def test_what_somebody_edits_is_put_back_where_the_design_asks_for_it(
         await eventually(healed, timeout=60)
 
         async def told() -> bool:
-            found = await bus.last("EVENTS", "mw.evt.default.cluster.drift.*")
-            message = found.message() if found else None
+            received = await bus.last("EVENTS", "mw.evt.default.cluster.drift.*")
+            message = received.message() if received else None
             return isinstance(message, DriftResolved) and message.how == "healed"
 
         await eventually(told, timeout=60)

@@ -190,14 +190,14 @@ class Changing:
 
 def seen(events: list[k8s.WatchEvent]) -> dict[str, str]:
     """What the events amount to: UIDs by name."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for event in events:
         if isinstance(event, k8s.Added | k8s.Modified):
-            assert isinstance(event, k8s.Modified) == (event.item.ref.name in found)
-            found[event.item.ref.name] = event.item.uid
+            assert isinstance(event, k8s.Modified) == (event.item.ref.name in result)
+            result[event.item.ref.name] = event.item.uid
         elif isinstance(event, k8s.Deleted):
-            assert found.pop(event.ref.name) == event.uid
-    return found
+            assert result.pop(event.ref.name) == event.uid
+    return result
 
 
 async def until_synced(watching: Any, events: list[k8s.WatchEvent]) -> None:

@@ -17,8 +17,8 @@ from testbed.cluster import KubernetesServer
 @pytest.fixture
 async def own_cluster(kubernetes_server: KubernetesServer) -> AsyncIterator[k8s.Cluster]:
     """A client of the test bed's own cluster, whose nodes forward to this host."""
-    async with k8s.Cluster.open(Kubernetes(kubeconfig=kubernetes_server.kubeconfig())) as found:
-        yield found
+    async with k8s.Cluster.open(Kubernetes(kubeconfig=kubernetes_server.kubeconfig())) as result:
+        yield result
 
 
 @pytest.fixture

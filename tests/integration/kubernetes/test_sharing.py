@@ -19,11 +19,11 @@ def config_map(namespace: str, name: str, **data: str) -> dict[str, Any]:
 
 async def names(follower: Any, wanted: set[str]) -> None:
     """Read until all of these were told."""
-    found: set[str] = set()
+    collected: set[str] = set()
     async with asyncio.timeout(FOREVER):
-        while not wanted <= found:
-            found |= {ref.name for ref in await follower.changed()}
-    assert found - {"kube-root-ca.crt"} == wanted
+        while not wanted <= collected:
+            collected |= {ref.name for ref in await follower.changed()}
+    assert collected - {"kube-root-ca.crt"} == wanted
 
 
 async def test_all_followers_are_told_by_one_watch(cluster: k8s.Cluster, namespace: str) -> None:

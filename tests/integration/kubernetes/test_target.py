@@ -109,19 +109,19 @@ def draft(target: kit.Target, owner: str, *resources: Resource, **more: Any) -> 
 
 async def applied(target: kit.Target, wanted: kit.Draft) -> kit.DryRun:
     """Apply a draft."""
-    found = await target.dry_run(wanted, reserve=True)
-    assert found.problems == []
-    await target.apply(wanted, found.checkpoint, Quiet())
-    await target.wait(wanted, found.checkpoint, Quiet())
-    return found
+    result = await target.dry_run(wanted, reserve=True)
+    assert result.problems == []
+    await target.apply(wanted, result.checkpoint, Quiet())
+    await target.wait(wanted, result.checkpoint, Quiet())
+    return result
 
 
 async def removed(target: kit.Target, owner: str, former: list[ResourceRef]) -> tuple[kit.DryRun, list[str]]:
     """Remove a design; what was planned, and what people were told."""
     wanted, told = draft(target, owner, former=former), Told()
-    found = await target.dry_run(wanted, reserve=True)
-    await target.prune(wanted, former, found.checkpoint, told)
-    return found, told.lines
+    result = await target.dry_run(wanted, reserve=True)
+    await target.prune(wanted, former, result.checkpoint, told)
+    return result, told.lines
 
 
 async def test_a_conflict_names_who_else_owns_which_field(
@@ -133,14 +133,14 @@ async def test_a_conflict_names_who_else_owns_which_field(
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}}
     await cluster.apply({**body, "data": {"size": "2"}}, owner="kubectl")
     second = draft(target, "second", mine)
-    found = await target.dry_run(second)
-    (change,) = found.changes
+    result = await target.dry_run(second)
+    (change,) = result.changes
     assert "kubectl (data.size)" in change.conflict
     assert f"design first of mesh {namespace} (data.color)" in change.conflict
     assert change.after
     assert change.after["data"] == {"color": "red", "size": "1"}
     with pytest.raises(k8s.Conflict):
-        await target.apply(second, found.checkpoint, Quiet())
+        await target.apply(second, result.checkpoint, Quiet())
 
 
 async def test_what_is_taken_over_is_given_back_with_its_owner(
@@ -150,11 +150,11 @@ async def test_what_is_taken_over_is_given_back_with_its_owner(
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}}
     before = await cluster.apply({**body, "data": {"size": "2", "color": "red"}}, owner="helm")
     wanted = draft(target, "mine", resource(namespace, "a", data={"size": "1"}), take_over=True)
-    found = await applied(target, wanted)
+    result = await applied(target, wanted)
     ref = k8s.reference_of(body)
     assert (await cluster.get(ref))["data"] == {"size": "1", "color": "red"}
     for _ in range(2):
-        await target.revert(wanted, found.checkpoint, Quiet())
+        await target.revert(wanted, result.checkpoint, Quiet())
         after = await cluster.get(ref)
         assert after["data"] == before["data"]
         managers = [(each["manager"], each["fieldsV1"]) for each in after["metadata"]["managedFields"]]
@@ -185,8 +185,8 @@ async def test_removing_a_design_takes_nothing_of_others_along(
     await cluster.delete(anew)
     copy = {**copied, "metadata": {key: copied["metadata"][key] for key in ("name", "namespace", "annotations")}}
     await cluster.create(copy)
-    found, _ = await removed(target, "mine", run.inventory)
-    changes = {each.ref.name: each.after for each in found.changes}
+    result, _ = await removed(target, "mine", run.inventory)
+    changes = {each.ref.name: each.after for each in result.changes}
     assert changes.keys() == {"theirs", "shared", "own"}
     assert changes["own"] is None
     left = {each.ref.name: each.body async for each in cluster.list("", "ConfigMap", namespace)}
@@ -234,7 +234,7 @@ async def test_problems_are_told_with_their_places_and_nothing_is_done(
     target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
 ) -> None:
     """An unknown kind, a wrong field, a namespace that is not there, a body of another name: all at once."""
-    found = await target.dry_run(
+    result = await target.dry_run(
         draft(
             target,
             "mine",
@@ -245,7 +245,7 @@ async def test_problems_are_told_with_their_places_and_nothing_is_done(
             resource(namespace, "f", "Namespace"),
         )
     )
-    told = "\n".join(each.detail for each in found.problems)
+    told = "\n".join(each.detail for each in result.problems)
     for words in ("example.org/Nope", "field not declared", "no-such-namespace", "another name", "has no namespace"):
         assert words in told
     assert not [each async for each in cluster.list("", "ConfigMap", namespace, labels="x=y")]
@@ -312,7 +312,7 @@ async def test_a_cluster_that_goes_away_is_waited_for_and_nothing_is_half_done(
     wire, target = wired
     maps = [resource(namespace, f"a{number}", data={"n": str(number), "text": "x" * 2000}) for number in range(40)]
     wanted, told = draft(target, "mine", *maps), Told()
-    found = await target.dry_run(wanted, reserve=True)
+    result = await target.dry_run(wanted, reserve=True)
 
     async def disturbed(work: Coroutine[Any, Any, None], after: int) -> None:
         told.lines.clear()
@@ -329,9 +329,9 @@ async def test_a_cluster_that_goes_away_is_waited_for_and_nothing_is_half_done(
     async def count() -> int:
         return len([each async for each in cluster.list("", "ConfigMap", namespace) if each.ref.name.startswith("a")])
 
-    await disturbed(target.apply(wanted, found.checkpoint, told), 30_000)
+    await disturbed(target.apply(wanted, result.checkpoint, told), 30_000)
     assert await count() == 40
-    await disturbed(target.revert(wanted, found.checkpoint, told), 8_000)
+    await disturbed(target.revert(wanted, result.checkpoint, told), 8_000)
     assert await count() == 0
 
 
@@ -344,12 +344,12 @@ async def test_credentials_that_end_are_waited_for_until_there_are_new_ones(
         user["user"] = {"token": "ended"}
     ended = Kubernetes(kubeconfig=yaml.safe_dump(document), context=kubernetes_settings.context)
     wanted, told = draft(target, "mine", resource(namespace, "a", data={})), Told()
-    found = await target.dry_run(wanted)
+    result = await target.dry_run(wanted)
     runtime: Any = _Runtime(ended)
     async with k8s.Clusters(runtime) as clusters:
         target = k8s.KubernetesTarget(kit.Scope(runtime, clusters, target.mesh))
         async with asyncio.timeout(90), asyncio.TaskGroup() as group:
-            group.create_task(target.apply(wanted, found.checkpoint, told))
+            group.create_task(target.apply(wanted, result.checkpoint, told))
             while not told.lines:  # noqa: ASYNC110 - what people are told is a list
                 await asyncio.sleep(0.05)
             assert "Unauthorized" in told.lines[0]
@@ -399,14 +399,14 @@ async def test_a_custom_resource_is_judged_by_its_own_schema_before_it_is_sent(
     wanted = msgspec.structs.replace(
         draft(target, "mine", *(Resource(ref=each.ref, body=each.body) for each in brought)), design=design
     )
-    found = await target.dry_run(wanted)
+    result = await target.dry_run(wanted)
     places = {
         "#/resources/0/body/spec/size": "expected",
         "#/resources/1/body/spec/colour": "not declared",
         "#/resources/2/body/spec/color": "Unsupported value",
     }
-    assert {each.pointer for each in found.problems} == places.keys()
-    assert all(places[each.pointer] in each.detail for each in found.problems)
+    assert {each.pointer for each in result.problems} == places.keys()
+    assert all(places[each.pointer] in each.detail for each in result.problems)
     await removed(target, "kinds", run.inventory)
 
 

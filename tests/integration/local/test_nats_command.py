@@ -83,7 +83,7 @@ async def test_what_cannot_be_done_is_told_with_the_remedy(
     tmp_path: Path, arguments: list[str], status: int, words: str
 ) -> None:
     """A wrong name, no stack, and a wrong command each say what to do, and nothing is written."""
-    found, said = await command(tmp_path, *arguments, home=str(tmp_path / "home"))
-    assert (found, words in said) == (status, True), said
+    result, said = await command(tmp_path, *arguments, home=str(tmp_path / "home"))
+    assert (result, words in said) == (status, True), said
     assert "Traceback" not in said
     assert written(tmp_path) == {}

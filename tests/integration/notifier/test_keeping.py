@@ -82,9 +82,9 @@ async def test_ones_own_write_whose_acknowledgement_was_lost_is_no_other_notifie
         await bucket.put("default.w", msgspec.json.encode(snapshot))  # stored, but nobody was told
         await kept.write(snapshot)
     await kept.write(msgspec.structs.replace(EMPTY, read=6))
-    found = await Memory(bucket, "default", "w").read()
-    assert found is not None
-    assert found.read == 6
+    result = await Memory(bucket, "default", "w").read()
+    assert result is not None
+    assert result.read == 6
 
 
 async def test_a_damaged_ledger_begins_anew(bus: mwbus.Connection) -> None:

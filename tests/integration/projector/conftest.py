@@ -79,8 +79,8 @@ def differences(mongo_server: MongoServer) -> Callable[[Projection, int], Awaita
                     await eventually(there, timeout=60)
                 for task in tasks:
                     task.cancel()
-            found = await comparing.differences(projection.database, generation, generation, fresh)
+            result = await comparing.differences(projection.database, generation, generation, fresh)
         await provisioning.drop_database(mongo_server.url, name)
-        return found
+        return result
 
     return compare

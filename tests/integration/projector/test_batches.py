@@ -50,7 +50,7 @@ def received(seq: int, subject: str, message: Message | None) -> bus.Received:
 
 def stream(chance: random.Random, length: int) -> list[bus.Received]:
     """A stream in which everything happens to a few operations and meshes, in any order."""
-    found = []
+    items = []
     for seq in range(1, length + 1):
         operation, step = chance.choice(IDS), chance.choice("abc")
         mesh = Mesh(id=step, kind="envoy", connection="c", adapter="envoy", version=str(seq), observed_at=START)
@@ -69,8 +69,8 @@ def stream(chance: random.Random, length: int) -> list[bus.Received]:
                 *([(f"operation.{operation}", o.OperationFailed(failure=FAILURE))] if seq % 7 == 0 else []),
             ]
         )
-        found.append(received(seq, f"mw.evt.w.envoy.{about[0]}", about[1]))
-    return found
+        items.append(received(seq, f"mw.evt.w.envoy.{about[0]}", about[1]))
+    return items
 
 
 def _of_mesh(mesh: str, name: str, seq: int) -> list[tuple[str, Message | None]]:

@@ -48,8 +48,8 @@ async def project(projection: Projection) -> AsyncIterator[Project]:
 
 async def result_of(projection: Projection, operation: str) -> Any:
     """What the view says that an operation came to."""
-    found = await projection.views.get(kinds.OPERATIONS, "default", operation)
-    return found.document.result if found else "nothing"
+    stored = await projection.views.get(kinds.OPERATIONS, "default", operation)
+    return stored.document.result if stored else "nothing"
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ async def test_a_result_that_looks_like_a_reference(projection: Projection, proj
     await project()
     await publish(SUBJECT, o.StepUndone(step="late"))
     await project()
-    found = await projection.views.page(kinds.OPERATIONS, "default")
-    assert [one.document.result for one in found.items] == [result]
-    assert [step.name for step in found.items[0].document.steps] == ["late"]
-    assert msgspec.json.encode(found.items[0].document)
+    stored = await projection.views.page(kinds.OPERATIONS, "default")
+    assert [one.document.result for one in stored.items] == [result]
+    assert [step.name for step in stored.items[0].document.steps] == ["late"]
+    assert msgspec.json.encode(stored.items[0].document)
 
 
 async def test_a_design_that_looks_like_a_reference(projection: Projection, project: Project) -> None:
@@ -101,11 +101,11 @@ async def test_a_design_that_looks_like_a_reference(projection: Projection, proj
     subject = subjects.fill(subjects.STATE, workspace="default", kind="design", id="d")
     ack = await projection.bus.publisher.publish(subject, designs.DesignWritten(document=design, principal="ann"))
     await project()
-    found = await projection.views.get(kinds.DESIGNS, "default", "d")
+    stored = await projection.views.get(kinds.DESIGNS, "default", "d")
     version = await projection.views.get(kinds.DESIGN_VERSIONS, "default", f"d/{ack.seq}")
-    assert found is not None
+    assert stored is not None
     assert version is not None
-    assert found.document == version.document.design == design
+    assert stored.document == version.document.design == design
 
 
 async def test_a_subject_that_is_no_text_reaches_the_log(projection: Projection, project: Project) -> None:
@@ -114,5 +114,5 @@ async def test_a_subject_that_is_no_text_reaches_the_log(projection: Projection,
         projection.bus, "mw.evt.default.x.thing.ünï=code", '{"a": "ä"}'.encode(), "dev.other.v1"
     )
     await project()
-    (found,) = await projection.views.events("default", where={"entity": "thing"}, text="Ä")
-    assert (found.id, found.type, bytes(found.data)) == ("ünï=code", "dev.other.v1", '{"a": "ä"}'.encode())
+    (result,) = await projection.views.events("default", where={"entity": "thing"}, text="Ä")
+    assert (result.id, result.type, bytes(result.data)) == ("ünï=code", "dev.other.v1", '{"a": "ä"}'.encode())

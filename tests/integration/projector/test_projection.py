@@ -110,10 +110,10 @@ async def test_every_message_reaches_its_view(projection: Projection, start_proj
     assert topology is not None
     assert topology.document.edges == [EDGE]
     assert (await views.metrics("default", "demo"))[0].edges == [EDGE]
-    found = await views.get(kinds.OPERATIONS, "default", operation)
-    assert found is not None
-    assert (found.document.state, found.document.principal) == ("succeeded", "ann")
-    assert [(step.name, step.state) for step in found.document.steps] == [("one", "completed")]
+    stored = await views.get(kinds.OPERATIONS, "default", operation)
+    assert stored is not None
+    assert (stored.document.state, stored.document.principal) == ("succeeded", "ann")
+    assert [(step.name, step.state) for step in stored.document.steps] == [("one", "completed")]
     events = await views.events("default", where={"entity": "operation", "id": operation})
     told = [event.type.split(".")[-2] for event in reversed(events)]
     told.remove("accepted")  # the server's copy may come at any time
@@ -174,9 +174,9 @@ async def test_what_cannot_be_projected_is_set_aside(
     assert len(aside) == 4
     assert all(one.reason for one in aside)
     for each in (operation, odd, after):
-        found = await projection.views.get(kinds.OPERATIONS, "default", each)
-        assert found is not None
-        assert found.document.done
+        stored = await projection.views.get(kinds.OPERATIONS, "default", each)
+        assert stored is not None
+        assert stored.document.done
     assert await projection.views.events("default", where={"type": "dev.meshwright.thing.seen.v9"})
     assert await differences(projection, 1) == []
 

@@ -93,9 +93,9 @@ async def test_what_version_1_told_and_stored_is_shown_today(projection: Project
         "mw.evt.default.envoy.workload.m1=shop=deployment=web_2Ev1", workloads.WorkloadObserved(workload=pods)
     )
     await projection.caught_up()
-    found = await projection.views.get(kinds.WORKLOADS, "default", "m1~~process~web")
-    assert found is not None
-    assert found.document.version == "v2"
+    stored = await projection.views.get(kinds.WORKLOADS, "default", "m1~~process~web")
+    assert stored is not None
+    assert stored.document.version == "v2"
     listed = await projection.views.page(kinds.WORKLOADS, "default", where={"mesh": "m1", "namespace": "shop"})
     assert [one.document for one in listed.items] == [pods]
     (event,) = await projection.views.events("default", where={"id": pods.id})

@@ -48,13 +48,13 @@ async def start_scheduler(nats_server: NatsServer, tmp_path: Path) -> AsyncItera
 
 async def told(bus: mwbus.Connection, subject: str) -> list[Message]:
     """The events on a subject so far."""
-    found, seq = [], 1
+    result, seq = [], 1
     while message := await bus.following("EVENTS", seq, subject):
         seq = message.seq + 1
         decoded = message.message()
         assert decoded is not None
-        found.append(decoded)
-    return found
+        result.append(decoded)
+    return result
 
 
 async def test_an_operation_without_a_worker_times_out_once(asker: Asker, start_scheduler: StartScheduler) -> None:

@@ -28,10 +28,10 @@ async def database(mongo_database: MongoDatabase) -> AsyncIterator[store.Databas
 
 def stages(plan: dict[str, Any]) -> set[str]:
     """The stages of a query plan."""
-    found = {plan["stage"]}
+    result = {plan["stage"]}
     for part in (plan.get("inputStage"), *plan.get("inputStages", [])):
-        found |= stages(part) if part else set()
-    return found
+        result |= stages(part) if part else set()
+    return result
 
 
 async def test_every_list_that_is_offered_comes_from_an_index(database: store.Database) -> None:
@@ -66,13 +66,13 @@ async def write(database: store.Database, *documents: Folded, **rows: list[dict[
 
 async def ids_of(views: store.Views, kind: Kind[Any] = kinds.PROXIES, **more: Any) -> list[str]:
     """The ids of all documents, page by page of three."""
-    found, cursor = [], ""
+    result, cursor = [], ""
     while True:
         page = await views.page(kind, "default", limit=3, cursor=cursor, **more)
         assert len(page.items) == 3 or not page.cursor
-        found += [one.document.id for one in page.items]
+        result += [one.document.id for one in page.items]
         if not (cursor := page.cursor):
-            return found
+            return result
 
 
 async def test_documents_that_come_and_go_between_two_pages_hide_no_other(database: store.Database) -> None:

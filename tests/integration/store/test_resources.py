@@ -67,12 +67,12 @@ async def views(mongo_database: MongoDatabase) -> AsyncIterator[store.Views]:
     ],
 )
 async def test_objects_are_found_by_label_and_text(
-    views: store.Views, labels: list[Requirement], text: str, found: list[ClusterResource]
+    views: store.Views, labels: list[Requirement], text: str, result: list[ClusterResource]
 ) -> None:
     """Keys may have dots and dollars, a text means itself in any case, and what is listed has no body."""
     page = await views.page(kinds.RESOURCES, "w", also=resources.matching(labels, text))
-    assert [one.document.id for one in page.items] == [one.id for one in found]
-    assert [one.document.content for one in page.items] == [""] * len(found)
+    assert [one.document.id for one in page.items] == [one.id for one in result]
+    assert [one.document.content for one in page.items] == [""] * len(result)
 
 
 async def test_an_object_is_read_as_it_was_seen(views: store.Views) -> None:

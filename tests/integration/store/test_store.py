@@ -48,9 +48,9 @@ async def test_a_document_never_goes_back(database: store.Database) -> None:
     writes = [mesh(seq) for seq in range(1, 60)] * 3
     random.Random(7).shuffle(writes)
     await asyncio.gather(*(write(database, one) for one in writes))
-    found = await store.Views(database).get(kinds.MESHES, "w", "demo")
-    assert found is not None
-    assert (found.seq, found.document.version) == (59, "59")
+    answer = await store.Views(database).get(kinds.MESHES, "w", "demo")
+    assert answer is not None
+    assert (answer.seq, answer.document.version) == (59, "59")
 
 
 async def test_a_tombstone_turns_away_what_is_older(database: store.Database) -> None:
@@ -111,9 +111,9 @@ async def test_odd_values_are_stored(database: store.Database) -> None:
     """Numbers beyond 64 bits and keys with a zero byte are kept as text instead of stopping the view."""
     odd = Operation(id=IDS[0], workspace="w", adapter="envoy", result={"n": 10**40, "a\0b": [1, 2**70]})
     await write(database, mesh(1), Folded(kinds.OPERATIONS, f"w/{odd.id}", "w", 1, NOW, odd))
-    found = await store.Views(database).get(kinds.OPERATIONS, "w", odd.id)
-    assert found is not None
-    assert found.document.result == {"n": str(10**40), "a\ufffdb": [1, str(2**70)]}
+    answer = await store.Views(database).get(kinds.OPERATIONS, "w", odd.id)
+    assert answer is not None
+    assert answer.document.result == {"n": str(10**40), "a\ufffdb": [1, str(2**70)]}
 
 
 async def test_a_document_too_large_is_refused_alone(database: store.Database) -> None:

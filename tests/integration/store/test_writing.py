@@ -72,9 +72,9 @@ async def test_what_was_stored_is_read(database: store.Database) -> None:
         (loaded,) = await writer.load(kinds.OPERATIONS, [f"w/{ID}"])
         assert loaded == operation(result, seq)
         assert msgspec.json.decode(msgspec.json.encode(loaded.document)) == msgspec.to_builtins(loaded.document)
-        found = await views.get(kinds.OPERATIONS, "w", ID)
-        assert found is not None
-        assert (found.document.result, found.seq) == (result, seq)
+        stored = await views.get(kinds.OPERATIONS, "w", ID)
+        assert stored is not None
+        assert (stored.document.result, stored.seq) == (result, seq)
 
 
 async def test_writers_at_once_in_any_order_leave_the_newest(database: store.Database) -> None:
@@ -105,8 +105,8 @@ async def test_a_row_that_is_there_already_stays_as_it_is(database: store.Databa
     writer = Writer(database, generations.FIRST)
     await writer.write(batch(rows=[row(1, '"first"')]))
     await writer.write(batch(rows=[row(1, '"second"'), row(2)]))
-    found = await store.Views(database).events("x", after=0)
-    assert [(one.seq, bytes(one.data)) for one in found] == [(2, b"{}"), (1, b'"first"')]
+    result = await store.Views(database).events("x", after=0)
+    assert [(one.seq, bytes(one.data)) for one in result] == [(2, b"{}"), (1, b'"first"')]
 
 
 async def test_a_checkpoint_keeps_its_own_time(database: store.Database) -> None:
@@ -159,8 +159,8 @@ async def test_the_mark_of_a_deletion_expires(database: store.Database) -> None:
     await writer.write(batch(mesh(1, "stays"), Folded(kinds.MESHES, "w/gone", "w", 5, long_ago, None)))
 
     async def left() -> bool:
-        found = await writer.load(kinds.MESHES, ["w/stays", "w/gone"])
-        return [one.key for one in found] == ["w/stays"]
+        result = await writer.load(kinds.MESHES, ["w/stays", "w/gone"])
+        return [one.key for one in result] == ["w/stays"]
 
     await eventually(left)
 

@@ -33,8 +33,8 @@ async def test_a_request_its_steps_and_its_projection_are_one_trace(tmp_path: Pa
 
             async def accepted() -> Any:
                 headers = {"traceparent": f"00-{TRACE}-{CALLER}-01", "Idempotency-Key": "k"}
-                found = await parts.http.post("/v1/operations", json=body, headers=headers)
-                return found.json() if found.status_code == 202 else None
+                result = await parts.http.post("/v1/operations", json=body, headers=headers)
+                return result.json() if result.status_code == 202 else None
 
             operation = await eventually(accepted)
             assert operation["trace_id"] == TRACE
@@ -62,11 +62,11 @@ async def test_without_an_exporter_the_trace_still_goes_on(tmp_path: Path) -> No
 
 def _whole(collector: Collector) -> list[Span]:
     """The spans of the trace, once all three processes have sent theirs; a span is sent before its parent."""
-    found = [span for span in collector.spans if span.trace == TRACE]
-    names = {span.name for span in found}
-    known = {CALLER, *(span.id for span in found)}
-    complete = all(span.parent in known for span in found)
-    return found if complete and {"POST /v1/operations", "step write-1", "project"} <= names else []
+    result = [span for span in collector.spans if span.trace == TRACE]
+    names = {span.name for span in result}
+    known = {CALLER, *(span.id for span in result)}
+    complete = all(span.parent in known for span in result)
+    return result if complete and {"POST /v1/operations", "step write-1", "project"} <= names else []
 
 
 def _top(span: Span, by_id: dict[str, Span]) -> Span:
@@ -77,8 +77,8 @@ def _top(span: Span, by_id: dict[str, Span]) -> Span:
 
 def _counted(collector: Collector) -> bool:
     """Whether API, worker and projector have told what they counted."""
-    found = {(service, metric, *sorted(value for _, value in labels)) for service, metric, labels in collector.numbers}
-    return found >= {
+    result = {(service, metric, *sorted(value for _, value in labels)) for service, metric, labels in collector.numbers}
+    return result >= {
         ("meshwright-api", "meshwright_http_requests", "202", "startOperation"),
         ("meshwright-adapter-example", "meshwright_operations", "example.write", "succeeded"),
         ("meshwright-projector", "meshwright_projected", "EVENTS"),

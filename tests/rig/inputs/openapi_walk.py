@@ -49,10 +49,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     def at(self, *values: str) -> str:
         """The path with these values in its places."""
-        found = self.path
+        result = self.path
         for place, value in zip(self.places, values, strict=True):
-            found = found.replace(f"{{{place}}}", value)
-        return found
+            result = result.replace(f"{{{place}}}", value)
+        return result
 
     def fitting(self, wanted: str) -> str:
         """The path with this value wherever it fits the parameter, and elsewhere with one that does."""
@@ -142,10 +142,10 @@ def _chosen(schema: Mapping[str, Any], choice: str) -> Mapping[str, Any]:
 def resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema itself, behind any references."""
     while "$ref" in schema:
-        found: Any = document
+        result: Any = document
         for step in schema["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        schema = found
+            result = result[step]
+        schema = result
     return schema
 
 

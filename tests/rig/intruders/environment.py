@@ -48,16 +48,16 @@ def prepare(stack: Stack) -> Environment:
 
 async def wishes(environment: Environment, document: dict[str, Any]) -> Wishes:
     """A request for everything of tenant one that an operation could be about, for every operation."""
-    served, found, one = openapi_walk.operations(document), {}, environment.one
+    served, result, one = openapi_walk.operations(document), {}, environment.one
     async with httpx.AsyncClient(base_url=environment.stack.url, timeout=20) as client:
         owner = one.person(client, "admin")
         for operation in served:
             if operation.role is None:  # nobody's in particular
-                found[operation.id] = [(tuple("stale" for _ in operation.places), None)]
+                result[operation.id] = [(tuple("stale" for _ in operation.places), None)]
                 continue
             places = await tenants.places(owner, served, operation)
             assert places, f"{operation.id}: no tenant has anything at {operation.path}; plant it in rig/tenants.py"
-            found[operation.id] = [
+            result[operation.id] = [
                 (values, openapi_walk.body(document, operation, id=(*values, one.mark)[0])) for values in places
             ]
-    return found
+    return result

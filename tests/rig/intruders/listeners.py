@@ -34,17 +34,17 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
 def of(everything: list[Record]) -> list[Listener]:
     """Every listener of these processes."""
     tcp, unix = _tcp(), _unix()
-    found = set()
+    collected = set()
     for record in everything:
         for inode in _sockets(record.pid):
             if inode in tcp:
                 host, port = tcp[inode]
-                found.add((record.name, record.pid, host, port, ""))
+                collected.add((record.name, record.pid, host, port, ""))
             elif inode in unix:
-                found.add((record.name, record.pid, "", 0, unix[inode]))
+                collected.add((record.name, record.pid, "", 0, unix[inode]))
     return [
         Listener(process=name, pid=pid, host=host, port=port, path=path)
-        for name, pid, host, port, path in sorted(found)
+        for name, pid, host, port, path in sorted(collected)
     ]
 
 
@@ -55,14 +55,14 @@ def marked(marker: str) -> list[Record]:
 
 def open_files(everything: list[Record]) -> set[Path]:
     """The regular files that these processes hold open for writing."""
-    found = set()
+    collected = set()
     for record in everything:
         for link in _descriptors(record.pid):
             with contextlib.suppress(OSError):
                 path = link.readlink()
                 if path.is_absolute() and stat.S_ISREG(path.stat().st_mode) and link.lstat().st_mode & stat.S_IWUSR:
-                    found.add(path)
-    return found
+                    collected.add(path)
+    return collected
 
 
 def _descriptors(pid: int) -> list[Path]:
@@ -73,18 +73,18 @@ def _descriptors(pid: int) -> list[Path]:
 
 
 def _sockets(pid: int) -> set[str]:
-    found = set()
+    collected = set()
     for link in _descriptors(pid):
         with contextlib.suppress(OSError):
             target = str(link.readlink())
             if target.startswith("socket:["):
-                found.add(target[8:-1])
-    return found
+                collected.add(target[8:-1])
+    return collected
 
 
 def _tcp() -> dict[str, tuple[str, int]]:
     """Address by inode of every listening TCP socket."""
-    found = {}
+    result = {}
     for family, name in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
         for line in (_PROC / "net" / name).read_text().splitlines()[1:]:
             fields = line.split()
@@ -92,15 +92,15 @@ def _tcp() -> dict[str, tuple[str, int]]:
                 address, _, port = fields[1].partition(":")
                 words = [int(address[at : at + 8], 16) for at in range(0, len(address), 8)]
                 host = socket.inet_ntop(family, struct.pack(f"={len(words)}I", *words))  # words of the machine's order
-                found[fields[9]] = (host, int(port, 16))
-    return found
+                result[fields[9]] = (host, int(port, 16))
+    return result
 
 
 def _unix() -> dict[str, str]:
     """Path by inode of every listening Unix socket; `@` begins one that has no file."""
-    found = {}
+    result = {}
     for line in (_PROC / "net" / "unix").read_text().splitlines()[1:]:
         fields = line.split()
         if int(fields[3], 16) & _ACCEPTS and len(fields) > 7:
-            found[fields[6]] = fields[7]
-    return found
+            result[fields[6]] = fields[7]
+    return result

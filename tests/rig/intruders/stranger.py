@@ -108,7 +108,7 @@ def _opened(path: str) -> Try:
 def _attacks(plan: Plan, listener: Listener) -> dict[str, Attempt]:
     if listener.path:
         return {"http": lambda: _http(listener, _ADMIN), "nats": lambda: _nats(listener, {})}
-    found: dict[str, Attempt] = {
+    result: dict[str, Attempt] = {
         "admin": lambda: _http(listener, _ADMIN),
         "api": lambda: _http(listener, _ASKED),
         "nats": lambda: _nats(listener, {}),
@@ -118,23 +118,23 @@ def _attacks(plan: Plan, listener: Listener) -> dict[str, Attempt]:
         "xds by tls": lambda: _xds(plan, listener, tls=True),
     }
     if listener.process == "mongod":  # its driver is slow to give up on anybody else
-        found["mongodb"] = lambda: _mongodb(listener)
-    return found
+        result["mongodb"] = lambda: _mongodb(listener)
+    return result
 
 
 def _connected(listener: Listener, *, tls: bool = False, protocols: tuple[str, ...] = ()) -> socket.socket:
     if listener.path:
-        found = socket.socket(socket.AF_UNIX)
-        found.settimeout(_PATIENCE_S)
-        found.connect("\0" + listener.path[1:] if listener.path.startswith("@") else listener.path)
-        return found
-    found = socket.create_connection((listener.host, listener.port), timeout=_PATIENCE_S)
+        result = socket.socket(socket.AF_UNIX)
+        result.settimeout(_PATIENCE_S)
+        result.connect("\0" + listener.path[1:] if listener.path.startswith("@") else listener.path)
+        return result
+    result = socket.create_connection((listener.host, listener.port), timeout=_PATIENCE_S)
     if not tls:
-        return found
+        return result
     tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls_context.check_hostname, tls_context.verify_mode = False, ssl.CERT_NONE
     tls_context.set_alpn_protocols(list(protocols))
-    return tls_context.wrap_socket(found, server_hostname="localhost")
+    return tls_context.wrap_socket(result, server_hostname="localhost")
 
 
 def _heard(connection: socket.socket, most: int = 1 << 20) -> bytes:

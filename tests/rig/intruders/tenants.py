@@ -160,30 +160,30 @@ async def everywhere(url: str, token: str) -> dict[str, str]:
     """A token of each role that holds in all workspaces."""
     async with httpx.AsyncClient(base_url=url, timeout=20) as client:
         admin = Person(client, token, "default")
-        found: dict[str, str] = {}
+        result: dict[str, str] = {}
         for role in ROLE_ORDER:
             asked = {"id": f"{role}-everywhere", "role": role, "everywhere": True}
-            found[role] = str((await admin.post("/v1/tokens", asked)).json()["secret"])
-    return found
+            result[role] = str((await admin.post("/v1/tokens", asked)).json()["secret"])
+    return result
 
 
 async def places(person: Person, all_of_them: list[Operation], operation: Operation) -> list[tuple[str, ...]]:
     """What stands in the places of an operation's path for everything that the person has, as the lists tell it."""
     served = {one.path for one in all_of_them if one.method == "GET"}
-    found: list[tuple[str, ...]] = [()]
+    result: list[tuple[str, ...]] = [()]
     before, *rest = operation.path.split("/{")
     listing = before
     for part in rest:
         name, _, after = part.partition("}")
         deeper = []
-        for values in found:
+        for values in result:
             # A list beside the item, or else the one of all items of that kind.
             path = listing if listing in served else f"/v1/{listing.rpartition('/')[2]}"
             items = await _items(person, _filled(path, values))
             deeper += [(*values, str(item.get(name, item["id"]))) for item in items]
-        found = deeper
+        result = deeper
         listing = f"{listing}/{{{name}}}{after}"
-    return found
+    return result
 
 
 def _filled(path: str, values: tuple[str, ...]) -> str:

@@ -37,14 +37,14 @@ def bookinfo(mode: Mode = "sidecar", *, namespace: str = NAMESPACE, waypoint: bo
         for name, versions in _SERVICES.items()
         for version in versions
     ]
-    found = [Waypoint(namespace=namespace, name="waypoint", service_account="waypoint")] if waypoint else []
+    result = [Waypoint(namespace=namespace, name="waypoint", service_account="waypoint")] if waypoint else []
     return IstioFacts(
         version="1.30.3",
         json_log="envoy",
         namespaces=[NamespaceFacts(name=namespace, mode=mode, revision="default" if mode == "sidecar" else "")],
         services=services,
         workloads=workloads,
-        waypoints=found,
+        waypoints=result,
         gateways=[IngressGateway(namespace="istio-ingress", name="gateway", labels={"istio": "ingress"})],
         design="canary",
         namespace=namespace,

@@ -16,7 +16,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @functools.cache
 def _schemas() -> dict[tuple[str, str], Any]:
-    found = {}
+    result = {}
     for folder in _FOLDERS:
         for path in (_SHARED / folder).glob("*.yaml"):
             for each in yaml.load_all(path.read_text(), Loader=_LOADER):
@@ -24,8 +24,8 @@ def _schemas() -> dict[tuple[str, str], Any]:
                     continue
                 for version in each["spec"]["versions"]:
                     key = f"{each['spec']['group']}/{version['name']}", each["spec"]["names"]["kind"]
-                    found[key] = jsonschema.Draft7Validator(_closed(version["schema"]["openAPIV3Schema"]))
-    return found
+                    result[key] = jsonschema.Draft7Validator(_closed(version["schema"]["openAPIV3Schema"]))
+    return result
 
 
 def check(body: dict[str, Any]) -> None:
@@ -46,7 +46,7 @@ def _closed(schema: Any, *, top: bool = True) -> Any:
     kept = {
         key: value for key, value in schema.items() if not key.startswith("x-") and key not in ("format", "description")
     }
-    found = {
+    result = {
         key: {name: _closed(each, top=False) for name, each in value.items()}
         if key == "properties"
         else _closed(value, top=False)
@@ -56,7 +56,7 @@ def _closed(schema: Any, *, top: bool = True) -> Any:
     }
     preserving = schema.get("x-kubernetes-preserve-unknown-fields")
     if schema.get("type") == "object" and "properties" in schema and not preserving and not top:
-        found.setdefault("additionalProperties", False)
+        result.setdefault("additionalProperties", False)
     if top:
-        found["properties"] = {**found.get("properties", {}), "metadata": {"type": "object"}}
-    return found
+        result["properties"] = {**result.get("properties", {}), "metadata": {"type": "object"}}
+    return result

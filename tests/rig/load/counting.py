@@ -13,10 +13,10 @@ async def stored(bus: mwbus.Connection, stream: str, subject: str) -> list[mwbus
     last = await bus.last(stream, subject)
     if last is None:
         return []
-    found: list[mwbus.Received] = []
+    items: list[mwbus.Received] = []
     async with aclosing(mwbus.tail(bus, stream, subject=subject)) as batches:
         async for batch in batches:
-            found += batch
-            if found[-1].seq >= last.seq:
+            items += batch
+            if items[-1].seq >= last.seq:
                 break
-    return found
+    return items

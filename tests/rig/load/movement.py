@@ -60,8 +60,8 @@ class Readers:
 
     async def _ended(self, origin: str, operation: str) -> object:
         subject = subjects.fill(subjects.EVENTS, workspace="default", origin=origin, entity="operation", id=operation)
-        found = await self._bus.last(subjects.EVENTS.stream, subject)
-        return found is not None and found.type.split(".")[-2] in ("succeeded", "timed_out")
+        message = await self._bus.last(subjects.EVENTS.stream, subject)
+        return message is not None and message.type.split(".")[-2] in ("succeeded", "timed_out")
 
     async def _copied(self, operation: str) -> bool:
         subject = subjects.fill(
@@ -70,8 +70,8 @@ class Readers:
         return await self._bus.last(subjects.EVENTS.stream, subject) is not None
 
     async def _visible(self, operation: str) -> object:
-        found = await self._views.get(store.kinds.OPERATIONS, "default", operation)
-        return found is not None and found.document.done
+        stored = await self._views.get(store.kinds.OPERATIONS, "default", operation)
+        return stored is not None and stored.document.done
 
     async def _streamed(self, operation: str) -> object:
         frames = self._listener.frames[-2000:]

@@ -163,19 +163,19 @@ class EnvoyMesh:
         assert state is not None
         async with httpx.AsyncClient(transport=administration.Transport(self.plane.fleet.directory)) as admin:
             answer = await admin.get(f"http://{state.node(workload)}/config_dump?include_eds")
-        found = answer.json()["configs"]
-        return json.dumps([each for each in found if "BootstrapConfigDump" not in each["@type"]])
+        result = answer.json()["configs"]
+        return json.dumps([each for each in result if "BootstrapConfigDump" not in each["@type"]])
 
     async def events(self, kind: type[Message]) -> list[Any]:
         """Everything of that kind that was told so far."""
-        found: list[Any] = []
+        items: list[Any] = []
         seq = 1
         subject = f"mw.evt.default.envoy.{kind.wire.entity}.*"
         while received := await self.bus.following("EVENTS", seq, subject):
             seq = received.seq + 1
             if received.type == kind.wire.name:
-                found.append(received.message())
-        return found
+                items.append(received.message())
+        return items
 
     def specs(self) -> list[WorkloadSpec]:
         """The apps as workloads."""

@@ -68,10 +68,10 @@ class Person:
         """The problem document of a request that must be refused in that way."""
         answer = await self.ask(method, path, body, expect=status, **more)
         assert answer.headers["content-type"] == "application/problem+json"
-        found = answer.json()
-        assert (found["type"], found["status"]) == (f"/problems/{slug}", status), found
-        assert found["trace_id"] == answer.headers["x-request-id"], found
-        return found
+        result = answer.json()
+        assert (result["type"], result["status"]) == (f"/problems/{slug}", status), result
+        assert result["trace_id"] == answer.headers["x-request-id"], result
+        return result
 
     async def until_it_counts(self) -> None:
         """Wait until the workspace exists for everybody."""
@@ -88,8 +88,8 @@ class Person:
         """The operation once it has ended."""
 
         async def look() -> Any:
-            found = await self.get(f"/v1/operations/{operation}")
-            return found if found["done"] else None
+            answer = await self.get(f"/v1/operations/{operation}")
+            return answer if answer["done"] else None
 
         return await eventually(look, timeout=timeout)
 

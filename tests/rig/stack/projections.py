@@ -88,9 +88,9 @@ async def rebuilt_differences(
         async with asyncio.timeout(timeout):
             status = await rebuild.process.wait()
         assert status == 0, rebuild.log.read_text()
-        found = await comparing.differences(database, generation, await generations.live(fresh), fresh)
+        result = await comparing.differences(database, generation, await generations.live(fresh), fresh)
     await provisioning.drop_database(mongo_url, fresh_name)
-    return found
+    return result
 
 
 async def publish_raw(bus: mwbus.Connection, subject: str, payload: bytes, kind: str) -> None:

@@ -32,8 +32,8 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def event(self) -> dict[str, Any]:
         """The CloudEvent in it."""
-        found: dict[str, Any] = msgspec.json.decode(self.body)
-        return found
+        result: dict[str, Any] = msgspec.json.decode(self.body)
+        return result
 
     @property
     def seq(self) -> int:

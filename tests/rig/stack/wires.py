@@ -30,9 +30,9 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def slug(self) -> str:
         """The kind of problem; its trace id must be the header's."""
-        found = self.problem
-        assert found["trace_id"] == self.headers["x-request-id"], self
-        return str(found["type"].removeprefix("/problems/"))
+        result = self.problem
+        assert result["trace_id"] == self.headers["x-request-id"], self
+        return str(result["type"].removeprefix("/problems/"))
 
 
 class Wire:
@@ -83,11 +83,11 @@ class Wire:
 @asynccontextmanager
 async def wire(port: int) -> AsyncIterator[Wire]:
     """A connection for the length of the block."""
-    found = Wire(*await asyncio.open_connection(HOST, port))
+    result = Wire(*await asyncio.open_connection(HOST, port))
     try:
-        yield found
+        yield result
     finally:
-        found.close()
+        result.close()
 
 
 def request(target: str = "/healthz", *headers: str, method: str = "GET", body: bytes = b"") -> bytes:

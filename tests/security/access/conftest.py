@@ -29,5 +29,5 @@ def wishes(environment: Environment, document: dict[str, Any]) -> Wishes:
 @pytest.fixture
 async def client(shared: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a token."""
-    async with httpx.AsyncClient(base_url=shared.url, timeout=20) as found:
-        yield found
+    async with httpx.AsyncClient(base_url=shared.url, timeout=20) as result:
+        yield result

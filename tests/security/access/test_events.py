@@ -31,8 +31,8 @@ async def test_events_are_heard_by_who_may_read_what_they_are_about(
         await eventually(lambda: any(data["entity_id"] == last for _, _, data in heard.frames))
 
     async def logged() -> Any:
-        found = (await person.get("/v1/events", params={"page_size": 500}))["items"]
-        return found if any(event["entity_id"] == last for event in found) else None
+        answer = (await person.get("/v1/events", params={"page_size": 500}))["items"]
+        return answer if any(event["entity_id"] == last for event in answer) else None
 
     events = [*(data for _, _, data in heard.frames), *await eventually(logged)]
     told = {event["entity"] for event in events}

@@ -49,11 +49,11 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 def _of_tenant(tenant: str, role: str) -> Callable[[Environment], Caller]:
-    def found(environment: Environment) -> Caller:
+    def result(environment: Environment) -> Caller:
         who = getattr(environment, tenant)
         return Caller(f"Bearer {who.tokens[role]}", role, who.workspace)
 
-    return found
+    return result
 
 
 def _everywhere(role: str) -> Callable[[Environment], Caller]:

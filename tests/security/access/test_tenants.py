@@ -100,11 +100,11 @@ async def test_nothing_of_another_tenant_is_changed(
 
 async def _said(bus: mwbus.Connection, tenant: Tenant) -> list[int]:
     """The newest message of every stream about a workspace, by whoever may be asked over HTTP."""
-    found = []
+    items = []
     for stream, subject in (("STATE", "mw.state.{}.>"), ("COMMANDS", "mw.cmd.{}.>"), ("EVENTS", "mw.evt.{}.api.>")):
         newest = await bus.last(stream, subject.format(tenant.workspace))
-        found.append(newest.seq if newest else 0)
-    return found
+        items.append(newest.seq if newest else 0)
+    return items
 
 
 WORKSPACES = ["*", ">", "system", "default", "..", "none", "{one},{other}", "{ONE}", "{one}.x", "{one}/.."]

@@ -66,10 +66,10 @@ async def test_neither_server_stores_a_private_key(tmp_path: Path) -> None:
         async with mwbus.connect(parts.nats.url, "looker") as bus:
             authorities = await opened(bus, tmp_path / "secret-keys")
             now = datetime.datetime.now(datetime.UTC)
-            found = [await authorities.of_mesh("default", "demo", now), await authorities.of_control_plane(now)]
+            result = [await authorities.of_mesh("default", "demo", now), await authorities.of_control_plane(now)]
         await parts.nats.stop()
         await parts.mongo.stop()
-        wanted = [trace for each in found for trace in traces(each)]
+        wanted = [trace for each in result for trace in traces(each)]
         assert holding(parts.nats.folder, wanted) == []
         assert holding(parts.mongo.folder, wanted) == []
         assert holding(parts.nats.folder, [b"default.demo"]), "the search finds what is there"
@@ -139,8 +139,8 @@ async def test_an_authority_that_lay_open_is_replaced_without_a_failed_call(
             assert entry is not None
             if b"PRIVATE KEY" in entry.value:
                 return None
-            found = await authorities.of_mesh("default", "m1", _now())
-            return found if found.former is None else None
+            result = await authorities.of_mesh("default", "m1", _now())
+            return result if result.former is None else None
 
         async with (
             worker_process("envoy", nats_server.url, tmp_path, envoy_first_port=first_port),

@@ -31,10 +31,10 @@ class Thief(msgspec.Struct):
 
     def context(self) -> ssl.SSLContext:
         """As a caller inside the mesh."""
-        found = ssl.create_default_context()
-        found.check_hostname, found.verify_mode = False, ssl.CERT_NONE
-        found.load_cert_chain(self.folder / "chain", self.folder / "key")
-        return found
+        result = ssl.create_default_context()
+        result.check_hostname, result.verify_mode = False, ssl.CERT_NONE
+        result.load_cert_chain(self.folder / "chain", self.folder / "key")
+        return result
 
     def secret(self, name: str) -> Any:
         """One of the files."""

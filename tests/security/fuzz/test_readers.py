@@ -89,9 +89,9 @@ STATE = _state()
 
 
 def _decode(message: tuple[str, bytes]) -> None:
-    found = catalog.decode(*message)
-    if found is not None:
-        assert catalog.decode(message[0], catalog.encode(found)) == found
+    result = catalog.decode(*message)
+    if result is not None:
+        assert catalog.decode(message[0], catalog.encode(result)) == result
 
 
 def _altered_message(name: str) -> st.SearchStrategy[tuple[str, bytes]]:
@@ -107,15 +107,15 @@ def _encoded(value: Any) -> bytes:
 
 
 def _envelope(headers: dict[str, str]) -> None:
-    found = envelopes.read(headers)
-    again = envelopes.read(envelopes.write(msgspec.structs.replace(found, time=found.time or "x")))
-    assert (again.id, again.source) == (found.id, found.source)
+    result = envelopes.read(headers)
+    again = envelopes.read(envelopes.write(msgspec.structs.replace(result, time=result.time or "x")))
+    assert (again.id, again.source) == (result.id, result.source)
 
 
 def _event(received: tuple[str, dict[str, str], bytes]) -> None:
     subject, headers, payload = received
-    found = frames.Kept(Received(stream="EVENTS", subject=subject, seq=1, time=1, headers=headers, payload=payload))
-    lines = found.frame.split(b"\n")
+    result = frames.Kept(Received(stream="EVENTS", subject=subject, seq=1, time=1, headers=headers, payload=payload))
+    lines = result.frame.split(b"\n")
     assert lines[0] == b"id: 1"
     assert lines[1].startswith(b"data: ")
     assert lines[2:] == [b"", b""]  # one line of data, whatever was sent
@@ -130,8 +130,8 @@ def _subject(tokens: dict[str, str]) -> None:
 
 
 def _yaml(text: bytes) -> None:
-    found = yaml_documents.load(text)
-    assert len(msgspec.json.encode(found)) < 1_000 * (len(text) + 100)
+    result = yaml_documents.load(text)
+    assert len(msgspec.json.encode(result)) < 1_000 * (len(text) + 100)
 
 
 def _url(url: str) -> None:

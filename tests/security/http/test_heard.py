@@ -73,7 +73,7 @@ async def test_asking_for_what_one_may_not_hear_is_refused(guarded: Stack) -> No
         viewer, operator = await admin.token_of("viewer"), await admin.token_of("operator")
         for accept in ("text/event-stream", "application/json"):
             for person, entity in ((viewer, "delivery"), (viewer, "operation,webhook"), (operator, "token")):
-                found = await person.problem(
+                answer = await person.problem(
                     "GET", f"/v1/events?entity={entity}", status=403, slug="forbidden", Accept=accept
                 )
-                assert "role" in found["detail"]
+                assert "role" in answer["detail"]

@@ -48,16 +48,16 @@ async def test_every_refusal_is_in_the_log_once(guarded: Stack) -> None:
             assert answer.status == status, (data[:60], answer)
             told[answer.problem["trace_id"]] = (answer.slug, status, route, principal)
 
-    def found() -> list[dict[str, Any]]:
+    def result() -> list[dict[str, Any]]:
         return [line for line in lines(guarded, "telling") if line.get("trace_id") in told]
 
-    await eventually(lambda: len(found()) >= len(told))
+    await eventually(lambda: len(result()) >= len(told))
     logged = {
         line["trace_id"]: (line["message"].removeprefix("refused: "), line["status"], line["route"], line["principal"])
-        for line in found()
+        for line in result()
     }
     assert logged == told
-    assert len(found()) == len(told)
+    assert len(result()) == len(told)
     assert secret not in guarded.log("telling").read_text()
 
 

@@ -140,8 +140,8 @@ async def _write(stack: Stack) -> None:
 async def test_eleven_hundred_half_open_connections_lock_nobody_out(guarded: Stack) -> None:
     """The API may open more files than a shell gives it, and serves a good client while strangers hold 1,100."""
     port = await asyncio.to_thread(guarded.start_another_api, "usual")
-    found = resource.prlimit(getattr(guarded.processes["usual"], "pid"), resource.RLIMIT_NOFILE)  # noqa: B009
-    assert found[0] == found[1]
+    result = resource.prlimit(getattr(guarded.processes["usual"], "pid"), resource.RLIMIT_NOFILE)  # noqa: B009
+    assert result[0] == result[1]
     with many_files():
         async with AsyncExitStack() as stack:
             ones = [await stack.enter_async_context(wire(port)) for _ in range(1100)]

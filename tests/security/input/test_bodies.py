@@ -98,10 +98,10 @@ async def test_what_is_accepted_is_read_back_equal(target: Target, shared: Stack
         async def read() -> Any:
             return await person.get(path, params={"min_seq": answer.headers["meshwright-seq"]})
 
-        found = await eventually(read)
-        assert msgspec.json.encode(found["resources"][0]["body"]) == msgspec.json.encode(body)
+        result = await eventually(read)
+        assert msgspec.json.encode(result["resources"][0]["body"]) == msgspec.json.encode(body)
         listed = (await person.get("/v1/designs"))["items"]
-        assert found in listed
+        assert result in listed
 
 
 def _headers(person: Person) -> dict[str, str]:

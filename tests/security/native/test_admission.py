@@ -74,9 +74,9 @@ def test_no_useful_resource_takes_away_what_secures_the_mesh(title: str) -> None
     after = compiler.compile_mesh(laid_over(natives.LEGITIMATE[title]))
     for node, proxy in before.proxies.items():
         for kind in names.NATIVE_TYPES:
-            found = {each.name: each.body for each in after.proxies[node].types[kind].resources}
+            result = {each.name: each.body for each in after.proxies[node].types[kind].resources}
             for each in proxy.types[kind].resources:
-                assert _secured(found[each.name]) == _secured(each.body), each.name
+                assert _secured(result[each.name]) == _secured(each.body), each.name
 
 
 def _secured(body: Any) -> Any:
@@ -108,8 +108,8 @@ def test_filters_of_designs_come_behind_the_access_rules() -> None:
     state = desired.apply_design(laid_over(compressor), Design(id="e", resources=[native(buffer)]), 1)
     content = compiler.compile_mesh(state).proxies["w.m.web-v1"].types[names.LISTENER]
     listener = next(each.body for each in content.resources if each.name == names.INBOUND)
-    (found,) = listener["filter_chains"][0]["filters"]
-    order = [each["name"] for each in found["typed_config"]["http_filters"]]
+    (result,) = listener["filter_chains"][0]["filters"]
+    order = [each["name"] for each in result["typed_config"]["http_filters"]]
     rules = [names.ACCESS_LOG, names.MEMBERS, names.ACCESS, names.RATE_LIMIT]
     assert order == [*rules, "compressor", "buffer", names.ROUTER]
 
@@ -185,8 +185,8 @@ ANY_JSON: st.SearchStrategy[Any] = st.recursive(
 )
 def test_any_body_is_either_admitted_and_encodes_or_refused_in_words(kind: str, name: str, body: Any) -> None:
     """Nothing that a person sends breaks the check, and what it admits is a message of its type."""
-    found = places.admit(NativeResource(type=kind, name=name, body=body))
-    if found.problems:
-        assert all(words for _, words, _ in found.problems)
+    result = places.admit(NativeResource(type=kind, name=name, body=body))
+    if result.problems:
+        assert all(words for _, words, _ in result.problems)
     else:
-        protojson.encode(kind, found.body)
+        protojson.encode(kind, result.body)

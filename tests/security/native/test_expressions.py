@@ -64,13 +64,13 @@ def test_every_intent_with_an_expression_is_asked(text: str) -> None:
         FaultDelay(service="a", delay="1s", header=header),
         FaultAbort(service="a", status=503, header=header),
     ]
-    found = validation.problems(MESH, Design(id="d", intents=several))
-    assert [each.pointer for each in found] == [f"#/intents/{index}/header/regex" for index in range(3)]
+    result = validation.problems(MESH, Design(id="d", intents=several))
+    assert [each.pointer for each in result] == [f"#/intents/{index}/header/regex" for index in range(3)]
 
 
 @pytest.mark.parametrize("length", [LONGEST_REGEX, LONGEST_REGEX + 1, 900_000])
 def test_an_expression_is_bounded_at_the_door(length: int) -> None:
     """Too long is told by the design's own rules, before any adapter is asked."""
     header = HeaderMatch(name="x-user", regex="a" * length)
-    found = design_problems(Design(id="d", intents=[HeaderRoute(service="a", header=header, version="v1")]))
-    assert [each.pointer for each in found] == ["#/intents/0/header/regex"] * (length > LONGEST_REGEX)
+    result = design_problems(Design(id="d", intents=[HeaderRoute(service="a", header=header, version="v1")]))
+    assert [each.pointer for each in result] == ["#/intents/0/header/regex"] * (length > LONGEST_REGEX)

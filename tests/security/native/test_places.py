@@ -101,9 +101,9 @@ async def test_ports_of_other_installations_are_theirs(tmp_path: Path) -> None:
         theirs.listen()
         taken = occupied.taken(runtime(here), Options(), [], EMPTY, {port, free})
         specs = [WorkloadSpec(name=name, service="x", port=each) for name, each in (("a", port), ("b", free))]
-        found = await occupied.problems(specs, taken, EMPTY)
-        assert [each.pointer for each in found] == ["#/workloads/0/port"]
-        assert str(other) in found[0].detail
+        result = await occupied.problems(specs, taken, EMPTY)
+        assert [each.pointer for each in result] == ["#/workloads/0/port"]
+        assert str(other) in result[0].detail
         assert occupied.taken(runtime(other / "data"), Options(), [], EMPTY, {port, free}) == {
             place: whose for place, whose in taken.items() if place[1] != port
         }

@@ -44,8 +44,8 @@ def readable(folder: Path, *paths: str) -> set[str]:
         "import os,sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])",
     ]
     inner = processes.as_user([sys.executable, "-I", "-S", "-c", LOOK, ".", *paths], nobody.pw_uid, nobody.pw_gid)
-    found = subprocess.run([*command, str(folder), *inner], capture_output=True, text=True, check=True, timeout=30)
-    return set(found.stdout.split())
+    result = subprocess.run([*command, str(folder), *inner], capture_output=True, text=True, check=True, timeout=30)
+    return set(result.stdout.split())
 
 
 def told(pid: int) -> dict[str, list[str]]:

@@ -62,14 +62,14 @@ class Site:
     async def intruder(self, component: str) -> AsyncIterator[Intruder]:
         """Somebody who got hold of a component's credentials."""
         client = await dialing.dial(self.server.address, component, 5.0, self.file(component))
-        found = Intruder(client)
+        result = Intruder(client)
 
         async def refused(error: Exception) -> None:
-            found.refusals.append(str(error))
+            result.refusals.append(str(error))
 
         client._error_cb = refused
         try:
-            yield found
+            yield result
         finally:
             await dialing.disconnect(client)
 

@@ -188,8 +188,8 @@ async def test_what_an_operator_allows_is_called(traps: Receiver, tmp_path: Path
 async def test_a_look_up_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking a name up and judging its addresses calls nothing."""
     _connects.clear()
-    found = await ssrf.system_resolver("localhost", 80)
-    assert set(found) <= {"127.0.0.1", "::1"}
+    result = await ssrf.system_resolver("localhost", 80)
+    assert set(result) <= {"127.0.0.1", "::1"}
     target = ssrf.parse("http://hooks.example.com/", ssrf.policy(""))
     with pytest.raises(ssrf.Forbidden):
         await ssrf.admit(target, ssrf.policy(""), lambda host, port: ssrf.system_resolver("localhost", port))

@@ -68,10 +68,10 @@ def visit() -> Iterator[Visit]:
         try:
             _typed(home, "up")
             everything = listeners.marked(home.marker)
-            found = listeners.of(everything)
-            quiet = Visit(home=home, listeners=found, everything=everything, before={}, tries=[])
+            result = listeners.of(everything)
+            quiet = Visit(home=home, listeners=result, everything=everything, before={}, tries=[])
             before = _seen(quiet)
-            tries = _visited(home, found, everything)
+            tries = _visited(home, result, everything)
             yield msgspec.structs.replace(quiet, before=before, tries=tries)
         finally:
             _typed(home, "down", "--wipe")
@@ -85,10 +85,10 @@ def _seen(visit: Visit) -> dict[str, Any]:
     return seen
 
 
-def _visited(home: Home, found: list[Listener], everything: list[Record]) -> list[Try]:
+def _visited(home: Home, result: list[Listener], everything: list[Record]) -> list[Try]:
     outside = [path for path in listeners.open_files(everything) if not path.is_relative_to(home.directory)]
     plan = Plan(
-        listeners=found,
+        listeners=result,
         nodes=["default.demo.front", "default.demo.cart"],
         folders=[str(home.directory)],
         files=[str(home.token_file), str(home.secret_key_file), *map(str, outside)],
@@ -162,12 +162,12 @@ def test_a_visit_changes_nothing(visit: Visit) -> None:
 
 def _secrets(home: Home) -> set[bytes]:
     """Every word in a file of the stack that nobody could guess."""
-    found = set()
+    collected = set()
     for path in home.directory.rglob("*"):
         if path.is_file() and path.relative_to(home.directory).parts[0] not in (*_SERVERS, *_PUBLIC):
             text = re.sub(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", b"", _content(path), flags=re.S)
-            found |= set(_SECRET.findall(text))
-    return {word for word in found if re.search(rb"[0-9]", word) and not word.startswith(b"/")}
+            collected |= set(_SECRET.findall(text))
+    return {word for word in collected if re.search(rb"[0-9]", word) and not word.startswith(b"/")}
 
 
 def _content(path: Path) -> bytes:

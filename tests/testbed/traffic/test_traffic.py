@@ -30,8 +30,8 @@ async def world(kubernetes_server: KubernetesServer, istiod: Istiod, namespace: 
         outside=["api.example.com"],
     )
     try:
-        async with made as found:
-            yield found
+        async with made as result:
+            yield result
     except Refused as refused:
         pytest.skip(str(refused))
 
@@ -64,9 +64,9 @@ async def test_requests_follow_weights_and_headers(world: SidecarWorld, kubernet
         return await world.versions("reviews", 20, headers={"x-tester": "yes"}) == {"v2": 20}
 
     await eventually(is_routed, timeout=60)
-    found = await world.versions("reviews", 300)
-    assert set(found) == {"v1", "v2"}
-    assert 10 <= found["v2"] <= 60
+    stored = await world.versions("reviews", 300)
+    assert set(stored) == {"v1", "v2"}
+    assert 10 <= stored["v2"] <= 60
 
 
 async def test_only_the_named_client_reaches_a_service(

@@ -210,9 +210,9 @@ class SidecarWorld:
         """The pods of the world by name, as soon as all have addresses."""
         listed = await asyncio.to_thread(self._listed)
         pods = [self._pod(each) for each in listed if manifests.NAME in each["metadata"]["labels"]]
-        found = {pod.labels[manifests.NAME]: pod for pod in pods}
+        result = {pod.labels[manifests.NAME]: pod for pod in pods}
         wanted = len(self._clients) + len(self._gateways) + sum(len(each.versions) for each in self._services.values())
-        return found if len(found) == wanted and all(pod.address for pod in found.values()) else {}
+        return result if len(result) == wanted and all(pod.address for pod in result.values()) else {}
 
     def _listed(self) -> list[Object]:
         with self._server.client() as client:

@@ -47,8 +47,8 @@ class Views:
     async def get(self, kind: store.Kind[Any], workspace: str, id: str) -> Any:
         """One document."""
         self._answer()
-        found = self.documents.get((kind.name, id))
-        return found and store.Stored(document=found[0], workspace=workspace, seq=found[1], updated_at=NOW)
+        answer = self.documents.get((kind.name, id))
+        return answer and store.Stored(document=answer[0], workspace=workspace, seq=answer[1], updated_at=NOW)
 
     async def page(self, kind: store.Kind[Any], workspace: str, **asked: Any) -> Any:
         """All documents of a kind, however they are filtered."""
@@ -181,6 +181,6 @@ def doors() -> type[Harness]:
 @pytest.fixture
 def harness() -> Iterator[Harness]:
     """A harness; at the end all that it refused must have been declared."""
-    found = Harness()
-    yield found
-    assert found.undeclared == []
+    result = Harness()
+    yield result
+    assert result.undeclared == []

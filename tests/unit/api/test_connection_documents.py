@@ -23,14 +23,14 @@ def stored(harness: Harness) -> ConnectionWritten:
     for stream in harness.bus.streams.values():
         assert not [one for one in stream if SECRET.encode() in one.payload]
     newest = harness.bus.streams["STATE"][-1]
-    found = catalog.decode(newest.type, newest.payload)
-    assert isinstance(found, ConnectionWritten)
-    return found
+    result = catalog.decode(newest.type, newest.payload)
+    assert isinstance(result, ConnectionWritten)
+    return result
 
 
 def opened(harness: Harness) -> dict[str, Any]:
-    found = stored(harness)
-    return connection_secrets.unseal(harness.api.sealer, found.sealed, "default", "prod") if found.sealed else {}
+    result = stored(harness)
+    return connection_secrets.unseal(harness.api.sealer, result.sealed, "default", "prod") if result.sealed else {}
 
 
 def acme(*, live: bool = True) -> tuple[str, bytes | None]:

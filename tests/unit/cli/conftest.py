@@ -119,9 +119,9 @@ class Server:
     def problem(slug: str, **more: Any) -> tuple[int, dict[str, str], bytes]:
         """A refusal as the API words it."""
         kind = PROBLEM_TYPES[slug]
-        found = {"type": f"/problems/{slug}", "title": kind.title, "status": kind.status, "detail": "just so"}
-        found |= {"instance": "/x", "errors": [], "remedy": kind.explanation, "trace_id": "0123456789abcdef", **more}
-        return kind.status, {"content-type": "application/problem+json"}, msgspec.json.encode(found)
+        result = {"type": f"/problems/{slug}", "title": kind.title, "status": kind.status, "detail": "just so"}
+        result |= {"instance": "/x", "errors": [], "remedy": kind.explanation, "trace_id": "0123456789abcdef", **more}
+        return kind.status, {"content-type": "application/problem+json"}, msgspec.json.encode(result)
 
     @staticmethod
     def page(*items: Any) -> Any:
@@ -165,11 +165,11 @@ def server() -> Iterator[Server]:
     handler = type("Scripted", (Handler,), {})
     http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     http.daemon_threads = True
-    found = Server(f"http://127.0.0.1:{http.server_address[1]}")
-    handler.script = found  # type: ignore[attr-defined]
+    result = Server(f"http://127.0.0.1:{http.server_address[1]}")
+    handler.script = result  # type: ignore[attr-defined]
     thread = threading.Thread(target=http.serve_forever, args=(0.02,))
     thread.start()
-    yield found
+    yield result
     http.shutdown()
     thread.join()
     http.server_close()

@@ -49,8 +49,8 @@ def test_check_tells_each_finding_with_what_to_do(server: Server, terminal: Term
     ready |= {"views": part, "storing": part, "behind": 0, "age": 0.4}
     server.on("GET /readyz", server.json({**ready, "store": {**part, "ok": False, "detail": "no answer"}}, 503))
     server.on("GET /v1/whoami", {"name": "admin", "role": "admin", "workspace": "*"})
-    for path, found in (("adapters", ADAPTER), ("meshes", MESH), ("proxies", PROXY), ("deadletters", LETTER)):
-        server.on(f"GET /v1/{path}", server.page(found))
+    for path, result in (("adapters", ADAPTER), ("meshes", MESH), ("proxies", PROXY), ("deadletters", LETTER)):
+        server.on(f"GET /v1/{path}", server.page(result))
     server.on("GET /v1/system/set-aside", server.problem("forbidden"))
     told = terminal.run("check", expect=1).stdout
     for line in (
@@ -69,8 +69,8 @@ def test_check_tells_each_finding_with_what_to_do(server: Server, terminal: Term
     server.on("GET /v1/adapters", server.page({**ADAPTER, "instances": ["i"]}))
     server.on("GET /v1/meshes", server.page({**MESH, "state": "ready"}))
     server.on("GET /v1/proxies", server.page())
-    found = json.loads(terminal.run("check", "-o", "json").stdout)
-    assert {one["status"] for one in found} == {"ok", "warning"}
+    result = json.loads(terminal.run("check", "-o", "json").stdout)
+    assert {one["status"] for one in result} == {"ok", "warning"}
     told = terminal.run("check").stdout
     assert "✓ views are up to date: 0 events behind, 0.4 s old" in told
     assert "it works, with 2 warnings" in told

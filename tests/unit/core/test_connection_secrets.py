@@ -111,8 +111,8 @@ def test_a_seal_opens_for_its_own_connection_only() -> None:
 )
 def test_settings_that_break_a_rule_are_refused_with_a_pointer(kind: str, settings: Any, pointer: str) -> None:
     """Of our kinds and of others: unknown fields, exclusive pairs, URLs that lead inside, dangerous kubeconfigs."""
-    found = connection_rules.problems(kind, settings, connection_rules.SCHEMAS.get(kind, SCHEMA), RULES)
-    assert pointer in [one.pointer for one in found]
+    answer = connection_rules.problems(kind, settings, connection_rules.SCHEMAS.get(kind, SCHEMA), RULES)
+    assert pointer in [one.pointer for one in answer]
 
 
 @pytest.mark.parametrize("kind", sorted(connections.SETTINGS_TYPES))

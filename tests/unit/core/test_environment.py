@@ -35,12 +35,12 @@ def test_whatever_is_set_is_used_or_told(kind: type[settings.Settings], data: st
         for field in chosen:
             assert (name_of(field) + "=" in str(told.value)) == (field in bad)
         return
-    found = settings.load(kind, environ)
+    result = settings.load(kind, environ)
     for field in fields:
         if not environ.get(name_of(field)):
-            assert getattr(found, field.name) == field.default
+            assert getattr(result, field.name) == field.default
     assert (
-        msgspec.convert(msgspec.to_builtins(found, builtin_types=(Path,), enc_hook=str), kind, dec_hook=path) == found
+        msgspec.convert(msgspec.to_builtins(result, builtin_types=(Path,), enc_hook=str), kind, dec_hook=path) == result
     )
 
 
@@ -96,5 +96,5 @@ def test_only_our_own_variables_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process's environment is read when nothing else is given, and nothing but the prefix's variables."""
     for name, value in {"NATS_URL": "nats://other", "MESHWRIGHT_NATS_URL": "nats://ours", "MESHWRIGHT_X": "y"}.items():
         monkeypatch.setenv(name, value)
-    found: Any = settings.load(settings.Settings)
-    assert found.nats_url == "nats://ours"
+    result: Any = settings.load(settings.Settings)
+    assert result.nats_url == "nats://ours"

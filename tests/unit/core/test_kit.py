@@ -103,8 +103,8 @@ def test_without_a_service_there_is_nothing_to_run() -> None:
                 log.append("closed")
 
         with pytest.raises(RuntimeError, match="inside"):
-            async with adapter.running(runtime) as found:
-                assert found == 42
+            async with adapter.running(runtime) as result:
+                assert result == 42
                 raise RuntimeError("inside")
 
     asyncio.run(run())
@@ -115,11 +115,11 @@ def test_every_error_is_a_failure_for_people() -> None:
     """What an adapter says on purpose is told as it is; anything else by its name, with what to do."""
     failure = Failure(code="X1", what="no")
     assert as_failure(kit.Reject(failure)) is as_failure(kit.Retry(1.0, failure)) is failure
-    found = as_failure(KeyError("a"))
-    assert found.what == "KeyError: 'a'"
-    assert found.retryable
-    assert found.cause
-    assert found.remedy
+    result = as_failure(KeyError("a"))
+    assert result.what == "KeyError: 'a'"
+    assert result.retryable
+    assert result.cause
+    assert result.remedy
 
 
 def module(**contents: object) -> str:
@@ -156,8 +156,8 @@ def test_an_adapter_is_found_by_its_name_or_its_place(monkeypatch: pytest.Monkey
     assert loading.load(f"{place}:mine") is mine
 
     def points(*values: str) -> Any:
-        found = [metadata.EntryPoint("mine", value, loading.GROUP) for value in values]
-        return lambda group: [one for one in found if one.group == group]
+        result = [metadata.EntryPoint("mine", value, loading.GROUP) for value in values]
+        return lambda group: [one for one in result if one.group == group]
 
     monkeypatch.setattr(metadata, "entry_points", points(f"{place}:mine", f"{place}:mine"))
     assert loading.load("mine") is mine
@@ -180,10 +180,10 @@ def test_an_intent_needs_a_mesh_that_is_new_enough(version: str, since: str, sup
         return intents.Translation(intent="timeout", resources=[])
 
     adapter.intent(intents.Timeout, since=since)(translator)
-    found = adapter.translators.translate(intents.Timeout(service="a", timeout="1s"), kit.Facts(version=version))
-    assert isinstance(found, intents.Translation) is supported
+    result = adapter.translators.translate(intents.Timeout(service="a", timeout="1s"), kit.Facts(version=version))
+    assert isinstance(result, intents.Translation) is supported
     assert bool(asked) is supported
     row = next(each for each in adapter.matrix(version) if each.intent == "timeout")
     assert row.supported is supported
-    if isinstance(found, intents.Unsupported):
-        assert since in found.because and version in found.because and since in found.instead
+    if isinstance(result, intents.Unsupported):
+        assert since in result.because and version in result.because and since in result.instead

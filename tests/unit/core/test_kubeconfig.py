@@ -37,8 +37,8 @@ def pointers(text: str, context: str = "", allowed: str = "") -> list[str]:
 def test_a_harmless_one_passes() -> None:
     """What is embedded is taken, and the way in is the chosen context's."""
     assert pointers(config()) == []
-    found = kubeconfig.access(config(), "x")
-    assert (found.server, found.namespace, found.user["token"]) == (SERVER, "shop", "t0ken")
+    result = kubeconfig.access(config(), "x")
+    assert (result.server, result.namespace, result.user["token"]) == (SERVER, "shop", "t0ken")
     assert pointers(config(cluster={"insecure-skip-tls-verify": False})) == []
 
 
@@ -115,9 +115,9 @@ junk = st.recursive(
 def test_anything_at_all_is_refused_or_harmless(document: dict[str, Any]) -> None:
     """Whatever stands in one, it has problems with places, or it tells a way in that holds only harmless fields."""
     text = yaml.safe_dump(document)
-    found = kubeconfig.problems(text, "", frozenset(), REACHABLE)
-    assert all(one.pointer.startswith("#") and one.detail for one in found)
-    if not found:
+    collected = kubeconfig.problems(text, "", frozenset(), REACHABLE)
+    assert all(one.pointer.startswith("#") and one.detail for one in collected)
+    if not collected:
         way = kubeconfig.access(text, "")
         assert not (way.cluster.keys() | way.user.keys()) & kubeconfig.DANGEROUS.keys()
 

@@ -15,8 +15,8 @@ from meshwright.workers.notifier.main import NotifierSettings
 
 def test_an_empty_variable_counts_as_not_set() -> None:
     """A variable that a shell or a compose file leaves empty means the default, never an empty path or address."""
-    found = settings.load(settings.Settings, {"MESHWRIGHT_SECRET_KEY_FILE": "", "MESHWRIGHT_NATS_URL": ""})
-    assert found == settings.Settings()
+    result = settings.load(settings.Settings, {"MESHWRIGHT_SECRET_KEY_FILE": "", "MESHWRIGHT_NATS_URL": ""})
+    assert result == settings.Settings()
     assert settings.load(settings.Settings, {"MESHWRIGHT_SECRET_KEY_FILE": "/k"}).secret_key_file == Path("/k")
 
 

@@ -73,12 +73,12 @@ def test_what_is_trimmed_fits_and_says_where(parts: dict[str, Any], limit: int) 
     """The name stays, every mark is told, and what fits is not touched."""
     body = {**parts, "apiVersion": "v1", "kind": "X", "metadata": {"name": "a", "namespace": "b"}}
     before = msgspec.json.encode(body)
-    found = trimming.trim(body, limit)
+    result = trimming.trim(body, limit)
     after = msgspec.json.encode(body)
     assert len(after) <= max(limit, 200)
     assert body["metadata"]["name"] == "a"
-    assert bool(found) == (len(before) > limit)
-    assert found or before == after
+    assert bool(result) == (len(before) > limit)
+    assert result or before == after
 
 
 def test_one_large_field_is_trimmed_and_the_rest_stays() -> None:

@@ -69,13 +69,13 @@ def failure(code: str) -> Failure:
 )
 def test_each_hindrance_has_its_condition(known: dict[Kind, Failure | None], pending: list[Kind], told: str) -> None:
     """Away, not let in, asked for patience; only what is whole counts as synced."""
-    found = status.conditions(known, pending, None)
-    assert " ".join(f"{one.type}={one.status}" for one in found) == told
+    result = status.conditions(known, pending, None)
+    assert " ".join(f"{one.type}={one.status}" for one in result) == told
 
 
 def test_a_connection_that_cannot_be_used_says_why() -> None:
     """In the words of its failure."""
-    found = status.conditions({}, [], failure(k8s.InvalidConnection.code))
-    assert found[0].status == "False"
-    assert found[0].reason == "InvalidConnection"
-    assert found[0].message == "it hinders"
+    result = status.conditions({}, [], failure(k8s.InvalidConnection.code))
+    assert result[0].status == "False"
+    assert result[0].reason == "InvalidConnection"
+    assert result[0].message == "it hinders"

@@ -26,8 +26,8 @@ def installed(*names: str) -> list[dict[str, Any]]:
 
 def running(bodies: list[dict[str, Any]], version: str = "1.30.3") -> list[dict[str, Any]]:
     """The same objects as a cluster has them when all is well."""
-    found = copy.deepcopy(bodies)
-    for each in found:
+    result = copy.deepcopy(bodies)
+    for each in result:
         if each["kind"] == "Deployment":
             each["status"] = {"availableReplicas": each["spec"].get("replicas", 1)}
         if each["kind"] == "DaemonSet":
@@ -36,17 +36,17 @@ def running(bodies: list[dict[str, Any]], version: str = "1.30.3") -> list[dict[
             container["image"] = container["image"].replace(":latest", f":{version}")
         for hook in each.get("webhooks", []):
             hook["clientConfig"]["caBundle"] = "YQ=="
-    return found
+    return result
 
 
 def revisioned(bodies: list[dict[str, Any]], revision: str) -> list[dict[str, Any]]:
     """The same control plane under another revision."""
-    found = copy.deepcopy(bodies)
-    for each in found:
+    result = copy.deepcopy(bodies)
+    for each in result:
         if "istio.io/rev" in each["metadata"].get("labels", {}):
             each["metadata"]["labels"]["istio.io/rev"] = revision
             each["metadata"]["name"] += f"-{revision}"
-    return found
+    return result
 
 
 def namespace(name: str, **labels: str) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def namespace(name: str, **labels: str) -> dict[str, Any]:
 
 def only(bodies: list[dict[str, Any]]) -> Detected:
     """The one mesh of a cluster."""
-    (found,) = detecting.detect(bodies)
-    return found
+    (result,) = detecting.detect(bodies)
+    return result
 
 
 def wrong(bodies: list[dict[str, Any]]) -> dict[str, str]:
@@ -69,16 +69,16 @@ def test_the_real_installation_is_detected_with_all_its_parts() -> None:
     """Version, revision, both modes, the CNI plugin and ztunnel."""
     shop = namespace("shop", **{"istio-injection": "enabled"})
     mesh = namespace("mesh", **{"istio.io/dataplane-mode": "ambient"})
-    found = only([*running(installed(*ISTIO)), shop, mesh])
-    assert (found.namespace, found.revision, found.version) == ("istio-system", "default", "1.30.3")
-    assert (found.modes, found.sidecar_namespaces, found.ambient_namespaces) == (
+    result = only([*running(installed(*ISTIO)), shop, mesh])
+    assert (result.namespace, result.revision, result.version) == ("istio-system", "default", "1.30.3")
+    assert (result.modes, result.sidecar_namespaces, result.ambient_namespaces) == (
         ["sidecar", "ambient"],
         ["shop"],
         ["mesh"],
     )
-    assert found.cni and found.ztunnel
-    assert (found.cni.name, found.ztunnel.name) == ("istio-cni-node", "ztunnel")
-    assert found.healthy
+    assert result.cni and result.ztunnel
+    assert (result.cni.name, result.ztunnel.name) == ("istio-cni-node", "ztunnel")
+    assert result.healthy
 
 
 def test_other_meshes_are_none_of_istios() -> None:
@@ -93,8 +93,8 @@ def test_each_revision_is_a_mesh_and_tags_belong_to_one() -> None:
     labels = {"istio.io/rev": "canary", "istio.io/tag": "prod"}
     tag = {"kind": "MutatingWebhookConfiguration", "metadata": {"name": "istio-revision-tag-prod", "labels": labels}}
     shop = namespace("shop", **{"istio.io/rev": "prod"})
-    found = detecting.detect([*first, *second, tag, shop])
-    assert [(each.revision, each.version, each.tags, each.sidecar_namespaces) for each in found] == [
+    result = detecting.detect([*first, *second, tag, shop])
+    assert [(each.revision, each.version, each.tags, each.sidecar_namespaces) for each in result] == [
         ("canary", "1.30.3", ["prod"], ["shop"]),
         ("default", "1.29.2", [], []),
     ]
@@ -136,8 +136,8 @@ def test_a_waypoint_that_is_not_programmed_is_named() -> None:
 def test_namespaces_of_a_revision_that_is_gone_are_named() -> None:
     """Their pods would start without sidecars."""
     bodies = [*running(installed("istiod")), namespace("shop", **{"istio.io/rev": "old"})]
-    (found,) = detecting.strays(bodies)
-    assert "shop follows the revision old" in found
+    (result,) = detecting.strays(bodies)
+    assert "shop follows the revision old" in result
 
 
 @pytest.mark.parametrize(

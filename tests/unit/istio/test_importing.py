@@ -45,26 +45,26 @@ POLICIES: list[AnyIntent] = [
 def cluster() -> list[dict[str, Any]]:
     """The services and workloads of Bookinfo as objects."""
     facts = bookinfo()
-    found = []
+    items = []
     for service in facts.services:
         meta = {"name": service.name, "namespace": service.namespace}
-        found.append({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"selector": service.selector}})
+        items.append({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"selector": service.selector}})
     for each in facts.workloads:
         template = {"metadata": {"labels": each.labels}, "spec": {"serviceAccountName": each.service_account}}
         meta = {"name": each.name, "namespace": each.namespace}
-        found.append({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"template": template}})
-    return found
+        items.append({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"template": template}})
+    return items
 
 
 def resources(*design: AnyIntent) -> list[dict[str, Any]]:
     """What a design becomes, each resource once."""
     facts = designed(bookinfo(), *design)
-    found: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     for intent in design:
         answer = adapter.translators.translate(intent, facts)
         assert isinstance(answer, Translation), answer
-        found += [each.body for each in answer.resources if each.body not in found]
-    return found
+        items += [each.body for each in answer.resources if each.body not in items]
+    return items
 
 
 def sample(name: str) -> list[dict[str, Any]]:
@@ -78,18 +78,18 @@ def sample(name: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("intent", [*ROUTING, *POLICIES], ids=lambda each: each.__struct_config__.tag)
 def test_what_an_intent_becomes_is_read_back_as_that_intent(intent: AnyIntent) -> None:
     """Nothing is added, nothing is left over."""
-    found = imported([*cluster(), *resources(intent)])
-    assert (found.intents, found.remainders) == ([intent], [])
+    result = imported([*cluster(), *resources(intent)])
+    assert (result.intents, result.remainders) == ([intent], [])
 
 
 @given(st.lists(st.sampled_from(ROUTING), min_size=1, max_size=6, unique_by=id))
 def test_intents_to_resources_to_intents_is_the_same_wish(design: list[AnyIntent]) -> None:
     """In whichever order they stand, the same intents come back, and become the same resources again."""
     before = resources(*design)
-    found = imported([*cluster(), *before])
-    assert found.remainders == []
-    assert sorted(map(repr, found.intents)) == sorted(map(repr, design))
-    again = resources(*found.intents)
+    result = imported([*cluster(), *before])
+    assert result.remainders == []
+    assert sorted(map(repr, result.intents)) == sorted(map(repr, design))
+    again = resources(*result.intents)
     assert len(again) == len(before)
     assert all(each in before for each in again)
 
@@ -132,9 +132,9 @@ TO = [{"destination": {"host": "reviews"}}]
 )
 def test_what_no_intent_says_is_named(body: dict[str, Any], field: str) -> None:
     """With the resource and the path of the field, and no intent is made up in its place."""
-    found = imported([body])
-    assert [each.field for each in found.remainders] == [field]
-    assert found.intents == []
+    result = imported([body])
+    assert [each.field for each in result.remainders] == [field]
+    assert result.intents == []
 
 
 def test_policies_of_whole_namespaces_and_denials_are_named() -> None:
@@ -150,9 +150,9 @@ def test_policies_of_whole_namespaces_and_denials_are_named() -> None:
         policy("AuthorizationPolicy", action="DENY", rules=[{}]),
         policy("AuthorizationPolicy", selector={"matchLabels": {"app": "other"}}),
     ]
-    found = imported([*cluster(), *bodies])
-    assert found.intents == []
-    assert {each.field for each in found.remainders} >= {
+    result = imported([*cluster(), *bodies])
+    assert result.intents == []
+    assert {each.field for each in result.remainders} >= {
         "metadata.namespace",
         "spec.mtls.mode",
         "spec.action",

@@ -27,8 +27,8 @@ def test_namespaces_are_enrolled_as_their_labels_say() -> None:
         labelled("d", istio_injection="disabled"),
         labelled("e"),
     ]
-    found = observing.namespaces(bodies, {"prod": "1-30"})
-    assert [(each.name, each.mode, each.revision) for each in found] == [
+    result = observing.namespaces(bodies, {"prod": "1-30"})
+    assert [(each.name, each.mode, each.revision) for each in result] == [
         ("a", "sidecar", "default"),
         ("b", "sidecar", "1-30"),
         ("c", "ambient", ""),
@@ -70,23 +70,23 @@ def test_named_target_ports_are_those_of_the_pods() -> None:
         deployment(f"web-{n}", {"app": "web"}, containers=[{"ports": [{"name": "web", "containerPort": port}]}])
         for n, port in enumerate((8080, 8080))
     ]
-    (found,) = observing.services([service], pods, {"shop": "shop/waypoint"})
-    assert found.ports == [
+    (result,) = observing.services([service], pods, {"shop": "shop/waypoint"})
+    assert result.ports == [
         ServicePort(number=80, name="http-web", protocol="http", target=8080),
         ServicePort(number=81, name="odd", protocol="grpc", target=81),
     ]
-    assert found.waypoint == ""
+    assert result.waypoint == ""
     pods.append(deployment("web-3", {"app": "web"}, containers=[{"ports": [{"name": "web", "containerPort": 9}]}]))
-    (found,) = observing.services([service], pods, {})
-    assert found.ports[0].target == 0
+    (result,) = observing.services([service], pods, {})
+    assert result.ports[0].target == 0
 
 
 def test_gateways_and_waypoints_are_told_apart() -> None:
     """Proxies at the edge by their template, waypoints by their class."""
     edge = deployment("gw", {"istio": "ingress"}, annotations={"inject.istio.io/templates": "gateway"})
     exit_ = deployment("out", {"istio": "egressgateway"}, annotations={"inject.istio.io/templates": "gateway"})
-    found = observing.ingress_gateways([edge, exit_, deployment("web", {"app": "web"})])
-    assert found == [IngressGateway(namespace="shop", name="gw", labels={"istio": "ingress"})]
+    result = observing.ingress_gateways([edge, exit_, deployment("web", {"app": "web"})])
+    assert result == [IngressGateway(namespace="shop", name="gw", labels={"istio": "ingress"})]
     gateway = {"metadata": {"name": "w", "namespace": "shop"}, "spec": {"gatewayClassName": "istio-waypoint"}}
     other = {"metadata": {"name": "g", "namespace": "shop"}, "spec": {"gatewayClassName": "istio"}}
     assert [each.name for each in observing.waypoints([gateway, other])] == ["w"]
@@ -102,8 +102,8 @@ def test_what_the_design_has_made_itself_is_no_obstacle() -> None:
 
     mine = "meshwright:default.prod.canary"
     bodies = [made("a", mine), made("b", mine, "kubectl"), made("c", "meshwright:default.prod.other")]
-    found = observing.existing(bodies, mine)
-    assert [(each.ref.name, each.owner) for each in found] == [("b", "kubectl"), ("c", "design other of mesh prod")]
+    result = observing.existing(bodies, mine)
+    assert [(each.ref.name, each.owner) for each in result] == [("b", "kubectl"), ("c", "design other of mesh prod")]
 
 
 def test_a_provider_of_json_logs_is_found() -> None:

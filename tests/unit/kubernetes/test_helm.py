@@ -123,10 +123,16 @@ async def test_scalars_mean_what_they_mean_to_helm(folder: Path) -> None:
         " m: -1.5E+3, n: off, o: 08, p: +5, q: 1., r: 0b11, s: '=', t: NO, u: 190:20:30, v: 1.0, w: 1.2.3, on: x, 2: x}"
     )
     deployment = (await render(folder, values={"scalars": scalars})).objects[-1]
-    found = deployment["metadata"]["annotations"]
-    assert (found["a"], found["c"], found["d"], found["e"], found["f"]) == (True, "12:30", "2024-01-02", 1000, 0o755)
+    result = deployment["metadata"]["annotations"]
+    assert (result["a"], result["c"], result["d"], result["e"], result["f"]) == (
+        True,
+        "12:30",
+        "2024-01-02",
+        1000,
+        0o755,
+    )
     helm_python = pytest.importorskip("helm_python", reason="needs the library: pip install 'meshwright[helm]'")
-    assert found == helm_python.values_from_yaml(f"x: {scalars}")["x"]
+    assert result == helm_python.values_from_yaml(f"x: {scalars}")["x"]
 
 
 async def test_values_and_the_cluster_reach_the_templates(folder: Path) -> None:
@@ -134,9 +140,9 @@ async def test_values_and_the_cluster_reach_the_templates(folder: Path) -> None:
     rendered = await render(
         folder, values={"replicas": 3}, kube_version="v1.35.4", api_versions=["example.org/v1/Thing"]
     )
-    found = {each["kind"]: each for each in rendered.objects}
-    assert found["Deployment"]["spec"]["replicas"] == 3
-    assert found["Thing"]["metadata"]["labels"]["kube"] == "v1.35.4"
+    result = {each["kind"]: each for each in rendered.objects}
+    assert result["Deployment"]["spec"]["replicas"] == 3
+    assert result["Thing"]["metadata"]["labels"]["kube"] == "v1.35.4"
 
 
 async def test_values_that_the_schema_of_the_chart_refuses_are_named(folder: Path) -> None:
@@ -262,5 +268,5 @@ async def test_without_helm_the_message_names_every_way_to_get_it(
 
 def _children() -> list[str]:
     """The helm children of this process."""
-    found = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return [each for each in found if "child.py" in Path(f"/proc/{each}/cmdline").read_text()]
+    result = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [each for each in result if "child.py" in Path(f"/proc/{each}/cmdline").read_text()]

@@ -18,9 +18,9 @@ def test_eight_tries_over_some_hours() -> None:
 
 def test_pauses_are_spread() -> None:
     """Deliveries that failed together do not come back together, and none much too early or late."""
-    found = {schedule("10s").pause(1) for _ in range(200)}
-    assert len(found) > 100
-    assert all(pause is not None and 8 <= pause <= 12 for pause in found)
+    result = {schedule("10s").pause(1) for _ in range(200)}
+    assert len(result) > 100
+    assert all(pause is not None and 8 <= pause <= 12 for pause in result)
 
 
 def test_an_endpoint_may_ask_for_time() -> None:

@@ -57,11 +57,11 @@ def test_nothing_that_was_taken_is_lost(steps: list[tuple[str, int]]) -> None:
     stored = msgspec.json.decode(msgspec.json.encode(ledger.snapshot()), type=Snapshot)
     assert stored == ledger.snapshot()
     rest = Ledger(stored)
-    found = set()
+    collected = set()
     while one := rest.start(now + 2):
-        found.add(one.event)
+        collected.add(one.event)
         rest.settled(one.event)
-    assert found == owed
+    assert collected == owed
 
 
 def test_tries_are_counted_and_wait_their_time() -> None:

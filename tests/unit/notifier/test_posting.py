@@ -59,8 +59,8 @@ class Caller:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as found:
-        yield found
+    async with receiving() as result:
+        yield result
 
 
 async def test_a_name_is_called_at_its_address_under_its_name(tmp_path: Path, receiver: Receiver) -> None:
@@ -177,10 +177,10 @@ async def test_a_secret_of_another_webhook_is_not_used(tmp_path: Path, receiver:
 
 def test_the_body_is_a_whole_cloud_event() -> None:
     """Attributes are decoded, extensions kept, JSON stands as it is and bytes as base64."""
-    found = httpx.Response(200, content=cloud_events.structured(event())).json()
-    assert found["data"] == {"a": 1}
-    assert (found["id"], found["source"], found["severity"]) == ("i d", "meshwright/é", "high")
-    assert (found["sequence"], found["entityid"], found["datacontenttype"]) == ("7", "x", "application/json")
+    result = httpx.Response(200, content=cloud_events.structured(event())).json()
+    assert result["data"] == {"a": 1}
+    assert (result["id"], result["source"], result["severity"]) == ("i d", "meshwright/é", "high")
+    assert (result["sequence"], result["entityid"], result["datacontenttype"]) == ("7", "x", "application/json")
     raw = httpx.Response(200, content=cloud_events.structured(event(b"\xff"))).json()
     assert base64.b64decode(raw["data_base64"]) == b"\xff"
     assert "data" not in raw

@@ -100,15 +100,15 @@ def test_a_new_version_skips_nothing_that_it_is_owed(
     )
     born = BORN + datetime.timedelta(days=1) if born_anew else BORN
     version = written(since + enabled_anew, as_of, born)
-    found = resumed(stored, version, 2)
+    result = resumed(stored, version, 2)
     if enabled_anew or born_anew:
-        assert (found.read, found.ordered, found.read_at) == (version.since, version.since, None)
+        assert (result.read, result.ordered, result.read_at) == (version.since, version.since, None)
     else:
-        assert (found.read, found.ordered) == (min(read, as_of), ordered)
-        assert found.read_at == (at if found.read == read else None)
-    assert found.waiting == ([] if born_anew else [Waiting(waiting, 3)])
-    assert (found.version, found.created_at) == (2, born)
-    assert resumed(found, version, 2) == found
+        assert (result.read, result.ordered) == (min(read, as_of), ordered)
+        assert result.read_at == (at if result.read == read else None)
+    assert result.waiting == ([] if born_anew else [Waiting(waiting, 3)])
+    assert (result.version, result.created_at) == (2, born)
+    assert resumed(result, version, 2) == result
 
 
 @given(st.lists(st.floats(0, 1e5), max_size=6), st.integers(1, 9), st.floats(0, 1e9))
@@ -116,14 +116,14 @@ def test_a_pause_is_the_schedules_or_what_the_endpoint_wants(
     pauses: list[float], attempts: int, retry_after: float
 ) -> None:
     """Give or take a fifth; never before the time that the endpoint names, up to a day; none after the last try."""
-    found = Schedule(tuple(pauses)).pause(attempts, retry_after)
+    result = Schedule(tuple(pauses)).pause(attempts, retry_after)
     if attempts > len(pauses):
-        assert found is None
+        assert result is None
         return
-    assert found is not None
+    assert result is not None
     own, wanted = pauses[attempts - 1], min(retry_after, 24 * 3600.0)
-    assert max(0.8 * own, wanted) <= found * (1 + 1e-9)
-    assert found <= max(1.2 * own, wanted) * (1 + 1e-9)
+    assert max(0.8 * own, wanted) <= result * (1 + 1e-9)
+    assert result <= max(1.2 * own, wanted) * (1 + 1e-9)
 
 
 @given(st.text(max_size=40) | st.datetimes().map(lambda moment: f"{moment:%a, %d %b %Y %H:%M:%S} +9900"))
@@ -142,9 +142,9 @@ def test_a_filter_is_a_whole_name_or_its_beginning(
     types: list[str], entities: list[str], type: str, entity: str
 ) -> None:
     """Nothing chosen means all; a type passes by its name or by a beginning up to a dot, an entity by its name."""
-    found = event_filters.wanted(type, entity, types, entities)
+    result = event_filters.wanted(type, entity, types, entities)
     by_type = not types or any(type.split(".")[: one.count(".") + 1] == one.split(".") for one in types)
-    assert found == (by_type and (not entities or entity in entities))
+    assert result == (by_type and (not entities or entity in entities))
 
 
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=6).filter(

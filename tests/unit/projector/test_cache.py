@@ -32,10 +32,10 @@ def test_the_last_used_stay(used: list[str], capacity: int) -> None:
     cache.trim()
     newest = list(dict.fromkeys(reversed(used)))[:capacity]
     for key in {str(number) for number in range(13)}:
-        found = cache.get(place(key))
-        assert (found is not None) == (key in newest)
-        if found is not None:
-            assert found.seq == max(seq for seq, other in enumerate(used) if other == key)
+        answer = cache.get(place(key))
+        assert (answer is not None) == (key in newest)
+        if answer is not None:
+            assert answer.seq == max(seq for seq, other in enumerate(used) if other == key)
 
 
 def test_nothing_is_forgotten_before_it_is_told_to() -> None:

@@ -31,7 +31,7 @@ DROPPED = o.DeadLetterDropped(operation=DEAD, principal="ann")
 
 def folded(*messages: Message, id: str = DEAD) -> Folded | None:
     """The letter after these messages, each of which comes twice."""
-    found: Folded | None = None
+    result: Folded | None = None
     for seq, message in enumerate(messages, 1):
         headers = envelope.write(envelope.Envelope(id=str(seq), source="test", type=message.wire.name))
         received = bus.Received(
@@ -45,15 +45,15 @@ def folded(*messages: Message, id: str = DEAD) -> Folded | None:
         fact = records.read(received)
         for _ in range(2):
             (route,) = routes(fact)
-            found = applied(found, route, route.key(fact), fact) or found
-    return found
+            result = applied(result, route, route.key(fact), fact) or result
+    return result
 
 
 def test_a_letter_keeps_why_it_died_when_it_is_replayed() -> None:
     """A replay adds who, why and what took its place, and takes nothing away."""
-    found = folded(LETTER, REPLAYED)
-    assert found is not None
-    assert found.document == o.DeadLetterRecord(
+    result = folded(LETTER, REPLAYED)
+    assert result is not None
+    assert result.document == o.DeadLetterRecord(
         id=DEAD,
         workspace="w",
         adapter="envoy",
@@ -71,9 +71,9 @@ def test_a_letter_keeps_why_it_died_when_it_is_replayed() -> None:
 @pytest.mark.parametrize("before", [(LETTER,), (LETTER, REPLAYED), ()], ids=["open", "replayed", "unknown"])
 def test_a_dropped_letter_is_gone(before: tuple[Message, ...]) -> None:
     """Whatever was known of it."""
-    found = folded(*before, DROPPED)
-    assert found is not None
-    assert found.document is None
+    result = folded(*before, DROPPED)
+    assert result is not None
+    assert result.document is None
 
 
 def test_a_letter_on_the_subject_of_another_is_set_aside() -> None:

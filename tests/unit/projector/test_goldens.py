@@ -90,15 +90,15 @@ def stored(folded: Folded) -> Any:
 @each_golden
 def test_it_is_stored_and_read_as_it_was_folded(name: str) -> None:
     """Into each of its views, on nothing and on what it has made before, and the whole database can hold it."""
-    found = fact(name)
-    assert bool(routes(found)) == (name not in UNSEEN - {"dev.meshwright.resource.deleted.v1"})
-    for route in routes(found):
-        first = applied(None, route, route.key(found), found)
+    result = fact(name)
+    assert bool(routes(result)) == (name not in UNSEEN - {"dev.meshwright.resource.deleted.v1"})
+    for route in routes(result):
+        first = applied(None, route, route.key(result), result)
         assert first is not None
         assert (first.seq, first.workspace) == (5, "w")
         assert first.document is None or isinstance(first.document, route.kind.model)
         assert stored(first) == _to_milliseconds(first.document, route.kind.model)
-        assert applied(first, route, route.key(found), found) is None
+        assert applied(first, route, route.key(result), result) is None
         later = fact(name, seq=6)
         if route.kind is not kinds.DESIGN_VERSIONS:
             again = applied(first, route, route.key(later), later)
@@ -109,14 +109,14 @@ def test_it_is_stored_and_read_as_it_was_folded(name: str) -> None:
 @each_golden
 def test_the_log_holds_it_as_it_came(name: str) -> None:
     """Type, place and payload (without what is private to programs), in a row that the database can hold."""
-    found = fact(name)
-    row = rows.of_event(found)
+    result = fact(name)
+    row = rows.of_event(result)
     assert bson.decode(bson.encode(row))["_id"] == 5
     private = catalog.BY_NAME[name].private
     assert json.loads(row["data"]) == {key: value for key, value in GOLDENS[name].items() if key not in private}
-    assert (row["type"], row["subject"], row["workspace"]) == (name, found.source.subject, "w")
-    aside = rows.of_set_aside(found.source, "why" * 2000, found.time)
-    assert (aside["_id"], len(aside["reason"])) == (f"{found.stream}/5", 2000)
+    assert (row["type"], row["subject"], row["workspace"]) == (name, result.source.subject, "w")
+    aside = rows.of_set_aside(result.source, "why" * 2000, result.time)
+    assert (aside["_id"], len(aside["reason"])) == (f"{result.stream}/5", 2000)
     assert bson.encode(aside)
 
 

@@ -21,25 +21,25 @@ def moment(seconds: int) -> datetime.datetime:
 
 def played(told: list[tuple[str, str, int]]) -> tuple[OpenOperations, dict[str, int]]:
     """The bookkeeping and the model after these changes."""
-    found, model = OpenOperations(Snapshot()), {}
+    result, model = OpenOperations(Snapshot()), {}
     for what, name, deadline in told:
         if what == "accepted":
-            found.accepted("default", name, moment(deadline))
+            result.accepted("default", name, moment(deadline))
             model[name] = deadline
         else:
-            found.ended(name)
+            result.ended(name)
             model.pop(name, None)
-    return found, model
+    return result, model
 
 
 @given(changes, st.integers(0, 50))
 def test_due_is_what_is_open_and_late(told: list[tuple[str, str, int]], now: int) -> None:
     """Exactly what has not ended and whose deadline has passed is due, each once, however often asked."""
-    found, model = played(told)
+    result, model = played(told)
     late = sorted(name for name, deadline in model.items() if deadline <= now)
     for _ in range(2):
-        assert sorted(one.operation for one in found.due(now)) == late
-    assert len(found) == len(model)
+        assert sorted(one.operation for one in result.due(now)) == late
+    assert len(result) == len(model)
 
 
 @given(changes, changes, st.integers(0, 50))
@@ -59,9 +59,9 @@ def test_a_snapshot_goes_on_as_the_original(
 
 def test_ended_operations_do_not_pile_up() -> None:
     """A long life with few open operations at a time keeps its heap small."""
-    found = OpenOperations(Snapshot())
+    result = OpenOperations(Snapshot())
     for number in range(5000):
-        found.accepted("default", f"op{number}", moment(1000))
-        found.ended(f"op{number}")
-    assert len(found) == 0
-    assert len(found._heap) <= 1001
+        result.accepted("default", f"op{number}", moment(1000))
+        result.ended(f"op{number}")
+    assert len(result) == 0
+    assert len(result._heap) <= 1001

@@ -96,12 +96,12 @@ def holds(condition: dict[str, Any], row: dict[str, Any]) -> bool:
                 return False
         elif isinstance(wanted, dict):
             ((word, bound),) = wanted.items()
-            found = row[field]
+            result = row[field]
             if word == "$ne":
-                fits = found != bound
+                fits = result != bound
             else:
-                comparable = found is not None and bound is not None
-                fits = comparable and (found > bound if word == "$gt" else found < bound)
+                comparable = result is not None and bound is not None
+                fits = comparable and (result > bound if word == "$gt" else result < bound)
             if not fits:
                 return False
         elif row[field] != wanted:

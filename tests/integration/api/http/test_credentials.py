@@ -23,8 +23,8 @@ async def test_no_file_and_no_answer_holds_a_credential(shared: Any, admin: Pers
     told = await admin.problem("PUT", "/v1/connections/other", bad, status=422, slug="invalid-document")
 
     async def logged() -> Any:
-        found = await admin.get("/v1/events", params={"entity": "connection"})
-        return found["items"] if isinstance(found, dict) and found.get("items") else None
+        result = await admin.get("/v1/events", params={"entity": "connection"})
+        return result["items"] if isinstance(result, dict) and result.get("items") else None
 
     seen = await eventually(logged, timeout=30)
     shown = await admin.get(f"/v1/connections/prod?min_seq={made.headers['Meshwright-Seq']}")
@@ -33,7 +33,7 @@ async def test_no_file_and_no_answer_holds_a_credential(shared: Any, admin: Pers
         assert SECRET not in str(answer)
     assert "ciphertext" not in str(seen)
     for folder in (shared.nats.folder, shared.mongo.folder, shared.folder):
-        found = await asyncio.to_thread(
+        result = await asyncio.to_thread(
             subprocess.run, ["grep", "-rlaF", SECRET, str(folder)], capture_output=True, check=False
         )
-        assert found.returncode == 1, found.stdout
+        assert result.returncode == 1, result.stdout

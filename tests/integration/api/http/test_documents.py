@@ -15,12 +15,12 @@ DOCUMENT = openapi.document(ALL, "test")
 
 def test_every_reference_leads_somewhere() -> None:
     """Each $ref of the document names a schema that it holds."""
-    found = set()
+    collected = set()
 
     def walk(node: object) -> None:
         if isinstance(node, dict):
             if isinstance(node.get("$ref"), str):
-                found.add(node["$ref"])
+                collected.add(node["$ref"])
             for value in node.values():
                 walk(value)
         elif isinstance(node, list):
@@ -29,7 +29,7 @@ def test_every_reference_leads_somewhere() -> None:
 
     walk(DOCUMENT)
     known = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
-    assert found <= known
+    assert collected <= known
     for schema in DOCUMENT["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
 

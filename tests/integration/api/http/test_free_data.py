@@ -127,9 +127,9 @@ async def test_whatever_the_door_takes_is_folded_and_read_back_equal(
             assert await writer.write(batch) == []
         views = store.Views(database)
         places: list[tuple[store.Kind[Any], str, Callable[[Any], Any]]] = [
-            (kinds.DESIGNS, "free", lambda found: found.resources[0].body),
-            (kinds.DESIGN_VERSIONS, "free/1", lambda found: found.design.resources[0].body),
-            (kinds.OPERATIONS, ID, lambda found: found.arguments["design"]["resources"][0]["body"]),
+            (kinds.DESIGNS, "free", lambda result: result.resources[0].body),
+            (kinds.DESIGN_VERSIONS, "free/1", lambda result: result.design.resources[0].body),
+            (kinds.OPERATIONS, ID, lambda result: result.arguments["design"]["resources"][0]["body"]),
         ]
         for kind, key, pick in places:
             one: Any = await views.get(kind, "w", key)
@@ -188,8 +188,8 @@ async def test_an_operations_own_arguments_are_read_back_equal(admin: Person) ->
     operation = answer.json()["id"]
 
     async def shown() -> Any:
-        found = await admin.get("/v1/operations", params={"kind": "trial.noop"})
-        return found["items"]
+        result = await admin.get("/v1/operations", params={"kind": "trial.noop"})
+        return result["items"]
 
     (listed,) = await eventually(shown)
     assert listed["id"] == operation

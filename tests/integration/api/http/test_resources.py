@@ -147,8 +147,8 @@ async def test_an_unchanged_document_costs_nothing(admin: Person) -> None:
 async def test_a_connection_with_a_mesh_stays(admin: Person) -> None:
     """What is still used cannot be removed, and the refusal names what uses it."""
     await admin.mesh()
-    found = await admin.problem("DELETE", "/v1/connections/place", status=409, slug="in-use")
-    assert "m1" in found["detail"]
+    answer = await admin.problem("DELETE", "/v1/connections/place", status=409, slug="in-use")
+    assert "m1" in answer["detail"]
 
 
 async def test_a_workspace_is_removed_when_nothing_lives_in_it(admin: Person) -> None:
@@ -159,8 +159,8 @@ async def test_a_workspace_is_removed_when_nothing_lives_in_it(admin: Person) ->
     refusal = "connections and designs: remove them first"
 
     async def told() -> bool:
-        found = await admin.problem("DELETE", here, status=409, slug="in-use", workspace="default", If_Match="*")
-        return str(found["detail"]).endswith(refusal)
+        answer = await admin.problem("DELETE", here, status=409, slug="in-use", workspace="default", If_Match="*")
+        return str(answer["detail"]).endswith(refusal)
 
     await eventually(told)
     for path in ("/v1/designs/d", "/v1/connections/c"):

@@ -82,8 +82,8 @@ async def test_the_log_is_searched_by_filter_text_and_time(admin: Person, shared
     assert [one["id"] for one in page["items"]] == told[:1:-1]
     rest = await admin.get("/v1/events", params=params | {"page_token": page["next_page_token"]})
     assert [one["id"] for one in rest["items"]] == told[1::-1]
-    found = await admin.get("/v1/events", params={"text": "WORD3"})
-    assert [one["data"]["message"] for one in found["items"]] == ["word3"]
+    answer = await admin.get("/v1/events", params={"text": "WORD3"})
+    assert [one["data"]["message"] for one in answer["items"]] == ["word3"]
     assert (await admin.get("/v1/events", params={"since": "2100-01-01T00:00:00Z"}))["items"] == []
 
 
@@ -172,8 +172,8 @@ async def test_a_client_that_does_not_read_is_reset_and_costs_others_nothing(alo
             stuck.settimeout(5)
             assert b"200 OK" in await asyncio.to_thread(stuck.recv, 1000)
             for _ in range(14):
-                found = await asyncio.gather(*(tell(bus, "default", one, "x" * 60_000) for one in range(50)))
-                await eventually(partial(_has_heard, heard, max(found)))
+                result = await asyncio.gather(*(tell(bus, "default", one, "x" * 60_000) for one in range(50)))
+                await eventually(partial(_has_heard, heard, max(result)))
 
             def drain() -> bytes:
                 text = b""

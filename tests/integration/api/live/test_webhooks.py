@@ -35,8 +35,8 @@ async def owner(notified: Stack, admin: Person) -> Person:
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     """An endpoint that takes everything."""
-    async with receiving() as found:
-        yield found
+    async with receiving() as result:
+        yield result
 
 
 async def hooked(owner: Person, receiver: Receiver, **more: Any) -> str:
@@ -52,8 +52,8 @@ async def happen(owner: Person, name: str = "place") -> None:
 
 async def logged(owner: Person, **params: Any) -> list[Any]:
     """The delivery log."""
-    found = await owner.get(f"{HOOK}/deliveries", params=params)
-    return list(found["items"])
+    answer = await owner.get(f"{HOOK}/deliveries", params=params)
+    return list(answer["items"])
 
 
 async def test_an_event_arrives_signed_as_a_cloud_event(owner: Person, receiver: Receiver) -> None:
@@ -274,8 +274,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 async def test_a_bad_webhook_is_refused_with_its_place(admin: Person, what: str) -> None:
     """What is wrong with a webhook is told at the field, before anything is stored or called."""
     document, pointer = BAD[what]
-    found = await admin.problem("PUT", HOOK, document, status=422, slug="invalid-document")
-    assert pointer in [error["pointer"] for error in found["errors"]], found
+    answer = await admin.problem("PUT", HOOK, document, status=422, slug="invalid-document")
+    assert pointer in [error["pointer"] for error in answer["errors"]], answer
 
 
 async def test_a_bad_replay_is_refused(owner: Person, receiver: Receiver) -> None:
@@ -301,5 +301,5 @@ async def test_without_a_key_webhooks_are_refused_clearly(alone: Stack) -> None:
     alone.start_api(secret_key_file="")
     async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client:
         person = Person(client, "t" * 43, "default")
-        found = await person.problem("PUT", HOOK, {"url": "https://example.com"}, status=503, slug="no-secret-key")
-        assert "MESHWRIGHT_SECRET_KEY_FILE" in found["remedy"] + found["detail"]
+        answer = await person.problem("PUT", HOOK, {"url": "https://example.com"}, status=503, slug="no-secret-key")
+        assert "MESHWRIGHT_SECRET_KEY_FILE" in answer["remedy"] + answer["detail"]

@@ -84,10 +84,10 @@ async def test_a_worker_that_goes_makes_its_operations_refused(alone: Stack) -> 
     await admin.mesh()
     await asyncio.to_thread(alone.stop, "meshwright-adapter")
     body = {"kind": "trial.noop", "mesh": "m1"}
-    found = await eventually(
+    result = await eventually(
         lambda: admin.problem("POST", "/v1/operations", body, status=503, slug="adapter-unavailable")
     )
-    assert "trial" in found["detail"]
+    assert "trial" in result["detail"]
     alone.start("meshwright-adapter", "trial_adapter:trial")
     answer = await eventually(lambda: admin.post("/v1/operations", body, expect=202))
     assert (await admin.done(answer.json()["id"]))["state"] == "succeeded"

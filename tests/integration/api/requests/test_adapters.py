@@ -75,9 +75,9 @@ async def test_what_an_adapter_needs_in_a_cluster_is_given_as_manifests(alone: S
         admin = Person(client, TOKEN, "default")
         await bus.publisher.publish("mw.evt.system.telling.adapter.telling", telling)
         await eventually(lambda: _knows(admin, ["telling", "trial"]))
-        found = await admin.get(f"{KNOWN}/telling/rights?service_account=tools/meshwright")
-        assert [each["kind"] for each in found["manifests"]] == ["ClusterRole", "ClusterRoleBinding"]
-        assert found["manifests"][0]["rules"] == [
+        answer = await admin.get(f"{KNOWN}/telling/rights?service_account=tools/meshwright")
+        assert [each["kind"] for each in answer["manifests"]] == ["ClusterRole", "ClusterRoleBinding"]
+        assert answer["manifests"][0]["rules"] == [
             {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}
         ]
         assert (await admin.get(f"{KNOWN}/trial/rights"))["manifests"] == []
@@ -128,8 +128,8 @@ async def test_a_failure_to_load_is_forgotten_too(alone: Stack) -> None:
 
 
 async def _refused_for_meshes(admin: Person) -> Any:
-    found = await admin.problem("DELETE", f"{KNOWN}/trial", status=409, slug="in-use")
-    return found if "meshes" in found["detail"] else None
+    answer = await admin.problem("DELETE", f"{KNOWN}/trial", status=409, slug="in-use")
+    return answer if "meshes" in answer["detail"] else None
 
 
 async def _knows(admin: Person, wanted: list[str]) -> bool:

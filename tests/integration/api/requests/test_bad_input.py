@@ -34,8 +34,8 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
 async def test_a_wrong_document_is_refused_with_its_place(admin: Person, what: str) -> None:
     """A document that breaks the contract is 422 with a pointer to what is wrong."""
     document, pointer = DOCUMENTS[what]
-    found = await admin.problem("PUT", "/v1/designs/d", document, status=422, slug="invalid-document")
-    assert pointer in [error["pointer"] for error in found["errors"]], found
+    answer = await admin.problem("PUT", "/v1/designs/d", document, status=422, slug="invalid-document")
+    assert pointer in [error["pointer"] for error in answer["errors"]], answer
 
 
 YAMLS: dict[str, bytes] = {
@@ -195,8 +195,8 @@ async def test_a_wrong_operation_is_refused_and_nothing_is_accepted(admin: Perso
     body, status, slug, pointer = OPERATIONS[what]
     await admin.mesh()
     before = await admin.get("/v1/operations")
-    found = await admin.problem("POST", "/v1/operations", {"mesh": "m1", **body}, status=status, slug=slug)
-    assert not pointer or found["errors"][0]["pointer"].startswith(pointer), found
+    answer = await admin.problem("POST", "/v1/operations", {"mesh": "m1", **body}, status=status, slug=slug)
+    assert not pointer or answer["errors"][0]["pointer"].startswith(pointer), answer
     assert (await admin.get("/v1/operations"))["items"] == before["items"]
 
 

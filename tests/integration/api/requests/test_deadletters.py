@@ -101,10 +101,10 @@ async def test_a_letter_is_replayed_once(ann: Person, tmp_path: Path) -> None:
     assert (await letter(ann, dead))["letter"]["state"] == "open"
     path = f"/v1/deadletters/{dead}:replay"
     asked = [ann.post(path, {"reason": f"mended {one}"}, Idempotency_Key=str(one), expect=202) for one in range(20)]
-    found = {answer.json()["id"] for answer in await asyncio.gather(*asked)}
-    assert len(found) == 1
+    result = {answer.json()["id"] for answer in await asyncio.gather(*asked)}
+    assert len(result) == 1
     again = (await ann.post(path, {"reason": "later"}, expect=202)).json()
-    assert again["id"] in found
+    assert again["id"] in result
     assert again["retry_of"] == dead
     assert (await ann.done(again["id"]))["state"] == "succeeded"
 

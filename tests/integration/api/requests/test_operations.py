@@ -116,11 +116,11 @@ async def test_what_the_adapter_refuses_is_refused_at_the_door(admin: Person) ->
     await admin.mesh()
     before = await admin.get("/v1/operations", params={"kind": "design.apply"})
     await admin.put("/v1/designs/wrong", {"intents": [TIMEOUT | {"service": "nobody"}]})
-    found = await admin.problem("POST", "/v1/designs/wrong:apply", {"mesh": "m1"}, status=422, slug="invalid-document")
-    assert found["errors"][0]["pointer"] == "#/intents/0/service"
+    answer = await admin.problem("POST", "/v1/designs/wrong:apply", {"mesh": "m1"}, status=422, slug="invalid-document")
+    assert answer["errors"][0]["pointer"] == "#/intents/0/service"
     await admin.put("/v1/designs/odd", {"intents": [{"intent": "deny-all"}]})
-    found = await admin.problem("POST", "/v1/designs/odd:apply", {"mesh": "m1"}, status=422, slug="unsupported-intent")
-    assert (found["remedy"], found["detail"]) == ("timeout", "deny-all: a trial")
+    answer = await admin.problem("POST", "/v1/designs/odd:apply", {"mesh": "m1"}, status=422, slug="unsupported-intent")
+    assert (answer["remedy"], answer["detail"]) == ("timeout", "deny-all: a trial")
     told = (await admin.post("/v1/designs/odd:validate", {"mesh": "m1"})).json()
     assert (told["valid"], len(told["errors"])) == (False, 1)
     assert await admin.get("/v1/operations", params={"kind": "design.apply"}) == before
@@ -135,8 +135,8 @@ async def test_a_running_operation_can_be_cancelled_once(admin: Person) -> None:
     answer = await admin.post(f"{path}:cancel", {"reason": "enough"}, expect=202)
     assert answer.json()["cancel_requested"]
     assert (await admin.done(running))["state"] == "cancelled"
-    found = await admin.problem("POST", f"{path}:cancel", {}, status=409, slug="operation-finished")
-    assert "cancelled" in found["detail"]
+    result = await admin.problem("POST", f"{path}:cancel", {}, status=409, slug="operation-finished")
+    assert "cancelled" in result["detail"]
     fine = (await admin.do("/v1/operations", noop()))["id"]
     await admin.problem("POST", f"/v1/operations/{fine}:retry", {}, status=409, slug="operation-finished")
     missing = "/v1/operations/01JD8X3M5TZ9Q4W7V2K6N0B1CE:cancel"
@@ -171,8 +171,8 @@ async def test_what_its_adapter_has_not_ended_can_be_abandoned(alone: Stack) -> 
 
 
 async def _was_cancelled(bus: mwbus.Connection, subject: str) -> bool:
-    found = await bus.last("EVENTS", subject)
-    return found is not None and found.type == OperationCancelled.wire.name
+    message = await bus.last("EVENTS", subject)
+    return message is not None and message.type == OperationCancelled.wire.name
 
 
 async def test_a_failed_operation_can_be_asked_for_again(admin: Person) -> None:
@@ -286,8 +286,8 @@ async def test_nothing_lives_on_a_mesh_that_was_removed(admin: Person) -> None:
 async def test_a_mesh_says_what_it_can_do_and_what_drifted(admin: Person) -> None:
     """The matrix is asked of the mesh's own worker; nothing has drifted where nobody meddled."""
     await admin.mesh()
-    found = await admin.get("/v1/meshes/m1/intents")
-    supported = {each["intent"]: (each["supported"], each["because"]) for each in found["intents"]}
-    assert (found["mesh"], supported["timeout"], supported["deny-all"]) == ("m1", (True, ""), (False, "a trial"))
+    answer = await admin.get("/v1/meshes/m1/intents")
+    supported = {each["intent"]: (each["supported"], each["because"]) for each in answer["intents"]}
+    assert (answer["mesh"], supported["timeout"], supported["deny-all"]) == ("m1", (True, ""), (False, "a trial"))
     await admin.problem("GET", "/v1/meshes/nowhere/intents", status=404, slug="not-found")
     assert (await admin.get("/v1/drift", params={"mesh": "m1"}))["items"] == []

@@ -37,15 +37,15 @@ async def end_by_scheduler(bus: mwbus.Connection, operation: str) -> None:
 @pytest.fixture
 async def cancellations(asker: Asker) -> AsyncIterator[Cancellations]:
     """Cancellations that record what is published."""
-    found = Cancellations(asker.bus)
+    result = Cancellations(asker.bus)
 
     async def hear(message: mwbus.Received) -> None:
-        found.record(message)
+        result.record(message)
 
     async with AsyncExitStack() as stack:
         for subject in Cancellations.SUBJECTS:
             await stack.enter_async_context(listening.listening(asker.bus, subject, hear))
-        yield found
+        yield result
 
 
 async def test_what_was_said_before_is_looked_up(asker: Asker) -> None:

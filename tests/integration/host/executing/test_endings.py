@@ -226,18 +226,18 @@ async def test_what_nobody_understood_in_time_is_let_go(asker: Asker, start_work
 
 
 def _has_passed(command: mwbus.Received) -> bool:
-    found = command.message()
-    assert isinstance(found, ops.Command)
-    return datetime.datetime.now(datetime.UTC) > found.deadline
+    result = command.message()
+    assert isinstance(result, ops.Command)
+    return datetime.datetime.now(datetime.UTC) > result.deadline
 
 
 async def _seq(asker: Asker, operation: str, kind: type[Message]) -> int:
     """Where the first event of that kind stands in the stream."""
     subject, seq = f"mw.evt.*.ledger.operation.{operation}", 1
-    while (found := await asker.bus.following("EVENTS", seq, subject)) is not None:
-        if found.type == kind.wire.name:
-            return found.seq
-        seq = found.seq + 1
+    while (message := await asker.bus.following("EVENTS", seq, subject)) is not None:
+        if message.type == kind.wire.name:
+            return message.seq
+        seq = message.seq + 1
     raise AssertionError(f"{operation} has no {kind.__name__}")
 
 

@@ -167,8 +167,8 @@ async def test_a_token_acts_in_its_own_workspace_unless_it_says_another(harness:
     assert harness.bus.streams["STATE"][-1].subject == "mw.state.blue.connection.c"
     for workspace in ("default", "green"):
         await person.problem("GET", "/v1/whoami", workspace=workspace, status=404, slug="not-found")
-    found = await person.problem("GET", "/v1/whoami", workspace="No Name", status=400, slug="invalid-request")
-    assert found["errors"][0]["pointer"] == "#/header/Meshwright-Workspace"
+    result = await person.problem("GET", "/v1/whoami", workspace="No Name", status=400, slug="invalid-request")
+    assert result["errors"][0]["pointer"] == "#/header/Meshwright-Workspace"
 
 
 async def test_an_admin_of_one_workspace_is_none_of_all(harness: Harness) -> None:
@@ -196,8 +196,8 @@ async def test_a_workspace_is_not_removed_with_keys_to_it_left(harness: Harness)
     )
     person = harness.person("admin", "blue")
     await person.get("/v1/whoami")
-    found = await harness.admin.problem("DELETE", "/v1/workspaces/blue", status=409, slug="in-use", If_Match="*")
-    assert found["detail"] == "workspace blue still has tokens: remove them first"
+    answer = await harness.admin.problem("DELETE", "/v1/workspaces/blue", status=409, slug="in-use", If_Match="*")
+    assert answer["detail"] == "workspace blue still has tokens: remove them first"
     [token] = harness.directory.tokens("blue")
     gone = access.ResourceDeleted(kind="token", id=token.id, principal="t")
     harness.learn("blue", "token", token.id, gone)
@@ -243,7 +243,7 @@ async def test_what_a_worker_says_of_a_preview_becomes_the_callers_refusal(harne
 
         harness.bus.client = msgspec.defstruct("Client", [("request", Any)])(asked)
         body = {"mesh": "m1", "design": {"id": "d"}}
-        found = await harness.admin.problem("POST", "/v1/designs/d:diff", body, status=status, slug=slug)
+        result = await harness.admin.problem("POST", "/v1/designs/d:diff", body, status=status, slug=slug)
         if slug == "invalid-document":
-            assert (found["errors"][0]["detail"], found["remedy"]) == ("because", "do this")
+            assert (result["errors"][0]["detail"], result["remedy"]) == ("because", "do this")
     assert not [one for stream in harness.bus.streams.values() for one in stream]

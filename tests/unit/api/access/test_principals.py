@@ -64,8 +64,8 @@ async def test_a_token_counts_where_it_lies(harness: Harness) -> None:
     harness.directory.learn(
         "mw.state.blue.token.t", access.TokenWritten(document=msgspec.structs.replace(stored, sha256="x"), principal="")
     )
-    found = harness.directory.token("x")
-    assert (found.id, found.workspace) == ("t", "blue")
+    result = harness.directory.token("x")
+    assert (result.id, result.workspace) == ("t", "blue")
     assert (await person.get("/v1/whoami"))["workspace"] == "*"
 
 
@@ -103,11 +103,11 @@ async def test_a_token_that_never_counts_or_never_ends_is_refused(
     moment = (datetime.datetime.now(datetime.UTC) + end).isoformat()
     for params in ({}, {"validate_only": "true"}):
         body = {"id": "t", "role": "viewer", "expires_at": moment}
-        found = await harness.admin.problem(
+        answer = await harness.admin.problem(
             "POST", "/v1/tokens", body, params=params, status=422, slug="invalid-document"
         )
-        assert complaint in found["errors"][0]["detail"]
-        assert found["errors"][0]["pointer"] == "#/expires_at"
+        assert complaint in answer["errors"][0]["detail"]
+        assert answer["errors"][0]["pointer"] == "#/expires_at"
     assert harness.bus.streams["STATE"] == []
 
 
@@ -118,8 +118,8 @@ async def test_a_token_that_never_counts_or_never_ends_is_refused(
 async def test_a_time_that_is_none_is_refused(harness: Harness, text: object) -> None:
     """Without a zone it could mean any of a day's hours, and some times are none in UTC."""
     body = {"id": "t", "role": "viewer", "expires_at": text}
-    found = await harness.admin.problem("POST", "/v1/tokens", body, status=422, slug="invalid-document")
-    assert found["errors"][0]["pointer"] == "#/expires_at"
+    answer = await harness.admin.problem("POST", "/v1/tokens", body, status=422, slug="invalid-document")
+    assert answer["errors"][0]["pointer"] == "#/expires_at"
     for path in ("/v1/events", "/v1/meshes/m1/metrics"):
         harness.mesh()
         if isinstance(text, str) and not text.startswith("9999"):

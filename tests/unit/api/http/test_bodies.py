@@ -136,22 +136,22 @@ async def test_a_design_inside_a_body_is_pointed_into_as_it_was_sent(harness: Ha
     answer = await harness.admin.ask("POST", f"/v1/designs/d:{verb}", body, expect=200 if verb == "validate" else 422)
     assert [error["pointer"] for error in answer.json()["errors"]] == ["#/design/intents/0/timeout"]
     mistyped = {"mesh": "m1", "design": {"id": "d", "intnts": []}}
-    found = await harness.admin.problem("POST", f"/v1/designs/d:{verb}", mistyped, status=422, slug="invalid-document")
-    assert [error["pointer"] for error in found["errors"]] == ["#/design/intnts"]
+    result = await harness.admin.problem("POST", f"/v1/designs/d:{verb}", mistyped, status=422, slug="invalid-document")
+    assert [error["pointer"] for error in result["errors"]] == ["#/design/intnts"]
 
 
 async def test_a_version_before_the_first_is_a_mistake_of_the_caller(harness: Harness) -> None:
     """A negative version is refused where it stands, instead of being told as an outage of the bus."""
     harness.mesh()
     body = {"mesh": "m1", "version": -1}
-    found = await harness.admin.problem("POST", "/v1/designs/d:diff", body, status=422, slug="invalid-document")
-    assert [error["pointer"] for error in found["errors"]] == ["#/version"]
+    answer = await harness.admin.problem("POST", "/v1/designs/d:diff", body, status=422, slug="invalid-document")
+    assert [error["pointer"] for error in answer["errors"]] == ["#/version"]
 
 
 async def test_the_reserved_workspace_is_refused_at_its_name(harness: Harness) -> None:
     """The name that Meshwright keeps for itself is a mistake in the document, with its place."""
-    found = await harness.admin.problem("PUT", "/v1/workspaces/system", {}, status=422, slug="invalid-document")
-    assert [error["pointer"] for error in found["errors"]] == ["#/id"]
+    answer = await harness.admin.problem("PUT", "/v1/workspaces/system", {}, status=422, slug="invalid-document")
+    assert [error["pointer"] for error in answer["errors"]] == ["#/id"]
 
 
 printable = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=256)

@@ -78,12 +78,12 @@ class House:
     def come(self) -> tuple[Limited, Wire]:
         """Somebody connects."""
         meters = Meters()
-        found = Limited(
+        result = Limited(
             self.all, meters, Refusals(meters), 10.0, config=self.config, server_state=self.state, app_state={}
         )
         transport = Wire()
-        found.connection_made(transport)  # type: ignore[arg-type]
-        return found, transport
+        result.connection_made(transport)  # type: ignore[arg-type]
+        return result, transport
 
     async def ask(self, one: Limited, *, token: bool = False) -> None:
         """A request and its answer."""

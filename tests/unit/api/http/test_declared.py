@@ -76,10 +76,10 @@ class Request(msgspec.Struct, frozen=True):
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The query string: a list repeats its name."""
-        found = []
+        items = []
         for name, value in self.query.items():
-            found += [(name, _text(one)) for one in (value if isinstance(value, list) else [value])]
-        return found
+            items += [(name, _text(one)) for one in (value if isinstance(value, list) else [value])]
+        return items
 
 
 def _text(value: Any) -> str:
@@ -217,13 +217,13 @@ def answered(harness: Harness, request: Request) -> httpx.Response:
 def unexplained(answer: httpx.Response, operation: Operation) -> list[str]:
     """What the server says against a request and the document does not, in a schema or in words."""
     declared = DOCUMENT["paths"][operation.path][operation.method.lower()]
-    found = []
+    items = []
     for complaint in complaints(answer):
         reason = next((reason for one, reason in EXEMPT.items() if re.match(one, complaint)), None)
         field = complaint.removeprefix("#/").partition(":")[0].partition("/")[0]
         if reason is None or (reason.startswith("x-rules") and f"`{field}`" not in str(declared.get("x-rules"))):
-            found.append(complaint)
-    return found
+            items.append(complaint)
+    return items
 
 
 def complaints(answer: httpx.Response) -> list[str]:

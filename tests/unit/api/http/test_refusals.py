@@ -40,10 +40,10 @@ FROM_MEMORY = {"listWorkspaces", "listTokens", "getPrincipal"}
 
 def filled(route: Any) -> str:
     """The path of a route with something that fits in the places of its parameters."""
-    found = str(route.path).replace("/v1/adapters/{id}:", "/v1/adapters/trial:")  # one that is alive
+    result = str(route.path).replace("/v1/adapters/{id}:", "/v1/adapters/trial:")  # one that is alive
     for place, pattern in route.patterns().items():
-        found = found.replace(f"{{{place}}}", OF_PATTERN.get(pattern) or FITTING.get(place, "m1"))
-    return found
+        result = result.replace(f"{{{place}}}", OF_PATTERN.get(pattern) or FITTING.get(place, "m1"))
+    return result
 
 
 FITTING = {"version": "1", "revision": "1", "slug": "stale"}
@@ -62,8 +62,8 @@ async def test_the_allow_header_lists_every_method(harness: Harness, path: str) 
     """405 and OPTIONS name the methods that the document has for that very path, a verb's path too, and no other."""
     declared = {method.upper() for method in dict(PATHS)[path]}
     url = filled(next(route for route in ALL if route.path == path))
-    found = await harness.admin.problem("PATCH", url, status=405, slug="method-not-allowed")
-    assert "Allow header" in found["remedy"]
+    result = await harness.admin.problem("PATCH", url, status=405, slug="method-not-allowed")
+    assert "Allow header" in result["remedy"]
     for method, expect in (("PATCH", 405), ("OPTIONS", 204)):
         answer = await harness.admin.ask(method, url, expect=expect)
         allowed = answer.headers["allow"].split(", ")
@@ -89,9 +89,9 @@ async def test_a_defect_is_told_without_its_inside(harness: Harness, route: Any)
         return
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
-    found = answer.json()
-    assert (found["type"], found["detail"]) == ("/problems/internal", "")
-    assert found["trace_id"] == answer.headers["x-request-id"]
+    result = answer.json()
+    assert (result["type"], result["detail"]) == ("/problems/internal", "")
+    assert result["trace_id"] == answer.headers["x-request-id"]
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
@@ -128,12 +128,12 @@ async def test_each_failure_behind_has_its_words_and_its_patience(
 ) -> None:
     """What bus and store refuse is told by kind, and where waiting helps, for how long."""
     harness.views.failure = failure
-    found = await harness.admin.problem("GET", "/v1/deadletters/x", status=status, slug=slug)
-    assert found["remedy"]
+    result = await harness.admin.problem("GET", "/v1/deadletters/x", status=status, slug=slug)
+    assert result["remedy"]
     answer = await harness.admin.ask("GET", "/v1/deadletters/x", expect=status)
     assert answer.headers.get("retry-after") == wait
     if isinstance(failure, mwbus.BusFull):
-        assert "MESHWRIGHT_STREAMS_GIB" in found["remedy"]
+        assert "MESHWRIGHT_STREAMS_GIB" in result["remedy"]
 
 
 async def test_too_many_streams_are_told_to_come_later(harness: Harness) -> None:
@@ -164,8 +164,8 @@ async def test_a_stream_that_cannot_begin_is_an_outage_and_takes_no_place(harnes
 
 async def test_a_piece_of_payload_that_cannot_be_is_a_mistake_of_the_caller(harness: Harness) -> None:
     """NUL in a search is refused by its name instead of being told as an outage of the database."""
-    found = await harness.admin.problem("GET", "/v1/events?text=%00", status=400, slug="invalid-request")
-    assert [error["pointer"] for error in found["errors"]] == ["#/query/text"]
+    answer = await harness.admin.problem("GET", "/v1/events?text=%00", status=400, slug="invalid-request")
+    assert [error["pointer"] for error in answer["errors"]] == ["#/query/text"]
 
 
 async def test_the_log_takes_the_beginning_of_a_type_like_the_stream(harness: Harness) -> None:
@@ -193,8 +193,8 @@ async def test_filters_of_the_log_are_joined_like_those_of_the_stream(
     harness: Harness, query: str, ids: list[str]
 ) -> None:
     """Several filters mean all of them: an operation that another filter excludes is not shown."""
-    found = await harness.admin.get(f"/v1/events?{query}")
-    assert found == {"items": [], "next_page_token": ""}
+    answer = await harness.admin.get(f"/v1/events?{query}")
+    assert answer == {"items": [], "next_page_token": ""}
     assert [asked["where"]["id"] for asked in harness.views.asked] == ([ids] if ids else [])
 
 
@@ -217,5 +217,5 @@ def test_problems_that_name_places_say_so() -> None:
 async def test_a_name_that_cannot_be_one_is_told_as_what_is_missing(harness: Harness) -> None:
     """A path with a name that nothing can have is 404 in words that people understand."""
     for path in ("/v1/meshes/No-Such", "/v1/operations/nope"):
-        found = await harness.admin.problem("GET", path, status=404, slug="not-found")
-        assert found["detail"] == f"there is no resource {path.rpartition('/')[2]!r} in this workspace"
+        answer = await harness.admin.problem("GET", path, status=404, slug="not-found")
+        assert answer["detail"] == f"there is no resource {path.rpartition('/')[2]!r} in this workspace"

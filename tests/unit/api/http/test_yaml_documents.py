@@ -58,9 +58,9 @@ def test_bytes_are_read_or_refused(junk: bytes) -> None:
 )
 def test_scalars_are_what_they_look_like(document: str, value: Any) -> None:
     """The core schema of YAML 1.2: `no` is a word, a clock is no number, a date is text, quotes make text."""
-    found = yaml_documents.load(document.encode())
-    assert found == value
-    assert type(found) is type(value)
+    result = yaml_documents.load(document.encode())
+    assert result == value
+    assert type(result) is type(value)
 
 
 @pytest.mark.parametrize(

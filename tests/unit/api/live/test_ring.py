@@ -25,9 +25,9 @@ def ring(first: int = 1) -> Hub:
 
 def client_at(seq: int) -> Client:
     """A client that has seen everything up to a sequence."""
-    found = Client(Wants(workspace="default"), "")
-    found.seq = seq
-    return found
+    result = Client(Wants(workspace="default"), "")
+    result.seq = seq
+    return result
 
 
 def ids(frames: list[bytes]) -> list[int]:

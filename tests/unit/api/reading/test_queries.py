@@ -36,7 +36,7 @@ def refused(query: str, kind: type[Model]) -> list[str]:
 def test_any_query_is_understood_or_refused_by_name(kind: type[Model], given_pairs: list[tuple[str, str]]) -> None:
     """Whatever is asked of any route: a value that a database can be asked for, or each bad parameter by its name."""
     try:
-        found = queries.decode(QueryParams(urlencode(given_pairs)), kind)
+        result = queries.decode(QueryParams(urlencode(given_pairs)), kind)
     except Refusal as error:
         assert error.slug == "invalid-request"
         assert error.errors
@@ -44,8 +44,8 @@ def test_any_query_is_understood_or_refused_by_name(kind: type[Model], given_pai
         places = {one.pointer.removeprefix("#/query/") for one in error.errors}
         assert all(place in escaped or place.split("/")[0] in escaped for place in places), places
         return
-    for name in found.__struct_fields__:
-        value = getattr(found, name)
+    for name in result.__struct_fields__:
+        value = getattr(result, name)
         assert not isinstance(value, int) or -(2**63) <= value < 2**63
         if isinstance(value, datetime.datetime):
             value.astimezone(datetime.UTC)

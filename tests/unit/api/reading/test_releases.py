@@ -41,9 +41,9 @@ async def test_a_revision_on_several_meshes_is_told(harness: Harness) -> None:
     """Where several meshes have that revision, the refusal names them, and the parameter that chooses one."""
     release(harness, "m1", 1)
     release(harness, "m2", 2)
-    found = await harness.admin.problem("GET", "/v1/designs/d/releases/1", status=400, slug="invalid-request")
-    assert "m1, m2" in found["detail"]
-    assert found["errors"][0]["pointer"] == "#/query/mesh"
+    answer = await harness.admin.problem("GET", "/v1/designs/d/releases/1", status=400, slug="invalid-request")
+    assert "m1, m2" in answer["detail"]
+    assert answer["errors"][0]["pointer"] == "#/query/mesh"
 
 
 async def test_a_revision_that_is_not_there(harness: Harness) -> None:

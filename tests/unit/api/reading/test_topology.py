@@ -19,7 +19,7 @@ def workload(namespace: str, name: str, service: str, **more: Any) -> Workload:
 
 def test_services_of_equal_names_are_nodes_of_their_own() -> None:
     """A service is known by its namespace too, and what serves none is no service."""
-    found = nodes(
+    result = nodes(
         [
             workload("test", "cart", "cart"),
             workload("shop", "cart-2", "cart", version="v2"),
@@ -27,7 +27,7 @@ def test_services_of_equal_names_are_nodes_of_their_own() -> None:
             workload("shop", "job", ""),
         ]
     )
-    assert [(node.id, node.namespace, node.workloads, node.versions) for node in found] == [
+    assert [(node.id, node.namespace, node.workloads, node.versions) for node in result] == [
         ("shop/cart", "shop", ["cart-1", "cart-2"], ["v1", "v2"]),
         ("test/cart", "test", ["cart"], [""]),
     ]

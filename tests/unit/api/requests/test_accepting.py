@@ -153,8 +153,8 @@ async def test_an_end_allows_a_retry_but_for_success(ready: Harness, end: str, o
     """Whoever told the end: what did not succeed can be asked for again, linked; what runs or succeeded cannot."""
     operation = await begun(ready)
     path = f"/v1/operations/{operation}:retry"
-    found = await ready.admin.problem("POST", path, {}, status=409, slug="operation-finished")
-    assert "not ended yet" in found["detail"]
+    answer = await ready.admin.problem("POST", path, {}, status=409, slug="operation-finished")
+    assert "not ended yet" in answer["detail"]
     tell(ready, operation, operations.OperationStarted(worker="w", adapter_version="1", attempt=1))
     await ready.admin.problem("POST", path, {}, status=409, slug="operation-finished")
     tell(ready, operation, ENDS[end], origin)
@@ -172,8 +172,8 @@ async def test_the_first_of_two_ends_is_the_end(ready: Harness) -> None:
     tell(ready, operation, ENDS["timed_out"], "scheduler")
     tell(ready, operation, ENDS["succeeded"])
     path = f"/v1/operations/{operation}"
-    found = await ready.admin.problem("POST", f"{path}:cancel", {}, status=409, slug="operation-finished")
-    assert "timed_out" in found["detail"]
+    answer = await ready.admin.problem("POST", f"{path}:cancel", {}, status=409, slug="operation-finished")
+    assert "timed_out" in answer["detail"]
 
 
 async def test_a_running_operation_is_asked_to_stop_once(ready: Harness) -> None:
@@ -192,8 +192,8 @@ async def test_what_the_scheduler_ended_can_still_be_abandoned(ready: Harness) -
     path = f"/v1/operations/{operation}:cancel"
     tell(ready, operation, operations.OperationStarted(worker="w", adapter_version="1", attempt=1))
     tell(ready, operation, ENDS["timed_out"], "scheduler")
-    found = await ready.admin.problem("POST", path, {}, status=409, slug="operation-finished")
-    assert "`abandon` would give up" in found["detail"]
+    answer = await ready.admin.problem("POST", path, {}, status=409, slug="operation-finished")
+    assert "`abandon` would give up" in answer["detail"]
     await ready.admin.post(path, {"abandon": True}, expect=202)
     tell(ready, operation, ENDS["cancelled"])
     await ready.admin.problem("POST", path, {"abandon": True}, status=409, slug="operation-finished")

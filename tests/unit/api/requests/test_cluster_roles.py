@@ -24,8 +24,8 @@ def test_roles_allow_what_the_rules_say_and_nothing_else() -> None:
 
 def test_with_a_service_account_each_role_is_bound_to_it() -> None:
     """Cluster-wide and in each namespace."""
-    found = cluster_roles.manifests("meshwright-istio", RULES, service_account=("tools", "meshwright"))
-    assert [each["kind"] for each in found] == ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
+    result = cluster_roles.manifests("meshwright-istio", RULES, service_account=("tools", "meshwright"))
+    assert [each["kind"] for each in result] == ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
     subject = [{"kind": "ServiceAccount", "namespace": "tools", "name": "meshwright"}]
-    assert all(each["subjects"] == subject for each in found if "subjects" in each)
-    assert found[3]["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "meshwright-istio"}
+    assert all(each["subjects"] == subject for each in result if "subjects" in each)
+    assert result[3]["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "meshwright-istio"}

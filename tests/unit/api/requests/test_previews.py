@@ -33,10 +33,10 @@ async def test_a_worker_that_is_alive_is_called_slow(harness: Harness) -> None:
     """Nobody is told to start a worker that runs: the words say how long it had and what goes on without a preview."""
     harness.mesh()
     harness.bus.client = Client(nats.errors.TimeoutError())
-    found = await harness.admin.problem("POST", DIFF, BODY, status=504, slug="adapter-slow")
-    assert found["detail"] == "the trial worker did not answer preview within 21 s; the worker is alive"
-    assert "operation itself" in found["remedy"] and "smaller design" in found["remedy"]
-    assert "meshwright-adapter" not in found["remedy"]
+    result = await harness.admin.problem("POST", DIFF, BODY, status=504, slug="adapter-slow")
+    assert result["detail"] == "the trial worker did not answer preview within 21 s; the worker is alive"
+    assert "operation itself" in result["remedy"] and "smaller design" in result["remedy"]
+    assert "meshwright-adapter" not in result["remedy"]
     assert previews.PREVIEW_S > serving._BOUND  # the worker has the first word on its own slowness
 
 
@@ -50,8 +50,8 @@ async def test_a_worker_that_vanished_while_it_was_asked_is_missing(harness: Har
             await super().request(*asked, **more)
 
     harness.bus.client = Vanishing(nats.errors.TimeoutError())
-    found = await harness.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
-    assert "stopped announcing itself" in found["detail"]
+    answer = await harness.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
+    assert "stopped announcing itself" in answer["detail"]
 
 
 async def test_without_listeners_there_is_no_worker(harness: Harness) -> None:
@@ -67,8 +67,8 @@ async def test_a_bus_that_is_away_is_no_missing_worker(harness: Harness, asked: 
     harness.mesh()
     harness.bus.client = Client(asked)
     harness.bus.failure = mwbus.BusUnavailable("no answer")
-    found = await harness.admin.problem("POST", DIFF, BODY, status=503, slug="bus-unavailable")
-    assert "meshwright-adapter" not in found["remedy"]
+    result = await harness.admin.problem("POST", DIFF, BODY, status=503, slug="bus-unavailable")
+    assert "meshwright-adapter" not in result["remedy"]
 
 
 async def test_workers_that_nats_does_not_let_us_hear_are_not_called_dead(harness: Harness) -> None:
@@ -91,8 +91,8 @@ async def test_what_the_bus_cannot_carry_is_too_large(harness: Harness) -> None:
     """A server that takes less in one message than the API does says so, with its limit."""
     harness.mesh()
     harness.bus.client = Client(nats.errors.MaxPayloadError())
-    found = await harness.admin.problem("POST", DIFF, BODY, status=413, slug="too-large")
-    assert found["detail"].endswith("NATS takes 1048576 at once")
+    answer = await harness.admin.problem("POST", DIFF, BODY, status=413, slug="too-large")
+    assert answer["detail"].endswith("NATS takes 1048576 at once")
 
 
 @pytest.mark.parametrize("path", ["/v1/designs/d:apply", "/v1/operations"])

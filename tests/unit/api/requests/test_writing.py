@@ -184,8 +184,8 @@ async def test_a_token_of_a_rival_is_not_replaced(harness: Harness) -> None:
     harness.bus.before_store = lambda: harness.bus.put(
         "mw.state.default.token.t", "dev.meshwright.token.written.v1", rival
     )
-    found = await harness.admin.problem("POST", "/v1/tokens", {"id": "t", "role": "viewer"}, status=412, slug="stale")
-    assert "mwt_" not in str(found)
+    answer = await harness.admin.problem("POST", "/v1/tokens", {"id": "t", "role": "viewer"}, status=412, slug="stale")
+    assert "mwt_" not in str(answer)
 
 
 async def test_what_does_not_fit_on_the_bus_is_not_half_written(harness: Harness) -> None:

@@ -37,13 +37,13 @@ def texts(path: Path) -> Iterator[str]:
 
 def advice() -> list[tuple[str, str, str]]:
     """What is advised: the file, the words of the command, the rest of its line."""
-    found = {
+    result = {
         (path.name, match[1].strip(), match[2].strip())
         for path in SOURCES
         for text in texts(path)
         for match in NAMED.finditer(text)
     }
-    return sorted(found)
+    return sorted(result)
 
 
 def resolved(words: list[str]) -> Any:

@@ -107,8 +107,8 @@ def test_validate_says_everything_with_its_line(server: Server, ready: Terminal)
     told = ready.run("validate", "slow.yaml", expect=3).stdout
     assert "slow.yaml:4 #/intents/0/service: one" in told
     assert "slow.yaml:2 #/intents: two" in told
-    found = json.loads(ready.run("validate", "slow.yaml", "-o", "json", expect=3).stdout)
-    assert [error["pointer"] for error in found["errors"]] == ["#/intents/0/service", "#/intents"]
+    result = json.loads(ready.run("validate", "slow.yaml", "-o", "json", expect=3).stdout)
+    assert [error["pointer"] for error in result["errors"]] == ["#/intents/0/service", "#/intents"]
     server.on("POST /v1/designs/slow:validate", {"valid": True, "errors": []})
     assert "✓ slow can be applied" in ready.run("validate", "slow.yaml").stdout
 
@@ -123,11 +123,11 @@ resources = st.fixed_dictionaries({"ref": refs, "body": bodies})
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(resources, max_size=2), max_size=2), st.lists(text, max_size=2))
-def test_native_resources_are_documents_that_others_can_read(found: list[list[Any]], notes: list[str]) -> None:
+def test_native_resources_are_documents_that_others_can_read(result: list[list[Any]], notes: list[str]) -> None:
     """Whatever a resource is called and an adapter notes: the output is YAML documents of exactly the bodies."""
-    translations = [{"intent": "timeout", "resources": each, "notes": notes} for each in found]
+    translations = [{"intent": "timeout", "resources": each, "notes": notes} for each in result]
     shown = previews.native({"translations": translations})
-    assert list(yaml.safe_load_all(shown)) == [one["body"] for each in found for one in each]
+    assert list(yaml.safe_load_all(shown)) == [one["body"] for each in result for one in each]
 
 
 lines = st.lists(st.text("abc:-+@ ", max_size=4), max_size=12)

@@ -45,22 +45,22 @@ def test_what_is_said_nearest_wins(
     environ |= {"MESHWRIGHT_CONTEXT": selected} if selected else {}
     said = {"API_URL": "http://env/", "TOKEN": "env-token", "WORKSPACE": "env-space"}
     environ |= {f"MESHWRIGHT_{name}": value for name, value in said.items()} if environment else {}
-    found = contexts.resolve(environ, tmp_path, context=option, workspace=workspace)
+    result = contexts.resolve(environ, tmp_path, context=option, workspace=workspace)
     by_option = FILE.contexts.get(option, contexts.Context())
     by_choice = FILE.contexts[option or selected or "chosen"]
     outer = contexts.Context(api_url="http://env", token="env-token", workspace="env-space")
     outer = outer if environment else contexts.Context()
-    assert found.name == (option or selected or "chosen")
-    assert found.api_url == (by_option.api_url or outer.api_url or by_choice.api_url)
-    assert found.token == (by_option.token or outer.token or by_choice.token)
-    assert found.workspace == (workspace or by_option.workspace or outer.workspace or by_choice.workspace)
-    assert found.source == ("MESHWRIGHT_API_URL" if environment and not option else str(file))
+    assert result.name == (option or selected or "chosen")
+    assert result.api_url == (by_option.api_url or outer.api_url or by_choice.api_url)
+    assert result.token == (by_option.token or outer.token or by_choice.token)
+    assert result.workspace == (workspace or by_option.workspace or outer.workspace or by_choice.workspace)
+    assert result.source == ("MESHWRIGHT_API_URL" if environment and not option else str(file))
 
 
 def test_show_tells_why_commands_go_there(terminal: Terminal, server: Server) -> None:
     """An address from the environment is told as such, and the token is not shown."""
-    found = yaml.safe_load(terminal.run("context", "show").stdout)
-    assert (found["api_url"], found["from"], found["token"]) == (server.url, "MESHWRIGHT_API_URL", "given")
+    result = yaml.safe_load(terminal.run("context", "show").stdout)
+    assert (result["api_url"], result["from"], result["token"]) == (server.url, "MESHWRIGHT_API_URL", "given")
 
 
 def test_a_stranger_at_the_local_stacks_port_gets_no_token(terminal: Terminal, server: Server) -> None:

@@ -40,9 +40,9 @@ def test_every_refusal_has_its_code_and_its_words(server: Server, terminal: Term
     form, read = ("yaml", yaml.safe_load) if code == 6 else ("json", json.loads)
     result = terminal.run("meshes", "show", "m1", "-o", form, expect=code)
     assert result.stdout == ""
-    found = read(result.stderr)
-    assert found.pop("exit_code") == code
-    assert found == json.loads(server.problem(slug)[2])
+    outcome = read(result.stderr)
+    assert outcome.pop("exit_code") == code
+    assert outcome == json.loads(server.problem(slug)[2])
 
 
 def test_places_are_told_instead_of_a_hint_at_them(server: Server, terminal: Terminal) -> None:
@@ -159,10 +159,10 @@ def commands(command: Any, *path: str) -> dict[tuple[str, ...], Any]:
     """Every command by its words."""
     if not isinstance(command, click.Group) and not hasattr(command, "commands"):
         return {path: command}
-    found = {path: command}
+    result = {path: command}
     for name, inner in command.commands.items():
-        found |= commands(inner, *path, name)
-    return found
+        result |= commands(inner, *path, name)
+    return result
 
 
 def test_every_command_that_is_named_exists() -> None:

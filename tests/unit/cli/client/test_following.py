@@ -28,9 +28,9 @@ FAILURE = {"code": "X1", "what": "it broke", "cause": "a cause", "remedy": "a re
 
 def event(id: int, name: str = "operation.progressed", data: Any = None) -> str:
     """An event as the API frames it."""
-    found = {"id": id, "type": f"dev.meshwright.{name}.v1", "time": AT, "origin": "trial", "entity": "operation"}
-    found |= {"entity_id": "OP", "data": data or {"message": f"m{id}"}}
-    return f"id: {id}\ndata: {json.dumps(found, ensure_ascii=False)}\n\n"
+    result = {"id": id, "type": f"dev.meshwright.{name}.v1", "time": AT, "origin": "trial", "entity": "operation"}
+    result |= {"entity_id": "OP", "data": data or {"message": f"m{id}"}}
+    return f"id: {id}\ndata: {json.dumps(result, ensure_ascii=False)}\n\n"
 
 
 def sent(*frames: str, before: float = 0.0, cut: bool = True) -> Any:
@@ -196,16 +196,16 @@ def test_a_time_limit_holds_although_the_server_hangs(server: Server, terminal: 
 @pytest.mark.parametrize("form", ["table", "json", "yaml"])
 def test_an_end_without_success_is_exit_code_5(server: Server, terminal: Terminal, state: str, form: str) -> None:
     """Whoever waits learns the end, its cause and its remedy; a program finds the operation on stdout."""
-    found = {**ENDED, "state": state, "failure": FAILURE}
+    result = {**ENDED, "state": state, "failure": FAILURE}
     server.on("DELETE /v1/meshes/m1", server.json(RUNNING, 202, meshwright_seq="5"))
-    server.on("GET /v1/operations/OP", found)
+    server.on("GET /v1/operations/OP", result)
     told = terminal.run("meshes", "uninstall", "m1", "--yes", "-o", form, expect=5)
     assert server.calls[1].path == "/v1/operations/OP"
     assert "it broke (X1)" in told.stderr
     assert "cause: a cause" in told.stderr
     assert "remedy: a remedy" in told.stderr
     if form == "json":
-        assert json.loads(told.stdout) == found
+        assert json.loads(told.stdout) == result
     elif form == "table":
         assert told.stdout == ""
 
@@ -229,8 +229,8 @@ def test_several_operations_are_several_documents(server: Server, terminal: Term
     for name in ("a", "b"):
         server.on(f"DELETE /v1/workloads/m1~~process~{name}", server.json({**RUNNING, "id": name}, 202))
     told = terminal.run("workloads", "withdraw", "a", "b", "-m", "m1", "--yes", "--no-wait", "-o", form).stdout
-    found = map(json.loads, told.splitlines()) if form == "json" else yaml.safe_load_all(told)
-    assert [one["id"] for one in found] == ["a", "b"]
+    result = map(json.loads, told.splitlines()) if form == "json" else yaml.safe_load_all(told)
+    assert [one["id"] for one in result] == ["a", "b"]
 
 
 def test_ctrl_c_ends_what_waits_for_a_server(server: Server, terminal: Terminal) -> None:
@@ -267,5 +267,5 @@ def test_a_stream_is_read_the_same_however_it_is_cut(
     text = "".join(f"id: {seq}{end}event: {kind}{end}data: {data}{end}{end}" for seq, kind, data in told)
     places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
     chunks = [text[left:right] for left, right in itertools.pairwise(places)]
-    found = list(sse.frames(sse.lines(chunks)))
-    assert found == [Frame(kind=kind, id=str(seq), data=data) for seq, kind, data in told]
+    result = list(sse.frames(sse.lines(chunks)))
+    assert result == [Frame(kind=kind, id=str(seq), data=data) for seq, kind, data in told]

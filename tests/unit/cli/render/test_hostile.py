@@ -77,21 +77,21 @@ def answer(handler: Any) -> None:
         handler.stream("id: 6\n\n", f"id: 7\ndata: {json.dumps({**event, 'data': {'message': HOSTILE}})}\n\n")
         return
     path = call.target.partition("?")[0]
-    found = next((route for route, pattern in ROUTES if route.method == call.method and pattern.match(path)), None)
+    match = next((route for route, pattern in ROUTES if route.method == call.method and pattern.match(path)), None)
     if call.path == "/readyz":
         body: Any = {"ready": False, "bus": {"ok": False, "detail": HOSTILE}, "full": [HOSTILE], "behind": 1}
-    elif found is None or found.answer is None:
+    elif match is None or match.answer is None:
         body = {}
-    elif isinstance(found.answer, Listing):
-        body = {"items": [filled(inspect.type_info(found.answer.of))], "next_page_token": ""}
+    elif isinstance(match.answer, Listing):
+        body = {"items": [filled(inspect.type_info(match.answer.of))], "next_page_token": ""}
     else:
-        body = filled(inspect.type_info(found.answer))
-        if found.operation_id == "validateDesign":
+        body = filled(inspect.type_info(match.answer))
+        if match.operation_id == "validateDesign":
             body |= {"valid": False}
         if isinstance(body, dict) and "deadline" in body:  # an operation
             body |= {"done": True, "state": "failed", "last_seq": 7}
     content = msgspec.json.encode(body)
-    status = found.status if found else 200
+    status = match.status if match else 200
     handler.wfile.write(b'HTTP/1.1 %d OK\r\ncontent-type: application/json\r\netag: "7"\r\n' % status)
     handler.wfile.write(b"content-length: %d\r\n\r\n%b" % (len(content), content))
 

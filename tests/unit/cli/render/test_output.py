@@ -121,9 +121,9 @@ def test_the_colours_of_a_terminal_are_its_own() -> None:
 @example([["x" * 2000, "y" * 2000, "z"]])
 def test_a_pipe_gets_one_line_for_each_row(rows: list[list[str]]) -> None:
     """Nothing is wrapped, cut or read as markup when nobody looks, however long a description is."""
-    found = shown(io.StringIO(), output.table(("one", "two", "three"), rows)).splitlines()
-    assert len(found) == len(rows) + 1
-    for line, row in zip(found[1:], rows, strict=True):
+    result = shown(io.StringIO(), output.table(("one", "two", "three"), rows)).splitlines()
+    assert len(result) == len(rows) + 1
+    for line, row in zip(result[1:], rows, strict=True):
         assert all(cell.strip() in line for cell in row)
 
 
@@ -183,10 +183,10 @@ def test_a_pointer_leads_to_its_line(value: dict[str, list[dict[str, int]]]) -> 
 def test_a_duration_is_seconds_or_a_mistake(text: str) -> None:
     """A number is seconds, a number with a unit is what it says; anything else is a mistake of usage, never a crash."""
     try:
-        found = choices.duration(text)
+        result = choices.duration(text)
     except typer.BadParameter:
         return
-    assert found >= 0
+    assert result >= 0
     assert text[0].isdigit() or text[0] == "."
 
 
@@ -206,8 +206,8 @@ strange = st.recursive(
 @given(strange)
 def test_an_event_is_one_line_whatever_was_published(data: Any) -> None:
     """A stranger's payload neither breaks the tail nor takes more than its line."""
-    found = {"id": 1, "type": "com.example.odd", "time": "2026-01-01T00:00:00Z", "origin": "x", "entity": "thing"}
-    text = history.event({**found, "entity_id": "a", "data": data})
+    result = {"id": 1, "type": "com.example.odd", "time": "2026-01-01T00:00:00Z", "origin": "x", "entity": "thing"}
+    text = history.event({**result, "entity_id": "a", "data": data})
     assert len(text.plain.splitlines()) == 1
     assert "com.example.odd" in text.plain
 

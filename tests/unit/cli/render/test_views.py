@@ -225,21 +225,21 @@ TABLES: list[tuple[tuple[str, ...], str, Any, list[str]]] = [
 LISTS = [one for one in TABLES if isinstance(one[2], list)]
 
 
-def served(server: Server, path: str, found: Any) -> Any:
+def served(server: Server, path: str, result: Any) -> Any:
     """Let the server have these documents; what it sends of them."""
-    plain = msgspec.to_builtins(found)
-    server.on(f"GET {path}", server.page(*plain) if isinstance(found, list) else plain)
+    plain = msgspec.to_builtins(result)
+    server.on(f"GET {path}", server.page(*plain) if isinstance(result, list) else plain)
     return plain
 
 
 @pytest.mark.parametrize(("command", "path", "found", "words"), TABLES, ids=lambda one: "")
 def test_people_see_what_matters_and_programs_all(
-    server: Server, terminal: Terminal, command: tuple[str, ...], path: str, found: Any, words: list[str]
+    server: Server, terminal: Terminal, command: tuple[str, ...], path: str, result: Any, words: list[str]
 ) -> None:
     """A table has the facts with marks and units, nothing but the table is on stdout, and no line ends in blanks; JSON
     and YAML are the API's documents, whole and alike.
     """
-    plain = served(server, path, found)
+    plain = served(server, path, result)
     told = terminal.run(*command)
     assert told.stderr == ""
     for word in words:

@@ -66,13 +66,13 @@ def test_headers_are_an_envelope_or_invalid(headers: dict[str, str]) -> None:
 @given(st.lists(st.integers(0, 2**48 - 1), min_size=2, max_size=6, unique=True))
 def test_ids_sort_as_they_were_born(moments: list[int]) -> None:
     """Whatever the random part, the id of a later millisecond sorts later; all are ULIDs of one length."""
-    found = []
+    items = []
     with pytest.MonkeyPatch.context() as patch:
         for moment in sorted(moments):
             patch.setattr(time, "time_ns", functools.partial(int, moment * 1_000_000))
-            found.append(ids.fresh())
-    assert found == sorted(found)
-    assert all(len(one) == 26 and set(one) <= set(ids._ALPHABET) for one in found)
+            items.append(ids.fresh())
+    assert items == sorted(items)
+    assert all(len(one) == 26 and set(one) <= set(ids._ALPHABET) for one in items)
 
 
 @given(st.lists(texts.filter(lambda text: "\0" not in text), min_size=1, max_size=4), st.data())

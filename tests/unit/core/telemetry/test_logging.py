@@ -47,8 +47,8 @@ def test_an_event_is_one_line_whatever_stands_in_it(message: str, value: str) ->
     assert " WARNING meshwright.x: " in text
     line = mwlogging._Json().format(said)
     assert line.splitlines() == [line]
-    found = json.loads(line)
-    assert (found["message"], found["stream"], found["level"]) == (message, value, "warning")
+    result = json.loads(line)
+    assert (result["message"], result["stream"], result["level"]) == (message, value, "warning")
 
 
 def test_an_event_names_its_trace() -> None:
@@ -69,9 +69,9 @@ def test_an_exception_is_told_in_full() -> None:
     text = mwlogging._Text().format(said)
     assert text.splitlines()[0].endswith("it failed thing=" + str(vars(said)["thing"]))
     assert text.splitlines()[-1] == "ValueError: the reason"
-    found = json.loads(mwlogging._Json().format(said))
-    assert "the reason" in found["exception"]
-    assert found["thing"].startswith("<object")
+    result = json.loads(mwlogging._Json().format(said))
+    assert "the reason" in result["exception"]
+    assert result["thing"].startswith("<object")
 
 
 @pytest.mark.parametrize(("level", "form"), [("info", "text"), ("WARNING", "json")])

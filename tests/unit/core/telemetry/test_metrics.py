@@ -20,7 +20,7 @@ numbers = st.integers(0, 2**40) | st.floats(0, 1e9, allow_subnormal=False)
 def read(text: str) -> dict[Sample, float]:
     """The samples in a text; every line must be one or a comment."""
     assert text.endswith("\n")
-    found: dict[Sample, float] = {}
+    result: dict[Sample, float] = {}
     for line in text[:-1].split("\n"):
         if line.startswith(("# HELP ", "# TYPE ")):
             continue
@@ -31,9 +31,9 @@ def read(text: str) -> dict[Sample, float]:
             for one in _LABEL.finditer(match["labels"] or "")
         ]
         place = (match["name"], tuple(pairs))
-        assert place not in found, line
-        found[place] = float(match["value"])
-    return found
+        assert place not in result, line
+        result[place] = float(match["value"])
+    return result
 
 
 @given(st.lists(st.tuples(labels, labels, numbers), max_size=20))
@@ -67,16 +67,16 @@ def test_a_histogram_counts_up_to_each_bound(values: list[float]) -> None:
     histogram = registry.histogram("took_seconds", "Time", "route")
     for value in values:
         histogram.observe("r", value=value)
-    found = read(registry.text())
+    result = read(registry.text())
     for bound in (*SECONDS, math.inf) if values else ():
         name = "+Inf" if bound == math.inf else str(bound)
         place = ("took_seconds_bucket", (("route", "r"), ("le", name)))
-        assert found[place] == sum(value <= bound for value in values)
+        assert result[place] == sum(value <= bound for value in values)
     if values:
-        assert found["took_seconds_count", (("route", "r"),)] == len(values)
-        assert found["took_seconds_sum", (("route", "r"),)] == pytest.approx(sum(values))
+        assert result["took_seconds_count", (("route", "r"),)] == len(values)
+        assert result["took_seconds_sum", (("route", "r"),)] == pytest.approx(sum(values))
     else:
-        assert found == {}
+        assert result == {}
 
 
 def test_a_gauge_goes_up_and_down_and_says_what_it_is() -> None:

@@ -63,13 +63,13 @@ class Sidecars:
 
     def requests(self, mesh: str) -> Counter[str]:
         """All requests that were told of a mesh, by version."""
-        found = Counter[str]()
+        result = Counter[str]()
         for _, message in self.told:
             if message.mesh == mesh:
                 for edge in message.edges:
                     assert 0 <= edge.errors <= edge.requests and edge.rate >= 0
-                    found[f"{edge.destination}|{edge.destination_version}"] += edge.requests
-        return found
+                    result[f"{edge.destination}|{edge.destination_version}"] += edge.requests
+        return result
 
 
 BROKEN = st.sampled_from(

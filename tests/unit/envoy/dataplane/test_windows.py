@@ -63,8 +63,8 @@ def test_percentiles_rise_and_stay_within_bounds(
     histogram: dict[tuple[float, float], int], percents: list[float]
 ) -> None:
     """Percentiles never fall with the percentage and lie between the lowest and highest occupied bucket."""
-    found = [windows.percentile(histogram, percent) for percent in sorted(percents)]
-    values = [value for value in found if value is not None]
+    result = [windows.percentile(histogram, percent) for percent in sorted(percents)]
+    values = [value for value in result if value is not None]
     assert bool(values) == bool(histogram)
     assert values == sorted(values)
     for value in values:

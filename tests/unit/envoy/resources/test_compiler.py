@@ -62,7 +62,7 @@ def policies_for(state: DesiredState) -> st.SearchStrategy[list[AnyIntent]]:
         source = st.sampled_from(sorted(known))
         detection = st.none() | st.builds(OutlierDetection)
         one_of_each: list[st.SearchStrategy[Any]] = [
-            weights.map(lambda found: _split(service, known[service], found)),
+            weights.map(lambda result: _split(service, known[service], result)),
             st.builds(HeaderRoute, service=st.just(service), header=headers, version=version),
             st.builds(Mirror, service=st.just(service), version=version, percent=percents),
             st.builds(Retry, service=st.just(service), attempts=st.integers(1, 10)),
@@ -82,11 +82,11 @@ def policies_for(state: DesiredState) -> st.SearchStrategy[list[AnyIntent]]:
             st.builds(AccessLog, service=st.just(service)),
         ]
         return st.tuples(*(st.none() | each for each in one_of_each)).map(
-            lambda found: [each for each in found if each is not None]
+            lambda result: [each for each in result if each is not None]
         )
 
     return st.tuples(*(about(service) for service in known)).map(
-        lambda found: [each for group in found for each in group]
+        lambda result: [each for group in result for each in group]
     )
 
 
@@ -113,12 +113,12 @@ def mentioned(value: Any) -> set[str]:
         return set().union(*(mentioned(each) for each in value), set())
     if not isinstance(value, dict):
         return set()
-    found = set().union(*(mentioned(each) for each in value.values()), set())
+    collected = set().union(*(mentioned(each) for each in value.values()), set())
     if "cluster" in value:
-        found.add(value["cluster"])
+        collected.add(value["cluster"])
     if "clusters" in value:
-        found |= {each["name"] for each in value["clusters"]}
-    return found
+        collected |= {each["name"] for each in value["clusters"]}
+    return collected
 
 
 def routes_of(snapshot: Snapshot, workload: str, name: str) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def test_any_statistics_are_read_or_refused(value: Any, histograms: Any, more: A
     except (OverflowError, UnicodeEncodeError):
         return
     try:
-        found = windows.read(answer)
+        result = windows.read(answer)
     except msgspec.DecodeError:
         return
-    assert all(type(each.requests) is int and each.requests >= 0 <= each.errors for each in found.values())
+    assert all(type(each.requests) is int and each.requests >= 0 <= each.errors for each in result.values())

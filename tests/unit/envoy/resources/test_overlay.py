@@ -75,10 +75,10 @@ def respelt(draw: st.DrawFn, value: Any) -> Any:
 def test_how_a_field_is_spelt_means_nothing(body: dict[str, Any]) -> None:
     """In either spelling, and mixed, a native field takes the place of the compiled one: nothing is there twice."""
     assert served(laid_over(body)).to_dict() == served(laid_over(BODY)).to_dict()
-    found = served(laid_over(body))
-    assert [each.max_requests for each in found.circuit_breakers.thresholds] == [7]
-    assert found.common_lb_config.consistent_hashing_lb_config.hash_balance_factor == 150
-    assert found.load_assignment.cluster_name == "a|v1" and found.transport_socket.name
+    result = served(laid_over(body))
+    assert [each.max_requests for each in result.circuit_breakers.thresholds] == [7]
+    assert result.common_lb_config.consistent_hashing_lb_config.hash_balance_factor == 150
+    assert result.load_assignment.cluster_name == "a|v1" and result.transport_socket.name
 
 
 @given(OBJECTS, OBJECTS, OBJECTS)
@@ -99,12 +99,12 @@ def test_the_design_with_the_later_name_prevails() -> None:
         {"connect_timeout": "2s", "lb_policy": "RANDOM"},
         {"connect_timeout": "3s", "per_connection_buffer_limit_bytes": 7},
     )
-    found = served(laid_over(one, two))
-    assert (found.connect_timeout.total_seconds(), found.lb_policy.name) == (3.0, "RANDOM")
-    assert found.per_connection_buffer_limit_bytes == 7
+    result = served(laid_over(one, two))
+    assert (result.connect_timeout.total_seconds(), result.lb_policy.name) == (3.0, "RANDOM")
+    assert result.per_connection_buffer_limit_bytes == 7
     state = laid_over(one, two)
     turned = msgspec.structs.replace(state, designs=dict(reversed(state.designs.items())))
-    assert served(turned).to_dict() == found.to_dict()
+    assert served(turned).to_dict() == result.to_dict()
 
 
 def test_what_fits_its_type_but_not_its_place_is_told_beforehand() -> None:

@@ -89,7 +89,7 @@ def intents(
         st.builds(Backend, version=version, weight=st.sampled_from([0, 30, 50, 70, 100])), min_size=1, max_size=3
     )
     detection = st.builds(OutlierDetection, consecutive_errors=counts, interval=durations, ejection_time=durations)
-    found = [
+    result = [
         st.builds(MutualTls, mode=st.sampled_from(["strict", "permissive"]), service=maybe),
         st.builds(TrafficSplit, service=service, backends=backends),
         st.builds(HeaderRoute, service=service, header=headers, version=version),
@@ -116,7 +116,7 @@ def intents(
         ),
     ]  # fmt: skip
     kinds = (each for each in INTENT_TYPES if each not in (EgressControl, Ingress))
-    return {intent_kind(kind): strategy for kind, strategy in zip(kinds, found, strict=True)}
+    return {intent_kind(kind): strategy for kind, strategy in zip(kinds, result, strict=True)}
 
 
 ANY = intents(["web", "reviews", "reviews", "nobody"], ["v1", "v2"], DURATION, COUNT, HEADER)
@@ -130,16 +130,16 @@ OFTEN = st.one_of(*(SANE[kind] for kind in ("allow", "header-route", "mirror", "
 @st.composite
 def designs(draw: st.DrawFn, most: int = 6) -> list[Design]:
     """Designs that the mesh can carry together, under names in any order."""
-    state, found = MESH, list[Design]()
+    state, result = MESH, list[Design]()
     for name in draw(st.permutations("abc")):
         kept = list[AnyIntent]()
         for intent in draw(st.lists(SOME | OFTEN, max_size=most)):
             design = Design(id=name, intents=[*kept, intent])
             if not validation.problems(desired.apply_design(state, design, 1), design):
                 kept.append(intent)
-        found.append(Design(id=name, intents=kept))
-        state = desired.apply_design(state, found[-1], 1)
-    return found
+        result.append(Design(id=name, intents=kept))
+        state = desired.apply_design(state, result[-1], 1)
+    return result
 
 
 def applied(state: DesiredState, *several: Design) -> DesiredState:
@@ -162,10 +162,10 @@ def test_what_passes_is_served_and_what_does_not_is_named_in_place(kind: str, da
     wanted = data.draw(st.lists(ANY[kind], min_size=1, max_size=2))
     design = msgspec.convert(msgspec.to_builtins(Design(id="d", intents=wanted)), Design)
     after = applied(MESH, design)
-    found, snapshot = validation.problems(after, design), compiler.compile_mesh(after)  # previews show bad ones too
-    if not found:
+    result, snapshot = validation.problems(after, design), compiler.compile_mesh(after)  # previews show bad ones too
+    if not result:
         ENCODER.warm(snapshot)
-    for problem in found:
+    for problem in result:
         place: Any = msgspec.to_builtins(design)
         for part in problem.pointer.removeprefix("#/").split("/"):
             place = place[int(part)] if isinstance(place, list) else place[part]
@@ -219,13 +219,13 @@ def test_a_translation_is_what_the_intent_changes(several: list[Design], intent:
     for design in several:
         if intent in design.intents:
             state = desired.remove_design(state, design.id)
-    found = translate(intent, state)
-    assert isinstance(found, Translation)
+    result = translate(intent, state)
+    assert isinstance(result, Translation)
     after = applied(state, Design(id="~", intents=[intent]))
-    assert translate(intent, after) == found
-    assert found.resources == diffs.caused(compiler.compile_mesh(state), compiler.compile_mesh(after))
-    assert [each.ref for each in changes(state, after)] == [each.ref for each in found.resources]
-    assert bool(found.notes) == (not found.resources)
+    assert translate(intent, after) == result
+    assert result.resources == diffs.caused(compiler.compile_mesh(state), compiler.compile_mesh(after))
+    assert [each.ref for each in changes(state, after)] == [each.ref for each in result.resources]
+    assert bool(result.notes) == (not result.resources)
 
 
 @settings(max_examples=40, deadline=None)
@@ -277,10 +277,10 @@ def test_exactly_the_allowed_may_call(several: list[Design]) -> None:
 def test_what_cannot_be_done_says_why_and_what_instead() -> None:
     """The two intents that this mesh has no way to carry out are answered as unsupported, never as nothing."""
     for intent in (EgressControl(hosts=["example.org"]), Ingress(host="shop.example", service="web")):
-        found = adapter.translators.translate(intent, EnvoyFacts(state=MESH))
-        assert isinstance(found, Unsupported)
-        assert found.intent == intent_kind(intent)
-        assert found.because and found.instead
+        result = adapter.translators.translate(intent, EnvoyFacts(state=MESH))
+        assert isinstance(result, Unsupported)
+        assert result.intent == intent_kind(intent)
+        assert result.because and result.instead
 
 
 def test_an_intent_about_nobody_is_not_called_fulfilled() -> None:
@@ -291,6 +291,6 @@ def test_an_intent_about_nobody_is_not_called_fulfilled() -> None:
         FaultAbort(service="nobody", status=500),
     ]
     for intent in strangers:
-        found = translate(intent, MESH)
-        assert isinstance(found, Translation)
-        assert any(word in " ".join(found.notes) for word in ("no service nobody", "no version v9"))
+        result = translate(intent, MESH)
+        assert isinstance(result, Translation)
+        assert any(word in " ".join(result.notes) for word in ("no service nobody", "no version v9"))

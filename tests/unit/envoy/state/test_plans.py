@@ -54,15 +54,15 @@ def test_a_state_replaces_only_what_it_was_made_for(
         if there is not None:
             await buckets.desired.create("w.m", desired.encode(there))
         for wanted, instead_of in ((after, before), (after, before), (before, after), (before, after)):
-            found = present(buckets)
-            if found in (encoded(wanted), encoded(instead_of)):
+            result = present(buckets)
+            if result in (encoded(wanted), encoded(instead_of)):
                 await plans.write(buckets, "w.m", wanted, instead_of, confirmed)
                 assert present(buckets) == encoded(wanted)
             else:
                 with pytest.raises(kit.Retry) as refusal:
                     await plans.write(buckets, "w.m", wanted, instead_of, confirmed)
                 assert (refusal.value.failure.code, refusal.value.failure.retryable) == ("MW2008", True)
-                assert present(buckets) == found
+                assert present(buckets) == result
 
     asyncio.run(live())
 
@@ -99,9 +99,9 @@ async def test_the_first_plan_of_an_operation_counts(bucket: Any) -> None:
     """A later attempt gets the plan that was kept, whatever it would plan now; a new operation replaces it."""
     buckets = empty(bucket)
     first = Plan(mesh="m", before=NONE, after=ONE)
-    found = await plans.store(buckets, "w.m", "1", first)
-    assert (found.version, found.proxies) == (desired.version(ONE), 1)
-    assert await plans.store(buckets, "w.m", "1", Plan(mesh="m", before=None, after=None)) == found
+    result = await plans.store(buckets, "w.m", "1", first)
+    assert (result.version, result.proxies) == (desired.version(ONE), 1)
+    assert await plans.store(buckets, "w.m", "1", Plan(mesh="m", before=None, after=None)) == result
     assert await plans.load(buckets, "w.m", "1") == first
     await plans.store(buckets, "w.m", "2", Plan(mesh="m", before=ONE, after=None))
     with pytest.raises(kit.Reject, match="the plan of operation 1 is no longer stored"):

@@ -98,9 +98,9 @@ async def test_words_that_nobody_can_read_are_passed_over(planes: Any) -> None:
 async def test_all_replicas_have_one_authority(planes: Any) -> None:
     """However many want the authority of a mesh first, they get the same one; another mesh has another."""
     replicas = [planes(f"replica-{index}") for index in range(3)]
-    found = await asyncio.gather(*(each.authority("w", "m") for each in replicas for _ in range(2)))
-    assert len({each.certificate for each in found}) == 1
-    assert (await replicas[0].authority("w", "n")).id != found[0].id
+    result = await asyncio.gather(*(each.authority("w", "m") for each in replicas for _ in range(2)))
+    assert len({each.certificate for each in result}) == 1
+    assert (await replicas[0].authority("w", "n")).id != result[0].id
 
 
 async def test_a_state_is_taken_when_the_bus_is_back(planes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,8 +216,8 @@ async def test_a_version_that_is_not_served_is_not_waited_for_in_vain(planes: An
     await put(plane, mesh())
     with pytest.raises(TimeoutError, match=r"version 00 of w\.m is not served here"):
         await plane.applied("w", "m", "00", timeout=0.02)
-    found = await plane.applied("w", "m", desired.version(mesh()), timeout=1, patience=0.01)
-    assert {name: each.state for name, each in found.items()} == {"a": "disconnected"}
+    result = await plane.applied("w", "m", desired.version(mesh()), timeout=1, patience=0.01)
+    assert {name: each.state for name, each in result.items()} == {"a": "disconnected"}
 
 
 @pytest.mark.parametrize("content", ["", "x", "15010\n", None])

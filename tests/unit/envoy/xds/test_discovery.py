@@ -111,10 +111,10 @@ class Proxy:
 @pytest.fixture
 async def plane() -> AsyncIterator[Plane]:
     """A server with one cluster for `a` and `b`."""
-    found = Plane()
-    found.server.publish("w.m", snapshot("first", A, B))
-    async with found.server.serve("127.0.0.1:0", ISSUING.server(NOW)) as found.port, found.channels:
-        yield found
+    result = Plane()
+    result.server.publish("w.m", snapshot("first", A, B))
+    async with result.server.serve("127.0.0.1:0", ISSUING.server(NOW)) as result.port, result.channels:
+        yield result
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,8 @@ async def test_who_is_not_there_is_waited_for_a_little_only() -> None:
     assert 0.05 <= loop.time() - start < 5
     board.heard_here(NODES[1], word("stale"))
     start = loop.time()
-    found = await board.answers(NODES[:2], "2", timeout=0.2, patience=0.01)
-    assert {each.state for each in found.values()} == {"stale", "disconnected"}
+    result = await board.answers(NODES[:2], "2", timeout=0.2, patience=0.01)
+    assert {each.state for each in result.values()} == {"stale", "disconnected"}
     assert loop.time() - start >= 0.2
     assert await board.answers([], "2", timeout=60, patience=60) == {}
 
@@ -140,9 +140,9 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A reporter at work, in a hurry."""
     monkeypatch.setattr(reporter, "_GATHER_SECONDS", 0.001)
     monkeypatch.setattr(reporter, "_RETRY_SECONDS", 0.001)
-    found = World()
-    async with background.running(found.reporter.run()):
-        yield found
+    result = World()
+    async with background.running(result.reporter.run()):
+        yield result
 
 
 async def test_the_newest_word_is_told_and_bursts_are_one(world: World) -> None:

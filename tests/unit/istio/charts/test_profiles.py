@@ -33,22 +33,22 @@ def test_a_profile_is_its_charts_in_their_order(profile: str, charts: list[str])
 
 def test_all_charts_agree_on_revision_namespace_and_images() -> None:
     """Otherwise node agents would look for a control plane that is not there."""
-    found = of(Wish(profile="ambient", version="1.31.0", revision="next", namespace="mesh", default_revision="next"))
-    assert found["istiod"].release == "istiod-next"
-    assert found["istiod"].values["revision"] == found["ztunnel"].values["revision"] == "next"
-    assert found["base"].values["defaultRevision"] == "next"
-    assert {each.namespace for each in found.values()} == {"mesh"}
-    assert found["istiod"].values["global"]["tag"] == found["ztunnel"].values["tag"] == "1.31.0"
-    assert found["istiod"].values["global"]["hub"] == found["ztunnel"].values["hub"] == profiles.RELEASE_HUB
-    assert found["istiod"].values["profile"] == found["cni"].values["profile"] == "ambient"
-    assert found["istiod"].values["trustedZtunnelNamespace"] == "mesh"
+    result = of(Wish(profile="ambient", version="1.31.0", revision="next", namespace="mesh", default_revision="next"))
+    assert result["istiod"].release == "istiod-next"
+    assert result["istiod"].values["revision"] == result["ztunnel"].values["revision"] == "next"
+    assert result["base"].values["defaultRevision"] == "next"
+    assert {each.namespace for each in result.values()} == {"mesh"}
+    assert result["istiod"].values["global"]["tag"] == result["ztunnel"].values["tag"] == "1.31.0"
+    assert result["istiod"].values["global"]["hub"] == result["ztunnel"].values["hub"] == profiles.RELEASE_HUB
+    assert result["istiod"].values["profile"] == result["cni"].values["profile"] == "ambient"
+    assert result["istiod"].values["trustedZtunnelNamespace"] == "mesh"
 
 
 def test_values_of_a_person_win() -> None:
     """Also deep inside of what is derived; lists are replaced, as in Helm."""
     own = Values(istiod={"global": {"tag": "mine", "proxy": {"logLevel": "debug"}}}, hub="example.org/istio")
-    found = of(Wish(version="1.31.0", values=own))["istiod"].values["global"]
-    assert (found["tag"], found["hub"], found["proxy"]) == ("mine", "example.org/istio", {"logLevel": "debug"})
+    result = of(Wish(version="1.31.0", values=own))["istiod"].values["global"]
+    assert (result["tag"], result["hub"], result["proxy"]) == ("mine", "example.org/istio", {"logLevel": "debug"})
     assert profiles.merged({"a": {"b": [1], "c": 1}}, {"a": {"b": [2]}}) == {"a": {"b": [2], "c": 1}}
 
 
@@ -96,8 +96,8 @@ def test_what_istiod_wrote_into_a_webhook_is_not_taken_from_it() -> None:
     fields: dict[str, Any] = {"f:webhooks": {key: {"f:failurePolicy": {}, "f:clientConfig": {"f:caBundle": {}}}}}
     theirs = {"manager": "pilot-discovery", "operation": "Update", "fieldsV1": fields}
     live = {**configuration(), "metadata": {"managedFields": [theirs]}}
-    found = webhooks.without_written(wanted, live, "us")["webhooks"][0]
-    assert found == {"name": "w", "clientConfig": {"service": {"name": "istiod"}}}
+    result = webhooks.without_written(wanted, live, "us")["webhooks"][0]
+    assert result == {"name": "w", "clientConfig": {"service": {"name": "istiod"}}}
     ours = {**theirs, "manager": "us", "operation": "Apply"}
     live = {**configuration(), "metadata": {"managedFields": [ours]}}
     assert webhooks.without_written(wanted, live, "us") == wanted

@@ -39,23 +39,23 @@ def after(labels: dict[str, str], change: marks.Change) -> dict[str, str]:
 @given(NAMESPACES, PARTS)
 def test_a_namespace_takes_part_as_asked_and_in_one_way(labels: dict[str, str], part: Part) -> None:
     """Whatever was there; what is not Istio's stays, and doing it again changes nothing."""
-    found = after(labels, marks.joining_namespace(labels, part))
-    told = marks.takes_part(found)
+    result = after(labels, marks.joining_namespace(labels, part))
+    told = marks.takes_part(result)
     assert told is not None
     assert (told.ambient, told.revision) == (part.ambient, part.revision)
-    assert len({INJECTION, REVISION, AMBIENT} & found.keys()) == 1
-    assert (WAYPOINT in found) <= part.ambient
-    assert found.get("team") == labels.get("team")
-    assert marks.joining_namespace(found, part) == {}
+    assert len({INJECTION, REVISION, AMBIENT} & result.keys()) == 1
+    assert (WAYPOINT in result) <= part.ambient
+    assert result.get("team") == labels.get("team")
+    assert marks.joining_namespace(result, part) == {}
 
 
 @given(NAMESPACES)
 def test_a_namespace_that_leaves_takes_no_part(labels: dict[str, str]) -> None:
     """And is left with nothing of Istio's, besides somebody's own `disabled`."""
-    found = after(labels, marks.leaving_namespace(labels))
-    assert marks.takes_part(found) is None
-    assert {REVISION, AMBIENT, WAYPOINT} & found.keys() == set()
-    assert found.get(INJECTION, "disabled") == "disabled"
+    result = after(labels, marks.leaving_namespace(labels))
+    assert marks.takes_part(result) is None
+    assert {REVISION, AMBIENT, WAYPOINT} & result.keys() == set()
+    assert result.get(INJECTION, "disabled") == "disabled"
 
 
 @given(PODS, PARTS, NAMESPACES)

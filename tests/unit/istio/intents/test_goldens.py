@@ -31,10 +31,10 @@ def translated(mesh: str, intents: list[AnyIntent]) -> dict[str, Any]:
     for each in (resource.body for translation in translations for resource in translation.resources):
         if each not in resources:
             resources.append(each)
-    found: dict[str, Any] = {"resources": resources}
+    result: dict[str, Any] = {"resources": resources}
     refused = [msgspec.to_builtins(each) for each in answers if isinstance(each, Unsupported)]
     notes = [note for each in translations for note in each.notes]
-    return {**found, **({"unsupported": refused} if refused else {}), **({"notes": notes} if notes else {})}
+    return {**result, **({"unsupported": refused} if refused else {}), **({"notes": notes} if notes else {})}
 
 
 @pytest.mark.parametrize("path", GOLDENS, ids=lambda path: path.stem)
@@ -42,9 +42,9 @@ def test_a_design_becomes_exactly_these_resources(path: Path) -> None:
     """The translation of a design is its golden, and the real definitions take every resource of it."""
     golden = yaml.safe_load(path.read_text())
     intents = msgspec.convert(golden["intents"], type=list[AnyIntent])
-    found = translated(golden["mesh"], intents)
-    assert found == golden["becomes"]
-    for body in found["resources"]:
+    result = translated(golden["mesh"], intents)
+    assert result == golden["becomes"]
+    for body in result["resources"]:
         schemas.check(body)
 
 

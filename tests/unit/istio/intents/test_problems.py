@@ -129,9 +129,9 @@ def test_egress_that_others_have_opened_is_named() -> None:
 )
 def test_intents_that_contradict_each_other_are_named_both(one: AnyIntent, other: AnyIntent, contradict: bool) -> None:
     """Two wishes for the same requests are not decided by their order."""
-    found = [detail for _, detail in told(bookinfo(), one, other) if "contradict" in detail]
-    assert bool(found) is contradict
-    assert all("#/intents/0 and #/intents/1" in each for each in found)
+    result = [detail for _, detail in told(bookinfo(), one, other) if "contradict" in detail]
+    assert bool(result) is contradict
+    assert all("#/intents/0 and #/intents/1" in each for each in result)
 
 
 def test_a_namespace_of_another_revision_is_not_this_meshs() -> None:

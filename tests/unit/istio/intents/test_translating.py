@@ -208,9 +208,9 @@ def test_subsets_that_somebody_has_defined_are_used() -> None:
     rule = Existing(ref=ref, owner="kubectl", spec={"host": "reviews", "subsets": subsets})
     mesh = msgspec.structs.replace(bookinfo(), existing=[rule])
     split = wishes.TrafficSplit(service="reviews", backends=[wishes.Backend(version="v3", weight=100)])
-    (found,) = bodies(translate(split, mesh))
-    assert found["kind"] == "VirtualService"
-    assert found["spec"]["http"][0]["route"][0]["destination"]["subset"] == "version-3"
+    (result,) = bodies(translate(split, mesh))
+    assert result["kind"] == "VirtualService"
+    assert result["spec"]["http"][0]["route"][0]["destination"]["subset"] == "version-3"
 
 
 def test_logs_are_refused_where_the_mesh_writes_text() -> None:
