@@ -90,7 +90,7 @@ class Connections:
         return self._opened(workspace, message)
 
     async def follow(self) -> AsyncGenerator[ConnectionChange, None]:
-        """Every connection of a served kind, then what becomes of it, within a second; for ever.
+        """Every connection of a served kind, then what becomes of it, within a second; until cancelled.
 
         What has become another kind is told as gone. When the stream was lost, all are told again.
         """

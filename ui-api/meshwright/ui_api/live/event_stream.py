@@ -91,7 +91,7 @@ async def _watch(receive: Callable[[], Awaitable[object]], client: Client) -> No
 
 
 async def keep_alive(hub: Hub, access_control: AccessControl) -> None:
-    """Wake clients who have heard nothing for long, and end those whose token no longer counts; for ever."""
+    """Wake clients who have heard nothing for long, and end those whose token no longer counts; until cancelled."""
     while True:
         await asyncio.sleep(0.5)
         quiet = time.monotonic() - PING_S

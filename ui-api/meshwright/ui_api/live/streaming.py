@@ -104,7 +104,7 @@ class Hub:
         return self._seqs[-1] if self._seqs else self.first - 1
 
     async def run(self) -> None:
-        """Tail the stream while somebody listens, and a little longer; for ever."""
+        """Tail the stream while somebody listens, and a little longer; until cancelled."""
         while True:
             await self._wanted.wait()
             try:

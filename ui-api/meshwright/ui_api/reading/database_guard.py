@@ -31,7 +31,7 @@ class DatabaseGuard:
                 await self._look()
 
     async def watch(self) -> None:
-        """Keep looking; for ever. Raises NotAdmissible."""
+        """Keep looking; until cancelled. Raises NotAdmissible."""
         while True:
             await asyncio.sleep(_LOOK)
             await self._look()

@@ -68,7 +68,7 @@ class Freshness:
         return f"they are {age:.0f} s old: the projector is running and lagging" if age > OLD else ""
 
     async def follow(self) -> None:
-        """Keep looking; for ever."""
+        """Keep looking; until cancelled."""
         while True:
             with contextlib.suppress(mwbus.BusUnavailable, store.StoreError):  # then the age grows
                 await self._look()

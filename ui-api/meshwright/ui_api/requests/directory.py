@@ -95,12 +95,12 @@ class Directory:
         return sorted(tokens, key=lambda token: token.id)
 
     async def follow_state(self, bus: mwbus.Connection) -> None:
-        """Keep up with what people write; for ever."""
+        """Follow STATE and keep the resources that people write current, until cancelled."""
         filters = [subjects.fill(subjects.STATE, kind=kind) for kind in _STATE_KINDS]
         await self._follow(bus, subjects.STATE.stream, filters, "state")
 
     async def follow_meshes(self, bus: mwbus.Connection) -> None:
-        """Keep up with what adapters tell of their meshes; for ever."""
+        """Follow the events of meshes and keep their documents current, until cancelled."""
         await self._follow(bus, subjects.EVENTS.stream, [_MESHES], "meshes")
 
     async def _follow(self, bus: mwbus.Connection, stream: str, filters: list[str], name: str) -> None:

@@ -31,7 +31,7 @@ class LiveAdapters:
         self.loaded = asyncio.Event()
 
     async def follow(self, bus: mwbus.Connection) -> None:
-        """Keep up with announcements; for ever."""
+        """Watch the presence bucket and keep the announcements current, until cancelled."""
         self._bus = bus
         bucket = await presence.open_presence(bus)
         async with bucket.watch() as changes:

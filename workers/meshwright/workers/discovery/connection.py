@@ -49,7 +49,7 @@ class Watched:
             self._watching.look_again()
 
     async def watch(self, connection: OpenConnection[Kubernetes]) -> None:
-        """Watch its cluster, for ever."""
+        """Watch its cluster, until cancelled."""
         pauses = Pauses()
         while True:
             status = Status(self._bus, self._seen)

@@ -1,6 +1,6 @@
 """One connection to NATS per process, and what hangs on it.
 
-Invariant: the client reconnects for ever and notices a dead peer within ten seconds; leaving the `connect`
+Invariant: the client reconnects without end and notices a dead peer within ten seconds; leaving the `connect`
 block drains what was published and closes. Log lines about the connection are ours, one per change.
 """
 

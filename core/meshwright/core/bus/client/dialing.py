@@ -1,7 +1,7 @@
 """Dialing: the client of one process, as who it is.
 
 Problem: a client that is refused, or that does what it may not, hears of it only between the lines. Invariant: each
-refusal is a line of the log or an error that says what to do; the client tries on for ever, save the first time.
+refusal is a line of the log or an error that says what to do; the client keeps trying, save the first time.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ async def dial(
     client = NatsClient(key, nats_accounts.JS_API if is_in_streams_account else nats_accounts.IMPORTED_JS_API)
     connection_log = _ConnectionLog(client, name, _Server(url, credentials_file, ca_file))
     try:
-        # The client tries on for ever, which is right once it was connected; only the first time has a bound.
+        # The client keeps trying, which is right once it was connected; only the first time has a bound.
         async with asyncio.timeout(timeout):
             await client.connect(
                 addresses.nats_servers(url),

@@ -154,7 +154,7 @@ class Cluster:
         version: str = "",
         metadata_only: bool = False,
     ) -> AsyncGenerator[WatchEvent, None]:
-        """Every object of a kind and what becomes of it, for ever; see `watching`.
+        """Every object of a kind and what becomes of it, until cancelled; see `watching`.
 
         Raises NotFound when the kind is not served, or not any more, Closed, and when it begins KubernetesError.
         """

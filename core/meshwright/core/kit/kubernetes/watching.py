@@ -1,4 +1,4 @@
-"""Listing a collection and following what becomes of it, for ever.
+"""Listing a collection and following what becomes of it, until cancelled.
 
 Problem: a watch ends at any time, its history is forgotten (410), and what is deleted meanwhile is told by nobody.
 Invariant: the events of one watch, put together, are at each Synced exactly what the server has: nothing missing, no
@@ -107,7 +107,7 @@ class Watch:
         """when the server was lost; 0: it is not"""
 
     async def events(self) -> AsyncGenerator[WatchEvent, None]:
-        """What is there, Synced, then what changes; for ever.
+        """What is there, Synced, then what changes; until cancelled.
 
         Raises NotFound when the kind itself is no longer served (everything is told as deleted before), Closed.
         """

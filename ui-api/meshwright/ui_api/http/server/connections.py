@@ -96,7 +96,7 @@ class Connections:
         one.end(reason)
 
     async def sweep(self) -> None:
-        """Close the connections that keep this process waiting too long; for ever."""
+        """Close the connections that keep this process waiting too long; until cancelled."""
         while True:
             await asyncio.sleep(_SWEEP_S)
             now = time.monotonic()

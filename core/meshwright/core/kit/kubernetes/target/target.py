@@ -68,7 +68,7 @@ class KubernetesTarget(Target):
         return {ref: bodies.shown(body) for ref, body in present.items()}
 
     async def watch(self, refs: Collection[ResourceRef]) -> AsyncGenerator[set[ResourceRef], None]:
-        """Which of these objects change from now on, more than in their status; for ever, also over outages.
+        """Which of these objects change from now on, more than in their status; until cancelled, also over outages.
 
         Each kind in a namespace is watched once for all targets of this process. Raises Reject, BusUnavailable.
         """
