@@ -136,7 +136,7 @@ async def heard(ledger_workers: LedgerWorkers) -> AsyncIterator[Heard]:
 
 @asynccontextmanager
 async def ledger_workers_running(server: NatsServer, folder: Path) -> AsyncIterator[LedgerWorkers]:
-    """A bus with a ledger_workers, still empty; all of it is gone afterwards."""
+    """A bus with workers of the ledger adapter, none yet; all of it is gone afterwards."""
     async with mwbus.connect(server.url, "api") as bus, AsyncExitStack() as stack:
         yield LedgerWorkers(Asker(bus, "ledger"), server, folder, stack)
 

@@ -31,7 +31,7 @@ WHOLLY = {"FAKETIME_DONT_FAKE_MONOTONIC": "0"}
 
 @pytest.fixture
 async def ledger_workers(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[LedgerWorkers]:
-    """A ledger_workers without workers."""
+    """A group of ledger workers, still empty."""
     async with ledger_workers_running(nats_server, tmp_path) as result:
         yield result
 

@@ -1,4 +1,4 @@
-"""The live_adapters: an operation is accepted only when a live worker offers exactly that."""
+"""Live adapters: an operation is accepted only when a live worker offers exactly that."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""The live_adapters: which adapters are alive and what they offer, kept in memory from the presence bucket.
+"""Live adapters: which adapters are alive and what they offer, kept in memory from the presence bucket.
 
 Invariant: an operation is accepted only when a live worker announces its name and version; a worker that stopped
 renewing is gone from here within the presence's time-to-live.
