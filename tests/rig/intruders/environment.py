@@ -43,6 +43,7 @@ def prepare(stack: Stack) -> Environment:
     port, record = ports.choose(stack.port + 1), stack.folder / "hooks"
     stack.start(Path(sys.executable).name, "-P", str(receiving.PROGRAM), str(port), str(record), name="receiver")
     one, other = asyncio.run(tenants.both(stack.url, TOKEN, f"http://127.0.0.1:{port}"))
+    asyncio.run(tenants.discovered(stack.url, stack.nats.url, one, other))
     return Environment(stack, one, other, asyncio.run(tenants.everywhere(stack.url, TOKEN)), record)
 
 

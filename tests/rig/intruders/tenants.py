@@ -14,8 +14,11 @@ from typing import Any
 
 import httpx
 
+from meshwright.core import bus as mwbus
 from meshwright.core.testing.eventually import eventually
+from meshwright.schemas import discovery, subjects
 from meshwright.schemas.access import ROLE_ORDER
+from meshwright.schemas.references import ResourceRef
 from rig.inputs.openapi_walk import Operation
 from rig.stack.people import Person, Refusal
 
@@ -154,6 +157,34 @@ async def both(url: str, token: str, hook: str) -> tuple[Tenant, Tenant]:
     async with httpx.AsyncClient(base_url=url, timeout=20) as client:
         one, other = await asyncio.gather(plant(client, token, hook), plant(client, token, hook))
     return one, other
+
+
+async def discovered(url: str, nats_url: str, *several: Tenant) -> None:
+    """An object of a cluster for each tenant, and how its connection answers, as discovery publishes them."""
+    async with mwbus.connect(nats_url, "tester") as bus, httpx.AsyncClient(base_url=url, timeout=20) as client:
+        for tenant in several:
+            ref = ResourceRef(kind="ConfigMap", namespace="default", name=tenant.mark)
+            resource = discovery.ClusterResource(
+                id=discovery.resource_id(tenant.mark, ref),
+                connection=tenant.mark,
+                kind=ref.kind,
+                namespace=ref.namespace,
+                name=ref.name,
+                labels={"of": tenant.mark},
+                observed_at=datetime.datetime.now(datetime.UTC),
+                body={"data": {"of": tenant.mark}},
+            )
+            token = discovery.resource_token(ref)
+            place = {"workspace": tenant.workspace, "connection": tenant.mark, "id": token}
+            subject = subjects.fill(subjects.SEEN, **place)
+            await bus.publisher.publish(subject, discovery.ResourceObserved(resource=resource))
+            status = discovery.ConnectionStatus(id=tenant.mark, resources=1, observed_at=resource.observed_at)
+            origin = {"workspace": tenant.workspace, "origin": subjects.DISCOVERY, "entity": "connection"}
+            subject = subjects.fill(subjects.EVENTS, **origin, id=tenant.mark)
+            await bus.publisher.publish(subject, discovery.ConnectionObserved(status=status))
+            person = tenant.person(client, "viewer")
+            await eventually(functools.partial(_items, person, "/v1/resources"))
+            await eventually(functools.partial(person.get, f"/v1/connections/{tenant.mark}/status"))
 
 
 async def everywhere(url: str, token: str) -> dict[str, str]:

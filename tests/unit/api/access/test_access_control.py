@@ -3,11 +3,11 @@
 import datetime
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from meshwright.core.bus import Reply
 from meshwright.schemas import access, connections, meshes
 from meshwright.ui_api.access import authentication
 from meshwright.ui_api.http.problems import Refusal
@@ -227,21 +227,20 @@ def test_presence_that_cannot_be_read_offers_nothing(junk: bytes) -> None:
 async def test_what_a_worker_says_of_a_preview_becomes_the_callers_refusal(harness: Harness) -> None:
     """A considered no is 422 with its cause and remedy, a defect or nonsense 502, slowness 504; nothing is stored."""
     harness.mesh()
-    reply = msgspec.defstruct("Reply", [("headers", Any, None), ("data", bytes, b"")])
     no = b'{"code":"X1","what":"it cannot","cause":"because","remedy":"do this"}'
     codes = {"422": ("invalid-document", 422), "500": ("adapter-failed", 502), "503": ("adapter-slow", 504)}
     codes |= {"504": ("adapter-slow", 504), "413": ("too-large", 413)}
     cases: list[tuple[Any, str, int]] = [
-        (reply({"Nats-Service-Error-Code": code, "Nats-Service-Error": "no"}, no), slug, status)
+        (Reply(no, {"Nats-Service-Error-Code": code, "Nats-Service-Error": "no"}), slug, status)
         for code, (slug, status) in codes.items()
     ]
-    cases += [(reply(None, junk), "adapter-failed", 502) for junk in (b"{", b'"\xff"', b"[]")]
+    cases += [(Reply(junk, {}), "adapter-failed", 502) for junk in (b"{", b'"\xff"', b"[]")]
     for answer, slug, status in cases:
 
         async def asked(*_: Any, answer: Any = answer, **__: Any) -> Any:
             return answer
 
-        harness.bus.client = msgspec.defstruct("Client", [("request", Any)])(asked)
+        harness.bus.ask = asked
         body = {"mesh": "m1", "design": {"id": "d"}}
         result = await harness.admin.problem("POST", "/v1/designs/d:diff", body, status=status, slug=slug)
         if slug == "invalid-document":

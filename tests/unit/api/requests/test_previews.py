@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import nats.errors
 import pytest
 
 from meshwright.core import bus as mwbus
@@ -14,25 +13,23 @@ DIFF = "/v1/designs/d:diff"
 BODY = {"mesh": "m1", "design": {"id": "d"}}
 
 
-class Client:
-    """NATS, whose requests end like this."""
+class Requests:
+    """Requests to workers, all of which end like this; `patience` is the time that the last one had."""
 
-    max_payload = 1_048_576
-
-    def __init__(self, asked: Exception) -> None:
-        self._asked = asked
+    def __init__(self, error: Exception) -> None:
+        self._error = error
         self.patience = 0.0
 
-    async def request(self, *_: Any, timeout: float, **__: Any) -> Any:
-        """A question to a worker."""
+    async def ask(self, subject: str, payload: bytes, headers: Any, timeout: float) -> Any:
+        """As `Bus.ask`."""
         self.patience = timeout
-        raise self._asked
+        raise self._error
 
 
 async def test_a_worker_that_is_alive_is_called_slow(harness: Harness) -> None:
     """Nobody is told to start a worker that runs: the words say how long it had and what goes on without a preview."""
     harness.mesh()
-    harness.bus.client = Client(nats.errors.TimeoutError())
+    harness.bus.ask = Requests(TimeoutError()).ask
     result = await harness.admin.problem("POST", DIFF, BODY, status=504, slug="adapter-slow")
     assert result["detail"] == "the trial worker did not answer preview within 21 s; the worker is alive"
     assert "operation itself" in result["remedy"] and "smaller design" in result["remedy"]
@@ -44,12 +41,12 @@ async def test_a_worker_that_vanished_while_it_was_asked_is_missing(harness: Har
     """When nobody announces itself any more, silence means that nobody is there."""
     harness.mesh()
 
-    class Vanishing(Client):
-        async def request(self, *asked: Any, **more: Any) -> Any:
+    class Vanishing(Requests):
+        async def ask(self, *asked: Any, **more: Any) -> Any:
             harness.live_adapters.learn("trial.i", None)
-            await super().request(*asked, **more)
+            await super().ask(*asked, **more)
 
-    harness.bus.client = Vanishing(nats.errors.TimeoutError())
+    harness.bus.ask = Vanishing(TimeoutError()).ask
     answer = await harness.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
     assert "stopped announcing itself" in answer["detail"]
 
@@ -57,15 +54,15 @@ async def test_a_worker_that_vanished_while_it_was_asked_is_missing(harness: Har
 async def test_without_listeners_there_is_no_worker(harness: Harness) -> None:
     """What NATS itself says of a subject is believed at once."""
     harness.mesh()
-    harness.bus.client = Client(nats.errors.NoRespondersError())
+    harness.bus.ask = Requests(mwbus.NoResponders("nobody")).ask
     await harness.admin.problem("POST", DIFF, BODY, status=503, slug="adapter-unavailable")
 
 
-@pytest.mark.parametrize("asked", [nats.errors.TimeoutError(), nats.errors.ConnectionClosedError()])
-async def test_a_bus_that_is_away_is_no_missing_worker(harness: Harness, asked: Exception) -> None:
+@pytest.mark.parametrize("error", [TimeoutError(), mwbus.BusUnavailable("closed")])
+async def test_a_bus_that_is_away_is_no_missing_worker(harness: Harness, error: Exception) -> None:
     """When NATS does not answer either, it is the bus that is named."""
     harness.mesh()
-    harness.bus.client = Client(asked)
+    harness.bus.ask = Requests(error).ask
     harness.bus.failure = mwbus.BusUnavailable("no answer")
     result = await harness.admin.problem("POST", DIFF, BODY, status=503, slug="bus-unavailable")
     assert "meshwright-adapter" not in result["remedy"]
@@ -90,7 +87,7 @@ async def test_workers_that_nats_does_not_let_us_hear_are_not_called_dead(harnes
 async def test_what_the_bus_cannot_carry_is_too_large(harness: Harness) -> None:
     """A server that takes less in one message than the API does says so, with its limit."""
     harness.mesh()
-    harness.bus.client = Client(nats.errors.MaxPayloadError())
+    harness.bus.ask = Requests(mwbus.TooLarge("9 bytes, and NATS takes 1048576 at once")).ask
     answer = await harness.admin.problem("POST", DIFF, BODY, status=413, slug="too-large")
     assert answer["detail"].endswith("NATS takes 1048576 at once")
 
@@ -99,11 +96,12 @@ async def test_what_the_bus_cannot_carry_is_too_large(harness: Harness) -> None:
 async def test_an_operation_is_accepted_without_a_preview_that_takes_too_long(harness: Harness, path: str) -> None:
     """The operation checks the same and has the time, so a slow preview delays its acceptance by seconds only."""
     harness.mesh()
-    harness.bus.client = client = Client(nats.errors.TimeoutError())
+    requests = Requests(TimeoutError())
+    harness.bus.ask = requests.ask
     await harness.admin.put("/v1/designs/d", {"id": "d"})
     body: dict[str, Any] = {"mesh": "m1"}
     if path == "/v1/operations":
         body |= {"kind": "design.apply", "arguments": {"design": {"id": "d"}}}
     answer = await harness.admin.post(path, body, expect=202)
     assert answer.json()["kind"] == "design.apply"
-    assert client.patience <= 5
+    assert requests.patience <= 5

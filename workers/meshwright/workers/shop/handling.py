@@ -29,7 +29,7 @@ class Handler:
     async def handle(self, request: serving.Request) -> serving.Answer:
         """Answer one request; 502 when a required service failed, 404 for a path that is not kept here."""
         request_id = request.headers.get("x-request-id") or uuid.uuid4().hex
-        answer: dict[str, Any] = {
+        own: dict[str, Any] = {
             "workload": self.trade.name,
             "service": self.trade.service,
             "version": self.trade.version,
@@ -37,10 +37,10 @@ class Handler:
             "request_id": request_id,
         }
         if user := request.headers.get("x-user"):
-            answer["user"] = user
+            own["user"] = user
         calls = self.trade.paths.get(request.path)
         if calls is None:
-            return 404, answer | {"error": f"{self.trade.service} knows {', '.join(self.trade.paths)}"}
+            return 404, own | {"error": f"{self.trade.service} knows {', '.join(self.trade.paths)}"}
         await asyncio.sleep(self._work())
         carried = {name: request.headers[name] for name in CARRIED if name in request.headers}
         carried["x-request-id"] = request_id
@@ -50,7 +50,7 @@ class Handler:
             answers.append(answer)
             if code >= 500 and call.required:
                 status = 502
-        return status, answer | {"calls": answers}
+        return status, own | {"calls": answers}
 
     async def ask(self, service: str, path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         """Status and answer of another service, as this workload's sidecar delivers it."""
