@@ -7,9 +7,11 @@ refused has changed nothing. A dead letter whose operation is asked for again is
 """
 
 import datetime
+import functools
 import hashlib
 import re
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +30,8 @@ from meshwright.ui_api.http.routing import Call, Header
 from meshwright.ui_api.requests import dead_letters, previews
 from meshwright.ui_api.requests.states import PUBLISH_S
 
+P = ParamSpec("P")
+C = TypeVar("C", bound=Call[Any, Any])
 DEADLINE_S = 300
 LONGEST_DEADLINE_S = 24 * 3600
 KEY = "Idempotency-Key"
@@ -75,6 +79,19 @@ async def answered(call: Call[Any, Any], *, only: str = "") -> Response | None:
     if not operation or (stored := await find(call, operation)) is None:
         return None
     return await _answer(call, *_same(stored, "" if only else _fingerprint(call)))
+
+
+def repeatable(
+    handler: Callable[Concatenate[C, P], Awaitable[Response]],
+) -> Callable[Concatenate[C, P], Awaitable[Response]]:
+    """A handler whose request may be repeated: with an Idempotency-Key, it gets the answer of the first one."""
+
+    @functools.wraps(handler)
+    async def answer(call: C, /, *more: P.args, **named: P.kwargs) -> Response:
+        earlier = await answered(call)
+        return await handler(call, *more, **named) if earlier is None else earlier
+
+    return answer
 
 
 async def accept(

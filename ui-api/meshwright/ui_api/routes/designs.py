@@ -76,11 +76,9 @@ async def index(call: Call[NoBody, DesignPage]) -> Response:
     answer=Operation,
     **asking("unsupported-intent"),
 )
+@accepting.repeatable
 async def apply(call: Call[Apply, Write]) -> Response:
     """Make a mesh look like a design. The adapter checks it first, and what it refuses is refused here."""
-
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
     design = await designs.stored(call, call.name(), call.body.version)
     arguments = ApplyDesign(design=design, take_over=call.body.take_over)
@@ -228,9 +226,8 @@ async def delete(call: Call[NoBody, Write]) -> Response:
     return answers.nothing(seq)
 
 
+@accepting.repeatable
 async def _on_mesh(call: Call[OnMesh, Write], arguments: Arguments) -> Response:
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     return await accepting.accept(
         call,
         call.body,

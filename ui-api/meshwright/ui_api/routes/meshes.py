@@ -119,12 +119,11 @@ async def index(call: Call[NoBody, MeshPage]) -> Response:
     answer=Operation,
     **asking("already-exists"),
 )
+@accepting.repeatable
 async def create(call: Call[CreateMesh, Write]) -> Response:
     """Install a mesh, or bring an existing one to these settings."""
     asked = call.body
 
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     place = targets.connection(call.api, call.workspace, asked.connection, "#/connection")
     standing = call.api.directory.mesh(call.workspace, asked.id)
     if standing is not None and standing.connection != asked.connection:
@@ -157,12 +156,11 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
     answer=Operation,
     **COMMAND,
 )
+@accepting.repeatable
 async def upgrade(call: Call[Upgrade, Write]) -> Response:
     """Bring a mesh to another version."""
     asked = call.body
 
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     mesh = targets.mesh(call.api, call.workspace, call.name())
     mesh_values.check(call.api, mesh.adapter, asked.values)
     arguments = UpgradeMesh(version=asked.version, revision=asked.revision, values=asked.values)
@@ -244,9 +242,8 @@ async def delete(call: Call[Removal, Write]) -> Response:
     return await _on_mesh(call, UninstallMesh(definitions=call.body.definitions))
 
 
+@accepting.repeatable
 async def _on_mesh(call: Call[Any, Write], arguments: Arguments) -> Response:
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     return await accepting.accept(
         call, call.body, targets.request_for(targets.mesh(call.api, call.workspace, call.name()), arguments)
     )

@@ -109,11 +109,9 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
     answer=Operation,
     **asking("unsupported-intent"),
 )
+@accepting.repeatable
 async def start(call: Call[StartOperation, Write]) -> Response:
     """Ask for any operation that a live adapter announces."""
-
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     asked = call.body
     target = _target(call, asked)
     offer = call.api.live_adapters.offer(target.adapter, asked.kind, asked.version)
@@ -180,14 +178,12 @@ async def cancel(call: Call[CancelOperation, Any]) -> Response:
     answer=Operation,
     **asking("operation-finished", "unreadable-command"),
 )
+@accepting.repeatable
 async def retry(call: Call[OperationOptions, Write]) -> Response:
     """Ask for the same again, as a new operation that is linked to this one; only after it ended without success.
 
     It is planned anew: against what is there now, whatever has happened since.
     """
-
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     stored, ended = await _stored(call)
     if not ended:
         raise Refusal("operation-finished", "it has not ended yet: cancel it first, or wait")

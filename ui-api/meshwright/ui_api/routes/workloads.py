@@ -122,6 +122,7 @@ async def of_mesh(call: Call[NoBody, WorkloadPage]) -> Response:
     answer=Operation,
     **COMMAND,
 )
+@accepting.repeatable
 async def enrol(call: Call[Enrol, Write]) -> Response:
     """Give workloads a proxy and an identity; enrolling one twice changes nothing."""
     asked = call.body
@@ -130,9 +131,6 @@ async def enrol(call: Call[Enrol, Write]) -> Response:
         raise Refusal("invalid-document", "there is nothing to enrol", errors=[error])
     if twice := twice_named(asked.workloads):
         raise Refusal("invalid-document", "a workload is named twice", errors=twice)
-
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     target = targets.mesh(call.api, call.workspace, call.name())
     return await accepting.accept(call, asked, targets.request_for(target, enrolling(asked.workloads, asked.members)))
 
@@ -147,11 +145,9 @@ async def enrol(call: Call[Enrol, Write]) -> Response:
     answer=Operation,
     **COMMAND,
 )
+@accepting.repeatable
 async def withdraw_members(call: Call[Withdraw, Write]) -> Response:
     """Take workloads or whole namespaces out of a mesh."""
-
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     target = targets.mesh(call.api, call.workspace, call.name())
     return await accepting.accept(
         call, call.body, targets.request_for(target, WithdrawWorkloads(workloads=call.body.members))
@@ -185,13 +181,10 @@ async def show(call: Call[NoBody, Read]) -> Response:
     answer=Operation,
     **COMMAND,
 )
+@accepting.repeatable
 async def withdraw(call: Call[OperationOptions, Write]) -> Response:
     """Take a workload out of its mesh."""
-
     mesh, member = _member(call.name())
-
-    if (earlier := await accepting.answered(call)) is not None:
-        return earlier
     target = targets.mesh(call.api, call.workspace, mesh)
     return await accepting.accept(call, call.body, targets.request_for(target, WithdrawWorkloads(workloads=[member])))
 
