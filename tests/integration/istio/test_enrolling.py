@@ -10,6 +10,7 @@ from meshwright.core.kit.kubernetes.target import readiness
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.operations import EnrolWorkloads, InstallMesh, WithdrawWorkloads
 from meshwright.schemas.workloads import AnyEnrolment, ControllerMember, NamespaceMember, ProcessEnrolment
+from rig.istio.killing import killed
 
 pytestmark = pytest.mark.servers
 
@@ -175,6 +176,18 @@ async def test_an_enrolment_that_is_taken_back_leaves_labels_as_they_were(shop: 
     assert await context.undo_all()
     assert await labels(shop) == {}
     assert (await template(shop, "web"))["restarted"] not in (None, restarted)
+
+
+async def test_an_enrolment_whose_worker_dies_at_every_step_restarts_nothing_twice(shop: Any) -> None:
+    """Around the record of each: what begins anew goes on behind it, and the namespace is enrolled as by one worker."""
+    before = (await shop.find("Deployment", "web", "shop", "apps"))["metadata"]["generation"]
+    arguments = EnrolWorkloads(workloads=[NamespaceMember(namespace="shop", restart=True)])
+    result, kills = await killed(shop, arguments)
+    assert kills == 2 * len(["plan", "label", "agent", "web", "db"])
+    assert result["restarted"] == ["DaemonSet shop/agent", "Deployment shop/web", "StatefulSet shop/db"]
+    assert await labels(shop) == {"istio-injection": "enabled"}
+    after = (await shop.find("Deployment", "web", "shop", "apps"))["metadata"]["generation"]
+    assert after == before + 1
 
 
 async def test_an_ambient_namespace_needs_no_restart(operator: Any, admission: Any) -> None:

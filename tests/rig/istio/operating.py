@@ -1,0 +1,165 @@
+"""Istio's operations against a real API server, run in this process as a worker runs them.
+
+Invariant: the cluster is the test process's own; an operation that fails is undone, as the host would.
+"""
+
+import datetime
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from meshwright.adapters.istio import adapter
+from meshwright.adapters.istio.charts.installation import Installation, Installations
+from meshwright.core import bus as mwbus
+from meshwright.core import ids, kit
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.connections import OpenConnection
+from meshwright.core.security import sealing
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
+from meshwright.schemas.connections import Kubernetes
+from meshwright.schemas.operations import Arguments, Command
+from meshwright.schemas.references import ResourceRef
+
+SEALER = sealing.Sealer([b"k" * 32])
+PASSING = {
+    "Event", "Endpoints", "EndpointSlice", "ControllerRevision", "Pod", "ReplicaSet", "PodMetrics", "IPAddress",
+    "APIService",
+}  # fmt: skip
+"""what the cluster makes by itself of other objects"""
+OF_EVERY_NAMESPACE = re.compile(r"(ConfigMap \S+/kube-root-ca\.crt|ServiceAccount \S+/default)")
+"""what the cluster makes in every namespace, some time after it"""
+SYSTEM = ("kube-system", "kube-public", "kube-node-lease", "default")
+
+
+class Connections:
+    """Knows one connection."""
+
+    def __init__(self, settings: Kubernetes) -> None:
+        self.settings = settings
+
+    async def get(self, workspace: str, connection: str, seq: int = 0) -> OpenConnection[Any]:
+        """It, whatever is asked for."""
+        return OpenConnection(workspace=workspace, id=connection, kind="kubernetes", settings=self.settings)
+
+
+class Operator:
+    """Runs operations as the host does, on the mesh `prod`."""
+
+    def __init__(self, bus: mwbus.Connection, runtime: kit.Runtime, clusters: k8s.Clusters, charts: Path) -> None:
+        self.bus = bus
+        self.runtime = runtime
+        self.clusters = clusters
+        self.values: dict[str, Any] = {"charts": str(charts)}
+        self.lines: list[str] = []
+
+    async def cluster(self) -> k8s.Cluster:
+        """The cluster of the mesh."""
+        return await self.clusters.get("default", "k")
+
+    def command(self, arguments: Arguments, **more: Any) -> Command:
+        """The command that asks for an operation on the mesh."""
+        now = datetime.datetime.now(datetime.UTC)
+        command = Command(
+            operation=ids.fresh(),
+            workspace="default",
+            adapter="istio",
+            connection="k",
+            mesh="prod",
+            kind=arguments.kind.name,
+            version=arguments.kind.version,
+            arguments=msgspec.to_builtins(arguments),
+            principal="tester",
+            accepted_at=now,
+            deadline=now + datetime.timedelta(minutes=5),
+        )
+        return msgspec.structs.replace(command, **more)
+
+    def context(self, command: Command, journal: kit.Journal | None = None) -> kit.Context:
+        """What one attempt gets."""
+        journal = journal or kit.Journal(self.bus, command)
+        return kit.Context(command, self.runtime, journal, kit.Control(), self.clusters)
+
+    async def handle(self, context: kit.Context, arguments: Arguments) -> Any:
+        """One attempt at an operation."""
+        return await adapter.operations[context.command.kind].handler(context, arguments)
+
+    async def do(self, arguments: Arguments) -> Any:
+        """Run an operation; one that fails is undone."""
+        context = self.context(self.command(arguments))
+        try:
+            return await self.handle(context, arguments)
+        except Exception:
+            assert await context.undo_all()
+            raise
+
+    async def find(self, kind: str, name: str, namespace: str = "", group: str = "") -> Any:
+        """An object of the cluster, or None."""
+        ref = ResourceRef(group=group, kind=kind, namespace=namespace, name=name)
+        return await (await self.cluster()).find(ref)
+
+    async def record(self) -> Installation | None:
+        """What is recorded of the mesh."""
+        records = await Installations.open(self.runtime)
+        return await records.get(kit.MeshRef(workspace="default", connection="k", mesh="prod"))
+
+    async def everything(self) -> set[str]:
+        """Every object of the cluster that lasts, by its reference."""
+        cluster = await self.cluster()
+        cluster.discovery.forget()
+        collected = set()
+        for api in await cluster.discovery.all():
+            if "list" in api.verbs and api.kind not in PASSING:
+                with suppress(k8s.NotFound):  # a kind whose definition goes just now
+                    async with aclosing(cluster.list(api.group, api.kind)) as items:
+                        refs = [each.ref async for each in items]
+                    collected |= {str(each) for each in refs if not each.namespace.startswith("kube-")}
+        return {each for each in collected if not OF_EVERY_NAMESPACE.fullmatch(each)}
+
+
+async def emptied(settings: Kubernetes) -> None:
+    """Take everything away that an earlier test has left in the cluster."""
+    async with k8s.Cluster.open(settings) as cluster:
+        for api in await cluster.discovery.all():
+            if api.kind.endswith("WebhookConfiguration") or api.kind == "CustomResourceDefinition":
+                await remove(cluster, api, "")
+            elif api.kind in ("ClusterRole", "ClusterRoleBinding"):
+                await remove(cluster, api, "istio")
+            elif api.kind == "Namespace":
+                await remove(cluster, api, "", *SYSTEM)
+        for namespace in ("default",):
+            for kind in ("Deployment", "Service", "ConfigMap"):
+                async with aclosing(cluster.list("apps" if kind == "Deployment" else "", kind, namespace)) as items:
+                    for each in [each.ref async for each in items]:
+                        if each.name not in ("kubernetes", "kube-root-ca.crt"):
+                            await cluster.delete(each)
+        await eventually(lambda: empty(cluster), timeout=60)
+
+
+async def remove(cluster: k8s.Cluster, api: k8s.Api, word: str, *but: str) -> None:
+    """Delete the objects of a kind that have this word in their names."""
+    async with aclosing(cluster.list(api.group, api.kind)) as items:
+        for each in [each.ref async for each in items]:
+            if word in each.name and each.name not in but:
+                await cluster.delete(each)
+
+
+async def empty(cluster: k8s.Cluster, *but: str) -> bool:
+    """Whether no namespace of a test is there any more."""
+    async with aclosing(cluster.list("", "Namespace")) as items:
+        return all([each.ref.name in (*SYSTEM, *but) async for each in items])
+
+
+@asynccontextmanager
+async def operating(settings: Kubernetes, charts: Path, directory: Path) -> AsyncIterator[Operator]:
+    """Somebody who runs operations of this adapter on a cluster."""
+    async with NatsServer(adapters=["istio"]) as nats, mwbus.connect(nats.url, "adapter-istio") as bus:
+        connections: Any = Connections(settings)
+        environ = {"MESHWRIGHT_ISTIO_CHART_FOLDERS": "/"}
+        runtime = kit.Runtime(bus, "istio", "tester", directory, SEALER, connections=connections, environ=environ)
+        async with k8s.Clusters(runtime) as clusters:
+            yield Operator(bus, runtime, clusters, charts)
