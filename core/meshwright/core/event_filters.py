@@ -1,7 +1,7 @@
-"""Filters and permissions of events, the same for the event stream and for webhooks.
+"""Filters and permissions of events, shared by the event stream and webhooks.
 
-Invariant: an empty list does not filter; a type is named whole, or by its beginning up to a dot. What may be read
-follows from one table of roles, in every interface.
+Invariant: an empty list does not filter; a type is given in full, or as a prefix that ends at a dot. One table of roles
+decides what may be read, in every interface.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def may_read(role: Role, workspace: str, place: str, entity: str) -> bool:
     return readable is None or entity in readable
 
 
-def wanted(type: str, entity: str, types: Sequence[str], entities: Sequence[str]) -> bool:
+def passes(type: str, entity: str, types: Sequence[str], entities: Sequence[str]) -> bool:
     """Whether an event of this wire type about this kind of entity passes both filters."""
     if types and not any(type == one or type.startswith(one + ".") for one in types):
         return False

@@ -1,7 +1,7 @@
 """Identifiers: ULIDs, fresh or derived from content.
 
-Invariant: a fresh id sorts by its time of birth (milliseconds); a derived id is the same for the same parts,
-which is what makes a retried request find the operation of the first try.
+Invariant: a fresh id sorts by its creation time (milliseconds); a derived id is the same for the same parts, so a
+retried request gets the operation of the first attempt.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 
 
 def _encode(value: int) -> str:
-    """26 digits of five bits, two at a time; the first holds only three bits."""
+    """26 digits of five bits, two at a time; the first digit has only three bits."""
     return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
 
 

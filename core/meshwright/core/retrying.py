@@ -1,7 +1,6 @@
-"""Retrying while a server is away.
+"""Retrying while a server is unavailable.
 
-Invariant: only what may be repeated is retried here; it ends with the answer, with another error or with a
-cancellation.
+Invariant: only repeatable actions are retried here; it ends with the result, with another error or with a cancellation.
 """
 
 import asyncio
@@ -21,10 +20,10 @@ async def until_available(
     longest_pause: float,
     server: str = "",
 ) -> T:
-    """The result of the action, which is retried while it raises `unavailable`.
+    """Run the action, retrying while it raises `unavailable`, and return its result.
 
-    The pause between two tries starts at `pause` seconds and doubles up to `longest_pause`. With the name of a
-    `server` the log tells when it went away and when it came back.
+    The pause between two attempts starts at `pause` seconds and doubles up to `longest_pause`. With the name of a
+    `server`, the log reports once when it becomes unavailable and when it answers again.
     """
     loop = asyncio.get_running_loop()
     since, has_failed = loop.time(), False

@@ -1,6 +1,6 @@
 """Settings that every process shares, read from the environment once, at the composition root.
 
-Invariant: nothing below the root reads `os.environ`; a wrong value is reported at the start, all at once.
+Invariant: nothing below the root reads `os.environ`; all invalid values are reported together at the start.
 """
 
 import os
@@ -16,40 +16,40 @@ Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=1e7)]
 
 
 class InvalidSettings(Exception):
-    """The environment holds values that cannot be used; the text names each of them."""
+    """The environment has invalid values; the text names each of them."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the servers are. Each field is the environment variable MESHWRIGHT_<FIELD>."""
+    """The common settings. Each field is the environment variable MESHWRIGHT_<FIELD>."""
 
     nats_url: str = "nats://127.0.0.1:4222"
-    """the servers of NATS, divided by commas; `tls://` for one with TLS: nothing is sent to it without"""
+    """NATS servers, separated by commas; `tls://` requires TLS before anything is sent"""
     nats_credentials_file: Path | None = None
-    """the key by which NATS knows this process, one for each component (`meshwright-nats users`); mode 0600"""
+    """credentials file of this process, one per component (`meshwright-nats users`); mode 0600"""
     nats_ca_file: Path | None = None
-    """the CA certificates (PEM) that a NATS server must prove itself by, over TLS; unset: those of this machine"""
+    """CA certificates (PEM) by which a NATS server is verified over TLS; unset: those of the host"""
     nats_allow_anonymous: bool = False
-    """work also on a NATS server that lets anybody in, who then may do everything"""
+    """allow a NATS server that admits anonymous clients, which then have full access"""
     mongodb_url: str = "mongodb://127.0.0.1:27017/?directConnection=true"
     mongodb_credentials_file: Path | None = None
-    """`user:password` on one line, by which MongoDB knows this process: one may write the views, the API reads; 0600"""
+    """file with `user:password` on one line for MongoDB: one user may write the views, the API reads; mode 0600"""
     mongodb_allow_anonymous: bool = False
-    """work also on a MongoDB that lets anybody in, who then may read and forge everything"""
+    """allow a MongoDB that admits anonymous clients, which then may read and forge everything"""
     mongodb_database: str = "meshwright"
     data_dir: Path = Path(".meshwright")
-    """what a process keeps on this host: proxies' records, logs; nothing that cannot be rebuilt"""
+    """folder of what a process stores on this host: proxies' records, logs; all of it can be rebuilt"""
     secret_key_file: Path | None = None
-    """holds the keys that seal secrets on the stream, the same for all processes; it is made when it is missing"""
+    """file with the keys that seal secrets on the stream, shared by all processes; created when it is missing"""
     webhook_allow: str = ""
-    """networks, addresses and hosts that webhooks may reach although they are not public, divided by commas"""
+    """networks, addresses and hosts that webhooks may reach although they are not public, separated by commas"""
     connection_allow: str = ""
     """the same for the URLs of connections and the servers in kubeconfigs"""
     kubeconfig_allow: str = ""
-    """fields that a kubeconfig may use although they are dangerous here (`exec`, `proxy-url`, …), divided by commas"""
+    """dangerous fields that a kubeconfig may use (`exec`, `proxy-url`, …), separated by commas"""
     replicas: AtLeastOne = 1
-    """copies of each stream and key-value bucket; 3 on a NATS cluster"""
+    """replicas of each stream and key-value bucket; 3 on a NATS cluster"""
     streams_gib: Annotated[float, Meta(gt=0, le=1e9)] | None = None
-    """what all streams may hold together, which JetStream reserves; unset: as they are, 10 GiB at first"""
+    """size limit of all streams together, which JetStream reserves; unset: unchanged, 10 GiB at first"""
     log_level: Annotated[str, Meta(pattern=r"(?i)^(debug|info|warning|error|critical)\Z")] = "info"
     log_format: Literal["text", "json"] = "text"
     """text for people, json for collectors"""
@@ -59,14 +59,14 @@ K = TypeVar("K", bound=msgspec.Struct)
 
 
 def prefix_of(adapter: str) -> str:
-    """How the variables of an adapter begin."""
+    """The prefix of an adapter's environment variables."""
     return f"{PREFIX}{adapter.upper().replace('-', '_')}_"
 
 
 def load(kind: type[K], environ: dict[str, str] | None = None, *, prefix: str = PREFIX) -> K:
-    """The settings from MESHWRIGHT_* variables, or those of another prefix; an empty one counts as not set.
+    """The settings from MESHWRIGHT_* variables, or from those with another prefix; an empty value counts as unset.
 
-    Raises InvalidSettings naming every bad variable.
+    Raises InvalidSettings, which names every invalid variable.
     """
     source = dict(os.environ) if environ is None else environ
     values = {}

@@ -25,7 +25,7 @@ async def test_a_worker_waits_for_copies_that_are_late(asker: Asker, start_worke
     await start_worker()
     early = await asker.ask(Write(path=str(tmp_path / "early")))
     assert kinds(await asker.end(early))[-1] == "succeeded"
-    events = next(config for config in streams.wanted() if config.name == subjects.EVENTS.stream)
+    events = next(config for config in streams.desired_streams() if config.name == subjects.EVENTS.stream)
     sources = events.sources
     events.sources = []
     await asker.bus.js.update_stream(events)

@@ -47,13 +47,13 @@ class Blind(Suite):
 @pytest.mark.parametrize("operation", ["flawed.twice", "flawed.careless"])
 async def test_an_effect_that_happens_twice_is_found(operation: str, tmp_path: Path) -> None:
     """A step that is not idempotent, and an effect outside of the steps, show when a worker is killed behind them."""
-    with pytest.raises(AssertionError, match=r"the world outside looks like \d, not like 1"):
+    with pytest.raises(AssertionError, match=r"the external state is \d, not 1"):
         await Suite().test_it_resumes_after_a_kill_at_each_step(operation, tmp_path)
 
 
 async def test_what_is_not_taken_back_is_found(tmp_path: Path) -> None:
     """An undo that leaves its effect there shows when the operation is killed and cancelled."""
-    with pytest.raises(AssertionError, match="the world outside looks like 1, not like 0"):
+    with pytest.raises(AssertionError, match="the external state is 1, not 0"):
         await Suite().test_a_killed_and_cancelled_operation_leaves_nothing("flawed.left", "first", tmp_path)
 
 

@@ -75,7 +75,7 @@ def test_a_server_leads_nowhere_inside(server: str) -> None:
     "text",
     [
         "", "[]", "a: &a [*a]", "!!python/object/apply:os.system ['true']", "x: " + "[" * 100 + "]" * 100,
-        "a: 1\n---\nb: 2", "a: 1\na: 2", "#" * (kubeconfig.LARGEST + 1), "\x00", "\ud800", "clusters: {}",
+        "a: 1\n---\nb: 2", "a: 1\na: 2", "#" * (kubeconfig.MAX_BYTES + 1), "\x00", "\ud800", "clusters: {}",
         "&a [x,x,x,x,x,x,x,x,x]: &b [*a,*a]",
         "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n"
         "d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d]",

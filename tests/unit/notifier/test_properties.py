@@ -142,7 +142,7 @@ def test_a_filter_is_a_whole_name_or_its_beginning(
     types: list[str], entities: list[str], type: str, entity: str
 ) -> None:
     """Nothing chosen means all; a type passes by its name or by a beginning up to a dot, an entity by its name."""
-    result = event_filters.wanted(type, entity, types, entities)
+    result = event_filters.passes(type, entity, types, entities)
     by_type = not types or any(type.split(".")[: one.count(".") + 1] == one.split(".") for one in types)
     assert result == (by_type and (not entities or entity in entities))
 

@@ -17,7 +17,7 @@ from meshwright.schemas.base import Message
 
 _SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"%')
 _PLAIN = re.compile(r"[A-Za-z0-9/._:-]*")
-"""what needs no encoding and makes up almost every value"""
+"""a pattern of values that need no encoding, which are almost all"""
 _PREFIX = "ce-"
 _STANDARD = ("specversion", "datacontenttype", "traceparent")
 MESSAGE_ID = "Nats-Msg-Id"
@@ -36,7 +36,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored message as it comes from a stream. `time` is the server's, in nanoseconds since 1970."""
+    """A stored message of a stream. `time` is the server's, in nanoseconds since 1970."""
 
     stream: str
     subject: str
@@ -49,17 +49,17 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def type(self) -> str:
-        """The wire name, or an empty string when the message has none. Header names may be of any case."""
-        if named := self.headers.get("ce-type"):  # what everybody writes, found without a search
+        """The wire name, or an empty string when the message has none. The header's name may have any case."""
+        if named := self.headers.get("ce-type"):  # the usual spelling first, without a scan of the headers
             return named
         return next((value for name, value in self.headers.items() if name.lower() == "ce-type"), "")
 
     def envelope(self) -> Envelope:
-        """Raises InvalidEnvelope."""
+        """The parsed envelope. Raises InvalidEnvelope."""
         return read(self.headers)
 
     def message(self) -> Message | None:
-        """The payload as its Struct; None for a type that this version does not know.
+        """The decoded payload; None for a type that this version does not know.
 
         Raises catalog.UndecodableMessage.
         """
@@ -67,16 +67,16 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shown(self) -> bytes:
-        """The payload as people are shown it."""
+        """The payload as it is shown to people, with secrets redacted."""
         return catalog.shown(self.type, self.payload)
 
     def stored_at(self) -> datetime.datetime:
-        """When the server stored it, to the microsecond."""
+        """The time at which the server stored it, to the microsecond."""
         return datetime.datetime.fromtimestamp(self.time // 1000 / 1e6, datetime.UTC)
 
 
 def write(envelope: Envelope) -> dict[str, str]:
-    """The NATS headers of an envelope."""
+    """Encode an envelope as NATS headers."""
     headers = {
         MESSAGE_ID: envelope.id,
         "ce-specversion": "1.0",
@@ -97,7 +97,7 @@ def write(envelope: Envelope) -> dict[str, str]:
 
 
 def read(headers: dict[str, str]) -> Envelope:
-    """The envelope in these headers.
+    """Parse the envelope from NATS headers.
 
     Raises InvalidEnvelope when a required attribute is missing.
     """

@@ -1,12 +1,12 @@
-"""What the bus can refuse.
+"""The errors of the bus.
 
     BusError
-    ├── BusUnavailable            no answer in time, or JetStream is down: nothing is known to be written
-    │   ├── BusFull               the stream is at its limit: nothing was written
+    ├── BusUnavailable            no answer in time, or JetStream is down: it is unknown whether it was written
+    │   ├── BusFull               the stream is full: nothing was written
     │   ├── InsufficientStorage   the server cannot reserve what the streams may hold
     │   └── AccessRefused         the server refuses the credentials, or admits anonymous clients
     ├── TooLarge                  more bytes than the server takes in one message
-    ├── NoResponders              nobody listens to a request
+    ├── NoResponders              a request has no subscriber
     ├── Conflict                  another writer was first (expected sequence or revision is stale)
     ├── Rewound                   a stream no longer holds what was read from it
     └── InvalidEnvelope           a message without the CloudEvents headers that every message carries
@@ -16,7 +16,7 @@ Invariant: errors of the NATS client never leave this package.
 
 
 class BusError(Exception):
-    """The common part."""
+    """Base class of all errors of the bus."""
 
 
 class BusUnavailable(BusError):
@@ -36,11 +36,11 @@ class AccessRefused(BusUnavailable):
 
 
 class TooLarge(BusError):
-    """More bytes than the server takes in one message; the text names both numbers. Nothing was sent."""
+    """The message exceeds the server's size limit; the text has both sizes. Nothing was sent."""
 
 
 class NoResponders(BusError):
-    """Nobody listens to the subject of a request."""
+    """The subject of a request has no subscriber."""
 
 
 class Conflict(BusError):
@@ -53,9 +53,9 @@ class Conflict(BusError):
 
 
 class Rewound(BusError):
-    """The stream went back: its server lost its newest messages in a power cut, or was restored from a copy.
+    """The stream lost its newest messages: after a power cut of its server, or by a restore from a backup.
 
-    Sequences that were read before stand for other messages now, so whatever was made of them is to be made again.
+    Sequences that were read before now belong to other messages, so whatever was derived from them must be rebuilt.
     """
 
 

@@ -1,8 +1,8 @@
-"""The bus as its users see it: streams that are read and published to, buckets, jobs.
+"""The bus as its users see it: streams to read and publish to, buckets, work queues.
 
-Problem: code that needs a stream or a bucket should be tried without a server, too. Invariant: the connection to NATS
-and the bus in memory of core/testing both keep these protocols, and one suite (tests/integration/bus) runs against
-both; what stands here is all that may be relied upon.
+Problem: code that needs a stream or a bucket should also be testable without a server. Invariant: the connection to
+NATS and the in-memory bus of core/testing both implement these protocols, one suite (tests/integration/bus) runs
+against both, and callers rely on nothing else.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ class StreamReader(Protocol):
         """The newest message of a subject (wildcards allowed), or None."""
 
     async def at(self, stream: str, seq: int) -> Received | None:
-        """The message at a sequence, or None when it was trimmed or never was."""
+        """The message at a sequence, or None when it was trimmed or never existed."""
 
     async def following(self, stream: str, seq: int, subject: str) -> Received | None:
         """The first message of `subject` (wildcards allowed) at `seq` or later, or None."""
@@ -51,22 +51,22 @@ class MessagePublisher(Protocol):
         extensions: dict[str, str] | None = None,
         timeout: float = 5.0,
     ) -> "Ack":
-        """Store one message once, however often it is published under its id.
+        """Store one message exactly once, however often it is published under its id.
 
         Raises Conflict when `expected_last` is not the last sequence of the subject, TooLarge, BusFull, BusUnavailable.
         """
         ...
 
     async def publish_all(self, messages: "Sequence[Outgoing]", timeout: float = 10.0) -> list[int]:
-        """Store all of them or none; the sequence of each. Raises what `publish` raises."""
+        """Store all of them or none, and return the sequence of each. Raises the same errors as `publish`."""
         ...
 
     async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> "Ack":
-        """Store ready-made bytes; see `publish` for what is raised."""
+        """Store encoded bytes; raises the same errors as `publish`."""
         ...
 
     def unanswered(self, within: float) -> list[str]:
-        """The kinds of subjects whose last message found no answer in the last `within` seconds."""
+        """The kinds of subjects whose last publish got no ack in the last `within` seconds."""
         ...
 
 
@@ -87,7 +87,7 @@ class Bus(StreamReader, Protocol):
 
     @property
     def publisher(self) -> MessagePublisher:
-        """What stores messages."""
+        """The publisher of this connection."""
         ...
 
     async def fill(self) -> dict[str, float]:
@@ -95,7 +95,7 @@ class Bus(StreamReader, Protocol):
         ...
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> Reply:
-        """The answer of one subscriber within `timeout` seconds.
+        """Send a request and return the answer of one subscriber within `timeout` seconds.
 
         Raises NoResponders, TimeoutError, TooLarge, BusUnavailable.
         """
@@ -110,11 +110,11 @@ class KeyValue(Protocol):
         ...
 
     async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
-        """Set a key that has no value, for `ttl` seconds or for good; its revision. Raises Conflict."""
+        """Set a key that has no value, for `ttl` seconds or permanently; returns its revision. Raises Conflict."""
         ...
 
     async def create_unused(self, key: str, value: bytes) -> int:
-        """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
+        """Set a key that never had a value and was never deleted. Raises Conflict otherwise."""
         ...
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
@@ -122,11 +122,11 @@ class KeyValue(Protocol):
         ...
 
     async def put(self, key: str, value: bytes) -> int:
-        """Set a key whatever it held."""
+        """Set a key unconditionally."""
         ...
 
     async def delete(self, key: str, revision: int | None = None) -> None:
-        """Remove a key, with `revision` only if that is still its value. Raises Conflict."""
+        """Remove a key, with `revision` only if that is still its revision. Raises Conflict."""
         ...
 
     async def keys(self, prefix: str = "") -> list[str]:
@@ -134,7 +134,7 @@ class KeyValue(Protocol):
         ...
 
     def watch(self, prefix: str = "") -> "AbstractAsyncContextManager[AsyncIterator[Change]]":
-        """All present keys that start with `prefix`, a Change with key "", then news."""
+        """All present keys that start with `prefix`, then a Change with key "", then each change."""
         ...
 
 
@@ -143,7 +143,7 @@ class Delivery(Protocol):
 
     @property
     def message(self) -> Received:
-        """What was delivered."""
+        """The delivered message."""
         ...
 
     async def ack(self) -> None:
@@ -153,7 +153,7 @@ class Delivery(Protocol):
         """Still working: the ack wait starts anew."""
 
     async def nak(self, after: float) -> None:
-        """Deliver it again, to anybody, after so many seconds."""
+        """Redeliver it, to any worker, after that many seconds."""
 
     async def term(self) -> None:
         """Never deliver it again."""

@@ -1,6 +1,6 @@
-"""Waiting for the bus: retrying what it could not answer.
+"""Retrying while the bus is unavailable.
 
-Invariant: as of `core.retrying`; only BusUnavailable is waited out.
+Invariant: as for `core.retrying`; only BusUnavailable is retried.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 async def until_available(action: Callable[..., Awaitable[T]], *arguments: object, pause: float = 0.1) -> T:
-    """The result of the action, which is retried every `pause` seconds while the bus is away."""
+    """Run the action, retrying every `pause` seconds while the bus is unavailable, and return its result."""
     return await retrying.until_available(
         action, *arguments, unavailable=BusUnavailable, pause=pause, longest_pause=pause
     )

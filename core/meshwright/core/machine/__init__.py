@@ -1,1 +1,1 @@
-"""What Meshwright needs of the machine that it runs on: programs, processes, ports."""
+"""Access to the host: programs, processes, ports."""

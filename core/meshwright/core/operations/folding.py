@@ -1,8 +1,8 @@
-"""An operation, from its events.
+"""Folding an operation from its events.
 
-Problem: the acceptance is copied by the server and may arrive after the worker's first event, and a timeout may
-race with a success. Invariant: the acceptance only adds what was asked and never takes back what happened; the
-first terminal event in stream order decides, and afterwards only steps (being undone) still change.
+Problem: the acceptance is copied by the server and may arrive after the worker's first event, and a time-out may race
+with a success. Invariant: the acceptance only adds the request's data and never reverts later events; the first
+terminal event in stream order decides, and afterwards only steps (being undone) still change.
 """
 
 import re
@@ -41,7 +41,7 @@ def fold(document: Operation | None, fact: Fact) -> Operation | None:
 
 
 def _unknown(fact: Fact) -> Operation:
-    """What is known of an operation before its acceptance has arrived."""
+    """The operation before its acceptance has arrived."""
     if not _ULID.match(fact.id):
         raise Unprojectable(f"{fact.id!r} is not the id of an operation")
     if not _NAME.match(fact.workspace):
@@ -166,4 +166,4 @@ TYPES: tuple[type[Message], ...] = (
     wire.StepFailed,
     wire.StepUndone,
 )
-"""the messages that this fold takes"""
+"""the messages that this fold handles"""

@@ -1,8 +1,8 @@
-"""The journal of an operation: its worker's events, which are both what people see and what a restart knows.
+"""The journal of an operation: its worker's events, which users see and from which a restarted worker resumes.
 
-Problem: a worker may die between any two instructions, and another may already have taken over. Invariant: an
-event is appended only behind the last one that this worker saw, so of two workers only one can go on; a step
-whose completion is in the journal is never run again.
+Problem: a worker may die between any two instructions, and another may already have taken over. Invariant: an event is
+appended only behind the last one that this worker has read (expected sequence), so of two workers only one can
+continue; a step whose completion is in the journal is never run again.
 """
 
 import asyncio
@@ -21,35 +21,35 @@ from meshwright.schemas.base import Message
 from meshwright.schemas.catalog import TERMINAL_TYPES
 from meshwright.schemas.errors import Failure
 
-_PATIENCE = 60.0
-"""seconds an event may take to be stored; the bus may be restarting meanwhile"""
-_ROOM_LOOK = 1.0
-"""seconds between two tries while the stream is full"""
+_STORE_WITHIN = 60.0
+"""seconds in which an event must be stored; the bus may be restarting meanwhile"""
+_FULL_RETRY_S = 1.0
+"""seconds between two attempts while the stream is full"""
 log = logging.getLogger(__name__)
 
 
 class OperationHistory(msgspec.Struct, kw_only=True):
-    """What earlier attempts left behind."""
+    """The outcome of earlier attempts."""
 
     attempts: int = 0
     stalled_attempts: int = 0
-    """attempts in a row, the newest among them, that completed no step although nobody stopped their worker"""
+    """consecutive attempts, including the newest, that completed no step although their worker was not stopped"""
     begun: list[str] = []
-    """steps that may have had an effect, completed or not, in their order"""
+    """steps that may have had an effect, completed or not, in order"""
     completed: dict[str, Any] = {}
     undoing: operations.OperationUndoing | None = None
-    """set for good once the operation is being undone"""
+    """set permanently once the operation is being undone"""
     stalled_undos: int = 0
-    """starts of undoing in a row that undid no step"""
+    """consecutive starts of undoing that undid no step"""
     undone: set[str] = set()
     failure: Failure | None = None
-    """why the newest step failed"""
+    """the failure of the newest step"""
     end: str = ""
-    """the wire name of the terminal event"""
+    """wire name of the terminal event"""
     last: int = 0
 
     def learn(self, message: Message | None, type_name: str) -> None:
-        """Take in the next event of the operation."""
+        """Apply the next event of the operation."""
         match message:
             case operations.OperationStarted():
                 self.attempts = message.attempt
@@ -76,7 +76,7 @@ class OperationHistory(msgspec.Struct, kw_only=True):
 
     @property
     def not_undone(self) -> list[str]:
-        """The steps that may have had an effect and are not undone, in their order."""
+        """The steps that may have had an effect and are not undone, in order."""
         return [step for step in self.begun if step not in self.undone]
 
     def _begin(self, step: str) -> None:
@@ -85,7 +85,7 @@ class OperationHistory(msgspec.Struct, kw_only=True):
 
 
 class Journal:
-    """Appends the events of one operation under the fence."""
+    """Appends the events of one operation, fenced by the expected last sequence."""
 
     def __init__(self, connection: mwbus.Connection, command: operations.Command) -> None:
         self._bus = connection
@@ -94,12 +94,12 @@ class Journal:
         self.subject = origins.subject(command.workspace, command.adapter, command.operation)
         self.history = OperationHistory()
         self._unconfirmed: list[tuple[str, Message]] = []
-        """appends that were broken off (by a cancellation, say): one of them may be stored, or may still be"""
+        """appends that were interrupted (for example by a cancellation): they may or may not have been stored"""
 
     async def append(self, message: Message) -> None:
         """Store one event.
 
-        Raises Fenced when another worker wrote meanwhile, BusUnavailable when the bus stays away.
+        Raises Fenced when another worker wrote meanwhile, BusUnavailable when the bus does not come back.
         """
         async with self._lock:
             if self._unconfirmed:
@@ -112,7 +112,7 @@ class Journal:
                 except mwbus.Conflict as error:
                     self._unconfirmed.pop()
                     before = self.history.last
-                    await self._resolve_unconfirmed()  # one that was still on its way when it was looked for
+                    await self._resolve_unconfirmed()  # an interrupted append was stored after it was looked for
                     if self.history.last == before:
                         raise Fenced(f"operation {self._command.operation} was taken over by another worker") from error
                 else:
@@ -120,7 +120,7 @@ class Journal:
                     return
 
     async def _store(self, event: str, message: Message) -> mwbus.Ack:
-        """Store one event; while the stream is full, wait for room as long as the operation is ours."""
+        """Store one event; while the stream is full, wait for room as long as this worker owns the operation."""
         is_stored = False
         while True:
             try:
@@ -130,21 +130,21 @@ class Journal:
                     about=f"operations/{self._command.operation}",
                     id=event,
                     expected_last=self.history.last,
-                    timeout=_PATIENCE,
+                    timeout=_STORE_WITHIN,
                 )
             except mwbus.BusFull as error:
                 if not is_stored:
                     log.warning("operation %s waits for room in the stream: %s", self._command.operation, error)
                 is_stored = True
-                await asyncio.sleep(_ROOM_LOOK)
+                await asyncio.sleep(_FULL_RETRY_S)
 
     def _learn(self, seq: int, message: Message) -> None:
-        self._unconfirmed.clear()  # all others expected what stood before this one, so they are refused
+        self._unconfirmed.clear()  # all others expected the sequence before this one, so they are refused
         self.history.last = seq
         self.history.learn(message, message.wire.name)
 
     async def _resolve_unconfirmed(self) -> int:
-        """Take in what was broken off and stored all the same; the sequence of the newest event, 0 without any."""
+        """Read interrupted appends that were stored after all; the sequence of the newest event, 0 without any."""
         newest = await self._bus.last(subjects.EVENTS.stream, self.subject)
         if newest is None:
             return 0
@@ -161,13 +161,13 @@ class Journal:
                 raise Fenced(f"operation {self._command.operation} was taken over by another worker")
 
     async def read(self) -> OperationHistory:
-        """Read what is there, so that appending continues behind it. Raises BusUnavailable."""
+        """Read the existing events, so that appending continues behind them. Raises BusUnavailable."""
         self.history = await read_history(self._bus, self.subject)
         return self.history
 
 
 async def read_history(connection: mwbus.Connection, subject: str) -> OperationHistory:
-    """What the events on one operation's subject amount to. Raises BusUnavailable."""
+    """Fold the events on one operation's subject into its history. Raises BusUnavailable."""
     history = OperationHistory()
     while True:
         message = await connection.following(subjects.EVENTS.stream, history.last + 1, subject)
@@ -178,10 +178,10 @@ async def read_history(connection: mwbus.Connection, subject: str) -> OperationH
 
 
 async def has_ended(connection: mwbus.StreamReader, command: operations.Command) -> bool:
-    """Whether nothing more will be done for an operation. Raises BusUnavailable.
+    """Whether an operation is finished for good. Raises BusUnavailable.
 
-    One that a worker has begun ends with that worker's word or its successor's, after it has taken back what has to
-    be; the scheduler's word suffices only for one that was never begun.
+    One that a worker has started ends with a terminal event of that worker or its successor, after it has undone what
+    it must; the scheduler's terminal event suffices only for one that was never started.
     """
     for origin in (command.adapter, origins.SCHEDULER):
         subject = origins.subject(command.workspace, origin, command.operation)
@@ -192,7 +192,7 @@ async def has_ended(connection: mwbus.StreamReader, command: operations.Command)
 
 
 async def was_ended_by_scheduler(connection: mwbus.Connection, command: operations.Command) -> bool:
-    """Whether the scheduler has published the end of an operation. Raises BusUnavailable."""
+    """Whether the scheduler has published a terminal event of an operation. Raises BusUnavailable."""
     subject = origins.subject(command.workspace, origins.SCHEDULER, command.operation)
     return await connection.last(subjects.EVENTS.stream, subject) is not None
 
@@ -200,7 +200,7 @@ async def was_ended_by_scheduler(connection: mwbus.Connection, command: operatio
 async def cancel_request(
     connection: mwbus.Connection, command: operations.Command
 ) -> operations.CancelRequested | None:
-    """The requested cancellation of an operation, if any. Raises BusUnavailable."""
+    """The cancellation that was requested for an operation, if any. Raises BusUnavailable."""
     subject = origins.subject(command.workspace, origins.API, command.operation)
     newest = await connection.last(subjects.EVENTS.stream, subject)
     if newest is None or newest.type != operations.CancelRequested.wire.name:
@@ -210,7 +210,7 @@ async def cancel_request(
 
 
 def cancelled(request: operations.CancelRequested | None) -> operations.OperationCancelled:
-    """The end that answers a cancellation."""
+    """The terminal event that confirms a cancellation."""
     return operations.OperationCancelled(
         principal=request.principal if request else "", reason=request.reason if request else ""
     )

@@ -1,6 +1,7 @@
-"""Who tells of an operation: its adapter, the API (a cancellation), the scheduler (a verdict), the copied acceptance.
+"""The origins of an operation's events: its adapter, the API (cancellation), the scheduler (verdict), the copied
+acceptance.
 
-Invariant: these names are those of the subject table; whoever is none of the others is an adapter.
+Invariant: these names are those of the subject table; any other origin is an adapter.
 """
 
 from meshwright.schemas import subjects
@@ -10,9 +11,9 @@ SCHEDULER = subjects.SCHEDULER
 ACCEPTED = subjects.ACCEPTED_ORIGIN
 NOT_ADAPTERS = frozenset({API, SCHEDULER, ACCEPTED})
 INTERVENING = (API, SCHEDULER)
-"""who may end what an adapter runs"""
+"""origins that may end what an adapter runs"""
 
 
 def subject(workspace: str, origin: str, operation: str) -> str:
-    """Where `origin` tells what happens to an operation."""
+    """The subject on which `origin` publishes the events of an operation."""
     return subjects.fill(subjects.EVENTS, workspace=workspace, origin=origin, entity="operation", id=operation)

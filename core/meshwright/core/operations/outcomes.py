@@ -1,10 +1,10 @@
-"""How a handler ends, chosen by type.
+"""The outcomes of a handler, chosen by exception type.
 
     Outcome
-    ├── Retry       try again after a while; time may mend it
-    ├── Reject      it will never work like this: fail now, undo, tell why
-    ├── Cancelled   a person asked to stop
-    └── Fenced      another worker has taken the operation over: stop at once and say nothing
+    ├── Retry       try again later; the cause may be temporary
+    ├── Reject      a retry would fail too: fail now, undo, report why
+    ├── Cancelled   a user requested cancellation
+    └── Fenced      another worker has taken the operation over: stop at once and publish nothing
 
 Anything else that a handler raises is retried with growing pauses and then dead-lettered. Invariant: handlers
 never touch acknowledgements; the host maps these outcomes to them.
@@ -14,7 +14,7 @@ from meshwright.schemas.errors import Failure
 
 
 class Outcome(Exception):
-    """The common part of everything that a handler may raise on purpose."""
+    """Base class of all exceptions that a handler raises to choose an outcome."""
 
 
 class Retry(Outcome):
@@ -27,7 +27,7 @@ class Retry(Outcome):
 
 
 class Reject(Outcome):
-    """Fail now: another try would end the same way."""
+    """Fail now: another attempt would fail the same way."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.what)
@@ -35,11 +35,11 @@ class Reject(Outcome):
 
 
 class Cancelled(Outcome):
-    """Stop because a person asked; completed steps are undone."""
+    """Stop because a user requested it; completed steps are undone."""
 
 
 class Fenced(Outcome):
-    """Another worker's event stands where ours should: this one is a zombie and must not act."""
+    """Another worker has appended in this one's place: this worker is a zombie and must not act."""
 
 
 class StepOrderError(Exception):
@@ -47,13 +47,13 @@ class StepOrderError(Exception):
 
 
 def as_failure(error: BaseException) -> Failure:
-    """The failure that an exception amounts to, for people."""
+    """The failure to show for an exception."""
     if isinstance(error, (Retry, Reject)):
         return error.failure
     return Failure(
         code="MW1000",
         what=f"{type(error).__name__}: {error}",
-        cause="An exception that the adapter does not handle.",
+        cause="Unhandled exception in the adapter.",
         remedy="Read the worker's log under the operation's trace id; then retry the operation.",
         retryable=True,
     )

@@ -1,8 +1,8 @@
-"""Facts: messages of the streams, read once and checked.
+"""Facts: messages of the streams, decoded and validated once.
 
-Problem: one message that nobody can read must not stop those behind it. Invariant: `read` either gives a fact
-whose subject and payload make sense together, or raises `Unprojectable` with a reason for people; a type that
-this version does not know is a fact without a message.
+Problem: one message that cannot be decoded must not block those behind it. Invariant: `read` either returns a fact
+whose subject and payload are consistent, or raises `Unprojectable` with a readable reason; a type that this version
+does not know gives a fact without a message.
 """
 
 import datetime
@@ -19,8 +19,8 @@ from meshwright.schemas.strict import MAX_DEPTH
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _TOKENS = {"EVENTS": 6, "STATE": 5, "METRICS": 5, "DEADLETTERS": 5, "SEEN": 5}
 _ENTITIES = {"METRICS": "mesh", "DEADLETTERS": "deadletter", "SEEN": "resource"}
-_DEEPEST = MAX_DEPTH + 8
-"""levels of a message: what people may write lies inside of messages and of other documents"""
+_MAX_DEPTH = MAX_DEPTH + 8
+"""maximum nesting of a message: documents of users are nested in messages and in other documents"""
 
 
 class Unprojectable(Exception):
@@ -28,8 +28,11 @@ class Unprojectable(Exception):
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
-    """One message. For STATE `entity` is the kind, for METRICS "mesh", for DEADLETTERS "deadletter", for SEEN
-    "resource", and its origin is the connection."""
+    """One decoded message.
+
+    For STATE `entity` is the kind, for METRICS "mesh", for DEADLETTERS "deadletter"; for SEEN it is "resource", and the
+    origin is the connection.
+    """
 
     stream: str
     seq: int
@@ -45,7 +48,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
 
 
 def read(received: bus.Received) -> Fact:
-    """Raises Unprojectable."""
+    """Decode a message. Raises Unprojectable."""
     stream = received.stream
     tokens = received.subject.split(".")
     if len(tokens) != _TOKENS.get(stream):
@@ -75,14 +78,14 @@ def read(received: bus.Received) -> Fact:
 
 
 def _message(kind: str, payload: bytes) -> Message | None:
-    if payload.count(b"{") + payload.count(b"[") > _DEEPEST and _depth(payload) > _DEEPEST:
-        raise Unprojectable(f"it is nested more than {_DEEPEST} levels deep")
+    if payload.count(b"{") + payload.count(b"[") > _MAX_DEPTH and _depth(payload) > _MAX_DEPTH:
+        raise Unprojectable(f"it is nested more than {_MAX_DEPTH} levels deep")
     try:
         message = catalog.decode(kind, payload)
     except catalog.UndecodableMessage as error:
         raise Unprojectable(str(error)) from error
     if message is None:
-        _parsed(payload)  # an unknown type is kept as it came, if it is JSON at all
+        _parsed(payload)  # an unknown type is kept as it is, if it is JSON
     return message
 
 

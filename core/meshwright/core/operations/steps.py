@@ -1,6 +1,6 @@
 """The steps of an operation: many events, one row per step.
 
-Invariant: a step has one row, in the order in which steps first began; a row tells the newest attempt.
+Invariant: a step has one row, in the order in which steps first started; a row shows the newest attempt.
 """
 
 import msgspec

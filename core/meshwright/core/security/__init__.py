@@ -1,4 +1,4 @@
-"""Who may do what: keys, credentials, and the users and permissions of servers.
+"""Authorization and secrets: keys, credentials, and the users and permissions of servers.
 
-Rule: nothing here spells a subject; what is allowed follows from the tables in `meshwright.schemas`.
+Rule: no module here spells a subject; permissions follow from the tables in `meshwright.schemas`.
 """

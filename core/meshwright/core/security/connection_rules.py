@@ -1,7 +1,7 @@
-"""What settings of a connection have to keep, whoever wrote them, checked by the API and again where they are used.
+"""The rules for settings of a connection, checked by the API and again where they are used.
 
-Problem: a URL or a kubeconfig makes a worker go somewhere. Invariant: settings that pass fit the schema of their kind,
-lead to nowhere that this server's admin has not allowed, and run nothing.
+Problem: a URL or a kubeconfig makes a worker connect somewhere. Invariant: settings that pass fit the schema of their
+kind, connect to nothing that this server's admin has not allowed, and run no program.
 """
 
 from collections.abc import Collection
@@ -15,9 +15,9 @@ from meshwright.schemas.documents import jsonschema
 from meshwright.schemas.errors import FieldError
 
 PORTS = ssrf.PORTS | {5681, 5682, 6443, 8500, 8501, 9090, 9443, 16443}
-"""of the servers that connections lead to: Kuma, Kubernetes, Consul, Prometheus"""
+"""default ports of the servers of connections: Kuma, Kubernetes, Consul, Prometheus"""
 _UNKNOWN = "unknown"
-"""in the place of a credential that is kept"""
+"""placeholder for a stored credential whose value is not known here"""
 _NOWHERE = ("", None)
 SCHEMAS: dict[str, dict[str, Any]] = {
     kind: jsonschema.schema(settings) for kind, settings in connections.SETTINGS_TYPES.items()
@@ -25,7 +25,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What this server's admin allows: where connections may lead, and dangerous fields of kubeconfigs."""
+    """What this server's admin allows: the destinations of connections, and dangerous fields of kubeconfigs."""
 
     reachable: ssrf.Policy = ssrf.Policy(ports=PORTS)
     kubeconfig: frozenset[str] = frozenset()
@@ -59,7 +59,7 @@ def problems(
 
 
 def urls(settings: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """The URLs in settings, by pointer: where what is said and shown there goes to."""
+    """The URLs in settings, by pointer: the destinations of this connection's credentials and requests."""
     return {pointer: _at(settings, pointer) for pointer in json_schemas.marked(settings, schema, "format", "uri")}
 
 

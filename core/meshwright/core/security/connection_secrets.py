@@ -1,8 +1,8 @@
-"""The credentials of a connection, taken out of its settings, sealed, and put back where they are used.
+"""The credentials of a connection: taken out of its settings, sealed, and put back where they are used.
 
-Problem: a kind that an adapter brought has credentials too, of which this code knows nothing but its JSON Schema.
-Invariant: what the schema marks as `writeOnly` leaves the settings before these go anywhere, all of it as one sealed
-text that opens for this very connection only; an empty one counts as not set.
+Problem: a connection kind of a third-party adapter has credentials too, and only its JSON Schema says where. Invariant:
+what the schema marks as `writeOnly` is removed from the settings before they are stored, and becomes one sealed text
+that can be opened for this connection only; an empty value counts as not set.
 """
 
 import copy
@@ -19,9 +19,9 @@ _CONTEXT = "connection"
 
 
 def split(settings: dict[str, Any], schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings without credentials, and the credentials that were given, also empty ones, by pointer.
+    """The settings without credentials, and the given credentials (also empty ones) by pointer.
 
-    A list with a credential in it is one as a whole.
+    A list that contains a credential is a credential as a whole.
     """
     public, secrets = copy.deepcopy(settings), {}
     for pointer in json_schemas.marked(settings, schema, "writeOnly", True):
@@ -30,7 +30,7 @@ def split(settings: dict[str, Any], schema: dict[str, Any]) -> tuple[dict[str, A
         for depth, part in enumerate(parts):
             inner = holder.get(part) if isinstance(holder, dict) else None
             if inner is None and not (isinstance(holder, dict) and part in holder):
-                break  # it lay within another one
+                break  # it was inside another one
             if depth == len(parts) - 1 or not isinstance(inner, dict):
                 secrets["/" + "/".join(map(escape, parts[: depth + 1]))] = holder.pop(part)
                 break
@@ -39,7 +39,7 @@ def split(settings: dict[str, Any], schema: dict[str, Any]) -> tuple[dict[str, A
 
 
 def merge(public: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
-    """The settings with these credentials, each in its place."""
+    """The settings with these credentials inserted at their pointers."""
     whole = copy.deepcopy(public)
     for pointer, secret in secrets.items():
         *above, last = _parts(pointer)
@@ -52,12 +52,12 @@ def merge(public: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
 
 
 def seal(sealer: Sealer, secrets: dict[str, Any], workspace: str, connection: str) -> Sealed:
-    """The credentials as they are stored, bound to their connection."""
+    """Seal the credentials for storage, bound to their connection."""
     return sealer.seal(msgspec.json.encode(secrets), workspace, _CONTEXT, connection)
 
 
 def unseal(sealer: Sealer, sealed: Sealed, workspace: str, connection: str) -> dict[str, Any]:
-    """Raises CannotOpen."""
+    """Open sealed credentials. Raises CannotOpen."""
     try:
         return msgspec.json.decode(sealer.open(sealed, workspace, _CONTEXT, connection), type=dict[str, Any])
     except msgspec.DecodeError as error:

@@ -1,7 +1,7 @@
 """Credentials files: one seed in a file that only its owner can read.
 
-Problem: a secret in a file that others can read is no secret, and nobody notices. Invariant: such a file is refused
-with the command that mends it; the file of a component is made once and whole.
+Problem: a secret in a file that others can read is exposed, and nothing shows it. Invariant: such a file is refused
+with the command that fixes it; a component's file is created once and atomically.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ def read(path: Path) -> nkeys.KeyPair:
 
 
 def make(folder: Path, component: str) -> Path:
-    """The credentials file of a component in a folder, made when it is missing. Raises OSError."""
+    """The credentials file of a component in a folder, created when it is missing. Raises OSError."""
     path = folder / f"{component}{SUFFIX}"
     secret_files.read_or_make(path, lambda: nkeys.fresh().seed)
     return path

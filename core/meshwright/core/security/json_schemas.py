@@ -1,8 +1,7 @@
-"""Checking documents against JSON Schemas that others announce, and finding what these mark.
+"""Validating documents against JSON Schemas that adapters announce, and finding the values that they mark.
 
-Problem: a schema comes from another process; followed carelessly it would make this one fetch URLs or never end.
-Invariant: nothing is fetched, a complaint names its place by a JSON pointer, and what is told of a value is never the
-value itself, since it may be a credential.
+Problem: a schema comes from another process; a careless validator would fetch URLs or never end. Invariant: nothing is
+fetched; a problem names its place by a JSON pointer and never quotes the value, which may be a credential.
 """
 
 import itertools
@@ -21,20 +20,20 @@ _NOTHING: referencing.Registry[Any] = referencing.Registry()
 
 
 class InvalidSchema(Exception):
-    """The announced schema is none, or refers to what is not in it."""
+    """The announced schema is not valid, or refers to something outside of it."""
 
 
 def problems(value: Any, schema: dict[str, Any], pointer: str = "#") -> list[FieldError]:
-    """What in `value` breaks the schema; `pointer` is where the value stands. Raises InvalidSchema."""
+    """The violations of the schema in `value`; `pointer` is the position of the value. Raises InvalidSchema."""
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
         errors = jsonschema.Draft202012Validator(schema, registry=_NOTHING).iter_errors(value)
-        return [_told(error, pointer) for error in itertools.islice(errors, MOST_ERRORS)]
+        return [_message(error, pointer) for error in itertools.islice(errors, MOST_ERRORS)]
     except (jsonschema.SchemaError, referencing.exceptions.Unresolvable, RecursionError) as error:
         raise InvalidSchema(f"the announced JSON Schema cannot be used: {str(error).splitlines()[0]}") from error
 
 
-def _told(error: jsonschema.ValidationError, pointer: str) -> FieldError:
+def _message(error: jsonschema.ValidationError, pointer: str) -> FieldError:
     place = "/".join([pointer, *(escape(str(part)) for part in error.absolute_path)])
     wanted: Any = error.validator_value
     schema: Any = error.schema
@@ -51,7 +50,7 @@ def _told(error: jsonschema.ValidationError, pointer: str) -> FieldError:
             known = schema.get("properties", {})
             unknown = [str(name)[:256] for name in instance if name not in known]
             return FieldError(detail=f"unknown: {', '.join(unknown[:10])}", pointer=place)
-    return FieldError(detail=f"breaks {error.validator}: {str(wanted)[:200]}", pointer=place)
+    return FieldError(detail=f"violates {error.validator}: {str(wanted)[:200]}", pointer=place)
 
 
 def _words(value: Any) -> str:
@@ -59,7 +58,7 @@ def _words(value: Any) -> str:
 
 
 def closed(node: Any) -> Any:
-    """The schema with every object in it refusing what it does not name."""
+    """The schema with every object in it refusing unknown properties."""
     if isinstance(node, list):
         return [closed(part) for part in node]
     if not isinstance(node, dict):
@@ -69,7 +68,7 @@ def closed(node: Any) -> Any:
 
 
 def marked(value: Any, schema: dict[str, Any], keyword: str, wanted: Any) -> list[str]:
-    """The pointers (`/tls/key`) of what stands in `value` where the schema says `keyword: wanted`."""
+    """The pointers (`/tls/key`) of the parts of `value` for which the schema says `keyword: wanted`."""
     return sorted(set(_marked(value, schema, schema, keyword, wanted, "", _DEEPEST)))
 
 
@@ -94,7 +93,7 @@ def _marked(
 
 
 def _referred(node: dict[str, Any], root: dict[str, Any]) -> Any:
-    """What a local `$ref` leads to."""
+    """The target of a local `$ref`."""
     reference = node.get("$ref")
     if not isinstance(reference, str) or not reference.startswith("#/"):
         return None

@@ -1,9 +1,9 @@
-"""Kubeconfigs from strangers: what stands in one, and what of it is refused.
+"""Validation of kubeconfigs from users.
 
-Problem: a kubeconfig is a program. Clients run its `exec` commands, read the files that it names and send their
-content to its server, and go through its proxy. Invariant: only fields that are known to be harmless pass, anywhere
-in the document and not only in the context that is used; a dangerous one needs the word of this server's admin, and
-every refusal names its field. Parsing opens no file and starts no process.
+Problem: a kubeconfig can execute code. Clients run its `exec` commands, read the files that it names and send their
+content to its server, and use its proxy. Invariant: only fields that are known to be harmless pass, anywhere in the
+document and not only in the context that is used; a dangerous one must be allowed by this server's admin, and every
+refusal names its field. Parsing opens no file and starts no process.
 """
 
 from collections.abc import Iterator
@@ -15,23 +15,23 @@ from meshwright.core.security import ssrf, yaml_documents
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.strict import MOST_ERRORS, escape
 
-LARGEST = 256 * 1024
-"""bytes of a kubeconfig"""
+MAX_BYTES = 256 * 1024
+"""maximum size of a kubeconfig in bytes"""
 DANGEROUS = {
     "exec": "it runs a command on the worker's host",
     "auth-provider": "it runs a plugin on the worker's host",
     "certificate-authority": "it reads a file of the worker's host: embed it as certificate-authority-data",
     "client-certificate": "it reads a file of the worker's host: embed it as client-certificate-data",
     "client-key": "it reads a file of the worker's host: embed it as client-key-data",
-    "tokenFile": "it reads a file of the worker's host: give the token itself",
-    "proxy-url": "it sends everything through another server",
-    "insecure-skip-tls-verify": "anybody on the way could pose as the cluster",
-    "as": "it acts as somebody else",
-    "as-uid": "it acts as somebody else",
-    "as-groups": "it acts as somebody else",
-    "as-user-extra": "it acts as somebody else",
+    "tokenFile": "it reads a file of the worker's host: embed the token",
+    "proxy-url": "it sends all requests through another server",
+    "insecure-skip-tls-verify": "a man in the middle could impersonate the cluster",
+    "as": "it impersonates another user",
+    "as-uid": "it impersonates another user",
+    "as-groups": "it impersonates another user",
+    "as-user-extra": "it impersonates another user",
 }
-"""fields of clusters and users, and why each is refused"""
+"""dangerous fields of clusters and users, and the reason why each is refused"""
 _IGNORED = {"extensions"}
 _TOP = {"apiVersion", "kind", "preferences", "clusters", "users", "contexts", "current-context", *_IGNORED}
 _FIELDS = {
@@ -42,11 +42,11 @@ _FIELDS = {
 
 
 class InvalidAllowance(Exception):
-    """The setting names something that is no dangerous field."""
+    """The setting names something that is not a dangerous field."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """One way into a cluster. `cluster` and `user` hold the fields of the kubeconfig, by their own names."""
+    """How to connect to a cluster: the fields of the kubeconfig's cluster and user, under their own names."""
 
     context: str
     server: str
@@ -56,7 +56,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def allowance(text: str) -> frozenset[str]:
-    """The dangerous fields that an admin allows, of names divided by commas. Raises InvalidAllowance."""
+    """The dangerous fields that an admin allows, from names separated by commas. Raises InvalidAllowance."""
     names = frozenset(part.strip() for part in text.split(",") if part.strip())
     if unknown := sorted(names - DANGEROUS.keys()):
         raise InvalidAllowance(
@@ -66,7 +66,7 @@ def allowance(text: str) -> frozenset[str]:
 
 
 def problems(text: str, context: str, allowed: frozenset[str], reachable: ssrf.Policy) -> list[FieldError]:
-    """Everything that is refused; pointers go into the document (`#/users/0/user/exec`)."""
+    """Everything that is refused; pointers are into the document (`#/users/0/user/exec`)."""
     try:
         document = _parsed(text)
     except yaml_documents.InvalidYaml as error:
@@ -80,23 +80,28 @@ def problems(text: str, context: str, allowed: frozenset[str], reachable: ssrf.P
             complaints.append(FieldError(detail=f"{what} (it has: {known})", pointer="#/current-context"))
         elif _access(document, str(wanted)) is None:
             complaints.append(
-                FieldError(detail=f"the context {wanted!r} names no cluster and user of it", pointer="#/contexts")
+                FieldError(
+                    detail=f"the context {wanted!r} names no cluster and user of this kubeconfig", pointer="#/contexts"
+                )
             )
     return complaints
 
 
 def access(text: str, context: str) -> Access:
-    """The way that a context tells (empty: the current one) of a kubeconfig without problems. Raises ValueError."""
+    """The cluster and user of a context (empty: the current one), in a kubeconfig without problems.
+
+    Raises ValueError.
+    """
     document = _parsed(text)
     chosen = _access(document, context or str(document.get("current-context", "")))
     if chosen is None:
-        raise ValueError("the kubeconfig has problems: ask for these first")
+        raise ValueError("the kubeconfig has problems: check `problems` first")
     return chosen
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    if len(text.encode(errors="replace")) > LARGEST:
-        raise yaml_documents.InvalidYaml(f"more than {LARGEST} bytes")
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        raise yaml_documents.InvalidYaml(f"more than {MAX_BYTES} bytes")
     document = yaml_documents.load(text.encode(errors="replace"))
     if not isinstance(document, dict):
         raise yaml_documents.InvalidYaml("not a mapping")
@@ -139,7 +144,7 @@ def _complaints(document: dict[str, Any], allowed: frozenset[str], reachable: ss
             if not (isinstance(entry, dict) and entry.keys() == {"name", part} and isinstance(entry[part], dict)):
                 yield FieldError(detail=f"must have a name and a {part}, and nothing else", pointer=pointer)
             elif not isinstance(entry["name"], str) or entry["name"] in names:
-                yield FieldError(detail="must be a name of its own", pointer=f"{pointer}/name")
+                yield FieldError(detail="must be a unique name", pointer=f"{pointer}/name")
             else:
                 names.add(entry["name"])
                 yield from _fields(part, entry[part], f"{pointer}/{part}", allowed, reachable)

@@ -1,7 +1,7 @@
-"""MongoDB's users: how a process proves who it is, what it may do then, and what of that may be shown.
+"""MongoDB's users: their credentials, their roles, and the redaction of addresses.
 
 Problem: a password in an address ends up in logs, errors and lists of processes. Invariant: a password comes from a
-file that only its owner can read; whatever is told of an address or an error has gone through `addresses.redacted`.
+file that only its owner can read; every message with an address or an error goes through `addresses.redacted`.
 """
 
 import base64
@@ -16,9 +16,9 @@ from meshwright.core.security import secret_files
 
 Component: TypeAlias = Literal["projector", "api"]
 ROLES: dict[Component, str] = {"projector": "readWrite", "api": "read"}
-"""what each may do in the database of its views; in any other it may do nothing"""
+"""the roles of each user in the database of its views; it has none in any other database"""
 SERVER_OPTIONS = ("--setParameter", "enableLocalhostAuthBypass=false")
-"""what mongod is started with besides `--keyFile`: nobody makes the first user without being asked who he is"""
+"""options of mongod besides `--keyFile`: without them anybody on the host could create the first user"""
 
 
 class InvalidCredentials(Exception):
@@ -36,27 +36,27 @@ class Credentials(msgspec.Struct, frozen=True):
 
     @property
     def line(self) -> str:
-        """As a credentials file holds them."""
+        """The line of a credentials file."""
         return f"{self.username}:{self.password}"
 
 
 class Secrets:
-    """The key and the credentials of one server, in a folder of their own."""
+    """The key and the credentials of one server, in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @property
     def key_file(self) -> Path:
-        """What mongod is started with; who can read it is the administrator."""
+        """The key file of mongod; any process that can read it is an administrator."""
         return self._folder / "key"
 
     def credentials_file(self, component: str) -> Path:
-        """What a process is started with."""
+        """The credentials file of a component."""
         return self._folder / component
 
     def make(self) -> None:
-        """Make what is missing. Raises OSError."""
+        """Create what is missing. Raises OSError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         secret_files.read_or_make(self.key_file, lambda: base64.b64encode(secrets.token_bytes(96)).decode())
         for component in ROLES:

@@ -1,11 +1,11 @@
-"""The accounts of a NATS server: one for each component, with what each may publish, subscribe to and request.
+"""The accounts of a NATS server: one per component, with what each may publish, subscribe to and request.
 
-Problem: within one account NATS checks what a client publishes, but not where it has answers sent to: who may look up a
-message of its own could have the server deliver it, headers and all, as anybody's token or command. And a consumer may
-deliver to any subject. Invariant: the streams live in an account of their own, in which no component is. A component
-sees of it only what is imported here; the answers to what it asks come back to its own account, wherever it wants them.
-What is imported follows from the subject table, and the same list is its user's permissions, so that what is not
-allowed is refused with an error instead of getting lost.
+Problem: within one account NATS checks what a client publishes, but not the reply subject it names: a client that may
+look up its own message could have the server deliver it, with headers, as another client's token or command. And a
+consumer may deliver to any subject. Invariant: the streams are in an account of their own, to which no component
+belongs. A component sees of it only what is imported here; replies to its requests arrive in its own account, whatever
+reply subject it names. The imports follow from the subject table, and the same list is the user's permissions, so a
+forbidden request is refused with an error instead of getting lost.
 
 The result is configuration of nats-server (https://docs.nats.io/running-a-nats-service/configuration/securing_nats).
 """
@@ -20,37 +20,37 @@ from meshwright.schemas import subjects
 STREAMS_ACCOUNT = "meshwright"
 SYSTEM_ACCOUNT = "meshwright-system"
 PROVISIONER, SYSTEM = "provisioner", "system"
-"""who sets up the streams, and who watches the server itself"""
+"""the user that sets up the streams, and the user that monitors the server"""
 JS_API = "$JS.API"
 IMPORTED_JS_API = "mw.js"
-"""Where a component finds the API of JetStream: under its own name it is the one of the component's account."""
+"""the subject under which a component's account imports the JetStream API: the usual one is that of its own account"""
 
 
 class Use(msgspec.Struct, frozen=True, order=True):
-    """One subject that a component uses, in the account of the streams or in that of another component."""
+    """One subject that a component uses, in the account of the streams or of another component."""
 
     subject: str
     kind: str = "service"
-    """`service`: it sends there, `stream`: it hears from there"""
+    """`service`: the component sends requests or messages there, `stream`: it subscribes"""
     many: bool = False
     """a request has more than one answer"""
     owner: str = STREAMS_ACCOUNT
 
     @property
     def local(self) -> str:
-        """Its name within the component's account."""
+        """The subject within the component's account."""
         if self.subject.startswith(JS_API):
             return IMPORTED_JS_API + self.subject.removeprefix(JS_API)
         return self.subject
 
 
 def account(component: str) -> str:
-    """The account that a component has for itself."""
+    """The account of a component."""
     return f"{STREAMS_ACCOUNT}-{component}"
 
 
 def uses(component: str, adapters: Iterable[str]) -> list[Use]:
-    """All that a component uses."""
+    """All subjects that a component uses."""
     all_uses = {
         *_channels(component),
         *_buckets(component),
@@ -73,7 +73,7 @@ def _channels(component: str) -> Iterator[Use]:
             yield from _looking(channel.stream)
         if role in channel.follows:
             yield from _following(channel.stream)
-    if role == subjects.API:  # which tells how full each stream is
+    if role == subjects.API:  # $JS.API.STREAM.INFO, which reports the size of each stream
         for stream in (subjects.ADVISORIES, subjects.CONNECTIONS.stream, subjects.SEEN.stream):
             yield Use(f"{JS_API}.STREAM.INFO.{stream}")
 
@@ -90,7 +90,8 @@ def _buckets(component: str) -> Iterator[Use]:
 
 
 def _subscriptions(component: str, adapters: Sequence[str]) -> Iterator[Use]:
-    """What a component subscribes to: each message is published in the account of its writer, the stream is elsewhere.
+    """What a component subscribes to: each message is published in the account of its writer, which is not that of the
+    stream.
 
     Adapters do not receive each other's messages. What the owner of the streams publishes there is received too.
     """
@@ -127,7 +128,7 @@ def _queues(component: str) -> Iterator[Use]:
     for queue in subjects.QUEUES:
         if queue.component == role:
             name, chosen = queue.name.format(adapter=adapter), queue.filter.format(adapter=adapter)
-            # The server holds the request to the name and the filter in its subject.
+            # The server requires the request to match the name and the filter in its subject.
             yield Use(f"{JS_API}.CONSUMER.CREATE.{queue.stream}.{name}.{chosen}")
             yield Use(f"{JS_API}.CONSUMER.MSG.NEXT.{queue.stream}.{name}", many=True)
             yield Use(f"$JS.ACK.{queue.stream}.{name}.>")
@@ -153,20 +154,20 @@ def _filled(channel: subjects.Channel, grant: subjects.Grant, adapter: str) -> s
 
 
 def _role(component: str) -> tuple[str, str]:
-    """What the table calls a component, and the adapter's name if it is one."""
+    """The role of a component in the subject table, and the adapter's name if it is one."""
     if component in subjects.COMPONENTS:
         return component, ""
     return subjects.ADAPTER, adapter_of(component)
 
 
 def adapter_of(component: str) -> str:
-    """The adapter whose workers a component is; empty for the others."""
+    """The adapter's name of a component that is an adapter's workers; empty for the others."""
     name = component.removeprefix(subjects.ADAPTER.format(adapter=""))
     return name if name != component else ""
 
 
 def configuration(keys: Mapping[str, str], *, more_users: str = "") -> str:
-    """The accounts, for these components and their public keys. `more_users` are of the streams' own account."""
+    """The accounts, for these components and their public keys. `more_users` are in the account of the streams."""
     components = [name for name in keys if name not in (PROVISIONER, SYSTEM)]
     adapters = [name for name in map(adapter_of, components) if name]
     used = {component: uses(component, adapters) for component in components}
@@ -202,9 +203,9 @@ def _permissions(component: str, used: Iterable[Use]) -> str:
     publish = [use.local for use in used if use.kind == "service"]
     subscribe = ["_INBOX.>", *(use.local for use in used if use.kind == "stream")]
     if adapter := adapter_of(component):
-        publish.append("_R_.>")  # where the server wants the answers to what came from another account
+        publish.append("_R_.>")  # reply subjects of requests from another account
         subscribe += ["$SRV.>", subjects.SERVICE.format(adapter=adapter, endpoint="*")]
-    if component == subjects.OBSERVER:  # people like to write it shorter
+    if component == subjects.OBSERVER:  # "allow" written in short form
         subscribe += [f"{channel.address.partition('{')[0]}>" for channel in _observed()]
     # An empty list would allow everything.
     sending = f"{{allow: {json.dumps(publish)}}}" if publish else '{deny: ">"}'

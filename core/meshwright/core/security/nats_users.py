@@ -1,7 +1,7 @@
-"""The users of a NATS server in one folder: a credentials file for each, and the configuration that names them.
+"""The users of a NATS server in one folder: a credentials file for each, and the configuration that lists them.
 
-Invariant: the folder is the truth. Whoever has a file there is a user; writing again keeps every key and brings the
-configuration up to date with the subject table.
+Invariant: the folder is the source of truth: each file in it is a user. Writing again keeps every key and updates the
+configuration to the subject table.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,8 @@ CONFIGURATION = "accounts.conf"
 
 
 def write(folder: Path, adapters: Iterable[str]) -> bool:
-    """Create what is missing for the components and these adapters; whether the server has to reload it.
+    """Create what is missing for the components and these adapters; returns whether the server must reload its
+    configuration.
 
     Raises OSError, InvalidCredentials.
     """

@@ -1,7 +1,7 @@
 """NKeys: Ed25519 keys in the text form of NATS (https://docs.nats.io/reference/reference-protocols/nkeys).
 
-Problem: a server that is told passwords can lose them. Invariant: the server knows public keys only; a client proves
-that it holds the seed by signing what the server has just made up.
+Problem: a server that stores passwords can leak them. Invariant: the server knows public keys only; a client proves
+that it has the seed by signing the server's nonce.
 """
 
 import base64
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 _SEED, _USER = 18 << 3, 20 << 3
-"""the first letters, S and U, in the upper bits"""
+"""the prefix letters, S and U, in the upper bits"""
 _SEED_BYTES = 32
 
 
@@ -21,7 +21,7 @@ class InvalidSeed(Exception):
 
 
 class KeyPair:
-    """The key of one user. `public` is what the server is told."""
+    """The key of one user. `public` is configured at the server."""
 
     def __init__(self, seed: bytes) -> None:
         self._seed = seed
@@ -31,12 +31,12 @@ class KeyPair:
 
     @property
     def seed(self) -> str:
-        """The secret, as a credentials file holds it."""
-        # Its first two bytes hold both letters: S for a seed and U for whose.
+        """The secret, as a credentials file stores it."""
+        # Its first two bytes hold both prefix letters: S for a seed and U for a user.
         return _encode(bytes([_SEED | _USER >> 5, (_USER & 31) << 3]) + self._seed)
 
     def sign(self, nonce: str) -> bytes:
-        """The answer to the server's challenge, in base64."""
+        """The signature of the server's nonce, in base64."""
         return base64.b64encode(self._key.sign(nonce.encode()))
 
 
@@ -46,7 +46,7 @@ def fresh() -> KeyPair:
 
 
 def from_seed(text: str) -> KeyPair:
-    """The key of a seed. Raises InvalidSeed."""
+    """The key pair of a seed. Raises InvalidSeed."""
     try:
         raw = base64.b32decode(text + "=" * (-len(text) % 8))
     except (binascii.Error, ValueError) as error:

@@ -1,8 +1,8 @@
-"""Sealing: secrets that must be read again later, so that they may lie on the stream and in backups.
+"""Sealing: encrypting secrets that must be read again later, so that they may be stored on the stream and in backups.
 
-Problem: a token can be stored as a digest, but a secret that signs cannot. Invariant: what is sealed opens only with
-a key of this file and only in the context (workspace and resource) that it was sealed for, so that a sealed secret
-copied to another resource is of no use there.
+Problem: a token can be stored as a digest, but a secret that signs cannot. Invariant: sealed text opens only with a key
+of this file and only in the context (workspace and resource) that it was sealed for, so a sealed secret that is copied
+to another resource cannot be opened there.
 """
 
 import base64
@@ -21,15 +21,15 @@ _NONCE_BYTES = 12
 
 
 class CannotOpen(Exception):
-    """The sealed secret cannot be read; the text says why."""
+    """The sealed secret cannot be opened; the text says why."""
 
 
 class InvalidKeyFile(Exception):
-    """The file does not hold keys; the text says what is expected."""
+    """The file does not contain keys; the text says what is expected."""
 
 
 class NoKeyFile(Exception):
-    """There is nothing to seal with; the text says what to do."""
+    """No key file is configured; the text says what to do."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -39,33 +39,33 @@ class NoKeyFile(Exception):
 
 
 class Sealer:
-    """Seals with the first key and opens with any, so that a new key is put in front of the old ones."""
+    """Seals with the first key and opens with any, so a key is rotated by putting a new one in front."""
 
     def __init__(self, keys: list[bytes]) -> None:
         self._keys = {_key_id(key): AESGCM(key) for key in keys}
         self._current = _key_id(keys[0])
 
     def seal(self, secret: bytes, *context: str) -> Sealed:
-        """The secret, to be opened in this context only."""
+        """Encrypt the secret for this context."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         ciphertext = self._keys[self._current].encrypt(nonce, secret, _bound(context))
         return Sealed(key_id=self._current, nonce=nonce, ciphertext=ciphertext)
 
     def open(self, sealed: Sealed, *context: str) -> bytes:
-        """Raises CannotOpen."""
+        """Decrypt a sealed secret. Raises CannotOpen."""
         key = self._keys.get(sealed.key_id)
         if key is None:
-            raise CannotOpen(f"it was sealed with the key {sealed.key_id}, which the key file does not hold")
+            raise CannotOpen(f"it was sealed with the key {sealed.key_id}, which is not in the key file")
         try:
             return key.decrypt(sealed.nonce, sealed.ciphertext, _bound(context))
         except (InvalidTag, ValueError) as error:
-            raise CannotOpen("it was altered, or sealed for another resource") from error
+            raise CannotOpen("it was modified, or sealed for another resource") from error
 
 
 def from_file(path: Path) -> Sealer:
     """The sealer of a key file: one key per line, 32 bytes in base64, the current one first.
 
-    The file is made when it is missing. Raises OSError, InvalidKeyFile.
+    The file is created when it is missing. Raises OSError, InvalidKeyFile.
     """
     lines = secret_files.read_or_make(path, _new_key).splitlines()
     try:

@@ -1,7 +1,7 @@
-"""Signatures of webhooks as Standard Webhooks wants them (https://www.standardwebhooks.com, symmetric, `v1`).
+"""Signatures of webhooks by Standard Webhooks (https://www.standardwebhooks.com, symmetric, `v1`).
 
-Problem: whoever receives a call must know that it is ours, unaltered and recent. Invariant: what is signed is the
-id, the time and the exact bytes of the body; a secret is shown to people as `whsec_` and base64, once.
+Problem: a receiver must be able to verify that a call is genuine, unmodified and recent. Invariant: the signature
+covers the id, the time and the exact bytes of the body; a secret is shown once, as `whsec_` and base64.
 """
 
 import base64
@@ -18,27 +18,27 @@ _SECRET_BYTES = 32
 
 
 def new_secret() -> bytes:
-    """A fresh signing key."""
+    """A new random signing key."""
     return secrets.token_bytes(_SECRET_BYTES)
 
 
 def shown(secret: bytes) -> str:
-    """The secret as receivers' libraries take it."""
+    """The secret in the form that receivers' libraries expect."""
     return PREFIX + base64.b64encode(secret).decode()
 
 
 def seal(sealer: Sealer, secret: bytes, workspace: str, webhook: str) -> Sealed:
-    """The secret as it is stored, bound to its webhook."""
+    """Seal the secret for storage, bound to its webhook."""
     return sealer.seal(secret, workspace, "webhook", webhook)
 
 
 def unseal(sealer: Sealer, sealed: Sealed, workspace: str, webhook: str) -> bytes:
-    """Raises sealing.CannotOpen."""
+    """Open a sealed secret. Raises sealing.CannotOpen."""
     return sealer.open(sealed, workspace, "webhook", webhook)
 
 
 def headers(keys: Sequence[bytes], id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The three headers; one signature for each key, so that a receiver may know either while a secret is replaced."""
+    """The three headers; one signature per key, so that a receiver may know either while a secret is rotated."""
     signed = b"%b.%d.%b" % (id.encode(), timestamp, body)
     signatures = (base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode() for key in keys)
     return {

@@ -1,11 +1,13 @@
-"""The guard against server-side request forgery: which URLs that people give may be called from here.
+"""The guard against server-side request forgery: which URLs given by users may be requested from here.
 
-Problem: whoever names a URL makes this process call it, from a place in the network where they are not; names can
-resolve to inner addresses, and to others when asked again. Invariant: a name is resolved once per call, every address
-it has is checked, and the connection goes to an address that was checked. An IPv6 address is public when it is global
-unicast, an IPv4 address when no special-purpose registry has it, and one that stands for another is judged by that.
-What an operator allows explicitly (`Policy.allow`) is the only way around.
-https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry.
+Problem: a user's URL is requested from this process's position in the network; a name can resolve to internal
+addresses, and to others at the next lookup. Invariant: a name is resolved once per call, every address it has is
+checked, and the connection goes to an address that was checked. An IPv6 address is public when it is global unicast, an
+IPv4 address when no special-purpose registry has it, and an IPv6 address that embeds an IPv4 address is judged by that.
+An operator's allow-list (`Policy.allow`) is the only exception.
+
+https://www.iana.org/assignments/iana-ipv4-special-registry,
+https://www.iana.org/assignments/iana-ipv6-special-registry.
 """
 
 import asyncio
@@ -29,32 +31,32 @@ _PLAIN = re.compile(r"[\x21-\x7e]+\Z")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*\Z")
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")
 _HERE = ("localhost", "local", "internal", "localdomain", "home.arpa")
-"""names, with all below them, that mean this host or network"""
+"""names that, with all below them, mean this host or network"""
 _INNER = tuple(
     ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
         "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
         "224.0.0.0/4", "240.0.0.0/4",
-        "168.63.129.16/32",  # Azure's platform service, a public address that leads inside
+        "168.63.129.16/32",  # Azure's platform service, a public address that is reachable from inside only
         # Of global unicast: protocol assignments with Teredo and ORCHID, documentation twice, 6to4.
         "2001::/23", "2001:db8::/32", "3fff::/20", "2002::/16",
     )
 )  # fmt: skip
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-"""all else in IPv6 is something special, or nothing yet: RFC 4291, 2.4"""
+"""all else in IPv6 is special or unassigned: RFC 4291, 2.4"""
 _STANDING_FOR_IPV4 = tuple(ipaddress.IPv6Network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96"))
-"""IPv4-mapped (RFC 4291) and translated (RFC 6052): these lead to the IPv4 address in their last 32 bits"""
+"""IPv4-mapped (RFC 4291) and translated (RFC 6052) prefixes: these reach the IPv4 address in the last 32 bits"""
 _ISATAP = (0x00005EFE, 0x02005EFE)
 """the middle of an interface identifier whose last 32 bits are the IPv4 address of a tunnel's end: RFC 5214, 6.1"""
 
 
 class Forbidden(Exception):
-    """The URL may not be called; the text has the reason, for its author."""
+    """The URL may not be requested; the text has the reason for its author."""
 
 
 class InvalidPolicy(Exception):
-    """The allow-list cannot be understood."""
+    """The allow-list cannot be parsed."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,16 +67,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     ports: frozenset[int] = PORTS
 
     def allows_host(self, host: str) -> bool:
-        """Whether an operator named this host."""
+        """Whether the allow-list has this host."""
         return host in self.hosts
 
     def allows_address(self, address: Address) -> bool:
-        """Whether an operator named a network of this address."""
+        """Whether the allow-list has a network of this address."""
         return any(address in network for network in self.networks)
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A URL whose text is acceptable. `host` is lower-case, and an IPv6 address without brackets."""
+    """A URL whose text is acceptable. `host` is lower-case, and an IPv6 address has no brackets."""
 
     scheme: str
     host: str
@@ -94,7 +96,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def policy(text: str, ports: frozenset[int] = PORTS) -> Policy:
-    """The policy of an allow-list: networks, addresses and host names, divided by commas; `ports` of public servers.
+    """The policy of an allow-list: networks, addresses and host names, separated by commas; `ports` of public servers.
 
     Raises InvalidPolicy.
     """
@@ -110,21 +112,23 @@ def policy(text: str, ports: frozenset[int] = PORTS) -> Policy:
 
 
 def parse(url: str, policy: Policy) -> Target:
-    """The parts of a URL, checked as far as that is possible without asking anybody.
+    """The parts of a URL, checked as far as possible without a lookup.
 
     Raises Forbidden.
     """
     if not _PLAIN.match(url) or "\\" in url:
-        raise Forbidden("a URL has no blanks, backslashes or characters beyond ASCII; write other names in punycode")
+        raise Forbidden(
+            "a URL may not contain whitespace, backslashes or non-ASCII characters; write other names in punycode"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise Forbidden(f"it is not a URL: {error}") from error
+        raise Forbidden(f"not a URL: {error}") from error
     if parts.scheme not in _DEFAULT_PORTS:
-        raise Forbidden("only http and https are called")
+        raise Forbidden("only http and https are allowed")
     if "@" in parts.netloc:
-        raise Forbidden("a URL with a user or password in it is not called")
+        raise Forbidden("a URL may not contain a user or password")
     if port == 0 or parts.netloc.endswith(":"):
         raise Forbidden("the port is missing")
     host = (parts.hostname or "").lower().removesuffix(".")
@@ -135,7 +139,7 @@ def parse(url: str, policy: Policy) -> Target:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address, and the IPv4 address that it may embed, is one of the public internet."""
+    """Whether an address, and the IPv4 address that it may embed, is public."""
     if isinstance(address, ipaddress.IPv6Address):
         last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if address.scope_id:
@@ -148,7 +152,7 @@ def is_public(address: Address) -> bool:
 
 
 async def admit(target: Target, policy: Policy, resolver: Resolver) -> list[Address]:
-    """The addresses to call, all of them checked; ask again for every call.
+    """The addresses to connect to, all of them checked; must be called again for every request.
 
     Raises Forbidden, OSError when the name does not resolve.
     """
@@ -157,7 +161,7 @@ async def admit(target: Target, policy: Policy, resolver: Resolver) -> list[Addr
     try:
         addresses = [ipaddress.ip_address(one) for one in texts]
     except ValueError as error:
-        raise Forbidden(f"{target.host} has an address that cannot be read") from error
+        raise Forbidden(f"{target.host} has an address that cannot be parsed") from error
     if not addresses:
         raise OSError(f"{target.host} has no address")
     for address in addresses:
@@ -178,12 +182,12 @@ def _check_host(target: Target, policy: Policy) -> None:
         _check_address(target, literal, policy)
         return
     if not _HOST.match(target.host) or _numeric(target.host):
-        raise Forbidden("the host is neither a name nor an address in its usual form")
+        raise Forbidden("the host is neither a name nor an address in standard notation")
     if policy.allows_host(target.host):
         return
     if target.host in _HERE or target.host.endswith(tuple(f".{name}" for name in _HERE)):
-        raise Forbidden(f"{target.host} is a name of the inner network")
-    if not policy.networks:  # with networks allowed, the port is judged together with the address
+        raise Forbidden(f"{target.host} is a name of the internal network")
+    if not policy.networks:  # with networks allowed, the port is checked together with the address
         _check_port(target, policy)
 
 
@@ -191,7 +195,7 @@ def _check_address(target: Target, address: Address, policy: Policy) -> None:
     if policy.allows_host(target.host) or policy.allows_address(address):
         return
     if not is_public(address):
-        raise Forbidden(f"{target.host} leads to {address}, which is not a public address")
+        raise Forbidden(f"{target.host} resolves to {address}, which is not a public address")
     _check_port(target, policy)
 
 
@@ -209,5 +213,5 @@ def _literal(host: str) -> Address | None:
 
 
 def _numeric(host: str) -> bool:
-    """Whether some programs would read this as an IPv4 address in decimal, octal, hexadecimal or short form."""
+    """Whether some programs would parse this as an IPv4 address in decimal, octal, hexadecimal or short form."""
     return _NUMBER.match(host.rpartition(".")[2]) is not None

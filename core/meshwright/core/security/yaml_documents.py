@@ -1,9 +1,9 @@
-"""YAML from strangers, as plain JSON-like data.
+"""YAML from users, as plain JSON-like data.
 
-Problem: 300 bytes of aliases grow to megabytes, deep nesting exhausts the stack, tags build objects, and YAML 1.1
-reads `no` as false and `1:30` as ninety. Invariant: a document is built from libyaml's events with bounds on
-aliases, depth and nodes (an alias counts for all that it stands for); scalars follow the YAML 1.2 core schema;
-tags, several documents and a key given twice are refused.
+Problem: 300 bytes of aliases expand to megabytes, deep nesting exhausts the stack, tags construct objects, and YAML 1.1
+reads `no` as false and `1:30` as ninety. Invariant: a document is built from libyaml's events with limits on aliases,
+depth and nodes (an alias counts with all its nodes); scalars follow the YAML 1.2 core schema; tags, several documents
+and duplicate keys are refused.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ MAX_ALIASES = 100
 MAX_DEPTH = 64
 MAX_NODES = 50_000
 MAX_NODES_OF_STREAM = 400_000
-"""of all documents of a file together"""
+"""limit for all documents of a file together"""
 
 _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
 _BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
@@ -29,7 +29,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class InvalidYaml(Exception):
-    """The text is not YAML, or exceeds a bound; the message says where."""
+    """The text is not YAML, or exceeds a limit; the message has the line and column."""
 
 
 class Document:
@@ -53,13 +53,13 @@ class _Counted:
 
 
 def load(text: bytes) -> Any:
-    """The one document in `text`. Raises InvalidYaml."""
+    """The single document in `text`. Raises InvalidYaml."""
     with _reported():
         return _Builder(yaml.parse(text, Loader=_LOADER)).document()
 
 
 def load_all(text: bytes) -> list[Document]:
-    """The documents in `text`, the empty ones left out. Raises InvalidYaml."""
+    """The documents in `text`, without empty ones. Raises InvalidYaml."""
     with _reported():
         return _Builder(yaml.parse(text, Loader=_LOADER), MAX_NODES_OF_STREAM).documents()
 
@@ -75,7 +75,7 @@ def _reported() -> Iterator[None]:
 
 
 class _Builder:
-    """Turns events into values, counting as it goes."""
+    """Builds values from events, counting nodes."""
 
     def __init__(self, events: Iterator[Any], max_nodes: int = MAX_NODES) -> None:
         self._events = events
@@ -179,7 +179,7 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
 
 
 def plain(text: str) -> Any:
-    """What an unquoted scalar means."""
+    """The value of an unquoted scalar."""
     if _NULL.match(text):
         return None
     if _BOOL.match(text):

@@ -1,4 +1,4 @@
-"""The store: MongoDB holds views of the streams, and this is the only room that knows its driver.
+"""The store: MongoDB holds views of the streams, and only this package uses its driver.
 
 Rule: a module outside of this package imports neither `motor` nor `pymongo` nor `bson`, and catches StoreError.
 Reading is `Views`; only the projector writes, through `writing`, `checkpoints` and `generations`.
@@ -6,7 +6,7 @@ Reading is `Views`; only the projector writes, through `writing`, `checkpoints` 
     async with store.connect(url, database) as database:
         views = store.Views(database)
         await views.wait("STATE", ack.seq)
-        found = await views.get(store.kinds.MESHES, "default", "demo")
+        mesh = await views.get(store.kinds.MESHES, "default", "demo")
         page = await views.page(store.kinds.OPERATIONS, "default", where={"done": False}, descending=True)
 """
 

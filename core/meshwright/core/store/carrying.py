@@ -1,6 +1,6 @@
-"""Carrying documents over into a new generation when the streams no longer hold what they were made of.
+"""Copying documents into a new generation when the streams no longer hold the messages they were made of.
 
-Invariant: what the stream itself has told of a document wins over its copy; a copy has today's shape and key.
+Invariant: a document folded from the stream wins over its copy; a copy is converted to the current shape and key.
 """
 
 from typing import Any
@@ -13,11 +13,11 @@ from meshwright.core.store.errors import translated
 from meshwright.core.store.kinds import Kind
 from meshwright.core.store.writing import Batch, Writer
 
-_AT_ONCE = 500
+_BATCH = 500
 
 
 async def carry_over(database: Database, kind: Kind[Any], old: int, new: int, before_seq: int) -> None:
-    """Copy documents of a kind with a sequence below `before_seq`, unless newer ones are there already.
+    """Copy documents of a kind with a sequence below `before_seq`, unless newer ones exist already.
 
     Raises StoreUnavailable.
     """
@@ -25,7 +25,7 @@ async def carry_over(database: Database, kind: Kind[Any], old: int, new: int, be
         await _renew(database, kind, old, new, before_seq)
         return
     source = database.collection(generations.collection_name(kind.name, old))
-    with translated(f"carry over {kind.name}"):
+    with translated(f"copy {kind.name}"):
         await source.aggregate(
             [
                 {"$match": {"seq": {"$lt": before_seq}, "deleted": None}},
@@ -35,11 +35,11 @@ async def carry_over(database: Database, kind: Kind[Any], old: int, new: int, be
 
 
 async def _renew(database: Database, kind: Kind[Any], old: int, new: int, before_seq: int) -> None:
-    """Copy documents that may have the shape and key of an older version."""
+    """Convert and copy documents that may have the shape and key of an older version."""
     documents = await Writer(database, old).load_before(kind, before_seq)
     copies = [
         replace(folded, key=kinds.key(folded.workspace, getattr(folded.document, "id", ""))) for folded in documents
     ]
     writer = Writer(database, new)
-    for start in range(0, len(copies), _AT_ONCE):
-        await writer.write(Batch(documents=copies[start : start + _AT_ONCE], rows={}, checkpoints=[]))
+    for start in range(0, len(copies), _BATCH):
+        await writer.write(Batch(documents=copies[start : start + _BATCH], rows={}, checkpoints=[]))

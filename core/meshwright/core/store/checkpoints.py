@@ -1,8 +1,9 @@
 """Checkpoints: how far each stream is folded into the views of a generation.
 
-Problem: an older backup of the database may be restored while a projector runs; it would continue after its last
-batch, and what lies between would stay missing. Invariant: a checkpoint is written after the documents it speaks for
-were acknowledged, and never goes back, whoever writes it; a writer that knows how far it was finds out when it did.
+Problem: an older backup of the database may be restored while a projector runs; it would continue after its last batch,
+and the messages in between would be missing. Invariant: a checkpoint is written after its documents were acknowledged,
+and never goes back, whichever projector writes it; a writer that knows its last checkpoint detects when the database
+has an older one.
 """
 
 import datetime
@@ -15,7 +16,7 @@ from meshwright.core.store.errors import WentBack, translated
 
 _COLLECTION = "checkpoints"
 _SAME = datetime.timedelta(milliseconds=2)
-"""what the database rounds away of a time"""
+"""tolerance for times, which the database rounds"""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,11 +27,11 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     time: datetime.datetime | None = None
 
     def confirm(self, stored: "Checkpoint") -> None:
-        """Raises WentBack when the `stored` checkpoint lies before this one, which was stored once."""
+        """Raises WentBack when the `stored` checkpoint is older than this one, which was stored before."""
         other = self.time and stored.time and abs(self.time - stored.time) > _SAME
         if stored.seq < self.seq or (stored.seq == self.seq and other):
             raise WentBack(
-                f"the views had {self.stream} up to {self.seq}, now they have it up to {stored.seq}: "
+                f"the views had {self.stream} up to {self.seq}, and now only up to {stored.seq}: "
                 "an older backup of the database was restored"
             )
 
@@ -49,7 +50,7 @@ async def advance(
 ) -> None:
     """Move a checkpoint forward; one that is further already stays.
 
-    `before` is where it was known to be. Raises StoreUnavailable, WentBack when it is no longer as far.
+    `before` is its last known value. Raises StoreUnavailable, WentBack when the stored one is older than that.
     """
     known = before.seq if before else 0
     newer = {
@@ -64,8 +65,8 @@ async def advance(
         forward = {"$and": [{"$gt": [checkpoint.seq, stored]}, {"$gte": [stored, known or -1]}]}
         row: Document | None = await database.collection(_COLLECTION).find_one_and_update(
             {"_id": f"{generation}/{checkpoint.stream}"},
-            # Both or neither: a time of another message, after the server's clock was set back, would look like a
-            # stream that went back.
+            # Sequence and time change together: a time of another message, after the server's clock was set back, would
+            # look like a rewound stream.
             [{"$replaceWith": {"$cond": [forward, newer, "$$ROOT"]}}],
             upsert=not known,
             return_document=ReturnDocument.AFTER,

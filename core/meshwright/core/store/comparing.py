@@ -1,6 +1,6 @@
-"""Comparing two generations of views, which must hold the same when they were folded from the same streams.
+"""Comparing two generations of views, which must be equal when they were folded from the same streams.
 
-Invariant: nothing is left out but the marks of deleted documents, which expire on their own.
+Invariant: everything is compared except the tombstones of deleted documents, which expire on their own.
 """
 
 from meshwright.core.store import generations, kinds
@@ -11,7 +11,7 @@ _ALL = (*(kind.name for kind in kinds.KINDS), *kinds.LOGS)
 
 
 async def differences(database: Database, one: int, other: int, elsewhere: Database | None = None) -> list[str]:
-    """The documents that differ, as `<collection>/<id>`, each with both sides; the `other` may lie elsewhere.
+    """The documents that differ, as `<collection>/<id>`, each with both sides; `other` may be in another database.
 
     Raises StoreUnavailable.
     """
@@ -25,7 +25,7 @@ async def differences(database: Database, one: int, other: int, elsewhere: Datab
 
 
 async def count(database: Database, generation: int, name: str) -> int:
-    """How many documents a collection of a generation holds, deleted ones apart. Raises StoreUnavailable."""
+    """The number of documents in a collection of a generation, without tombstones. Raises StoreUnavailable."""
     return len(await _contents(database, name, generation))
 
 

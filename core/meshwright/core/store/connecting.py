@@ -1,13 +1,11 @@
 """One connection to MongoDB per process.
 
-Invariant: it is made inside the running loop (asyncio's or uvloop's), every call on it ends within `timeout`,
-and leaving the `connect` block closes it. Writes are acknowledged by a majority and its journal: a projector
-whose memory is ahead of its database after a crash of mongod would leave a gap. What is read is plain data, of the
-types that JSON has.
+Invariant: it is created inside the running loop (asyncio's or uvloop's), every call on it ends within `timeout`, and
+leaving the `connect` block closes it. Writes are acknowledged by a majority and its journal: a projector whose memory
+is ahead of its database after a crash of mongod would leave a gap. Results are plain data of the types that JSON has.
 
-A mongod that was put back from an older copy, or made anew at the same address, has held fewer elections than the
-client remembers, and the driver takes it for a stale primary for good. So a client that finds nobody to write to is
-replaced.
+A mongod that was restored from an older copy, or created again at the same address, has a lower election term than the
+client remembers, and the driver treats it as a stale primary for ever. So a client that finds no primary is replaced.
 """
 
 import asyncio
@@ -32,13 +30,13 @@ Document: TypeAlias = dict[str, Any]
 """A document as plain data."""
 Collection: TypeAlias = "motor_asyncio.AsyncIOMotorCollection[Document]"
 _Client: TypeAlias = "motor_asyncio.AsyncIOMotorClient[Document]"
-_LOOK = 1.0
-_PATIENCE = 4.0
-"""seconds without a server to write to until the client is replaced"""
+_POLL_S = 1.0
+_REPLACE_AFTER = 4.0
+"""seconds without a primary after which the client is replaced"""
 
 
 class _PlainInteger(TypeDecoder):
-    """The driver reads whole numbers beyond 32 bits as a subclass of int, which no JSON encoder takes."""
+    """An integer beyond 32 bits, which the driver decodes to a subclass of int that no JSON encoder accepts."""
 
     bson_type = Int64
 
@@ -47,7 +45,7 @@ class _PlainInteger(TypeDecoder):
 
 
 class _PlainObject(TypeDecoder):
-    """The driver takes any object with `$ref` and `$id` for a reference of its own."""
+    """An object with `$ref` and `$id`, which the driver decodes to a DBRef."""
 
     bson_type = DBRef
 
@@ -59,19 +57,19 @@ _PLAIN = TypeRegistry([_PlainInteger(), _PlainObject()])
 
 
 class Database:
-    """A database that the other modules of this package work on. Outside of it: something to pass along."""
+    """A database for the other modules of this package; outside of the package it is only passed on."""
 
     def __init__(self, make: Callable[[], _Client], name: str, timeout: float) -> None:
         self._make = make
         self._name = name
         self._timeout = timeout
         self.trusted = True
-        """whether what it holds may be shown"""
+        """whether its content may be shown, set once its identity is confirmed"""
         self._open()
 
     @property
     def name(self) -> str:
-        """What it is called on its server."""
+        """The database's name on its server."""
         return self._name
 
     def _open(self) -> None:
@@ -85,17 +83,17 @@ class Database:
         loop = asyncio.get_running_loop()
         seen = loop.time()
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL_S)
             if self._client.delegate.topology_description.has_writable_server():
                 seen = loop.time()
-            elif loop.time() - seen > _PATIENCE:
+            elif loop.time() - seen > _REPLACE_AFTER:
                 self._client.close()
                 self._open()
                 seen = loop.time()
 
     @contextmanager
     def bounded(self, what: str) -> Iterator[None]:
-        """Several calls that together end within the timeout of one; `what` completes "could not ...".
+        """Run several calls that together end within the timeout of one; `what` completes "could not ...".
 
         Raises StoreUnavailable.
         """
@@ -107,7 +105,7 @@ class Database:
         return self._database[name]
 
     async def collection_names(self) -> list[str]:
-        """Raises StoreUnavailable."""
+        """The names of all collections. Raises StoreUnavailable."""
         with translated("list the collections"):
             return list(await self._database.list_collection_names())
 
@@ -121,12 +119,10 @@ class Database:
 async def connect(
     url: str, database: str, *, user: Credentials | None = None, timeout: float = 2.0, retry: bool = True
 ) -> AsyncIterator[Database]:
-    """The database of that name. Does not wait for the server: calls raise StoreUnavailable while it is away.
+    """The database of that name. Does not wait for the server: calls raise StoreUnavailable while it is unavailable.
 
-    `user` counts instead of the one in the address.
-
-    `timeout` in seconds bounds each call, the search for a server included; with `retry` a read that failed is tried
-    again within it.
+    `user` overrides the user in the address. `timeout` in seconds bounds each call, server selection included; with
+    `retry` a failed read is retried within it.
 
     Raises InvalidAddress.
     """
@@ -147,8 +143,8 @@ async def connect(
 
     try:
         opened = Database(make, database, timeout)
-    except (PyMongoError, ValueError) as error:  # also for what is no address at all
-        raise InvalidAddress(redacted(f"{url!r} is no address of MongoDB: {error}")) from None
+    except (PyMongoError, ValueError) as error:  # ValueError also for a text that is no address at all
+        raise InvalidAddress(redacted(f"{url!r} is not a MongoDB URL: {error}")) from None
     keeping = asyncio.create_task(opened._keep_open())
     try:
         yield opened

@@ -1,6 +1,6 @@
-"""What a read gives: documents with their place in the stream, pages, log entries.
+"""The results of reads: documents with their stream sequence, pages, log entries.
 
-Invariant: nothing of the driver's is in here; times carry their zone and have millisecond precision.
+Invariant: no type of the driver is used here; times have a time zone and millisecond precision.
 """
 
 import datetime
@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 
 class Stored(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """A document; `seq` is the stream sequence of the newest fact in it, which for what people write is its ETag."""
+    """A document; `seq` is the stream sequence of the newest event in it, which is the ETag of a document that users
+    write.
+    """
 
     document: T
     workspace: str
@@ -30,9 +32,9 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of EVENTS as it was stored at `time`; `data` is its JSON payload, unread.
+    """A message of EVENTS as it was stored at `time`; `data` is its JSON payload, not decoded.
 
-    `origin`, `entity` and `id` are of its subject, `event_id` and `source` the CloudEvent's own.
+    `origin`, `entity` and `id` come from its subject, `event_id` and `source` from the CloudEvent.
     """
 
     seq: int

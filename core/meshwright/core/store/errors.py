@@ -1,13 +1,13 @@
-"""What the store can refuse.
+"""The errors of the store.
 
     StoreError
-    ├── StoreUnavailable    MongoDB did not answer in time: nothing is known to be read or written
-    ├── NotAdmissible       the server or the database must not be used: anybody may write there, or it is another's
-    ├── InvalidAddress      MESHWRIGHT_MONGODB_URL is no address of MongoDB
-    ├── WentBack            the database holds less than was written to it: an older copy was put back
-    ├── NotYetVisible       the projection has not reached the asked sequence in the given time
+    ├── StoreUnavailable    MongoDB did not answer in time: it is unknown whether it was written
+    ├── NotAdmissible       the server admits anonymous clients, or the database is another installation's
+    ├── InvalidAddress      MESHWRIGHT_MONGODB_URL is not a MongoDB URL
+    ├── WentBack            the database holds less than was written to it: an older copy was restored
+    ├── NotYetVisible       the projection has not reached the requested sequence in the given time
     ├── UnknownField        a filter or sort names a field that its kind does not offer
-    └── InvalidCursor       a cursor that no page of this list gave out
+    └── InvalidCursor       a cursor that does not come from a page of this list
 
 Invariant: errors of the driver never leave this package.
 """
@@ -21,11 +21,11 @@ from meshwright.core.security.addresses import redacted
 
 
 class StoreError(Exception):
-    """The common part."""
+    """Base class of all errors of the store."""
 
 
 class StoreUnavailable(StoreError):
-    """MongoDB did not answer in time; views are behind, writes to the bus still work."""
+    """MongoDB did not answer in time; views lag behind, writes to the bus still work."""
 
 
 class NotAdmissible(StoreError):
@@ -37,11 +37,11 @@ class InvalidAddress(StoreError):
 
 
 class WentBack(StoreError):
-    """An older copy of the database was put back while it was written to; the views are to be rebuilt."""
+    """An older copy of the database was restored while it was written to; the views must be rebuilt."""
 
 
 class NotYetVisible(StoreError):
-    """The views have not reached that sequence; `seen` is how far they are."""
+    """The views have not reached that sequence; `seen` is the one they have reached."""
 
     def __init__(self, stream: str, wanted: int, seen: int) -> None:
         super().__init__(f"the views have folded in {stream} up to {seen}, not yet {wanted}")
@@ -55,12 +55,12 @@ class UnknownField(StoreError):
 
 
 class InvalidCursor(StoreError):
-    """The cursor is not one that a page of this list gave out."""
+    """The cursor does not come from a page of this list."""
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turns the driver's errors into StoreUnavailable; `what` completes "could not ..."."""
+    """Converts the driver's errors to StoreUnavailable; `what` completes "could not ..."."""
     try:
         yield
     except PyMongoError as error:

@@ -1,8 +1,8 @@
 """Generations of views: a rebuild writes beside the live ones and one update makes it live.
 
-Invariant: a collection is named `<kind>_g<N>`; the document `live` in `meta` says which N is read; generations
-are numbered upwards and never reused. Collections of an old generation go after everybody has had time to see
-the swap.
+Invariant: a collection is named `<kind>_g<N>`; the document `live` in `meta` has the N that is read; generations are
+numbered upwards and never reused. Collections of an old generation are dropped after all readers have had time to
+notice the swap.
 """
 
 import re
@@ -17,12 +17,12 @@ FIRST = 1
 SEEN_WITHIN = 1.0
 """seconds within which every reader notices a swap"""
 NOBODY = 0
-"""in place of a projector's version: this generation is to be rebuilt, whoever wrote it"""
+"""used as a projector's version: marks a generation that must be rebuilt"""
 _NAME = re.compile(r"(?P<kind>[a-z_]+)_g(?P<number>\d+)\Z")
 
 
 def collection_name(kind: str, generation: int) -> str:
-    """The collection of the documents of a kind."""
+    """The name of the collection of a kind's documents."""
     return f"{kind}_g{generation}"
 
 
@@ -53,7 +53,7 @@ async def swap(database: Database, generation: int) -> None:
 
 
 async def sign(database: Database, generation: int, version: int) -> None:
-    """Remember that a projector of that version writes this generation. Raises StoreUnavailable."""
+    """Record that a projector of that version writes this generation. Raises StoreUnavailable."""
     with translated("sign a generation"):
         await database.collection(META).update_one(
             {"_id": f"written/{generation}"}, {"$min": {"oldest": version}}, upsert=True
@@ -61,7 +61,7 @@ async def sign(database: Database, generation: int, version: int) -> None:
 
 
 async def distrust(database: Database, generation: int) -> None:
-    """Have a generation rebuilt. Raises StoreUnavailable."""
+    """Mark a generation to be rebuilt. Raises StoreUnavailable."""
     await sign(database, generation, NOBODY)
 
 

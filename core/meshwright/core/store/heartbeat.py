@@ -1,7 +1,7 @@
-"""The projector's sign of life, where its readers look.
+"""The projector's heartbeat, for its readers.
 
-Problem: views look the same whether their projector works or has died. Invariant: whoever projects writes the time of
-the database's own clock every `EVERY` seconds, so no other clock matters, and a beat proves that views can be written.
+Problem: views look the same whether their projector works or has died. Invariant: the projector writes the time of the
+database's own clock every `EVERY` seconds, so no other clock matters, and a beat proves that views can be written.
 """
 
 from meshwright.core.store import generations
@@ -9,7 +9,7 @@ from meshwright.core.store.connecting import Database, Document
 from meshwright.core.store.errors import translated
 
 EVERY = 1.0
-"""seconds"""
+"""seconds between two beats"""
 _ID = "projector"
 
 

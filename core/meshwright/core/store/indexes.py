@@ -1,7 +1,7 @@
 """The indexes of a generation's collections.
 
-Invariant: every list that `Kind` offers is served by an index that begins with the workspace and ends with
-`_id`, so a page costs its own size; what expires has a TTL index on a date.
+Invariant: every list that `Kind` offers is served by an index that begins with the workspace and ends with `_id`, so
+the cost of a page depends on its size only; documents that expire have a TTL index on a date.
 """
 
 from pymongo import ASCENDING, IndexModel
@@ -13,14 +13,14 @@ from meshwright.core.store.errors import translated
 DAY = 24 * 3600
 EVENTS_KEPT = 30 * DAY
 METRICS_KEPT = 6 * 3600
-"""seconds"""
+"""seconds for which measurements are kept"""
 
 
 def _index(*fields: str) -> IndexModel:
     return IndexModel([(field, ASCENDING) for field in fields])
 
 
-def _wanted() -> dict[str, list[IndexModel]]:
+def _indexes() -> dict[str, list[IndexModel]]:
     gone = IndexModel("expire_at", expireAfterSeconds=0, partialFilterExpression={"expire_at": {"$exists": True}})
     wanted = {kind.name: [gone, *(_index("workspace", field, "_id") for field in kind.sorts)] for kind in kinds.KINDS}
     wanted[kinds.OPERATIONS.name] += [_index("workspace", "mesh", "accepted_at", "_id")]
@@ -30,7 +30,7 @@ def _wanted() -> dict[str, list[IndexModel]]:
     wanted[kinds.DESIGN_VERSIONS.name] += [_index("workspace", "id", "version", "_id")]
     wanted[kinds.DELIVERIES.name] += [
         _index("workspace", "webhook", "event", "_id"),
-        # EVENTS forgets as fast, so that a rebuilt log is the same as one that was kept.
+        # the retention of EVENTS, so that a rebuilt log equals one that was kept
         IndexModel("updated_at", expireAfterSeconds=EVENTS_KEPT),
     ]
     wanted[kinds.RESOURCES.name] += [
@@ -51,7 +51,7 @@ def _wanted() -> dict[str, list[IndexModel]]:
 
 
 async def ensure(database: Database, generation: int) -> None:
-    """Create what is missing. Raises StoreUnavailable."""
-    for name, wanted in _wanted().items():
+    """Create the missing indexes. Raises StoreUnavailable."""
+    for name, wanted in _indexes().items():
         with translated(f"create the indexes of {name}"):
             await database.collection(generations.collection_name(name, generation)).create_indexes(wanted)

@@ -1,7 +1,7 @@
-"""Joining: how a component comes to its database, as its settings say.
+"""Connecting a component to its database as its settings say.
 
-Problem: a server that lets anybody in shows and forges everything, and nobody notices. Invariant: a component works on
-such a server only when it was told to, and then says so at each start.
+Problem: a server that admits anonymous clients lets anybody read and forge everything, and nothing shows it. Invariant:
+a component uses such a server only when a setting allows it, and then logs a warning at each start.
 """
 
 import logging
@@ -34,13 +34,16 @@ async def join(chosen: settings.Settings, *, timeout: float = 2.0, retry: bool =
 
 
 async def refuse_open_server(chosen: settings.Settings) -> None:
-    """Raises NotAdmissible when the server admits anonymous clients and no setting permits that; StoreUnavailable."""
+    """Refuse a server that admits anonymous clients, unless a setting allows it.
+
+    Raises NotAdmissible, StoreUnavailable.
+    """
     if not await allows_anonymous(chosen.mongodb_url):
         return
     where = urlsplit(addresses.without_user(chosen.mongodb_url)).netloc
     if not chosen.mongodb_allow_anonymous:
         raise NotAdmissible(
-            f"the MongoDB at {where} admits anonymous clients: whoever reaches it could read and forge everything."
+            f"the MongoDB at {where} admits anonymous clients: anyone who reaches it can read and forge everything."
             " Start it with authentication and make a user for each component (README, section Your own NATS and"
             " MongoDB), or set MESHWRIGHT_MONGODB_ALLOW_ANONYMOUS=true if nobody else can reach it"
         )
@@ -55,7 +58,7 @@ async def allows_anonymous(url: str) -> bool:
     address, _, options = addresses.without_user(url).partition("?")
     kept = [option for option in options.split("&") if option and not option.lower().startswith("auth")]
     anonymous = f"{address}?{'&'.join(kept)}" if kept else address
-    with translated("see whether MongoDB admits anonymous clients"):
+    with translated("check whether MongoDB admits anonymous clients"):
         try:
             client: motor_asyncio.AsyncIOMotorClient[Document] = motor_asyncio.AsyncIOMotorClient(
                 anonymous,
@@ -64,7 +67,7 @@ async def allows_anonymous(url: str) -> bool:
                 appname="meshwright-anonymous",
             )
         except ConfigurationError:
-            return False  # an address that makes no sense without a user
+            return False  # an address that needs a user
         try:
             await client.admin.command("listDatabases", nameOnly=True)
         except OperationFailure:

@@ -1,7 +1,7 @@
-"""The table of views: which Struct each holds, which stream orders it, what people may filter and sort by.
+"""The table of views: the Struct of each, the stream that orders it, the fields to filter and sort by.
 
-Invariant: a view is folded from one stream only, so one sequence number says how new a document is; filters
-and sorts come from this table and from nowhere else, so no request can name a field of its own.
+Invariant: a view is folded from one stream only, so one sequence number says how new a document is; filters and sorts
+come only from this table, so no request can name another field.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ T = TypeVar("T", bound=Model | Message)
 
 
 class DesignVersion(Model, frozen=True, kw_only=True):
-    """One version of a design as a person saved it; `version` counts per design from 1.
+    """One version of a design as a user saved it; `version` counts per design from 1.
 
     `design` is None when this version is the deletion.
     """
@@ -44,9 +44,8 @@ class DesignVersion(Model, frozen=True, kw_only=True):
 class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One view: a collection of `model` documents, ordered by sequences of `stream`.
 
-    `filters` are compared for equality; the first of `sorts` is the order without a wish. `heavy` is
-    left out of pages. `former` is what documents
-    looked like that an older version wrote and no stream tells any more.
+    `filters` are compared for equality; the first of `sorts` is the default order. `heavy` fields are left out of
+    pages. `former` converts documents that an older version wrote and that no stream holds any more.
     """
 
     name: str
@@ -58,7 +57,7 @@ class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     former: "Former[T] | None" = None
 
     def read(self, row: Mapping[str, Any]) -> T:
-        """The document in a row, also in one that an older version wrote. Raises msgspec.ValidationError."""
+        """Decode the document in a row, also in one that an older version wrote. Raises msgspec.ValidationError."""
         try:
             return msgspec.convert(row, self.model)
         except msgspec.ValidationError:
@@ -68,7 +67,7 @@ class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class Former(msgspec.Struct, Generic[T], frozen=True):
-    """What a view held before: the shape of its documents then, and how one reads today."""
+    """The former shape of a view's documents, and its conversion to the current one."""
 
     model: type[Model]
     renewed: Callable[[Any], T]
@@ -125,7 +124,7 @@ DEADLETTERS = Kind(
     sorts=("stored_at", "id"),
 )
 TOPOLOGY = Kind(name="topology", model=EdgesMeasured, stream=subjects.METRICS.stream, sorts=("mesh",))
-"""The newest window of each mesh; ask for it by the mesh's id."""
+"""The newest window of each mesh, by the mesh's id."""
 
 RESOURCES = Kind(
     name="resources",
@@ -143,19 +142,19 @@ KINDS: tuple[Kind[Any], ...] = (
 )  # fmt: skip
 
 STREAMS: tuple[str, ...] = tuple(dict.fromkeys(kind.stream for kind in KINDS))
-"""The streams that the views are folded from."""
+"""the streams that the views are folded from"""
 
 COMPLETE = frozenset({subjects.SEEN.stream})
-"""Streams that hold all that is; what they do not hold any more is no more."""
+"""streams that hold the complete state; an object that is not in them does not exist any more"""
 
 EVENT_LOG = "events"
 METRIC_LOG = "metrics"
 SET_ASIDE = "set_aside"
 LOGS: tuple[str, ...] = (EVENT_LOG, METRIC_LOG, SET_ASIDE)
-"""Collections of what came, as it came, beside the folded views."""
+"""collections of messages as they were stored, beside the folded views"""
 
 COMMANDS = subjects.COMMANDS.stream
-"""Also a position that one can wait for: the acceptance of a command reaches the views through EVENTS."""
+"""also a position that can be waited for: the acceptance of a command reaches the views through EVENTS"""
 
 
 def key(workspace: str, *parts: str | int) -> str:

@@ -1,8 +1,8 @@
 """Queries from requests: checked filters, stable order, cursors.
 
-Invariant: a field name comes from a fixed list and a value is a plain scalar, so a query holds no operator that
-a request wrote; a cursor names the last document of a page by value and id, so documents that come and go
-between two pages neither repeat nor hide others.
+Invariant: a field name comes from a fixed list and a value is a plain scalar, so a query contains no operator from a
+request; a cursor names the last document of a page by value and id, so inserts and deletions between two pages neither
+repeat nor hide other documents.
 """
 
 import base64
@@ -58,7 +58,7 @@ def plain(where: Mapping[str, Plain | list[Plain]], allowed: tuple[str, ...], wh
 
 
 def within(query: Document, field: str, since: datetime.datetime | None, until: datetime.datetime | None) -> None:
-    """Adds a half-open span of time to a query."""
+    """Adds a half-open time range to a query."""
     span = {"$gte": since, "$lt": until}
     if since or until:
         query[field] = {name: moment for name, moment in span.items() if moment}
@@ -80,7 +80,7 @@ def cursor(row: Document, field: str) -> str:
 
 
 def after(text: str, field: str, descending: bool) -> Document:
-    """The condition for what comes behind a cursor. Raises InvalidCursor."""
+    """The condition for documents behind a cursor. Raises InvalidCursor."""
     try:
         padded = text + "=" * (-len(text) % 4)
         place = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=_Place)
@@ -90,7 +90,7 @@ def after(text: str, field: str, descending: bool) -> Document:
     if not (_fits(value) and _fits(place.id)):
         raise InvalidCursor("the cursor is damaged; start again without one")
     if place.order != field:
-        raise InvalidCursor(f"the cursor is of a list sorted by {place.order}, not by {field}")
+        raise InvalidCursor(f"the cursor belongs to a list sorted by {place.order}, not by {field}")
     word = "$lt" if descending else "$gt"
     same = {field: value, "_id": {word: place.id}}
     if value is None:  # a missing value sorts before all others
@@ -100,7 +100,7 @@ def after(text: str, field: str, descending: bool) -> Document:
 
 
 def _moment(text: str) -> datetime.datetime:
-    """Raises ValueError, OverflowError."""
+    """The time in a text. Raises ValueError, OverflowError."""
     return datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
 
 

@@ -1,11 +1,11 @@
-"""An embedded MongoDB made ready: a replica set of one, and the users that Meshwright needs.
+"""Setting up an embedded MongoDB: a replica set with one member, and the users that Meshwright needs.
 
-Problem: a fresh mongod has no user, and by default lets anybody on the host make the first one. Invariant: the server
-is started with a key file and without that exception, so there is no moment at which a stranger may do anything; who
-can read the key file is the administrator (`__system`, which MongoDB's members use among themselves). Doing this again,
-on a server that has its data from before or that was made anew, ends with the same users.
+Problem: a fresh mongod has no user, and by default lets anybody on the host create the first one. Invariant: the server
+is started with a key file and without that exception, so there is no moment of anonymous access; a process that can
+read the key file is an administrator (`__system`, the internal user of MongoDB's members). Repeating this, on a server
+with or without existing data, gives the same users.
 
-What is not a coroutine here blocks: call it in a thread.
+Functions that are not coroutines block: call them in a thread.
 """
 
 import asyncio
@@ -28,33 +28,33 @@ _Client: TypeAlias = "pymongo.MongoClient[dict[str, Any]]"
 
 
 def provision(host: str, port: int, folder: Path, database: str, *, timeout: float = 30) -> None:
-    """Initiate the set if need be, wait until it takes writes, and have the users of that database.
+    """Initiate the set if needed, wait until it accepts writes, and create or update the users of that database.
 
     The server must be listening. Raises StoreUnavailable after `timeout` seconds, InvalidCredentials, OSError.
     """
     made = Secrets(folder)
     made.make()
     users = {component: mongodb_users.read(made.credentials_file(component)) for component in ROLES}
-    with translated("make MongoDB ready"), _administrator(host, port, made.key_file, timeout) as client:
+    with translated("set up MongoDB"), _administrator(host, port, made.key_file, timeout) as client:
         _initiate(client, f"{host}:{port}", time.monotonic() + timeout)
         _grant(client, database, users)
 
 
 def crown(host: str, port: int, folder: Path, user: Credentials) -> None:
-    """Have a user who may do everything, for tests. Raises StoreUnavailable."""
-    with translated("make an administrator"), _administrator(host, port, Secrets(folder).key_file, 30) as client:
-        _have_user(client, user, ["root"])
+    """Create a user with all rights, for tests. Raises StoreUnavailable."""
+    with translated("create an administrator"), _administrator(host, port, Secrets(folder).key_file, 30) as client:
+        _ensure_user(client, user, ["root"])
 
 
 def grant(url: str, database: str, users: Mapping[Component, Credentials], *, timeout: float = 2) -> None:
-    """Have these users of a database, as whoever the address names. Raises StoreUnavailable."""
+    """Create or update these users of a database, as the user in the address. Raises StoreUnavailable."""
     client: _Client = pymongo.MongoClient(url, serverSelectionTimeoutMS=int(timeout * 1000))
     with translated("make users"), client:
         _grant(client, database, users)
 
 
 async def drop_database(url: str, name: str) -> None:
-    """Forget a whole database. Raises StoreUnavailable."""
+    """Drop a whole database. Raises StoreUnavailable."""
 
     def drop() -> None:
         client: _Client = pymongo.MongoClient(url)
@@ -80,10 +80,10 @@ def _administrator(host: str, port: int, key_file: Path, timeout: float) -> _Cli
 
 def _grant(client: _Client, database: str, users: Mapping[Component, Credentials]) -> None:
     for component, user in users.items():
-        _have_user(client, user, [{"role": ROLES[component], "db": database}])
+        _ensure_user(client, user, [{"role": ROLES[component], "db": database}])
 
 
-def _have_user(client: _Client, user: Credentials, roles: list[Any]) -> None:
+def _ensure_user(client: _Client, user: Credentials, roles: list[Any]) -> None:
     try:
         client.admin.command("createUser", user.username, pwd=user.password, roles=roles)
     except OperationFailure as error:
@@ -96,7 +96,7 @@ def _initiate(client: _Client, member: str, deadline: float) -> None:
     config = {
         "_id": REPLICA_SET,
         "members": [{"_id": 0, "host": member}],
-        # A set of one elects itself; waiting the usual 10 s before it does so would only delay a restart.
+        # A set with one member elects itself; the default delay of 10 s before it does so would only slow a restart.
         "settings": {"electionTimeoutMillis": 500},
     }
     try:
@@ -104,13 +104,13 @@ def _initiate(client: _Client, member: str, deadline: float) -> None:
     except OperationFailure as error:
         if error.code != _ALREADY_INITIALIZED:
             raise
-    while not _takes_writes(client):
+    while not _accepts_writes(client):
         if time.monotonic() > deadline:
-            raise StoreUnavailable(f"{member} does not take writes")
+            raise StoreUnavailable(f"{member} does not accept writes")
         time.sleep(0.01)
 
 
-def _takes_writes(client: _Client) -> bool:
+def _accepts_writes(client: _Client) -> bool:
     try:
         return bool(client.admin.command("hello")["isWritablePrimary"])
     except (AutoReconnect, NotPrimaryError):  # an election closes connections

@@ -1,8 +1,8 @@
-"""Objects of clusters as their view keeps them: searchable by label and by text.
+"""Objects of clusters as their view stores them: searchable by label and by text.
 
-Problem: a label's key has dots, which divide names in a query, and a body may be nested in any way. Invariant: a label
-is found as the terms `key` and `key=value` of one list, the body lies there as its text; a page of resources is read
-without bodies. What is selected is a value here, so that no request writes an operator of the database.
+Problem: a label's key has dots, which separate names in a query, and a body may be nested in any way. Invariant: a
+label is indexed as the terms `key` and `key=value` of one list, the body is stored as text; a page of resources is read
+without bodies. Selectors are values here, so no request can write a database operator.
 """
 
 import re
@@ -18,7 +18,7 @@ _SHARED = ResourceSummary.__struct_fields__
 
 
 class IndexedResource(ResourceSummary, frozen=True, kw_only=True):
-    """An object with what it is found by. `content` is its body, empty when it was read for a list."""
+    """An object with its search terms. `content` is its body, empty when it was read for a list."""
 
     terms: list[str] = []
     content: str = ""
@@ -27,12 +27,12 @@ class IndexedResource(ResourceSummary, frozen=True, kw_only=True):
 
     @property
     def summary(self) -> ResourceSummary:
-        """What a list shows of it."""
+        """The fields shown in a list."""
         return ResourceSummary(**{name: getattr(self, name) for name in _SHARED})
 
     @property
     def whole(self) -> ClusterResource:
-        """All that is known of it."""
+        """The complete object."""
         return ClusterResource(
             **{name: getattr(self, name) for name in _SHARED},
             body=msgspec.json.decode(self.content),
@@ -42,7 +42,7 @@ class IndexedResource(ResourceSummary, frozen=True, kw_only=True):
 
 
 def indexed(resource: ClusterResource) -> IndexedResource:
-    """The object with what it is found by."""
+    """The object with its search terms."""
     return IndexedResource(
         **{name: getattr(resource, name) for name in _SHARED},
         terms=sorted({*resource.labels, *(f"{key}={value}" for key, value in resource.labels.items())}),
@@ -53,7 +53,7 @@ def indexed(resource: ClusterResource) -> IndexedResource:
 
 
 class Requirement(Model, frozen=True, kw_only=True):
-    """One part of a label selector: the label is there, or is not, and has one of these values when there are any."""
+    """One part of a label selector: the label exists, or does not, and has one of these values when there are any."""
 
     key: str
     operator: Literal["in", "notin"]
@@ -61,14 +61,14 @@ class Requirement(Model, frozen=True, kw_only=True):
 
     @property
     def terms(self) -> list[str]:
-        """The terms of which an object has one, or none."""
+        """The terms of which an object must have one, or none."""
         return [f"{self.key}={value}" for value in self.values] or [self.key]
 
 
 def matching(requirements: list[Requirement], text: str) -> Document:
-    """The condition that an object keeps all parts of a label selector and its body holds a text, in any case.
+    """The condition that an object matches all parts of a label selector and its body contains a text, ignoring case.
 
-    The text must not hold a zero byte, which the database refuses to search for.
+    The text must not contain a zero byte, which the database refuses to search for.
     """
     words = {"in": "$in", "notin": "$nin"}
     parts: list[Any] = [{"terms": {words[one.operator]: one.terms}} for one in requirements]

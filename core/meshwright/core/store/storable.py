@@ -1,8 +1,8 @@
-"""Makes any JSON value storable.
+"""Makes any JSON value storable in BSON.
 
-Problem: JSON knows numbers of any length and keys of any text, BSON does not; one such value in an operation's
-result would stop its view. Invariant: `storable` returns the value itself when MongoDB can take it, else a copy
-in which only the offending parts are changed to text that a person recognises.
+Problem: JSON allows numbers of any size and keys of any text, BSON does not; one such value in an operation's result
+would block its view. Invariant: `storable` returns the value itself when MongoDB accepts it, else a copy in which only
+the offending parts are changed to readable text.
 """
 
 from typing import Any, TypeVar
@@ -12,8 +12,8 @@ _LONGEST = 2**63
 
 
 def storable(value: T) -> T:
-    """The value, or a copy with numbers beyond 64 bits as text and without zero bytes in keys."""
-    return value if _fits(value) else _mended(value)
+    """The value, or a copy with numbers beyond 64 bits as text and keys without zero bytes."""
+    return value if _fits(value) else _replaced(value)
 
 
 def _fits(value: Any) -> bool:
@@ -24,9 +24,9 @@ def _fits(value: Any) -> bool:
     return not isinstance(value, int) or -_LONGEST <= value < _LONGEST
 
 
-def _mended(value: Any) -> Any:
+def _replaced(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key.replace("\0", "\ufffd"): _mended(part) for key, part in value.items()}
+        return {key.replace("\0", "\ufffd"): _replaced(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_mended(part) for part in value]
+        return [_replaced(part) for part in value]
     return value if _fits(value) else str(value)

@@ -1,9 +1,9 @@
 """Reading the views.
 
-Problem: a page must stay right while documents come and go, and no request may smuggle an operator or a field
-of its own into a query. Invariant: lists are keyset pages over (sort field, `_id`); filters and sorts are those
-that the `Kind` names and compare plain values; a deleted document is invisible. Every method raises
-StoreUnavailable when MongoDB does not answer in time, however many calls it is made of.
+Problem: a page must stay correct while documents are added and removed, and no request may inject an operator or a
+field into a query. Invariant: lists are keyset pages over (sort field, `_id`); filters and sorts are those of the
+`Kind` and compare plain values; a deleted document is invisible. Every method raises StoreUnavailable when MongoDB does
+not answer in time, however many calls it makes.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from meshwright.schemas.base import Message, Model
 T = TypeVar("T", bound=Model | Message)
 MAX_PAGE = 500
 EVENT_FILTERS = ("type", "source", "origin", "entity", "id", "trace_id")
-"""what `events` can be filtered by, besides time and text"""
+"""the filters of `events`, besides time and text"""
 
 
 class Views:
@@ -36,7 +36,7 @@ class Views:
     def __init__(
         self, database: Database, made_at: Callable[[str], datetime.datetime | None] = lambda workspace: None
     ) -> None:
-        """`made_at` gives the creation time of a workspace whose name was used before; nothing older is shown."""
+        """`made_at` returns the creation time of a workspace whose name was used before; nothing older is shown."""
         self._database = database
         self._made_at = made_at
         self._generation = generations.FIRST
@@ -65,8 +65,8 @@ class Views:
     ) -> Page[Stored[T]]:
         """A page of at most `limit` (1 to 500) documents; `workspace` None means all of them.
 
-        A list in `where` means any of its values. `sort` is one of `kind.sorts`. `cursor` is that of the page before,
-        asked with the same sort and direction. `also` is a further condition that a module of the store made.
+        A list in `where` means any of its values. `sort` is one of `kind.sorts`. `cursor` comes from the page before,
+        requested with the same sort and direction. `also` is a further condition that a module of the store made.
 
         Raises UnknownField, InvalidCursor.
         """
@@ -92,7 +92,7 @@ class Views:
     async def count(
         self, kind: Kind[T], workspace: str | None, where: Mapping[str, Plain | list[Plain]] | None = None
     ) -> int:
-        """How many documents there are. Raises UnknownField."""
+        """The number of documents. Raises UnknownField."""
         query = paging.conditions(kind, where or {})
         if workspace is not None:
             query |= {"workspace": workspace, **self._of_now(workspace)}
@@ -113,10 +113,10 @@ class Views:
         before: int = 0,
         limit: int = 50,
     ) -> list[LoggedEvent]:
-        """Stored events. Newest first; with `after` (a sequence) the ones behind it, oldest first.
+        """Stored events, newest first; with `after` (a sequence) those behind it, oldest first.
 
-        `where` takes EVENT_FILTERS; `since` is inclusive, `until` exclusive; `text` is a piece of the payload as it
-        is written, compared without regard to case; `before` is a sequence, for the next page backwards.
+        `where` takes EVENT_FILTERS; `since` is inclusive, `until` exclusive; `text` is a part of the encoded payload,
+        compared ignoring case; `before` is a sequence, for the next page backwards.
 
         Raises UnknownField.
         """
@@ -127,7 +127,7 @@ class Views:
             query["workspace"] = workspace
             query = {"$and": [query, self._of_now(workspace, "time")]}
         if "\0" in text:
-            return []  # JSON never holds that character itself, and the server refuses to search for it
+            return []  # JSON never contains that character itself, and the server refuses to search for it
         if text:
             query["data"] = {"$regex": re.escape(text), "$options": "i"}
         rows = await self._rows(kinds.EVENT_LOG, query, 1 if after else -1, limit)
@@ -150,7 +150,7 @@ class Views:
 
     async def set_aside(self, *, limit: int = 50, offset: int = 0) -> list[SetAside]:
         """Messages that could not be projected, newest first."""
-        with self._database.bounded("list what was set aside"):
+        with self._database.bounded("list the messages that were set aside"):
             collection = await self._collection(kinds.SET_ASIDE)
             matching = collection.find({}).sort([("time", -1), ("_id", -1)]).skip(offset).limit(min(limit, MAX_PAGE))
             rows = await matching.to_list(MAX_PAGE)
@@ -162,7 +162,7 @@ class Views:
             return await checkpoints.read(self._database, await self._live(), stream)
 
     async def wait(self, stream: str, seq: int, timeout: float = 2.0) -> None:
-        """Return as soon as the views have folded in `stream` up to `seq`; looks every 5 to 40 ms.
+        """Wait until the views have folded in `stream` up to `seq`; polls every 5 to 40 ms.
 
         Raises NotYetVisible after `timeout` seconds.
         """
@@ -178,7 +178,7 @@ class Views:
             pause = min(pause * 1.5, 0.04)
 
     async def heartbeat(self) -> float | None:
-        """Seconds since the projector last gave a sign of life; None when it never did."""
+        """Seconds since the projector's last heartbeat; None when there was none."""
         with self._database.bounded("read the projector's heartbeat"):
             return await heartbeat.age(self._database)
 
@@ -187,7 +187,7 @@ class Views:
         await self._database.ping()
 
     def _of_now(self, workspace: str, field: str = "updated_at") -> Document:
-        """What leaves out the documents of a removed workspace of the same name."""
+        """The condition that leaves out documents of a removed workspace of the same name."""
         made = self._made_at(workspace)
         # The database keeps milliseconds.
         return {} if made is None else {field: {"$gte": made.replace(microsecond=made.microsecond // 1000 * 1000)}}
@@ -212,7 +212,7 @@ class Views:
 
 
 def _without(kind: Kind[Any]) -> dict[str, bool] | None:
-    """Which fields a page is read without."""
+    """The fields that a page is read without."""
     return dict.fromkeys(kind.heavy, False) or None
 
 

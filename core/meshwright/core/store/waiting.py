@@ -1,6 +1,6 @@
-"""Waiting for the database: retrying what it could not answer.
+"""Retrying while the database is unavailable.
 
-Invariant: as of `core.retrying`; only StoreUnavailable is waited out.
+Invariant: as for `core.retrying`; only StoreUnavailable is retried.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 async def until_available(action: Callable[..., Awaitable[T]], *arguments: object) -> T:
-    """The result of the action, which is retried while the database is away; the log tells that once."""
+    """Run the action, retrying while the database is unavailable, and return its result; the outage is logged once."""
     return await retrying.until_available(
         action, *arguments, unavailable=StoreUnavailable, pause=0.05, longest_pause=1.0, server="the database"
     )

@@ -1,11 +1,11 @@
-"""The projector's writes: bulks that can be repeated, overlap and come late without harm.
+"""The projector's writes: bulk writes that may be repeated, overlap and arrive late without harm.
 
-Problem: a projector that was paused may wake up and write what it knew then, and a bulk whose answer was lost
-is sent again. Invariant: a document is replaced only by one with a higher `seq`, so it never goes back, whoever
-writes it and however often; log rows are named by their sequence, so they are stored once.
+Problem: a projector that was paused may resume and write stale documents, and a bulk write whose answer was lost is
+sent again. Invariant: a document is replaced only by one with a higher `seq`, so it never goes back; log rows are named
+by their sequence, so they are stored once.
 
-The guard stands inside the update, as a pipeline that keeps the document when it is not older. A guard in the filter
-(`{_id, seq: {$lt: new}}` with upsert) would meet duplicate keys and costs the server a fifth more (tests/bench).
+The check is inside the update, as a pipeline that keeps the document unless the new one is newer. A check in the filter
+(`{_id, seq: {$lt: new}}` with upsert) would cause duplicate keys and costs the server a fifth more (tests/bench).
 """
 
 import asyncio
@@ -29,10 +29,10 @@ from meshwright.schemas.base import Message, Model
 
 log = logging.getLogger(__name__)
 TOMBSTONE_KEPT = datetime.timedelta(days=1)
-"""how long the mark of a deleted document stays to turn away what is older"""
+"""how long the tombstone of a deleted document is kept to reject older versions"""
 _DUPLICATE = 11000
 _UNFIT = frozenset({2, 15, 22, 10334, 17280, 17419, 17420})
-"""codes that speak of one document (BadValue, Overflow, InvalidBSON, too large), not of the server"""
+"""error codes of one document (BadValue, Overflow, InvalidBSON, too large), not of the server"""
 _UNENCODABLE = (InvalidDocument, OverflowError, DocumentTooLarge)
 
 Write = UpdateOne | InsertOne[Document]
@@ -50,7 +50,7 @@ class Folded(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """What one step of the projection writes: documents, log rows by collection, afterwards the checkpoints."""
+    """The writes of one step of the projection: documents, log rows by collection, then the checkpoints."""
 
     documents: Sequence[Folded]
     rows: dict[str, list[Document]]
@@ -58,16 +58,16 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A document that MongoDB will never take."""
+    """A document that MongoDB will never accept."""
 
     folded: Folded
     reason: str
 
 
 class Writer:
-    """Writes one generation of the views. Methods raise StoreUnavailable; repeating them then is right.
+    """Writes one generation of the views. Methods raise StoreUnavailable and may then be repeated.
 
-    What moves or reads a position raises WentBack when the database holds less than this writer has seen in it.
+    Methods that move or read a position raise WentBack when the database holds less than this writer has seen in it.
     """
 
     def __init__(self, database: Database, generation: int) -> None:
@@ -76,15 +76,15 @@ class Writer:
         self._known: dict[str, Checkpoint] = {}
 
     async def load(self, kind: Kind[Any], keys: Sequence[str]) -> list[Folded]:
-        """The documents that there are, tombstones included."""
+        """The existing documents, tombstones included."""
         return await self._load(kind, {"_id": {"$in": list(keys)}})
 
     async def load_of_mesh(self, kind: Kind[Any], workspace: str, mesh: str) -> list[Folded]:
-        """The documents of a mesh that there are."""
+        """The existing documents of a mesh."""
         return await self._load(kind, {"workspace": workspace, "mesh": mesh})
 
     async def load_before(self, kind: Kind[Any], seq: int) -> list[Folded]:
-        """The documents that nothing from that sequence on has changed, without tombstones."""
+        """The documents that no event from that sequence on has changed, without tombstones."""
         return await self._load(kind, {"seq": {"$lt": seq}, "deleted": None})
 
     async def _load(self, kind: Kind[Any], query: Document) -> list[Folded]:
@@ -102,17 +102,17 @@ class Writer:
 
     async def position(self, stream: str) -> Checkpoint:
         """How far the stream is folded in."""
-        known = self._known.get(stream)  # before the look, for it grows meanwhile
+        known = self._known.get(stream)  # before the read, for it grows meanwhile
         checkpoint = await checkpoints.read(self._database, self.generation, stream)
         if known:
             known.confirm(checkpoint)
-        self._know(checkpoint)
+        self._remember(checkpoint)
         return checkpoint
 
     async def write(self, batch: Batch, settled: Sequence[Checkpoint] = ()) -> list[Refusal]:
-        """Write documents and rows; returns the documents that MongoDB will never take.
+        """Write documents and rows; returns the documents that MongoDB will never accept.
 
-        `settled` are checkpoints of earlier batches, written beside these. Those of this batch may follow now.
+        `settled` are checkpoints of earlier batches, written together with these. Those of this batch may follow now.
         """
         by_kind: dict[str, list[Folded]] = {}
         for folded in batch.documents:
@@ -134,15 +134,15 @@ class Writer:
         """Move checkpoints forward."""
         for checkpoint in positions:
             await checkpoints.advance(self._database, self.generation, checkpoint, self._known.get(checkpoint.stream))
-            self._know(checkpoint)
+            self._remember(checkpoint)
 
-    def _know(self, checkpoint: Checkpoint) -> None:
+    def _remember(self, checkpoint: Checkpoint) -> None:
         known = self._known.get(checkpoint.stream)
         if known is None or known.seq < checkpoint.seq:
             self._known[checkpoint.stream] = checkpoint
 
     async def set_aside(self, rows: list[Document]) -> None:
-        """Keep messages that could not be projected."""
+        """Store messages that could not be projected."""
         await self._append(kinds.SET_ASIDE, rows)
 
     async def _replace(self, name: str, documents: list[Folded]) -> list[Refusal]:
@@ -162,7 +162,10 @@ class Writer:
         return []
 
     async def _bulk(self, name: str, bulk: list[Write]) -> dict[int, tuple[int, str]]:
-        """Sends one bulk; the errors by index, as code and text. What cannot be encoded is sent piece by piece."""
+        """Sends one bulk write; returns the errors by index, as code and text.
+
+        Documents that cannot be encoded are sent one by one.
+        """
         collection = self._database.collection(self._name(name))
         try:
             with translated(f"write {name}"):
@@ -216,7 +219,7 @@ def _replacement(folded: Folded, mend: Callable[[Document], Document] = lambda r
 
 
 def _failures(error: BulkWriteError) -> dict[int, tuple[int, str]]:
-    """The errors by index; raises StoreUnavailable when they are the server's and not the documents'."""
+    """The errors by index; raises StoreUnavailable when they are errors of the server and not of the documents."""
     details: Document = dict(error.details or {})
     if details.get("writeConcernErrors"):
         raise StoreUnavailable(f"not acknowledged: {details['writeConcernErrors'][0].get('errmsg')}") from error

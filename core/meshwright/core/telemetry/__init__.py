@@ -1,1 +1,1 @@
-"""Meshwright watching itself: traces, metrics, logs."""
+"""Meshwright's own telemetry: traces, metrics, logs."""

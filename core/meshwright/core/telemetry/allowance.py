@@ -1,8 +1,7 @@
-"""A limit on how often something is logged.
+"""A rate limit on log messages.
 
-Problem: what strangers can make this process log, they can make it log until the disk is full. Invariant: each key may
-do so many things at once and so many per second after that, and what was left out is counted; no more than `_KEYS` keys
-are remembered.
+Problem: a message that strangers can trigger can be triggered until the disk is full. Invariant: each key has a burst
+size and a rate, and skipped messages are counted; at most `_KEYS` keys are remembered.
 """
 
 import time
@@ -27,7 +26,7 @@ class Allowance:
         self._accounts: dict[str, _Account] = {}
 
     def take(self, key: str = "") -> int | None:
-        """How many were left out since the last that was allowed; None when this one must be left out too."""
+        """The number of messages skipped since the last allowed one; None when this one must be skipped too."""
         now = time.monotonic()
         account = self._accounts.get(key)
         if account is None:

@@ -1,7 +1,7 @@
-"""What leaves a process by OTLP: its spans, and the numbers that it counts.
+"""Exporting a process's spans and metrics by OTLP.
 
-Invariant: nothing is exported and no exporter is even imported unless the standard OTEL_EXPORTER_OTLP_* variables say
-where to; numbers are read when they are sent, so counting costs the same with and without.
+Invariant: nothing is exported and no exporter is even imported unless the standard OTEL_EXPORTER_OTLP_* variables set
+an endpoint; values are read when they are sent, so counting costs the same with and without export.
 """
 
 import os
@@ -22,7 +22,7 @@ _METRICS_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS
 
 @contextmanager
 def exporting(service: str, version: str, registry: Registry | None = None) -> Iterator[None]:
-    """Export this process's spans and the counters and gauges of `registry`; what waits is sent on leaving."""
+    """Export this process's spans and the counters and gauges of `registry`; pending ones are flushed on leaving."""
     resource = Resource.create({"service.name": service, "service.version": version})
     with ExitStack() as stack:
         if tracing.is_exporting():
@@ -56,7 +56,7 @@ def _export_numbers(resource: Resource, registry: Registry) -> Callable[[], None
 
 def _observe(counter: Counter) -> Callable[[CallbackOptions], Iterable[Observation]]:
     def observe(_options: CallbackOptions) -> Iterable[Observation]:
-        # In the exporter's thread: the list is made in one step, while the loop may count on.
+        # In the exporter's thread: copying the list is one step, so the loop may count meanwhile.
         values = list(counter.values.items())
         return [Observation(value, dict(zip(counter.labels, labels, strict=True))) for labels, value in values]
 

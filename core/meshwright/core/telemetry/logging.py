@@ -1,4 +1,4 @@
-"""Logging: one line per event, with the trace id, for people or as JSON for collectors.
+"""Logging: one line per event, with the trace id, as text or as JSON for collectors.
 
 Invariant: logs go to stderr; nothing is logged per message at info level; secrets never reach a log call.
 """
@@ -17,7 +17,7 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.datetime.fromtimestamp(record.created, datetime.UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
         extra = "".join(f" {key}={value}" for key, value in _extra(record).items())
-        # What strangers wrote may stand in it: nobody shall make a line that looks like one of ours.
+        # A message may contain text from outside: it must not be able to forge a line of the log.
         line = sanitizing.line(f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}")
         return line + ("\n" + sanitizing.escaped(self.formatException(record.exc_info)) if record.exc_info else "")
 
@@ -51,4 +51,4 @@ def configure(level: str, form: str) -> None:
     root.setLevel(level.upper())
     for noisy in ("nats", "httpx", "httpcore", "uvicorn.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.getLogger("nats.aio.client").setLevel(logging.CRITICAL)  # it prints tracebacks of every reconnect
+    logging.getLogger("nats.aio.client").setLevel(logging.CRITICAL)  # nats-py logs a traceback at every reconnect

@@ -1,7 +1,8 @@
 """Metrics in Prometheus' text format, version 0.0.4, for a process with one event loop.
 
-Problem: counting must cost well under a microsecond where it stands in a hot path. Invariant: a series is a
-number in a dict keyed by its label values; names and labels are declared, never made from what users send.
+Problem: counting on a hot path must cost well under a microsecond. Invariant: a series is a number in a dict keyed by
+its label values; names and labels are declared, never made from user input.
+
 https://prometheus.io/docs/instrumenting/exposition_formats/.
 """
 
@@ -26,11 +27,11 @@ class Counter:
         self.values: dict[Labels, float] = {}
 
     def add(self, *labels: str, by: float = 1) -> None:
-        """Count `by` more."""
+        """Add `by` to a series."""
         self.values[labels] = self.values.get(labels, 0) + by
 
     def lines(self) -> Iterator[str]:
-        """The series in text."""
+        """The series in the text format."""
         for labels, value in sorted(self.values.items()):
             yield f"{self.name}{_braces(self.labels, labels)} {value}"
 
@@ -41,12 +42,12 @@ class Gauge(Counter):
     kind = "gauge"
 
     def set(self, *labels: str, to: float) -> None:
-        """The value now."""
+        """Set the current value."""
         self.values[labels] = to
 
 
 class Histogram:
-    """How long things took, counted by upper bound."""
+    """A distribution of durations or sizes, counted per upper bound."""
 
     kind = "histogram"
 
@@ -67,7 +68,7 @@ class Histogram:
         self._sums[labels] = self._sums.get(labels, 0.0) + value
 
     def lines(self) -> Iterator[str]:
-        """The series in text."""
+        """The series in the text format."""
         names = (*self.labels, "le")
         for labels, counts in sorted(self._counts.items()):
             total = 0
@@ -105,7 +106,7 @@ class Registry:
         return [metric for metric in self._metrics if isinstance(metric, Counter)]
 
     def text(self) -> str:
-        """All metrics as Prometheus reads them."""
+        """All metrics in Prometheus' text format."""
         lines = []
         for metric in self._metrics:
             lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}", *metric.lines()]

@@ -1,28 +1,28 @@
 r"""Escaping of text from outside, so that control characters do no harm in terminals and logs.
 
-Problem: a reason, a name or an event may hold characters that repaint a terminal, turn the direction of what stands
-beside them, or are not seen at all. Invariant: every output passes through here, and what is left is seen where it
-stands; a hidden character becomes its escape, as in \u202e, which JSON and YAML read back as what it was.
+Problem: a reason, a name or an event may contain characters that repaint a terminal, change the direction of the text
+beside them, or are invisible. Invariant: every output is escaped here, and what remains is visible in its place; a
+hidden character becomes its escape, as in \u202e, which JSON and YAML read back as the original.
 """
 
 import re
 
 HIDDEN = re.compile(
     "["
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # without a shape, or turning the direction
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 except tab and line feed, DEL, C1
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # invisible, or changing the direction
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero width, line and paragraph separators, bidirectional controls
-    "\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb"  # fillers, variation selectors but the emoji's, byte order mark
-    "\ud800-\udfff"  # half a character
+    "\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb"  # fillers, variation selectors except the emoji's, byte order mark
+    "\ud800-\udfff"  # lone surrogates
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # musical controls, tags, more variation selectors
     "]"
 )
-"""the characters that nobody sees, and those that move what others look like"""
+"""invisible characters, and those that change how others are displayed"""
 _ASTRAL = 0x10000
 
 
 def escaped(text: str) -> str:
-    r"""The text for people, or a YAML document whose hidden characters stand in double quotes: \uXXXX, \UXXXXXXXX."""
+    r"""The text for people, or a YAML document whose hidden characters are in double quotes: \uXXXX, \UXXXXXXXX."""
     return HIDDEN.sub(_escape, text)
 
 
@@ -32,7 +32,7 @@ def line(text: str) -> str:
 
 
 def json(text: str) -> str:
-    """An encoded JSON document, which means the same afterwards."""
+    """An encoded JSON document, escaped without changing its value."""
     return HIDDEN.sub(_escape_for_json, text)
 
 

@@ -1,7 +1,8 @@
 """Tracing: one trace from the HTTP request through command, step and event to the projection.
 
-Invariant: spans are made only when somebody wants them (`exporting`); without that the process pays almost nothing,
-yet every message still carries a `traceparent`, so the logs of all processes can be joined. W3C Trace Context: https://www.w3.org/TR/trace-context/.
+Invariant: spans are created only when they are exported (`exporting`); otherwise the cost is close to zero, yet every
+message still carries a `traceparent`, so the logs of all processes can be joined. W3C Trace Context:
+https://www.w3.org/TR/trace-context/.
 """
 
 import os
@@ -19,13 +20,13 @@ _HEADER = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16}
 
 
 def is_exporting() -> bool:
-    """Whether spans leave this process, so that making very many of them is worth their cost."""
+    """Whether spans are exported, so that creating very many of them is useful."""
     return any(os.environ.get(name) for name in _ENDPOINTS)
 
 
 @contextmanager
 def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int) -> Iterator[trace.Span]:
-    """A span that is the parent of everything within; without an exporter, only the trace goes on (or begins)."""
+    """A span that is the parent of everything within; without an exporter only the trace context continues."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         tracer = provider.get_tracer("meshwright")
@@ -42,7 +43,7 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int)
 
 @contextmanager
 def continued(traceparent: str) -> Iterator[None]:
-    """Continue the trace that a message carries; one that cannot be read is no trace."""
+    """Continue the trace of a message; an invalid traceparent is ignored."""
     header = _HEADER.match(traceparent)
     if header is None:
         yield
@@ -76,6 +77,6 @@ def trace_id() -> str:
 
 
 def trace_id_of(traceparent: str) -> str:
-    """The trace id in a W3C `traceparent`, or an empty string when it is none."""
+    """The trace id in a W3C `traceparent`, or an empty string when it is invalid."""
     parsed = _HEADER.match(traceparent)
     return parsed["trace"] if parsed else ""

@@ -1,4 +1,4 @@
-"""The test kit: real servers, patience, and the conformance suite, usable by third-party adapters.
+"""The test kit: real servers, waiting for conditions, and the conformance suite, usable by third-party adapters.
 
-Invariant: nothing here is a double of a server; a test that passes did so against the real one.
+Invariant: no server is mocked; a test that passes did so against the real one.
 """

@@ -1,6 +1,6 @@
-"""Asking an adapter for work as the API does, and reading what becomes of it. For tests.
+"""Sending operations to an adapter as the API does, and reading their events. For tests.
 
-Invariant: nothing is read but the streams; what an operation did is what its events say.
+Invariant: only the streams are read; an operation did what its events say.
 """
 
 import datetime
@@ -20,7 +20,7 @@ WORKSPACE = "default"
 
 
 def command(*, seconds: float = 60, **fields: Any) -> operations.Command:
-    """A fresh command with a deadline `seconds` from now; `fields` are the ones that matter."""
+    """A new command with a deadline `seconds` from now; `fields` are the ones that matter."""
     now = datetime.datetime.now(datetime.UTC)
     usual: dict[str, Any] = {
         "operation": ids.fresh(),
@@ -45,7 +45,7 @@ class Asker:
         self._connection = connection
 
     async def ask(self, arguments: operations.Arguments, mesh: str = "m1", seconds: float = 60, **more: Any) -> str:
-        """Publish a command with a deadline `seconds` from now; the id of its operation.
+        """Publish a command with a deadline `seconds` from now; returns the id of its operation.
 
         `more` are further fields of the command.
         """
@@ -75,13 +75,13 @@ class Asker:
         )
 
     async def preview(self, arguments: operations.Arguments, mesh: str = "m1", seconds: float = 60) -> designs.Preview:
-        """What a live worker says that the operation would do. Raises requesting.ServiceRefused."""
+        """The preview of an operation by a live worker. Raises requesting.ServiceRefused."""
         payload = msgspec.json.encode(self._command(arguments, mesh, seconds))
         answer = await requesting.request(self.bus, self._adapter, "preview", payload)
         return msgspec.json.decode(answer, type=designs.Preview)
 
     async def cancel(self, operation: str, *, abandon: bool = False) -> None:
-        """Request the cancellation of an operation, or its abandonment."""
+        """Request the cancellation of an operation, or to abandon it."""
         subject = origins.subject(WORKSPACE, origins.API, operation)
         await self.bus.publisher.publish(subject, operations.CancelRequested(principal="tester", abandon=abandon))
 
@@ -98,7 +98,7 @@ class Asker:
         return messages
 
     async def wait_for(self, operation: str, kind: type[Message], times: int = 1, timeout: float = 20) -> list[Message]:
-        """The events of an operation once it has ended or so many of that kind are among them."""
+        """The events of an operation once it has ended, or once there are that many of that kind."""
 
         async def published() -> list[Message]:
             events = await self.events(operation)

@@ -1,8 +1,8 @@
-"""Starts a program that cannot outlive the test that wanted it.
+"""Starts a child process that ends with this process.
 
-Problem: a test run that is killed must leave no server behind, and no exit handler runs on SIGKILL. Invariant:
-on Linux the kernel itself kills the child when the thread that started it ends, so start servers from the main
-thread. Elsewhere a killed run may leave them; an orderly one never does.
+Problem: a test run that is killed must leave no server behind, and no exit handler runs on SIGKILL. Invariant: on Linux
+the kernel itself kills the child when the thread that started it ends, so start servers from the main thread. Elsewhere
+a killed run may leave children; a normal exit never does.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ class Process(Protocol):
         """Exit code, or None while it runs."""
 
     def terminate(self) -> None:
-        """Asks it to end."""
+        """Sends SIGTERM."""
 
     def kill(self) -> None:
-        """Ends it as a power cut would (SIGKILL)."""
+        """Kills it (SIGKILL)."""
 
 
 def start(command: Sequence[str], log: Path) -> Process:
-    """Starts `command` with its output appended to `log`, tied to the life of this process."""
+    """Starts `command` with its output appended to `log`; it ends with this process."""
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -44,7 +44,7 @@ def start(command: Sequence[str], log: Path) -> Process:
 
 
 async def ended(process: Process, timeout: float) -> bool:
-    """Waits at most `timeout` seconds for the end; False if it still runs."""
+    """Waits up to `timeout` seconds for the end; False if it still runs."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
     while process.poll() is None:
@@ -55,15 +55,15 @@ async def ended(process: Process, timeout: float) -> bool:
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """What a child runs before its program, so that it ends with this process (`preexec_fn`); None where it cannot."""
+    """The `preexec_fn` that ties a child to this process; None where the platform has none."""
     if sys.platform != "linux":
         return None
-    # Loaded before the fork: between fork and exec nothing may take a lock or import.
+    # Loaded before the fork: between fork and exec it is not safe to take a lock or import.
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def in_child() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the kernel was told
+        if os.getppid() != parent:  # the parent died before prctl took effect
             os._exit(1)
 
     return in_child

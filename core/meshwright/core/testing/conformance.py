@@ -1,9 +1,9 @@
-"""The conformance suite: what every adapter must pass, ours and other people's.
+"""The conformance suite that every adapter must pass, including third-party adapters.
 
-Use: subclass `AdapterConformance` in a test module, name the adapter, and give a `Sample` per operation. The
-suite runs real workers on a real bus and kills them. Invariant: whatever is done to a worker, an operation ends,
-each of its steps completes once, and the world outside looks as after an undisturbed run. A kill counts only while
-the operation was open, and a sample only when the world outside shows what it did.
+Use: subclass `AdapterConformance` in a test module, name the adapter, and give a `Sample` per operation. The suite runs
+real workers on a real bus and kills them. Invariant: whenever a worker is killed, the operation ends, each of its steps
+completes once, and the external state is the same as after an undisturbed run. A kill counts only when the operation
+was open, and a sample only when the external state shows its effect.
 """
 
 import asyncio
@@ -34,15 +34,15 @@ _STEP_COMPLETED = operations.StepCompleted.wire.name
 _ENDS = tuple(catalog.TERMINAL_TYPES)
 _APPLY = operations.ApplyDesign.kind.name
 _ACK_WAIT = "1"
-"""seconds until the bus gives the command of a killed worker to the next one"""
+"""seconds until the bus redelivers the command of a killed worker"""
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """One bus with a client, and workers on demand, each behind the held connection."""
+    """One bus with a client, and workers started on demand, each behind a relay that can hold its messages."""
 
     asker: Asker
     api: Asker
-    """asks live workers directly, with the API's own credentials"""
+    """sends requests to live workers, with the API's own credentials"""
     held: HeldConnection
     start: Callable[[], Awaitable[WorkerProcess]]
 
@@ -51,10 +51,10 @@ Look = Callable[[World], Awaitable[object]]
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """How one operation is tried.
+    """How one operation is tested.
 
-    `before` are operations that must have succeeded first. `look` tells what the world outside looks like, equal in
-    equal worlds; an operation that mutates needs one, and its answer must change.
+    `before` are operations that must have succeeded first. `look` returns the external state, equal for equal states;
+    an operation that mutates needs one, and its result must change.
     """
 
     arguments: operations.Arguments
@@ -63,7 +63,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation that nobody disturbed: its steps, and what was to be seen before and after it."""
+    """An undisturbed run of an operation: its steps, and the external state before and after it."""
 
     steps: list[str]
     before: object
@@ -74,33 +74,35 @@ _RUNS: dict[tuple[type, str], Run] = {}
 
 
 class AdapterConformance:
-    """Subclass it; pytest runs the inherited tests against your adapter, each operation in a test of its own."""
+    """Subclass it; pytest runs the inherited tests against your adapter, one test per operation."""
 
     adapter: ClassVar[kit.Adapter]
     load_as: ClassVar[str]
     """the entry point, or `module:attribute`"""
     path: ClassVar[Path | None] = None
-    """where `module` lies, when it is not installed"""
+    """folder of `module`, when it is not installed"""
     patience: ClassVar[float] = 30.0
     """seconds that one operation may take"""
     intent_samples: ClassVar[Sequence[AnyIntent]] = intent_samples.SAMPLES
-    """one of each kind that the adapter lists, fit for `facts`"""
+    """one of each kind that the adapter lists, suitable for `facts`"""
 
     only: ClassVar[Collection[str]] = ()
-    """the operations that this class tests, so that several modules may share an adapter's; empty: all"""
+    """the operations that this class tests, so that several modules may divide an adapter's; empty: all"""
     unseen: ClassVar[Mapping[str, str]] = {}
-    """operations whose effect cannot be brought about here, and why; all else holds for them too"""
+    """operations whose effect cannot be produced here, with the reason; all other tests run for them too"""
 
     def samples(self, directory: Path) -> dict[str, Sample]:
-        """A sample for every operation, by the operation's name; `directory` is empty and yours."""
+        """A sample for every operation, by the operation's name; `directory` is empty and may be used freely."""
         raise NotImplementedError
 
     def facts(self) -> kit.Facts:
-        """What translators are given: the facts of a mesh that has the services of `intent_samples`."""
+        """The facts for translators: those of a mesh that has the services of `intent_samples`."""
         return kit.Facts()
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """A test that takes `operation` is run for each one of this class; one that takes `intent`, for each intent."""
+        """Parametrizes a test that takes `operation` by the operations of this class, one that takes `intent` by the
+        intents.
+        """
         if "operation" in metafunc.fixturenames:
             metafunc.parametrize("operation", sorted(self.only or self.adapter.operations))
         if "intent" in metafunc.fixturenames:
@@ -108,13 +110,13 @@ class AdapterConformance:
 
     @pytest.fixture
     async def nats_server(self) -> AsyncIterator[NatsServer]:
-        """A fresh nats-server that knows this adapter, whatever its name."""
+        """A fresh nats-server with a user for this adapter."""
         async with NatsServer(adapters=[self.adapter.name]) as server:
             yield server
 
     @asynccontextmanager
     async def world(self, directory: Path) -> AsyncIterator[World]:
-        """A fresh bus and the means to start workers on it; all of them are gone afterwards."""
+        """A fresh bus and a function that starts workers on it; all of them are stopped afterwards."""
         await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(NatsServer(adapters=[self.adapter.name]))
@@ -138,19 +140,19 @@ class AdapterConformance:
             yield World(asker=Asker(bus, name), api=Asker(api, name), held=held, start=start)
 
     async def prepare(self, world: World, sample: Sample) -> object:
-        """Bring about what the sample needs; what the world looks like then."""
+        """Run what the sample needs before; returns the external state."""
         for arguments in sample.before:
             await self.succeed(world, arguments)
         return await sample.look(world) if sample.look else None
 
     async def succeed(self, world: World, arguments: operations.Arguments) -> list[Message]:
-        """Run an operation that must succeed; its events."""
+        """Run an operation that must succeed; returns its events."""
         events = await world.asker.end(await world.asker.ask(arguments), self.patience)
         assert kinds(events)[-1] == "succeeded", events
         return events
 
     async def undisturbed(self, directory: Path, operation: str) -> Run:
-        """Run the sample of an operation and let nothing happen to it, once for all tests of this process."""
+        """An undisturbed run of an operation's sample, shared by all tests of this process."""
         known = type(self), operation
         if known not in _RUNS:
             _RUNS[known] = await self._undisturbed(directory, operation)
@@ -171,10 +173,10 @@ class AdapterConformance:
         assert announced == set(self.adapter.operations) == set(self.samples(tmp_path))
 
     def test_every_intent_has_an_answer(self, intent: str) -> None:
-        """Each intent of the contract is translated, or refused with a reason that the adapter itself gives."""
+        """Each intent of the contract is translated, or refused with a reason that the adapter gives."""
         rules, refusal = self.adapter.translators.rules, self.adapter.translators.refusals.get(intent)
         if intent not in rules:
-            assert refusal is not None, f"say {self.adapter.name}.unsupported(…, because=…) for {intent}"
+            assert refusal is not None, f"declare {self.adapter.name}.unsupported(…, because=…) for {intent}"
             assert refusal.because.strip(), f"{self.adapter.name} does not say why it cannot do {intent}"
             return
         assert refusal is None, f"{intent} is both translated and refused"
@@ -184,23 +186,23 @@ class AdapterConformance:
         answer = translate(sample, facts)
         assert isinstance(answer, Translation), f"{intent} is listed and yet refused: {answer}"
         assert answer.intent == intent
-        assert answer.resources, f"{intent} becomes nothing"
-        assert translate(sample, facts) == answer, f"{intent} becomes something else the second time"
+        assert answer.resources, f"{intent} is translated to nothing"
+        assert translate(sample, facts) == answer, f"{intent} is translated differently the second time"
 
     async def test_an_operation_does_something_that_is_seen(self, operation: str, tmp_path: Path) -> None:
-        """Each sample succeeds when nothing disturbs it, and what mutates changes what `look` sees."""
+        """Each sample succeeds without disturbance, and an operation that mutates changes what `look` returns."""
         run = await self.undisturbed(tmp_path, operation)
         if self.adapter.operations[operation].arguments.kind.mutates:
             assert run.steps, f"{operation} mutates outside of any step"
             assert self.samples(tmp_path)[operation].look, f"{operation} mutates: its sample needs a look"
             assert (run.before == run.after) == (operation in self.unseen), (
-                f"the sample of {operation} tells nothing: {run.after} before and after it"
+                f"the sample of {operation} shows no effect: {run.after} before and after it"
             )
         else:
             assert run.before == run.after
 
     async def test_a_redelivered_command_has_no_second_effect(self, operation: str, tmp_path: Path) -> None:
-        """When the bus forgets every acknowledgement, the commands come again and nothing happens twice."""
+        """When the bus loses every ack, the commands are redelivered and have no second effect."""
         sample = self.samples(tmp_path)[operation]
         async with self.world(tmp_path) as world:
             worker = await world.start()
@@ -216,8 +218,9 @@ class AdapterConformance:
             await self._looks(world, sample, seen)
 
     async def test_it_resumes_after_a_kill_at_each_step(self, operation: str, tmp_path: Path) -> None:
-        """One operation whose worker is killed twice at every step, with its effect done and not yet recorded, and
-        right behind the record, and once more before its end is told: each step completes once, the effect is one."""
+        """An operation whose worker is killed twice at every step, with the step's effect done and not yet recorded,
+        and right after the record, and once more before its terminal event: each step completes once, with one effect.
+        """
         calm = await self.undisturbed(tmp_path / "calm", operation)
         directory = tmp_path / "killed"
         sample = self.samples(directory)[operation]
@@ -243,8 +246,9 @@ class AdapterConformance:
             await self._looks(world, sample, calm.after)
 
     async def test_it_can_be_cancelled(self, operation: str, tmp_path: Path) -> None:
-        """Cancelled while it is open, an operation ends: as cancelled, and the world is as before, or, when it was
-        quicker than the cancellation, as succeeded."""
+        """An operation that is cancelled while it is open ends: as cancelled, with the external state as before, or as
+        succeeded, when it was faster than the cancellation.
+        """
         calm = await self.undisturbed(tmp_path / "calm", operation)
         directory = tmp_path / "cancelled"
         sample = self.samples(directory)[operation]
@@ -267,8 +271,9 @@ class AdapterConformance:
     async def test_a_killed_and_cancelled_operation_leaves_nothing(
         self, operation: str, where: str, tmp_path: Path
     ) -> None:
-        """Cancelled after its worker was killed, at the first step with its effect not yet recorded or behind the
-        last one, an operation is taken back by the next worker and the world is as before."""
+        """An operation is cancelled after its worker was killed, at the first step with its effect not yet recorded or
+        after the last one: the next worker undoes it and the external state is as before.
+        """
         calm = await self.undisturbed(tmp_path / "calm", operation)
         directory = tmp_path / "killed"
         sample = self.samples(directory)[operation]
@@ -288,7 +293,9 @@ class AdapterConformance:
             await self._looks(world, sample, before)
 
     async def test_a_preview_is_what_applying_does(self, tmp_path: Path) -> None:
-        """What the preview of a design shows is applied and recorded, and afterwards it shows no difference."""
+        """Applying a design does and records what its preview showed, and afterwards the preview shows no
+        difference.
+        """
         sample = self.samples(tmp_path).get(_APPLY)
         if sample is None:
             assert self.adapter.previewer is None or _APPLY not in self.adapter.operations
@@ -299,7 +306,7 @@ class AdapterConformance:
             shown = await world.api.preview(sample.arguments)
             assert not shown.problems
             changed = {each.ref for each in shown.diff if each.change in ("create", "update")}
-            assert changed, "the preview shows no difference: the sample tells nothing"
+            assert changed, "the preview shows no difference, so the sample proves nothing"
             await self._looks(world, sample, before)
             await self.succeed(world, sample.arguments)
             release = await self._release(world)
@@ -308,11 +315,11 @@ class AdapterConformance:
             assert [each.ref for each in again.diff if each.change != "unchanged"] == []
 
     async def _reached(self, world: World, operation: str, stored: bool) -> str:
-        """The event from which on all is held back: stored or not, as asked."""
+        """The event from which on everything is held back: stored or not, as chosen."""
         try:
             reached = await world.held.reached(self.patience)
         except TimeoutError:
-            pytest.fail(f"nothing more came of it: {await world.asker.events(operation)}")
+            pytest.fail(f"it was not reached: {await world.asker.events(operation)}")
         if stored:
             await eventually(lambda: self._last_is(world, operation, reached))
         return reached
@@ -321,14 +328,14 @@ class AdapterConformance:
         return (await world.asker.events(operation))[-1].wire.name == type_name
 
     async def _kill(self, world: World, worker: WorkerProcess, operation: str) -> None:
-        """Kill the worker whose connection is held; the operation was open, and is."""
+        """Kill the worker whose connection is held; the operation was open before and is open after it."""
         await worker.kill()
         await world.held.drop()
         events = await world.asker.events(operation)
-        assert not has_ended(events), f"it was over before the kill: {events}"
+        assert not has_ended(events), f"it had ended before the kill: {events}"
 
     async def _looks(self, world: World, sample: Sample, expected: object) -> None:
-        """Assert that the world outside looks so, as soon as everything has come back that a kill took along."""
+        """Assert that the external state becomes this, once everything that the kill took down has recovered."""
         if sample.look is None:
             return
         look = sample.look
@@ -340,7 +347,7 @@ class AdapterConformance:
             await eventually(as_expected, timeout=self.patience)
         except AssertionError:
             seen = await look(world)
-            assert seen == expected, f"the world outside looks like {seen}, not like {expected}"
+            assert seen == expected, f"the external state is {seen}, not {expected}"
 
     async def _everything_is_acknowledged(self, world: World) -> bool:
         info = await world.asker.bus.js.consumer_info("COMMANDS", f"adapter-{self.adapter.name}")
@@ -355,7 +362,7 @@ class AdapterConformance:
 
 
 async def _end(worker: WorkerProcess) -> None:
-    """Let a worker that still runs take along what it has started, as one that is killed at once cannot."""
+    """Let a running worker stop what it has started, which a worker that is killed cannot."""
     with contextlib.suppress(TimeoutError):
         await worker.stop()
 

@@ -1,4 +1,4 @@
-"""Real Meshwright processes for tests: started by their console command, killed at will.
+"""Real Meshwright processes for tests: started by their console command, killed when a test wants.
 
 Invariant: when the block ends the process is gone, however the test ended.
 """
@@ -17,7 +17,7 @@ from meshwright.core.testing.workers import WorkerProcess
 
 @asynccontextmanager
 async def console(command: str, *arguments: str, directory: Path, **settings: str) -> AsyncIterator[WorkerProcess]:
-    """A running console command, as `meshwright-projector`; its log lies in `directory`.
+    """A running console command, as `meshwright-projector`; its log is in `directory`.
 
     `settings` are MESHWRIGHT_* variables in lower case.
     """

@@ -1,7 +1,7 @@
-"""The same servers in containers, for people who ask (`MESHWRIGHT_TEST_CONTAINERS=1`) and have a daemon.
+"""The same servers in containers, on request (`MESHWRIGHT_TEST_CONTAINERS=1`) and with a Docker daemon.
 
-Invariant: a container gets the command, the port and the data folder that the local program would get (host
-network, the folder mounted at its own path), so a server class cannot tell the difference.
+Invariant: a container gets the command, the port and the data folder that the local program would get (host network,
+the folder mounted at its own path), so a server class cannot tell the difference.
 """
 
 import os
@@ -14,7 +14,7 @@ from testcontainers.core.docker_client import DockerClient
 
 
 def daemon_answers() -> bool:
-    """False if there is no Docker here; the local programs are used then."""
+    """Whether a Docker daemon answers; otherwise the local programs are used."""
     try:
         return bool(DockerClient().client.ping())
     except DockerException:
@@ -22,7 +22,7 @@ def daemon_answers() -> bool:
 
 
 class ContainerProcess:
-    """A container that answers like a process."""
+    """A container with the interface of a process."""
 
     def __init__(self, image: str, command: Sequence[str], folder: Path) -> None:
         self._container = (
@@ -43,9 +43,9 @@ class ContainerProcess:
         return None if container.status in ("created", "running") else int(container.attrs["State"]["ExitCode"])
 
     def terminate(self) -> None:
-        """Asks it to end."""
+        """Sends SIGTERM."""
         self._container.get_wrapped_container().kill("SIGTERM")
 
     def kill(self) -> None:
-        """Ends it as a power cut would, and removes it."""
+        """Kills it (SIGKILL), and removes it."""
         self._container.stop(force=True)

@@ -1,7 +1,7 @@
 """The only wait in tests.
 
-Problem: a fixed sleep is too long on a quick machine and too short on a busy one. Invariant: a wait ends as soon
-as its condition holds, and a wait in vain says what it saw last.
+Problem: a fixed sleep is too long on a fast machine and too short on a busy one. Invariant: a wait ends as soon as its
+condition holds, and a failed wait reports the last value.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ async def eventually(check: Callable[[], T], timeout: float = 30, interval: floa
 async def eventually(check: Callable[[], Awaitable[T] | T], timeout: float = 30, interval: float = 0.02) -> T:
     """Calls `check` (sync or async) until it returns something truthy, and returns that.
 
-    An exception means "not yet". After `timeout` seconds `NeverHappenedError` tells the last value or
-    exception (which is its cause); `interval` is the pause between two looks, in seconds.
+    An exception means "not yet". After `timeout` seconds NeverHappenedError reports the last value or exception (which
+    is its cause); `interval` is the pause between two calls, in seconds.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
-    seen, cause = "nothing: the first look did not return", None
+    seen, cause = "nothing: the first call did not return", None
     while True:
         try:
             async with asyncio.timeout_at(deadline):

@@ -1,7 +1,7 @@
-"""A target whose resources are files: the smallest real one, for examples and for tests of what stands on targets.
+"""A target whose resources are files: the smallest real one, for examples and for tests of code that uses targets.
 
-Invariant: a resource is one file in the worker's data directory that says whose it is, written whole or not at all;
-what is another owner's is neither changed nor removed.
+Invariant: a resource is one file in the worker's data directory that records its owner, written atomically; files of
+another owner are neither changed nor removed.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ Body = dict[str, Any]
 
 
 class File(msgspec.Struct, frozen=True):
-    """A resource and whose it is."""
+    """A resource and its owner."""
 
     owner: str
     resource: Resource
@@ -37,19 +37,19 @@ class FileTarget(kit.Target):
 
     async def read(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, Body]:
         """The content of the files of these resources."""
-        there = {each.resource.ref: each for each in files(self.folder)}
-        return {ref: there[ref].resource.body for ref in refs if ref in there}
+        existing = {each.resource.ref: each for each in files(self.folder)}
+        return {ref: existing[ref].resource.body for ref in refs if ref in existing}
 
     async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
-        """Files that would be written, changed and removed."""
-        there = self.there(draft.owner)
+        """The files that would be written, changed and removed."""
+        existing = self.existing(draft.owner)
         wanted = {each.ref: each.body for each in draft.resources}
-        own = {ref for ref, each in there.items() if each.owner == draft.owner}
-        concerned = {ref: each for ref, each in there.items() if ref in own or ref in wanted}
+        own = {ref for ref, each in existing.items() if each.owner == draft.owner}
+        concerned = {ref: each for ref, each in existing.items() if ref in own or ref in wanted}
         before = {ref: each.resource.body for ref, each in concerned.items()}
         changes = [
             msgspec.structs.replace(
-                each, conflict="" if each.ref in own or each.before is None else there[each.ref].owner
+                each, conflict="" if each.ref in own or each.before is None else existing[each.ref].owner
             )
             for each in kit.changes(before, wanted)
         ]
@@ -63,7 +63,7 @@ class FileTarget(kit.Target):
             self._write(File(draft.owner, each))
 
     async def revert(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
-        """Write them as they were, and remove those that were not."""
+        """Restore their former content, and remove those that did not exist."""
         before = _files(checkpoint)
         for each in draft.resources:
             if each.ref in before:
@@ -72,13 +72,13 @@ class FileTarget(kit.Target):
                 self.path(draft.owner, each.ref).unlink(missing_ok=True)
 
     async def wait(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
-        """Files are taken at once."""
+        """Return at once: a written file is in effect."""
 
     async def prune(self, draft: kit.Draft, refs: list[ResourceRef], checkpoint: Any, attempt: kit.Attempt) -> None:
-        """Remove those files that are still the draft's owner's."""
-        there = self.there(draft.owner)
+        """Remove those files that still belong to the draft's owner."""
+        existing = self.existing(draft.owner)
         for ref in refs:
-            if ref in there and there[ref].owner == draft.owner:
+            if ref in existing and existing[ref].owner == draft.owner:
                 self.path(draft.owner, ref).unlink(missing_ok=True)
 
     async def restore(self, draft: kit.Draft, refs: list[ResourceRef], checkpoint: Any, attempt: kit.Attempt) -> None:
@@ -88,8 +88,8 @@ class FileTarget(kit.Target):
             if ref in before and not self.path(draft.owner, ref).exists():
                 self._write(before[ref])
 
-    def there(self, owner: str) -> dict[ResourceRef, "File"]:
-        """What an owner may meet."""
+    def existing(self, owner: str) -> dict[ResourceRef, "File"]:
+        """The resources that exist, for a check of ownership."""
         return {each.resource.ref: each for each in files(self.folder)}
 
     def _write(self, content: File) -> None:
@@ -105,7 +105,7 @@ class FileTarget(kit.Target):
 
 
 def folder(data_dir: Path, workspace: str, mesh: str) -> Path:
-    """Where the files of a mesh lie."""
+    """The folder of a mesh's files."""
     return data_dir / "resources" / workspace / mesh
 
 

@@ -1,4 +1,4 @@
-"""Pytest fixtures over the real servers: `pytest_plugins = ["meshwright.core.testing.fixtures"]`.
+"""Pytest fixtures for the real servers: `pytest_plugins = ["meshwright.core.testing.fixtures"]`.
 
 Invariant: no test sees another's data. Each gets its own nats-server (it starts in a few milliseconds) and its own
 database on the mongod that the test process shares (it starts in a second or two).
@@ -14,13 +14,13 @@ import pytest
 from meshwright.core.store import provisioning
 from meshwright.core.testing import servers
 
-# A failing conformance test shows the values that it compared, also outside of this repository.
+# Show the compared values of a failing conformance test, also in other repositories.
 pytest.register_assert_rewrite("meshwright.core.testing.conformance")
 
 
 @dataclass(frozen=True, kw_only=True)
 class MongoDatabase:
-    """An empty database of one test's own."""
+    """An empty database for one test."""
 
     url: str
     name: str
@@ -28,15 +28,15 @@ class MongoDatabase:
 
 @pytest.fixture
 async def nats_server() -> AsyncIterator[servers.NatsServer]:
-    """A fresh nats-server with JetStream, for this test alone: kill and restart it freely."""
+    """A fresh nats-server with JetStream for this test: it may be killed and restarted freely."""
     async with servers.NatsServer() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def mongo_server() -> Iterator[servers.MongoServer]:
-    """The test process's mongod. Do not kill it: a test that must makes its own `servers.MongoServer()`."""
-    # Not an async fixture: a session outlives each test's loop, and the server is bound to none.
+    """The test process's mongod. Do not kill it: a test that must starts its own `servers.MongoServer()`."""
+    # Not an async fixture: a session outlives each test's loop, and the server is bound to no loop.
     server = servers.MongoServer()
     try:
         asyncio.run(server.start())

@@ -1,8 +1,8 @@
-"""A relay between a worker and its nats-server that holds everything back from one event of an operation on.
+"""A relay between a worker and its nats-server that holds back all messages from one event of an operation on.
 
-Problem: a worker that is killed after a test has seen an event may be far beyond it, so that the kill proves nothing.
+Problem: a worker that is killed after a test has seen an event may be far beyond it, so the kill proves nothing.
 Invariant: nothing that the worker publishes after the chosen event reaches the server, so while it is held back the
-operation is exactly there: the event is stored and its worker does not know, or it is not stored and never will be.
+operation is exactly there: the event is stored and its worker has no ack, or it is not stored and never will be.
 """
 
 import asyncio
@@ -18,7 +18,10 @@ _CHUNK = 64 * 1024
 
 
 class HeldConnection:
-    """Use as `async with HeldConnection(server.port) as held:`; workers connect to `held.port`. At first all passes."""
+    """Use as `async with HeldConnection(server.port) as held:`; workers connect to `held.port`.
+
+    At first everything passes.
+    """
 
     def __init__(self, server_port: int) -> None:
         self.port = 0
@@ -34,24 +37,27 @@ class HeldConnection:
     def hold_at(self, types: Collection[str], *, stored: bool) -> None:
         """Hold everything back from the next event of an operation on that has one of these wire types.
 
-        With `stored` the event itself passes, and its acknowledgement does not come back.
+        With `stored` the event itself passes, and its ack is held back.
         """
         self._types, self._is_stored = types, stored
         self._reached = asyncio.get_running_loop().create_future()
 
     async def reached(self, timeout: float) -> str:
-        """The wire type of the event from which on all is held back. Raises TimeoutError after `timeout` seconds."""
+        """The wire type of the event from which on everything is held back.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
         assert self._reached is not None, "hold_at first"
         async with asyncio.timeout(timeout):
             return await asyncio.shield(self._reached)
 
     def open(self) -> None:
-        """Let everything pass again, in its order."""
+        """Release everything in its order."""
         self._types = ()
         self._open.set()
 
     async def drop(self) -> None:
-        """Forget what was held back, as a network does when the worker is gone, and open."""
+        """Drop what was held back, as a network does when the worker is gone, and stop holding."""
         await ending.end(*self._links)
         self.open()
 
@@ -110,7 +116,7 @@ class HeldConnection:
                 self._hold(reached)
                 await self._open.wait()
             elif reached:
-                self._open.clear()  # before it is sent: its acknowledgement must not slip through
+                self._open.clear()  # before it is sent: its ack must not pass
             writer.write(message)
             await writer.drain()
             if reached and self._is_stored:
@@ -130,6 +136,8 @@ class HeldConnection:
 
 
 async def _rest(reader: asyncio.StreamReader, line: bytes) -> bytes:
-    """What belongs to a line of the NATS client protocol: PUB and HPUB name the size of their payload last."""
+    """The rest of a command of the NATS client protocol: PUB and HPUB have the size of their payload at the end of the
+    line.
+    """
     words = line.split()
     return await reader.readexactly(int(words[-1]) + 2) if words[0] in (b"PUB", b"HPUB") else b""

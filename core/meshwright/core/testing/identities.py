@@ -1,7 +1,7 @@
-"""Who is who on a nats-server of a test: each process is its component, the test itself may do everything.
+"""The identities on a test's nats-server: each process is its component, the test itself has all rights.
 
-Problem: permissions that no test works under are wrong. Invariant: a process that is started by its console command
-gets the credentials of its own component and no others, and a violated permission in its log fails the test.
+Problem: permissions that no test runs with are wrong. Invariant: a process that is started by its console command gets
+the credentials of its own component and no others, and a permission violation in its log fails the test.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from meshwright.schemas import subjects
 TESTER = "tester"
 """user and password of the tests themselves, in the account of the streams"""
 ADAPTERS = ("envoy", "example", "trial", "scripted", "ledger", "nosuch")
-"""the adapters that a server of a test knows when nobody says otherwise"""
+"""the adapters of a test's server by default"""
 _PROGRAMS = {
     "meshwright-api": subjects.API,
     "meshwright-projector": subjects.PROJECTOR,
@@ -28,7 +28,7 @@ _PROGRAMS = {
 
 
 def key(component: str) -> nkeys.KeyPair:
-    """The key of a component, the same in every test: a server of a test listens on loopback and holds nothing."""
+    """The key of a component, the same in every test: a test's server listens on loopback and has no data."""
     return nkeys.KeyPair(hashlib.sha256(f"test {component}".encode()).digest())
 
 
@@ -48,19 +48,19 @@ def credentials_file(component: str, folder: Path) -> Path:
 
 
 def component_of(program: str, arguments: Iterable[str]) -> str:
-    """Who a console command is; empty for one that does not connect to NATS."""
+    """The component of a console command; empty for one that does not connect to NATS."""
     if program == "meshwright-adapter":
         return subjects.ADAPTER.format(adapter=adapter_of(next(iter(arguments), "")))
     return _PROGRAMS.get(program, "")
 
 
 def adapter_of(entry: str) -> str:
-    """The adapter's name in what `meshwright-adapter` is told to load."""
+    """The adapter's name in the argument of `meshwright-adapter`."""
     return entry.rpartition(":")[2]
 
 
 def settings(program: str, arguments: Iterable[str], folder: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """What a process is told besides `given`, in lower case: its own credentials, unless they are given."""
+    """The settings of a process besides `given`, in lower case: its own credentials, unless they are given."""
     component = component_of(program, arguments)
     url = given.get("nats_url", "")
     if not component or "nats_credentials_file" in given or f"{TESTER}@" not in url:
@@ -78,6 +78,6 @@ async def provision(nats_url: str, adapters: Iterable[str] = ADAPTERS, gib: floa
 
 
 def check_log(log: Path) -> None:
-    """Fails when the process violated a permission."""
+    """Fails when the log has a permission violation of the process."""
     violations = [line for line in log.read_text(errors="replace").splitlines() if dialing.NOT_PERMITTED in line]
     assert not violations, f"{log.name}: " + "\n".join(violations[:5])

@@ -1,4 +1,4 @@
-"""One intent of each kind, about services that every sample mesh has: `web`, `reviews` (v1, v2, v3) and `ratings`.
+"""One intent of each kind, for services that every sample mesh has: `web`, `reviews` (v1, v2, v3) and `ratings`.
 
 Invariant: every kind of the contract is here, so an adapter that lists an intent is asked to translate it.
 """

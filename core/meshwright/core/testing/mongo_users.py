@@ -1,7 +1,7 @@
-"""Who is who on a mongod of a test: the projector and the API have their own users, the test itself may do everything.
+"""The users of a test's mongod: the projector and the API have their own users, the test itself has all rights.
 
-Problem: permissions that no test works under are wrong. Invariant: a process that is started by its console command
-gets the credentials of its own component for its own database and no others.
+Problem: permissions that no test runs with are wrong. Invariant: a process that is started by its console command gets
+the credentials of its own component for its own database and no others.
 """
 
 import contextlib
@@ -19,19 +19,19 @@ _COMPONENTS: dict[str, Component] = {"meshwright-projector": "projector", "meshw
 
 
 def user(database: str, component: Component) -> Credentials:
-    """The user of a component in a database, the same whoever asks: a server of a test listens on loopback only."""
+    """The user of a component in a database, the same in every test: a test's server listens on loopback only."""
     name = f"{database}-{component}"
     return Credentials(name, hashlib.sha256(f"test {name}".encode()).hexdigest())
 
 
 def grant(url: str, database: str) -> None:
-    """Have the users of a database, if the server answers; blocks for some milliseconds."""
+    """Create the users of a database, if the server answers; blocks for some milliseconds."""
     with contextlib.suppress(StoreUnavailable):
         provisioning.grant(url, database, {one: user(database, one) for one in ROLES})
 
 
 def settings(program: str, folder: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """What a process is told besides `given`, in lower case: its own credentials, unless they are given."""
+    """The settings of a process besides `given`, in lower case: its own credentials, unless they are given."""
     component, url = _COMPONENTS.get(program), given.get("mongodb_url", "")
     if "mongodb_credentials_file" in given or f"{TESTER.line}@" not in url:
         return {}

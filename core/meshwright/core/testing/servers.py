@@ -1,9 +1,8 @@
 """Real NATS and MongoDB servers for one test or one test process.
 
-Problem: what this product promises (nothing lost, nothing twice) can only be proven on servers that are killed and
-come back. Invariant: a server keeps its port and its data folder for its whole life, through `stop`, `kill` and
-`restart`, and is ready for use when `start` returns; leaving the `async with` ends the process and removes a folder
-that the server made itself.
+Problem: this product's guarantees (nothing lost, nothing twice) can only be proven on servers that are killed and
+restarted. Invariant: a server keeps its port and its data folder through `stop`, `kill` and `restart`, and is ready
+when `start` returns; leaving the `async with` ends the process and removes a folder that the server created itself.
 """
 
 import asyncio
@@ -32,17 +31,17 @@ STOP_S = 10
 
 
 class ServerFailedError(RuntimeError):
-    """A server did not get ready; the message holds the end of its log."""
+    """A server did not become ready; the message has the end of its log."""
 
 
 class Server(ABC):
-    """A real server on loopback. Not started by being made."""
+    """A real server on loopback, not yet started."""
 
     image: str
-    """Container image, used only when containers are wanted."""
+    """Container image, used only when containers are requested."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """`folder` keeps the data after the server; without it the data goes with the server."""
+        """With `folder` the data is kept after the server; without it the data is removed with the server."""
         self._temporary: Final = folder is None
         self.folder: Final = folder or Path(tempfile.mkdtemp(prefix="meshwright-"))
         self.port: Final = free_port()
@@ -50,7 +49,7 @@ class Server(ABC):
         self._process: children.Process | None = None
 
     async def start(self) -> None:
-        """Starts the process and waits until it serves; `ServerFailedError` if it does not within 30 s."""
+        """Starts the process and waits until it is ready; raises ServerFailedError if it is not within 30 s."""
         assert self._process is None, "already started"
         self.folder.mkdir(parents=True, exist_ok=True)
         command = self._command()
@@ -61,11 +60,11 @@ class Server(ABC):
         except (TimeoutError, OSError, StoreUnavailable) as error:
             await self.kill()
             raise ServerFailedError(
-                f"{command[0]} did not get ready: {error}\n{processes.tail(self._log, 20)}"
+                f"{command[0]} did not become ready: {error}\n{processes.tail(self._log, 20)}"
             ) from error
 
     async def stop(self) -> None:
-        """Ends it in good order, by force after 10 s; harmless when it does not run."""
+        """Stops it gracefully, by SIGKILL after 10 s; does nothing when it does not run."""
         if self._process:
             self._process.terminate()
             if await children.ended(self._process, STOP_S):
@@ -73,7 +72,7 @@ class Server(ABC):
         await self.kill()
 
     async def kill(self) -> None:
-        """Ends it as a power cut would (SIGKILL); harmless when it does not run."""
+        """Kills it (SIGKILL); does nothing when it does not run."""
         if self._process:
             self._process.kill()
             await children.ended(self._process, STOP_S)
@@ -85,19 +84,19 @@ class Server(ABC):
         await self.start()
 
     async def copy_to(self, folder: Path) -> None:
-        """Stops it, copies all that it keeps, and starts it again."""
+        """Stops it, copies its data folder, and starts it again."""
         await self.stop()
         await asyncio.to_thread(shutil.copytree, self.folder, folder)
         await self.start()
 
     async def go_back_to(self, folder: Path) -> None:
-        """Kills it and puts that copy in the place of all that it keeps; not started yet."""
+        """Kills it and replaces its data folder by that copy; does not start it."""
         await self.kill()
         await asyncio.to_thread(shutil.rmtree, self.folder)
         await asyncio.to_thread(shutil.copytree, folder, self.folder)
 
     async def close(self) -> None:
-        """`stop`, and the folder goes if the server made it."""
+        """Stops it, and removes the folder if the server created it."""
         await self.stop()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -115,7 +114,7 @@ class Server(ABC):
 
     @property
     def running(self) -> bool:
-        """True while the process lives."""
+        """Whether the process lives."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -127,7 +126,7 @@ class Server(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients connect."""
+        """The URL for clients."""
 
     @abstractmethod
     def _command(self) -> list[str]: ...
@@ -143,7 +142,7 @@ class Server(ABC):
         while not await self._greets():
             assert self._process is not None
             if self._process.poll() is not None:
-                raise OSError("it ended at once")
+                raise OSError("the process ended at once")
             await asyncio.sleep(0.005)
 
     async def _greets(self) -> bool:
@@ -155,7 +154,7 @@ class Server(ABC):
 
 
 class NatsServer(Server):
-    """nats-server with JetStream on files."""
+    """nats-server with JetStream on file storage."""
 
     image = "nats:2.12"
 
@@ -169,9 +168,9 @@ class NatsServer(Server):
         monitoring: bool = False,
         sync_always: bool = False,
     ) -> None:
-        """`store_bytes` is all that JetStream may keep; `config` replaces the users, of which `adapters` are some.
+        """`store_bytes` limits JetStream's storage; `config` replaces the users, of which `adapters` are some.
 
-        With `sync_always` a message is on the disk before it is acknowledged, as `make up` has it.
+        With `sync_always` a message is synced to disk before it is acknowledged, as in `make up`.
         """
         super().__init__(folder)
         self._sync: Final = ", sync_interval: always" if sync_always else ""
@@ -182,22 +181,22 @@ class NatsServer(Server):
 
     @property
     def url(self) -> str:
-        """`nats://USER:PASSWORD@127.0.0.1:PORT`, for the test, which may do everything."""
+        """`nats://USER:PASSWORD@127.0.0.1:PORT`, for the test, which has all rights."""
         return f"nats://{identities.TESTER}:{identities.TESTER}@{HOST}:{self.port}"
 
     def through(self, port: int) -> str:
-        """As `url`, by way of a proxy on another port of this host."""
+        """The same URL with the port of a proxy on this host."""
         return self.url.replace(f":{self.port}", f":{port}")
 
     @property
     def address(self) -> str:
-        """`nats://127.0.0.1:PORT`, for those who have credentials or should have."""
+        """`nats://127.0.0.1:PORT`, for clients that have their own credentials or need them."""
         return f"nats://{HOST}:{self.port}"
 
     @property
     def monitoring_url(self) -> str:
-        """`http://127.0.0.1:PORT`, if asked for."""
-        assert self._monitoring_port is not None, "made without monitoring=True"
+        """`http://127.0.0.1:PORT`, if monitoring is on."""
+        assert self._monitoring_port is not None, "created without monitoring=True"
         return f"http://{HOST}:{self._monitoring_port}"
 
     def _command(self) -> list[str]:
@@ -215,36 +214,36 @@ class NatsServer(Server):
         return [program, "--config", str(path)]
 
     async def _greets(self) -> bool:
-        # It accepts clients after JetStream has recovered its files, and greets each with INFO.
+        # It accepts clients after JetStream has recovered its files, and sends INFO to each.
         return (await _first_bytes(self.port)).startswith(b"INFO")
 
 
 class MongoServer(Server):
-    """mongod as a replica set of one, small."""
+    """mongod as a small replica set with one member."""
 
     image = "mongo:6.0"
 
     database = "meshwright"
-    """the one whose users the server has from its start"""
+    """the database whose users the server creates at its start"""
 
     @property
     def url(self) -> str:
-        """`mongodb://USER:PASSWORD@127.0.0.1:PORT/?replicaSet=rs0`, for the test, which may do everything."""
+        """`mongodb://USER:PASSWORD@127.0.0.1:PORT/?replicaSet=rs0`, for the test, which has all rights."""
         return f"mongodb://{mongo_users.TESTER.line}@{self.address.removeprefix('mongodb://')}"
 
     @property
     def address(self) -> str:
-        """`mongodb://127.0.0.1:PORT/?replicaSet=rs0`, for those who have credentials or should have."""
+        """`mongodb://127.0.0.1:PORT/?replicaSet=rs0`, for clients that have their own credentials or need them."""
         return f"mongodb://{HOST}:{self.port}/?replicaSet={provisioning.REPLICA_SET}"
 
     def through(self, port: int) -> str:
-        """As `url`, by way of a proxy on another port of this host."""
-        # Directly: the replica set would tell its clients the address behind the proxy.
+        """The same URL with the port of a proxy on this host."""
+        # Directly: the replica set would send its clients the address behind the proxy.
         return f"mongodb://{mongo_users.TESTER.line}@{HOST}:{port}/?directConnection=true"
 
     @property
     def secrets(self) -> Path:
-        """The folder with its key and with the credentials of the users of `database`."""
+        """The folder with its key and the credentials of the users of `database`."""
         return self.folder / "secrets"
 
     def _command(self) -> list[str]:
@@ -255,8 +254,8 @@ class MongoServer(Server):
         program = "mongod" if self._contained else str(binaries.mongod())
         parameters = {
             "diagnosticDataCollectionEnabled": "false",
-            "shutdownTimeoutMillisForSignaledShutdown": "100",  # 15 s by default, to let others take over
-            "ttlMonitorSleepSecs": "1",  # 60 by default: a test of expiry would wait that long
+            "shutdownTimeoutMillisForSignaledShutdown": "100",  # 15 s by default, for a failover to other members
+            "ttlMonitorSleepSecs": "1",  # 60 by default, which is too long for a test of expiry
         }
         return [
             program,
@@ -277,19 +276,19 @@ class MongoServer(Server):
 def _containers_wanted() -> bool:
     if os.environ.get("MESHWRIGHT_TEST_CONTAINERS") != "1":
         return False
-    # Imported only when asked for: it brings Docker's client, which third-party test suites need not have.
+    # Imported on request only: it needs Docker's client, which third-party test suites need not have.
     from meshwright.core.testing import containers
 
     return containers.daemon_answers()
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens at, and that this process was not given before."""
-    # Each of the test processes that run side by side has a range of its own, since a port is only bound later.
+    """A free port on loopback that this process was not given before."""
+    # Parallel test processes have separate ranges, since a port is only bound later.
     process, count = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
     size = (_LAST_PORT - _FIRST_PORT) // int(count)
     first = _FIRST_PORT + size * int(process.removeprefix("gw"))
-    # Not by `random` itself, which property tests seed: they would be given the same ports again and again.
+    # Not by `random` itself, which property tests seed: the same ports would be chosen again.
     port = ports.choose(first + _RANDOM.randrange(size), taken=_given)
     _given.add(port)
     return port

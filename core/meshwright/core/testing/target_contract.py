@@ -1,7 +1,7 @@
-"""The contract of targets: what every target must pass, wherever its resources live.
+"""The contract of targets: the tests that every target must pass, wherever its resources are stored.
 
 Use: subclass `TargetContract`, give a `target` of an empty mesh and two resources in its own terms. Invariant of the
-suite: it looks at the mesh through `read` alone, and every effect is made twice.
+suite: it reads the mesh through `read` alone, and runs every effect twice.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from meshwright.schemas.intents import Resource
 
 
 class Quiet:
-    """The attempt of no operation."""
+    """An attempt without an operation."""
 
     async def progress(self, message: str, percent: float | None = None) -> None:
-        """Nobody follows it."""
+        """Ignore it."""
 
     async def confirm(self) -> None:
-        """It is always ours."""
+        """Do nothing: no other worker exists."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; nobody cancels it."""
+        """Wait; it cannot be cancelled."""
         await asyncio.sleep(seconds)
 
 
@@ -37,19 +37,21 @@ class TargetContract:
 
     @pytest.fixture
     async def target(self) -> kit.Target:
-        """A target whose mesh is there and holds nothing of a design."""
+        """A target of an existing mesh without resources of any design."""
         raise NotImplementedError
 
     def design(self, revision: int) -> Design:
-        """The first or second revision of one design; the second changes what the first made, and keeps its names."""
+        """The first or second revision of one design; the second changes the resources of the first, and keeps their
+        names.
+        """
         raise NotImplementedError
 
     def resources(self, revision: int) -> list[Resource]:
-        """What the intents of that revision become; may be empty where the target makes them by itself."""
+        """The translated resources of that revision; may be empty where the target makes them by itself."""
         return []
 
     def draft(self, target: kit.Target, revision: int, former: kit.DryRun | None = None) -> kit.Draft:
-        """A revision as the kit drafts it; 0 is the removal."""
+        """The draft of a revision as the kit builds it; 0 is the removal."""
         return kit.Draft(
             mesh=target.mesh,
             owner="contract",
@@ -61,7 +63,7 @@ class TargetContract:
         )
 
     async def apply(self, target: kit.Target, revision: int, former: kit.DryRun | None = None) -> kit.DryRun:
-        """Apply a revision to the end, each effect twice."""
+        """Apply a revision completely, each effect twice."""
         draft = self.draft(target, revision, former)
         dry_run = await target.dry_run(draft, reserve=True)
         assert dry_run.problems == []
@@ -74,12 +76,12 @@ class TargetContract:
         return dry_run
 
     async def state(self, target: kit.Target, *runs: kit.DryRun) -> Any:
-        """What is there of everything that these runs were about."""
+        """The present state of all resources that these runs applied."""
         refs = {each.ref for run in runs for each in run.changes} | {ref for run in runs for ref in run.inventory}
         return dict(await target.read(sorted(refs)))
 
     async def test_a_dry_run_changes_nothing_and_tells_what_applying_does(self, target: kit.Target) -> None:
-        """Asked as often as one likes it says the same; afterwards the mesh is what it said, and it says no more."""
+        """Repeated, it returns the same; afterwards the mesh is as it said, and it shows no more differences."""
         draft = self.draft(target, 1)
         dry_run = await target.dry_run(draft)
         before = await self.state(target, dry_run)
@@ -95,7 +97,9 @@ class TargetContract:
         assert (await target.dry_run(draft)).changes == []
 
     async def test_what_was_applied_can_be_taken_back(self, target: kit.Target) -> None:
-        """Reverted, also before and twice, the mesh is as it was; the checkpoint is all that this needs."""
+        """After a revert, also one before applying and a repeated one, the mesh is as before; only the checkpoint is
+        needed.
+        """
         first = await self.apply(target, 1)
         draft = self.draft(target, 2, first)
         dry_run = await target.dry_run(draft, reserve=True)
@@ -109,7 +113,9 @@ class TargetContract:
             assert await self.state(target, first, dry_run) == before
 
     async def test_a_removal_leaves_nothing_and_can_be_taken_back(self, target: kit.Target) -> None:
-        """After it the mesh is as before the first revision; restored and reverted it is as before the removal."""
+        """After a removal the mesh is as before the first revision; after restore and revert it is as before the
+        removal.
+        """
         dry_run = await target.dry_run(self.draft(target, 1))
         empty = await self.state(target, dry_run)
         first = await self.apply(target, 1)
@@ -123,7 +129,7 @@ class TargetContract:
         assert await self.state(target, dry_run, first) == full
 
     async def test_a_watch_sees_a_change(self, target: kit.Target) -> None:
-        """Whoever watches what a revision applied gets the references that the next revision changes."""
+        """A watch on the resources of a revision yields the references that the next revision changes."""
         first = last = await self.apply(target, 1)
         async with asyncio.timeout(60), aclosing(target.watch(first.inventory)) as changes:
             waiting = asyncio.ensure_future(anext(changes))
@@ -135,6 +141,6 @@ class TargetContract:
             assert set() < waiting.result() <= set(first.inventory)
 
     async def test_nothing_is_lost_of_what_the_mesh_has_taken(self, target: kit.Target) -> None:
-        """After a revision is in force its proxies hold all of it."""
+        """Once a revision is in force its proxies hold all of it."""
         first = await self.apply(target, 1)
         assert await target.lost(first.inventory) == {}

@@ -1,4 +1,4 @@
-"""Real adapter workers for tests: started by their console command, killed at will.
+"""Real adapter workers for tests: started by their console command, killed when a test wants.
 
 Invariant: when the block ends the process is gone, however the test ended.
 """
@@ -15,11 +15,11 @@ from meshwright.core import ids
 from meshwright.core.testing import children, identities
 
 ACK_WAIT = 2.0
-"""seconds until a test's worker counts as silent"""
+"""ack wait in seconds, after which a test's worker counts as dead"""
 
 
 class WorkerProcess:
-    """A running `meshwright-adapter`; `log` is what it said."""
+    """A running `meshwright-adapter`; `log` is its log file."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process = process
@@ -38,7 +38,7 @@ class WorkerProcess:
             return await self.process.wait()
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it (SIGKILL)."""
         if self.process.returncode is None:
             self.process.kill()
         await self.process.wait()
@@ -53,9 +53,9 @@ async def worker_process(
     variables: Mapping[str, str] | None = None,
     **settings: str,
 ) -> AsyncIterator[WorkerProcess]:
-    """One worker of an adapter (entry point or `module:attribute`, found on `path`).
+    """One worker of an adapter (entry point or `module:attribute`, imported from `path`).
 
-    `settings` are MESHWRIGHT_* variables in lower case, `variables` any others; its files and its log lie in
+    `settings` are MESHWRIGHT_* variables in lower case, `variables` any others; its files and its log are in
     `directory`.
     """
     if identities.TESTER in nats_url:

@@ -55,7 +55,7 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if self.since is not None and event.workspace == self.workspace and event.received.stored_at() < self.since:
             return False
-        if not event_filters.wanted(event.type, event.entity, self.types, self.entities):
+        if not event_filters.passes(event.type, event.entity, self.types, self.entities):
             return False
         if self.ids and event.entity_id not in self.ids:
             return False

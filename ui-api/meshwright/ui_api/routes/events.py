@@ -125,7 +125,7 @@ async def _log(call: Call[NoBody, EventQuery]) -> Response:
 
 def _types(wanted: list[str]) -> list[str]:
     """The log compares whole names, so a beginning stands for every type of the contract that begins like this."""
-    meant = {name for name in catalog.BY_NAME if event_filters.wanted(name, "", wanted, ())} if wanted else set()
+    meant = {name for name in catalog.BY_NAME if event_filters.passes(name, "", wanted, ())} if wanted else set()
     return sorted({*wanted, *meant})
 
 

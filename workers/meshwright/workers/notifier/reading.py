@@ -86,7 +86,7 @@ class Reader:
         # An admin of the workspace made it, and hears through it what admins may.
         if not event_filters.may_read("admin", self._workspace, tokens["workspace"], entity):
             return False
-        return entity not in UNTOLD_ENTITIES and event_filters.wanted(
+        return entity not in UNTOLD_ENTITIES and event_filters.passes(
             message.type, entity, document.types, document.entities
         )
 

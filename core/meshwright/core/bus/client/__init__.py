@@ -1,1 +1,1 @@
-"""One process on NATS: its connection, and what is asked and answered without being stored."""
+"""The NATS connection of one process, and core NATS requests and subscriptions."""

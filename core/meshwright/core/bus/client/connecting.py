@@ -1,7 +1,7 @@
-"""One connection to NATS per process, and what hangs on it.
+"""The one connection to NATS of a process, and the reads and requests made through it.
 
-Invariant: the client reconnects without end and notices a dead peer within ten seconds; leaving the `connect`
-block drains what was published and closes. Log lines about the connection are ours, one per change.
+Invariant: the client reconnects without limit and detects a dead server within ten seconds; leaving the `connect` block
+flushes what was published and closes the connection. Each change of the connection is logged once, by this package.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _LOOK_UP_S = 2.0
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """A live connection. `name` is who we are: the CloudEvents source is `meshwright/<name>`."""
+    """A live connection. `name` identifies the process: its CloudEvents source is `meshwright/<name>`."""
 
     client: NatsClient
     js: JetStreamContext
@@ -40,9 +40,9 @@ class Connection(msgspec.Struct, frozen=True):
     clock: ServerClock
     name: str
     sets_up: bool = True
-    """it may create streams and buckets; components find them made"""
+    """whether it may create streams and buckets; components find them already created"""
     replicas: int = 1
-    """copies of each stream and bucket, as far as this connection creates them"""
+    """number of replicas for each stream and bucket that this connection creates"""
 
     @property
     def is_connected(self) -> bool:
@@ -62,7 +62,7 @@ class Connection(msgspec.Struct, frozen=True):
         return await self._message(stream, subject=subject)
 
     async def at(self, stream: str, seq: int) -> Received | None:
-        """The message at a sequence, or None when it was trimmed or never was.
+        """The message at a sequence, or None when it was trimmed or never existed.
 
         Raises BusUnavailable.
         """
@@ -108,7 +108,7 @@ class Connection(msgspec.Struct, frozen=True):
         return int(state.first_seq), int(state.last_seq)
 
     async def installation(self) -> str:
-        """The id of this installation, made of the time at which its STATE stream was created.
+        """The id of this installation, derived from the creation time of its STATE stream.
 
         Raises BusUnavailable.
         """
@@ -117,7 +117,7 @@ class Connection(msgspec.Struct, frozen=True):
             info = await self.js.stream_info(stream)
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"could not read {stream}: {error!r}") from error
-        assert info.created is not None, "every stream was made at some time"
+        assert info.created is not None, "every stream has a creation time"
         return f"{stream.lower()}-{info.created.astimezone(datetime.UTC):%Y%m%dT%H%M%S.%f}"
 
     async def fill(self) -> dict[str, float]:
@@ -133,7 +133,7 @@ class Connection(msgspec.Struct, frozen=True):
         return {name: used / limit for name, (used, limit) in limits.items() if limit > 0}
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> Reply:
-        """The answer of one subscriber within `timeout` seconds.
+        """Send a request and return the answer of one subscriber within `timeout` seconds.
 
         Raises NoResponders, TimeoutError, TooLarge, BusUnavailable.
         """
@@ -142,18 +142,20 @@ class Connection(msgspec.Struct, frozen=True):
         try:
             reply = await self.client.request(subject, payload, timeout=timeout, headers=headers)
         except nats.errors.NoRespondersError as error:
-            raise NoResponders(f"nobody listens on {subject}") from error
+            raise NoResponders(f"no subscriber listens on {subject}") from error
         except TimeoutError:
             raise
         except nats.errors.MaxPayloadError as error:
-            raise TooLarge(f"{len(payload)} bytes, and NATS takes {self.client.max_payload} at once") from error
+            raise TooLarge(
+                f"{len(payload)} bytes exceed the server's max_payload of {self.client.max_payload}"
+            ) from error
         except nats.errors.Error as error:
             raise BusUnavailable(f"could not send a request: {error!r}") from error
         return Reply(bytes(reply.data), dict(reply.headers or {}))
 
 
 def message_of_reply(stream: str, answer: Msg) -> Received:
-    """The message that a direct get has answered."""
+    """The message in the answer to a direct get."""
     headers = {str(name): str(value) for name, value in (answer.headers or {}).items()}
     moment = headers["Nats-Time-Stamp"]
     seconds = datetime.datetime.fromisoformat(moment[:19] + "+00:00").timestamp()
@@ -178,14 +180,15 @@ async def connect(
     gib: float | None = None,
     timeout: float = 10.0,
 ) -> AsyncIterator[Connection]:
-    """Connect and give the connection; waits up to `timeout` seconds for the server and the streams.
+    """Connect to NATS; waits up to `timeout` seconds for the server and the streams.
 
-    With `credentials_file` the process is the component whose file that is, and finds the streams set up. The
-    provisioner, and who has no such file but the whole server, sets them up: `gib` is their room all together, None
-    leaves them as large as they are; each stream, and each bucket that is opened, gets `replicas` copies.
+    With `credentials_file` the process connects as the component that the file belongs to, and expects the streams to
+    exist. The provisioner, and any process without such a file, creates or updates them: `gib` is the size limit of all
+    streams together, None keeps the present limits; each stream, and each bucket that is opened, gets `replicas`
+    replicas.
 
     Raises BusUnavailable when no server answers in time, AccessRefused when it refuses the credentials,
-    InsufficientStorage when it cannot hold the streams.
+    InsufficientStorage when it cannot reserve the storage for the streams.
     """
     client = await dialing.dial(url, name, timeout, credentials_file, ca_file)
     async with connection(client, name, replicas=replicas, gib=gib, timeout=timeout) as bus:
@@ -196,7 +199,7 @@ async def connect(
 async def connection(
     client: NatsClient, name: str, *, replicas: int = 1, gib: float | None = None, timeout: float = 10.0
 ) -> AsyncIterator[Connection]:
-    """The connection of a client, which is closed at the end of the block; the rest is as for `connect`."""
+    """Wrap a connected client, which is closed at the end of the block; the arguments are as for `connect`."""
     try:
         js = client.jetstream(timeout=2.0, prefix=client.js_api)
         sets_up = client.js_api == nats_accounts.JS_API

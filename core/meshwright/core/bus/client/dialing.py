@@ -1,7 +1,7 @@
-"""Dialing: the client of one process, as who it is.
+"""Connecting the NATS client of one process with its credentials and TLS settings.
 
-Problem: a client that is refused, or that does what it may not, hears of it only between the lines. Invariant: each
-refusal is a line of the log or an error that says what to do; the client keeps trying, save the first time.
+Problem: nats-py reports refused credentials and permission violations only through a callback. Invariant: each of them
+becomes a line of the log or an error that says what to do; after the first connection the client retries for ever.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from meshwright.core.security import addresses, credentials, nats_accounts, nkey
 
 log = logging.getLogger(__name__)
 NOT_PERMITTED = "NATS refused this process a subject (permissions violation)"
-"""begins each line of the log about a violated permission, which is always a defect"""
+"""prefix of each log line about a permission violation, which is always a defect"""
 _DISCONNECT_TIMEOUT_S = 3.0
 
 
@@ -35,7 +35,7 @@ async def dial(
     client = NatsClient(key, nats_accounts.JS_API if is_in_streams_account else nats_accounts.IMPORTED_JS_API)
     connection_log = _ConnectionLog(client, name, _Server(url, credentials_file, ca_file))
     try:
-        # The client keeps trying, which is right once it was connected; only the first time has a bound.
+        # The client retries for ever, which is right after the first connection; only the first one has a time-out.
         async with asyncio.timeout(timeout):
             await client.connect(
                 addresses.nats_servers(url),
@@ -64,7 +64,7 @@ async def dial(
 
 
 async def disconnect(client: Client) -> None:
-    """Send what is under way, and close."""
+    """Flush what is pending and close the connection."""
     try:
         async with asyncio.timeout(_DISCONNECT_TIMEOUT_S):
             if client.is_connected:
@@ -75,29 +75,29 @@ async def disconnect(client: Client) -> None:
 
 
 def without_password(url: str) -> str:
-    """The URL for people to see."""
+    """The URL without its password, for messages."""
     return ",".join(map(addresses.without_user, addresses.nats_servers(url)))
 
 
 class _Server(NamedTuple):
-    """Whom we dial, and by what we know each other."""
+    """The server to connect to, and the files for TLS and credentials."""
 
     url: str
     credentials_file: Path | None
     ca_file: Path | None
 
     def refusal(self, error: Exception) -> str:
-        """Why this server cannot be used, and what to do; empty when a retry may succeed."""
+        """The reason why this server cannot be used and what to do; empty when a retry may succeed."""
         server = f"the NATS server at {without_password(self.url)}"
         if isinstance(error, ssl.SSLCertVerificationError):
             trusted = f"the CA certificates in {self.ca_file}" if self.ca_file else "the CAs of this machine"
             return (
-                f"{server} has a certificate that {trusted} do not verify: {error.verify_message}. Let"
+                f"{server} has a certificate that cannot be verified with {trusted}: {error.verify_message}. Let"
                 " MESHWRIGHT_NATS_CA_FILE hold the CA of its certificate, and MESHWRIGHT_NATS_URL a name in it"
             )
         if isinstance(error, NoTls):
             return (
-                f"{server} has no TLS, and a tls:// URL or MESHWRIGHT_NATS_CA_FILE requires it; nothing was sent to it."
+                f"{server} has no TLS, which a tls:// URL or MESHWRIGHT_NATS_CA_FILE requires; nothing was sent to it."
                 " Give the server its `tls` block, or remove both settings"
             )
         if "authorization violation" not in str(error).lower():
@@ -108,7 +108,7 @@ class _Server(NamedTuple):
 
 
 class _ConnectionLog:
-    """Logs changes of the connection, one line each."""
+    """Logs each change of the connection as one line."""
 
     def __init__(self, client: Client, name: str, asked: _Server) -> None:
         self._client = client
@@ -120,7 +120,7 @@ class _ConnectionLog:
 
     async def disconnected(self) -> None:
         self._was_connected = True
-        if not self._client.is_closed:  # else it is our own doing
+        if not self._client.is_closed:  # otherwise this process closed it itself
             log.warning("lost the connection to NATS; reconnecting")
 
     async def reconnected(self) -> None:

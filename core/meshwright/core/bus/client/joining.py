@@ -1,7 +1,7 @@
 """Connecting a component to NATS as its settings say.
 
-Problem: a server that admits anonymous clients makes every permission worthless, and nobody notices. Invariant: a
-component works on such a server only when a setting permits that, and then says so at each start.
+Problem: a server that admits anonymous clients makes every permission worthless, and nothing shows it. Invariant: a
+component uses such a server only when a setting allows it, and then logs a warning at each start.
 """
 
 import asyncio
@@ -40,13 +40,16 @@ async def join(chosen: settings.Settings, name: str, timeout: float = 10.0) -> A
 
 
 async def _refuse_open_server(chosen: settings.Settings, timeout: float) -> None:
-    """Raises AccessRefused when the server admits anonymous clients and no setting permits that; BusUnavailable."""
+    """Refuse a server that admits anonymous clients, unless a setting allows it.
+
+    Raises AccessRefused, BusUnavailable.
+    """
     if not await _retried(chosen, timeout):
         return
     where = dialing.without_password(chosen.nats_url)
     if not chosen.nats_allow_anonymous:
         raise AccessRefused(
-            f"the NATS server at {where} admits anonymous clients: whoever reaches it could become an administrator."
+            f"the NATS server at {where} admits anonymous clients: anyone who reaches it has full access."
             " Give it users (`meshwright-nats users` writes its configuration and the credentials, see"
             " deploy/README.md), or set MESHWRIGHT_NATS_ALLOW_ANONYMOUS=true if nobody else can reach it"
         )
@@ -54,7 +57,7 @@ async def _refuse_open_server(chosen: settings.Settings, timeout: float) -> None
 
 
 async def _retried(chosen: settings.Settings, timeout: float) -> bool:
-    """The answer of `allows_anonymous` within `timeout` seconds. Raises BusUnavailable when there is none."""
+    """The result of `allows_anonymous`, retried for `timeout` seconds. Raises BusUnavailable when there is none."""
     deadline = asyncio.get_running_loop().time() + timeout
     while True:
         try:

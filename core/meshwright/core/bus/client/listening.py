@@ -1,7 +1,7 @@
-"""Core NATS subscriptions: messages at once, without a promise that they arrive at all.
+"""Core NATS subscriptions: messages at once, delivered at most once.
 
-Problem: polling a stream for one fact is slow or costly. Invariant: a message that arrives here is a hint (core
-NATS delivers at most once); its reader also reads the stream now and then.
+Problem: polling a stream for one fact is slow or costly. Invariant: a message that arrives here is only a hint (core
+NATS may lose it); its reader also polls the stream.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Wait = Callable[[float], Awaitable[bool]]
 
 @asynccontextmanager
 async def waiter(bus: Connection, subject: str, types: Collection[str]) -> AsyncIterator[Wait]:
-    """A function that waits, at most so many seconds, for one of these wire types on a subject.
+    """A function that waits up to the given number of seconds for one of these wire types on a subject.
 
     Raises BusUnavailable.
     """
@@ -46,7 +46,7 @@ async def waiter(bus: Connection, subject: str, types: Collection[str]) -> Async
 async def listening(
     bus: Connection, subject: str, listener: Callable[[Received], Awaitable[None]]
 ) -> AsyncIterator[None]:
-    """Call `listener` for everything published on a subject while the block runs. Sequence and time are 0.
+    """Call `listener` for every message on a subject while the block runs. Their sequence and time are 0.
 
     Raises BusUnavailable.
     """

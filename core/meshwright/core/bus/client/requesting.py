@@ -1,7 +1,8 @@
 """Requests to a live worker: the client of `serving`.
 
-Invariant: the caller gets the answer, the worker's considered no, or which of these it is: nobody is there, a worker
-is slow, the bus is away, the question is too large; within its own bound. Nothing is stored or changed by asking.
+Invariant: within the time-out the caller gets either the answer or an error that says which: no worker listens, the
+worker is slow, the worker refuses, the bus is unavailable, the request is too large. Nothing is stored or changed by a
+request.
 """
 
 import zlib
@@ -16,16 +17,16 @@ from meshwright.schemas import subjects
 from meshwright.schemas.errors import Failure
 
 _ERROR, _CODE = "Nats-Service-Error", "Nats-Service-Error-Code"
-_MOST = 64 * 2**20
-"""bytes that a compressed answer may have"""
+_MAX_ANSWER = 64 * 2**20
+"""maximum size in bytes of an answer after decompression"""
 
 
 class NoWorker(BusError):
-    """No worker of that adapter listens."""
+    """No worker of that adapter is subscribed."""
 
 
 class Slow(BusError):
-    """A worker listens, or did so a moment ago, and did not answer in time."""
+    """A worker is subscribed, or was a moment ago, and did not answer in time."""
 
 
 class ServiceRefused(BusError):
@@ -41,7 +42,7 @@ class ServiceRefused(BusError):
 
 
 async def request(bus: Bus, adapter: str, endpoint: str, payload: bytes, timeout: float = 5.0) -> bytes:
-    """The answer of one live worker; `timeout` in seconds.
+    """Send a request and return the answer of one live worker; `timeout` in seconds.
 
     Raises NoWorker, Slow, ServiceRefused, TooLarge, BusUnavailable.
     """
@@ -52,7 +53,9 @@ async def request(bus: Bus, adapter: str, endpoint: str, payload: bytes, timeout
     except NoResponders as error:
         raise NoWorker(f"no live {adapter} worker answers {endpoint}") from error
     except TimeoutError as error:
-        await bus.stream_bounds(subjects.COMMANDS.stream)  # raises when it is NATS that does not answer
+        await bus.stream_bounds(
+            subjects.COMMANDS.stream
+        )  # raises BusUnavailable when the server itself does not answer
         raise Slow(f"the {adapter} worker did not answer {endpoint} within {timeout:g} s") from error
     if _CODE in reply.headers:
         raise ServiceRefused(reply.headers[_CODE], _failure(reply.payload, reply.headers.get(_ERROR, "")))
@@ -62,11 +65,11 @@ async def request(bus: Bus, adapter: str, endpoint: str, payload: bytes, timeout
 def _unpacked(payload: bytes) -> bytes:
     reader = zlib.decompressobj()
     try:
-        content = reader.decompress(payload, _MOST)
+        content = reader.decompress(payload, _MAX_ANSWER)
     except zlib.error as error:
         raise ServiceRefused("500", Failure(code="MW1001", what=f"the answer cannot be unpacked: {error}")) from error
     if reader.unconsumed_tail:
-        raise ServiceRefused("413", Failure(code="MW1009", what=f"the answer has more than {_MOST} bytes"))
+        raise ServiceRefused("413", Failure(code="MW1009", what=f"the answer has more than {_MAX_ANSWER} bytes"))
     return content
 
 

@@ -1,1 +1,1 @@
-"""Key-value buckets, and what stands on them: leases, presence."""
+"""Key-value buckets, and what is built on them: leases and presence."""

@@ -1,7 +1,7 @@
-"""Buckets: small shared facts with compare-and-set, on NATS key-value.
+"""Buckets: small shared values with compare-and-set, on NATS key-value.
 
-Invariant: `create` and `update` succeed for exactly one of several writers; a watch first gives what is there,
-then every change, and starts over by itself when the server was away.
+Invariant: `create` and `update` succeed for exactly one of several concurrent writers; a watch first yields the present
+values, then every change, and restarts by itself after the server was unavailable.
 """
 
 import asyncio
@@ -24,22 +24,22 @@ from meshwright.core.bus.waiting import until_available
 log = logging.getLogger(__name__)
 _DELETED = ("DEL", "PURGE")
 _MARKER = "Nats-Marker-Reason"
-_LOOK = 0.25
-"""seconds between two looks for what nobody publishes: a value that has expired"""
+_POLL_S = 0.25
+"""seconds between two polls for expired values, for which the server publishes nothing"""
 _WRONG_LAST = (10071, 10164)
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A value and the revision to name in `update`."""
+    """A value and its revision, to be passed to `update`."""
 
     value: bytes
     revision: int
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A key got a value, or lost it (`entry` is None), by deletion or because it expired.
+    """A key got a value, or lost it (`entry` is None) by deletion or expiry.
 
-    An empty key marks the end of what was there at first.
+    An empty key marks the end of the initial values.
     """
 
     key: str
@@ -51,7 +51,7 @@ class Bucket:
     """One key-value bucket. Keys are `[A-Za-z0-9_=.-]+`, tokens divided by dots. Methods raise BusUnavailable."""
 
     def __init__(self, bus: Connection, name: str, prefix: str = "") -> None:
-        """`prefix` is in front of every key, so that several may share the stream of one."""
+        """With `prefix` every key starts with it, so that several buckets share one stream."""
         self._bus = bus
         self._root = f"$KV.{name}.{prefix}"
         self.name = name
@@ -62,22 +62,22 @@ class Bucket:
         return None if message is None or _is_gone(message) else Entry(message.payload, message.seq)
 
     async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
-        """Set a key that has no value; with `ttl` it expires after so many seconds.
+        """Set a key that has no value; with `ttl` it expires after that many seconds.
 
-        Raises Conflict when there is one.
+        Raises Conflict when it has a value.
         """
         try:
             return await self._store(key, value, expected=0, ttl=ttl)
         except Conflict:
-            # A value that expired leaves a marker which the client does not take for a deletion: the key would
-            # stay taken until the marker expires too.
+            # An expired value leaves a marker that the client does not treat as a deletion: without this the key could
+            # not be created until the marker expires too.
             marker = await self._newest(key)
             if marker is None or not _is_gone(marker):
                 raise
             return await self._store(key, value, expected=marker.seq, ttl=ttl)
 
     async def create_unused(self, key: str, value: bytes) -> int:
-        """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
+        """Set a key that never had a value and was never deleted. Raises Conflict otherwise."""
         return await self._store(key, value, expected=0)
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
@@ -92,7 +92,7 @@ class Bucket:
         return await self._store(key, value)
 
     async def delete(self, key: str, revision: int | None = None) -> None:
-        """Remove a key; one that is not there is fine. With `revision` only if that is still its value.
+        """Remove a key, whether or not it exists; with `revision` only if that is still its revision.
 
         Raises Conflict when another writer came first.
         """
@@ -122,7 +122,7 @@ class Bucket:
 
     async def keys(self, prefix: str = "") -> list[str]:
         """The keys that have a value and start with `prefix`, sorted."""
-        # The client's own way leaves a consumer in the server for five minutes, each time.
+        # The client's own method leaves a consumer on the server for five minutes at each call.
         live: set[str] = set()
         root, seq = self._subject(""), 1
         while message := await self._bus.following(f"KV_{self.name}", seq, f"{root}>"):
@@ -136,9 +136,10 @@ class Bucket:
 
     @asynccontextmanager
     async def watch(self, prefix: str = "") -> AsyncIterator[AsyncIterator[Change]]:
-        """Changes of keys that start with `prefix`: first all present ones, a Change with key "", then news.
+        """Changes of keys that start with `prefix`: first all present ones, then a Change with key "", then each
+        change.
 
-        When the bucket went back in time, what is there is told again, and what is not as expired.
+        When the bucket has lost its newest revisions, present values are yielded again and missing ones as expired.
         """
         changes = self._lasting_changes(prefix)
         try:
@@ -158,7 +159,7 @@ class Bucket:
                 await asyncio.sleep(0.1)
                 continue
             except Rewound as error:
-                log.error("%s: reading it from its start", error)
+                log.error("%s lost revisions: watching it again from its start", error)
             for key in known.difference(await until_available(self.keys, prefix)):
                 known.discard(key)
                 yield Change(key, None, expired=True)
@@ -171,13 +172,13 @@ class Bucket:
         if is_synced:
             yield Change("", None)
         seen = 0
-        async for batch in lookups.growing(self._bus, stream, self._subject(">"), _LOOK):
+        async for batch in lookups.growing(self._bus, stream, self._subject(">"), _POLL_S):
             for message in batch:
                 seen = message.seq
                 key = message.subject.removeprefix(root)
                 if key.startswith(prefix):
                     yield _change(key, message)
-            if not is_synced and (seen >= last or not batch):  # what lay in between is gone
+            if not is_synced and (seen >= last or not batch):  # the revisions in between are gone
                 is_synced = True
                 yield Change("", None)
 
@@ -193,10 +194,10 @@ def _change(key: str, message: Received) -> Change:
 
 
 async def open_bucket(bus: Connection, name: str, *, prefix: str = "", ttl: float = 0) -> Bucket:
-    """The bucket of that name, or the part of it whose keys begin with `prefix`.
+    """The bucket of that name, or the part of it whose keys start with `prefix`.
 
-    With `ttl` every value expires after so many seconds. Who may set up streams creates it when it is missing, and
-    gives it as many replicas as this connection wants.
+    With `ttl` every value expires after that many seconds. A connection that may set up streams creates a missing
+    bucket with its number of replicas.
 
     Raises BusUnavailable.
     """
@@ -218,7 +219,7 @@ async def open_bucket(bus: Connection, name: str, *, prefix: str = "", ttl: floa
                 await bus.js.create_key_value(config)
             return Bucket(bus, name, prefix)
         except nats.js.errors.BadRequestError:
-            await asyncio.sleep(0.05)  # another process made it in between
+            await asyncio.sleep(0.05)  # another process created it meanwhile
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise BusUnavailable(f"could not open bucket {name}: {error!r}") from error

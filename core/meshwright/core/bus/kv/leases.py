@@ -1,8 +1,7 @@
 """Leases: at most one process does a singleton's work, and another one takes over when it fails.
 
-Invariant: the lease is a key that the server removes when nobody renews it; whoever holds it renews it every
-third of its time-to-live and stops its work when a renewal fails. A lease chooses, it does not fence: writers
-are fenced by stream sequences.
+Invariant: the lease is a key that expires unless it is renewed; its holder renews it every third of its time-to-live
+and stops its work when a renewal fails. A lease elects, it does not fence: writers are fenced by stream sequences.
 """
 
 import asyncio
@@ -18,11 +17,11 @@ from meshwright.schemas import subjects
 
 log = logging.getLogger(__name__)
 TTL = subjects.LEASES.ttl
-"""seconds until a dead holder's lease is free"""
+"""seconds until the lease of a dead holder expires"""
 
 
 class _Held:
-    """A lease as we last renewed it; `revision` proves that it is still ours."""
+    """A lease at its last renewal; `revision` proves that it is still held."""
 
     def __init__(self, bucket: Bucket, name: str, holder: str, revision: int) -> None:
         self._bucket = bucket
@@ -43,9 +42,9 @@ class _Held:
 
 
 async def hold(bus: Connection, name: str, holder: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Wait for the lease `name`, run `work` while holding it, and wait again when it is lost, until cancelled.
+    """Wait for the lease `name`, run `work` while it is held, and wait again when it is lost, until cancelled.
 
-    `work` is cancelled when the lease is lost. When `work` itself returns or raises, so does this.
+    `work` is cancelled when the lease is lost. When `work` itself returns or raises, so does this function.
     """
     bucket = await open_bucket(bus, subjects.LEASES.name, ttl=TTL)
     while True:
@@ -67,7 +66,10 @@ async def _acquire(bucket: Bucket, name: str, holder: str) -> _Held:
 
 
 async def _take(bucket: Bucket, name: str, holder: str) -> int:
-    """Raises BusError while it is another's. Ours is taken again: its acknowledgement came too late for us."""
+    """Create or take over the key. Raises BusError while another process holds it.
+
+    A key with this holder's own name is taken over: its creation succeeded but the ack arrived too late.
+    """
     try:
         return await bucket.create(name, holder.encode())
     except Conflict:

@@ -1,6 +1,6 @@
 """Presence: which workers are alive, as keys that expire when their owner stops renewing them.
 
-Invariant: an entry older than `TTL` is gone; a graceful end removes it at once.
+Invariant: an entry that was not renewed for `TTL` seconds is gone; a graceful shutdown removes it at once.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from meshwright.schemas import subjects
 from meshwright.schemas.adapters import AdapterAnnouncement
 
 TTL = subjects.PRESENCE.ttl
-"""seconds without renewal until a worker counts as lost"""
+"""seconds without a renewal after which a worker counts as lost"""
 
 
 async def open_presence(bus: Connection) -> Bucket:
@@ -35,7 +35,7 @@ async def announced(bus: Connection, announcement: AdapterAnnouncement) -> Async
 
     async def renew() -> None:
         while True:
-            with contextlib.suppress(BusError):  # the next renewal comes soon; if not, expiring is the truth
+            with contextlib.suppress(BusError):  # retried at the next renewal; else the entry expires
                 await bucket.put(key, value)
             await asyncio.sleep(TTL / 3)
 

@@ -1,8 +1,8 @@
-"""Work: messages that must be handled by exactly one of several workers, and acknowledged when they are.
+"""Work queues: each message is handled by one of several workers, and acknowledged when it is done.
 
-Problem: a lost ack means redelivery, a slow handler means a second executor, a crash means both. Invariant: a
-message leaves this module only through `ack`, `nak` (redeliver after a delay) or `term` (never again, and
-the server's advisory says so); while it is being worked on, `keep` renews it.
+Problem: a lost ack means redelivery, a slow handler means a second executor, a crash means both. Invariant: a message
+is only settled by `ack`, `nak` (redeliver after a delay) or `term` (never again; the server publishes an advisory);
+while it is being worked on, `in_progress` renews its ack wait.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from meshwright.core.bus.errors import BusUnavailable
 from meshwright.core.bus.stream.pulling import EXPIRES, ConsumerGone, pulling
 
 _PAUSE = 0.1
-"""seconds until a consumer that cannot be opened is asked for again: a refusal may come at once"""
+"""seconds between two attempts to open a consumer: a refusal may come at once"""
 
 
 class WorkQueue(msgspec.Struct, frozen=True, kw_only=True):
-    """A durable consumer: every worker that opens the same `name` shares its messages.
+    """A durable consumer: all workers that open the same `name` share its messages.
 
-    `ack_wait` in seconds is how long a message may go without `keep` before another worker gets it.
+    `ack_wait` is the time in seconds without `in_progress` after which a message is redelivered to another worker.
     """
 
     stream: str
@@ -37,7 +37,7 @@ class WorkQueue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def open_queue(bus: Connection, queue: WorkQueue, timeout: float = 10.0) -> None:
-    """Create the durable consumer or bring its settings up to date.
+    """Create the durable consumer or update its settings.
 
     Raises BusUnavailable.
     """
@@ -67,8 +67,8 @@ class Job:
     async def ack(self) -> None:
         """Done: never deliver it again.
 
-        An ack can get lost, and a kill -9 of the server may forget even a confirmed one; so whoever gets a job
-        looks first what is done, and nothing is gained by waiting for a confirmation.
+        An ack can get lost, and a kill -9 of the server may lose even a confirmed one; so the handler of a delivery
+        first checks what is already done, and waiting for a confirmation would gain nothing.
         """
         await self._answer(b"+ACK")
 
@@ -77,7 +77,7 @@ class Job:
         await self._answer(b"+WPI")
 
     async def nak(self, after: float) -> None:
-        """Deliver it again, to anybody, after so many seconds."""
+        """Redeliver it, to any worker, after that many seconds."""
         await self._answer(b'-NAK {"delay": %d}' % int(after * 1e9))
 
     async def term(self) -> None:
@@ -88,15 +88,15 @@ class Job:
         try:
             await self._bus.client.publish(self.message.reply, word)
         except nats.errors.Error:
-            return  # out of reach: the message is redelivered after the ack wait
+            return  # the server cannot be reached: the message is redelivered after the ack wait
 
 
 async def jobs(bus: Connection, queue: WorkQueue, *, batch: int = 64) -> AsyncGenerator[Job | None, None]:
     """Deliveries without end, through restarts of the server; None after each second without one.
 
-    What has arrived and is not taken goes back at once when the reader ends.
+    Deliveries that were fetched and not yielded are given back at once when the reader ends.
     """
-    # A request of a worker that is paused must not outlive its deliveries: it would get them again.
+    # A pull request of a paused worker must not outlive its deliveries: they would come back to it.
     expires = min(EXPIRES, queue.ack_wait / 2)
     while True:
         try:

@@ -1,8 +1,9 @@
-"""The copies that the server makes of one stream in another, made good when it has lost its place.
+"""Repairs the copies that the server makes of one stream in another, after the source lost its newest messages.
 
-Problem: the server goes on behind the newest copy that it has made. When COMMANDS has lost its newest messages in a
-power cut and EVENTS has kept their copies, the same sequences are given out again, and the server takes them for copied
-already: operations would run that no view ever shows. Invariant: each of them is copied once, by the server or here.
+Problem: the server continues behind the newest message that it has copied. When COMMANDS has lost its newest messages
+in a power cut and EVENTS has kept their copies, new messages get the same sequences, and the server believes them
+copied: operations would run that no view ever shows. Invariant: each message is copied once, by the server or by this
+module.
 """
 
 import asyncio
@@ -18,16 +19,16 @@ from meshwright.core.bus.stream.lookups import batch, until
 from meshwright.core.bus.stream.positions import Position
 
 _SOURCE = "Nats-Stream-Source"
-"""the server's: stream, sequence, and more; it refuses this header from anybody else"""
+"""header of the server's copies: stream, sequence, and more; the server refuses it from clients"""
 _COPY = "Meshwright-Copy-Of"
-"""ours: stream, sequence, and the sequence behind which the server goes on"""
+"""header of this module's copies: stream, sequence, and the sequence from which the server continues"""
 _EXPECTED = "nats-expected-"
 _LOOK = 1.0
 log = logging.getLogger(__name__)
 
 
 class Place(msgspec.Struct, frozen=True):
-    """What a copy is of; `reach` is where the server believes to be in that stream."""
+    """The origin of a copy; `reach` is the sequence up to which the server believes it has copied that stream."""
 
     stream: str
     seq: int
@@ -35,7 +36,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def copied_from(message: Received) -> Place | None:
-    """What this message is a copy of, if it is one."""
+    """The origin of this message, if it is a copy."""
     match message.headers.get(_SOURCE, "").split(" "):
         case [stream, seq, *_]:
             return Place(stream, int(seq), int(seq))
@@ -62,7 +63,7 @@ async def maintain_copies(bus: Connection) -> None:
 
 
 async def _mend(bus: Connection, copy: streams.Copy) -> None:
-    """Copy what the server will not, if there is or will be anything. Returns when the server goes on by itself."""
+    """Copy what the server will skip. Returns when the server copies by itself again."""
     stream = copy.source
     newest, place = await _newest_copy(bus, copy)
     if newest is None or place is None:
@@ -71,7 +72,7 @@ async def _mend(bus: Connection, copy: streams.Copy) -> None:
     if not went_back and place.seq == place.reach:
         return
     log.error(
-        "%s lost its newest messages: new ones are copied into %s by this process up to sequence %d",
+        "%s lost its newest messages: this process copies new ones into %s up to sequence %d",
         stream,
         copy.target,
         place.reach,
@@ -99,7 +100,7 @@ async def _newest_copy(bus: Connection, copy: streams.Copy) -> tuple[Received | 
 
 
 async def _is_of_another(bus: Connection, copy: Received, place: Place) -> bool:
-    """Whether the stream no longer holds what this is a copy of, other than because it was trimmed."""
+    """Whether the stream no longer holds the original of this copy, for another reason than trimming."""
     original = await bus.at(place.stream, place.seq)
     if original is None:
         return (await bus.stream_bounds(place.stream))[1] < place.seq

@@ -1,8 +1,9 @@
-"""Looking up many messages at once, and following a small stream that way.
+"""Reading many messages at once with direct get, and following a small stream that way.
 
-Problem: a consumer delivers wherever its maker says, so a component that writes a stream must not be able to make one
-on it. Invariant: what is read here arrives in stream order with nothing left out, and leaves nothing in the server
-(direct get in batches, https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md).
+Problem: the creator of a consumer chooses where it delivers to, so a component that may write to a stream must not be
+able to create one on it. Invariant: what is read here arrives in stream order with nothing left out, and leaves no
+consumer on the server (direct get in batches,
+https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md).
 """
 
 import asyncio
@@ -23,7 +24,7 @@ _WITHIN = 2.0
 _PAUSE = 0.1
 _AT_ONCE = 256
 _STORED_WITHIN = (0.0, 0.002, 0.01, 0.05)
-"""pauses before each look for what was heard: a message is heard while the stream still stores it"""
+"""pauses before each read after a notification, which may arrive before the stream has stored the message"""
 
 
 async def batch(bus: Connection, stream: str, subject: str, seq: int, limit: int = _AT_ONCE) -> list[Received]:
@@ -57,7 +58,7 @@ async def batch(bus: Connection, stream: str, subject: str, seq: int, limit: int
 
 
 async def until(bus: Connection, stream: str, time: datetime.datetime) -> Position:
-    """The position behind everything that was stored until `time`. Raises BusUnavailable."""
+    """The position behind everything that was stored before `time`. Raises BusUnavailable."""
     start = time + datetime.timedelta(microseconds=1)
     request = {"next_by_subj": ">", "start_time": start.isoformat()}
     try:
@@ -77,7 +78,8 @@ async def until(bus: Connection, stream: str, time: datetime.datetime) -> Positi
 async def growing(bus: Connection, stream: str, subject: str, patience: float) -> AsyncGenerator[list[Received], None]:
     """Batches from the start of `subject` on, without end; an empty one whenever there is no more.
 
-    It is looked for more at once when something is heard, and after `patience` seconds. Raises Rewound, BusUnavailable.
+    The stream is read again after a notification, and at the latest after `patience` seconds. Raises Rewound,
+    BusUnavailable.
     """
     place, assured = START, bus.reconnects
     news = asyncio.Event()
@@ -98,19 +100,19 @@ async def growing(bus: Connection, stream: str, subject: str, patience: float) -
                 await asyncio.sleep(_PAUSE)
                 continue
             if bus.reconnects != connection:
-                continue  # it may be of another past
+                continue  # the batch may belong to a rewound stream
             if messages:
                 place = Position.at(messages[-1])
             yield messages
             if messages or looks == len(_STORED_WITHIN):
-                looks = 0 if messages or await _heard(news, patience) else looks
+                looks = 0 if messages or await _notified(news, patience) else looks
             else:
                 await asyncio.sleep(_STORED_WITHIN[looks])
                 looks += 1
 
 
-async def _heard(news: asyncio.Event, patience: float) -> bool:
-    """Whether there was news within so many seconds."""
+async def _notified(news: asyncio.Event, patience: float) -> bool:
+    """Whether a notification arrived within that many seconds."""
     try:
         async with asyncio.timeout(patience):
             await news.wait()

@@ -1,8 +1,8 @@
-"""Positions: where a reader is in a stream, and whether the stream is still the one that it has read.
+"""Positions: how far a reader has read a stream, and whether the stream still holds what it has read.
 
-Problem: nats-server acknowledges before it has written to its disk, unless it is told otherwise; after a power cut the
-stream ends earlier, and the same sequences are given to other messages. A reader that goes on by its sequence alone
-skips them without a word. Invariant: a reader that knows when its last message was stored finds out.
+Problem: by default nats-server acknowledges before it has synced to disk; after a power cut the stream ends earlier,
+and the same sequences are given to other messages. A reader that resumes by its sequence alone skips those silently.
+Invariant: a reader that knows when its last message was stored detects this.
 """
 
 import datetime
@@ -15,13 +15,13 @@ from meshwright.core.bus.errors import Rewound
 from meshwright.core.bus.protocols import StreamReader
 
 _SAME = datetime.timedelta(milliseconds=2)
-"""what databases round away; two messages that got the same sequence lie a restart of the server apart"""
+"""tolerance in time: databases round times, and two messages with one sequence are at least a server restart apart"""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Everything up to the message `seq`, which was stored at `time`, has been read.
 
-    Without a time a stream that went back is noticed only as long as it is shorter than it was.
+    Without a time a rewound stream is detected only while it is shorter than it was.
     """
 
     seq: int = 0
@@ -34,13 +34,13 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 START = Position()
-"""before the first message"""
+"""the position before the first message"""
 
 
 async def assure(bus: StreamReader, stream: str, place: Position) -> None:
-    """Raises Rewound when the stream holds something else at that place, or ends before it; BusUnavailable.
+    """Raises Rewound when the stream holds another message at that position, or ends before it; BusUnavailable.
 
-    A message that was removed since (by age, by limits) proves nothing either way and counts as read.
+    A message that was trimmed since (by age or limits) counts as read.
     """
     if place.seq == 0:
         return
@@ -50,4 +50,4 @@ async def assure(bus: StreamReader, stream: str, place: Position) -> None:
         if last < place.seq:
             raise Rewound(f"{stream} ends at {last}, but {place.seq} was read from it before")
     elif place.time is not None and abs(message.stored_at() - place.time) > _SAME:
-        raise Rewound(f"{stream} holds another message at {place.seq} than the one that was read from it before")
+        raise Rewound(f"{stream} holds another message at {place.seq} than the one that was read before")

@@ -1,7 +1,7 @@
-"""Provisioning: the streams and buckets that components find made, since they may not make any themselves.
+"""Provisioning: creating the streams and buckets, which components may not create themselves.
 
-Problem: whoever may create a stream may have it filled from any other, and whatever it gets published anywhere.
-Invariant: only the provisioner makes them; doing it again changes nothing, and nothing is ever deleted.
+Problem: a process that may create a stream could make it source any other stream, or republish to any subject.
+Invariant: only the provisioner creates them; running it again changes nothing, and nothing is ever deleted.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ from meshwright.schemas import subjects
 log = logging.getLogger(__name__)
 _LIST_TIMEOUT_S = 5.0
 _OLD_BUCKETS = "KV_mw_{adapter}_"
-"""Streams of earlier versions, one for each bucket of an adapter."""
+"""the streams of earlier versions, which had one per bucket of an adapter"""
 
 
 async def provision(bus: Connection, adapters: Iterable[str]) -> None:
-    """Make the buckets that are missing, those of these adapters too. `bus.connect` has set up the streams.
+    """Create the buckets that are missing, including those of these adapters. `bus.connect` has set up the streams.
 
     Raises BusUnavailable.
     """
@@ -37,7 +37,10 @@ async def provision(bus: Connection, adapters: Iterable[str]) -> None:
 
 
 async def _migrate(bus: Connection, adapter: str) -> None:
-    """Copy what an earlier version kept for an adapter, unless its key has been used since. Raises BusUnavailable."""
+    """Copy an adapter's values from the bucket of an earlier version, unless the key is in use.
+
+    Raises BusUnavailable.
+    """
     prefix = _OLD_BUCKETS.format(adapter=adapter)
     for stream in (name for name in await _stream_names(bus) if name.startswith(prefix)):
         part = stream.removeprefix(prefix)
@@ -58,7 +61,7 @@ async def _migrate(bus: Connection, adapter: str) -> None:
 async def _stream_names(bus: Connection) -> list[str]:
     """The names of all streams. Raises BusUnavailable."""
     names: list[str] = []
-    # The client only lists whole streams, for which a cluster asks all its servers and may wait for some.
+    # The client only lists streams with their state, for which a cluster asks every server and may wait for some.
     while True:
         request = json.dumps({"offset": len(names)}).encode()
         try:

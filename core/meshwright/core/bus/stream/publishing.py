@@ -1,9 +1,9 @@
-"""Publishing: a message is stored once, or the caller knows that it may not be.
+"""Publishing: a message is stored once, or the caller gets an error.
 
-Problem: the first publish after a reconnect can time out although the server is well, and an ack can be lost
-after the message was stored. Invariant: every try of one message carries the same `Nats-Msg-Id`, so however
-often it is retried it is stored once; `publish` returns only after the server's acknowledgement, and what was given
-up while there was no connection is not sent when it comes back.
+Problem: the first publish after a reconnect can time out although the server is well, and an ack can be lost after the
+message was stored. Invariant: every attempt for one message carries the same `Nats-Msg-Id`, so it is stored once
+however often it is retried; `publish` returns only after the server's ack; a message that failed while there was no
+connection is not sent after a reconnect.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
 _WRONG_LAST = {10071, 10164}
 _FULL = {10023, 10047, 10077}
 _FIRST_TRY = 1.0
-"""seconds to wait for one acknowledgement; the whole publish may take longer, by retrying"""
+"""seconds to wait for one ack; the whole publish may take longer, by retrying"""
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True):
-    """The server's word: stored at `seq` of `stream`; `duplicate` when an earlier try had stored it."""
+    """The server's ack: stored at `seq` of `stream`; `duplicate` when an earlier attempt had stored it."""
 
     stream: str
     seq: int
@@ -41,7 +41,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """One of many messages to store at once; see `Publisher.publish` for its fields."""
+    """One of many messages to store atomically; see `Publisher.publish` for its fields."""
 
     subject: str
     message: Message
@@ -61,7 +61,7 @@ class Publisher:
         self._unanswered: dict[str, tuple[float, int]] = {}
 
     def unanswered(self, within: float) -> list[str]:
-        """The kinds of subjects whose last message found no answer on this connection in the last `within` seconds."""
+        """The kinds of subjects whose last publish on this connection got no ack in the last `within` seconds."""
         oldest, connection = time.monotonic() - within, self._client.stats["reconnects"]
         return sorted(kind for kind, seen in self._unanswered.items() if seen[0] > oldest and seen[1] == connection)
 
@@ -77,11 +77,11 @@ class Publisher:
         extensions: dict[str, str] | None = None,
         timeout: float = 5.0,
     ) -> Ack:
-        """Store one message and return its acknowledgement.
+        """Store one message and return its ack.
 
-        `about` is the CloudEvents subject; `expected_last` the sequence that must still be the last on this
-        NATS subject (0: none yet); `kept` the seconds after which the server removes the message, in a stream that
-        allows it (0: as long as the stream keeps any); `timeout` in seconds bounds all tries together.
+        `about` is the CloudEvents subject; `expected_last` the sequence that must still be the last on this NATS
+        subject (0: none yet); `kept` the seconds after which the server removes the message, in a stream that allows it
+        (0: as long as the stream keeps any); `timeout` in seconds bounds all attempts together.
 
         Raises Conflict when `expected_last` is stale, TooLarge, BusFull, BusUnavailable when no ack came in time.
         """
@@ -89,11 +89,10 @@ class Publisher:
         return await self.store(subject, catalog.encode(message), headers, timeout)
 
     async def publish_all(self, messages: Sequence[Outgoing], timeout: float = 10.0) -> list[int]:
-        """Store all of them or none, in a stream that allows it; the sequence of each.
+        """Store all of them or none, in a stream that allows atomic batches; returns the sequence of each.
 
-        It is tried once: whether they were stored is not known after BusUnavailable, and publishing each of them by
-        itself under its id is right then. Raises Conflict when any expectation is stale, TooLarge, BusFull,
-        BusUnavailable.
+        There is one attempt: after BusUnavailable it is unknown whether they were stored, and the caller should publish
+        each of them under its own id. Raises Conflict when any expectation is stale, TooLarge, BusFull, BusUnavailable.
         """
         batch = ids.fresh()
         try:
@@ -110,7 +109,7 @@ class Publisher:
                 last = _acknowledged(json.loads(reply.data)).seq
                 return list(range(last - len(messages) + 1, last + 1))
         except nats.errors.MaxPayloadError as error:
-            raise TooLarge(f"NATS takes {self._client.max_payload} bytes at once") from error
+            raise TooLarge(f"the server's limit is {self._client.max_payload} bytes per message") from error
         except (TimeoutError, nats.errors.Error) as error:
             raise BusUnavailable(f"no acknowledgement for {len(messages)} messages: {error!r}") from error
         return []
@@ -141,7 +140,7 @@ class Publisher:
         return headers
 
     async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> Ack:
-        """Store ready-made bytes; see `publish` for what is raised."""
+        """Store encoded bytes; raises the same errors as `publish`."""
         kind = ".".join(subject.split(".")[:2])
         with tracing.span(f"publish {kind}", trace.SpanKind.PRODUCER):
             deadline = time.monotonic() + timeout
@@ -157,7 +156,7 @@ class Publisher:
                     return await self._stored_before(subject, headers, conflict)
                 except nats.errors.MaxPayloadError as error:
                     limit = self._client.max_payload
-                    raise TooLarge(f"{subject}: {len(payload)} bytes, and NATS takes {limit} at once") from error
+                    raise TooLarge(f"{subject}: {len(payload)} bytes exceed the server's limit of {limit}") from error
                 except (TimeoutError, nats.errors.Error) as error:
                     if time.monotonic() + pause >= deadline or self._client.is_closed:
                         if self._client.is_connected:
@@ -167,14 +166,14 @@ class Publisher:
                 pause = min(pause * 2, 0.5)
 
     def _check_connected(self) -> None:
-        """Raises when not connected: the client would buffer the message and send it after the caller saw it fail."""
+        """Raises BusUnavailable when not connected: the client would buffer the message and send it later."""
         if not self._client.is_connected:
             raise nats.errors.ConnectionReconnectingError
 
     async def _stored_before(self, subject: str, headers: dict[str, str], conflict: Conflict) -> Ack:
-        """The earlier ack when the stored message is this very one, whose first ack got lost.
+        """The earlier ack when the stored message is this one, whose first ack was lost.
 
-        The server compares sequences before it compares ids, so such a retry looks like a conflict.
+        The server compares expected sequences before message ids, so such a retry looks like a conflict.
         """
         request = f"{self._client.js_api}.DIRECT.GET.{conflict.stream}.{subject}"
         try:

@@ -1,9 +1,9 @@
-"""Pulling messages from a consumer without ever going deaf.
+"""Pulling messages from a consumer without missing that a pull request has died.
 
-Problem: a pull request that is parked in the server dies with it, and a client that waits for its answer
-waits for ever (nats-py #504 and kin). Invariant: while somebody reads, there is always a request that the
-server has confirmed within the last two heartbeats; otherwise it is sent again, and a consumer that no
-longer exists is reported as `ConsumerGone`, so that the reader can make a new one.
+Problem: a pull request that waits on the server dies with it, and its client waits for ever (nats-py #504 and similar).
+Invariant: while a reader waits, there is always a request that the server has confirmed within the last two heartbeats;
+otherwise it is sent again, and a consumer that no longer exists is reported as `ConsumerGone`, so that the reader can
+create a new one.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from meshwright.core.bus.envelope import Received
 
 _HEARTBEAT = 1.0
 EXPIRES = 30.0
-"""seconds that a request stays parked in the server when nothing comes"""
+"""seconds that a pull request waits on the server when no message comes"""
 _NANO = 1_000_000_000
 
 
 class ConsumerGone(Exception):
-    """The server does not know the consumer (any more)."""
+    """The server does not know the consumer, or no longer does."""
 
 
 class Puller:
-    """Keeps up to `batch` messages of one consumer under way. Use `pulling`."""
+    """Keeps up to `batch` messages of one consumer requested. Use `pulling`."""
 
     def __init__(self, client: NatsClient, stream: str, consumer: str, batch: int, expires: float) -> None:
         self._client = client
@@ -43,7 +43,7 @@ class Puller:
         self._queue: asyncio.Queue[Received | None] = asyncio.Queue(maxsize=2 * batch + 8)
 
     async def arrived(self, message: Msg) -> None:
-        """Takes what the server sends to the inbox: messages, heartbeats, the end of a request."""
+        """The callback of the inbox: messages, heartbeats, and the status that ends a request."""
         self._last_received = time.monotonic()
         status = (message.headers or {}).get("Status") if not message.reply else None
         if status is None:
@@ -53,13 +53,13 @@ class Puller:
             return
         if status in ("404", "408", "409"):
             self._asked = 0
-        if status == "408" and self._queue.empty():  # expired under a reader that waits
+        if status == "408" and self._queue.empty():  # the request expired while the reader waits
             await self._ask()
         if status == "503" or (status == "409" and "Deleted" in (message.headers or {}).get("Description", "")):
             await self._queue.put(None)
 
     async def next_batch(self, limit: int, patience: float) -> list[Received]:
-        """What has arrived, at most `limit`; waits up to `patience` seconds for the first; may be empty.
+        """The messages that have arrived, at most `limit`; waits up to `patience` seconds for the first; may be empty.
 
         Raises ConsumerGone.
         """
@@ -78,7 +78,7 @@ class Puller:
         return [message for message in messages if message is not None]
 
     def _is_stalled(self) -> bool:
-        """Whether the request that should be under way died with its server; then it counts as answered."""
+        """Whether the open request died with its server; it then counts as answered."""
         silent = time.monotonic() - self._last_received > 2.5 * _HEARTBEAT
         if not silent and self._client.stats["reconnects"] == self._reconnects:
             return False
@@ -89,7 +89,7 @@ class Puller:
         self._last_received = time.monotonic()
         self._reconnects = self._client.stats["reconnects"]
         want = self._batch - max(self._asked, 0)
-        heartbeat = min(_HEARTBEAT, self._expires / 3)  # the server wants less than half
+        heartbeat = min(_HEARTBEAT, self._expires / 3)  # the open request has less than half of its messages left
         request = {"batch": want, "expires": int(self._expires * _NANO), "idle_heartbeat": int(heartbeat * _NANO)}
         self._asked = self._batch
         try:
@@ -98,7 +98,7 @@ class Puller:
             self._asked = 0
 
     def leftover(self) -> list[Received]:
-        """What has arrived and was not read."""
+        """The messages that have arrived and were not read."""
         messages = []
         while not self._queue.empty():
             messages.append(self._queue.get_nowait())
@@ -106,7 +106,7 @@ class Puller:
 
     @property
     def inbox(self) -> str:
-        """Where the server sends to."""
+        """The subject that the server delivers to."""
         return self._inbox
 
 
@@ -125,9 +125,9 @@ async def pulling(
 
 
 def received(message: Msg) -> Received:
-    """A JetStream delivery as our own type; the place in the stream is in its reply subject (ADR-15)."""
+    """A JetStream delivery as a Received; its sequence comes from the reply subject (ADR-15)."""
     tokens = message.reply.split(".")
-    if len(tokens) >= 11:  # the newer form has domain and account hash in front
+    if len(tokens) >= 11:  # the newer form starts with a domain and an account hash
         tokens = tokens[:2] + tokens[4:]
     return Received(
         stream=tokens[2],

@@ -1,8 +1,8 @@
-"""Whether JetStream stores, proven by a write: a server whose disk is full still answers reads.
+"""Checks by a write whether JetStream stores messages: a server whose disk is full still answers reads.
 
-Problem: it gives up each stream that it could not write, and that stream's messages are acknowledged no more, until
-it is restarted; the others may be well. Invariant: `prove` succeeds only when a write was stored a moment ago and no
-message that this process published lately was left without an answer.
+Problem: a stream that could not be written stops acknowledging until the server is restarted, while other streams may
+be fine. Invariant: `prove` succeeds only when a write was stored a moment ago and every recent publish of this process
+was acknowledged.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ from meshwright.core.bus.kv.buckets import Bucket, open_bucket
 from meshwright.schemas import subjects
 
 _FRESH = 1.0
-"""seconds for which a stored write proves the next; so often at most one is written"""
+"""seconds for which a stored write counts as proof, and thus the interval between two such writes"""
 _REMEMBERED = 30.0
-"""seconds for which a message without an answer speaks against its stream; trying again is the only way to know"""
+"""seconds for which a publish without an ack counts against its stream; only another attempt can clear it"""
 _PAGE = b"\0" * 4096
-"""what is written: a page, since a smaller one may still fit where a full disk has no page left"""
+"""payload of the write: one page, since a smaller one may still fit on a full disk"""
 _WITHIN = 2.0
 _REMEDY = "is its disk full? When there is room again, nats-server has to be restarted"
 
 
 class Storing:
-    """The proof for one connection."""
+    """The check for one connection."""
 
     def __init__(self, bus: Connection) -> None:
         self._bus = bus
@@ -33,15 +33,15 @@ class Storing:
         self._one_at_a_time = asyncio.Lock()
 
     async def prove(self) -> None:
-        """Raises BusUnavailable, within about two seconds, when it cannot be proven."""
+        """Raises BusUnavailable, within about two seconds, when JetStream does not store."""
         if not self._bus.is_connected:
-            raise BusUnavailable("there is no connection to NATS")
+            raise BusUnavailable("not connected to NATS")
         async with self._one_at_a_time:
             if time.monotonic() >= self._fresh_until:
                 await self._write()
                 self._fresh_until = time.monotonic() + _FRESH
         if unanswered := self._bus.publisher.unanswered(_REMEMBERED):
-            raise BusUnavailable(f"NATS did not store what was sent to {', '.join(unanswered)}: {_REMEDY}")
+            raise BusUnavailable(f"NATS did not acknowledge messages on {', '.join(unanswered)}: {_REMEDY}")
 
     async def _write(self) -> None:
         try:

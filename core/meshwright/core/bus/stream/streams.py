@@ -1,14 +1,14 @@
 """The streams and their settings, created or updated idempotently.
 
-Problem: two processes that start together, or a newer version with other settings, must end with the same
-streams and never with a lost message. Invariant: `ensure` compares what stands with what is wanted and
-updates only when they differ; a stream is never deleted here, and a full one refuses what is new instead of
-forgetting what was acknowledged (measurements apart).
+Problem: two processes that start together, or a newer version with other settings, must end with the same streams and
+never lose a message. Invariant: `ensure` compares the existing streams with the desired settings and updates only those
+that differ; it never deletes a stream, and a full stream refuses new messages instead of dropping acknowledged ones
+(METRICS excepted).
 
-EVENTS sources COMMANDS and STATE inside the server: what the API writes appears among the events without a
-second publish, so there is no moment at which a command is stored and its `accepted` event is not. CONNECTIONS
-sources those documents of STATE that workers may read, and keeps the newest of each. SEEN keeps the
-newest message of each object that discovery sees, a removal only as long as that message says.
+EVENTS sources COMMANDS and STATE inside the server: what the API writes appears among the events without a second
+publish, so there is no moment at which a command is stored and its `accepted` event is not. CONNECTIONS sources those
+documents of STATE that workers may read, and keeps the newest of each. SEEN keeps the newest message of each object
+that discovery sees, and a removal only for the time that its message names.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from meshwright.schemas import subjects
 
 DAY = 24 * 3600.0
 DEFAULT_GIB = 10.0
-"""what all streams may hold together when nobody says otherwise; JetStream reserves it, it is not written at once"""
+"""the default size limit of all streams together; JetStream reserves it but does not write it at once"""
 SHARES = {
     subjects.EVENTS.stream: 0.54,
     subjects.COMMANDS.stream: 0.15,
@@ -43,15 +43,15 @@ SHARES = {
     subjects.CONNECTIONS.stream: 0.01,
     subjects.SEEN.stream: 0.05,
 }
-"""how the streams divide their room"""
+"""the share of each stream in that limit"""
 _PAUSES = (0.1, 0.2, 0.3, 0.4)
-"""seconds between two looks when there is no room: a stream counts for each process that asks for it at a time"""
+"""pauses between attempts when there is no room: concurrent requests for one stream each count towards the limit"""
 _NO_ROOM = (10023, 10047, 10120, 10121)
 _TRANSFORMED = re.compile(r"\{\{wildcard\((\d+)\)\}\}")
 
 
 class Copy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server copies from one stream into another, and the subjects of the copies there."""
+    """A copy that the server makes from one stream into another, with the subjects of the copies."""
 
     source: str
     target: str
@@ -59,11 +59,11 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def places(self) -> list[str]:
-        """The subjects, with wildcards, at which the copies lie."""
+        """The subjects, with wildcards, of the copies."""
         return [_TRANSFORMED.sub("*", str(transform.dest)) for transform in self.transforms]
 
     def place_of(self, subject: str) -> str:
-        """Where the copy of a message lies; empty when it has none."""
+        """The subject of the copy of a message; empty when it has none."""
         for transform in self.transforms:
             pattern = re.escape(str(transform.src)).replace(r"\*", r"([^.]+)")
             if match := re.fullmatch(pattern, subject):
@@ -120,11 +120,11 @@ def _stream(name: str, listens: list[str], days: float) -> StreamConfig:
     )
 
 
-def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
-    """Every stream with its settings, in the order in which they must be created."""
+def desired_streams(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
+    """Every stream with its desired settings, in creation order."""
     commands = _stream(subjects.COMMANDS.stream, [subjects.COMMANDS.wildcard], 30)
     state = _stream(subjects.STATE.stream, [subjects.STATE.wildcard], 0)
-    state.max_msgs_per_subject = 100  # the oldest version of a document makes room for the newest, also when full
+    state.max_msgs_per_subject = 100  # the oldest version makes room for the newest, also when full
     events = _stream(subjects.EVENTS.stream, [subjects.EVENTS.wildcard], 30)
     places = _stream(subjects.CONNECTIONS.stream, [subjects.CONNECTIONS.wildcard], 0)
     places.max_msgs_per_subject = 1
@@ -132,13 +132,13 @@ def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
         copies = [one for one in COPIES if one.target == config.name]
         config.sources = [StreamSource(name=one.source, subject_transforms=list(one.transforms)) for one in copies]
     metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], 0.25)
-    metrics.discard = DiscardPolicy.OLD  # a measurement is worth less than a full disk
+    metrics.discard = DiscardPolicy.OLD  # losing measurements is better than a full disk
     dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90)
     advisories = _stream(subjects.ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30)
     seen = _stream(subjects.SEEN.stream, [subjects.SEEN.wildcard], 0)
     seen.max_msgs_per_subject = 1
-    seen.allow_atomic = True  # many at once: the server writes to its disk once for all of them
-    seen.allow_msg_ttl = True  # so that the word on what is gone ends some day
+    seen.allow_atomic = True  # atomic batches: one write to the disk for many messages
+    seen.allow_msg_ttl = True  # lets the message about a removal expire
     configs = [commands, state, events, metrics, dead, advisories, places, seen]
     for config in configs:
         config.num_replicas = replicas
@@ -149,13 +149,13 @@ def wanted(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamConfig]:
 async def ensure(js: JetStreamContext, replicas: int = 1, gib: float | None = None, timeout: float = 10.0) -> None:
     """Create the streams that are missing and update those that differ; waits up to `timeout` s for JetStream.
 
-    `gib` is the room of all streams together; None leaves standing ones as large as they are.
+    `gib` is the limit of all streams together; None keeps the limits of existing ones.
 
     Raises InsufficientStorage when the server cannot reserve that, BusUnavailable when JetStream does not answer.
     """
     try:
         async with asyncio.timeout(timeout):
-            for config in wanted(replicas, gib or DEFAULT_GIB):
+            for config in desired_streams(replicas, gib or DEFAULT_GIB):
                 await _ensure_one(js, config, keep_size=gib is None)
     except nats.js.errors.APIError as error:
         if error.err_code in _NO_ROOM:
@@ -211,7 +211,7 @@ async def _ensure_one(js: JetStreamContext, config: StreamConfig, *, keep_size: 
 
 
 async def _create(js: JetStreamContext, config: StreamConfig, pauses: Iterator[float]) -> bool:
-    """Whether it was created here; if not, another process may have done so. Raises APIError when there is no room."""
+    """Create a stream; False when another process has just created it. Raises APIError when there is no room."""
     try:
         await js.add_stream(config)
     except nats.js.errors.BadRequestError:

@@ -1,9 +1,8 @@
-"""Tailing: reading a stream in its order, from a sequence on, without acknowledgements.
+"""Tailing: reading a stream in its order, from a sequence on, without acks.
 
-Problem: acknowledged consumers redeliver out of order, and a reader that keeps its own checkpoint needs none
-of that. Invariant: batches arrive in strictly rising stream sequence with nothing left out, through
-reconnects and server restarts; the reader remembers its position and nobody else does. A stream that went back is
-an error, never a gap.
+Problem: consumers with acks redeliver out of order, and a reader that keeps its own checkpoint needs no acks.
+Invariant: batches arrive in strictly rising stream sequence with nothing left out, through reconnects and server
+restarts; only the reader stores its position. A rewound stream raises an error and is never a silent gap.
 """
 
 import asyncio
@@ -24,37 +23,39 @@ from meshwright.core.bus.stream.positions import START, Position, assure
 from meshwright.core.bus.stream.pulling import ConsumerGone, Puller, pulling
 
 _INACTIVE = 30.0
-"""seconds after which the server forgets a tail whose reader vanished without a word"""
-_DOUBT = 5.0
-"""seconds of silence after which the stream itself is asked whether there really is nothing"""
+"""seconds after which the server removes the consumer of a reader that has vanished"""
+_STALL_S = 5.0
+"""seconds without a delivery after which the stream's last sequence is checked"""
 log = logging.getLogger(__name__)
 
 
-class _OutOfStep(Exception):
-    """The consumer skipped deliveries; a new one continues after the last good sequence."""
+class _DeliveryGap(Exception):
+    """The consumer skipped deliveries; a new one continues after the last sequence received in order."""
 
 
-class _Quiet:
-    """Checks a silent consumer: a message that it has skipped at two checks in a row will never be delivered."""
+class _StallCheck:
+    """Detects a stalled consumer: a message that it has skipped at two checks in a row will never be delivered."""
 
     def __init__(self, bus: Connection, stream: str, filters: list[str]) -> None:
         self._bus = bus
         self._stream = stream
         self._filters = filters or [">"]
         self._missing: set[int] = set()
-        self._due = time.monotonic() + _DOUBT
+        self._due = time.monotonic() + _STALL_S
 
     async def doubt(self, last: int, *, heard: bool) -> None:
-        """Look now and then behind `last`, unless the consumer was `heard` just now. Raises _OutOfStep."""
+        """Check the stream behind `last`, unless the consumer has just delivered. Raises _DeliveryGap."""
         now = time.monotonic()
         if heard:
-            self._missing, self._due = set(), now + _DOUBT
+            self._missing, self._due = set(), now + _STALL_S
         elif now >= self._due:
-            self._due = now + _DOUBT
+            self._due = now + _STALL_S
             before, self._missing = self._missing, await self._behind(last)
             if before & self._missing:
-                log.warning("a consumer of %s skipped %d: creating a new one", self._stream, min(self._missing))
-                raise _OutOfStep
+                log.warning(
+                    "a consumer of %s skipped sequence %d: creating a new one", self._stream, min(self._missing)
+                )
+                raise _DeliveryGap
 
     async def _behind(self, last: int) -> set[int]:
         try:
@@ -77,10 +78,10 @@ async def tail(
 ) -> AsyncGenerator[list[Received], None]:
     """Batches of at most `batch` messages after a position, without end.
 
-    `subject` may be several filters that do not overlap. With `newest` the tail begins with the last message of
-    each subject (instead of `after` a position) and then goes on with everything that follows.
-    `patience` is how long one wait lasts, in seconds; with `idle` an empty batch is yielded after each wait in
-    which nothing came, so that the reader can do something else now and then.
+    `subject` may be several filters that do not overlap. With `newest` the tail begins with the last message of each
+    subject (instead of `after` a position) and then continues with everything that follows. `patience` is how long one
+    wait lasts, in seconds; with `idle` an empty batch is yielded after each wait without a message, so that the reader
+    can do other work.
 
     Raises Rewound when the stream no longer holds what was read.
     """
@@ -89,11 +90,11 @@ async def tail(
     while True:
         try:
             await assure(bus, stream, place)
-            # A snapshot that broke off is continued by sequence: everything behind the last one that came.
+            # An interrupted snapshot continues by sequence, behind the last message received.
             name = await _consumer(bus, stream, None if newest and place == after else place, filters)
             try:
                 async with pulling(bus.client, stream, name, batch) as puller:
-                    quiet = _Quiet(bus, stream, filters)
+                    quiet = _StallCheck(bus, stream, filters)
                     async for messages in _in_step(puller, batch, patience):
                         fresh = [message for message in messages if message.seq > place.seq]
                         if fresh:
@@ -103,23 +104,23 @@ async def tail(
                             yield fresh
             finally:
                 await _forget(bus, stream, name)
-        except (ConsumerGone, _OutOfStep):
+        except (ConsumerGone, _DeliveryGap):
             continue
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError, BusUnavailable):
             if idle:
                 yield []
-            await asyncio.sleep(0.1)  # the server is away; the client reconnects by itself
+            await asyncio.sleep(0.1)  # the server is unavailable; the client reconnects by itself
 
 
 async def _in_step(puller: Puller, batch: int, patience: float) -> AsyncIterator[list[Received]]:
-    """Batches of one consumer; raises _OutOfStep when a delivery is missing and ConsumerGone when it is."""
+    """Batches of one consumer; raises _DeliveryGap when a delivery is missing and ConsumerGone when the consumer is."""
     delivered = 0
     while True:
         messages = await puller.next_batch(batch, patience)
         for message in messages:
             delivered += 1
             if int(message.reply.split(".")[-3]) != delivered:
-                raise _OutOfStep
+                raise _DeliveryGap
         yield messages
 
 
@@ -131,7 +132,7 @@ async def _consumer(bus: Connection, stream: str, place: Position | None, filter
         deliver_policy=policy,
         opt_start_seq=place.seq + 1 if place else None,
         ack_policy=AckPolicy.NONE,
-        filter_subjects=filters or ([">"] if place is None else None),  # the newest of "each" needs a filter
+        filter_subjects=filters or ([">"] if place is None else None),  # LAST_PER_SUBJECT requires a filter
         inactive_threshold=_INACTIVE,
         mem_storage=True,
         num_replicas=1,

@@ -1,4 +1,6 @@
-"""The bus in memory, for tests that need no server; tests/integration/bus holds it to what the real one does."""
+"""The in-memory bus, for tests that need no server; tests/integration/bus runs one suite against it and the real
+one.
+"""
 
 from meshwright.core.testing.memory.buckets import MemoryBucket
 from meshwright.core.testing.memory.queues import MemoryJob, jobs

@@ -1,7 +1,7 @@
-"""A bucket in memory, with compare-and-set, expiry and watches as the real one has them.
+"""An in-memory bucket, with compare-and-set, expiry and watches like the real one.
 
-Invariant: revisions rise by one with every write and deletion; a key that was deleted or has expired keeps its mark, so
-that only `create` and `put` give it a value again.
+Invariant: revisions rise by one with every write and deletion; a key that was deleted or has expired keeps its marker,
+so only `create` and `put` give it a value again.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core.testing.memory.news import News
 
-_LOOK = 0.05
-"""seconds between two looks for what has expired"""
+_POLL_S = 0.05
+"""seconds between two checks for expired values"""
 
 
 class _Newest(msgspec.Struct, frozen=True):
-    """What was last written under a key; no value when it was deleted or has expired."""
+    """The last write of a key; without a value when it was deleted or has expired."""
 
     revision: int
     value: bytes | None
@@ -32,7 +32,7 @@ class _Newest(msgspec.Struct, frozen=True):
 
 
 class MemoryBucket:
-    """One bucket; `writes` counts what changed it. With `ttl` every value goes after so many seconds."""
+    """One bucket; `writes` counts the writes and deletions. With `ttl` every value expires after that many seconds."""
 
     def __init__(self, ttl: float = 0) -> None:
         self.writes = 0
@@ -42,24 +42,24 @@ class MemoryBucket:
 
     @property
     def entries(self) -> dict[str, mwbus.Entry]:
-        """The values that there are, by key."""
+        """The present values, by key."""
         self._expire()
         return {key: change.entry for key, one in self._newest.items() if (change := one.change(key)).entry}
 
     async def get(self, key: str) -> mwbus.Entry | None:
-        """The value of a key, or None; meanwhile others go on."""
+        """The value of a key, or None; yields to other tasks."""
         entry = self.entries.get(key)
         await asyncio.sleep(0)
         return entry
 
     async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
-        """Set a key that has no value. Raises Conflict when there is one."""
+        """Set a key that has no value. Raises Conflict when it has one."""
         if key in self.entries:
             raise mwbus.Conflict(f"{key} exists")
         return self._store(key, value, ttl)
 
     async def create_unused(self, key: str, value: bytes) -> int:
-        """Set a key that never had a value, nor was deleted. Raises Conflict otherwise."""
+        """Set a key that never had a value and was never deleted. Raises Conflict otherwise."""
         if key in self._newest:
             raise mwbus.Conflict(f"{key} was there before")
         return self._store(key, value)
@@ -70,11 +70,11 @@ class MemoryBucket:
         return self._store(key, value)
 
     async def put(self, key: str, value: bytes) -> int:
-        """Set a key whatever it held."""
+        """Set a key unconditionally."""
         return self._store(key, value)
 
     async def delete(self, key: str, revision: int | None = None) -> None:
-        """Remove a key; with `revision` only if that is still its value. Raises Conflict."""
+        """Remove a key; with `revision` only if that is still its revision. Raises Conflict."""
         if revision is not None:
             self._check(key, revision)
         self._store(key, None)
@@ -85,7 +85,7 @@ class MemoryBucket:
 
     @asynccontextmanager
     async def watch(self, prefix: str = "") -> AsyncIterator[AsyncIterator[mwbus.Change]]:
-        """What is there, the mark of its end, then news."""
+        """The present values, an empty Change, then each change."""
         yield self._changes(prefix)
 
     async def _changes(self, prefix: str) -> AsyncIterator[mwbus.Change]:
@@ -101,7 +101,7 @@ class MemoryBucket:
                 first = False
                 yield mwbus.Change("", None)
             elif self.writes == seen:
-                await self._news.wait(_LOOK)
+                await self._news.wait(_POLL_S)
 
     def _store(self, key: str, value: bytes | None, ttl: float | None = None, *, expired: bool = False) -> int:
         self.writes += 1

@@ -1,6 +1,6 @@
-"""Waking whoever waits for something new, as a server would by sending it.
+"""Waking tasks that wait for new messages or changes.
 
-Invariant: what is announced after somebody began to wait wakes them; nobody waits longer than was asked.
+Invariant: an announcement wakes every task that began to wait before it; no wait exceeds its time-out.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ class News:
         self._waiting: set[asyncio.Event] = set()
 
     def announce(self) -> None:
-        """Wake everybody who waits now."""
+        """Wake all waiting tasks."""
         for event in self._waiting:
             event.set()
 

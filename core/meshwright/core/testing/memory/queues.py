@@ -1,7 +1,7 @@
-"""Work queues in memory: each message to one worker at a time, again when it is not acknowledged in time.
+"""In-memory work queues: each message to one worker at a time, redelivered when it is not acknowledged in time.
 
-Invariant: what `ack` or `term` ended is delivered no more; everything else comes again after its ack wait or its pause,
-at most as often as the queue says.
+Invariant: a message that was settled by `ack` or `term` is not delivered again; any other one is redelivered after its
+ack wait or its delay, up to the queue's limit.
 """
 
 import time
@@ -22,7 +22,7 @@ _EMPTY = 1.0
 
 
 class _Waiting(msgspec.Struct):
-    """A message that was delivered and is not ended: when it is due again, and how often it was delivered."""
+    """A message that was delivered and not settled: when it is due again, and its number of deliveries."""
 
     message: mwbus.Received
     due: float
@@ -30,7 +30,7 @@ class _Waiting(msgspec.Struct):
 
 
 class Consumer:
-    """What the server knows of one durable consumer."""
+    """The state of one durable consumer."""
 
     def __init__(self) -> None:
         self.seen = 0
@@ -73,11 +73,11 @@ class MemoryJob:
         self._consumer.out.pop(self.message.seq, None)
 
     async def in_progress(self) -> None:
-        """Still working: the ack wait starts anew."""
+        """Still working: the ack wait starts again."""
         self._due(self._queue.ack_wait)
 
     async def nak(self, after: float) -> None:
-        """Deliver it again after so many seconds."""
+        """Redeliver it after that many seconds."""
         self._due(after)
 
     def _due(self, after: float) -> None:
@@ -86,7 +86,7 @@ class MemoryJob:
 
 
 async def jobs(bus: "MemoryBus", queue: mwbus.WorkQueue) -> AsyncGenerator[MemoryJob | None, None]:
-    """Deliveries for ever; None after each second without one."""
+    """Deliveries without end; None after each second without one."""
     consumer = bus.consumers.setdefault((queue.stream, queue.name), Consumer())
     since = time.monotonic()
     while True:

@@ -1,7 +1,7 @@
-"""Streams in memory: publishing with expectations and ids, looking messages up, tailing.
+"""In-memory streams: publishing with expected sequences and ids, lookups, tailing.
 
-Invariant: sequences rise by one per stream, an id is stored once per stream, and of two writers who expect the same
-last sequence of a subject one wins, as with JetStream. Nothing is ever trimmed unless the test removes it.
+Invariant: sequences rise by one per stream, an id is stored once per stream, and of two writers that expect the same
+last sequence of a subject one succeeds, as with JetStream. Nothing is trimmed unless the test removes it.
 """
 
 import time
@@ -20,15 +20,15 @@ from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Message
 
 MAX_PAYLOAD = 2**20
-"""bytes that a server takes in one message"""
+"""maximum size in bytes of one message"""
 _EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
 
 
 class MemoryBus:
     """Streams as lists, and buckets; it is its own publisher.
 
-    `failure` is raised by every call while it is set; `before_store` runs before each message is checked and stored, as
-    a rival would; `full` is what `fill` tells.
+    `failure` is raised by every call while it is set; `before_store` runs before each message is checked and stored,
+    for a concurrent write; `full` is the result of `fill`.
     """
 
     def __init__(self, source: str = "meshwright/test") -> None:
@@ -44,15 +44,15 @@ class MemoryBus:
 
     @property
     def publisher(self) -> "MemoryBus":
-        """What stores messages."""
+        """This bus itself."""
         return self
 
     def bucket(self, name: str, ttl: float = 0) -> MemoryBucket:
-        """The bucket of that name, whose values go after `ttl` seconds."""
+        """The bucket of that name, whose values expire after `ttl` seconds."""
         return self.buckets.setdefault(name, MemoryBucket(ttl))
 
     async def last(self, stream: str, subject: str) -> mwbus.Received | None:
-        """The newest message of a subject, which may hold wildcards."""
+        """The newest message of a subject, which may contain wildcards."""
         self._answer()
         return next((one for one in reversed(self.streams[stream]) if matches(subject, one.subject)), None)
 
@@ -78,12 +78,12 @@ class MemoryBus:
         return self.full
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> mwbus.Reply:
-        """Nobody listens in memory."""
+        """Raises NoResponders: there are no subscribers in memory."""
         self._answer()
-        raise mwbus.NoResponders(f"nobody listens on {subject}")
+        raise mwbus.NoResponders(f"no subscriber listens on {subject}")
 
     def unanswered(self, within: float) -> list[str]:
-        """Nothing: memory always answers."""
+        """Empty: memory always acknowledges."""
         return []
 
     async def publish(
@@ -98,7 +98,7 @@ class MemoryBus:
         extensions: dict[str, str] | None = None,
         timeout: float = 5.0,
     ) -> mwbus.Ack:
-        """Store a message once, when its subject still ends where the writer thinks. Raises Conflict, TooLarge."""
+        """Store a message once, if the last sequence of its subject is the expected one. Raises Conflict, TooLarge."""
         attributes = mwbus.Envelope(
             id=id or ids.fresh(),
             source=self.source,
@@ -133,10 +133,10 @@ class MemoryBus:
         return [ack.seq for ack in acks]
 
     async def store(self, subject: str, payload: bytes, headers: dict[str, str], timeout: float = 5.0) -> mwbus.Ack:
-        """Store ready-made bytes; see `publish` for what is raised."""
+        """Store encoded bytes; raises the same errors as `publish`."""
         self._answer()
         if len(payload) > MAX_PAYLOAD:
-            raise mwbus.TooLarge(f"{subject}: {len(payload)} bytes, and NATS takes {MAX_PAYLOAD} at once")
+            raise mwbus.TooLarge(f"{subject}: {len(payload)} bytes exceed the server's limit of {MAX_PAYLOAD}")
         self.before_store()
         stream, name = _stream(subject), headers.get(envelope.MESSAGE_ID)
         before = await self.last(stream, subject)
@@ -191,7 +191,7 @@ async def tail(
     idle: bool = False,
     newest: bool = False,
 ) -> AsyncGenerator[list[mwbus.Received], None]:
-    """Batches behind a position for ever; the parameters and Rewound are those of the real `tail`."""
+    """Batches behind a position without end; the parameters and Rewound are those of the real `tail`."""
     place = after
     filters = [subject] if isinstance(subject, str) else list(subject)
     while True:
