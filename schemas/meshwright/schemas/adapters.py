@@ -81,6 +81,8 @@ class AdapterAnnouncement(Message, frozen=True, kw_only=True):
     """None: announced by a version that did not tell"""
     values: dict[str, Any] | None = None
     """the JSON Schema of `values` when a mesh is installed or upgraded; None: it takes none"""
+    imports: list[str] = []
+    """the kinds that it reads back as intents, as in `VirtualService.networking.istio.io`"""
     host: str = ""
     pid: int = 0
     started_at: Moment
@@ -126,5 +128,6 @@ class Adapter(Model, frozen=True, kw_only=True):
     namespaces: bool = False
     connections: list[ConnectionSupport] = []
     values: dict[str, Any] | None = None
+    imports: list[str] = []
     instances: list[str] = []
     failure: str = ""

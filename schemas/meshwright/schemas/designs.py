@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from meshwright.schemas.base import Message, Model, Moment, Name, Namespace, Text, Ulid, Wire, service_parts
 from meshwright.schemas.errors import FieldError
+from meshwright.schemas.findings import MAX_FILES, FindingLocation, SourceFile
 from meshwright.schemas.intents import AnyIntent, NativeResource, Translation, Unsupported, intent_problems
 from meshwright.schemas.references import ResourceRef, inventory
 from meshwright.schemas.workloads import WorkloadSpec
@@ -116,6 +117,62 @@ class Preview(Model, frozen=True, kw_only=True):
     unsupported: list[Unsupported] = []
     problems: list[FieldError] = []
     diff: list[ResourceDiff] = []
+
+
+class UnexpressedField(Model, frozen=True, kw_only=True):
+    """A field of an existing resource, with all that is below it, that no intent says."""
+
+    location: FindingLocation
+    because: Text
+
+
+class FilesToImport(Model, frozen=True, kw_only=True):
+    """Files of Kubernetes YAML to read as a design.
+
+    With `namespace` only what is there is read, and it is where resources are that name none; else these are in
+    `default`. `flat` leaves namespaces out of the design, for a mesh that has none.
+    """
+
+    files: Annotated[list[SourceFile], Meta(min_length=1, max_length=MAX_FILES)]
+    id: Name = "imported"
+    namespace: Namespace = ""
+    flat: bool = False
+
+
+class MeshToImport(Model, frozen=True, kw_only=True):
+    """What of a mesh to read as a design: what it has now, or files for it; see `FilesToImport`."""
+
+    files: Annotated[list[SourceFile], Meta(max_length=MAX_FILES)] = []
+    live: bool = True
+    id: Name = "imported"
+    namespace: Namespace = ""
+    flat: bool = False
+
+
+class ImportRequest(Model, frozen=True, kw_only=True):
+    """Asks a worker to read resources as a design. Request/reply, never stored."""
+
+    workspace: Name
+    connection: str = ""
+    mesh: str = ""
+    files: list[SourceFile] = []
+    live: bool = False
+    id: Name = "imported"
+    namespace: Namespace = ""
+    flat: bool = False
+
+
+class ImportedDesign(Model, frozen=True, kw_only=True):
+    """Existing resources as a design, and field by field what of them it does not say."""
+
+    design: Design
+    unexpressed: list[UnexpressedField] = []
+    resources: int
+    """how many were read as intents or listed"""
+    not_read: list[FindingLocation] = []
+    """resources of files whose kind says nothing that intents do"""
+    unread: list[str] = []
+    """kinds that could not be read in the mesh"""
 
 
 def design_problems(design: Design) -> list[FieldError]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 import meshwright.adapters.istio  # noqa: F401 - registers the translators
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.importing import imported
+from meshwright.adapters.istio.importing import importers
+from meshwright.core.kit.analysis import from_object
 from meshwright.schemas import intents as wishes
+from meshwright.schemas.designs import ImportedDesign
 from meshwright.schemas.intents import AnyIntent, Translation
 from rig.istio.meshes import bookinfo, designed
 
@@ -67,6 +70,28 @@ def resources(*design: AnyIntent) -> list[dict[str, Any]]:
     return items
 
 
+def imported(bodies: list[dict[str, Any]]) -> ImportedDesign:
+    """The design that they are."""
+    return importers.run([from_object(each) for each in bodies])
+
+
+def whole(result: ImportedDesign) -> list[AnyIntent]:
+    """The intents of a design with the whole names of services."""
+    place = result.design.namespace
+
+    def named(intent: AnyIntent) -> AnyIntent:
+        names = {field: getattr(intent, field, None) for field in ("service", "source")}
+        short = {field: f"{place}/{name}" for field, name in names.items() if name and "/" not in name}
+        return msgspec.structs.replace(intent, **short)
+
+    return [named(each) for each in result.design.intents]
+
+
+def fields(result: ImportedDesign) -> list[str]:
+    """The fields that no intent says."""
+    return [each.location.pointer for each in result.unexpressed]
+
+
 def sample(name: str) -> list[dict[str, Any]]:
     """A file of Istio's samples."""
     path = SAMPLES / name
@@ -79,7 +104,7 @@ def sample(name: str) -> list[dict[str, Any]]:
 def test_what_an_intent_becomes_is_read_back_as_that_intent(intent: AnyIntent) -> None:
     """Nothing is added, nothing is left over."""
     result = imported([*cluster(), *resources(intent)])
-    assert (result.intents, result.remainders) == ([intent], [])
+    assert (whole(result), fields(result)) == ([intent], [])
 
 
 @given(st.lists(st.sampled_from(ROUTING), min_size=1, max_size=6, unique_by=id))
@@ -87,9 +112,9 @@ def test_intents_to_resources_to_intents_is_the_same_wish(design: list[AnyIntent
     """In whichever order they stand, the same intents come back, and become the same resources again."""
     before = resources(*design)
     result = imported([*cluster(), *before])
-    assert result.remainders == []
-    assert sorted(map(repr, result.intents)) == sorted(map(repr, design))
-    again = resources(*result.intents)
+    assert fields(result) == []
+    assert sorted(map(repr, whole(result))) == sorted(map(repr, design))
+    again = resources(*whole(result))
     assert len(again) == len(before)
     assert all(each in before for each in again)
 
@@ -99,16 +124,18 @@ def test_istios_samples_are_read() -> None:
     rules = sample("destination-rule-all.yaml")
     split = imported([*rules, *sample("virtual-service-reviews-90-10.yaml")])
     backends = [wishes.Backend(version="v1", weight=90), wishes.Backend(version="v2", weight=10)]
-    assert split.intents == [wishes.TrafficSplit(service="default/reviews", backends=backends)]
-    assert split.remainders == []
+    assert whole(split) == [wishes.TrafficSplit(service="default/reviews", backends=backends)]
+    unused = "no route that is said by an intent names this subset"
+    assert {each.because for each in split.unexpressed} == {unused}
+    assert len(split.unexpressed) == 4
     delay = imported([*rules, *sample("virtual-service-ratings-test-delay.yaml")])
     only = [wishes.Backend(version="v1", weight=100)]
-    assert delay.intents == [
+    assert whole(delay) == [
         wishes.TrafficSplit(service="default/ratings", backends=only),
         wishes.FaultDelay(service="default/ratings", delay="7s", percent=100, header=HEADER),
     ]
     abort = imported(sample("fault-injection-details-v1.yaml"))
-    assert wishes.FaultAbort(service="default/details", status=555, percent=100) in abort.intents
+    assert wishes.FaultAbort(service="default/details", status=555, percent=100) in whole(abort)
 
 
 def virtual_service(**spec: Any) -> dict[str, Any]:
@@ -123,38 +150,38 @@ TO = [{"destination": {"host": "reviews"}}]
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (virtual_service(hosts=["reviews"], http=[{"route": TO, "rewrite": {"uri": "/x"}}]), "spec.http"),
-        (virtual_service(hosts=["reviews"], http=[{"match": [{"uri": {"prefix": "/a"}}], "route": TO}]), "spec.http"),
-        (virtual_service(hosts=["reviews"], http=[{"route": TO}], exportTo=["."]), "spec.exportTo"),
-        (virtual_service(hosts=["api.example.com"], http=[{"route": TO}]), "spec.hosts"),
-        (virtual_service(hosts=["reviews"], gateways=["edge"], http=[{"route": TO}]), "spec.gateways"),
+        (virtual_service(hosts=["reviews"], http=[{"route": TO, "rewrite": {"uri": "/x"}}]), "#/spec/http/0/rewrite"),
+        (virtual_service(hosts=["reviews"], http=[{"match": [{"uri": {"prefix": "/a"}}], "route": TO}]), "#/spec/http"),
+        (virtual_service(hosts=["reviews"], http=[{"route": TO}], exportTo=["."]), "#/spec/exportTo"),
+        (virtual_service(hosts=["api.example.com"], http=[{"route": TO}]), "#/spec/hosts"),
+        (virtual_service(hosts=["reviews"], gateways=["edge"], http=[{"route": TO}]), "#/spec"),
     ],
 )
 def test_what_no_intent_says_is_named(body: dict[str, Any], field: str) -> None:
     """With the resource and the path of the field, and no intent is made up in its place."""
     result = imported([body])
-    assert [each.field for each in result.remainders] == [field]
-    assert result.intents == []
+    assert field in fields(result)
+    assert result.design.intents == []
 
 
 def test_policies_of_whole_namespaces_and_denials_are_named() -> None:
     """An intent is for one service, or for the mesh."""
 
-    def policy(kind: str, **spec: Any) -> dict[str, Any]:
-        meta = {"name": "p", "namespace": "shop"}
+    def policy(kind: str, name: str, **spec: Any) -> dict[str, Any]:
+        meta = {"name": name, "namespace": "shop"}
         return {"apiVersion": "security.istio.io/v1", "kind": kind, "metadata": meta, "spec": spec}
 
     bodies = [
-        policy("PeerAuthentication", mtls={"mode": "STRICT"}),
-        policy("PeerAuthentication", mtls={"mode": "DISABLE"}),
-        policy("AuthorizationPolicy", action="DENY", rules=[{}]),
-        policy("AuthorizationPolicy", selector={"matchLabels": {"app": "other"}}),
+        policy("PeerAuthentication", "b", mtls={"mode": "STRICT"}),
+        policy("PeerAuthentication", "a", mtls={"mode": "DISABLE"}),
+        policy("AuthorizationPolicy", "c", action="DENY", rules=[{}]),
+        policy("AuthorizationPolicy", "d", selector={"matchLabels": {"app": "other"}}),
     ]
     result = imported([*cluster(), *bodies])
-    assert result.intents == []
-    assert {each.field for each in result.remainders} >= {
-        "metadata.namespace",
-        "spec.mtls.mode",
-        "spec.action",
-        "spec.selector",
-    }
+    assert result.design.intents == []
+    assert [each.because for each in result.unexpressed] == [
+        "no intent asks for DISABLE",
+        "an intent is for one service or the whole mesh, not a namespace",
+        "intents allow, and DENY is something else",
+        "there is no Service here that has this selector",
+    ]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from meshwright.adapters.istio import connecting
 from meshwright.adapters.istio.analysis import analyzers
 from meshwright.adapters.istio.charts.values import SCHEMA
+from meshwright.adapters.istio.importing import importers
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes import Clusters, KubernetesTarget
@@ -21,6 +22,7 @@ adapter = kit.Adapter(
     connections=[Kubernetes],
     rights=connecting.RIGHTS,
     analyzers=analyzers,
+    importers=importers,
     values=SCHEMA,
 )
 

@@ -1,14 +1,25 @@
-"""What a mesh has now, for its analysis."""
+"""What a mesh has now, for its analysis and for import."""
+
+from collections.abc import Sequence
 
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.analysis import live
 from meshwright.core import kit
 from meshwright.core.kit.analysis import LiveResources
-from meshwright.core.kit.kubernetes import clusters
+from meshwright.core.kit.kubernetes import Cluster, clusters, of_kinds
 
 
 @adapter.live_resources
 async def resources(scope: kit.Scope) -> LiveResources:
     """All resources of the cluster that the analyzers look at."""
-    cluster = await clusters.clusters_of(scope.service).get(scope.mesh.workspace, scope.mesh.connection)
-    return await live.read(cluster)
+    return await live.read(await _cluster(scope))
+
+
+@adapter.live_kinds
+async def kinds(scope: kit.Scope, wanted: Sequence[tuple[str, str]]) -> LiveResources:
+    """All resources of some kinds in the cluster."""
+    return await of_kinds(await _cluster(scope), wanted)
+
+
+async def _cluster(scope: kit.Scope) -> Cluster:
+    return await clusters.clusters_of(scope.service).get(scope.mesh.workspace, scope.mesh.connection)

@@ -19,6 +19,8 @@ from meshwright.core.kit.analysis import Analyzers, LiveResources
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.connections import OpenConnection
 from meshwright.core.kit.context import Context
+from meshwright.core.kit.importing import Importers
+from meshwright.core.kit.importing.importers import Kind, Reader
 from meshwright.core.kit.lifecycle import applying, planning
 from meshwright.core.kit.lifecycle.translating import Rule, Translators
 from meshwright.core.kit.runtime import Runtime
@@ -36,6 +38,7 @@ Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
 Gather = Callable[[Any, Draft], Awaitable[Facts]]
 Preview = Callable[[PreviewContext], Awaitable[designs.Preview | None]]
 ResourceReader = Callable[[Scope], Awaitable[LiveResources]]
+KindReader = Callable[[Scope, Sequence[Kind]], Awaitable[LiveResources]]
 ConnectionTester = Callable[[Runtime, OpenConnection[Any]], Awaitable[ConnectionTest]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
 CONTRACT = 2
@@ -71,6 +74,7 @@ class Adapter:
         values: dict[str, Any] | None = None,
         rights: Sequence[adapters.AccessRule] = (),
         analyzers: Analyzers | None = None,
+        importers: Importers | None = None,
     ) -> None:
         """With a `target` the kit applies, removes and rolls back designs; `namespaces` says whether the mesh has some.
 
@@ -78,7 +82,7 @@ class Adapter:
         `connections` are the kinds of connection that it serves: meshes live on these only. `values` is the JSON Schema
         of what is the mesh's own when one is installed or upgraded; None: nothing is. `rights` are what it has to do
         in Kubernetes clusters, from which the exact roles of its credentials are made. `analyzers` find mistakes in
-        resources of the mesh.
+        resources of the mesh, and `importers` read them as intents; without, those that belong to no mesh.
         Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
         if not _SEMANTIC.fullmatch(version):
             raise ValueError(f"adapter {name}: version {version!r} is not a semantic version such as 1.0.0")
@@ -91,7 +95,9 @@ class Adapter:
         self.values = values
         self.rights = tuple(rights)
         self.analyzers = analyzers
+        self.importers = importers or Importers()
         self.resource_reader: ResourceReader | None = None
+        self.kind_reader: KindReader | None = None
         self.connection_tester: ConnectionTester | None = None
         self.operations: dict[str, RegisteredOperation] = {}
         self.translators = Translators(name)
@@ -201,6 +207,15 @@ class Adapter:
         self.resource_reader = reader
         return reader
 
+    def importer(self, group: str, kind: str) -> Callable[[Reader], Reader]:
+        """Register what reads a kind of resource as intents. Raises ValueError when the kind has a reader."""
+        return self.importers.importer(group, kind)
+
+    def live_kinds(self, reader: KindReader) -> KindReader:
+        """Register what reads all resources of some kinds that a mesh has, to import them."""
+        self.kind_reader = reader
+        return reader
+
     def service(self, factory: Callable[[Runtime], AsyncIterator[object]]) -> Service:
         """Register what runs beside the commands (a control plane, a watcher): started first, stopped last."""
         self._service = asynccontextmanager(factory)
@@ -223,6 +238,7 @@ class Adapter:
             intents=self.matrix(),
             connections=[self._connection_support(kind) for kind in self.connections],
             values=self.values,
+            imports=self.importers.names,
             host=socket.gethostname(),
             pid=os.getpid(),
             started_at=datetime.datetime.now(datetime.UTC),

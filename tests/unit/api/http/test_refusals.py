@@ -22,6 +22,7 @@ AWAY = mwbus.BusUnavailable("no acknowledgement from nats://secret-host")
 
 BODIES = {
     "analyzeFiles": {"files": [{"name": "a.yaml", "content": ""}]},
+    "importFiles": {"files": [{"name": "a.yaml", "content": ""}]},
     "createMesh": {"id": "m2", "connection": "place", "kind": "trial"},
     "createToken": {"id": "t", "role": "viewer"},
     "enrolWorkloads": {"workloads": [{"name": "a", "service": "a", "port": 80}]},

@@ -1,4 +1,4 @@
-"""Analysis: findings about files, about what a mesh has, or about files as they would be on it.
+"""Analysis and import: findings about resources, or a design that says what they do; of files, of a mesh, or of both.
 
 Invariant: nothing is changed, and nothing is stored.
 """
@@ -6,6 +6,7 @@ Invariant: nothing is changed, and nothing is stored.
 import msgspec
 from starlette.responses import Response
 
+from meshwright.schemas.designs import FilesToImport, ImportedDesign, ImportRequest, MeshToImport
 from meshwright.schemas.findings import Analysis, AnalysisRequest, FilesToAnalyze, MeshToAnalyze
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal
@@ -14,7 +15,8 @@ from meshwright.ui_api.http.routing import Call, Routes
 from meshwright.ui_api.requests import previews, targets
 
 routes = Routes("analyses")
-_DECODER = msgspec.json.Decoder(Analysis)
+_ANALYSIS = msgspec.json.Decoder(Analysis)
+_DESIGN = msgspec.json.Decoder(ImportedDesign)
 
 
 @routes.add(
@@ -38,7 +40,8 @@ async def mesh(call: Call[MeshToAnalyze, NoQuery]) -> Response:
         live=call.body.live,
         suppress=list(call.body.suppress),
     )
-    return answers.ok(await _answer(call, target.adapter, request))
+    payload = msgspec.json.encode(request)
+    return answers.ok(await previews.ask(call.api, target.adapter, "analyze", payload, _ANALYSIS, previews.PREVIEW_S))
 
 
 @routes.add(
@@ -53,16 +56,64 @@ async def mesh(call: Call[MeshToAnalyze, NoQuery]) -> Response:
 )
 async def files(call: Call[FilesToAnalyze, NoQuery]) -> Response:
     """Analyze files by the rules of an adapter."""
+    name = _alive(call)
+    request = AnalysisRequest(workspace=call.workspace, files=call.body.files, suppress=list(call.body.suppress))
+    payload = msgspec.json.encode(request)
+    return answers.ok(await previews.ask(call.api, name, "analyze", payload, _ANALYSIS, previews.PREVIEW_S))
+
+
+@routes.add(
+    "POST",
+    "/v1/meshes/{id}:import",
+    "importMesh",
+    role="viewer",
+    body=MeshToImport,
+    yaml=True,
+    answer=ImportedDesign,
+    problems=previews.PROBLEMS,
+)
+async def import_mesh(call: Call[MeshToImport, NoQuery]) -> Response:
+    """Read what a mesh has, files for it, or both together as a design, with what no intent says field by field."""
+    target = targets.mesh(call.api, call.workspace, call.name())
+    request = ImportRequest(
+        workspace=call.workspace,
+        connection=target.connection,
+        mesh=target.id,
+        files=call.body.files,
+        live=call.body.live,
+        id=call.body.id,
+        namespace=call.body.namespace,
+        flat=call.body.flat,
+    )
+    payload = msgspec.json.encode(request)
+    return answers.ok(await previews.ask(call.api, target.adapter, "import", payload, _DESIGN, previews.PREVIEW_S))
+
+
+@routes.add(
+    "POST",
+    "/v1/adapters/{id}:import",
+    "importFiles",
+    role="viewer",
+    body=FilesToImport,
+    yaml=True,
+    answer=ImportedDesign,
+    problems=previews.PROBLEMS,
+)
+async def import_files(call: Call[FilesToImport, NoQuery]) -> Response:
+    """Read files of Kubernetes YAML as a design, with what no intent says field by field."""
+    name = _alive(call)
+    body = call.body
+    request = ImportRequest(
+        workspace=call.workspace, files=body.files, id=body.id, namespace=body.namespace, flat=body.flat
+    )
+    payload = msgspec.json.encode(request)
+    return answers.ok(await previews.ask(call.api, name, "import", payload, _DESIGN, previews.PREVIEW_S))
+
+
+def _alive(call: Call[FilesToAnalyze, NoQuery] | Call[FilesToImport, NoQuery]) -> str:
+    """The adapter that is named, if a worker of it lives: a request to nobody would be waited for. Raises Refusal."""
     name = call.name()
     known = sorted({worker.name for worker in call.api.live_adapters.alive()})
-    if name not in known:  # a request to nobody would be waited for
+    if name not in known:
         raise Refusal("adapter-unavailable", f"no live worker of {name}; there are: {', '.join(known) or 'none'}")
-    request = AnalysisRequest(workspace=call.workspace, files=call.body.files, suppress=list(call.body.suppress))
-    return answers.ok(await _answer(call, name, request))
-
-
-async def _answer(
-    call: Call[MeshToAnalyze, NoQuery] | Call[FilesToAnalyze, NoQuery], adapter: str, request: AnalysisRequest
-) -> Analysis:
-    payload = msgspec.json.encode(request)
-    return await previews.ask(call.api, adapter, "analyze", payload, _DECODER, previews.PREVIEW_S)
+    return name

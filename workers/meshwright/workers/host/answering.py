@@ -1,4 +1,4 @@
-"""The endpoints of a live worker: info, preview, intents of a mesh, test of a connection, analyze, diagnose.
+"""The endpoints of a live worker: info, preview, intents of a mesh, test of a connection, analyze, import, diagnose.
 
 Invariant: answering changes nothing; an operation that the adapter does not know is refused with the list of
 those that it does.
@@ -16,6 +16,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.bus.client.serving import Endpoint, Refusal
 from meshwright.core.kit import analysis
+from meshwright.core.kit.importing import CannotImport
 from meshwright.schemas import connections, designs, operations
 from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.errors import Failure
@@ -57,12 +58,16 @@ def endpoints(
     async def analyze(payload: bytes) -> bytes:
         return msgspec.json.encode(await _analyze(adapter, runtime, service, payload))
 
+    async def import_design(payload: bytes) -> bytes:
+        return msgspec.json.encode(await _import(adapter, runtime, service, payload))
+
     return {
         "info": info,
         "preview": preview,
         "intents": intents,
         "test-connection": test_connection,
         "analyze": analyze,
+        "import": import_design,
         "diagnose": diagnose,
     }
 
@@ -114,6 +119,40 @@ def _analyzed(analyzers: analysis.Analyzers, question: AnalysisRequest, live: an
     written, unreadable = analysis.read_files(question.files)
     resources = analysis.Manifests([*live.manifests, *written])
     return analyzers.run(resources, unreadable, question.suppress, complete=question.live, unread=live.unread)
+
+
+async def _import(
+    adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes
+) -> designs.ImportedDesign:
+    question = _decoded(payload, designs.ImportRequest, "MW1019", "not a request to import")
+    live = analysis.LiveResources(manifests=[])
+    if question.live:
+        if adapter.kind_reader is None:
+            what = f"the {adapter.name} adapter imports files only"
+            raise Refusal(Failure(code="MW1020", what=what, remedy="Give files, and leave out `live`."))
+        mesh = kit.MeshRef(workspace=question.workspace, connection=question.connection, mesh=question.mesh)
+        with _refusing():
+            live = await adapter.kind_reader(kit.Scope(runtime, service, mesh), adapter.importers.kinds)
+    return await asyncio.to_thread(_imported, adapter, question, live)
+
+
+def _imported(
+    adapter: kit.Adapter, question: designs.ImportRequest, live: analysis.LiveResources
+) -> designs.ImportedDesign:
+    """The design; a resource of the files stands for the one of the mesh. Raises Refusal when a file is broken."""
+    written, unreadable = analysis.read_files(question.files, question.namespace or "default")
+    if unreadable:
+        where, why = unreadable[0]
+        more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
+        remedy = "Correct the file; nothing of it was read."
+        raise Refusal(Failure(code="MW1021", what=f"{where.file}:{where.line}: {why}{more}", remedy=remedy))
+    try:
+        design = adapter.importers.run(
+            [*live.manifests, *written], id=question.id, namespace=question.namespace, flat=question.flat
+        )
+    except CannotImport as error:
+        raise Refusal(Failure(code="MW1022", what=str(error))) from error
+    return msgspec.structs.replace(design, unread=sorted(kind for _, kind in live.unread))
 
 
 def _decoded(payload: bytes, kind: type[T], code: str, what: str) -> T:

@@ -4,12 +4,10 @@ Invariant: of Secrets only those are read that a Gateway names. What may not be 
 nothing is said to be missing that we cannot see.
 """
 
-import asyncio
-
 from meshwright.adapters.istio.analysis import shapes
 from meshwright.core.kit.analysis import LiveResources, Manifest, Manifests, from_object
 from meshwright.core.kit.analysis.manifests import items, mapping
-from meshwright.core.kit.kubernetes import Cluster, Forbidden, UnknownKind
+from meshwright.core.kit.kubernetes import Cluster, Forbidden, of_kinds
 from meshwright.schemas.references import ResourceRef
 
 Kind = tuple[str, str]
@@ -28,32 +26,16 @@ KINDS: tuple[Kind, ...] = (
     ("extensions.istio.io", "WasmPlugin"),
     *((shapes.GATEWAY_API, kind) for kind in ("Gateway", "GRPCRoute", "HTTPRoute")),
 )
-_AT_ONCE = 4
 
 
 async def read(cluster: Cluster) -> LiveResources:
     """Everything that the analyzers look at. Raises KubernetesError when the cluster does not answer."""
-    slots = asyncio.Semaphore(_AT_ONCE)
-    manifests: list[Manifest] = []
-    unread: set[Kind] = set()
-
-    async def of_kind(group: str, kind: str) -> None:
-        async with slots:
-            try:
-                manifests.extend([from_object(item.body) async for item in cluster.list(group, kind)])
-            except Forbidden:
-                unread.add((group, kind))
-            except UnknownKind:
-                return  # a cluster without that part of Istio or of the Gateway API
-
-    async with asyncio.TaskGroup() as group:
-        for each in KINDS:
-            group.create_task(of_kind(*each))
+    live = await of_kinds(cluster, KINDS)
     try:
-        manifests += await _secrets(cluster, manifests)
+        secrets = await _secrets(cluster, live.manifests)
     except Forbidden:
-        unread.add(SECRETS)
-    return LiveResources(manifests=manifests, unread=frozenset(unread))
+        return LiveResources(manifests=live.manifests, unread=live.unread | {SECRETS})
+    return LiveResources(manifests=[*live.manifests, *secrets], unread=live.unread)
 
 
 async def _secrets(cluster: Cluster, manifests: list[Manifest]) -> list[Manifest]:

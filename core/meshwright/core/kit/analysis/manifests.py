@@ -96,8 +96,10 @@ class Manifests:
         return [each for each in self.of(group, kind, namespace) if wanted <= each.labels.items()]
 
 
-def read_files(files: Iterable[SourceFile]) -> tuple[list[Manifest], list[tuple[FindingLocation, str]]]:
-    """The resources in files, and what could not be read: where, and why."""
+def read_files(
+    files: Iterable[SourceFile], namespace: str = _DEFAULT_NAMESPACE
+) -> tuple[list[Manifest], list[tuple[FindingLocation, str]]]:
+    """The resources in files, and what could not be read: where, and why. `namespace` is of those that name none."""
     manifests: list[Manifest] = []
     unreadable: list[tuple[FindingLocation, str]] = []
     for file in files:
@@ -109,7 +111,7 @@ def read_files(files: Iterable[SourceFile]) -> tuple[list[Manifest], list[tuple[
         for document in documents:
             for content, prefix in _items(document.content):
                 try:
-                    manifests.append(_manifest(content, file.name, document.lines, prefix))
+                    manifests.append(_manifest(content, file.name, document.lines, prefix, namespace))
                 except ValueError as error:
                     line = document.lines.get(prefix or "#", 0)
                     unreadable.append((FindingLocation(file=file.name, line=line), str(error)))
@@ -140,7 +142,9 @@ def _items(content: Any) -> Iterator[tuple[Any, str]]:
         yield content, ""
 
 
-def _manifest(content: Any, file: str, lines: Mapping[str, int], prefix: str) -> Manifest:
+def _manifest(
+    content: Any, file: str, lines: Mapping[str, int], prefix: str, default: str = _DEFAULT_NAMESPACE
+) -> Manifest:
     if not isinstance(content, dict):
         raise ValueError("a document is no mapping")
     kind, version = content.get("kind"), content.get("apiVersion")
@@ -151,7 +155,7 @@ def _manifest(content: Any, file: str, lines: Mapping[str, int], prefix: str) ->
     if not (isinstance(name, str) and name):
         raise ValueError(f"a {kind} needs metadata.name")
     group = version.rpartition("/")[0]
-    namespace = "" if kind in CLUSTER_SCOPED else str(metadata.get("namespace") or _DEFAULT_NAMESPACE)
+    namespace = "" if kind in CLUSTER_SCOPED else str(metadata.get("namespace") or default)
     if prefix:
         lines = {f"#{at.removeprefix(prefix)}": line for at, line in lines.items() if at.startswith(prefix)}
     ref = ResourceRef(group=group, kind=kind, namespace=namespace, name=name)

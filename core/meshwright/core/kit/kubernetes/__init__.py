@@ -26,6 +26,7 @@ from meshwright.core.kit.kubernetes.errors import (
     UnknownKind,
     Unreachable,
 )
+from meshwright.core.kit.kubernetes.kinds import of_kinds
 from meshwright.core.kit.kubernetes.loading import InvalidConnection
 from meshwright.core.kit.kubernetes.objects import (
     Added,
@@ -78,6 +79,7 @@ __all__ = [
     "WatchEvent",
     "at",
     "manager_of",
+    "of_kinds",
     "reference_of",
     "try_connection",
     "words",

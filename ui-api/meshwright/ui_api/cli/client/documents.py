@@ -6,6 +6,7 @@ used.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from meshwright.ui_api.cli.exits import CommandFailed, Exit
 
 MAX_BYTES = 1024 * 1024
 STDIN = "-"
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,21 @@ def text(source: str) -> str:
         return _read(source, source).decode()
     except UnicodeDecodeError as error:
         raise _bad(f"{source} is not text", str(error)) from error
+
+
+def sources(given: Sequence[str]) -> list[str]:
+    """The files that are meant; folders give the YAML and JSON in them, in order. Raises CommandFailed."""
+    names: list[str] = []
+    for each in given:
+        path = Path(each)
+        if each != STDIN and path.is_dir():
+            inside = sorted(str(file) for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+            if not inside:
+                raise _bad(f"{each} has no files named *.yaml, *.yml or *.json")
+            names += inside
+        else:
+            names.append(each)
+    return names
 
 
 def load_design(source: str) -> Document:

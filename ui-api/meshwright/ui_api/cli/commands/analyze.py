@@ -2,7 +2,6 @@
 
 import enum
 import re
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,6 @@ from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.render import findings
 from meshwright.ui_api.cli.render.output import Format, Output
 
-_SUFFIXES = (".yaml", ".yml", ".json")
 _CODE = re.compile(r"MW[0-9]{4}")
 
 
@@ -60,7 +58,7 @@ def analyze(
             raise CommandFailed(f"{code!r} is not a code", code=Exit.USAGE, remedy="Codes look like MW3301.")
     if bool(mesh) == bool(adapter):
         raise CommandFailed("name a mesh or an adapter", code=Exit.USAGE, remedy="Say --mesh NAME or --adapter NAME.")
-    sources = [{"name": name, "content": documents.text(name)} for name in _sources(files or [])]
+    sources = [{"name": name, "content": documents.text(name)} for name in documents.sources(files or [])]
     if adapter and not sources:
         raise CommandFailed("name the files to analyze", code=Exit.USAGE, remedy="Say --file PATH, or --mesh NAME.")
     question = {"files": sources, "suppress": suppress or []} | ({"live": live or not sources} if mesh else {})
@@ -85,18 +83,3 @@ def _write(session: Session, report: Report, analysis: dict[str, Any]) -> None:
 def _counts(finding: dict[str, Any], fail_on: Level) -> bool:
     order = [Level.ERROR, Level.WARNING, Level.NOTE]
     return fail_on is not Level.NEVER and order.index(Level(finding["severity"])) <= order.index(fail_on)
-
-
-def _sources(given: list[str]) -> list[str]:
-    """The files that are meant; folders give the YAML and JSON in them, in order. Raises CommandFailed."""
-    names: list[str] = []
-    for each in given:
-        path = Path(each)
-        if each != documents.STDIN and path.is_dir():
-            inside = sorted(str(file) for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
-            if not inside:
-                raise CommandFailed(f"{each} has no files named *.yaml, *.yml or *.json", code=Exit.USAGE)
-            names += inside
-        else:
-            names.append(each)
-    return names

@@ -1,4 +1,4 @@
-"""Findings as a table, as SARIF and as JUnit.
+"""Findings as a table, as SARIF and as JUnit; places in files and resources as people read them.
 
 Invariant: a finding keeps its fingerprint as long as its rule, its resource and the place in it stay the same, so
 that a tool that collects SARIF reports does not report it twice when lines move.
@@ -31,8 +31,8 @@ def table(analysis: Document) -> "RenderableType":
         (
             Text(*_STYLES[each["severity"]]),
             each["code"],
-            _where(each["location"]),
-            _resource(each["location"]),
+            where(each["location"]),
+            resource(each["location"]),
             each["message"],
         )
         for each in shown
@@ -80,9 +80,9 @@ def junit(analysis: Document) -> str:
     if not findings:
         ElementTree.SubElement(suite, "testcase", classname="analyze", name=f"{analysis['resources']} resources")
     for each in findings:
-        where = _where(each["location"])
-        name = f"{each['code']} {_resource(each['location'])}".strip()
-        case = ElementTree.SubElement(suite, "testcase", classname=where or "live", name=name)
+        place = where(each["location"])
+        name = f"{each['code']} {resource(each['location'])}".strip()
+        case = ElementTree.SubElement(suite, "testcase", classname=place or "live", name=name)
         if each["suppressed"]:
             ElementTree.SubElement(case, "skipped", message=f"suppressed by {each['suppressed']}")
         elif each["severity"] != "note":
@@ -96,13 +96,15 @@ def junit(analysis: Document) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _where(location: Document) -> str:
+def where(location: Document) -> str:
+    """The file and line; empty for a resource of a cluster."""
     if not location["file"]:
         return ""
     return f"{location['file']}:{location['line']}" if location["line"] else str(location["file"])
 
 
-def _resource(location: Document) -> str:
+def resource(location: Document) -> str:
+    """The kind, namespace and name."""
     ref = location["ref"]
     if ref is None:
         return ""
@@ -123,7 +125,7 @@ def _sarif_rule(rule: Document) -> Document:
 
 def _sarif_result(finding: Document, rule: int) -> Document:
     location = finding["location"]
-    place: Document = {"logicalLocations": [{"fullyQualifiedName": _resource(location), "kind": "resource"}]}
+    place: Document = {"logicalLocations": [{"fullyQualifiedName": resource(location), "kind": "resource"}]}
     if location["file"]:
         physical: Document = {"artifactLocation": {"uri": location["file"]}}
         if location["line"]:
@@ -144,5 +146,5 @@ def _sarif_result(finding: Document, rule: int) -> Document:
 
 def _fingerprint(finding: Document) -> str:
     location = finding["location"]
-    text = "\n".join((finding["code"], _resource(location), location["pointer"], finding["message"]))
+    text = "\n".join((finding["code"], resource(location), location["pointer"], finding["message"]))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -316,6 +316,8 @@ def adapter(content: Document) -> "RenderableType":
     live = ", ".join(content.get("instances") or []) or "none"
     head = Text.assemble((content["id"], "bold"), f" {content.get('version', '')}  contract {content.get('contract')}")
     head.append(f"\nmeshes {', '.join(content.get('meshes') or [])}\nlive workers: {live}")
+    if content.get("imports"):
+        head.append(f"\nimports {', '.join(content['imports'])}")
     if content.get("failure"):
         head.append(f"\n✗ {content['failure']}", "red")
     operations = (

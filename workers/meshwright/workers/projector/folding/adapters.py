@@ -29,6 +29,7 @@ def fold(document: Adapter | None, fact: Fact) -> Adapter | None:
                 namespaces=message.namespaces,
                 connections=message.connections or [],
                 values=message.values,
+                imports=message.imports,
                 instances=sorted(live | {message.instance}),
             )
         case AdapterForgotten():
