@@ -30,7 +30,7 @@ async def test_nats_that_met_a_full_disk_is_restarted_once_there_is_room(small_d
     chosen = home.choose_ports([], [])
     processes.write(home.record(parts.SUPERVISOR), processes.here(parts.SUPERVISOR))
     stack = LocalStack(home, Output(io.StringIO()))
-    await streams.settle_users(home)
+    await streams.ensure_users(home)
     (nats,) = parts.servers(home, chosen, Plan(mongodb="mongodb://elsewhere/"))
     await stack.start(nats)
     api = nats_users.file(home.nats_users, subjects.API)

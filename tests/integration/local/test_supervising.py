@@ -97,10 +97,10 @@ async def test_a_port_that_a_stranger_took_is_named_and_taken_back_when_it_is_fr
         await eventually(lambda: "a" in stack.running())
 
 
-async def test_what_ails_is_restarted(stack: LocalStack) -> None:
-    """A part that runs but says that it ails is replaced."""
+async def test_a_part_with_a_restart_reason_is_restarted(stack: LocalStack) -> None:
+    """A running part that gives a reason to restart it is restarted."""
     sick: set[int] = set()
-    wanted = ailing(part("a"), sick)
+    wanted = unhealthy(part("a"), sick)
     await stack.start(wanted)
     before = stack.running()["a"]
     async with watched(stack, wanted):
@@ -109,13 +109,13 @@ async def test_what_ails_is_restarted(stack: LocalStack) -> None:
         assert supervising.notes(stack.home)["a"].why == "does nothing any more"
 
 
-def ailing(one: Part, sick: set[int]) -> Part:
-    """The part, which ails while its pid is among the sick."""
+def unhealthy(one: Part, sick: set[int]) -> Part:
+    """The part, with a restart reason while its pid is in `sick`."""
     return Part(
         name=one.name,
         command=one.command,
         ready=None,
-        ails=lambda record: "does nothing any more" if record.pid in sick else "",
+        restart_reason=lambda record: "does nothing any more" if record.pid in sick else "",
     )
 
 

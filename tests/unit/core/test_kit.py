@@ -136,7 +136,7 @@ def module(**contents: object) -> str:
         ("nowhere_at_all:adapter", "fails to import: ModuleNotFoundError"),
         ("an_adapter_of_this_test:missing", "fails to import: AttributeError"),
         ("an_adapter_of_this_test:text", "is a str, not a meshwright.core.kit.Adapter"),
-        ("an_adapter_of_this_test:old", f"speaks contract 0; this host speaks {kit.CONTRACT}"),
+        ("an_adapter_of_this_test:old", f"has contract 0; this host has contract {kit.CONTRACT}"),
         ("no-such-adapter", "no adapter 'no-such-adapter' is installed; installed: .*envoy"),
         ("", "no adapter '' is installed"),
         (":x", "fails to import: ValueError"),

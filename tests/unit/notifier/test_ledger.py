@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from meshwright.schemas.sealing import Sealed
 from meshwright.schemas.webhooks import Webhook, WebhookWritten
-from meshwright.workers.notifier.ledger import MOST, Ledger, Snapshot, Waiting, resumed
+from meshwright.workers.notifier.ledger import MAX_WAITING, Ledger, Snapshot, Waiting, resumed
 
 BORN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 EMPTY = Snapshot(created_at=BORN, since=10, version=1, read=10)
@@ -88,7 +88,7 @@ def test_a_ping_goes_first() -> None:
 def test_it_is_bounded() -> None:
     """When so many wait, there is no room until one is settled."""
     ledger = Ledger(EMPTY)
-    for event in range(MOST):
+    for event in range(MAX_WAITING):
         assert ledger.has_room
         ledger.take(event)
     assert not ledger.has_room

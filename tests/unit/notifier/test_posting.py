@@ -166,7 +166,7 @@ async def test_retry_after_may_be_a_date(tmp_path: Path, receiver: Receiver) -> 
 async def test_silence_ends_in_time(tmp_path: Path, receiver: Receiver) -> None:
     """An endpoint that never answers is given up within the time-out."""
     receiver.hang = True
-    assert await Caller(tmp_path, timeout=0.3).call(receiver.url) == Outcome(detail="no answer within 0.3 s")
+    assert await Caller(tmp_path, timeout=0.3).call(receiver.url) == Outcome(detail="no response within 0.3 s")
 
 
 async def test_a_secret_of_another_webhook_is_not_used(tmp_path: Path, receiver: Receiver) -> None:

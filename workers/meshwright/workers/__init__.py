@@ -1,4 +1,5 @@
 """Processes: adapter host, projector, scheduler, and the local stack.
 
-Invariant: a worker meets the API and the adapters on the bus only; it is started by its console command.
+Invariant: a worker communicates with the API and the adapters through the bus only; it is started by its console
+command.
 """

@@ -1,6 +1,6 @@
-"""What every process shares: an instance name and orderly shutdown on signals.
+"""What every process shares: an instance name and graceful shutdown on signals.
 
-Invariant: SIGTERM and SIGINT end the work, which then closes what it opened; nothing runs on afterwards.
+Invariant: SIGTERM and SIGINT end the work, which then closes its resources; nothing keeps running afterwards.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from meshwright.core.bus.errors import BusUnavailable
 
 
 def instance() -> str:
-    """A name that no other process has, with host and pid for people."""
+    """A unique name of this process, with host and pid for people."""
     return f"{socket.gethostname().split('.')[0][:40]}-{os.getpid()}-{ids.fresh()[-6:]}"
 
 
 def tune_garbage_collector() -> None:
-    """Run the garbage collector less often: there are many live documents and hardly any cycles.
+    """Run the garbage collector less often: there are many live objects and hardly any cycles.
 
-    By default it walks everything that lives after a few thousand new objects, a third of the projector's CPU.
+    By default it walks all live objects after a few thousand new ones, which takes a third of the projector's CPU.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -32,7 +32,7 @@ def tune_garbage_collector() -> None:
 
 @contextlib.contextmanager
 def one_line_errors(program: str) -> Iterator[None]:
-    """Several tasks that ended because NATS was away end the process with one line, not with a traceback of each."""
+    """Report several tasks that ended because NATS was unavailable as one line, without a traceback of each."""
     try:
         yield
     except BaseExceptionGroup as group:
@@ -42,7 +42,7 @@ def one_line_errors(program: str) -> Iterator[None]:
 
 
 def stop_signal() -> asyncio.Event:
-    """Set as soon as SIGTERM or SIGINT arrives; for work that drains before it ends."""
+    """An event that is set by SIGTERM or SIGINT; for work that drains before it ends."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

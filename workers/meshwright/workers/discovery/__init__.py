@@ -1,7 +1,7 @@
-"""Discovery: watches the clusters of all Kubernetes connections and keeps what it sees in a stream.
+"""Discovery: watches the clusters of all Kubernetes connections and publishes their objects to a stream.
 
-Invariant: of the objects that are watched the stream's newest messages are, at each moment in which a cluster is
-synced, exactly those that the cluster has, without what is secret.
+Invariant: whenever a cluster is synced, the stream's newest messages are exactly the watched objects that the cluster
+has, without secrets.
 """
 
 from meshwright.workers.discovery.main import main

@@ -1,6 +1,6 @@
-"""The API groups that adapters work with, as these announce them.
+"""The API groups that adapters work with, from their announcements.
 
-Invariant: what an adapter has named stays wanted while it has no worker: nothing is forgotten when one restarts.
+Invariant: a group stays selected while its adapter has no worker, so a restart of a worker drops nothing.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class _Announced(msgspec.Struct, frozen=True):
 
 
 class Named:
-    """The groups that were named so far."""
+    """The groups that have been announced so far."""
 
     def __init__(self, read: Read, changed: Callable[[], None]) -> None:
         self._read = read
@@ -39,16 +39,16 @@ class Named:
         self.groups: frozenset[str] = frozenset()
 
     async def run(self) -> None:
-        """Read on until cancelled."""
+        """Read announcements until cancelled."""
         while True:
             try:
-                await self.look()
+                await self.read()
             except mwbus.BusUnavailable as error:
                 log.warning("waiting to read what adapters announce: %s", error)
             await asyncio.sleep(_LOOK)
 
-    async def look(self) -> None:
-        """Read what was announced since. Raises BusUnavailable."""
+    async def read(self) -> None:
+        """Read new announcements. Raises BusUnavailable."""
         entity = AdapterAnnouncement.wire.entity
         subject = subjects.fill(subjects.EVENTS, workspace=subjects.SYSTEM_WORKSPACE, entity=entity)
         before = self.groups

@@ -1,7 +1,7 @@
-"""One cluster, watched as a whole: every kind that is wanted and served, for as long as this worker holds its lease.
+"""Watching one cluster: every kind that is selected and served, while this worker holds the connection's lease.
 
-Invariant: each kind is listed and watched once; what is not watched any more is told as gone; a cluster that does not
-answer keeps what was seen of it until it answers again.
+Invariant: each kind is listed and watched once; kinds that are no longer watched are published as removed; the objects
+of a cluster that does not answer are kept until it answers again.
 """
 
 import asyncio
@@ -30,16 +30,16 @@ from meshwright.workers.discovery.selection import Kind, Wanted
 from meshwright.workers.discovery.status import Status
 
 log = logging.getLogger(__name__)
-_LOOK_AGAIN = 300.0
-"""seconds after which it is asked anew what the cluster serves, when nothing told of a change"""
-_SETTLING = 1.0
-"""seconds in which further definitions are waited for"""
+_REDISCOVER_S = 300.0
+"""seconds after which the cluster's API is discovered again without any sign of a change"""
+_DEBOUNCE_S = 1.0
+"""seconds to wait for further CustomResourceDefinitions after one has changed"""
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 
 
 class Pauses:
-    """How long to wait before the next try."""
+    """The back-off between attempts."""
 
     def __init__(self) -> None:
         self._next = _FIRST_PAUSE
@@ -50,12 +50,12 @@ class Pauses:
         self._next = min(self._next * 2, _LONGEST_PAUSE)
 
     def over(self) -> None:
-        """It works again."""
+        """Reset the back-off after a success."""
         self._next = _FIRST_PAUSE
 
 
 class Watching:
-    """The watch of one cluster; `wanted` is asked whenever it is looked at anew."""
+    """The watch of one cluster; `wanted` returns the kinds to watch and is called at each discovery."""
 
     def __init__(self, seen: Seen, status: Status, settings: Kubernetes, wanted: Callable[[], Wanted]) -> None:
         self._seen = seen
@@ -67,11 +67,11 @@ class Watching:
         self._tasks: dict[Kind, asyncio.Task[None]] = {}
 
     def look_again(self) -> None:
-        """What is wanted or served may be something else now."""
+        """Discover again: the selected or the served kinds may have changed."""
         self._again.set()
 
     async def run(self) -> None:
-        """Watch until cancelled. Raises Fenced, KubernetesError when there is no way to the cluster, BusUnavailable."""
+        """Watch until cancelled. Raises Fenced, KubernetesError when the cluster cannot be reached, BusUnavailable."""
         await self._seen.load()
         async with (
             Cluster.open(self._settings) as cluster,
@@ -102,9 +102,9 @@ class Watching:
                 if kind not in self._tasks or self._tasks[kind].done():
                     self._tasks[kind] = group.create_task(self._follow(cluster, kind))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_AGAIN):
+                async with asyncio.timeout(_REDISCOVER_S):
                     await self._again.wait()
-                    await asyncio.sleep(_SETTLING)
+                    await asyncio.sleep(_DEBOUNCE_S)
 
     async def _follow(self, cluster: Cluster, kind: Kind) -> None:
         pauses = Pauses()
@@ -112,7 +112,7 @@ class Watching:
             try:
                 events = cluster.watch(*kind)
                 if kind == selection.DEFINITIONS:
-                    events = self._noticing(events)
+                    events = self._watching_definitions(events)
                 await follow(events, kind, self._seen, self._changes, lambda failure: self._status.tell(kind, failure))
             except NotFound:
                 await forget(kind, self._seen, self._changes, frozenset())
@@ -124,8 +124,8 @@ class Watching:
                 self._status.tell(kind, error.failure)
             await pauses.rest()
 
-    async def _noticing(self, events: AsyncGenerator[WatchEvent, None]) -> AsyncGenerator[WatchEvent, None]:
-        """The same events; with each definition it is looked again at what is served."""
+    async def _watching_definitions(self, events: AsyncGenerator[WatchEvent, None]) -> AsyncGenerator[WatchEvent, None]:
+        """The same events; each CustomResourceDefinition triggers a new discovery."""
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Added | Modified | Deleted):

@@ -1,7 +1,7 @@
-"""One connection in the hands of the worker that holds its lease: watched, told as unusable, or forgotten.
+"""One connection, handled by the worker that holds its lease: watched, reported as failed, or removed.
 
-Invariant: what one connection suffers is its own. This module brings the Kubernetes client, which is large: it is
-imported when there is a cluster to watch.
+Invariant: a failure of one connection does not affect others. This module imports the Kubernetes client, which is
+large: it is imported only when there is a cluster to watch.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Watched:
-    """One connection. Each method does its work until it is done or cancelled, and raises Fenced, BusUnavailable."""
+    """One connection. Each method runs until it is done or cancelled, and raises Fenced, BusUnavailable."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Watched:
         self._what = f"connection {connection} of workspace {workspace}"
 
     def look_again(self) -> None:
-        """Other kinds are wanted than before."""
+        """Discover again: the selected kinds have changed."""
         if self._watching is not None:
             self._watching.look_again()
 
@@ -58,28 +58,28 @@ class Watched:
                 await self._watching.run()
             except KubernetesError as error:
                 log.warning("%s: %s", self._what, error)
-                await _told_until(status, error.failure, pauses)
+                await _report_failure(status, error.failure, pauses)
 
     async def fail(self, failure: Failure) -> None:
-        """Tell that the connection cannot be used; what was seen of it stays."""
+        """Publish that the connection cannot be used; its known objects are kept."""
         await self._seen.load()
         status = Status(self._bus, self._seen)
         status.failed(failure)
         await status.run()
 
     async def forget(self) -> None:
-        """The connection is gone, and so is everything of it."""
+        """Publish the removal of the connection's status and of all its objects."""
         await self._seen.load()
         changes = Changes(self._seen)
         async with changes.working():
             for kind in self._seen.kinds():
                 await forget(kind, self._seen, changes, frozenset())
         await Status(self._bus, self._seen).forget()
-        log.info("%s is forgotten", self._what)
+        log.info("%s was removed with all its objects", self._what)
 
 
-async def _told_until(status: Status, failure: Failure, pauses: Pauses) -> None:
-    """Tell a failure, and wait before the next try."""
+async def _report_failure(status: Status, failure: Failure, pauses: Pauses) -> None:
+    """Publish a failure, and wait before the next attempt."""
     status.failed(failure)
     telling = asyncio.create_task(status.run())
     try:

@@ -1,7 +1,8 @@
-"""One kind of object of a cluster, followed into what is seen.
+"""Publishing the changes of one kind of object of a cluster.
 
-Problem: what went while nobody watched is told by no watch. Invariant: whenever the cluster is synced, what is seen of
-the kind is what the cluster has: what was seen before and is not there is told as gone, nothing is told twice.
+Problem: a watch does not report objects that were deleted while nobody watched. Invariant: whenever the cluster is
+synced, the published objects of the kind are those that the cluster has: known objects that are missing are published
+as removed, and nothing is published twice.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ _AT_ONCE = 128
 
 
 class Changes:
-    """Changes on their way into the stream: in their order, as many at once as there are, a bounded number waiting."""
+    """Changes to be published: in order, batched, with a bounded number waiting."""
 
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
@@ -27,7 +28,7 @@ class Changes:
 
     @asynccontextmanager
     async def working(self) -> AsyncGenerator[None, None]:
-        """Work for the length of the block, which ends when the work fails. Raises Fenced."""
+        """Publish during the block, which ends when publishing fails. Raises Fenced."""
         try:
             async with asyncio.TaskGroup() as group:
                 task = group.create_task(self._work())
@@ -39,11 +40,11 @@ class Changes:
             raise
 
     async def put(self, change: Item | ResourceRef) -> None:
-        """Have an object told as it is, or one that is gone; waits while too much is waiting."""
+        """Queue an object, or the reference of a removed one; waits while the queue is full."""
         await self._queue.put(change)
 
     async def settled(self) -> None:
-        """Wait until all that was put is told."""
+        """Wait until everything queued has been published."""
         await self._queue.join()
 
     async def _work(self) -> None:
@@ -63,7 +64,7 @@ async def follow(
     changes: Changes,
     tell: Callable[[Failure | None], None],
 ) -> None:
-    """Follow the events of a watch to their end; `tell` hears None when all is seen, and what hinders it.
+    """Publish the events of a watch until it ends; `tell` gets None when all objects are published, else the failure.
 
     Raises what the watch raises.
     """
@@ -83,7 +84,7 @@ async def follow(
                     if present is not None:
                         await changes.settled()
                         await forget(kind, seen, changes, present)
-                        present = None  # from here on the watch itself tells what goes
+                        present = None  # from here on the watch itself reports deletions
                     await changes.settled()
                     tell(None)
                 case Interrupted(failure):
@@ -93,7 +94,7 @@ async def follow(
 async def forget(
     kind: tuple[str, str], seen: Seen, changes: Changes, present: set[tuple[str, str]] | frozenset[tuple[str, str]]
 ) -> None:
-    """Tell as gone what is seen of a kind and not present."""
+    """Publish the removal of known objects of a kind that are not present."""
     for ref in seen.of(*kind):
         if (ref.namespace, ref.name) not in present:
             await changes.put(ref)

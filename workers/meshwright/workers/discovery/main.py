@@ -1,7 +1,7 @@
 """The composition root of discovery: settings, key, bus.
 
-Invariant: of several workers each connection is watched by one; what a former holder still writes is refused by the
-stream. SIGTERM and SIGINT end it.
+Invariant: of several workers one watches each connection; writes of a former holder are refused by the stream. SIGTERM
+and SIGINT end it.
 """
 
 import argparse
@@ -37,10 +37,10 @@ _CANNOT_START = (
 
 
 class DiscoverySettings(settings.Settings, frozen=True, kw_only=True):
-    """Discovery's own settings."""
+    """The settings of discovery."""
 
     discovery_kinds: str = ""
-    """further kinds to watch in every cluster, as `core/ConfigMap,networking.k8s.io/*`, divided by commas"""
+    """further kinds to watch in every cluster, as `core/ConfigMap,networking.k8s.io/*`, separated by commas"""
 
 
 def main() -> None:
@@ -58,7 +58,9 @@ def main() -> None:
 
 
 async def _run(chosen: DiscoverySettings, wanted: selection.Wanted) -> None:
-    """Raises what a wrong setting raises, and BusUnavailable when NATS does not answer at the start."""
+    """Raises InvalidSettings and similar for wrong settings, and BusUnavailable when NATS does not answer at the
+    start.
+    """
     sealer = sealing.from_file(chosen.secret_key_file) if chosen.secret_key_file else None
     rules = connection_rules.rules(chosen.connection_allow, chosen.kubeconfig_allow)
     registry = Registry()

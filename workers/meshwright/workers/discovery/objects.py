@@ -1,6 +1,6 @@
-"""From an object as the cluster sends it to what is told of it.
+"""Converting an object of a cluster to the message that is published about it.
 
-Invariant: what is told fits on the bus and holds no secret, whatever the object is.
+Invariant: the message fits on the bus and contains no secret, whatever the object is.
 """
 
 import datetime
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from meshwright.core.kit.kubernetes import Item
 
 POLICY = "1"
-"""Raised whenever what is told of an object changes: objects that have not changed are then told again."""
+"""Increased whenever the published form of an object changes: unchanged objects are then published again."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MOST_LABELS = 200
 
 
 def resource(connection: str, item: "Item", now: datetime.datetime) -> ClusterResource:
-    """What is told of an object."""
+    """The published form of an object."""
     body, ref = item.body, item.ref
     metadata = body.get("metadata")
     metadata = body["metadata"] = metadata if isinstance(metadata, dict) else {}

@@ -1,8 +1,8 @@
-"""Secrets are taken out of an object before it leaves the worker.
+"""Redaction of secrets in an object before it leaves the worker.
 
-Problem: people write passwords into environments, arguments and annotations, not only into Secrets. Invariant: nothing
-of a Secret's data, no private key, no password in a URL and no value that stands under a name of a secret is left; the
-places are told, so that nobody takes the mark for the value.
+Problem: passwords are also written into environments, arguments and annotations, not only into Secrets. Invariant: no
+data of a Secret, no private key, no password in a URL and no value under a secret's name is left; the pointers of
+redacted values are published, so that a mark is not taken for the value.
 """
 
 import functools
@@ -16,24 +16,24 @@ _NAME = re.compile(
     r"(?:^|[_.-])(?:pwd|auth|dsn)(?:$|[_.-])|connection[_.-]?string",
     re.IGNORECASE,
 )
-"""of environment variables and of the keys of a ConfigMap, which people choose"""
+"""pattern for environment variables and the keys of a ConfigMap, whose names users choose"""
 _FIELD = re.compile(
     r"password|passwd|passphrase|token|bearertoken|clientsecret|secretkey|accesskey|secretaccesskey|privatekey|apikey|"
     r"hmackey|sharedsecret|tls\.key",
     re.IGNORECASE,
 )
-"""of fields, of which many only name a secret (`secretName`)"""
+"""pattern for fields, many of which only name a secret (`secretName`)"""
 _PRIVATE = "PRIVATE KEY-----"
 _IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 _ARGUMENT = re.compile(rf"--?[A-Za-z0-9._-]*(?:{_NAME.pattern})[A-Za-z0-9._-]*[= ].+", re.IGNORECASE | re.DOTALL)
 _HOLDERS = (dict, list)
 Path: TypeAlias = tuple[Any, str | int]
-"""the path of what holds it, and the key there"""
+"""the path of the parent, and the key in it"""
 _CHOSEN_KEYS = {"Secret": ("data", "stringData"), "ConfigMap": ("data", "binaryData")}
 
 
 def redact(body: dict[str, Any]) -> list[str]:
-    """Put marks in place of secrets, in the object itself; the JSON pointers of these."""
+    """Replace secrets by marks, in the object itself; returns their JSON pointers."""
     paths = list(_chosen(body)) if body.get("apiVersion") == "v1" else []
     places: list[Path] = []
     _walk(body, None, places)
@@ -41,7 +41,7 @@ def redact(body: dict[str, Any]) -> list[str]:
 
 
 def _chosen(body: dict[str, Any]) -> Iterator[str]:
-    """What people have named themselves: all of a Secret, and of a ConfigMap what sounds like one."""
+    """Redact data whose keys users choose: all of a Secret, and the entries of a ConfigMap with a secret's name."""
     kind = body.get("kind")
     for part in _CHOSEN_KEYS.get(str(kind), ()):
         data = body.get(part)
@@ -54,11 +54,11 @@ def _chosen(body: dict[str, Any]) -> Iterator[str]:
 
 
 def _walk(holder: Any, path: Path | None, paths: list[Path]) -> None:
-    """Every text is looked at, so what is done for each is kept small: paths are spelt for what is found."""
+    """Visits every text, so the work for each is small: pointers are only built for secrets."""
     is_dict = isinstance(holder, dict)
     if is_dict:
         name, given = holder.get("name"), holder.get("value")
-        if given and isinstance(given, str) and isinstance(name, str) and _sounds_secret(name):
+        if given and isinstance(given, str) and isinstance(name, str) and _names_secret(name):
             holder["value"] = MARK
             paths.append((path, "value"))
     for key, part in holder.items() if is_dict else enumerate(holder):
@@ -75,7 +75,7 @@ def _walk(holder: Any, path: Path | None, paths: list[Path]) -> None:
 
 
 @functools.lru_cache(maxsize=4096)
-def _sounds_secret(name: str) -> bool:
+def _names_secret(name: str) -> bool:
     return _NAME.search(name) is not None
 
 
@@ -95,11 +95,11 @@ def _pointer(path: Path | None) -> str:
 
 
 def _follows_a_flag(values: list[Any], index: int) -> bool:
-    """Whether it is the value of an argument before it, as in `--password`, `x`."""
+    """Whether it is the value of the argument before it, as in `--password`, `x`."""
     before = values[index - 1] if index else None
-    return isinstance(before, str) and before.startswith("--") and "=" not in before and _sounds_secret(before)
+    return isinstance(before, str) and before.startswith("--") and "=" not in before and _names_secret(before)
 
 
 def escaped(key: str) -> str:
-    """A key as it stands in a JSON pointer."""
+    """A key, escaped for a JSON pointer."""
     return key.replace("~", "~0").replace("/", "~1")

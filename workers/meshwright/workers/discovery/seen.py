@@ -1,9 +1,9 @@
-"""What the stream holds of one connection, and every change of it.
+"""The objects of one connection as the stream holds them, and publishing their changes.
 
-Problem: a worker that starts knows nothing, one that was paused writes what it knew then, and an object that comes
-back under its old name finds the word on its end in its place. Invariant: an object's next message is stored only
-behind the one that this worker knows to be the last; what is gone is told once and never told as being there again,
-by its UID.
+Problem: a worker that starts has no state, a paused one has a stale state, and an object that is created again under
+its old name has a removal as its last message. Invariant: an object's next message is stored only behind the last one
+that this worker has read (expected sequence); a removal is published once, and a removed UID is never published as
+present again.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ Read: TypeAlias = Callable[[str, int], Awaitable[Sequence[mwbus.Received]]]
 
 
 class Fenced(Exception):
-    """Somebody else has written: what this worker knows is not what the stream holds."""
+    """Another process has written: this worker's state differs from the stream."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """The last message of an object that is there. `version` is empty when it has to be told again."""
+    """The last message of a present object. `version` is empty when it has to be published again."""
 
     uid: str
     version: str
@@ -51,7 +51,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Pending(msgspec.Struct, frozen=True):
-    """A message to store, and what is known of its object then."""
+    """A message to store, and the object's entry once it is stored."""
 
     ref: ResourceRef
     outgoing: Outgoing
@@ -73,7 +73,7 @@ class _Told(msgspec.Struct, frozen=True):
 
 
 class Seen:
-    """What is known of the objects of one connection. One task at a time changes what is known of one object."""
+    """The known objects of one connection. Only one task at a time may change the entry of an object."""
 
     def __init__(self, bus: Bus, read: Read, workspace: str, connection: str, published: Counter | None = None) -> None:
         self._bus = bus
@@ -84,7 +84,7 @@ class Seen:
         self._known: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
 
     async def load(self) -> None:
-        """Read what the stream holds. Raises BusUnavailable."""
+        """Read the stream's content. Raises BusUnavailable."""
         self._known = {}
         subject = subjects.fill(subjects.SEEN, workspace=self.workspace, connection=self.connection)
         seq = 1
@@ -94,30 +94,31 @@ class Seen:
                 self._learn(message)
 
     def kinds(self) -> list[tuple[str, str]]:
-        """Group and kind of everything that is there."""
+        """Group and kind of every present object."""
         return [kind for kind, entries in self._known.items() if entries]
 
     def of(self, group: str, kind: str) -> list[ResourceRef]:
-        """The objects of a kind that are there."""
+        """The present objects of a kind."""
         entries = self._known.get((group, kind), {})
         return [ResourceRef(group=group, kind=kind, namespace=place[0], name=place[1]) for place in entries]
 
     @property
     def count(self) -> int:
-        """How many objects there are."""
+        """The number of present objects."""
         return sum(map(len, self._known.values()))
 
     async def apply(self, changes: Sequence["Item | ResourceRef"]) -> None:
-        """Tell objects as they are now, and those (by reference) that are gone, unless that was told. Raises Fenced.
+        """Publish objects as they are now, and the removal of those given by reference, unless already published.
+        Raises Fenced.
 
         Of several changes of one object the last one counts, as in the stream.
         """
         last = {change if isinstance(change, ResourceRef) else change.ref: change for change in changes}
         pending = [one for ref, change in last.items() if (one := self._pending(ref, change)) is not None]
-        if len(pending) > 1 and await self._told_at_once(pending):
+        if len(pending) > 1 and await self._published_as_batch(pending):
             return
         for one in pending:
-            self._learn_of(one, await self._publish(one))
+            self._record(one, await self._publish(one))
 
     def _pending(self, ref: ResourceRef, change: "Item | ResourceRef") -> "_Pending | None":
         entry = self._entry(ref)
@@ -153,19 +154,22 @@ class Seen:
             extensions={_POLICY: objects.POLICY},
         )
 
-    async def _told_at_once(self, pending: "Sequence[_Pending]") -> bool:
-        """Whether all were stored together. If not, each by itself finds out why, under the same id."""
+    async def _published_as_batch(self, pending: "Sequence[_Pending]") -> bool:
+        """Whether all were stored as one batch.
+
+        Otherwise each is published by itself under the same id, which finds the cause.
+        """
         try:
             acks = await self._bus.publisher.publish_all([one.outgoing for one in pending], _PATIENCE)
         except (mwbus.Conflict, mwbus.BusUnavailable) as error:
-            log.debug("%d objects are told one by one: %s", len(pending), error)
+            log.debug("publishing %d objects one by one: %s", len(pending), error)
             return False
         for one, seq in zip(pending, acks, strict=True):
-            self._learn_of(one, seq)
+            self._record(one, seq)
         return True
 
-    def _learn_of(self, one: "_Pending", seq: int) -> None:
-        """What was stored is known; sequence 0 means that it was not, as the object is gone."""
+    def _record(self, one: "_Pending", seq: int) -> None:
+        """Record the stored message; sequence 0 means that it was not stored because the object is removed."""
         place = self._known.setdefault((one.ref.group, one.ref.kind), {})
         key = one.ref.namespace, one.ref.name
         if isinstance(one.outgoing.message, ResourceRemoved):
@@ -192,7 +196,10 @@ class Seen:
         place[resource.namespace, resource.name] = Entry(resource.uid, version, message.seq)
 
     async def _publish(self, one: "_Pending") -> int:
-        """The sequence; 0 when the object with that UID was told as gone. Waits for the bus. Raises Fenced."""
+        """Publish one message, waiting for the bus; returns its sequence, 0 when the object with that UID is removed.
+
+        Raises Fenced.
+        """
         out = one.outgoing
         expected = out.expected_last
         while True:
@@ -209,19 +216,19 @@ class Seen:
                 )
             except mwbus.Conflict as conflict:
                 if expected:
-                    raise Fenced(f"{out.subject} was written by somebody else") from conflict
+                    raise Fenced(f"{out.subject} was written by another process") from conflict
                 before = await self._removal(out.subject)
                 if before.uid == one.uid:
                     return 0
                 expected = before.seq
             except mwbus.BusUnavailable as error:
-                log.warning("waiting to tell %s: %s", one.ref, error)
+                log.warning("waiting to publish %s: %s", one.ref, error)
                 await asyncio.sleep(_PAUSE)
             else:
                 return ack.seq
 
     async def _removal(self, subject: str) -> Entry:
-        """The last word on an object, which must be that it is gone. Raises Fenced."""
+        """The last message of an object, which must be a removal. Raises Fenced."""
         while True:
             try:
                 last = await self._bus.last(STREAM, subject)
@@ -230,7 +237,7 @@ class Seen:
                 await asyncio.sleep(_PAUSE)
                 continue
             if last is None:
-                return Entry("", "", 0)  # it has expired just now
+                return Entry("", "", 0)  # it has just expired
             if last.type != ResourceRemoved.wire.name:
-                raise Fenced(f"{subject} was written by somebody else")
+                raise Fenced(f"{subject} was written by another process")
             return Entry(msgspec.json.decode(last.payload, type=_Summary).uid, "", last.seq)

@@ -1,6 +1,6 @@
 """Which kinds of objects are watched in a cluster.
 
-Invariant: what is watched follows from what the cluster serves, from the API groups that adapters name, and from the
+Invariant: the kinds follow from what the cluster serves, from the API groups that adapters announce, and from the
 configuration; a kind that cannot be listed and watched is left out.
 """
 
@@ -45,7 +45,7 @@ class InvalidSelection(Exception):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Kinds and whole groups to watch, beside those that are always watched."""
+    """Kinds and whole groups to watch, in addition to those that are always watched."""
 
     kinds: frozenset[Kind] = frozenset()
     groups: frozenset[str] = frozenset()
@@ -56,14 +56,14 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def configured(text: str) -> Wanted:
-    """The kinds of a setting, as `core/ConfigMap,networking.k8s.io/*`. Raises InvalidSelection."""
+    """Parse the kinds of a setting, as `core/ConfigMap,networking.k8s.io/*`. Raises InvalidSelection."""
     kinds, groups = set(), set()
     for part in (part.strip() for part in text.split(",")):
         group, slash, kind = part.partition("/")
         if not part:
             continue
         if not slash or not group or not kind or "/" in kind:
-            raise InvalidSelection(f"{part!r} is no kind: write GROUP/KIND or GROUP/*, as core/ConfigMap")
+            raise InvalidSelection(f"{part!r} is not a kind: write GROUP/KIND or GROUP/*, as core/ConfigMap")
         group = "" if group == _CORE else group
         if kind == _ALL:
             groups.add(group)
@@ -73,13 +73,13 @@ def configured(text: str) -> Wanted:
 
 
 def of_rights(rules: Iterable[AccessRule]) -> frozenset[str]:
-    """The groups of the custom resources that an adapter works with, by the rights that it needs."""
+    """The groups of the custom resources that an adapter works with, from the permissions that it needs."""
     groups = {group for rule in rules for group in rule.groups}
     return frozenset(group for group in groups if not _is_built_in(group))
 
 
 def selected(served: "Sequence[Api]", wanted: Wanted) -> list[Kind]:
-    """What to watch of what a cluster serves."""
+    """The kinds to watch, of those that a cluster serves."""
     kinds, groups = BUILT_IN | wanted.kinds, {GATEWAY_API} | wanted.groups
     return sorted(
         (api.group, api.kind)

@@ -1,7 +1,7 @@
-"""How a connection answers, told as an event whenever it changes.
+"""The status of a connection, published as an event whenever it changes.
 
-Invariant: the newest event of a connection says what this worker knows of it; what has not changed is not told again,
-also after a restart.
+Invariant: the newest event of a connection is its current status; an unchanged status is not published again, also not
+after a restart.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from meshwright.workers.discovery.seen import Seen
 from meshwright.workers.discovery.selection import Kind
 
 log = logging.getLogger(__name__)
-_SETTLING = 0.5
-"""seconds in which further changes are waited for, since all watches of a cluster break at once"""
+_DEBOUNCE_S = 0.5
+"""seconds to wait for further changes, since all watches of a cluster break at the same time"""
 _PAUSE = 1.0
 _NAMED = 5
 _LONGEST = 2000
@@ -38,7 +38,7 @@ _AWAY = {
 
 
 class Status:
-    """What is known of one connection."""
+    """The status of one connection."""
 
     def __init__(self, bus: Bus, seen: Seen) -> None:
         self._bus = bus
@@ -49,7 +49,7 @@ class Status:
         self._changed = asyncio.Event()
 
     def watching(self, kinds: Iterable[Kind]) -> None:
-        """The cluster was asked what it serves, and this is watched of it."""
+        """Record the discovery of the cluster's API and the kinds that are watched."""
         wanted = set(kinds)
         self._failure = None
         self._pending = (self._pending & wanted) | (wanted - self._kinds.keys())
@@ -57,22 +57,22 @@ class Status:
         self._changed.set()
 
     def tell(self, kind: Kind, failure: Failure | None) -> None:
-        """A kind is seen as a whole, or this hinders it."""
+        """Record that a kind is synced, or the failure of its watch."""
         self._pending.discard(kind)
         self._kinds[kind] = failure
         self._changed.set()
 
     def failed(self, failure: Failure) -> None:
-        """The connection as a whole is of no use for now."""
+        """Record a failure of the whole connection."""
         self._failure = failure
         self._changed.set()
 
     async def run(self) -> None:
-        """Tell what changes until cancelled."""
+        """Publish changes until cancelled."""
         last = await mwbus.until_available(self._last)
         while True:
             await self._changed.wait()
-            await asyncio.sleep(_SETTLING)
+            await asyncio.sleep(_DEBOUNCE_S)
             self._changed.clear()
             if not self._kinds and self._failure is None:
                 continue
@@ -86,7 +86,7 @@ class Status:
                 last = status
 
     async def forget(self) -> None:
-        """Tell that the connection is forgotten, unless nothing was told of it. Raises BusUnavailable."""
+        """Publish the removal of the status, unless none was published. Raises BusUnavailable."""
         if await self._last() is not None:
             await self._publish(ConnectionForgotten(id=self._seen.connection))
 
@@ -102,7 +102,7 @@ class Status:
             try:
                 await self._bus.publisher.publish(self._subject, message, about=about)
             except mwbus.BusFull as error:
-                log.warning("waiting to tell how connection %s answers: %s", self._seen.connection, error)
+                log.warning("waiting to publish the status of connection %s: %s", self._seen.connection, error)
                 await asyncio.sleep(_PAUSE)
             else:
                 return
@@ -121,7 +121,7 @@ class Status:
 def conditions(
     kinds: Mapping[Kind, Failure | None], pending: Iterable[Kind], failure: Failure | None
 ) -> list[Condition]:
-    """What the states of all watches say of a cluster; `failure` is one of the whole connection."""
+    """The conditions of a cluster from the states of all its watches; `failure` is one of the whole connection."""
     failures: dict[str, Failure] = {_name(kind): one for kind, one in kinds.items() if one is not None}
     if failure is not None:
         failures[""] = failure

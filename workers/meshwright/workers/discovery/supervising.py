@@ -1,7 +1,7 @@
-"""All connections: each is watched by one of the workers, and forgotten when it is gone.
+"""All connections: each is watched by one of the workers, and removed when it is deleted.
 
-Invariant: a connection's lease is held by whoever watches or forgets it. Where there is no cluster, this process stays
-small: the Kubernetes client comes with the first one.
+Invariant: a connection's lease is held by the worker that watches or removes it. Without a cluster this process stays
+small: the Kubernetes client is imported for the first one.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _AGAIN = 1.0
 
 
 class Discovery:
-    """Watches every Kubernetes connection that this worker can get the lease of."""
+    """Watches every Kubernetes connection whose lease this worker can get."""
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class Discovery:
         self._instance = instance
         self._configured = wanted
         self._told = published
-        self._named = Named(functools.partial(lookups.batch, bus, subjects.EVENTS.stream), self._look_again)
+        self._named = Named(functools.partial(lookups.batch, bus, subjects.EVENTS.stream), self._rediscover)
         self._watched: dict[tuple[str, str], tuple[Watched, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        await mwbus.until_available(self._named.look)
+        await mwbus.until_available(self._named.read)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._named.run())
             async for change in self._connections.follow():
@@ -62,7 +62,7 @@ class Discovery:
         is_gone = change.connection is None and change.failure is None
         if is_gone and before is None and not await mwbus.until_available(self._holds_any, *key):
             return
-        # The client behind it takes half a second and 36 MiB.
+        # Importing the client behind it takes half a second and 36 MiB.
         from meshwright.workers.discovery.connection import Watched
 
         watched = Watched(self._bus, *key, self._wanted, self._told)
@@ -79,7 +79,7 @@ class Discovery:
             try:
                 await leases.hold(self._bus, name, self._instance, work)
             except (mwbus.BusError, Fenced) as error:
-                log.warning("connection %s of workspace %s is taken up again: %s", connection, workspace, error)
+                log.warning("restarting connection %s of workspace %s: %s", connection, workspace, error)
                 await asyncio.sleep(_AGAIN)
             else:
                 return
@@ -91,6 +91,6 @@ class Discovery:
     def _wanted(self) -> Wanted:
         return self._configured.union(self._named.groups)
 
-    def _look_again(self) -> None:
+    def _rediscover(self) -> None:
         for watched, _ in self._watched.values():
             watched.look_again()

@@ -1,7 +1,7 @@
-"""Objects that are too long are shortened, and it is said where.
+"""Shortening objects that are too long, with marks at the shortened places.
 
-Problem: one object of a cluster may be larger than a message can be. Invariant: what comes out is at most as long as
-asked, still names its object, and has a mark at each place where something was left out.
+Problem: one object of a cluster may exceed the maximum message size. Invariant: the result has at most the given size,
+still names its object, and has a mark at each place where something was left out.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from meshwright.workers.discovery.redacting import escaped
 
 _LONG_TEXT = 4096
 _WORTH = 8
-"""what frees less than this part of what is too much is not picked out of its surroundings"""
+"""parts that free less than this share of the excess are not cut by themselves"""
 _LEAST_CUT = 1024
 _MOST_CUTS = 200
 _KEPT = ("apiVersion", "kind")
@@ -22,7 +22,7 @@ _encode = msgspec.json.encode
 
 
 def trim(body: dict[str, Any], limit: int) -> list[str]:
-    """Shorten the object itself until it has at most `limit` bytes of JSON; the JSON pointers of the marks."""
+    """Shorten the object itself until it has at most `limit` bytes of JSON; returns the JSON pointers of the marks."""
     size = len(_encode(body))
     if size <= limit:
         return []
@@ -55,7 +55,7 @@ def _long_texts(value: Any, path: str) -> Iterator[tuple[Any, Any, str]]:
 
 
 def _largest(body: dict[str, Any], excess: int) -> tuple[Any, Any, str] | None:
-    """The smallest part that frees enough, or else the largest one that is worth a mark."""
+    """The smallest part that frees enough, or else the largest one that is worth cutting."""
     holder: Any = body
     path, chosen = "", None
     while True:

@@ -1,7 +1,7 @@
 """The endpoints of a live worker: info, preview, intents of a mesh, test of a connection, analyze, import, diagnose.
 
-Invariant: answering changes nothing; an operation that the adapter does not know is refused with the list of
-those that it does.
+Invariant: requests change nothing; an operation that the adapter does not know is refused with the list of those that
+it does.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ T = TypeVar("T")
 def endpoints(
     adapter: kit.Adapter, runtime: kit.Runtime, service: object, connection: mwbus.Connection
 ) -> dict[str, Endpoint]:
-    """The endpoints of one worker by name; `service` is what the adapter's own `@service` gave."""
+    """The endpoints of one worker by name; `service` is the value of the adapter's own `@service`."""
     announcement = adapter.announcement(runtime.instance)
 
     async def info(_: bytes) -> bytes:
@@ -115,7 +115,7 @@ async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
 
 
 def _analyzed(analyzers: analysis.Analyzers, question: AnalysisRequest, live: analysis.LiveResources) -> Analysis:
-    """The findings; a resource of the files stands for the one of the mesh."""
+    """The findings; a resource of the files replaces the one of the mesh."""
     written, unreadable = analysis.read_files(question.files)
     resources = analysis.Manifests([*live.manifests, *written])
     return analyzers.run(resources, unreadable, question.suppress, complete=question.live, unread=live.unread)
@@ -156,7 +156,7 @@ def _imported(
 
 
 def _decoded(payload: bytes, kind: type[T], code: str, what: str) -> T:
-    """The question in a request. Raises Refusal with this code when it is none."""
+    """Decode a request. Raises Refusal with this code when it is invalid."""
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -165,7 +165,7 @@ def _decoded(payload: bytes, kind: type[T], code: str, what: str) -> T:
 
 @contextlib.contextmanager
 def _refusing() -> Iterator[None]:
-    """What the adapter rejects is refused to whoever asks."""
+    """Turns what the adapter rejects into a Refusal."""
     try:
         yield
     except kit.Reject as reject:

@@ -1,9 +1,9 @@
-"""Cancellations: events by which the API or the scheduler ends an operation that a worker has, or is about to get.
+"""Cancellations: events by which the API or the scheduler ends an operation that a worker runs or is about to get.
 
-Problem: looking into the stream before every operation costs as much as a no-op itself. Invariant: a cancellation or
-the end told by the scheduler is never overlooked: for commands stored while this worker was subscribed it has been
-received, and for all others (older ones, and whenever the connection was away in between) the stream is read. What
-the stream refused does not count, since its sender knows so: what was received is looked up in the stream.
+Problem: reading the stream before every operation costs as much as a no-op itself. Invariant: a cancellation or a
+terminal event of the scheduler is never missed: for commands stored while this worker was subscribed it has been
+received, and for all others (older ones, and those stored while the connection was lost) the stream is read. A message
+that the stream refused does not count, and its sender knows that: each received one is looked up in the stream.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ _REMEMBERED = 10_000
 """operations kept whose commands have not been delivered here yet; they normally follow within milliseconds"""
 
 _STORED_WITHIN = (0.0, 0.02, 0.1, 0.5, 1.0)
-"""pauses before each look for what was received: a message arrives while the stream still stores it"""
+"""pauses before each lookup of a received message, which arrives while the stream still stores it"""
 _KINDS = frozenset({operations.CancelRequested.wire.name, *catalog.TERMINAL_TYPES})
 
 
 class Cancellation(msgspec.Struct, frozen=True):
-    """How others have ended one operation, if they have."""
+    """How the API or the scheduler has ended one operation, if they have."""
 
     cancel: operations.CancelRequested | None = None
     has_ended: bool = False
-    """the scheduler has published its end"""
+    """the scheduler has published its terminal event"""
 
 
 class Cancellations:
-    """Pass `record` what is published on `SUBJECTS`, and ask `find`."""
+    """Pass `record` the messages on `SUBJECTS`, and query with `find`."""
 
     SUBJECTS = tuple(
         subjects.fill(subjects.EVENTS, origin=origin, entity="operation") for origin in origins.INTERVENING
@@ -51,11 +51,11 @@ class Cancellations:
         self._received[operation] = None
         if len(self._received) > _REMEMBERED:
             self._received.popitem(last=False)
-            self._listening_since = None  # something was forgotten: older commands must be looked up
+            self._listening_since = None  # an operation was dropped: older commands must be looked up
         return operation
 
     async def find(self, command: operations.Command, seq: int) -> Cancellation:
-        """How the operation whose command is at `seq` of COMMANDS was ended so far. Raises BusUnavailable."""
+        """The cancellation so far of the operation whose command is at `seq` of COMMANDS. Raises BusUnavailable."""
         if self._was_listening_at(seq):
             return await self.confirmed(command) if command.operation in self._received else Cancellation()
         connection = self._bus.reconnects
@@ -65,7 +65,10 @@ class Cancellations:
         return await self.stored(command)
 
     async def confirmed(self, command: operations.Command) -> Cancellation:
-        """What was received about an operation, as stored; nothing if the stream refused it. Raises BusUnavailable."""
+        """The received cancellation of an operation as stored; empty if the stream refused it.
+
+        Raises BusUnavailable.
+        """
         for pause in _STORED_WITHIN:
             await asyncio.sleep(pause)
             if (intervention := await self.stored(command)) != Cancellation():
@@ -73,7 +76,7 @@ class Cancellations:
         return Cancellation()
 
     async def stored(self, command: operations.Command) -> Cancellation:
-        """What is stored by now. Raises BusUnavailable."""
+        """The cancellation as stored now. Raises BusUnavailable."""
         return Cancellation(
             await journal.cancel_request(self._bus, command), await journal.was_ended_by_scheduler(self._bus, command)
         )

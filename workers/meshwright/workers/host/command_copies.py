@@ -1,11 +1,10 @@
 """Copies of commands: EVENTS holds the copy of a command before its worker publishes the first event about it.
 
-Problem: the server copies commands into EVENTS by itself, and after a restart it takes that up again later than a
-worker gets the command; whoever follows an operation would read `started` before `accepted`. Invariant: no event
-of an operation is published before its copy is stored, unless the server has not made it within half a minute.
-
-Copies are made in the order of COMMANDS, so the newest one answers for all before it. A stream that went back gives
-sequences out again; so after each reconnect the first answer is that of the very command.
+Problem: the server copies commands into EVENTS by itself, and after a restart it resumes that later than a worker gets
+the command; a reader of the operation would get `started` before `accepted`. Invariant: no event of an operation is
+published before its copy is stored, unless the server has not made it within half a minute. Copies are made in the
+order of COMMANDS, so the newest one proves all before it. A rewound stream assigns sequences again, so after each
+reconnect the copy of this very command is checked.
 """
 
 import asyncio
@@ -17,21 +16,21 @@ from meshwright.schemas import subjects
 
 log = logging.getLogger(__name__)
 WITHIN = 30.0
-"""seconds until an operation goes on all the same; the server looks after a source that fails every ten"""
+"""seconds until an operation starts without its copy; the server retries a failed source every ten"""
 _PAUSE_FIRST, _PAUSE_LAST = 0.002, 0.25
 _COPY = next(one for one in streams.COPIES if one.source == subjects.COMMANDS.stream)
 _COPIES = _COPY.places[0]
 
 
 class CommandCopies:
-    """How far the copies reach, as this worker knows."""
+    """How far the copies reach, as far as this worker knows."""
 
     def __init__(self, connection: mwbus.Connection) -> None:
         self._bus = connection
         self._lock = asyncio.Lock()
         self._reach = 0
         self._connection = -1
-        """the connection at which the copies were seen to go on"""
+        """the connection on which copying was last observed"""
 
     async def wait_for(self, command: mwbus.Received) -> None:
         """Return when the copy of this message of COMMANDS is stored. Raises BusUnavailable."""
@@ -41,7 +40,7 @@ class CommandCopies:
             async with asyncio.timeout(WITHIN), self._lock:
                 pause = _PAUSE_FIRST
                 while not self._reaches(command):
-                    if await self._look(command):
+                    if await self._check(command):
                         continue
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _PAUSE_LAST)
@@ -51,7 +50,7 @@ class CommandCopies:
     def _reaches(self, command: mwbus.Received) -> bool:
         return self._connection == self._bus.reconnects and command.seq <= self._reach
 
-    async def _look(self, command: mwbus.Received) -> bool:
+    async def _check(self, command: mwbus.Received) -> bool:
         """Whether it is copied."""
         connection = self._bus.reconnects
         is_known = connection == self._connection

@@ -1,6 +1,6 @@
-"""Looking for drift, in one of an adapter's workers at a time.
+"""Detecting drift, in one of an adapter's workers at a time.
 
-Invariant: it gives way to operations, and a bus that is away or a mesh that cannot be read only delays it.
+Invariant: operations have precedence, and an unavailable bus or a mesh that cannot be read only delays it.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from meshwright.workers.host.queues import OperationQueues
 
 log = logging.getLogger(__name__)
 _PAUSE = 0.05
-"""seconds between two looks at least"""
+"""minimum number of seconds between two checks"""
 
 
 async def watch(
     adapter: kit.Adapter, runtime: kit.Runtime, service: object, turns: OperationQueues, every: float
 ) -> None:
-    """Look when something changes, and every so many seconds, while this worker holds the lease; until cancelled."""
+    """Check after changes, and at the given interval, while this worker holds the lease; until cancelled."""
 
     async def idle(mesh: kit.MeshRef) -> bool:
         return await turns.is_idle(mesh.workspace, adapter.name, mesh.connection, mesh.mesh)
@@ -30,9 +30,9 @@ async def watch(
                 try:
                     await watcher.look()
                 except mwbus.BusError as error:
-                    log.warning("drift is not looked for now: %s", error)
+                    log.warning("drift detection is delayed: %s", error)
                 except Exception:
-                    log.exception("looking for drift failed")  # a defect of an adapter must not end its worker
+                    log.exception("drift detection failed")  # a defect of an adapter must not end its worker
                 await asyncio.sleep(_PAUSE)
                 await watcher.until_due()
 

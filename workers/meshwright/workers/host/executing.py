@@ -1,9 +1,9 @@
 """Executing one delivery of one command, from its first event to its last.
 
-Problem: a worker may die, be paused or lose the bus between any two instructions, and a person, the deadline or the
-adapter's own failure may end the operation at any moment. Invariant: the delivery is acknowledged only when a terminal
-event is stored (or somebody else's is); an operation that does not succeed is undone first, by whichever worker holds
-it then; a handler that is fenced, or a bus that stays away, leaves it to be redelivered.
+Problem: a worker may die, be paused or lose the bus between any two instructions, and a user, the deadline or a failure
+of the adapter may end the operation at any moment. Invariant: the delivery is acknowledged only when a terminal event
+is stored, by this worker or another process; an operation that does not succeed is undone first, by the worker that
+holds it then; a handler that is fenced, or a bus that stays unavailable, leaves it to be redelivered.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ from meshwright.workers.host.queues import OperationQueues
 log = logging.getLogger(__name__)
 BACKOFF = (1.0, 2.0, 5.0, 15.0)
 """seconds before the second, third, … attempt after an unexpected error"""
-_WORTH_TELLING = 0.5
-"""seconds of waiting for a free slot after which an event says so"""
+_REPORT_WAIT_S = 0.5
+"""seconds of waiting for a free slot after which an event is published"""
 _UNWIND_SECONDS = 30.0
-"""seconds that a handler may take to say how completed steps are undone"""
+"""seconds that a handler may take to register the undo of its completed steps"""
 _DEAD_LETTERED = operations.OperationDeadLettered.wire.name
 
 
 class Equipment(msgspec.Struct, frozen=True, kw_only=True):
-    """What every execution of a worker uses. `service` is what the adapter's own `@service` gave."""
+    """What all executions of a worker share. `service` is the value of the adapter's own `@service`."""
 
     bus: mwbus.Connection
     adapter: kit.Adapter
@@ -62,7 +62,7 @@ class _Unsuccessful(Exception):
 
 
 class Execution:
-    """One delivery of one command. `control` lets the host pass on a cancellation."""
+    """One delivery of one command. Through `control` the host passes on a cancellation."""
 
     def __init__(self, equipment: Equipment, job: mwbus.Job, command: operations.Command) -> None:
         self._use = equipment
@@ -71,16 +71,16 @@ class Execution:
         self.control = kit.Control()
         self.journal = kit.Journal(equipment.bus, command)
         self.is_running = False
-        """whether the handler runs, or is being undone"""
+        """whether the handler or its undoing runs"""
         self._context: kit.Context | None = None
         self._bound: asyncio.Timeout | None = None
         self._had_turn = False
         self._has_slot = False
 
     async def run(self, slot: asyncio.Semaphore) -> None:
-        """Handle the command: wait for its turn and for a `slot`, run it, publish its end, acknowledge."""
+        """Handle the command: wait for its turn and for a `slot`, run it, publish its terminal event, acknowledge."""
         try:
-            if await self._see_through(slot):
+            if await self._run_to_end(slot):
                 await self._settle()
         except kit.Fenced as error:
             log.warning("%s; this worker stops", error)
@@ -91,14 +91,14 @@ class Execution:
         """Apply a cancellation that arrived after the execution began."""
         if cancellation.cancel is not None:
             self.control.cancel(cancellation.cancel)
-        # What is received again, as after a reconnect, must not move a bound that has struck: that is an error.
+        # A repeated cancellation, as after a reconnect, must not move a time-out that has expired: that is an error.
         if cancellation.has_ended and self._bound is not None and not self._bound.expired():
             self._bound.reschedule(asyncio.get_running_loop().time())
 
     async def tell_interrupted(self) -> None:
-        """Publish that this worker was stopped, for the worker that resumes. Raises Fenced, BusUnavailable."""
+        """Publish that this worker was interrupted, for the worker that resumes. Raises Fenced, BusUnavailable."""
         if self.is_running and not self.journal.history.end:
-            await self._tell_queued("interrupted by shutdown; another worker will resume it", interrupted=True)
+            await self._publish_queued("interrupted by shutdown; another worker will resume it", interrupted=True)
 
     async def _settle(self) -> None:
         end = self.journal.history.end.split(".")[-2] if self.journal.history.end else "timed_out"
@@ -106,24 +106,25 @@ class Execution:
         if self._had_turn:
             await self._use.turns.done(self.command, self._job.message)
         if self.journal.history.end == _DEAD_LETTERED:
-            await self._job.term()  # the server's advisory is what brings it to the dead letters
+            await self._job.term()  # through the server's advisory it becomes a dead letter
         else:
             await self._job.ack()
 
-    async def _see_through(self, slot: asyncio.Semaphore) -> bool:
+    async def _run_to_end(self, slot: asyncio.Semaphore) -> bool:
         """Whether the operation has ended; False when another attempt follows."""
         if self._job.message.deliveries > 1:
             await self.journal.read()
         try:
-            return await self._take_up(slot)
+            return await self._prepare(slot)
         except kit.Fenced:
             if self.journal.history.last:
                 raise
-        # Not the first delivery after all: the consumer was made anew and has forgotten. Nothing was done yet here.
+        # Not the first delivery after all: the consumer was created again and has lost its count. Nothing was done here
+        # yet.
         await self.journal.read()
-        return await self._take_up(slot)
+        return await self._prepare(slot)
 
-    async def _take_up(self, slot: asyncio.Semaphore) -> bool:
+    async def _prepare(self, slot: asyncio.Semaphore) -> bool:
         history = self.journal.history
         if history.end:
             return True
@@ -143,7 +144,7 @@ class Execution:
     async def _work(self, slot: asyncio.Semaphore, seconds: float) -> bool:
         """Whether the operation has succeeded; False when another attempt follows. Raises _Unsuccessful."""
         try:
-            self._check_the_past(seconds)
+            self._check_attempts(seconds)
             async with asyncio.timeout(seconds) as self._bound:
                 await self._wait_for_turn()
                 try:
@@ -162,11 +163,11 @@ class Execution:
             self._bound = None
 
     async def _remaining(self) -> float:
-        """Seconds until the deadline. Only the server's clock counts, not the worker's and not the asker's."""
+        """Seconds until the deadline by the server's clock, not the worker's or the client's."""
         allowed = (self.command.deadline - self.command.accepted_at).total_seconds()
         return max(self._job.message.time / 1e9 + allowed - await self._use.bus.clock.now(), 0.0)
 
-    def _check_the_past(self, seconds: float) -> None:
+    def _check_attempts(self, seconds: float) -> None:
         """Raises _Unsuccessful or kit.Cancelled when no further attempt may be made."""
         history = self.journal.history
         if history.undoing is not None:
@@ -179,17 +180,17 @@ class Execution:
             raise _Unsuccessful("timed_out")
 
     async def _wait_for_turn(self) -> None:
-        """Let earlier operations of the mesh end."""
+        """Wait until earlier operations of the mesh have ended."""
         if self.command.mutates:
-            waits = self._use.turns.wait(self.command, self._job.message.seq, self._tell_waiting)
+            waits = self._use.turns.wait(self.command, self._job.message.seq, self._publish_waiting)
             await self.control.unless_cancelled(waits)
             self._had_turn = True
 
-    async def _tell_waiting(self, behind: str) -> None:
-        reason = f"operation {behind} on mesh {self.command.mesh} was accepted earlier and is not over yet"
-        await self._tell_queued(reason, behind)
+    async def _publish_waiting(self, behind: str) -> None:
+        reason = f"operation {behind} on mesh {self.command.mesh} was accepted earlier and has not ended yet"
+        await self._publish_queued(reason, behind)
 
-    async def _tell_queued(self, reason: str, behind: str | None = None, *, interrupted: bool = False) -> None:
+    async def _publish_queued(self, reason: str, behind: str | None = None, *, interrupted: bool = False) -> None:
         worker = self._use.runtime.instance
         await self.journal.append(
             operations.OperationQueued(worker=worker, reason=reason, behind=behind, interrupted=interrupted)
@@ -200,16 +201,16 @@ class Execution:
             await self._enter(slot)
             return
         try:
-            async with asyncio.timeout(_WORTH_TELLING):
+            async with asyncio.timeout(_REPORT_WAIT_S):
                 await self.control.unless_cancelled(self._enter(slot))
         except TimeoutError:
             if not self._has_slot:
-                await self._tell_queued("the worker is running as many operations as it may")
+                await self._publish_queued("the worker is running as many operations as it may")
                 await self.control.unless_cancelled(self._enter(slot))
 
     async def _enter(self, slot: asyncio.Semaphore) -> None:
         await slot.acquire()
-        self._has_slot = True  # noted here: whoever waits for this may be cancelled at this very moment
+        self._has_slot = True  # recorded here: a task that waits for this may be cancelled at this moment
 
     def _leave(self, slot: asyncio.Semaphore) -> None:
         if self._has_slot:
@@ -233,11 +234,11 @@ class Execution:
         except (kit.Reject, msgspec.ValidationError) as error:
             raise _Unsuccessful("failed", _rejected(error)) from error
         except kit.Retry as retry:
-            return await self._again(retry.after, retry.failure)
-        except Exception as error:  # the adapter's own defects: retried, then dead-lettered, never lost
+            return await self._schedule_retry(retry.after, retry.failure)
+        except Exception as error:  # defects of the adapter: retried, then dead-lettered, never lost
             log.exception("operation %s (%s) failed", self.command.operation, self.command.kind)
             pause = BACKOFF[min(max(history.stalled_attempts, 1), len(BACKOFF)) - 1]
-            return await self._again(pause, kit.as_failure(error))
+            return await self._schedule_retry(pause, kit.as_failure(error))
         return True
 
     async def _handle(self) -> object:
@@ -246,8 +247,8 @@ class Execution:
         arguments = operations.arguments_of(self.command, entry.arguments)
         return await entry.handler(self._context, arguments)
 
-    async def _again(self, pause: float, failure: Failure) -> bool:
-        """Leave the operation to another attempt. Raises _Unsuccessful when there were enough."""
+    async def _schedule_retry(self, pause: float, failure: Failure) -> bool:
+        """Leave the operation to another attempt. Raises _Unsuccessful when the attempts are exhausted."""
         if self.journal.history.stalled_attempts >= self._use.max_attempts:
             raise _Unsuccessful("dead_lettered", failure)
         at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=pause)
@@ -256,7 +257,7 @@ class Execution:
         return False
 
     async def _undo(self, over: _Unsuccessful) -> None:
-        """Undo what was done, here or by an attempt of a worker that is gone."""
+        """Undo the completed steps of this attempt and of earlier ones, also of other workers."""
         history = self.journal.history
         if self.command.keep_on_failure or self.control.is_abandoned or not history.not_undone:
             return
@@ -266,26 +267,26 @@ class Execution:
                 await self.journal.append(operations.StepUndone(step=step, failure=_died(history.stalled_undos)))
             return
         if self._context is None:
-            # Told first, so that it counts if the adapter's own code ends this process.
-            await self._tell_undoing(over)
+            # Published first, so that it counts if the adapter's own code ends this process.
+            await self._publish_undoing(over)
             await self._unwind()
         elif self._context.can_undo:
-            await self._tell_undoing(over)
+            await self._publish_undoing(over)
         if self._context is not None:
             await self._context.undo_all()
 
-    async def _tell_undoing(self, over: _Unsuccessful) -> None:
+    async def _publish_undoing(self, over: _Unsuccessful) -> None:
         worker = self._use.runtime.instance
         await self.journal.append(operations.OperationUndoing(worker=worker, end=over.end, failure=over.failure))
 
     async def _unwind(self) -> None:
-        """Run the handler through its completed steps, so that it registers how each of them is undone."""
+        """Run the handler through its completed steps, so that it registers the undo of each."""
         self.control.is_unwinding = True
         try:
             async with asyncio.timeout(_UNWIND_SECONDS):
                 await self._handle()
         except kit.Cancelled:
-            pass  # it has said all that is needed
+            pass  # all completed steps are registered
         except (kit.Fenced, mwbus.BusUnavailable):
             raise
         except Exception:

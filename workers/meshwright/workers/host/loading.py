@@ -1,7 +1,7 @@
-"""Finding an adapter by its entry point, or by `module:attribute` while one is being written.
+"""Loading an adapter by its entry point, or by `module:attribute` during development.
 
-Invariant: an adapter that cannot be loaded is reported with its reason and harms nobody else; only one that is
-installed is an adapter.
+Invariant: an adapter that cannot be loaded is reported with its reason and does not affect others; only an installed
+one is announced.
 """
 
 import importlib
@@ -13,11 +13,11 @@ GROUP = "meshwright.adapters"
 
 
 class AdapterNotLoadable(Exception):
-    """The adapter does not exist, fails to import, or speaks another contract."""
+    """The adapter does not exist, fails to import, or has another contract version."""
 
 
 class NoSuchAdapter(AdapterNotLoadable):
-    """Nothing of that name is installed."""
+    """No adapter of that name is installed."""
 
 
 def load(name: str) -> kit.Adapter:
@@ -29,12 +29,12 @@ def load(name: str) -> kit.Adapter:
         adapter = _import(name)
     except AdapterNotLoadable:
         raise
-    except Exception as error:  # an adapter's import runs its author's code: whatever it raises is the reason
+    except Exception as error:  # importing runs the author's code: any exception is the reason
         raise AdapterNotLoadable(f"{name} fails to import: {type(error).__name__}: {error}") from error
     if not isinstance(adapter, kit.Adapter):
         raise AdapterNotLoadable(f"{name} is a {type(adapter).__name__}, not a meshwright.core.kit.Adapter")
     if adapter.contract != kit.CONTRACT:
-        raise AdapterNotLoadable(f"{name} speaks contract {adapter.contract}; this host speaks {kit.CONTRACT}")
+        raise AdapterNotLoadable(f"{name} has contract {adapter.contract}; this host has contract {kit.CONTRACT}")
     return adapter
 
 
@@ -49,5 +49,5 @@ def _import(name: str) -> object:
         raise NoSuchAdapter(f"no adapter {name!r} is installed; installed: {known}")
     if len({entry.value for entry in chosen}) > 1:
         both = " and ".join(sorted(entry.value for entry in chosen))
-        raise AdapterNotLoadable(f"{name} is claimed by {both}: uninstall one of them")
+        raise AdapterNotLoadable(f"{name} is registered by {both}: uninstall one of them")
     return chosen[0].load()

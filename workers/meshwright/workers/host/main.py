@@ -1,6 +1,6 @@
 """The composition root of an adapter worker: settings, bus, adapter, service, presence, worker.
 
-Invariant: what was opened is closed in reverse order, whatever fails; SIGTERM and SIGINT drain.
+Invariant: resources are closed in reverse order, whatever fails; SIGTERM and SIGINT drain.
 """
 
 import argparse
@@ -43,16 +43,16 @@ _CANNOT_START = (
 
 
 class HostSettings(settings.Settings, frozen=True, kw_only=True):
-    """How this worker works. Times are seconds; see `working.Limits`."""
+    """The settings of a worker. Times are in seconds; see `working.Limits`."""
 
     api_host: str = "127.0.0.1"
     api_port: int = 8410
-    """where the API listens, as the API itself is told"""
+    """the API's port, as in the API's own setting"""
     worker_max_running: settings.AtLeastOne = 32
     worker_max_attempts: settings.AtLeastOne = 5
     worker_ack_wait: settings.Seconds = 10.0
     worker_drift_every: settings.Seconds = 10.0
-    """how often it is looked whether releases are still as they were applied"""
+    """interval of drift detection"""
     worker_grace: Annotated[float, Meta(ge=0, le=1e7)] = 20.0
 
 
@@ -76,15 +76,15 @@ def main() -> None:
 async def run(name: str, chosen: HostSettings) -> None:
     """Serve one adapter until SIGTERM or SIGINT.
 
-    Raises AdapterNotLoadable (told on the bus first when it is installed), InvalidSettings, BusUnavailable, and what
-    `sealing` raises without a usable key.
+    Raises AdapterNotLoadable (published first when it is installed), InvalidSettings, BusUnavailable, and the errors of
+    `sealing` without a usable key.
     """
     stop = running.stop_signal()
     try:
         adapter = loading.load(name)
     except loading.AdapterNotLoadable as error:
         if ":" not in name and not isinstance(error, loading.NoSuchAdapter):
-            await _tell_failure(name, chosen, str(error))
+            await _publish_failure(name, chosen, str(error))
         raise
     instance = running.instance()
     who = f"adapter-{name.rpartition(':')[2]}"
@@ -129,14 +129,14 @@ async def _serve(
         presence.announced(bus, adapter.announcement(instance)),
         _watching(drifting.watch(adapter, runtime, service, turns, chosen.worker_drift_every), adapter.has_target),
     ):
-        log.info("adapter %s %s serves as %s", adapter.name, adapter.version, instance)
+        log.info("adapter %s %s is ready as %s", adapter.name, adapter.version, instance)
         await Worker(bus, adapter, runtime, service, turns, limits, ended).run(stop)
     log.info("adapter %s has stopped", adapter.name)
 
 
 @contextlib.asynccontextmanager
 async def _watching(work: Coroutine[Any, Any, None], wanted: bool) -> AsyncIterator[None]:
-    """Run the work beside the block, if it is wanted."""
+    """Run the work beside the block, if it is enabled."""
     if not wanted:
         work.close()
         yield
@@ -157,7 +157,7 @@ def _servers(chosen: HostSettings) -> kit.OwnServers:
     )
 
 
-async def _tell_failure(name: str, chosen: HostSettings, reason: str) -> None:
+async def _publish_failure(name: str, chosen: HostSettings, reason: str) -> None:
     """Publish that an installed adapter cannot be loaded, if the bus answers."""
     token = name.replace(".", "-")
     subject = subjects.fill(

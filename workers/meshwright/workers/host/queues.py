@@ -1,10 +1,9 @@
-"""OperationQueues: operations that change one mesh run one at a time, in the order in which they were accepted.
+"""OperationQueues: operations that change one mesh run one at a time, in the order of their acceptance.
 
-Problem: workers fetch commands side by side, so who fetches first says nothing about who was accepted first.
-Invariant: the order is the COMMANDS stream's. An operation may run only when every earlier one on its queue
-has ended; no lease is needed, because the stream itself says who is ahead, and a worker that dies keeps its
-operation's place until the redelivery or the deadline ends it. What was settled in a past that COMMANDS has lost
-counts for nothing.
+Problem: workers fetch commands concurrently, so the order of fetching is not that of acceptance. Invariant: the order
+is the COMMANDS stream's. An operation may run only when every earlier one in its queue has ended; no lease is needed,
+because the stream itself has the order, and an operation whose worker died keeps its place until its redelivery or its
+deadline ends it. Settled positions from messages that COMMANDS has lost are ignored.
 """
 
 import asyncio
@@ -22,11 +21,11 @@ from meshwright.schemas import catalog, operations, subjects
 
 log = logging.getLogger(__name__)
 _RECHECK = 1.0
-"""seconds after which a waiting operation looks again although nobody told it anything"""
-_SOON = (0.02, 0.2)
-"""seconds after which it looks again at first: an end may have been said just before anybody listened"""
-_STORING = 0.01
-"""seconds between an end that was heard and a look for it: it is heard while the stream still stores it"""
+"""seconds after which a waiting operation checks again without a notification"""
+_FIRST_RECHECKS = (0.02, 0.2)
+"""the same for the first checks: an end may have been published just before the subscription"""
+_STORE_DELAY = 0.01
+"""seconds between a notification of an end and the check: it arrives while the stream still stores the event"""
 
 
 class OperationQueues:
@@ -36,12 +35,12 @@ class OperationQueues:
         self._bus = connection
         self._settled = settled
         self._assured: dict[str, int] = {}
-        """queues whose settled place was compared with the stream, and on which connection"""
+        """queues whose settled position was compared with the stream, and on which connection"""
 
     async def wait(self, command: operations.Command, seq: int, waiting: Callable[[str], Awaitable[None]]) -> None:
         """Return when every earlier operation of the queue has ended.
 
-        `waiting` is called with the id of each operation that is ahead. Raises BusUnavailable.
+        `waiting` is called with the id of each earlier operation. Raises BusUnavailable.
         """
         error = ""
         while ahead := await self._ahead(command, seq):
@@ -81,7 +80,7 @@ class OperationQueues:
             return 0
         try:
             place = msgspec.json.decode(entry.value, type=mwbus.Position)
-            if self._assured.get(key) != self._bus.reconnects:  # a stream goes back only while its server is away
+            if self._assured.get(key) != self._bus.reconnects:  # a stream is only rewound while its server is down
                 await mwbus.assure(self._bus, subjects.COMMANDS.stream, place)
                 self._assured[key] = self._bus.reconnects
         except (mwbus.Rewound, msgspec.MsgspecError) as error:
@@ -91,14 +90,14 @@ class OperationQueues:
         return place.seq
 
     async def _ended(self, ahead: operations.Command) -> None:
-        """Wait until the operation ahead publishes its end, or for a while: it may end in another way."""
+        """Wait until the earlier operation publishes its end, or a while: it may end in another way."""
         subject = origins.subject(ahead.workspace, "*", ahead.operation)
         async with listening.waiter(self._bus, subject, catalog.TERMINAL_TYPES) as ended:
-            for patience in (*_SOON, _RECHECK):
+            for patience in (*_FIRST_RECHECKS, _RECHECK):
                 if await journal.has_ended(self._bus, ahead):
                     return
                 if await ended(patience):
-                    await asyncio.sleep(_STORING)
+                    await asyncio.sleep(_STORE_DELAY)
 
 
 def _command(message: mwbus.Received) -> operations.Command | None:

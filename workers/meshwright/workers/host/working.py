@@ -1,7 +1,7 @@
-"""The worker: takes commands, runs several at a time, keeps their deliveries alive, and drains on request.
+"""The worker: takes commands, runs several concurrently, keeps their deliveries alive, and drains on request.
 
-Invariant: at most `max_running` handlers run at once, while those that only wait for their turn cost no slot;
-on shutdown nothing new is taken, what runs may finish within the grace time, and the rest goes back to the bus.
+Invariant: at most `max_running` handlers run at once, while those that only wait for their turn take no slot; on
+shutdown no command is taken, running ones may finish within the grace time, and the rest is given back (nak).
 """
 
 import asyncio
@@ -27,23 +27,23 @@ from meshwright.workers.host.queues import OperationQueues
 
 log = logging.getLogger(__name__)
 Look = Callable[[operations.Command], Awaitable[Cancellation]]
-_LOOK = 1.0
-"""seconds between two looks for what was not heard"""
+_RECHECK_S = 1.0
+"""seconds between two checks for missed notifications"""
 _FIRST_PAUSE = 0.1
-"""seconds after which another worker gets a command that this one does not understand; they double each time"""
-_TELL_SECONDS = 1.0
-"""seconds that telling an interruption may take; it is a kindness, and the worker has to end"""
+"""seconds after which a command that this worker does not support is redelivered; doubled each time"""
+_PUBLISH_SECONDS = 1.0
+"""seconds that publishing an interruption may take; it is optional, and the worker must end"""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a worker takes on. Times are seconds."""
+    """The limits of a worker. Times are in seconds."""
 
     max_running: int = 32
     max_attempts: int = 5
     ack_wait: float = 10.0
-    """how long a silent worker keeps its commands before another one gets them"""
+    """how long an unresponsive worker keeps its commands before they are redelivered"""
     grace: float = 20.0
-    """how long running operations may go on after SIGTERM"""
+    """how long running operations may continue after SIGTERM"""
 
 
 class Worker:
@@ -110,7 +110,7 @@ class Worker:
             self._held[job.message.reply] = (job, execution, task)
 
     async def _leave(self, job: mwbus.Job, command: operations.Command) -> None:
-        """Leave it to another version of this adapter, unless it has ended or a person has abandoned it."""
+        """Leave it to another version of this adapter, unless it has ended or was abandoned."""
         try:
             over = await journal.has_ended(self._bus, command) or await _abandoned(self._bus, command)
         except mwbus.BusUnavailable:
@@ -118,10 +118,10 @@ class Worker:
         await (job.ack() if over else job.nak(self._pause_for_others(job)))
 
     def _pause_for_others(self, job: mwbus.Job) -> float:
-        """Seconds until another worker may get a command that this one does not support.
+        """Seconds until a command that this worker does not support is redelivered.
 
-        At random: the server serves waiting workers in turns, so those who give back in step would get the same
-        commands for ever.
+        Randomized: the server serves waiting workers in turns, so workers that give commands back in step would get the
+        same ones again and again.
         """
         longest = self._limits.ack_wait / 2
         pause = min(_FIRST_PAUSE * 2.0 ** min(job.message.deliveries - 1, 10), longest)
@@ -139,7 +139,7 @@ class Worker:
         ):
             try:
                 await execution.run(slot)
-            except Exception:  # one operation's trouble must not end the worker: it is redelivered
+            except Exception:  # an error of one operation must not end the worker: it is redelivered
                 log.exception("operation %s stopped unexpectedly and waits for redelivery", command.operation)
             finally:
                 self._held.pop(job.message.reply, None)
@@ -151,10 +151,10 @@ class Worker:
                 await job.in_progress()
 
     async def _look_after_reconnects(self) -> None:
-        """Read the cancellations that were published while the connection was away."""
+        """Read the cancellations that were published while the connection was lost."""
         seen = self._bus.reconnects
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_RECHECK_S)
             if self._bus.reconnects != seen:
                 seen = self._bus.reconnects
                 for _, execution, _ in list(self._held.values()):
@@ -177,13 +177,15 @@ class Worker:
             try:
                 execution.intervene(await look(execution.command))
             except mwbus.BusUnavailable as error:
-                log.debug("cannot look for cancellations yet: %s", error)
-                await asyncio.sleep(_LOOK)
+                log.debug("cannot read cancellations yet: %s", error)
+                await asyncio.sleep(_RECHECK_S)
             else:
                 return
 
     async def _drain(self) -> None:
-        """Give back at once what only waits; let what runs finish within the grace time, then give it back too."""
+        """Give back waiting commands at once; let running ones finish within the grace time, then give them back
+        too.
+        """
         await self._give_back([held for held in self._held.values() if not held[1].is_running])
         running = {task for _, _, task in self._held.values()}
         if running:
@@ -194,8 +196,8 @@ class Worker:
     async def _give_back(self, held: Sequence[tuple[mwbus.Job, Execution, asyncio.Task[None]]]) -> None:
         await ending.end(*(task for _, _, task in held))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TELL_SECONDS):
-                await asyncio.gather(*(_tell_interrupted(execution) for _, execution, _ in held))
+            async with asyncio.timeout(_PUBLISH_SECONDS):
+                await asyncio.gather(*(_publish_interrupted(execution) for _, execution, _ in held))
         for job, execution, _ in held:
             if not execution.journal.history.end:
                 await job.nak(0)
@@ -211,11 +213,11 @@ async def _abandoned(bus: mwbus.Connection, command: operations.Command) -> bool
     try:
         await taken_over.append(journal.cancelled(request))
     except kit.Fenced:
-        return False  # somebody is at work on it after all; look again later
+        return False  # another worker is executing it after all; check again later
     return True
 
 
-async def _tell_interrupted(execution: Execution) -> None:
+async def _publish_interrupted(execution: Execution) -> None:
     with contextlib.suppress(kit.Fenced, mwbus.BusUnavailable):
         await execution.tell_interrupted()
 
@@ -224,7 +226,8 @@ def queue(adapter: str, limits: Limits) -> mwbus.WorkQueue:
     """The durable consumer that all workers of an adapter share.
 
     The server counts deliveries, and not every delivery is an attempt: an operation may wait through many restarts of
-    its workers. So it delivers for ever, attempts are counted in the journal, and the deadline ends what nobody takes.
+    its workers. So max_deliver is unlimited, attempts are counted in the journal, and the deadline ends what no worker
+    takes.
     """
     return mwbus.WorkQueue(
         stream=subjects.ASKED.stream,

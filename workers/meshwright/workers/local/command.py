@@ -1,7 +1,8 @@
 """The command line: `up`, `down`, `status`.
 
-Problem: a person wants one word to have a living mesh and one to be rid of it. Invariant: `up` may be repeated at
-any moment (it joins, heals, completes), Ctrl-C undoes what this `up` began, and `down` proves that nothing is left.
+Problem: one command should start a running mesh and one remove it. Invariant: `up` may be repeated at any time (it
+joins running parts and starts the others), Ctrl-C stops what this `up` started, and `down` verifies that no process is
+left.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from meshwright.workers.running import until_signalled
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    """Run the command and exit: 0 success, 1 failure, 2 usage error, 130 interrupted."""
     options = _parser().parse_args(arguments)
     where, output = home.find(os.environ), Output()
     work = {"up": _up, "down": _down, "status": _status, "supervise": _supervise}[options.command]
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _leave(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
-    except OSError:  # whoever read it has gone; the interpreter would complain of what it could not write
+    except OSError:  # the reader has closed the pipe; the interpreter would complain that it cannot write
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         help="stay in the foreground, restart what exits, stop everything on Ctrl-C",
     )
     for name, what in (("nats", "NATS (with JetStream)"), ("mongodb", "MongoDB")):
-        setting = f"MESHWRIGHT_LOCAL_{name.upper()}, where no password is seen"
+        setting = f"MESHWRIGHT_LOCAL_{name.upper()}, where a password is not visible"
         up.add_argument(
             f"--{name}", metavar="URL", default="", help=f"use this {what} instead of starting one; or {setting}"
         )
@@ -83,7 +84,7 @@ async def _down(where: home.Home, output: Output, options: argparse.Namespace) -
 
 async def _status(where: home.Home, output: Output, options: argparse.Namespace) -> int:
     del options
-    return await status.tell(where, output)
+    return await status.print_report(where, output)
 
 
 async def _supervise(where: home.Home, output: Output, options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
-"""The demo mesh, made through the API as any user would.
+"""The demo mesh, created through the API as a user would.
 
-Invariant: only the REST API is used; each step looks first and changes only what is missing, so doing it again
-on a running stack changes nothing and takes milliseconds.
+Invariant: only the REST API is used; each step checks first and changes only what is missing, so repeating it on a
+running stack changes nothing and takes milliseconds.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from meshwright.workers.shop import catalog
 
 ADAPTER, CONNECTION, MESH = "envoy", "local", "demo"
 WITHIN = 60.0
-SETTLED_WITHIN = 5.0  # seconds until a 404 for what was just made is believed
-REJECTED_WITHIN = 10.0  # seconds until a sidecar's refusal is believed to stay
+SETTLED_WITHIN = 5.0  # seconds for which a 404 for a new resource is retried
+REJECTED_WITHIN = 10.0  # seconds for which a rejection by a sidecar is retried
 EVERY = 0.1
 T = TypeVar("T")
 DONE = ("succeeded", "failed", "cancelled", "timed_out", "dead_lettered")
 
 
 class Enrolling:
-    """The API of one stack, and what the demo needs of it. `check` raises when waiting has become pointless."""
+    """A client of one stack's API that creates the demo mesh. `check` raises when waiting is pointless."""
 
     def __init__(self, client: httpx.AsyncClient, output: Output, check: Callable[[], None]) -> None:
         self._client = client
@@ -34,7 +34,7 @@ class Enrolling:
         self._check = check
 
     async def worker(self, pid: int) -> None:
-        """Wait until the adapter's process of that pid has announced itself: one that died may still be listed."""
+        """Wait until the adapter's process of that pid has announced itself: a dead one may still be listed."""
 
         async def announced() -> bool | None:
             adapter = await self._get(f"/v1/adapters/{ADAPTER}") or {}
@@ -44,7 +44,10 @@ class Enrolling:
         await self._until(announced, f"the worker of adapter {ADAPTER}")
 
     async def mesh(self) -> None:
-        """Have the connection and the mesh. Raises LocalError when the API or the adapter will not."""
+        """Create the connection and the mesh if they are missing.
+
+        Raises LocalError when the API or the adapter refuses.
+        """
         body = {"id": CONNECTION, "kind": "envoy-fleet", "description": "Envoy sidecars on this machine"}
         if await self._get(f"/v1/connections/{CONNECTION}") is None:
             await self._send("PUT", f"/v1/connections/{CONNECTION}", body, **{"If-None-Match": "*"})
@@ -56,7 +59,7 @@ class Enrolling:
             await self._until(lambda: self._get(f"/v1/meshes/{MESH}"), f"mesh {MESH}")
 
     async def workloads(self, ports: Mapping[str, int]) -> None:
-        """Have every workload of the shop in the mesh, at these ports."""
+        """Enrol every workload of the shop at these ports."""
         present = {one["name"]: one for one in await self._list(f"/v1/workloads?mesh={MESH}")}
         known = {name: workload["port"] for name, workload in present.items()}
         missing = [keeper for keeper in catalog.KEEPERS if known.get(keeper.name) != ports[keeper.name]]
@@ -83,7 +86,7 @@ class Enrolling:
         return {one["name"]: one["details"]["outbound_port"] for one in synced_proxies}
 
     async def settled(self, ports: Mapping[str, int]) -> None:
-        """Wait until the worker answers what a command would do, and the views hold everything that was told."""
+        """Wait until the worker answers previews, and the views hold all published events."""
 
         async def seen() -> bool | None:
             response = await self._client.get("/readyz")
@@ -93,8 +96,8 @@ class Enrolling:
         await self._send("POST", f"/v1/meshes/{MESH}/workloads?validate_only=true", enrolled)
         await self._until(seen, "the views")
 
-    async def visit(self, url: str) -> None:
-        """Wait for one good answer of the shop's front through the mesh."""
+    async def first_response(self, url: str) -> None:
+        """Wait for one successful response of the shop's front through the mesh."""
 
         async def answered() -> bool | None:
             response = await self._client.get(url, headers={"Authorization": ""})  # the shop needs no token
@@ -135,7 +138,9 @@ class Enrolling:
         return list(items)
 
     async def _send(self, method: str, path: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
-        """Have the request done once, asking again while the adapter, or what was just made, is not there yet."""
+        """Send the request until it succeeds, retrying while the adapter, or a resource that was just created, is not
+        there yet.
+        """
         headers["Idempotency-Key"] = uuid.uuid4().hex
         settled = time.monotonic() + SETTLED_WITHIN
 
@@ -162,7 +167,7 @@ class Enrolling:
             await asyncio.sleep(EVERY)
 
 
-def _enrolled(keepers: Iterable[catalog.Shopkeeper], ports: Mapping[str, int]) -> list[dict[str, Any]]:
+def _enrolled(keepers: Iterable[catalog.ServiceVersion], ports: Mapping[str, int]) -> list[dict[str, Any]]:
     return [
         {"name": keeper.name, "service": keeper.service, "version": keeper.version, "port": ports[keeper.name]}
         for keeper in keepers

@@ -1,7 +1,7 @@
-"""The folder of a local stack: its token, its ports, its records, its data.
+"""The folder of a local stack: its token, its ports, its process records, its data.
 
-Invariant: what is chosen once (token, ports, room) stays until the folder is wiped; secrets are readable by their owner
-only; one `up` or `down` works on it at a time.
+Invariant: values chosen once (token, ports, size limit) stay until the folder is wiped; secrets are readable by their
+owner only; only one `up` or `down` works on it at a time.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from meshwright.schemas.base import Model, Port
 
 FOLDER = ".meshwright"
 LOCK_WITHIN = 120.0  # seconds that a second `up` waits for the first
-STREAMS_GIB = 10.0  # for the streams where the disk has plenty
+STREAMS_GIB = 10.0  # GiB for the streams on a large disk
 LEAST_GIB = 0.5
 HOST = "127.0.0.1"
 _WISHES = {"nats": 14_222, "mongodb": 27_117, "api": 8_080}
@@ -43,13 +43,13 @@ class Plan(Model, frozen=True, kw_only=True):
     """The options of one `up`; the supervisor restarts parts from the same."""
 
     nats: str = ""
-    """the URL of an existing server to use; empty for an own one"""
+    """the URL of an existing server to use; empty to start one"""
     mongodb: str = ""
     settings: dict[str, str] = {}
     """environment variables for Meshwright's own processes, as `up` found them"""
 
     def differs_from(self, other: "Plan") -> list[str]:
-        """The names of what is not the same, as people write them."""
+        """The names of the options that differ, as users write them."""
         names = [name for name in ("nats", "mongodb") if getattr(self, name) != getattr(other, name)]
         every = sorted({*self.settings, *other.settings})
         return [name.upper() for name in names] + [
@@ -72,7 +72,7 @@ class Ports(Model, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Home:
-    """Paths of one stack. The names of `admin-token` and `api-url` are known to the CLI."""
+    """Paths of one stack. The CLI relies on the names `admin-token` and `api-url`."""
 
     directory: Path
 
@@ -83,7 +83,7 @@ class Home:
 
     @property
     def secret_key_file(self) -> Path:
-        """The key that seals secrets on the stream; the first process that needs it makes it."""
+        """The key that seals secrets on the stream; the first process that needs it creates it."""
         return self.directory / "secret-keys"
 
     @property
@@ -98,17 +98,17 @@ class Home:
 
     @property
     def api_url_file(self) -> Path:
-        """Where the API answers."""
+        """The file with the API's URL."""
         return self.directory / "api-url"
 
     @property
     def layout(self) -> Path:
-        """What the shop reads."""
+        """The layout file of the shop."""
         return self.directory / "shop.json"
 
     @property
     def data(self) -> Path:
-        """What the processes keep (MESHWRIGHT_DATA_DIR)."""
+        """The data folder of the processes (MESHWRIGHT_DATA_DIR)."""
         return self.directory / "data"
 
     @property
@@ -118,7 +118,7 @@ class Home:
 
     @property
     def plan_file(self) -> Path:
-        """What the last `up` was asked for."""
+        """The options of the last `up`."""
         return self.directory / "plan.json"
 
     @property
@@ -127,17 +127,17 @@ class Home:
         return self.directory / "notes.json"
 
     def log(self, part: str) -> Path:
-        """Where a process writes."""
+        """The log of a process."""
         return self.directory / "logs" / f"{part}.log"
 
     def record(self, part: str) -> Path:
-        """Who a process is."""
+        """The record of a process."""
         return self.directory / "run" / f"{part}.json"
 
     def prepare(self) -> None:
-        """Make the folder and, the first time, the token.
+        """Create the folder and, the first time, the token.
 
-        Raises LocalError when the folder cannot be this user's alone.
+        Raises LocalError when other users may have access to the folder.
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = self.directory.stat()
@@ -153,7 +153,7 @@ class Home:
         secret_files.read_or_make(self.token_file, lambda: secrets.token_urlsafe(32))
 
     def plan(self) -> Plan | None:
-        """What the last `up` was asked for, None before the first."""
+        """The options of the last `up`, None before the first."""
         return _read(self.plan_file, Plan)
 
     def ports(self) -> Ports | None:
@@ -161,10 +161,10 @@ class Home:
         return _read(self.directory / "ports.json", Ports)
 
     def choose_ports(self, shop: Collection[str], running: Collection[str]) -> Ports:
-        """The saved ports; one that was taken meanwhile is chosen again, except that of MongoDB's data.
+        """The saved ports; one that was taken meanwhile is replaced, except the port of a MongoDB with data.
 
-        `running` names the parts whose ports are taken by themselves. Raises LocalError when the port of a MongoDB
-        that has data was taken, because a replica set knows its members by address.
+        `running` names the parts that hold their ports themselves. Raises LocalError when the port of a MongoDB that
+        has data was taken, because a replica set knows its members by address.
         """
         known, registry = self.ports(), Registry()
         try:
@@ -181,8 +181,8 @@ class Home:
 
     def _port_of(self, name: str, known: Ports | None, foreign: set[int], running: bool, registry: Registry) -> int:
         port: Port | None = getattr(known, name) if known else None
-        # A replica set knows its members by address; so its port counts as ours unless somebody listens there, even
-        # if another stack, which can choose anew, has reserved it while this one was down.
+        # A replica set knows its members by address, so its port counts as free unless another process listens there,
+        # even if another stack, which can choose another one, has reserved it while this one was down.
         is_fixed = name == "mongodb" and any((self.directory / "mongodb").glob("*"))
         if port is not None and (running or ((is_fixed or port not in foreign) and ports.bindable(port))):
             return port
@@ -190,7 +190,7 @@ class Home:
             raise LocalError(
                 f"port {port}, which this stack's MongoDB was set up with, is taken by "
                 f"{listeners.held_by(port) or 'another program'}. "
-                "End that program, or delete the stack's data with `make down WIPE=1`."
+                "Stop that program, or delete the stack's data with `make down WIPE=1`."
             )
         return registry.reserve(1, _WISHES[name], owner=self.directory)[0]
 
@@ -206,7 +206,7 @@ class Home:
         return kept | dict(zip(new, registry.reserve(len(new), _SHOP_FROM, owner=self.directory), strict=True))
 
     def choose_streams_gib(self, wanted: str) -> None:
-        """Let the streams hold so much from now on. Raises LocalError when that is no size."""
+        """Set the size limit of the streams. Raises LocalError when the value is not a size."""
         try:
             size = float(wanted)
         except ValueError:
@@ -216,7 +216,7 @@ class Home:
         processes.replace(self.directory / "streams-gib", f"{size:g}\n".encode())
 
     def streams_gib(self) -> float:
-        """How much the streams may hold, chosen once.
+        """The size limit of the streams, chosen once.
 
         Raises LocalError when the disk has no room.
         """
@@ -234,7 +234,7 @@ class Home:
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[bool]:
-        """Hold the folder beside others who share it; false, and nothing held, while an `up` or `down` is at work."""
+        """Take a shared lock on the folder; false, without a lock, while an `up` or `down` is running."""
         descriptor = self._try_lock(fcntl.LOCK_SH)
         try:
             yield descriptor is not None
@@ -244,7 +244,10 @@ class Home:
 
     @contextlib.asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
-        """Hold the folder alone. Raises LocalError when another `up` or `down` holds it for two minutes."""
+        """Take an exclusive lock on the folder.
+
+        Raises LocalError when another `up` or `down` holds it for two minutes.
+        """
         deadline = time.monotonic() + LOCK_WITHIN
         while (descriptor := self._try_lock(fcntl.LOCK_EX)) is None:
             if time.monotonic() > deadline:
@@ -261,7 +264,7 @@ class Home:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            # A `down --wipe` may have removed the file while it was being opened: that lock is nobody's.
+            # A `down --wipe` may have removed the file while it was being opened: then the lock is useless.
             if path.stat().st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
         except (BlockingIOError, FileNotFoundError):
@@ -270,19 +273,21 @@ class Home:
         return None
 
     def wipe(self) -> None:
-        """Forget everything."""
+        """Delete the folder."""
         shutil.rmtree(self.directory, ignore_errors=True)
-        with contextlib.suppress(OSError):  # it gives back by itself what belongs to a folder that is gone
+        with contextlib.suppress(OSError):  # its reservations of ports end when the folder is gone
             Registry().release(self.directory)
 
 
 def find(environ: Mapping[str, str]) -> Home:
-    """MESHWRIGHT_HOME, else `.meshwright` in the working directory."""
+    """The folder of this stack: MESHWRIGHT_HOME, else `.meshwright` in the working directory."""
     return Home(Path(environ.get("MESHWRIGHT_HOME") or FOLDER).absolute())
 
 
 def room(free_bytes: int) -> float:
-    """GiB for the streams on a disk with so much free: a quarter of it, since MongoDB keeps the views of it all."""
+    """GiB for the streams on a disk with this much free: a quarter of it, since MongoDB stores views of all
+    messages.
+    """
     return min(STREAMS_GIB, round(free_bytes / 2**30 / 4, 1))
 
 

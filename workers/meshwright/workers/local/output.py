@@ -1,6 +1,6 @@
-"""The output of `meshwright-local`: what people see while the stack starts and stops.
+"""The output of `meshwright-local` while the stack starts and stops.
 
-Invariant: one line per event; nothing here decides anything.
+Invariant: one line per event; this module makes no decisions.
 """
 
 import contextlib
@@ -33,12 +33,12 @@ class Output:
         self._write(f"\033[1m{text}\033[0m" if self._bold else text)
 
     def part(self, name: str, text: str) -> None:
-        """Something about one part."""
+        """Print a line about one part."""
         when = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}" if self._dated else f"{self.seconds:5.1f} s"
         self.line(f"  {when}  {name:<14} {text}")
 
     def line(self, text: str = "") -> None:
-        """Print a line at once; ignored when the reader has gone, since the work continues."""
+        """Print a line at once; ignored when the reader has closed the pipe, since the work continues."""
         self._write(sanitizing.escaped(text))
 
     def _write(self, text: str) -> None:
@@ -48,6 +48,6 @@ class Output:
 
 
 def short(path: Path) -> str:
-    """A path as a person in the working directory would write it."""
+    """A path relative to the working directory where possible."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,7 +1,7 @@
-"""The processes of a local stack: what each is started with, and when it counts as ready.
+"""The processes of a local stack: what each is started with, and when it is ready.
 
-Invariant: a part is described by data alone; equal descriptions have equal digests, so `up` can tell a process
-that may be joined from one that was started with other settings and has to be restarted.
+Invariant: a part is described by data alone; equal descriptions have equal digests, so `up` can distinguish a process
+that may be joined from one that was started with other settings and must be restarted.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ OWN = {
     "discovery": ["meshwright-discovery"],
     **{f"adapter-{name}": ["meshwright-adapter", name] for name in streams.OWN_ADAPTERS},
 }
-"""Meshwright's own processes, by the command that starts each"""
+"""Meshwright's own processes, by their console command"""
 _MONGODB_DATABASE = "meshwright"
 NEAR = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
-"""where connections may lead unless a setting says otherwise: clusters are usually on this machine or near it, and
-whoever may use the stack is who started it"""
+"""destinations that connections may use by default: clusters are usually on this host or near it, and the user of the
+stack is the one who started it"""
 _BESIDE_STREAMS_GIB = 1.0
-"""for leases, presence and desired state, which reserve nothing"""
+"""size limit for leases, presence and desired state, which reserve nothing"""
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -43,36 +43,36 @@ async def _nothing() -> None:
     pass
 
 
-def _well(_: processes.Record) -> str:
+def _healthy(_: processes.Record) -> str:
     return ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One process. `ready` is asked again and again until it says yes; None for those that nobody waits for."""
+    """One process. `ready` is polled until it is true; None for parts that are not waited for."""
 
     name: str
     command: list[str]
     ready: Check | None
     port: int | None = None
-    """where it listens on loopback; it is asked nothing before that very process does"""
+    """port on loopback; no request is sent to it until this process itself listens there"""
     before: Callable[[], Awaitable[None]] = _nothing
-    """what it needs, done anew each time that it is started: also when its data was taken away"""
-    ails: Callable[[processes.Record], str] = _well
-    """why the process, although it runs, has to be restarted; empty when it need not be"""
+    """preparation before each start, also when the part's data was deleted"""
+    restart_reason: Callable[[processes.Record], str] = _healthy
+    """the reason why a running process must be restarted; empty when it need not be"""
     where: str = ""
     grace: float = 10.0
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """Of everything it is started with."""
+        """A digest of everything it is started with."""
         settings = (f"{name}={value}" for name, value in sorted(self.settings.items()))
         return processes.digest_of([*self.command, *settings])
 
 
 def everything(home: Home, ports: Ports, plan: Plan) -> list[Part]:
-    """Every part of the stack, servers first. Raises binaries.BinaryMissingError when a program is nowhere."""
+    """Every part of the stack, servers first. Raises binaries.BinaryMissingError when a program is not installed."""
     return [*servers(home, ports, plan), shop(home, ports), *own(home, ports, plan)]
 
 
@@ -89,7 +89,7 @@ def expected(ports: Ports, plan: Plan) -> dict[str, list[int]]:
 def servers(home: Home, ports: Ports, plan: Plan) -> list[Part]:
     """NATS and MongoDB, unless existing ones are used.
 
-    Raises binaries.BinaryMissingError when a program is nowhere.
+    Raises binaries.BinaryMissingError when a program is not installed.
     """
     parts = []
     if not plan.nats:
@@ -101,12 +101,12 @@ def servers(home: Home, ports: Ports, plan: Plan) -> list[Part]:
 
 def _nats(home: Home, plan: Plan, port: int) -> Part:
     store = home.directory / "nats"
-    # Left to itself the server offers three quarters of the disk that is free at its start, and when that has become
-    # less than the streams reserve it does not bring them back.
+    # By default the server's limit is three quarters of the disk that is free at its start, and when that has become
+    # less than the streams reserve it does not restore them.
     room = int((home.streams_gib() + _BESIDE_STREAMS_GIB) * 2**30)
-    # By default it writes to the disk two minutes after it has acknowledged, which a power cut would make a lie.
+    # By default it syncs to disk up to two minutes after an ack, so a power cut would lose acknowledged messages.
     settings = f"store_dir: {json.dumps(str(store))}, max_file_store: {room}, sync_interval: always"
-    users = json.dumps(f"{home.nats_users.name}/{nats_users.CONFIGURATION}")  # seen from the file that includes it
+    users = json.dumps(f"{home.nats_users.name}/{nats_users.CONFIGURATION}")  # relative to the file that includes it
     config = home.directory / "nats-server.conf"
     processes.replace(config, f"jetstream {{ {settings} }}\ninclude {users}\n".encode())
     command = [str(binaries.nats_server()), "-a", HOST, "-p", str(port), "-c", str(config)]
@@ -117,7 +117,7 @@ def _nats(home: Home, plan: Plan, port: int) -> Part:
         ready=lambda: has_streams(home, plan, port),
         port=port,
         before=lambda: streams.move_to_own_account(store),
-        ails=lambda record: full_disk.froze(record, log, store),
+        restart_reason=lambda record: full_disk.restart_reason(record, log, store),
         where=f"nats://{HOST}:{port}",
     )
 
@@ -135,7 +135,7 @@ def _mongodb(home: Home, port: int) -> Part:
         *("--dbpath", str(data), "--bind_ip", HOST, "--port", str(port), "--replSet", REPLICA_SET),
         *("--keyFile", str(users.key_file), *mongodb_users.SERVER_OPTIONS),
         *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "512", "--nounixsocket", "--quiet"),
-        # 15 s by default, to let other members take over; there are none.
+        # 15 s by default, for a failover to other members; there are none.
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     ]
@@ -151,12 +151,12 @@ def _mongodb(home: Home, port: int) -> Part:
 
 
 def chosen_here(home: Home, ports: Ports, plan: Plan) -> dict[str, str]:
-    """The settings that the stack gives to its processes and no environment overrides."""
+    """The settings that the stack chooses for its processes, unless the environment sets them."""
     return {
         "MESHWRIGHT_NATS_URL": plan.nats or f"nats://{HOST}:{ports.nats}",
         "MESHWRIGHT_MONGODB_URL": plan.mongodb or f"mongodb://{HOST}:{ports.mongodb}/?replicaSet={REPLICA_SET}",
         **({} if plan.mongodb else {"MESHWRIGHT_MONGODB_DATABASE": _MONGODB_DATABASE}),
-        # The stack's own nats-server is on loopback and has no TLS, which a process with a CA file would insist on.
+        # The stack's own nats-server is on loopback without TLS, which a process with a CA file would require.
         **({} if plan.nats else {"MESHWRIGHT_STREAMS_GIB": f"{home.streams_gib():g}", "MESHWRIGHT_NATS_CA_FILE": ""}),
         "MESHWRIGHT_DATA_DIR": str(home.data),
         "MESHWRIGHT_ADMIN_TOKEN_FILE": str(home.token_file),
@@ -168,7 +168,7 @@ def chosen_here(home: Home, ports: Ports, plan: Plan) -> dict[str, str]:
 
 def own(home: Home, ports: Ports, plan: Plan) -> list[Part]:
     """Meshwright's own processes, each started by its console command."""
-    # Whoever may use the stack is who started it, and reads the files of this machine anyway.
+    # The user of the stack is the one who started it, and can read the files of this host anyway.
     near = {"MESHWRIGHT_CONNECTION_ALLOW": NEAR, "MESHWRIGHT_ISTIO_CHART_FOLDERS": "/"}
     settings = near | plan.settings | chosen_here(home, ports, plan)
     api = f"http://{HOST}:{ports.api}"
@@ -186,13 +186,13 @@ def own(home: Home, ports: Ports, plan: Plan) -> list[Part]:
 
 
 def _nats_credentials(home: Home, component: str) -> dict[str, str]:
-    """By which NATS knows a process. A server of one's own that lets anybody in needs none."""
+    """The NATS credentials of a process. None for an existing server that admits anonymous clients."""
     path = nats_users.file(home.nats_users, component)
     return {"MESHWRIGHT_NATS_CREDENTIALS_FILE": str(path)} if path else {}
 
 
 def _mongodb_credentials(home: Home, plan: Plan, name: str) -> dict[str, str]:
-    """The MongoDB credentials of a process; for an existing server only if the files are there."""
+    """The MongoDB credentials of a process; for an existing server only if the files exist."""
     file = mongodb_users.Secrets(home.mongodb_secrets).credentials_file(name)
     if name not in mongodb_users.ROLES or (plan.mongodb and not file.exists()):
         return {}
@@ -211,7 +211,7 @@ def shop(home: Home, ports: Ports) -> Part:
 
 
 def supervisor(home: Home, plan: Plan, everything: Iterable[Part]) -> Part:
-    """The supervisor, which restarts the others; it is restarted when any of them would be started differently."""
+    """The supervisor, which restarts the others; it is restarted when the arguments of any of them change."""
     parts = processes.digest_of(part.digest for part in everything)
     return Part(
         name=SUPERVISOR,
@@ -236,7 +236,7 @@ async def listens(port: int) -> bool:
     return True
 
 
-async def greets(port: int) -> bool:
+async def sends_info(port: int) -> bool:
     """Whether nats-server sends INFO, which it does once JetStream has recovered its files."""
     try:
         reader, writer = await asyncio.open_connection(HOST, port)
@@ -251,15 +251,15 @@ async def greets(port: int) -> bool:
 
 
 async def has_streams(home: Home, plan: Plan, port: int) -> bool:
-    """Whether nats-server serves, with the streams and buckets that processes find made. Raises LocalError."""
-    if not await greets(port):
+    """Whether nats-server is ready, with its streams and buckets. Raises LocalError."""
+    if not await sends_info(port):
         return False
     await streams.provision(home, plan, f"nats://{HOST}:{port}", gib=home.streams_gib())
     return True
 
 
 async def answers(url: str) -> bool:
-    """Whether the answer is a success. No secret is sent."""
+    """Whether the response is a success. No secret is sent."""
     async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
         try:
             return (await client.get(url)).is_success
@@ -268,7 +268,7 @@ async def answers(url: str) -> bool:
 
 
 async def writable(home: Home, port: int) -> bool:
-    """Whether mongod takes writes; a fresh one is made a replica set of one, and one without users gets them."""
+    """Whether mongod accepts writes; a new one is initiated as a replica set with one member and gets its users."""
     if not await listens(port):
         return False
     from meshwright.core.store import (  # the driver takes 0.3 s to import while mongod starts

@@ -1,8 +1,8 @@
 """Starting, joining and stopping the processes of a local stack.
 
-Invariant: a process is joined only when it is the recorded one and was started with the same settings; it counts as
-ready only when it holds its port itself, so that nothing is ever told to a stranger who was there first; stopping
-ends with a look at every process of the machine for the stack's marker, so that "nothing is left" is observed.
+Invariant: a process is joined only when it is the recorded one and was started with the same settings; it is ready only
+when it holds its port itself, so no secret is sent to another process that was there first; stopping ends with a search
+of all processes of the host for the stack's marker, which verifies that nothing is left.
 """
 
 import asyncio
@@ -18,16 +18,17 @@ from meshwright.workers.local.parts import SUPERVISOR, Part
 
 READY_WITHIN = 60.0
 LOG_LIMIT = 8 * 1024 * 1024
-SERVERS = ("nats-server", "mongod")  # stopped last: the others say goodbye on them
+SERVERS = ("nats-server", "mongod")  # stopped last: the others need them to shut down
 PART = "MESHWRIGHT_PART"
-"""in the environment of each part, which part it is: finds one whose starter was killed before it wrote the record"""
+"""environment variable with the part's name: identifies a part that was started and not yet recorded when `up` was
+killed"""
 OF_THE_STACK = ("MESHWRIGHT_", "OTEL_")
-"""variables that a part has from the plan alone, not from whoever happens to start it"""
-PATIENCE = 3.0  # seconds without a word before a person is told what is waited for
+"""variables that a part has from the plan alone, not from the process that starts it"""
+PATIENCE = 3.0  # seconds without output before the user is told what is waited for
 
 
 class PortTaken(LocalError):
-    """Another process listens where the part should."""
+    """Another process listens on the part's port."""
 
     def __init__(self, part: Part, holder: str) -> None:
         super().__init__(f"{part.name} cannot listen on {HOST}:{part.port}, which {holder} holds.")
@@ -36,7 +37,7 @@ class PortTaken(LocalError):
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The processes under one home."""
+    """The processes of one stack."""
 
     home: Home
     output: Output
@@ -53,7 +54,7 @@ class LocalStack:
     async def start(self, part: Part) -> bool:
         """Join the part, or start it; returns when it is ready, with whether it was started now.
 
-        Raises LocalError with the end of its log when it dies or is not ready in time, PortTaken when somebody else
+        Raises LocalError with the end of its log when it exits or is not ready in time, PortTaken when another process
         has its port.
         """
         began = await self.begin(part)
@@ -64,11 +65,14 @@ class LocalStack:
         return began
 
     async def begin(self, part: Part) -> bool:
-        """Have the process run as it should; whether it was started now. Raises as `start` does, does not wait."""
+        """Start the process unless it runs as it should; returns whether it was started now.
+
+        Raises as `start` does, does not wait.
+        """
         record = processes.read(self.home.record(part.name))
         if record is not None and processes.alive(record):
             why = "was started with other settings; restarting it" if record.digest != part.digest else ""
-            if not (why := why or part.ails(record)):
+            if not (why := why or part.restart_reason(record)):
                 return False
             self.output.part(part.name, why)
             await processes.stop(record, grace=part.grace)
@@ -91,7 +95,7 @@ class LocalStack:
             raise PortTaken(part, holder)
 
     async def start_all(self, parts: Iterable[Part]) -> bool:
-        """Start parts side by side; true when any was started now. Raises LocalError for the first that fails."""
+        """Start parts concurrently; true when any was started now. Raises LocalError for the first that fails."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 started = [tasks.create_task(self.start(part)) for part in parts]
@@ -137,7 +141,7 @@ class LocalStack:
         record = processes.read(self.home.record(part.name))
         if record is not None and processes.alive(record):
             return record
-        self._refuse_strangers(part)  # then that is why it ended
+        self._refuse_strangers(part)  # the port is the reason why it exited
         raise LocalError(f"{part.name} exited by itself.\n{self._log_end(part.name)}")
 
     def check(self, parts: Iterable[Part]) -> None:
@@ -156,13 +160,16 @@ class LocalStack:
             await processes.stop(supervisor, grace=60.0)
 
     async def stop(self) -> int:
-        """Stop everything, servers last; how many processes ended. Raises LocalError when one cannot be ended."""
+        """Stop everything, servers last; returns how many processes ended.
+
+        Raises LocalError when one cannot be ended.
+        """
         recorded = self.running()
         recorded.pop(SUPERVISOR, None)
         servers = [recorded.pop(name) for name in SERVERS if name in recorded]
         count = len(recorded) + len(servers)
         await self._end(recorded.values(), 10.0)
-        # What the processes started and left running on purpose: the sidecars.
+        # sidecars outlive the processes that started them
         kept = {server.pid for server in servers}
         children = [one for one in processes.matching("environ", self.home.marker) if one.pid not in kept]
         await self._end(children, 5.0, quietly=True)

@@ -1,9 +1,9 @@
 """`up`: starts everything and waits until the demo mesh carries traffic.
 
-Problem: a person who reads "Ready" goes on to use it, and what was begun and failed would be in the way for ever.
-Invariant: "Ready" is said once a command is accepted, the views are up to date and a request has passed the sidecars;
-the admin token is sent to the API that was started here and to nobody else; an `up` that fails or is interrupted ends
-what it began, save that what ran before goes on.
+Problem: after "Ready" the user starts to work, and a part that was started and failed would block the next `up`.
+Invariant: "Ready" is printed once a command is accepted, the views are up to date and a request has passed the
+sidecars; the admin token is sent only to the API that was started here; an `up` that fails or is interrupted stops what
+it started, and keeps what was running before.
 """
 
 import asyncio
@@ -23,20 +23,21 @@ from meshwright.workers.local.supervising import Supervisor
 from meshwright.workers.shop import catalog
 
 NATS, MONGODB = "MESHWRIGHT_LOCAL_NATS", "MESHWRIGHT_LOCAL_MONGODB"
-"""existing servers; in the environment because their URLs may hold passwords, which a command line shows to all"""
-_TRIES = 3  # with other ports, when somebody takes one after it was chosen
+"""environment variables for the URLs of existing servers, which may hold passwords: a command line is visible to all
+users"""
+_TRIES = 3  # with other ports, when another process takes one after it was chosen
 _PART_OF_PORT = {"nats": "nats-server", "mongodb": "mongod", "api": "api", "shop": "shop"}
 _ROOM = "MESHWRIGHT_STREAMS_GIB"
 _NOT_FOR_PARTS = (
     "MESHWRIGHT_API_URL", "MESHWRIGHT_CONFIG", "MESHWRIGHT_CONTEXT", "MESHWRIGHT_HOME", "MESHWRIGHT_LOCAL_",
     "MESHWRIGHT_PARTS", "MESHWRIGHT_TEST_", "MESHWRIGHT_TOKEN", "MESHWRIGHT_WORKSPACE", processes.MARKER, running.PART,
 )  # fmt: skip
-"""what the command line and the tests read; no process of the stack needs it, and one of them is a secret"""
+"""variables of the command line and the tests; no process of the stack needs them, and one of them is a secret"""
 _FOREGROUND = "foreground"
 
 
 def plan_of(environ: Mapping[str, str], *, nats: str = "", mongodb: str = "") -> home.Plan:
-    """What options and environment ask for."""
+    """The plan from options and environment."""
     settings = {
         name: value
         for name, value in environ.items()
@@ -46,7 +47,7 @@ def plan_of(environ: Mapping[str, str], *, nats: str = "", mongodb: str = "") ->
 
 
 async def up(where: home.Home, output: Output, plan: home.Plan, *, foreground: bool) -> int:
-    """Have everything run; the exit code. Raises LocalError, BinaryMissingError."""
+    """Start everything; returns the exit code. Raises LocalError, BinaryMissingError."""
     starting = _Starting(where, output, plan, foreground)
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
@@ -68,7 +69,7 @@ async def up(where: home.Home, output: Output, plan: home.Plan, *, foreground: b
 
 
 async def stop(where: home.Home, output: Output) -> None:
-    """End everything of a stack. Raises LocalError when something does not end."""
+    """Stop everything of a stack. Raises LocalError when something does not end."""
     stack = running.LocalStack(where, output)
     await stack.dismiss_supervisor()
     async with where.locked():
@@ -79,12 +80,12 @@ async def stop(where: home.Home, output: Output) -> None:
 def _ignore_signals() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda: None)  # once is enough
+        loop.add_signal_handler(number, lambda: None)  # the first signal is enough
 
 
 @dataclass
 class _Starting:
-    """One `up` at work; the caller holds the home's lock."""
+    """One running `up`; the caller holds the home's lock."""
 
     where: home.Home
     output: Output
@@ -120,7 +121,7 @@ class _Starting:
                 )
             raise
         self.done = True
-        _farewell(self.where, self.output, chosen)
+        _print_ready(self.where, self.output, chosen)
         return Supervisor(self.stack, everything)
 
     def _refuse_other_foreground(self, supervisor: processes.Record | None) -> None:
@@ -141,7 +142,7 @@ class _Starting:
                 f"{full_disk.ROOM // 2**20} MiB and start it again; what was acknowledged is kept."
             )
         everything, chosen = await self._start_parts()
-        await self._end_what_is_not_wanted(everything)
+        await self._stop_replaced_servers(everything)
         await self._demo(everything, chosen)
         return everything, chosen
 
@@ -149,10 +150,10 @@ class _Starting:
         chosen = self._choose_ports()
         self._take_over_settings(chosen)
         for tries_left in reversed(range(_TRIES)):
-            _tell_shop(self.where, chosen)
+            _write_layout(self.where, chosen)
             first = [*parts.servers(self.where, chosen, self.plan), parts.shop(self.where, chosen)]
             if not self.plan.nats:
-                await streams.settle_users(self.where)
+                await streams.ensure_users(self.where)
             own = parts.own(self.where, chosen, self.plan)
             try:
                 await self.stack.start_all(first)
@@ -173,7 +174,7 @@ class _Starting:
         return self.where.choose_ports(names, [name for name, part in _PART_OF_PORT.items() if part in lives])
 
     def _take_over_settings(self, chosen: home.Ports) -> None:
-        """Say what is another way than before, and what cannot be chosen here."""
+        """Report changed settings, and settings that cannot be chosen here."""
         if not self.plan.nats and (size := self.plan.settings.get(_ROOM)):
             self.where.choose_streams_gib(size)
         here = parts.chosen_here(self.where, chosen, self.plan)
@@ -191,8 +192,8 @@ class _Starting:
                 address = urlsplit(url)
                 self.output.part(name, f"using {address.hostname}:{address.port or 'default port'}")
 
-    async def _end_what_is_not_wanted(self, everything: list[parts.Part]) -> None:
-        """End the own servers of an earlier `up` when this one was given others."""
+    async def _stop_replaced_servers(self, everything: list[parts.Part]) -> None:
+        """Stop the own servers of an earlier `up` when this one uses existing ones."""
         wanted = {part.name for part in everything} | {parts.SUPERVISOR}
         for name, record in self.stack.running().items():
             if name not in wanted:
@@ -210,8 +211,8 @@ class _Starting:
             await demo.worker(self.stack.running()["adapter-envoy"].pid)
             await demo.mesh()
             await demo.workloads(chosen.shop)
-            _tell_shop(self.where, chosen, await demo.sidecars())
-            await demo.visit(f"http://{home.HOST}:{chosen.shop['front']}/")
+            _write_layout(self.where, chosen, await demo.sidecars())
+            await demo.first_response(f"http://{home.HOST}:{chosen.shop['front']}/")
             await demo.settled(chosen.shop)
 
     async def _hand_over(self, supervisor: processes.Record | None, everything: list[parts.Part]) -> None:
@@ -229,7 +230,7 @@ class _Starting:
 
 
 class ToOurApi(httpx.AsyncHTTPTransport):
-    """Sends nothing to the API's port unless the API that was started here holds it: each request has the token."""
+    """Refuses requests to the API's port unless the API that was started here holds it: each request has the token."""
 
     def __init__(self, where: home.Home, port: int) -> None:
         super().__init__()
@@ -237,7 +238,7 @@ class ToOurApi(httpx.AsyncHTTPTransport):
         self._port = port
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Raises ConnectError when it is not ours."""
+        """Raises ConnectError when another process holds the port."""
         if request.url.port == self._port:
             record = processes.read(self._record)
             if record is None or not listeners.holds(record, self._port):
@@ -245,8 +246,8 @@ class ToOurApi(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-def _tell_shop(where: home.Home, ports: home.Ports, outbound: dict[str, int] | None = None) -> None:
-    """Write the shop's layout; without `outbound` the sidecars known from before stay."""
+def _write_layout(where: home.Home, ports: home.Ports, outbound: dict[str, int] | None = None) -> None:
+    """Write the shop's layout; without `outbound` the sidecars in the present layout are kept."""
     try:
         known = msgspec.json.decode(where.layout.read_bytes(), type=catalog.Layout)
     except (FileNotFoundError, msgspec.DecodeError):
@@ -258,7 +259,7 @@ def _tell_shop(where: home.Home, ports: home.Ports, outbound: dict[str, int] | N
         processes.replace(where.layout, msgspec.json.encode(layout))
 
 
-def _farewell(where: home.Home, output: Output, ports: home.Ports) -> None:
+def _print_ready(where: home.Home, output: Output, ports: home.Ports) -> None:
     api, front = (f"http://{home.HOST}:{port}" for port in (ports.api, ports.shop["front"]))
     token = short(where.token_file)
     cli = short(Path(parts.console("meshwright")))

@@ -1,7 +1,7 @@
-"""`status`: what of a stack runs, and what does not.
+"""`status`: which processes of a stack run and which do not.
 
-Invariant: "Everything is running." is said only when every part runs and holds its ports, a supervisor restarts what
-exits, the API is ready and every sidecar that should run has its configuration; whatever is not so is named.
+Invariant: "Everything is running." is printed only when every part runs and holds its ports, a supervisor restarts what
+exits, the API is ready and every sidecar that should run has its configuration; every exception is listed.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from meshwright.workers.local.supervising import Note, notes
 
 _WITHIN = 5.0  # seconds for each answer of the API
 _RECENT = datetime.timedelta(hours=24)
-_TOO_OFTEN = 3  # deaths in a row after which the end of the log is shown, although the part runs
+_TOO_OFTEN = 3  # consecutive exits after which the end of the log is shown, although the part runs
 _WIDEST = 200  # characters of one line of a log
-_NAMED = 5  # sidecars; of more only the number is told
+_NAMED = 5  # sidecars; of more only the number is printed
 
 
 @dataclass
-class _Looking:
-    """One look at one stack."""
+class _Report:
+    """One status report of one stack."""
 
     where: home.Home
     output: Output
@@ -39,7 +39,7 @@ class _Looking:
         self.others = [one for one in processes.matching("environ", self.where.marker) if one.pid not in pids]
 
     def part(self, name: str, ports: list[int], note: Note | None) -> None:
-        """One line about a part, and one about each thing that is wrong with it."""
+        """One line about a part, and one about each of its problems."""
         record = self.lives.get(name)
         life = f"pid {record.pid}, since {record.started_at:%Y-%m-%d %H:%M:%S} UTC" if record else "DEAD"
         self.output.line(f"  {name:<14} {life}   log {short(self.where.log(name))}")
@@ -51,16 +51,16 @@ class _Looking:
             elif record and not listeners.holds(record, port):
                 self.fault(f"{name} does not listen on port {port}")
         if note and (record is None or datetime.datetime.now(datetime.UTC) - note.last < _RECENT):
-            self._tell_deaths(note, explain=record is None or note.deaths >= _TOO_OFTEN)
+            self._print_exits(note, explain=record is None or note.deaths >= _TOO_OFTEN)
 
-    def _tell_deaths(self, note: Note, *, explain: bool) -> None:
+    def _print_exits(self, note: Note, *, explain: bool) -> None:
         times = "once" if note.deaths == 1 else f"{note.deaths} times in a row"
         self.output.line(f"{'':<17}ended {times}, last at {note.last:%Y-%m-%d %H:%M:%S} UTC{':' if explain else ''}")
         for line in note.why.splitlines() if explain else ():
             self.output.line(f"{'':<19}{line[:_WIDEST]}")
 
     async def sidecars(self) -> None:
-        """Those that run, counted against those that should."""
+        """The number of running sidecars, compared with those that should run."""
         count = len(self.others)
         api = self.lives.get("api")
         if api is None or not listeners.holds(api, self.ports.api):
@@ -85,11 +85,11 @@ class _Looking:
             self.fault(f"{len(wanted) - count} of {len(wanted)} sidecars are not running")
         bad = sorted(wanted.keys() - good)
         for each in bad[:_NAMED]:
-            self._tell_sidecar(wanted[each], known.get(each))
+            self._check_sidecar(wanted[each], known.get(each))
         if len(bad) > _NAMED:
             self.fault(f"{len(bad) - _NAMED} more sidecars are not in sync")
 
-    def _tell_sidecar(self, workload: str, proxy: dict[str, Any] | None) -> None:
+    def _check_sidecar(self, workload: str, proxy: dict[str, Any] | None) -> None:
         if proxy is None:
             self.fault(f"the sidecar of {workload} has never connected")
             return
@@ -111,17 +111,17 @@ class _Looking:
         self.fault(f"the API is not ready ({'; '.join(missing)})")
 
     def fault(self, text: str) -> None:
-        """Remember something that is not as it should be."""
+        """Record a problem."""
         self.faults.append(text)
 
 
-async def tell(where: home.Home, output: Output) -> int:
-    """Print it all; the exit code: 1 when something does not run."""
+async def print_report(where: home.Home, output: Output) -> int:
+    """Print the report; returns the exit code: 1 when something does not run."""
     ports, plan = where.ports(), where.plan()
     if ports is None or plan is None:
         output.line(f"Nothing is running here: there is no stack in {where.directory}.")
         return 1
-    look = _Looking(where, output, ports, plan)
+    look = _Report(where, output, ports, plan)
     if not look.lives and not look.others:
         output.line(f"Nothing is running here; `make up` starts the stack in {where.directory}.")
         return 1

@@ -1,6 +1,6 @@
-"""NATS as the stack needs it: its users, the streams of earlier versions, and all that processes find made.
+"""Preparing the stack's NATS: its users, the streams of earlier versions, and all streams and buckets.
 
-Invariant: whatever an earlier version has stored is there afterwards; doing it again changes nothing.
+Invariant: whatever an earlier version has stored is kept; repeating it changes nothing.
 """
 
 from pathlib import Path
@@ -14,26 +14,28 @@ from meshwright.workers.local.home import Home, LocalError, Plan
 
 SERVER = "nats-server"
 OWN_ADAPTERS = ("envoy", "istio")
-"""whose workers a stack runs"""
+"""the adapters whose workers a stack runs"""
 _GRACE_S = 20.0
 _EVERYBODYS = "$G"
-"""the account in which nats-server keeps what is stored by those who do not say who they are"""
+"""nats-server's account for clients without credentials"""
 
 
-async def settle_users(home: Home, *adapters: str) -> None:
-    """Have the users of the own nats-server; one that runs with others is ended. Raises LocalError."""
+async def ensure_users(home: Home, *adapters: str) -> None:
+    """Create the users of the own nats-server; one that runs with others is stopped. Raises LocalError."""
     try:
         changed = nats_users.write(home.nats_users, {*OWN_ADAPTERS, *adapters})
     except (OSError, credentials.InvalidCredentials) as error:
         raise LocalError(f"the users of NATS cannot be set up: {error}") from error
     record = processes.read(home.record(SERVER))
     if changed and record is not None:
-        # Told to read its configuration anew it knows new accounts, and not what they use of the others.
+        # After a reload of its configuration it has new accounts, but not their imports from others.
         await processes.stop(record, grace=_GRACE_S)
 
 
 async def move_to_own_account(store: Path) -> None:
-    """Streams from before there were accounts go with their folder, while their server stands still."""
+    """Move streams from before there were accounts to their account, by renaming their folder while the server is
+    stopped.
+    """
     before = store / "jetstream" / _EVERYBODYS
     now = store / "jetstream" / nats_accounts.STREAMS_ACCOUNT
     if before.exists() and not now.exists():
@@ -41,7 +43,10 @@ async def move_to_own_account(store: Path) -> None:
 
 
 async def provision(home: Home, plan: Plan, url: str, gib: float | None = None) -> None:
-    """Have the streams and buckets on this server. Raises LocalError when it cannot hold them, or admits anybody."""
+    """Create the streams and buckets on this server.
+
+    Raises LocalError when it cannot hold them, or admits anonymous clients.
+    """
     # The bus takes a third of a second to import, while servers start.
     from meshwright.core import bus as mwbus
     from meshwright.core.bus.stream import provisioning

@@ -1,8 +1,8 @@
-"""The supervisor: restarts the parts of a local stack that died or froze.
+"""The supervisor: restarts the parts of a local stack that exited or hang.
 
-Problem: a person starts a stack and goes away; what is killed meanwhile must come back by itself, and what cannot
-must not be started over and over. Invariant: it touches a part only while no `up` or `down` is at work, starts it
-exactly as the last `up` did, and waits longer after each death; what it has to tell lies in a file, for `status`.
+Problem: a stack runs unattended; a part that is killed must be restarted, and one that cannot run must not be restarted
+in a tight loop. Invariant: it touches a part only while no `up` or `down` is running, starts it exactly as the last
+`up` did, and waits longer after each exit; its notes are in a file, for `status`.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from meshwright.workers.local.home import Home, LocalError
 from meshwright.workers.local.parts import SUPERVISOR, Part
 from meshwright.workers.local.running import LOG_LIMIT, LocalStack
 
-EVERY = 0.5  # seconds between two looks
-LOOK_DEEPER_EVERY = 4  # looks, of which one asks what ails a process that runs
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between two starts of a part that dies again and again
+EVERY = 0.5  # seconds between two checks
+LOOK_DEEPER_EVERY = 4  # checks, of which one asks a running process for a restart reason
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between two starts of a part that exits again and again
 RECORDED_WITHIN = 5.0  # seconds
-STEADY_AFTER = 60.0  # seconds after which a death counts as the first again
+STEADY_AFTER = 60.0  # seconds after which an exit counts as the first again
 
 
 class Note(Model, frozen=True, kw_only=True):
-    """What was recorded about one part. `deaths` are those in a row, each soon after the one before."""
+    """The notes about one part. `deaths` are consecutive exits, each soon after the one before."""
 
     deaths: int
     last: Moment
@@ -47,7 +47,7 @@ class Supervisor:
     _busy: set[str] = field(default_factory=set)
 
     async def keep(self) -> None:
-        """Watch until cancelled, or until another one has taken over or the stack's folder is gone."""
+        """Watch until cancelled, or until another supervisor has taken over or the stack's folder is gone."""
         looks = 0
         await self._put_in_charge()
         self._note()
@@ -76,20 +76,20 @@ class Supervisor:
         record = processes.read(self.stack.home.record(part.name))
         if record is not None and processes.alive(record):
             self._known[part.name] = record
-            return deeply and bool(part.ails(record))
+            return deeply and bool(part.restart_reason(record))
         return time.monotonic() >= self._due.get(part.name, 0.0)
 
     async def _restart(self, part: Part) -> None:
         try:
             with self.stack.home.shared() as held:
-                if not held:  # an `up` or `down` is at work, which does what is needed
+                if not held:  # an `up` or `down` is running, which does what is needed
                     return
                 self._count_death(part)
                 began = await self.stack.begin(part)
             if began:
                 await self.stack.until_ready(part)
                 self.stack.output.part(part.name, f"running again  {part.where}".rstrip())
-        except Exception as error:  # whatever a check may raise: the other parts still need somebody
+        except Exception as error:  # whatever a check raises: the other parts still need the supervisor
             words = str(error) if isinstance(error, LocalError) else repr(error)
             self.stack.output.part(part.name, words)
             self._tell(part, words)
@@ -97,13 +97,13 @@ class Supervisor:
             self._busy.discard(part.name)
 
     def _count_death(self, part: Part) -> None:
-        """Note the end of a part, and when it may be started again should it end once more."""
+        """Record the exit of a part, and when it may be started again after the next one."""
         known, note = self._known.get(part.name), self._notes.get(part.name)
         steady = known is not None and _seconds_since(known.started_at) > STEADY_AFTER
         deaths = note.deaths + 1 if note and not steady else 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(deaths - 1, 10))
         self._due[part.name] = time.monotonic() + pause
-        why = (known and part.ails(known)) or processes.tail(self.stack.home.log(part.name), 3)
+        why = (known and part.restart_reason(known)) or processes.tail(self.stack.home.log(part.name), 3)
         now = datetime.datetime.now(datetime.UTC)
         next_try = now + datetime.timedelta(seconds=pause)
         self._notes[part.name] = Note(deaths=deaths, last=now, why=why, next_try=next_try)
@@ -120,7 +120,7 @@ class Supervisor:
 
 
 def notes(home: Home) -> dict[str, Note]:
-    """What the supervisor recorded, by part."""
+    """The supervisor's notes, by part."""
     try:
         return msgspec.json.decode(home.notes_file.read_bytes(), type=dict[str, Note])
     except (FileNotFoundError, msgspec.DecodeError):

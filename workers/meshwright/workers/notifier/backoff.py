@@ -1,7 +1,7 @@
-"""When to try again.
+"""The schedule of retries.
 
-Problem: many deliveries that failed together would all come back together. Invariant: a pause is the schedule's for
-that try, give or take a fifth; an endpoint that names a time itself is not called before it, within a day.
+Problem: many deliveries that failed together would all be retried together. Invariant: a pause is the schedule's for
+that attempt, plus or minus a fifth; an endpoint that sends Retry-After is not called before that time, within a day.
 """
 
 import random
@@ -15,18 +15,18 @@ _SPREAD = 0.2
 
 
 class InvalidSchedule(Exception):
-    """The pauses cannot be understood."""
+    """The pauses cannot be parsed."""
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """The pauses between tries, in seconds: one try more than pauses."""
+    """The pauses between attempts, in seconds: there is one attempt more than pauses."""
 
     pauses: tuple[float, ...]
 
     def pause(self, attempts: int, retry_after: float = 0.0) -> float | None:
-        """Seconds until the next try after `attempts` of them, or None when there is none left.
+        """Seconds until the next attempt after `attempts` of them, or None when there is none left.
 
-        `retry_after` is how long the endpoint asked to be left alone (Retry-After).
+        `retry_after` is the endpoint's Retry-After.
         """
         if attempts > len(self.pauses):
             return None
@@ -35,7 +35,7 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 def schedule(text: str) -> Schedule:
-    """The schedule written as durations with commas between them.
+    """The schedule from durations separated by commas.
 
     Raises InvalidSchedule.
     """

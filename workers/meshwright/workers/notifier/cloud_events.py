@@ -1,7 +1,7 @@
 """An event as a CloudEvent over HTTP, in structured mode: one JSON document with its attributes and its data.
 
-Problem: in binary mode the attributes are headers, which the signature of a webhook does not cover, so that somebody
-between could turn a success into a failure. Invariant: everything that is sent stands in the body that is signed.
+Problem: in binary mode the attributes are headers, which the signature of a webhook does not cover, so a man in the
+middle could turn a success into a failure. Invariant: everything that is sent is in the body, which is signed.
 """
 
 import base64
@@ -16,7 +16,7 @@ MEDIA_TYPE = "application/cloudevents+json"
 
 
 def structured(received: mwbus.Received) -> bytes:
-    """The body. Extensions: `sequence` in EVENTS, and who says it (`origin`) of what (`entity`, `entityid`).
+    """The body. Extensions: `sequence` in EVENTS, the publisher (`origin`) and its object (`entity`, `entityid`).
 
     Raises InvalidEnvelope.
     """
@@ -43,7 +43,7 @@ def structured(received: mwbus.Received) -> bytes:
 
 
 def _data(payload: bytes) -> dict[str, Any]:
-    """The payload as JSON when it is that, else as bytes."""
+    """The payload as JSON if it is JSON, else as bytes."""
     try:
         msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

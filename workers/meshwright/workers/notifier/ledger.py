@@ -1,7 +1,7 @@
-"""What one webhook has still to get.
+"""The pending deliveries of one webhook.
 
-Invariant: pure bookkeeping; an event that was taken stays until it is settled, and a snapshot holds everything
-that is not settled, also what is being tried at that moment.
+Invariant: a pure data structure; an event that was added stays until it is settled, and a snapshot holds everything
+that is not settled, also what is being delivered at that moment.
 """
 
 import datetime
@@ -12,15 +12,15 @@ import msgspec
 from meshwright.core.bus import Position
 from meshwright.schemas.webhooks import WebhookWritten
 
-MOST = 512
-"""events that wait for one endpoint before reading stops; the rest wait in the stream"""
+MAX_WAITING = 512
+"""number of events that wait for one endpoint before reading stops; the rest wait in the stream"""
 
 
 _FIRST = -1.0
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True):
-    """An event by its sequence, how often it was tried, and when it is next, in seconds since 1970."""
+    """An event by its sequence, its number of attempts, and the time of the next one, in seconds since 1970."""
 
     event: int
     attempts: int = 0
@@ -28,10 +28,10 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything up to `read` was read, and the orders (pings, replays) up to `ordered` were taken.
+    """Everything up to `read` was read, and the orders (pings, replays) up to `ordered` were added.
 
-    `read_at` and `ordered_at` are when those two events were stored, if they were seen. The other fields say for
-    which webhook and which version of it this holds.
+    `read_at` and `ordered_at` are when those two events were stored, if they were seen. The other fields identify the
+    webhook and its version.
     """
 
     created_at: datetime.datetime
@@ -55,28 +55,28 @@ class Ledger:
         self._trying: set[int] = set()
         self._heap: list[tuple[float, int]] = []
         self.rewinds = 0
-        """grows whenever reading has to go back"""
+        """increased whenever reading has to go back"""
         for one in snapshot.waiting:
             self._put(one)
 
     @property
     def has_room(self) -> bool:
         """Whether more may be read."""
-        return len(self._waiting) < MOST
+        return len(self._waiting) < MAX_WAITING
 
     @property
     def trying(self) -> int:
-        """How many are being tried now."""
+        """The number of deliveries in progress."""
         return len(self._trying)
 
     def take(self, event: int, *, first: bool = False) -> None:
-        """An event is to be delivered, now or even `first`; one that waits already is brought forward."""
+        """Add an event, due now, or even `first`; one that waits already is moved forward."""
         if event not in self._trying:
             attempts = self._waiting[event].attempts if event in self._waiting else 0
             self._put(Waiting(event, attempts, _FIRST if first else 0.0))
 
     def start(self, now: float) -> Waiting | None:
-        """The next event that is due, which counts as being tried from now on."""
+        """Start the next event that is due."""
         while self._heap and self._heap[0][0] <= now:
             due, event = heapq.heappop(self._heap)
             one = self._waiting.get(event)
@@ -86,25 +86,25 @@ class Ledger:
         return None
 
     def settled(self, event: int) -> None:
-        """It was delivered or given up."""
+        """Remove an event that was delivered or given up."""
         self._trying.discard(event)
         self._waiting.pop(event, None)
 
     def retry(self, one: Waiting, due: float) -> None:
-        """A try failed; the next is at `due`."""
+        """Schedule the next attempt at `due` after a failure."""
         self._trying.discard(one.event)
         self._put(Waiting(one.event, one.attempts + 1, due))
 
     def next_due(self) -> float | None:
-        """When the next event is due, or None when none waits."""
+        """The time of the next due event, or None when none waits."""
         return self._heap[0][0] if self._heap else None
 
     def hurry(self) -> None:
-        """Everything that waits is due now."""
+        """Make all waiting events due now."""
         self._heap = []
         for one in list(self._waiting.values()):
             if one.event not in self._trying:
-                self._put(_at_once(one))
+                self._put(_due_now(one))
 
     def rewind(self, to: int) -> None:
         """Read again from behind `to`."""
@@ -113,7 +113,7 @@ class Ledger:
         self.rewinds += 1
 
     def snapshot(self) -> Snapshot:
-        """What to start from another time."""
+        """A snapshot from which a start can continue."""
         waiting = sorted(self._waiting.values(), key=lambda each: each.event)
         return msgspec.structs.replace(
             self._identity,
@@ -130,10 +130,10 @@ class Ledger:
 
 
 def resumed(stored: Snapshot | None, written: WebhookWritten, version: int) -> Snapshot:
-    """Where to go on with this version of a webhook.
+    """The snapshot from which this version of a webhook continues.
 
-    A new version is read from where it was written, because events behind it may have been judged by the filters
-    of the one before; a webhook that was made or enabled anew begins there.
+    A new version is read from where it was written, because events behind it may have been filtered by the version
+    before; a webhook that was created or enabled again begins there.
     """
     since = written.since
     fresh = Snapshot(created_at=written.created_at, since=since, version=version, read=since, ordered=since)
@@ -141,12 +141,12 @@ def resumed(stored: Snapshot | None, written: WebhookWritten, version: int) -> S
         return fresh
     if stored.version == version:
         return stored
-    waiting = [_at_once(one) for one in stored.waiting]  # what was changed may have mended it
+    waiting = [_due_now(one) for one in stored.waiting]  # the change may have fixed it
     if stored.since != since:
         return msgspec.structs.replace(fresh, waiting=waiting)
     read, read_at = (stored.read, stored.read_at) if stored.read <= written.as_of else (written.as_of, None)
     return msgspec.structs.replace(stored, version=version, read=read, read_at=read_at, waiting=waiting)
 
 
-def _at_once(one: Waiting) -> Waiting:
+def _due_now(one: Waiting) -> Waiting:
     return Waiting(one.event, one.attempts)

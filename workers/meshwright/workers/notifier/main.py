@@ -1,7 +1,7 @@
 """The composition root of the notifier: settings, key, bus, lease.
 
 Invariant: of several notifiers one delivers and the others stand by; two at once would repeat deliveries, which
-receivers must bear anyway, but not lose any. SIGTERM and SIGINT end it.
+receivers must tolerate anyway, but lose none. SIGTERM and SIGINT end it.
 """
 
 import argparse
@@ -30,9 +30,9 @@ class NotifierSettings(settings.Settings, frozen=True, kw_only=True):
     """The notifier's own settings."""
 
     webhook_pauses: str = "5s,30s,2m,10m,30m,1h,2h"
-    """before each further try of a delivery; after the last try it counts as failed"""
+    """pauses before each further attempt of a delivery; after the last attempt it counts as failed"""
     webhook_timeout: settings.Seconds = 15.0
-    """seconds that one call may take altogether"""
+    """seconds that one call may take in total"""
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     try:
         chosen = settings.load(NotifierSettings)
         if chosen.secret_key_file is None:
-            sys.exit("meshwright-notifier: set MESHWRIGHT_SECRET_KEY_FILE, to the same file as for the API")
+            sys.exit("meshwright-notifier: set MESHWRIGHT_SECRET_KEY_FILE, the same file as for the API")
         poster = Poster(
             sealing.from_file(chosen.secret_key_file),
             ssrf.policy(chosen.webhook_allow),

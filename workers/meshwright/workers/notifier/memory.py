@@ -1,7 +1,7 @@
-"""Where a webhook's ledger is kept: one key of a bucket.
+"""Storage of a webhook's ledger: one key of a bucket.
 
-Invariant: only who read the newest version may replace it, so a notifier that lost its lease without noticing finds
-out at its next write; a write goes on until NATS has acknowledged it.
+Invariant: only the process that read the newest version may replace it, so a notifier that lost its lease without
+noticing fails at its next write; a write is retried until NATS has acknowledged it.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from meshwright.workers.notifier.ledger import Snapshot
 log = logging.getLogger(__name__)
 BUCKET = subjects.DELIVERIES.name
 PAUSE = 0.25
-"""seconds between two tries while NATS is away"""
+"""seconds between two attempts while NATS is unavailable"""
 
 
 class Superseded(Exception):
@@ -24,7 +24,7 @@ class Superseded(Exception):
 
 
 class Memory:
-    """The ledger of one webhook."""
+    """The stored ledger of one webhook."""
 
     def __init__(self, bucket: mwbus.Bucket, workspace: str, webhook: str) -> None:
         self._bucket = bucket
@@ -32,7 +32,7 @@ class Memory:
         self._revision = 0
 
     async def read(self) -> Snapshot | None:
-        """What was kept, or None. Raises BusUnavailable."""
+        """The stored ledger, or None. Raises BusUnavailable."""
         entry = await self._bucket.get(self._key)
         self._revision = entry.revision if entry else 0
         if entry is None:
@@ -56,7 +56,7 @@ class Memory:
                 return
 
     async def forget(self) -> None:
-        """The webhook is gone."""
+        """Delete the ledger of a removed webhook."""
         await mwbus.until_available(self._bucket.delete, self._key, pause=PAUSE)
 
     async def _replace(self, value: bytes) -> None:
@@ -70,4 +70,4 @@ class Memory:
             standing = await self._bucket.get(self._key)
             if standing is None or standing.value != value:
                 raise Superseded(self._key) from conflict
-            self._revision = standing.revision  # our own write, whose acknowledgement was lost
+            self._revision = standing.revision  # this process's own write, whose ack was lost

@@ -1,8 +1,8 @@
 """One call of one endpoint.
 
-Problem: an endpoint may answer late, without end, or with a way to another place. Invariant: a call ends within its
-time-out, goes to an address that the guard has checked, follows no redirect, keeps nothing of the answer but its
-status, and whatever goes wrong is an `Outcome` in words for people.
+Problem: an endpoint may answer late, without end, or with a redirect. Invariant: a call ends within its time-out, goes
+to an address that the guard has checked, follows no redirect, keeps only the status of the response, and every failure
+becomes an `Outcome` with a readable reason.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from meshwright.schemas.webhooks import WebhookWritten
 from meshwright.workers.notifier import cloud_events
 
 WIDTH = 8
-"""calls of one endpoint at the same time"""
-_READ_AWAY = 64 * 1024
-"""bytes of an answer that are read to keep the connection; for more it is given up"""
+"""concurrent calls of one endpoint"""
+_DRAIN_BYTES = 64 * 1024
+"""bytes of a response that are read to keep the connection open; after more it is closed"""
 _GONE = 410
 _ASKING_FOR_TIME = (429, 503)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a call: the HTTP status if there was one, and how long the endpoint wants to be left alone."""
+    """The result of a call: the HTTP status if there was one, and the endpoint's Retry-After."""
 
     status: int | None = None
     detail: str = ""
@@ -36,17 +36,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def delivered(self) -> bool:
-        """Whether the endpoint took it."""
+        """Whether the endpoint accepted it."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def gone(self) -> bool:
-        """Whether the endpoint wants nothing any more."""
+        """Whether the endpoint answered 410 Gone."""
         return self.status == _GONE
 
 
 class Poster:
-    """Calls endpoints; `client` gives each webhook connections of its own."""
+    """Calls endpoints; `client` returns a separate connection pool per webhook."""
 
     def __init__(self, sealer: sealing.Sealer, policy: ssrf.Policy, resolver: ssrf.Resolver, timeout: float) -> None:
         self._sealer = sealer
@@ -68,7 +68,7 @@ class Poster:
     async def post(
         self, client: httpx.AsyncClient, workspace: str, written: WebhookWritten, event: mwbus.Received, attempt: int
     ) -> Outcome:
-        """Deliver one event. `attempt` counts from 1; each takes the next of the endpoint's addresses."""
+        """Deliver one event. `attempt` counts from 1; each uses the next of the endpoint's addresses."""
         try:
             body = cloud_events.structured(event)
             headers = self._headers(workspace, written, event, body)
@@ -78,7 +78,7 @@ class Poster:
                 url = target.at(addresses[(attempt - 1) % len(addresses)])
                 return await _call(client, url, target, headers, body)
         except TimeoutError:
-            return Outcome(detail=f"no answer within {self._timeout:g} s")
+            return Outcome(detail=f"no response within {self._timeout:g} s")
         except (ssrf.Forbidden, sealing.CannotOpen, mwbus.InvalidEnvelope) as error:
             return Outcome(detail=str(error))
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -90,7 +90,7 @@ class Poster:
         if written.previous and written.previous_until and written.previous_until > datetime.datetime.now(datetime.UTC):
             sealed.append(written.previous)
         keys = [signatures.unseal(self._sealer, one, workspace, written.document.id) for one in sealed]
-        # The sequence is the same for every try and replay, so a receiver knows a repetition by this id.
+        # The sequence is the same for every attempt and replay, so a receiver recognises a repetition by this id.
         return {
             "Content-Type": cloud_events.MEDIA_TYPE,
             "User-Agent": "Meshwright-Webhooks",
@@ -110,7 +110,7 @@ async def _call(
         size = 0
         async for chunk in response.aiter_raw():
             size += len(chunk)
-            if size > _READ_AWAY:
+            if size > _DRAIN_BYTES:
                 break
         return _outcome(response)
 

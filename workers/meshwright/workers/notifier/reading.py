@@ -1,7 +1,7 @@
-"""What one webhook is owed: events that it wants, and what people order.
+"""Adding events to the ledger of one webhook: those that pass its filters, and those that users order.
 
 Invariant: an event is in the ledger before it counts as read; when the ledger is full, reading waits. Orders (pings,
-replays) are read apart, so that a person who tries a broken endpoint does not wait behind all that it has not taken.
+replays) are read separately, so a ping to a broken endpoint does not wait behind all undelivered events.
 """
 
 import asyncio
@@ -44,10 +44,10 @@ class Reader:
             try:
                 await self._read_on()
             except mwbus.Rewound as error:
-                self._ledger.read = await self._place_again(error, self._ledger.read)
+                self._ledger.read = await self._position_after_rewind(error, self._ledger.read)
 
     async def _read_on(self) -> None:
-        """Read on until a replay wants it from an earlier place. Raises Rewound."""
+        """Read until a replay needs an earlier position. Raises Rewound."""
         rewinds = self._ledger.rewinds
         tail = mwbus.tail(
             self._bus,
@@ -75,7 +75,9 @@ class Reader:
                     return
 
     def _subjects(self) -> list[str]:
-        """What to read: the workspace and what concerns all, narrowed to the wanted entities by the server."""
+        """The subjects to read: those of the workspace and the global ones, limited to the filter's entities by the
+        server.
+        """
         entities = self._written.document.entities or ["*"]
         spaces = (self._workspace, subjects.SYSTEM_WORKSPACE)
         return [subjects.fill(subjects.EVENTS, workspace=s, entity=e) for s in spaces for e in sorted(set(entities))]
@@ -83,7 +85,7 @@ class Reader:
     def _wants(self, message: mwbus.Received) -> bool:
         tokens = subjects.parse(subjects.EVENTS, message.subject)
         entity, document = tokens["entity"], self._written.document
-        # An admin of the workspace made it, and hears through it what admins may.
+        # An admin of the workspace created it, so it may get what admins may read.
         if not event_filters.may_read("admin", self._workspace, tokens["workspace"], entity):
             return False
         return entity not in UNTOLD_ENTITIES and event_filters.passes(
@@ -96,7 +98,7 @@ class Reader:
             await within(self._signals.room, LOOK)
 
     async def _follow_orders(self) -> None:
-        """Pings and replays, read apart from the events so that they do not wait behind a full ledger."""
+        """Read pings and replays separately from the events, so that they do not wait behind a full ledger."""
         subject = subjects.fill(
             subjects.EVENTS,
             workspace=self._workspace,
@@ -110,18 +112,20 @@ class Reader:
                     self._bus, _STREAM, after=self._ledger.ordered, subject=subject, batch=_BATCH
                 ):
                     for message in batch:
-                        self._obey(message)
+                        self._add_ordered(message)
             except mwbus.Rewound as error:
-                self._ledger.ordered = await self._place_again(error, self._ledger.ordered)
+                self._ledger.ordered = await self._position_after_rewind(error, self._ledger.ordered)
 
-    async def _place_again(self, error: mwbus.Rewound, place: mwbus.Position) -> mwbus.Position:
-        """Where to go on when EVENTS went back: behind all that was stored before what was read last."""
+    async def _position_after_rewind(self, error: mwbus.Rewound, place: mwbus.Position) -> mwbus.Position:
+        """The position from which to continue after EVENTS was rewound: behind all messages stored before the last one
+        read.
+        """
         log.error("%s: webhook %s continues with what was stored since", error, self._written.document.id)
         since = place.time or self._written.created_at
         return await mwbus.until_available(mwbus.until, self._bus, _STREAM, since, pause=PAUSE)
 
-    def _obey(self, message: mwbus.Received) -> None:
-        """Enter what a ping or a replay asks for into the ledger."""
+    def _add_ordered(self, message: mwbus.Received) -> None:
+        """Add the events of a ping or a replay to the ledger."""
         try:
             order = message.message()
         except catalog.UndecodableMessage as error:
@@ -133,7 +137,7 @@ class Reader:
                 self._ledger.take(message.seq, first=True)
             case ReplayRequested():
                 for event in order.events:
-                    if event > 0:  # there is no such place, and it would be looked for without end
+                    if event > 0:  # that sequence does not exist yet, and would be waited for without end
                         self._ledger.take(event)
                 if order.from_event is not None:
                     self._ledger.rewind(order.from_event - 1)

@@ -1,8 +1,8 @@
-"""One webhook at work: delivers what its ledger holds, and writes the ledger down.
+"""The delivery loop of one webhook: delivers what its ledger holds, and stores the ledger.
 
-Problem: thousands of events may wait for an endpoint that answers one in ten seconds, and this process may die
-between a delivery and its record. Invariant: an event stays in the ledger until its outcome is told, and at most
-`WIDTH` are held in memory; what is not yet written down when the process dies is delivered again.
+Problem: thousands of events may wait for an endpoint that answers one in ten seconds, and this process may die between
+a delivery and its record. Invariant: an event stays in the ledger until its outcome is published, and at most `WIDTH`
+are held in memory; what is not yet stored when the process dies is delivered again.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from meshwright.workers.notifier.telling import Teller
 log = logging.getLogger(__name__)
 _STREAM = subjects.EVENTS.stream
 _SAVE_EVERY = 0.1
-"""seconds between two writes of the ledger, which bounds how much is repeated after a kill"""
+"""seconds between two writes of the ledger, which limits what is repeated after a kill"""
 _SAVE_WITHIN = 5.0
-"""seconds until it is written that events were read which nobody wanted"""
+"""seconds after which it is stored that filtered events were read"""
 _DOWN = 3
-"""failures in a row after which a success means that the endpoint is back"""
+"""consecutive failures after which a success means that the endpoint has recovered"""
 _TRIMMED = Outcome(detail="the event is no longer stored in EVENTS")
 
 
@@ -80,7 +80,7 @@ class Runner:
             await within(self._signals.changed, pause)
 
     async def _deliver(self, client: httpx.AsyncClient, one: Waiting) -> None:
-        """One try of one event, and what follows from it."""
+        """One attempt for one event, and its consequences."""
         event = await mwbus.until_available(self._bus.at, _STREAM, one.event, pause=PAUSE)
         if event is not None and not self._may_get(event):
             self._settle(one.event)
@@ -103,7 +103,7 @@ class Runner:
             await self._teller.disable(self._written, self._version, outcome.detail)
 
     def _may_get(self, event: mwbus.Received) -> bool:
-        """Whether an order may have this event delivered: the workspace's own, and of webhooks only the pings."""
+        """Whether an order may deliver this event: the workspace's own, and of events about webhooks only the pings."""
         tokens = subjects.parse(subjects.EVENTS, event.subject)
         if not event_filters.may_read("admin", self._workspace, tokens["workspace"], tokens["entity"]):
             return False
@@ -118,7 +118,7 @@ class Runner:
         self._signals.changed.set()
 
     def _note_health(self, outcome: Outcome) -> None:
-        """An endpoint that is back gets at once what it has missed, instead of hours later."""
+        """Make all waiting events due when an endpoint has recovered, instead of hours later."""
         if not outcome.delivered:
             self._failures += 1
             return
@@ -127,7 +127,7 @@ class Runner:
         self._failures = 0
 
     async def _save(self) -> None:
-        """Keep the ledger: soon after it changed, at the end, and nothing more often than `_SAVE_EVERY`."""
+        """Store the ledger soon after it changed and at the end, at most once in `_SAVE_EVERY`."""
         saved = None
         try:
             while True:

@@ -1,6 +1,6 @@
-"""How the tasks of one webhook wake each other.
+"""Signals between the tasks of one webhook.
 
-Invariant: a signal is a hint; whoever waits for one looks again by itself after `LOOK` seconds at the latest.
+Invariant: a signal is a hint; a task that waits for one checks by itself after `LOOK` seconds at the latest.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ LOOK = 1.0
 
 
 class Signals:
-    """`changed`: something may be due; `room`: the ledger is less full; `unsaved`: it is to be written down."""
+    """`changed`: an event may be due; `room`: the ledger has room; `unsaved`: it must be stored."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
@@ -18,7 +18,7 @@ class Signals:
 
 
 async def within(event: asyncio.Event, seconds: float) -> None:
-    """Wait until the event is set, at most so long."""
+    """Wait until the event is set, at most that long."""
     try:
         async with asyncio.timeout(max(seconds, 0)):
             await event.wait()

@@ -1,7 +1,7 @@
-"""All webhooks at work: one runner for each that is enabled, in its newest version.
+"""All webhooks: one runner for each that is enabled, in its newest version.
 
-Invariant: of two versions of a webhook the older one has ended before the newer begins; a runner that fails is
-started again by itself, and disturbs no other.
+Invariant: the runner of an older version has ended before that of a newer one starts; a runner that fails is restarted,
+without affecting others.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from meshwright.workers.notifier.posting import Poster
 from meshwright.workers.notifier.runner import Runner
 
 log = logging.getLogger(__name__)
-_AGAIN = 1.0
-"""seconds until a runner that failed is started again"""
+_RESTART_S = 1.0
+"""seconds until a runner that failed is restarted"""
 
 
 class Subscriptions:
-    """Follows STATE and keeps the runners."""
+    """Follows STATE and starts and stops the runners."""
 
     def __init__(self, bus: mwbus.Connection, poster: Poster, schedule: Schedule) -> None:
         self._bus = bus
@@ -32,7 +32,7 @@ class Subscriptions:
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Keep every webhook at work until cancelled. Raises BusUnavailable when the bucket cannot be opened."""
+        """Run the webhooks until cancelled. Raises BusUnavailable when the bucket cannot be opened."""
         while True:
             self._bucket = await mwbus.open_bucket(self._bus, memory.BUCKET)
             try:
@@ -42,7 +42,7 @@ class Subscriptions:
                 self._tasks.clear()
 
     async def _follow(self) -> None:
-        """Keep up with STATE. Raises Rewound, in a group, when all have ended."""
+        """Follow STATE. Raises Rewound, in a group, when all runners have ended."""
         subject = subjects.fill(subjects.STATE, kind="webhook")
         async with asyncio.TaskGroup() as group:
             async for batch in mwbus.tail(self._bus, subjects.STATE.stream, subject=subject, newest=True):
@@ -53,16 +53,16 @@ class Subscriptions:
         tokens = subjects.parse(subjects.STATE, received.subject)
         place = (tokens["workspace"], tokens["id"])
         before = self._tasks.get(place)
-        task = group.create_task(self._succeed(before, place, received))
+        task = group.create_task(self._replace(before, place, received))
         self._tasks[place] = task
         task.add_done_callback(lambda ended: self._tasks.pop(place) if self._tasks.get(place) is ended else None)
 
-    async def _succeed(
+    async def _replace(
         self, before: "asyncio.Task[None] | None", place: tuple[str, str], received: mwbus.Received
     ) -> None:
-        """End the version before, then do what this one asks for."""
+        """End the runner of the version before, then start this one."""
         if before is not None:
-            await _end_surely(before)
+            await _end(before)
         try:
             written = received.message()
         except catalog.UndecodableMessage as error:
@@ -84,11 +84,11 @@ class Subscriptions:
                 log.warning("webhook %s/%s is restarted: %s", *place, errors.exceptions)
             except* Exception:
                 log.exception("webhook %s/%s failed and is restarted", *place)
-            await asyncio.sleep(_AGAIN)
+            await asyncio.sleep(_RESTART_S)
 
 
-async def _end_surely(task: "asyncio.Task[None]") -> None:
-    """End it, also when a third version ends whoever was ending the first one for the second."""
+async def _end(task: "asyncio.Task[None]") -> None:
+    """End it, also when a third version cancels the task that was ending the first one for the second."""
     was_cancelled = False
     while not task.done():
         try:

@@ -1,6 +1,7 @@
-"""Outcomes of deliveries, published as events.
+"""Publishing the outcomes of deliveries as events.
 
-Invariant: every try is told once, before the ledger forgets it; telling waits as long as NATS is away.
+Invariant: every attempt is published once, before it is removed from the ledger; publishing waits while NATS is
+unavailable.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ class Teller:
     async def tell(
         self, one: Waiting, event: mwbus.Received | None, outcome: Outcome, next_attempt_at: float | None
     ) -> None:
-        """A try and what follows from it; `event` is None when EVENTS does not hold it any more."""
+        """Publish an attempt and its consequences; `event` is None when EVENTS does not hold it any more."""
         state: DeliveryState = "delivered" if outcome.delivered else "failed" if next_attempt_at is None else "retrying"
         delivery = Delivery(
             webhook=self._webhook,

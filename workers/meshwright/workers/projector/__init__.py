@@ -1,8 +1,8 @@
 """The projector: folds the streams into the views that the API reads.
 
-Problem: several streams, one of them written by many, must become documents that never show a state that was
-not, through crashes of everything. Invariant: a view is a pure function of a prefix of one stream; the
-projector is the only writer of views, and any view can be dropped and rebuilt with the same result.
+Problem: several streams, one of them with many writers, must become documents that never show a state that never
+existed, through crashes of every process. Invariant: a view is a pure function of a prefix of one stream; the projector
+is the only writer of views, and any view can be dropped and rebuilt with the same result.
 """
 
 from meshwright.workers.projector.main import main

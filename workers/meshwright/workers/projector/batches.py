@@ -1,7 +1,7 @@
 """One batch of messages becomes one batch of writes.
 
-Invariant: however many events touch a document in a batch, it is written once; an event that a document has
-folded already (by sequence) changes nothing; a message that cannot be projected changes nothing and is set aside.
+Invariant: however many events of a batch change a document, it is written once; an event that a document already
+includes (by sequence) changes nothing; a message that cannot be projected changes nothing and is set aside.
 """
 
 import logging
@@ -26,7 +26,7 @@ Places: TypeAlias = Sequence[tuple[Route, str]]
 
 
 class Tally:
-    """What a projection has seen since it started, by stream; `unhandled` are types that this version does not know."""
+    """The counts of a projection since it started, by stream; `unhandled` are types that this version does not know."""
 
     def __init__(self) -> None:
         self.registry = Registry()
@@ -51,7 +51,7 @@ class Folder:
         self._folded_before = 0
 
     async def fold(self, messages: Sequence[bus.Received]) -> tuple[Batch, list[Fact]]:
-        """The writes for these messages, and the facts that they were.
+        """The writes for these messages, and their facts.
 
         Raises StoreUnavailable when a document that is needed cannot be loaded; folding them again is then right.
         """
@@ -72,7 +72,7 @@ class Folder:
                 changed = [
                     applied(self._cache.get((route.kind.name, key)), route, key, fact) for route, key in everywhere
                 ]
-            except Exception as error:  # whatever a fold cannot bear must not stop those behind it
+            except Exception as error:  # an error in a fold must not block later messages
                 self._put_aside(fact.source, f"{type(error).__name__}: {error}", logs)
                 continue
             for folded in changed:
@@ -99,7 +99,7 @@ class Folder:
                 self._cache.lend(await self._writer.load_of_mesh(route.kind, fact.workspace, mesh))
 
     def _of_ended_mesh(self, fact: Fact, ended: Places) -> Places:
-        """What else a fact changes that ends a mesh: every document of it, which `_load` has brought here."""
+        """The other changes of a fact that ends a mesh: every document of it, which `_load` has loaded."""
         return [
             (route, key) for route, mesh in ended for key in self._cache.of_mesh(route.kind.name, fact.workspace, mesh)
         ]
@@ -119,7 +119,7 @@ class Folder:
 
 
 def _positions(messages: Sequence[bus.Received]) -> list[Checkpoint]:
-    """How far the views are with this batch: in its stream, and in COMMANDS when command_copies were copied from it."""
+    """How far the views are after this batch: in its stream, and in COMMANDS when it contains copies of commands."""
     last = messages[-1]
     positions = [Checkpoint(stream=last.stream, seq=last.seq, time=last.stored_at())]
     for received in reversed(messages):

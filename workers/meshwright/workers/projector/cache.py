@@ -1,7 +1,7 @@
-"""The documents that the folds work on, newest first at hand.
+"""The documents that the folds work on, in memory.
 
-Invariant: a document that is not here is in the database: what was folded and not yet written is among the newest,
-and as many as that are never evicted.
+Invariant: a document that is not here is in the database: folded documents that are not yet written are among the
+newest, and that many are never evicted.
 """
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ CAPACITY = 6000
 
 
 class Cache:
-    """Documents by kind and key, the least recently used forgotten first."""
+    """Documents by kind and key; the least recently used is evicted first."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -24,22 +24,22 @@ class Cache:
         return place in self._entries
 
     def get(self, place: tuple[str, str]) -> Folded | None:
-        """The document as last folded; None when there is none in the database either."""
+        """The document as last folded; None when it does not exist in the database either."""
         return self._entries.get(place)
 
     def put(self, folded: Folded) -> None:
-        """Remember a document as the most recently used."""
+        """Store a document as the most recently used."""
         place = (folded.kind.name, folded.key)
         self._entries[place] = folded
         self._entries.move_to_end(place)
 
     def fill(self, documents: Iterable[Folded]) -> None:
-        """Remember what the database holds."""
+        """Add what the database holds."""
         for folded in documents:
             self.put(folded)
 
     def lend(self, documents: Iterable[Folded]) -> None:
-        """Have what the database holds beside what is here, to be forgotten first; what is here is newer and stays."""
+        """Add what the database holds, to be evicted first; documents that are here already are newer and stay."""
         for folded in documents:
             place = (folded.kind.name, folded.key)
             if place not in self._entries:
@@ -55,6 +55,6 @@ class Cache:
         ]
 
     def trim(self, unwritten: int = 0) -> None:
-        """Forget down to the capacity, but not the newest that are not written yet. Call between batches."""
+        """Evict down to the capacity, but not the newest ones that are not written yet. Call between batches."""
         while len(self._entries) > max(self._capacity, unwritten):
             self._entries.popitem(last=False)

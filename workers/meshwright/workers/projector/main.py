@@ -1,7 +1,7 @@
 """The composition root of the projector: settings, bus, store, lease.
 
-Invariant: of several projectors one works and the others stand by; what a former one still writes is refused by
-the sequence guards. SIGTERM and SIGINT end it between two batches.
+Invariant: of several projectors one is active and the others stand by; late writes of a former one are refused by the
+sequence guards. SIGTERM and SIGINT end it between two batches.
 """
 
 import argparse

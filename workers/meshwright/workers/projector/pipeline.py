@@ -1,9 +1,9 @@
 """The pipeline of one stream into the views: read, fold, write, move the checkpoint.
 
-Invariant: the next batch is folded while the one before is written, never more; whatever fails is tried again
-from memory without losing its place, and after a crash the checkpoint is the place. While there is
-more to do, the checkpoint of a batch is written beside the next batch; while there is nothing, it is looked at now and
-then, because an older copy of the database may be put back.
+Invariant: the next batch is folded while the one before is written, never more; a failed write is retried from memory
+without losing its position, and after a crash reading continues at the checkpoint. While there are more messages, the
+checkpoint of a batch is written together with the next batch; while there are none, it is checked regularly, because an
+older copy of the database may be restored.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from meshwright.workers.projector.batches import Folder, Tally
 log = logging.getLogger(__name__)
 BATCH = 500
 _REMOVALS_KNOWN = datetime.timedelta(seconds=REMOVED_KEPT / 2)
-"""a reader that was away for less has missed no removal, whatever the clocks say"""
-_LOOK = 1.0
-"""seconds without a batch until the checkpoint is looked at"""
+"""a reader that was away for less time has missed no removal, whatever the clocks say"""
+_CHECK_S = 1.0
+"""seconds without a batch until the checkpoint is checked"""
 
 
 class Pipeline:
@@ -57,12 +57,14 @@ class Pipeline:
             group.create_task(self._write())
 
     async def _refuse_gap(self, place: Checkpoint) -> None:
-        """Raises Rewound when the stream may have told meanwhile, and forgotten again, that something is gone."""
+        """Raises Rewound when messages about removals may have expired in the stream meanwhile."""
         if self._stream not in kinds.COMPLETE or place.time is None:
             return
         missed = datetime.datetime.now(datetime.UTC) - place.time > _REMOVALS_KNOWN
         if missed and (await self._bus.stream_bounds(self._stream))[1] > place.seq:
-            raise mwbus.Rewound(f"nobody has read {self._stream} since {place.time}: what is gone may be told no more")
+            raise mwbus.Rewound(
+                f"{self._stream} was not read since {place.time}: messages about removals may have expired"
+            )
 
     async def _read(self, place: mwbus.Position) -> None:
         async for messages in mwbus.tail(self._bus, self._stream, after=place, batch=BATCH):
@@ -85,12 +87,12 @@ class Pipeline:
     async def _next(self) -> tuple[Batch, list[Fact]]:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK):
+                async with asyncio.timeout(_CHECK_S):
                     return await self._waiting.get()
             await until_available(self._writer.position, self._stream)
 
     async def _report(self, refusals: list[Refusal]) -> None:
-        """A document that MongoDB will never take is reported with its newest fact; its last good state stays."""
+        """Report a document that MongoDB will never accept, with its newest fact; its last valid state stays."""
         for refusal in refusals:
             folded = refusal.folded
             self._tally.set_aside.add(self._stream)

@@ -1,8 +1,7 @@
 """The live projection: all streams into the generation that is read, until another one becomes live.
 
-Invariant: whoever projects notices within a second that the live generation changed, and goes on with the new
-one from its checkpoints. When a stream or the database went back, the generation is distrusted and the next one
-awaited.
+Invariant: a projector notices within a second that the live generation changed, and continues with the new one from its
+checkpoints. When a stream or the database was rewound, the generation is marked for a rebuild and the next one awaited.
 """
 
 import asyncio
@@ -41,7 +40,7 @@ async def project(connection: mwbus.Connection, database: Database, tally: Tally
 async def beat(database: Database, installation: str) -> None:
     """Write the projector's heartbeat for readers, until cancelled.
 
-    Raises NotAdmissible when the database of another installation has taken the place of ours.
+    Raises NotAdmissible when the database has been replaced by that of another installation.
     """
     while True:
         await until_available(identity.claim, database, installation)

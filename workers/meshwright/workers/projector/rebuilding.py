@@ -1,8 +1,8 @@
 """Rebuilding all views from the streams beside the live ones, then one swap.
 
-Invariant: readers see the old generation until the new one has everything that the streams held when the rebuild
-had caught up; both are written for a moment around the swap, so no read goes back in time. What the streams no
-longer hold (their retention) is carried over as it is, save for objects of clusters: those that are, their stream has.
+Invariant: readers see the old generation until the new one has everything that the streams held when the rebuild had
+caught up; both are written for a moment around the swap, so no read goes back in time. Documents that the streams no
+longer hold (their retention) are copied, except objects of clusters: their stream holds all present ones.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _OVERLAP = 3.0
 
 
 class Rebuilt:
-    """What a rebuild did; `generation` is live now."""
+    """The result of a rebuild; `generation` is live now."""
 
     def __init__(self) -> None:
         self.generation = 0
@@ -46,7 +46,7 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(Pipeline(connection, writer, stream, tally).run()) for stream in kinds.STREAMS]
         await _caught_up(connection, writer)
-        # STATE keeps a hundred versions of each document, so it has gaps that its bounds do not tell of.
+        # STATE keeps a hundred versions of each document, so it has gaps that its bounds do not show.
         end = (await connection.stream_bounds(kinds.DESIGN_VERSIONS.stream))[1] + 1
         await carrying.carry_over(database, kinds.DESIGN_VERSIONS, before, rebuilt.generation, end)
         await generations.swap(database, rebuilt.generation)
@@ -64,5 +64,5 @@ async def _caught_up(connection: mwbus.Connection, writer: Writer) -> None:
             first, last = await connection.stream_bounds(stream)
             seq = (await writer.position(stream)).seq
             if last < first or seq >= last or await connection.following(stream, seq + 1, ">") is None:
-                break  # also when the last messages are gone, whose sequences count on
+                break  # also when the last messages were deleted, whose sequences still count
             await asyncio.sleep(0.05)

@@ -1,8 +1,9 @@
-"""Renewing: views that cannot be trusted are rebuilt: an older version wrote them, a stream or they went back.
+"""Renewing: rebuilding views that cannot be trusted, because an older version wrote them, or a stream or they were
+rewound.
 
-Problem: while an upgrade rolls, an older projector folds messages whose types or fields it does not know: it skips
-them, rightly, and the views lack them from then on. Invariant: a generation remembers the oldest version that wrote
-it, and whoever is newer rebuilds it beside the live projection; so versions may take turns and the newest word wins.
+Problem: during a rolling upgrade, an older projector folds messages whose types or fields it does not know: it skips
+them, rightly, and the views lack them from then on. Invariant: a generation remembers the oldest version that wrote it,
+and a newer projector rebuilds it beside the live projection; so versions may alternate and the newest one wins.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ from meshwright.workers import running
 from meshwright.workers.projector import folding, rebuilding
 
 log = logging.getLogger(__name__)
-_LOOK = 1.0
-"""seconds between two looks; a rebuild by hand may be of another version"""
+_CHECK_S = 1.0
+"""seconds between two checks; a manual rebuild may be of another version"""
 
 
 async def renew(connection: mwbus.Connection, database: Database) -> None:
@@ -30,7 +31,7 @@ async def renew(connection: mwbus.Connection, database: Database) -> None:
             if oldest != generations.NOBODY:
                 log.info("generation %d was written by version %d, this is %d", generation, oldest, folding.VERSION)
             await _rebuild(connection, database)
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_CHECK_S)
 
 
 async def _rebuild(connection: mwbus.Connection, database: Database) -> None:

@@ -1,7 +1,7 @@
-"""Log rows: what came, as it came, named by its sequence.
+"""Log rows: messages as they came, named by their sequence.
 
-Problem: decoding a payload into documents and encoding it again would cost more than everything else. Invariant:
-an event's payload is kept as the text it is; a measured window is kept as a document, because it is searched.
+Problem: decoding a payload into documents and encoding it again would cost more than everything else. Invariant: an
+event's payload is kept as text; a measured window is kept as a document, because it is searched.
 """
 
 import datetime
@@ -57,7 +57,7 @@ def of_set_aside(received: bus.Received, reason: str, time: datetime.datetime) -
 
 
 def of_refusal(stream: str, refusal: Refusal) -> dict[str, Any]:
-    """A row for a document that MongoDB will never take, named by the newest message that it was made of."""
+    """A row for a document that MongoDB will never accept, named by the newest message that it was made of."""
     folded = refusal.folded
     place, subject = f"{stream}/{folded.seq}/{folded.kind.name}", f"{folded.kind.name}/{folded.key}"
     return _set_aside(place, stream, folded.seq, subject, "", refusal.reason, folded.updated_at, "")

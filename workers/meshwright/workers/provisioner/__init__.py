@@ -1,11 +1,11 @@
-"""`meshwright-nats`: the users of a NATS server, and the streams that they find made.
+"""`meshwright-nats`: creates the users, streams and buckets of a NATS server.
 
-Invariant: it changes nothing that is there already; it writes the folder of credentials and sets up the streams.
+Invariant: it changes nothing that exists; it writes the folder of credentials and sets up the streams.
 """
 
 
 def main() -> None:
     """Entry point of the console command."""
-    from meshwright.workers.provisioner.command import main as run  # late: importing the package costs nothing
+    from meshwright.workers.provisioner.command import main as run  # imported late: importing the package costs nothing
 
     run()

@@ -1,7 +1,7 @@
 """The command line: `users`, `provision`, `adapter`.
 
-Problem: a server of one's own, and an adapter of one's own, need users too. Invariant: secrets go into files of mode
-0600 and are never printed; every command may be repeated.
+Problem: a NATS server outside of the local stack, and a third-party adapter, need users too. Invariant: secrets go into
+files of mode 0600 and are never printed; every command may be repeated.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from meshwright.workers.local import home, streams
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 1 failed, 2 wrong use."""
+    """Run the command and exit: 0 success, 1 failure, 2 usage error."""
     options = _parser().parse_args(arguments)
     work = {"users": _users, "provision": _provision, "adapter": _adapter}[options.command]
     try:
@@ -45,11 +45,18 @@ def _parser() -> argparse.ArgumentParser:
     adapter = commands.add_parser("adapter", help="give an adapter a user on the local stack")
     adapter.add_argument("name", help="the adapter's name")
     users.add_argument(
-        "--adapter", action="append", default=[*streams.OWN_ADAPTERS], metavar="NAME", help="also for this adapter"
+        "--adapter",
+        action="append",
+        default=[*streams.OWN_ADAPTERS],
+        metavar="NAME",
+        help="also create a user for this adapter",
     )
     for command in (users, provision):
         command.add_argument(
-            "--folder", type=Path, default=home.find(os.environ).nats_users, help="of the users (%(default)s)"
+            "--folder",
+            type=Path,
+            default=home.find(os.environ).nats_users,
+            help="the folder of the users (%(default)s)",
         )
     return parser
 
@@ -98,8 +105,8 @@ def _adapter(options: argparse.Namespace, _: settings.Settings) -> None:
 
 
 async def _add(where: home.Home, plan: home.Plan, url: str, adapter: str) -> None:
-    """Give it a user; the stack's supervisor starts nats-server again."""
-    await streams.settle_users(where, adapter)
+    """Create a user for the adapter; the stack's supervisor restarts nats-server."""
+    await streams.ensure_users(where, adapter)
     await streams.provision(where, plan, url)
 
 

@@ -1,8 +1,8 @@
 """Events about workers of adapters that appear and disappear.
 
-Problem: presence is a key that vanishes; a process that has just started cannot know what vanished before.
-Invariant: what was told lies in a bucket, so that after any restart every arrival and every loss is told, and
-what a worker offers is told again when it changes.
+Problem: presence is a key that expires; a process that has just started does not know which keys existed before.
+Invariant: the published state is stored in a bucket, so after any restart every arrival and every loss is published,
+and an announcement is published again when it changes.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from meshwright.workers.scheduler import verdicts
 log = logging.getLogger(__name__)
 _KEY = "arrivals"
 _RECONCILE = 15.0
-"""seconds between two looks at what is really there, in case a loss was missed while the server was away"""
+"""seconds between two reconciliations with the bucket, in case a loss was missed while the server was unavailable"""
 
 
 class AdapterPresence:
@@ -75,7 +75,7 @@ class AdapterPresence:
             if not subjects.can_be_filled(announcement.name, key.partition(".")[0]):
                 log.warning("presence %s has an adapter name that no subject can hold: %r", key, announcement.name)
                 return
-            await self._tell(announcement.name, announcement)
+            await self._publish(announcement.name, announcement)
             log.info("adapter %s arrived: %s", announcement.name, announcement.instance)
             await self._remember({**self._told, key: text})
 
@@ -84,11 +84,11 @@ class AdapterPresence:
             if key not in self._told:
                 return
             name, _, instance = key.partition(".")
-            await self._tell(name, AdapterLost(name=name, instance=instance, graceful=graceful))
+            await self._publish(name, AdapterLost(name=name, instance=instance, graceful=graceful))
             log.info("adapter %s lost: %s", name, instance)
             await self._remember({other: text for other, text in self._told.items() if other != key})
 
-    async def _tell(self, adapter: str, message: AdapterAnnouncement | AdapterLost) -> None:
+    async def _publish(self, adapter: str, message: AdapterAnnouncement | AdapterLost) -> None:
         subject = subjects.fill(
             subjects.EVENTS,
             workspace=subjects.SYSTEM_WORKSPACE,

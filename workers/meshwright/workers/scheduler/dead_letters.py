@@ -1,7 +1,7 @@
-"""Dead letters: a command that no worker finishes or can even read is kept, with the reason, and its operation ends.
+"""Dead letters: a command that no worker completes or can decode is stored with the reason, and its operation ends.
 
-Problem: the server gives a message up silently, save for an advisory that nobody may be listening to. Invariant:
-advisories are stored in a stream; each is answered once, by ids derived from it, before it is acknowledged.
+Problem: the server gives a message up silently, except for an advisory that may have no subscriber. Invariant:
+advisories are stored in a stream; each is handled once, by ids derived from it, before it is acknowledged.
 """
 
 import datetime
@@ -46,7 +46,7 @@ class _Advisory(msgspec.Struct, frozen=True):
 
 
 async def run(bus: mwbus.Connection) -> None:
-    """Answer advisories until cancelled."""
+    """Handle advisories until cancelled."""
     async with aclosing(mwbus.jobs(bus, _QUEUE)) as jobs:
         async for job in jobs:
             if job is not None:
@@ -78,7 +78,7 @@ async def _answer(bus: mwbus.Connection, advisory: _Advisory) -> None:
         return
     workspace, operation = about["workspace"], about["operation"]
     history = await verdicts.history(bus, workspace, operation)
-    if history.end in ("", OperationDeadLettered.wire.name):  # a worker may have told this end itself
+    if history.end in ("", OperationDeadLettered.wire.name):  # a worker may have published this end itself
         await _keep(bus, advisory, about, command)
     if history.end:
         return
@@ -116,4 +116,4 @@ async def _keep(bus: mwbus.Connection, advisory: _Advisory, about: dict[str, str
             expected_last=0,
         )
     except mwbus.Conflict:
-        log.debug("%s is there already", subject)
+        log.debug("%s is stored already", subject)

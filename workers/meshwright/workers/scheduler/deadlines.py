@@ -1,8 +1,8 @@
 """Deadlines: an operation that has not ended in time ends as `timed_out`.
 
-Problem: the worker that should watch the deadline may be the very thing that is missing. Invariant: the open
-operations follow from EVENTS; a snapshot of them with its sequence lies in a bucket, and a start continues from
-there, so nothing is known from memory alone. Before the verdict the stream is asked whether it has come already.
+Problem: the worker that should watch the deadline may be the very process that is missing. Invariant: the open
+operations follow from EVENTS; a snapshot of them with its sequence is stored in a bucket, and a start continues from
+there. Before a time-out is published, the stream is checked for a terminal event.
 """
 
 import datetime
@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 _KEY = "deadlines"
 _SNAPSHOT_EVERY = 5.0
 _SNAPSHOT_LIMIT = 10_000
-"""open operations beyond which no snapshot is taken (a bucket's value has 1 MiB): a start then reads further back"""
+"""open operations beyond which no snapshot is stored (a bucket's value has at most 1 MiB): a start then reads further
+back"""
 _LOOK = 0.25
 _OPERATIONS = subjects.fill(subjects.EVENTS, entity="operation")
 
@@ -71,7 +72,7 @@ class Deadlines:
             try:
                 command = received.message()
             except catalog.UndecodableMessage as error:
-                log.debug("not a command: %s", error)  # no worker can read it: it becomes a dead letter
+                log.debug("not a command: %s", error)  # no worker can decode it: it becomes a dead letter
                 return
             assert isinstance(command, Command)
             self._open.accepted(about["workspace"], about["id"], _deadline(received, command))
@@ -107,9 +108,9 @@ class Deadlines:
 
 
 def _deadline(received: mwbus.Received, command: Command) -> datetime.datetime:
-    """As the workers count it: from when the server took the command, so that no other clock matters."""
+    """The deadline by the server's clock, from when it stored the command, as workers compute it."""
     allowed = command.deadline - command.accepted_at
     try:
         return received.stored_at() + allowed
-    except OverflowError:  # somebody who wants none says the year 9999
+    except OverflowError:  # year 9999 means no deadline
         return datetime.datetime.max.replace(tzinfo=datetime.UTC) if allowed.days > 0 else received.stored_at()

@@ -1,6 +1,6 @@
 """The composition root of the scheduler: settings, bus, lease, its four tasks.
 
-Invariant: of several schedulers one works and the others stand by; two at once would still tell everything once,
+Invariant: of several schedulers one is active and the others stand by; two at once would still publish everything once,
 because their events have the same ids. SIGTERM and SIGINT end it.
 """
 

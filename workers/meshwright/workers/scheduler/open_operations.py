@@ -1,6 +1,6 @@
 """Operations that have not ended, by deadline.
 
-Invariant: pure bookkeeping; an operation that ended is never due, and one that is due stays so until it ended.
+Invariant: a pure data structure; an operation that ended is never due, and one that is due stays so until it has ended.
 """
 
 import datetime
@@ -39,14 +39,14 @@ class OpenOperations:
         return len(self._open)
 
     def accepted(self, workspace: str, operation: str, deadline: datetime.datetime) -> None:
-        """An operation began; telling it twice changes nothing."""
+        """Add an operation; adding it twice changes nothing."""
         one = Open(workspace, operation, deadline.timestamp())
         if self._open.get(operation) != one:
             self._open[operation] = one
             heapq.heappush(self._heap, (one.deadline, operation))
 
     def ended(self, operation: str) -> None:
-        """An operation ended, by whomever."""
+        """Remove an operation that ended, whichever process ended it."""
         self._open.pop(operation, None)
         if len(self._heap) > 1000 and len(self._heap) > 2 * len(self._open):
             self._heap = [(one.deadline, one.operation) for one in self._open.values()]
@@ -54,16 +54,16 @@ class OpenOperations:
 
     def due(self, now: float) -> list[Open]:
         """The operations whose deadline has passed at `now`, seconds since 1970."""
-        overdue: dict[str, Open] = {}  # an operation that was told twice lies in the heap twice
+        overdue: dict[str, Open] = {}  # an operation that was added twice is in the heap twice
         while self._heap and self._heap[0][0] <= now:
             deadline, operation = heapq.heappop(self._heap)
             one = self._open.get(operation)
             if one is not None and one.deadline == deadline:
                 overdue[operation] = one
-        for one in overdue.values():  # still due until it ended
+        for one in overdue.values():  # still due until it has ended
             heapq.heappush(self._heap, (one.deadline, one.operation))
         return list(overdue.values())
 
     def snapshot(self) -> Snapshot:
-        """What to start from another time."""
+        """A snapshot from which a start can continue."""
         return Snapshot(self.seq, list(self._open.values()), self.time)

@@ -1,7 +1,7 @@
-"""The scheduler's word on an operation.
+"""The scheduler's terminal events of operations.
 
-Invariant: the scheduler ends an operation at most once and only when nobody has before; its event carries the
-operation's own trace. If a worker's end and this one cross, the first in stream order wins everywhere.
+Invariant: the scheduler ends an operation at most once and only when it has not ended before; its event carries the
+operation's own trace. If a worker's terminal event and this one race, the first in stream order wins everywhere.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ _EVENTS = subjects.EVENTS.stream
 
 
 class OperationEnd(msgspec.Struct, frozen=True):
-    """The wire name of the event with which an operation ended, if it has, and the trace that it belongs to."""
+    """The wire name of the terminal event of an operation, if it has ended, and its trace."""
 
     end: str
     traceparent: str
 
 
 async def history(bus: mwbus.Connection, workspace: str, operation: str) -> OperationEnd:
-    """What EVENTS holds of an operation. Raises BusUnavailable."""
+    """The events of an operation in EVENTS. Raises BusUnavailable."""
     subject = subjects.fill(subjects.EVENTS, workspace=workspace, entity="operation", id=operation)
     seq, traceparent = 1, ""
     while (message := await bus.following(_EVENTS, seq, subject)) is not None:
@@ -57,6 +57,6 @@ async def end(bus: mwbus.Connection, workspace: str, operation: str, verdict: Me
 
 
 async def pause(error: Exception) -> None:
-    """Between two tries while the bus is away."""
-    log.debug("trying again: %s", error)
+    """Wait before the next attempt while the bus is unavailable."""
+    log.debug("retrying: %s", error)
     await asyncio.sleep(0.3)

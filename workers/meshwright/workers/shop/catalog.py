@@ -1,4 +1,4 @@
-"""What there is in the shop: workloads, what each path does, and where each process listens.
+"""The shop's data: workloads, the paths of each, and the ports where each process listens.
 
 Invariant: this is data; the server executes it, the launcher enrols it, and both read the same names.
 """
@@ -12,15 +12,15 @@ from meshwright.schemas.base import Model, Name, Port
 
 
 class Call(Model, frozen=True):
-    """One request to another service; without a good answer to a `required` one, the caller fails too."""
+    """One request to another service; when a `required` one fails, the caller fails too."""
 
     service: str
     path: str
     required: bool = True
 
 
-class Shopkeeper(Model, frozen=True, kw_only=True):
-    """One version of one service: how long its own work takes (ms) and whom it asks, by path."""
+class ServiceVersion(Model, frozen=True, kw_only=True):
+    """One version of one service: the time of its own work (ms) and the services that it calls, by path."""
 
     service: Name
     version: Name = "v1"
@@ -35,10 +35,10 @@ class Shopkeeper(Model, frozen=True, kw_only=True):
 
 _RATED = {"/reviews": (Call("ratings", "/ratings", required=False),)}
 
-SHOPPER = Shopkeeper(service="shopper", work=0.5, paths={"/": ()})
-KEEPERS: tuple[Shopkeeper, ...] = (
+SHOPPER = ServiceVersion(service="shopper", work=0.5, paths={"/": ()})
+KEEPERS: tuple[ServiceVersion, ...] = (
     SHOPPER,
-    Shopkeeper(
+    ServiceVersion(
         service="front",
         work=2,
         paths={
@@ -46,23 +46,23 @@ KEEPERS: tuple[Shopkeeper, ...] = (
             "/checkout": (Call("checkout", "/checkout"),),
         },
     ),
-    Shopkeeper(service="catalog", work=3, paths={"/products": ()}),
-    Shopkeeper(service="cart", work=2, paths={"/cart": (Call("catalog", "/products"),)}),
-    Shopkeeper(
+    ServiceVersion(service="catalog", work=3, paths={"/products": ()}),
+    ServiceVersion(service="cart", work=2, paths={"/cart": (Call("catalog", "/products"),)}),
+    ServiceVersion(
         service="checkout",
         work=4,
         paths={"/checkout": (Call("cart", "/cart"), Call("payments", "/pay"))},
     ),
-    Shopkeeper(service="payments", work=12, paths={"/pay": ()}),
-    Shopkeeper(service="reviews", version="v1", work=4, paths={"/reviews": ()}),
-    Shopkeeper(service="reviews", version="v2", work=5, paths=_RATED),
-    Shopkeeper(service="reviews", version="v3", work=6, paths=_RATED),
-    Shopkeeper(service="ratings", work=2, paths={"/ratings": ()}),
+    ServiceVersion(service="payments", work=12, paths={"/pay": ()}),
+    ServiceVersion(service="reviews", version="v1", work=4, paths={"/reviews": ()}),
+    ServiceVersion(service="reviews", version="v2", work=5, paths=_RATED),
+    ServiceVersion(service="reviews", version="v3", work=6, paths=_RATED),
+    ServiceVersion(service="ratings", work=2, paths={"/ratings": ()}),
 )
 
 
 class Place(Model, frozen=True, kw_only=True):
-    """Where a workload listens, and its sidecar for what it sends; None until it is enrolled."""
+    """The port of a workload, and of its sidecar for outbound requests; None until it is enrolled."""
 
     port: Port
     outbound: Port | None = None
@@ -76,16 +76,16 @@ class Layout(Model, frozen=True, kw_only=True):
 
 
 class LayoutFile:
-    """The newest layout; a torn or missing file leaves the last good one."""
+    """The newest layout; while the file is incomplete or missing, the last valid one."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError or msgspec.DecodeError when there is no good layout to begin with."""
+        """Raises OSError or msgspec.DecodeError when there is no valid layout at the start."""
         self._path = path
         self._stamp = path.stat().st_mtime_ns
         self._layout = msgspec.json.decode(path.read_bytes(), type=Layout)
 
     def now(self) -> Layout:
-        """The layout as it is on disk now; costs one `stat`."""
+        """The current layout; costs one `stat`."""
         try:
             stamp = self._path.stat().st_mtime_ns
             if stamp != self._stamp:

@@ -1,7 +1,7 @@
-"""What a shop service does with a request: some work, some questions to others, an answer that names itself.
+"""How a shop service handles a request: it works for some time, calls other services, and answers with its name.
 
-Invariant: another service is reached only through this workload's own sidecar, by its name in the Host header;
-the request id, the user and the trace travel along, so one visit can be followed and routed throughout.
+Invariant: another service is reached only through this workload's own sidecar, by its name in the Host header; the
+request id, the user and the trace are propagated, so one visit can be traced and routed throughout.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ CARRIED = ("x-user", "traceparent", "tracestate")
 class Handler:
     """One workload of the shop."""
 
-    trade: catalog.Shopkeeper
+    trade: catalog.ServiceVersion
     layout: catalog.LayoutFile
     client: httpx.AsyncClient
 
     async def handle(self, request: serving.Request) -> serving.Answer:
-        """Answer one request; 502 when a required service failed, 404 for a path that is not kept here."""
+        """Answer one request; 502 when a required service failed, 404 for an unknown path."""
         request_id = request.headers.get("x-request-id") or uuid.uuid4().hex
         own: dict[str, Any] = {
             "workload": self.trade.name,
@@ -53,7 +53,7 @@ class Handler:
         return status, own | {"calls": answers}
 
     async def ask(self, service: str, path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
-        """Status and answer of another service, as this workload's sidecar delivers it."""
+        """Status and response of another service, through this workload's sidecar."""
         port = self.layout.now().places[self.trade.name].outbound
         if port is None:
             return 503, {"service": service, "status": 503, "error": f"{self.trade.name} has no sidecar yet"}
@@ -64,12 +64,12 @@ class Handler:
         return response.status_code, _answer(service, response)
 
     def _work(self) -> float:
-        """Seconds of work: mostly near the usual time, now and then a few times that."""
+        """Seconds of work: mostly near the usual time, sometimes a few times that."""
         return self.trade.work / 1000 * random.lognormvariate(0, 0.4)
 
 
 def _answer(service: str, response: httpx.Response) -> dict[str, Any]:
-    """The other service's answer; one that is not JSON came from a proxy, whose text is kept."""
+    """The other service's response; one that is not JSON came from a proxy, and its text is kept."""
     try:
         answer = dict[str, Any](response.json())
     except (ValueError, TypeError):

@@ -1,6 +1,6 @@
-"""The process `meshwright-shop LAYOUT`: all workloads of the shop, and a shopper who never tires.
+"""The process `meshwright-shop LAYOUT`: all workloads of the shop, and a client that visits it continuously.
 
-Invariant: the load is gentle and steady; while the mesh is slow, visits are skipped rather than piled up.
+Invariant: the load is low and steady; while the mesh is slow, visits are skipped instead of queued.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from meshwright.workers.shop.handling import Handler
 USERS = ("ada", "grace", "edsger", "barbara")
 VISITS_AT_ONCE = 16
 CHECKOUT_SHARE = 0.2
-CALL_WITHIN = 15.0  # seconds; longer than any delay that a person would inject
+CALL_WITHIN = 15.0  # seconds; longer than any delay that a user would inject
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""A small HTTP/1.1 server, enough to stand behind a sidecar.
+"""A small HTTP/1.1 server for use behind a sidecar.
 
-Problem: ten workloads in one process must cost next to nothing. Invariant: a request has at most 64 KiB and is
-answered with JSON; whatever else arrives closes its connection and touches no other.
+Problem: ten workloads in one process must be very cheap. Invariant: a request has at most 64 KiB and is answered with
+JSON; anything else closes its connection and affects no other.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ import msgspec
 from meshwright.schemas.base import Model
 
 REQUEST_LIMIT = 64 * 1024
-IDLE = 3700.0  # seconds; longer than Envoy keeps an idle connection, so that it is Envoy who closes it
+IDLE = 3700.0  # seconds; longer than Envoy keeps an idle connection, so that Envoy closes it
 
 
 class Request(Model, frozen=True, kw_only=True):
-    """What came in; header names are lower-case."""
+    """One request; header names are lower-case."""
 
     path: str
     headers: Mapping[str, str]
@@ -63,7 +63,7 @@ async def serve(port: int, handler: Handler) -> None:
         assert task is not None
         connections.add(task)
         try:
-            await _converse(reader, writer, handler)
+            await _serve_connection(reader, writer, handler)
         except (OSError, TimeoutError, httptools.HttpParserError):
             pass
         finally:
@@ -82,7 +82,7 @@ async def serve(port: int, handler: Handler) -> None:
                 await asyncio.gather(*connections, return_exceptions=True)
 
 
-async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:
+async def _serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:
     parsing = _Parsing()
     parser = httptools.HttpRequestParser(parsing)
     while True:

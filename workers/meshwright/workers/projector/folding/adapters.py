@@ -1,7 +1,7 @@
-"""An adapter, from its workers coming and going.
+"""Folding an adapter from the announcements and losses of its workers.
 
-Invariant: `instances` are the live ones; what the adapter offers is the newest announcement, and stays readable
-when no worker is left, until somebody forgets it.
+Invariant: `instances` are the live ones; the adapter's capabilities are those of the newest announcement, and stay
+readable when no worker is left, until the adapter is forgotten by a user.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""A dead letter, from what the scheduler kept and what people did about it.
+"""Folding a dead letter from the scheduler's record and the actions of users.
 
-Invariant: a letter that was dropped is gone from the view for good; a replayed one names the operation that took its
-place.
+Invariant: a dead letter that was dropped is removed from the view for good; a replayed one names the operation that
+replaced it.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ from meshwright.schemas.operations import DeadLetter, DeadLetterDropped, DeadLet
 
 
 def fold(before: DeadLetterRecord | None, fact: Fact) -> DeadLetterRecord | None:
-    """The letter after one of its messages, or None when it was dropped."""
+    """The dead letter after one of its messages, or None when it was dropped."""
     message = fact.message
     assert isinstance(message, DeadLetter | DeadLetterReplayed | DeadLetterDropped)
     if message.operation != fact.id:

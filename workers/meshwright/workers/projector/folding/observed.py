@@ -1,5 +1,5 @@
-"""What is observed: meshes, workloads, proxies, releases and measured edges by adapters, deliveries by
-the notifier, objects of clusters and how these answer by discovery.
+"""Folding observations: meshes, workloads, proxies, releases and measured edges by adapters, deliveries by the
+notifier, objects and status of clusters by discovery.
 
 Invariant: an observation carries the whole document, so the newest one is the document.
 """
@@ -36,7 +36,7 @@ def workload(document: Workload | None, fact: Fact) -> Workload | None:
 
 
 def workload_v1(document: Workload | None, fact: Fact) -> Workload | None:
-    """The workload as version 1 tells it."""
+    """The workload in the form of version 1."""
     message: Any = fact.message
     return workloads_v1.workload(message.workload)
 
@@ -49,7 +49,7 @@ def proxy(document: Proxy | None, fact: Fact) -> Proxy | None:
 
 
 def proxy_v1(document: Proxy | None, fact: Fact) -> Proxy | None:
-    """The proxy as version 1 tells it."""
+    """The proxy in the form of version 1."""
     message: Any = fact.message
     return workloads_v1.proxy(message.proxy)
 
@@ -62,14 +62,14 @@ def release(document: Release | None, fact: Fact) -> Release | None:
 
 
 def release_of_removed_mesh(document: Release | None, fact: Fact) -> Release | None:
-    """The release once its mesh is gone, and with it all that was applied there."""
+    """The release after its mesh was removed together with everything applied there."""
     if document is None or document.state != "applied":
         return document
     return msgspec.structs.replace(document, state="removed")
 
 
 def drift(document: Drift | None, fact: Fact) -> Drift | None:
-    """The drift as last told."""
+    """The drift as last published."""
     message: Any = fact.message
     drift: Drift = message.drift
     return drift
@@ -89,7 +89,7 @@ def resource(document: IndexedResource | None, fact: Fact) -> IndexedResource | 
 
 
 def connection_status(document: ConnectionStatus | None, fact: Fact) -> ConnectionStatus | None:
-    """How the connection answers, as last told."""
+    """The status of the connection as last published."""
     message: Any = fact.message
     status: ConnectionStatus = message.status
     return status

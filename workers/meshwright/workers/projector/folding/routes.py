@@ -1,7 +1,7 @@
-"""Which fold takes which message, and which document it concerns.
+"""The routing table from messages to folds and documents.
 
-Invariant: a view is fed from one stream only. A type without a route is logged among the events and changes no
-view: copies of STATE in EVENTS are such, because their originals are folded from STATE, which is kept for ever.
+Invariant: a view is fed from one stream only. A type without a route is logged among the events and changes no view:
+for example copies of STATE in EVENTS, because their originals are folded from STATE, which is kept for ever.
 """
 
 from collections.abc import Callable, Sequence
@@ -67,14 +67,14 @@ def _of_part(part: str) -> Callable[[Fact], str]:
 
 
 def _of_process(fact: Fact) -> str:
-    """The key of a workload of which version 1 speaks."""
+    """The key of a workload in the form of version 1."""
     message: Any = fact.message
     workload = message.workload if isinstance(message, workloads_v1.WorkloadObservedV1) else message
     return kinds.key(fact.workspace, workloads_v1.process_id(workload.mesh, workload.id))
 
 
 def _of_envoy(fact: Fact) -> str:
-    """The key of a proxy of which version 1 speaks."""
+    """The key of a proxy in the form of version 1."""
     message: Any = fact.message
     proxy = message.proxy if isinstance(message, workloads_v1.ProxyObservedV1) else message
     return kinds.key(fact.workspace, workloads.proxy_id(proxy.mesh, "", proxy.id))
@@ -122,7 +122,7 @@ _ENDS: dict[type[Message], tuple[Route, ...]] = {
         Route(kinds.PROXIES, _of_named, observed.gone),
     ),
 }
-"""what ends everything of a mesh, whatever documents of it there are; the key is the mesh"""
+"""the types that end everything of a mesh, whatever documents it has; the key is the mesh"""
 _METRICS: dict[type[Message], tuple[Route, ...]] = {
     telemetry.EdgesMeasured: (Route(kinds.TOPOLOGY, _of_subject, observed.edges),),
 }
@@ -173,12 +173,12 @@ def routes(fact: Fact) -> tuple[Route, ...]:
 def ends(fact: Fact) -> Sequence[tuple[Route, str]]:
     """The views of which this fact changes every document of a mesh, with that mesh."""
     if fact.message is None or fact.stream != "EVENTS" or type(fact.message) not in _ENDS:
-        return ()  # as of almost every fact, so nothing is made for it
+        return ()  # true for almost every fact, so nothing is allocated
     return [(route, route.key(fact)) for route in _ENDS[type(fact.message)]]
 
 
 def applied(before: Folded | None, route: Route, key: str, fact: Fact) -> Folded | None:
-    """The document after this fact, or None when it has folded it already."""
+    """The document after this fact, or None when it includes it already."""
     if before is not None and before.seq >= fact.seq:
         return None
     after = route.fold(before.document if before else None, fact)

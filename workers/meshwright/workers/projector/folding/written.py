@@ -1,4 +1,4 @@
-"""What people write: the newest version of each document, and every version of a design.
+"""Folding what users write: the newest version of each document, and every version of a design.
 
 Invariant: the document of a STATE subject has the id of that subject; a version is never changed.
 """
@@ -23,13 +23,13 @@ def document(before: Model | None, fact: Fact) -> Any:
 
 
 def number(fact: Fact) -> int:
-    """The number of this version; its sequence, by which it was known, where versions were not counted yet."""
+    """The number of this version; its sequence for versions from before they were counted."""
     message: Any = fact.message
     return int(message.version or fact.seq)
 
 
 def design_version(before: DesignVersion | None, fact: Fact) -> DesignVersion | None:
-    """This very version of the design."""
+    """This version of the design."""
     message: Any = fact.message
     design: Design | None = None if isinstance(message, ResourceDeleted) else message.document
     return DesignVersion(
