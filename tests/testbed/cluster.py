@@ -28,6 +28,7 @@ _EGRESS = Path(__file__).with_name("egress.py")
 _STAGES = Path(__file__).parent / "stages.yaml"
 _NODES = {"kwok-node-0": "a", "kwok-node-1": "b"}
 """the nodes, and the zones in which they are"""
+ISTIO = "istio-system"
 PODS = "10.244.0.0/16"
 """the addresses of pods; nothing is there, outside of a network namespace that a test makes"""
 
@@ -45,7 +46,9 @@ class KubernetesServer:
         self.port = free_port()
         self.url = f"https://{HOST}:{self.port}"
         self.forwarded_port = free_port()
-        """where on this host everything leads that is forwarded to a port of any pod"""
+        """where on this host everything leads that is forwarded to a port of a pod, but for the following"""
+        self.monitoring_port = free_port()
+        """where a forwarded request leads to the port at which an istiod is monitored"""
         self._ports = self.folder / "ports"
         self._ports.mkdir()
         self._running: dict[str, children.Process] = {}
@@ -231,7 +234,8 @@ class KubernetesServer:
         )
         kwok, port = self._own_kubeconfig("kwok", ["system:masters"]), free_port()
         forwards = self.folder / "forwards.yaml"
-        forwards.write_text(yaml.safe_dump(_forwards(self.forwarded_port)))
+        rules = [_forwards("istiod", self.monitoring_port, ISTIO, 15014), _forwards("every-pod", self.forwarded_port)]
+        forwards.write_text(yaml.safe_dump_all(rules))
         (self._ports / f"{HOST}:{port}").write_text(str(port))  # the kubelet of the nodes, which forwards ports
         self.run(
             "kwok",
@@ -306,11 +310,12 @@ def _context(authority: Path, pair: pki.Pair) -> ssl.SSLContext:
     return context
 
 
-def _forwards(port: int) -> dict[str, Any]:
-    """What makes kwok forward the ports of pods."""
-    target = {"address": HOST, "port": port}
-    meta = {"name": "every-pod"}
-    spec = {"forwards": [{"target": target}]}
+def _forwards(name: str, port: int, namespace: str = "", *only: int) -> dict[str, Any]:
+    """What makes kwok forward ports of pods, all or these of a namespace; the first rule that fits counts."""
+    forward = {"target": {"address": HOST, "port": port}, **({"ports": list(only)} if only else {})}
+    selector = {"selector": {"matchNamespaces": [namespace]}} if namespace else {}
+    spec = {**selector, "forwards": [forward]}
+    meta = {"name": name}
     return {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "ClusterPortForward", "metadata": meta, "spec": spec}
 
 

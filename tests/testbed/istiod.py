@@ -15,10 +15,10 @@ import yaml
 from meshwright.core.testing import children
 from meshwright.core.testing.servers import HOST, free_port
 from testbed import pki, programs
-from testbed.cluster import KubernetesServer
+from testbed.cluster import ISTIO, KubernetesServer
 from testbed.objects import Object, Objects, in_order, parsed
 
-NAMESPACE = "istio-system"
+NAMESPACE = ISTIO
 VERSION = programs.ISTIO.partition("-")[0]
 _RENDERED_S = 60.0
 _ENVIRONMENT = {
@@ -54,7 +54,8 @@ class Istiod:
         self._server, self._install = server, install
         self._mesh = {"accessLogFile": "/dev/stdout", "defaultProviders": {"metrics": []}, **(mesh or {})}
         self._environment = {**_ENVIRONMENT, **(environment or {})}
-        self.xds, self.secure_xds, self.http, self.webhooks, self.monitoring = (free_port() for _ in range(5))
+        self.xds, self.secure_xds, self.http, self.webhooks = (free_port() for _ in range(4))
+        self.monitoring = server.monitoring_port
         self.url = f"http://{HOST}:{self.http}"
         """debug endpoints, such as /debug/syncz"""
         self._installed: list[Object] = []

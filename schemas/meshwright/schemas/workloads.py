@@ -29,6 +29,7 @@ SyncState: TypeAlias = Literal["synced", "stale", "rejected", "disconnected", "n
 ControllerKind: TypeAlias = Literal["deployment", "statefulset", "daemonset"]
 WorkloadKind: TypeAlias = Literal["process", "deployment", "statefulset", "daemonset"]
 MemberMode: TypeAlias = Literal["", "sidecar", "ambient"]
+ProxyMode: TypeAlias = Literal["", "sidecar", "gateway", "waypoint", "ztunnel"]
 Choice: TypeAlias = Annotated[str, Meta(pattern=whole(NAMESPACE_PATTERN), description="a name, or empty")]
 Host: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Za-z0-9.:-]{1,253}$"), description="IP address or host name")]
 ENTITY_PATTERN = "^[A-Za-z0-9._~%-]{1,1000}$"
@@ -155,6 +156,12 @@ class Proxy(Model, frozen=True, kw_only=True):
     name: ObjectName
     workload: EntityId | None = None
     """the id of the workload that it stands beside"""
+    mode: ProxyMode = ""
+    """what it is for, where the mesh has proxies of several kinds"""
+    revision: str = ""
+    """the control plane that it follows, where several stand side by side"""
+    control_plane: str = ""
+    """the replica of the control plane that serves it now"""
     version: str = ""
     state: SyncState = "disconnected"
     sent: str = ""

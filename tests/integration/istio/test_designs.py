@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from meshwright.adapters.istio import adapter, connecting, status
+from meshwright.adapters.istio.proxies.reading import Reading
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -193,7 +194,7 @@ async def test_the_mesh_is_detected_as_it_stands(mesh: Mesh, kubernetes_settings
     assert (result.namespace, result.revision) == (NAMESPACE, "default")
     assert mesh.namespace in result.sidecar_namespaces
     assert {each.type for each in result.conditions} >= {"ControlPlaneReady", "InjectionReady", "ValidationReady"}
-    seen = status.observed(MESH, "istio", result, None)
+    seen = status.observed(MESH, "istio", result, None, Reading())
     assert seen.state == ("ready" if result.healthy else "degraded")
     runtime: Any = None
     connection = OpenConnection(workspace="default", id="k", kind="kubernetes", settings=kubernetes_settings)

@@ -74,8 +74,10 @@ class Namespaces:
         return process.pid
 
     def end(self, pid: int) -> None:
-        """End a program, by force after five seconds."""
-        process = self._running.pop(pid)
+        """End a program, by force after five seconds; harmless when it was ended."""
+        process = self._running.pop(pid, None)
+        if process is None:
+            return
         process.terminate()
         try:
             process.wait(_GRACE_S)

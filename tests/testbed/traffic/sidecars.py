@@ -39,11 +39,18 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """or `router`, for a gateway"""
 
 
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """A sidecar that was started."""
+
+    pid: int
+    log: Path
+
+
 @contextlib.asynccontextmanager
 async def sidecar(
     network: PodNetwork, istiod: Istiod, authority: pki.Authority, pod: Pod, folder: Path
-) -> AsyncIterator[Path]:
-    """Run the sidecar of a pod; gives its log."""
+) -> AsyncIterator[Running]:
+    """Run the sidecar of a pod."""
     log, configuration = folder / f"{pod.name}.log", folder / f"{pod.name}.json"
     xds, sds = folder / f"{pod.address}.xds", folder / f"{pod.address}.sds"
     identity = f"spiffe://cluster.local/ns/{pod.namespace}/sa/{pod.account}"
@@ -53,7 +60,7 @@ async def sidecar(
         command = [str(program.envoy()), "-c", str(configuration), "--use-dynamic-base-id", *_AS_ISTIO_DOES]
         pid = await network.run(pod.address, command, log)
         try:
-            yield log
+            yield Running(pid=pid, log=log)
         finally:
             await network.end(pid)
 

@@ -77,7 +77,7 @@ class SidecarWorld:
         self._apps: dict[tuple[str, str], App] = {}
         self._pods: dict[str, Pod] = {}
         self._sessions: dict[str, aiohttp.ClientSession] = {}
-        self._logs: dict[str, Path] = {}
+        self._sidecars: dict[str, sidecars.Running] = {}
         self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -105,7 +105,11 @@ class SidecarWorld:
 
     def log(self, name: str, lines: int = 50) -> str:
         """The end of what a pod's sidecar has written: complaints and the access log."""
-        return processes.tail(self._logs[name], lines)
+        return processes.tail(self._sidecars[name].log, lines)
+
+    async def kill(self, name: str) -> None:
+        """End the sidecar of a pod, while the pod goes on; returns when it has ended."""
+        await self._network.end(self._sidecars[name].pid)
 
     async def request(
         self,
@@ -157,7 +161,7 @@ class SidecarWorld:
         objects = manifests.of(self.namespace, list(self._services.values()), self._clients, self._gateways)
         await asyncio.to_thread(self._apply, objects)
         self._pods = await eventually(self._found, timeout=_READY_S)
-        network = await self._open.enter_async_context(PodNetwork.open(folder))
+        network = self._network = await self._open.enter_async_context(PodNetwork.open(folder))
         authority = pki.Authority(folder, "mesh-ca")
         for name, pod in self._pods.items():
             await network.add(pod.address)
@@ -190,7 +194,7 @@ class SidecarWorld:
 
     async def _accompany(self, network: PodNetwork, authority: pki.Authority, name: str, folder: Path) -> None:
         running = sidecars.sidecar(network, self._istiod, authority, self._pods[name], folder)
-        self._logs[name] = await self._open.enter_async_context(running)
+        self._sidecars[name] = await self._open.enter_async_context(running)
         await eventually(lambda: self._is_ready(name), timeout=_READY_S)
         for port in (_AGENT, sidecars.STATISTICS):
             await self._forward(network, self._pods[name].address, port, sidecars.STATISTICS)

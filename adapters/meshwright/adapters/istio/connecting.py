@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import msgspec
 
 from meshwright.adapters.istio import detecting, listing
+from meshwright.adapters.istio.facts import ROOT
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import port_forward
 from meshwright.core.kit.kubernetes.probing import try_connection
 from meshwright.schemas.adapters import AccessRule
 from meshwright.schemas.connections import ConnectionTest, Kubernetes
@@ -33,6 +35,7 @@ RIGHTS = [
     _rule("to find webhooks", _READ, "admissionregistration.k8s.io", "validatingwebhookconfigurations"),
     _rule("to know whether Istio takes gateways", _READ, "gateway.networking.k8s.io", "gatewayclasses"),
     _rule("to respect disruption budgets", _READ, "policy", "poddisruptionbudgets"),
+    port_forward.rule(namespace=ROOT, because="to ask istiod what its proxies have taken"),
     _rule("to enrol namespaces", [*_READ, "patch"], "", "namespaces"),
     _rule("to enrol and restart workloads", [*_READ, "patch"], "apps", "deployments", "statefulsets", "daemonsets"),
     _rule(

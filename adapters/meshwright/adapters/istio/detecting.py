@@ -22,14 +22,14 @@ from meshwright.schemas.meshes import Condition
 Body = dict[str, Any]
 Installer: TypeAlias = Literal["meshwright", "helm", "istioctl", "operator", "manifests"]
 KINDS = (
-    ("apps", "Deployment"),
-    ("apps", "DaemonSet"),
-    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-    ("", "Namespace"),
-    (known.GATEWAYS, "Gateway"),
+    ("apps", "Deployment", "app=istiod"),
+    ("apps", "DaemonSet", ""),
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration", ""),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", ""),
+    ("", "Namespace", ""),
+    (known.GATEWAYS, "Gateway", ""),
 )
-"""what detection looks at"""
+"""what detection looks at: group, kind, labels"""
 _TAGGED = "istio-revision-tag-"
 _IMAGE = re.compile(r":(?P<tag>[^:@/]+)(@.*)?$")
 _INJECTOR = "sidecar-injector"

@@ -24,6 +24,9 @@ async def listed(
     return bodies
 
 
-async def every(cluster: k8s.Cluster, kinds: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The objects of several kinds, in all namespaces. Raises KubernetesError."""
-    return [body for group, kind in kinds for body in await listed(cluster, group, kind)]
+async def every(cluster: k8s.Cluster, kinds: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    """The objects of several kinds, each with the labels that they must have, in all namespaces.
+
+    Raises KubernetesError.
+    """
+    return [body for group, kind, labels in kinds for body in await listed(cluster, group, kind, labels=labels)]

@@ -11,6 +11,7 @@ from meshwright.core.kit.context import Context, Control
 from meshwright.core.kit.lifecycle.failures import plan_gone, unfit
 from meshwright.core.kit.lifecycle.kept import KeptPlans, applied_designs, forget_designs
 from meshwright.core.kit.runtime import OwnServers, Runtime
+from meshwright.core.kit.status import MeshStatus, forget_mesh, tell_mesh
 from meshwright.core.kit.target import Attempt, Change, Draft, DryRun, Facts, MeshRef, Scope, Target, changes
 from meshwright.core.operations.journal import Journal
 from meshwright.core.operations.outcomes import Cancelled, Fenced, Reject, Retry, as_failure
@@ -34,6 +35,7 @@ __all__ = [
     "Journal",
     "KeptPlans",
     "MeshRef",
+    "MeshStatus",
     "OpenConnection",
     "OwnServers",
     "PreviewContext",
@@ -46,6 +48,8 @@ __all__ = [
     "as_failure",
     "changes",
     "forget_designs",
+    "forget_mesh",
     "plan_gone",
+    "tell_mesh",
     "unfit",
 ]

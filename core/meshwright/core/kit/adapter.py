@@ -24,6 +24,7 @@ from meshwright.core.kit.importing.importers import Kind, Reader
 from meshwright.core.kit.lifecycle import applying, planning
 from meshwright.core.kit.lifecycle.translating import Rule, Translators
 from meshwright.core.kit.runtime import Runtime
+from meshwright.core.kit.status import StatusReader, refreshing
 from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
 from meshwright.core.security import json_schemas
 from meshwright.schemas import adapters, designs, errors, intents, operations
@@ -99,6 +100,7 @@ class Adapter:
         self.resource_reader: ResourceReader | None = None
         self.kind_reader: KindReader | None = None
         self.connection_tester: ConnectionTester | None = None
+        self.status_reader: StatusReader | None = None
         self.operations: dict[str, RegisteredOperation] = {}
         self.translators = Translators(name)
         self.namespaces = namespaces
@@ -214,6 +216,15 @@ class Adapter:
     def live_kinds(self, reader: KindReader) -> KindReader:
         """Register what reads all resources of some kinds that a mesh has, to import them."""
         self.kind_reader = reader
+        return reader
+
+    def status(self, reader: StatusReader) -> StatusReader:
+        """Register what reads the status of a mesh, which the kit publishes: now and then, and when it is asked for.
+
+        Raises DuplicateRegistration.
+        """
+        self.operation(operations.RefreshStatus)(refreshing.handler(reader))
+        self.status_reader = reader
         return reader
 
     def service(self, factory: Callable[[Runtime], AsyncIterator[object]]) -> Service:

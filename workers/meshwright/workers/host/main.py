@@ -25,7 +25,7 @@ from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry.metrics import Counter, Registry
 from meshwright.schemas import adapters, subjects
 from meshwright.workers import running
-from meshwright.workers.host import answering, drifting, loading
+from meshwright.workers.host import answering, drifting, loading, observing
 from meshwright.workers.host.queues import OperationQueues, open_settled
 from meshwright.workers.host.working import Limits, Worker
 
@@ -53,6 +53,8 @@ class HostSettings(settings.Settings, frozen=True, kw_only=True):
     worker_ack_wait: settings.Seconds = 10.0
     worker_drift_every: settings.Seconds = 10.0
     """interval of drift detection"""
+    worker_status_every: settings.Seconds = 15.0
+    """interval of reading the status of a mesh, where its adapter registers a status reader"""
     worker_grace: Annotated[float, Meta(ge=0, le=1e7)] = 20.0
 
 
@@ -127,7 +129,11 @@ async def _serve(
         adapter.running(runtime) as service,
         serving.serving(bus, adapter.name, adapter.version, answering.endpoints(adapter, runtime, service, bus)),
         presence.announced(bus, adapter.announcement(instance)),
-        _watching(drifting.watch(adapter, runtime, service, turns, chosen.worker_drift_every), adapter.has_target),
+        _beside(drifting.watch(adapter, runtime, service, turns, chosen.worker_drift_every), adapter.has_target),
+        _beside(
+            observing.watch(adapter, runtime, service, turns, chosen.worker_status_every),
+            adapter.status_reader is not None,
+        ),
     ):
         log.info("adapter %s %s is ready as %s", adapter.name, adapter.version, instance)
         await Worker(bus, adapter, runtime, service, turns, limits, ended).run(stop)
@@ -135,13 +141,13 @@ async def _serve(
 
 
 @contextlib.asynccontextmanager
-async def _watching(work: Coroutine[Any, Any, None], wanted: bool) -> AsyncIterator[None]:
+async def _beside(work: Coroutine[Any, Any, None], wanted: bool) -> AsyncIterator[None]:
     """Run the work beside the block, if it is enabled."""
     if not wanted:
         work.close()
         yield
         return
-    task = asyncio.create_task(work, name="drift")
+    task = asyncio.create_task(work)
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.schemas.meshes import Condition, Mesh, MeshObserved, MeshState
+from meshwright.schemas.meshes import Condition, Mesh, MeshState
 
 
 class InstallationTarget(k8s.KubernetesTarget):
@@ -89,7 +89,7 @@ class Place(msgspec.Struct, frozen=True):
                 conditions=conditions,
                 observed_at=datetime.datetime.now(datetime.UTC),
             )
-            await self.ctx.runtime.emit(self.mesh.workspace, self.mesh.mesh, MeshObserved(mesh=mesh))
+            await kit.tell_mesh(self.ctx.runtime, self.mesh, mesh)
 
         await self.ctx.step("tell", report)
 

@@ -23,7 +23,6 @@ from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.target import bodies
 from meshwright.schemas.base import Model
-from meshwright.schemas.meshes import MeshRemoved
 from meshwright.schemas.operations import Definitions, UninstallMesh
 from meshwright.schemas.references import ResourceRef
 
@@ -196,8 +195,7 @@ async def _definitions(place: Place, scene: Scene, before: Installation | None, 
 async def _tell(place: Place, scene: Scene) -> dict[str, int]:
     async def report() -> dict[str, int]:
         await kit.forget_designs(place.ctx.runtime, place.mesh.workspace, place.mesh.mesh)
-        removed = MeshRemoved(id=place.mesh.mesh, connection=place.mesh.connection)
-        await place.ctx.runtime.emit(place.mesh.workspace, place.mesh.mesh, removed)
+        await kit.forget_mesh(place.ctx.runtime, place.mesh)
         return await leftovers.proxies(await place.cluster()) if scene.alone else {}
 
     left: dict[str, int] = await place.ctx.step("tell", report, result=dict[str, int])

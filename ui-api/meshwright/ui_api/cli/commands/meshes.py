@@ -10,7 +10,8 @@ from meshwright.ui_api.cli.choices import MeshName, ReasonOption, TimeoutOption,
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
-from meshwright.ui_api.cli.render import detections, live, views
+from meshwright.ui_api.cli.render import live, views
+from meshwright.ui_api.cli.render import meshes as meshes_view
 
 VersionOption = Annotated[str, typer.Option("--mesh-version", help="Of the mesh; empty for the adapter's choice.")]
 RevisionOption = Annotated[
@@ -27,14 +28,14 @@ group = typer.Typer(help="Meshes: install, look after, uninstall.", no_args_is_h
 def index(session: Session, limit: choices.LimitOption = 500) -> None:
     """List meshes with their state."""
     items = choices.list_all(session, paths.MESHES, {}, limit)
-    session.output.show(items, views.meshes(items))
+    session.output.show(items, meshes_view.meshes(items))
 
 
 @command(group, "show")
 def show(session: Session, mesh: MeshName) -> None:
     """Show a mesh with its conditions."""
     document = session.api.get(paths.one(paths.MESHES, mesh))
-    session.output.show(document, views.mesh(document))
+    session.output.show(document, meshes_view.mesh(document))
 
 
 @command(group, "install")
@@ -108,7 +109,7 @@ def status(session: Session, mesh: MeshName, timeout: TimeoutOption = None) -> N
     params = {"min_event": done.get("last_seq")}
     document = session.api.get(paths.one(paths.MESHES, mesh), params)
     proxies, _ = session.api.list(paths.PROXIES, {"mesh": mesh}, limit=1000)
-    session.output.show({"mesh": document, "proxies": proxies}, views.mesh(document, proxies))
+    session.output.show({"mesh": document, "proxies": proxies}, meshes_view.mesh(document, proxies))
 
 
 @command(group, "detect")
@@ -122,7 +123,7 @@ def detect(
     if "meshes" not in details:
         what = "; ".join(each["detail"] for each in result.get("problems") or []) or "its adapter does not tell"
         raise CommandFailed(f"the meshes of connection {connection} are not known: {what}", code=Exit.FAILURE)
-    session.output.show(details["meshes"], detections.table_of(details))
+    session.output.show(details["meshes"], meshes_view.detected(details))
 
 
 @command(group, "intents")

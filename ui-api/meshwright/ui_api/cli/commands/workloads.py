@@ -20,7 +20,7 @@ from meshwright.ui_api.cli.choices import (
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
-from meshwright.ui_api.cli.render import live, views
+from meshwright.ui_api.cli.render import live, meshes, views
 
 group = typer.Typer(help="Workloads: list, show, enrol, withdraw.", no_args_is_help=True)
 proxies_group = typer.Typer(help="Proxies and the state of their configuration.", no_args_is_help=True)
@@ -141,14 +141,14 @@ def proxies(
     of_workload = choices.entity(session, paths.WORKLOADS, workload, mesh)["id"] if workload else ""
     params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "state": state}
     items = choices.list_all(session, paths.PROXIES, params, limit)
-    session.output.show(items, views.proxies(items))
+    session.output.show(items, meshes.proxies(items))
 
 
 @command(proxies_group, "show")
 def show_proxy(session: Session, proxy: ProxyName, mesh: MeshFilter = "") -> None:
     """Show a proxy with what it has taken of each type of resource."""
     document = choices.entity(session, paths.PROXIES, proxy, mesh)
-    session.output.show(document, views.document(document))
+    session.output.show(document, meshes.proxy(document))
 
 
 def _members(namespace: str, controllers: list[str], restart: bool) -> list[dict[str, Any]]:

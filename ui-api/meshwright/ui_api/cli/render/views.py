@@ -3,11 +3,9 @@
 Invariant: a table shows the API's own words; states have one mark and one colour each, and never colour alone.
 """
 
-import datetime
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from meshwright.schemas import ids
 from meshwright.ui_api.cli.render import output, previews
 from meshwright.ui_api.cli.render.output import age, table
 
@@ -21,8 +19,6 @@ _BAD = ("degraded", "rejected", "failed", "dead_lettered", "timed_out", "undo_fa
 _OPEN = (
     "installing", "removing", "stale", "running", "queued", "waiting", "accepted", "not_sent", "retrying", "open",
 )  # fmt: skip
-_CERTIFICATE_SOON = 3600
-"""seconds before its end at which a certificate is told as expiring"""
 
 
 def state(word: str) -> "Text":
@@ -49,48 +45,6 @@ def nothing(what: str, hint: str) -> "RenderableType":
     return Text(f"No {what}. {hint}", "dim")
 
 
-def meshes(items: list[Document]) -> "RenderableType":
-    """Meshes."""
-    if not items:
-        return nothing("meshes", "Make one: meshwright meshes install NAME --connection CONNECTION")
-    columns = ("mesh", "kind", "version", "state", "connection", "workloads", "proxies", "seen")
-    rows = (
-        (
-            m["id"],
-            m["kind"],
-            m.get("version"),
-            state(m.get("state", "unknown")),
-            m["connection"],
-            m.get("workloads", 0),
-            m.get("proxies", 0),
-            age(m["observed_at"]),
-        )
-        for m in items
-    )
-    return table(columns, rows, right=("workloads", "proxies"))
-
-
-def mesh(content: Document, of_mesh: list[Document] | None = None) -> "RenderableType":
-    """A mesh with its conditions and, when given, its proxies."""
-    from rich.console import Group
-    from rich.text import Text
-
-    head = Text.assemble((content["id"], "bold"), "  ", state(content.get("state", "unknown")))
-    head.append(f"  {content['kind']} {content.get('version', '')} on {content['connection']}".rstrip())
-    facts = f"trust domain {content.get('trust_domain') or '-'}, {content.get('workloads', 0)} workloads, "
-    parts: list[RenderableType] = [
-        head,
-        Text(f"{facts}{content.get('proxies', 0)} proxies, seen {age(content['observed_at'])} ago"),
-    ]
-    conditions = content.get("conditions") or []
-    if conditions:
-        rows = ((c["type"], c["status"], c.get("reason"), c.get("message")) for c in conditions)
-        parts += [Text(), table(("condition", "status", "reason", "message"), rows)]
-    if of_mesh:
-        parts += [Text(), proxies(of_mesh)]
-    return Group(*parts)
-
-
 def workloads(items: list[Document], of_workloads: list[Document]) -> "RenderableType":
     """Workloads with the state of their proxies."""
     if not items:
@@ -114,7 +68,7 @@ def workloads(items: list[Document], of_workloads: list[Document]) -> "Renderabl
         }
         for w in items
     ]
-    return _with_columns(rows, optional=("namespace", "kind", "address", "sidecar"))
+    return with_columns(rows, optional=("namespace", "kind", "address", "sidecar"))
 
 
 def _together(states: list[str]) -> "Text":
@@ -144,61 +98,13 @@ def resources(items: list[Document]) -> "RenderableType":
         }
         for one in items
     ]
-    return _with_columns(rows, optional=("namespace", "group", "owner"))
+    return with_columns(rows, optional=("namespace", "group", "owner"))
 
 
-def proxies(items: list[Document]) -> "RenderableType":
-    """Proxies; what one refused follows in its own words."""
-    from rich.console import Group
-    from rich.text import Text
-
-    if not items:
-        return nothing("proxies", "They come with workloads: meshwright workloads enrol -f FILE --mesh MESH")
-    rows = [
-        {
-            "proxy": p["name"],
-            "namespace": p.get("namespace"),
-            "workload": ids.parts(p["workload"])[-1] if p.get("workload") else "-",
-            "mesh": p["mesh"],
-            "config": state(p.get("state", "disconnected")),
-            "sent": p.get("sent") or "-",
-            "acked": p.get("acked") or "-",
-            "version": p.get("version") or "-",
-            "certificate": _expiry(p.get("certificate")),
-            "seen": age(p["observed_at"]),
-        }
-        for p in items
-    ]
-    parts: list[RenderableType] = [_with_columns(rows, optional=("namespace",))]
-    for proxy in items:
-        if proxy.get("error"):
-            parts.append(Text.assemble("\n", ("✗ ", "red"), f"{proxy['name']} says: {proxy['error']}"))
-    return Group(*parts)
-
-
-def _with_columns(rows: list[dict[str, Any]], *, optional: tuple[str, ...]) -> "RenderableType":
+def with_columns(rows: list[dict[str, Any]], *, optional: tuple[str, ...]) -> "RenderableType":
     """A table of rows, without those of the optional columns in which nothing stands."""
     columns = [name for name in rows[0] if name not in optional or any(row[name] for row in rows)]
     return table(columns, ([row[name] for name in columns] for row in rows))
-
-
-def _expiry(certificate: Document | None, now: datetime.datetime | None = None) -> "Text":
-    from rich.text import Text
-
-    end = output.moment(certificate["not_after"]) if certificate else None
-    if end is None:
-        return Text("none", "dim")
-    left = (end - (now or datetime.datetime.now(datetime.UTC))).total_seconds()
-    if left <= 0:
-        return Text("✗ expired", "red")
-    return Text(f"{_ahead(left)} left", "yellow" if left < _CERTIFICATE_SOON else "")
-
-
-def _ahead(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{int(seconds)}s"
 
 
 def connections(items: list[Document]) -> "RenderableType":

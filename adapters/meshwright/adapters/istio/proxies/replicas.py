@@ -1,0 +1,92 @@
+"""Asking every replica of a control plane for the proxies that are connected to it.
+
+Problem: each istiod knows its own proxies only, and its debug pages answer its own host only. Invariant: each running
+replica of the revision is asked through the port forwarding of its node, a few at a time and each within a bounded
+time; one that cannot be asked is told by name, and what the others say counts.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
+from meshwright.adapters.istio.listing import listed
+from meshwright.adapters.istio.proxies import pods, syncz
+from meshwright.adapters.istio.proxies.syncz import ProxySync
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.port_forward import PodPort
+from meshwright.schemas.base import Model
+
+_PORT = 15014
+"""where an istiod listens for what watches it, unless its pod says otherwise"""
+_PORT_ANNOTATION = "prometheus.io/port"
+_REVISION = "istio.io/rev"
+_AT_ONCE = 4
+_SECONDS = 15.0
+
+
+class Replica(Model, frozen=True, kw_only=True):
+    """One istiod, and what it said."""
+
+    namespace: str
+    name: str
+    port: int = _PORT
+    proxies: list[ProxySync] = []
+    problem: str = ""
+    """why it could not be asked"""
+
+
+def replicas(bodies: Iterable[dict[str, Any]], revision: str) -> list[Replica]:
+    """The running replicas of a revision among istiod's pods."""
+    return [
+        Replica(
+            namespace=str(k8s.at(each, "metadata", "namespace") or ""),
+            name=str(k8s.at(each, "metadata", "name") or ""),
+            port=_port(each),
+        )
+        for each in bodies
+        if k8s.at(each, "status", "phase") == "Running"
+        and not pods.ended(each)
+        and (k8s.at(each, "metadata", "labels") or {}).get(_REVISION, DEFAULT_REVISION) == revision
+    ]
+
+
+async def ask(cluster: k8s.Cluster, namespace: str, revision: str) -> list[Replica]:
+    """Every running replica of a control plane, with what it said. Raises KubernetesError when none can be listed."""
+    there = replicas(await listed(cluster, "", "Pod", namespace, labels="app=istiod"), revision)
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(replica: Replica) -> Replica:
+        async with slots:
+            return await _asked(cluster, replica)
+
+    return list(await asyncio.gather(*(one(each) for each in there)))
+
+
+def merged(answers: Iterable[Replica]) -> dict[tuple[str, str], tuple[ProxySync, str]]:
+    """Each proxy with the replica that serves it: of two that know it, the one that has sent to it last."""
+    proxies: dict[tuple[str, str], tuple[ProxySync, str]] = {}
+    for replica in answers:
+        for each in replica.proxies:
+            key = each.namespace, each.name
+            if key not in proxies or proxies[key][0].newest < each.newest:
+                proxies[key] = each, replica.name
+    return proxies
+
+
+async def _asked(cluster: k8s.Cluster, replica: Replica) -> Replica:
+    port = PodPort(cluster, replica.namespace, replica.name, replica.port)
+    try:
+        answer = await port.get(syncz.PATH, timeout=_SECONDS)
+        return msgspec.structs.replace(replica, proxies=syncz.decoded(answer))
+    except k8s.KubernetesError as error:
+        return msgspec.structs.replace(replica, problem=error.failure.what[:500])
+    except msgspec.DecodeError as error:
+        return msgspec.structs.replace(replica, problem=f"its answer cannot be read: {error}"[:500])
+
+
+def _port(body: dict[str, Any]) -> int:
+    text = str((k8s.at(body, "metadata", "annotations") or {}).get(_PORT_ANNOTATION, ""))
+    return int(text) if text.isdecimal() and 0 < int(text) < 65_536 else _PORT

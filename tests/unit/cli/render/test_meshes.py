@@ -1,0 +1,97 @@
+"""The meshes of a cluster as people see them."""
+
+import json
+from typing import Any
+
+Server = Any
+Terminal = Any
+MESH = {
+    "namespace": "istio-system",
+    "revision": "canary",
+    "version": "1.30.3",
+    "tags": ["prod"],
+    "modes": ["sidecar", "ambient"],
+    "installer": "helm",
+    "sidecar_namespaces": ["shop"],
+    "ambient_namespaces": ["mesh", "edge"],
+    "conditions": [
+        {"type": "ControlPlaneReady", "status": "True", "message": "2 of 2"},
+        {"type": "ZtunnelReady", "status": "False", "message": "2 of 3 nodes have ztunnel"},
+    ],
+}
+
+
+def tested(server: Server, **result: Any) -> None:
+    """What the adapter of the connection answers."""
+    server.on("POST /v1/connections/prod:test", {"ok": True, "problems": [], "details": {}, **result})
+
+
+def test_every_mesh_is_a_line_and_what_is_wrong_stands_below(server: Server, terminal: Terminal) -> None:
+    """What is as it should be is not told; a program gets the meshes whole."""
+    tested(server, details={"meshes": [MESH], "strays": ["the namespace old follows a revision that is gone"]})
+    lines = terminal.run("meshes", "detect", "prod").stdout.splitlines()
+    row = ["istio-system", "canary", "1.30.3", "prod", "sidecar,", "ambient", "helm", "3"]
+    assert lines[1].split() == row
+    assert lines[2:] == [
+        "istio-system/canary ZtunnelReady: 2 of 3 nodes have ztunnel",
+        "the namespace old follows a revision that is gone",
+    ]
+    assert json.loads(terminal.run("meshes", "detect", "prod", "-o", "json").stdout) == [MESH]
+
+
+def test_a_cluster_without_a_mesh_says_how_to_install_one(server: Server, terminal: Terminal) -> None:
+    """An empty answer leads on."""
+    tested(server, details={"meshes": [], "strays": []})
+    assert "meshwright meshes install" in terminal.run("meshes", "detect", "prod").stdout
+
+
+def test_meshes_that_cannot_be_told_are_a_failure(server: Server, terminal: Terminal) -> None:
+    """The reason is the adapter's."""
+    tested(server, ok=False, problems=[{"detail": "the server does not answer"}])
+    assert "the server does not answer" in terminal.run("meshes", "detect", "prod", expect=1).stderr
+
+
+def proxy(name: str, state: str, **fields: Any) -> dict[str, Any]:
+    """A proxy of Istio as the API shows it."""
+    sync = [{"type": "Cluster", "state": "synced"}, {"type": "Listener", "state": "synced"}]
+    base = {"id": f"prod~shop~{name}", "mesh": "prod", "namespace": "shop", "name": name, "state": state}
+    known = {"mode": "sidecar", "version": "1.30.3", "control_plane": "istiod-1", "revision": "default", "sync": sync}
+    return {**base, **known, "workload": "prod~shop~deployment~web", "observed_at": "2026-01-01T00:00:00Z", **fields}
+
+
+REFUSED = proxy(
+    "web-2",
+    "rejected",
+    error="Listener: no such socket option",
+    sync=[
+        {"type": "Cluster", "state": "synced"},
+        {"type": "Listener", "state": "rejected", "error": "no such socket option", "sent": "2/7", "acked": "2/6"},
+        {"type": "RouteConfiguration", "state": "stale", "sent": "2/7", "acked": "2/6"},
+        {"type": "TypedExtensionConfig", "state": "not_sent"},
+        {"type": "NameTable", "state": "synced"},
+    ],
+)
+
+
+def test_proxies_say_for_each_type_what_they_have_taken(server: Server, terminal: Terminal) -> None:
+    """Types that are not synced are named with their state, and what a proxy refuses stands below in its words."""
+    server.on("GET /v1/proxies", {"items": [proxy("web-1", "synced"), REFUSED]})
+    head, first, second, _, words = terminal.run("proxies", "list", "--mesh", "prod").stdout.splitlines()
+    assert head.split()[:7] == ["PROXY", "NAMESPACE", "WORKLOAD", "MODE", "MESH", "CONFIG", "TYPES"]
+    assert "✓ synced" in first
+    assert "2 synced" in first
+    assert "✗ rejected" in second
+    assert "2 synced, listeners rejected, routes stale, extensions not sent" in second
+    assert words == "✗ web-2 says: Listener: no such socket option"
+
+
+def test_a_proxy_is_shown_with_every_type(server: Server, terminal: Terminal) -> None:
+    """Which versions were sent and taken, and what it says; who serves it."""
+    server.on("GET /v1/proxies/prod~shop~web-2", REFUSED)
+    told = terminal.run("proxies", "show", "prod~shop~web-2").stdout
+    assert "shop/web-2  ✗ rejected  sidecar 1.30.3 of mesh prod" in told
+    assert "workload web, revision default, served by istiod-1" in told
+    rows = [line.split() for line in told.splitlines()]
+    assert ["listeners", "✗", "rejected", "2/7", "2/6", "no", "such", "socket", "option"] in rows
+    assert ["extensions", "…", "not", "sent"] in rows
+    assert ["NameTable", "✓", "synced"] in rows

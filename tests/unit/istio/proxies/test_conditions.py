@@ -1,0 +1,81 @@
+"""What is wrong with the proxies of a mesh, and what to do."""
+
+import datetime
+from typing import Any
+
+from meshwright.adapters.istio.proxies.conditions import conditions
+from meshwright.adapters.istio.proxies.reading import Reading
+from meshwright.adapters.istio.proxies.replicas import Replica
+from meshwright.schemas.meshes import Condition
+from meshwright.schemas.workloads import Proxy
+
+NOW = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)
+
+
+def proxy(name: str, **fields: Any) -> Proxy:
+    """A synced proxy of version 1.30.3."""
+    known: dict[str, Any] = {"mesh": "prod", "namespace": "shop", "version": "1.30.3", "state": "synced"}
+    return Proxy(**{**known, "id": f"prod~shop~{name}", "name": name, "observed_at": NOW, **fields})
+
+
+def told(*proxies: Proxy, version: str = "1.30.3", **fields: Any) -> dict[str, Condition]:
+    """The conditions by their types."""
+    reading = Reading(proxies=list(proxies), **fields)
+    return {each.type: each for each in conditions(reading, version)}
+
+
+def test_a_mesh_whose_proxies_are_synced_says_how_many() -> None:
+    """And nothing else."""
+    (one,) = told(proxy("a"), proxy("b", state="not_sent")).values()
+    assert (one.type, one.status) == ("ProxiesSynced", "True")
+    assert one.message == "1 of 2 proxies have taken all that they were sent"
+
+
+def test_a_refusal_is_told_in_the_words_of_the_proxy() -> None:
+    """It goes before those that are away."""
+    one = told(proxy("a", state="rejected", error="Listener: no socket"), proxy("b", state="disconnected"))
+    assert (one["ProxiesSynced"].status, one["ProxiesSynced"].reason) == ("False", "Rejected")
+    assert "shop/a refuses Listener: no socket" in one["ProxiesSynced"].message
+
+
+def test_a_disconnected_proxy_is_named_with_where_to_look() -> None:
+    """Its own log says why."""
+    one = told(proxy("a", state="disconnected"))["ProxiesSynced"]
+    assert (one.status, one.reason) == ("False", "Disconnected")
+    assert "kubectl -n shop logs a -c istio-proxy" in one.message
+
+
+def test_an_istiod_that_cannot_be_asked_is_named_with_the_right_that_it_takes() -> None:
+    """The others count."""
+    silent = Replica(namespace="istio-system", name="istiod-2", problem="forbidden")
+    one = told(replicas=[Replica(namespace="istio-system", name="istiod-1"), silent])["ProxiesRead"]
+    assert one.message.startswith("1 of 2 istiods cannot be asked")
+    assert "istiod-2: forbidden" in one.message
+    assert "pods/portforward" in one.message
+
+
+def test_proxies_may_be_two_minors_behind_and_never_ahead() -> None:
+    """Those that are behind are told as what a restart would bring, those too far as wrong."""
+    behind = told(proxy("a", version="1.28.4"), proxy("b"))["ProxyVersions"]
+    assert (behind.status, behind.reason) == ("True", "Older")
+    for version in ("1.27.9", "1.31.0", "2.30.3"):
+        apart = told(proxy("a", version=version))["ProxyVersions"]
+        assert (apart.status, apart.reason) == ("False", "VersionSkew")
+        assert f"shop/a {version}" in apart.message
+    assert "ProxyVersions" not in told(proxy("a", version="latest"))
+    assert "ProxyVersions" not in told(proxy("a"), version="")
+
+
+def test_pods_without_a_sidecar_are_named_with_the_command_that_brings_it() -> None:
+    """They run outside of the mesh although their namespace is in it."""
+    one = told(bare=["shop/web-1", "shop/web-2"])["PodsInjected"]
+    assert (one.status, one.reason) == ("False", "NoSidecar")
+    assert "2 pods" in one.message
+    assert "meshwright workloads enrol --namespace shop --restart" in one.message
+
+
+def test_messages_stay_within_the_contract() -> None:
+    """However many proxies there are, and however long their words."""
+    many = [proxy(f"p{n}", state="rejected", error="x" * 1500, version="1.1.1") for n in range(50)]
+    bare = [f"shop/{'x' * 250}" for _ in range(50)]
+    assert all(len(each.message) <= 2000 for each in told(*many, bare=bare).values())

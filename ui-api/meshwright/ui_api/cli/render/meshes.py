@@ -1,0 +1,193 @@
+"""Meshes and their proxies as people see them, and the meshes of a cluster that an adapter detects.
+
+Invariant: the words are the API's own; where something is not as it should be, what the mesh or the proxy itself says
+of it stands below the table.
+"""
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from meshwright.schemas import ids
+from meshwright.ui_api.cli.render import output
+from meshwright.ui_api.cli.render.output import age, table
+from meshwright.ui_api.cli.render.views import nothing, state, with_columns
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+Document = dict[str, Any]
+_DETECTED = ("namespace", "revision", "version", "tags", "modes", "installed by", "namespaces")
+_CERTIFICATE_SOON = 3600
+"""seconds before its end at which a certificate is told as expiring"""
+_TYPES = {
+    "Cluster": "clusters",
+    "Listener": "listeners",
+    "RouteConfiguration": "routes",
+    "ClusterLoadAssignment": "endpoints",
+    "TypedExtensionConfig": "extensions",
+    "Secret": "secrets",
+}
+"""what people call the types of Envoy's resources"""
+
+
+def meshes(items: list[Document]) -> "RenderableType":
+    """Meshes."""
+    if not items:
+        return nothing("meshes", "Make one: meshwright meshes install NAME --connection CONNECTION")
+    columns = ("mesh", "kind", "version", "state", "connection", "workloads", "proxies", "seen")
+    rows = (
+        (
+            m["id"],
+            m["kind"],
+            m.get("version"),
+            state(m.get("state", "unknown")),
+            m["connection"],
+            m.get("workloads", 0),
+            m.get("proxies", 0),
+            age(m["observed_at"]),
+        )
+        for m in items
+    )
+    return table(columns, rows, right=("workloads", "proxies"))
+
+
+def mesh(content: Document, of_mesh: list[Document] | None = None) -> "RenderableType":
+    """A mesh with its conditions and, when given, its proxies."""
+    from rich.console import Group
+    from rich.text import Text
+
+    head = Text.assemble((content["id"], "bold"), "  ", state(content.get("state", "unknown")))
+    head.append(f"  {content['kind']} {content.get('version', '')} on {content['connection']}".rstrip())
+    facts = f"trust domain {content.get('trust_domain') or '-'}, {content.get('workloads', 0)} workloads, "
+    parts: list[RenderableType] = [
+        head,
+        Text(f"{facts}{content.get('proxies', 0)} proxies, seen {age(content['observed_at'])} ago"),
+    ]
+    conditions = content.get("conditions") or []
+    if conditions:
+        rows = ((c["type"], c["status"], c.get("reason"), c.get("message")) for c in conditions)
+        parts += [Text(), table(("condition", "status", "reason", "message"), rows)]
+    if of_mesh:
+        parts += [Text(), proxies(of_mesh)]
+    return Group(*parts)
+
+
+def proxies(items: list[Document]) -> "RenderableType":
+    """Proxies; what one refused follows in its own words."""
+    from rich.console import Group
+    from rich.text import Text
+
+    if not items:
+        return nothing("proxies", "They come with workloads: meshwright workloads enrol -f FILE --mesh MESH")
+    rows = [
+        {
+            "proxy": p["name"],
+            "namespace": p.get("namespace"),
+            "workload": ids.parts(p["workload"])[-1] if p.get("workload") else "-",
+            "mode": p.get("mode"),
+            "mesh": p["mesh"],
+            "config": state(p.get("state", "disconnected")),
+            "types": _types(p.get("sync") or []),
+            "sent": p.get("sent"),
+            "acked": p.get("acked"),
+            "version": p.get("version") or "-",
+            "certificate": _expiry(p.get("certificate")),
+            "seen": age(p["observed_at"]),
+        }
+        for p in items
+    ]
+    parts: list[RenderableType] = [with_columns(rows, optional=("namespace", "mode", "types", "sent", "acked"))]
+    for proxy in items:
+        if proxy.get("error"):
+            parts.append(Text.assemble("\n", ("✗ ", "red"), f"{proxy['name']} says: {proxy['error']}"))
+    return Group(*parts)
+
+
+def proxy(content: Document) -> "RenderableType":
+    """A proxy with what it has taken of each type of resource."""
+    from rich.console import Group
+    from rich.text import Text
+
+    name = f"{content['namespace']}/{content['name']}" if content.get("namespace") else content["name"]
+    head = Text.assemble((name, "bold"), "  ", state(content.get("state", "disconnected")))
+    words = (content.get("mode"), content.get("version"), f"of mesh {content['mesh']}")
+    head.append(f"  {' '.join(filter(None, words))}")
+    facts = [
+        f"workload {ids.parts(content['workload'])[-1]}" if content.get("workload") else "",
+        f"revision {content['revision']}" if content.get("revision") else "",
+        f"served by {content['control_plane']}" if content.get("control_plane") else "",
+        f"seen {age(content['observed_at'])} ago",
+    ]
+    parts: list[RenderableType] = [head, Text(", ".join(filter(None, facts)))]
+    if content.get("certificate"):
+        parts.append(Text.assemble(f"{content['certificate']['spiffe_id']}: ", _expiry(content["certificate"])))
+    rows = [
+        {
+            "type": _type(each["type"]),
+            "state": state(each["state"]),
+            "sent": each.get("sent"),
+            "acked": each.get("acked"),
+            "what it says": each.get("error"),
+        }
+        for each in content.get("sync") or []
+    ]
+    if rows:
+        parts += [Text(), with_columns(rows, optional=("sent", "acked", "what it says"))]
+    elif content.get("error"):
+        parts.append(Text.assemble(("✗ ", "red"), content["error"]))
+    return Group(*parts)
+
+
+def _types(sync: list[Document]) -> str:
+    """What a proxy has taken of each type: those that are not synced by name, the others counted."""
+    words = [f"{_type(each['type'])} {each['state'].replace('_', ' ')}" for each in sync if each["state"] != "synced"]
+    synced = sum(each["state"] == "synced" for each in sync)
+    return ", ".join([*([f"{synced} synced"] if synced else []), *words])
+
+
+def _type(name: str) -> str:
+    return _TYPES.get(name, name)
+
+
+def _expiry(certificate: Document | None, now: datetime.datetime | None = None) -> "Text":
+    from rich.text import Text
+
+    end = output.moment(certificate["not_after"]) if certificate else None
+    if end is None:
+        return Text("none", "dim")
+    left = (end - (now or datetime.datetime.now(datetime.UTC))).total_seconds()
+    if left <= 0:
+        return Text("✗ expired", "red")
+    return Text(f"{_ahead(left)} left", "yellow" if left < _CERTIFICATE_SOON else "")
+
+
+def _ahead(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def detected(details: dict[str, Any]) -> "RenderableType":
+    """What an adapter tells in the details of a connection's test."""
+    from rich.console import Group
+    from rich.text import Text
+
+    meshes = details.get("meshes") or []
+    if not meshes:
+        return nothing("meshes", "Install one: meshwright meshes install NAME --connection CONNECTION")
+    wrong = [
+        f"{one['namespace']}/{one['revision']} {each['type']}: {each['message']}"
+        for one in meshes
+        for each in one.get("conditions") or []
+        if each["status"] != "True"
+    ]
+    words = [Text(each, "yellow") for each in [*wrong, *(details.get("strays") or [])]]
+    return Group(table(_DETECTED, [_row(one) for one in meshes]), *words)
+
+
+def _row(one: dict[str, Any]) -> tuple[Any, ...]:
+    enrolled = [*(one.get("sidecar_namespaces") or []), *(one.get("ambient_namespaces") or [])]
+    lists = (", ".join(one.get(key) or []) for key in ("tags", "modes"))
+    return (one["namespace"], one["revision"], one.get("version"), *lists, one.get("installer"), len(enrolled))
