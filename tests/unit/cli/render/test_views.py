@@ -232,7 +232,7 @@ def served(server: Server, path: str, result: Any) -> Any:
     return plain
 
 
-@pytest.mark.parametrize(("command", "path", "found", "words"), TABLES, ids=lambda one: "")
+@pytest.mark.parametrize(("command", "path", "result", "words"), TABLES, ids=lambda one: "")
 def test_people_see_what_matters_and_programs_all(
     server: Server, terminal: Terminal, command: tuple[str, ...], path: str, result: Any, words: list[str]
 ) -> None:
