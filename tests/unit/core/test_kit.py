@@ -150,7 +150,7 @@ def test_what_cannot_be_loaded_says_why(name: str, reason: str) -> None:
 
 
 def test_an_adapter_is_found_by_its_name_or_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By entry point or as `module:attribute`; a name that two packages claim is refused, naming both."""
+    """By entry point or as `module:attribute`; a name that two packages register is refused, naming both."""
     mine = kit.Adapter("mine", meshes=[])
     place = module(mine=mine, again=mine)
     assert loading.load(f"{place}:mine") is mine
@@ -162,7 +162,7 @@ def test_an_adapter_is_found_by_its_name_or_its_place(monkeypatch: pytest.Monkey
     monkeypatch.setattr(metadata, "entry_points", points(f"{place}:mine", f"{place}:mine"))
     assert loading.load("mine") is mine
     monkeypatch.setattr(metadata, "entry_points", points(f"{place}:mine", f"{place}:again"))
-    with pytest.raises(AdapterNotLoadable, match=r"claimed by .*again and .*mine: uninstall one"):
+    with pytest.raises(AdapterNotLoadable, match=r"registered by .*again and .*mine: uninstall one"):
         loading.load("mine")
 
 
