@@ -11,7 +11,7 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.bus.kv.buckets import Change
+from meshwright.core.bus.kv.entries import Change
 from meshwright.core.bus.stream import lookups
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer

@@ -53,7 +53,7 @@ async def views(mongo_database: MongoDatabase) -> AsyncIterator[store.Views]:
 
 
 @pytest.mark.parametrize(
-    ("labels", "text", "found"),
+    ("labels", "text", "result"),
     [
         ([Requirement(key="app.kubernetes.io/name", operator="in", values=["reviews"])], "", [OLD, CANARY]),
         ([Requirement(key="version", operator="in")], "", [OLD, CANARY]),

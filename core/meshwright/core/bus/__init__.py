@@ -18,7 +18,8 @@ from meshwright.core.bus.errors import (
     Rewound,
     TooLarge,
 )
-from meshwright.core.bus.kv.buckets import Bucket, Change, Entry, open_bucket
+from meshwright.core.bus.kv.buckets import Bucket, open_bucket
+from meshwright.core.bus.kv.entries import Change, Entry
 from meshwright.core.bus.protocols import Bus, Delivery, KeyValue, MessagePublisher, Reply, StreamReader
 from meshwright.core.bus.stream.consuming import Job, WorkQueue, jobs
 from meshwright.core.bus.stream.lookups import until

@@ -15,7 +15,7 @@ from meshwright.core.bus.envelope import Received
 from meshwright.schemas.base import Message
 
 if TYPE_CHECKING:
-    from meshwright.core.bus.kv.buckets import Change, Entry
+    from meshwright.core.bus.kv.entries import Change, Entry
     from meshwright.core.bus.stream.publishing import Ack, Outgoing
 
 

@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-import msgspec
 import nats.errors
 import nats.js.errors
 from nats.js.api import KeyValueConfig, StorageType
@@ -17,6 +16,7 @@ from nats.js.api import KeyValueConfig, StorageType
 from meshwright.core.bus.client.connecting import Connection
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable, Conflict, Rewound
+from meshwright.core.bus.kv.entries import Change, Entry
 from meshwright.core.bus.stream import lookups
 from meshwright.core.bus.stream.publishing import EXPECTED_LAST
 from meshwright.core.bus.waiting import until_available
@@ -27,24 +27,6 @@ _MARKER = "Nats-Marker-Reason"
 _POLL_S = 0.25
 """seconds between two polls for expired values, for which the server publishes nothing"""
 _WRONG_LAST = (10071, 10164)
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A value and its revision, to be passed to `update`."""
-
-    value: bytes
-    revision: int
-
-
-class Change(msgspec.Struct, frozen=True):
-    """A key got a value, or lost it (`entry` is None) by deletion or expiry.
-
-    An empty key marks the end of the initial values.
-    """
-
-    key: str
-    entry: Entry | None
-    expired: bool = False
 
 
 class Bucket:

@@ -6,54 +6,14 @@ ack wait or its delay, up to the queue's limit.
 
 import time
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
-
-import msgspec
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.memory.matching import matches
-
-if TYPE_CHECKING:
-    from meshwright.core.testing.memory.streams import MemoryBus
+from meshwright.core.testing.memory.consumers import Consumer
+from meshwright.core.testing.memory.streams import MemoryBus
 
 _TURN = 0.05
 _EMPTY = 1.0
 """seconds without a delivery until None is yielded"""
-
-
-class _Waiting(msgspec.Struct):
-    """A message that was delivered and not settled: when it is due again, and its number of deliveries."""
-
-    message: mwbus.Received
-    due: float
-    deliveries: int = 1
-
-
-class Consumer:
-    """The state of one durable consumer."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-        self.out: dict[int, _Waiting] = {}
-
-    def next(self, bus: "MemoryBus", queue: mwbus.WorkQueue) -> mwbus.Received | None:
-        """The next message that is due."""
-        now = time.monotonic()
-        for waiting in list(self.out.values()):
-            if waiting.due > now:
-                continue
-            if waiting.deliveries >= queue.max_deliver > 0:
-                del self.out[waiting.message.seq]
-                continue
-            waiting.deliveries += 1
-            waiting.due = now + queue.ack_wait
-            return msgspec.structs.replace(waiting.message, deliveries=waiting.deliveries)
-        for message in bus.streams[queue.stream]:
-            if message.seq > self.seen and matches(queue.subject, message.subject):
-                self.seen = message.seq
-                self.out[message.seq] = _Waiting(message, now + queue.ack_wait)
-                return message
-        return None
 
 
 class MemoryJob:
@@ -85,12 +45,12 @@ class MemoryJob:
             waiting.due = time.monotonic() + after
 
 
-async def jobs(bus: "MemoryBus", queue: mwbus.WorkQueue) -> AsyncGenerator[MemoryJob | None, None]:
+async def jobs(bus: MemoryBus, queue: mwbus.WorkQueue) -> AsyncGenerator[MemoryJob | None, None]:
     """Deliveries without end; None after each second without one."""
     consumer = bus.consumers.setdefault((queue.stream, queue.name), Consumer())
     since = time.monotonic()
     while True:
-        if message := consumer.next(bus, queue):
+        if message := consumer.next(bus.streams[queue.stream], queue):
             yield MemoryJob(message, consumer, queue)
             since = time.monotonic()
             continue

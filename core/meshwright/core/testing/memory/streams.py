@@ -13,9 +13,9 @@ from meshwright.core.bus import envelope
 from meshwright.core.bus.stream.publishing import Outgoing
 from meshwright.core.telemetry import tracing
 from meshwright.core.testing.memory.buckets import MemoryBucket
+from meshwright.core.testing.memory.consumers import Consumer
 from meshwright.core.testing.memory.matching import matches
 from meshwright.core.testing.memory.news import News
-from meshwright.core.testing.memory.queues import Consumer
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Message
 
