@@ -384,29 +384,48 @@ async def test_a_change_of_what_was_applied_is_told_by_the_watch(
         assert telling.result() == {ref}
 
 
+@pytest.mark.parametrize("is_there", [True, False], ids=["kind-is-there", "kind-comes-along"])
 async def test_a_custom_resource_is_judged_by_its_own_schema_before_it_is_sent(
-    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str, is_there: bool
 ) -> None:
     """A wrong type, an unknown field, a value that is none of the allowed ones: each with its place in the design."""
     group = f"{namespace}.example.org"
     crd = resource("", f"things.{group}", "CustomResourceDefinition", "apiextensions.k8s.io", spec=definition(group))
-    run = await applied(target, draft(target, "kinds", crd))
+    run = await applied(target, draft(target, "kinds", crd)) if is_there else None
     brought = [
         NativeResource(type=f"{group}/v1/Thing", name=f"a{index}", namespace=namespace, body={"spec": spec})
         for index, spec in enumerate(({"size": "large"}, {"colour": "red"}, {"color": "green"}, {"color": "red"}))
     ]
     design = Design(id="mine", resources=brought)
-    wanted = msgspec.structs.replace(
-        draft(target, "mine", *(Resource(ref=each.ref, body=each.body) for each in brought)), design=design
-    )
-    result = await target.dry_run(wanted)
+    objects = [Resource(ref=each.ref, body=each.body) for each in brought]
+    wanted = draft(target, "mine", *objects, *([] if is_there else [crd]))
+    result = await target.dry_run(msgspec.structs.replace(wanted, design=design))
     places = {
-        "#/resources/0/body/spec/size": "expected",
-        "#/resources/1/body/spec/colour": "not declared",
-        "#/resources/2/body/spec/color": "Unsupported value",
+        "#/resources/0/body/spec/size": "must be of type integer, not string",
+        "#/resources/1/body/spec/colour": "is no field of its kind",
+        "#/resources/2/body/spec/color": "must be one of red, blue",
     }
-    assert {each.pointer for each in result.problems} == places.keys()
-    assert all(places[each.pointer] in each.detail for each in result.problems)
+    assert {each.pointer: each.detail for each in result.problems} == places
+    if run:
+        await removed(target, "kinds", run.inventory)
+
+
+async def test_what_is_applied_to_an_object_that_is_there_may_be_a_part_of_it(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """A field that somebody else has set need not be said again, also where the schema requires it."""
+    group = f"{namespace}.example.org"
+    spec = definition(group)
+    spec["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["required"] = ["size"]
+    crd = resource("", f"things.{group}", "CustomResourceDefinition", "apiextensions.k8s.io", spec=spec)
+    run = await applied(target, draft(target, "kinds", crd))
+    part = resource(namespace, "a", "Thing", group, apiVersion=f"{group}/v1", spec={"color": "red"})
+    (problem,) = (await target.dry_run(draft(target, "mine", part))).problems
+    assert "/spec needs size" in problem.detail
+    body = {**part.body, "kind": "Thing", "metadata": {"name": "a", "namespace": namespace}, "spec": {"size": 1}}
+    await cluster.apply(body, owner="kubectl")
+    assert (await target.dry_run(draft(target, "mine", part))).problems == []
+    await cluster.delete(part.ref)
     await removed(target, "kinds", run.inventory)
 
 

@@ -1,12 +1,13 @@
 """What a mesh has now, for its analysis and for import."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.analysis import live
 from meshwright.core import kit
 from meshwright.core.kit.analysis import LiveResources
 from meshwright.core.kit.kubernetes import Cluster, clusters, of_kinds
+from meshwright.core.kit.structural import Definitions
 
 
 @adapter.live_resources
@@ -19,6 +20,12 @@ async def resources(scope: kit.Scope) -> LiveResources:
 async def kinds(scope: kit.Scope, wanted: Sequence[tuple[str, str]]) -> LiveResources:
     """All resources of some kinds in the cluster."""
     return await of_kinds(await _cluster(scope), wanted)
+
+
+@adapter.definitions
+async def definitions(scope: kit.Scope, kinds: Collection[tuple[str, str]]) -> Definitions:
+    """What the cluster defines of these kinds."""
+    return await (await _cluster(scope)).definitions.of(kinds)
 
 
 async def _cluster(scope: kit.Scope) -> Cluster:

@@ -9,7 +9,7 @@ import inspect
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from meshwright.core.kit.lifecycle import applying, planning
 from meshwright.core.kit.lifecycle.translating import Rule, Translators
 from meshwright.core.kit.runtime import Runtime
 from meshwright.core.kit.status import StatusReader, refreshing
+from meshwright.core.kit.structural import Definitions
 from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
 from meshwright.core.security import json_schemas
 from meshwright.schemas import adapters, designs, errors, intents, operations
@@ -39,6 +40,7 @@ Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
 Gather = Callable[[Any, Draft], Awaitable[Facts]]
 Preview = Callable[[PreviewContext], Awaitable[designs.Preview | None]]
 ResourceReader = Callable[[Scope], Awaitable[LiveResources]]
+DefinitionReader = Callable[[Scope, Collection[Kind]], Awaitable[Definitions]]
 KindReader = Callable[[Scope, Sequence[Kind]], Awaitable[LiveResources]]
 ConnectionTester = Callable[[Runtime, OpenConnection[Any]], Awaitable[ConnectionTest]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
@@ -99,6 +101,7 @@ class Adapter:
         self.importers = importers or Importers()
         self.resource_reader: ResourceReader | None = None
         self.kind_reader: KindReader | None = None
+        self.definition_reader: DefinitionReader | None = None
         self.connection_tester: ConnectionTester | None = None
         self.status_reader: StatusReader | None = None
         self.operations: dict[str, RegisteredOperation] = {}
@@ -225,6 +228,11 @@ class Adapter:
         """
         self.operation(operations.RefreshStatus)(refreshing.handler(reader))
         self.status_reader = reader
+        return reader
+
+    def definitions(self, reader: DefinitionReader) -> DefinitionReader:
+        """Register what reads the definitions of custom resources that a mesh has, by group and kind."""
+        self.definition_reader = reader
         return reader
 
     def service(self, factory: Callable[[Runtime], AsyncIterator[object]]) -> Service:

@@ -15,7 +15,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.bus.client.serving import Endpoint, Refusal
-from meshwright.core.kit import analysis
+from meshwright.core.kit import analysis, structural
 from meshwright.core.kit.importing import CannotImport
 from meshwright.schemas import connections, designs, operations
 from meshwright.schemas.adapters import MeshIntents
@@ -103,22 +103,36 @@ async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
     question = _decoded(payload, AnalysisRequest, "MW1017", "not a request to analyze")
     if adapter.analyzers is None:
         raise Refusal(Failure(code="MW1018", what=f"the {adapter.name} adapter does not analyze"))
-    live = analysis.LiveResources(manifests=[])
-    if question.live:
-        if adapter.resource_reader is None:
-            what = f"the {adapter.name} adapter analyzes files only"
-            raise Refusal(Failure(code="MW1018", what=what, remedy="Give files, and leave out `live`."))
-        mesh = kit.MeshRef(workspace=question.workspace, connection=question.connection, mesh=question.mesh)
-        with _refusing():
-            live = await adapter.resource_reader(kit.Scope(runtime, service, mesh))
-    return await asyncio.to_thread(_analyzed, adapter.analyzers, question, live)
+    written, unreadable = await asyncio.to_thread(analysis.read_files, question.files)
+    live, definitions = analysis.LiveResources(manifests=[]), structural.Definitions()
+    scope = kit.Scope(runtime, service, _mesh(question))
+    with _refusing():
+        if question.live:
+            if adapter.resource_reader is None:
+                what = f"the {adapter.name} adapter analyzes files only"
+                raise Refusal(Failure(code="MW1018", what=what, remedy="Give files, and leave out `live`."))
+            live = await adapter.resource_reader(scope)
+        if question.mesh and written and adapter.definition_reader:
+            kinds = {(each.ref.group, each.ref.kind) for each in written}
+            definitions = await adapter.definition_reader(scope, kinds)
+
+    def analyzed() -> Analysis:
+        """The findings; a resource of the files stands for the one of the mesh."""
+        assert adapter.analyzers
+        return adapter.analyzers.run(
+            analysis.Manifests([*live.manifests, *written]),
+            unreadable,
+            question.suppress,
+            complete=question.live,
+            unread=live.unread,
+            definitions=definitions,
+        )
+
+    return await asyncio.to_thread(analyzed)
 
 
-def _analyzed(analyzers: analysis.Analyzers, question: AnalysisRequest, live: analysis.LiveResources) -> Analysis:
-    """The findings; a resource of the files replaces the one of the mesh."""
-    written, unreadable = analysis.read_files(question.files)
-    resources = analysis.Manifests([*live.manifests, *written])
-    return analyzers.run(resources, unreadable, question.suppress, complete=question.live, unread=live.unread)
+def _mesh(question: AnalysisRequest | designs.ImportRequest) -> kit.MeshRef:
+    return kit.MeshRef(workspace=question.workspace, connection=question.connection, mesh=question.mesh)
 
 
 async def _import(
@@ -130,9 +144,8 @@ async def _import(
         if adapter.kind_reader is None:
             what = f"the {adapter.name} adapter imports files only"
             raise Refusal(Failure(code="MW1020", what=what, remedy="Give files, and leave out `live`."))
-        mesh = kit.MeshRef(workspace=question.workspace, connection=question.connection, mesh=question.mesh)
         with _refusing():
-            live = await adapter.kind_reader(kit.Scope(runtime, service, mesh), adapter.importers.kinds)
+            live = await adapter.kind_reader(kit.Scope(runtime, service, _mesh(question)), adapter.importers.kinds)
     return await asyncio.to_thread(_imported, adapter, question, live)
 
 
@@ -165,8 +178,8 @@ def _decoded(payload: bytes, kind: type[T], code: str, what: str) -> T:
 
 @contextlib.contextmanager
 def _refusing() -> Iterator[None]:
-    """Turns what the adapter rejects into a Refusal."""
+    """Turns what the adapter rejects, or cannot do now, into a Refusal."""
     try:
         yield
-    except kit.Reject as reject:
-        raise Refusal(reject.failure) from reject
+    except (kit.Reject, kit.Retry) as outcome:
+        raise Refusal(outcome.failure) from outcome

@@ -4,7 +4,8 @@ Invariant: an analyzer is a pure function of resources. Reading files, suppressi
 once for all meshes.
 """
 
-from meshwright.core.kit.analysis.analyzers import Analyzers, LiveResources, Observation
+from meshwright.core.kit.analysis.analyzers import Analyzers, LiveResources
 from meshwright.core.kit.analysis.manifests import Manifest, Manifests, from_object, read_files
+from meshwright.core.kit.analysis.observations import Observation
 
 __all__ = ["Analyzers", "LiveResources", "Manifest", "Manifests", "Observation", "from_object", "read_files"]

@@ -8,7 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
+from meshwright.core.kit import structural
+from meshwright.core.kit.analysis import schemas
 from meshwright.core.kit.analysis.manifests import Manifest, Manifests
+from meshwright.core.kit.analysis.observations import Observation
 from meshwright.schemas.findings import (
     SUPPRESS_ANNOTATION,
     Analysis,
@@ -24,17 +27,35 @@ UNREADABLE = FindingRule(
     explanation="A document is not valid YAML, or not a Kubernetes resource: it needs apiVersion, kind and a name.",
     remedy="Correct the document; until then it is not analyzed.",
 )
+SCHEMA_RULES = (
+    FindingRule(
+        code=schemas.INVALID,
+        title="Resource breaks the schema of its kind",
+        severity="error",
+        explanation="A custom resource is not as the CustomResourceDefinition of its kind says, so no API server takes"
+        " it. Rules that a definition has in CEL are left to the server.",
+        remedy="Correct the field that the finding names.",
+        equivalents=["IST0106"],
+    ),
+    FindingRule(
+        code=schemas.UNKNOWN_FIELD,
+        title="Field that its kind does not have",
+        severity="warning",
+        explanation="A custom resource has a field that the definition of its kind does not know. An API server drops"
+        " it without a word, or refuses the resource when it is asked to be strict, as it is by `meshwright apply`.",
+        remedy="Correct the name of the field, or its place, or remove it.",
+    ),
+    FindingRule(
+        code=schemas.UNUSABLE,
+        title="Definition cannot be used",
+        severity="error",
+        explanation="A CustomResourceDefinition is none, or its schema makes no sense.",
+        remedy="Correct the definition; until then resources of its kind are not checked against it.",
+    ),
+)
+_LONGEST = 2000
+_NONE = structural.Definitions()
 _ORDER = {"error": 0, "warning": 1, "note": 2}
-
-
-class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule is broken at a place of a resource; `related` are the other resources that take part."""
-
-    code: str
-    manifest: Manifest
-    message: str
-    pointer: str = "#"
-    related: Sequence[Manifest] = ()
 
 
 class LiveResources(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +75,10 @@ class Analyzers:
     """What one adapter analyzes. `suppressions` gives the codes that a resource suppresses in the mesh's own way."""
 
     def __init__(self, rules: Iterable[FindingRule], suppressions: Suppressions = lambda _: ()) -> None:
-        self.rules = {each.code: each for each in (UNREADABLE, *rules)}
+        self.rules = {each.code: each for each in (UNREADABLE, *SCHEMA_RULES, *rules)}
         self._suppressions = suppressions
         self._analyzers: list[tuple[Analyzer, tuple[Kind, ...]]] = []
-        self._observed: set[str] = {UNREADABLE.code}
+        self._observed: set[str] = {UNREADABLE.code, *(each.code for each in SCHEMA_RULES)}
 
     def analyzer(self, *codes: str, needs: Sequence[Kind] = ()) -> Callable[[Analyzer], Analyzer]:
         """Register the function that observes these codes, from files only when they have one of the kinds it needs.
@@ -86,12 +107,15 @@ class Analyzers:
         *,
         complete: bool = False,
         unread: Collection[Kind] = (),
+        definitions: structural.Definitions = _NONE,
     ) -> Analysis:
         """All findings about these resources; `complete`: what is not among them does not exist.
 
-        What needs one of the kinds that could not be read (`unread`) is left out.
+        `definitions` are those that the mesh has, for custom resources of files. What needs one of the kinds that
+        could not be read (`unread`) is left out.
         """
         findings = [self._unreadable(location, why, suppress) for location, why in unreadable]
+        findings += [self._finding(each, suppress) for each in schemas.observe(manifests, definitions)]
         for analyzer, needs in self._analyzers:
             if set(needs) & set(unread):
                 continue
@@ -108,7 +132,7 @@ class Analyzers:
         return Finding(
             code=rule.code,
             severity=rule.severity,
-            message=observation.message,
+            message=observation.message[:_LONGEST],
             location=observation.manifest.at(observation.pointer),
             related=[each.at() for each in observation.related],
             remedy=rule.remedy,

@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from meshwright.core.kit.kubernetes import errors, loading, objects
+from meshwright.core.kit.kubernetes.definitions import DefinitionReader
 from meshwright.core.kit.kubernetes.discovery import Api, Discovery
 from meshwright.core.kit.kubernetes.objects import Body, Item, WatchEvent
 from meshwright.core.kit.kubernetes.sharing import SharedWatches
@@ -40,6 +41,8 @@ class Cluster:
         self.namespace = access.namespace
         """the one that the connection's context names"""
         self.discovery = Discovery(self._transport)
+        self.definitions = DefinitionReader(self._transport, self.discovery)
+        """the schemas of custom resources"""
         self.shared = SharedWatches(self.watch)
         """watches that several may follow"""
 

@@ -13,7 +13,7 @@ import msgspec
 from meshwright.core.kit.kubernetes import errors, objects, rights
 from meshwright.core.kit.kubernetes.client import Cluster
 from meshwright.core.kit.kubernetes.objects import Body
-from meshwright.core.kit.kubernetes.target import bodies, fields, occupants, ordering, ownership, reading
+from meshwright.core.kit.kubernetes.target import bodies, fields, occupants, ordering, ownership, reading, schemas
 from meshwright.core.kit.target import Change, Draft, DryRun
 from meshwright.schemas.base import Model
 from meshwright.schemas.errors import FieldError
@@ -68,6 +68,7 @@ class Planner:
         self._problems: list[FieldError] = []
         self._coming: set[tuple[str, str]] = set()
         """kinds and namespaces that the draft itself brings"""
+        self._schemas = schemas.Schemas({})
 
     async def plan(self) -> DryRun:
         """What would happen. Raises Forbidden, Away."""
@@ -76,6 +77,7 @@ class Planner:
         gone = [ref for ref in self._draft.former if ref not in wanted]
         refs = sorted({*wanted, *gone})
         live = await reading.there(self._cluster, refs)
+        self._schemas = await schemas.Schemas.of(self._cluster, [(each.ref, each.body) for each in written])
         befores: dict[ResourceRef, Before] = {}
 
         async def one(ref: ResourceRef) -> Change | None:
@@ -179,6 +181,9 @@ class Planner:
     async def _applied(self, written: Written, live: Body | None, befores: dict[ResourceRef, Before]) -> Change | None:
         ref, before = written.ref, bodies.shown(live) if live else None
         final, conflict = self._final(written, live), ""
+        if live is None and (broken := self._schemas.problems(ref, final, written.pointer)):
+            self._problems += broken
+            return None
         try:
             after = await self._ask(final)
         except errors.Conflict as error:
