@@ -13,7 +13,7 @@ from meshwright.schemas.documents import inputs
 from meshwright.schemas.intents import INTENT_TYPES, Intent, intent_kind, intent_problems
 from rig.inputs import fuzzing, schema_values
 
-UNSAID = ("the weights add up to", "a version is named twice")
+UNSAID = ("the weights add up to", "a version appears twice")
 """rules that JSON Schema cannot say; the description of TrafficSplit does"""
 DOCUMENT = {"components": {"schemas": inputs.components(INTENT_TYPES, ())}}
 INT64 = 2**63

@@ -1,5 +1,5 @@
 """The contract: messages, resources, operations and errors, declared once as data.
 
-Invariant: this portion imports msgspec and the standard library, nothing else, so that every room and every
-third party can read the contract without pulling in a server.
+Invariant: this package imports only msgspec and the standard library, so that every other package and every third party
+can use the contract without installing a server.
 """

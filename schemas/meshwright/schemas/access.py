@@ -1,7 +1,7 @@
-"""Who may do what: workspaces, roles, tokens.
+"""Access control: workspaces, roles, tokens.
 
-Invariant: a token is stored only as the SHA-256 of its 256 random bits, and a role is always bound to one
-workspace (`*` for all of them).
+Invariant: a token is stored only as the SHA-256 of its 256 random bits, and a role is always bound to one workspace
+(`*` for all of them).
 """
 
 from typing import ClassVar, Literal, TypeAlias
@@ -28,14 +28,17 @@ EVENT_ROLES: dict[str, Role] = {
     "workload": "viewer",
     "workspace": "viewer",
 }
-"""The least role that may hear of an entity, the same that may read it; what is not here only admins hear of."""
+"""the lowest role that may receive events of an entity, the same that may read it; other entities are for admins
+only"""
 
 SYSTEM_ENTITIES: tuple[str, ...] = ("adapter",)
-"""What every workspace may hear of what belongs to none."""
+"""entities without a workspace whose events every workspace may receive"""
 
 
 class Principal(Model, frozen=True, kw_only=True):
-    """Who asks. `workspace` is the one that the role holds in, `*` for all; `name` tells it too, as in `token:*/ci`."""
+    """The authenticated caller. `workspace` is the one that the role applies to, `*` for all; `name` contains it too,
+    as in `token:*/ci`.
+    """
 
     name: str
     role: Role
@@ -62,16 +65,18 @@ class Token(Model, frozen=True, kw_only=True):
 
 
 class WorkspaceWritten(Message, frozen=True, kw_only=True):
-    """A person created or changed a workspace."""
+    """A user created or changed a workspace."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.workspace.written.v1", "workspace")
     document: Workspace
     principal: str
     reason: str = ""
     anew: bool = False
-    """one of this name had been removed before: this message makes another, which shows nothing of it"""
+    """a workspace of this name had been removed before: this message creates another one, without the contents of the
+    first"""
     made_at: Moment | None = None
-    """when it was made anew, in its later versions; what is older belongs to the one before"""
+    """when it was created again after a removal, repeated in its later versions; older contents belong to the one
+    before"""
 
 
 class TokenWritten(Message, frozen=True, kw_only=True):
@@ -84,12 +89,12 @@ class TokenWritten(Message, frozen=True, kw_only=True):
 
 
 class ResourceDeleted(Message, frozen=True, kw_only=True):
-    """The tombstone of any resource that people write; its kind and id are in the subject."""
+    """The tombstone of any resource that users write; its kind and id are in the subject."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.resource.deleted.v1", "resource")
     kind: str
     id: str
     version: int = 0
-    """of a resource whose versions are counted, as in DesignWritten"""
+    """the version of the tombstone for resources whose versions are counted, as in DesignWritten"""
     principal: str
     reason: str = ""

@@ -1,6 +1,6 @@
-"""Adapters as they announce themselves.
+"""Adapters and what they announce.
 
-Invariant: everything here is derived from what the adapter registered, so listed means handled.
+Invariant: everything here is derived from what the adapter registered, so every listed operation is handled.
 """
 
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ class OperationSupport(Model, frozen=True, kw_only=True):
 
 
 class IntentSupport(Model, frozen=True, kw_only=True):
-    """One row of the intent matrix: supported since a mesh version, or not, because."""
+    """One row of the intent matrix: supported since a mesh version, or unsupported with a reason."""
 
     intent: str
     supported: bool
@@ -29,7 +29,7 @@ class IntentSupport(Model, frozen=True, kw_only=True):
 
 
 class MeshIntents(Model, frozen=True, kw_only=True):
-    """What one mesh can do, as it is now: the matrix for its version and features."""
+    """The intents that one mesh supports now: the matrix for its version and features."""
 
     mesh: str
     version: str = ""
@@ -38,9 +38,9 @@ class MeshIntents(Model, frozen=True, kw_only=True):
 
 
 class AccessRule(Model, frozen=True, kw_only=True):
-    """What an adapter has to do with some resources of a Kubernetes cluster, as rules of its RBAC say it.
+    """The permissions that an adapter needs on some resources of a Kubernetes cluster, in the terms of RBAC rules.
 
-    `groups` and plural `resources` (`pods/log` is a subresource) with `verbs`; `namespace` empty: in all of them.
+    `groups` and plural `resources` (`pods/log` is a subresource) with `verbs`; an empty `namespace` means all of them.
     """
 
     groups: list[str]
@@ -54,18 +54,18 @@ class AccessRule(Model, frozen=True, kw_only=True):
 class ConnectionSupport(Model, frozen=True, kw_only=True):
     """One kind of connection that the adapter serves; `settings` is the JSON Schema of its settings.
 
-    In it `writeOnly` marks a credential and `format: uri` a URL that is called. `tested`: a worker can try it.
+    In it `writeOnly` marks a credential and `format: uri` a URL that is called. `tested`: a worker can test it.
     """
 
     kind: str
     settings: dict[str, Any] = {}
     tested: bool = False
     rights: list[AccessRule] = []
-    """what the adapter has to do there; of connections of kind kubernetes"""
+    """the permissions that the adapter needs there; for connections of kind kubernetes"""
 
 
 class AdapterAnnouncement(Message, frozen=True, kw_only=True):
-    """What one running adapter worker offers. `instance` is unique per process."""
+    """The announcement of one running adapter worker. `instance` is unique per process."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.adapter.announced.v1", "adapter")
     name: str
@@ -78,11 +78,11 @@ class AdapterAnnouncement(Message, frozen=True, kw_only=True):
     namespaces: bool = False
     """whether its meshes have namespaces, so that services may be named `namespace/name`"""
     connections: list[ConnectionSupport] | None = None
-    """None: announced by a version that did not tell"""
+    """None: announced by a version without this field"""
     values: dict[str, Any] | None = None
-    """the JSON Schema of `values` when a mesh is installed or upgraded; None: it takes none"""
+    """the JSON Schema of `values` when a mesh is installed or upgraded; None: values are not accepted"""
     imports: list[str] = []
-    """the kinds that it reads back as intents, as in `VirtualService.networking.istio.io`"""
+    """the kinds that it can import as intents, as in `VirtualService.networking.istio.io`"""
     host: str = ""
     pid: int = 0
     started_at: Moment
@@ -98,7 +98,7 @@ class AdapterLost(Message, frozen=True, kw_only=True):
 
 
 class AdapterFailed(Message, frozen=True, kw_only=True):
-    """An adapter that is installed could not be loaded; nothing else is affected."""
+    """An installed adapter could not be loaded; others are not affected."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.adapter.failed.v1", "adapter")
     name: str
@@ -107,7 +107,7 @@ class AdapterFailed(Message, frozen=True, kw_only=True):
 
 
 class AdapterForgotten(Message, frozen=True, kw_only=True):
-    """An admin forgot an adapter without workers; `orphans` are meshes (workspace/name) that are left without one."""
+    """An admin removed an adapter without workers; `orphans` are its meshes (workspace/name)."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.adapter.forgotten.v1", "adapter")
     name: str

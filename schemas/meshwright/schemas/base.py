@@ -1,8 +1,8 @@
-"""The two shapes that every contract type has, and the names that people choose.
+"""The two base types of the contract, and the constrained names that users choose.
 
-Problem: a message must be readable by older and newer programs, while a document typed by a person
-must not silently lose a misspelt field. Invariant: every Struct decodes tolerantly (unknown fields are
-skipped), and what people write is read by `strict.decode`, which refuses what it does not know.
+Problem: a message must be readable by older and newer programs, while a document written by a user must not silently
+lose a misspelt field. Invariant: every Struct decodes tolerantly (unknown fields are skipped), and user input is
+decoded by `strict.decode`, which refuses unknown fields.
 """
 
 import datetime
@@ -20,7 +20,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 class Wire(msgspec.Struct, frozen=True):
     """The identity of a message on the wire, declared with its Struct and never derived from its class name.
 
-    `name` is a CloudEvents `type` (reverse DNS, versioned); `entity` is the subject token it speaks of.
+    `name` is a CloudEvents `type` (reverse DNS, versioned); `entity` is the subject token of the entity that it is
+    about.
     """
 
     name: str
@@ -28,16 +29,16 @@ class Wire(msgspec.Struct, frozen=True):
 
     @property
     def collection(self) -> str:
-        """The plural of the entity, as the CloudEvents `subject` begins: meshes, proxies, workloads."""
+        """The plural of the entity, the first part of the CloudEvents `subject`: meshes, proxies, workloads."""
         if self.entity.endswith("y"):
             return f"{self.entity[:-1]}ies"
         return f"{self.entity}es" if self.entity.endswith(("s", "sh", "ch", "x")) else f"{self.entity}s"
 
 
 class Message(Model, frozen=True, kw_only=True):
-    """A payload that travels in a CloudEvent; `wire` names it.
+    """The payload of a CloudEvent; `wire` names it.
 
-    `private` are fields for programs alone: people who follow what happens are not shown them.
+    `private` lists fields that are removed before users are shown the message.
     """
 
     wire: ClassVar[Wire]
@@ -54,9 +55,9 @@ DURATION_PATTERN = "^[0-9]{1,6}(\\.[0-9]{1,3})?(ms|s|m|h)$"
 
 
 def whole(pattern: str) -> str:
-    r"""The pattern for msgspec: Python's `$` would also match before a trailing newline, `\Z` does not.
+    r"""The anchored pattern for msgspec: Python's `$` would also match before a trailing newline, `\Z` does not.
 
-    The published schemas say `$` (see `openapi.components`), which means the very end in every other dialect.
+    The published schemas use `$` (see `openapi.components`), which means the very end in every other dialect.
     """
     return pattern.removesuffix("$") + r"\Z"
 
@@ -69,7 +70,7 @@ Name: TypeAlias = Annotated[
         examples=["reviews-v1"],
     ),
 ]
-"""What people call a workspace, connection, mesh or design; also one NATS subject token."""
+"""The name of a workspace, connection, mesh or design, chosen by a user; also one NATS subject token."""
 
 ObjectName: TypeAlias = Annotated[
     str,
@@ -79,7 +80,7 @@ ObjectName: TypeAlias = Annotated[
         examples=["reviews-v1", "reviews.v1"],
     ),
 ]
-"""What a workload or proxy is called where it lives; Kubernetes allows dots and 253 characters."""
+"""The name of a workload or proxy on its platform; Kubernetes allows dots and 253 characters."""
 
 Namespace: TypeAlias = Annotated[
     str, Meta(pattern=whole(NAMESPACE_PATTERN), description="a namespace; empty where the mesh has none")
@@ -93,7 +94,7 @@ ServiceName: TypeAlias = Annotated[
         examples=["reviews", "shop/reviews"],
     ),
 ]
-"""What clients address. Without a namespace it is meant in that of the document in which it stands."""
+"""The name that clients address. Without a namespace it belongs to that of the document in which it appears."""
 
 VersionName: TypeAlias = Annotated[
     str,
@@ -108,7 +109,7 @@ VersionName: TypeAlias = Annotated[
 Ulid: TypeAlias = Annotated[
     str, Meta(pattern=whole(ULID_PATTERN), description="ULID", examples=["01JD8X3M5TZ9Q4W7V2K6N0B1CE"])
 ]
-"""What Meshwright calls an operation, a release or an event."""
+"""The id of an operation, a release or an event."""
 
 Duration: TypeAlias = Annotated[
     str,
@@ -127,7 +128,7 @@ Text: TypeAlias = Annotated[str, Meta(max_length=2000)]
 
 
 def service_parts(service: str, namespace: str = "") -> tuple[str, str]:
-    """The namespace and name of a `ServiceName`; `namespace` is what a short one means."""
+    """The namespace and name of a `ServiceName`; `namespace` is the default for a short one."""
     before, slash, name = service.rpartition("/")
     return (before if slash else namespace), name
 

@@ -1,7 +1,7 @@
-"""The catalog of wire types: every message that may appear on the bus, found by name.
+"""The catalog of wire types: every message that may appear on the bus, by name.
 
-Invariant: a wire name belongs to exactly one Struct for ever. An unknown name is not an error but
-`None`: the caller treats the message as unhandled and goes on.
+Invariant: a wire name belongs to exactly one Struct for ever. An unknown name is not an error but `None`: the caller
+treats the message as unhandled and continues.
 """
 
 from typing import TypeVar
@@ -92,7 +92,7 @@ TERMINAL_TYPES: frozenset[str] = frozenset(
         operations.OperationDeadLettered,
     )
 )
-"""The wire names after which nothing more happens to an operation."""
+"""the wire names of terminal events"""
 
 BY_NAME: dict[str, type[Message]] = {kind.wire.name: kind for kind in MESSAGE_TYPES}
 _PRIVATE = {name: kind.private for name, kind in BY_NAME.items() if kind.private}
@@ -128,7 +128,7 @@ def decode(name: str, payload: bytes) -> Message | None:
 
 
 def shown(name: str, payload: bytes) -> bytes:
-    """The payload as people are shown it: without what is private to programs."""
+    """The payload without the message's private fields."""
     private = _PRIVATE.get(name)
     if private is None:
         return payload

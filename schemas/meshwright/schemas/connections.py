@@ -1,9 +1,9 @@
 """Connections: what Meshwright manages or reads, with the settings of each kind.
 
-Problem: what opens a cluster must be readable by the worker that goes there, and by nobody else who reads the stream;
-and other people's adapters have kinds of their own. Invariant: `kind` beside `settings` says what these are (a tagged
-union whose tag stands outside); a `Secret` of them travels sealed and beside the document, never in it. What a
-document of the first version does not say has the default of its kind.
+Problem: the credentials of a cluster must be readable by the worker that connects to it, and by no other reader of the
+stream; and third-party adapters have kinds of their own. Invariant: `kind` beside `settings` is the tag of their union;
+a `Secret` in them is stored sealed and beside the document, never in it. Fields that a document of the first version
+lacks have the defaults of its kind.
 """
 
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -29,7 +29,7 @@ Secret: TypeAlias = Annotated[
 ]
 """A credential. `writeOnly` in the JSON Schema of a kind's settings is what makes it one."""
 Url: TypeAlias = Annotated[str, Meta(max_length=2000, description="http or https", extra_json_schema={"format": "uri"})]
-"""Where a worker goes. `format: uri` in the JSON Schema of a kind's settings is what has it checked."""
+"""A URL that a worker calls. `format: uri` in the JSON Schema of a kind's settings causes it to be checked."""
 Pem: TypeAlias = Annotated[str, Meta(max_length=64 * 1024, description="PEM")]
 
 
@@ -39,12 +39,14 @@ class ConnectionSettings(Model, frozen=True, kw_only=True):
     kind: ClassVar[str]
 
     def problems(self) -> list[FieldError]:
-        """What keeps these from meaning something, with pointers from the settings (`#/auth`)."""
+        """Rules that the settings break, with pointers from the settings (`#/auth`)."""
         return []
 
 
 class Tls(Model, frozen=True, kw_only=True):
-    """How a server proves itself, and we ourselves to it. Without `ca` the authorities of the worker's host count."""
+    """How the server is verified, and the client certificate. Without `ca` the authorities of the worker's host are
+    trusted.
+    """
 
     ca: Pem = ""
     certificate: Pem = ""
@@ -53,7 +55,7 @@ class Tls(Model, frozen=True, kw_only=True):
 
 
 class EnvoyFleet(ConnectionSettings, frozen=True, kw_only=True):
-    """Envoy processes on the hosts of the adapter's workers; there is nothing to set."""
+    """Envoy processes on the hosts of the adapter's workers; there are no settings."""
 
     kind: ClassVar[str] = "envoy-fleet"
 
@@ -75,36 +77,36 @@ class Kubernetes(ConnectionSettings, frozen=True, kw_only=True):
 
 
 class Server(ConnectionSettings, frozen=True, kw_only=True):
-    """What is reached by HTTP. Without `url` the connection is known, and nothing reaches it yet."""
+    """A server that is called by HTTP. Without `url` the connection is stored but not used yet."""
 
     url: Url = ""
     tls: Tls = Tls()
 
     def problems(self) -> list[FieldError]:
-        """A certificate of our own goes with its key."""
+        """A client certificate must be given together with its key."""
         if bool(self.tls.certificate) != bool(self.tls.key):
             missing = "key" if self.tls.certificate else "certificate"
-            detail = "a client certificate needs its key, and the other way round"
+            detail = "a client certificate needs its key, and a key its certificate"
             return [FieldError(detail=detail, pointer=f"#/tls/{missing}")]
         return []
 
 
 class Consul(Server, frozen=True, kw_only=True):
-    """A Consul server, and the ACL token that it is asked with."""
+    """A Consul server, and the ACL token for it."""
 
     kind: ClassVar[str] = "consul"
     token: Secret = ""
 
 
 class Kuma(Server, frozen=True, kw_only=True):
-    """The API server of a Kuma control plane, and the user token that it is asked with."""
+    """The API server of a Kuma control plane, and the user token for it."""
 
     kind: ClassVar[str] = "kuma"
     token: Secret = ""
 
 
 class Prometheus(Server, frozen=True, kw_only=True):
-    """A Prometheus, asked with a password, a bearer token or neither."""
+    """A Prometheus server, with a password, a bearer token or no credentials."""
 
     kind: ClassVar[str] = "prometheus"
     username: Annotated[str, Meta(max_length=253)] = ""
@@ -112,7 +114,7 @@ class Prometheus(Server, frozen=True, kw_only=True):
     bearer_token: Secret = ""
 
     def problems(self) -> list[FieldError]:
-        """One way to say who we are."""
+        """At most one kind of credentials may be given."""
         problems = super().problems()
         if self.bearer_token and (self.username or self.password):
             problems.append(FieldError(detail="give either a password or a bearer token", pointer="#/bearer_token"))
@@ -124,13 +126,13 @@ class Prometheus(Server, frozen=True, kw_only=True):
 SETTINGS_TYPES: dict[str, type[ConnectionSettings]] = {
     each.kind: each for each in (EnvoyFleet, Kubernetes, Consul, Kuma, Prometheus)
 }
-"""The kinds that every part of Meshwright knows; adapters announce others."""
+"""The built-in kinds; adapters announce others."""
 
 
 class Connection(Model, frozen=True, kw_only=True):
-    """A place where meshes live: an Envoy fleet on this host, a Kubernetes cluster, a Consul server.
+    """A platform where meshes run: an Envoy fleet on this host, a Kubernetes cluster, a Consul server.
 
-    `settings` are those of its kind, without credentials; `credentials` says which are set (read only).
+    `settings` are those of its kind, without credentials; `credentials` lists which are set (read only).
     """
 
     id: Name
@@ -154,7 +156,7 @@ class Connection(Model, frozen=True, kw_only=True):
 
 
 class ConnectionWrittenV1(Message, frozen=True, kw_only=True):
-    """A person created or changed a connection, of which nothing but its kind was known."""
+    """A user created or changed a connection, when connections had only a kind."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.connection.written.v1", "connection")
     document: Connection
@@ -163,7 +165,7 @@ class ConnectionWrittenV1(Message, frozen=True, kw_only=True):
 
 
 class ConnectionWritten(Message, frozen=True, kw_only=True):
-    """A person created or changed a connection; `sealed` holds its credentials, by JSON pointer."""
+    """A user created or changed a connection; `sealed` holds its credentials, by JSON pointer."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.connection.written.v2", "connection")
     private: ClassVar[tuple[str, ...]] = ("sealed",)
@@ -174,7 +176,7 @@ class ConnectionWritten(Message, frozen=True, kw_only=True):
 
 
 class Permission(Model, frozen=True, kw_only=True):
-    """Whether we may do something there; `because` says why not."""
+    """Whether something is permitted there; `because` is the reason if not."""
 
     action: str
     allowed: bool
@@ -182,7 +184,7 @@ class Permission(Model, frozen=True, kw_only=True):
 
 
 class ConnectionTestRequest(Model, frozen=True, kw_only=True):
-    """Asks a worker to try a connection, as it is at `seq` of STATE or later. Request/reply, never stored."""
+    """Asks a worker to test a connection, as it is at `seq` of STATE or later. Request/reply, never stored."""
 
     workspace: Name
     connection: Name
@@ -190,7 +192,7 @@ class ConnectionTestRequest(Model, frozen=True, kw_only=True):
 
 
 class ConnectionTest(Model, frozen=True, kw_only=True):
-    """Who we are at a connection and what we may do there, as one worker has found it just now."""
+    """The result of a connection test by one worker: the identity used there and its permissions."""
 
     ok: bool
     identity: str = ""

@@ -1,7 +1,7 @@
-"""Designs and releases: what people want on a mesh, and what was applied.
+"""Designs and releases: the desired state of a mesh, and what was applied.
 
-Invariant: a design is never changed in place; each write is a new version in the STATE stream. A release is
-one design version on one mesh together with the inventory of what it applied, so it can be diffed and undone.
+Invariant: a design is never changed in place; each write is a new version in the STATE stream. A release is one design
+version on one mesh together with the inventory of what it applied, so it can be diffed and undone.
 """
 
 from collections.abc import Sequence
@@ -23,21 +23,21 @@ ReleaseState: TypeAlias = Literal["applied", "superseded", "rolled_back", "remov
 class Design(Model, frozen=True, kw_only=True):
     """A declarative document: workloads to enrol, native resources, intents.
 
-    `namespace` is what its short service names mean, on a mesh that has namespaces.
+    `namespace` is the default of its short service names, on a mesh that has namespaces.
     """
 
     id: Name
     description: Text = ""
     namespace: Namespace = ""
     self_heal: bool = False
-    """whether what somebody else changes of it is put back"""
+    """whether changes by others to what it applied are reverted"""
     workloads: Annotated[list[WorkloadSpec], Meta(max_length=500)] = []
     resources: Annotated[list[NativeResource], Meta(max_length=500)] = []
     intents: Annotated[list[AnyIntent], Meta(max_length=500)] = []
 
 
 class DesignWritten(Message, frozen=True, kw_only=True):
-    """A person saved a version of a design."""
+    """A user saved a version of a design."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.design.written.v1", "design")
     document: Design
@@ -57,7 +57,7 @@ class Release(Model, frozen=True, kw_only=True):
     revision: int
     state: ReleaseState
     inventory: list[ResourceRef]
-    """everything that the release stands for, also what was there before it"""
+    """all resources that belong to the release, including those that existed before it"""
     operation: Ulid
     principal: str
     reason: str = ""
@@ -72,7 +72,7 @@ class ReleaseChanged(Message, frozen=True, kw_only=True):
 
 
 class ReleaseV1(Model, frozen=True, kw_only=True):
-    """A release as it was told before native resources had references."""
+    """A release in the form from before native resources had references."""
 
     id: Ulid
     design: Design
@@ -87,31 +87,31 @@ class ReleaseV1(Model, frozen=True, kw_only=True):
     applied_at: Moment
 
     def upgraded(self) -> Release:
-        """The same release with references."""
+        """The same release in the form of version 2."""
         fields = msgspec.structs.asdict(self)
         return Release(**{**fields, "inventory": inventory(self.inventory)})
 
 
 class ReleaseChangedV1(Message, frozen=True, kw_only=True):
-    """A release as it was told before native resources had references; read, and no longer sent."""
+    """A release in the form from before native resources had references; still decoded, no longer published."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.release.changed.v1", "release")
     release: ReleaseV1
 
 
 class ResourceDiff(Model, frozen=True, kw_only=True):
-    """What would happen to one native resource. `before` and `after` are YAML texts, empty when absent."""
+    """The planned change of one native resource. `before` and `after` are YAML texts, empty when absent."""
 
     ref: ResourceRef
     change: Literal["create", "update", "delete", "unchanged"]
     before: str = ""
     after: str = ""
     conflict: str = ""
-    """who else owns what would be changed; empty when nobody does"""
+    """the field managers that own the changed fields; empty when there is no conflict"""
 
 
 class Preview(Model, frozen=True, kw_only=True):
-    """What applying a design would do: translations per intent, refusals, and the difference to what runs."""
+    """What applying a design would do: translations per intent, refusals, and the difference to the running state."""
 
     translations: list[Translation]
     unsupported: list[Unsupported] = []
@@ -120,17 +120,17 @@ class Preview(Model, frozen=True, kw_only=True):
 
 
 class UnexpressedField(Model, frozen=True, kw_only=True):
-    """A field of an existing resource, with all that is below it, that no intent says."""
+    """A field of an existing resource, with everything below it, that no intent can express."""
 
     location: FindingLocation
     because: Text
 
 
 class FilesToImport(Model, frozen=True, kw_only=True):
-    """Files of Kubernetes YAML to read as a design.
+    """Files of Kubernetes YAML to import as a design.
 
-    With `namespace` only what is there is read, and it is where resources are that name none; else these are in
-    `default`. `flat` leaves namespaces out of the design, for a mesh that has none.
+    With `namespace` only that namespace is imported, and it is the default of resources that name none; otherwise
+    `default` is. `flat` omits namespaces from the design, for a mesh without them.
     """
 
     files: Annotated[list[SourceFile], Meta(min_length=1, max_length=MAX_FILES)]
@@ -140,7 +140,7 @@ class FilesToImport(Model, frozen=True, kw_only=True):
 
 
 class MeshToImport(Model, frozen=True, kw_only=True):
-    """What of a mesh to read as a design: what it has now, or files for it; see `FilesToImport`."""
+    """What to import from a mesh as a design: its present resources, or files for it; see `FilesToImport`."""
 
     files: Annotated[list[SourceFile], Meta(max_length=MAX_FILES)] = []
     live: bool = True
@@ -150,7 +150,7 @@ class MeshToImport(Model, frozen=True, kw_only=True):
 
 
 class ImportRequest(Model, frozen=True, kw_only=True):
-    """Asks a worker to read resources as a design. Request/reply, never stored."""
+    """Asks a worker to import resources as a design. Request/reply, never stored."""
 
     workspace: Name
     connection: str = ""
@@ -163,20 +163,20 @@ class ImportRequest(Model, frozen=True, kw_only=True):
 
 
 class ImportedDesign(Model, frozen=True, kw_only=True):
-    """Existing resources as a design, and field by field what of them it does not say."""
+    """Existing resources as a design, and the fields of them that it does not express."""
 
     design: Design
     unexpressed: list[UnexpressedField] = []
     resources: int
-    """how many were read as intents or listed"""
+    """the number of resources that were read as intents or listed"""
     not_read: list[FindingLocation] = []
-    """resources of files whose kind says nothing that intents do"""
+    """resources in files of kinds that have no equivalent intent"""
     unread: list[str] = []
     """kinds that could not be read in the mesh"""
 
 
 def design_problems(design: Design) -> list[FieldError]:
-    """Everything in a design that is wrong by itself, without looking at any mesh."""
+    """Everything in a design that is invalid by itself, independent of any mesh."""
     problems = []
     for index, intent in enumerate(design.intents):
         problems += intent_problems(intent, f"#/intents/{index}")
@@ -194,7 +194,7 @@ def twice_named(specs: Sequence[WorkloadSpec], pointer: str = "#/workloads") -> 
 
 
 def namespace_problems(design: Design) -> list[FieldError]:
-    """Where a design speaks of namespaces, which is what stands against it on a mesh that has none."""
+    """The uses of namespaces in a design, each of which is an error on a mesh without namespaces."""
     detail = "this mesh has no namespaces: {}"
     problems = []
     if design.namespace:

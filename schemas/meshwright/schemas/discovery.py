@@ -1,9 +1,9 @@
-"""What discovery sees: the objects of a Kubernetes cluster, and how each cluster answers.
+"""The messages of discovery: the objects of a Kubernetes cluster, and the status of each cluster.
 
 Problem: a message may hold no secret and must fit on the bus, while an object may have both and be larger. Invariant:
-the stream keeps the newest message of each object, which is the object as far as it is told here; what was put in
-place of a secret stands in `redacted`, and what was too long in `trimmed`. Of every object `metadata.managedFields`
-and the annotation `kubectl.kubernetes.io/last-applied-configuration` are left out: they repeat the rest.
+the stream keeps the newest message of each object; `redacted` points to what was replaced because it may be a secret,
+and `trimmed` to what was too long. `metadata.managedFields` and the annotation
+`kubectl.kubernetes.io/last-applied-configuration` of every object are left out: they repeat the rest.
 """
 
 from typing import Annotated, Any, ClassVar
@@ -17,13 +17,14 @@ from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import EntityId
 
 REMOVED_KEPT = 7 * 24 * 3600
-"""seconds for which the stream tells that an object is gone"""
+"""seconds for which the stream keeps the message that an object was removed"""
 LARGEST_BODY = 64 * 1024
-"""bytes of JSON that `body` has at most; NATS takes 1 MiB at once, and a page of resources is read as a whole"""
+"""maximum size of `body` in bytes of JSON; NATS accepts 1 MiB per message, and a page of resources is read as a
+whole"""
 
 
 def resource_token(ref: ResourceRef) -> str:
-    """What an object is called among those of its connection: the last token of its subject, before it is encoded."""
+    """The name of an object among those of its connection: the last token of its subject, before it is encoded."""
     return ids.scoped(ref.group, ref.kind, ref.namespace, ref.name)
 
 
@@ -33,7 +34,7 @@ def resource_id(connection: str, ref: ResourceRef) -> str:
 
 
 class Owner(Model, frozen=True, kw_only=True):
-    """What controls an object, in the same namespace: the ReplicaSet of a Pod."""
+    """The controller of an object, in the same namespace: for example the ReplicaSet of a Pod."""
 
     group: str = ""
     kind: str
@@ -62,12 +63,12 @@ class ResourceSummary(Model, frozen=True, kw_only=True):
 
     @property
     def ref(self) -> ResourceRef:
-        """How the object is named in its cluster."""
+        """The reference of the object in its cluster."""
         return ResourceRef(group=self.group, kind=self.kind, namespace=self.namespace, name=self.name)
 
 
 class ClusterResource(ResourceSummary, frozen=True, kw_only=True):
-    """An object of a cluster as it was last seen."""
+    """An object of a cluster as it was last observed."""
 
     body: Annotated[
         dict[str, Any], Meta(description="The object, at most 64 KiB of JSON. See `trimmed` and `redacted`.")
@@ -77,7 +78,7 @@ class ClusterResource(ResourceSummary, frozen=True, kw_only=True):
 
 
 class ResourceObserved(Message, frozen=True, kw_only=True):
-    """Discovery's newest word on an object."""
+    """The newest observation of an object by discovery."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.resource.observed.v1", "resource")
     resource: ClusterResource
@@ -97,11 +98,11 @@ class ResourceRemoved(Message, frozen=True, kw_only=True):
 
 
 class ConnectionStatus(Model, frozen=True, kw_only=True):
-    """How discovery gets on with a connection.
+    """The state of discovery for a connection.
 
-    Conditions: `Reachable` (it answers), `Authorized` (it knows us and shows us all that is watched), `Throttled` (only
-    while the cluster asks for fewer requests), `Synced` (what is told of it is complete).
-    `resources` counts what was seen there.
+    Conditions: `Reachable` (it answers), `Authorized` (it accepts the credentials and permits all watches), `Throttled`
+    (only while the cluster asks for fewer requests), `Synced` (its published objects are complete). `resources` counts
+    the objects.
     """
 
     id: Name
@@ -111,14 +112,14 @@ class ConnectionStatus(Model, frozen=True, kw_only=True):
 
 
 class ConnectionObserved(Message, frozen=True, kw_only=True):
-    """A connection answers in another way than before."""
+    """The status of a connection changed."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.connection.observed.v1", "connection")
     status: ConnectionStatus
 
 
 class ConnectionForgotten(Message, frozen=True, kw_only=True):
-    """The connection was removed, and what was seen there is forgotten."""
+    """The connection was removed, and its status and objects are removed from the views."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.connection.forgotten.v1", "connection")
     id: Name

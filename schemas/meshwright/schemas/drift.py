@@ -1,6 +1,7 @@
-"""Drift: what a release applied and what is there now differ.
+"""Drift: a difference between what a release applied and the present state.
 
-Invariant: a drift is known by its release, and told whole each time that it changes; when it is over that is told once.
+Invariant: a drift is identified by its release, and published as a whole each time that it changes; its end is
+published once.
 """
 
 from typing import ClassVar, Literal
@@ -10,7 +11,7 @@ from meshwright.schemas.references import ResourceRef
 
 
 class DriftedResource(Model, frozen=True, kw_only=True):
-    """One native resource that is not as the release applied it."""
+    """One native resource that differs from what the release applied."""
 
     ref: ResourceRef
     change: Literal["missing", "changed", "extra"]
@@ -19,7 +20,7 @@ class DriftedResource(Model, frozen=True, kw_only=True):
 
 
 class Drift(Model, frozen=True, kw_only=True):
-    """The difference of one release; `id` is the release's."""
+    """The drift of one release; `id` is the release's."""
 
     id: Ulid
     design: Name
@@ -31,16 +32,16 @@ class Drift(Model, frozen=True, kw_only=True):
 
 
 class DriftDetected(Message, frozen=True, kw_only=True):
-    """Somebody changed or removed what a release applied."""
+    """Something that a release applied was changed or removed."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.drift.detected.v1", "drift")
     drift: Drift
 
 
 class DriftResolved(Message, frozen=True, kw_only=True):
-    """The release is in force again as it was applied, or no longer wanted.
+    """The drift of a release has ended.
 
-    `reverted` by whoever had changed it, `healed` because the design asks for that, `replaced` by another release.
+    `reverted` by whoever changed it, `healed` because the design has self-healing, `replaced` by another release.
     """
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.drift.resolved.v1", "drift")
@@ -49,4 +50,4 @@ class DriftResolved(Message, frozen=True, kw_only=True):
     mesh: Name
     how: Literal["reverted", "healed", "replaced"]
     principal: str = ""
-    """as whom Meshwright healed it; empty otherwise"""
+    """the principal with which Meshwright healed it; empty otherwise"""

@@ -1,8 +1,8 @@
-"""What can go wrong, told so that a person can act on it.
+"""Errors with the information that a user needs to act.
 
-Problem: an error that only says "500" costs an hour. Invariant: every refusal of the API is one of
-`PROBLEM_TYPES` (RFC 9457, stable URI, documented page) and every failure of an operation is a `Failure`
-with what happened, the probable cause and the remedy.
+Problem: an error that only says "500" costs an hour. Invariant: every refusal of the API is one of `PROBLEM_TYPES` (RFC
+9457, stable URI, documented page) and every failure of an operation is a `Failure` with what happened, the probable
+cause and the remedy.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -25,12 +25,12 @@ class Failure(Model, frozen=True, kw_only=True):
 
 
 class FieldError(Model, frozen=True, kw_only=True):
-    """One bad field of a request; `pointer` is a JSON pointer into the body (RFC 6901, `#/a/0/b`)."""
+    """One invalid field of a request; `pointer` is a JSON pointer into the body (RFC 6901, `#/a/0/b`)."""
 
     detail: str
     pointer: str = "#"
     code: str = ""
-    """stable, where a refusal has one of its own"""
+    """a stable code, for refusals that have one"""
 
 
 class Problem(Model, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="invalid-request",
             title="Invalid request",
             status=400,
-            explanation="A parameter, header or body could not be understood. `errors` names each place.",
+            explanation="A parameter, header or body could not be parsed. `errors` names each place.",
         ),
         ProblemType(
             slug="unauthenticated",
@@ -123,7 +123,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="unreadable-command",
             title="Command cannot be read",
             status=409,
-            explanation="What is stored fits no operation that this version knows, so it cannot be asked for again. "
+            explanation="The stored command fits no operation that this version knows, so it cannot be replayed. "
             "Look at its bytes with `meshwright deadletters show`, then drop it.",
         ),
         ProblemType(
@@ -142,7 +142,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="url-too-long",
             title="URI too long",
             status=414,
-            explanation="A URL may have 8 KiB. Ask with fewer filters at a time.",
+            explanation="A URL may have 8 KiB. Use fewer filters at a time.",
         ),
         ProblemType(
             slug="unsupported-media-type",

@@ -1,7 +1,7 @@
-"""Findings: what analysis says about configuration, under codes that never change their meaning.
+"""Findings: results of analysis of configuration, with codes that never change their meaning.
 
 Problem: a warning without a stable code cannot be suppressed, counted or looked up. Invariant: every finding has the
-code of a rule that its adapter publishes; a suppressed finding stays in the answer, marked with who suppressed it.
+code of a rule that its adapter publishes; a suppressed finding stays in the answer, marked with what suppressed it.
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -16,11 +16,11 @@ FindingSeverity: TypeAlias = Literal["error", "warning", "note"]
 FindingCode: TypeAlias = Annotated[str, Meta(pattern=whole("^MW[0-9]{4}$"), examples=["MW3101"])]
 MAX_FILES = 500
 SUPPRESS_ANNOTATION = "meshwright.dev/suppress"
-"""on a resource: codes, separated by commas, that are suppressed for it; `*` for all"""
+"""annotation of a resource: the codes, separated by commas, that are suppressed for it; `*` for all"""
 
 
 class FindingRule(Model, frozen=True, kw_only=True):
-    """One kind of finding, as it stands on its page."""
+    """One kind of finding, as documented on its page."""
 
     code: FindingCode
     title: Text
@@ -28,11 +28,13 @@ class FindingRule(Model, frozen=True, kw_only=True):
     explanation: Text
     remedy: Text
     equivalents: list[str] = []
-    """the codes of the mesh's own tool for the same, such as IST0101"""
+    """the codes of the mesh's own tool for the same finding, such as IST0101"""
 
 
 class FindingLocation(Model, frozen=True, kw_only=True):
-    """Where a finding is. `pointer` is a JSON pointer into the resource; `line` counts from 1, 0: not from a file."""
+    """The location of a finding. `pointer` is a JSON pointer into the resource; `line` counts from 1, 0: not from a
+    file.
+    """
 
     ref: ResourceRef | None = None
     pointer: str = "#"
@@ -41,7 +43,7 @@ class FindingLocation(Model, frozen=True, kw_only=True):
 
 
 class Finding(Model, frozen=True, kw_only=True):
-    """One result of analysis. `suppressed` says by what it is suppressed; empty: it counts."""
+    """One result of analysis. `suppressed` names what suppresses it; empty: it is active."""
 
     code: FindingCode
     severity: FindingSeverity
@@ -67,7 +69,7 @@ class FilesToAnalyze(Model, frozen=True, kw_only=True):
 
 
 class MeshToAnalyze(Model, frozen=True, kw_only=True):
-    """What to analyze for a mesh: what it has now (`live`), files, or files as they would be on it."""
+    """What to analyze for a mesh: its present resources (`live`), files, or files merged into its present resources."""
 
     files: Annotated[list[SourceFile], Meta(max_length=MAX_FILES)] = []
     live: bool = True
@@ -91,6 +93,6 @@ class Analysis(Model, frozen=True, kw_only=True):
     findings: list[Finding]
     rules: list[FindingRule]
     resources: int
-    """how many were examined"""
+    """the number of resources that were examined"""
     unread: list[str] = []
-    """kinds that could not be read in the mesh; the rules that need them were left out"""
+    """kinds that could not be read in the mesh; the rules that need them were skipped"""

@@ -1,7 +1,7 @@
-"""Intents: mesh-neutral wishes that an adapter translates to native resources.
+"""Intents: mesh-neutral requests that an adapter translates to native resources.
 
-Invariant: an intent says *what*, never *how*; every adapter either translates one completely or answers
-`Unsupported` with a reason. Rules that span fields (weights that add up) are in `intent_problems`.
+Invariant: an intent says *what*, never *how*; every adapter either translates one completely or answers `Unsupported`
+with a reason. Rules that span fields (weights that add up) are in `intent_problems`.
 """
 
 from typing import Annotated, Any, Literal, TypeAlias
@@ -17,7 +17,7 @@ Method: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Z]{1,32}$"), examples
 PathPrefix: TypeAlias = Annotated[str, Meta(pattern=whole("^/[!-~]{0,1023}$"), examples=["/api"])]
 HttpStatus: TypeAlias = Annotated[int, Meta(ge=200, le=599)]
 LONGEST_REGEX = 1024
-"""characters; a rule and no part of the type, since what was stored before has to stay readable"""
+"""maximum number of characters; a rule and not part of the type, since what was stored before must stay readable"""
 _DURATIONS = ("timeout", "per_try_timeout", "delay", "per")
 RetryOn: TypeAlias = Literal["5xx", "gateway-error", "connect-failure", "reset", "retriable-4xx"]
 
@@ -27,7 +27,7 @@ class Intent(Model, frozen=True, kw_only=True, tag_field="intent"):
 
 
 class MutualTls(Intent, frozen=True, kw_only=True, tag="mutual-tls"):
-    """Require (strict) or merely offer (permissive) mutual TLS, for one service or the whole mesh."""
+    """Require (strict) or offer (permissive) mutual TLS, for one service or the whole mesh."""
 
     mode: Literal["strict", "permissive"]
     service: ServiceName | None = None
@@ -65,7 +65,7 @@ class HeaderRoute(Intent, frozen=True, kw_only=True, tag="header-route"):
 
 
 class Mirror(Intent, frozen=True, kw_only=True, tag="mirror"):
-    """Copy a share of the requests to another version and ignore its answers."""
+    """Copy a share of the requests to another version and ignore its responses."""
 
     service: ServiceName
     version: VersionName
@@ -73,7 +73,7 @@ class Mirror(Intent, frozen=True, kw_only=True, tag="mirror"):
 
 
 class Retry(Intent, frozen=True, kw_only=True, tag="retry"):
-    """Try failed requests to `service` again."""
+    """Retry failed requests to `service`."""
 
     service: ServiceName
     attempts: Annotated[int, Meta(ge=1, le=10)]
@@ -82,7 +82,7 @@ class Retry(Intent, frozen=True, kw_only=True, tag="retry"):
 
 
 class Timeout(Intent, frozen=True, kw_only=True, tag="timeout"):
-    """Give up on a request to `service` after a time, retries included."""
+    """Abort a request to `service` after a time, retries included."""
 
     service: ServiceName
     timeout: Duration
@@ -107,7 +107,7 @@ class FaultAbort(Intent, frozen=True, kw_only=True, tag="fault-abort"):
 
 
 class RateLimit(Intent, frozen=True, kw_only=True, tag="rate-limit"):
-    """Let at most `requests` per `per` reach each instance of `service`; the rest get 429."""
+    """Allow at most `requests` per `per` to each instance of `service`; the rest get 429."""
 
     service: ServiceName
     requests: Annotated[int, Meta(ge=1)]
@@ -115,7 +115,7 @@ class RateLimit(Intent, frozen=True, kw_only=True, tag="rate-limit"):
 
 
 class OutlierDetection(Model, frozen=True, kw_only=True):
-    """When an instance is taken out of rotation, and for how long."""
+    """When an instance is ejected from load balancing, and for how long."""
 
     consecutive_errors: Annotated[int, Meta(ge=1)] = 5
     interval: Duration = "10s"
@@ -124,7 +124,7 @@ class OutlierDetection(Model, frozen=True, kw_only=True):
 
 
 class CircuitBreaker(Intent, frozen=True, kw_only=True, tag="circuit-breaker"):
-    """Bound what may be in flight to `service`, and eject instances that keep failing."""
+    """Limit concurrent connections and requests to `service`, and eject instances that keep failing."""
 
     service: ServiceName
     max_connections: Annotated[int, Meta(ge=1)] | None = None
@@ -135,7 +135,7 @@ class CircuitBreaker(Intent, frozen=True, kw_only=True, tag="circuit-breaker"):
 
 
 class Allow(Intent, frozen=True, kw_only=True, tag="allow"):
-    """Let `source` call `service`; once any allow or deny-all names a service, everyone else is refused."""
+    """Let `source` call `service`; once any allow or deny-all names a service, all other callers are refused."""
 
     source: ServiceName
     service: ServiceName
@@ -144,13 +144,13 @@ class Allow(Intent, frozen=True, kw_only=True, tag="allow"):
 
 
 class DenyAll(Intent, frozen=True, kw_only=True, tag="deny-all"):
-    """Refuse every call to `service` (or to all of them) that no allow intent permits."""
+    """Refuse every call to `service` (or to all services) that no allow intent permits."""
 
     service: ServiceName | None = None
 
 
 class EgressControl(Intent, frozen=True, kw_only=True, tag="egress-control"):
-    """Let workloads reach only these hosts outside the mesh."""
+    """Allow workloads to reach only these hosts outside the mesh."""
 
     hosts: list[str]
 
@@ -162,7 +162,7 @@ class AccessLog(Intent, frozen=True, kw_only=True, tag="access-log"):
 
 
 class LoadBalancing(Intent, frozen=True, kw_only=True, tag="load-balancing"):
-    """How an instance of `service` is chosen."""
+    """The load-balancing algorithm for the instances of `service`."""
 
     service: ServiceName
     policy: Literal["round-robin", "least-request", "random", "ring-hash"]
@@ -170,7 +170,7 @@ class LoadBalancing(Intent, frozen=True, kw_only=True, tag="load-balancing"):
 
 
 class Ingress(Intent, frozen=True, kw_only=True, tag="ingress"):
-    """Expose `service` to the outside under a host name and path."""
+    """Expose `service` outside the mesh under a host name and path."""
 
     host: str
     service: ServiceName
@@ -208,7 +208,7 @@ def intent_kind(intent: Intent | type[Intent]) -> str:
 
 
 class NativeResource(Model, frozen=True, kw_only=True):
-    """One resource in the mesh's own terms, as people write it. `type` is an xDS type URL or `apiVersion/Kind`."""
+    """One resource in the mesh's own terms, as users write it. `type` is an xDS type URL or `apiVersion/Kind`."""
 
     type: str
     name: str
@@ -229,7 +229,7 @@ class Resource(Model, frozen=True, kw_only=True):
 
 
 class Translation(Model, frozen=True, kw_only=True):
-    """What an intent becomes on one mesh."""
+    """The native resources of an intent on one mesh."""
 
     intent: str
     resources: list[Resource]
@@ -237,7 +237,7 @@ class Translation(Model, frozen=True, kw_only=True):
 
 
 class Unsupported(Model, frozen=True, kw_only=True):
-    """The honest answer when a mesh cannot do what an intent asks."""
+    """The answer when a mesh cannot do what an intent asks."""
 
     intent: str
     because: str
@@ -245,7 +245,7 @@ class Unsupported(Model, frozen=True, kw_only=True):
 
 
 def intent_problems(intent: Intent, pointer: str) -> list[FieldError]:
-    """The rules that no single field can express; `pointer` is where the intent stands in its document."""
+    """The rules that no single field can express; `pointer` is the location of the intent in its document."""
     problems = _zero_durations(intent, pointer)
     header = getattr(intent, "header", None)
     if isinstance(header, HeaderMatch) and _given(header.exact, header.prefix, header.regex) != 1:
@@ -259,7 +259,7 @@ def intent_problems(intent: Intent, pointer: str) -> list[FieldError]:
     if isinstance(intent, LoadBalancing) and intent.policy == "ring-hash" and intent.hash_header is None:
         problems.append(FieldError(detail="ring-hash needs hash_header", pointer=f"{pointer}/hash_header"))
     if isinstance(intent, CircuitBreaker) and not _bounds_something(intent):
-        problems.append(FieldError(detail="bound something or give outlier_detection", pointer=pointer))
+        problems.append(FieldError(detail="set a limit or outlier_detection", pointer=pointer))
     return problems
 
 
@@ -278,14 +278,14 @@ def _bounds_something(breaker: CircuitBreaker) -> bool:
 
 
 def _zero_durations(intent: Intent, pointer: str) -> list[FieldError]:
-    """A duration of nothing switches the bound off in most proxies, the opposite of what was written."""
+    """Rejects a duration of zero, which disables the limit in most proxies, the opposite of what was meant."""
     places = [(f"{pointer}/{name}", getattr(intent, name, None)) for name in _DURATIONS]
     outlier = getattr(intent, "outlier_detection", None)
     places += [
         (f"{pointer}/outlier_detection/{name}", getattr(outlier, name, None)) for name in ("interval", "ejection_time")
     ]
     return [
-        FieldError(detail="must be longer than nothing", pointer=place)
+        FieldError(detail="must be longer than zero", pointer=place)
         for place, value in places
         if value is not None and seconds(value) == 0
     ]
@@ -299,5 +299,5 @@ def _split_problems(split: TrafficSplit, pointer: str) -> list[FieldError]:
         problems.append(FieldError(detail=detail, pointer=f"{pointer}/backends"))
     versions = [backend.version for backend in split.backends]
     if len(set(versions)) != len(versions):
-        problems.append(FieldError(detail="a version is named twice", pointer=f"{pointer}/backends"))
+        problems.append(FieldError(detail="a version appears twice", pointer=f"{pointer}/backends"))
     return problems

@@ -1,7 +1,7 @@
-"""Meshes as their adapters see them.
+"""Meshes as their adapters observe them.
 
-Invariant: an observation carries the whole document, so the newest one is the truth and projecting it twice
-or out of order (guarded by stream sequence) gives the same view.
+Invariant: an observation carries the whole document, so the newest one is the truth and projecting it twice or out of
+order (guarded by stream sequence) gives the same view.
 """
 
 from typing import ClassVar, Literal, TypeAlias
@@ -37,7 +37,7 @@ class Mesh(Model, frozen=True, kw_only=True):
 
 
 class MeshObserved(Message, frozen=True, kw_only=True):
-    """The adapter's newest word on a mesh."""
+    """The newest observation of a mesh by its adapter."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.mesh.observed.v1", "mesh")
     mesh: Mesh

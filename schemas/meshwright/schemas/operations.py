@@ -1,7 +1,7 @@
-"""Operations: the command that asks, the events that tell, the resource that people read.
+"""Operations: the command, its events, and the resource that users read.
 
-Invariant: a command names one adapter and one target; everything that happens to it is an event of this
-module; the first terminal event in stream order decides. Arguments are typed by operation (`Arguments`).
+Invariant: a command names one adapter and one target; everything that happens to it is an event of this module; the
+first terminal event in stream order decides. Arguments are typed by operation (`Arguments`).
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ OperationState: TypeAlias = Literal[
     "dead_lettered",
 ]
 MeshWord: TypeAlias = Annotated[str, Meta(max_length=128)]
-"""a version, revision, profile or namespace of a mesh, as the mesh itself writes it"""
+"""a version, revision, profile or namespace of a mesh, in the mesh's own notation"""
 TERMINAL_STATES: frozenset[OperationState] = frozenset(
     {"succeeded", "failed", "cancelled", "timed_out", "dead_lettered"}
 )
@@ -36,7 +36,7 @@ TERMINAL_STATES: frozenset[OperationState] = frozenset(
 class OperationKind(Model, frozen=True):
     """The name of an operation on the wire, the version of its arguments, and whether it changes its mesh.
 
-    Operations that change a mesh run one at a time per mesh, in the order in which they were accepted.
+    Operations that change a mesh run one at a time per mesh, in the order of their acceptance.
     """
 
     name: str
@@ -47,7 +47,7 @@ class OperationKind(Model, frozen=True):
 class Arguments(Model, frozen=True, kw_only=True):
     """The typed arguments of one operation; `kind` is its identity.
 
-    `former` is the version before, in which the operation may still be asked for.
+    `former` is the version before, which is still accepted.
     """
 
     kind: ClassVar[OperationKind]
@@ -58,26 +58,26 @@ class FormerArguments(Arguments, frozen=True, kw_only=True):
     """Arguments of an earlier version of an operation."""
 
     def renewed(self) -> Arguments:
-        """The same in the version after it."""
+        """The same arguments in the next version."""
         raise NotImplementedError
 
 
 class InstallMeshV1(FormerArguments, frozen=True, kw_only=True):
-    """Create a mesh, or bring an existing one to these settings."""
+    """Create a mesh, or change an existing one to these settings."""
 
     kind: ClassVar[OperationKind] = OperationKind("mesh.install")
     trust_domain: str = "mesh.local"
     version: str = ""
 
     def renewed(self) -> "InstallMesh":
-        """The same in the version after it."""
+        """The same arguments in the next version."""
         return InstallMesh(trust_domain=self.trust_domain, version=self.version)
 
 
 class InstallMesh(Arguments, frozen=True, kw_only=True):
-    """Create a mesh, or bring an existing one to these settings.
+    """Create a mesh, or change an existing one to these settings.
 
-    What is empty is the adapter's choice. `values` are the mesh's own, as the adapter's JSON Schema says.
+    Empty fields are chosen by the adapter. `values` are the mesh's own, validated by the adapter's JSON Schema.
     """
 
     kind: ClassVar[OperationKind] = OperationKind("mesh.install", version=2)
@@ -91,7 +91,7 @@ class InstallMesh(Arguments, frozen=True, kw_only=True):
 
 
 class UpgradeMesh(Arguments, frozen=True, kw_only=True):
-    """Bring an existing mesh to another version, by default the newest that the adapter knows."""
+    """Upgrade an existing mesh to another version, by default the newest that the adapter knows."""
 
     kind: ClassVar[OperationKind] = OperationKind("mesh.upgrade")
     version: MeshWord = ""
@@ -107,7 +107,7 @@ class UninstallMesh(Arguments, frozen=True, kw_only=True):
 
     kind: ClassVar[OperationKind] = OperationKind("mesh.uninstall")
     definitions: Definitions = "keep"
-    """whether the definitions of its resources go too: those without objects, or `all` with their objects"""
+    """which definitions of its resources to remove too: those without objects, or `all` with their objects"""
 
 
 class EnrolWorkloadsV1(FormerArguments, frozen=True, kw_only=True):
@@ -117,7 +117,7 @@ class EnrolWorkloadsV1(FormerArguments, frozen=True, kw_only=True):
     workloads: list[WorkloadSpec]
 
     def renewed(self) -> "EnrolWorkloads":
-        """The same in the version after it."""
+        """The same arguments in the next version."""
         return enrolling(self.workloads)
 
 
@@ -130,23 +130,23 @@ class EnrolWorkloads(Arguments, frozen=True, kw_only=True):
 
     @property
     def processes(self) -> list[WorkloadSpec]:
-        """Those of them that are processes, as they stand in a design."""
+        """Those of them that are processes, in the form used in a design."""
         return [each.spec for each in self.workloads if isinstance(each, ProcessEnrolment)]
 
 
 class WithdrawWorkloadsV1(FormerArguments, frozen=True, kw_only=True):
-    """Take processes out of the mesh, by their names."""
+    """Withdraw processes from the mesh, by their names."""
 
     kind: ClassVar[OperationKind] = OperationKind("workloads.withdraw")
     workloads: list[Name]
 
     def renewed(self) -> "WithdrawWorkloads":
-        """The same in the version after it."""
+        """The same arguments in the next version."""
         return withdrawing(self.workloads)
 
 
 class WithdrawWorkloads(Arguments, frozen=True, kw_only=True):
-    """Take workloads out of the mesh."""
+    """Withdraw workloads from the mesh."""
 
     kind: ClassVar[OperationKind] = OperationKind("workloads.withdraw", version=2)
     former: ClassVar[type[FormerArguments] | None] = WithdrawWorkloadsV1
@@ -159,7 +159,7 @@ class WithdrawWorkloads(Arguments, frozen=True, kw_only=True):
 
 
 def enrolling(specs: Iterable[WorkloadSpec], others: Iterable[AnyEnrolment] = ()) -> EnrolWorkloads:
-    """The arguments that enrol these processes, and whatever else."""
+    """The arguments that enrol these processes and other members."""
     processes = [ProcessEnrolment(**msgspec.structs.asdict(spec)) for spec in specs]
     return EnrolWorkloads(workloads=[*processes, *others])
 
@@ -170,12 +170,12 @@ def withdrawing(names: Iterable[str]) -> WithdrawWorkloads:
 
 
 class ApplyDesign(Arguments, frozen=True, kw_only=True):
-    """Make a mesh look like a design: enrol its workloads, translate its intents, wait for the proxies."""
+    """Make a mesh match a design: enrol its workloads, translate its intents, wait for the proxies."""
 
     kind: ClassVar[OperationKind] = OperationKind("design.apply")
     design: Design
     take_over: bool = False
-    """whether fields that others own are taken from them, on meshes where fields have owners"""
+    """whether ownership of fields is taken from other field managers, on meshes where fields have owners"""
 
 
 class RemoveDesign(Arguments, frozen=True, kw_only=True):
@@ -194,7 +194,7 @@ class RollbackDesign(Arguments, frozen=True, kw_only=True):
 
 
 class RefreshStatus(Arguments, frozen=True, kw_only=True):
-    """Look at the mesh now and publish what is seen."""
+    """Read the state of the mesh now and publish it."""
 
     kind: ClassVar[OperationKind] = OperationKind("mesh.status", mutates=False)
 
@@ -214,13 +214,13 @@ A = TypeVar("A", bound=Arguments)
 
 
 def understands(arguments: type[Arguments], version: int) -> bool:
-    """Whether a command of that version can be read as these arguments."""
+    """Whether a command of that version can be decoded as these arguments."""
     former = arguments.former
     return version == arguments.kind.version or (former is not None and version == former.kind.version)
 
 
 def arguments_of(command: "Command", wanted: type[A]) -> A:
-    """The arguments of a command, of the version before too.
+    """The arguments of a command, also of the version before.
 
     Raises msgspec.ValidationError when they do not fit.
     """
@@ -233,7 +233,7 @@ def arguments_of(command: "Command", wanted: type[A]) -> A:
 
 
 def renewed(command: "Command") -> tuple[int, dict[str, Any]]:
-    """The version and arguments in which the same is asked for today; as they are where they cannot be read."""
+    """The current version and arguments of the same request; unchanged when they cannot be decoded."""
     wanted = _BY_NAME.get(command.kind)
     if wanted is None or command.version == wanted.kind.version or not understands(wanted, command.version):
         return command.version, command.arguments
@@ -245,7 +245,7 @@ def renewed(command: "Command") -> tuple[int, dict[str, Any]]:
 
 
 class Command(Message, frozen=True, kw_only=True):
-    """Asks one adapter for one operation on one mesh; its copy in EVENTS is the acceptance."""
+    """A request to one adapter for one operation on one mesh; its copy in EVENTS is the acceptance."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.accepted.v1", "operation")
     operation: Ulid
@@ -269,7 +269,7 @@ class Command(Message, frozen=True, kw_only=True):
 class OperationQueued(Message, frozen=True, kw_only=True):
     """A worker holds the command but has to wait; `reason` says for what, `behind` for which operation.
 
-    `interrupted` means that it ran and its worker was told to stop: another one goes on.
+    `interrupted` means that it ran and its worker was shut down: another one will resume it.
     """
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.queued.v1", "operation")
@@ -289,7 +289,7 @@ class OperationStarted(Message, frozen=True, kw_only=True):
 
 
 class OperationProgressed(Message, frozen=True, kw_only=True):
-    """A line for people about what happens now; `percent` is of the running step."""
+    """A readable line about the current work; `percent` is of the running step."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.progressed.v1", "operation")
     message: Text
@@ -305,7 +305,7 @@ class StepStarted(Message, frozen=True, kw_only=True):
 
 
 class StepCompleted(Message, frozen=True, kw_only=True):
-    """A durable step is done and will never be run again; `result` is what later attempts get back."""
+    """A durable step is done and will never run again; `result` is returned to later attempts."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.step_completed.v1", "operation")
     step: str
@@ -314,7 +314,7 @@ class StepCompleted(Message, frozen=True, kw_only=True):
 
 
 class StepFailed(Message, frozen=True, kw_only=True):
-    """A step raised; whether it is tried again is the operation's matter."""
+    """A step failed; whether it is retried is decided by the operation."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.step_failed.v1", "operation")
     step: str
@@ -323,11 +323,11 @@ class StepFailed(Message, frozen=True, kw_only=True):
 
 
 TAKING_BACK = "undoing"
-"""What people read as the progress of an operation that is being undone."""
+"""the progress of an operation that is being undone"""
 
 
 class OperationUndoing(Message, frozen=True, kw_only=True):
-    """The operation will not succeed: from here on a worker only takes back what was done, then tells this `end`."""
+    """The operation will not succeed: from here on a worker only undoes completed steps, then publishes this `end`."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.undoing.v1", "operation")
     worker: str
@@ -336,7 +336,7 @@ class OperationUndoing(Message, frozen=True, kw_only=True):
 
 
 class StepUndone(Message, frozen=True, kw_only=True):
-    """What a completed step did was taken back; with a `failure` the undoing itself went wrong."""
+    """A completed step was undone; with a `failure` the undo itself failed."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.step_undone.v1", "operation")
     step: str
@@ -344,7 +344,7 @@ class StepUndone(Message, frozen=True, kw_only=True):
 
 
 class OperationRetrying(Message, frozen=True, kw_only=True):
-    """The attempt failed in a way that time may mend; the next one starts at `next_attempt_at`."""
+    """The attempt failed temporarily; the next one starts at `next_attempt_at`."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.retrying.v1", "operation")
     failure: Failure
@@ -352,10 +352,10 @@ class OperationRetrying(Message, frozen=True, kw_only=True):
 
 
 class CancelRequested(Message, frozen=True, kw_only=True):
-    """A person wants the operation to stop; the worker answers with `cancelled`.
+    """A user requested cancellation; the worker answers with `cancelled`.
 
-    With `abandon` nothing is taken back, and any worker of the adapter may answer, also one of a version that does
-    not know the operation: so a mesh becomes free on which something was begun that nobody can end any more.
+    With `abandon` nothing is undone, and any worker of the adapter may answer, also one of a version that does not
+    support the operation: this frees a mesh from an operation that no worker can end any more.
     """
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.cancel_requested.v1", "operation")
@@ -365,21 +365,21 @@ class CancelRequested(Message, frozen=True, kw_only=True):
 
 
 class OperationSucceeded(Message, frozen=True, kw_only=True):
-    """The operation did what was asked."""
+    """The operation completed."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.succeeded.v1", "operation")
     result: Any = None
 
 
 class OperationFailed(Message, frozen=True, kw_only=True):
-    """The operation ended without doing what was asked; completed steps were undone unless kept."""
+    """The operation failed; completed steps were undone unless kept."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.failed.v1", "operation")
     failure: Failure
 
 
 class OperationCancelled(Message, frozen=True, kw_only=True):
-    """The operation stopped because a person asked for it."""
+    """The operation was cancelled by a user."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.cancelled.v1", "operation")
     principal: str = ""
@@ -394,7 +394,7 @@ class OperationTimedOut(Message, frozen=True, kw_only=True):
 
 
 class OperationDeadLettered(Message, frozen=True, kw_only=True):
-    """No worker could finish or even read the command; it lies in DEADLETTERS and can be replayed."""
+    """No worker could complete or even decode the command; it is stored in DEADLETTERS and can be replayed."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.operation.dead_lettered.v1", "operation")
     failure: Failure
@@ -402,7 +402,7 @@ class OperationDeadLettered(Message, frozen=True, kw_only=True):
 
 
 class DeadLetter(Message, frozen=True, kw_only=True):
-    """A command that could not be processed, kept with the reason; the original stays in COMMANDS."""
+    """A command that could not be processed, stored with the reason; the original stays in COMMANDS."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.deadletter.stored.v1", "operation")
     operation: str
@@ -416,7 +416,7 @@ class DeadLetter(Message, frozen=True, kw_only=True):
 
 
 class DeadLetterReplayed(Message, frozen=True, kw_only=True):
-    """A new operation took the place of the one whose command lies here."""
+    """A new operation replaced the one whose command is stored here."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.deadletter.replayed.v1", "operation")
     operation: str
@@ -426,7 +426,7 @@ class DeadLetterReplayed(Message, frozen=True, kw_only=True):
 
 
 class DeadLetterDropped(Message, frozen=True, kw_only=True):
-    """A person decided that nothing is to be done about it; the letter leaves the list, not the stream."""
+    """A user dropped a dead letter; it leaves the list, not the stream."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.deadletter.dropped.v1", "operation")
     operation: str
@@ -435,9 +435,9 @@ class DeadLetterDropped(Message, frozen=True, kw_only=True):
 
 
 class DeadLetterRecord(Model, frozen=True, kw_only=True):
-    """A dead letter as people read it; `id` is that of its operation. `replaced_by` is the operation that replays it.
+    """A dead letter as users read it; `id` is that of its operation. `replaced_by` is the operation that replays it.
 
-    `principal` and `note` say who replayed it and why.
+    `principal` and `note` are those of the replay.
     """
 
     id: str
@@ -455,7 +455,7 @@ class DeadLetterRecord(Model, frozen=True, kw_only=True):
 
 
 class Step(Model, frozen=True, kw_only=True):
-    """A step as people read it: its events grouped into one row."""
+    """A step as users read it: its events grouped into one row."""
 
     name: str
     state: Literal["running", "completed", "failed", "undone", "undo_failed"]
@@ -466,9 +466,9 @@ class Step(Model, frozen=True, kw_only=True):
 
 
 class Operation(Model, frozen=True, kw_only=True):
-    """The history of one command, as the API shows it. `progress` is the newest line for people.
+    """The history of one command, as the API shows it. `progress` is the newest readable line.
 
-    `connection` and `mesh` are empty only while the command's own copy has not arrived yet.
+    `connection` and `mesh` are empty only until the copy of the command has arrived.
     """
 
     id: Ulid

@@ -1,7 +1,7 @@
-"""References: how one native resource of a mesh is named, whatever the mesh.
+"""References: the identity of one native resource of a mesh, whatever the mesh.
 
-Invariant: a native resource is known by group, kind, namespace and name, and by nothing that has to be parsed. The
-only texts read here are what people write in a design (`type`) and what the first version of the contract recorded.
+Invariant: a native resource is identified by group, kind, namespace and name, and by nothing that has to be parsed. The
+only texts parsed here are what users write in a design (`type`) and what the first version of the contract recorded.
 """
 
 import re
@@ -9,19 +9,19 @@ import re
 from meshwright.schemas.base import Model
 
 _TYPE_URL = "type.googleapis.com/"
-_API_VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]+)?")  # as Kubernetes writes it
+_API_VERSION = re.compile(r"v[0-9]+((alpha|beta)[0-9]+)?")  # Kubernetes' notation
 _GROUPS_BEFORE_V2 = {
     "Cluster": "envoy.config.cluster.v3",
     "Listener": "envoy.config.listener.v3",
     "RouteConfiguration": "envoy.config.route.v3",
 }
-"""of the kinds that adapters of ours recorded without a group"""
+"""groups of the kinds that built-in adapters recorded without a group"""
 
 
 class ResourceRef(Model, frozen=True, kw_only=True, order=True):
-    """One native resource. `group` and `namespace` are empty where the mesh has none.
+    """The identity of one native resource. `group` and `namespace` are empty where the mesh has none.
 
-    What only one proxy has is named `workload/name`; Kubernetes groups come without a version.
+    A resource of a single proxy is named `workload/name`; Kubernetes groups have no version.
     """
 
     group: str = ""
@@ -34,7 +34,7 @@ class ResourceRef(Model, frozen=True, kw_only=True, order=True):
 
 
 def reference(type_name: str, namespace: str, name: str) -> ResourceRef:
-    """The resource of a `type` as people write it: an xDS type URL, or `group/version/Kind` without what it lacks."""
+    """The reference for a `type` as users write it: xDS type URL or `group/version/Kind`, absent parts omitted."""
     if type_name.startswith(_TYPE_URL):
         group, _, kind = type_name.removeprefix(_TYPE_URL).rpartition(".")
     else:
@@ -46,7 +46,7 @@ def reference(type_name: str, namespace: str, name: str) -> ResourceRef:
 
 
 def recorded(line: str) -> ResourceRef:
-    """The resource of a line in an inventory of `release.changed.v1`: `Kind name`, or `Kind/name`."""
+    """The reference for a line in an inventory of `release.changed.v1`: `Kind name`, or `Kind/name`."""
     kind, separator, name = line.partition(" " if " " in line else "/")
     if not separator:
         kind, name = "", line
@@ -54,5 +54,5 @@ def recorded(line: str) -> ResourceRef:
 
 
 def inventory(lines: list[str]) -> list[ResourceRef]:
-    """The resources of an inventory of `release.changed.v1`."""
+    """The references of an inventory of `release.changed.v1`."""
     return [recorded(line) for line in lines]

@@ -1,6 +1,6 @@
-"""Secrets that lie on the stream and in buckets under a key which is not there.
+"""Sealed secrets, which are stored in streams and buckets while their key is not.
 
-Invariant: whoever reads the stream, a bucket or their backups learns nothing of what is sealed but its length.
+Invariant: a reader of the stream, a bucket or their backups learns only the length of a secret.
 """
 
 from meshwright.schemas.base import Model

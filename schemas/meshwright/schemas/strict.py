@@ -1,9 +1,9 @@
-"""Strict decoding of what people write: unknown fields are refused and every problem names its place.
+"""Strict decoding of user input: unknown fields are refused and every problem names its place.
 
-Problem: the contract's Structs skip unknown fields so that versions can mix on the bus; at the API a skipped
-field is a typo that silently does nothing. Invariant: `decode` returns a value that holds everything the
-sender wrote, or raises `InvalidDocument` with a JSON pointer (RFC 6901) for each complaint; what it returns
-can be stored: of bounded depth, without a number that a database would refuse.
+Problem: the contract's Structs skip unknown fields so that versions can mix on the bus; at the API a skipped field is a
+typo that silently does nothing. Invariant: `decode` returns a value that holds everything the sender wrote, or raises
+`InvalidDocument` with a JSON pointer (RFC 6901) for each problem; what it returns can be stored: of bounded depth,
+without a number that a database would refuse.
 """
 
 import itertools
@@ -26,14 +26,14 @@ from meshwright.schemas.errors import FieldError
 
 T = TypeVar("T")
 MAX_DEPTH = 64
-"""Levels of nesting in one document; MongoDB stores 100, and a design travels inside other documents."""
+"""maximum nesting of one document; MongoDB stores 100 levels, and a design is nested in other documents"""
 
 MOST_ERRORS = 100
-"""complaints about one document; a million unknown fields are not answered with a million lines"""
+"""maximum number of errors reported for one document"""
 _EXACT = 2**53
-"""below it every whole number is a float of its own"""
+"""the limit below which floats represent all integers exactly"""
 _LONGEST_KEY = 256
-"""characters of a key that is told; a complaint about a longer one names its object"""
+"""maximum length of a reported key; an error about a longer one names its object"""
 
 _PLACE = re.compile(r" - at `(?:key` in `)?\$([^`]*)`$")
 _TOKEN = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
@@ -47,7 +47,7 @@ _WORDS = {
 
 
 class InvalidDocument(Exception):
-    """A document breaks the contract; `errors` says where and how."""
+    """A document violates the contract; `errors` says where and how."""
 
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__("; ".join(f"{error.pointer}: {error.detail}" for error in errors))
@@ -57,8 +57,8 @@ class InvalidDocument(Exception):
 def decode(raw: Any, kind: type[T]) -> T:
     """Convert plain JSON-like data to `kind`, refusing unknown fields.
 
-    Raises InvalidDocument: with the first wrong value, or else with everything (up to MOST_ERRORS) that is unknown
-    or cannot be stored.
+    Raises InvalidDocument: with the first invalid value, or else with everything (up to MOST_ERRORS) that is unknown or
+    cannot be stored.
     """
     try:
         raw, value = _converted(raw, kind)
@@ -74,7 +74,7 @@ def decode(raw: Any, kind: type[T]) -> T:
 
 
 def _converted(raw: Any, kind: type[T]) -> tuple[Any, T]:
-    """The data as it was understood, and its value; JSON Schema calls 2.0 a whole number, as JSON itself does."""
+    """The data as it was decoded, and its value; JSON Schema accepts 2.0 as an integer, as JSON itself does."""
     try:
         return raw, msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
@@ -85,7 +85,7 @@ def _converted(raw: Any, kind: type[T]) -> tuple[Any, T]:
 
 
 def _whole_numbers(raw: Any) -> Any:
-    """The same data with 2 for 2.0, where that loses nothing."""
+    """The same data with 2 for 2.0, where that is exact."""
     if isinstance(raw, dict):
         return {key: _whole_numbers(value) for key, value in raw.items()}
     if isinstance(raw, list | tuple):
@@ -96,14 +96,14 @@ def _whole_numbers(raw: Any) -> Any:
 
 
 def escape(token: str) -> str:
-    """One key as a JSON pointer spells it."""
+    """One key, escaped for a JSON pointer."""
     return token.replace("~", "~0").replace("/", "~1")
 
 
 def field_error(text: str) -> FieldError:
-    """Turn msgspec's `... - at `$.a[0].b`` into a pointer.
+    """Convert msgspec's `... - at `$.a[0].b`` into a pointer.
 
-    Where msgspec does not say which key of a map it means (`[...]`), the pointer names the map.
+    Where msgspec does not name the key of a map (`[...]`), the pointer names the map.
     """
     match = _PLACE.search(text)
     detail, pointer = text, "#"
@@ -117,7 +117,9 @@ def field_error(text: str) -> FieldError:
 
 
 def _complaints(raw: Any, known: Any, pointer: str, depth: int) -> Iterator[FieldError]:
-    """What `raw` says beyond `known`, the same document after decoding, and what no database would take."""
+    """The contents of `raw` that are not in `known`, the same document after decoding, and what no database would
+    accept.
+    """
     if depth == 0:
         yield FieldError(detail=f"nested deeper than {MAX_DEPTH} levels", pointer=pointer)
     elif isinstance(raw, dict) and isinstance(known, dict):

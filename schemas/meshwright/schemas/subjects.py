@@ -1,8 +1,8 @@
-"""The subject table: every address on the bus, the stream that keeps it, and who may write and read there.
+"""The subject table: every address on the bus, the stream that stores it, and who may write and read there.
 
-Problem: a subject string written twice drifts apart from its permissions, filters and documents.
-Invariant: this table is the only place that spells a subject; code builds subjects with these functions,
-and streams, NATS permissions and AsyncAPI are derived from `CHANNELS`, `BUCKETS` and `QUEUES`.
+Problem: a subject string written twice drifts apart from its permissions, filters and documents. Invariant: this table
+is the only place that contains subjects; code builds subjects with these functions, and streams, NATS permissions and
+AsyncAPI are derived from `CHANNELS`, `BUCKETS` and `QUEUES`.
 """
 
 import re
@@ -12,23 +12,24 @@ from meshwright.schemas.base import Model
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 SYSTEM_WORKSPACE = "system"
-"""Facts that belong to no tenant (adapters coming and going) are told under this workspace token."""
+"""the workspace token of events that belong to no tenant (for example of adapters)"""
 UNORDERED = "_"
-"""The queue token of operations that change nothing and so need no order."""
+"""the queue token of operations that change nothing and so need no order"""
 _ID = "id"
 _ID_PARAMETER = "{id}"
 
 API, PROJECTOR, SCHEDULER, NOTIFIER, DISCOVERY = "api", "projector", "scheduler", "notifier", "discovery"
 OBSERVER = "observer"
 ADAPTER = "adapter-{adapter}"
-"""The workers of one adapter; in what they may, `{adapter}` is that adapter's name."""
+"""the workers of one adapter; in their grants, `{adapter}` is that adapter's name"""
 COMPONENTS: tuple[str, ...] = (API, PROJECTOR, SCHEDULER, NOTIFIER, DISCOVERY, OBSERVER)
-"""Who connects, adapters apart. An observer is a person or a program that follows what happens, and changes nothing."""
+"""the components that connect, except adapters; an observer is a user or program that reads events and changes
+nothing"""
 
 ACCEPTED_ORIGIN = "commands"
-"""The origin of the copies of commands: apart from `api`, whose newest word on an operation is its cancellation."""
+"""the origin of the copies of commands: not `api`, whose newest message about an operation is its cancellation"""
 COPIED_KINDS = ("workspace", "connection", "design")
-"""The kinds of STATE that everybody may see happen; tokens are not among them."""
+"""the kinds of STATE that are copied into EVENTS; tokens are not among them"""
 
 
 class Grant(Model, frozen=True):
@@ -39,10 +40,10 @@ class Grant(Model, frozen=True):
 
 
 class Channel(Model, frozen=True, kw_only=True):
-    """One family of subjects: an address template, its stream, what it is for, and who may use it.
+    """One family of subjects: an address template, its stream, its purpose, and who may use it.
 
-    `follows` may read the stream as it grows, `looks` may look single messages up; both see all of it.
-    `hears` may listen to what is published, before it is stored.
+    `follows` may consume the stream, `looks` may read single messages; both see all of it. `hears` may subscribe to
+    messages before they are stored.
     """
 
     address: str
@@ -69,14 +70,14 @@ COMMANDS = Channel(
 EVENTS = Channel(
     address="mw.evt.{workspace}.{origin}.{entity}.{id}",
     stream="EVENTS",
-    summary="What one origin (an adapter, the API, the scheduler) says of one entity, in order.",
+    summary="The events of one origin (an adapter, the API, the scheduler) about one entity, in order.",
     writes=(
         Grant(API, {"origin": API}),
         Grant(SCHEDULER, {"origin": SCHEDULER}),
         Grant(NOTIFIER, {"origin": NOTIFIER}),
         Grant(DISCOVERY, {"origin": DISCOVERY, "entity": "connection"}),
         Grant(ADAPTER, {"origin": "{adapter}"}),
-        # Copies that the server has left out, made good.
+        # repairs of copies that the server has missed
         Grant(SCHEDULER, {"origin": ACCEPTED_ORIGIN, "entity": "operation"}),
         *(Grant(SCHEDULER, {"origin": API, "entity": kind}) for kind in COPIED_KINDS),
     ),
@@ -87,7 +88,7 @@ EVENTS = Channel(
 STATE = Channel(
     address="mw.state.{workspace}.{kind}.{id}",
     stream="STATE",
-    summary="What people write: whole documents, one message per version, a tombstone on delete.",
+    summary="What users write: whole documents, one message per version, a tombstone on delete.",
     writes=(Grant(API), Grant(NOTIFIER, {"kind": "webhook"})),
     follows=(API, PROJECTOR, NOTIFIER),
     looks=(SCHEDULER,),
@@ -96,7 +97,7 @@ CONNECTIONS = Channel(
     address="mw.connection.{workspace}.{id}",
     stream="CONNECTIONS",
     summary="The newest version of each connection, or its tombstone, which the server copies from STATE for workers.",
-    writes=(Grant(SCHEDULER),),  # copies that the server has left out, made good
+    writes=(Grant(SCHEDULER),),  # repairs of copies that the server has missed
     looks=(SCHEDULER, ADAPTER, DISCOVERY),
 )
 METRICS = Channel(
@@ -111,7 +112,7 @@ METRICS = Channel(
 DEADLETTERS = Channel(
     address="mw.dlq.{workspace}.{adapter}.{operation}",
     stream="DEADLETTERS",
-    summary="Commands that could not be processed, with the reason, and what people did about each.",
+    summary="Commands that could not be processed, with the reason, and what users did about each.",
     writes=(Grant(API), Grant(SCHEDULER)),
     follows=(PROJECTOR,),
     looks=(API, SCHEDULER),
@@ -119,7 +120,7 @@ DEADLETTERS = Channel(
 SEEN = Channel(
     address="mw.seen.{workspace}.{connection}.{id}",
     stream="SEEN",
-    summary="The newest word on each object that discovery sees in a cluster; of one that is gone, for a week.",
+    summary="The newest observation of each object in a cluster; the removal of an object is kept for a week.",
     writes=(Grant(DISCOVERY),),
     follows=(PROJECTOR,),
     looks=(DISCOVERY, ADAPTER),
@@ -131,11 +132,11 @@ ADVISORY_SUBJECTS: tuple[str, ...] = (
     "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",
     "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>",
 )
-"""The server's own notices of messages given up; the ADVISORIES stream keeps them."""
+"""the server's advisories about undelivered messages; the ADVISORIES stream stores them"""
 
 
 class Bucket(Model, frozen=True, kw_only=True):
-    """One key-value bucket. With `ttl` every value goes after so many seconds.
+    """One key-value bucket. With `ttl` every value expires after that many seconds.
 
     `writes` holds the keys (wildcards allowed) that a component may write; `reads` may read and watch all of them.
     """
@@ -147,14 +148,14 @@ class Bucket(Model, frozen=True, kw_only=True):
 
     @property
     def stream(self) -> str:
-        """The stream that is behind the bucket."""
+        """The stream behind the bucket."""
         return f"KV_{self.name}"
 
 
 ADAPTER_LEASE = "adapter.{adapter}."
-"""How the leases of an adapter begin, one for each thing that only one of its workers may do."""
+"""prefix of the leases of an adapter, one for each task that only one of its workers may do"""
 DISCOVERY_LEASE = "discovery."
-"""How the leases of discovery begin, one for each connection."""
+"""prefix of the leases of discovery, one for each connection"""
 LEASES = Bucket(
     name="mw_leases",
     ttl=5.0,
@@ -172,14 +173,14 @@ TURNS = Bucket(name="mw_turns", writes=((ADAPTER, "*.{adapter}.*.*"),))
 SCHEDULED = Bucket(name="mw_scheduler", writes=((SCHEDULER, "*"),))
 DELIVERIES = Bucket(name="mw_notifier", writes=((NOTIFIER, ">"),))
 HEALTH = Bucket(name="mw_health", writes=((API, API),))
-"""One key for each kind of process that proves that it can store."""
+"""one key for each kind of process that checks that it can write"""
 ADAPTERS_OWN = Bucket(name="mw_adapter_{adapter}", writes=((ADAPTER, ">"),))
-"""What an adapter keeps, all its `runtime.bucket(...)` together."""
+"""the data of an adapter, all its `runtime.bucket(...)` together"""
 BUCKETS: tuple[Bucket, ...] = (LEASES, PRESENCE, TURNS, SCHEDULED, DELIVERIES, HEALTH, ADAPTERS_OWN)
 
 
 class Queue(Model, frozen=True, kw_only=True):
-    """A durable consumer: every process of `component` that opens it shares its messages."""
+    """A durable consumer: all processes of `component` share its messages."""
 
     component: str
     stream: str
@@ -188,14 +189,14 @@ class Queue(Model, frozen=True, kw_only=True):
 
 
 ASKED = Queue(component=ADAPTER, stream=COMMANDS.stream, name="adapter-{adapter}", filter="mw.cmd.*.{adapter}.*.*.*")
-"""What an adapter is asked to do."""
+"""the commands of an adapter"""
 DEAD_COMMANDS = Queue(
     component=SCHEDULER,
     stream=ADVISORIES,
     name="scheduler-dead-letters",
     filter=f"$JS.EVENT.ADVISORY.CONSUMER.*.{COMMANDS.stream}.*",
 )
-"""Commands that were given up."""
+"""commands that could not be delivered"""
 QUEUES: tuple[Queue, ...] = (ASKED, DEAD_COMMANDS)
 
 
@@ -209,7 +210,7 @@ def fill(channel: Channel, **tokens: str) -> str:
         if f"{{{name}}}" not in channel.address:
             raise ValueError(f"{channel.address} has no {name}")
         if value != "*" and name != _ID and not TOKEN.match(value):
-            raise ValueError(f"{value!r} cannot stand in a subject as {name}: letters, digits, - and _ only")
+            raise ValueError(f"{value!r} cannot be used in a subject as {name}: letters, digits, - and _ only")
     if tokens.get(_ID, "*") != "*":
         tokens[_ID] = ids.to_token(tokens[_ID])
     return re.sub(r"\{([a-z]+)\}", lambda given: tokens.get(given.group(1), "*"), channel.address)
@@ -230,16 +231,16 @@ def parse(channel: Channel, subject: str) -> dict[str, str]:
 
 
 def can_be_filled(*tokens: str) -> bool:
-    """Whether `fill` would take these as they are: NATS allows more in a subject than Meshwright ever puts there."""
+    """Whether `fill` accepts these tokens: NATS allows more in a subject than Meshwright uses."""
     return all(TOKEN.match(token) for token in tokens)
 
 
 def service_subject(adapter: str, endpoint: str) -> str:
-    """Where any live worker of an adapter answers requests (core NATS, not stored)."""
+    """The subject at which any live worker of an adapter answers requests (core NATS, not stored)."""
     if not TOKEN.match(adapter) or not TOKEN.match(endpoint):
-        raise ValueError(f"{adapter!r} or {endpoint!r} cannot stand in a subject")
+        raise ValueError(f"{adapter!r} or {endpoint!r} cannot be used in a subject")
     return SERVICE.format(adapter=adapter, endpoint=endpoint)
 
 
 SERVICE = "mw.srv.{adapter}.{endpoint}"
-"""The adapter's workers answer there; the API asks."""
+"""the subjects on which an adapter's workers answer requests of the API"""

@@ -8,8 +8,7 @@ from meshwright.schemas.base import Message, Model, Moment, Name, Namespace, Obj
 class Edge(Model, frozen=True, kw_only=True):
     """Requests from one workload to one version of a service within a window.
 
-    Latencies are milliseconds, interpolated from the proxy's own histogram of that window;
-    None without requests.
+    Latencies are in milliseconds, interpolated from the proxy's own histogram of that window; None without requests.
     """
 
     source: ObjectName

@@ -1,8 +1,8 @@
-"""Webhooks: who wants to be told of events over HTTP, and what became of each delivery.
+"""Webhooks: subscriptions to events over HTTP, and the result of each delivery.
 
-Problem: a secret that signs must be readable by whoever signs, and by nobody else who reads the stream. Invariant:
-a secret travels sealed and beside the document, never in it; what is told of webhooks and deliveries is itself
-never delivered by a webhook.
+Problem: a signing secret must be readable by the process that signs, and by no other reader of the stream. Invariant: a
+secret is stored sealed and beside the document, never in it; events about webhooks and deliveries are never delivered
+by a webhook.
 """
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -24,16 +24,16 @@ EventType: TypeAlias = Annotated[
     ),
 ]
 Entity: TypeAlias = Annotated[
-    str, Meta(pattern=whole(ENTITY_PATTERN), description="what an event speaks of", examples=["operation"])
+    str, Meta(pattern=whole(ENTITY_PATTERN), description="the entity of an event", examples=["operation"])
 ]
 DeliveryState: TypeAlias = Literal["delivered", "retrying", "failed"]
 
 UNTOLD_ENTITIES: tuple[str, ...] = ("webhook", "delivery")
-"""Events about these are never delivered: telling of a delivery would be another one, without end."""
+"""entities whose events are never delivered: reporting a delivery would cause another one, without end"""
 
 
 class Webhook(Model, frozen=True, kw_only=True):
-    """An HTTP endpoint that gets events of its workspace. Empty `types` and `entities` do not filter."""
+    """An HTTP endpoint that gets events of its workspace. With empty `types` and `entities` it gets all of them."""
 
     id: Name
     url: Annotated[str, Meta(min_length=1, max_length=2000, description="http or https")]
@@ -44,10 +44,10 @@ class Webhook(Model, frozen=True, kw_only=True):
 
 
 class WebhookWritten(Message, frozen=True, kw_only=True):
-    """A person created or changed a webhook, or it was disabled because its endpoint is gone.
+    """A user created or changed a webhook, or it was disabled because its endpoint is gone.
 
     Sequences are of EVENTS: the subscription begins behind `since` (its creation, or when it was enabled last), and
-    this version was written behind `as_of`. While a secret is being replaced, `previous` signs too until
+    this version was written behind `as_of`. While a secret is being rotated, `previous` signs too until
     `previous_until`.
     """
 
@@ -64,7 +64,7 @@ class WebhookWritten(Message, frozen=True, kw_only=True):
 
 
 class WebhookPinged(Message, frozen=True, kw_only=True):
-    """A person wants to see whether deliveries arrive: this event is delivered to the one webhook it speaks of."""
+    """A user tests a webhook: this event is delivered only to the webhook that it names."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.webhook.pinged.v1", "webhook")
     webhook: Name
@@ -73,7 +73,7 @@ class WebhookPinged(Message, frozen=True, kw_only=True):
 
 
 class ReplayRequested(Message, frozen=True, kw_only=True):
-    """A person wants events delivered again: every subscribed one from `from_event` on, or just `events`."""
+    """A user requested another delivery: of every subscribed event from `from_event` on, or only of `events`."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.webhook.replay_requested.v1", "webhook")
     webhook: Name
@@ -84,7 +84,7 @@ class ReplayRequested(Message, frozen=True, kw_only=True):
 
 
 class WebhookDisabled(Message, frozen=True, kw_only=True):
-    """The endpoint said that it is gone for good (410), so nothing more is sent until somebody enables it."""
+    """The endpoint answered 410 Gone, so nothing more is sent until a user enables it."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.webhook.disabled.v1", "webhook")
     webhook: Name
@@ -92,9 +92,9 @@ class WebhookDisabled(Message, frozen=True, kw_only=True):
 
 
 class Delivery(Model, frozen=True, kw_only=True):
-    """What became of one event for one webhook, as of its last attempt.
+    """The state of one event for one webhook, as of the last attempt.
 
-    `event` is its sequence in EVENTS; `status` the HTTP status of the answer, None when there was no answer.
+    `event` is its sequence in EVENTS; `status` the HTTP status of the response, None when there was none.
     """
 
     webhook: Name
@@ -110,21 +110,21 @@ class Delivery(Model, frozen=True, kw_only=True):
 
 
 class DeliverySucceeded(Message, frozen=True, kw_only=True):
-    """The endpoint took the event."""
+    """The endpoint accepted the event."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.delivery.succeeded.v1", "delivery")
     delivery: Delivery
 
 
 class DeliveryRetrying(Message, frozen=True, kw_only=True):
-    """The endpoint did not take the event; it will be tried again."""
+    """The endpoint did not accept the event; it will be retried."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.delivery.retrying.v1", "delivery")
     delivery: Delivery
 
 
 class DeliveryFailed(Message, frozen=True, kw_only=True):
-    """The endpoint did not take the event within the limit of tries; a replay may still deliver it."""
+    """The endpoint did not accept the event within the limit of attempts; a replay may still deliver it."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.delivery.failed.v1", "delivery")
     delivery: Delivery

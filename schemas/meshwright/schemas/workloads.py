@@ -1,8 +1,8 @@
 """Workloads and their proxies.
 
-A workload is one version of one service: processes behind an address, or a Deployment, StatefulSet or DaemonSet. It
-may have several proxies, each of which tells what it has taken of its configuration. Invariant: an id is made of all
-that scopes its entity (`workload_id`, `proxy_id`), so equal names in two meshes or namespaces never meet.
+A workload is one version of one service: processes behind an address, or a Deployment, StatefulSet or DaemonSet. It may
+have several proxies, each of which reports the configuration that it has accepted. Invariant: an id contains everything
+that scopes its entity (`workload_id`, `proxy_id`), so equal names in two meshes or namespaces never collide.
 """
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -54,7 +54,7 @@ def proxy_id(mesh: str, namespace: str, name: str) -> str:
 
 
 class WorkloadSpec(Model, frozen=True, kw_only=True):
-    """A process that a person enrols: where it listens and which service it belongs to."""
+    """A process that a user enrols: its address and the service it belongs to."""
 
     name: Name
     service: Name
@@ -71,7 +71,7 @@ class ProcessEnrolment(WorkloadSpec, frozen=True, kw_only=True, tag_field="membe
 
     @property
     def spec(self) -> WorkloadSpec:
-        """The same as it stands in a design."""
+        """The same in the form used in a design."""
         return WorkloadSpec(**msgspec.structs.asdict(self))
 
 
@@ -83,24 +83,24 @@ class ProcessMember(Model, frozen=True, kw_only=True, tag_field="member", tag="p
 
 
 class NamespaceMember(Model, frozen=True, kw_only=True, tag_field="member", tag="namespace"):
-    """A namespace with all its workloads. What runs there already takes part only after a restart.
+    """A namespace with all its workloads. Running pods join the mesh only after a restart.
 
-    How it takes part is said when it is enrolled; what is empty is the adapter's choice.
+    The other fields apply when it is enrolled; empty ones are chosen by the adapter.
     """
 
     namespace: Name
     restart: bool = False
     mode: MemberMode = ""
     revision: Choice = ""
-    """the control plane, or the tag, that it follows"""
+    """the control plane revision or tag that it uses"""
     waypoint: Choice = ""
-    """the waypoint through which its traffic goes; one that is not there is made"""
+    """the waypoint for its traffic; created if it does not exist"""
 
 
 class ControllerMember(Model, frozen=True, kw_only=True, tag_field="member", tag="workload"):
-    """A Deployment, StatefulSet or DaemonSet. Pods that run already take part only after a restart.
+    """A Deployment, StatefulSet or DaemonSet. Running pods join the mesh only after a restart.
 
-    How it takes part is said when it is enrolled; what is empty is the adapter's choice.
+    The other fields apply when it is enrolled; empty ones are chosen by the adapter.
     """
 
     namespace: Name
@@ -109,13 +109,13 @@ class ControllerMember(Model, frozen=True, kw_only=True, tag_field="member", tag
     restart: bool = False
     mode: MemberMode = ""
     revision: Choice = ""
-    """the control plane, or the tag, that it follows"""
+    """the control plane revision or tag that it uses"""
 
 
 AnyEnrolment: TypeAlias = ProcessEnrolment | NamespaceMember | ControllerMember
-"""What can be enrolled; `member` says which of them it is."""
+"""what can be enrolled; `member` is the tag"""
 AnyMember: TypeAlias = ProcessMember | NamespaceMember | ControllerMember
-"""What can be withdrawn."""
+"""what can be withdrawn"""
 
 
 class Certificate(Model, frozen=True, kw_only=True):
@@ -127,7 +127,7 @@ class Certificate(Model, frozen=True, kw_only=True):
 
 
 class ResourceTypeSync(Model, frozen=True, kw_only=True):
-    """What a proxy has taken of one type of resource: `Cluster`, `Listener`, …"""
+    """The synchronization of one proxy for one resource type: `Cluster`, `Listener`, …"""
 
     type: str
     state: SyncState
@@ -137,7 +137,7 @@ class ResourceTypeSync(Model, frozen=True, kw_only=True):
 
 
 class EnvoyDetails(Model, frozen=True, kw_only=True, tag_field="kind", tag="envoy"):
-    """What an Envoy of a fleet has beside: its ports on its host."""
+    """Further details of an Envoy of a fleet: its ports on its host."""
 
     outbound_port: int | None = None
     inbound_port: int | None = None
@@ -145,9 +145,9 @@ class EnvoyDetails(Model, frozen=True, kw_only=True, tag_field="kind", tag="envo
 
 
 class Proxy(Model, frozen=True, kw_only=True):
-    """One data-plane proxy and what it says of its configuration.
+    """One data-plane proxy and the state of its configuration.
 
-    `state`, `sent`, `acked` and `error` sum up `sync`, which is empty where the mesh does not tell types apart.
+    `state`, `sent`, `acked` and `error` summarize `sync`, which is empty where the mesh does not report resource types.
     """
 
     id: EntityId
@@ -155,13 +155,13 @@ class Proxy(Model, frozen=True, kw_only=True):
     namespace: Namespace = ""
     name: ObjectName
     workload: EntityId | None = None
-    """the id of the workload that it stands beside"""
+    """the id of its workload"""
     mode: ProxyMode = ""
-    """what it is for, where the mesh has proxies of several kinds"""
+    """its purpose, where the mesh has proxies of several kinds"""
     revision: str = ""
-    """the control plane that it follows, where several stand side by side"""
+    """the control plane revision that it uses, where the mesh has several"""
     control_plane: str = ""
-    """the replica of the control plane that serves it now"""
+    """the replica of the control plane that serves it"""
     version: str = ""
     state: SyncState = "disconnected"
     sent: str = ""
@@ -174,7 +174,7 @@ class Proxy(Model, frozen=True, kw_only=True):
 
 
 class Workload(Model, frozen=True, kw_only=True):
-    """A workload of a mesh as its adapter sees it. Only a process has `address`, `port` and `sidecar`."""
+    """A workload of a mesh as its adapter observes it. Only a process has `address`, `port` and `sidecar`."""
 
     id: EntityId
     mesh: Name
@@ -192,7 +192,7 @@ class Workload(Model, frozen=True, kw_only=True):
 
 
 class WorkloadObserved(Message, frozen=True, kw_only=True):
-    """The adapter's newest word on a workload."""
+    """The newest observation of a workload by its adapter."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.workload.observed.v2", "workload")
     workload: Workload
@@ -210,14 +210,14 @@ class WorkloadRemoved(Message, frozen=True, kw_only=True):
 
 
 class ProxyObserved(Message, frozen=True, kw_only=True):
-    """The control plane's newest word on a proxy: connected, ACKed, NACKed, gone."""
+    """The newest observation of a proxy by the control plane: connected, ACKed, NACKed, gone."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.observed.v2", "proxy")
     proxy: Proxy
 
 
 class ProxyRemoved(Message, frozen=True, kw_only=True):
-    """The proxy was stopped for good."""
+    """The proxy was stopped permanently."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.removed.v2", "proxy")
     id: EntityId

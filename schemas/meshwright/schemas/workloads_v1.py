@@ -1,6 +1,7 @@
-"""Workloads and proxies as version 1 told them, when there were only processes, each with one Envoy.
+"""Workloads and proxies in the form of version 1, when there were only processes, each with one Envoy.
 
-Invariant: these messages are written no more and read for ever; `workload` and `proxy` say the same in today's terms.
+Invariant: these messages are no longer written and stay readable for ever; `workload` and `proxy` convert them to the
+current form.
 """
 
 from typing import ClassVar, Literal
@@ -56,7 +57,7 @@ class WorkloadV1(Model, frozen=True, kw_only=True):
 
 
 class WorkloadObservedV1(Message, frozen=True, kw_only=True):
-    """The adapter's newest word on a process."""
+    """The newest observation of a process by its adapter."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.workload.observed.v1", "workload")
     workload: WorkloadV1
@@ -71,14 +72,14 @@ class WorkloadRemovedV1(Message, frozen=True, kw_only=True):
 
 
 class ProxyObservedV1(Message, frozen=True, kw_only=True):
-    """The control plane's newest word on an Envoy."""
+    """The newest observation of an Envoy by the control plane."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.observed.v1", "proxy")
     proxy: ProxyV1
 
 
 class ProxyRemovedV1(Message, frozen=True, kw_only=True):
-    """The Envoy was stopped for good."""
+    """The Envoy was stopped permanently."""
 
     wire: ClassVar[Wire] = Wire("dev.meshwright.proxy.removed.v1", "proxy")
     id: Name
@@ -86,14 +87,14 @@ class ProxyRemovedV1(Message, frozen=True, kw_only=True):
 
 
 def workload(document: WorkloadV1) -> Workload:
-    """The workload in today's terms."""
+    """The workload in the current form."""
     given = msgspec.structs.asdict(document)
     del given["id"], given["proxy"]
     return Workload(id=process_id(document.mesh, document.id), name=document.id, **given)
 
 
 def proxy(document: ProxyV1) -> Proxy:
-    """The proxy in today's terms."""
+    """The proxy in the current form."""
     given = msgspec.structs.asdict(document)
     ports = {name: given.pop(name) for name in EnvoyDetails.__struct_fields__}
     del given["id"]
@@ -102,5 +103,5 @@ def proxy(document: ProxyV1) -> Proxy:
 
 
 def process_id(mesh: str, name: str) -> str:
-    """The id that the process of this name has today."""
+    """The current id of the process of this name."""
     return workload_id(mesh, "", PROCESS, name)

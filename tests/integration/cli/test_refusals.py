@@ -14,7 +14,7 @@ def test_a_mistake_is_pointed_at_in_the_file(shop: Shop) -> None:
     """A refused design names the line of the file, and is not saved."""
     shop.write("bad.yaml", "id: bad\nintents:\n- intent: timeout\n  service: reviews\n  timeout: 0s\n")
     told = shop.run("apply", "bad.yaml", expect=3).stderr
-    assert "bad.yaml:5 #/intents/0/timeout: must be longer than nothing" in told
+    assert "bad.yaml:5 #/intents/0/timeout: must be longer than zero" in told
     shop.run("designs", "show", "bad", expect=3)
 
 

@@ -1,1 +1,1 @@
-"""The documents made from the contract: JSON Schema, AsyncAPI, OpenAPI components, and the generator."""
+"""The documents generated from the contract: JSON Schema, AsyncAPI, OpenAPI components, and the generator."""

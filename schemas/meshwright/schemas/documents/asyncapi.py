@@ -1,7 +1,7 @@
-"""The AsyncAPI document: what travels on the bus, for people who write subscribers and adapters.
+"""The AsyncAPI document: the messages on the bus, for authors of subscribers and adapters.
 
-Problem: a page about messages that is written by hand is wrong after a week. Invariant: addresses come from
-the subject table, payloads from the catalog, and every message of the catalog stands in at least one channel.
+Problem: hand-written documentation of messages goes stale. Invariant: addresses come from the subject table, payloads
+from the catalog, and every message of the catalog is in at least one channel.
 """
 
 import re
@@ -43,7 +43,7 @@ _NOT_EVENTS: tuple[type[Message], ...] = (*_DEAD_LETTERS, *_SEEN, telemetry.Edge
 
 CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
     subjects.COMMANDS.stream: (operations.Command,),
-    # Commands and written state are copied into EVENTS by the server, so they are events too.
+    # the server copies commands and written state into EVENTS, so they are events too
     subjects.EVENTS.stream: tuple(kind for kind in catalog.MESSAGE_TYPES if kind not in _NOT_EVENTS),
     subjects.STATE.stream: _STATE,
     subjects.CONNECTIONS.stream: (
@@ -55,7 +55,7 @@ CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
     subjects.DEADLETTERS.stream: _DEAD_LETTERS,
     subjects.SEEN.stream: _SEEN,
 }
-"""Which messages a stream may hold, by stream name."""
+"""the messages that a stream may hold, by stream name"""
 
 
 class _Flow(Model, frozen=True):
@@ -68,24 +68,26 @@ class _Flow(Model, frozen=True):
 
 _FLOWS: dict[str, _Flow] = {
     "sendCommands": _Flow("send", subjects.COMMANDS, "The API asks an adapter for an operation."),
-    "sendEvents": _Flow("send", subjects.EVENTS, "Everybody may follow what happens."),
-    "receiveEvents": _Flow("receive", subjects.EVENTS, "Adapters tell what happened, each under its origin."),
-    "sendState": _Flow("send", subjects.STATE, "The API stores a version of what a person wrote."),
+    "sendEvents": _Flow("send", subjects.EVENTS, "Any subscriber may follow the events."),
+    "receiveEvents": _Flow("receive", subjects.EVENTS, "Adapters publish events, each under its own origin."),
+    "sendState": _Flow("send", subjects.STATE, "The API stores a version of a document that a user wrote."),
     "sendConnections": _Flow("send", subjects.CONNECTIONS, "Workers look up the connections that they serve."),
-    "sendMetrics": _Flow("send", subjects.METRICS, "Everybody may follow the measurements."),
-    "receiveMetrics": _Flow("receive", subjects.METRICS, "Adapters tell what they measured."),
-    "sendSeen": _Flow("send", subjects.SEEN, "What discovery sees in clusters, the newest of each object."),
-    "sendDeadLetters": _Flow("send", subjects.DEADLETTERS, "What could not be done, and what people did about it."),
+    "sendMetrics": _Flow("send", subjects.METRICS, "Any subscriber may follow the measurements."),
+    "receiveMetrics": _Flow("receive", subjects.METRICS, "Adapters publish measurements."),
+    "sendSeen": _Flow("send", subjects.SEEN, "The newest observation of each object in a cluster, by discovery."),
+    "sendDeadLetters": _Flow(
+        "send", subjects.DEADLETTERS, "Commands that could not be processed, and what users did about them."
+    ),
 }
 
 _PARAMETERS = {
-    "workspace": f"The tenant; `{subjects.SYSTEM_WORKSPACE}` for facts that belong to none.",
-    "adapter": "The adapter that is asked.",
+    "workspace": f"The tenant; `{subjects.SYSTEM_WORKSPACE}` for events that belong to none.",
+    "adapter": "The adapter that executes the operation.",
     "connection": "The connection of the mesh or object.",
     "queue": f"The mesh whose operations run one at a time, or `{subjects.UNORDERED}`.",
     "operation": "The operation's ULID.",
-    "origin": "Who says it: an adapter's name, `api`, `scheduler`, `notifier` or `discovery`.",
-    "entity": "The kind of thing it speaks of, such as `operation` or `proxy`.",
+    "origin": "The publisher: an adapter's name, `api`, `scheduler`, `notifier` or `discovery`.",
+    "entity": "The kind of entity it is about, such as `operation` or `proxy`.",
     "kind": "The kind of resource, such as `design`.",
     "id": "The entity's id, in which `=` stands for the `~` between its parts and `_XX` for a byte in hex.",
     "mesh": "The mesh that was measured.",
@@ -102,7 +104,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "ce-dataschema": {"type": "string", "format": "uri"},
     "Nats-Msg-Id": {"type": "string", "description": "Repeating it within the window stores nothing new."},
     "traceparent": {"type": "string", "description": "W3C trace context."},
-    "ce-traceparent": {"type": "string", "description": "The same, for those who read attributes only."},
+    "ce-traceparent": {"type": "string", "description": "The same, for readers of attributes only."},
 }
 _REQUIRED_HEADERS = ("ce-specversion", "ce-id", "ce-source", "ce-type")
 

@@ -1,7 +1,7 @@
-"""Writes what the contract generates: `schemas/json/*.schema.json` and `schemas/asyncapi.yaml`.
+"""Writes the generated documents of the contract: `schemas/json/*.schema.json` and `schemas/asyncapi.yaml`.
 
-Problem: a published schema that lags behind the code misleads everybody who trusts it. Invariant: the files
-are a pure function of the Structs, so that `--check` can tell a stale one by comparing text.
+Problem: a published schema that lags behind the code misleads its users. Invariant: the files are a pure function of
+the Structs, so that `--check` can detect a stale one by comparing text.
 """
 
 import argparse
@@ -32,14 +32,14 @@ def files() -> dict[str, str]:
 
 
 def stale(root: Path) -> list[str]:
-    """The paths below `root` that differ from what the contract says: outdated, missing or left over."""
+    """The paths below `root` that differ from the contract: outdated, missing or left over."""
     wanted = files()
     present = {path.relative_to(root).as_posix() for path in root.glob("json/*.json")}
     return sorted((present - wanted.keys()) | {name for name, text in wanted.items() if _read(root / name) != text})
 
 
 def write(root: Path) -> None:
-    """Bring the files below `root` up to date and remove those that nothing generates any more."""
+    """Update the files below `root` and remove those that are no longer generated."""
     wanted = files()
     for name in stale(root):
         path = root / name
@@ -51,7 +51,7 @@ def write(root: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line: 0 when all is well, 1 when `--check` found stale files."""
+    """The command line: 0 for success, 1 when `--check` finds stale files."""
     parser = argparse.ArgumentParser(prog="python -m meshwright.schemas.documents.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail when a file is stale")
     parser.add_argument("--root", type=Path, default=ROOT, help="the folder that holds json/ and asyncapi.yaml")
@@ -84,7 +84,7 @@ def _read(path: Path) -> str | None:
 
 
 def _yaml(node: Any, indent: str) -> Iterator[str]:
-    """Lines of block YAML for plain JSON data; enough for this document, and no dependency."""
+    """Lines of block YAML for plain JSON data; sufficient for this document, and without a dependency."""
     pairs = node.items() if isinstance(node, dict) else (("-", item) for item in node)
     for key, value in pairs:
         head = f"{indent}- " if isinstance(node, list) else f"{indent}{_scalar(key)}:"

@@ -1,9 +1,9 @@
-"""What a person may write, as JSON Schema: the schemas of bodies as `strict.decode` and the rules enforce them.
+"""The JSON Schemas of request bodies, as `strict.decode` and the rules enforce them.
 
-Problem: a document that calls valid what the server refuses sends every generated client into a wall, while what is
-read must stay open for fields of later versions. Invariant: a schema from here refuses unknown fields, bounds whole
-numbers to 64 bits, and says each rule across fields that JSON Schema can say; a type that is also read keeps its own,
-lax schema, since what was stored before a rule must stay readable.
+Problem: a document that accepts what the server refuses breaks every generated client, while what is read must stay
+open for fields of later versions. Invariant: these schemas refuse unknown fields, bound integers to 64 bits, and
+express each rule across fields that JSON Schema can express; a type that is also read keeps its own, lax schema, since
+what was stored before a rule must stay readable.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,20 +15,20 @@ from meshwright.schemas.documents import jsonschema
 
 INT64 = {"minimum": -(2**63), "maximum": 2**63 - 1}
 SUFFIX = "Input"
-"""behind the name of a type that is both written and read"""
+"""the suffix of the name of a type that is both written and read"""
 _KEYS = {"pattern": "^[^\\u0000]*$"}
 _NOTHING = {"pattern": "^0+(\\.0+)?[a-z]"}
-"""a duration of nothing"""
+"""a duration of zero"""
 _REF = "#/components/schemas/{name}"
 
 
 def given(*names: str) -> dict[str, Any]:
-    """That all these fields are given: they are there and not null."""
+    """A schema that requires all these fields to be present and not null."""
     return {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}}
 
 
 def exactly_one(*names: str) -> dict[str, Any]:
-    """That one of these fields is given and no other."""
+    """A schema that requires exactly one of these fields."""
     return {"oneOf": [given(name) for name in names]}
 
 
@@ -50,13 +50,14 @@ RULES: Mapping[type[Model], dict[str, Any]] = {
         "then": given("hash_header"),
     },
 }
-"""The rules of `intents.intent_problems`, save what JSON Schema cannot say: that weights add up, that names differ."""
+"""the rules of `intents.intent_problems`, except those that JSON Schema cannot express (sums of weights, distinct
+names)"""
 
 
 def components(
     written: Iterable[type[Model]], read: Iterable[str], rules: Mapping[type[Model], dict[str, Any]] = RULES
 ) -> dict[str, Any]:
-    """The schemas of these Structs and of all they refer to, by name; `read` are the names of those that are read."""
+    """The schemas of these Structs and of all they refer to, by name; `read` names those that are also read."""
     schemas = jsonschema.components(written, _REF, discriminators=True)
     renamed = {name: f"{name}{SUFFIX}" if name in read else name for name in schemas}
     refs = {_REF.format(name=old): _REF.format(name=new) for old, new in renamed.items()}
@@ -65,7 +66,7 @@ def components(
 
 
 def bounded(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with whole numbers bounded to what can be stored."""
+    """The schema with integers bounded to 64 bits."""
     bounded_schema: dict[str, Any] = _strict(schema, {})
     return bounded_schema
 

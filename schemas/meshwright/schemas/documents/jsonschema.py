@@ -1,8 +1,8 @@
-"""JSON Schema 2020-12 as other languages should read it.
+"""JSON Schema 2020-12 in portable form.
 
-Problem: msgspec writes the patterns that Python needs and the `discriminator` of OpenAPI; neither belongs
-into a plain JSON Schema. Invariant: every schema that leaves this repository passes through here, is
-self-contained, and is the same text for the same Structs.
+Problem: msgspec writes the patterns that Python needs and the `discriminator` of OpenAPI; neither belongs in a plain
+JSON Schema. Invariant: every published schema is made here, is self-contained, and is the same text for the same
+Structs.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ import msgspec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BASE = "https://meshwright.dev/schemas/"
-"""What `$id` and the CloudEvents attribute `dataschema` begin with; a name, not a promise of a web page."""
+"""prefix of `$id` and of the CloudEvents attribute `dataschema`; a name, not necessarily a web page"""
 
 
 def identity(name: str) -> str:
@@ -49,7 +49,7 @@ def _portable(node: Any, discriminators: bool) -> Any:
     result = {}
     for key, value in node.items():
         if key == "pattern" and isinstance(value, str):
-            # `\Z` is Python's end of text; everywhere else `$` says that.
+            # `\Z` is Python's end of text; other dialects use `$`
             result[key] = value.removesuffix(r"\Z") + ("$" if value.endswith(r"\Z") else "")
         elif key != "discriminator" or discriminators or "propertyName" not in value:
             result[key] = _portable(value, discriminators)

@@ -1,7 +1,7 @@
 """The part of the OpenAPI document that comes from the contract: `components.schemas`.
 
-Invariant: the API describes its bodies with these schemas only, so what `/docs` shows is what the same
-Structs decode and encode.
+Invariant: the API describes its bodies with these schemas only, so `/docs` shows what the same Structs decode and
+encode.
 """
 
 from collections.abc import Iterable
@@ -54,7 +54,7 @@ RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
     workloads.Proxy,
     workloads.Workload,
 )
-"""What people read and write, apart from the arguments of operations."""
+"""the types that users read and write, apart from the arguments of operations"""
 
 TYPES: tuple[type[msgspec.Struct], ...] = (*RESOURCE_TYPES, *operations.OPERATION_TYPES)
 
