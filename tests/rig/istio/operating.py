@@ -55,7 +55,8 @@ class Operator:
         self.runtime = runtime
         self.clusters = clusters
         self.values: dict[str, Any] = {"charts": str(charts)}
-        self.lines: list[str] = []
+        self.control = kit.Control()
+        """of the newest attempt"""
 
     async def cluster(self) -> k8s.Cluster:
         """The cluster of the mesh."""
@@ -81,20 +82,21 @@ class Operator:
 
     def context(self, command: Command, journal: kit.Journal | None = None) -> kit.Context:
         """What one attempt gets."""
-        journal = journal or kit.Journal(self.bus, command)
-        return kit.Context(command, self.runtime, journal, kit.Control(), self.clusters)
+        journal, self.control = journal or kit.Journal(self.bus, command), kit.Control()
+        return kit.Context(command, self.runtime, journal, self.control, self.clusters)
 
     async def handle(self, context: kit.Context, arguments: Arguments) -> Any:
         """One attempt at an operation."""
         return await adapter.operations[context.command.kind].handler(context, arguments)
 
-    async def do(self, arguments: Arguments) -> Any:
-        """Run an operation; one that fails is undone."""
-        context = self.context(self.command(arguments))
+    async def do(self, arguments: Arguments, *, journal: type[kit.Journal] = kit.Journal, clean: bool = True) -> Any:
+        """Run an operation; one that fails is undone, wholly if `clean`."""
+        command = self.command(arguments)
+        context = self.context(command, journal(self.bus, command))
         try:
             return await self.handle(context, arguments)
         except Exception:
-            assert await context.undo_all()
+            assert await context.undo_all() is clean
             raise
 
     async def find(self, kind: str, name: str, namespace: str = "", group: str = "") -> Any:

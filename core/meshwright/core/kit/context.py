@@ -6,6 +6,7 @@ effect and its record runs them again. Undoing goes in reverse order and skips w
 """
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -30,6 +31,7 @@ _OVERSLEPT = 1.0
 _UNDO_TRIES = 3
 _UNDO_SECONDS = 30.0
 """how long taking a step back may take, unless the step says otherwise"""
+_PATIENT_UNDO_SECONDS = 600.0
 
 
 class Control:
@@ -125,6 +127,22 @@ class Context(BaseContext):
         if undo is not None and name not in history.begun:
             self._undo.append((name, undo, undo_timeout))
         return await self._run(name, action)
+
+    async def patient_step(
+        self,
+        name: str,
+        action: Callable[[], Coroutine[Any, Any, T]],
+        *,
+        undo: Undo | None = None,
+        result: Any = Any,
+    ) -> T:
+        """A step that waits for servers that are away: until the operation's deadline; ten minutes to be undone.
+
+        Raises what `step` raises, but no Retry.
+        """
+        back = None if undo is None else functools.partial(self.patiently, undo)
+        forth = functools.partial(self.patiently, action)
+        return await self.step(name, forth, undo=back, undo_timeout=_PATIENT_UNDO_SECONDS, result=result)
 
     async def _run(self, name: str, action: Callable[[], Coroutine[Any, Any, T]]) -> T:
         self._sure_at = time.monotonic()

@@ -111,7 +111,7 @@ class Components:
         async def planned() -> Outline:
             return await self._plan(name, component, source, former, revision, take_over)
 
-        outline = await self._ctx.step(f"plan-{name}", planned, result=Outline)
+        outline = await self._ctx.patient_step(f"plan-{name}", planned, result=Outline)
         plan = await self._plans.load(self._key(name), self._ctx.command.operation)
         if outline.changes or outline.gone:
             await self._ctx.progress(f"{name}: {outline.changes} of {outline.objects} objects change")
@@ -127,7 +127,7 @@ class Components:
             empty = msgspec.structs.replace(installed, inventory=[])
             return await self._keep(name, draft, await self._target.dry_run(draft), empty)
 
-        outline = await self._ctx.step(f"plan-removal-{name}", planned, result=Outline)
+        outline = await self._ctx.patient_step(f"plan-removal-{name}", planned, result=Outline)
         plan = await self._plans.load(self._key(name), self._ctx.command.operation)
         if outline.gone:
             await self._prune(f"remove-{name}", plan)

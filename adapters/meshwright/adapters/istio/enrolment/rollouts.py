@@ -9,11 +9,11 @@ import asyncio
 
 from meshwright.adapters.istio.enrolment import labels, workloads
 from meshwright.adapters.istio.enrolment.workloads import RESTARTED, Budget, Controller
+from meshwright.adapters.istio.operations import failures
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.target import readiness
 from meshwright.schemas.base import Model
-from meshwright.schemas.errors import Failure
 from meshwright.schemas.references import ResourceRef
 
 BUDGET_SECONDS = 120.0
@@ -70,7 +70,7 @@ class Rollouts:
             if verdict.state == "ready":
                 return
             if verdict.state == "failed" or asyncio.get_running_loop().time() > end:
-                raise _stuck(ref, verdict.because)
+                raise failures.stuck(ref, verdict.because)
             if verdict.because != reported:
                 reported = verdict.because
                 await self._ctx.progress(f"restarting {ref}: {reported}")
@@ -94,15 +94,3 @@ class Rollouts:
 
     async def _budgets(self, one: Controller) -> list[Budget]:
         return await workloads.budgets(await self._target.cluster(), one)
-
-
-def _stuck(ref: ResourceRef, because: str) -> kit.Reject:
-    return kit.Reject(
-        Failure(
-            code="MW4010",
-            what=f"{ref} does not come up after its restart: {because}",
-            cause="Its new pods do not start or do not get ready, with or without a sidecar.",
-            remedy="Look at its pods and events; the workloads before it were restarted, those after it were not.",
-            retryable=True,
-        )
-    )

@@ -29,7 +29,7 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
         record = await place.records.get(place.mesh)
         return await memberships.joining(await place.cluster(), record, arguments.workloads)
 
-    return await _carry_out(place, await ctx.step("plan", plan, result=Plan), joined=True)
+    return await _carry_out(place, await ctx.patient_step("plan", plan, result=Plan), joined=True)
 
 
 @adapter.operation(WithdrawWorkloads)
@@ -40,14 +40,14 @@ async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, 
     async def plan() -> Plan:
         return await memberships.leaving(await place.cluster(), arguments.workloads)
 
-    return await _carry_out(place, await ctx.step("plan", plan, result=Plan), joined=False)
+    return await _carry_out(place, await ctx.patient_step("plan", plan, result=Plan), joined=False)
 
 
 async def _carry_out(place: Place, plan: Plan, *, joined: bool) -> dict[str, Any]:
     ctx = place.ctx
     rollouts = Rollouts(ctx, place.target, ctx.command.accepted_at.isoformat())
     for each in plan.waypoints:
-        await ctx.step(
+        await ctx.patient_step(
             f"waypoint-{each.namespace}-{each.name}",
             functools.partial(_make_waypoint, place, each),
             undo=functools.partial(_remove_waypoint, place, each),
@@ -55,7 +55,7 @@ async def _carry_out(place: Place, plan: Plan, *, joined: bool) -> dict[str, Any
     if plan.changes:
         what = ", ".join(str(each.ref) for each in plan.changes[:10])
         await ctx.progress(f"{'enrolling' if joined else 'withdrawing'} {what}")
-        await ctx.step(
+        await ctx.patient_step(
             "label",
             functools.partial(_label, place, plan, back=False),
             undo=functools.partial(_unlabel, place, plan, rollouts),
@@ -79,7 +79,7 @@ async def restart_all(place: Place, rollouts: Rollouts, refs: list[ResourceRef])
         await place.ctx.progress(f"workload {number} of {len(refs)}", 100 * (number - 1) / len(refs))
         name = f"restart-{ref.namespace}-{ref.kind.lower()}-{ref.name}"
         action = functools.partial(rollouts.restart, ref)
-        results.append(await place.ctx.step(name, action, result=Restarted))
+        results.append(await place.ctx.patient_step(name, action, result=Restarted))
     return results
 
 

@@ -10,12 +10,14 @@
     MW4008  the charts are of another version
     MW4009  it is not known which of several installations is meant
     MW4010  designs are applied to what would be removed
+    MW4011  a workload does not come up after its restart
 
 Invariant: each code is made in one place, and says what to do.
 """
 
 from meshwright.core import kit
 from meshwright.schemas.errors import Failure, FieldError
+from meshwright.schemas.references import ResourceRef
 
 
 def no_mesh(mesh: str) -> kit.Reject:
@@ -79,13 +81,20 @@ def too_large(release: str, limit: int) -> kit.Reject:
     return _reject("MW4004", f"the plan of {release} would need more than {limit} bytes", remedy="Use smaller values.")
 
 
-def skew(before: str, after: str, most: int) -> kit.Reject:
+def skew(before: str, after: str, most: int, *, back: bool) -> kit.Reject:
     """Istio does not go from this version to that one."""
+    if back:
+        return _reject(
+            "MW4005",
+            f"Istio {before} cannot be brought back to {after}",
+            cause="Istio does not support going back by a minor version: its resources may be of newer versions.",
+            remedy="Move back to a control plane that still stands (upgrade --revision OLD), or uninstall and install.",
+        )
     minors = "one minor version" if most == 1 else f"{most} minor versions"
     return _reject(
         "MW4005",
         f"Istio {before} cannot be brought to {after} like this",
-        cause=f"Istio supports going up by {minors} this way, and never back by a minor version.",
+        cause=f"Istio supports going up by {minors} this way.",
         remedy="Go by a version between them, or name a --revision: a second control plane may be two versions ahead.",
     )
 
@@ -110,6 +119,18 @@ def cannot_enrol(problems: list[FieldError]) -> kit.Reject:
         remedy="Correct what is named, or enrol something else.",
         details={"errors": [{"pointer": each.pointer, "detail": each.detail} for each in problems]},
     )
+
+
+def stuck(ref: ResourceRef, because: str) -> kit.Reject:
+    """A rollout does not get on."""
+    failure = Failure(
+        code="MW4011",
+        what=f"{ref} does not come up after its restart: {because}",
+        cause="Its new pods do not start or do not get ready, with or without a sidecar.",
+        remedy="Look at its pods and events; what was restarted before it is started anew as it was.",
+        retryable=True,
+    )
+    return kit.Reject(failure)
 
 
 def no_revision(revision: str, there: list[str]) -> kit.Reject:

@@ -25,6 +25,7 @@ from meshwright.adapters.istio.charts.profiles import (
 from meshwright.adapters.istio.charts.profiles import components as components_of
 from meshwright.adapters.istio.operations import prechecks
 from meshwright.adapters.istio.operations.places import Place, outcome
+from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.target.ownership import manager_of
@@ -89,9 +90,13 @@ def wished(arguments: InstallMesh, before: Installation | None, newest: str) -> 
     if before and revision != before.revision:
         detail = f"the mesh has revision {shown(before.revision)}: another one is brought by an upgrade"
         raise kit.unfit([FieldError(detail=detail, pointer="#/revision")])
+    version = arguments.version or (before.version if before else newest)
+    prechecks.check_version(version)
+    if before:
+        prechecks.check_skew(before.version, version, canary=False)
     trust_domain = "" if arguments.trust_domain == _UNSAID_TRUST_DOMAIN else arguments.trust_domain
     return Wish(
-        version=arguments.version or (before.version if before else newest),
+        version=version,
         revision=revision,
         profile=profile,
         namespace=namespace,
@@ -105,16 +110,20 @@ async def check(place: Place, wish: Wish, *, upgrade: bool = False) -> Checked:
     """The step before all others: every check, every chart rendered once. Raises Reject."""
 
     async def checked() -> Checked:
-        cluster = await place.cluster()
-        source = await sources.source(cluster, place.options, wish)
-        rendered = [await components.render(each, source) for each in components_of(wish)]
-        kinds = [k8s.reference_of(body) for each in rendered for body in each.objects]
-        ours = [manager_of(place.mesh, each.owner) for each in components_of(wish)]
-        outcome = await prechecks.run(cluster, wish, kinds, ours, upgrade=upgrade)
-        left_out = [f"{one.ref} is left out: {one.because}" for each in rendered for one in each.left_out]
-        return Checked(source=source, notes=[*outcome.notes, *left_out])
+        return await examine(await place.cluster(), place.mesh, place.options, wish, upgrade=upgrade)
 
-    return await place.ctx.step("check", checked, result=Checked)
+    return await place.ctx.patient_step("check", checked, result=Checked)
+
+
+async def examine(cluster: k8s.Cluster, mesh: kit.MeshRef, options: Options, wish: Wish, *, upgrade: bool) -> Checked:
+    """Every check, without changing anything. Raises Reject, KubernetesError."""
+    source = await sources.source(cluster, options, wish)
+    rendered = [await components.render(each, source) for each in components_of(wish)]
+    kinds = [k8s.reference_of(body) for each in rendered for body in each.objects]
+    ours = [manager_of(mesh, each.owner) for each in components_of(wish)]
+    outcome = await prechecks.run(cluster, wish, kinds, ours, upgrade=upgrade)
+    left_out = [f"{one.ref} is left out: {one.because}" for each in rendered for one in each.left_out]
+    return Checked(source=source, notes=[*outcome.notes, *left_out])
 
 
 def namespaces(wish: Wish) -> list[Component]:

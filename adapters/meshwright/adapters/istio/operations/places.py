@@ -54,7 +54,7 @@ class Place(msgspec.Struct, frozen=True):
         async def read() -> Installation | None:
             return await self.records.get(self.mesh)
 
-        return await self.ctx.step("read-record", read, result=Installation | None)
+        return await self.ctx.patient_step("read-record", read, result=Installation | None)
 
     async def write(self, new: Installation | None, before: Installation | None) -> None:
         """Write the record, as a step that can be taken back."""
@@ -65,7 +65,7 @@ class Place(msgspec.Struct, frozen=True):
         async def unwritten() -> None:
             await self.records.put(self.mesh, before)
 
-        await self.ctx.step("record", written, undo=unwritten)
+        await self.ctx.patient_step("record", written, undo=unwritten)
 
     async def tell(self, record: Installation, state: MeshState, notes: list[str]) -> None:
         """Publish the mesh as it is now."""
@@ -91,7 +91,7 @@ class Place(msgspec.Struct, frozen=True):
             )
             await kit.tell_mesh(self.ctx.runtime, self.mesh, mesh)
 
-        await self.ctx.step("tell", report)
+        await self.ctx.patient_step("tell", report)
 
 
 def outcome(record: Installation, notes: list[str], **more: Any) -> dict[str, Any]:

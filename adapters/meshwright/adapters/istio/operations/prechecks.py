@@ -4,6 +4,7 @@ Invariant: nothing is changed, and everything that stands in the way is told at 
 a note.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from contextlib import aclosing
 
@@ -12,13 +13,16 @@ import msgspec
 from meshwright.adapters.istio.charts.profiles import Wish, is_ambient, shown
 from meshwright.adapters.istio.operations import control_planes, failures
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
+from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import rights
 from meshwright.core.kit.lifecycle.translating import numbers
+from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef
 
 _OLDEST_KUBERNETES = {31: 32, 30: 32, 29: 31, 28: 30, 27: 29}
 """the oldest minor version of Kubernetes for a minor version of Istio"""
+_VERSION = re.compile(r"\d+\.\d+(\.\d+)?([-.][A-Za-z0-9.-]+)?")
 _VERBS = ("get", "create", "patch", "delete")
 _GATEWAY_API = ("gateway.networking.k8s.io", "Gateway")
 _OTHERS = {
@@ -112,6 +116,13 @@ async def _missing_rights(cluster: k8s.Cluster, kinds: Iterable[ResourceRef]) ->
     return [f"the connection lacks rights: {', '.join(each.action for each in missing[:20])}"] if missing else []
 
 
+def check_version(version: str) -> None:
+    """Raises Reject for what is no version of Istio."""
+    if not _VERSION.fullmatch(version):
+        detail = f"{version!r} is no version of Istio: one is written like 1.31.0, or 1.31.0-rc.1"
+        raise kit.unfit([FieldError(detail=detail, pointer="#/version")])
+
+
 def check_skew(before: str, after: str, *, canary: bool) -> None:
     """Raises Reject when Istio does not go from one version to the other."""
     was, then = numbers(before), numbers(after)
@@ -119,4 +130,4 @@ def check_skew(before: str, after: str, *, canary: bool) -> None:
         return
     most = 2 if canary else 1
     if was[0] != then[0] or not 0 <= then[1] - was[1] <= most:
-        raise failures.skew(before, after, most)
+        raise failures.skew(before, after, most, back=then < was)

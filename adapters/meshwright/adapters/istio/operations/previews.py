@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.charts import components, profiles, sources
+from meshwright.adapters.istio.charts import components, profiles
 from meshwright.adapters.istio.charts.components import Source
 from meshwright.adapters.istio.charts.installation import Installation, Installations
 from meshwright.adapters.istio.charts.profiles import Component, Wish
@@ -40,12 +40,12 @@ async def preview(context: kit.PreviewContext) -> Preview | None:
     newest = context.settings(Options).version
     if command.kind == InstallMesh.kind.name:
         wish = installing.wished(operations.arguments_of(command, InstallMesh), record, newest)
-        return await _installation(context, target, wish, record)
+        return await _installation(context, target, wish, record, upgrade=False)
     if command.kind == UpgradeMesh.kind.name:
         if record is None:
             raise failures.no_mesh(command.mesh)
         wish = upgrading.wished(operations.arguments_of(command, UpgradeMesh), record, newest)
-        return await _installation(context, target, wish, record)
+        return await _installation(context, target, wish, record, upgrade=True)
     cluster = await target.cluster()
     if command.kind == EnrolWorkloads.kind.name:
         members = operations.arguments_of(command, EnrolWorkloads).workloads
@@ -57,9 +57,10 @@ async def preview(context: kit.PreviewContext) -> Preview | None:
 
 
 async def _installation(
-    context: kit.PreviewContext, target: InstallationTarget, wish: Wish, record: Installation | None
+    context: kit.PreviewContext, target: InstallationTarget, wish: Wish, record: Installation | None, *, upgrade: bool
 ) -> Preview:
-    source = await sources.source(await target.cluster(), context.settings(Options), wish)
+    options = context.settings(Options)
+    source = (await installing.examine(await target.cluster(), target.mesh, options, wish, upgrade=upgrade)).source
     diff: dict[ResourceRef, ResourceDiff] = {}
     problems: list[FieldError] = []
     for component in [*installing.namespaces(wish), *profiles.components(wish)]:

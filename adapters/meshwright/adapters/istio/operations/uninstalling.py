@@ -53,7 +53,7 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
             raise failures.designs_applied(ctx.command.mesh, designs)
         return await _scene(await place.cluster(), ctx.command.mesh, before)
 
-    scene = await ctx.step("look", look, result=Scene)
+    scene = await ctx.patient_step("look", look, result=Scene)
     judged = await _find_leftovers(place, scene)
     await _release_namespaces(place, scene)
     removed = 0
@@ -113,7 +113,7 @@ async def _release_namespaces(place: Place, scene: Scene) -> None:
 
     if scene.labels:
         await place.ctx.progress(f"withdrawing the namespaces {', '.join(sorted(scene.labels))}")
-        await place.ctx.step("release-namespaces", release, undo=restore)
+        await place.ctx.patient_step("release-namespaces", release, undo=restore)
 
 
 def _namespace(name: str) -> ResourceRef:
@@ -135,18 +135,17 @@ async def _find_leftovers(place: Place, scene: Scene) -> leftovers.Found:
             cluster, scene.namespace, scene.revisions, alone=scene.alone, installed_by_others=not scene.ours
         )
 
-    return await place.ctx.step("find-leftovers", look, result=leftovers.Found)
+    return await place.ctx.patient_step("find-leftovers", look, result=leftovers.Found)
 
 
 async def _remove_leftovers(place: Place, gone: list[Leftover], before: Installation | None) -> None:
     own = {ref for each in before.components for ref in each.inventory} if before else set()
     if gone:
         await place.ctx.progress(f"removing {len(gone)} objects that Istio left")
-        await place.ctx.step(
+        await place.ctx.patient_step(
             "remove-leftovers",
             functools.partial(_delete, place, gone),
             undo=functools.partial(_recreate, place, [each for each in gone if each.ref not in own]),
-            undo_timeout=place.target.undo_timeout,
         )
 
 
@@ -188,7 +187,7 @@ async def _definitions(place: Place, scene: Scene, before: Installation | None, 
             await cluster.delete(item.ref, uid=item.uid)
         return None
 
-    staying: list[Kept] = await place.ctx.step("judge-definitions", remove, result=list[Kept])
+    staying: list[Kept] = await place.ctx.patient_step("judge-definitions", remove, result=list[Kept])
     return staying
 
 
@@ -198,5 +197,5 @@ async def _tell(place: Place, scene: Scene) -> dict[str, int]:
         await kit.forget_mesh(place.ctx.runtime, place.mesh)
         return await leftovers.proxies(await place.cluster()) if scene.alone else {}
 
-    left: dict[str, int] = await place.ctx.step("tell", report, result=dict[str, int])
+    left: dict[str, int] = await place.ctx.patient_step("tell", report, result=dict[str, int])
     return left

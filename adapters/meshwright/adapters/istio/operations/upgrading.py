@@ -5,7 +5,8 @@
                             installed                                                   moved                retired
 
 Invariant: at every moment each namespace has one control plane that injects it; the old one goes only when no pod has
-its sidecars any more. Going back to a revision that still stands is the same way in the other direction.
+its sidecars any more. Going back to a revision that still stands is the same way in the other direction. An upgrade
+that is undone leaves no pod with a sidecar of the control plane that it takes away.
 """
 
 import functools
@@ -37,10 +38,7 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
     if before is None:
         raise failures.no_mesh(ctx.command.mesh)
     wish = wished(arguments, before, place.options.version)
-    standing = before.of(istiod_release(wish.revision))
     in_place = wish.revision == before.revision
-    if in_place or standing is None:
-        prechecks.check_skew(before.version, wish.version, canary=not in_place)
     checked = await installing.check(place, wish, upgrade=True)
     if in_place:
         return await _in_place(place, before, wish, checked)
@@ -48,12 +46,15 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
 
 
 def wished(arguments: UpgradeMesh, before: Installation, newest: str) -> Wish:
-    """What the mesh shall be: as it is, besides what was said."""
+    """What the mesh shall be: as it is, besides what was said. Raises Reject."""
     revision = arguments.revision or before.revision
     revision = "" if revision == profiles.DEFAULT_REVISION else revision
     standing = before.of(istiod_release(revision))
     moves_back = standing is not None and revision != before.revision
     version = arguments.version or (standing.version if standing and moves_back else newest)
+    prechecks.check_version(version)
+    origin = standing.version if standing and moves_back else before.version
+    prechecks.check_skew(origin, version, canary=standing is None)
     kept = {key: value for key, value in before.values.items() if key not in _PASSING}
     return Wish(
         version=version,
@@ -118,7 +119,12 @@ async def _move(
         own = {ref for each in started.components for ref in each.inventory}
         return await moving.plan(await place.cluster(), old, wish.revision, own)
 
-    move = await ctx.step("plan-move", planned, result=Move)
+    async def started_anew() -> None:
+        """Its undo comes after those of tags and labels, so that new pods get the sidecars of the old revision."""
+        await rollouts.again(move.restarts)
+
+    rollouts, move = Rollouts(ctx, place.target, ctx.command.accepted_at.isoformat()), Move()
+    move = await ctx.patient_step("plan-move", planned, undo=started_anew, result=Move)
     if move.tags:  # taken over before the old control plane lets go of them: at no moment has a tag no webhook
         tagged = msgspec.structs.replace(istiod, values={**istiod.values, "revisionTags": move.tags})
         former = record.of(istiod.release)
@@ -128,7 +134,7 @@ async def _move(
         record = record.having(installed)
     if move.changes:
         await ctx.progress(f"moving {', '.join(str(each.ref) for each in move.changes[:10])} to {shown(wish.revision)}")
-        await ctx.step(
+        await ctx.patient_step(
             "label",
             functools.partial(_put, place, move, back=False),
             undo=functools.partial(_put, place, move, back=True),
@@ -140,7 +146,6 @@ async def _move(
         record = record.having(installed)
     restarted: list[Restarted] = []
     if wish.values.restart:
-        rollouts = Rollouts(ctx, place.target, ctx.command.accepted_at.isoformat())
         restarted = await enrolling.restart_all(place, rollouts, move.restarts)
     else:
         restarted = [Restarted(ref=each, left="restarts were switched off") for each in move.restarts]
@@ -157,7 +162,7 @@ async def _retire(place: Place, record: Installation, old: str) -> tuple[Install
     async def looked() -> list[str]:
         return [str(each) for each in (await moving.still_on(await place.cluster(), old))[:20]]
 
-    left: list[str] = await place.ctx.step("look-for-old-proxies", looked, result=list[str])
+    left: list[str] = await place.ctx.patient_step("look-for-old-proxies", looked, result=list[str])
     if left:
         because = f"revision {shown(old)} stays: {', '.join(left)} still have its sidecars"
         await place.ctx.progress(because)

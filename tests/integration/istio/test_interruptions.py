@@ -1,0 +1,165 @@
+"""What goes wrong between two steps of an operation: it waits, or ends with everything as it was, and says which."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from meshwright.core import kit
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import errors, rights, transport
+from meshwright.core.testing.eventually import eventually
+from meshwright.schemas.connections import Kubernetes
+from meshwright.schemas.operations import CancelRequested, EnrolWorkloads, InstallMesh
+from meshwright.schemas.workloads import NamespaceMember
+from rig.interceptor import Interceptor, intercepting, status
+from rig.istio.between import after
+from rig.istio.operating import Operator
+from rig.istio.snapshots import different, snapshot
+from rig.istio.workloads import labels_of, make_namespace
+from testbed.cluster import KubernetesServer
+
+pytestmark = pytest.mark.servers
+WEBHOOK = 'Internal error occurred: failed calling webhook "rev.namespace.sidecar-injector.istio.io": no endpoints'
+
+
+async def unreachable(request: web.Request) -> web.StreamResponse:
+    """Nobody answers."""
+    assert request.transport
+    request.transport.abort()
+    return web.Response()
+
+
+async def nobody(request: web.Request) -> web.StreamResponse:
+    """The credentials have ended."""
+    return status(401, "Unauthorized")
+
+
+async def throttling(request: web.Request) -> web.StreamResponse:
+    """Too much to do."""
+    return status(429, "TooManyRequests", **{"Retry-After": "1"})
+
+
+async def no_webhook(request: web.Request) -> web.StreamResponse | None:
+    """Changes would be asked of a webhook that is not there."""
+    return status(500, "InternalError", WEBHOOK) if request.method == "PATCH" else None
+
+
+async def slow(request: web.Request) -> web.StreamResponse:
+    """It answers late, and that it is busy."""
+    await asyncio.sleep(0.3)
+    return status(504, "Timeout", "request did not complete within the allotted timeout")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests end early, so that it is the operation that waits."""
+    monkeypatch.setattr(transport, "_RECONNECT", 0.1)
+    monkeypatch.setattr(transport, "TIMEOUT", 2.0)
+    monkeypatch.setattr(errors.Unauthorized, "after", 0.2)
+
+
+@pytest.fixture
+async def disturbed(
+    furnished: Operator, admission: Any, kubernetes_settings: Kubernetes
+) -> AsyncIterator[tuple[Operator, Interceptor, str]]:
+    """An operator on Istio, what stands between it and the cluster, and a namespace with a workload."""
+    values = {**furnished.values, "istiod": admission.values}
+    await furnished.do(InstallMesh(version="1.31.0", profile="minimal", values=values))
+    name = f"shop-{uuid.uuid4().hex[:8]}"
+    await make_namespace(furnished, name)
+    async with intercepting(kubernetes_settings) as (interceptor, settings):
+        furnished.runtime.connections.settings = settings  # type: ignore[attr-defined]
+        yield furnished, interceptor, name
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", [unreachable, nobody, throttling, no_webhook, slow])
+async def test_an_operation_waits_for_a_cluster_that_does_not_do_what_it_is_asked(
+    disturbed: tuple[Operator, Interceptor, str], fault: Any
+) -> None:
+    """Not reached, not known any more, throttled, without its webhook, too slow: it goes on, and does all once."""
+    operator, interceptor, name = disturbed
+
+    async def begins() -> None:
+        interceptor.rule = fault
+
+    arguments = EnrolWorkloads(workloads=[NamespaceMember(namespace=name, restart=True)])
+    running = asyncio.create_task(operator.do(arguments, journal=after("plan", begins)))
+    await eventually(lambda: interceptor.answered >= 5, timeout=60)
+    assert not running.done()
+    assert await operator_labels(operator, interceptor, name) == {}
+    interceptor.rule = None
+    result = await running
+    assert result["restarted"] == [f"Deployment {name}/web"]
+    assert await labels_of(operator, name) == {"istio-injection": "enabled"}
+    assert (await operator.find("Deployment", "web", name, "apps"))["metadata"]["generation"] == 2
+
+
+async def operator_labels(operator: Operator, interceptor: Interceptor, name: str) -> dict[str, str]:
+    """The labels as they are while the fault goes on."""
+    rule, interceptor.rule = interceptor.rule, None
+    try:
+        return await labels_of(operator, name)
+    finally:
+        interceptor.rule = rule
+
+
+async def test_rights_that_are_taken_away_in_the_middle_end_it_and_it_can_be_asked_again(
+    disturbed: tuple[Operator, Interceptor, str], kubernetes_server: KubernetesServer
+) -> None:
+    """The refusal names the right, and what could not be taken back; with the right again the same wish is done."""
+    operator, _, name = disturbed
+    cluster = await operator.cluster()
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"{name}-clerk"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"{name}-clerk"}],
+    }
+    settings = Kubernetes(kubeconfig=kubernetes_server.kubeconfig(f"{name}-clerk"))
+    operator.runtime.connections.settings = settings  # type: ignore[attr-defined]
+    needed = [k8s.Right("patch", "", "namespaces")]
+    async with k8s.Cluster.open(settings) as clerk:
+
+        async def given() -> None:
+            await cluster.apply(binding, owner="me")
+            await eventually(lambda: allowed(clerk, True), timeout=60)
+
+        async def taken() -> None:
+            await cluster.delete(k8s.reference_of(binding))
+            await eventually(lambda: allowed(clerk, False), timeout=60)
+
+        async def allowed(clerk: k8s.Cluster, wanted: bool) -> bool:
+            return await rights.missing(clerk, needed) is not wanted
+
+        await given()
+        arguments = EnrolWorkloads(workloads=[NamespaceMember(namespace=name)])
+        with pytest.raises(k8s.Forbidden, match=f'cannot patch resource "namespaces".*"{name}"') as refused:
+            await operator.do(arguments, journal=after("plan", taken), clean=False)
+        assert (refused.value.failure.code, refused.value.failure.retryable) == ("MW5002", False)
+        await given()
+        assert await labels_of(operator, name) == {}
+        assert (await operator.do(arguments))["enrolled"] == [f"Namespace {name}"]
+        assert await labels_of(operator, name) == {"istio-injection": "enabled"}
+        await cluster.delete(k8s.reference_of(binding))
+
+
+async def test_an_installation_that_is_cancelled_in_the_middle_leaves_nothing(
+    operator: Operator, admission: Any
+) -> None:
+    """Between two components: what the first brought is taken back, and the cluster is as it was."""
+    before = await snapshot(operator)
+
+    async def cancelled() -> None:
+        operator.control.cancel(CancelRequested(principal="ann"))
+
+    wanted = InstallMesh(version="1.31.0", profile="minimal", values={**operator.values, "istiod": admission.values})
+    with pytest.raises(kit.Cancelled):
+        await operator.do(wanted, journal=after("wait-istio-base", cancelled))
+    assert different(before, await snapshot(operator)) == {}
+    assert await operator.record() is None
