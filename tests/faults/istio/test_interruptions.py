@@ -22,7 +22,7 @@ from rig.istio.snapshots import different, snapshot
 from rig.istio.workloads import labels_of, make_namespace
 from testbed.cluster import KubernetesServer
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.faults]
 WEBHOOK = 'Internal error occurred: failed calling webhook "rev.namespace.sidecar-injector.istio.io": no endpoints'
 
 
@@ -76,27 +76,31 @@ async def disturbed(
         yield furnished, interceptor, name
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("fault", [unreachable, nobody, throttling, no_webhook, slow])
 async def test_an_operation_waits_for_a_cluster_that_does_not_do_what_it_is_asked(
-    disturbed: tuple[Operator, Interceptor, str], fault: Any
+    disturbed: tuple[Operator, Interceptor, str],
 ) -> None:
     """Not reached, not known any more, throttled, without its webhook, too slow: it goes on, and does all once."""
-    operator, interceptor, name = disturbed
+    operator, interceptor, _ = disturbed
+    for fault in (unreachable, nobody, throttling, no_webhook, slow):
+        name = f"shop-{uuid.uuid4().hex[:8]}"
+        await make_namespace(operator, name)
+        interceptor.answered = 0
 
-    async def begins() -> None:
-        interceptor.rule = fault
+        async def begins(fault: Any = fault) -> None:
+            interceptor.rule = fault
 
-    arguments = EnrolWorkloads(workloads=[NamespaceMember(namespace=name, restart=True)])
-    running = asyncio.create_task(operator.do(arguments, journal=after("plan", begins)))
-    await eventually(lambda: interceptor.answered >= 5, timeout=60)
-    assert not running.done()
-    assert await operator_labels(operator, interceptor, name) == {}
-    interceptor.rule = None
-    result = await running
-    assert result["restarted"] == [f"Deployment {name}/web"]
-    assert await labels_of(operator, name) == {"istio-injection": "enabled"}
-    assert (await operator.find("Deployment", "web", name, "apps"))["metadata"]["generation"] == 2
+        arguments = EnrolWorkloads(workloads=[NamespaceMember(namespace=name, restart=True)])
+        running = asyncio.create_task(operator.do(arguments, journal=after("plan", begins)))
+        await eventually(lambda: interceptor.answered >= 5, timeout=60)
+        assert not running.done(), fault.__name__
+        assert await operator_labels(operator, interceptor, name) == {}, fault.__name__
+        interceptor.rule = None
+        result = await running
+        assert result["restarted"] == [f"Deployment {name}/web"], fault.__name__
+        assert await labels_of(operator, name) == {"istio-injection": "enabled"}
+        assert (await operator.find("Deployment", "web", name, "apps"))["metadata"]["generation"] == 2
 
 
 async def operator_labels(operator: Operator, interceptor: Interceptor, name: str) -> dict[str, str]:
@@ -109,11 +113,10 @@ async def operator_labels(operator: Operator, interceptor: Interceptor, name: st
 
 
 async def test_rights_that_are_taken_away_in_the_middle_end_it_and_it_can_be_asked_again(
-    disturbed: tuple[Operator, Interceptor, str], kubernetes_server: KubernetesServer
+    disturbed: tuple[Operator, Interceptor, str], cluster: k8s.Cluster, kubernetes_server: KubernetesServer
 ) -> None:
     """The refusal names the right, and what could not be taken back; with the right again the same wish is done."""
     operator, _, name = disturbed
-    cluster = await operator.cluster()
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
@@ -128,14 +131,14 @@ async def test_rights_that_are_taken_away_in_the_middle_end_it_and_it_can_be_ask
 
         async def given() -> None:
             await cluster.apply(binding, owner="me")
-            await eventually(lambda: allowed(clerk, True), timeout=60)
+            await eventually(lambda: is_allowed(True), timeout=60)
 
         async def taken() -> None:
             await cluster.delete(k8s.reference_of(binding))
-            await eventually(lambda: allowed(clerk, False), timeout=60)
+            await eventually(lambda: is_allowed(False), timeout=60)
 
-        async def allowed(clerk: k8s.Cluster, wanted: bool) -> bool:
-            return await rights.missing(clerk, needed) is not wanted
+        async def is_allowed(wanted: bool) -> bool:
+            return bool(await rights.missing(clerk, needed)) is not wanted
 
         await given()
         arguments = EnrolWorkloads(workloads=[NamespaceMember(namespace=name)])
