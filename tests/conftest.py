@@ -13,6 +13,8 @@ from meshwright.adapters.envoy.dataplane import program
 from meshwright.core.testing.servers import MongoServer
 from rig.stack.stack import Stack, running
 
+# A proof that fails shows the values that it compared.
+pytest.register_assert_rewrite("rig.effects")
 pytest_plugins = ["meshwright.core.testing.fixtures", "testbed.fixtures"]
 
 

@@ -1,31 +1,21 @@
 """A real worker of this adapter, with the credentials of one, installs Istio; another takes over when it is killed."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.security import connection_secrets, sealing
 from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
-from meshwright.schemas import operations, subjects
-from meshwright.schemas.connections import Connection, ConnectionWritten, Kubernetes
+from meshwright.schemas import operations
+from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.operations import InstallMesh, StepStarted, UninstallMesh
+from rig.istio.worker import CONNECTION, connect
 
 pytestmark = pytest.mark.servers
 _SECONDS = 120.0
-
-
-async def connect(bus: mwbus.Connection, directory: Path, settings: Kubernetes) -> None:
-    """Store the connection `local`, its kubeconfig sealed with the key that the worker has."""
-    sealer = await asyncio.to_thread(sealing.from_file, directory / "secret-keys")
-    sealed = connection_secrets.seal(sealer, {"/kubeconfig": settings.kubeconfig}, "default", "local")
-    document = Connection(id="local", kind="kubernetes", credentials=["/kubeconfig"])
-    subject = subjects.fill(subjects.STATE, workspace="default", kind="connection", id="local")
-    await bus.publisher.publish(subject, ConnectionWritten(document=document, sealed=sealed, principal="ann"))
 
 
 async def test_a_worker_that_is_killed_is_followed_by_another(
@@ -37,7 +27,7 @@ async def test_a_worker_that_is_killed_is_followed_by_another(
     values = {"charts": str(istio_charts), "istiod": admission.values}
     async with NatsServer(adapters=["istio"]) as nats, mwbus.connect(nats.url, "api") as bus:
         await connect(bus, tmp_path, kubernetes_settings)
-        asker = Asker(bus, "istio")
+        asker = Asker(bus, "istio", CONNECTION)
         async with worker_process("istio", nats.url, tmp_path, **options) as first:
             wanted = InstallMesh(version="1.31.0", profile="minimal", values=values)
             operation = await asker.ask(wanted, seconds=_SECONDS)

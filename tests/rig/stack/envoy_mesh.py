@@ -196,15 +196,15 @@ def _first_port() -> int:
     return 16_000 + lane * 1_500 + random.randrange(1_400)
 
 
-@pytest.fixture
-async def bare_envoy_mesh(tmp_path: Path) -> AsyncIterator[EnvoyMesh]:
-    """A running control plane and apps, but no mesh yet."""
+@contextlib.asynccontextmanager
+async def opened(directory: Path) -> AsyncIterator[EnvoyMesh]:
+    """A running control plane and apps, but no mesh yet; its files are in the directory."""
     async with contextlib.AsyncExitStack() as stack:
         nats = await stack.enter_async_context(NatsServer())
         options = Options(first_port=_first_port(), keep_sidecars=False)
         bus = await stack.enter_async_context(mwbus.connect(nats.url, "adapter-envoy"))
         servers = kit.OwnServers(nats_url=nats.url)
-        runtime = kit.Runtime(bus, "envoy", "tester", tmp_path, SEALER, servers=servers)
+        runtime = kit.Runtime(bus, "envoy", "tester", directory, SEALER, servers=servers)
         envoy_mesh = EnvoyMesh(bus, runtime, options)
         for service, version in WORKLOADS:
             name = f"{service}-{version}"
@@ -213,6 +213,13 @@ async def bare_envoy_mesh(tmp_path: Path) -> AsyncIterator[EnvoyMesh]:
         client = httpx.AsyncClient(trust_env=False, timeout=30)
         envoy_mesh.client = await stack.enter_async_context(client)
         yield envoy_mesh
+
+
+@pytest.fixture
+async def bare_envoy_mesh(tmp_path: Path) -> AsyncIterator[EnvoyMesh]:
+    """A mesh's control plane and apps for one test."""
+    async with opened(tmp_path) as result:
+        yield result
 
 
 @pytest.fixture

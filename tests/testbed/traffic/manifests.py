@@ -16,9 +16,10 @@ NAME = "meshwright.test/pod"
 
 
 class Service(msgspec.Struct, frozen=True):
-    """A service and its versions, one pod each; with `sidecar` its pods have sidecars, too.
+    """A service and its versions, one pod each; with `sidecar` its pods have sidecars, too, and call others by them.
 
-    `zones` says in which zone (a, b) a version's pod is; clients and all others are in a.
+    `zones` says in which zone (a, b) a version's pod is; clients and all others are in a. `twins` are versions that
+    have a second pod.
     """
 
     name: str
@@ -26,6 +27,13 @@ class Service(msgspec.Struct, frozen=True):
     port: int = 9080
     sidecar: bool = False
     zones: dict[str, str] = {}
+    twins: tuple[str, ...] = ()
+
+    @property
+    def pods(self) -> dict[str, str]:
+        """The names of its pods, each with its version; twins last."""
+        twins = {f"{self.name}-{each}-twin": each for each in self.twins}
+        return {f"{self.name}-{each}": each for each in self.versions} | twins
 
 
 def of(namespace: str, services: Sequence[Service], clients: Sequence[str], gateways: Sequence[str]) -> list[Object]:
@@ -37,15 +45,15 @@ def of(namespace: str, services: Sequence[Service], clients: Sequence[str], gate
         labels = {"app": each, "istio": each}
         ports = [{"name": "http", "port": 80, "targetPort": 80}]
         made.append(_object("v1", "Service", namespace, each, {"selector": labels, "ports": ports}))
-        made.append(_deployment(namespace, each, each, labels))
+        made.append(_gateway(_deployment(namespace, each, each, labels)))
     return [*made, *(each for service in services for each in _service(namespace, service))]
 
 
 def _service(namespace: str, service: Service) -> list[Object]:
     ports = [{"name": "http", "port": service.port, "targetPort": PORT}]
     made = [_object("v1", "Service", namespace, service.name, {"selector": {"app": service.name}, "ports": ports})]
-    for version in service.versions:
-        name, labels = f"{service.name}-{version}", {"app": service.name, "version": version}
+    for name, version in service.pods.items():
+        labels = {"app": service.name, "version": version}
         zone = service.zones.get(version, "a")
         made.append(_deployment(namespace, name, service.name, labels, injected=service.sidecar, zone=zone))
     if service.sidecar:
@@ -54,10 +62,15 @@ def _service(namespace: str, service: Service) -> list[Object]:
 
 
 def _inbound(namespace: str, service: Service) -> Object:
-    """Nothing redirects connections to the sidecar: it listens itself in the place of the process."""
+    """Nothing redirects connections to the sidecar: it listens itself in the place of the process.
+
+    It passes on nothing that it does not know: such a Sidecar is in nobody's way who controls egress.
+    """
     port = {"number": PORT, "protocol": "HTTP", "name": "http"}
     ingress = {"port": port, "defaultEndpoint": f"127.0.0.1:{PORT}", "captureMode": "NONE"}
-    spec = {"workloadSelector": {"labels": {"app": service.name}}, "ingress": [ingress]}
+    outbound = {"mode": "REGISTRY_ONLY"}
+    selector = {"labels": {"app": service.name}}
+    spec = {"workloadSelector": selector, "ingress": [ingress], "outboundTrafficPolicy": outbound}
     return _object("networking.istio.io/v1", "Sidecar", namespace, service.name, spec)
 
 
@@ -78,6 +91,14 @@ def _deployment(
         },
     }
     return _object("apps/v1", "Deployment", namespace, name, spec)
+
+
+def _gateway(deployment: Object) -> Object:
+    """Marked as Istio's own gateways are, which are found by it."""
+    template = deployment["spec"]["template"]["metadata"]
+    template["annotations"] = {"inject.istio.io/templates": "gateway"}
+    deployment["metadata"]["labels"] = {"istio": template["labels"]["istio"]}
+    return deployment
 
 
 def _object(version: str, kind: str, namespace: str, name: str, spec: dict[str, Any] | None = None) -> Object:

@@ -48,6 +48,17 @@ class Namespaces:
         self._enter(self._hub)
         _ip(f"link set {name} master br0 up")
 
+    def bound(self, pod: str, address: str, port: int) -> socket.socket:
+        """A TCP socket of a pod that is bound; the test has no right to the ports below 1024, and this process has."""
+        made = self.socket(pod)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((address, port))
+        except OSError:
+            made.close()
+            raise
+        return made
+
     def socket(self, address: str) -> socket.socket:
         """A TCP socket of a pod; it stays in the pod's namespace whoever uses it."""
         self._enter(self._pods[address])
@@ -126,9 +137,8 @@ def _ip(*lines: str) -> None:
 
 def _answer(namespaces: Namespaces, asked: dict[str, Any]) -> tuple[Any, socket.socket | None]:
     arguments = asked["arguments"]
-    if asked["what"] == "socket":
-        return None, namespaces.socket(*arguments)
-    return getattr(namespaces, asked["what"])(*arguments), None
+    result = getattr(namespaces, asked["what"])(*arguments)
+    return (None, result) if isinstance(result, socket.socket) else (result, None)
 
 
 def main(path: str) -> None:

@@ -62,12 +62,19 @@ class PodNetwork:
         """Give a pod its address and a loopback of its own."""
         await self._ask("add", address, _PREFIX)
 
-    def socket(self, address: str) -> socket.socket:
-        """A TCP socket in a pod, neither bound nor connected; it takes a fraction of a millisecond."""
-        _, files = self._exchange("socket", address)
+    def bound(self, pod: str, address: str, port: int) -> socket.socket:
+        """A TCP socket in a pod that is bound to an address there, and to any port, also one below 1024."""
+        return self._made("bound", pod, address, port)
+
+    def _made(self, what: str, *arguments: Any) -> socket.socket:
+        _, files = self._exchange(what, *arguments)
         made = socket.socket(fileno=files[0])
         made.setblocking(False)
         return made
+
+    def socket(self, address: str) -> socket.socket:
+        """A TCP socket in a pod, neither bound nor connected; it takes a fraction of a millisecond."""
+        return self._made("socket", address)
 
     async def run(self, address: str, command: Sequence[str], log: Path) -> int:
         """Start a program in a pod; its process id."""

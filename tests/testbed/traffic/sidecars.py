@@ -24,6 +24,7 @@ ADMINISTRATION, STATISTICS = 15_000, 15_090
 # Without the strategy a connection that is in use would keep an old policy for up to ten minutes.
 _DRAINING = ("--drain-time-s", "45", "--drain-strategy", "immediate")
 _AS_ISTIO_DOES = ("--concurrency", "1", "-l", "warn", "--component-log-level", "misc:error", *_DRAINING)
+_LOGGING = ("--file-flush-interval-msec", "100")
 _PREFIX = "type.googleapis.com/envoy.extensions"
 
 
@@ -57,7 +58,7 @@ async def sidecar(
     pair = authority.issue(pod.account, [pki.SERVER, pki.CLIENT], names=[identity], file=pod.name)
     configuration.write_text(json.dumps(bootstrap(pod, xds, sds)))
     async with relayed(xds, lambda: dialled_here(istiod.xds)), secrets.served(sds, pair, authority.pair):
-        command = [str(program.envoy()), "-c", str(configuration), "--use-dynamic-base-id", *_AS_ISTIO_DOES]
+        command = [str(program.envoy()), "-c", str(configuration), "--use-dynamic-base-id", *_AS_ISTIO_DOES, *_LOGGING]
         pid = await network.run(pod.address, command, log)
         try:
             yield Running(pid=pid, log=log)

@@ -24,7 +24,7 @@ from testbed.cluster import KubernetesServer
 from testbed.folders import TemporaryFolder
 from testbed.istiod import Istiod
 from testbed.objects import Object, Objects
-from testbed.traffic import manifests, sidecars
+from testbed.traffic import manifests, resolver, sidecars
 from testbed.traffic.apps import PORT, App
 from testbed.traffic.manifests import Service
 from testbed.traffic.network import PodNetwork
@@ -33,12 +33,14 @@ from testbed.traffic.sidecars import Pod
 
 _READY_S = 90.0
 _ANSWER_S = 60.0
+OUTSIDE_PORT = 80
+"""of hosts outside of the cluster"""
 _AGENT = 15_020
 """where Istio's agent serves the statistics of its Envoy, and of the process beside it"""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a client got; `service` and `version` are those of the pod that answered, empty where none did."""
+    """What a client got; `service`, `version` and `pod` are those of the pod that answered, empty where none did."""
 
     status: int
     headers: dict[str, str]
@@ -46,6 +48,7 @@ class Answer(msgspec.Struct, frozen=True):
     seconds: float
     service: str = ""
     version: str = ""
+    pod: str = ""
     received: dict[str, str] = {}
     """the headers as the pod saw them"""
 
@@ -74,7 +77,7 @@ class SidecarWorld:
         self._server, self._istiod = server, istiod
         self._services, self._clients = {each.name: each for each in services}, list(clients)
         self._gateways, self._outside = list(gateways), {name: f"10.244.255.{n}" for n, name in enumerate(outside, 1)}
-        self._apps: dict[tuple[str, str], App] = {}
+        self._apps: dict[str, App] = {}
         self._pods: dict[str, Pod] = {}
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._sidecars: dict[str, sidecars.Running] = {}
@@ -93,11 +96,15 @@ class SidecarWorld:
 
     def app(self, service: str, version: str = "v1") -> App:
         """The process behind a version of a service."""
-        return self._apps[service, version]
+        return self._apps[f"{service}-{version}"]
+
+    def process(self, pod: str) -> App:
+        """The process in a pod of this name, as `reviews-v1`."""
+        return self._apps[pod]
 
     def outside(self, host: str) -> tuple[str, int]:
         """The address and port of a host outside of the cluster; its process is `app(host)`."""
-        return self._outside[host], PORT
+        return self._outside[host], OUTSIDE_PORT
 
     def pod(self, name: str) -> Pod:
         """The pod of a client or gateway, or of a version of a service, as `reviews-v1`."""
@@ -141,9 +148,8 @@ class SidecarWorld:
         if not response.content_type.endswith("json"):
             return answered
         told = json.loads(text)
-        return msgspec.structs.replace(
-            answered, service=told["service"], version=told["version"], received=told["headers"]
-        )
+        who = {"service": told["service"], "version": told["version"], "pod": told["name"]}
+        return msgspec.structs.replace(answered, received=told["headers"], **who)
 
     async def versions(self, service: str, times: int, **more: Any) -> Counter[str]:
         """How often each version answers."""
@@ -167,23 +173,23 @@ class SidecarWorld:
             await network.add(pod.address)
             self._sessions[name] = await self._open.enter_async_context(_session(network, pod.address))
         for service in self._services.values():
-            for version in service.versions:
-                pod = self._pods[f"{service.name}-{version}"]
-                await self._serve(network, service.name, version, pod.address, HOST if service.sidecar else "")
+            for name, version in service.pods.items():
+                pod, app = self._pods[name], App(service.name, version, name)
+                await self._serve(network, app, pod.address, HOST if service.sidecar else "")
                 await self._forward(network, pod.address, PORT, PORT)
         for host, address in self._outside.items():
             await network.add(address)
-            await self._serve(network, host, "v1", address)
+            await self._serve(network, App(host, "v1"), address, port=OUTSIDE_PORT)
         async with asyncio.TaskGroup() as group:
             for name, pod in self._pods.items():
-                app = self._services.get(pod.labels["app"])
-                if app is None or app.sidecar:
+                owner = self._services.get(pod.labels["app"])
+                if owner is None or owner.sidecar:
                     group.create_task(self._accompany(network, authority, name, folder))
         await eventually(self._all_answer, timeout=_READY_S)
 
-    async def _serve(self, network: PodNetwork, name: str, version: str, pod: str, address: str = "") -> None:
-        app = self._apps[name, version] = App(name, version)
-        await self._open.enter_async_context(app.serving(network, pod, address or pod))
+    async def _serve(self, network: PodNetwork, app: App, pod: str, address: str = "", port: int = PORT) -> None:
+        self._apps[app.name] = app
+        await self._open.enter_async_context(app.serving(network, pod, address or pod, port))
 
     async def _forward(self, network: PodNetwork, address: str, port: int, own: int) -> None:
         """Let the API server reach a port of a pod, as any real one could."""
@@ -193,6 +199,8 @@ class SidecarWorld:
         self._open.callback(self._server.stand_down, port, address)
 
     async def _accompany(self, network: PodNetwork, authority: pki.Authority, name: str, folder: Path) -> None:
+        names = resolver.serving(network, self._pods[name].address, self._outside)
+        await self._open.enter_async_context(names)
         running = sidecars.sidecar(network, self._istiod, authority, self._pods[name], folder)
         self._sidecars[name] = await self._open.enter_async_context(running)
         await eventually(lambda: self._is_ready(name), timeout=_READY_S)
@@ -203,7 +211,8 @@ class SidecarWorld:
         return (await self.administration(name, "/ready")).strip() == "LIVE"
 
     async def _all_answer(self) -> bool:
-        pairs = [(client, service) for client in self._clients for service in self._services]
+        callers = [*self._clients, *(pod for each in self._services.values() if each.sidecar for pod in each.pods)]
+        pairs = [(client, service) for client in callers for service in self._services]
         return all([(await self.request(service, client=client)).status == 200 for client, service in pairs])
 
     def _apply(self, objects: Sequence[Object]) -> None:
@@ -215,7 +224,7 @@ class SidecarWorld:
         listed = await asyncio.to_thread(self._listed)
         pods = [self._pod(each) for each in listed if manifests.NAME in each["metadata"]["labels"]]
         result = {pod.labels[manifests.NAME]: pod for pod in pods}
-        wanted = len(self._clients) + len(self._gateways) + sum(len(each.versions) for each in self._services.values())
+        wanted = len(self._clients) + len(self._gateways) + sum(len(each.pods) for each in self._services.values())
         return result if len(result) == wanted and all(pod.address for pod in result.values()) else {}
 
     def _listed(self) -> list[Object]:

@@ -1,0 +1,72 @@
+"""A real worker of the Istio adapter with the credentials of one, and somebody who asks it for work."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from meshwright.core import bus as mwbus
+from meshwright.core.bus.client import requesting
+from meshwright.core.security import connection_secrets, sealing
+from meshwright.core.testing import identities
+from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.servers import NatsServer
+from meshwright.core.testing.workers import worker_process
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Message
+from meshwright.schemas.connections import Connection, ConnectionWritten, Kubernetes
+from meshwright.schemas.operations import Arguments
+
+CONNECTION = "local"
+_WITHIN_S = 120.0
+
+
+async def connect(bus: mwbus.Connection, directory: Path, settings: Kubernetes) -> None:
+    """Store the connection `local`, its kubeconfig sealed with the key that workers of this directory have."""
+    sealer = await asyncio.to_thread(sealing.from_file, directory / "secret-keys")
+    sealed = connection_secrets.seal(sealer, {"/kubeconfig": settings.kubeconfig}, "default", CONNECTION)
+    document = Connection(id=CONNECTION, kind="kubernetes", credentials=["/kubeconfig"])
+    subject = subjects.fill(subjects.STATE, workspace="default", kind="connection", id=CONNECTION)
+    await bus.publisher.publish(subject, ConnectionWritten(document=document, sealed=sealed, principal="ann"))
+
+
+def within(kubeconfig: str, namespace: str) -> str:
+    """A kubeconfig of which the namespace is this one, so that documents need not name it."""
+    document: Any = yaml.safe_load(kubeconfig)
+    for each in document["contexts"]:
+        each["context"]["namespace"] = namespace
+    return yaml.safe_dump(document)
+
+
+class Mesh:
+    """The mesh that a worker looks after."""
+
+    def __init__(self, asker: Asker, api: Asker, name: str) -> None:
+        """`api` asks with the API's own credentials, as previews are."""
+        self._asker, self.api, self.name = asker, api, name
+
+    async def do(self, arguments: Arguments) -> list[Message]:
+        """Ask for an operation, which must succeed; its events."""
+        operation = await self._asker.ask(arguments, mesh=self.name, seconds=_WITHIN_S)
+        events = await self._asker.end(operation, _WITHIN_S)
+        assert kinds(events)[-1] == "succeeded", events[-1]
+        return events
+
+
+@asynccontextmanager
+async def working(kubeconfig: str, directory: Path, name: str = "prod") -> AsyncIterator[Mesh]:
+    """A worker on a bus of its own, and the mesh of this name on the cluster."""
+    credentials = identities.credentials_file(subjects.API, directory)
+    async with AsyncExitStack() as stack:
+        nats = await stack.enter_async_context(NatsServer(adapters=["istio"]))
+        bus = await stack.enter_async_context(mwbus.connect(nats.url, "api"))
+        await connect(bus, directory, Kubernetes(kubeconfig=kubeconfig))
+        worker = worker_process("istio", nats.url, directory, connection_allow="127.0.0.0/8")
+        await stack.enter_async_context(worker)
+        api = await stack.enter_async_context(mwbus.connect(nats.address, "api", credentials_file=credentials))
+        await eventually(lambda: requesting.request(api, "istio", "info", b""), timeout=_WITHIN_S)
+        yield Mesh(Asker(bus, "istio", CONNECTION), Asker(api, "istio", CONNECTION), name)
