@@ -185,3 +185,37 @@ def test_policies_of_whole_namespaces_and_denials_are_named() -> None:
         "intents allow, and DENY is something else",
         "there is no Service here that has this selector",
     ]
+
+
+def test_what_istio_would_not_do_is_no_intent() -> None:
+    """A policy that is only tried, faults for no request, rules for callers of another namespace, the second of two."""
+
+    def custom(kind: str, name: str, namespace: str, /, **spec: Any) -> dict[str, Any]:
+        group = "security" if kind == "AuthorizationPolicy" else "networking"
+        meta: dict[str, Any] = {"name": name, "namespace": namespace}
+        return {"apiVersion": f"{group}.istio.io/v1", "kind": kind, "metadata": meta, "spec": spec}
+
+    trying = custom("AuthorizationPolicy", "tried", "shop", selector={"matchLabels": {"app": "reviews"}})
+    trying["metadata"]["annotations"] = {"istio.io/dry-run": "true"}
+    fault = {"fault": {"delay": {"fixedDelay": "5s"}}, "route": TO}
+    faulty = custom("VirtualService", "faulty", "shop", hosts=["reviews"], http=[fault])
+    faulty["metadata"]["labels"] = {"istio.io/rev": "canary"}
+    host = "reviews.shop.svc.cluster.local"
+    random = {"host": host, "trafficPolicy": {"loadBalancer": {"simple": "RANDOM"}}}
+    least = {"host": host, "trafficPolicy": {"loadBalancer": {"simple": "LEAST_REQUEST"}}}
+    rules = [
+        custom("DestinationRule", "elsewhere", "other", **random),
+        custom("DestinationRule", "one", "shop", **random),
+        custom("DestinationRule", "two", "shop", **least),
+    ]
+    result = imported([*cluster(), trying, faulty, *rules])
+    assert whole(result) == [wishes.LoadBalancing(service="shop/reviews", policy="random")]
+    reasons = {each.because for each in result.unexpressed}
+    assert reasons == {
+        "it is only tried: it refuses nothing",
+        "it is for this revision of the control plane alone, and an intent for the mesh",
+        "without a percentage Istio does this to no request",
+        "a rule in another namespace than the service is for callers there, and an intent for all",
+        "DestinationRule shop/one has the policy of this service already",
+    }
+    assert "#/metadata/labels/istio.io~1rev" in fields(result)

@@ -6,12 +6,27 @@ intent says is named, with the resource that has it.
 
 from meshwright.adapters.istio.facts import CLASSIC, SECURITY, VERSION_LABELS
 from meshwright.adapters.istio.importing import destinations, policies, routing
-from meshwright.core.kit.importing import Importers
+from meshwright.core.kit.importing import Importers, Reader, Reading, Surroundings
+from meshwright.schemas.intents import AnyIntent
+
+_REVISION = "istio.io/rev"
+
+
+def _importer(group: str, kind: str, reader: Reader) -> None:
+    """Register a reader; the label with which a resource is for one control plane alone is a field too."""
+
+    def read(reading: Reading, around: Surroundings) -> list[AnyIntent]:
+        if revision := reading.at("metadata").at("labels", _REVISION):
+            revision.leave("it is for this revision of the control plane alone, and an intent for the mesh")
+        return reader(reading, around)
+
+    importers.importer(group, kind)(read)
+
 
 importers = Importers(VERSION_LABELS)
-importers.importer(CLASSIC, "VirtualService")(routing.virtual_service)
-importers.importer(CLASSIC, "DestinationRule")(destinations.destination_rule)  # after the routes that name its subsets
-importers.importer(SECURITY, "PeerAuthentication")(policies.peer_authentication)
-importers.importer(SECURITY, "AuthorizationPolicy")(policies.authorization_policy)
+_importer(CLASSIC, "VirtualService", routing.virtual_service)
+_importer(CLASSIC, "DestinationRule", destinations.destination_rule)  # after the routes that name its subsets
+_importer(SECURITY, "PeerAuthentication", policies.peer_authentication)
+_importer(SECURITY, "AuthorizationPolicy", policies.authorization_policy)
 
 __all__ = ["importers"]

@@ -6,8 +6,8 @@ Invariant: a subset says nothing by itself; it is said by the intents of the rou
 from typing import Any
 
 from meshwright.adapters.istio.analysis.hosts import full_name
-from meshwright.adapters.istio.facts import CLASSIC
-from meshwright.core.kit.importing import Field, Reading, Surroundings, host_parts, values
+from meshwright.adapters.istio.facts import CLASSIC, ROOT
+from meshwright.core.kit.importing import Field, Reading, Surroundings, host_parts, oldest_first, values
 from meshwright.schemas.intents import AnyIntent, CircuitBreaker, LoadBalancing, OutlierDetection
 
 _SIMPLE = {"ROUND_ROBIN": "round-robin", "LEAST_REQUEST": "least-request", "RANDOM": "random"}
@@ -27,15 +27,14 @@ _LIMITS = {
 
 
 def subsets(target: tuple[str, str], around: Surroundings) -> dict[str, str]:
-    """The versions of a service by the names of their subsets."""
+    """The versions of a service by the names of their subsets, of which the first counts."""
     versions: dict[str, str] = {}
-    for rule in around.manifests.of(CLASSIC, "DestinationRule"):
+    for rule in oldest_first(around.manifests.of(CLASSIC, "DestinationRule")):
         reading = Reading(rule)
-        if _target(reading) == target:
+        if _target(reading) == target and _is_for_all(reading, target):
             for each in reading.spec.at("subsets").each():
-                if version := _version(each, around):
-                    versions[each.at("name").text] = version
-    return versions
+                versions.setdefault(each.at("name").text, _version(each, around))
+    return {name: version for name, version in versions.items() if name and version}
 
 
 def destination_rule(reading: Reading, around: Surroundings) -> list[AnyIntent]:
@@ -45,19 +44,30 @@ def destination_rule(reading: Reading, around: Surroundings) -> list[AnyIntent]:
     if target is None:
         spec.leave("its host is no service of the cluster")
         return []
+    if not _is_for_all(reading, target):
+        spec.leave("a rule in another namespace than the service is for callers there, and an intent for all")
+        return []
     spec.at("host").express()
-    named = around.versions("/".join(target))
+    known, named = subsets(target, around), around.versions("/".join(target))
     for each in spec.at("subsets").each():
         version = _version(each, around)
         for field in (each.at("name"), each.at("labels")):
             if not version:
                 field.leave("versions are told apart by one version label")
-            elif version not in named:
+            elif version not in named or known.get(each.at("name").text) != version:
                 field.leave("no route that is said by an intent names this subset")
             else:
-                field.express()
+                field.express_whole()
     policy = spec.at("trafficPolicy")
+    if policy and (other := around.claim("traffic policy", target, reading.ref)):
+        policy.leave(f"{other} has the policy of this service already")
+        return []
     return [*_balancing("/".join(target), policy.at("loadBalancer")), *_breaker("/".join(target), policy)]
+
+
+def _is_for_all(reading: Reading, target: tuple[str, str]) -> bool:
+    """Whether callers of all namespaces follow a rule."""
+    return reading.namespace in (target[0], ROOT)
 
 
 def _target(reading: Reading) -> tuple[str, str] | None:
@@ -100,8 +110,8 @@ def _breaker(service: str, policy: Field) -> list[AnyIntent]:
         return []
     for ours in set_limits:
         limits[ours].express()
-    for key in _DETECTION if outliers else ():
-        detection.at(key).express()
+    for field in (detection, *(detection.at(key) for key in _DETECTION)) if outliers else ():
+        field.express()
     return [wish]
 
 

@@ -5,12 +5,13 @@ Invariant: a rule is read whole or not at all: a condition that was dropped from
 
 from typing import Any
 
-from meshwright.adapters.istio.facts import ROOT
+from meshwright.adapters.istio.facts import DOMAIN, ROOT
 from meshwright.core.kit.importing import Field, Reading, Service, Surroundings, values
 from meshwright.core.kit.importing.fields import Unexpressed
 from meshwright.schemas.intents import Allow, AnyIntent, DenyAll, MutualTls
 
 _MODES = ("STRICT", "PERMISSIVE")
+_DRY_RUN = "istio.io/dry-run"
 
 
 def peer_authentication(reading: Reading, around: Surroundings) -> list[AnyIntent]:
@@ -24,6 +25,10 @@ def peer_authentication(reading: Reading, around: Surroundings) -> list[AnyInten
     except Unexpressed as error:
         reading.spec.leave(str(error))
         return []
+    key = (service.namespace, service.name) if service else ("", "")
+    if other := around.claim("mutual TLS", key, reading.ref):
+        reading.spec.leave(f"{other} says it already")
+        return []
     mode.express()
     wanted: Any = mode.text.lower()
     return [MutualTls(mode=wanted, service=str(service) if service else None)]
@@ -31,23 +36,25 @@ def peer_authentication(reading: Reading, around: Surroundings) -> list[AnyInten
 
 def authorization_policy(reading: Reading, around: Surroundings) -> list[AnyIntent]:
     """Who may call a service, or that nobody may."""
-    spec = reading.spec if reading.spec.value else reading.at("spec")
+    spec = reading.spec
     action, rules = spec.at("action"), spec.at("rules")
+    if reading.manifest.annotations.get(_DRY_RUN) == "true":
+        spec.leave("it is only tried: it refuses nothing")
+        return []
     if (action.value or "ALLOW") != "ALLOW":
         spec.leave(f"intents allow, and {action.value} is something else")
         return []
     try:
         service = _selected(reading, around)
-        if service is None and rules.value:
+        if rules.items() and service is None:
             raise Unexpressed("an intent allows calls to one service")
     except Unexpressed as error:
         spec.leave(str(error))
         return []
     action.express()
-    if not rules.value:
+    if not rules.each():
         rules.express()
-        if not spec.entries():
-            spec.express()
+        spec.express()
         return [DenyAll(service=str(service) if service else None)]
     intents: list[AnyIntent] = []
     for rule in rules.each():
@@ -56,7 +63,7 @@ def authorization_policy(reading: Reading, around: Surroundings) -> list[AnyInte
         except Unexpressed as error:
             rule.leave(str(error))
         else:
-            rule.express()
+            rule.express_whole()
     if not intents and service is not None:
         spec.leave("nobody of those whom it allows can be named")
     return intents
@@ -64,16 +71,20 @@ def authorization_policy(reading: Reading, around: Surroundings) -> list[AnyInte
 
 def _selected(reading: Reading, around: Surroundings) -> Service | None:
     """The service that a policy is for; None: the whole mesh. Raises Unexpressed."""
-    selector, targets = reading.spec.at("selector"), reading.spec.at("targetRefs").each()
+    selector, targets = reading.spec.at("selector"), reading.spec.at("targetRefs").items()
+    if reading.spec.at("targetRef"):
+        raise Unexpressed("an intent is for one service or the whole mesh, and targetRef means something else")
     service = None
-    if len(targets) == 1 and targets[0].at("kind").text == "Service":
+    if len(targets) == 1 and _is_service(targets[0]) and not selector:
         service = around.service(reading.namespace, targets[0].at("name").text)
-        targets[0].express()
+        for key in ("group", "kind", "name"):
+            targets[0].at(key).express()
     elif isinstance(labels := selector.at("matchLabels").value, dict) and labels and not targets:
         service = around.selected(reading.namespace, labels)
-        selector.at("matchLabels").express()
-    elif not selector.value and not targets:
+        selector.at("matchLabels").express_whole()
+    elif selector.value in (None, {}) and not targets:
         if reading.namespace == ROOT:
+            selector.express()
             return None
         raise Unexpressed("an intent is for one service or the whole mesh, not a namespace")
     if service is None:
@@ -81,13 +92,17 @@ def _selected(reading: Reading, around: Surroundings) -> Service | None:
     return service
 
 
+def _is_service(target: Field) -> bool:
+    return target.at("kind").text == "Service" and (target.at("group").value or "") in ("", "core")
+
+
 def _allows(rule: Field, service: str, around: Surroundings) -> list[AnyIntent]:
     if rule.others("from", "to"):
         raise Unexpressed("an intent allows callers, methods and paths, and nothing by other conditions")
-    names = [name for each in rule.at("from").each() for name in _callers(each, around)]
+    names = [name for each in rule.at("from").items() for name in _callers(each, around)]
     if not names:
         raise Unexpressed("an intent names one calling service by its service account")
-    allowed = [_operation(each) for each in rule.at("to").each()] or [([], [])]
+    allowed = [_operation(each) for each in rule.at("to").items()] or [([], [])]
     intents: list[AnyIntent] = [
         Allow(source=name, service=service, methods=methods, path_prefixes=prefixes)
         for methods, prefixes in allowed
@@ -102,11 +117,11 @@ def _callers(source: Field, around: Surroundings) -> list[str]:
     if source.others("source") or source.at("source").others("principals"):
         raise Unexpressed("an intent names one calling service by its service account")
     names = []
-    for principal in source.at("source", "principals").each():
-        parts = principal.text.split("/")
+    for principal in source.at("source", "principals").texts():
+        parts = principal.split("/")
         service = around.callers(parts[2], parts[4]) if _is_account(parts) else None
         if service is None:
-            raise Unexpressed(f"{principal.text} is not the identity of one service that is here")
+            raise Unexpressed(f"{principal} is not the identity of one service that is here")
         names.append(str(service))
     if not names:
         raise Unexpressed("an intent names one calling service by its service account")
@@ -114,16 +129,16 @@ def _callers(source: Field, around: Surroundings) -> list[str]:
 
 
 def _is_account(parts: list[str]) -> bool:
-    return len(parts) == 5 and parts[1] == "ns" and parts[3] == "sa"
+    """Whether it is one of the mesh itself, which knows its own trust domain by this name too."""
+    return len(parts) == 5 and (parts[0], parts[1], parts[3]) == (DOMAIN, "ns", "sa")
 
 
 def _operation(place: Field) -> tuple[list[str], list[str]]:
     operation = place.at("operation")
-    if place.others("operation") or operation.others("methods", "paths"):
+    if place.others("operation") or operation.others("methods", "paths") or not isinstance(operation.value, dict):
         raise Unexpressed("an intent allows methods and beginnings of paths")
-    methods = [each.text for each in operation.at("methods").each()]
-    paths = [each.text for each in operation.at("paths").each()]
-    if any(not each.startswith("/") or not each.endswith("*") for each in paths):
+    methods, paths = operation.at("methods").texts(), operation.at("paths").texts()
+    if any(not each.startswith("/") or not each.endswith("*") or "{" in each for each in paths):
         raise Unexpressed("an intent allows beginnings of paths, as in /api*")
     if "*" in methods:
         methods = []

@@ -16,6 +16,9 @@ from meshwright.schemas.intents import AnyIntent, FaultAbort, FaultDelay, Header
 _MESH = "mesh"
 _ANSWERS = ("redirect", "directResponse", "delegate")
 _EVERY_PATH = {"prefix": "/"}
+_ANY_VALUE = "*"
+"""no regular expression: the header is there"""
+_OLD_SHARES = ("mirrorPercent", "mirror_percent")
 Target = tuple[str, str]
 
 
@@ -36,7 +39,7 @@ def virtual_service(reading: Reading, around: Surroundings) -> list[AnyIntent]:
         target = _target(host.text, reading)
         if target is None:
             host.leave("it is no service of the cluster")
-        elif other := around.claim(*target, reading.ref):
+        elif other := around.claim(routes.ROUTES, target, reading.ref):
             host.leave(f"{other} routes this service already")
         else:
             host.express()
@@ -44,7 +47,7 @@ def virtual_service(reading: Reading, around: Surroundings) -> list[AnyIntent]:
     if not hosts or not spec.at("http").each():
         spec.leave("it routes no requests of HTTP to a service of the cluster")
 
-    def of_host(trial: Reading, index: int) -> list[AnyIntent]:
+    def of_host(trial: Reading, index: int) -> list[AnyIntent] | None:
         target, http = hosts[index][1], trial.spec.at("http")
         table = [each for route in http.each() for each in _Reader(route, target, around).table()]
         return routes.intents_of("/".join(target), table, http)
@@ -74,6 +77,7 @@ class _Reader:
             if answers := [each for each in _ANSWERS if self.route.at(each)]:
                 raise Unexpressed(f"no intent gives the answer of a {answers[0]}")
             to = self.destinations()
+            matches: list[Field | None] = [*self.route.at("match").items()] or [None]
         except Unexpressed as error:
             self.route.leave(str(error))
             return []
@@ -81,7 +85,7 @@ class _Reader:
         common = (*self.mirrors(), *self.retries(), *self.timeout())
         table: list[Route] = []
         because = ""
-        for match in _matches(self.route.at("match")):
+        for match in matches:
             try:
                 headers = self.headers(match) if match else ()
             except Unexpressed as error:
@@ -127,8 +131,8 @@ class _Reader:
             version = self.subsets[subset.text]
         host.express()
         subset.express()
-        if port and self.around.only_port(self.target, port.at("number").value):
-            port.express()
+        if port and self.around.only_port(target, port.at("number").value):
+            port.at("number").express()
         elif port:
             port.leave("an intent is for all ports of a service")
         return version
@@ -136,26 +140,22 @@ class _Reader:
     def headers(self, match: Field) -> tuple[HeaderMatch, ...]:
         """The conditions of a match. Raises Unexpressed when it has others."""
         match.at("name").leave("intents have no names")
-        gateways = {each.text for each in match.at("gateways").each()}
+        match.pairs()
+        gateways = match.at("gateways").texts()
         for each in match.others("headers", "name", "gateways", "uri"):
             raise Unexpressed(f"no intent matches by {each.pointer.rpartition('/')[2]}")
         if match.at("uri") and match.at("uri").value != _EVERY_PATH:
             raise Unexpressed("no intent matches by path")
         if gateways and _MESH not in gateways:
             raise Unexpressed("it is for requests of gateways")
-        match.at("uri").express()
-        match.at("gateways").express()
+        match.at("uri").express_whole()
+        for each in match.at("gateways").each():
+            if each.text == _MESH:
+                each.express()
         headers = []
-        for name, how in match.at("headers").entries():
-            comparisons = [key for key, _ in how.entries()]
-            if comparisons not in ([], ["exact"], ["prefix"], ["regex"]):
-                raise Unexpressed(f"no intent compares a header by {', '.join(comparisons)}")
-            text = how.at(*comparisons).text
-            header = HeaderMatch(name=name, **{comparisons[0]: text}) if text else HeaderMatch(name=name, prefix="")
-            if not values.usable(header) or (comparisons and not isinstance(how.at(*comparisons).value, str)):
-                raise Unexpressed(f"no intent matches a header like {name!r}")
-            how.express()
-            headers.append(header)
+        for name, how in match.at("headers").pairs():
+            headers.append(_condition(name, how))
+            how.express_whole()
         return tuple(headers)
 
     def delay(self) -> FaultDelay | None:
@@ -165,7 +165,8 @@ class _Reader:
         percent = _percent(place)
         if time is None or percent is None:
             return None
-        place.at("fixedDelay").express()
+        for field in (place.at("fixedDelay"), place.at("percentage", "value")):
+            field.express()
         return FaultDelay(service=self.service, delay=time, percent=percent)
 
     def abort(self) -> FaultAbort | None:
@@ -174,7 +175,8 @@ class _Reader:
         status, percent = place.at("httpStatus").number, _percent(place)
         if status is None or percent is None or not 200 <= status <= 599:
             return None
-        place.at("httpStatus").express()
+        for field in (place.at("httpStatus"), place.at("percentage", "value")):
+            field.express()
         return FaultAbort(service=self.service, status=status, percent=percent)
 
     def mirrors(self) -> list[tuple[AnyIntent, Field]]:
@@ -187,6 +189,8 @@ class _Reader:
                 continue
             percentage = holder.at(key)
             share = percentage.at("value").amount if percentage else 100.0
+            if not percentage and any(holder.at(each) for each in _OLD_SHARES):
+                share = None
             try:
                 version = self.version(destination)
                 if not version or share is None:
@@ -229,16 +233,27 @@ class _Reader:
         return [(Timeout(service=self.service, timeout=time), place)]
 
 
-def _matches(place: Field) -> list[Field | None]:
-    return [*place.each()] or [None]
+def _condition(name: str, how: Field) -> HeaderMatch:
+    """How a header is compared. Raises Unexpressed when no intent can."""
+    comparisons = [key for key, _ in how.pairs()]
+    if comparisons not in ([], ["exact"], ["prefix"], ["regex"]):
+        raise Unexpressed(f"no intent compares a header by {', '.join(comparisons)}")
+    text = how.at(*comparisons).text
+    if not comparisons or (comparisons == ["regex"] and text == _ANY_VALUE):
+        header = HeaderMatch(name=name, prefix="")
+    else:
+        header = HeaderMatch(name=name, **{comparisons[0]: text})
+        if not text:
+            raise Unexpressed(f"no intent compares the header {name!r} with nothing")
+    if not values.usable(header):
+        raise Unexpressed(f"no intent matches a header like {name!r}")
+    return header
 
 
 def _percent(fault: Field) -> float | None:
-    """The share of requests that a fault is for; all of them when nothing is said."""
-    percentage = fault.at("percentage")
-    if fault.at("percent"):
-        return None
-    if not percentage:
-        return 100.0
-    percentage.at("value").express()
-    return percentage.at("value").amount if 0 <= (percentage.at("value").amount or 0) <= 100 else None
+    """The share of requests that a fault is for; None when it is for none, which is what Istio does when nothing is
+    said, or when it is written with a field of the past."""
+    share = fault.at("percentage", "value").amount
+    if fault and share is None:
+        fault.leave("without a percentage Istio does this to no request")
+    return share if share is not None and 0 <= share <= 100 else None

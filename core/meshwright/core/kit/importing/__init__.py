@@ -4,7 +4,17 @@ Invariant: a reader is a pure function of resources; what no intent says is name
 """
 
 from meshwright.core.kit.importing.fields import Field, Reading
-from meshwright.core.kit.importing.importers import CannotImport, Importers
-from meshwright.core.kit.importing.surroundings import Service, Surroundings, host_parts
+from meshwright.core.kit.importing.importers import CannotImport, Importers, Reader
+from meshwright.core.kit.importing.surroundings import Service, Surroundings, host_parts, oldest_first
 
-__all__ = ["CannotImport", "Field", "Importers", "Reading", "Service", "Surroundings", "host_parts"]
+__all__ = [
+    "CannotImport",
+    "Field",
+    "Importers",
+    "Reader",
+    "Reading",
+    "Service",
+    "Surroundings",
+    "host_parts",
+    "oldest_first",
+]

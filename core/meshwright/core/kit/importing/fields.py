@@ -2,7 +2,7 @@
 
 Invariant: every leaf of a resource is either marked as said by an intent, or listed with the reason why not. What
 nobody marks is listed, so a field that a reader has never heard of cannot be lost. Of two marks on one way to a leaf,
-the one that says "not" counts.
+the one that says "not" counts. Labels and annotations say nothing, but for those that a reader leaves.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +67,7 @@ class Reading:
         for key, value in self.manifest.body.items():
             if key not in _IDENTITY:
                 listed += self._listed(value, f"#/{_escaped(key)}", "", False)
+        listed += [each for each in self._unexpressed.items() if each[0].startswith("#/metadata/")]
         return [UnexpressedField(location=self.manifest.at(pointer), because=because) for pointer, because in listed]
 
     def leaves_left(self) -> set[str]:
@@ -123,6 +124,11 @@ class Field:
     def __bool__(self) -> bool:
         return self.value is not None
 
+    @property
+    def name(self) -> str:
+        """What it is called where it stands."""
+        return self.pointer.rpartition("/")[2]
+
     def at(self, *keys: str) -> "Field":
         """A field of a mapping, by the way to it."""
         field = self
@@ -137,6 +143,25 @@ class Field:
             return []
         return [Field(self.reading, value, f"{self.pointer}/{index}") for index, value in enumerate(self.value)]
 
+    def items(self) -> list["Field"]:
+        """The items of a list that would mean everything if it were empty. Raises Unexpressed when it is no list."""
+        if self and not isinstance(self.value, list):
+            raise Unexpressed(f"{self.name} is no list")
+        return self.each()
+
+    def pairs(self) -> list[tuple[str, "Field"]]:
+        """The fields of a mapping, as `items`. Raises Unexpressed when it is none."""
+        if self and not isinstance(self.value, dict):
+            raise Unexpressed(f"{self.name} is no mapping")
+        return self.entries()
+
+    def texts(self) -> list[str]:
+        """The texts of a list, as `items`. Raises Unexpressed when it is something else."""
+        items = self.items()
+        if not all(each.text for each in items):
+            raise Unexpressed(f"{self.name} is no list of texts")
+        return [each.text for each in items]
+
     def entries(self) -> list[tuple[str, "Field"]]:
         """The fields of a mapping."""
         return [(key, self.at(key)) for key in self.value] if isinstance(self.value, dict) else []
@@ -150,6 +175,14 @@ class Field:
         """The text; empty when it is none."""
         return self.value if isinstance(self.value, str) else ""
 
+    def text_or(self, default: str) -> str:
+        """The text, or what is meant when it is not set. Raises Unexpressed when it is no text."""
+        if not self or self.value == "":
+            return default
+        if not self.text:
+            raise Unexpressed(f"{self.name} is no text")
+        return self.text
+
     @property
     def number(self) -> int | None:
         """The whole number; None when it is none."""
@@ -161,7 +194,12 @@ class Field:
         return float(self.value) if isinstance(self.value, int | float) and not isinstance(self.value, bool) else None
 
     def express(self) -> None:
-        """Intents say this."""
+        """Intents say this value; what is below a mapping or list is not meant by it."""
+        if not any(_children(self.value, self.pointer)):
+            self.reading.express(self.pointer)
+
+    def express_whole(self) -> None:
+        """Intents say this and all that is below it, which the reader has looked at field by field."""
         self.reading.express(self.pointer)
 
     def leave(self, because: str) -> None:
@@ -170,9 +208,9 @@ class Field:
 
 
 def for_each(
-    reading: Reading, places: Sequence[Field], read: Callable[[Reading, int], list[AnyIntent]]
+    reading: Reading, places: Sequence[Field], read: Callable[[Reading, int], list[AnyIntent] | None]
 ) -> list[AnyIntent]:
-    """What a resource says of several services, each named at one place.
+    """What a resource says of several services, each named at one place; None: nothing of this one.
 
     One for which less of it can be said than for another is left, so that no field is both said and left.
     """
@@ -185,7 +223,9 @@ def for_each(
     reading.take(trials[best][1])
     intents = []
     for (place, _), result, leaves in zip(trials, results, left, strict=True):
-        if leaves == left[best]:
+        if result is None:
+            place.leave("nothing of it is said")
+        elif leaves == left[best]:
             intents += result
         else:
             place.leave("what is said for another service cannot be said for this one")

@@ -6,7 +6,7 @@ with a condition that no intent has is left out as a whole, since without it the
 
 from meshwright.core.kit.importing import routes, values
 from meshwright.core.kit.importing.fields import Field, Reading, Unexpressed, for_each
-from meshwright.core.kit.importing.routes import Route
+from meshwright.core.kit.importing.routes import ROUTES, Route
 from meshwright.core.kit.importing.surroundings import Surroundings
 from meshwright.schemas.intents import AnyIntent, HeaderMatch, Mirror, Retry, RetryOn, Timeout
 
@@ -27,17 +27,20 @@ def route(reading: Reading, around: Surroundings) -> list[AnyIntent]:
         target = _parent(parent, reading)
         if target is None:
             parent.leave("only routes of services are read: for gateways write an ingress intent")
-        elif other := around.claim(*target, reading.ref):
+        elif target[0] != reading.namespace:
+            parent.leave("a route in another namespace than the service is for callers there, and an intent for all")
+        elif other := around.claim(ROUTES, target, reading.ref):
             parent.leave(f"{other} routes this service already")
         else:
-            parent.express()
+            for key in ("group", "kind", "name", "namespace"):
+                parent.at(key).express()
             if port := parent.at("port"):
                 _port(port, target, around)
             parents.append((parent, target))
     if not parents:
         reading.spec.leave("no service is its parent that could have it")
 
-    def of_parent(trial: Reading, index: int) -> list[AnyIntent]:
+    def of_parent(trial: Reading, index: int) -> list[AnyIntent] | None:
         target, rules = parents[index][1], trial.spec.at("rules")
         table = [each for rule in rules.each() for each in _rule(rule, target, around)]
         table.sort(key=lambda each: -len(each.headers))  # stable: of equals the first one counts
@@ -50,14 +53,18 @@ READERS = {(GROUP, "HTTPRoute"): route, (GROUP, "GRPCRoute"): route}
 
 
 def _parent(parent: Field, reading: Reading) -> Target | None:
-    group, kind = parent.at("group"), parent.at("kind")
+    group, kind, namespace = parent.at("group"), parent.at("kind"), parent.at("namespace")
     if kind.text != "Service" or (group.value if group else GROUP) not in ("", "core"):
         return None
-    return parent.at("namespace").text or reading.namespace, parent.at("name").text
+    if namespace and not namespace.text:
+        return None
+    return namespace.text or reading.namespace, parent.at("name").text
 
 
 def _port(port: Field, target: Target, around: Surroundings) -> None:
-    if not around.only_port(target, port.value):
+    if around.only_port(target, port.value):
+        port.express()
+    else:
         port.leave("an intent is for all ports of a service")
 
 
@@ -65,13 +72,14 @@ def _rule(rule: Field, parent: Target, around: Surroundings) -> list[Route]:
     """A rule as one route for each of its conditions."""
     try:
         to = _backends(rule, parent, around)
+        matches: list[Field | None] = [*rule.at("matches").items()] or [None]
     except Unexpressed as error:
         rule.leave(str(error))
         return []
     common = _common(rule, parent, around)
     table: list[Route] = []
     because = ""
-    for match in _matches(rule.at("matches")):
+    for match in matches:
         try:
             headers = _headers(match) if match else ()
         except Unexpressed as error:
@@ -84,21 +92,18 @@ def _rule(rule: Field, parent: Target, around: Surroundings) -> list[Route]:
     return table
 
 
-def _matches(place: Field) -> list[Field | None]:
-    return [*place.each()] or [None]
-
-
 def _headers(match: Field) -> tuple[HeaderMatch, ...]:
+    match.pairs()
     for each in match.others("headers", "path"):
         raise Unexpressed(f"no intent matches by {each.pointer.rpartition('/')[2]}")
     path = match.at("path")
     if path and path.value not in _NO_CONDITION:
         raise Unexpressed("no intent matches by path")
-    path.express()
+    path.express_whole()
     headers: dict[str, HeaderMatch] = {}
-    for each in match.at("headers").each():
+    for each in match.at("headers").items():
         name, value = each.at("name").text, each.at("value").text
-        how = each.at("type").text or "Exact"
+        how = each.at("type").text_or("Exact")
         if how == "Exact":
             header = HeaderMatch(name=name, exact=value)
         elif how == "RegularExpression":
@@ -107,8 +112,10 @@ def _headers(match: Field) -> tuple[HeaderMatch, ...]:
             raise Unexpressed(f"no intent matches headers by {how}")
         if each.others("name", "value", "type") or not values.usable(header):
             raise Unexpressed(f"no intent matches a header like {name!r}")
-        headers.setdefault(name.lower(), header)  # the API: of two with one name the first counts
-        each.express()
+        if headers.setdefault(name.lower(), header) is header:
+            each.express_whole()
+        else:
+            each.leave("of two conditions on one header the first counts")
     return tuple(headers.values())
 
 
@@ -131,13 +138,12 @@ def _backend(place: Field, parent: Target, around: Surroundings) -> str:
     group, kind = place.at("group"), place.at("kind")
     if (group.value or "") not in ("", "core") or (kind.value or "Service") != "Service":
         raise Unexpressed("a destination is no service")
-    target = place.at("namespace").text or place.reading.namespace, place.at("name").text
+    target = place.at("namespace").text_or(place.reading.namespace), place.at("name").text
     version = around.version(parent, target)
     for key in ("group", "kind", "name", "namespace", "weight"):
         place.at(key).express()
     if port := place.at("port"):
-        port.express()
-        _port(port, parent, around)
+        _port(port, target, around)
     return version
 
 
@@ -161,7 +167,8 @@ def _common(rule: Field, parent: Target, around: Surroundings) -> tuple[tuple[An
     if (text := timeouts.at("backendRequest").text) and retry:
         per_try = values.duration(text)
     if (attempts := retry.at("attempts").number) is not None and (reasons := _reasons(retry.at("codes"))) is not None:
-        for field in (retry.at("attempts"), retry.at("codes"), *([timeouts.at("backendRequest")] if per_try else [])):
+        retry.at("codes").express_whole()
+        for field in (retry.at("attempts"), *([timeouts.at("backendRequest")] if per_try else [])):
             field.express()
         wish = Retry(service=name, attempts=attempts, per_try_timeout=per_try, retry_on=reasons)
         common.append((wish, retry))
@@ -195,5 +202,6 @@ def _mirror(service: str, place: Field, parent: Target, around: Surroundings) ->
         if numerator is None or denominator <= 0:
             raise Unexpressed("the fraction is none")
         share = 100 * numerator / denominator
-        fraction.express()
+        for key in ("numerator", "denominator"):
+            fraction.at(key).express()
     return Mirror(service=service, version=version, percent=share)

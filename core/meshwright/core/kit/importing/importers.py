@@ -71,7 +71,7 @@ class Importers:
         around = Surroundings(index, self._version_labels)
         readings: list[Reading] = []
         for (group, kind), reader in self.readers.items():
-            for each in sorted(index.of(group, kind, namespace or None), key=lambda one: one.ref):
+            for each in surroundings.oldest_first(index.of(group, kind, namespace or None)):
                 reading = Reading(each)
                 around.intents += reader(reading, around)
                 readings.append(reading)

@@ -23,6 +23,8 @@ from meshwright.schemas.intents import (
     TrafficSplit,
 )
 
+ROUTES = "routes"
+"""what a resource claims of the services that it routes"""
 _MOST_REQUESTS = 20_000
 _MORE = "\0"
 """a text that no header has, so that a value with it is unlike any that is written down"""
@@ -49,16 +51,19 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     common: tuple[tuple[AnyIntent, Field], ...] = ()
 
 
-def intents_of(service: str, routes: Sequence[Route], whole: Field) -> list[AnyIntent]:
-    """What routes to a service say, in the order in which they are tried; `whole` is the field that has them all."""
+def intents_of(service: str, routes: Sequence[Route], whole: Field) -> list[AnyIntent] | None:
+    """What routes to a service say, in the order in which they are tried; `whole` is the field that has them all.
+
+    None when it is left.
+    """
     reached = _reached(routes)
     if not reached or reached[-1].headers:
         whole.leave("not every request has a route, and intents refuse none")
-        return []
+        return None
     last = _shares(reached[-1].to)
     if "" in last and len(last) > 1:
         whole.leave("a part goes to the whole service, and an intent divides requests among versions")
-        return []
+        return None
     kept = [each for each in reached if _shares(each.to) == last or _version(each)]
     _leave(reached, kept, "an intent sends the requests with a header to one version")
     candidates = _proven(service, kept)
@@ -68,10 +73,10 @@ def intents_of(service: str, routes: Sequence[Route], whole: Field) -> list[AnyI
         kept, candidates = single, _proven(service, single)
     if candidates is None:
         whole.leave("these routes, in this order, say what no intents say together")
-        return []
+        return None
     if wrong := next((text for each in candidates if (text := values.problem(each))), ""):
         whole.leave(f"as an intent it is not allowed: {wrong}")
-        return []
+        return None
     return [*candidates, *_common(kept)]
 
 

@@ -21,6 +21,8 @@ _METHODS = re.compile(r"[A-Z]{1,32}")
 Operation = tuple[list[str], list[str]]
 """methods and beginnings of paths, none: all"""
 Conditions = tuple[HeaderMatch, ...]
+_RULE = ("kind", "name", "matches")
+"""fields of a reference to a group, all read"""
 
 
 def split(reading: Reading, around: Surroundings) -> list[AnyIntent]:
@@ -34,22 +36,23 @@ def split(reading: Reading, around: Surroundings) -> list[AnyIntent]:
     if target is None:
         spec.leave("its root is no service of the cluster")
         return []
-    if other := around.claim(*target, reading.ref):
+    if other := around.claim(routes.ROUTES, target, reading.ref):
         spec.leave(f"{other} routes this service already")
         return []
     try:
         to = _backends(spec, target, around)
-        matches = [match for name in spec.at("matches").each() for match in _matches(name, spec.reading, around)]
+        matches = [match for name in spec.at("matches").items() for match in _matches(name, spec.reading, around)]
         conditions = [_condition(each) for each in matches] or [()]
     except Unexpressed as error:
         spec.leave(str(error))
         return []
     spec.at("service").express()
-    spec.at("matches").express()
+    for name in spec.at("matches").each():
+        _express(name, *_RULE)
     table = [Route(place=spec.at("backends"), headers=headers, to=to) for headers in conditions]
     if all(each.headers for each in table):
         table.append(Route(place=spec.at("service"), to=(("", 100),)))  # whoever matches nothing calls the root
-    intents = routes.intents_of("/".join(target), table, spec)
+    intents = routes.intents_of("/".join(target), table, spec) or []
     for each in matches if intents else ():
         around.say(each)
     return intents
@@ -60,7 +63,7 @@ def target(reading: Reading, around: Surroundings) -> list[AnyIntent]:
     spec = reading.spec
     destination = spec.at("destination")
     place, account = _account(destination, reading.namespace)
-    called = around.under(place, account)
+    called = around.under(place, account) if destination.at("kind").text == "ServiceAccount" else []
     if not called:
         destination.leave(f"the service account {place}/{account} does not stand for services that are here")
     rules, matches = _rules(spec, reading, around)
@@ -70,9 +73,8 @@ def target(reading: Reading, around: Surroundings) -> list[AnyIntent]:
         for each in (destination, spec.at("rules"), *(field for field, _ in callers)):
             each.leave("nothing of it can be allowed without the rest")
         return []
-    destination.express()
-    for each, _ in callers:
-        each.express()
+    for each in (destination, *(source for source, _ in callers)):
+        _express(each, "kind", "namespace", "name")
     for match in matches:
         around.say(match)
     return [
@@ -94,6 +96,12 @@ def route_group(reading: Reading, around: Surroundings) -> list[AnyIntent]:
 
 
 READERS = {(SPLIT, "TrafficSplit"): split, (ACCESS, "TrafficTarget"): target, (SPECS, "HTTPRouteGroup"): route_group}
+
+
+def _express(place: Field, *keys: str) -> None:
+    """Mark these fields of a reference, and nothing that is beside them."""
+    for key in keys:
+        place.at(key).express_whole()
 
 
 def _backends(spec: Field, root: tuple[str, str], around: Surroundings) -> routes.Shares:
@@ -124,7 +132,7 @@ def _condition(match: Field) -> Conditions:
 def _headers(match: Field) -> Iterator[HeaderMatch]:
     headers = match.at("headers")
     for each in headers.each() or [headers]:
-        for name, value in each.entries():
+        for name, value in each.pairs():
             header = HeaderMatch(name=name, regex=value.text)
             if not values.usable(header) or not value.text:
                 raise Unexpressed(f"no intent matches a header like {name!r}")
@@ -140,7 +148,7 @@ def _matches(name: Field, reading: Reading, around: Surroundings) -> list[Field]
         raise Unexpressed(f"the HTTPRouteGroup {name.at('name').text} is not among the resources")
     inner = Reading(group)
     matches = (inner.spec.at("matches") or inner.at("matches")).each()
-    picked = [each.text for each in name.at("matches").each()]
+    picked = name.at("matches").texts()
     chosen = [each for each in matches if not picked or each.at("name").text in picked]
     if not chosen or len(chosen) < len(set(picked)):
         raise Unexpressed(f"the HTTPRouteGroup {name.at('name').text} has not all of the matches that are named")
@@ -148,7 +156,7 @@ def _matches(name: Field, reading: Reading, around: Surroundings) -> list[Field]
 
 
 def _methods(match: Field) -> list[str]:
-    methods = [each.text for each in match.at("methods").each()]
+    methods = match.at("methods").texts()
     if "*" in methods:
         return []
     if any(not _METHODS.fullmatch(each) for each in methods):
@@ -158,7 +166,7 @@ def _methods(match: Field) -> list[str]:
 
 def _prefixes(match: Field) -> list[str]:
     regex = match.at("pathRegex").text
-    if not regex or regex in _EVERY_PATH:
+    if not match.at("pathRegex") or regex in _EVERY_PATH:
         return []
     if not regex.endswith(".*") or not _LITERAL.fullmatch(regex.removesuffix(".*")):
         raise Unexpressed(f"an intent allows beginnings of paths, and {regex!r} is none")
@@ -179,7 +187,7 @@ def _rules(spec: Field, reading: Reading, around: Surroundings) -> tuple[list[Op
         except Unexpressed as error:
             rule.leave(str(error))
         else:
-            rule.express()
+            _express(rule, *_RULE)
             operations += allowed
             said += matches
     return operations, said
@@ -192,7 +200,9 @@ def _operation(match: Field) -> Operation:
 
 
 def _account(place: Field, namespace: str) -> tuple[str, str]:
-    return place.at("namespace").text or namespace, place.at("name").text
+    """Namespace and name of a service account; no namespace where it is written in another form."""
+    given = place.at("namespace")
+    return given.text if given else namespace, place.at("name").text
 
 
 def _caller(source: Field, reading: Reading, around: Surroundings) -> str:

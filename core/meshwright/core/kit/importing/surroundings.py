@@ -3,7 +3,7 @@
 Invariant: a question whose answer is not certain from what was read is answered None, never by a guess.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -44,7 +44,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 class Surroundings:
     """An index of what is around.
 
-    `intents` are those that were read so far; `claim` keeps two resources from routing one service.
+    `intents` are those that were read so far; `claim` keeps two resources from saying the same of one service.
     """
 
     def __init__(self, manifests: Manifests, version_labels: Sequence[str] = VERSION_LABELS) -> None:
@@ -54,7 +54,7 @@ class Surroundings:
         self.workloads = [_workload(each) for kind in WORKLOADS for each in manifests.of("apps", kind)]
         self._by_name = {(each.namespace, each.name): each for each in self.services}
         self.intents: list[AnyIntent] = []
-        self._routed: dict[tuple[str, str], ResourceRef] = {}
+        self._claimed: dict[tuple[str, str, str], ResourceRef] = {}
         self._said: dict[ResourceRef, set[str]] = {}
 
     def service(self, namespace: str, name: str) -> Service | None:
@@ -119,12 +119,20 @@ class Surroundings:
         return services[0] if len(services) == 1 else None
 
     def under(self, namespace: str, account: str) -> list[Service]:
-        """The services that an identity stands for; empty unless they and it mean the same workloads."""
+        """The services that an identity stands for; empty unless they and it mean the same workloads.
+
+        A service of a part of another one's workloads is not named beside it.
+        """
         mine = [each for each in self.workloads if (each.namespace, each.account) == (namespace, account)]
         services = [each for each in self.services if any(_behind(each, one) for one in mine)]
         strangers = [one for each in services for one in self.workloads_of(each) if one not in mine]
         alone = [one for one in mine if not any(_behind(each, one) for each in services)]
-        return [] if strangers or alone else services
+        return [] if strangers or alone else [each for each in services if not self._is_part(each, services)]
+
+    def _is_part(self, service: Service, others: Sequence[Service]) -> bool:
+        mine = self.workloads_of(service)
+        theirs = [self.workloads_of(each) for each in others]
+        return any(len(whole) > len(mine) and all(each in whole for each in mine) for whole in theirs)
 
     def versions(self, service: str) -> set[str]:
         """The versions of a service that intents name."""
@@ -140,10 +148,15 @@ class Surroundings:
         """The fields of a resource that intents of others say."""
         return self._said.get(ref, set())
 
-    def claim(self, namespace: str, name: str, ref: ResourceRef) -> ResourceRef | None:
-        """Let a resource be the one that routes a service; the other one when there is one already."""
-        standing = self._routed.setdefault((namespace, name), ref)
+    def claim(self, what: str, service: tuple[str, str], ref: ResourceRef) -> ResourceRef | None:
+        """Let a resource be the one that says this of a service; the other one when there is one already."""
+        standing = self._claimed.setdefault((what, *service), ref)
         return None if standing == ref else standing
+
+
+def oldest_first(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """In the order in which meshes let resources win, those of files by namespace and name."""
+    return sorted(manifests, key=lambda each: (str(each.metadata.get("creationTimestamp") or ""), each.ref))
 
 
 def host_parts(host: str, namespace: str) -> tuple[str, str] | None:
