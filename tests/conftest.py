@@ -25,6 +25,8 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # The processes in which tests run side by side are told a width, as if somebody looked at them.
     os.environ.pop("COLUMNS", None)
+    # What gRPC does in a forked child is of no use to one that becomes another program, and has ended some of them.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
     # How long one example takes says something of the machine, and nothing of the code.
     hypothesis.settings.register_profile("meshwright", deadline=None)
     hypothesis.settings.load_profile("meshwright")

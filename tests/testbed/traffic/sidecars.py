@@ -26,6 +26,12 @@ _DRAINING = ("--drain-time-s", "45", "--drain-strategy", "immediate")
 _AS_ISTIO_DOES = ("--concurrency", "1", "-l", "warn", "--component-log-level", "misc:error", *_DRAINING)
 _LOGGING = ("--file-flush-interval-msec", "100")
 _PREFIX = "type.googleapis.com/envoy.extensions"
+_TAGS = [
+    {"tag_name": "cluster_name", "regex": "^cluster(\\.(.+);)"},
+    {"tag_name": "response_code", "regex": "_rq(_(\\d{3}))$"},
+    {"tag_name": "response_code_class", "regex": "_rq(_(\\dxx))$"},
+]
+"""as Istio starts its Envoys: istiod ends the names of clusters with a semicolon in statistics"""
 
 
 class Pod(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +94,7 @@ def bootstrap(pod: Pod, xds: Path, sds: Path) -> dict[str, Any]:
             "cluster": f"{pod.labels.get('app', pod.name)}.{pod.namespace}",
             "metadata": metadata,
         },
+        "stats_config": {"use_all_default_tags": False, "stats_tags": _TAGS},
         "admin": {"address": {"socket_address": {"address": HOST, "port_value": ADMINISTRATION}}},
         "dynamic_resources": {
             "ads_config": {**stream, "grpc_services": services},

@@ -7,6 +7,7 @@ from meshwright.adapters.istio.analysis import analyzers
 from meshwright.adapters.istio.charts.values import SCHEMA
 from meshwright.adapters.istio.importing import importers
 from meshwright.adapters.istio.options import Options
+from meshwright.adapters.istio.traffic import TRAFFIC
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes import Clusters, KubernetesTarget
 from meshwright.schemas.connections import Kubernetes
@@ -23,6 +24,7 @@ adapter = kit.Adapter(
     rights=connecting.RIGHTS,
     analyzers=analyzers,
     importers=importers,
+    traffic=TRAFFIC,
     values=SCHEMA,
 )
 

@@ -13,7 +13,7 @@ from meshwright.adapters.istio import detecting, listing
 from meshwright.adapters.istio.facts import ROOT
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes import port_forward
+from meshwright.core.kit.kubernetes import forwarding, port_forward
 from meshwright.core.kit.kubernetes.probing import try_connection
 from meshwright.schemas.adapters import AccessRule
 from meshwright.schemas.connections import ConnectionTest, Kubernetes
@@ -34,6 +34,7 @@ RIGHTS = [
     _rule("to find webhooks and tags", _READ, "admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
     _rule("to find webhooks", _READ, "admissionregistration.k8s.io", "validatingwebhookconfigurations"),
     _rule("to know whether Istio takes gateways", _READ, "gateway.networking.k8s.io", "gatewayclasses"),
+    forwarding.rule("pods", because="to ask proxies what they have counted"),
     _rule("to respect disruption budgets", _READ, "policy", "poddisruptionbudgets"),
     port_forward.rule(namespace=ROOT, because="to ask istiod what its proxies have taken"),
     _rule("to enrol namespaces", [*_READ, "patch"], "", "namespaces"),

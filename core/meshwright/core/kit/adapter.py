@@ -27,6 +27,7 @@ from meshwright.core.kit.runtime import Runtime
 from meshwright.core.kit.status import StatusReader, refreshing
 from meshwright.core.kit.structural import Definitions
 from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
+from meshwright.core.kit.traffic import Traffic
 from meshwright.core.security import json_schemas
 from meshwright.schemas import adapters, designs, errors, intents, operations
 from meshwright.schemas.connections import ConnectionSettings, ConnectionTest, Kubernetes
@@ -78,6 +79,7 @@ class Adapter:
         rights: Sequence[adapters.AccessRule] = (),
         analyzers: Analyzers | None = None,
         importers: Importers | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         """With a `target` the kit applies, removes and rolls back designs; `namespaces` says whether the mesh has some.
 
@@ -85,7 +87,8 @@ class Adapter:
         `connections` are the kinds of connection that it serves: meshes live on these only. `values` is the JSON Schema
         of what is the mesh's own when one is installed or upgraded; None: nothing is. `rights` are what it has to do
         in Kubernetes clusters, from which the exact roles of its credentials are made. `analyzers` find mistakes in
-        resources of the mesh, and `importers` read them as intents; without, those that belong to no mesh.
+        resources of the mesh, and `importers` read them as intents; without, those that belong to no mesh. `traffic`
+        is what its proxies count, from which the kit measures who asks whom.
         Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
         if not _SEMANTIC.fullmatch(version):
             raise ValueError(f"adapter {name}: version {version!r} is not a semantic version such as 1.0.0")
@@ -99,6 +102,7 @@ class Adapter:
         self.rights = tuple(rights)
         self.analyzers = analyzers
         self.importers = importers or Importers()
+        self.traffic = traffic
         self.resource_reader: ResourceReader | None = None
         self.kind_reader: KindReader | None = None
         self.definition_reader: DefinitionReader | None = None

@@ -58,6 +58,8 @@ async def show(call: Call[NoBody, Read]) -> Response:
         seconds=window.seconds if window else 0.0,
         nodes=nodes(await _workloads(call, mesh)),
         edges=window.edges if window else [],
+        source=window.source if window else None,
+        failure=window.failure if window else None,
     )
     return answers.ok(topology)
 

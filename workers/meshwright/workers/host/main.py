@@ -25,7 +25,7 @@ from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry.metrics import Counter, Registry
 from meshwright.schemas import adapters, subjects
 from meshwright.workers import running
-from meshwright.workers.host import answering, drifting, loading, observing
+from meshwright.workers.host import answering, drifting, loading, measuring, observing
 from meshwright.workers.host.queues import OperationQueues, open_settled
 from meshwright.workers.host.working import Limits, Worker
 
@@ -55,6 +55,8 @@ class HostSettings(settings.Settings, frozen=True, kw_only=True):
     """interval of drift detection"""
     worker_status_every: settings.Seconds = 15.0
     """interval of reading the status of a mesh, where its adapter registers a status reader"""
+    worker_traffic_every: settings.Seconds = 10.0
+    """interval of reading what the proxies of a mesh count, where its adapter says what that means"""
     worker_grace: Annotated[float, Meta(ge=0, le=1e7)] = 20.0
 
 
@@ -134,6 +136,7 @@ async def _serve(
             observing.watch(adapter, runtime, service, turns, chosen.worker_status_every),
             adapter.status_reader is not None,
         ),
+        _beside(measuring.watch(adapter, runtime, service, chosen.worker_traffic_every), adapter.traffic is not None),
     ):
         log.info("adapter %s %s is ready as %s", adapter.name, adapter.version, instance)
         await Worker(bus, adapter, runtime, service, turns, limits, ended).run(stop)

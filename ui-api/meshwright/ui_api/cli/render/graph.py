@@ -3,6 +3,7 @@
 Invariant: nothing is said to be healthy that had no requests; numbers line up.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from meshwright.ui_api.cli.render import output
@@ -24,29 +25,49 @@ def topology(document: dict[str, Any]) -> "RenderableType":
     head = Text.assemble((f"mesh {document['mesh']}", "bold"))
     if document.get("start"):
         head.append(f"  {document['seconds']:g} s from {output.clock(document['start'])}")
+    if source := document.get("source"):
+        head.append(f"  {_source(source)}", "dim")
     if not edges:
         head.append("\nNo traffic was measured yet.", "dim")
-        return Group(head, *_quiet(document, edges))
+        return Group(head, *_failure(document), *_quiet(document, edges))
+    columns = ["req/s", "errors", "p50", "p99"]
+    columns += ["mTLS"] if any(edge.get("mutual_tls") is not None for edge in edges) else []
+    columns += ["conn", "sent", "received"] if any(map(_is_tcp, edges)) else []
     rows = []
     before = ""
     for edge in edges:
-        source = _from(edge)
-        rows.append((source if source != before else "", *_edge(edge)))
-        before = source
-    columns = ("from", "", "to", "version", "req/s", "errors", "p50", "p99")
-    return Group(head, output.table(columns, rows, right=("req/s", "errors", "p50", "p99")), *_quiet(document, edges))
+        caller = _from(edge)
+        cells = (_CELLS[column](edge) for column in columns)
+        version = edge.get("destination_version") or "-"
+        rows.append((caller if caller != before else "", "→", _to(edge), version, *cells))
+        before = caller
+    table = output.table(("from", "", "to", "version", *columns), rows, right=columns)
+    return Group(head, table, *_failure(document), *_quiet(document, edges))
 
 
-def _edge(edge: dict[str, Any]) -> tuple["str | Text", ...]:
-    return (
-        "→",
-        _to(edge),
-        edge.get("destination_version") or "-",
-        f"{edge['rate']:.1f}",
-        _errors(edge),
-        _milliseconds(edge.get("p50_ms")),
-        _milliseconds(edge.get("p99_ms")),
-    )
+def _source(source: dict[str, Any]) -> str:
+    """Where the numbers come from."""
+    whose = f"{source['statistics'] or 'no'} statistics"
+    if source["read_from"] == "prometheus":
+        return f"{whose}, from Prometheus {source['connection']}"
+    silent = f", {source['silent']} silent" if source["silent"] else ""
+    proxies = "1 proxy" if source["proxies"] == 1 else f"{source['proxies']} proxies"
+    return f"{whose}, from {proxies}{silent}"
+
+
+def _failure(document: dict[str, Any]) -> list["Text"]:
+    """Why nothing, or not all, was measured."""
+    from rich.text import Text
+
+    if not (failure := document.get("failure")):
+        return []
+    lines = [f"! {failure['what']}", *([failure["remedy"]] if failure["remedy"] else [])]
+    return [Text(" ".join(lines), "yellow")]
+
+
+def _is_tcp(edge: dict[str, Any]) -> bool:
+    """Whether it carried something that is no HTTP."""
+    return not edge["requests"] and any(edge.get(name) for name in ("connections", "sent_bytes", "received_bytes"))
 
 
 def _errors(edge: dict[str, Any]) -> "Text":
@@ -66,6 +87,37 @@ def _milliseconds(value: float | None) -> str:
     return f"{value:.1f} ms" if value < 1000 else f"{value / 1000:.2f} s"
 
 
+def _mutual_tls(edge: dict[str, Any]) -> "Text":
+    from rich.text import Text
+
+    share = edge.get("mutual_tls")
+    if share is None:
+        return Text("-", "dim")
+    return Text(f"{share * 100:.0f} %", "yellow" if share < 1 else "")
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _bytes(value: int | None) -> str:
+    if value is None or value < 10_000:
+        return _number(value)
+    return f"{value / 1e3:.0f} kB" if value < 1e7 else f"{value / 1e6:.0f} MB"
+
+
+_CELLS: dict[str, Callable[[dict[str, Any]], "str | Text"]] = {
+    "req/s": lambda edge: f"{edge['rate']:.1f}",
+    "errors": _errors,
+    "p50": lambda edge: _milliseconds(edge.get("p50_ms")),
+    "p99": lambda edge: _milliseconds(edge.get("p99_ms")),
+    "mTLS": _mutual_tls,
+    "conn": lambda edge: _number(edge.get("connections")),
+    "sent": lambda edge: _bytes(edge.get("sent_bytes")),
+    "received": lambda edge: _bytes(edge.get("received_bytes")),
+}
+
+
 def _quiet(document: dict[str, Any], edges: list[dict[str, Any]]) -> list["Text"]:
     from rich.text import Text
 
@@ -80,7 +132,7 @@ def _from(edge: dict[str, Any]) -> str:
 
 
 def _to(edge: dict[str, Any]) -> str:
-    return _full(edge.get("destination_namespace"), edge["destination"])
+    return edge.get("destination_host") or _full(edge.get("destination_namespace"), edge["destination"])
 
 
 def _workloads(node: dict[str, Any]) -> set[str]:

@@ -1,0 +1,55 @@
+"""From what was counted to the edges of one window.
+
+Invariant: nothing is below zero, errors are at most requests, and what Prometheus extrapolates is rounded once.
+"""
+
+import math
+from collections.abc import Mapping
+
+from meshwright.core.kit.traffic import histograms
+from meshwright.core.kit.traffic.meanings import EdgeKey
+from meshwright.core.kit.traffic.tallies import Tally
+from meshwright.schemas.telemetry import Edge, LatencyBucket
+
+
+def edges(counted: Mapping[EdgeKey, Tally]) -> list[Edge]:
+    """The edges, in the order of their names."""
+    return [_edge(key, tally) for key, tally in sorted(counted.items())]
+
+
+def _edge(key: EdgeKey, tally: Tally) -> Edge:
+    requests = round(tally.requests)
+    errors = min(round(tally.errors), requests)
+    known = tally.secured + tally.unsecured
+    return Edge(
+        source=key.source,
+        source_namespace=key.source_namespace,
+        destination=key.destination,
+        destination_namespace=key.destination_namespace,
+        destination_version=key.version,
+        destination_host=key.host,
+        requests=requests,
+        errors=errors,
+        rate=tally.rate,
+        error_rate=min(tally.errors / tally.requests, 1.0) if tally.requests else 0.0,
+        p50_ms=_quantile(tally, 0.5),
+        p99_ms=_quantile(tally, 0.99),
+        mutual_tls=tally.secured / known if known else None,
+        connections=_whole(tally.connections),
+        sent_bytes=_whole(tally.sent),
+        received_bytes=_whole(tally.received),
+        latencies=[
+            LatencyBucket(lower_ms=lower, upper_ms=None if math.isinf(upper) else upper, count=count)
+            for (lower, upper), count in sorted(tally.latencies.items())
+            if count > 0
+        ],
+    )
+
+
+def _quantile(tally: Tally, share: float) -> float | None:
+    value = histograms.quantile(tally.latencies, share)
+    return None if value is None else round(value, 3)
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
