@@ -9,7 +9,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -214,6 +214,16 @@ class SidecarWorld:
         callers = [*self._clients, *(pod for each in self._services.values() if each.sidecar for pod in each.pods)]
         pairs = [(client, service) for client in callers for service in self._services]
         return all([(await self.request(service, client=client)).status == 200 for client, service in pairs])
+
+    @contextlib.contextmanager
+    def configured(self, *objects: Object) -> Iterator[None]:
+        """Objects of the mesh, as a person applies them, are there while the block runs."""
+        self._apply(objects)
+        try:
+            yield
+        finally:
+            with self._server.client() as client:
+                Objects(client).delete(*objects)
 
     def _apply(self, objects: Sequence[Object]) -> None:
         with self._server.client() as client:

@@ -80,6 +80,12 @@ class Asker:
         answer = await requesting.request(self.bus, self._adapter, "preview", payload)
         return msgspec.json.decode(answer, type=designs.Preview)
 
+    async def import_live(self, mesh: str = "m1", **more: Any) -> designs.ImportedDesign:
+        """What a mesh has, read as a design by a live worker. Raises requesting.ServiceRefused."""
+        request = designs.ImportRequest(workspace=WORKSPACE, connection=self._connection, mesh=mesh, live=True, **more)
+        answer = await requesting.request(self.bus, self._adapter, "import", msgspec.json.encode(request))
+        return msgspec.json.decode(answer, type=designs.ImportedDesign)
+
     async def cancel(self, operation: str, *, abandon: bool = False) -> None:
         """Request the cancellation of an operation, or to abandon it."""
         subject = origins.subject(WORKSPACE, origins.API, operation)
