@@ -1,6 +1,10 @@
 """Every test's fixtures come from the kit that third-party adapters use too."""
 
 import os
+
+# gRPC reads it when it is imported. With it, a fork of a process that serves gRPC can break the child before its exec.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 import signal
 import subprocess
 from collections.abc import Iterator

@@ -90,6 +90,23 @@ class InstallMesh(Arguments, frozen=True, kw_only=True):
     values: dict[str, Any] = {}
 
 
+class AdoptMesh(Arguments, frozen=True, kw_only=True):
+    """Manage a mesh that is there already, as it is; nothing of it is changed.
+
+    Without `namespace` and `revision` it is the only one that is not managed yet.
+    """
+
+    kind: ClassVar[OperationKind] = OperationKind("mesh.adopt")
+    namespace: MeshWord = ""
+    revision: MeshWord = ""
+
+
+class ForgetMesh(Arguments, frozen=True, kw_only=True):
+    """Manage an adopted mesh no longer; nothing of it is changed."""
+
+    kind: ClassVar[OperationKind] = OperationKind("mesh.forget")
+
+
 class UpgradeMesh(Arguments, frozen=True, kw_only=True):
     """Upgrade an existing mesh to another version, by default the newest that the adapter knows."""
 
@@ -207,7 +224,7 @@ class RotateCertificates(Arguments, frozen=True, kw_only=True):
 
 OPERATION_TYPES: tuple[type[Arguments], ...] = (
     InstallMesh, UpgradeMesh, UninstallMesh, EnrolWorkloads, WithdrawWorkloads, ApplyDesign, RemoveDesign,
-    RollbackDesign, RefreshStatus, RotateCertificates,
+    RollbackDesign, RefreshStatus, RotateCertificates, AdoptMesh, ForgetMesh,
 )  # fmt: skip
 _BY_NAME = {arguments.kind.name: arguments for arguments in OPERATION_TYPES}
 A = TypeVar("A", bound=Arguments)

@@ -3,12 +3,13 @@
 Invariant: this package holds knowledge of Istio only; reading, applying, diffing and pruning are the kit's.
 """
 
-from meshwright.adapters.istio import intents, live, reading, status
+from meshwright.adapters.istio import adopting, intents, live, reading, status
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.operations import enrolling, installing, previews, uninstalling, upgrading
 
 __all__ = [
     "adapter",
+    "adopting",
     "enrolling",
     "installing",
     "intents",

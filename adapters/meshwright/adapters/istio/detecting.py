@@ -17,7 +17,7 @@ from meshwright.adapters.istio.operations.control_planes import version_of
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.lifecycle.translating import numbers
 from meshwright.schemas.base import Model
-from meshwright.schemas.meshes import Condition
+from meshwright.schemas.meshes import Condition, DetectedMesh
 
 Body = dict[str, Any]
 Installer: TypeAlias = Literal["meshwright", "helm", "istioctl", "operator", "manifests"]
@@ -75,6 +75,22 @@ def detect(bodies: Iterable[Body]) -> list[Detected]:
         by_kind.setdefault(str(body.get("kind")), []).append(body)
     planes = [each for each in by_kind.get("Deployment", []) if _labels(each).get("app") == "istiod"]
     return sorted((_detected(each, by_kind) for each in planes), key=lambda each: (each.namespace, each.revision))
+
+
+def summary(mesh: Detected) -> DetectedMesh:
+    """A mesh in the words of all meshes."""
+    return DetectedMesh(
+        kind="istio",
+        namespace=mesh.namespace,
+        revision=mesh.revision,
+        version=mesh.version,
+        tags=mesh.tags,
+        modes=mesh.modes,
+        installer=mesh.installer,
+        enrolled=[*mesh.sidecar_namespaces, *mesh.ambient_namespaces],
+        state="ready" if mesh.healthy else "degraded",
+        conditions=mesh.conditions,
+    )
 
 
 def strays(bodies: Sequence[Body]) -> list[str]:

@@ -38,7 +38,7 @@ async def facts(target: k8s.KubernetesTarget, draft: kit.Draft) -> IstioFacts:
     record = await (await Installations.open(target.scope.runtime)).get(draft.mesh)
     planes = await control_planes.control_planes(cluster)
     plane = chosen(planes, record)
-    config = await _config(cluster, plane)
+    config = await mesh_config(cluster, plane.namespace, plane.revision) if plane else {}
     result = IstioFacts(
         version=_version(plane, record),
         root=str(config.get("rootNamespace") or (plane.namespace if plane else known.ROOT)),
@@ -125,12 +125,10 @@ async def _every(wanted: Sequence[tuple[str, str, str | None]], cluster: k8s.Clu
     return [body for each in wanted for body in await listed(cluster, *each)]
 
 
-async def _config(cluster: k8s.Cluster, plane: ControlPlane | None) -> dict[str, Any]:
-    """What a control plane was told of its mesh."""
-    if plane is None:
-        return {}
-    name = "istio" if plane.revision == DEFAULT_REVISION else f"istio-{plane.revision}"
-    body = await cluster.find(ResourceRef(kind="ConfigMap", namespace=plane.namespace, name=name))
+async def mesh_config(cluster: k8s.Cluster, namespace: str, revision: str) -> dict[str, Any]:
+    """What a control plane was told of its mesh. Raises KubernetesError."""
+    name = "istio" if revision == DEFAULT_REVISION else f"istio-{revision}"
+    body = await cluster.find(ResourceRef(kind="ConfigMap", namespace=namespace, name=name))
     text = str(k8s.at(body, "data", "mesh") or "")
     config = yaml.safe_load(text) if text else None
     return config if isinstance(config, dict) else {}

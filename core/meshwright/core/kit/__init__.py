@@ -5,6 +5,8 @@ order, deadlines and drains are the host's.
 """
 
 from meshwright.core.kit.adapter import CONTRACT, Adapter, DuplicateRegistration
+from meshwright.core.kit.adoption import Adoption, detect
+from meshwright.core.kit.adoption.failures import not_adopted
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.connections import ConnectionChange, OpenConnection
 from meshwright.core.kit.context import Context, Control
@@ -12,7 +14,18 @@ from meshwright.core.kit.lifecycle.failures import plan_gone, unfit
 from meshwright.core.kit.lifecycle.kept import KeptPlans, applied_designs, forget_designs
 from meshwright.core.kit.runtime import OwnServers, Runtime
 from meshwright.core.kit.status import MeshStatus, forget_mesh, tell_mesh
-from meshwright.core.kit.target import Attempt, Change, Draft, DryRun, Facts, MeshRef, Scope, Target, changes
+from meshwright.core.kit.target import (
+    Attempt,
+    Change,
+    ConnectionScope,
+    Draft,
+    DryRun,
+    Facts,
+    MeshRef,
+    Scope,
+    Target,
+    changes,
+)
 from meshwright.core.operations.journal import Journal
 from meshwright.core.operations.outcomes import Cancelled, Fenced, Reject, Retry, as_failure
 from meshwright.core.settings import InvalidSettings
@@ -20,10 +33,12 @@ from meshwright.core.settings import InvalidSettings
 __all__ = [
     "CONTRACT",
     "Adapter",
+    "Adoption",
     "Attempt",
     "Cancelled",
     "Change",
     "ConnectionChange",
+    "ConnectionScope",
     "Context",
     "Control",
     "Draft",
@@ -47,8 +62,10 @@ __all__ = [
     "applied_designs",
     "as_failure",
     "changes",
+    "detect",
     "forget_designs",
     "forget_mesh",
+    "not_adopted",
     "plan_gone",
     "tell_mesh",
     "unfit",

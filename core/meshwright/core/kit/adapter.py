@@ -5,7 +5,6 @@ registered functions and nothing else; registering one thing twice is refused, n
 """
 
 import datetime
-import inspect
 import os
 import re
 import socket
@@ -15,6 +14,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from meshwright.core.kit import announcing
+from meshwright.core.kit.adoption import Adoption, adopting
 from meshwright.core.kit.analysis import Analyzers, LiveResources
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.connections import OpenConnection
@@ -28,10 +29,8 @@ from meshwright.core.kit.status import StatusReader, refreshing
 from meshwright.core.kit.structural import Definitions
 from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
 from meshwright.core.kit.traffic import Traffic
-from meshwright.core.security import json_schemas
 from meshwright.schemas import adapters, designs, errors, intents, operations
-from meshwright.schemas.connections import ConnectionSettings, ConnectionTest, Kubernetes
-from meshwright.schemas.documents import jsonschema
+from meshwright.schemas.connections import ConnectionSettings, ConnectionTest
 
 A = TypeVar("A", bound=operations.Arguments)
 N = TypeVar("N", bound=intents.Intent)
@@ -108,6 +107,7 @@ class Adapter:
         self.definition_reader: DefinitionReader | None = None
         self.connection_tester: ConnectionTester | None = None
         self.status_reader: StatusReader | None = None
+        self.adoption: Adoption | None = None
         self.operations: dict[str, RegisteredOperation] = {}
         self.translators = Translators(name)
         self.namespaces = namespaces
@@ -186,7 +186,7 @@ class Adapter:
     @property
     def previewer(self) -> Callable[[PreviewContext], Awaitable[designs.Preview]] | None:
         """What tells beforehand what an operation would do; None when nothing can be told. For the host."""
-        return self._preview if self._target or self._previewer else None
+        return self._preview if self._target or self._previewer or self.adoption else None
 
     async def _preview(self, context: PreviewContext) -> designs.Preview:
         command = context.command
@@ -194,6 +194,8 @@ class Adapter:
             mesh = MeshRef.of(command)
             planner = await planning.Planner.open(self, context.runtime, context.service(object), mesh)
             return (await planner.plan(command)).preview()
+        if self.adoption and command.kind in {each.kind.name for each in adopting.HANDLED}:
+            return await adopting.preview(self.adoption, context)
         if self._previewer and (preview := await self._previewer(context)) is not None:
             return preview
         detail = f"{command.kind} cannot be previewed on this mesh"
@@ -239,6 +241,13 @@ class Adapter:
         self.definition_reader = reader
         return reader
 
+    def adopts(self, adoption: Adoption) -> Adoption:
+        """Register how meshes are detected, and managed as they are. Raises DuplicateRegistration."""
+        self.operation(operations.AdoptMesh)(adopting.adopts(adoption))
+        self.operation(operations.ForgetMesh)(adopting.forgets(adoption))
+        self.adoption = adoption
+        return adoption
+
     def service(self, factory: Callable[[Runtime], AsyncIterator[object]]) -> Service:
         """Register what runs beside the commands (a control plane, a watcher): started first, stopped last."""
         self._service = asynccontextmanager(factory)
@@ -250,6 +259,7 @@ class Adapter:
 
     def announcement(self, instance: str) -> adapters.AdapterAnnouncement:
         """What a worker of this adapter tells about itself."""
+        tested = self.connection_tester is not None
         return adapters.AdapterAnnouncement(
             name=self.name,
             instance=instance,
@@ -257,9 +267,11 @@ class Adapter:
             contract=self.contract,
             meshes=self.meshes,
             namespaces=self.namespaces,
-            operations=[_operation_support(entry) for _, entry in sorted(self.operations.items())],
+            operations=[
+                announcing.operation(each.arguments, each.handler) for _, each in sorted(self.operations.items())
+            ],
             intents=self.matrix(),
-            connections=[self._connection_support(kind) for kind in self.connections],
+            connections=[announcing.connection(each, self.rights, tested=tested) for each in self.connections],
             values=self.values,
             imports=self.importers.names,
             host=socket.gethostname(),
@@ -267,15 +279,11 @@ class Adapter:
             started_at=datetime.datetime.now(datetime.UTC),
         )
 
-    def _connection_support(self, kind: type[ConnectionSettings]) -> adapters.ConnectionSupport:
-        tested = self.connection_tester is not None
-        settings = json_schemas.closed(jsonschema.schema(kind))
-        rights = list(self.rights) if kind is Kubernetes else []
-        return adapters.ConnectionSupport(kind=kind.kind, settings=settings, tested=tested, rights=rights)
-
     def matrix(self, version: str = "") -> list[adapters.IntentSupport]:
         """Every intent, supported by a mesh of this version or not; without a version, by any that is new enough."""
-        return [self._intent_support(intents.intent_kind(kind), version) for kind in intents.INTENT_TYPES]
+        return [
+            announcing.intent(self.translators, intents.intent_kind(kind), version) for kind in intents.INTENT_TYPES
+        ]
 
     async def intents_of(self, scope: Scope) -> adapters.MeshIntents:
         """The matrix for a given mesh, from its facts. For the host; raises Reject when there is no such mesh."""
@@ -287,31 +295,10 @@ class Adapter:
             mesh=scope.mesh.mesh, version=facts.version, features=facts.features, intents=self.matrix(facts.version)
         )
 
-    def _intent_support(self, kind: str, version: str) -> adapters.IntentSupport:
-        rule, refused = self.translators.rules.get(kind), self.translators.refusal(kind, version)
-        return adapters.IntentSupport(
-            intent=kind,
-            supported=refused is None,
-            since=rule.since if rule else "",
-            because=refused.because if refused else "",
-            instead=refused.instead if refused else "",
-        )
-
 
 @asynccontextmanager
 async def _nothing() -> AsyncIterator[object]:
     yield None
-
-
-def _operation_support(entry: RegisteredOperation) -> adapters.OperationSupport:
-    kind = entry.arguments.kind
-    return adapters.OperationSupport(
-        name=kind.name,
-        version=kind.version,
-        mutates=kind.mutates,
-        summary=(inspect.getdoc(entry.handler) or "").partition("\n")[0],
-        arguments=jsonschema.schema(entry.arguments),
-    )
 
 
 def _where(function: Callable[..., object]) -> str:

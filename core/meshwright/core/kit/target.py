@@ -108,6 +108,15 @@ class Scope(msgspec.Struct, frozen=True):
     mesh: MeshRef
 
 
+class ConnectionScope(msgspec.Struct, frozen=True):
+    """One connection, for what looks at all of it. `service` is what the adapter's `@service` gave."""
+
+    runtime: Runtime
+    service: Any
+    workspace: str
+    connection: str
+
+
 class Target(abc.ABC):
     """Where the native resources of one mesh live. One is made for each attempt, preview and look for drift."""
 

@@ -44,6 +44,7 @@ RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
     errors.Failure,
     errors.Problem,
     errors.ProblemType,
+    meshes.Detections,
     meshes.Mesh,
     operations.DeadLetterRecord,
     operations.Operation,

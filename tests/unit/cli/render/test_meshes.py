@@ -6,49 +6,61 @@ from typing import Any
 Server = Any
 Terminal = Any
 MESH = {
+    "kind": "istio",
+    "adapter": "istio",
     "namespace": "istio-system",
     "revision": "canary",
     "version": "1.30.3",
     "tags": ["prod"],
     "modes": ["sidecar", "ambient"],
     "installer": "helm",
-    "sidecar_namespaces": ["shop"],
-    "ambient_namespaces": ["mesh", "edge"],
+    "enrolled": ["shop", "mesh", "edge"],
+    "state": "degraded",
     "conditions": [
         {"type": "ControlPlaneReady", "status": "True", "message": "2 of 2"},
         {"type": "ZtunnelReady", "status": "False", "message": "2 of 3 nodes have ztunnel"},
     ],
+    "mesh": "",
 }
+MANAGED = {**MESH, "revision": "default", "state": "ready", "conditions": [], "mesh": "main", "tags": []}
 
 
-def tested(server: Server, **result: Any) -> None:
-    """What the adapter of the connection answers."""
-    server.on("POST /v1/connections/prod:test", {"ok": True, "problems": [], "details": {}, **result})
+def detected(server: Server, *meshes: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What the adapters of the connection detect."""
+    result = {"meshes": [*meshes], "notes": [], "problems": [], **more}
+    server.on("POST /v1/connections/prod:detect", result)
+    return result
 
 
 def test_every_mesh_is_a_line_and_what_is_wrong_stands_below(server: Server, terminal: Terminal) -> None:
-    """What is as it should be is not told; a program gets the meshes whole."""
-    tested(server, details={"meshes": [MESH], "strays": ["the namespace old follows a revision that is gone"]})
+    """What is as it should be is not told, and how to adopt it is, unless it is managed; a program gets everything."""
+    result = detected(server, MESH, MANAGED, notes=["the namespace old follows a revision that is gone"])
     lines = terminal.run("meshes", "detect", "prod").stdout.splitlines()
-    row = ["istio-system", "canary", "1.30.3", "prod", "sidecar,", "ambient", "helm", "3"]
+    row = ["istio", "istio-system", "canary", "1.30.3", "prod", "sidecar,", "ambient", "✗", "degraded", "helm", "3"]
     assert lines[1].split() == row
-    assert lines[2:] == [
+    assert lines[2].split()[-1] == "main"
+    assert lines[3:] == [
         "istio-system/canary ZtunnelReady: 2 of 3 nodes have ztunnel",
         "the namespace old follows a revision that is gone",
+        "Adopt istio-system/canary: meshwright meshes adopt istio-canary --connection prod --kind istio --namespace "
+        "istio-system --revision canary",
     ]
-    assert json.loads(terminal.run("meshes", "detect", "prod", "-o", "json").stdout) == [MESH]
+    assert json.loads(terminal.run("meshes", "detect", "prod", "-o", "json").stdout) == result
 
 
-def test_a_cluster_without_a_mesh_says_how_to_install_one(server: Server, terminal: Terminal) -> None:
+def test_a_connection_without_a_mesh_says_how_to_install_one(server: Server, terminal: Terminal) -> None:
     """An empty answer leads on."""
-    tested(server, details={"meshes": [], "strays": []})
-    assert "meshwright meshes install" in terminal.run("meshes", "detect", "prod").stdout
+    detected(server)
+    assert "meshes install NAME --connection prod" in terminal.run("meshes", "detect", "prod").stdout
 
 
-def test_meshes_that_cannot_be_told_are_a_failure(server: Server, terminal: Terminal) -> None:
-    """The reason is the adapter's."""
-    tested(server, ok=False, problems=[{"detail": "the server does not answer"}])
-    assert "the server does not answer" in terminal.run("meshes", "detect", "prod", expect=1).stderr
+def test_meshes_that_cannot_be_seen_are_a_failure(server: Server, terminal: Terminal) -> None:
+    """The reason is the adapter's; with the meshes of another adapter it stands below these."""
+    problem = {"detail": "linkerd: the server does not answer"}
+    detected(server, problems=[problem])
+    assert problem["detail"] in terminal.run("meshes", "detect", "prod", expect=1).stderr
+    detected(server, MANAGED, problems=[problem])
+    assert terminal.run("meshes", "detect", "prod").stdout.splitlines()[2:] == [problem["detail"]]
 
 
 def proxy(name: str, state: str, **fields: Any) -> dict[str, Any]:

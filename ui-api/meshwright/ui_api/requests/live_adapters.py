@@ -15,6 +15,7 @@ from meshwright.core.bus.kv import presence
 from meshwright.core.security import connection_rules
 from meshwright.schemas.adapters import AdapterAnnouncement, OperationSupport
 from meshwright.schemas.errors import FieldError
+from meshwright.schemas.operations import AdoptMesh
 from meshwright.ui_api.http.problems import Refusal
 
 _DECODER = msgspec.json.Decoder(AdapterAnnouncement)
@@ -119,6 +120,21 @@ class LiveAdapters:
                 )
                 raise Refusal("adapter-unavailable", f"{missing} has no test for them")
             detail = f"no live adapter serves connections of kind {connection_kind!r}"
+            raise Refusal("adapter-unavailable", detail)
+        return names
+
+    def detectors(self, connection_kind: str) -> list[str]:
+        """The live adapters that detect meshes on a kind of connection.
+
+        Raises Refusal `adapter-unavailable`, BusUnavailable when nothing can be known.
+        """
+        wanted = AdoptMesh.kind.name
+        serving = {one.name for one in self._live.values() if _serves(one, connection_kind)}
+        names = sorted(name for name in serving if (name, wanted) in self._newest)
+        if not names:
+            self._assure()
+            others = f"; these serve it, and do not detect: {', '.join(sorted(serving))}" if serving else ""
+            detail = f"no live adapter detects meshes on connections of kind {connection_kind!r}{others}"
             raise Refusal("adapter-unavailable", detail)
         return names
 

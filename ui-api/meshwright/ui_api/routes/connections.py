@@ -10,13 +10,14 @@ from meshwright.core.store import kinds
 from meshwright.schemas.base import Message
 from meshwright.schemas.connections import Connection, ConnectionTest, ConnectionTestRequest
 from meshwright.schemas.discovery import ConnectionStatus
+from meshwright.schemas.meshes import Detections
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.bodies import Because
 from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.queries import NoQuery, Page, Read, Write
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
 from meshwright.ui_api.reading import views
-from meshwright.ui_api.requests import connection_documents, previews, states
+from meshwright.ui_api.requests import connection_documents, detections, previews, states
 
 routes = Routes("connections")
 _KIND = "connection"
@@ -114,18 +115,40 @@ async def put(call: Call[Connection, Write]) -> Response:
 )
 async def test(call: Call[Because, NoQuery]) -> Response:
     """Have a worker try a connection now: who we are there, and what we may do. Nothing is changed."""
-    name = call.name()
-    standing = await states.current(call.api.bus, call.workspace, _KIND, name)
-    if standing is None:
-        raise not_found(_KIND, name)
-    written: Any = states.document(standing, Message)
-    adapter = call.api.live_adapters.testers(written.document.kind)[0]
-    question = ConnectionTestRequest(workspace=call.workspace, connection=name, seq=standing.seq)
+    connection, seq = await _standing(call)
+    adapter = call.api.live_adapters.testers(connection.kind)[0]
+    question = ConnectionTestRequest(workspace=call.workspace, connection=connection.id, seq=seq)
     return answers.ok(
         await previews.ask(
             call.api, adapter, "test-connection", msgspec.json.encode(question), _TESTED, previews.PREVIEW_S
         )
     )
+
+
+@routes.add(
+    "POST",
+    "/v1/connections/{id}:detect",
+    "detectMeshes",
+    role="operator",
+    body=Because,
+    answer=Detections,
+    problems=("adapter-unavailable", "bus-unavailable"),
+)
+async def detect(call: Call[Because, NoQuery]) -> Response:
+    """Have every adapter tell the meshes of a connection, whoever installed them. Nothing is changed."""
+    connection, seq = await _standing(call)
+    return answers.ok(await detections.detect(call.api, call.workspace, connection, seq))
+
+
+async def _standing(call: Call[Because, NoQuery]) -> tuple[Connection, int]:
+    """The connection of the path as it was written last, and at which sequence. Raises Refusal."""
+    name = call.name()
+    standing = await states.current(call.api.bus, call.workspace, _KIND, name)
+    if standing is None:
+        raise not_found(_KIND, name)
+    written: Any = states.document(standing, Message)
+    connection: Connection = written.document
+    return connection, standing.seq
 
 
 @routes.add(

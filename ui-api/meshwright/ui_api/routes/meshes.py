@@ -2,19 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
 from meshwright.core.store import kinds
 from meshwright.schemas.adapters import MeshIntents
-from meshwright.schemas.base import Name
-from meshwright.schemas.connections import Connection
-from meshwright.schemas.errors import FieldError
 from meshwright.schemas.meshes import Mesh, MeshState
 from meshwright.schemas.operations import (
+    AdoptMesh,
     Arguments,
     Definitions,
+    ForgetMesh,
     InstallMesh,
     MeshWord,
     Operation,
@@ -23,20 +21,17 @@ from meshwright.schemas.operations import (
     UninstallMesh,
     UpgradeMesh,
 )
-from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import answers
-from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.queries import NoQuery, Page, Read, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests import accepting, mesh_values, previews, targets
-from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
+from meshwright.ui_api.requests.accepting import OperationOptions
+from meshwright.ui_api.requests.targets import NewMesh
 
 routes = Routes("meshes")
 _VALUES = "of the mesh's own; the adapter announces their JSON Schema, and without one there are none"
 _VALUES_RULE = "`values` fit the JSON Schema that the adapter announces."
-_KIND_BY_CONNECTION = {"envoy-fleet": "envoy"}
-"""where a connection can hold only one kind of mesh, it need not be said"""
 
 
 class MeshPage(Page, frozen=True, kw_only=True):
@@ -52,22 +47,25 @@ class MeshPage(Page, frozen=True, kw_only=True):
     ] = "id"
 
 
-class CreateMesh(OperationOptions, frozen=True, kw_only=True):
+class CreateMesh(NewMesh, frozen=True, kw_only=True):
     """A mesh that is asked for.
 
     `kind` is needed where the connection does not tell it, `adapter` where several live ones serve that kind.
     """
 
-    id: Name
-    connection: Name
-    kind: str = ""
-    adapter: Name | None = None
     version: MeshWord = ""
     revision: MeshWord = ""
     profile: MeshWord = ""
     namespace: MeshWord = ""
     trust_domain: str = "mesh.local"
     values: Annotated[dict[str, Any], Meta(description=_VALUES)] = {}
+
+
+class Adopt(NewMesh, frozen=True, kw_only=True):
+    """A mesh that is there already. Without `namespace` and `revision` it is the only one that is not managed yet."""
+
+    namespace: MeshWord = ""
+    revision: MeshWord = ""
 
 
 class Upgrade(OperationOptions, frozen=True, kw_only=True):
@@ -123,26 +121,29 @@ async def index(call: Call[NoBody, MeshPage]) -> Response:
 async def create(call: Call[CreateMesh, Write]) -> Response:
     """Install a mesh, or bring an existing one to these settings."""
     asked = call.body
-
-    place = targets.connection(call.api, call.workspace, asked.connection, "#/connection")
-    standing = call.api.directory.mesh(call.workspace, asked.id)
-    if standing is not None and standing.connection != asked.connection:
-        raise Refusal("already-exists", f"mesh {asked.id} is on connection {standing.connection}")
-    if standing is not None and asked.adapter not in (None, standing.adapter):
-        raise Refusal("already-exists", f"mesh {asked.id} belongs to the adapter {standing.adapter}, and keeps it")
-    kept = standing.adapter if standing else None
-    adapter = kept or call.api.live_adapters.adapter_for(_kind(call.api, asked, place), place.kind, asked.adapter)
-    mesh_values.check(call.api, adapter, asked.values)
     arguments = InstallMesh(**{name: getattr(asked, name) for name in InstallMesh.__struct_fields__})
-    wanted = OperationRequest(
-        adapter=adapter,
-        connection=asked.connection,
-        mesh=asked.id,
-        kind=arguments.kind.name,
-        version=arguments.kind.version,
-        arguments=msgspec.to_builtins(arguments),
-    )
+    wanted = targets.request_for_new(call.api, call.workspace, asked, arguments)
+    mesh_values.check(call.api, wanted.adapter, asked.values)
     return await accepting.accept(call, asked, wanted)
+
+
+@routes.add(
+    "POST",
+    "/v1/meshes:adopt",
+    "adoptMesh",
+    role="operator",
+    query=Write,
+    body=Adopt,
+    further_rules=("`kind` is given where the connection can hold meshes of several kinds.",),
+    answer=Operation,
+    **asking("already-exists"),
+)
+@accepting.repeatable
+async def adopt(call: Call[Adopt, Write]) -> Response:
+    """Manage a mesh that is there already, whoever installed it. Nothing of it is changed."""
+    asked = call.body
+    arguments = AdoptMesh(namespace=asked.namespace, revision=asked.revision)
+    return await accepting.accept(call, asked, targets.request_for_new(call.api, call.workspace, asked, arguments))
 
 
 @routes.add(
@@ -198,6 +199,21 @@ async def refresh(call: Call[OperationOptions, Write]) -> Response:
 
 
 @routes.add(
+    "POST",
+    "/v1/meshes/{id}:forget",
+    "forgetMesh",
+    role="operator",
+    query=Write,
+    body=OperationOptions,
+    answer=Operation,
+    **COMMAND,
+)
+async def forget(call: Call[OperationOptions, Write]) -> Response:
+    """Manage an adopted mesh no longer. Nothing of it is changed."""
+    return await _on_mesh(call, ForgetMesh())
+
+
+@routes.add(
     "GET",
     "/v1/meshes/{id}",
     "getMesh",
@@ -247,12 +263,3 @@ async def _on_mesh(call: Call[Any, Write], arguments: Arguments) -> Response:
     return await accepting.accept(
         call, call.body, targets.request_for(targets.mesh(call.api, call.workspace, call.name()), arguments)
     )
-
-
-def _kind(api: Api, asked: CreateMesh, place: Connection) -> str:
-    served = api.live_adapters.mesh_kinds(place.kind)
-    kind = asked.kind or (served[0] if len(served) == 1 else _KIND_BY_CONNECTION.get(place.kind, ""))
-    if not kind:
-        detail = f"say which kind of mesh: a {place.kind} connection can hold several"
-        raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/kind")])
-    return kind

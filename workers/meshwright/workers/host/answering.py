@@ -1,4 +1,4 @@
-"""The endpoints of a live worker: info, preview, intents of a mesh, test of a connection, analyze, import, diagnose.
+"""The endpoints of a live worker: about itself, previews, a mesh's intents, connections, detection, analysis, import.
 
 Invariant: requests change nothing; an operation that the adapter does not know is refused with the list of those that
 it does.
@@ -21,7 +21,9 @@ from meshwright.schemas import connections, designs, operations
 from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.findings import Analysis, AnalysisRequest
+from meshwright.schemas.meshes import DetectionRequest, Detections
 
+_DETECTED_S = 18.0
 T = TypeVar("T")
 
 
@@ -55,6 +57,9 @@ def endpoints(
     async def test_connection(payload: bytes) -> bytes:
         return msgspec.json.encode(await _test(adapter, runtime, payload))
 
+    async def detect(payload: bytes) -> bytes:
+        return msgspec.json.encode(await _detect(adapter, runtime, service, payload))
+
     async def analyze(payload: bytes) -> bytes:
         return msgspec.json.encode(await _analyze(adapter, runtime, service, payload))
 
@@ -66,6 +71,7 @@ def endpoints(
         "preview": preview,
         "intents": intents,
         "test-connection": test_connection,
+        "detect": detect,
         "analyze": analyze,
         "import": import_design,
         "diagnose": diagnose,
@@ -97,6 +103,22 @@ async def _test(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> c
         connection = await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
         result = await adapter.connection_tester(runtime, connection)
     return msgspec.structs.replace(result, worker=runtime.instance)
+
+
+async def _detect(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> Detections:
+    asked = _decoded(payload, DetectionRequest, "MW1023", "not a request to detect meshes")
+    if adapter.adoption is None:
+        raise Refusal(Failure(code="MW1024", what=f"the {adapter.name} adapter does not detect meshes"))
+    try:
+        async with asyncio.timeout(_DETECTED_S):
+            await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
+            return await kit.detect(
+                adapter.adoption, kit.ConnectionScope(runtime, service, asked.workspace, asked.connection)
+            )
+    except (kit.Reject, kit.Retry) as error:
+        raise Refusal(kit.as_failure(error)) from error
+    except TimeoutError as error:
+        raise Refusal(Failure(code="MW1025", what=f"it did not answer within {_DETECTED_S:g} s")) from error
 
 
 async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> Analysis:

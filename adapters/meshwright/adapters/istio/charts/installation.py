@@ -1,4 +1,4 @@
-"""What Meshwright has installed of Istio on a mesh: which charts, in which versions, with what they brought.
+"""What Meshwright has installed of Istio on a mesh, chart by chart with what each brought, or what it has adopted.
 
 Problem: an upgrade must know which objects the charts before had, and an uninstall which of them are ours. Invariant:
 the record is written after the cluster has taken it, and once per operation; it is not the truth about the cluster,
@@ -46,6 +46,8 @@ class Installation(Model, frozen=True, kw_only=True):
     trust_domain: str = ""
     values: dict[str, Any] = {}
     components: list[Installed] = []
+    installer: str = ""
+    """what installed a mesh that was adopted; empty: Meshwright"""
     operation: str = ""
     """that wrote this record"""
 
@@ -55,8 +57,9 @@ class Installation(Model, frozen=True, kw_only=True):
 
     @property
     def revisions(self) -> list[str]:
-        """Those whose control planes were installed."""
-        return [each.revision for each in self.components if each.chart == "istiod"]
+        """Those of its control planes, the one in force first."""
+        others = [each.revision for each in self.components if each.chart == "istiod"]
+        return list(dict.fromkeys([self.revision, *others]))
 
     @property
     def in_reverse(self) -> list[Installed]:
@@ -87,7 +90,7 @@ class Installations:
         return cls(await runtime.bucket(BUCKET))
 
     async def get(self, mesh: kit.MeshRef) -> Installation | None:
-        """The record of a mesh; None when Meshwright has not installed it."""
+        """The record of a mesh; None when Meshwright has neither installed nor adopted it."""
         entry = await self._bucket.get(_key(mesh))
         return msgspec.json.decode(entry.value, type=Installation) if entry else None
 

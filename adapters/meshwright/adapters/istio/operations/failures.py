@@ -11,6 +11,7 @@
     MW4009  it is not known which of several installations is meant
     MW4010  designs are applied to what would be removed
     MW4011  a workload does not come up after its restart
+    MW4012  the mesh was adopted, and is upgraded with what installed it
 
 Invariant: each code is made in one place, and says what to do.
 """
@@ -46,6 +47,25 @@ def designs_applied(mesh: str, designs: list[str]) -> kit.Reject:
         f"{', '.join(designs)} {'is' if len(designs) == 1 else 'are'} applied to {mesh}",
         cause="The resources of a design would stay in the cluster without anything that reads them.",
         remedy=f"Remove each first: `meshwright remove DESIGN --mesh {mesh}`.",
+    )
+
+
+_UPGRADES = {
+    "helm": "helm upgrade istio-base and istiod with the charts of the version that you want",
+    "istioctl": "istioctl upgrade",
+    "operator": "set the version in the resource that the operator reads",
+    "manifests": "apply the manifests of the version that you want",
+    "meshwright": "upgrade it with the Meshwright that has installed it",
+}
+
+
+def adopted(namespace: str, revision: str, installer: str) -> kit.Reject:
+    """What others have installed is theirs to change."""
+    return _reject(
+        "MW4012",
+        f"the Istio {namespace}/{revision} was adopted: {installer} has installed it, and Meshwright changes it not",
+        cause="Two that manage the same objects would undo each other's changes.",
+        remedy=f"{_UPGRADES.get(installer, _UPGRADES['manifests'])}; Meshwright sees the new version by itself.",
     )
 
 

@@ -23,7 +23,7 @@ from meshwright.adapters.istio.charts.profiles import (
     shown,
 )
 from meshwright.adapters.istio.charts.profiles import components as components_of
-from meshwright.adapters.istio.operations import prechecks
+from meshwright.adapters.istio.operations import failures, prechecks
 from meshwright.adapters.istio.operations.places import Place, outcome
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
@@ -78,6 +78,8 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
 
 def wished(arguments: InstallMesh, before: Installation | None, newest: str) -> Wish:
     """What is asked for, with what is left out as it is installed, or else as this adapter chooses. Raises Reject."""
+    if before and before.installer:
+        raise failures.adopted(before.namespace, shown(before.revision), before.installer)
     profile = arguments.profile or (before.profile if before else DEFAULT_PROFILE)
     if profile not in PROFILES:
         detail = f"there is no profile {profile}; there are {', '.join(PROFILES)}"

@@ -10,7 +10,7 @@ import msgspec
 
 from meshwright.adapters.istio.charts.components import Components
 from meshwright.adapters.istio.charts.installation import Installation, Installations
-from meshwright.adapters.istio.charts.profiles import DEFAULT_TRUST_DOMAIN
+from meshwright.adapters.istio.charts.profiles import DEFAULT_TRUST_DOMAIN, shown
 from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
@@ -84,6 +84,9 @@ class Place(msgspec.Struct, frozen=True):
                 connection=self.mesh.connection,
                 adapter=self.ctx.command.adapter,
                 version=record.version,
+                namespace=record.namespace,
+                revisions=[shown(each) for each in record.revisions],
+                installer=record.installer,
                 state=state,
                 trust_domain=record.trust_domain or DEFAULT_TRUST_DOMAIN,
                 conditions=conditions,

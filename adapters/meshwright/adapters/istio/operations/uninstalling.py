@@ -96,7 +96,11 @@ async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -
         if (marks := leftovers.enrolled(each.labels, mine | tags))
     }
     return Scene(
-        namespace=namespace, revisions=sorted(mine | tags), alone=not others, ours=record is not None, labels=labels
+        namespace=namespace,
+        revisions=sorted(mine | tags),
+        alone=not others,
+        ours=record is not None and not record.installer,
+        labels=labels,
     )
 
 

@@ -47,6 +47,8 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
 
 def wished(arguments: UpgradeMesh, before: Installation, newest: str) -> Wish:
     """What the mesh shall be: as it is, besides what was said. Raises Reject."""
+    if before.installer:
+        raise failures.adopted(before.namespace, shown(before.revision), before.installer)
     revision = arguments.revision or before.revision
     revision = "" if revision == profiles.DEFAULT_REVISION else revision
     standing = before.of(istiod_release(revision))

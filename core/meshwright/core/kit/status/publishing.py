@@ -71,6 +71,12 @@ class Publications:
                 refs.append(MeshRef(workspace=workspace, connection=published.connection, mesh=name))
         return refs
 
+    async def on(self, workspace: str, connection: str) -> list[Mesh]:
+        """The meshes of a connection as they were published."""
+        refs = [each for each in await self.meshes() if (each.workspace, each.connection) == (workspace, connection)]
+        entries = [await self.of(each) for each in refs]
+        return [each.mesh for each in entries if each is not None and each.mesh is not None]
+
     async def of(self, mesh: MeshRef) -> Published | None:
         """What was published of a mesh; None when it is not followed."""
         return _decoded(await self._bucket.get(_key(mesh)))

@@ -116,14 +116,45 @@ def status(session: Session, mesh: MeshName, timeout: TimeoutOption = None) -> N
 def detect(
     session: Session, connection: Annotated[str, typer.Argument(metavar="CONNECTION")], reason: ReasonOption = ""
 ) -> None:
-    """Show the meshes of a cluster, whoever installed them, and what is wrong with each; nothing is changed."""
-    path = paths.one(paths.CONNECTIONS, connection, ":test")
+    """Show the meshes of a connection, whoever installed them, and what is wrong with each; nothing is changed."""
+    path = paths.one(paths.CONNECTIONS, connection, ":detect")
     result = session.api.request("POST", path, body={"reason": reason}).data
-    details = result.get("details") or {}
-    if "meshes" not in details:
-        what = "; ".join(each["detail"] for each in result.get("problems") or []) or "its adapter does not tell"
+    problems = [each["detail"] for each in result.get("problems") or []]
+    if problems and not result.get("meshes"):
+        what = "; ".join(problems)
         raise CommandFailed(f"the meshes of connection {connection} are not known: {what}", code=Exit.FAILURE)
-    session.output.show(details["meshes"], meshes_view.detected(details))
+    session.output.show(result, meshes_view.detected(connection, result))
+
+
+@command(group, "adopt")
+def adopt(
+    session: Session,
+    mesh: Annotated[str, typer.Argument(metavar="MESH", help="The name that it is to have.")],
+    connection: Annotated[str, typer.Option("--connection", "-c", help="Where it is.")],
+    kind: Annotated[str, typer.Option("--kind", help="Which kind, where the connection can hold several.")] = "",
+    adapter: Annotated[str, typer.Option("--adapter", help="Which adapter, where several serve that kind.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", help="Of its control plane, where there are several.")] = "",
+    revision: RevisionOption = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Manage a mesh that is there already, whoever installed it; nothing of it is changed."""
+    where = {"namespace": namespace, "revision": revision, **({"adapter": adapter} if adapter else {})}
+    body: dict[str, Any] = {"id": mesh, "connection": connection, "kind": kind, **where, "reason": reason}
+    _operate(session, "POST", f"{paths.MESHES}:adopt", body, wait, timeout)
+
+
+@command(group, "forget")
+def forget(
+    session: Session,
+    mesh: MeshName,
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Manage an adopted mesh no longer; nothing of it is changed."""
+    _operate(session, "POST", paths.one(paths.MESHES, mesh, ":forget"), {"reason": reason}, wait, timeout)
 
 
 @command(group, "intents")

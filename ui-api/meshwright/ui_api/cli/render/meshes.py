@@ -1,4 +1,4 @@
-"""Meshes and their proxies as people see them, and the meshes of a cluster that an adapter detects.
+"""Meshes and their proxies as people see them, and the meshes of a cluster that adapters detect.
 
 Invariant: the words are the API's own; where something is not as it should be, what the mesh or the proxy itself says
 of it stands below the table.
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Document = dict[str, Any]
-_DETECTED = ("namespace", "revision", "version", "tags", "modes", "installed by", "namespaces")
 _CERTIFICATE_SOON = 3600
 """seconds before its end at which a certificate is told as expiring"""
 _TYPES = {
@@ -59,6 +58,10 @@ def mesh(content: Document, of_mesh: list[Document] | None = None) -> "Renderabl
 
     head = Text.assemble((content["id"], "bold"), "  ", state(content.get("state", "unknown")))
     head.append(f"  {content['kind']} {content.get('version', '')} on {content['connection']}".rstrip())
+    if content.get("revisions"):
+        head.append(f" ({content.get('namespace')}/{', '.join(content['revisions'])})")
+    if content.get("installer"):
+        head.append(f", adopted from {content['installer']}")
     facts = f"trust domain {content.get('trust_domain') or '-'}, {content.get('workloads', 0)} workloads, "
     parts: list[RenderableType] = [
         head,
@@ -169,25 +172,48 @@ def _ahead(seconds: float) -> str:
     return f"{int(seconds)}s"
 
 
-def detected(details: dict[str, Any]) -> "RenderableType":
-    """What an adapter tells in the details of a connection's test."""
+def detected(connection: str, result: Document) -> "RenderableType":
+    """The meshes of a connection, what is wrong with each, and how those are adopted that are not managed yet."""
     from rich.console import Group
     from rich.text import Text
 
-    meshes = details.get("meshes") or []
-    if not meshes:
-        return nothing("meshes", "Install one: meshwright meshes install NAME --connection CONNECTION")
+    items = result.get("meshes") or []
+    if not items:
+        return nothing("meshes", f"Install one: meshwright meshes install NAME --connection {connection}")
     wrong = [
-        f"{one['namespace']}/{one['revision']} {each['type']}: {each['message']}"
-        for one in meshes
-        for each in one.get("conditions") or []
-        if each["status"] != "True"
+        f"{_place(each)} {condition['type']}: {condition['message']}"
+        for each in items
+        for condition in each.get("conditions") or []
+        if condition["status"] != "True"
     ]
-    words = [Text(each, "yellow") for each in [*wrong, *(details.get("strays") or [])]]
-    return Group(table(_DETECTED, [_row(one) for one in meshes]), *words)
+    problems = [each["detail"] for each in result.get("problems") or []]
+    words = [Text(each, "yellow") for each in [*wrong, *(result.get("notes") or []), *problems]]
+    hints = [Text(f"Adopt {_place(each)}: {_adopting(connection, each)}", "dim") for each in items if not each["mesh"]]
+    return Group(with_columns([_row(each) for each in items], optional=("tags", "modes", "mesh")), *words, *hints)
 
 
-def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    enrolled = [*(one.get("sidecar_namespaces") or []), *(one.get("ambient_namespaces") or [])]
-    lists = (", ".join(one.get(key) or []) for key in ("tags", "modes"))
-    return (one["namespace"], one["revision"], one.get("version"), *lists, one.get("installer"), len(enrolled))
+def _row(one: Document) -> dict[str, Any]:
+    return {
+        "kind": one["kind"],
+        "namespace": one.get("namespace"),
+        "revision": one.get("revision"),
+        "version": one.get("version"),
+        "tags": ", ".join(one.get("tags") or []),
+        "modes": ", ".join(one.get("modes") or []),
+        "health": state(one.get("state", "unknown")),
+        "installed by": one.get("installer"),
+        "enrolled": len(one.get("enrolled") or []),
+        "mesh": one.get("mesh"),
+    }
+
+
+def _place(one: Document) -> str:
+    return "/".join(filter(None, (one.get("namespace"), one.get("revision")))) or one["kind"]
+
+
+def _adopting(connection: str, one: Document) -> str:
+    """The command that adopts a mesh."""
+    name = one["kind"] if one.get("revision") in (None, "", "default") else f"{one['kind']}-{one['revision']}"
+    words = [f"meshwright meshes adopt {name} --connection {connection} --kind {one['kind']}"]
+    words += [f"--{key} {one[key]}" for key in ("namespace", "revision") if one.get(key)]
+    return " ".join(words)

@@ -1,0 +1,53 @@
+"""Managing an Istio that Helm, istioctl, an operator or somebody by hand has installed.
+
+Invariant: the record of an adopted mesh says which control plane it is and what installed it, and has no components:
+what is not ours is neither upgraded nor pruned by Meshwright.
+"""
+
+from meshwright.adapters.istio import detecting, listing, reading, status
+from meshwright.adapters.istio.adapter import adapter
+from meshwright.adapters.istio.charts.installation import Installation, Installations
+from meshwright.adapters.istio.charts.profiles import DEFAULT_PROFILE, DEFAULT_REVISION
+from meshwright.core import kit
+from meshwright.core.kit.kubernetes import clusters
+from meshwright.schemas.meshes import DetectedMesh, Detections
+
+_AMBIENT = "ambient"
+
+
+async def detect(scope: kit.ConnectionScope) -> Detections:
+    """Every Istio of a cluster, and what is wrong around them. Raises KubernetesError."""
+    cluster = await clusters.clusters_of(scope.service).get(scope.workspace, scope.connection)
+    bodies = await listing.every(cluster, detecting.KINDS)
+    meshes = [detecting.summary(each) for each in detecting.detect(bodies)]
+    return Detections(meshes=meshes, notes=[each[:2000] for each in detecting.strays(bodies)])
+
+
+async def record(scope: kit.Scope, mesh: DetectedMesh) -> None:
+    """Keep which control plane it is."""
+    ref = scope.mesh
+    cluster = await clusters.clusters_of(scope.service).get(ref.workspace, ref.connection)
+    config = await reading.mesh_config(cluster, mesh.namespace, mesh.revision)
+    await (await Installations.open(scope.runtime)).put(
+        ref,
+        Installation(
+            namespace=mesh.namespace,
+            profile=_AMBIENT if _AMBIENT in mesh.modes else DEFAULT_PROFILE,
+            version=mesh.version,
+            revision="" if mesh.revision == DEFAULT_REVISION else mesh.revision,
+            trust_domain=str(config.get("trustDomain") or ""),
+            installer=mesh.installer,
+        ),
+    )
+
+
+async def forget(scope: kit.Scope) -> None:
+    """Drop the record of an adopted mesh. Raises Reject when Meshwright has installed it."""
+    records = await Installations.open(scope.runtime)
+    known = await records.get(scope.mesh)
+    if known and not known.installer:
+        raise kit.not_adopted(scope.mesh.mesh)
+    await records.put(scope.mesh, None)
+
+
+adapter.adopts(kit.Adoption(detect=detect, record=record, forget=forget, status=status.status))
