@@ -16,6 +16,7 @@ from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess
+from meshwright.schemas import dead_letters
 from meshwright.schemas import operations as o
 from meshwright.schemas.adapters import AdapterAnnouncement, AdapterLost
 from meshwright.schemas.base import Message
@@ -122,7 +123,7 @@ async def test_a_command_given_up_becomes_a_dead_letter(
         letter = await asker.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{operation}")
         assert letter is not None
         message = letter.message()
-        assert isinstance(message, o.DeadLetter)
+        assert isinstance(message, dead_letters.DeadLetter)
         assert message.operation == operation
         assert message.reason
 

@@ -9,13 +9,12 @@ from meshwright.core.bus import envelope
 from meshwright.core.operations import records
 from meshwright.core.operations.records import Unprojectable
 from meshwright.core.store.writing import Folded
-from meshwright.schemas import catalog
-from meshwright.schemas import operations as o
+from meshwright.schemas import catalog, dead_letters
 from meshwright.schemas.base import Message
 from meshwright.workers.projector.folding.routes import applied, routes
 
 DEAD, REPLACEMENT = "01JD8X3M5TZ9Q4W7V2K6N0B1CE", "01JD8X3M5TZ9Q4W7V2K6N0B1CF"
-LETTER = o.DeadLetter(
+LETTER = dead_letters.DeadLetter(
     operation=DEAD,
     workspace="w",
     adapter="envoy",
@@ -25,8 +24,8 @@ LETTER = o.DeadLetter(
     reason="it was delivered 5 times",
     stored_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
 )
-REPLAYED = o.DeadLetterReplayed(operation=DEAD, replaced_by=REPLACEMENT, principal="ann", reason="mended")
-DROPPED = o.DeadLetterDropped(operation=DEAD, principal="ann")
+REPLAYED = dead_letters.DeadLetterReplayed(operation=DEAD, replaced_by=REPLACEMENT, principal="ann", reason="mended")
+DROPPED = dead_letters.DeadLetterDropped(operation=DEAD, principal="ann")
 
 
 def folded(*messages: Message, id: str = DEAD) -> Folded | None:
@@ -53,7 +52,7 @@ def test_a_letter_keeps_why_it_died_when_it_is_replayed() -> None:
     """A replay adds who, why and what took its place, and takes nothing away."""
     result = folded(LETTER, REPLAYED)
     assert result is not None
-    assert result.document == o.DeadLetterRecord(
+    assert result.document == dead_letters.DeadLetterRecord(
         id=DEAD,
         workspace="w",
         adapter="envoy",

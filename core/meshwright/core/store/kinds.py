@@ -15,11 +15,12 @@ from meshwright.schemas.access import Workspace
 from meshwright.schemas.adapters import Adapter
 from meshwright.schemas.base import Message, Model, Moment, Name, Text
 from meshwright.schemas.connections import Connection
+from meshwright.schemas.dead_letters import DeadLetterRecord
 from meshwright.schemas.designs import Design, Release
 from meshwright.schemas.discovery import ConnectionStatus
 from meshwright.schemas.drift import Drift
 from meshwright.schemas.meshes import Mesh
-from meshwright.schemas.operations import DeadLetterRecord, Operation
+from meshwright.schemas.operations import Operation
 from meshwright.schemas.telemetry import EdgesMeasured
 from meshwright.schemas.webhooks import Delivery, Webhook
 from meshwright.schemas.workloads import Proxy, Workload

@@ -11,6 +11,7 @@ from meshwright.schemas import (
     access,
     catalog,
     connections,
+    dead_letters,
     designs,
     discovery,
     operations,
@@ -34,9 +35,9 @@ _STATE: tuple[type[Message], ...] = (
     access.ResourceDeleted,
 )
 _DEAD_LETTERS: tuple[type[Message], ...] = (
-    operations.DeadLetter,
-    operations.DeadLetterReplayed,
-    operations.DeadLetterDropped,
+    dead_letters.DeadLetter,
+    dead_letters.DeadLetterReplayed,
+    dead_letters.DeadLetterDropped,
 )
 _SEEN: tuple[type[Message], ...] = (discovery.ResourceObserved, discovery.ResourceRemoved)
 _NOT_EVENTS: tuple[type[Message], ...] = (*_DEAD_LETTERS, *_SEEN, telemetry.EdgesMeasured, webhooks.WebhookWritten)

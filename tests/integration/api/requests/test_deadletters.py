@@ -13,6 +13,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import MongoServer
+from meshwright.schemas import dead_letters
 from meshwright.schemas import operations as o
 from rig.stack import projections
 from rig.stack.people import Person
@@ -149,7 +150,7 @@ async def test_what_nobody_can_read_is_shown_and_not_replayed(impatient: Stack, 
     async with mwbus.connect(impatient.nats.url, "test") as bus:
         last = await bus.last("DEADLETTERS", f"mw.dlq.{ann.workspace}.trial.{dead}")
         assert last is not None
-        assert last.message() == o.DeadLetterDropped(operation=dead, principal="admin", reason="rubbish")
+        assert last.message() == dead_letters.DeadLetterDropped(operation=dead, principal="admin", reason="rubbish")
         assert await bus.following("DEADLETTERS", 1, f"mw.dlq.{ann.workspace}.trial.{dead}")
 
 

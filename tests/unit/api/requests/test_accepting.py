@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meshwright.core import ids
-from meshwright.schemas import catalog, operations
+from meshwright.schemas import catalog, dead_letters, operations
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
 from meshwright.ui_api.http.documents import openapi
@@ -50,7 +50,7 @@ def tell(harness: Harness, operation: str, message: Message, origin: str = "tria
 
 def letter(harness: Harness, operation: str) -> None:
     """The operation dies."""
-    message = operations.DeadLetter(
+    message = dead_letters.DeadLetter(
         operation=operation,
         workspace="default",
         adapter="trial",
@@ -235,7 +235,7 @@ async def test_of_a_replay_and_a_drop_at_the_same_moment_one_is_refused(ready: H
     """Who drops a letter that was just replayed is told so, and the mark of the replay stands."""
     operation = await begun(ready)
     letter(ready, operation)
-    rival = operations.DeadLetterReplayed(operation=operation, replaced_by=ids.fresh(), principal="rival")
+    rival = dead_letters.DeadLetterReplayed(operation=operation, replaced_by=ids.fresh(), principal="rival")
     subject = f"mw.dlq.default.trial.{operation}"
     ready.bus.before_store = lambda: ready.bus.put(subject, rival.wire.name, catalog.encode(rival))
     await ready.admin.problem("DELETE", f"/v1/deadletters/{operation}", status=412, slug="stale")

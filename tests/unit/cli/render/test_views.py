@@ -12,6 +12,7 @@ from meshwright.schemas import (
     access,
     adapters,
     connections,
+    dead_letters,
     designs,
     intents,
     meshes,
@@ -103,7 +104,7 @@ OPERATION = made(
     finished_at="2026-01-01T00:02:05Z",
 )
 LETTER = made(
-    operations.DeadLetterRecord,
+    dead_letters.DeadLetterRecord,
     id=ULID,
     workspace="default",
     adapter="envoy",
@@ -368,7 +369,7 @@ STATES = {
         workloads.SyncState,
         webhooks.DeliveryState,
         operations.Step.__annotations__["state"],
-        operations.DeadLetterRecord.__annotations__["state"],
+        dead_letters.DeadLetterRecord.__annotations__["state"],
     )
     for word in get_args(kind)
 }

@@ -12,7 +12,8 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Message
-from meshwright.schemas.operations import Command, DeadLetter, DeadLetterDropped, DeadLetterReplayed
+from meshwright.schemas.dead_letters import DeadLetter, DeadLetterDropped, DeadLetterReplayed
+from meshwright.schemas.operations import Command
 from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.routing import Call
 from meshwright.ui_api.requests.states import PUBLISH_S

@@ -9,7 +9,8 @@ from meshwright.core import bus as mwbus
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Model, Name
-from meshwright.schemas.operations import Command, DeadLetterRecord, Operation
+from meshwright.schemas.dead_letters import DeadLetterRecord
+from meshwright.schemas.operations import Command, Operation
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.queries import Page, Read, Write

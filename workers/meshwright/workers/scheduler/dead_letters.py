@@ -13,8 +13,9 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.schemas import subjects
+from meshwright.schemas.dead_letters import DeadLetter
 from meshwright.schemas.errors import Failure
-from meshwright.schemas.operations import DeadLetter, OperationDeadLettered
+from meshwright.schemas.operations import OperationDeadLettered
 from meshwright.workers.scheduler import verdicts
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ replaced it.
 import msgspec
 
 from meshwright.core.operations.records import Fact, Unprojectable
-from meshwright.schemas.operations import DeadLetter, DeadLetterDropped, DeadLetterRecord, DeadLetterReplayed
+from meshwright.schemas.dead_letters import DeadLetter, DeadLetterDropped, DeadLetterRecord, DeadLetterReplayed
 
 
 def fold(before: DeadLetterRecord | None, fact: Fact) -> DeadLetterRecord | None:

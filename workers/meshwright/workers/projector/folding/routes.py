@@ -17,6 +17,7 @@ from meshwright.schemas import (
     access,
     adapters,
     connections,
+    dead_letters,
     designs,
     discovery,
     drift,
@@ -26,10 +27,10 @@ from meshwright.schemas import (
     workloads,
     workloads_v1,
 )
-from meshwright.schemas import operations as wire
 from meshwright.schemas.base import Message
 from meshwright.workers.projector.folding import adapters as adapters_fold
-from meshwright.workers.projector.folding import dead_letters, observed, written
+from meshwright.workers.projector.folding import dead_letters as dead_letters_fold
+from meshwright.workers.projector.folding import observed, written
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -127,8 +128,8 @@ _METRICS: dict[type[Message], tuple[Route, ...]] = {
     telemetry.EdgesMeasured: (Route(kinds.TOPOLOGY, _of_subject, observed.edges),),
 }
 _DEAD_LETTERS: dict[type[Message], tuple[Route, ...]] = dict.fromkeys(
-    (wire.DeadLetter, wire.DeadLetterReplayed, wire.DeadLetterDropped),
-    (Route(kinds.DEADLETTERS, _of_subject, dead_letters.fold),),
+    (dead_letters.DeadLetter, dead_letters.DeadLetterReplayed, dead_letters.DeadLetterDropped),
+    (Route(kinds.DEADLETTERS, _of_subject, dead_letters_fold.fold),),
 )
 _SEEN: dict[type[Message], tuple[Route, ...]] = {
     discovery.ResourceObserved: (Route(kinds.RESOURCES, _of_part("resource"), observed.resource),),
