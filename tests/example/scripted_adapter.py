@@ -38,7 +38,7 @@ class ScriptedTarget(FileTarget):
         ]
         return msgspec.structs.replace(result, changes=changes or result.changes, problems=problems)
 
-    def there(self, owner: str) -> dict[ResourceRef, File]:
+    def existing(self, owner: str) -> dict[ResourceRef, File]:
         """Designs do not meet: each has routes of its own."""
         return {each.resource.ref: each for each in files(self.folder) if each.owner == owner}
 

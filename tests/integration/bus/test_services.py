@@ -122,8 +122,8 @@ async def test_more_questions_than_a_worker_keeps_are_refused(
     bus: mwbus.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond a bound who asks is told so at once; who takes too long is told that, and what is left at the end ends."""
-    monkeypatch.setattr(serving, "_MOST", 3)
-    monkeypatch.setattr(serving, "_BOUND", 1.0)
+    monkeypatch.setattr(serving, "_MAX_OPEN", 3)
+    monkeypatch.setattr(serving, "_TIMEOUT", 1.0)
 
     async def sleep(_: bytes) -> bytes:
         await asyncio.Event().wait()
@@ -163,7 +163,7 @@ async def test_a_message_that_is_too_large_says_so(bus: mwbus.Connection) -> Non
     """What no message can hold is told at once with both numbers, not as an outage after every try."""
     failed = AdapterFailed(name="envoy", instance="i", reason="x" * 2**21)
     async with asyncio.timeout(30):
-        with pytest.raises(mwbus.TooLarge, match="NATS takes 1048576"):
+        with pytest.raises(mwbus.TooLarge, match=r"2097195 bytes exceed the server.s limit of 1048576"):
             await bus.publisher.publish("mw.evt.system.envoy.adapter.envoy", failed)
 
 

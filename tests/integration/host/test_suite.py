@@ -59,7 +59,7 @@ async def test_what_is_not_taken_back_is_found(tmp_path: Path) -> None:
 
 async def test_a_look_that_sees_nothing_is_refused(tmp_path: Path) -> None:
     """A sample whose look answers the same before and after an operation that mutates proves nothing."""
-    with pytest.raises(AssertionError, match=r"the sample of flawed\.left tells nothing"):
+    with pytest.raises(AssertionError, match=r"the sample of flawed\.left shows no effect"):
         await Blind().test_an_operation_does_something_that_is_seen("flawed.left", tmp_path)
 
 

@@ -39,3 +39,13 @@ def test_a_selector_is_read_as_kubectl_reads_it(selector: str, parts: list[Requi
 def test_another_text_does_not_fit_the_published_pattern(selector: str) -> None:
     """It is refused with the place, before anything is asked."""
     assert not re.match(whole(selectors.PATTERN), selector)
+
+
+@pytest.mark.parametrize(
+    "piece", ["a=    ,", "!    a    ,", "a   in   (    ,    ,    ),", "a    ==    b    ,", "a/b    ,"]
+)
+def test_a_long_text_is_refused_as_fast_as_a_short_one(piece: str) -> None:
+    """Blanks between many parts are read in one way only: a text that fails at its end does not hold the process."""
+    selector = (piece * 100)[:499]
+    assert not re.match(whole(selectors.PATTERN), selector + "$")
+    assert not re.match(whole(selectors.PATTERN), "a in (" + ",    " * 90 + "$")

@@ -8,12 +8,13 @@ import re
 from meshwright.core.store.resources import Requirement
 
 _KEY = r"(?:[A-Za-z0-9.-]{1,253}/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
-_VALUE = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"
-_LIST = rf"\( *{_VALUE} *(?:, *{_VALUE} *)*\)"
-_PART = rf" *(?:{_KEY} *(?:=|==|!=) *{_VALUE}|{_KEY} +(?:in|notin) +{_LIST}|!? *{_KEY}) *"
+_VALUE = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+# No two neighbours can take the same blanks: else the time to refuse a text would grow with a power of its parts.
+_LIST = rf"\( *(?:{_VALUE} *)?(?:, *(?:{_VALUE} *)?)*\)"
+_PART = rf" *(?:{_KEY} *(?:=|==|!=) *(?:{_VALUE} *)?|{_KEY} +(?:in|notin) +{_LIST} *|(?:! *)?{_KEY} *)"
 PATTERN = rf"^(?:{_PART}(?:,{_PART})*)?$"
 _DIVIDER = re.compile(r",(?![^()]*\))")
-_EQUALITY = re.compile(rf"({_KEY}) *(=|==|!=) *({_VALUE})")
+_EQUALITY = re.compile(rf"({_KEY}) *(=|==|!=) *((?:{_VALUE})?)")
 _SET = re.compile(rf"({_KEY}) +(in|notin) +\((.*)\)")
 _EXISTENCE = re.compile(rf"(!?) *({_KEY})")
 
