@@ -29,6 +29,14 @@ class FindingRule(Model, frozen=True, kw_only=True):
     remedy: Text
     equivalents: list[str] = []
     """the codes of the mesh's own tool for the same finding, such as IST0101"""
+    adapter: str = ""
+    """whose resources it is about; empty: those of every mesh"""
+
+
+class FindingRules(Model, frozen=True, kw_only=True):
+    """Everything that analysis looks for, by code."""
+
+    items: list[FindingRule]
 
 
 class FindingLocation(Model, frozen=True, kw_only=True):

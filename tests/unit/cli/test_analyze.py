@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from meshwright.ui_api.cli.commands import analyze
+
 Server = Any
 Terminal = Any
 RULE = {
@@ -127,6 +129,23 @@ def test_junit_fails_what_counts(server: Server, terminal: Terminal, folder: Pat
     server.on("*", answer())
     root = ElementTree.fromstring(terminal.run("analyze", "-f", str(folder), "--mesh", "istio", "-o", "junit").stdout)
     assert root[0].get("failures") == "0"
+
+
+def test_a_code_is_explained(server: Server, terminal: Terminal) -> None:
+    """Its page: what it means, what to do, what the mesh's own tool calls it, and how it is suppressed."""
+    server.on("*", RULE)
+    text = terminal.run("analyze", "--explain", "mw3101").stdout
+    assert server.calls[-1].path == "/v1/findings/mw3101"
+    for words in ("MW3101", RULE["title"], RULE["explanation"], RULE["remedy"], "IST0101", "--suppress MW3101"):
+        assert words in text
+    assert json.loads(terminal.run("analyze", "--explain", "MW3101", "-o", "json").stdout) == RULE
+    terminal.run("analyze", "--explain", "MW3101", "--mesh", "istio", expect=2)
+
+
+def test_codes_are_completed() -> None:
+    """The shell offers those that there are."""
+    assert analyze.codes("mw310") == sorted(analyze.codes("MW310")) != []
+    assert analyze.codes("x") == []
 
 
 def test_what_cannot_be_meant_is_refused_at_once(server: Server, terminal: Terminal, tmp_path: Path) -> None:

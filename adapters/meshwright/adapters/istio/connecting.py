@@ -26,6 +26,7 @@ RIGHTS = [
     _rule("to find control planes, workloads and their versions", _READ, "apps", "replicasets"),
     _rule("to find webhooks and tags", _READ, "admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
     _rule("to find webhooks", _READ, "admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    _rule("to check resources before they are sent", ["get"], "apiextensions.k8s.io", "customresourcedefinitions"),
     _rule("to know whether Istio takes gateways", _READ, "gateway.networking.k8s.io", "gatewayclasses"),
     forwarding.rule("pods", because="to ask proxies what they have counted"),
     _rule("to respect disruption budgets", _READ, "policy", "poddisruptionbudgets"),

@@ -35,7 +35,7 @@ BODIES = {
 }
 """what a route needs beside the mesh"""
 TAKE_A_MESH = {"applyDesign", "diffDesign", "removeDesign", "rollbackDesign", "translateDesign", "validateDesign"}
-FROM_MEMORY = {"listWorkspaces", "listTokens", "getPrincipal"}
+FROM_MEMORY = {"listWorkspaces", "listTokens", "getPrincipal", "listFindingRules", "getFindingRule"}
 """what is answered from memory, whatever is away"""
 
 
@@ -47,7 +47,7 @@ def filled(route: Any) -> str:
     return result
 
 
-FITTING = {"version": "1", "revision": "1", "slug": "stale"}
+FITTING = {"code": "MW3101", "version": "1", "revision": "1", "slug": "stale"}
 OF_PATTERN = {ULID_PATTERN: "0" * 26, ENTITY_PATTERN: "m1~~process~a"}
 
 

@@ -1,17 +1,27 @@
 """Analysis and import: findings about resources, or a design that says what they do; of files, of a mesh, or of both.
 
+What a finding means is explained by its code, whether or not a worker of its mesh runs.
+
 Invariant: nothing is changed, and nothing is stored.
 """
 
 import msgspec
 from starlette.responses import Response
 
+from meshwright.schemas import rules
 from meshwright.schemas.designs import FilesToImport, ImportedDesign, ImportRequest, MeshToImport
-from meshwright.schemas.findings import Analysis, AnalysisRequest, FilesToAnalyze, MeshToAnalyze
+from meshwright.schemas.findings import (
+    Analysis,
+    AnalysisRequest,
+    FilesToAnalyze,
+    FindingRule,
+    FindingRules,
+    MeshToAnalyze,
+)
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.queries import NoQuery
-from meshwright.ui_api.http.routing import Call, Routes
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
 from meshwright.ui_api.requests import previews, targets
 
 routes = Routes("analyses")
@@ -108,6 +118,29 @@ async def import_files(call: Call[FilesToImport, NoQuery]) -> Response:
     )
     payload = msgspec.json.encode(request)
     return answers.ok(await previews.ask(call.api, name, "import", payload, _DESIGN, previews.PREVIEW_S))
+
+
+@routes.add("GET", "/v1/findings", "listFindingRules", role="viewer", answer=FindingRules)
+async def finding_rules(call: Call[NoBody, NoQuery]) -> Response:
+    """List everything that analysis looks for, by code."""
+    return answers.ok(FindingRules(items=list(rules.BY_CODE.values())))
+
+
+@routes.add(
+    "GET",
+    "/v1/findings/{code}",
+    "getFindingRule",
+    role="viewer",
+    places={"code": "^[A-Za-z0-9]{1,20}$"},
+    answer=FindingRule,
+)
+async def finding_rule(call: Call[NoBody, NoQuery]) -> Response:
+    """Explain a code: what is wrong, why it matters, what to do, and what the mesh's own tool calls it."""
+    code = call.name("code").upper()
+    rule = rules.BY_CODE.get(code) or next((each for each in rules.BY_CODE.values() if code in each.equivalents), None)
+    if rule is None:
+        raise Refusal("not-found", f"there is no finding {code}: `GET /v1/findings` lists those that there are")
+    return answers.ok(rule)
 
 
 def _alive(call: Call[FilesToAnalyze, NoQuery] | Call[FilesToImport, NoQuery]) -> str:

@@ -12,6 +12,14 @@ _ROUTES = {"ROUTE_CONFIGURATION", "HTTP_ROUTE"}
 _REPLACEABLE = {"HTTP_FILTER", "NETWORK_FILTER"}
 
 
+@analyzers.analyzer("MW3604")
+def other_resources_say_it(manifests: Manifests) -> Iterator[Observation]:
+    """EnvoyFilters as such."""
+    for each in manifests.of(shapes.NETWORKING, "EnvoyFilter"):
+        message = "it depends on how this release of Istio configures Envoy"
+        yield Observation(code="MW3604", manifest=each, message=message, pointer="#/metadata/name")
+
+
 @analyzers.analyzer("MW3601", "MW3602")
 def patches_take_effect(manifests: Manifests) -> Iterator[Observation]:
     """The operation of each patch, for what it is applied to."""

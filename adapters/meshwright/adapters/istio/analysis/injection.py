@@ -1,6 +1,9 @@
 """Analysis of membership: which namespaces and pods are in the mesh, and which only seem to be."""
 
+import re
 from collections.abc import Iterator
+
+import msgspec
 
 from meshwright.adapters.istio.analysis import shapes
 from meshwright.adapters.istio.analysis.registry import analyzers
@@ -8,7 +11,7 @@ from meshwright.core.kit.analysis import Manifest, Manifests, Observation
 from meshwright.core.kit.analysis.manifests import mapping
 
 INJECTION, REVISION, AMBIENT = "istio-injection", "istio.io/rev", "istio.io/dataplane-mode"
-_POD_INJECTION = "sidecar.istio.io/inject"
+_POD_INJECTION, _PROXY_IMAGE = "sidecar.istio.io/inject", "sidecar.istio.io/proxyImage"
 _OURS = {shapes.ROOT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"}
 _PROXY, _PROXY_USER = "istio-proxy", 1337
 
@@ -18,6 +21,11 @@ def _is_injected(namespace: Manifest) -> bool:
     if INJECTION in labels:
         return labels[INJECTION] == "enabled"
     return REVISION in labels
+
+
+def is_ambient(namespace: Manifest) -> bool:
+    """Whether the pods of a namespace are in ambient mode."""
+    return namespace.labels.get(AMBIENT) == "ambient" and not _is_injected(namespace)
 
 
 @analyzers.analyzer("MW3201", "MW3203")
@@ -59,6 +67,43 @@ def pods_have_their_proxy(manifests: Manifests) -> Iterator[Observation]:
             yield Observation(
                 code="MW3205", manifest=each.manifest, message=message, pointer=f"{each.pointer}/containers"
             )
+
+
+@analyzers.analyzer("MW3206", needs=[("", "ConfigMap")])
+def proxies_are_of_one_release(manifests: Manifests) -> Iterator[Observation]:
+    """The images of running proxies, beside the one that is injected now."""
+    injected = {each.ref.name: _injected_image(each) for each in manifests.of("", "ConfigMap")}
+    for namespace in manifests.of("", "Namespace"):
+        revision = namespace.labels.get(REVISION, "default")
+        name = "istio-sidecar-injector" + ("" if revision == "default" else f"-{revision}")
+        image = injected.get(name, "")
+        if not _is_injected(namespace) or not image:
+            continue
+        others = [each for each in manifests.of("", "Pod", namespace.ref.name) if _has_other_image(each, image)]
+        if others:
+            names = ", ".join(each.ref.name for each in others[:5]) + (" …" if len(others) > 5 else "")
+            message = f"{len(others)} pods have another proxy than {image}: {names}"
+            yield Observation(
+                code="MW3206", manifest=namespace, message=message, pointer="#/metadata/name", related=others[:5]
+            )
+
+
+def _injected_image(injector: Manifest) -> str:
+    """The image of the proxies that an injector adds; empty when it does not say."""
+    try:
+        values = mapping(msgspec.json.decode(str(mapping(injector.body.get("data")).get("values") or "null")))
+    except msgspec.DecodeError:
+        return ""
+    settings = mapping(values.get("global"))
+    image = str(mapping(settings.get("proxy")).get("image") or "")
+    return image if "/" in image or not image else f"{settings.get('hub')}/{image}:{settings.get('tag')}"
+
+
+def _has_other_image(pod: Manifest, image: str) -> bool:
+    if pod.annotations.get(_PROXY_IMAGE):
+        return False
+    images = [str(each.get("image")) for each in shapes.containers(pod.spec) if each.get("name") == _PROXY]
+    return any(each != image and not re.fullmatch(rf"{re.escape(image)}-(debug|distroless)", each) for each in images)
 
 
 def _runs_as_proxy(each: shapes.Pods) -> bool:

@@ -3,11 +3,20 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from meshwright.adapters.istio.analysis import shapes
+from meshwright.adapters.istio.analysis import injection, shapes
 from meshwright.adapters.istio.analysis.registry import analyzers
 from meshwright.core.kit.analysis import Manifest, Manifests, Observation
 from meshwright.core.kit.analysis.manifests import items, mapping
 
+_FOR_WORKLOADS = (
+    (shapes.SECURITY, "AuthorizationPolicy"),
+    (shapes.SECURITY, "PeerAuthentication"),
+    (shapes.SECURITY, "RequestAuthentication"),
+    (shapes.NETWORKING, "Sidecar"),
+    (shapes.TELEMETRY, "Telemetry"),
+)
+_DEFAULT_PROVIDERS = "defaultProviders"
+_REDIRECTION = "ambient.istio.io/redirection"
 _GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 
 
@@ -52,20 +61,61 @@ def _names(manifests: list[Manifest]) -> str:
 
 
 @analyzers.analyzer("MW3405", needs=shapes.PODS)
-def policies_protect_somebody(manifests: Manifests) -> Iterator[Observation]:
-    """The pods that each AuthorizationPolicy selects."""
+def policies_have_workloads(manifests: Manifests) -> Iterator[Observation]:
+    """The pods that each policy, Sidecar and Telemetry selects."""
     pods = shapes.pods(manifests)
-    for policy in manifests.of(shapes.SECURITY, "AuthorizationPolicy"):
-        chosen = shapes.selector(policy)
-        where = None if policy.ref.namespace == shapes.ROOT_NAMESPACE else policy.ref.namespace
-        attached = policy.spec.get("targetRef") or policy.spec.get("targetRefs")
-        if attached or not (chosen or where):
-            continue
-        if not any(where in (None, each.namespace) and each.has(chosen or {}) for each in pods):
-            written = ", ".join(f"{key}={value}" for key, value in (chosen or {}).items())
-            message = f"no pod has the labels {written}" if chosen else f"no pod is in namespace {where}"
-            pointer = "#/spec/selector/matchLabels" if chosen else "#/metadata/namespace"
-            yield Observation(code="MW3405", manifest=policy, message=message, pointer=pointer)
+    for group, kind in _FOR_WORKLOADS:
+        for policy in manifests.of(group, kind):
+            chosen = shapes.selector(policy)
+            where = None if policy.ref.namespace == shapes.ROOT_NAMESPACE else policy.ref.namespace
+            attached = policy.spec.get("targetRef") or policy.spec.get("targetRefs")
+            of_namespace = kind == "AuthorizationPolicy" and where
+            if attached or not (chosen or of_namespace):
+                continue
+            if not any(where in (None, each.namespace) and each.has(chosen or {}) for each in pods):
+                written = ", ".join(f"{key}={value}" for key, value in (chosen or {}).items())
+                message = f"no pod has the labels {written}" if chosen else f"no pod is in namespace {where}"
+                yield Observation(code="MW3405", manifest=policy, message=message, pointer=_selector_of(policy))
+
+
+def _selector_of(policy: Manifest) -> str:
+    for key, labels in (("selector", "matchLabels"), ("workloadSelector", "labels")):
+        if key in policy.spec:
+            return f"#/spec/{key}/{labels}"
+    return "#/metadata/namespace"
+
+
+@analyzers.analyzer("MW3408", reads=[("", "Namespace")])
+def sidecars_have_proxies(manifests: Manifests) -> Iterator[Observation]:
+    """Sidecars whose pods are in ambient mode."""
+    ambient = {each.ref.name for each in manifests.of("", "Namespace") if injection.is_ambient(each)}
+    pods = shapes.pods(manifests)
+    for sidecar in manifests.of(shapes.NETWORKING, "Sidecar"):
+        chosen = shapes.selector(sidecar)
+        mine = [each for each in pods if chosen and each.namespace == sidecar.ref.namespace and each.has(chosen)]
+        redirected = any(each.labels.get(injection.AMBIENT) == "ambient" or _is_redirected(each) for each in mine)
+        if redirected or (sidecar.ref.namespace in ambient and (mine or chosen is None)):
+            message = f"the pods that it is for in {sidecar.ref.namespace} are in ambient mode"
+            yield Observation(code="MW3408", manifest=sidecar, message=message, pointer="#/spec")
+
+
+def _is_redirected(pods: shapes.Pods) -> bool:
+    return pods.manifest.annotations.get(_REDIRECTION) == "enabled"
+
+
+@analyzers.analyzer("MW3411", reads=[("", "ConfigMap")])
+def telemetries_have_providers(manifests: Manifests) -> Iterator[Observation]:
+    """Access logs without a provider, where the mesh has none by default."""
+    if any(
+        _DEFAULT_PROVIDERS in str(mapping(each.body.get("data")).get("mesh")) for each in manifests.of("", "ConfigMap")
+    ):
+        return
+    for telemetry in manifests.of(shapes.TELEMETRY, "Telemetry"):
+        for index, log in enumerate(map(mapping, items(telemetry.spec.get("accessLogging")))):
+            if not log.get("disabled") and not items(log.get("providers")):
+                message = f"access log {index} names no provider, and the mesh has none by default"
+                pointer = f"#/spec/accessLogging/{index}"
+                yield Observation(code="MW3411", manifest=telemetry, message=message, pointer=pointer)
 
 
 @analyzers.analyzer("MW3406", needs=[("", "Namespace")])
@@ -95,7 +145,7 @@ def gateways_are_named(manifests: Manifests) -> Iterator[Observation]:
         (shapes.SECURITY, "AuthorizationPolicy"),
         (shapes.SECURITY, "RequestAuthentication"),
         (shapes.TELEMETRY, "Telemetry"),
-        ("extensions.istio.io", "WasmPlugin"),
+        (shapes.EXTENSIONS, "WasmPlugin"),
     )
     for group, kind in kinds:
         for policy in manifests.of(group, kind):

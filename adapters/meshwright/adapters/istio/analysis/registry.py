@@ -3,8 +3,8 @@
 Invariant: `galley.istio.io/analyze-suppress` on a resource counts as it does for `istioctl analyze`.
 """
 
-from meshwright.adapters.istio.analysis.rules import RULES
 from meshwright.core.kit.analysis import Analyzers, Manifest
+from meshwright.schemas.rules import ISTIO
 
 _SUPPRESS = "galley.istio.io/analyze-suppress"
 
@@ -13,4 +13,4 @@ def _suppressed(manifest: Manifest) -> set[str]:
     return {each.strip() for each in str(manifest.annotations.get(_SUPPRESS, "")).split(",")} - {""}
 
 
-analyzers = Analyzers(RULES, suppressions=_suppressed)
+analyzers = Analyzers(ISTIO, suppressions=_suppressed)

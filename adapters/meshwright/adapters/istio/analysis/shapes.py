@@ -14,6 +14,7 @@ from meshwright.core.kit.analysis.manifests import items, mapping
 NETWORKING = "networking.istio.io"
 SECURITY = "security.istio.io"
 TELEMETRY = "telemetry.istio.io"
+EXTENSIONS = "extensions.istio.io"
 GATEWAY_API = "gateway.networking.k8s.io"
 MESH_GATEWAY = "mesh"
 ROOT_NAMESPACE = "istio-system"

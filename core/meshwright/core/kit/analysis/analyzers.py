@@ -12,6 +12,7 @@ from meshwright.core.kit import structural
 from meshwright.core.kit.analysis import schemas
 from meshwright.core.kit.analysis.manifests import Manifest, Manifests
 from meshwright.core.kit.analysis.observations import Observation
+from meshwright.schemas import rules as pages
 from meshwright.schemas.findings import (
     SUPPRESS_ANNOTATION,
     Analysis,
@@ -19,40 +20,8 @@ from meshwright.schemas.findings import (
     FindingLocation,
     FindingRule,
 )
+from meshwright.schemas.rules.general import UNREADABLE
 
-UNREADABLE = FindingRule(
-    code="MW3001",
-    title="Document cannot be read",
-    severity="error",
-    explanation="A document is not valid YAML, or not a Kubernetes resource: it needs apiVersion, kind and a name.",
-    remedy="Correct the document; until then it is not analyzed.",
-)
-SCHEMA_RULES = (
-    FindingRule(
-        code=schemas.INVALID,
-        title="Resource breaks the schema of its kind",
-        severity="error",
-        explanation="A custom resource is not as the CustomResourceDefinition of its kind says, so no API server takes"
-        " it. Rules that a definition has in CEL are left to the server.",
-        remedy="Correct the field that the finding names.",
-        equivalents=["IST0106"],
-    ),
-    FindingRule(
-        code=schemas.UNKNOWN_FIELD,
-        title="Field that its kind does not have",
-        severity="warning",
-        explanation="A custom resource has a field that the definition of its kind does not know. An API server drops"
-        " it without a word, or refuses the resource when it is asked to be strict, as it is by `meshwright apply`.",
-        remedy="Correct the name of the field, or its place, or remove it.",
-    ),
-    FindingRule(
-        code=schemas.UNUSABLE,
-        title="Definition cannot be used",
-        severity="error",
-        explanation="A CustomResourceDefinition is none, or its schema makes no sense.",
-        remedy="Correct the definition; until then resources of its kind are not checked against it.",
-    ),
-)
 _LONGEST = 2000
 _NONE = structural.Definitions()
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -75,21 +44,24 @@ class Analyzers:
     """What one adapter analyzes. `suppressions` gives the codes that a resource suppresses in the mesh's own way."""
 
     def __init__(self, rules: Iterable[FindingRule], suppressions: Suppressions = lambda _: ()) -> None:
-        self.rules = {each.code: each for each in (UNREADABLE, *SCHEMA_RULES, *rules)}
+        self.rules = {each.code: each for each in (*pages.GENERAL, *rules)}
         self._suppressions = suppressions
-        self._analyzers: list[tuple[Analyzer, tuple[Kind, ...]]] = []
-        self._observed: set[str] = {UNREADABLE.code, *(each.code for each in SCHEMA_RULES)}
+        self._analyzers: list[tuple[Analyzer, tuple[Kind, ...], tuple[Kind, ...]]] = []
+        self._observed: set[str] = {each.code for each in pages.GENERAL}
 
-    def analyzer(self, *codes: str, needs: Sequence[Kind] = ()) -> Callable[[Analyzer], Analyzer]:
+    def analyzer(
+        self, *codes: str, needs: Sequence[Kind] = (), reads: Sequence[Kind] = ()
+    ) -> Callable[[Analyzer], Analyzer]:
         """Register the function that observes these codes, from files only when they have one of the kinds it needs.
 
-        Files without any Service, say, do not tell which hosts there are. Raises ValueError for a code without a rule.
+        Files without any Service, say, do not tell which hosts there are. It is left out where one of the kinds that
+        it needs or `reads` may not be read. Raises ValueError for a code without a rule.
         """
         if unknown := set(codes) - self.rules.keys():
             raise ValueError(f"no rule declares {', '.join(sorted(unknown))}")
 
         def register(function: Analyzer) -> Analyzer:
-            self._analyzers.append((function, tuple(needs)))
+            self._analyzers.append((function, tuple(needs), tuple(reads)))
             self._observed.update(codes)
             return function
 
@@ -116,8 +88,8 @@ class Analyzers:
         """
         findings = [self._unreadable(location, why, suppress) for location, why in unreadable]
         findings += [self._finding(each, suppress) for each in schemas.observe(manifests, definitions)]
-        for analyzer, needs in self._analyzers:
-            if set(needs) & set(unread):
+        for analyzer, needs, reads in self._analyzers:
+            if {*needs, *reads} & set(unread):
                 continue
             if complete or not needs or any(manifests.of(group, kind) for group, kind in needs):
                 findings += [self._finding(each, suppress) for each in analyzer(manifests)]

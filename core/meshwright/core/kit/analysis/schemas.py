@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from meshwright.core.kit import structural
 from meshwright.core.kit.analysis.manifests import Manifest, Manifests
 from meshwright.core.kit.analysis.observations import Observation
+from meshwright.schemas.rules.general import INVALID, UNKNOWN_FIELD, UNUSABLE
 
-INVALID, UNKNOWN_FIELD, UNUSABLE = "MW3002", "MW3003", "MW3004"
 _DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
@@ -18,10 +18,14 @@ def observe(manifests: Manifests, served: structural.Definitions) -> Iterator[Ob
     """What breaks the schemas; `served` are the definitions that the mesh has."""
     brought: list[structural.Definition] = []
     for each in manifests.of(*_DEFINITION):
+        if not each.file:
+            continue
         try:
             brought.append(structural.definition(each.body))
         except structural.InvalidDefinition as error:
-            yield Observation(code=UNUSABLE, manifest=each, message=f"it is no definition: {error}", pointer="#/spec")
+            yield Observation(
+                code=UNUSABLE.code, manifest=each, message=f"it is no definition: {error}", pointer="#/spec"
+            )
     own = structural.Definitions(brought)
     for manifest in manifests:
         if manifest.file:  # what a cluster has it has accepted
@@ -33,6 +37,6 @@ def observe(manifests: Manifests, served: structural.Definitions) -> Iterator[Ob
 
 def _problems(manifest: Manifest, definition: structural.Definition) -> Iterator[Observation]:
     for each in structural.check(manifest.body, definition):
-        code = UNKNOWN_FIELD if each.is_dropped else INVALID
+        rule = UNKNOWN_FIELD if each.is_dropped else INVALID
         message = f"{each.pointer[1:] or '/'} {each.detail}"
-        yield Observation(code=code, manifest=manifest, message=message, pointer=each.pointer)
+        yield Observation(code=rule.code, manifest=manifest, message=message, pointer=each.pointer)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from meshwright.schemas import rules
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
@@ -34,6 +35,11 @@ class Level(enum.StrEnum):
     NEVER = "never"
 
 
+def codes(incomplete: str) -> list[str]:
+    """Codes that start like this, for the shell."""
+    return [each for each in rules.BY_CODE if each.startswith(incomplete.upper())]
+
+
 def analyze(
     session: Session,
     files: Annotated[
@@ -44,15 +50,27 @@ def analyze(
     adapter: Annotated[str, typer.Option("--adapter", help="Without a mesh: whose rules count, such as istio.")] = "",
     live: Annotated[bool, typer.Option("--live", help="Also what the mesh has now; files stand for theirs.")] = False,
     suppress: Annotated[
-        list[str] | None, typer.Option("--suppress", help="A code, such as MW3301; repeatable.")
+        list[str] | None,
+        typer.Option("--suppress", help="A code, such as MW3301; repeatable.", autocompletion=codes),
     ] = None,
     fail_on: Annotated[Level, typer.Option("--fail-on", help="Exit with 8 from this severity on.")] = Level.ERROR,
+    explain: Annotated[
+        str, typer.Option("--explain", metavar="CODE", help="What a code means, and what to do.", autocompletion=codes)
+    ] = "",
     output: Annotated[Report | None, typer.Option("--output", "-o", help="How findings are written.")] = None,
 ) -> None:
     """Find mistakes in Kubernetes resources before, or after, a mesh has them. Nothing is changed."""
     report = output or Report(session.options.output or Format.TABLE)
     if report in (Report.JSON, Report.YAML):
         session.output = Output(Format(report), quiet=session.options.quiet)
+    if explain:
+        if files or mesh or adapter or live or suppress:
+            raise CommandFailed(
+                "--explain stands alone", code=Exit.USAGE, remedy="Say --explain CODE and nothing else."
+            )
+        rule = session.api.request("GET", paths.one(paths.FINDINGS, explain)).data
+        session.output.show(rule, findings.page(rule))
+        return
     for code in suppress or []:
         if not _CODE.fullmatch(code):
             raise CommandFailed(f"{code!r} is not a code", code=Exit.USAGE, remedy="Codes look like MW3301.")

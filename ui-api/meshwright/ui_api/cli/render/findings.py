@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from meshwright.schemas.findings import SUPPRESS_ANNOTATION
 from meshwright.ui_api.cli.render import output
 
 if TYPE_CHECKING:
@@ -38,6 +39,20 @@ def table(analysis: Document) -> "RenderableType":
         for each in shown
     )
     return output.table(("severity", "code", "where", "resource", "finding"), rows)
+
+
+def page(rule: Document) -> "RenderableType":
+    """What a code means, and what to do."""
+    from rich.console import Group
+    from rich.text import Text
+
+    lines = [Text.assemble((rule["code"], "bold"), f" {rule['title']}  ", _STYLES[rule["severity"]])]
+    lines += [Text(), Text(rule["explanation"]), Text(), Text(f"What to do: {rule['remedy']}"), Text()]
+    if rule["equivalents"]:
+        lines.append(Text(f"The mesh's own tool calls it {', '.join(rule['equivalents'])}."))
+    annotation = f"{SUPPRESS_ANNOTATION}: {rule['code']}"
+    lines.append(Text(f"Suppress it with --suppress {rule['code']}, or on a resource by the annotation {annotation}."))
+    return Group(*lines)
 
 
 def summary(analysis: Document) -> str:

@@ -1,4 +1,4 @@
-"""The rules of Istio's analysis: one page per code.
+"""Istio's rules about traffic: routing, services, gateways.
 
 Invariant: a code keeps its meaning; `equivalents` are the codes of `istioctl analyze` for the same.
 """
@@ -16,10 +16,11 @@ def _rule(
         explanation=explanation,
         remedy=remedy,
         equivalents=list(equivalents),
+        adapter="istio",
     )
 
 
-RULES = [
+RULES = (
     # Routing
     _rule(
         "MW3101",
@@ -110,48 +111,14 @@ RULES = [
         "Name the subset in the route of the Gateway as well.",
         "IST0140",
     ),
-    # Injection
     _rule(
-        "MW3201",
-        "note",
-        "Namespace is not in the mesh",
-        "A namespace has no label for sidecar injection or ambient mode.",
-        "Label it istio-injection=enabled or istio.io/dataplane-mode=ambient; istio-injection=disabled says that"
-        " it shall stay out.",
-        "IST0102",
-    ),
-    _rule(
-        "MW3202",
-        "warning",
-        "Pod without sidecar",
-        "A pod of a namespace with injection has no istio-proxy container: it was started before the label was set.",
-        "Restart the workload.",
-        "IST0103",
-    ),
-    _rule(
-        "MW3203",
-        "warning",
-        "Several injection labels",
-        "A namespace has more than one label for injection or ambient mode; istio-injection wins over istio.io/rev.",
-        "Keep one of them.",
-        "IST0123",
-    ),
-    _rule(
-        "MW3204",
-        "warning",
-        "Runs as the proxy's user",
-        "A container runs as user 1337, whose traffic is not redirected to the sidecar.",
-        "Run it as another user.",
-        "IST0144",
-    ),
-    _rule(
-        "MW3205",
+        "MW3112",
         "error",
-        "image: auto without injection",
-        "A workload has the image `auto`, which injection replaces, and lies in a namespace without injection.",
-        "Enable injection for the namespace or the pod.",
-        "IST0146",
-        "IST0147",
+        "VirtualService that istiod refuses",
+        "A VirtualService has no routes, a route that leads nowhere, weights that add up to nothing, or a host or"
+        " a gateway that cannot be: istiod's webhook refuses it.",
+        "Correct the field that the finding names.",
+        "IST0106",
     ),
     # Services
     _rule(
@@ -203,62 +170,13 @@ RULES = [
         "Name the port by its protocol.",
         "IST0150",
     ),
-    # Selectors and policies
     _rule(
-        "MW3401",
+        "MW3307",
         "error",
-        "Sidecars of the same workload",
-        "Several Sidecar resources select the same pod; which one counts is undefined.",
-        "Keep one for each workload.",
-        "IST0110",
-    ),
-    _rule(
-        "MW3402",
-        "error",
-        "Several Sidecars without selector",
-        "A namespace has several Sidecar resources without a workload selector.",
-        "Keep one, and give the others a selector.",
-        "IST0111",
-    ),
-    _rule(
-        "MW3403",
-        "error",
-        "Telemetries of the same workload",
-        "Several Telemetry resources select the same pod; which one counts is undefined.",
-        "Keep one for each workload.",
-        "IST0159",
-    ),
-    _rule(
-        "MW3404",
-        "error",
-        "Several Telemetries without selector",
-        "A namespace has several Telemetry resources without a selector.",
-        "Keep one, and give the others a selector.",
-        "IST0160",
-    ),
-    _rule(
-        "MW3405",
-        "warning",
-        "Policy of no workload",
-        "An AuthorizationPolicy selects no pod, so it protects nothing.",
-        "Correct the labels of the selector.",
-        "IST0127",
-    ),
-    _rule(
-        "MW3406",
-        "error",
-        "Policy names an unknown namespace",
-        "An AuthorizationPolicy names a namespace that does not exist as a source.",
-        "Correct the name.",
-        "IST0101",
-    ),
-    _rule(
-        "MW3407",
-        "warning",
-        "Selector without effect on a Kubernetes Gateway",
-        "A policy selects the pods of a Kubernetes Gateway by label; Istio attaches policies to these by targetRefs.",
-        "Use spec.targetRefs with the Gateway.",
-        "IST0166",
+        "ServiceEntry that istiod refuses",
+        "A ServiceEntry has no host, has the host *, or has a host with a wildcard that is to be looked up in DNS.",
+        "Name the hosts in full, or give endpoints, or use the resolution NONE.",
+        "IST0106",
     ),
     # Gateways and TLS
     _rule(
@@ -311,34 +229,13 @@ RULES = [
         "IST0128",
         "IST0129",
     ),
-    # EnvoyFilter
     _rule(
-        "MW3601",
-        "warning",
-        "EnvoyFilter depends on order",
-        "A patch is relative to what other EnvoyFilters or releases of Istio put there, and has no priority.",
-        "Use INSERT_FIRST or ADD, or set spec.priority.",
-        "IST0151",
-        "IST0155",
-    ),
-    _rule(
-        "MW3602",
+        "MW3507",
         "error",
-        "Operation is ignored",
-        "Envoy's configuration takes REPLACE for HTTP_FILTER and NETWORK_FILTER only; ADD and REMOVE do nothing for"
-        " ROUTE_CONFIGURATION and HTTP_ROUTE.",
-        "Use another operation: MERGE or INSERT_FIRST for routes.",
-        "IST0152",
-        "IST0153",
-        "IST0154",
+        "Gateway that istiod refuses",
+        "A Gateway has no server, a server without port or with the name of another one's port, or one that ends"
+        " TLS without a certificate: istiod's webhook refuses it.",
+        "Correct the server that the finding names.",
+        "IST0106",
     ),
-    # What the cluster says
-    _rule(
-        "MW3701",
-        "warning",
-        "Condition with a negative status",
-        "A controller reports in the status that a resource was not accepted or not put into effect.",
-        "Read the condition's message.",
-        "IST0171",
-    ),
-]
+)

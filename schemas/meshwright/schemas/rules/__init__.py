@@ -1,0 +1,13 @@
+"""The rules of analysis, by code: what each finding means, on one page.
+
+Problem: a code in a report of last month must be explained also when no worker of its mesh runs. Invariant: a code
+stands here once, is never given another meaning, and whoever explains it (the API, the command line, SARIF) takes the
+words from here.
+"""
+
+from meshwright.schemas.findings import FindingRule
+from meshwright.schemas.rules import general, istio_traffic, istio_workloads
+
+GENERAL = general.RULES
+ISTIO = (*istio_traffic.RULES, *istio_workloads.RULES)
+BY_CODE: dict[str, FindingRule] = {each.code: each for each in sorted((*GENERAL, *ISTIO), key=lambda each: each.code)}
