@@ -14,12 +14,14 @@ async def listed(
     cluster: k8s.Cluster, group: str, kind: str, namespace: str | None = None, *, labels: str = ""
 ) -> list[dict[str, Any]]:
     """The objects of a kind; none where it is not served. Raises KubernetesError."""
-    bodies = []
+    bodies: list[dict[str, Any]] = []
+    if not await cluster.discovery.served([(group, kind)]):
+        return bodies
     try:
         async with aclosing(cluster.list(group, kind, namespace, labels=labels)) as items:
             async for each in items:
                 bodies.append(each.body)
-    except k8s.NotFound:
+    except k8s.NotFound:  # its definition went just now
         return []
     return bodies
 

@@ -5,7 +5,6 @@ its way. A kind that the cluster does not serve has no objects.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -84,7 +83,7 @@ async def _surroundings(cluster: k8s.Cluster, base: IstioFacts, manager: str) ->
     enrolled = observing.namespaces(places, tags)
     bodies = await _every([(group, kind, name) for name in names for group, kind in _KINDS], cluster)
     pods = [each for each in bodies if each.get("kind") in observing.WORKLOADS]
-    served = await _served(cluster, [*observing.EXISTING, _GATEWAY])
+    served = await cluster.discovery.served([*observing.EXISTING, _GATEWAY])
     others = await _every([(*each, None) for each in observing.EXISTING if each in served], cluster)
     gateways = await listed(cluster, *_GATEWAY) if _GATEWAY in served else []
     edges: list[dict[str, Any]] = []
@@ -109,16 +108,6 @@ async def _surroundings(cluster: k8s.Cluster, base: IstioFacts, manager: str) ->
 
 
 _KINDS = (("", "Service"), *(("apps", kind) for kind in observing.WORKLOADS))
-
-
-async def _served(cluster: k8s.Cluster, wanted: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those kinds that the cluster serves, with at most one question for news."""
-    kinds = {(each.group, each.kind) for each in await cluster.discovery.all()}
-    if missing := [each for each in wanted if each not in kinds]:
-        with suppress(k8s.UnknownKind):
-            await cluster.discovery.api(*missing[0])
-        kinds = {(each.group, each.kind) for each in await cluster.discovery.all()}
-    return kinds & set(wanted)
 
 
 async def _every(wanted: Sequence[tuple[str, str, str | None]], cluster: k8s.Cluster) -> list[dict[str, Any]]:

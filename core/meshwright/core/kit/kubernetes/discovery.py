@@ -6,7 +6,7 @@ unknown is said only after a look that began after the question. Versions stand 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import quote
 
 import msgspec
@@ -136,6 +136,15 @@ class Discovery:
             await self._refresh()
         return [versions[0] for _, versions in sorted(self._known.items())]
 
+    async def served(self, kinds: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of these kinds (group and name) that are served, or were a second ago: nothing is waited for.
+
+        For kinds that one can do without. Raises KubernetesError.
+        """
+        if not self._known.keys() >= set(kinds):
+            await self._refresh()
+        return self._known.keys() & set(kinds)
+
     async def groups(self) -> frozenset[str]:
         """The API groups that are served. Raises KubernetesError."""
         return frozenset(each.group for each in await self.all())
@@ -146,7 +155,7 @@ class Discovery:
         self._read_at = float("-inf")
 
     async def _refresh(self) -> bool:
-        """Read all again, unless that was done just now; whether it was read."""
+        """Read all again, unless that was done within the last second; whether it was read."""
         asked_at = asyncio.get_running_loop().time()
         async with self._reading:
             if self._read_at > asked_at:
