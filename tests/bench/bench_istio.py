@@ -1,0 +1,134 @@
+"""Apply of a split until the first request that follows it, through a real istiod and a real Envoy.
+
+Two services in turn: Meshwright applies a design for one of them, from the publication of its command; and for the
+other the objects that this design became, renamed, are sent to the API server as `kubectl apply --server-side` would
+send them. Each split sends all requests to the version that the former one left out, and requests are made one after
+another until that version answers. Istiod waits 100 ms for further changes before it tells proxies, which is in both.
+"""
+
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.target import bodies
+from meshwright.schemas.connections import Kubernetes
+from meshwright.schemas.designs import Design
+from meshwright.schemas.intents import Backend, TrafficSplit
+from meshwright.schemas.operations import ApplyDesign
+from meshwright.schemas.references import ResourceRef
+from rig.istio import worker
+from testbed import programs
+from testbed.cluster import KubernetesServer
+from testbed.istiod import Istiod
+from testbed.objects import Object, Objects
+from testbed.traffic.manifests import Service
+from testbed.traffic.network import Refused
+from testbed.traffic.world import SidecarWorld
+
+TIMES = 50
+NAMESPACE = "meshwright-bench"
+OURS, RAW = "reviews", "details"
+_GROUP = "networking.istio.io"
+_WARM_UP = 3
+
+
+def design(version: str) -> ApplyDesign:
+    """Everything to one version."""
+    weights = {each: 100 if each == version else 0 for each in ("v1", "v2")}
+    backends = [Backend(version=each, weight=weight) for each, weight in weights.items()]
+    return ApplyDesign(design=Design(id="split", intents=[TrafficSplit(service=OURS, backends=backends)]))
+
+
+async def became(cluster: k8s.Cluster) -> str:
+    """The objects that the design became, for the other service."""
+    items = []
+    for kind in ("DestinationRule", "VirtualService"):
+        ref = ResourceRef(group=_GROUP, kind=kind, namespace=NAMESPACE, name=OURS)
+        body = bodies.sent(await cluster.get(ref))
+        items.append({**body, "metadata": {"name": RAW, "namespace": NAMESPACE}})
+    return json.dumps(items).replace(OURS, RAW)
+
+
+async def followed(world: SidecarWorld, service: str, version: str) -> float:
+    """When the first request got there."""
+    while (await world.request(service)).version != version:
+        pass
+    return time.perf_counter()
+
+
+async def measured(
+    apply: Callable[[], Awaitable[object]], world: SidecarWorld, service: str, version: str
+) -> tuple[float, float]:
+    """Milliseconds until a request follows, and until the apply has its answer."""
+    began = time.perf_counter()
+
+    async def answered() -> float:
+        await apply()
+        return time.perf_counter()
+
+    async with asyncio.TaskGroup() as group:
+        answer, request = group.create_task(answered()), group.create_task(followed(world, service, version))
+    return (request.result() - began) * 1000, (answer.result() - began) * 1000
+
+
+def told(what: str, items: list[float]) -> tuple[float, float]:
+    """Prints one line; the two figures in it."""
+    ordered = sorted(items)
+    p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
+    print(f"  {what:58} p50 {p50:6.0f} ms   p99 {p99:6.0f} ms")
+    return p50, p99
+
+
+async def run(server: KubernetesServer, istiod: Istiod, client: httpx.Client, directory: Path) -> None:
+    """Prints the table."""
+    objects = Objects(client)
+    services = [Service(name, ("v1", "v2"), sidecar=True) for name in (OURS, RAW)]
+    kubeconfig = worker.within(server.kubeconfig(), NAMESPACE)
+    async with (
+        SidecarWorld(server, istiod, NAMESPACE, services) as world,
+        worker.working(kubeconfig, directory) as mesh,
+        k8s.Cluster.open(Kubernetes(kubeconfig=kubeconfig)) as cluster,
+    ):
+
+        def sent(documents: list[Object]) -> Callable[[], Awaitable[object]]:
+            return lambda: asyncio.to_thread(objects.apply, *documents)
+
+        ours: list[tuple[float, float]] = []
+        raw: list[tuple[float, float]] = []
+        for number in range(_WARM_UP + TIMES):
+            version = f"v{number % 2 + 1}"
+            ours.append(await measured(lambda version=version: mesh.do(design(version)), world, OURS, version))  # type: ignore[misc]
+            documents: Any = json.loads(await became(cluster))
+            raw.append(await measured(sent(documents), world, RAW, version))
+    print(f"\n  {TIMES} splits in turn, each by both")
+    one = told("Meshwright: command to the first request that follows", [each for each, _ in ours[_WARM_UP:]])
+    told("Meshwright: command to `succeeded`", [each for _, each in ours[_WARM_UP:]])
+    other = told("server-side apply to the first request that follows", [each for each, _ in raw[_WARM_UP:]])
+    told("server-side apply to the API server's answer", [each for _, each in raw[_WARM_UP:]])
+    print(f"  Meshwright / server-side apply: p50 {one[0] / other[0]:.2f}, p99 {one[1] / other[1]:.2f}")
+
+
+def main() -> None:
+    """Prints the table, or why not."""
+    if missing := programs.missing(*programs.CLUSTER, programs.ISTIOD, programs.ISTIOCTL):
+        print(f"no Istio: run `make testbed` (for {', '.join(missing)})")
+        return
+    with tempfile.TemporaryDirectory() as directory, KubernetesServer() as server, server.client() as client:
+        meta = {"name": NAMESPACE, "labels": {"istio.io/rev": "default"}}
+        with Istiod(server) as istiod:
+            Objects(client).apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+            try:
+                asyncio.run(run(server, istiod, client, Path(directory)))
+            except Refused as refused:
+                print(refused)
+
+
+if __name__ == "__main__":
+    main()
