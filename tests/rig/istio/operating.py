@@ -111,16 +111,20 @@ class Operator:
 
     async def everything(self) -> set[str]:
         """Every object of the cluster that lasts, by its reference."""
-        cluster = await self.cluster()
-        cluster.discovery.forget()
-        collected = set()
-        for api in await cluster.discovery.all():
-            if "list" in api.verbs and api.kind not in PASSING:
-                with suppress(k8s.NotFound):  # a kind whose definition goes just now
-                    async with aclosing(cluster.list(api.group, api.kind)) as items:
-                        refs = [each.ref async for each in items]
-                    collected |= {str(each) for each in refs if not each.namespace.startswith("kube-")}
-        return {each for each in collected if not OF_EVERY_NAMESPACE.fullmatch(each)}
+        return await everything(await self.cluster())
+
+
+async def everything(cluster: k8s.Cluster) -> set[str]:
+    """Every object of a cluster that lasts, by its reference."""
+    cluster.discovery.forget()
+    collected = set()
+    for api in await cluster.discovery.all():
+        if "list" in api.verbs and api.kind not in PASSING:
+            with suppress(k8s.NotFound):  # a kind whose definition goes just now
+                async with aclosing(cluster.list(api.group, api.kind)) as items:
+                    refs = [each.ref async for each in items]
+                collected |= {str(each) for each in refs if not each.namespace.startswith("kube-")}
+    return {each for each in collected if not OF_EVERY_NAMESPACE.fullmatch(each)}
 
 
 async def emptied(settings: Kubernetes) -> None:
