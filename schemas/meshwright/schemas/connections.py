@@ -33,6 +33,11 @@ Url: TypeAlias = Annotated[str, Meta(max_length=2000, description="http or https
 Pem: TypeAlias = Annotated[str, Meta(max_length=64 * 1024, description="PEM")]
 
 
+LabelName: TypeAlias = Annotated[
+    str, Meta(pattern=whole("^[a-zA-Z_][a-zA-Z0-9_]{0,99}$"), description="of a series in Prometheus")
+]
+
+
 class ConnectionSettings(Model, frozen=True, kw_only=True):
     """The settings of one kind of connection; every field has a default."""
 
@@ -106,12 +111,20 @@ class Kuma(Server, frozen=True, kw_only=True):
 
 
 class Prometheus(Server, frozen=True, kw_only=True):
-    """A Prometheus server, with a password, a bearer token or no credentials."""
+    """A Prometheus server, with a username and password, a bearer token or no authentication.
+
+    The traffic of `meshes`, or of all meshes where none is named, is read from it. `matchers` are labels that their
+    series have there, where it scrapes several clusters.
+    """
 
     kind: ClassVar[str] = "prometheus"
     username: Annotated[str, Meta(max_length=253)] = ""
     password: Secret = ""
     bearer_token: Secret = ""
+    meshes: Annotated[list[Name], Meta(max_length=1000)] = []
+    matchers: Annotated[
+        dict[LabelName, Annotated[str, Meta(max_length=253)]], Meta(max_length=20, examples=[{"cluster": "prod"}])
+    ] = {}
 
     def problems(self) -> list[FieldError]:
         """At most one kind of credentials may be given."""

@@ -37,7 +37,7 @@ class Edge(Model, frozen=True, kw_only=True):
     destination_host: Text = ""
     """where the destination is no service of the mesh; its dots are dashes in `destination`"""
     mutual_tls: float | None = None
-    """share of requests, or of connections, that came by mutual TLS, 0 to 1"""
+    """share of requests, or of connections, that came by mutual TLS, 0 to 1; from statistics of `envoy`: by any TLS"""
     connections: int | None = None
     """that were opened"""
     sent_bytes: int | None = None

@@ -19,7 +19,7 @@ class Service(msgspec.Struct, frozen=True):
     """A service and its versions, one pod each; with `sidecar` its pods have sidecars, too, and call others by them.
 
     `zones` says in which zone (a, b) a version's pod is; clients and all others are in a. `twins` are versions that
-    have a second pod.
+    have a second pod. With the `protocol` tcp proxies pass bytes on and do not look at requests.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Service(msgspec.Struct, frozen=True):
     sidecar: bool = False
     zones: dict[str, str] = {}
     twins: tuple[str, ...] = ()
+    protocol: str = "http"
 
     @property
     def pods(self) -> dict[str, str]:
@@ -50,7 +51,7 @@ def of(namespace: str, services: Sequence[Service], clients: Sequence[str], gate
 
 
 def _service(namespace: str, service: Service) -> list[Object]:
-    ports = [{"name": "http", "port": service.port, "targetPort": PORT}]
+    ports = [{"name": service.protocol, "port": service.port, "targetPort": PORT}]
     made = [_object("v1", "Service", namespace, service.name, {"selector": {"app": service.name}, "ports": ports})]
     for name, version in service.pods.items():
         labels = {"app": service.name, "version": version}
@@ -66,7 +67,7 @@ def _inbound(namespace: str, service: Service) -> Object:
 
     It passes on nothing that it does not know: such a Sidecar is in nobody's way who controls egress.
     """
-    port = {"number": PORT, "protocol": "HTTP", "name": "http"}
+    port = {"number": PORT, "protocol": service.protocol.upper(), "name": service.protocol}
     ingress = {"port": port, "defaultEndpoint": f"127.0.0.1:{PORT}", "captureMode": "NONE"}
     outbound = {"mode": "REGISTRY_ONLY"}
     selector = {"labels": {"app": service.name}}

@@ -29,7 +29,7 @@ class Mesh:
     def __init__(self, **answers: str | Exception) -> None:
         self.answers: dict[str, str | Exception] = dict(answers)
         self.asked_at_once = self.most_at_once = 0
-        self.reader = ProxyReader([MESH, PLAIN], self.list, forget=1e6)
+        self.reader = ProxyReader([MESH, PLAIN], self.list, every=1e6)
 
     async def list(self) -> Sequence[Proxy]:
         """All that run."""
@@ -96,11 +96,11 @@ async def test_one_that_does_not_answer_harms_no_other(answer: str | Exception) 
     await mesh.requests()
     mesh.answers = {"web": answer, "cart": "mesh_total 3\n"}
     measured = await mesh.reader.window()
-    assert (total(measured), measured.silent) == (2, 1)
+    assert (total(measured), measured.source.silent) == (2, 1)
     assert measured.failure is not None and measured.failure.what
     mesh.answers = {"web": "mesh_total 6\n", "cart": "mesh_total 3\n"}
     measured = await mesh.reader.window()
-    assert (total(measured), measured.silent, measured.failure) == (5, 0, None)
+    assert (total(measured), measured.source.silent, measured.failure) == (5, 0, None)
 
 
 async def test_one_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +114,8 @@ async def test_one_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     async def listed() -> list[Proxy]:
         return [Proxy("p", Place(workload="web"), never)]
 
-    measured = await ProxyReader([MESH], listed, forget=1e6).window()
-    assert measured.silent == 1
+    measured = await ProxyReader([MESH], listed, every=1e6).window()
+    assert measured.source.silent == 1
     assert measured.failure is not None and "web did not answer" in measured.failure.what
 
 
@@ -141,7 +141,7 @@ async def test_a_bounded_number_is_asked_at_a_time() -> None:
     mesh = Mesh(**{f"web{n}": "mesh_total 1\n" for n in range(50)})
     assert len((await mesh.reader.window()).parts) == 0
     assert 1 < mesh.most_at_once <= proxies.AT_ONCE
-    assert mesh.reader.proxies == 50
+    assert (await mesh.reader.window()).source.proxies == 50
 
 
 async def test_a_process_that_was_missing_from_a_list_is_not_counted_from_its_start() -> None:

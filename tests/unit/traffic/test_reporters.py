@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.core.kit.traffic.meanings import EdgeKey, Meaning, Place, Reporter, Statistics
+from meshwright.core.kit.traffic.meanings import EdgeKey, Meaning, Place, Quantity, Reporter, Statistics
 from meshwright.core.kit.traffic.series import Reading, Series
 from meshwright.core.kit.traffic.tallies import Reporters, Tallies, Tally, tally
 
@@ -81,7 +81,32 @@ def test_the_destination_says_by_which_connection_where_the_source_does_not() ->
     """Istio's sources do not know the security of a connection."""
     both: Tallies = {EDGE: {"source": Tally(requests=4), "destination": Tally(requests=4, secured=3.0, unsecured=1.0)}}
     counted = Reporters().choose(both)[EDGE]
-    assert (counted.requests, counted.secured, counted.unsecured) == (4, 3.0, 1.0)
+    assert (counted.requests, counted.share_secured()) == (4, 0.75)
+
+
+def test_what_is_known_of_connections_holds_until_others_are_opened() -> None:
+    """Requests of now run over connections of before."""
+    reporters = Reporters()
+    windows = [Tally(secured=2.0), Tally(requests=5), Tally(requests=5, secured=1.0, unsecured=1.0), Tally(requests=1)]
+    shares = [reporters.choose({EDGE: {"source": each}})[EDGE].share_secured() for each in windows]
+    assert shares == [1.0, 1.0, 0.5, 0.5]
+    reporters.choose({})
+    assert reporters.choose({EDGE: {"source": Tally(requests=1)}})[EDGE].share_secured() is None
+
+
+def test_handshakes_say_how_many_connections_are_secured() -> None:
+    """Where one series has all connections and another one the secured ones; more of these than opened are all."""
+    counted = Tally()
+    quantities: list[tuple[Quantity, float]] = [("connections", 4.0), ("secured", 3.0)]
+    for quantity, value in quantities:
+        counted.count(Meaning(edge=EDGE, reporter="source", quantity=quantity, secured=_plain(quantity)), value, 1.0)
+    assert (counted.connections, counted.share_secured()) == (4.0, 0.75)
+    counted.count(Meaning(edge=EDGE, reporter="source", quantity="secured"), 2.0, 1.0)
+    assert counted.share_secured() == 1.0
+
+
+def _plain(quantity: str) -> bool | None:
+    return False if quantity == "connections" else None
 
 
 def interpret(name: str, labels: Mapping[str, str], place: Place) -> Meaning | None:

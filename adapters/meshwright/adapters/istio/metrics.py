@@ -6,6 +6,7 @@ upstream clusters says the same from the side of who asks. Invariant: all that t
 https://istio.io/latest/docs/reference/config/metrics.
 """
 
+import re
 from collections.abc import Mapping
 
 from meshwright.core.kit import traffic
@@ -16,6 +17,7 @@ _NOT_SERVICES = ("PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCl
 _CLUSTER_DOMAIN = ".svc."
 _REPORTERS: dict[str, Reporter] = {"source": "source", "destination": "destination", "waypoint": "waypoint"}
 _SECURITY = {"mutual_tls": True, "none": False}
+_OF_DEPLOYMENT = re.compile(r"-[a-z0-9]{5,10}-[a-z0-9]{5}\Z")
 _GRPC_ERRORS = frozenset({"2", "4", "12", "13", "14", "15"})
 """statuses that are the server's fault: https://opentelemetry.io/docs/specs/semconv/rpc/grpc"""
 _QUANTITIES: dict[str, Quantity] = {
@@ -31,6 +33,7 @@ _ENVOY: dict[str, Quantity] = {
     "envoy_cluster_upstream_rq": "errors",
     "envoy_cluster_upstream_rq_time": "latency",
     "envoy_cluster_upstream_cx_total": "connections",
+    "envoy_cluster_ssl_handshake": "secured",
     "envoy_cluster_upstream_cx_tx_bytes_total": "sent",
     "envoy_cluster_upstream_cx_rx_bytes_total": "received",
 }
@@ -75,7 +78,10 @@ def _known(text: str) -> str:
 
 
 def of_envoy(name: str, labels: Mapping[str, str], place: Place) -> Meaning | None:
-    """A series of an upstream cluster, `outbound|<port>|<subset>|<host>`; a subset counts as the version."""
+    """A series of an upstream cluster, `outbound|<port>|<subset>|<host>`; a subset counts as the version.
+
+    Within the mesh TLS counts as mutual: Envoy does not count whether a server wanted a certificate.
+    """
     quantity = _ENVOY.get(name)
     direction, _, rest = labels.get("cluster_name", "").partition("|")
     if quantity is None or direction != "outbound" or rest.count("|") != 2:
@@ -85,15 +91,23 @@ def of_envoy(name: str, labels: Mapping[str, str], place: Place) -> Meaning | No
     _, subset, host = rest.split("|")
     service, _, domain = host.partition(".")
     inside = _CLUSTER_DOMAIN in f"{host}."
+    if quantity == "secured" and not inside:
+        return None
     edge = traffic.edge_key(
-        source_namespace=place.namespace,
-        source=place.workload,
+        source_namespace=place.namespace or labels.get("namespace", ""),
+        source=place.workload or _workload(labels.get("pod", "")),
         destination_namespace=domain.partition(".")[0] if inside else "",
         destination=service if inside else host,
         version=subset,
         host="" if inside else host,
     )
-    return Meaning(edge=edge, reporter="source", quantity=quantity)
+    plain = False if quantity == "connections" and inside else None
+    return Meaning(edge=edge, reporter="source", quantity=quantity, secured=plain)
+
+
+def _workload(pod: str) -> str:
+    """What a pod belongs to, as far as its name says it: the one of a Deployment ends with two random parts."""
+    return _OF_DEPLOYMENT.sub("", pod)
 
 
 ISTIO = traffic.Statistics(

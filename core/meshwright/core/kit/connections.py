@@ -15,7 +15,7 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.core.bus.stream import copying, lookups
 from meshwright.core.operations.outcomes import Reject
-from meshwright.core.security import connection_rules, connection_secrets, sealing
+from meshwright.core.security import connection_rules, connection_secrets, sealing, ssrf
 from meshwright.core.security.connection_rules import Rules
 from meshwright.schemas import catalog, strict, subjects
 from meshwright.schemas.access import ResourceDeleted
@@ -88,6 +88,26 @@ class Connections:
         if message is None or message.type == ResourceDeleted.wire.name:
             raise _reject("MW1010", f"there is no connection {connection} in the workspace {workspace}")
         return self._opened(workspace, message)
+
+    @property
+    def reachable(self) -> ssrf.Policy:
+        """Where this worker may go."""
+        return self._rules.reachable
+
+    async def of_kind(self, workspace: str, kind: type[S]) -> list[OpenConnection[S]]:
+        """All connections of a served kind, by their names. Raises Reject when one is not to be used, BusUnavailable.
+
+        Reads what the server has copied: what was just written may be missing for a moment.
+        """
+        subject = subjects.fill(subjects.CONNECTIONS, workspace=workspace)
+        result, seq = [], 1
+        while messages := await lookups.batch(self._bus, _STREAM, subject, seq):
+            for message in messages:
+                written = _written(message)
+                if written and written.document.kind == kind.kind:
+                    result.append(self._opened(workspace, message))
+            seq = messages[-1].seq + 1
+        return sorted(result, key=lambda each: each.id)
 
     async def follow(self) -> AsyncGenerator[ConnectionChange, None]:
         """Every connection of a served kind, then what becomes of it, within a second; until cancelled.

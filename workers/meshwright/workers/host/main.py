@@ -24,6 +24,7 @@ from meshwright.core.telemetry import exporting, sanitizing
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry.metrics import Counter, Registry
 from meshwright.schemas import adapters, subjects
+from meshwright.schemas.connections import ConnectionSettings, Prometheus
 from meshwright.workers import running
 from meshwright.workers.host import answering, drifting, loading, measuring, observing
 from meshwright.workers.host.queues import OperationQueues, open_settled
@@ -122,7 +123,7 @@ async def _serve(
         chosen.data_dir,
         sealer,
         servers=_servers(chosen),
-        connections=Connections(bus, adapter.connections, sealer, rules),
+        connections=Connections(bus, _kinds(adapter), sealer, rules),
     )
     if adapter.settings:
         runtime.settings(adapter.settings)
@@ -141,6 +142,11 @@ async def _serve(
         log.info("adapter %s %s is ready as %s", adapter.name, adapter.version, instance)
         await Worker(bus, adapter, runtime, service, turns, limits, ended).run(stop)
     log.info("adapter %s has stopped", adapter.name)
+
+
+def _kinds(adapter: kit.Adapter) -> list[type[ConnectionSettings]]:
+    """What its worker opens: connections on which its meshes live, and those from which their traffic is read."""
+    return [*adapter.connections, *([Prometheus] if adapter.traffic else [])]
 
 
 @contextlib.asynccontextmanager

@@ -6,10 +6,16 @@ Invariant: nothing is below zero, errors are at most requests, and what Promethe
 import math
 from collections.abc import Mapping
 
+import msgspec
+
 from meshwright.core.kit.traffic import histograms
 from meshwright.core.kit.traffic.meanings import EdgeKey
 from meshwright.core.kit.traffic.tallies import Tally
+from meshwright.schemas.errors import Failure
 from meshwright.schemas.telemetry import Edge, LatencyBucket
+
+LARGEST = 900_000
+"""bytes of all edges: messages of the bus end at a mebibyte"""
 
 
 def edges(counted: Mapping[EdgeKey, Tally]) -> list[Edge]:
@@ -17,10 +23,25 @@ def edges(counted: Mapping[EdgeKey, Tally]) -> list[Edge]:
     return [_edge(key, tally) for key, tally in sorted(counted.items())]
 
 
+def fitting(edges: list[Edge]) -> tuple[list[Edge], Failure | None]:
+    """As many edges as a message of the bus holds, those with most traffic first to stay, and how many are left out."""
+    sizes = {id(edge): len(msgspec.json.encode(edge)) + 1 for edge in edges}
+    if sum(sizes.values()) <= LARGEST:
+        return edges, None
+    kept, room = set(), LARGEST
+    for edge in sorted(edges, key=lambda edge: (edge.requests, edge.connections or 0), reverse=True):
+        room -= sizes[id(edge)]
+        if room < 0:
+            break
+        kept.add(id(edge))
+    what = f"the {len(edges) - len(kept)} edges with least traffic of {len(edges)} are left out: the graph is too large"
+    remedy = "What is shown of the others is complete; see the rest in the mesh's own Prometheus."
+    return [edge for edge in edges if id(edge) in kept], Failure(code="MW5304", what=what, remedy=remedy)
+
+
 def _edge(key: EdgeKey, tally: Tally) -> Edge:
     requests = round(tally.requests)
     errors = min(round(tally.errors), requests)
-    known = tally.secured + tally.unsecured
     return Edge(
         source=key.source,
         source_namespace=key.source_namespace,
@@ -34,7 +55,7 @@ def _edge(key: EdgeKey, tally: Tally) -> Edge:
         error_rate=min(tally.errors / tally.requests, 1.0) if tally.requests else 0.0,
         p50_ms=_quantile(tally, 0.5),
         p99_ms=_quantile(tally, 0.99),
-        mutual_tls=tally.secured / known if known else None,
+        mutual_tls=tally.share_secured(),
         connections=_whole(tally.connections),
         sent_bytes=_whole(tally.sent),
         received_bytes=_whole(tally.received),

@@ -14,7 +14,8 @@ from meshwright.schemas.base import NAME_PATTERN, OBJECT_PATTERN
 
 Reporter: TypeAlias = Literal["source", "waypoint", "destination"]
 """Who counted: the proxy of who asks, one between them, or the proxy of who is asked."""
-Quantity: TypeAlias = Literal["requests", "errors", "latency", "connections", "sent", "received"]
+Quantity: TypeAlias = Literal["requests", "errors", "latency", "connections", "secured", "sent", "received"]
+"""`secured`: those of the connections that came by mutual TLS, where another series has all of them."""
 UNKNOWN = "unknown"
 _LONGEST_VERSION, _LONGEST_HOST = 63, 253
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9.-]+")
@@ -41,7 +42,7 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     failed: bool = False
     """whether its requests are errors, too"""
     secured: bool | None = None
-    """whether they came by mutual TLS, where the proxy knows"""
+    """whether requests or connections came by mutual TLS, where the series says so"""
     unit: float = 1.0
 
 

@@ -19,9 +19,12 @@ from meshwright.core.kit.traffic.meanings import Place, Statistics
 from meshwright.core.kit.traffic.series import Reading
 from meshwright.core.operations.outcomes import Outcome, as_failure
 from meshwright.schemas.errors import Failure
+from meshwright.schemas.telemetry import TrafficSource
 
 AT_ONCE = 8
 ANSWER_S = 5.0
+_SILENT_WINDOWS = 2.5
+"""after so many without an answer a reading says nothing about a rate now"""
 _REMEMBERED_S = 3600.0
 """how long a process that is gone is known: it may have been missing from a list only"""
 
@@ -36,45 +39,51 @@ class Proxy(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """The increases of one window, of the first statistics that any proxy has."""
+    """The increases of one window of so many seconds until now, of the first statistics that there are."""
 
-    statistics: Statistics | None
+    source: TrafficSource
+    statistics: Statistics | None = None
     parts: Sequence[tuple[Reading, Place, float]] = ()
-    silent: int = 0
+    seconds: float
     failure: Failure | None = None
-    """of a proxy that did not answer"""
+    """why it is not all"""
 
 
-class Reads(Protocol):
-    """What gives the increases of each window."""
+class TrafficReader(Protocol):
+    """What gives the increases of one window after another."""
+
+    every: float
+    """seconds from one window to the next"""
 
     async def window(self) -> Measured:
         """Those since the last window. Raises Outcome."""
+
+    async def close(self) -> None:
+        """End what it holds."""
 
 
 @dataclass
 class ProxyReader:
     """The proxies of one mesh. `statistics` are in the order of preference, `list` names the proxies; raises Outcome.
 
-    A proxy that was silent for more than `forget` seconds begins anew.
+    A proxy that was silent for some windows begins anew.
     """
 
     statistics: Sequence[Statistics]
     list: Callable[[], Awaitable[Sequence[Proxy]]]
-    forget: float
-    proxies: int = 0
+    every: float
     _increases: Increases = field(init=False)
     _expositions: dict[str, Exposition] = field(default_factory=dict)
     _gone: dict[str, float] = field(default_factory=dict)
     _listed_at: float | None = None
+    _ended: float | None = None
 
     def __post_init__(self) -> None:
-        self._increases = Increases(self.forget)
+        self._increases = Increases(self.every * _SILENT_WINDOWS)
 
     async def window(self) -> Measured:
         """What all proxies counted since the last window; those that are seen first are counted from now on."""
         proxies = await self.list()
-        self.proxies = len(proxies)
         self._note(proxies)
         slots = asyncio.Semaphore(AT_ONCE)
         answers = await asyncio.gather(*(self._read(each, slots) for each in proxies))
@@ -84,8 +93,24 @@ class ProxyReader:
         parts = [
             (_of(grown, chosen), place, seconds) for place, _, grown, seconds in read if chosen and grown and seconds
         ]
+        source = TrafficSource(
+            read_from="proxies",
+            statistics=chosen.name if chosen else "",
+            proxies=len(proxies),
+            silent=len(failures),
+        )
         failure = failures[0] if failures else None
-        return Measured(statistics=chosen, parts=parts, silent=len(failures), failure=failure)
+        return Measured(source=source, statistics=chosen, parts=parts, seconds=self._seconds(), failure=failure)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _seconds(self) -> float:
+        """Since the last window; the first one has no beginning, and nothing in it."""
+        now = time.monotonic()
+        since = now - self._ended if self._ended is not None else self.every
+        self._ended = now
+        return since
 
     def _note(self, proxies: Sequence[Proxy]) -> None:
         """Forget who is gone; who is new began after the last list, unless it was only missing from some."""
@@ -128,7 +153,7 @@ class ProxyReader:
 
 def _silent(what: str) -> Failure:
     remedy = "Ask its statistics by hand, as `kubectl port-forward` and `curl` do; what it counted is missing."
-    return Failure(code="MW5202", what=what, remedy=remedy, severity="warning", retryable=True)
+    return Failure(code="MW5305", what=what, remedy=remedy, severity="warning", retryable=True)
 
 
 def _has(reading: Reading, statistics: Statistics) -> bool:

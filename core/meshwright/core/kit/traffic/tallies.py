@@ -3,7 +3,8 @@
 Problem: the proxy of who asks and the proxy of who is asked both count a request, not always in the same window, and
 often only one of them exists. Invariant: an edge is counted by its source where that reports it, else by the waypoint,
 else by the destination; an edge whose better reporter may still come is held back for one window, so a request that one
-end told earlier than the other is not counted twice. Whether requests came by mutual TLS, whoever knows it says.
+end told earlier than the other is not counted twice. Whether requests came by mutual TLS, whoever knows it says; what
+is known of connections holds until others are opened.
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,6 +44,9 @@ class Tally:
                 self.errors += value
             case "connections":
                 self.connections = (self.connections or 0.0) + value
+            case "secured":
+                self.secured += value
+                self.unsecured -= value
             case "sent":
                 self.sent = (self.sent or 0.0) + value
             case "received":
@@ -55,6 +59,11 @@ class Tally:
         """Add a histogram's increase."""
         in_milliseconds = {bound * meaning.unit: count for bound, count in buckets.items()}
         histograms.add(self.latencies, histograms.of_cumulative(in_milliseconds))
+
+    def share_secured(self) -> float | None:
+        """Of what is known to have come by mutual TLS or not; None when nothing is."""
+        known = self.secured + max(self.unsecured, 0.0)
+        return self.secured / known if known > 0 else None
 
     def add(self, earlier: "Tally") -> None:
         """Add what was held back; the rate is that of both windows."""
@@ -96,6 +105,7 @@ class Reporters:
 
     _chosen: dict[EdgeKey, Reporter] = field(default_factory=dict)
     _held: dict[EdgeKey, tuple[Reporter, Tally]] = field(default_factory=dict)
+    _secured: dict[EdgeKey, float] = field(default_factory=dict)
 
     def choose(self, window: Tallies) -> dict[EdgeKey, Tally]:
         """What each edge counted, in this window and in what was held back of the last one."""
@@ -112,17 +122,19 @@ class Reporters:
                 self._held[edge] = reporter, counted
                 continue
             self._chosen[edge] = reporter
-            _secure(counted, reports)
+            self._secure(edge, counted, reports)
             result[edge] = counted
         for edge, (_, counted) in held.items():  # nobody reports them any more
             self._chosen.pop(edge, None)
             result[edge] = counted
         self._chosen = {edge: reporter for edge, reporter in self._chosen.items() if edge in window}
+        self._secured = {edge: share for edge, share in self._secured.items() if edge in window}
         return result
 
-
-def _secure(counted: Tally, reports: Mapping[Reporter, Tally]) -> None:
-    """Who is asked knows by which connection; who asks may not."""
-    if counted.secured + counted.unsecured == 0:
-        known = next((each for each in reports.values() if each.secured + each.unsecured > 0), counted)
-        counted.secured, counted.unsecured = known.secured, known.unsecured
+    def _secure(self, edge: EdgeKey, counted: Tally, reports: Mapping[Reporter, Tally]) -> None:
+        """Who is asked knows by which connection; who asks may not."""
+        shares = (each.share_secured() for each in (counted, *reports.values()))
+        share = next((each for each in shares if each is not None), self._secured.get(edge))
+        if share is not None:
+            self._secured[edge] = share
+            counted.secured, counted.unsecured = share, 1.0 - share
