@@ -30,6 +30,17 @@ def definitions() -> structural.Definitions:
     return structural.Definitions(structural.definition(each) for each in documents(*_FOLDERS))
 
 
+@functools.cache
+def specification(api: str, kind: str) -> dict[str, Any]:
+    """The schema of a kind's specification; skips the test where the definitions are not there."""
+    group, _, version = api.rpartition("/")
+    specs = [each["spec"] for each in documents(*_FOLDERS)]
+    (spec,) = [each for each in specs if (each["group"], each["names"]["kind"]) == (group, kind)]
+    (served,) = [each for each in spec["versions"] if each["name"] == version]
+    result: dict[str, Any] = served["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return result
+
+
 def check(body: dict[str, Any]) -> None:
     """Fail unless an object is one of its kind's, with no field that it does not have."""
     group = body["apiVersion"].rpartition("/")[0]

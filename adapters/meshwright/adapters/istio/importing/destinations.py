@@ -47,8 +47,7 @@ def destination_rule(reading: Reading, around: Surroundings) -> list[AnyIntent]:
     if not _is_for_all(reading, target):
         spec.leave("a rule in another namespace than the service is for callers there, and an intent for all")
         return []
-    spec.at("host").express()
-    known, named = subsets(target, around), around.versions("/".join(target))
+    known, named, is_used = subsets(target, around), around.versions("/".join(target)), False
     for each in spec.at("subsets").each():
         version = _version(each, around)
         for field in (each.at("name"), each.at("labels")):
@@ -58,11 +57,18 @@ def destination_rule(reading: Reading, around: Surroundings) -> list[AnyIntent]:
                 field.leave("no route that is said by an intent names this subset")
             else:
                 field.express_whole()
+                is_used = True
     policy = spec.at("trafficPolicy")
+    intents: list[AnyIntent] = []
     if policy and (other := around.claim("traffic policy", target, reading.ref)):
         policy.leave(f"{other} has the policy of this service already")
-        return []
-    return [*_balancing("/".join(target), policy.at("loadBalancer")), *_breaker("/".join(target), policy)]
+    else:
+        intents = [*_balancing("/".join(target), policy.at("loadBalancer")), *_breaker("/".join(target), policy)]
+    if intents or is_used:
+        spec.at("host").express()
+    else:
+        spec.at("host").leave("nothing of it is said")
+    return intents
 
 
 def _is_for_all(reading: Reading, target: tuple[str, str]) -> bool:

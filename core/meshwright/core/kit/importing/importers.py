@@ -73,7 +73,10 @@ class Importers:
         for (group, kind), reader in self.readers.items():
             for each in surroundings.oldest_first(index.of(group, kind, namespace or None)):
                 reading = Reading(each)
-                around.intents += reader(reading, around)
+                if isinstance(reading.spec.value, dict | None):
+                    around.intents += reader(reading, around)
+                else:
+                    reading.spec.leave("it is no mapping")
                 readings.append(reading)
         read = {each.ref for each in readings}
         looked_at = {*surroundings.KINDS}

@@ -77,7 +77,9 @@ def intents_of(service: str, routes: Sequence[Route], whole: Field) -> list[AnyI
     if wrong := next((text for each in candidates if (text := values.problem(each))), ""):
         whole.leave(f"as an intent it is not allowed: {wrong}")
         return None
-    return [*candidates, *_common(kept)]
+    needed = _needed(service, kept, candidates)
+    _leave(kept, needed, "it does what is done with these requests anyway")
+    return [*candidates, *_common(needed)]
 
 
 def _leave(routes: Sequence[Route], kept: Sequence[Route], because: str) -> None:
@@ -126,6 +128,45 @@ def _proven(service: str, routes: Sequence[Route]) -> list[AnyIntent] | None:
         if _by_routes(routes, each) != _by_intents(candidates, each):
             return None
     return candidates
+
+
+def _needed(service: str, routes: Sequence[Route], candidates: list[AnyIntent]) -> list[Route]:
+    """The routes without those that change nothing: no request would be treated otherwise, and no intent is theirs."""
+    needed = list(routes)
+    for chosen in (_reaching, _changing):
+        kept = chosen(needed)
+        if _candidates(service, kept) == candidates:
+            needed = kept
+    return needed
+
+
+def _reaching(routes: Sequence[Route]) -> list[Route]:
+    """The routes that some request comes to."""
+    first = {meant[0] for meant in _meant(routes)}
+    return [each for index, each in enumerate(routes) if index in first]
+
+
+def _changing(routes: Sequence[Route]) -> list[Route]:
+    """The routes that do something else than the next one that a request would come to; and the last."""
+    last = len(routes) - 1
+    changing = {meant[0] for meant in _meant(routes) if len(meant) > 1 and not _alike(*(routes[n] for n in meant[:2]))}
+    return [each for index, each in enumerate(routes) if index in changing or index == last]
+
+
+def _meant(routes: Sequence[Route]) -> Iterator[list[int]]:
+    """For each request that the routes tell apart, those that match it."""
+    for request in _requests([match for each in routes for match in each.headers]) or ():
+        yield [index for index, each in enumerate(routes) if all(_has(request, match) for match in each.headers)]
+
+
+def _alike(one: Route, other: Route) -> bool:
+    common = [[intent for intent, _ in each.common] for each in (one, other)]
+    return (_shares(one.to), one.delay, one.abort, common[0]) == (
+        _shares(other.to),
+        other.delay,
+        other.abort,
+        common[1],
+    )
 
 
 def _candidates(service: str, routes: Sequence[Route]) -> list[AnyIntent]:
