@@ -66,7 +66,7 @@ def test_bytes_that_nobody_can_read_are_shown_harmless_and_dropped(shop: Shop, m
     assert "[2Jno command" in shown
     assert "\x1b" not in shown
     assert "Look at its bytes" in shop.run("deadletters", "replay", dead, expect=3).stderr
-    assert "Say --yes." in shop.run("deadletters", "drop", dead, expect=2).stderr
+    assert "Add --yes." in shop.run("deadletters", "drop", dead, expect=2).stderr
     shop.run("deadletters", "drop", dead, "--yes", "-r", "rubbish")
     shop.run("deadletters", "show", dead, expect=3)
     assert dead not in [one["id"] for one in listed(shop, "--all")]

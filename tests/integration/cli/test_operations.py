@@ -116,7 +116,7 @@ def test_events_can_be_resumed(shop: Shop) -> None:
     """The tail says where it ended, and from there the next one goes on without gap or repetition."""
     first = shop.run("events", "tail", "--since", "0", "-n", "3", "-o", "json")
     seen = [json.loads(line)["id"] for line in first.stdout.splitlines()]
-    assert first.stderr.endswith(f"go on with: meshwright events tail --since {seen[-1]}\n")
+    assert first.stderr.endswith(f"resume with: meshwright events tail --since {seen[-1]}\n")
     rest = shop.run("events", "tail", "--since", str(seen[-1]), "-n", "3", "-o", "json")
     whole = shop.run("events", "tail", "--since", "0", "-n", "6", "-o", "json")
     assert first.stdout + rest.stdout == whole.stdout
@@ -129,7 +129,7 @@ def test_a_tail_ends_cleanly(shop: Shop) -> None:
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "go on with: meshwright events tail --since" in rest
+    assert "resume with: meshwright events tail --since" in rest
     assert "Traceback" not in rest
 
 

@@ -78,7 +78,7 @@ def test_rights_are_told(terminal: Terminal) -> None:
 def test_nothing_is_lost_without_a_yes(terminal: Terminal) -> None:
     """Without a terminal a deletion needs --yes, and says so."""
     terminal.run("connections", "set", "kept", "--kind", "consul")
-    assert "Say --yes." in terminal.run("connections", "delete", "kept", expect=2).stderr
+    assert "Add --yes." in terminal.run("connections", "delete", "kept", expect=2).stderr
     terminal.run("connections", "delete", "kept", "--yes")
 
 

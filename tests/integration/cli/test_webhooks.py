@@ -35,8 +35,8 @@ def test_a_webhook_from_its_making_to_its_end(terminal: Any, receiver: Receiver,
     made = terminal.run("webhooks", "set", "ops", "--url", receiver.url, "--entity", "connection")
     secret = made.stdout.strip()
     assert secret.startswith("whsec_")
-    assert "shown nowhere again" in made.stderr
-    assert "the ping arrived: the endpoint answered 204" in terminal.run("webhooks", "test", "ops").stderr
+    assert "not shown again" in made.stderr
+    assert "the ping was delivered: the endpoint answered 204" in terminal.run("webhooks", "test", "ops").stderr
     assert receiver.calls[0].signed_by(secret)
     listed = terminal.run("webhooks", "list").stdout.splitlines()
     assert listed[1].split() == ["ops", "✓", "enabled", receiver.url, "all", "connection"]

@@ -1,4 +1,4 @@
-"""The interfaces for people and programs: REST, SSE, the CLI and the dashboard.
+"""The interfaces for users and programs: REST, SSE, the CLI and the dashboard.
 
-Invariant: this room writes to the bus and reads MongoDB; it never writes the database.
+Invariant: this package writes to the bus and reads MongoDB; it never writes the database.
 """

@@ -1,6 +1,6 @@
-"""What a handler may use: made once by the composition root, handed to every call.
+"""The dependencies of handlers, created once at the start and passed to every call.
 
-Invariant: no module of this room holds a client or a cache of its own.
+Invariant: no other module of this package holds a client or a cache of its own.
 """
 
 import msgspec
@@ -36,8 +36,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     meters: Meters
     refusals: Refusals
     sealer: sealing.Sealer | None
-    """None: this process cannot keep secrets"""
+    """None: this process cannot seal secrets"""
     reachable: ssrf.Policy
-    """where webhooks may lead"""
+    """the destinations that webhooks may use"""
     connection_rules: Rules
-    """where connections may lead, and what their kubeconfigs may do"""
+    """the destinations that connections may use, and what their kubeconfigs may contain"""

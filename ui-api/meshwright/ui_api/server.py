@@ -1,7 +1,7 @@
-"""The API process: makes every part once, serves, and ends in good order.
+"""The API process: creates every part once, serves, and shuts down gracefully.
 
-Invariant: SIGTERM ends the process within two seconds whatever is open: event streams are told to end first,
-requests under way get a second, then the bus is flushed and closed.
+Invariant: SIGTERM ends the process within two seconds: event streams are ended first, requests in progress get a
+second, then the bus is flushed and closed.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from meshwright.ui_api.requests.live_adapters import LiveAdapters
 
 log = logging.getLogger(__name__)
 _GRACE_S = 1
-"""seconds that requests under way get at the end"""
+"""seconds that requests in progress get at shutdown"""
 _START_S = 30.0
 """seconds to wait for NATS at the start"""
 
@@ -53,21 +53,21 @@ class ApiSettings(settings.Settings, frozen=True, kw_only=True):
     api_host: str = "127.0.0.1"
     api_port: int = 8410
     api_connections: settings.AtLeastOne | None = None
-    """connections that may be open; unset: as many as there are files for, at most 8192"""
+    """maximum number of open connections; unset: as many as the limit of files allows, at most 8192"""
     api_head_seconds: settings.Seconds = 10.0
-    """what a request may take from its first byte to the end of its headers"""
+    """time-out in seconds for a request's headers, from its first byte"""
     api_idle_seconds: settings.AtLeastOne = 75
-    """how long a connection may wait for its next request"""
+    """seconds for which a connection may be idle"""
     event_streams: settings.AtLeastOne = 5000
-    """event streams that may be open; at most three quarters of the connections, whatever is said here"""
+    """maximum number of open event streams; at most three quarters of the connections, whatever is set here"""
     event_streams_per_workspace: settings.AtLeastOne = 100
     event_streams_per_token: settings.AtLeastOne = 50
     admin_token_file: Path | None = None
-    """holds the admin token; it is made when it is missing"""
+    """the file with the admin token; created when it does not exist"""
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but signals belong to the composition root."""
+    """uvicorn without its signal handlers: `main` handles signals."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,7 +75,7 @@ class _Server(uvicorn.Server):
 
 
 def main() -> int:
-    """The command `meshwright-api`: 0 after an orderly end, 1 when it could not start."""
+    """The command `meshwright-api`: 0 after a graceful shutdown, 1 when it could not start."""
     try:
         wanted = settings.load(ApiSettings)
         logs.configure(wanted.log_level, wanted.log_format)

@@ -108,7 +108,7 @@ async def test_ready_means_that_somebody_projects(alone: Stack) -> None:
     await asyncio.to_thread(alone.start_api)
     admin = await person(alone)
     ready = await admin.get("/readyz", expect=503)
-    assert (ready["store"]["ok"], ready["views"]["detail"]) == (True, "no projector has run yet")
+    assert (ready["store"]["ok"], ready["views"]["detail"]) == (True, "no projector has ever run")
     projector: Any = await asyncio.to_thread(alone.start, "meshwright-projector")
     ready = await eventually(lambda: admin.get("/readyz"))
     assert (ready["views"]["ok"], ready["age"] < 5) == (True, True)

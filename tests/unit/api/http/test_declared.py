@@ -35,7 +35,7 @@ EXEMPT = {
     r"#.*: a whole number must fit in 64 bits": "free data holds any JSON: `info.description`",
     r"#.*: a key may not hold the character NUL": "free data: `info.description`",
     r"#.*: nested deeper than": "`info.description`",
-    r"#/settings": "x-rules: typed by `kind`, and depends on where this server lets connections lead",
+    r"#/settings": "x-rules: typed by `kind`, and depends on the destinations that this server allows",
     r"#/values": "x-rules: as the adapter announces",
     r"#/arguments": "x-rules: typed by `kind` and the version that a live worker has",
     r"#/id: (must be '|the name `system` is reserved)": "x-rules: it is the one in the path",
@@ -45,9 +45,9 @@ EXEMPT = {
     r"#/from_event: event \d+ is older": "x-rules: depends on what is stored",
     r"#.*: there is no \w+ ": "depends on what is there",
     r"#/mesh: mesh .* belongs to": "x-rules: depends on what is there",
-    r"#/kind: say which kind of mesh": "x-rules: depends on the connection",
+    r"#/kind: name the kind of mesh": "x-rules: depends on the connection",
     r"#.*: the weights add up to": "a sum: the description of TrafficSplit",
-    r"#.*(is|: a version is) named twice": "two that are equal in one of several fields",
+    r"#.*(is named|: a version appears) twice": "two that are equal in one of several fields",
 }
 """Refusals of valid requests, by pointer and detail of each error: why no schema says them, and where words do."""
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")

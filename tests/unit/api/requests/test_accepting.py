@@ -193,7 +193,7 @@ async def test_what_the_scheduler_ended_can_still_be_abandoned(ready: Harness) -
     tell(ready, operation, operations.OperationStarted(worker="w", adapter_version="1", attempt=1))
     tell(ready, operation, ENDS["timed_out"], "scheduler")
     answer = await ready.admin.problem("POST", path, {}, status=409, slug="operation-finished")
-    assert "`abandon` would give up" in answer["detail"]
+    assert "`abandon` would skip" in answer["detail"]
     await ready.admin.post(path, {"abandon": True}, expect=202)
     tell(ready, operation, ENDS["cancelled"])
     await ready.admin.problem("POST", path, {"abandon": True}, status=409, slug="operation-finished")

@@ -82,7 +82,7 @@ def test_something_else_at_that_address_is_told_as_such(
     told = terminal.run(*command, expect=1 if command == ("check",) else code)
     text = told.stdout if command == ("check",) else told.stderr
     if code == 6 and answer[0] < 400:
-        assert f"what answers at {server.url} is not Meshwright" in text
+        assert f"the server at {server.url} is not Meshwright" in text
         assert f"HTTP {answer[0]}" in text
         assert answer[1].get("location", "") in text
 
@@ -126,7 +126,7 @@ def test_what_has_no_key_is_not_done_twice(server: Server, terminal: Terminal, c
     """A write whose answer got lost, and which the server would do again, is not repeated; the doubt is told."""
     server.on("*", drop)
     told = terminal.run(*command, expect=6).stderr
-    assert "whether it was done is not known" in told
+    assert "whether it took effect is unknown" in told
     assert len(server.calls) == 1
 
 

@@ -81,10 +81,10 @@ def test_undoing_is_told_step_by_step() -> None:
     [
         ("queued", {"reason": "it is busy", "behind": "OP1"}, "waits behind operation OP1: it is busy"),
         ("queued", {"reason": "it is busy", "behind": None}, "waits: it is busy"),
-        ("retrying", {"next_attempt_at": AT, "failure": FAILURE}, "tries again at "),
+        ("retrying", {"next_attempt_at": AT, "failure": FAILURE}, "retries at "),
         ("started", {"attempt": 2, "worker": "w7"}, "attempt 2 on w7"),
-        ("cancel_requested", {"principal": "ann", "reason": "enough"}, "ann asked to cancel: enough"),
-        ("cancel_requested", {"principal": "ann", "abandon": True}, "ann asked to cancel without undoing"),
+        ("cancel_requested", {"principal": "ann", "reason": "enough"}, "ann requested to cancel: enough"),
+        ("cancel_requested", {"principal": "ann", "abandon": True}, "ann requested to cancel without undoing"),
     ],
 )
 def test_waiting_and_trying_again_are_told_once(name: str, data: dict[str, Any], text: str) -> None:

@@ -1,7 +1,7 @@
-"""Who asks, and may they: bearer tokens, roles, workspaces.
+"""Authentication and authorization: bearer tokens, roles, workspaces.
 
-Invariant: a request is answered only after its token gave a principal whose role reaches the route's in the
-workspace that is asked for; what a principal may not see looks the same as what is not there.
+Invariant: a request is handled only if its token's principal has at least the route's role in the requested workspace;
+what a principal may not see is indistinguishable from what does not exist.
 """
 
 import datetime
@@ -21,17 +21,17 @@ ADMIN = Principal(name="admin", role="admin", workspace=EVERYWHERE)
 
 
 def new_secret() -> str:
-    """A fresh token: 256 random bits behind a prefix that secret scanners can find."""
+    """A new token: 256 random bits with a prefix that secret scanners recognise."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest(secret: str) -> str:
-    """What is stored of a token."""
+    """The digest of a token, which is stored in its place."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def admin_digest(path: Path | None) -> str:
-    """The digest of the admin token in a file; the file is made, readable for its owner only, when it is missing.
+    """The digest of the admin token in a file; a missing file is created, readable for its owner only.
 
     Empty without a path. Raises OSError when the file can be neither read nor written.
     """
@@ -44,14 +44,14 @@ def admin_digest(path: Path | None) -> str:
 
 
 class AccessControl:
-    """Turns an Authorization header into a principal."""
+    """Authenticates the Authorization header and checks roles."""
 
     def __init__(self, directory: Directory, admin: str) -> None:
         self._directory = directory
         self._admin = admin
 
     def principal(self, authorization: str) -> Principal:
-        """Raises Refusal `unauthenticated`."""
+        """The authenticated principal. Raises Refusal `unauthenticated`."""
         scheme, _, secret = authorization.partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Refusal("unauthenticated", "send `Authorization: Bearer <token>`")
@@ -61,7 +61,7 @@ class AccessControl:
         return principal
 
     def by_digest(self, sha256: str) -> Principal | None:
-        """The principal of a token's digest as of now, or None."""
+        """The principal of a token's digest now, or None."""
         if self._admin and hmac.compare_digest(sha256, self._admin):
             return ADMIN
         token = self._directory.token(sha256)
@@ -69,11 +69,11 @@ class AccessControl:
             return None
         if token.expires_at is not None and token.expires_at <= datetime.datetime.now(datetime.UTC):
             return None
-        # The name carries its scope: two workspaces may both have a token of that id, and so may all of them together.
+        # the name contains its scope: a token of that id may exist in several workspaces, and for all of them
         return Principal(name=f"token:{token.workspace}/{token.id}", role=token.role, workspace=token.workspace)
 
     def admit(self, principal: Principal, workspace: str, role: Role) -> None:
-        """Raises Refusal `not-found` for a workspace that is not the principal's, `forbidden` for a lesser role."""
+        """Raises Refusal `not-found` for a workspace that is not the principal's, `forbidden` for a lower role."""
         if principal.workspace not in (EVERYWHERE, workspace) or not self._directory.has_workspace(workspace):
             raise Refusal("not-found", f"there is no workspace {workspace!r} that this token may access")
         if ROLE_ORDER.index(principal.role) < ROLE_ORDER.index(role):
@@ -81,6 +81,6 @@ class AccessControl:
 
 
 def everywhere(principal: Principal) -> None:
-    """Raises Refusal `forbidden` unless the principal's role holds in all workspaces."""
+    """Raises Refusal `forbidden` unless the principal's role applies to all workspaces."""
     if principal.workspace != EVERYWHERE:
         raise Refusal("forbidden", "this needs an admin of all workspaces")

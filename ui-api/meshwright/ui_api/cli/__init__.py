@@ -1,13 +1,13 @@
-"""The command line `meshwright`: the REST API for hands and scripts.
+"""The command line `meshwright`: a client of the REST API for terminals and scripts.
 
-Problem: a person wants tables and live steps, a script wants JSON and an exit code, from the same commands.
-Invariant: it speaks only to the REST API; data goes to stdout and talk to stderr; every ending has one of the
-documented exit codes (`exits`). Nothing heavy is imported before a command needs it.
+Problem: a user wants tables and live steps, a script wants JSON and an exit code, from the same commands. Invariant: it
+uses only the REST API; data goes to stdout and messages to stderr; every exit has one of the documented codes
+(`exits`). Heavy modules are imported only when a command needs them.
 """
 
 
 def main() -> None:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line and exit with its code."""
     from meshwright.ui_api.cli import program
 
     program.run()

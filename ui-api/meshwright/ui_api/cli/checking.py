@@ -1,6 +1,6 @@
-"""`meshwright check`: grouped ✓ / ‼ / ✗ lines, each failure with what to do.
+"""`meshwright check`: grouped ✓ / ‼ / ✗ lines, each failure with a remedy.
 
-Invariant: one failed check does not hide the others; only what really was looked at is told as good.
+Invariant: one failed check does not hide the others; only what was really checked is reported as good.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ GOOD, WARN, BAD = "ok", "warning", "failed"
 _MARKS = {GOOD: ("✓", "green"), WARN: ("‼", "yellow"), BAD: ("✗", "red")}
 _FORBIDDEN = 403
 _BEHIND, _OLD = 1000, 10.0
-"""events and seconds that the views may lag before it is worth a word"""
+"""the number of events and the seconds by which views may lag without a warning"""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,12 +33,12 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """The check for programs."""
+        """The check as data."""
         return msgspec.structs.asdict(self)
 
 
 def checks(session: Session) -> list[Check]:
-    """Look at everything; a group that cannot be looked at is one failed check."""
+    """Run all checks; a group that cannot be checked is one failed check."""
     results: list[Check] = []
     groups: dict[str, Callable[[Session], list[Check]]] = {
         "api": _api,

@@ -16,19 +16,19 @@ from meshwright.ui_api.cli.exits import CommandFailed, Exit
 
 
 def full_name(entity: dict[str, Any]) -> str:
-    """What people call a document: its name or `namespace/name`, or else its id."""
+    """The name of a document: its name or `namespace/name`, or else its id."""
     name = str(entity.get("name") or entity["id"])
     return f"{entity['namespace']}/{name}" if entity.get("namespace") else name
 
 
 def names(collection: str, incomplete: str) -> list[str]:
-    """Names that start like this, for the shell; nothing when the server does not answer at once."""
+    """Completions for a name; none when the server does not answer at once."""
     from meshwright.ui_api.cli.client.session import Options
 
     session = Session(Options(quiet=True))
     try:
         entities, _ = session.completing_api.list(collection, limit=200)
-        known = dict.fromkeys(map(full_name, entities))  # the same name may stand in several meshes
+        known = dict.fromkeys(map(full_name, entities))  # the same name may exist in several meshes
         return [name for name in known if name.startswith(incomplete) and name == sanitizing.line(name)]
     except CommandFailed:
         return []
@@ -81,7 +81,7 @@ ProxyName = Annotated[
 ]
 DesignFile = Annotated[str, typer.Argument(metavar="FILE", help="A design in YAML or JSON; - for stdin.")]
 MeshOption = Annotated[
-    str, typer.Option("--mesh", "-m", help="Which mesh; may be left out when there is one.", autocompletion=_meshes)
+    str, typer.Option("--mesh", "-m", help="The mesh; may be omitted if there is only one.", autocompletion=_meshes)
 ]
 NamespaceFilter = Annotated[str, typer.Option("--namespace", "-n", help="Only of this namespace.")]
 MeshFilter = Annotated[str, typer.Option("--mesh", "-m", help="Only of this mesh.", autocompletion=_meshes)]
@@ -98,7 +98,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def mesh_or_only(session: Session, mesh: str) -> str:
-    """The mesh that was named, or the only one there is. Raises CommandFailed."""
+    """The mesh with that name, or the only one. Raises CommandFailed."""
     if mesh:
         return mesh
     meshes, _ = session.api.list(paths.MESHES, limit=10)
@@ -108,7 +108,9 @@ def mesh_or_only(session: Session, mesh: str) -> str:
     raise CommandFailed(
         f"choose a mesh: there are {known}" if meshes else "there is no mesh yet",
         code=Exit.USAGE,
-        remedy="Add --mesh NAME." if meshes else "`meshwright meshes install NAME --connection CONNECTION` makes one.",
+        remedy="Add --mesh NAME."
+        if meshes
+        else "`meshwright meshes install NAME --connection CONNECTION` creates one.",
     )
 
 
@@ -130,13 +132,13 @@ def entity(session: Session, collection: str, text: str, mesh: str = "") -> dict
             f"there are several {what} called {text}",
             code=Exit.USAGE,
             notes=tuple(one["id"] for one in matches),
-            remedy="Add --mesh NAME, write namespace/name, or give the id.",
+            remedy="Add --mesh NAME, write namespace/name, or use the id.",
         )
     where = f" in mesh {mesh}" if mesh else ""
     raise CommandFailed(
         f"there is no {text} among the {what}{where}",
         code=Exit.REFUSED,
-        remedy=f"`meshwright {what} list` shows those that there are.",
+        remedy=f"`meshwright {what} list` shows the existing ones.",
     )
 
 

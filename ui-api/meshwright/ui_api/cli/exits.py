@@ -1,7 +1,7 @@
-"""How the command line ends.
+"""Exit codes and errors of the command line.
 
-Invariant: every way to end has one code of `Exit`, so a script can tell "there is a difference" from "it broke";
-every failure says what happened and what to do, and only defects show a traceback.
+Invariant: every way to exit has one code of `Exit`, so a script can distinguish "there is a difference" from "it
+failed"; every failure says what happened and what to do, and only defects show a traceback.
 """
 
 import enum
@@ -25,20 +25,20 @@ class Exit(enum.IntEnum):
 
 MEANINGS: dict[Exit, str] = {
     Exit.OK: "done",
-    Exit.FAILURE: "it did not work (a check failed, or a defect)",
-    Exit.USAGE: "the command line or the file could not be understood",
+    Exit.FAILURE: "failure (a check failed, or a defect)",
+    Exit.USAGE: "the command line or the file is invalid",
     Exit.REFUSED: "the server refused the request; nothing was changed",
     Exit.DIFFERENCE: "diff found a difference",
     Exit.OPERATION: "the operation failed, was cancelled, timed out or was dead-lettered",
     Exit.UNAVAILABLE: "the API, a server behind it or the adapter does not answer",
     Exit.STILL_RUNNING: "--timeout passed while the operation still runs",
     Exit.FINDINGS: "analyze has findings of the level that --fail-on names, or import --strict has left fields",
-    Exit.INTERRUPTED: "Ctrl-C; the operation goes on",
+    Exit.INTERRUPTED: "Ctrl-C; the operation continues",
 }
 
 
 class CommandFailed(Exception):
-    """A command cannot go on. `notes` are further lines, `remedy` what to do."""
+    """A command cannot continue. `notes` are further lines, `remedy` what to do."""
 
     def __init__(self, what: str, *, code: Exit = Exit.FAILURE, remedy: str = "", notes: tuple[str, ...] = ()) -> None:
         super().__init__(what)
@@ -63,7 +63,7 @@ class RequestRefused(CommandFailed):
         super().__init__(
             title,
             code=Exit.UNAVAILABLE if status in (502, 503, 504) else Exit.REFUSED if status < 500 else Exit.FAILURE,
-            # "`errors` names each place" says nothing to somebody who sees the places.
+            # "`errors` names each place" is redundant when the places are printed
             remedy="" if errors and "`errors`" in remedy else remedy,
             notes=tuple(line for line in lines if line),
         )
@@ -72,7 +72,7 @@ class RequestRefused(CommandFailed):
         self.slug = str(problem.get("type", "")).rstrip("/").rpartition("/")[2]
 
     def placed(self, errors: list[dict[str, Any]], notes: tuple[str, ...]) -> "RequestRefused":
-        """The same refusal with its field errors in the terms of the command."""
+        """The same refusal with its field errors in the terms of the command line."""
         if not errors:
             return self
         refusal = RequestRefused({**self.problem, "errors": errors})
@@ -83,24 +83,24 @@ class RequestRefused(CommandFailed):
 
 
 class NotMeshwright(CommandFailed):
-    """Something else answers at that address."""
+    """Another program answers at that address."""
 
     def __init__(self, url: str, what: str) -> None:
         super().__init__(
-            f"what answers at {url} is not Meshwright",
+            f"the server at {url} is not Meshwright",
             code=Exit.UNAVAILABLE,
             notes=(what,),
-            remedy="Name the API's own address: `meshwright context show` tells where this one comes from.",
+            remedy="Name the API's own address: `meshwright context show` shows where this one comes from.",
         )
 
 
 class Unreachable(CommandFailed):
-    """The API does not answer at all."""
+    """The API does not answer."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(
             f"Meshwright does not answer at {url}",
             code=Exit.UNAVAILABLE,
             notes=(why,) if why else (),
-            remedy="Start it with `make up`, or name another server: `meshwright context list`.",
+            remedy="Start it with `make up`, or choose another server: `meshwright context list`.",
         )

@@ -1,7 +1,7 @@
-"""The program: every command under its noun, and the last word on how it ends.
+"""The program: every command under its noun, and the handling of its exit.
 
-Invariant: a defect shows its traceback and exits 1; everything else was told by the command itself. Nothing here
-imports what only a command needs, so `--help` answers at once.
+Invariant: a defect shows its traceback and exits 1; all other failures were reported by the command. This module
+imports nothing that only a command needs, so `--help` responds at once.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ _LOOK, _CHANGE, _SELF = "Look", "Change", "Meshwright itself"
 def run() -> None:
     """Run the command line and end the process."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show ✓ gets a ? instead of a traceback.
+        # a terminal that cannot show ✓ gets a ? instead of a traceback
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     build()()
@@ -65,7 +65,7 @@ def build() -> typer.Typer:
         help="Meshwright: install, configure, secure and observe service meshes through one API.",
         no_args_is_help=True,
         epilog=_EPILOG,
-        pretty_exceptions_enable=False,  # it would print local variables, tokens among them
+        pretty_exceptions_enable=False,  # it would print local variables, including tokens
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_before)
@@ -104,7 +104,7 @@ def build() -> typer.Typer:
 
 
 class _Group(typer.core.TyperGroup):
-    """Complaints about the command line repeat what stands in it."""
+    """Errors about the command line include its text."""
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
         with _harmless_complaints():
@@ -125,7 +125,7 @@ def _harmless_complaints() -> Iterator[None]:
 
 
 def _version(wanted: bool) -> None:
-    """Runs as soon as the option is read, because no command follows it."""
+    """Runs as soon as the option is parsed, because no command follows it."""
     if wanted:
         from importlib import metadata
 

@@ -1,1 +1,1 @@
-"""What lies between a connection and a request: limits while reading, time-outs, a place for everybody."""
+"""The HTTP layer between a connection and a request: limits, time-outs, connection slots."""

@@ -1,7 +1,7 @@
-"""Answers: a Struct, encoded once by msgspec, with the headers that say which version it is.
+"""Responses: a Struct, encoded once by msgspec, with headers for its version.
 
-Invariant: an ETag is strong and quoted, and is the sequence of the stream message (or of the newest event)
-that the body shows.
+Invariant: an ETag is strong and quoted, and is the sequence of the stream message (or of the newest event) that the
+body shows.
 """
 
 from typing import Any
@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 JSON = "application/json"
 SEQ = "Meshwright-Seq"
-"""The response header that tells the stream sequence of a write; `min_seq` of a later read asks for it."""
+"""the response header with the stream sequence of a write; `min_seq` of a later read refers to it"""
 VERSION = "Meshwright-Version"
-"""The response header that tells the number of the version of a resource whose versions are counted."""
+"""the response header with the number of the version of a resource whose versions are counted"""
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -31,5 +31,5 @@ def nothing(seq: int | None = None) -> Response:
 
 
 def quoted(etag: int | str) -> str:
-    """The ETag as it stands in a header."""
+    """The ETag in quotes, as in a header."""
     return f'"{etag}"'

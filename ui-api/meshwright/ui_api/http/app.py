@@ -1,7 +1,7 @@
 """The web application: the declared routes inside FastAPI, every refusal as problem+json.
 
-Invariant: nothing answers but a declared route or a `Problem`; FastAPI routes and nothing more, since bodies,
-answers and the OpenAPI document come from the contract's Structs.
+Invariant: every response comes from a declared route or is a `Problem`; FastAPI is used for routing only, since bodies,
+responses and the OpenAPI document come from the contract's Structs.
 """
 
 from collections.abc import Awaitable, Callable
@@ -35,12 +35,12 @@ def create_app(api: Api) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # `Frame` makes the one span of a request, and counts it.
+        # `Frame` creates the only span of a request, and counts it
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.openapi = cache(lambda: openapi.document(ALL, VERSION))  # type: ignore[method-assign]
     for path, by_method in _by_path(ALL).items():
-        # A plain route: parameters, bodies and documents are ours, so FastAPI's own handling of them would only
+        # A plain route: parameters, bodies and documents are Meshwright's, so FastAPI's own handling of them would only
         # double the cost of a request.
         app.router.routes.append(PlainRoute(path, _Resource(by_method, api), include_in_schema=False))
 
@@ -60,7 +60,7 @@ def _by_path(routes: tuple[Route, ...]) -> dict[str, dict[str, Route]]:
 
 
 class _Resource:
-    """What serves one path, as an ASGI application: each method by its route, the rest by what the path takes."""
+    """One path as an ASGI application: each method by its route, other methods are refused with an Allow header."""
 
     def __init__(self, by_method: dict[str, Route], api: Api) -> None:
         self._api = api
@@ -96,7 +96,7 @@ def _endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]
         except (mwbus.BusError, store.StoreError) as error:
             return _refuse(api, request, translated(error))
         except Exception:
-            # Caught here, because the web framework would answer with a text of its own.
+            # caught here, because the web framework would respond with a text of its own
             api.refusals.defect()
             return _refuse(api, request, Refusal("internal"))
 
@@ -104,7 +104,7 @@ def _endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]
 
 
 def translated(error: mwbus.BusError | store.StoreError) -> Refusal:
-    """A refusal of the bus or the store, as one of the API."""
+    """An error of the bus or the store, converted to a refusal of the API."""
     match error:
         case store.NotYetVisible():
             return Refusal("not-yet-visible", str(error))
@@ -120,7 +120,7 @@ def translated(error: mwbus.BusError | store.StoreError) -> Refusal:
             return Refusal(
                 "bus-unavailable",
                 "the stream is full; nothing was written",
-                remedy="Give the streams more room (MESHWRIGHT_STREAMS_GIB), or wait until old messages have aged.",
+                remedy="Give the streams more room (MESHWRIGHT_STREAMS_GIB), or wait until old messages expire.",
                 headers={"Retry-After": "10"},
             )
         case _:

@@ -1,7 +1,7 @@
 """Request bodies: bounded, of a known format, decoded strictly.
 
-Invariant: no more than the bound is ever held; what a handler gets holds everything that was sent, or the
-request was refused with a pointer to each bad place.
+Invariant: no more than the limit is ever in memory; a handler gets everything that was sent, or the request is refused
+with a pointer to each invalid place.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ B = TypeVar("B")
 MAX_BODY = 2**20
 """bytes of one request body"""
 MAX_MESSAGE = 960 * 1024
-"""bytes of one message on the bus, below NATS's limit of 1 MiB with room for its headers"""
+"""maximum size of a message on the bus in bytes, below NATS's limit of 1 MiB with room for its headers"""
 _MOST_READ = 32 * MAX_BODY
 _BODY_S = 30.0
-"""seconds that a body may take to arrive"""
+"""time-out in seconds for a body"""
 _CLOSE = {"Connection": "close"}
-"""the rest of such a body is never read, so the connection cannot be used again"""
+"""the rest of such a body is never read, so the connection cannot be reused"""
 JSON_TYPES = ("application/json",)
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 _INLINE = 16 * 1024
-"""bytes that are parsed on the loop; more would hold it up for milliseconds"""
+"""number of bytes that are parsed on the loop; more would block it for milliseconds"""
 
 
 class Because(Model, frozen=True, kw_only=True):
@@ -43,8 +43,8 @@ class Because(Model, frozen=True, kw_only=True):
 
 async def read(request: Request) -> bytes:
     """The whole body. Raises Refusal `too-large`."""
-    announced = request.headers.get("content-length", "0")  # digits: the parser has read it
-    # Nothing has been sent yet when the client asks first, so that there is nothing to read away.
+    announced = request.headers.get("content-length", "0")  # digits: the parser has checked it
+    # with Expect: 100-continue nothing has been sent yet, so there is nothing to drain
     asks = request.headers.get("expect", "").lower() == "100-continue"
     if int(announced) > (MAX_BODY if asks else _MOST_READ):
         raise _too_large()
@@ -54,8 +54,8 @@ async def read(request: Request) -> bytes:
         async with asyncio.timeout(_BODY_S):
             async for part in request.stream():
                 size += len(part)
-                # What is too much is read and forgotten for a while: a client that is still sending
-                # would otherwise lose the answer together with the connection.
+                # What exceeds the limit is read and discarded for a while: a client that is still sending
+                # would otherwise lose the response together with the connection.
                 if size <= MAX_BODY:
                     parts.append(part)
                 elif size > _MOST_READ:
@@ -63,9 +63,9 @@ async def read(request: Request) -> bytes:
         if (fault := request.scope.get(scope.FAULT)) is not None:
             raise fault
     except ClientDisconnect as error:
-        raise Refusal("invalid-request", "the body ended early") from error
+        raise Refusal("invalid-request", "the body is incomplete") from error
     except TimeoutError as error:
-        raise Refusal("request-timeout", f"the body did not come within {_BODY_S:g} s", headers=_CLOSE) from error
+        raise Refusal("request-timeout", f"the body did not arrive within {_BODY_S:g} s", headers=_CLOSE) from error
     if size > MAX_BODY:
         raise _too_large()
     return b"".join(parts)
@@ -86,7 +86,7 @@ async def plain(request: Request, body: bytes, *, yaml: bool = False) -> Any:
 
 
 def typed(raw: Any, kind: type[B]) -> B:
-    """Plain data as `kind`. Raises Refusal `invalid-document` with a pointer for each bad place."""
+    """Plain data as `kind`. Raises Refusal `invalid-document` with a pointer for each invalid place."""
     try:
         return strict.decode(raw, kind)
     except strict.InvalidDocument as error:
@@ -94,7 +94,7 @@ def typed(raw: Any, kind: type[B]) -> B:
 
 
 def bounded(message: msgspec.Struct) -> None:
-    """Refuse what would not fit on the bus, before anything is sent."""
+    """Refuses what would not fit on the bus, before anything is sent."""
     if len(msgspec.json.encode(message)) > MAX_MESSAGE:
         raise _too_large()
 
@@ -110,7 +110,7 @@ async def _parsed(parse: Callable[[bytes], Any], body: bytes) -> Any:
 def _json(body: bytes) -> Any:
     try:
         value = msgspec.json.decode(body)
-        # The decoder keeps the last of two equal keys and says nothing.
+        # the decoder keeps the last of two equal keys without an error
         json.loads(body, object_pairs_hook=_without_repetition, parse_int=len, parse_float=len)
         return value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _GivenTwice) as error:
@@ -119,7 +119,7 @@ def _json(body: bytes) -> Any:
 
 
 class _GivenTwice(Exception):
-    """A key stands twice in one object."""
+    """A key occurs twice in one object."""
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> None:

@@ -1,7 +1,7 @@
-"""What stands around every request: its trace, its metrics, its safety headers, the last resort.
+"""The outer layer of every request: its trace, its metrics, its security headers, and unhandled exceptions.
 
-Invariant: every answer carries the trace id and the headers that keep a browser from misreading it; an exception that
-nothing handles is logged with its trace id and answered as `internal`, without a word of its inside.
+Invariant: every response carries the trace id and the headers that keep a browser from misinterpreting it; an unhandled
+exception is logged with its trace id and answered as `internal`, without internal details.
 """
 
 import time
@@ -61,7 +61,7 @@ class Frame:
         except Exception:
             self._refusals.defect()
             if status:
-                raise  # the answer has begun; closing the connection is the only way to say that it failed
+                raise  # the response has begun: closing the connection is the only way to report the failure
             response = problems.answer(Refusal("internal"), scope["path"])
             await response(scope, receive, observing)
 
@@ -79,7 +79,7 @@ class Frame:
 
 
 def safety() -> list[tuple[bytes, bytes]]:
-    """The headers of every answer, with the current trace."""
+    """The security headers of every response, with the current trace."""
     return [*_SAFETY, (b"x-request-id", tracing.trace_id().encode())]
 
 

@@ -1,10 +1,10 @@
-"""What this process counts, shown at `/metrics`."""
+"""The metrics of this process, published at `/metrics`."""
 
 from meshwright.core.telemetry.metrics import Registry
 
 
 class Meters:
-    """The API's metrics; every limit that is hit shows here."""
+    """The API's metrics; every limit that is reached is visible here."""
 
     def __init__(self) -> None:
         self.registry = Registry()
@@ -23,5 +23,5 @@ class Meters:
         self.clients = self.registry.gauge("meshwright_sse_clients", "Open event streams")
         self.delivered = self.registry.counter("meshwright_sse_events_total", "Events sent to clients")
         self.resets = self.registry.counter(
-            "meshwright_sse_resets_total", "Clients told to start over, by the reason", "reason"
+            "meshwright_sse_resets_total", "Clients that were reset, by the reason", "reason"
         )

@@ -1,7 +1,7 @@
 """Conditional requests (RFC 9110): ETags of resources, If-Match and If-None-Match.
 
-Invariant: a document that exists is replaced or deleted only by somebody who named its current version; the
-final word is JetStream's, by the expected sequence of the subject.
+Invariant: an existing document is replaced or deleted only by a caller who named its current version; the final check
+is JetStream's, by the expected sequence of the subject.
 """
 
 import re
@@ -21,14 +21,14 @@ def tags(header: str) -> list[str]:
         matched = _TAG.match(part)
         if matched:
             tag = matched.group(1)
-            etags.append('"*"' if tag == "*" else tag)  # in quotes it is a tag like any other, that nothing has
+            etags.append('"*"' if tag == "*" else tag)  # in quotes it is a tag like any other, which no resource has
         elif part.strip():
             etags.append(part.strip())
     return etags
 
 
 def for_write(if_match: str, if_none_match: str, current: int | None) -> None:
-    """Check a write against the version that stands (None: there is none).
+    """Check a write against the current version (None: there is none).
 
     Raises Refusal `stale` or `if-match-required`.
     """
@@ -45,7 +45,7 @@ def for_write(if_match: str, if_none_match: str, current: int | None) -> None:
 
 
 def not_modified(if_none_match: str, etag: int) -> Response | None:
-    """304 when the reader has this version already."""
+    """304 when the client has this version already."""
     wanted = tags(if_none_match)
     if str(etag) in wanted or "*" in wanted:
         return Response(status_code=304, headers=_etag(etag))

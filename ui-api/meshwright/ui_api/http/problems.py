@@ -1,8 +1,7 @@
-"""Refusals: every answer that is not what was asked for, as RFC 9457 problem+json.
+"""Refusals: every unsuccessful response, as RFC 9457 problem+json.
 
-Problem: an error that each route words for itself cannot be handled by a program. Invariant: whatever goes
-wrong, the body is a `Problem` whose type is one of `PROBLEM_TYPES`; nothing that was sent is echoed as HTML,
-and no trace of the program's inside leaves it.
+Problem: an error that each route words for itself cannot be handled by a program. Invariant: for every error the body
+is a `Problem` whose type is one of `PROBLEM_TYPES`; input is never echoed as HTML, and no internal detail is exposed.
 """
 
 import msgspec
@@ -13,11 +12,11 @@ from meshwright.schemas.errors import PROBLEM_TYPES, FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
-"""seconds that a client should wait before it tries again what was unavailable"""
+"""seconds that a client should wait before it retries after an unavailability"""
 
 
 class Refusal(Exception):
-    """Raised anywhere below a route; becomes the answer. `slug` is a key of PROBLEM_TYPES."""
+    """Raised anywhere below a route and converted to the response. `slug` is a key of PROBLEM_TYPES."""
 
     def __init__(
         self,
@@ -51,12 +50,12 @@ class Refusal(Exception):
 
 
 def not_found(what: str, name: str) -> Refusal:
-    """The refusal for a resource that is not there, or is not the caller's to see."""
+    """The refusal for a resource that does not exist, or is not visible to the caller."""
     return Refusal("not-found", f"there is no {what} {name!r} in this workspace")
 
 
 def invalid(detail: str, pointer: str = "#") -> Refusal:
-    """The refusal for one bad parameter or header."""
+    """The refusal for one invalid parameter or header."""
     return Refusal("invalid-request", detail, errors=[FieldError(detail=detail, pointer=pointer)])
 
 

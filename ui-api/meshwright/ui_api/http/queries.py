@@ -1,7 +1,7 @@
 """Query parameters as Structs: the same declaration decodes them and documents them.
 
-Invariant: a parameter that the route does not know is refused, because a misspelt filter that is silently
-skipped answers another question than the one asked.
+Invariant: an unknown parameter is refused, because a misspelt filter that is silently skipped would answer another
+question than the one asked.
 """
 
 import datetime
@@ -30,7 +30,7 @@ class NoQuery(Model, frozen=True, kw_only=True):
 
 
 class Read(Model, frozen=True, kw_only=True):
-    """A read that may ask for at least what the caller has already written or seen."""
+    """A read that may require at least what the caller has already written or seen."""
 
     min_seq: Annotated[
         int, Meta(ge=0, description="Wait (at most 2 s) until the view has reached this `Meshwright-Seq`.")
@@ -48,7 +48,7 @@ class Page(Read, frozen=True, kw_only=True):
 
 
 class Write(Model, frozen=True, kw_only=True):
-    """A write that may be tried without effect, with a reason for the history."""
+    """A write that may be validated without effect, with a reason for the history."""
 
     validate_only: Annotated[bool, Meta(description="Check everything and change nothing.")] = False
     reason: Annotated[str, Meta(max_length=2000, description="Why, for the history.")] = ""
@@ -57,7 +57,7 @@ class Write(Model, frozen=True, kw_only=True):
 def decode(parameters: QueryParams, kind: type[Q]) -> Q:
     """The parameters as their Struct.
 
-    Raises Refusal `invalid-request` naming each bad parameter.
+    Raises Refusal `invalid-request` naming each invalid parameter.
     """
     fields = _fields(kind)
     raw: dict[str, Any] = {}
@@ -92,9 +92,9 @@ def decode(parameters: QueryParams, kind: type[Q]) -> Q:
 
 
 def _beyond(value: object) -> str:
-    """What no parameter can be, or the database would refuse, in words; empty when there is nothing."""
+    """Why a value is not allowed for any parameter, or would be refused by the database; empty when it is allowed."""
     if value is None:
-        return "null is no value of a parameter: leave it out"
+        return "null is not allowed in a parameter: omit it"
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return "a whole number must fit in 64 bits"
     if isinstance(value, datetime.datetime):

@@ -1,7 +1,7 @@
-"""Every refusal in the log, once, so that the trace id in its answer leads somewhere.
+"""Logging of refusals, each once, so that the trace id of a response can be found in the log.
 
-Invariant: a line says route, principal, workspace and the kind of refusal, never what was sent; however many requests
-are refused, the log grows by a bounded number of lines per principal and second, and says how many it left out.
+Invariant: a line has route, principal, workspace and the kind of refusal, never the input; however many requests are
+refused, the log grows by a bounded number of lines per principal and second, and reports how many were suppressed.
 """
 
 import logging
@@ -16,7 +16,7 @@ _NOTABLE = (401, 403, 429)
 
 
 class Refusals:
-    """Counts and tells refusals."""
+    """Counts and logs refusals."""
 
     def __init__(self, meters: Meters) -> None:
         self._meters = meters
@@ -34,14 +34,14 @@ class Refusals:
         if workspace:
             about["workspace"] = workspace
         if status >= 500:
-            about["detail"] = refused.detail  # ours; below that it may hold what was sent
+            about["detail"] = refused.detail  # a server error's text is our own; below 500 it may contain input
         if skipped:
             about["left_out"] = skipped
         level = logging.WARNING if status >= 500 or status in _NOTABLE else logging.INFO
         log.log(level, "refused: %s", refused.slug, extra=about)
 
     def defect(self) -> None:
-        """Log the exception that nothing else handles."""
+        """Log an unhandled exception."""
         skipped = self._tracebacks.take()
         if skipped is not None:
             log.exception("unhandled exception", extra={"left_out": skipped} if skipped else {})

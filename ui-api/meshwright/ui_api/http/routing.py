@@ -1,8 +1,8 @@
-"""Routes as data: path, role, parameters, bodies and answers, declared once.
+"""Routes as data: path, role, parameters, bodies and responses, declared once.
 
-Problem: a role check forgotten in one handler is a hole, and a document written beside the code drifts from it.
-Invariant: a request reaches a handler only through its declaration, which is what the role check, the decoding
-and the OpenAPI document are made of. A handler gets a `Call`, in which everything is checked and typed.
+Problem: a role check forgotten in one handler is a vulnerability, and documentation written beside the code drifts from
+it. Invariant: a request reaches a handler only through its declaration, from which the role check, the decoding and the
+OpenAPI document are derived. A handler gets a `Call`, in which everything is checked and typed.
 """
 
 import functools
@@ -44,17 +44,17 @@ COMMAND: dict[str, Any] = {
     ),
     "idempotent": True,
 }
-"""What every route that asks for an operation declares."""
+"""the declaration of every route that starts an operation"""
 
 
 def asking(*problems: str) -> dict[str, Any]:
-    """What such a route declares that can refuse for further reasons."""
+    """The declaration of such a route with further refusals."""
     return COMMAND | {"problems": (*COMMAND["problems"], *problems)}
 
 
 _NAME = re.compile(whole(NAME_PATTERN))
 TOKEN_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
-"""of a path parameter that was not always chosen by a person: any token that can stand in a subject"""
+"""the pattern of a path parameter that is not always a name: any token that is valid in a subject"""
 _PLACES = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -63,7 +63,7 @@ class NoBody(Model, frozen=True, kw_only=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """A request header that a route reads; `pattern` empty: any text. One that was not sent is an empty text."""
+    """A request header that a route reads; with an empty `pattern` any text. A missing one is an empty text."""
 
     name: str
     description: str
@@ -71,9 +71,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One route. `role` None: open to everybody; `answer` None: no JSON body.
+    """One route. `role` None: public; `answer` None: no JSON body.
 
-    `everywhere`: only for tokens whose role holds in all workspaces.
+    `everywhere`: only for tokens whose role applies to all workspaces.
     """
 
     method: str
@@ -90,20 +90,20 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     yaml: bool = False
     body_from_path: bool = False
     rules: dict[str, Any] = {}
-    """what JSON Schema can say of the body beyond its fields"""
+    """the rules of the body, beyond its fields, that JSON Schema can express"""
     further_rules: tuple[str, ...] = ()
-    """what it cannot say, in words"""
+    """the rules that it cannot express, as text"""
     answer: Any = None
     status: int = 200
     also: dict[int, str] = {}
-    """further statuses with the same body, and what each means"""
+    """further statuses with the same body, and their meaning"""
     streams: type[msgspec.Struct] | None = None
-    """what each event holds, where the answer may be an event stream"""
+    """the type of each event, where the response may be an event stream"""
     media_type: str = "application/json"
     takes: tuple[Header, ...] = ()
     """request headers that only this route reads"""
     headers: tuple[str, ...] = ()
-    """of the answer"""
+    """the headers of the response"""
     problems: tuple[str, ...] = ()
     idempotent: bool = False
     """takes an Idempotency-Key"""
@@ -139,7 +139,7 @@ class Call(Generic[B, Q]):
         self.query = query
 
     def name(self, parameter: str = "id") -> str:
-        """A path parameter, which fits the pattern that its route declares."""
+        """A path parameter, which matches the pattern that its route declares."""
         return str(self.request.path_params[parameter])
 
     def header(self, name: str) -> str:
@@ -147,7 +147,7 @@ class Call(Generic[B, Q]):
         return self.request.headers.get(name, "")
 
     def reason(self, given: str = "") -> str:
-        """Why the caller does it: from the body or query (`said`), or else from the header."""
+        """The caller's reason: from the body or query (`said`), or else from the header."""
         return given or self.header(REASON)[:2000]
 
 
@@ -161,7 +161,7 @@ class Routes:
     def add(
         self, method: str, path: str, operation_id: str, *, role: Role | None, **more: Any
     ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Response]]], Callable[[Call[Any, Any]], Awaitable[Response]]]:
-        """Declare the decorated function as the handler; `more` are the other fields of `Route`."""
+        """Register the decorated function as the handler; `more` are the other fields of `Route`."""
 
         def register(
             handler: Callable[[Call[Any, Any]], Awaitable[Response]],
@@ -205,7 +205,7 @@ def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]
 
 
 def check_places(route: Route, request: Request) -> None:
-    """Raises Refusal `not-found` when a path parameter cannot be what it stands for."""
+    """Raises Refusal `not-found` when a path parameter does not match its pattern."""
     for place, pattern in route.patterns().items():
         value = str(request.path_params[place])
         if not _compiled(pattern).match(value):
@@ -257,11 +257,13 @@ def _may_be_empty(body: type[Any]) -> bool:
 
 
 def _with_id(plain: dict[str, Any], name: str) -> dict[str, Any]:
-    """A document may leave out its id, which the path says already, but may not contradict it."""
+    """Checks the id of a document, which may be omitted, because the path contains it, but may not contradict the
+    path.
+    """
     if plain.setdefault("id", name) != name:
         raise Refusal(
             "invalid-document",
             "the id in the document is not the one in the path",
-            errors=[FieldError(detail=f"must be {name!r} or left out", pointer="#/id")],
+            errors=[FieldError(detail=f"must be {name!r} or omitted", pointer="#/id")],
         )
     return plain

@@ -1,1 +1,1 @@
-"""The event stream: one tail of EVENTS per process, many clients."""
+"""The event stream: one reader of EVENTS per process, many clients."""

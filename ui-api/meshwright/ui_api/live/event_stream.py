@@ -1,7 +1,7 @@
 """One client's event stream as an ASGI response.
 
-Invariant: it ends when the client leaves, when the server stops, when the token is revoked, or when the client does
-not read for half a minute; whatever ends it leaves neither a task nor a place in the hub behind.
+Invariant: it ends when the client disconnects, when the server stops, when the token is revoked, or when the client
+does not read for half a minute; it always releases its task and its place in the hub.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _HEADERS = {
 
 
 class EventStream(Response):
-    """Sends what the hub has for a client that it has let in."""
+    """Sends the events of the hub to one client."""
 
     def __init__(self, hub: Hub, client: Client, meters: Meters) -> None:
         self.status_code = 200
@@ -48,7 +48,7 @@ class EventStream(Response):
             await self._follow(send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (OSError, TimeoutError, mwbus.BusUnavailable):
-            pass  # the client has gone, does not read, or has to come again: it resumes where it was
+            pass  # the client has disconnected, does not read, or must reconnect: it resumes at its position
         finally:
             self._hub.left(self._client)
             self._meters.clients.add(by=-1)
@@ -64,7 +64,7 @@ class EventStream(Response):
             if reason := hub.must_start_over(client):
                 self._meters.resets.add(reason)
                 await self._send(send, [hub.start_over(client, reason)])
-                continue  # who was slow to read this may have fallen behind again
+                continue  # a slow reader of this may have fallen behind again
             taken, more = hub.take(client)
             if taken:
                 await self._send(send, taken)
@@ -82,7 +82,7 @@ class EventStream(Response):
 
 
 async def _watch(receive: Callable[[], Awaitable[object]], client: Client) -> None:
-    """Ends the client when its connection ends."""
+    """Ends the client when its connection is closed."""
     while True:
         message = await receive()
         if isinstance(message, dict) and message["type"] == "http.disconnect":
@@ -91,7 +91,7 @@ async def _watch(receive: Callable[[], Awaitable[object]], client: Client) -> No
 
 
 async def keep_alive(hub: Hub, access_control: AccessControl) -> None:
-    """Wake clients who have heard nothing for long, and end those whose token no longer counts; until cancelled."""
+    """Send pings to idle clients, and end those whose token is no longer valid; until cancelled."""
     while True:
         await asyncio.sleep(0.5)
         quiet = time.monotonic() - PING_S

@@ -1,7 +1,7 @@
-"""What a client of the event stream is sent: events as SSE frames, encoded once whoever reads them.
+"""The frames of the event stream: events in SSE format, encoded once for all clients.
 
-Invariant: a frame's id is the event's sequence in EVENTS, its data one line of JSON; a payload that is no JSON is
-shown as text, so that one bad publisher does not break the stream.
+Invariant: a frame's id is the event's sequence in EVENTS, its data one line of JSON; a payload that is not JSON is
+shown as text, so that one faulty publisher does not break the stream.
 """
 
 from typing import Any
@@ -15,11 +15,11 @@ from meshwright.schemas.base import Model
 
 PING = b": ping\n\n"
 _RETRY_MS = 1000
-"""milliseconds after which a client that lost its connection comes again"""
+"""milliseconds after which a client reconnects"""
 
 
 class Event(Model, frozen=True, kw_only=True):
-    """One event as people see it; `id` is its sequence in EVENTS, `entity` and `entity_id` say what it is about."""
+    """One event as users see it; `id` is its sequence in EVENTS, `entity` and `entity_id` identify what it is about."""
 
     id: int
     type: str
@@ -35,9 +35,9 @@ class Event(Model, frozen=True, kw_only=True):
 
 
 class Reset(Model, frozen=True, kw_only=True):
-    """Told as `event: reset`: events were left out, so read again what you show. `id` is where it goes on.
+    """Sent as `event: reset`: events were skipped, so the client must read its data again. `id` is the new position.
 
-    `reason` is `slow` (the client did not keep up), `trimmed` (the stream has forgotten what it asked for) or `rewound`
+    `reason` is `slow` (the client did not keep up), `trimmed` (the requested events are no longer stored) or `rewound`
     (the stream has lost events that the client has seen).
     """
 
@@ -46,7 +46,7 @@ class Reset(Model, frozen=True, kw_only=True):
 
 
 class Kept:
-    """An event in memory; its frame is made when somebody wants it, and then kept."""
+    """An event in memory; its frame is encoded at the first use, and then kept."""
 
     __slots__ = ("_frame", "entity", "entity_id", "received", "seq", "type", "workspace")
 
@@ -62,7 +62,7 @@ class Kept:
 
     @property
     def frame(self) -> bytes:
-        """The event as it is sent."""
+        """The event as an SSE frame."""
         if not self._frame:
             line = msgspec.json.encode(event(self.received))
             self._frame = b"id: %d\ndata: %b\n\n" % (self.seq, line)
@@ -70,7 +70,7 @@ class Kept:
 
 
 def event(received: mwbus.Received) -> Event:
-    """A stored message as people see it."""
+    """A stored message as an event."""
     tokens = subjects.parse(subjects.EVENTS, received.subject)
     headers = received.headers
     return Event(
@@ -89,20 +89,20 @@ def event(received: mwbus.Received) -> Event:
 
 
 def hello(seq: int) -> bytes:
-    """The first frame, no event: its id is where the client stands, so that it misses nothing even if it loses the
-    connection before its first event.
+    """The first frame, without an event: its id is the client's position, so that it misses nothing even if the
+    connection breaks before its first event.
     """
     return b"id: %d\nretry: %d\n: meshwright\n\n" % (seq, _RETRY_MS)
 
 
 def reset(reason: str, seq: int) -> bytes:
-    """The frame that tells a client to start over; its id makes the next resume begin there."""
+    """The frame that resets a client; its id is the position from which it resumes."""
     line = msgspec.json.encode(Reset(reason=reason, id=seq))
     return b"id: %d\nevent: reset\ndata: %b\n\n" % (seq, line)
 
 
 def _data(payload: bytes) -> Any:
-    """The payload inside the frame: as it is when it is one line of JSON."""
+    """The payload in the frame: unchanged when it is one line of JSON."""
     try:
         value = msgspec.json.decode(payload, type=msgspec.Raw)
         if b"\n" in payload or b"\r" in payload:

@@ -1,7 +1,7 @@
-"""How many event streams may be open, so that nobody takes those of others.
+"""Limits of open event streams.
 
 Invariant: a token has fewer than its workspace, a workspace fewer than the process, and the process fewer than its
-connections: whoever opens as many as allowed leaves room for others at each of these levels.
+connections: a client at its limit leaves room for others at each of these levels.
 """
 
 from collections.abc import Collection
@@ -12,26 +12,26 @@ from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.live.streaming import Client
 
 _AGAIN_S = 10
-"""seconds after which a client may try again"""
+"""seconds after which a client may retry"""
 
 
 class StreamQuota(msgspec.Struct, frozen=True, kw_only=True):
-    """Event streams that may be open at a time."""
+    """The maximum numbers of concurrently open event streams."""
 
     per_token: int = 50
     per_workspace: int = 100
     all: int = 5000
 
     def check(self, clients: Collection[Client], credential: str, workspace: str) -> None:
-        """Raises Refusal `too-many-requests` when one more would be too many."""
+        """Raises Refusal `too-many-requests` when one more would exceed a limit."""
         own = sum(one.credential == credential for one in clients)
         if own >= self.per_token:
-            raise _full(f"this token has {own} event streams open, as many as one may have", "TOKEN")
+            raise _full(f"this token has {own} event streams open, which is the limit", "TOKEN")
         beside = sum(one.wants.workspace == workspace for one in clients)
         if beside >= self.per_workspace:
-            raise _full(f"workspace {workspace} has {beside} event streams open, as many as one may have", "WORKSPACE")
+            raise _full(f"workspace {workspace} has {beside} event streams open, which is the limit", "WORKSPACE")
         if len(clients) >= self.all:
-            raise _full(f"{len(clients)} event streams are open, as many as this server may have", "")
+            raise _full(f"{len(clients)} event streams are open, which is this server's limit", "")
 
 
 def _full(detail: str, whose: str) -> Refusal:

@@ -1,9 +1,9 @@
-"""The event stream: one tail of EVENTS per process, shared by every client.
+"""The event stream: one reader of EVENTS per process, shared by every client.
 
-Problem: a thousand dashboards must not be a thousand consumers and a thousand encoders, and a client that lost its
-connection must neither miss nor repeat an event. Invariant: the newest events lie in one bounded ring, in the
-order of the stream; a client is a position in it and owns no queue. Who resumes behind the ring reads the stream
-itself until it meets the ring; who falls out of the ring, or has read what the stream has lost, is told `reset`.
+Problem: a thousand dashboards must not be a thousand consumers and a thousand encoders, and a client that reconnects
+must neither miss nor repeat an event. Invariant: the newest events are in one bounded ring, in the order of the stream;
+a client is a position in it and owns no queue. A client that resumes before the ring reads the stream itself until it
+reaches the ring; one that falls out of the ring, or has read events that the stream has lost, gets `reset`.
 """
 
 import asyncio
@@ -25,12 +25,13 @@ from meshwright.ui_api.live.frames import Kept
 
 log = logging.getLogger(__name__)
 RING = 8192
-"""events kept in memory"""
+"""number of events kept in memory"""
 RING_BYTES = 16 * 2**20
 _PREFILL = 2048
-"""events read back when the tail starts, so that clients who come again after a restart meet the ring at once"""
+"""number of events read back when the reader starts, so that clients reconnecting after a restart find them in the
+ring"""
 _LINGER = 30.0
-"""seconds that the tail goes on without a client"""
+"""seconds for which the reader continues without a client"""
 _TICK = 0.5
 PING_S = 15.0
 REWOUND, TRIMMED = "rewound", "trimmed"
@@ -38,19 +39,19 @@ _STREAM = subjects.EVENTS.stream
 
 
 class Wants(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client wants to see; an empty list does not filter."""
+    """A client's filter; empty lists do not filter."""
 
     workspace: str
     role: Role = "viewer"
     since: datetime.datetime | None = None
-    """events of the workspace that were stored before are those of another that had its name"""
+    """events of the workspace stored before this time belong to an earlier one of that name"""
     types: list[str] = []
     entities: list[str] = []
     ids: list[str] = []
     operations: list[str] = []
 
     def match(self, event: Kept) -> bool:
-        """Whether the client may and wants to see this event."""
+        """Whether the client may see this event and its filter matches."""
         if not event_filters.may_read(self.role, self.workspace, event.workspace, event.entity):
             return False
         if self.since is not None and event.workspace == self.workspace and event.received.stored_at() < self.since:
@@ -63,7 +64,7 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Client:
-    """One open stream. `seq` is the last event that was taken care of; `wake` is set when there is news."""
+    """One open stream. `seq` is the last event that was handled; `wake` is set when there are new ones."""
 
     __slots__ = ("credential", "ended", "idle_since", "seq", "stale", "wake", "wants")
 
@@ -73,7 +74,7 @@ class Client:
         self.seq = 0
         self.ended = False
         self.stale = ""
-        """why it cannot go on from what it has read: `rewound` or `trimmed`, empty while it can"""
+        """why it cannot continue from its position: `rewound` or `trimmed`, empty while it can"""
         self.idle_since = time.monotonic()
         self.wake = asyncio.Event()
 
@@ -84,7 +85,7 @@ class Client:
 
 
 class Hub:
-    """The ring and its clients. Run `run` beside it."""
+    """The ring and its clients. Run `run` concurrently."""
 
     def __init__(self, bus: mwbus.Connection) -> None:
         self._bus = bus
@@ -92,7 +93,7 @@ class Hub:
         self._seqs: list[int] = []
         self._bytes = 0
         self.first = 0
-        """the lowest sequence that the ring answers for; 0 while there is no ring"""
+        """the lowest sequence that the ring contains; 0 while there is no ring"""
         self._wanted = asyncio.Event()
         self._started = asyncio.Event()
         self.clients: set[Client] = set()
@@ -104,7 +105,7 @@ class Hub:
         return self._seqs[-1] if self._seqs else self.first - 1
 
     async def run(self) -> None:
-        """Tail the stream while somebody listens, and a little longer; until cancelled."""
+        """Read the stream while there are clients, and a little longer; until cancelled."""
         while True:
             await self._wanted.wait()
             try:
@@ -116,7 +117,7 @@ class Hub:
                 self._started.clear()
 
     async def _tail(self) -> None:
-        """Raises Rewound when EVENTS went back."""
+        """Raises Rewound when EVENTS was rewound."""
         bounds = await self._bounds()
         start = max(bounds[0], bounds[1] + 1 - _PREFILL, 1)
         self._events, self._seqs, self._bytes, self.first = [], [], 0, start
@@ -134,14 +135,14 @@ class Hub:
                 if self.clients:
                     quiet_since = time.monotonic()
                 elif time.monotonic() - quiet_since > _LINGER:
-                    # No await between this look at the clients and forgetting the ring.
+                    # no await between this check of the clients and discarding the ring
                     self._started.clear()
                     self._wanted.clear()
                     self.first = 0
                     return
 
     def _start_behind(self, filled: int) -> None:
-        """Nobody starts before what was there has been read back."""
+        """Wait until the existing events have been read back."""
         if self.last >= filled and not self._started.is_set():
             self._started.set()
             self._wake()
@@ -154,7 +155,7 @@ class Hub:
             self._events.append(Kept(received))
             self._seqs.append(received.seq)
             self._bytes += len(received.payload) + 600
-        # Cutting off a quarter at a time keeps the cost per event constant.
+        # cutting off a quarter at a time keeps the cost per event constant
         if len(self._events) > RING or self._bytes > RING_BYTES:
             cut = max(len(self._events) - RING * 3 // 4, len(self._events) // 4)
             self._bytes -= sum(len(event.received.payload) + 600 for event in self._events[:cut])
@@ -166,7 +167,7 @@ class Hub:
             client.wake.set()
 
     async def opened(self, client: Client, after: int | None, timeout: float = 2.0) -> None:
-        """Let a client in, from the event behind `after` or (None) from now on.
+        """Register a client, from the event behind `after` or (None) from now on.
 
         Raises BusUnavailable when the stream cannot be read in time.
         """
@@ -176,7 +177,7 @@ class Hub:
             async with asyncio.timeout(timeout):
                 await self._started.wait()
                 client.seq = self.last if after is None else after
-                # A client of another API process may be a little ahead of this ring, but never of the stream.
+                # a client of another API process may be a little ahead of this ring, but never of the stream
                 if client.seq > self.last and client.seq > (await self._bounds())[1]:
                     client.stale = REWOUND
         except TimeoutError as error:
@@ -186,26 +187,26 @@ class Hub:
             client.end()
 
     def left(self, client: Client) -> None:
-        """Forget a client."""
+        """Remove a client."""
         self.clients.discard(client)
 
     def behind(self, client: Client) -> bool:
-        """Whether the ring no longer holds what the client has to get next."""
+        """Whether the ring no longer contains the client's next event."""
         return not client.stale and self.first > 0 and client.seq + 1 < self.first
 
     def must_start_over(self, client: Client) -> str:
-        """Why the client cannot go on where it is, or an empty string while it can."""
+        """Why the client must be reset, or an empty string."""
         if client.stale:
-            return client.stale if self._started.is_set() else ""  # until then nobody knows where it would go on
+            return client.stale if self._started.is_set() else ""  # until then its next position is unknown
         return "slow" if self.behind(client) else ""
 
     def start_over(self, client: Client, reason: str) -> bytes:
-        """Let a client go on from now; the frame that tells it so."""
+        """Continue a client from now; returns the frame that resets it."""
         client.seq, client.stale = self.last, ""
         return frames.reset(reason, client.seq)
 
     def take(self, client: Client, limit: int = 256) -> tuple[list[bytes], bool]:
-        """The next frames for a client, at most `limit`, and whether there is more. Moves the client on."""
+        """The next frames for a client, at most `limit`, and whether there are more. Moves the client's position."""
         if client.stale:
             return [], False
         begin = bisect.bisect_right(self._seqs, client.seq)
@@ -216,7 +217,9 @@ class Hub:
         return frames, end < len(self._seqs)
 
     async def catch_up(self, client: Client) -> AsyncGenerator[bytes, None]:
-        """Frames from the stream itself, until the client meets the ring or must start over. Raises BusUnavailable."""
+        """Frames read from the stream itself, until the client reaches the ring or must be reset. Raises
+        BusUnavailable.
+        """
         while self.behind(client):
             meeting = self.first
             oldest = (await self._bus.stream_bounds(_STREAM))[0]
@@ -233,7 +236,7 @@ class Hub:
                 except mwbus.Rewound:
                     client.stale = REWOUND
                     return
-            # Everything of ours up to `newest` is told, and behind it there was nothing before the ring.
+            # all relevant events up to `newest` were returned, and there were none between it and the ring
             client.seq = max(client.seq, meeting - 1)
 
     async def _between(self, client: Client, newest: int, filters: list[str]) -> AsyncGenerator[Kept, None]:

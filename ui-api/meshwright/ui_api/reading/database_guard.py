@@ -1,7 +1,7 @@
-"""The API reads from its own installation's database only, and from none that anybody may write to.
+"""The API reads only from its own installation's database, and only if it requires authentication.
 
-Invariant: nothing is read before the database was looked at; one that is another's, or that takes its place later, ends
-the process with the reason.
+Invariant: nothing is read before the database was checked; one of another installation, or one that replaces it later,
+ends the process with the reason.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _FIRST_S = 5.0
 
 
 class DatabaseGuard:
-    """Run `watch` beside the server."""
+    """Run `watch` concurrently with the server."""
 
     def __init__(self, bus: mwbus.Connection, database: store.Database, chosen: settings.Settings) -> None:
         self._bus = bus
@@ -25,13 +25,13 @@ class DatabaseGuard:
         database.trusted = False
 
     async def first(self) -> None:
-        """Look once, unless the database takes too long. Raises NotAdmissible."""
+        """Check once, unless the database takes too long. Raises NotAdmissible."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_S):
                 await self._look()
 
     async def watch(self) -> None:
-        """Keep looking; until cancelled. Raises NotAdmissible."""
+        """Check periodically; until cancelled. Raises NotAdmissible."""
         while True:
             await asyncio.sleep(_LOOK)
             await self._look()

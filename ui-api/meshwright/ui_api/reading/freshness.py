@@ -1,8 +1,8 @@
-"""How old what a read shows may be, and whether anybody makes it newer.
+"""The age of the views, and whether a projector is updating them.
 
-Problem: a projector that has stopped leaves views that look right and are old. Invariant: the age never says less
-than the truth: it is counted from a moment up to which everything is known to be in the views, and grows while
-nothing can be known. Ages are counted by the clock of the server that stored the message, whatever our own says.
+Problem: a projector that has stopped leaves views that look right and are old. Invariant: the age is never understated:
+it is counted from a moment up to which everything is known to be in the views, and grows while nothing can be known.
+Ages are measured by the clock of the server that stored the message, independent of this host's.
 """
 
 import asyncio
@@ -16,24 +16,24 @@ from meshwright.core import store
 from meshwright.core.store import kinds
 
 HEADER = "Meshwright-Age"
-"""The response header of a read: everything that was stored so many seconds before the answer is in it."""
+"""the response header of a read: the answer includes everything that was stored before this many seconds ago"""
 OLD = 60.0
-"""seconds of age from which the views do not count as ready"""
+"""age in seconds from which the views are not ready"""
 SILENT = 8.0
-"""seconds without a sign of life until the projector counts as dead; another one takes over within six"""
+"""seconds without a heartbeat after which the projector counts as dead; another one takes over within six"""
 _LOOK = 1.0
-"""seconds between two looks"""
+"""seconds between two checks"""
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """A stream is in the views up to `seq`, and everything that was stored until `complete` (monotonic)."""
+    """A stream is in the views up to `seq`, and everything stored until `complete` (monotonic) is."""
 
     seq: int
     complete: float
 
 
 class Freshness:
-    """Run `follow` beside it."""
+    """Run `follow` concurrently."""
 
     def __init__(self, bus: mwbus.Connection, views: store.Views) -> None:
         self._bus = bus
@@ -43,7 +43,7 @@ class Freshness:
 
     @property
     def age(self) -> float | None:
-        """Seconds; None while nothing was ever seen of the views."""
+        """Seconds; None while nothing is known of the views."""
         if len(self._seen) < len(kinds.STREAMS):
             return None
         return max(time.monotonic() - min(seen.complete for seen in self._seen.values()), 0.0)
@@ -56,26 +56,26 @@ class Freshness:
 
     @property
     def complaint(self) -> str:
-        """Why the views cannot be relied on; empty when they can."""
+        """Why the views are not reliable; empty when they are."""
         if self._beat is None:
-            return "no projector has run yet"
+            return "no projector has ever run"
         age, silent = self.age, time.monotonic() - self._beat
         if silent > SILENT:
-            old = "" if age is None else f"; what reads show may be {age:.0f} s old"
+            old = "" if age is None else f"; reads may be {age:.0f} s old"
             return f"no projector is running: its last heartbeat is {silent:.0f} s old{old}"
         if age is None:
-            return "their age is not known yet"
+            return "their age is still unknown"
         return f"they are {age:.0f} s old: the projector is running and lagging" if age > OLD else ""
 
     async def follow(self) -> None:
-        """Keep looking; until cancelled."""
+        """Check periodically; until cancelled."""
         while True:
             with contextlib.suppress(mwbus.BusUnavailable, store.StoreError):  # then the age grows
                 await self._look()
             await asyncio.sleep(_LOOK)
 
     async def _look(self) -> None:
-        """Raises BusUnavailable, StoreUnavailable."""
+        """Check once. Raises BusUnavailable, StoreUnavailable."""
         silent = await self._views.heartbeat()
         if silent is not None:
             self._beat = time.monotonic() - silent

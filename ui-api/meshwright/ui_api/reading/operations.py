@@ -1,8 +1,9 @@
-"""One operation as it is now.
+"""One operation in its current state.
 
-Problem: whoever waits for an operation must not have to wait for the projector, and yet who has seen its end expects
-to find what it did in the views. Invariant: the answer includes every event that was stored before it was asked for;
-it is the view's as soon as that has caught up, and is made from the events when it does not do so within a moment.
+Problem: a client that waits for an operation must not have to wait for the projector, and yet a client that has seen
+its end expects its effects in the views. Invariant: the response includes every event that was stored before the
+request; it is the view's document as soon as that has caught up, and is folded from the events when it does not do so
+in a moment.
 """
 
 from typing import Any
@@ -41,7 +42,7 @@ async def shown(call: Call[Any, Any], name: str) -> Response:
         viewed, lost = None, error
     document, seq = await _told(call, name, viewed)
     if lost is not None and not seq:
-        raise lost  # it may have ended so long ago that its events are forgotten
+        raise lost  # it may have ended so long ago that its events have expired
     if document is None:
         raise not_found("operation", name)
     response = views.shown(call, document, seq) if seq else answers.ok(document)
@@ -71,7 +72,7 @@ async def _viewed(call: Call[Any, Any], name: str, newest: int) -> store.Stored[
 async def _told(
     call: Call[Any, Any], name: str, viewed: store.Stored[Operation] | None
 ) -> tuple[Operation | None, int]:
-    """An operation with what was told of it behind its view, and the sequence of its last event; 0 before any."""
+    """An operation with the events behind its view, and the sequence of its last event; 0 before any."""
     if viewed is not None:
         return await current.operation(call.api.bus, call.workspace, name, viewed.document, viewed.seq)
     stored = await accepting.find(call, name)

@@ -1,7 +1,7 @@
-"""Page tokens: opaque, signed, and bound to the list that gave them out.
+"""Page tokens: opaque, signed, and bound to the list that issued them.
 
-Invariant: a token works only with the same workspace, route, filters and order; it carries no authorization,
-and one that was altered is refused.
+Invariant: a token works only with the same workspace, route, filters and order; it carries no authorization, and one
+that was altered is refused.
 """
 
 import base64
@@ -12,7 +12,7 @@ import hmac
 from meshwright.ui_api.http.problems import invalid
 
 _SIGNATURE = 16
-"""bytes"""
+"""number of bytes"""
 
 
 class Tokens:
@@ -48,6 +48,6 @@ class Tokens:
         return hmac.new(self._key, scope.encode() + b"\0" + mixed, hashlib.sha256).digest()[:_SIGNATURE]
 
     def _masked(self, text: bytes, scope: str) -> bytes:
-        """Hides what the cursor says, so that nobody builds on it; this is no secret."""
+        """Obfuscates the cursor, so that clients do not depend on its contents; it is not a secret."""
         mask = hashlib.shake_128(self._key + scope.encode()).digest(len(text))
         return bytes(a ^ b for a, b in zip(text, mask, strict=True))

@@ -1,6 +1,6 @@
-"""Label selectors, as kubectl takes them: `app=reviews,version in (v1,v2),!canary`.
+"""Label selectors in kubectl's syntax: `app=reviews,version in (v1,v2),!canary`.
 
-Invariant: a selector of the published pattern becomes requirements; what is of another pattern is refused before.
+Invariant: a selector that matches the published pattern becomes requirements; others are refused before.
 """
 
 import re
@@ -20,7 +20,7 @@ _EXISTENCE = re.compile(rf"(!?) *({_KEY})")
 
 
 def requirements(selector: str) -> list[Requirement]:
-    """The parts of a selector that fits PATTERN. Raises ValueError for another."""
+    """The parts of a selector that matches PATTERN. Raises ValueError for another."""
     return [_requirement(part.strip()) for part in _DIVIDER.split(selector)] if selector.strip() else []
 
 
@@ -32,4 +32,4 @@ def _requirement(part: str) -> Requirement:
         return Requirement(key=match[1], operator="in" if match[2] == "in" else "notin", values=values)
     if match := _EXISTENCE.fullmatch(part):
         return Requirement(key=match[2], operator="notin" if match[1] else "in")
-    raise ValueError(f"{part!r} is no part of a label selector")
+    raise ValueError(f"{part!r} is not a valid part of a label selector")

@@ -1,7 +1,7 @@
-"""Reading views: one document or a page of them, as fresh as the caller asks.
+"""Reading views: one document or a page of them, as fresh as the caller requires.
 
-Invariant: what MongoDB cannot tell within its bound is a 503, never a guess; an ETag is the sequence that the
-document shows, so an unchanged one costs the reader nothing.
+Invariant: a read that MongoDB does not answer in time is a 503, never a guess; an ETag is the sequence of the document,
+so an unchanged one costs the reader nothing.
 """
 
 from collections.abc import Callable
@@ -23,13 +23,13 @@ WAIT_S = 2.0
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """The answer of a list route, for the OpenAPI document: `items` of this type and `next_page_token`."""
+    """The response of a list route, for the OpenAPI document: `items` of this type and `next_page_token`."""
 
     of: type[msgspec.Struct]
 
 
 async def settle(call: Call[Any, Read], stream: str) -> None:
-    """Wait until the views hold what the caller has already seen or written.
+    """Wait until the views contain what the caller has already seen or written.
 
     Raises NotYetVisible, StoreUnavailable.
     """
@@ -65,10 +65,10 @@ async def page(
     also: dict[str, Any] | None = None,
     shown: Callable[[Any], Any] = lambda document: document,
 ) -> Response:
-    """A page of documents; entries of `where` that are empty do not filter.
+    """A page of documents; empty entries of `where` do not filter.
 
-    `order_by` is a field, with ` desc` behind it for the other direction. `also` is a condition that the store made,
-    `shown` what is answered of a document.
+    `order_by` is a field, with ` desc` behind it for the other direction. `also` is a condition of the store, `shown`
+    converts a document for the response.
     """
     await settle(call, stream or kind.stream)
     wanted = {name: value for name, value in (where or {}).items() if value not in (None, "", [])}
@@ -98,5 +98,5 @@ def _scope(call: Call[Any, Page], where: dict[str, Any], order_by: str) -> str:
 
 
 def listed(kind: type[Model]) -> Listing:
-    """The answer of a list of these, for a route's declaration."""
+    """The response of a list of these, for a route's declaration."""
     return Listing(kind)

@@ -1,1 +1,1 @@
-"""What a request asks for: checked, authorized, previewed, and published."""
+"""Handling of write requests: checked, authorized, previewed, and published."""

@@ -1,9 +1,9 @@
-"""Accepting work: from a checked request to a command that JetStream has acknowledged.
+"""Accepting operations: from a checked request to a command that JetStream has acknowledged.
 
-Problem: a client whose connection broke cannot know whether its request was accepted, and must be able to ask again
-without doing the work twice. Invariant: an operation is one command message; its id follows from the
-Idempotency-Key, the stream stores one id once, and a repeated request gets the answer of the first one. What is
-refused has changed nothing. A dead letter whose operation is asked for again is marked as replayed.
+Problem: a client whose connection broke cannot know whether its request was accepted, and must be able to retry without
+starting the operation twice. Invariant: an operation is one command message; its id follows from the Idempotency-Key,
+the stream stores an id once, and a repeated request gets the response of the first one. A refused request changes
+nothing. A dead letter whose operation is started again is marked as replayed.
 """
 
 import datetime
@@ -45,7 +45,7 @@ _KEY = re.compile(whole(IDEMPOTENCY_KEY.pattern))
 
 
 class OperationOptions(Model, frozen=True, kw_only=True):
-    """What every request for an operation may say besides its subject."""
+    """The options of every request for an operation."""
 
     reason: Text = ""
     keep_on_failure: bool = False
@@ -54,7 +54,7 @@ class OperationOptions(Model, frozen=True, kw_only=True):
 
 
 class OperationRequest(Model, frozen=True, kw_only=True):
-    """One operation that is asked for. `version` None: the newest that a live worker knows."""
+    """A request for one operation. `version` None: the newest that a live worker supports."""
 
     adapter: str
     connection: str
@@ -63,15 +63,14 @@ class OperationRequest(Model, frozen=True, kw_only=True):
     version: int | None = None
     arguments: dict[str, Any] = {}
     preview: bool = False
-    """ask the adapter beforehand what it would do, and refuse what it refuses"""
+    """whether the adapter's preview is required before, so that what it refuses is refused here"""
     retry_of: str | None = None
 
 
 async def answered(call: Call[Any, Any], *, only: str = "") -> Response | None:
-    """The answer to a request that was accepted before, or None when it is a new one: ask before anything is checked.
+    """The response to a request that was accepted before, or None when it is new: call it before any check.
 
-    `only` is the operation's id when there may never be a second one, whoever asks and however: whoever asks again
-    gets that one.
+    `only` is the operation's id when there may be only one, whichever caller and key: every repetition gets that one.
 
     Raises Refusal, BusUnavailable.
     """
@@ -84,7 +83,7 @@ async def answered(call: Call[Any, Any], *, only: str = "") -> Response | None:
 def repeatable(
     handler: Callable[Concatenate[C, P], Awaitable[Response]],
 ) -> Callable[Concatenate[C, P], Awaitable[Response]]:
-    """A handler whose request may be repeated: with an Idempotency-Key, it gets the answer of the first one."""
+    """A handler whose request may be repeated: with an Idempotency-Key, it gets the response of the first one."""
 
     @functools.wraps(handler)
     async def answer(call: C, /, *more: P.args, **named: P.kwargs) -> Response:
@@ -118,7 +117,7 @@ def _operation(call: Call[Any, Any], only: str) -> str:
 
 
 def _of_key(call: Call[Any, Any], key: str) -> str:
-    """The operation that one person asks for with one key in one workspace; another in a later one of that name."""
+    """The operation of one principal, key and workspace; a later workspace of that name gets another one."""
     made = call.api.directory.made_at(call.workspace)
     return ids.derived(call.workspace, call.principal.name, key, *([made.isoformat()] if made else []))
 
@@ -142,7 +141,7 @@ def idempotency_key(header: str) -> str:
 
 
 def accepted_operation(command: Command, trace_id: str = "") -> Operation:
-    """The operation as it is before anything has happened to it."""
+    """The operation before any event."""
     return Operation(
         id=command.operation,
         workspace=command.workspace,
@@ -172,13 +171,13 @@ def command_of(stored: mwbus.Received) -> Command:
 
 
 def operation_of(stored: mwbus.Received) -> Operation:
-    """The operation of a stored command, of which nothing else is known. Raises Refusal `unreadable-command`."""
+    """The operation of a stored command, without any events. Raises Refusal `unreadable-command`."""
     trace = tracing.trace_id_of(stored.headers.get("traceparent", ""))
     return accepted_operation(command_of(stored), trace)
 
 
 def retry_of(command: Command) -> OperationRequest:
-    """The same once more, in the version in which it is asked for today, linked to the operation before."""
+    """The same request again, in the current version, linked to the operation before."""
     version, arguments = operations.renewed(command)
     return OperationRequest(
         adapter=command.adapter,
@@ -192,7 +191,7 @@ def retry_of(command: Command) -> OperationRequest:
 
 
 def command_for(call: Call[Any, Any], wanted: OperationRequest, operation: str, seconds: float) -> Command:
-    """The command that asks a live adapter for this, in the caller's name; it has so many seconds from now on.
+    """The command that requests this from a live adapter, for this caller, with a deadline in seconds.
 
     Raises Refusal when no live adapter serves it.
     """
@@ -235,7 +234,7 @@ def _command(
 
 
 async def _publish(call: Call[Any, Any], command: Command) -> tuple[Command, int, str]:
-    """Store the command; when it was stored before, give the stored one."""
+    """Store the command; if it was stored before, return the stored one."""
     bus = call.api.bus
     subject = subjects.fill(
         subjects.COMMANDS,

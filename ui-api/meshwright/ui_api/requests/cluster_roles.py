@@ -1,7 +1,7 @@
 """The exact roles that an adapter's credentials need in a Kubernetes cluster, as manifests.
 
-Problem: people give a tool cluster-admin because nobody tells them what it needs. Invariant: the roles allow what the
-rules say and nothing else; what a rule confines to a namespace becomes a Role there and not a ClusterRole.
+Problem: tools are given cluster-admin because their real needs are not documented. Invariant: the roles allow exactly
+what the rules say; a rule for one namespace becomes a Role there and not a ClusterRole.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ LABELS = {"app.kubernetes.io/managed-by": "meshwright"}
 def manifests(
     name: str, rules: Iterable[AccessRule], *, service_account: tuple[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """A ClusterRole for what is needed everywhere, a Role for each namespace, with bindings for a service account."""
+    """A ClusterRole for all namespaces, a Role for each single namespace, with bindings for a service account."""
     by_namespace: dict[str, list[AccessRule]] = {}
     for rule in rules:
         by_namespace.setdefault(rule.namespace, []).append(rule)

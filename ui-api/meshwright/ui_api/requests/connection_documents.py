@@ -1,8 +1,8 @@
-"""What is stored of a connection that a person writes: its settings checked, its credentials sealed or kept.
+"""The stored form of a connection that a user writes: its settings checked, its credentials sealed or kept.
 
-Problem: who may change a connection must not thereby learn its credentials, nor send them elsewhere. Invariant: what
-goes to the stream holds no credential in the clear; credentials that are left out stay, but only for the same kind and
-the same URLs; given ones replace all that were there.
+Problem: a user who may change a connection must not be able to read its credentials, nor send them elsewhere.
+Invariant: no credential is in the stream in plain text; omitted credentials are kept, but only for the same kind and
+the same URLs; given ones replace all of the version before.
 """
 
 from typing import Any
@@ -20,13 +20,13 @@ from meshwright.ui_api.requests import states
 
 _EMPTY = ("", None)
 _REMEDY = (
-    "An admin of this server may allow places in the network with MESHWRIGHT_CONNECTION_ALLOW, and fields of a"
+    "An admin of this server may allow network destinations with MESHWRIGHT_CONNECTION_ALLOW, and fields of a"
     " kubeconfig with MESHWRIGHT_KUBECONFIG_ALLOW."
 )
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """Credentials that stay as they are; `settings` are those that they were given for."""
+    """Credentials that are kept; `settings` are those that they were given for."""
 
     sealed: Sealed
     pointers: list[str]
@@ -36,7 +36,7 @@ class _Kept(msgspec.Struct, frozen=True):
 def message(call: Call[Connection, Write], before: states.Standing) -> ConnectionWritten:
     """The next version of the connection in the body.
 
-    Raises Refusal: `invalid-document`, `no-secret-key`, `adapter-unavailable` when nobody knows the kind.
+    Raises Refusal: `invalid-document`, `no-secret-key`, `adapter-unavailable` for an unknown kind.
     """
     document = call.body
     schema = call.api.live_adapters.connection_schema(document.kind)
@@ -60,7 +60,7 @@ def message(call: Call[Connection, Write], before: states.Standing) -> Connectio
 
 
 def _kept(document: Connection, before: states.Standing) -> _Kept | None:
-    """The credentials of the version before, if it has some of the same kind."""
+    """The credentials of the version before, if it has the same kind and any."""
     if before.version is None:
         return None
     standing = before.version.message()

@@ -1,9 +1,9 @@
-"""What people do about dead letters: each is one more message behind the letter, on the letter's own subject.
+"""Replaying and dropping dead letters: each is one more message on the dead letter's own subject.
 
-Problem: two people may replay and drop one letter at the same moment, and an API process may die between asking for
-the operation and marking the letter. Invariant: a mark is stored only behind the message that was read, so of two one
-is refused; the operation that replaces a letter has an id that follows from the letter, so there is never a second
-one, and a replay that was cut off is completed by the next.
+Problem: two users may replay and drop one dead letter at the same moment, and an API process may die between starting
+the operation and marking the dead letter. Invariant: a mark is stored only behind the message that was read, so of two
+one is refused; the operation that replaces a dead letter has an id derived from it, so there is never a second one, and
+an interrupted replay is completed by the next one.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from meshwright.ui_api.requests.states import PUBLISH_S
 
 
 async def newest(call: Call[Any, Any], operation: str) -> mwbus.Received | None:
-    """The newest message about a letter, None when there is none (any more). Raises BusUnavailable."""
+    """The newest message about a dead letter, None when there is none (any more). Raises BusUnavailable."""
     if not subjects.TOKEN.match(operation):
         return None
     subject = subjects.fill(subjects.DEADLETTERS, workspace=call.workspace, operation=operation)
@@ -31,7 +31,8 @@ async def newest(call: Call[Any, Any], operation: str) -> mwbus.Received | None:
 
 
 async def drop(call: Call[Any, Any], operation: str, reason: str, *, validate_only: bool) -> int:
-    """Take a letter off the list; the sequence of the mark, or of what stands when nothing is to be changed.
+    """Remove a dead letter from the list; returns the sequence of the mark, or of the existing message if nothing
+    changes.
 
     Raises Refusal `not-found` or `stale`, BusUnavailable.
     """
@@ -48,7 +49,7 @@ async def drop(call: Call[Any, Any], operation: str, reason: str, *, validate_on
 
 
 def replacement(workspace: str, operation: str, standing: mwbus.Received) -> str:
-    """The id of the one operation that replaces a letter: the one that did, or the one that will."""
+    """The id of the one operation that replaces a dead letter: the existing one, or the future one."""
     try:
         message = standing.message()
     except catalog.UndecodableMessage:
@@ -59,7 +60,7 @@ def replacement(workspace: str, operation: str, standing: mwbus.Received) -> str
 
 
 async def replaced(call: Call[Any, Any], operation: str, by: Command) -> None:
-    """Mark the dead letter of an operation, if there is one that nobody has replayed. Raises BusUnavailable."""
+    """Mark the dead letter of an operation as replayed, if there is an open one. Raises BusUnavailable."""
     standing = await newest(call, operation)
     if standing is None or standing.type != DeadLetter.wire.name:
         return
@@ -67,7 +68,7 @@ async def replaced(call: Call[Any, Any], operation: str, by: Command) -> None:
     try:
         await _store(call, standing, mark)
     except mwbus.Conflict:
-        return  # somebody was faster: what that one stored tells what became of the letter
+        return  # another process was faster: its message says what happened to the dead letter
 
 
 async def _store(call: Call[Any, Any], standing: mwbus.Received, mark: Message) -> mwbus.Ack:

@@ -1,6 +1,6 @@
-"""Designs as they are stored on STATE: finding a version, saving one, checking one.
+"""Designs as stored on STATE: reading a version, saving one, checking one.
 
-Invariant: versions count per design from 1 and are told in the write's own answer; the number is stored with the
+Invariant: versions count per design from 1 and are returned in the write's own response; the number is stored with the
 version behind the one that was read, so of two writers only one gets it. The sequence is the ETag alone.
 """
 
@@ -35,7 +35,7 @@ async def stored(call: Call[Any, Any], name: str, version: int = 0) -> Design:
 
 
 async def _numbered(call: Call[Any, Any], name: str, version: int) -> mwbus.Received | None:
-    """The message of an earlier version; STATE keeps a hundred, which are looked through in order."""
+    """The message of an earlier version; STATE keeps a hundred, which are scanned in order."""
     subject = subjects.fill(subjects.STATE, workspace=call.workspace, kind=KIND, id=name)
     message = await call.api.bus.following(subjects.STATE.stream, 1, subject)
     while message is not None and states.number(call, message) != version:
@@ -44,7 +44,7 @@ async def _numbered(call: Call[Any, Any], name: str, version: int) -> mwbus.Rece
 
 
 async def save(call: Call[Any, Write], name: str, design: Design, reason: str) -> Response:
-    """Store a version under the caller's preconditions, and answer it. Raises Refusal, BusUnavailable."""
+    """Store a version under the caller's preconditions, and return the response. Raises Refusal, BusUnavailable."""
     sound(design)
     before = await states.standing(call, call.workspace, KIND, name)
     version = states.number(call, before.newest) + 1
@@ -55,7 +55,7 @@ async def save(call: Call[Any, Write], name: str, design: Design, reason: str) -
 
 
 def sound(design: Design, at: str = "#") -> None:
-    """Raises Refusal `invalid-document` for a design that is wrong by itself; `at` is where it stands in the body."""
+    """Raises Refusal `invalid-document` for a design that is invalid by itself; `at` is its pointer in the body."""
     if problems := design_problems(design):
         moved = [FieldError(detail=one.detail, pointer=at + one.pointer.removeprefix("#")) for one in problems]
         raise Refusal("invalid-document", "the design breaks a rule", errors=moved)

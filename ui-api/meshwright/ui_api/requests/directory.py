@@ -1,9 +1,9 @@
-"""What the API must know to decide, kept in memory from the bus: workspaces, connections, tokens, meshes.
+"""The state that the API needs for decisions, in memory from the bus: workspaces, connections, tokens, meshes.
 
-Problem: authorizing and checking a request by asking the database makes every write depend on it. Invariant: the
-directory is folded from the newest message of each subject and follows the streams within milliseconds; a token
-that was revoked stops working without any database. A workspace that was made again under a removed one's name begins
-when it was made: what is older is not shown in it.
+Problem: authorizing and checking requests by database queries makes every write depend on the database. Invariant: the
+directory is folded from the newest message of each subject and follows the streams within milliseconds; a revoked token
+stops working without any database. A workspace that was created again under a removed one's name starts at its
+creation: older messages are not shown in it.
 """
 
 import asyncio
@@ -23,13 +23,15 @@ from meshwright.schemas.meshes import Mesh, MeshObserved, MeshRemoved
 log = logging.getLogger(__name__)
 DEFAULT_WORKSPACE = "default"
 _COUNTED = ("design", "webhook")
-"""kinds of which only matters that they are there"""
+"""kinds for which only existence matters"""
 _STATE_KINDS = ("workspace", "connection", "token", *_COUNTED)
 _MESHES = subjects.fill(subjects.EVENTS, entity="mesh")
 
 
 class Directory:
-    """Run `follow_state` and `follow_meshes` beside it; `loaded` is set when both have seen what was there."""
+    """Run `follow_state` and `follow_meshes` concurrently; `loaded` is set when both have read all existing
+    messages.
+    """
 
     def __init__(self) -> None:
         self.workspaces: dict[str, Workspace] = {}
@@ -47,7 +49,7 @@ class Directory:
         return name == DEFAULT_WORKSPACE or name in self.workspaces
 
     def made_at(self, workspace: str) -> datetime.datetime | None:
-        """When a workspace was made in the place of a removed one; None for the first of its name."""
+        """The creation time of a workspace that replaced a removed one; None for the first of its name."""
         return self._made_at.get(workspace)
 
     def is_older(self, workspace: str, stored: mwbus.Received) -> bool:
@@ -60,11 +62,11 @@ class Directory:
         return self._connections.get((workspace, name))
 
     def mesh(self, workspace: str, name: str) -> Mesh | None:
-        """The mesh of that name as its adapter last told, or None."""
+        """The mesh of that name as its adapter last published it, or None."""
         return self._meshes.get((workspace, name))
 
     def held(self, workspace: str) -> list[str]:
-        """The kinds of what lives in a workspace, in the plural."""
+        """The kinds of the resources in a workspace, in the plural."""
         places = {
             "connections": self._connections,
             "designs": self._counted["design"],
@@ -90,12 +92,12 @@ class Directory:
         return entry[1] if entry else None
 
     def tokens(self, workspace: str) -> list[Token]:
-        """The tokens stored in a workspace (`system` holds those for all), by id."""
+        """The tokens stored in a workspace (`system` has those for all workspaces), by id."""
         tokens = [token for place, token in self._tokens.values() if place == workspace]
         return sorted(tokens, key=lambda token: token.id)
 
     async def follow_state(self, bus: mwbus.Connection) -> None:
-        """Follow STATE and keep the resources that people write current, until cancelled."""
+        """Follow STATE and keep the resources that users write current, until cancelled."""
         filters = [subjects.fill(subjects.STATE, kind=kind) for kind in _STATE_KINDS]
         await self._follow(bus, subjects.STATE.stream, filters, "state")
 
@@ -112,10 +114,10 @@ class Directory:
                 self._forget_all(name)
 
     async def _learn_from(self, bus: mwbus.Connection, stream: str, filters: list[str], name: str) -> None:
-        """Raises Rewound when the stream went back."""
+        """Raises Rewound when the stream was rewound."""
         async for batch in mwbus.tail(bus, stream, subject=filters, newest=True, idle=True, patience=0.25):
             self._learn_all(batch)
-            # The last token of a delivery's reply is how many more the server has for us.
+            # the last token of a message's reply subject is the number of pending messages
             if (not batch or batch[-1].reply.endswith(".0")) and bus.is_connected and not self.loaded.is_set():
                 self._waiting_for.discard(name)
                 if not self._waiting_for:
@@ -132,12 +134,12 @@ class Directory:
             try:
                 message = received.message()
             except catalog.UndecodableMessage:
-                continue  # the projector sets it aside; here it means that nothing is known
+                continue  # the projector sets it aside; here it is ignored
             if message is not None:
                 self.learn(received.subject, message, received.stored_at())
 
     def learn(self, subject: str, message: Message, at: datetime.datetime | None = None) -> None:
-        """Take in one message of STATE, or of EVENTS about a mesh, that was stored `at` some time."""
+        """Apply one message of STATE, or of EVENTS about a mesh, with the time `at` of its storage."""
         tokens = subject.split(".")
         workspace, name = tokens[2], tokens[-1]
         match message:
@@ -149,7 +151,7 @@ class Directory:
                 self._connections[workspace, name] = message.document
             case TokenWritten():
                 self._forget_token(workspace, name)
-                # What it counts for follows from where it lies: who may write there was checked, its text was not.
+                # its scope is that of its subject, whose writers were authorized; its text was not checked
                 scope = "*" if workspace == subjects.SYSTEM_WORKSPACE else workspace
                 token = msgspec.structs.replace(message.document, id=name, workspace=scope)
                 self._tokens[message.document.sha256] = (workspace, token)

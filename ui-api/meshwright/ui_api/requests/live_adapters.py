@@ -1,7 +1,7 @@
-"""Live adapters: which adapters are alive and what they offer, kept in memory from the presence bucket.
+"""Live adapters: the announcements of running workers, in memory from the presence bucket.
 
 Invariant: an operation is accepted only when a live worker announces its name and version; a worker that stopped
-renewing is gone from here within the presence's time-to-live.
+renewing its presence is removed within the time-to-live.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _DECODER = msgspec.json.Decoder(AdapterAnnouncement)
 
 
 class LiveAdapters:
-    """Run `follow` beside it; `loaded` is set when what was there has been seen."""
+    """Run `follow` concurrently; `loaded` is set when all existing announcements have been read."""
 
     def __init__(self) -> None:
         self._bus: mwbus.Connection | None = None
@@ -43,10 +43,11 @@ class LiveAdapters:
                     self.loaded.set()
 
     def learn(self, key: str, value: bytes | None) -> None:
-        """Take in an announcement, or its end."""
+        """Apply an announcement, or its removal."""
         before = self._live.pop(key, None)
         if value is not None:
-            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):  # one that cannot be read offers nothing
+            # one that cannot be decoded offers nothing
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
                 self._live[key] = _DECODER.decode(value)
         now = self._live.get(key)
         if before is None or now is None or before.operations != now.operations:
@@ -66,16 +67,16 @@ class LiveAdapters:
         return list(self._live.values())
 
     def workers_of(self, adapter: str) -> list[str]:
-        """The live workers of an adapter. Raises BusUnavailable when none is heard and none can be."""
+        """The live workers of an adapter. Raises BusUnavailable when there is none and the bus is unavailable."""
         instances = sorted(worker.instance for worker in self._live.values() if worker.name == adapter)
         if not instances:
             self._assure()
         return instances
 
     def adapter_for(self, mesh_kind: str, connection_kind: str, named: str | None = None) -> str:
-        """The adapter that serves a kind of mesh on a kind of connection: the one that is named, or the only one.
+        """The adapter for a kind of mesh on a kind of connection: the named one, or the only one.
 
-        Raises Refusal `adapter-unavailable`, `invalid-document`, BusUnavailable when nothing can be known.
+        Raises Refusal `adapter-unavailable`, `invalid-document`, BusUnavailable when the workers are unknown.
         """
         serving = [worker for worker in self._live.values() if mesh_kind in worker.meshes]
         names = sorted({worker.name for worker in serving if _serves(worker, connection_kind)})
@@ -104,7 +105,7 @@ class LiveAdapters:
     def testers(self, connection_kind: str) -> list[str]:
         """The live adapters whose workers test connections of a kind.
 
-        Raises Refusal `adapter-unavailable` telling what is missing, BusUnavailable when nothing can be known.
+        Raises Refusal `adapter-unavailable` with the reason, BusUnavailable when the workers are unknown.
         """
         serving: dict[str, bool] = {}
         for worker in self._live.values():
@@ -139,10 +140,10 @@ class LiveAdapters:
         return names
 
     def connection_schema(self, kind: str) -> dict[str, Any]:
-        """The JSON Schema of the settings of a kind of connection, whose adapter must live if it is not one of ours.
+        """The JSON Schema of the settings of a kind of connection, whose adapter must be live if it is not built in.
 
-        Raises Refusal: `adapter-unavailable`, or `invalid-document` when several serve it and none was named.
-        Raises BusUnavailable when nothing can be known.
+        Raises Refusal: `adapter-unavailable`, or `invalid-document` when several serve it and none was named. Raises
+        BusUnavailable when the workers are unknown.
         """
         if kind in connection_rules.SCHEMAS:
             return connection_rules.SCHEMAS[kind]
@@ -155,14 +156,14 @@ class LiveAdapters:
         return announced[-1].settings
 
     def values_schema(self, adapter: str) -> dict[str, Any] | None:
-        """The JSON Schema of the values with which an adapter installs a mesh, or None when it takes none."""
+        """The JSON Schema of the values with which an adapter installs a mesh, or None when it accepts none."""
         schemas = [worker.values for worker in self._live.values() if worker.name == adapter]
         return schemas[-1] if schemas else None
 
     def offer(self, adapter: str, kind: str, version: int | None) -> OperationSupport:
-        """What a live worker announces for that operation, at that version or (None) at the newest.
+        """A live worker's announcement of that operation, at that version or (None) at the newest.
 
-        Raises Refusal `adapter-unavailable`, BusUnavailable when nothing can be known.
+        Raises Refusal `adapter-unavailable`, BusUnavailable when the workers are unknown.
         """
         wanted = version if version is not None else self._newest.get((adapter, kind), 0)
         support = self._offers.get((adapter, kind, wanted))
@@ -172,9 +173,9 @@ class LiveAdapters:
         return support
 
     def _assure(self) -> None:
-        """Without NATS no worker is heard, however well it is."""
+        """Raises BusUnavailable without a connection to NATS, because then the live workers are unknown."""
         if self._bus is not None and not self._bus.is_connected:
-            raise mwbus.BusUnavailable("not connected to NATS, so it is not known which workers live")
+            raise mwbus.BusUnavailable("not connected to NATS, so it is unknown which workers are live")
 
     def _why_not(self, adapter: str, kind: str, version: int | None) -> str:
         if not any(worker.name == adapter for worker in self._live.values()):
@@ -185,7 +186,7 @@ class LiveAdapters:
 
 
 def _serves(worker: AdapterAnnouncement, connection_kind: str) -> bool:
-    """Whether a worker serves that kind of connection; one of an older version does not tell."""
+    """Whether a worker serves that kind of connection; a worker of an older version does not announce it."""
     return worker.connections is None or any(one.kind == connection_kind for one in worker.connections)
 
 

@@ -1,6 +1,6 @@
-"""The values with which a mesh is installed or upgraded: what is the mesh's own, checked before anything is asked for.
+"""The mesh's own values for an installation or upgrade, checked before the operation is accepted.
 
-Invariant: what reaches a worker fits the JSON Schema that its adapter announces; without one there are no values.
+Invariant: the values match the JSON Schema that the adapter announces; without a schema there are none.
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ from meshwright.ui_api.http.problems import Refusal
 
 
 def check(api: Api, adapter: str, values: dict[str, Any], pointer: str = "#/values") -> None:
-    """Raises Refusal `invalid-document` with a pointer for each bad place, `adapter-failed`."""
+    """Raises Refusal `invalid-document` with a pointer for each invalid place, `adapter-failed`."""
     schema = api.live_adapters.values_schema(adapter)
     try:
         if schema is not None:
             errors = json_schemas.problems(values, schema, pointer)
         else:
-            detail = f"the adapter {adapter} takes no values"
+            detail = f"the adapter {adapter} accepts no values"
             errors = [FieldError(detail=detail, pointer=pointer)] if values else []
     except json_schemas.InvalidSchema as error:
         raise Refusal("adapter-failed", f"values of {adapter}: {error}") from error

@@ -1,8 +1,8 @@
-"""Asking an adapter what an operation would do, before anything is done.
+"""Requesting a preview of an operation from an adapter, before anything is changed.
 
-Invariant: a preview is request/reply with a live worker; it writes nothing anywhere, and what the worker refuses
-becomes a refusal of the request that names each bad place. Why there is no answer is told as it is: no worker, a slow
-one, one that failed, too much for one message, or no bus.
+Invariant: a preview is request/reply with a live worker; it writes nothing, and what the worker refuses becomes a
+refusal of the request that names each invalid place. The reason for a missing answer is reported exactly: no worker, a
+slow one, one that failed, an answer that is too large, or no bus.
 """
 
 from typing import TypeVar
@@ -19,9 +19,9 @@ from meshwright.ui_api.api import Api
 from meshwright.ui_api.http.problems import Refusal
 
 PREVIEW_S = 21.0
-"""seconds that a worker may take for a preview that somebody asked for; it gives up a little earlier"""
+"""time-out in seconds for a preview that a user requested; the worker stops a little earlier"""
 _BEFOREHAND_S = 5.0
-"""seconds that it may take before an operation is accepted, which checks the same"""
+"""time-out in seconds for a preview before an operation is accepted; the operation repeats the checks"""
 PROBLEMS = ("adapter-unavailable", "adapter-failed", "adapter-slow", "bus-unavailable", "invalid-document", "too-large")
 ENDPOINT = "preview"
 _DECODER = msgspec.json.Decoder(Preview)
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 async def preview(api: Api, command: Command, timeout: float = PREVIEW_S) -> Preview:
-    """What a live worker says that the command would do; `timeout` in seconds.
+    """A live worker's preview of the command; `timeout` in seconds.
 
     Raises Refusal with one of PROBLEMS, TooLarge, BusUnavailable.
     """
@@ -38,7 +38,7 @@ async def preview(api: Api, command: Command, timeout: float = PREVIEW_S) -> Pre
 
 
 async def intents(api: Api, workspace: str, mesh: Mesh) -> MeshIntents:
-    """What a live worker says that a mesh can do. Raises as `preview` does."""
+    """The intents that a live worker reports for a mesh. Raises as `preview` does."""
     where = {"workspace": workspace, "connection": mesh.connection, "mesh": mesh.id}
     return await ask(api, mesh.adapter, "intents", msgspec.json.encode(where), _INTENTS, PREVIEW_S)
 
@@ -46,7 +46,7 @@ async def intents(api: Api, workspace: str, mesh: Mesh) -> MeshIntents:
 async def ask(
     api: Api, adapter: str, endpoint: str, payload: bytes, decoder: msgspec.json.Decoder[T], timeout: float
 ) -> T:
-    """What a live worker of an adapter answers; raises as `preview` does."""
+    """The answer of a live worker of an adapter; raises as `preview` does."""
     try:
         return decoder.decode(await requesting.request(api.bus, adapter, endpoint, payload, timeout=timeout))
     except requesting.NoWorker as error:
@@ -75,7 +75,7 @@ def _refused(adapter: str, error: requesting.ServiceRefused) -> Refusal:
 
 
 async def check(api: Api, command: Command) -> None:
-    """Refuse what the adapter refuses, as far as it can tell soon: the operation itself checks the same.
+    """Refuses what the adapter refuses, as far as its preview answers soon: the operation itself repeats the checks.
 
     Raises Refusal, BusUnavailable.
     """
@@ -89,7 +89,7 @@ async def check(api: Api, command: Command) -> None:
 
 
 def refuse(result: Preview) -> None:
-    """Raises Refusal when the adapter sees problems, or cannot do one of the intents."""
+    """Raises Refusal when the adapter reports problems, or does not support one of the intents."""
     if result.problems:
         raise Refusal("invalid-document", "the adapter refuses the design", errors=result.problems)
     if result.unsupported:

@@ -1,8 +1,8 @@
-"""Writing what people declare: one message per version on STATE, guarded by the version that was read.
+"""Writing resources: one message per version on STATE, guarded by the version that was read.
 
-Problem: two people who save the same design must not overwrite each other, and a save must work while the database
-is away. Invariant: a write is one message with the sequence that its subject must still have; the current version
-is read from the bus.
+Problem: two users who save the same design must not overwrite each other, and a save must work while the database is
+unavailable. Invariant: a write is one message with the expected sequence of its subject; the current version is read
+from the bus.
 """
 
 from typing import Any
@@ -19,18 +19,18 @@ from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.routing import Call
 
 PUBLISH_S = 2.0
-"""seconds that a write may take until the API says that the bus is away"""
+"""time-out in seconds of a write, after which the API reports the bus as unavailable"""
 
 
 class Written(Model, frozen=True, kw_only=True):
-    """What a write came to; `seq` is the new ETag, `created` whether nothing stood there before."""
+    """The result of a write; `seq` is the new ETag, `created` whether there was no version before."""
 
     seq: int
     created: bool
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands on a subject: its newest message, and that message as `version` when it is a document."""
+    """The present state of a subject: its newest message, and that message as `version` when it is a document."""
 
     newest: mwbus.Received | None
     version: mwbus.Received | None
@@ -42,7 +42,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def current(bus: mwbus.StreamReader, workspace: str, kind: str, name: str) -> mwbus.Received | None:
-    """The newest version of a resource, or None when it is not there (any more). Raises BusUnavailable."""
+    """The newest version of a resource, or None when it does not exist (any more). Raises BusUnavailable."""
     return alive(await newest(bus, workspace, kind, name))
 
 
@@ -69,7 +69,7 @@ async def write(
 
 
 async def standing(call: Call[Any, Any], workspace: str, kind: str, name: str) -> Standing:
-    """What a write would replace, once the caller's preconditions hold for it.
+    """What a write would replace, after checking the caller's preconditions.
 
     Raises Refusal, BusUnavailable.
     """
@@ -89,7 +89,7 @@ async def replace(
     *,
     validate_only: bool,
 ) -> Written:
-    """Store a version in the place of just that one.
+    """Store a version that replaces exactly that one.
 
     Raises Refusal, BusUnavailable.
     """
@@ -103,8 +103,8 @@ async def replace(
 def number(call: Call[Any, Any], stored: mwbus.Received | None) -> int:
     """The number of a version of a resource whose versions are counted, 0 for none.
 
-    One from before they were counted has its sequence as its number, by which it was known. A workspace that was made
-    again begins anew.
+    A version from before they were counted has its sequence as its number. In a workspace that was created again the
+    count restarts.
     """
     if stored is None or call.api.directory.is_older(call.workspace, stored):
         return 0
@@ -166,13 +166,13 @@ async def store(call: Call[Any, Any], workspace: str, kind: str, name: str, mess
 
 
 def document(received: mwbus.Received, kind: type[Message]) -> msgspec.Struct:
-    """The message of a stored version; what stands in STATE was checked when it was written."""
+    """The message of a stored version; STATE contains only what was checked when it was written."""
     message = received.message()
     assert isinstance(message, kind)
     return message
 
 
 def answer(written: Written, shown: Model, **headers: str) -> Response:
-    """What a PUT answers: the document, its new ETag, its sequence; `headers` as for `answers.ok`."""
+    """The response to a PUT: the document, its new ETag, its sequence; `headers` as for `answers.ok`."""
     headers[answers.SEQ.replace("-", "_")] = str(written.seq)
     return answers.ok(shown, 201 if written.created else 200, etag=written.seq, **headers)

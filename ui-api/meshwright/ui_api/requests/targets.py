@@ -1,6 +1,6 @@
-"""Finding what an operation is for: the mesh and its adapter, or the connection of a mesh to be.
+"""Finding the target of an operation: the mesh and its adapter, or the connection of a future mesh.
 
-Invariant: nothing is asked of an adapter for a mesh or connection that is not there; the answer comes from the bus.
+Invariant: an adapter gets no request for a mesh or connection that does not exist; the data comes from the bus.
 """
 
 import msgspec
@@ -19,9 +19,9 @@ _KIND_BY_CONNECTION = {"envoy-fleet": "envoy"}
 
 
 class NewMesh(accepting.OperationOptions, frozen=True, kw_only=True):
-    """A mesh to be.
+    """The request for a new or adopted mesh.
 
-    `kind` is needed where the connection does not tell it, `adapter` where several live ones serve that kind.
+    `kind` is needed where the connection supports several, `adapter` where several live ones serve that kind.
     """
 
     id: Name
@@ -33,7 +33,7 @@ class NewMesh(accepting.OperationOptions, frozen=True, kw_only=True):
 def mesh(api: Api, workspace: str, name: str, pointer: str = "") -> Mesh:
     """The mesh of that name.
 
-    Raises Refusal: `not-found`, or `invalid-document` at `pointer` when the name stood in a body.
+    Raises Refusal: `not-found`, or `invalid-document` at `pointer` when the name was in a body.
     """
     document = api.directory.mesh(workspace, name)
     if document is None:
@@ -72,7 +72,9 @@ def request_for_new(api: Api, workspace: str, asked: NewMesh, arguments: Argumen
     if standing is not None and standing.connection != asked.connection:
         raise Refusal("already-exists", f"mesh {asked.id} is on connection {standing.connection}")
     if standing is not None and asked.adapter not in (None, standing.adapter):
-        raise Refusal("already-exists", f"mesh {asked.id} belongs to the adapter {standing.adapter}, and keeps it")
+        raise Refusal(
+            "already-exists", f"mesh {asked.id} belongs to the adapter {standing.adapter}, which cannot be changed"
+        )
     if standing is not None:
         adapter = standing.adapter
     else:
@@ -91,7 +93,7 @@ def _kind(api: Api, asked: NewMesh, place: Connection) -> str:
     served = api.live_adapters.mesh_kinds(place.kind)
     kind = asked.kind or (served[0] if len(served) == 1 else _KIND_BY_CONNECTION.get(place.kind, ""))
     if not kind:
-        detail = f"say which kind of mesh: a {place.kind} connection can hold several"
+        detail = f"name the kind of mesh: a {place.kind} connection supports several"
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/kind")])
     return kind
 

@@ -1,6 +1,6 @@
-"""Webhooks as they are kept on STATE: what stands there, the next version, and what a webhook may be.
+"""Webhooks as stored on STATE: the current version, the next one, and the rules for a webhook.
 
-Invariant: a version names the caller who wrote it, and holds its secrets sealed.
+Invariant: a version names the caller who wrote it, and its secrets are sealed.
 """
 
 import datetime
@@ -23,7 +23,7 @@ KIND = "webhook"
 
 
 async def current(call: Call[Any, Any], name: str) -> Any:
-    """The message on STATE that holds the webhook. Raises Refusal `not-found`."""
+    """The message on STATE with the webhook. Raises Refusal `not-found`."""
     message = await states.current(call.api.bus, call.workspace, KIND, name)
     if message is None:
         raise not_found(KIND, name)
@@ -31,7 +31,7 @@ async def current(call: Call[Any, Any], name: str) -> Any:
 
 
 async def enabled(call: Call[Any, Any]) -> str:
-    """The name of the webhook that is asked for. Raises Refusal `not-found`, `webhook-disabled`."""
+    """The name of the requested webhook. Raises Refusal `not-found`, `webhook-disabled`."""
     name = call.name()
     if not written(await current(call, name)).document.enabled:
         raise Refusal("webhook-disabled", f"webhook {name} is disabled")
@@ -71,7 +71,7 @@ async def newest_event(call: Call[Any, Any]) -> int:
 
 
 def sealer_of(call: Call[Any, Any]) -> sealing.Sealer:
-    """What seals secrets. Raises Refusal `no-secret-key`."""
+    """The sealer for secrets. Raises Refusal `no-secret-key`."""
     if call.api.sealer is None:
         raise Refusal("no-secret-key", "MESHWRIGHT_SECRET_KEY_FILE is not set on this server")
     return call.api.sealer

@@ -48,4 +48,4 @@ ALL: tuple[Route, ...] = tuple(
     )
     for route in group.routes.declared
 )
-"""In the order in which they are matched: a verb (`/{id}:apply`) stands before the plain resource."""
+"""the routes in the order of matching: a verb (`/{id}:apply`) before the plain resource"""

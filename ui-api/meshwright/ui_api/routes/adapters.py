@@ -1,4 +1,4 @@
-"""Adapters: who is alive, what they do, and the intent matrix."""
+"""Adapters: the live ones, their operations, and the intent matrix."""
 
 from typing import Annotated, Any
 
@@ -58,7 +58,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
 
 
 class Roles(Read, frozen=True, kw_only=True):
-    """For whom; without a service account the roles come without bindings."""
+    """The service account for the roles; without one there are no bindings."""
 
     service_account: Annotated[
         str, Meta(pattern=whole("^([a-z0-9-]{1,63}/[a-z0-9.-]{1,253})?$"), description="As namespace/name.")
@@ -66,7 +66,7 @@ class Roles(Read, frozen=True, kw_only=True):
 
 
 class AdapterRights(Model, frozen=True, kw_only=True):
-    """What an adapter has to do in a Kubernetes cluster, and the manifests that allow exactly this."""
+    """The permissions that an adapter needs in a Kubernetes cluster, and the manifests that grant exactly these."""
 
     adapter: str
     rules: list[AccessRule]
@@ -97,16 +97,16 @@ async def rights(call: Call[NoBody, Roles]) -> Response:
 
 
 class Forget(Write, frozen=True, kw_only=True):
-    """Why, and whether meshes may be left behind."""
+    """The reason, and whether meshes may be left behind."""
 
-    orphan: Annotated[bool, Meta(description="Also when meshes of it are left, which no adapter serves then.")] = False
+    orphan: Annotated[bool, Meta(description="Even if meshes of it remain, which then have no adapter.")] = False
 
 
 @routes.add(
     "DELETE",
     "/v1/adapters/{id}",
     "forgetAdapter",
-    places={"id": TOKEN_PATTERN},  # not always a name: anything may once have told that it failed
+    places={"id": TOKEN_PATTERN},  # not always a name: any announced failure may be of an arbitrary text
     role="admin",
     everywhere=True,
     query=Forget,
@@ -115,7 +115,7 @@ class Forget(Write, frozen=True, kw_only=True):
     problems=("in-use",),
 )
 async def forget(call: Call[NoBody, Forget]) -> Response:
-    """Forget an adapter that has no worker any more. It is known again as soon as a worker of it starts."""
+    """Forget an adapter without workers. It is listed again as soon as a worker of it starts."""
     name = call.name()
     event = await call.api.bus.last(subjects.EVENTS.stream, _told_of(name))
     if event is None or event.type == AdapterForgotten.wire.name:

@@ -1,4 +1,4 @@
-"""Analysis and import: findings about resources, or a design that says what they do; of files, of a mesh, or of both.
+"""Analysis and import: findings about resources, or a design that expresses them; for files, a mesh, or both.
 
 What a finding means is explained by its code, whether or not a worker of its mesh runs.
 
@@ -40,7 +40,7 @@ _DESIGN = msgspec.json.Decoder(ImportedDesign)
     problems=previews.PROBLEMS,
 )
 async def mesh(call: Call[MeshToAnalyze, NoQuery]) -> Response:
-    """Analyze what a mesh has, files for it, or both together: a file stands for the resource of its name."""
+    """Analyze the resources of a mesh, files for it, or both together: a file replaces the resource of its name."""
     target = targets.mesh(call.api, call.workspace, call.name())
     request = AnalysisRequest(
         workspace=call.workspace,
@@ -83,7 +83,9 @@ async def files(call: Call[FilesToAnalyze, NoQuery]) -> Response:
     problems=previews.PROBLEMS,
 )
 async def import_mesh(call: Call[MeshToImport, NoQuery]) -> Response:
-    """Read what a mesh has, files for it, or both together as a design, with what no intent says field by field."""
+    """Import the resources of a mesh, files for it, or both together as a design, with the fields that no intent
+    expresses.
+    """
     target = targets.mesh(call.api, call.workspace, call.name())
     request = ImportRequest(
         workspace=call.workspace,
@@ -110,7 +112,7 @@ async def import_mesh(call: Call[MeshToImport, NoQuery]) -> Response:
     problems=previews.PROBLEMS,
 )
 async def import_files(call: Call[FilesToImport, NoQuery]) -> Response:
-    """Read files of Kubernetes YAML as a design, with what no intent says field by field."""
+    """Import files of Kubernetes YAML as a design, with the fields that no intent expresses."""
     name = _alive(call)
     body = call.body
     request = ImportRequest(
@@ -144,7 +146,7 @@ async def finding_rule(call: Call[NoBody, NoQuery]) -> Response:
 
 
 def _alive(call: Call[FilesToAnalyze, NoQuery] | Call[FilesToImport, NoQuery]) -> str:
-    """The adapter that is named, if a worker of it lives: a request to nobody would be waited for. Raises Refusal."""
+    """The named adapter, if a worker of it is live: otherwise the request would wait for a time-out. Raises Refusal."""
     name = call.name()
     known = sorted({worker.name for worker in call.api.live_adapters.alive()})
     if name not in known:

@@ -1,4 +1,4 @@
-"""Connections: where meshes live. Kept on STATE, read from the view."""
+"""Connections: the platforms of meshes. Stored on STATE, read from the view."""
 
 from typing import Annotated, Any, Literal
 
@@ -71,7 +71,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def status(call: Call[NoBody, Read]) -> Response:
-    """Show how discovery gets on with a cluster: whether it answers, knows us, and is seen as a whole."""
+    """Show the status of discovery for a cluster: whether it answers, accepts the credentials, and is synced."""
     return await views.one(call, kinds.CONNECTION_STATUS, call.name(), "status of connection")
 
 
@@ -88,13 +88,13 @@ async def status(call: Call[NoBody, Read]) -> Response:
     headers=("ETag", "Meshwright-Seq"),
     problems=("stale", "if-match-required", "no-secret-key", "adapter-unavailable", "adapter-failed"),
     further_rules=(
-        "`settings` are those of `kind`; their URLs lead where this server lets connections lead, and a kubeconfig uses"
-        " no dangerous field that it does not allow.",
-        "With credentials that are kept, no URL of `settings` is another.",
+        "`settings` are those of `kind`; their URLs lead to allowed destinations, and a kubeconfig uses"
+        " no dangerous field that this server does not allow.",
+        "If credentials are kept, no URL of `settings` has changed.",
     ),
 )
 async def put(call: Call[Connection, Write]) -> Response:
-    """Create or change a connection. Credentials that are left out stay as they are; they are never shown."""
+    """Create or change a connection. Omitted credentials are kept; they are never shown."""
     name = call.name()
     before = await states.standing(call, call.workspace, _KIND, name)
     message = connection_documents.message(call, before)
@@ -114,7 +114,7 @@ async def put(call: Call[Connection, Write]) -> Response:
     problems=previews.PROBLEMS,
 )
 async def test(call: Call[Because, NoQuery]) -> Response:
-    """Have a worker try a connection now: who we are there, and what we may do. Nothing is changed."""
+    """Test a connection through a worker: the identity used there and its permissions. Changes nothing."""
     connection, seq = await _standing(call)
     adapter = call.api.live_adapters.testers(connection.kind)[0]
     question = ConnectionTestRequest(workspace=call.workspace, connection=connection.id, seq=seq)

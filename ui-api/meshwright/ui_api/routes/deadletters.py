@@ -1,4 +1,4 @@
-"""Dead letters: commands that nobody could carry out, to look at, to replay, to drop."""
+"""Dead letters: commands that could not be executed, to inspect, to replay, to drop."""
 
 from typing import Annotated, Literal
 
@@ -22,9 +22,9 @@ from meshwright.ui_api.requests.accepting import OperationOptions
 routes = Routes("deadletters")
 _READ = ("store-unavailable", "not-yet-visible")
 _ANY = {"id": TOKEN_PATTERN}
-"""not always a ULID: a command that nobody can read may have come from anywhere"""
+"""not always a ULID: a command that cannot be decoded may have any id"""
 _MOST_RAW = 16 * 1024
-"""bytes of a command that are shown when it cannot be read"""
+"""maximum number of bytes shown of a command that cannot be decoded"""
 
 
 class DeadLetterPage(Page, frozen=True, kw_only=True):
@@ -38,10 +38,10 @@ class DeadLetterPage(Page, frozen=True, kw_only=True):
 
 
 class DeadLetterDetail(Model, frozen=True, kw_only=True):
-    """A dead letter with its command as it is stored.
+    """A dead letter with its command as stored.
 
-    `command` is None when it cannot be read; `unreadable` then says why, and `raw` is the beginning of its bytes as
-    text.
+    `command` is None when it cannot be decoded; then `unreadable` is the reason, and `raw` is the beginning of its
+    bytes as text.
     """
 
     letter: DeadLetterRecord
@@ -60,7 +60,7 @@ class DeadLetterDetail(Model, frozen=True, kw_only=True):
     problems=_READ,
 )
 async def index(call: Call[NoBody, DeadLetterPage]) -> Response:
-    """List dead letters, the newest first. Those that were dropped are not among them."""
+    """List dead letters, newest first, without those that were dropped."""
     query = call.query
     where = {"adapter": query.adapter, "state": query.state}
     return await views.page(call, kinds.DEADLETTERS, where, query.order_by)
@@ -78,10 +78,10 @@ async def index(call: Call[NoBody, DeadLetterPage]) -> Response:
     **asking("unreadable-command"),
 )
 async def replay(call: Call[OperationOptions, Write]) -> Response:
-    """Ask for the same again, as a new operation that is linked to the dead one.
+    """Start the operation again, as a new one that is linked to the dead one.
 
-    A letter is replayed once: whoever replays it again, with whatever Idempotency-Key, gets the operation that
-    replaced it. When that one fails too, retry that one.
+    A dead letter is replayed once: a repetition, with any Idempotency-Key, returns the operation that replaced it. When
+    that one fails too, retry that one.
     """
     operation = call.name()
     standing = await dead_letters.newest(call, operation)
@@ -108,7 +108,7 @@ async def replay(call: Call[OperationOptions, Write]) -> Response:
     problems=(*_READ, "bus-unavailable"),
 )
 async def show(call: Call[NoBody, Read]) -> Response:
-    """Show a dead letter with its command: decoded, or as text when nobody can read it."""
+    """Show a dead letter with its command: decoded, or as text when it cannot be decoded."""
     operation = call.name()
     await views.settle(call, kinds.DEADLETTERS.stream)
     document = await call.api.views.get(kinds.DEADLETTERS, call.workspace, operation)
@@ -131,7 +131,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     problems=("stale",),
 )
 async def drop(call: Call[NoBody, Write]) -> Response:
-    """Take a dead letter off the list. It stays in the DEADLETTERS stream, with who dropped it and why."""
+    """Remove a dead letter from the list. It stays in the DEADLETTERS stream, with who dropped it and why."""
     query = call.query
     seq = await dead_letters.drop(call, call.name(), call.reason(query.reason), validate_only=query.validate_only)
     return answers.nothing(seq)

@@ -30,7 +30,7 @@ class DesignPage(Page, frozen=True, kw_only=True):
 
 
 class OnMesh(OperationOptions, frozen=True, kw_only=True):
-    """Which mesh an operation on a design is for."""
+    """The mesh of an operation on a design."""
 
     mesh: Name
 
@@ -38,7 +38,7 @@ class OnMesh(OperationOptions, frozen=True, kw_only=True):
 class Apply(OnMesh, frozen=True, kw_only=True):
     """Apply a design; `version` is the number of an earlier one, 0 the newest.
 
-    With `take_over` fields that others own are taken from them, where the mesh's resources have owners.
+    With `take_over` the ownership of fields is taken from other field managers, where the mesh's resources have owners.
     """
 
     version: Annotated[int, Meta(ge=0)] = 0
@@ -78,7 +78,7 @@ async def index(call: Call[NoBody, DesignPage]) -> Response:
 )
 @accepting.repeatable
 async def apply(call: Call[Apply, Write]) -> Response:
-    """Make a mesh look like a design. The adapter checks it first, and what it refuses is refused here."""
+    """Make a mesh match a design. The adapter checks it first; what it refuses is refused here."""
     target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
     design = await designs.stored(call, call.name(), call.body.version)
     arguments = ApplyDesign(design=design, take_over=call.body.take_over)
@@ -96,7 +96,7 @@ async def apply(call: Call[Apply, Write]) -> Response:
     **COMMAND,
 )
 async def remove(call: Call[OnMesh, Write]) -> Response:
-    """Undo on a mesh everything that the current release of a design applied."""
+    """Undo everything on a mesh that the current release of a design applied."""
     return await _on_mesh(call, RemoveDesign(design=call.name()))
 
 
@@ -217,7 +217,7 @@ async def put(call: Call[Design, Write]) -> Response:
     problems=("stale", "if-match-required"),
 )
 async def delete(call: Call[NoBody, Write]) -> Response:
-    """Remove a design; what was applied stays, and its history too."""
+    """Delete a design; what was applied stays, and its history too."""
     reason = call.reason(call.query.reason)
     validate_only = call.query.validate_only
     seq = await states.delete(

@@ -1,4 +1,4 @@
-"""Drift: where a mesh is no longer as a release applied it."""
+"""Drift: resources of a mesh that differ from what a release applied."""
 
 from typing import Annotated, Literal
 
@@ -34,6 +34,6 @@ class DriftPage(Page, frozen=True, kw_only=True):
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, DriftPage]) -> Response:
-    """List what is no longer as it was applied."""
+    """List the drift of releases."""
     query = call.query
     return await views.page(call, kinds.DRIFT, {"mesh": query.mesh, "design": query.design}, query.order_by)

@@ -1,4 +1,4 @@
-"""Events: the live stream, and the log to search in."""
+"""Events: the live stream, and the searchable log."""
 
 from typing import Annotated, Any
 
@@ -26,18 +26,19 @@ LAST_EVENT_ID = "Last-Event-ID"
 
 
 class EventQuery(Page, frozen=True, kw_only=True):
-    """Which events. Several values of one filter (repeated, or with commas) mean any of them."""
+    """The filter of events. Several values of one filter (repeated, or separated by commas) match any of them."""
 
-    type: Annotated[list[str], Meta(description="Wire name, or its beginning up to a dot.", max_length=50)] = []
+    type: Annotated[list[str], Meta(description="Wire name, or its prefix up to a dot.", max_length=50)] = []
     entity: Annotated[list[str], Meta(description="As in operation, mesh, proxy.", max_length=50)] = []
     id: Annotated[list[str], Meta(description="The entity's id.", max_length=50)] = []
     operation: Annotated[list[str], Meta(description="Events of these operations.", max_length=50)] = []
     last_event_id: Annotated[
-        Annotated[int, Meta(ge=0)] | None, Meta(description="Go on behind this event; as the header Last-Event-ID.")
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Resume behind this event, as with the header Last-Event-ID."),
     ] = None
     trace_id: Annotated[str, Meta(description="Only in the log.")] = ""
     text: Annotated[
-        str, Meta(max_length=200, pattern=whole("^[^\\x00]*$"), description="A piece of the payload; only in the log.")
+        str, Meta(max_length=200, pattern=whole("^[^\\x00]*$"), description="Text in the payload; only in the log.")
     ] = ""
     since: Annotated[Moment | None, Meta(description="Only in the log.")] = None
     until: Annotated[Moment | None, Meta(description="Only in the log.")] = None
@@ -51,14 +52,14 @@ class EventQuery(Page, frozen=True, kw_only=True):
     query=EventQuery,
     answer=views.listed(Event),
     streams=Event,
-    takes=(Header(name=LAST_EVENT_ID, description="Go on behind the event of this id.", pattern="^([0-9]{1,18})?$"),),
+    takes=(Header(name=LAST_EVENT_ID, description="Resume behind the event of this id.", pattern="^([0-9]{1,18})?$"),),
     problems=("store-unavailable", "not-yet-visible", "bus-unavailable", "too-many-requests"),
 )
 async def index(call: Call[NoBody, EventQuery]) -> Response:
-    """Follow events live (`Accept: text/event-stream`), or search the log, the newest first.
+    """Follow events live (`Accept: text/event-stream`), or search the log, newest first.
 
-    A stream's ids are stream sequences: send the last one as `Last-Event-ID` to go on without loss or
-    repetition. `event: reset` says that events were left out, and why: read again what you show.
+    A stream's ids are stream sequences: send the last one as `Last-Event-ID` to resume without loss or repetition.
+    `event: reset` means that events were skipped, with the reason: read your data again.
     """
     for entity in call.query.entity:
         if not event_filters.may_read(call.principal.role, call.workspace, call.workspace, entity):
@@ -124,7 +125,7 @@ async def _log(call: Call[NoBody, EventQuery]) -> Response:
 
 
 def _types(wanted: list[str]) -> list[str]:
-    """The log compares whole names, so a beginning stands for every type of the contract that begins like this."""
+    """The full types for a prefix, since the log compares whole names."""
     meant = {name for name in catalog.BY_NAME if event_filters.passes(name, "", wanted, ())} if wanted else set()
     return sorted({*wanted, *meant})
 

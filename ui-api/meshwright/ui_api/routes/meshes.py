@@ -1,4 +1,4 @@
-"""Meshes: installed, removed and refreshed by operations; what they are is what their adapter sees."""
+"""Meshes: installed, removed and refreshed by operations; their state is what their adapter observes."""
 
 from typing import Annotated, Any, Literal
 
@@ -30,7 +30,7 @@ from meshwright.ui_api.requests.accepting import OperationOptions
 from meshwright.ui_api.requests.targets import NewMesh
 
 routes = Routes("meshes")
-_VALUES = "of the mesh's own; the adapter announces their JSON Schema, and without one there are none"
+_VALUES = "the mesh's own values; the adapter announces their JSON Schema, and without one there are none"
 _VALUES_RULE = "`values` fit the JSON Schema that the adapter announces."
 
 
@@ -48,9 +48,9 @@ class MeshPage(Page, frozen=True, kw_only=True):
 
 
 class CreateMesh(NewMesh, frozen=True, kw_only=True):
-    """A mesh that is asked for.
+    """The request for a mesh.
 
-    `kind` is needed where the connection does not tell it, `adapter` where several live ones serve that kind.
+    `kind` is needed where the connection supports several, `adapter` where several live ones serve that kind.
     """
 
     version: MeshWord = ""
@@ -62,14 +62,14 @@ class CreateMesh(NewMesh, frozen=True, kw_only=True):
 
 
 class Adopt(NewMesh, frozen=True, kw_only=True):
-    """A mesh that is there already. Without `namespace` and `revision` it is the only one that is not managed yet."""
+    """The request to adopt an existing mesh. Without `namespace` and `revision` it is the only unmanaged one."""
 
     namespace: MeshWord = ""
     revision: MeshWord = ""
 
 
 class Upgrade(OperationOptions, frozen=True, kw_only=True):
-    """The version to go to; without one the newest that the adapter knows."""
+    """The target version of an upgrade; without one the newest that the adapter knows."""
 
     version: MeshWord = ""
     revision: MeshWord = ""
@@ -77,11 +77,11 @@ class Upgrade(OperationOptions, frozen=True, kw_only=True):
 
 
 class Removal(OperationOptions, frozen=True, kw_only=True):
-    """What goes together with a mesh."""
+    """What is removed together with a mesh."""
 
     definitions: Annotated[
         Definitions,
-        Meta(description="Whether the definitions of its resources (CRDs) go too: the unused ones, or all with them."),
+        Meta(description="Whether its CRDs are removed too: the unused ones, or all with their objects."),
     ] = "keep"
 
 
@@ -113,13 +113,13 @@ async def index(call: Call[NoBody, MeshPage]) -> Response:
     role="operator",
     query=Write,
     body=CreateMesh,
-    further_rules=("`kind` is given where the connection can hold meshes of several kinds.", _VALUES_RULE),
+    further_rules=("`kind` is given where the connection supports several kinds of mesh.", _VALUES_RULE),
     answer=Operation,
     **asking("already-exists"),
 )
 @accepting.repeatable
 async def create(call: Call[CreateMesh, Write]) -> Response:
-    """Install a mesh, or bring an existing one to these settings."""
+    """Install a mesh, or change an existing one to these settings."""
     asked = call.body
     arguments = InstallMesh(**{name: getattr(asked, name) for name in InstallMesh.__struct_fields__})
     wanted = targets.request_for_new(call.api, call.workspace, asked, arguments)
@@ -159,7 +159,7 @@ async def adopt(call: Call[Adopt, Write]) -> Response:
 )
 @accepting.repeatable
 async def upgrade(call: Call[Upgrade, Write]) -> Response:
-    """Bring a mesh to another version."""
+    """Upgrade a mesh to another version."""
     asked = call.body
 
     mesh = targets.mesh(call.api, call.workspace, call.name())
@@ -194,7 +194,7 @@ async def rotate(call: Call[OperationOptions, Write]) -> Response:
     **COMMAND,
 )
 async def refresh(call: Call[OperationOptions, Write]) -> Response:
-    """Look at a mesh now and tell what is seen."""
+    """Have the adapter read the state of a mesh now and publish it."""
     return await _on_mesh(call, RefreshStatus())
 
 
@@ -238,7 +238,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     problems=tuple(each for each in previews.PROBLEMS if each != "too-large"),
 )
 async def intents(call: Call[NoBody, NoQuery]) -> Response:
-    """What a mesh can do, at its version and with its features."""
+    """Show the intents that a mesh supports, at its version and with its features."""
     mesh = targets.mesh(call.api, call.workspace, call.name())
     return answers.ok(await previews.intents(call.api, call.workspace, mesh))
 

@@ -1,4 +1,4 @@
-"""Operations: asking for any, following, cancelling, trying again."""
+"""Operations: starting any, following, cancelling, retrying."""
 
 import asyncio
 from typing import Annotated, Any, Literal
@@ -66,7 +66,7 @@ class OperationPage(Page, frozen=True, kw_only=True):
 class StartOperation(OperationOptions, frozen=True, kw_only=True):
     """Any operation that a live adapter announces.
 
-    `adapter` and `connection` may be left out when the mesh exists; `version` when the newest is meant.
+    `adapter` and `connection` may be omitted when the mesh exists; `version` when the newest is meant.
     """
 
     kind: Annotated[str, Meta(max_length=100)]
@@ -87,7 +87,7 @@ class StartOperation(OperationOptions, frozen=True, kw_only=True):
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, OperationPage]) -> Response:
-    """List operations, the newest first."""
+    """List operations, newest first."""
     query = call.query
     names = ("state", "done", "kind", "adapter", "connection", "mesh", "principal", "worker", "trace_id")
     where = {name: getattr(query, name) for name in names}
@@ -111,7 +111,7 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
 )
 @accepting.repeatable
 async def start(call: Call[StartOperation, Write]) -> Response:
-    """Ask for any operation that a live adapter announces."""
+    """Start any operation that a live adapter announces."""
     asked = call.body
     target = _target(call, asked)
     offer = call.api.live_adapters.offer(target.adapter, asked.kind, asked.version)
@@ -124,10 +124,10 @@ async def start(call: Call[StartOperation, Write]) -> Response:
 
 
 class CancelOperation(Because, frozen=True, kw_only=True):
-    """Why, and whether what was done so far is to stay.
+    """The reason, and whether completed steps stay.
 
-    With `abandon` nothing is taken back and the mesh becomes free for others, also when the operation has timed out
-    and no worker is left that could take it back.
+    With `abandon` nothing is undone and the mesh is free for other operations, also when the operation has timed out
+    and no worker is left that could undo it.
     """
 
     abandon: bool = False
@@ -145,14 +145,14 @@ class CancelOperation(Because, frozen=True, kw_only=True):
     problems=("operation-finished", "unreadable-command", "bus-unavailable"),
 )
 async def cancel(call: Call[CancelOperation, Any]) -> Response:
-    """Ask the worker to stop; `cancelled` follows as an event when it has."""
+    """Request the worker to stop; `cancelled` follows as an event when it has."""
     stored, ended = await _stored(call)
     command = accepting.command_of(stored)
     abandon = call.body.abandon
     if ended:
         over = await journal.has_ended(call.api.bus, command)
         if over or not abandon:
-            hint = "" if over else "; its adapter has yet to take back what it did, which `abandon` would give up"
+            hint = "" if over else "; its adapter has yet to undo completed steps, which `abandon` would skip"
             raise Refusal("operation-finished", f"it has ended: {_state(ended)}{hint}")
     message = CancelRequested(principal=call.principal.name, reason=call.reason(call.body.reason), abandon=abandon)
     ack = await call.api.bus.publisher.publish(
@@ -180,9 +180,9 @@ async def cancel(call: Call[CancelOperation, Any]) -> Response:
 )
 @accepting.repeatable
 async def retry(call: Call[OperationOptions, Write]) -> Response:
-    """Ask for the same again, as a new operation that is linked to this one; only after it ended without success.
+    """Start the same operation again, as a new one that is linked to this one; only after it ended without success.
 
-    It is planned anew: against what is there now, whatever has happened since.
+    It is planned again, against the present state.
     """
     stored, ended = await _stored(call)
     if not ended:
@@ -207,12 +207,12 @@ async def retry(call: Call[OperationOptions, Write]) -> Response:
     problems=("store-unavailable", "unreadable-command", "bus-unavailable"),
 )
 async def show(call: Call[NoBody, Read]) -> Response:
-    """Show an operation with its steps, as its events tell them now: also when the views are behind or away."""
+    """Show an operation with its steps, as its events are now: also when the views are behind or unavailable."""
     return await operations.shown(call, call.name())
 
 
 def _target(call: Call[StartOperation, Write], asked: StartOperation) -> OperationRequest:
-    """Who is asked, and where: as the mesh says, or as the request says for a mesh that is not there yet."""
+    """The adapter and connection: the mesh's, or the request's for a mesh that does not exist yet."""
     mesh = call.api.directory.mesh(call.workspace, asked.mesh)
     adapter = asked.adapter or (mesh.adapter if mesh else None)
     connection = asked.connection or (mesh.connection if mesh else None)
@@ -230,10 +230,10 @@ def _target(call: Call[StartOperation, Write], asked: StartOperation) -> Operati
 
 
 def _checked(asked: StartOperation, version: int) -> tuple[dict[str, Any], bool]:
-    """The arguments as their Struct says, and whether the adapter has to be asked first."""
+    """The arguments as their Struct, and whether the adapter's preview is required before."""
     kind = _KNOWN.get((asked.kind, version))
     if kind is None:
-        return asked.arguments, False  # an adapter's own operation: its worker decodes the arguments strictly
+        return asked.arguments, False  # an operation of the adapter's own: its worker decodes the arguments strictly
     try:
         arguments = bodies.typed(asked.arguments, kind)
     except Refusal as refused:
@@ -247,12 +247,12 @@ def _checked(asked: StartOperation, version: int) -> tuple[dict[str, Any], bool]
 
 
 def _is_previewed(kind: str, version: int | None) -> bool:
-    """Whether the adapter is asked first, as for a design that is applied by its own route."""
+    """Whether a preview is required before, as for a design that is applied by its own route."""
     return _KNOWN.get((kind, version or 0)) is ApplyDesign
 
 
 async def _stored(call: Call[Any, Any]) -> tuple[mwbus.Received, str]:
-    """The command as it is stored, and the wire name of its end ("" while it has none)."""
+    """The command as stored, and the wire name of its terminal event ("" while it has none)."""
     name = call.name()
     stored = await accepting.find(call, name)
     if stored is None:

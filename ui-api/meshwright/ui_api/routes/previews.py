@@ -1,4 +1,4 @@
-"""What would happen: validating, translating and diffing a design against a mesh, without changing anything."""
+"""Previews: validating, translating and diffing a design against a mesh, without changing anything."""
 
 from typing import Annotated
 
@@ -22,9 +22,9 @@ _RULES = ("The id of `design` is the one in the path.",)
 
 
 class Against(Model, frozen=True, kw_only=True):
-    """A mesh, and the design: this one, or without it the stored one at `version` (0: the newest).
+    """A mesh, and the design: the given one, or else the stored one at `version` (0: the newest).
 
-    `take_over` asks what applying would do that takes fields of others over.
+    With `take_over` the preview is of applying with `take_over`.
     """
 
     mesh: Name
@@ -34,7 +34,7 @@ class Against(Model, frozen=True, kw_only=True):
 
 
 class Validation(Model, frozen=True, kw_only=True):
-    """Whether a design can be applied, and what is wrong with it."""
+    """Whether a design can be applied, and its errors with their places."""
 
     valid: bool
     errors: list[FieldError]
@@ -52,7 +52,7 @@ class Validation(Model, frozen=True, kw_only=True):
     problems=previews.PROBLEMS,
 )
 async def translate(call: Call[Against, NoQuery]) -> Response:
-    """The native resources that the intents of a design become on a mesh."""
+    """Show the native resources that the intents of a design are translated to on a mesh."""
     result = await _preview(call)
     previews.refuse(msgspec.structs.replace(result, unsupported=[]))
     return answers.ok(msgspec.structs.replace(result, diff=[]))
@@ -70,7 +70,7 @@ async def translate(call: Call[Against, NoQuery]) -> Response:
     problems=previews.PROBLEMS,
 )
 async def diff(call: Call[Against, NoQuery]) -> Response:
-    """What applying a design would change on a mesh, resource by resource."""
+    """Show what applying a design would change on a mesh, resource by resource."""
     result = await _preview(call)
     previews.refuse(msgspec.structs.replace(result, unsupported=[]))
     return answers.ok(result)
@@ -88,7 +88,7 @@ async def diff(call: Call[Against, NoQuery]) -> Response:
     problems=previews.PROBLEMS,
 )
 async def validate(call: Call[Against, NoQuery]) -> Response:
-    """Everything that keeps a design from being applied to a mesh."""
+    """Show everything that prevents a design from being applied to a mesh."""
     try:
         result = await _preview(call)
     except Refusal as refused:

@@ -1,4 +1,4 @@
-"""The projection, for those who run Meshwright: what it could not fold into the views."""
+"""The projection, for operators of Meshwright: the messages that it could not fold into the views."""
 
 import msgspec
 from starlette.responses import Response

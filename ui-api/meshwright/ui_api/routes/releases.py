@@ -1,4 +1,4 @@
-"""Releases: which revision of which design was applied where, by whom and why."""
+"""Releases: which revision of which design was applied to which mesh, by whom and why."""
 
 from typing import Annotated, Any, Literal
 
@@ -47,7 +47,7 @@ async def index(call: Call[NoBody, ReleasePage]) -> Response:
 
 
 class OnMesh(Read, frozen=True, kw_only=True):
-    """Which mesh, where a revision is on several."""
+    """The mesh, where several have that revision."""
 
     mesh: Annotated[str, Meta(description="Needed where several meshes have a release of that revision.")] = ""
 

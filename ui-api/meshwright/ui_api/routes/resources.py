@@ -1,4 +1,4 @@
-"""Resources: the objects of clusters, as discovery sees them. They are read here and changed by operations only."""
+"""Resources: the objects of clusters, as observed by discovery. They are read here and changed by operations only."""
 
 from typing import Annotated, Literal
 
@@ -17,7 +17,7 @@ from meshwright.ui_api.reading import selectors, views
 
 routes = Routes("resources")
 CORE = "core"
-"""what the API group without a name is called in a query, where an empty text asks for all groups"""
+"""the name in a query of the API group without a name, since an empty text means all groups"""
 
 
 class ResourcePage(Page, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class ResourcePage(Page, frozen=True, kw_only=True):
     kind: Annotated[str, Meta(description="As in `Deployment`.")] = ""
     namespace: str = ""
     name: str = ""
-    owner: Annotated[str, Meta(description="The UID of what controls it.")] = ""
+    owner: Annotated[str, Meta(description="The UID of its controller.")] = ""
     labels: Annotated[
         str,
         Meta(
@@ -42,7 +42,7 @@ class ResourcePage(Page, frozen=True, kw_only=True):
         Meta(
             max_length=200,
             pattern=whole("^[^\\x00]*$"),
-            description="A piece of its body as JSON, compared without regard to case.",
+            description="Text in its body as JSON, ignoring case.",
         ),
     ] = ""
     order_by: Annotated[
@@ -64,7 +64,7 @@ _READ = ("store-unavailable", "not-yet-visible")
     problems=_READ,
 )
 async def index(call: Call[NoBody, ResourcePage]) -> Response:
-    """List the objects of clusters, by place, kind, label and text; their bodies are shown one by one."""
+    """List the objects of clusters, by namespace, kind, label and text, without their bodies."""
     query = call.query
     selected = resources.matching(selectors.requirements(query.labels), query.text)
     where = {
@@ -90,7 +90,7 @@ async def index(call: Call[NoBody, ResourcePage]) -> Response:
     problems=_READ,
 )
 async def show(call: Call[NoBody, Read]) -> Response:
-    """Show an object with its body, as it was last seen."""
+    """Show an object with its body, as it was last observed."""
     await views.settle(call, kinds.RESOURCES.stream)
     stored = await call.api.views.get(kinds.RESOURCES, call.workspace, call.name())
     if stored is None:

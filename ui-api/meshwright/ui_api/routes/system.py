@@ -1,4 +1,4 @@
-"""The process itself: is it alive, is it ready, what does it count, what does it speak."""
+"""The process itself: liveness, readiness, metrics, documentation."""
 
 import asyncio
 import ipaddress
@@ -23,14 +23,14 @@ from meshwright.ui_api.http.routing import Call, NoBody, Routes
 
 routes = Routes("system")
 _LOOK_S = 1.0
-"""seconds that a dependency may take to answer before it counts as away"""
+"""time-out in seconds for a check of a dependency"""
 _STORE_S = 2.5
 """the same for a write, which waits for the server's disk"""
 _FULL = 0.95
 _PROXIED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
-"""a request with one of these came through a proxy, so that loopback says nothing"""
+"""a request with one of these headers came through a proxy, so its address is not the client's"""
 _ROLLING = (subjects.METRICS.stream,)
-"""full is what this one is always: the oldest makes room"""
+"""a stream that is always full, because its oldest messages are discarded"""
 
 
 class Dependency(Model, frozen=True, kw_only=True):
@@ -44,10 +44,10 @@ class Dependency(Model, frozen=True, kw_only=True):
 class Readiness(Model, frozen=True, kw_only=True):
     """Whether this process can do its work.
 
-    `storing` is ok when NATS has just stored a write: it may answer and store nothing, when its disk is full or was.
-    `views` is not ok when no projector runs or they are a minute old; `behind` is how many events they have not folded
-    in yet, and everything that was stored `age` seconds ago is in them.
-    `full` names the streams that take nothing more soon: what needs them waits or is refused, the rest goes on.
+    `storing` is ok when NATS has just stored a write: it may answer and store nothing, when its disk is or was full.
+    `views` is not ok when no projector runs or they are a minute old; `behind` is the number of events that they lack,
+    and they contain everything that was stored `age` seconds ago. `full` names the streams that soon accept no more
+    messages: requests that need them wait or are refused, others continue.
     """
 
     ready: bool
@@ -62,7 +62,7 @@ class Readiness(Model, frozen=True, kw_only=True):
 
 
 class Liveness(Model, frozen=True, kw_only=True):
-    """The process answers; nothing else is said."""
+    """The process answers; nothing else is checked."""
 
     status: str = "alive"
 
@@ -75,7 +75,7 @@ async def healthz(call: Call[NoBody, NoQuery]) -> Response:
 
 @routes.add("GET", "/readyz", "getReadiness", role=None, answer=Readiness, also={503: "Not ready."})
 async def readyz(call: Call[NoBody, NoQuery]) -> Response:
-    """Whether the process can do its work, dependency by dependency; 503 when it cannot."""
+    """Check whether the process can do its work, by dependency; 503 when it cannot."""
     api = call.api
     ends: dict[str, int] = {}
     full: list[str] = []
@@ -111,7 +111,7 @@ async def readyz(call: Call[NoBody, NoQuery]) -> Response:
 
 @routes.add("GET", "/metrics", "getMetrics", role=None, media_type="text/plain", problems=("unauthenticated",))
 async def show_metrics(call: Call[NoBody, NoQuery]) -> Response:
-    """What this process counts, for Prometheus: from loopback without a token, from elsewhere with any."""
+    """Show the metrics of this process, for Prometheus: from loopback without a token, from elsewhere with any."""
     client = call.request.client
     direct = client is not None and _loopback(client.host) and not any(map(call.header, _PROXIED))
     if not direct:
@@ -121,7 +121,7 @@ async def show_metrics(call: Call[NoBody, NoQuery]) -> Response:
 
 @routes.add("GET", "/v1/whoami", "getPrincipal", role="viewer", answer=Principal)
 async def whoami(call: Call[NoBody, NoQuery]) -> Response:
-    """Who the token belongs to, and its role."""
+    """Show the principal of the token, and its role."""
     return answers.ok(call.principal)
 
 

@@ -1,4 +1,4 @@
-"""API tokens: made by an admin, shown once, revoked within a second."""
+"""API tokens: created by an admin, shown once, revoked within a second."""
 
 import datetime
 from typing import Any
@@ -25,7 +25,7 @@ _LONGEST = datetime.timedelta(days=3653)
 
 
 class CreateToken(Model, frozen=True, kw_only=True):
-    """A token that is asked for. `everywhere` makes it count in all workspaces."""
+    """The request for a token. `everywhere` makes it valid in all workspaces."""
 
     id: Name
     role: Role
@@ -35,7 +35,7 @@ class CreateToken(Model, frozen=True, kw_only=True):
 
 
 class TokenInfo(Model, frozen=True, kw_only=True):
-    """A token without its secret. `workspace` is `*` for one that counts everywhere."""
+    """A token without its secret. `workspace` is `*` for one that is valid in all."""
 
     id: Name
     role: Role
@@ -46,14 +46,14 @@ class TokenInfo(Model, frozen=True, kw_only=True):
 
 
 class CreatedToken(TokenInfo, frozen=True, kw_only=True):
-    """A new token; `secret` is shown this once and stored nowhere."""
+    """A new token; `secret` is shown only this once and never stored."""
 
     secret: str
 
 
 @routes.add("GET", "/v1/tokens", "listTokens", role="admin", answer=views.listed(TokenInfo))
 async def index(call: Call[NoBody, NoQuery]) -> Response:
-    """List the tokens of the workspace, and for an admin of all workspaces those that count everywhere."""
+    """List the tokens of the workspace, and for an admin of all workspaces those that are valid in all."""
     tokens = call.api.directory.tokens(call.workspace)
     if call.principal.workspace == EVERYWHERE:
         tokens += call.api.directory.tokens(subjects.SYSTEM_WORKSPACE)
@@ -74,7 +74,7 @@ async def index(call: Call[NoBody, NoQuery]) -> Response:
     problems=("already-exists", "stale"),
 )
 async def create(call: Call[CreateToken, Write]) -> Response:
-    """Make a token. Its secret is in the answer and nowhere else."""
+    """Create a token. Its secret is in the response and nowhere else."""
     asked = call.body
     if asked.everywhere:
         authentication.everywhere(call.principal)
@@ -123,7 +123,7 @@ async def delete(call: Call[NoBody, Write]) -> Response:
 
 
 async def _standing(call: Call[NoBody, Write], name: str) -> tuple[str, mwbus.Received]:
-    """Where the token is stored: in the workspace, or among those that count everywhere."""
+    """The stored token: of the workspace, or among those that are valid in all."""
     places = [call.workspace]
     if call.principal.workspace == EVERYWHERE:
         places.append(subjects.SYSTEM_WORKSPACE)
@@ -139,9 +139,9 @@ def _check_end(end: datetime.datetime | None, now: datetime.datetime) -> None:
         return
     detail = ""
     if end <= now:
-        detail = f"the token would be expired from the start: it is {now:%Y-%m-%dT%H:%M:%SZ} already"
+        detail = f"the token would have expired already: it is {now:%Y-%m-%dT%H:%M:%SZ} now"
     elif end > now + _LONGEST:
-        detail = "a token ends within ten years; leave this out for one that does not end"
+        detail = "a token expires within ten years; omit this for one that does not expire"
     if detail:
         raise Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer="#/expires_at")])
 

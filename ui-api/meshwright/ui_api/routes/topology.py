@@ -28,7 +28,7 @@ class MetricsQuery(Read, frozen=True, kw_only=True):
 
 
 class Window(Model, frozen=True, kw_only=True):
-    """What was measured over `seconds` from `start`."""
+    """The measurements of `seconds` from `start`."""
 
     start: Moment
     seconds: float
@@ -74,7 +74,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     problems=_READ,
 )
 async def history(call: Call[NoBody, MetricsQuery]) -> Response:
-    """The traffic of a mesh over time, newest window first."""
+    """Show the traffic of a mesh over time, newest window first."""
     mesh = call.name()
     await _known(call, mesh)
     query = call.query
@@ -104,7 +104,7 @@ async def _workloads(call: Call[NoBody, Read], mesh: str) -> list[Workload]:
 
 
 def nodes(workloads: list[Workload]) -> list[TopologyNode]:
-    """The services behind which these workloads stand, in the order of their namespaces and names."""
+    """The services of these workloads, in the order of their namespaces and names."""
     services: dict[tuple[str, str], list[Workload]] = {}
     for workload in workloads:
         if workload.service:

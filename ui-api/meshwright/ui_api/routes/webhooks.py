@@ -1,6 +1,6 @@
-"""Webhooks: who is told over HTTP. Kept on STATE with the secret sealed beside, read from the view.
+"""Webhooks: endpoints that get events over HTTP. Stored on STATE with the secret sealed, read from the view.
 
-Invariant: a secret leaves this process once, in the answer that made it; what goes to the stream is sealed.
+Invariant: a secret leaves this process once, in the response that created it; in the stream it is sealed.
 """
 
 import datetime
@@ -35,7 +35,7 @@ from meshwright.ui_api.requests.webhooks import KIND
 routes = Routes("webhooks")
 _READ = ("store-unavailable", "not-yet-visible")
 _BOTH_COUNT = datetime.timedelta(hours=24)
-"""how long the old secret still signs beside the new one"""
+"""how long the old secret signs too after a rotation"""
 
 
 class WebhookPage(Page, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class DeliveryPage(Page, frozen=True, kw_only=True):
 
 
 class SavedWebhook(Webhook, frozen=True, kw_only=True):
-    """A webhook; `secret` signs its calls, is shown when it is made, and is empty otherwise."""
+    """A webhook; `secret` signs its calls, is shown when it is created, and is empty otherwise."""
 
     secret: str = ""
 
@@ -70,9 +70,9 @@ class Replay(Model, frozen=True, kw_only=True):
 
 
 class Ordered(Model, frozen=True, kw_only=True):
-    """The notifier has been asked by the event `event` (a ping is delivered under this number).
+    """The notifier was asked by the event `event` (a ping is delivered under this number).
 
-    `deliveries` counts what is delivered again where that is known.
+    `deliveries` is the number of deliveries to repeat, where it is known.
     """
 
     event: int
@@ -123,7 +123,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
     problems=("stale", "if-match-required", "no-secret-key"),
 )
 async def put(call: Call[Webhook, Write]) -> Response:
-    """Create or change a webhook. The answer to its creation holds its secret, this once."""
+    """Create or change a webhook. The response to its creation contains its secret, only this once."""
     sealer, document = webhooks.sealer_of(call), call.body
     webhooks.check_url(call, document.url)
     before = await states.standing(call, call.workspace, KIND, document.id)
@@ -156,7 +156,7 @@ async def put(call: Call[Webhook, Write]) -> Response:
     problems=("stale", "if-match-required"),
 )
 async def delete(call: Call[NoBody, Write]) -> Response:
-    """Remove a webhook; what it has not got yet is not delivered any more."""
+    """Delete a webhook; pending events are not delivered any more."""
     reason = call.reason(call.query.reason)
     return answers.nothing(
         await states.delete(call, call.workspace, KIND, call.name(), reason, validate_only=call.query.validate_only)
@@ -174,7 +174,7 @@ async def delete(call: Call[NoBody, Write]) -> Response:
     problems=("stale", "no-secret-key"),
 )
 async def rotate(call: Call[Because, Any]) -> Response:
-    """Make a new secret. For 24 hours calls carry signatures by both, so that no receiver misses one."""
+    """Create a new secret. For 24 hours calls carry signatures by both, so that receivers have time to change."""
     sealer, name = webhooks.sealer_of(call), call.name()
     version = await webhooks.current(call, name)
     standing = webhooks.written(version)
@@ -203,7 +203,7 @@ async def rotate(call: Call[Because, Any]) -> Response:
     problems=("webhook-disabled", "bus-unavailable"),
 )
 async def ping(call: Call[Because, Any]) -> Response:
-    """Deliver a ping, an event that goes to this webhook alone whatever it filters."""
+    """Deliver a ping, an event that is sent to this webhook alone, whatever its filters."""
     name = await webhooks.enabled(call)
     message = WebhookPinged(webhook=name, principal=call.principal.name, reason=call.reason(call.body.reason))
     return await _order(call, name, message)
@@ -228,7 +228,7 @@ async def ping(call: Call[Because, Any]) -> Response:
     problems=("webhook-disabled", "bus-unavailable", "store-unavailable"),
 )
 async def replay(call: Call[Replay, Any]) -> Response:
-    """Deliver again: from an event on, or (up to 500 at a time, the oldest first) what had failed."""
+    """Deliver again: from an event on, or (up to 500 at a time, the oldest first) those that had failed."""
     asked = call.body
     if asked.failed == (asked.from_event is not None):
         detail = "give exactly one of from_event and failed"
@@ -257,14 +257,14 @@ async def replay(call: Call[Replay, Any]) -> Response:
     problems=_READ,
 )
 async def deliveries(call: Call[NoBody, DeliveryPage]) -> Response:
-    """List what became of each event for this webhook, the newest first; kept as long as events are."""
+    """List the result of each event for this webhook, newest first; kept as long as events are."""
     query = call.query
     where = {"webhook": call.name(), "state": query.state, "event": query.event}
     return await views.page(call, kinds.DELIVERIES, where, query.order_by)
 
 
 async def _refuse_older(call: Call[Any, Any], event: int) -> None:
-    """Refuse to begin with an event of the workspace that had this name before."""
+    """Refuses a start at an event of an earlier workspace of that name."""
     subject = subjects.fill(subjects.EVENTS, workspace=call.workspace)
     message = await call.api.bus.following(subjects.EVENTS.stream, event, subject)
     if message is not None and call.api.directory.is_older(call.workspace, message):
@@ -280,7 +280,7 @@ async def _failed(call: Call[Any, Any], name: str) -> list[int]:
 
 
 async def _order(call: Call[Any, Any], name: str, message: Message, deliveries: int | None = None) -> Response:
-    """Ask the notifier, who reads orders among the events."""
+    """Publish an order to the notifier, which reads orders among the events."""
     subject = subjects.fill(subjects.EVENTS, workspace=call.workspace, origin=subjects.API, entity=KIND, id=name)
     ack = await call.api.bus.publisher.publish(subject, message, about=f"webhooks/{name}", timeout=PUBLISH_S)
     return answers.ok(Ordered(event=ack.seq, deliveries=deliveries), 202, Meshwright_Seq=str(ack.seq))

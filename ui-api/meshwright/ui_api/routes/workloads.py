@@ -1,4 +1,4 @@
-"""Workloads and their proxies: enrolled and withdrawn by operations, seen by the adapter."""
+"""Workloads and their proxies: enrolled and withdrawn by operations, observed by the adapter."""
 
 from typing import Annotated, Literal
 
@@ -65,7 +65,7 @@ class ProxyPage(Page, frozen=True, kw_only=True):
 
 
 class Enrol(OperationOptions, frozen=True, kw_only=True):
-    """What to enrol: processes in `workloads`, as in a design, and whatever else the mesh can have in `members`."""
+    """What to enrol: processes in `workloads`, as in a design, and other members in `members`."""
 
     workloads: Annotated[list[WorkloadSpec], Meta(max_length=500)] = []
     members: Annotated[list[AnyEnrolment], Meta(max_length=500)] = []
@@ -128,7 +128,7 @@ async def enrol(call: Call[Enrol, Write]) -> Response:
     asked = call.body
     if not asked.workloads and not asked.members:
         error = FieldError(detail="name at least one workload", pointer="#/workloads")
-        raise Refusal("invalid-document", "there is nothing to enrol", errors=[error])
+        raise Refusal("invalid-document", "nothing to enrol was named", errors=[error])
     if twice := twice_named(asked.workloads):
         raise Refusal("invalid-document", "a workload is named twice", errors=twice)
     target = targets.mesh(call.api, call.workspace, call.name())
@@ -147,7 +147,7 @@ async def enrol(call: Call[Enrol, Write]) -> Response:
 )
 @accepting.repeatable
 async def withdraw_members(call: Call[Withdraw, Write]) -> Response:
-    """Take workloads or whole namespaces out of a mesh."""
+    """Withdraw workloads or whole namespaces from a mesh."""
     target = targets.mesh(call.api, call.workspace, call.name())
     return await accepting.accept(
         call, call.body, targets.request_for(target, WithdrawWorkloads(workloads=call.body.members))
@@ -183,7 +183,7 @@ async def show(call: Call[NoBody, Read]) -> Response:
 )
 @accepting.repeatable
 async def withdraw(call: Call[OperationOptions, Write]) -> Response:
-    """Take a workload out of its mesh."""
+    """Withdraw a workload from its mesh."""
     mesh, member = _member(call.name())
     target = targets.mesh(call.api, call.workspace, mesh)
     return await accepting.accept(call, call.body, targets.request_for(target, WithdrawWorkloads(workloads=[member])))
@@ -217,7 +217,7 @@ async def proxies(call: Call[NoBody, ProxyPage]) -> Response:
     problems=_READ,
 )
 async def proxy(call: Call[NoBody, Read]) -> Response:
-    """Show a proxy: what it was sent, what it took, and what it refused in its own words."""
+    """Show a proxy: the configuration that it was sent, accepted and rejected, in its own words."""
     return await views.one(call, kinds.PROXIES, call.name(), "proxy")
 
 
@@ -237,7 +237,7 @@ async def _workloads(call: Call[NoBody, WorkloadPage], mesh: str) -> Response:
 
 
 def _member(entity: str) -> tuple[str, AnyMember]:
-    """The mesh of a workload, and how it is referred to there. Raises Refusal `not-found` for what is no workload."""
+    """The mesh of a workload, and its reference there. Raises Refusal `not-found` if it is not a workload."""
     try:
         mesh, namespace, kind, name = ids.parts(entity)
         if kind == "process":

@@ -1,4 +1,4 @@
-"""Workspaces (tenants). Only an admin of all workspaces makes or removes one."""
+"""Workspaces (tenants). Only an admin of all workspaces creates or removes one."""
 
 import datetime
 from typing import Any
@@ -86,7 +86,7 @@ async def put(call: Call[Workspace, Write]) -> Response:
 
 
 def _made_at(version: mwbus.Received) -> datetime.datetime | None:
-    """When the workspace of this version was made in the place of another; None for the first of its name."""
+    """The creation time of this version's workspace if it replaced another one; None for the first of its name."""
     message: Any = states.document(version, WorkspaceWritten)
     return version.stored_at() if message.anew else message.made_at
 
@@ -105,7 +105,7 @@ def _made_at(version: mwbus.Received) -> datetime.datetime | None:
 async def delete(call: Call[NoBody, Write]) -> Response:
     """Remove an empty workspace."""
     name = call.name()
-    # Whatever is left would be there again, and act again, in a later workspace of that name.
+    # anything left would exist, and be active, in a later workspace of that name
     if left := call.api.directory.held(name):
         raise Refusal("in-use", f"workspace {name} still has {' and '.join(left)}: remove them first")
     reason = call.reason(call.query.reason)

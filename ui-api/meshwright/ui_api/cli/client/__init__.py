@@ -1,1 +1,1 @@
-"""The REST API as the command line uses it: contexts, requests, following an operation."""
+"""The client of the REST API: contexts, requests, following an operation."""

@@ -1,9 +1,9 @@
-"""The REST API as the command line uses it.
+"""The client of the REST API.
 
-Problem: networks fail between a request and its answer. Invariant: what is asked for happens at most once: an
-operation carries an Idempotency-Key and is asked for again with the same key when the connection broke, any other
-write only when it was never sent. Every answer that is not a success becomes a `RequestRefused` with the server's own
-words, silence becomes `Unreachable`, and the answer of something else `NotMeshwright`.
+Problem: networks fail between a request and its response. Invariant: a request takes effect at most once: an operation
+carries an Idempotency-Key and is retried with the same key when the connection breaks, any other write only when it was
+never sent. Every unsuccessful response becomes a `RequestRefused` with the server's message, no response `Unreachable`,
+and a response of another program `NotMeshwright`.
 """
 
 import contextlib
@@ -22,15 +22,15 @@ from meshwright.ui_api.cli.client.contexts import Target
 from meshwright.ui_api.cli.exits import CommandFailed, Exit, NotMeshwright, RequestRefused, Unreachable
 
 _PAUSES = (0.2, 0.8)
-"""seconds before the second and the third try of a request whose connection broke"""
+"""seconds before the second and the third attempt of a request whose connection broke"""
 _QUIET = 45.0
-"""seconds of silence after which an event stream is taken for dead; the server pings every 15"""
+"""seconds of silence after which an event stream is considered dead; the server pings every 15"""
 PAGE = 200
 Params = Mapping[str, Any]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A success: the decoded body and the headers that matter."""
+    """A successful response: the decoded body and the relevant headers."""
 
     status: int
     data: Any
@@ -42,33 +42,33 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Api:
-    """One server, one identity, one workspace; close it."""
+    """A client for one server, identity and workspace; it must be closed."""
 
     def __init__(self, target: Target, *, timeout: float = 30.0, pauses: tuple[float, ...] = _PAUSES) -> None:
         """Raises CommandFailed when the target cannot be used."""
         self.target = target
         self.age = 0.0
-        """of the oldest views that were read, in seconds"""
+        """the age of the oldest views that were read, in seconds"""
         self._pauses = pauses
         headers = {"accept": "application/json", "user-agent": f"meshwright-cli/{metadata.version('meshwright')}"}
-        if target.workspace:  # otherwise the server takes the token's own
+        if target.workspace:  # otherwise the server uses the token's own
             headers["meshwright-workspace"] = target.workspace
         if target.token:
             headers["authorization"] = f"Bearer {target.token}"
         for what, text in (("token", target.token), ("workspace", target.workspace)):
-            if not (text.isascii() and text.isprintable()):  # the HTTP library would show it in its complaint
+            if not (text.isascii() and text.isprintable()):  # the HTTP library would include it in its error message
                 raise _unusable(target, f"its {what} is not one line of ASCII text")
         try:
             self._client = httpx.Client(base_url=target.api_url, headers=headers, timeout=timeout, trust_env=True)
-        except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:  # also a proxy or certificates
+        except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:  # also for a proxy or certificates
             raise _unusable(target, _why(error)) from error
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
     def get(self, path: str, params: Params | None = None, *, within: float | None = None) -> Any:
-        """The decoded body; `within` seconds instead of the usual patience. Raises RequestRefused, Unreachable."""
+        """The decoded body; `within` overrides the time-out in seconds. Raises RequestRefused, Unreachable."""
         return self.request("GET", path, params=params, within=within).data
 
     def list(self, path: str, params: Params | None = None, *, limit: int) -> tuple[list[Any], bool]:
@@ -102,9 +102,9 @@ class Api:
         repeatable: bool = False,
         within: float | None = None,
     ) -> Answer:
-        """Send a request, again with the same Idempotency-Key when the connection broke and it is `repeatable`.
+        """Send a request, and retry with the same Idempotency-Key when the connection broke and it is `repeatable`.
 
-        With `accept_errors` an answer of any status is returned. Raises RequestRefused, Unreachable, NotMeshwright.
+        With `accept_errors` a response of any status is returned. Raises RequestRefused, Unreachable, NotMeshwright.
         """
         sent = dict(headers or {})
         content = None
@@ -143,12 +143,12 @@ class Api:
                 return self._client.request(method, path, content=content, params=params, headers=headers, **more)
             except httpx.TransportError as error:
                 if not (repeatable or isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol)):
-                    why = f"{_why(error)}; whether it was done is not known"
+                    why = f"{_why(error)}; whether it took effect is unknown"
                     raise Unreachable(self.target.api_url, why) from error
                 if pause is None or isinstance(error, httpx.TimeoutException | httpx.UnsupportedProtocol):
                     raise Unreachable(self.target.api_url, _why(error)) from error
                 time.sleep(pause)
-            except (httpx.InvalidURL, UnicodeError) as error:  # no host can be called like this
+            except (httpx.InvalidURL, UnicodeError) as error:  # not a valid host name
                 raise Unreachable(self.target.api_url, _why(error)) from error
         raise AssertionError("the last try returns or raises")
 
@@ -156,9 +156,9 @@ class Api:
     def stream(
         self, path: str, params: Params | None = None, *, last_id: str = "", quiet: float = _QUIET
     ) -> Iterator[Iterator[sse.Frame]]:
-        """An open event stream: the subscription stands when the `with` is entered.
+        """An open event stream; the subscription is active when the `with` block starts.
 
-        `quiet` seconds without a byte end it. Raises RequestRefused, Unreachable, also while it is read.
+        It ends after `quiet` seconds without a byte. Raises RequestRefused, Unreachable, also while it is read.
         """
         headers = {"accept": "text/event-stream"}
         if last_id:
@@ -190,19 +190,19 @@ def _decoded(response: httpx.Response) -> Any:
 
 
 def _age(response: httpx.Response) -> float:
-    """How old the views were that this answer was read from."""
+    """The age of the views of which this response was read."""
     try:
         return float(response.headers.get("meshwright-age", 0))
     except ValueError:
-        return 0.0  # the server does not know yet
+        return 0.0  # the server does not know it yet
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:
-    """The problem document of a refusal, made up from the status when something else answered (a proxy)."""
+    """The problem document of a refusal, built from the status when another program answered (a proxy)."""
     decoded = _decoded(response)
     if isinstance(decoded, dict) and "title" in decoded:
         problem = {"type": "about:blank", "status": response.status_code, **decoded}
-        with contextlib.suppress(msgspec.ValidationError):  # somebody else's idea of a problem
+        with contextlib.suppress(msgspec.ValidationError):  # not a problem document of Meshwright
             msgspec.convert(problem, Problem)
             return problem
     text = str(decoded or "")[:500]
@@ -211,15 +211,15 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
 
 
 def _is(response: httpx.Response, kind: str) -> bool:
-    """Whether an answer is what Meshwright would send: nothing, or a body of that kind."""
+    """Whether a response is what Meshwright would send: no content, or a body of that type."""
     return response.status_code == 204 or kind in response.headers.get("content-type", "")
 
 
 def _what(response: httpx.Response) -> str:
-    """An answer that is not ours, in words."""
+    """A description of a response that is not Meshwright's."""
     where = response.headers.get("location")
     kind = response.headers.get("content-type", "no content type")
-    return f"HTTP {response.status_code}, " + (f"it sends to {where}" if where else kind)
+    return f"HTTP {response.status_code}, " + (f"it redirects to {where}" if where else kind)
 
 
 def _unusable(target: Target, why: str) -> CommandFailed:
@@ -227,7 +227,7 @@ def _unusable(target: Target, why: str) -> CommandFailed:
         f"context {target.name!r} cannot be used",
         code=Exit.USAGE,
         notes=(why,),
-        remedy="`meshwright context show` tells where its parts come from.",
+        remedy="`meshwright context show` shows where its parts come from.",
     )
 
 

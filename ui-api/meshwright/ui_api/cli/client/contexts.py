@@ -1,8 +1,8 @@
-"""Which server to speak to, as whom, in which workspace.
+"""Contexts: the server, the identity and the workspace of a command.
 
-Problem: a person has a local stack today and a production server tomorrow, and must never mix them up.
-Invariant: what is said nearest wins: option, environment, chosen context, local stack found from the working
-directory. Secrets are written to files of mode 0600 and shown nowhere.
+Problem: a user has a local stack today and a production server tomorrow, and must never confuse them. Invariant: the
+most specific source wins: option, environment, chosen context, local stack found from the working directory. Secrets
+are written to files of mode 0600 and never shown.
 """
 
 import os
@@ -16,20 +16,22 @@ import msgspec
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 
 LOCAL = "local"
-"""The name of the context that is found, not written: the local stack's folder in or above the working directory."""
+"""the name of the context that is detected: the local stack's folder in or above the working directory"""
 FOLDER = ".meshwright"
 HOME = "MESHWRIGHT_HOME"
-"""names the local stack's folder, for it and for us"""
+"""environment variable with the local stack's folder, for the stack and the CLI"""
 API_URL = "MESHWRIGHT_API_URL"
 API_URL_FILE = "api-url"
 TOKEN_FILE = "admin-token"
 API_RECORD = "run/api.json"
-"""which process the local stack's API is"""
+"""the process record of the local stack's API"""
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One server and how to be known there. `token_file` is read at use; `token` lies in this file itself."""
+    """One server and the credentials for it. `token_file` is read at each use; `token` is stored in this file
+    itself.
+    """
 
     api_url: str = ""
     token: str = ""
@@ -45,7 +47,7 @@ class Contexts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a command goes, and why there (`source`)."""
+    """The server of a command, and the reason why it was chosen (`source`)."""
 
     name: str
     api_url: str
@@ -63,7 +65,7 @@ def config_path(environ: Mapping[str, str]) -> Path:
 
 
 def read(path: Path) -> Contexts:
-    """What the file says; nothing when there is none. Raises CommandFailed when it cannot be understood."""
+    """The contents of the file; empty when it does not exist. Raises CommandFailed when it cannot be parsed."""
     import yaml
 
     try:
@@ -79,7 +81,7 @@ def read(path: Path) -> Contexts:
 
 
 def write(path: Path, contexts: Contexts) -> None:
-    """Replace the file in one step, readable by its owner only. Raises CommandFailed."""
+    """Replace the file atomically, readable by its owner only. Raises CommandFailed."""
     import yaml
 
     half = path.with_name(f".{path.name}.{os.getpid()}")
@@ -93,7 +95,7 @@ def write(path: Path, contexts: Contexts) -> None:
             f"{path} cannot be written",
             code=Exit.USAGE,
             notes=(str(error),),
-            remedy="Name another file with MESHWRIGHT_CONFIG.",
+            remedy="Set another file with MESHWRIGHT_CONFIG.",
         ) from error
 
 
@@ -106,7 +108,7 @@ def local_folder(environ: Mapping[str, str], start: Path) -> Path | None:
 
 
 def local_context(environ: Mapping[str, str], start: Path) -> Context | None:
-    """The local stack as a context, or None when there is none here."""
+    """The local stack as a context, or None when there is none."""
     folder = local_folder(environ, start)
     if folder is None:
         return None
@@ -114,7 +116,9 @@ def local_context(environ: Mapping[str, str], start: Path) -> Context | None:
 
 
 def refuse_stranger(target: Target, environ: Mapping[str, str], start: Path) -> None:
-    """Raises CommandFailed when somebody else listens where the local stack's API did: it would get the token."""
+    """Raises CommandFailed when another process listens on the port of the local stack's API: it would get the
+    token.
+    """
     from meshwright.core.machine import listeners, processes
 
     folder = local_folder(environ, start)
@@ -127,19 +131,19 @@ def refuse_stranger(target: Target, environ: Mapping[str, str], start: Path) -> 
         raise CommandFailed(
             f"{target.api_url}, where the local stack's API was, is held by {holder}; your token was not sent there",
             code=Exit.UNAVAILABLE,
-            remedy="`make up` starts the API at another port; or end that program.",
+            remedy="`make up` starts the API at another port; or stop that program.",
         )
 
 
 def resolve(
     environ: Mapping[str, str], directory: Path, *, context: str = "", workspace: str = "", api_url: str = ""
 ) -> Target:
-    """The target that options, environment, file and working directory amount to.
+    """The server that options, environment, file and working directory select.
 
-    Raises CommandFailed when a context or its token is named but not there.
+    Raises CommandFailed when a context or its token is named but does not exist.
     """
     name, chosen, source = _choose(environ, directory, context)
-    by_option = chosen if context else Context()  # which outweighs the environment
+    by_option = chosen if context else Context()  # it has precedence over the environment
     url = api_url or by_option.api_url or environ.get(API_URL) or chosen.api_url or DEFAULT_URL
     if not (api_url or by_option.api_url) and environ.get(API_URL):
         source = API_URL
@@ -162,7 +166,7 @@ def _choose(environ: Mapping[str, str], directory: Path, wanted: str) -> tuple[s
         raise CommandFailed(
             f"there is no context {name!r} in {path}",
             code=Exit.USAGE,
-            remedy="`meshwright context list` shows them, `meshwright context add` makes one.",
+            remedy="`meshwright context list` shows them, `meshwright context add` creates one.",
         )
     local = local_context(environ, directory)
     return LOCAL, local or Context(), str(local_folder(environ, directory) or "nothing found: the default address")
@@ -177,7 +181,7 @@ def _token(name: str, context: Context) -> str:
         raise CommandFailed(
             f"the token of context {name!r} cannot be read: {error}",
             code=Exit.USAGE,
-            remedy="Set MESHWRIGHT_TOKEN, or give the context a token again with `meshwright context add`.",
+            remedy="Set MESHWRIGHT_TOKEN, or set the context's token again with `meshwright context add`.",
         ) from error
 
 
@@ -188,7 +192,7 @@ def _unreadable(path: Path, why: str) -> CommandFailed:
 
 
 def as_rows(known: Contexts, local: Context | None, current: str) -> list[dict[str, Any]]:
-    """Every context for people, without secrets."""
+    """Every context as a row, without secrets."""
     entries = dict(known.contexts)
     if local is not None:
         entries.setdefault(LOCAL, local)

@@ -1,8 +1,7 @@
-"""Files that people write: one design or a list of workloads, in YAML or JSON.
+"""Files that users write: one design or a list of workloads, in YAML or JSON.
 
-Invariant: a document is read within the bounds that the API sets (size, depth, aliases) and by the same grammar
-before anything is sent, so a file means the same thing to both; a mistake in it is told before the network is
-used.
+Invariant: a document is read with the API's own limits (size, depth, aliases) and grammar before anything is sent, so a
+file means the same to both, and its errors are reported without using the network.
 """
 
 import sys
@@ -21,14 +20,14 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says, and the text that says it."""
+    """The contents of a file, and its text."""
 
     name: str
     raw: bytes
     content: Any
 
     def place(self, pointer: str) -> str:
-        """Where a JSON pointer leads in the file, as `split.yaml:7`; the file's name when that cannot be told."""
+        """The location of a JSON pointer in the file, as `split.yaml:7`; the file's name when it is unknown."""
         import yaml
 
         try:
@@ -39,7 +38,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _line(node: Any, tokens: list[str]) -> int:
-    """The line of the deepest node on the way that exists, counted from 1."""
+    """The line of the deepest node on the path that exists, counted from 1."""
     import yaml
 
     line = int(node.start_mark.line) + 1
@@ -55,7 +54,7 @@ def _line(node: Any, tokens: list[str]) -> int:
 
 
 def load(source: str) -> Document:
-    """The one document of a file, or of stdin for `-`. Raises CommandFailed saying what is wrong and where."""
+    """The one document of a file, or of stdin for `-`. Raises CommandFailed with the error and its place."""
     name = "standard input" if source == STDIN else source
     raw = _read(source, name)
     if len(raw) > MAX_BYTES:
@@ -70,7 +69,7 @@ def load(source: str) -> Document:
 
 
 def mapping(source: str) -> dict[str, Any]:
-    """The one document of a file, which is a mapping. Raises CommandFailed."""
+    """The one document of a file, which must be a mapping. Raises CommandFailed."""
     content = load(source).content
     if not isinstance(content, dict):
         raise _bad(f"{source} is not a mapping", remedy="Write `name: value` lines, or a JSON object.")
@@ -86,7 +85,7 @@ def text(source: str) -> str:
 
 
 def sources(given: Sequence[str]) -> list[str]:
-    """The files that are meant; folders give the YAML and JSON in them, in order. Raises CommandFailed."""
+    """The files to read; folders stand for the YAML and JSON files in them, in order. Raises CommandFailed."""
     names: list[str] = []
     for each in given:
         path = Path(each)

@@ -1,9 +1,9 @@
-"""Following an operation to its end, over broken connections.
+"""Following an operation to its end, across reconnects.
 
-Problem: between "accepted" and the stream being open, and while a connection is down, things happen. Invariant: the
-stream is always resumed behind the last event that a snapshot or a frame has shown, so nothing is missed; an end that
-an event has told is the end, whatever else answers or does not; Ctrl-C and `--timeout` end the following, never the
-operation, and say how to come back.
+Problem: events are published before the stream is open, and while a connection is down. Invariant: the stream is always
+resumed behind the last event that a snapshot or a frame contained, so no event is missed; a terminal event ends the
+following, whatever else the API answers; Ctrl-C and `--timeout` end the following, never the operation, and print how
+to resume it.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from meshwright.ui_api.cli.render.timeline import Line, Timeline
 
 RESET = "reset"
 _PATIENCE = 30.0
-"""seconds that the API may be away while an operation is followed"""
+"""seconds that the API may be unavailable while an operation is followed"""
 _PAUSE = 0.5
 _LOOK = 1.0
-"""seconds between two looks at an operation whose events cannot be followed"""
+"""seconds between two polls of an operation whose events cannot be followed"""
 _LAST_LOOK = 5.0
-"""seconds that the API has for the whole story of an operation whose end is known"""
+"""seconds that the API has for the full history of an operation whose end is known"""
 _TOO_MANY = 429
 _QUIET = 45.0
 _OVERTIME = 0.2
@@ -35,7 +35,7 @@ Tell = Callable[[Timeline, list[Line]], None]
 
 
 class Follow:
-    """One following of one operation. `limit` is seconds from now, None for ever."""
+    """The following of one operation. `limit` is in seconds from now, None for ever."""
 
     def __init__(self, session: Session, operation: str, limit: float | None, tell: Tell) -> None:
         self._api = session.api
@@ -49,20 +49,20 @@ class Follow:
     def run(self) -> dict[str, Any]:
         """The operation when it has ended.
 
-        Raises CommandFailed with STILL_RUNNING when the limit passed, RequestRefused, Unreachable.
+        Raises CommandFailed with STILL_RUNNING when the limit has passed, RequestRefused, Unreachable.
         """
         operation: dict[str, Any] = self._retried(self._snapshot)
-        while not self._last:  # accepted a moment ago, and not told yet
+        while not self._last:  # accepted a moment ago, and not visible yet
             time.sleep(_PAUSE / 5)
             operation = self._retried(self._snapshot)
         while not self.timeline.done:
             self._retried(self._stream)
-            if not self.timeline.done:  # the connection ended, or a reset left something out
+            if not self.timeline.done:  # the connection ended, or events were left out
                 operation = self._retried(self._snapshot)
         return operation if operation["done"] else self._whole(operation)
 
     def _whole(self, operation: dict[str, Any]) -> dict[str, Any]:
-        """The operation with all its steps, now that an event has told its end; without them if nobody answers."""
+        """The operation with all its steps, after its terminal event; without them if the API does not answer."""
         with contextlib.suppress(Unreachable, RequestRefused):
             operation = self._snapshot(within=_LAST_LOOK)
         return operation if operation["done"] else operation | self.timeline.ending
@@ -82,7 +82,7 @@ class Follow:
         except RequestRefused as error:
             if error.status != _TOO_MANY:
                 raise
-            time.sleep(_LOOK)  # no stream is to be had now: the caller looks at the operation again
+            time.sleep(_LOOK)  # the stream is not available now: the caller polls the operation
 
     def _read(self, quiet: float) -> None:
         params = {"operation": self.operation}
@@ -98,10 +98,10 @@ class Follow:
                     event = msgspec.json.decode(frame.data)
                     self._tell(self.timeline, self.timeline.learn_event(event["type"], event["time"], event["data"]))
                 if self.timeline.done or quiet - self._quiet() > _OVERTIME:
-                    return  # by now a silence would last beyond our own limit
+                    return  # a silence now would last beyond the limit
 
     def _retried(self, attempt: Callable[[], Any]) -> Any:
-        """Try again while the server is away, for a bounded time."""
+        """Retry while the server is unavailable, for a bounded time."""
         away_since = 0.0
         while True:
             self._in_time()
@@ -110,8 +110,8 @@ class Follow:
             except (Unreachable, RequestRefused) as error:
                 if error.code is not Exit.UNAVAILABLE:
                     raise
-                self._in_time()  # the stream was quiet until our own limit: not the server's fault
-                if not away_since or self._heard > away_since:  # it answered until now
+                self._in_time()  # the stream was quiet until the limit: not an error of the server
+                if not away_since or self._heard > away_since:  # it responded until now
                     away_since = time.monotonic()
                 if time.monotonic() - away_since > _PATIENCE:
                     raise
@@ -132,7 +132,7 @@ class Follow:
 
 
 def resume(operation: str) -> str:
-    """How to come back to an operation."""
+    """How to resume following an operation."""
     command = "meshwright operations"
     return f"`{command} watch {operation}` follows it again, `{command} cancel {operation}` stops it."
 
@@ -140,9 +140,9 @@ def resume(operation: str) -> str:
 def events(
     session: Session, params: dict[str, Any], since: str, on_reset: Callable[[dict[str, Any]], None]
 ) -> Iterator[dict[str, Any]]:
-    """Events for ever, over broken connections, behind `since` (empty: from now on).
+    """Events for ever, across reconnects, behind `since` (empty: from now on).
 
-    Raises RequestRefused, Unreachable when the API stays away.
+    Raises RequestRefused, Unreachable when the API stays unavailable.
     """
     last, away_since = since, 0.0
     while True:

@@ -1,6 +1,6 @@
-"""The addresses of the REST API, spelt once.
+"""The paths of the REST API, in one place.
 
-Invariant: a name or id that stands in a path is escaped, so it can only ever be one segment of it.
+Invariant: a name or id in a path is escaped, so it can only ever be one segment of it.
 """
 
 from urllib.parse import quote
@@ -29,13 +29,13 @@ READY = "/readyz"
 
 
 def one(collection: str, name: str, rest: str = "") -> str:
-    """A resource of a collection, or with `rest` a part or verb of it (`:apply`, `/versions`)."""
+    """The path of a resource of a collection, or with `rest` of a part or verb of it (`:apply`, `/versions`)."""
     segment = quote(name, safe="")
-    if set(segment) == {"."}:  # these would lead upwards, to another resource
+    if set(segment) == {"."}:  # these would lead to a parent resource
         segment = segment.replace(".", "%2E")
     return f"{collection}/{segment}{rest}"
 
 
 def operation(identity: str, verb: str = "") -> str:
-    """An operation, or with `verb` an action on it."""
+    """The path of an operation, or with `verb` of an action on it."""
     return one(OPERATIONS, identity, f":{verb}" if verb else "")

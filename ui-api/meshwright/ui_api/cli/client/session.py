@@ -1,8 +1,8 @@
-"""What one run of a command has: its output and, once asked for, the API.
+"""The context of one run of a command: its output and, lazily, the API.
 
-Problem: every command takes the same options (format, context, workspace) anywhere on the line. Invariant: the
-options are declared once, here; a command is a plain function of a Session and its own arguments. The HTTP client
-is imported only when a command first speaks to the server.
+Problem: every command accepts the same options (format, context, workspace) anywhere on the line. Invariant: the
+options are declared once, here; a command is a plain function of a Session and its own arguments. The HTTP client is
+imported only when a command first calls the server.
 """
 
 import functools
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from meshwright.ui_api.cli.client.api import Api
 
 _OLD = 10.0
-"""seconds by which views may be behind without a word about it"""
+"""seconds by which views may be behind without a message"""
 _PANEL = "Common options"
 FormatOption = Annotated[
     Format | None,
-    typer.Option("--output", "-o", help="How data is written.", rich_help_panel=_PANEL, show_default="table"),
+    typer.Option("--output", "-o", help="Output format.", rich_help_panel=_PANEL, show_default="table"),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No messages on stderr.", rich_help_panel=_PANEL)]
 ContextOption = Annotated[
-    str, typer.Option("--context", help="Which server.", rich_help_panel=_PANEL, show_default=False)
+    str, typer.Option("--context", help="The context (server) to use.", rich_help_panel=_PANEL, show_default=False)
 ]
 WorkspaceOption = Annotated[
-    str, typer.Option("--workspace", "-w", help="Which workspace.", rich_help_panel=_PANEL, show_default=False)
+    str, typer.Option("--workspace", "-w", help="The workspace to use.", rich_help_panel=_PANEL, show_default=False)
 ]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The common options as given before the command's name."""
+    """The common options before the command's name."""
 
     output: Format | None = None
     quiet: bool = False
@@ -60,7 +60,7 @@ class Session:
 
     @functools.cached_property
     def target(self) -> contexts.Target:
-        """Where the command goes. Raises CommandFailed."""
+        """The server that the command uses. Raises CommandFailed."""
         return contexts.resolve(os.environ, Path.cwd(), context=self.options.context, workspace=self.options.workspace)
 
     @property
@@ -72,7 +72,7 @@ class Session:
 
     @property
     def completing_api(self) -> "Api":
-        """The API for a shell that waits for a completion: a second, and no second try."""
+        """The API for completion in a shell: with a time-out of one second, and no retry."""
         self._api = self._open(timeout=1.0, pauses=())
         return self._api
 
@@ -83,23 +83,23 @@ class Session:
         return Api(self.target, **patience)
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Ask before something is lost; without a terminal only `--yes` will do. Raises CommandFailed."""
+        """Ask for confirmation; without a terminal `--yes` is required. Raises CommandFailed."""
         if yes:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise CommandFailed(f"{question} Aborted; nothing was changed.", code=Exit.USAGE, remedy="Say --yes.")
+            raise CommandFailed(f"{question} Aborted; nothing was changed.", code=Exit.USAGE, remedy="Add --yes.")
         try:
             sure = typer.confirm(sanitizing.line(question), err=True)
-        except typer.Abort:  # Ctrl-C, or the end of the input
+        except typer.Abort:  # Ctrl-C, or end of input
             raise CommandFailed("Aborted; nothing was changed.", code=Exit.INTERRUPTED) from None
         if not sure:
             raise CommandFailed("Aborted; nothing was changed.", code=Exit.FAILURE)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         if self._api is not None:
             if self._api.age > _OLD:
-                self.output.say(f"(this may be {self._api.age:.0f} s old: the projector is behind or away)")
+                self.output.say(f"(this may be {self._api.age:.0f} s old: the projector is behind or not running)")
             self._api.close()
 
 
@@ -124,8 +124,8 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter("workspace", kind, default="", annotation=WorkspaceOption),
     ]
     first = inspect.Parameter("typer_context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    # The order of declaration is the order of arguments on the command line.
-    # A command may declare an `output` of its own, with further formats.
+    # the order of declaration is the order of arguments on the command line
+    # a command may declare an `output` of its own, with further formats
     added = [parameter for parameter in common if parameter.name not in own_names]
     parameters = [first, *(parameter.replace(kind=kind) for parameter in own), *added]
 

@@ -1,7 +1,7 @@
-"""Server-sent events as the WHATWG grammar reads them, from an iterator of lines.
+"""A parser of server-sent events (WHATWG), from an iterator of lines.
 
-Invariant: a frame is given only when its blank line has come, so a connection cut in the middle never yields
-half an event; comments come through as frames of kind `ping`, so that the reader's clock keeps going.
+Invariant: a frame is returned only once its blank line has arrived, so a broken connection never yields half an event;
+comments are returned as frames of kind `ping`, so that the reader's time-out is reset.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,13 +20,13 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lines(chunks: Iterable[str]) -> Iterator[str]:
-    """The lines of a text that comes in pieces. Only CR, LF and CRLF end a line: what else Unicode takes for an end,
-    as U+2028, may stand in the data.
+    """The lines of a text that arrives in pieces. Only CR, LF and CRLF end a line: other line separators of Unicode,
+    as U+2028, may occur in the data.
     """
     rest = ""
     for chunk in chunks:
         rest += chunk
-        held = rest.endswith("\r")  # the LF that belongs to it may be in the next piece
+        held = rest.endswith("\r")  # its LF may be in the next piece
         *whole, last = (rest[:-1] if held else rest).replace("\r\n", "\n").replace("\r", "\n").split("\n")
         rest = last + "\r" * held
         yield from whole
@@ -34,14 +34,14 @@ def lines(chunks: Iterable[str]) -> Iterator[str]:
 
 
 def frames(lines: Iterable[str]) -> Iterator[Frame]:
-    """The frames of a stream of lines; an unfinished one at the end is dropped."""
+    """The frames of a stream of lines; an incomplete one at the end is dropped."""
     kind, identity = "", ""
     data: list[str] = []
     for line in lines:
         if not line:
             if data or kind:
                 yield Frame(kind=kind or "message", id=identity, data="\n".join(data))
-            elif identity:  # where the stream stands before its first event
+            elif identity:  # the position of the stream before its first event
                 yield Frame(kind=PING, id=identity)
             kind, identity, data = "", "", []
             continue

@@ -1,7 +1,7 @@
-"""Saving and deleting what people declare.
+"""Saving and deleting resources.
 
-Invariant: a save over an existing version names that it means to replace it, so nobody creates by accident what
-they meant to change; an unchanged document makes no new version.
+Invariant: replacing an existing version requires its ETag, so nobody creates by accident what they meant to change; an
+unchanged document makes no new version.
 """
 
 from typing import Any
@@ -26,7 +26,9 @@ def save(session: Session, path: str, document: dict[str, Any], reason: str) -> 
 
 
 def save_if_changed(session: Session, design: dict[str, Any], reason: str) -> tuple[Answer, bool]:
-    """The newest version of the design, saved unless nothing differs; whether it was. Raises RequestRefused."""
+    """The newest version of the design, saved unless it is unchanged, and whether it was saved. Raises
+    RequestRefused.
+    """
     path = paths.one(paths.DESIGNS, design["id"])
     try:
         standing = session.api.request("GET", path)
@@ -40,7 +42,7 @@ def save_if_changed(session: Session, design: dict[str, Any], reason: str) -> tu
 
 
 def delete(session: Session, path: str, reason: str) -> Answer:
-    """Remove a resource, whichever version stands. Raises RequestRefused."""
+    """Delete the current version of a resource. Raises RequestRefused."""
     return session.api.request("DELETE", path, params={"reason": reason}, headers={"if-match": "*"})
 
 
@@ -49,7 +51,7 @@ def _put(session: Session, path: str, document: dict[str, Any], reason: str, hea
 
 
 def _same(standing: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Whether two documents mean the same, defaults filled in; in doubt they do not."""
+    """Whether two documents are equal with defaults filled in; false when unknown."""
     try:
         return msgspec.convert(standing, Design) == msgspec.convert(wanted, Design)
     except msgspec.ValidationError:

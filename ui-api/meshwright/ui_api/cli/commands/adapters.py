@@ -1,4 +1,4 @@
-"""`meshwright adapters` and `meshwright adapter new`: who can do what, and the start of a new one."""
+"""`meshwright adapters` and `meshwright adapter new`: listing adapters, and creating a new one."""
 
 import shlex
 from pathlib import Path
@@ -12,7 +12,7 @@ from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.render import views
 
-group = typer.Typer(help="Adapters: who is alive and what they can do.", no_args_is_help=True)
+group = typer.Typer(help="Adapters: which are running and what they support.", no_args_is_help=True)
 author_group = typer.Typer(help="Write an adapter.", no_args_is_help=True)
 
 
@@ -35,12 +35,12 @@ def forget(
     session: Session,
     adapter: Annotated[str, typer.Argument(metavar="ADAPTER")],
     orphan: Annotated[
-        bool, typer.Option("--orphan", help="Also when meshes of it are left, which no adapter serves then.")
+        bool, typer.Option("--orphan", help="Even if meshes of it remain, which then have no adapter.")
     ] = False,
     yes: YesOption = False,
     reason: ReasonOption = "",
 ) -> None:
-    """Forget an adapter that has no worker any more (for admins); one that starts again is known again."""
+    """Forget an adapter without workers (for admins); it is listed again when a worker of it starts."""
     session.confirm(f"Forget adapter {adapter}?", yes=yes)
     params = {"reason": reason, "orphan": "true" if orphan else None}
     session.api.request("DELETE", paths.one(paths.ADAPTERS, adapter), params=params)
@@ -52,10 +52,10 @@ def new(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and -.")],
     directory: Annotated[
-        Path | None, typer.Option("--directory", "-d", help="Where; else meshwright-adapter-NAME here.")
+        Path | None, typer.Option("--directory", "-d", help="The folder; default ./meshwright-adapter-NAME.")
     ] = None,
 ) -> None:
-    """Write a working adapter to start from: package, entry point, operations, an intent, a conformance test."""
+    """Create the skeleton of an adapter: package, entry point, operations, an intent, a conformance test."""
     from meshwright.ui_api.cli import skeleton
     from meshwright.ui_api.cli.skeleton import installing
 

@@ -1,4 +1,4 @@
-"""`meshwright analyze`: findings about files, about what a mesh has, or about files as they would be on it."""
+"""`meshwright analyze`: findings about files, about the resources of a mesh, or about files merged into these."""
 
 import enum
 import re
@@ -17,7 +17,7 @@ _CODE = re.compile(r"MW[0-9]{4}")
 
 
 class Report(enum.StrEnum):
-    """How findings are written."""
+    """The format of findings."""
 
     TABLE = "table"
     JSON = "json"
@@ -27,7 +27,7 @@ class Report(enum.StrEnum):
 
 
 class Level(enum.StrEnum):
-    """From which severity on findings make the command fail."""
+    """The lowest severity for which the command fails."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -46,20 +46,24 @@ def analyze(
         list[str] | None,
         typer.Option("--file", "-f", help="A file, a folder (read with its subfolders), or - for stdin; repeatable."),
     ] = None,
-    mesh: Annotated[str, typer.Option("--mesh", "-m", help="The mesh that it is for.")] = "",
-    adapter: Annotated[str, typer.Option("--adapter", help="Without a mesh: whose rules count, such as istio.")] = "",
-    live: Annotated[bool, typer.Option("--live", help="Also what the mesh has now; files stand for theirs.")] = False,
+    mesh: Annotated[str, typer.Option("--mesh", "-m", help="The mesh to which the files apply.")] = "",
+    adapter: Annotated[
+        str, typer.Option("--adapter", help="Without a mesh: the adapter whose rules apply, such as istio.")
+    ] = "",
+    live: Annotated[
+        bool, typer.Option("--live", help="Include the mesh's present resources; files replace those of the same name.")
+    ] = False,
     suppress: Annotated[
         list[str] | None,
         typer.Option("--suppress", help="A code, such as MW3301; repeatable.", autocompletion=codes),
     ] = None,
-    fail_on: Annotated[Level, typer.Option("--fail-on", help="Exit with 8 from this severity on.")] = Level.ERROR,
+    fail_on: Annotated[Level, typer.Option("--fail-on", help="Exit with 8 at this severity or above.")] = Level.ERROR,
     explain: Annotated[
-        str, typer.Option("--explain", metavar="CODE", help="What a code means, and what to do.", autocompletion=codes)
+        str, typer.Option("--explain", metavar="CODE", help="Explain a code.", autocompletion=codes)
     ] = "",
-    output: Annotated[Report | None, typer.Option("--output", "-o", help="How findings are written.")] = None,
+    output: Annotated[Report | None, typer.Option("--output", "-o", help="The format of findings.")] = None,
 ) -> None:
-    """Find mistakes in Kubernetes resources before, or after, a mesh has them. Nothing is changed."""
+    """Find mistakes in Kubernetes resources, before or after they are applied to a mesh. Changes nothing."""
     report = output or Report(session.options.output or Format.TABLE)
     if report in (Report.JSON, Report.YAML):
         session.output = Output(Format(report), quiet=session.options.quiet)
@@ -75,10 +79,10 @@ def analyze(
         if not _CODE.fullmatch(code):
             raise CommandFailed(f"{code!r} is not a code", code=Exit.USAGE, remedy="Codes look like MW3301.")
     if bool(mesh) == bool(adapter):
-        raise CommandFailed("name a mesh or an adapter", code=Exit.USAGE, remedy="Say --mesh NAME or --adapter NAME.")
+        raise CommandFailed("name a mesh or an adapter", code=Exit.USAGE, remedy="Add --mesh NAME or --adapter NAME.")
     sources = [{"name": name, "content": documents.text(name)} for name in documents.sources(files or [])]
     if adapter and not sources:
-        raise CommandFailed("name the files to analyze", code=Exit.USAGE, remedy="Say --file PATH, or --mesh NAME.")
+        raise CommandFailed("name the files to analyze", code=Exit.USAGE, remedy="Add --file PATH or --mesh NAME.")
     question = {"files": sources, "suppress": suppress or []} | ({"live": live or not sources} if mesh else {})
     path = paths.one(paths.MESHES, mesh, ":analyze") if mesh else paths.one(paths.ADAPTERS, adapter, ":analyze")
     analysis = session.api.request("POST", path, body=question, repeatable=True).data

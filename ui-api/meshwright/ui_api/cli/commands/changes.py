@@ -1,7 +1,7 @@
-"""`meshwright apply` and its kin: validate → diff → save → operation with live steps → history → rollback.
+"""`meshwright apply` and related commands: validate → diff → save → operation with live steps → history → rollback.
 
-Invariant: nothing is saved before the adapter has said that it can be applied; a design of which
-there is no preview, for it takes too long or is too large, is left to its operation to check, and that is told.
+Invariant: a design is saved only after the adapter's preview has accepted it; a design without a preview, because it
+takes too long or is too large, is checked by its operation, and this is reported.
 """
 
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused
 from meshwright.ui_api.cli.render import live, previews
 
 TakeOverOption = Annotated[
-    bool, typer.Option("--take-over", help="Take fields over that others own, as the diff names them.")
+    bool, typer.Option("--take-over", help="Take ownership of fields of other managers, which the diff lists.")
 ]
 _NO_PREVIEW = ("adapter-slow", "too-large")
 
@@ -39,7 +39,7 @@ def apply(
     keep_on_failure: Annotated[bool, typer.Option("--keep-on-failure", help="Do not undo when it fails.")] = False,
     take_over: TakeOverOption = False,
 ) -> None:
-    """Save a design and make a mesh look like it. With --wait each step is shown as it happens."""
+    """Save a design and make a mesh match it. With --wait each step is shown as it happens."""
     document = documents.load_design(file)
     design = document.content
     chosen = choices.mesh_or_only(session, mesh)
@@ -59,7 +59,7 @@ def apply(
 
 
 def validate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
-    """Say everything that keeps a design from being applied."""
+    """Report everything that prevents a design from being applied."""
     document = documents.load_design(file)
     result = _ask(session, document, choices.mesh_or_only(session, mesh), "validate")
     result["errors"] = [_in_file(error) for error in result["errors"]]
@@ -80,7 +80,7 @@ def diff(session: Session, file: DesignFile, mesh: MeshOption = "", take_over: T
 
 
 def translate(session: Session, file: DesignFile, mesh: MeshOption = "") -> None:
-    """Print the exact native resources that a design becomes, as YAML documents."""
+    """Print the native resources that a design is translated to, as YAML documents."""
     document = documents.load_design(file)
     preview = _ask(session, document, choices.mesh_or_only(session, mesh), "translate")
     if session.output.human:
@@ -95,7 +95,7 @@ def rollback(
     design: DesignName,
     mesh: MeshOption = "",
     to: Annotated[
-        int | None, typer.Option("--to", min=1, help="A revision of `releases list`; else the one before.")
+        int | None, typer.Option("--to", min=1, help="A revision from `releases list`; default the one before.")
     ] = None,
     reason: ReasonOption = "",
     wait: WaitOption = True,
@@ -115,7 +115,7 @@ def remove(
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Undo on a mesh everything that a design applied."""
+    """Undo everything that a design applied to a mesh."""
     chosen = choices.mesh_or_only(session, mesh)
     session.confirm(f"Undo everything that {design} applied to mesh {chosen}?", yes=yes)
     body = {"mesh": chosen, "reason": reason}
@@ -123,7 +123,7 @@ def remove(
 
 
 def _look_ahead(session: Session, document: documents.Document, mesh: str, *, take_over: bool) -> None:
-    """Tell what applying would change. Raises CommandFailed when the adapter refuses it."""
+    """Print what applying would change. Raises CommandFailed when the adapter refuses it."""
     try:
         preview = _ask(session, document, mesh, "diff", take_over=take_over)
     except RequestRefused as refused:
@@ -139,7 +139,7 @@ def _look_ahead(session: Session, document: documents.Document, mesh: str, *, ta
 def _ask(
     session: Session, document: documents.Document, mesh: str, verb: str, *, take_over: bool = False
 ) -> dict[str, Any]:
-    """What the adapter says about the design; complaints point into the file."""
+    """The adapter's preview of the design; errors point into the file."""
     path = paths.one(paths.DESIGNS, document.content["id"], f":{verb}")
     try:
         body = {"mesh": mesh, "design": document.content, "take_over": take_over}
@@ -152,7 +152,7 @@ def _ask(
 
 
 def _in_file(error: dict[str, Any]) -> dict[str, Any]:
-    """The error with its pointer into the design, which is a part of what was sent."""
+    """The error with its pointer into the design, which is a part of the request."""
     return {**error, "pointer": "#" + error.get("pointer", "#").lstrip("#").removeprefix("/design")}
 
 

@@ -1,4 +1,4 @@
-"""`meshwright connections`: the places where meshes live."""
+"""`meshwright connections`: the platforms where meshes run."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from meshwright.ui_api.cli.render import connections as rendered
 from meshwright.ui_api.cli.render import views
 from meshwright.ui_api.cli.render.output import as_yaml
 
-group = typer.Typer(help="Connections: the places where meshes live.", no_args_is_help=True)
+group = typer.Typer(help="Connections: the platforms where meshes run.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="CONNECTION")]
 
 
@@ -41,13 +41,13 @@ def put(
     ] = "",
     kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="A file; of a Kubernetes connection.")] = "",
     kube_context: Annotated[
-        str, typer.Option("--kube-context", help="Of the kubeconfig; empty for its current one.")
+        str, typer.Option("--kube-context", help="A context of the kubeconfig; empty for its current one.")
     ] = "",
     description: Annotated[str, typer.Option("--description")] = "",
     label: Annotated[list[str] | None, typer.Option("--label", "-l", help="name=value; may be repeated.")] = None,
     reason: ReasonOption = "",
 ) -> None:
-    """Create a connection, or change it to exactly this; credentials that are left out stay as they are."""
+    """Create a connection, or replace its settings; omitted credentials are kept."""
     labels = dict(_pair(text) for text in label or [])
     given = documents.mapping(settings) if settings else {}
     given |= {"kubeconfig": documents.text(kubeconfig)} if kubeconfig else {}
@@ -61,7 +61,7 @@ def put(
 
 @command(group, "test")
 def test(session: Session, connection: Name, reason: ReasonOption = "") -> None:
-    """Have a worker try a connection now: who we are there, and what we may do. Nothing is changed."""
+    """Test a connection through a worker: the identity used there and its permissions. Changes nothing."""
     path = paths.one(paths.CONNECTIONS, connection, ":test")
     result = session.api.request("POST", path, body={"reason": reason}).data
     session.output.show(result, rendered.tested(result))
@@ -73,10 +73,11 @@ def test(session: Session, connection: Name, reason: ReasonOption = "") -> None:
 def rights(
     session: Session,
     adapter: Annotated[
-        list[str] | None, typer.Option("--adapter", help="May be repeated; else every adapter that says its rights.")
+        list[str] | None,
+        typer.Option("--adapter", help="May be repeated; default every adapter that announces its permissions."),
     ] = None,
     service_account: Annotated[
-        str, typer.Option("--service-account", help="namespace/name: with bindings for it.")
+        str, typer.Option("--service-account", help="namespace/name; adds bindings for it.")
     ] = "",
 ) -> None:
     """Print the exact roles that adapters need in a Kubernetes cluster, for `kubectl apply -f -`."""
@@ -92,12 +93,12 @@ def rights(
         manifests = [each for one in roles for each in one["manifests"]]
         session.output.text("".join(f"---\n{as_yaml(each)}" for each in manifests))
     if not any(one["manifests"] for one in roles):
-        session.output.warn("no adapter says what it needs in a Kubernetes cluster")
+        session.output.warn("no adapter announces the permissions that it needs in a Kubernetes cluster")
 
 
 @command(group, "delete")
 def delete(session: Session, connection: Name, yes: YesOption = False, reason: ReasonOption = "") -> None:
-    """Remove a connection that holds no mesh."""
+    """Remove a connection without meshes."""
     session.confirm(f"Remove connection {connection}?", yes=yes)
     writing.delete(session, paths.one(paths.CONNECTIONS, connection), reason)
     session.output.say(f"connection {connection} removed")

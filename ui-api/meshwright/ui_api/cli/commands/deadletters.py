@@ -1,4 +1,4 @@
-"""`meshwright deadletters`: commands that nobody could carry out, and what to do about each."""
+"""`meshwright deadletters`: commands that could not be executed, and what to do about each."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ def index(
     everything: Annotated[bool, typer.Option("--all", help="Also those that were replayed.")] = False,
     limit: choices.LimitOption = 50,
 ) -> None:
-    """List dead letters that wait for somebody, newest first."""
+    """List open dead letters, newest first."""
     params = {"adapter": adapter, "state": "" if everything else "open"}
     items = choices.list_all(session, paths.DEADLETTERS, params, limit)
     session.output.show(items, history.dead_letters(items))
@@ -37,7 +37,7 @@ def index(
 
 @command(group, "show")
 def show(session: Session, operation: LetterId) -> None:
-    """Show a dead letter: why it died, and its command, or its bytes when nobody can read it."""
+    """Show a dead letter: its reason, and its command, or its bytes when it cannot be decoded."""
     document = session.api.get(paths.one(paths.DEADLETTERS, operation))
     session.output.show(document, history.dead_letter(document))
 
@@ -50,14 +50,14 @@ def replay(
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Ask for the same again, as a new operation; asking twice gives the operation of the first time."""
+    """Execute the command again, as a new operation; a second replay returns the operation of the first."""
     path = paths.one(paths.DEADLETTERS, operation, ":replay")
     live.operate(session, "POST", path, {"reason": reason}, wait=wait, limit=timeout)
 
 
 @command(group, "drop")
 def drop(session: Session, operation: LetterId, yes: YesOption = False, reason: ReasonOption = "") -> None:
-    """Take a dead letter off the list; the stream keeps it, with who dropped it and why."""
+    """Remove a dead letter from the list; the stream keeps it, with who dropped it and why."""
     session.confirm(f"Drop the dead letter of operation {operation}?", yes=yes)
     writing.delete(session, paths.one(paths.DEADLETTERS, operation), reason)
     session.output.say(f"dead letter {operation} dropped")

@@ -1,4 +1,4 @@
-"""`meshwright designs` and `meshwright releases`: what is wanted, and what was applied."""
+"""`meshwright designs` and `meshwright releases`: desired state, and what was applied."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ def show(
     design: DesignName,
     version: Annotated[int, typer.Option("--version", "-v", help="An earlier version; 0 is the newest.")] = 0,
 ) -> None:
-    """Show a design; as YAML it can be edited and applied again."""
+    """Show a design; its YAML can be edited and applied again."""
     path = paths.one(paths.DESIGNS, design)
     document = session.api.get(f"{path}/versions/{version}")["design"] if version else session.api.get(path)
     session.output.show(document, views.document(document))
@@ -37,7 +37,7 @@ def show(
 
 @command(group, "versions")
 def versions(session: Session, design: DesignName, limit: choices.LimitOption = 50) -> None:
-    """The history of a design: who changed it, when and why."""
+    """Show the history of a design: who changed it, when and why."""
     items = choices.list_all(session, paths.one(paths.DESIGNS, design, "/versions"), {}, limit)
     session.output.show(items, views.versions(items))
 
@@ -46,7 +46,7 @@ def versions(session: Session, design: DesignName, limit: choices.LimitOption = 
 def restore(
     session: Session,
     design: DesignName,
-    version: Annotated[int, typer.Option("--version", "-v", help="Which one becomes the newest again.")],
+    version: Annotated[int, typer.Option("--version", "-v", help="The version that becomes the newest again.")],
     reason: ReasonOption = "",
 ) -> None:
     """Save an earlier version as the newest one; this applies nothing."""
@@ -59,7 +59,7 @@ def restore(
 
 @command(group, "delete")
 def delete(session: Session, design: DesignName, yes: YesOption = False, reason: ReasonOption = "") -> None:
-    """Remove a design; what was applied stays, and its history too."""
+    """Delete a design; what was applied stays, and its history too."""
     session.confirm(f"Remove design {design} (what was applied stays)?", yes=yes)
     writing.delete(session, paths.one(paths.DESIGNS, design), reason)
     session.output.say(f"design {design} removed")
@@ -81,7 +81,7 @@ def releases(
 @command(releases_group, "show")
 def release(
     session: Session,
-    design: Annotated[str, typer.Argument(metavar="DESIGN", help="A design, or the id of a release.")],
+    design: Annotated[str, typer.Argument(metavar="DESIGN", help="A design, or a release's id.")],
     revision: Annotated[int | None, typer.Argument(min=1, help="As in `releases list`.")] = None,
     mesh: MeshFilter = "",
 ) -> None:

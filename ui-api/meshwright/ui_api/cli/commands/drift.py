@@ -1,4 +1,4 @@
-"""`meshwright drift`: what is no longer as a release applied it."""
+"""`meshwright drift`: resources that differ from what a release applied."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.render import views
 
-group = typer.Typer(help="Drift: what is no longer as a release applied it.", no_args_is_help=True)
+group = typer.Typer(help="Drift: resources that differ from what a release applied.", no_args_is_help=True)
 
 
 @command(group, "list")
@@ -20,6 +20,6 @@ def index(
     mesh: MeshFilter = "",
     limit: choices.LimitOption = 500,
 ) -> None:
-    """List resources that somebody else changed or removed."""
+    """List applied resources that were changed or removed by others."""
     items = choices.list_all(session, paths.DRIFT, {"design": design, "mesh": mesh}, limit)
     session.output.show(items, views.drift(items))

@@ -1,4 +1,4 @@
-"""`meshwright events`: the live stream, resumable, and the log to search."""
+"""`meshwright events`: the live stream, resumable, and the searchable log."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from meshwright.ui_api.cli.render import history
 
 group = typer.Typer(help="Events: follow them live, or search the log.", no_args_is_help=True)
 Types = Annotated[
-    list[str] | None, typer.Option("--type", "-t", help="As in operation.failed, or the beginning; may be repeated.")
+    list[str] | None, typer.Option("--type", "-t", help="As in operation.failed, or a prefix; may be repeated.")
 ]
 Entities = Annotated[list[str] | None, typer.Option("--entity", "-e", help="As in operation, mesh, proxy.")]
 Ids = Annotated[list[str] | None, typer.Option("--id", help="The id of the entity.")]
@@ -22,14 +22,14 @@ Ids = Annotated[list[str] | None, typer.Option("--id", help="The id of the entit
 def tail(
     session: Session,
     since: Annotated[
-        int | None, typer.Option("--since", min=0, help="Behind this event's number; else from now.")
+        int | None, typer.Option("--since", min=0, help="Start behind this event's number; default now.")
     ] = None,
     type: Types = None,
     entity: Entities = None,
     id: Ids = None,
     count: Annotated[int, typer.Option("--count", "-n", min=0, help="Stop after this many; 0 means never.")] = 0,
 ) -> None:
-    """Follow events until Ctrl-C, which says where to go on. With -o json one line each."""
+    """Follow events until Ctrl-C, which prints how to resume. With -o json one line each."""
     params = {"type": _wire_names(type), "entity": entity, "id": id}
     follow(session, params, "" if since is None else str(since), count)
 
@@ -37,12 +37,12 @@ def tail(
 @command(group, "search")
 def search(
     session: Session,
-    text: Annotated[str, typer.Argument(help="A piece of the payload.")] = "",
+    text: Annotated[str, typer.Argument(help="Text in the payload.")] = "",
     type: Types = None,
     entity: Entities = None,
     id: Ids = None,
     trace: Annotated[str, typer.Option("--trace", help="Only of this trace id.")] = "",
-    after: Annotated[str, typer.Option("--after", help="From this time on (2026-11-23T21:00:00Z).")] = "",
+    after: Annotated[str, typer.Option("--after", help="Not before this time (2026-11-23T21:00:00Z).")] = "",
     before: Annotated[str, typer.Option("--before", help="Before this time.")] = "",
     limit: choices.LimitOption = 50,
 ) -> None:
@@ -61,13 +61,13 @@ def search(
 
 
 def follow(session: Session, params: dict[str, Any], since: str, count: int = 0) -> None:
-    """Print events as they come until Ctrl-C or so many of them."""
+    """Print events as they arrive until Ctrl-C or the given number of them."""
     last, seen = since, 0
 
     def left_out(reset: dict[str, Any]) -> None:
         session.output.warn(f"events were skipped ({reset['reason']}); continuing after {reset['id']}")
 
-    session.output.say("following events; Ctrl-C ends")
+    session.output.say("following events; press Ctrl-C to stop")
     try:
         for event in following.events(session, params, since, left_out):
             if session.output.human:
@@ -81,15 +81,15 @@ def follow(session: Session, params: dict[str, Any], since: str, count: int = 0)
         raise typer.Exit(Exit.INTERRUPTED) from None
     finally:
         if last:
-            session.output.say(f"the last event was {last}; go on with: meshwright events tail --since {last}")
+            session.output.say(f"the last event was {last}; resume with: meshwright events tail --since {last}")
 
 
 def _wire_names(types: list[str] | None) -> list[str] | None:
-    """The wire names that short ones stand for: `operation.failed` is dev.meshwright.operation.failed."""
+    """The wire names for short ones: `operation.failed` is dev.meshwright.operation.failed."""
     domain = "dev.meshwright."
     return [one if one.startswith(domain) else domain + one for one in types] if types else None
 
 
 def _versions(types: list[str] | None) -> list[str] | None:
-    """The log compares whole names, the stream also beginnings: here the first version is meant as well."""
+    """The log compares whole names, the stream also prefixes: in the log the first version is meant as well."""
     return [name for one in types or [] for name in (one, f"{one}.v1")] or None

@@ -1,4 +1,4 @@
-"""`meshwright designs import`: existing resources as a design, and field by field what of them it does not say."""
+"""`meshwright designs import`: existing resources as a design, with a list of the fields that it does not express."""
 
 from typing import Annotated, Any
 
@@ -18,24 +18,30 @@ def design(
         list[str] | None,
         typer.Option("--file", "-f", help="A file, a folder (read with its subfolders), or - for stdin; repeatable."),
     ] = None,
-    adapter: Annotated[str, typer.Option("--adapter", help="Without a mesh: who reads them, such as istio.")] = "",
-    mesh: MeshOption = "",
-    live: Annotated[bool, typer.Option("--live", help="Also what the mesh has now; files stand for theirs.")] = False,
-    id: Annotated[str, typer.Option("--id", help="What the design is called.")] = "imported",
-    namespace: Annotated[
-        str, typer.Option("--namespace", "-n", help="Only what is there; where resources are that name none.")
+    adapter: Annotated[
+        str, typer.Option("--adapter", help="Without a mesh: the adapter that reads them, such as istio.")
     ] = "",
-    flat: Annotated[bool, typer.Option("--flat", help="Leave namespaces out, for a mesh that has none.")] = False,
+    mesh: MeshOption = "",
+    live: Annotated[
+        bool, typer.Option("--live", help="Include the mesh's present resources; files replace those of the same name.")
+    ] = False,
+    id: Annotated[str, typer.Option("--id", help="The name of the design.")] = "imported",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Only this namespace; the default of resources that name none.")
+    ] = "",
+    flat: Annotated[bool, typer.Option("--flat", help="Omit namespaces, for a mesh that has none.")] = False,
     save: Annotated[bool, typer.Option("--save", help="Store the design; this applies nothing.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 8 when some field is in no intent.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 8 if a field is not expressed by an intent.")
+    ] = False,
     reason: ReasonOption = "",
 ) -> None:
-    """Read existing YAML, or what a mesh has, as a design. What no intent says is named, field by field."""
+    """Import existing YAML, or the resources of a mesh, as a design. Fields that no intent expresses are listed."""
     if bool(mesh) == bool(adapter):
-        raise CommandFailed("name a mesh or an adapter", code=Exit.USAGE, remedy="Say --mesh NAME or --adapter NAME.")
+        raise CommandFailed("name a mesh or an adapter", code=Exit.USAGE, remedy="Add --mesh NAME or --adapter NAME.")
     sources = [{"name": name, "content": documents.text(name)} for name in documents.sources(files or [])]
     if adapter and not sources:
-        raise CommandFailed("name the files to import", code=Exit.USAGE, remedy="Say --file PATH, or --mesh NAME.")
+        raise CommandFailed("name the files to import", code=Exit.USAGE, remedy="Add --file PATH or --mesh NAME.")
     question: dict[str, Any] = {"files": sources, "id": id, "namespace": namespace, "flat": flat}
     question |= {"live": live or not sources} if mesh else {}
     path = paths.one(paths.MESHES, mesh, ":import") if mesh else paths.one(paths.ADAPTERS, adapter, ":import")
@@ -56,12 +62,12 @@ def design(
 
 
 def _shortened(design: dict[str, Any]) -> dict[str, Any]:
-    """The design without what is said by leaving it out, as people write it."""
+    """The design without default values, as users write it."""
     return {key: _given(value) for key, value in design.items() if value}
 
 
 def _given(value: Any) -> Any:
-    """A value without the fields that are not set; an empty text may be meant."""
+    """A value without the fields that are not set; an empty text may be set on purpose."""
     if isinstance(value, dict):
         return {key: _given(inner) for key, inner in value.items() if inner is not None}
     return [_given(each) for each in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""`meshwright meshes`: what is installed where, and how it is."""
+"""`meshwright meshes`: installed meshes and their state."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,15 +13,17 @@ from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.render import live, views
 from meshwright.ui_api.cli.render import meshes as meshes_view
 
-VersionOption = Annotated[str, typer.Option("--mesh-version", help="Of the mesh; empty for the adapter's choice.")]
+VersionOption = Annotated[
+    str, typer.Option("--mesh-version", help="Version of the mesh; empty for the adapter's choice.")
+]
 RevisionOption = Annotated[
-    str, typer.Option("--revision", help="Of the control plane, where several stand side by side.")
+    str, typer.Option("--revision", help="Revision of the control plane, where several can run side by side.")
 ]
-ValuesOption = Annotated[str, typer.Option("--values", help="A file (JSON or YAML) with values of the mesh's own.")]
+ValuesOption = Annotated[str, typer.Option("--values", help="A file (JSON or YAML) with the mesh's own values.")]
 ChartOption = Annotated[
-    str, typer.Option("--chart", help="Where its charts are: a path on the worker's host, https://… or oci://…")
+    str, typer.Option("--chart", help="Location of its charts: a path on the worker's host, https://… or oci://…")
 ]
-group = typer.Typer(help="Meshes: install, look after, uninstall.", no_args_is_help=True)
+group = typer.Typer(help="Meshes: install, inspect, upgrade, uninstall.", no_args_is_help=True)
 
 
 @command(group, "list")
@@ -43,20 +45,20 @@ def install(
     session: Session,
     mesh: Annotated[str, typer.Argument(metavar="MESH", help="The name of the new mesh.")],
     connection: Annotated[str, typer.Option("--connection", "-c", help="Where.")],
-    kind: Annotated[str, typer.Option("--kind", help="Which kind, where the connection can hold several.")] = "",
-    adapter: Annotated[str, typer.Option("--adapter", help="Which adapter, where several serve that kind.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="The kind, where the connection supports several.")] = "",
+    adapter: Annotated[str, typer.Option("--adapter", help="The adapter, where several serve that kind.")] = "",
     trust_domain: Annotated[str, typer.Option("--trust-domain")] = "mesh.local",
     version: VersionOption = "",
     revision: RevisionOption = "",
-    profile: Annotated[str, typer.Option("--profile", help="A named set of settings that the mesh knows.")] = "",
-    namespace: Annotated[str, typer.Option("--namespace", help="Where the mesh itself runs.")] = "",
+    profile: Annotated[str, typer.Option("--profile", help="A named set of settings of the mesh.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", help="The namespace of the control plane.")] = "",
     values: ValuesOption = "",
     chart: ChartOption = "",
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Install a mesh, or bring an existing one to these settings."""
+    """Install a mesh, or change an existing one to these settings."""
     given = {"version": version, "revision": revision, "profile": profile, "namespace": namespace}
     body: dict[str, Any] = {"id": mesh, "connection": connection, "kind": kind, "trust_domain": trust_domain, **given}
     body["values"] = _values(values, chart)
@@ -76,7 +78,7 @@ def upgrade(
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Bring a mesh to another version, by default the newest that its adapter knows."""
+    """Upgrade a mesh to another version, by default the newest that its adapter knows."""
     body: dict[str, Any] = {"version": version, "revision": revision, "reason": reason}
     body["values"] = _values(values, chart)
     _operate(session, "POST", paths.one(paths.MESHES, mesh, ":upgrade"), body, wait, timeout)
@@ -87,7 +89,7 @@ def uninstall(
     session: Session,
     mesh: MeshName,
     definitions: Annotated[
-        str, typer.Option("--definitions", help="What becomes of CRDs: keep, unused (without objects), or all.")
+        str, typer.Option("--definitions", help="Removal of CRDs: keep, unused (without objects), or all.")
     ] = "keep",
     yes: YesOption = False,
     reason: ReasonOption = "",
@@ -102,7 +104,7 @@ def uninstall(
 
 @command(group, "status")
 def status(session: Session, mesh: MeshName, timeout: TimeoutOption = None) -> None:
-    """Have the adapter look at a mesh now, and show what it sees."""
+    """Have the adapter read the state of a mesh now, and show it."""
     done = live.operate(
         session, "POST", paths.one(paths.MESHES, mesh, ":status"), {}, wait=True, limit=timeout, silent=True
     )
@@ -116,20 +118,20 @@ def status(session: Session, mesh: MeshName, timeout: TimeoutOption = None) -> N
 def detect(
     session: Session, connection: Annotated[str, typer.Argument(metavar="CONNECTION")], reason: ReasonOption = ""
 ) -> None:
-    """Show the meshes of a connection, whoever installed them, and what is wrong with each; nothing is changed."""
+    """Show the meshes of a connection, also those installed by others, and their problems; changes nothing."""
     path = paths.one(paths.CONNECTIONS, connection, ":detect")
     result = session.api.request("POST", path, body={"reason": reason}).data
     problems = [each["detail"] for each in result.get("problems") or []]
     if problems and not result.get("meshes"):
         what = "; ".join(problems)
-        raise CommandFailed(f"the meshes of connection {connection} are not known: {what}", code=Exit.FAILURE)
+        raise CommandFailed(f"the meshes of connection {connection} are unknown: {what}", code=Exit.FAILURE)
     session.output.show(result, meshes_view.detected(connection, result))
 
 
 @command(group, "adopt")
 def adopt(
     session: Session,
-    mesh: Annotated[str, typer.Argument(metavar="MESH", help="The name that it is to have.")],
+    mesh: Annotated[str, typer.Argument(metavar="MESH", help="The name of the mesh in Meshwright.")],
     connection: Annotated[str, typer.Option("--connection", "-c", help="Where it is.")],
     kind: Annotated[str, typer.Option("--kind", help="Which kind, where the connection can hold several.")] = "",
     adapter: Annotated[str, typer.Option("--adapter", help="Which adapter, where several serve that kind.")] = "",
@@ -139,7 +141,7 @@ def adopt(
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Manage a mesh that is there already, whoever installed it; nothing of it is changed."""
+    """Manage an existing mesh, also one installed by others; it is not changed."""
     where = {"namespace": namespace, "revision": revision, **({"adapter": adapter} if adapter else {})}
     body: dict[str, Any] = {"id": mesh, "connection": connection, "kind": kind, **where, "reason": reason}
     _operate(session, "POST", f"{paths.MESHES}:adopt", body, wait, timeout)
@@ -153,13 +155,13 @@ def forget(
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Manage an adopted mesh no longer; nothing of it is changed."""
+    """Stop managing an adopted mesh; it is not changed."""
     _operate(session, "POST", paths.one(paths.MESHES, mesh, ":forget"), {"reason": reason}, wait, timeout)
 
 
 @command(group, "intents")
 def intents(session: Session, mesh: MeshName) -> None:
-    """Show what a mesh can do, at its version and with its features."""
+    """Show the intents that a mesh supports, at its version and with its features."""
     document = session.api.get(paths.one(paths.MESHES, mesh, "/intents"))
     session.output.show(document, views.mesh_intents(document))
 

@@ -1,4 +1,4 @@
-"""`meshwright operations`: what was asked, what happens, and how it ended."""
+"""`meshwright operations`: requests, their progress, and how they ended."""
 
 from typing import Annotated, Any
 
@@ -42,10 +42,10 @@ def show(session: Session, operation: OperationId) -> None:
 @command(group, "watch")
 def watch(
     session: Session,
-    operation: Annotated[str, typer.Argument(metavar="[OPERATION]", help="Without it, all of them for ever.")] = "",
+    operation: Annotated[str, typer.Argument(metavar="[OPERATION]", help="Default: all of them for ever.")] = "",
     timeout: TimeoutOption = None,
 ) -> None:
-    """Follow an operation to its end; the exit code tells how it ended (5: not well)."""
+    """Follow an operation to its end; the exit code is 5 if it did not succeed."""
     if not operation:
         events.follow(session, {"entity": "operation"}, "")
         return
@@ -63,12 +63,12 @@ def cancel(
     reason: ReasonOption = "",
     abandon: Annotated[
         bool,
-        typer.Option("--abandon", help="Undo nothing, and release the mesh even if no worker can end the operation."),
+        typer.Option("--abandon", help="Undo nothing, and free the mesh even if no worker can end the operation."),
     ] = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Ask the worker to stop and to undo what it did."""
+    """Cancel an operation; its worker undoes completed steps."""
     body = {"reason": reason, "abandon": abandon}
     answer = session.api.request("POST", paths.operation(operation, "cancel"), body=body, repeatable=True)
     session.output.say(f"operation {operation}: cancellation requested{' without undoing' if abandon else ''}")
@@ -87,12 +87,12 @@ def retry(
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Ask for the same again, as a new operation; only after it ended without success."""
+    """Start the same operation again, as a new one; only after it ended without success."""
     live.operate(session, "POST", paths.operation(operation, "retry"), {"reason": reason}, wait=wait, limit=timeout)
 
 
 def _until_cancelled(session: Session, document: dict[str, Any], limit: float | None) -> dict[str, Any]:
-    """Here `cancelled` is what was wanted; any other end is told as such."""
+    """The exit code of `cancel`: the end `cancelled` is a success; any other end is reported as such."""
     done = live.watch(session, document["id"], limit)
     if done["state"] == "cancelled":
         session.output.say(live.line(timeline.Line(mark="ok", text="cancelled")))

@@ -1,4 +1,4 @@
-"""`meshwright resources`: the objects of clusters, as discovery sees them."""
+"""`meshwright resources`: the objects of clusters, as observed by discovery."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.render import views
 
-group = typer.Typer(help="Objects of clusters, as discovery sees them: list, show.", no_args_is_help=True)
+group = typer.Typer(help="Objects of clusters, as observed by discovery: list, show.", no_args_is_help=True)
 
 ConnectionFilter = Annotated[str, typer.Option("--connection", "-c", help="Only of this connection.")]
 KindFilter = Annotated[str, typer.Option("--kind", "-k", help="As in Deployment.")]
@@ -27,10 +27,10 @@ def index(
     api_group: GroupFilter = "",
     namespace: NamespaceFilter = "",
     labels: Annotated[str, typer.Option("--selector", "-l", help="As in app=reviews,version in (v1,v2).")] = "",
-    text: Annotated[str, typer.Option("--text", "-t", help="A piece of its content as JSON, in any case.")] = "",
+    text: Annotated[str, typer.Option("--text", "-t", help="Text in its JSON content, ignoring case.")] = "",
     limit: choices.LimitOption = 500,
 ) -> None:
-    """List the objects of clusters, by place, kind, label and text."""
+    """List the objects of clusters, by namespace, kind, label and text."""
     params = {
         "connection": connection,
         "kind": kind,
@@ -51,7 +51,7 @@ def show(
     api_group: GroupFilter = "",
     namespace: NamespaceFilter = "",
 ) -> None:
-    """Show an object as it was last seen, without its secrets."""
+    """Show an object as it was last observed, without its secrets."""
     if ids.SEPARATOR in resource:
         identity = resource
     else:
@@ -65,7 +65,7 @@ def show(
 
 
 def _only(session: Session, asked: str, params: dict[str, Any]) -> str:
-    """The id of the one that there is. Raises CommandFailed."""
+    """The id of the only match. Raises CommandFailed."""
     matches, _ = session.api.list(paths.RESOURCES, params, limit=20)
     if len(matches) == 1:
         return str(matches[0]["id"])
@@ -74,8 +74,8 @@ def _only(session: Session, asked: str, params: dict[str, Any]) -> str:
             f"there are several {asked}",
             code=Exit.USAGE,
             notes=tuple(one["id"] for one in matches),
-            remedy="Add --connection, --namespace or --group, or give the id.",
+            remedy="Add --connection, --namespace or --group, or use the id.",
         )
     raise CommandFailed(
-        f"there is no {asked}", code=Exit.REFUSED, remedy="`meshwright resources list` shows those that were seen."
+        f"there is no {asked}", code=Exit.REFUSED, remedy="`meshwright resources list` shows the known ones."
     )

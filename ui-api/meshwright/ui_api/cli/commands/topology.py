@@ -1,4 +1,4 @@
-"""`meshwright topology`: who calls whom, how often, how well."""
+"""`meshwright topology`: which services call which, how often, with which errors."""
 
 import time
 from typing import Annotated, Any
@@ -17,12 +17,13 @@ EVERY = 2.0
 def topology(
     session: Session,
     mesh: MeshOption = "",
-    watch: Annotated[bool, typer.Option("--watch", "-W", help="Show it again and again until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-W", help="Refresh it until Ctrl-C.")] = False,
     every: Annotated[
-        float, typer.Option("--every", parser=choices.duration, metavar="TIME", help="How often with --watch.")
+        float,
+        typer.Option("--every", parser=choices.duration, metavar="TIME", help="The refresh interval with --watch."),
     ] = EVERY,
 ) -> None:
-    """The graph of a mesh: requests/s, errors and latencies per edge, from the sidecars' own statistics."""
+    """Show the graph of a mesh: requests/s, errors and latencies per edge, from the sidecars' own statistics."""
     path = paths.one(paths.MESHES, choices.mesh_or_only(session, mesh), "/topology")
     if not watch:
         document = session.api.get(path)

@@ -1,4 +1,4 @@
-"""`meshwright webhooks`: who is told of events over HTTP, and what became of each delivery."""
+"""`meshwright webhooks`: HTTP endpoints that get events, and the result of each delivery."""
 
 import time
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.render import views
 
-group = typer.Typer(help="Webhooks: HTTP endpoints that are told of events.", no_args_is_help=True)
+group = typer.Typer(help="Webhooks: HTTP endpoints that get events.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="WEBHOOK")]
 _LOOK = 0.3
 
@@ -35,19 +35,19 @@ def show(session: Session, webhook: Name) -> None:
 def put(
     session: Session,
     webhook: Name,
-    url: Annotated[str, typer.Option("--url", help="Where events are sent to: http or https.")],
+    url: Annotated[str, typer.Option("--url", help="The URL that events are sent to: http or https.")],
     type: Annotated[
         list[str] | None,
-        typer.Option("--type", "-t", help="Wire name, or its beginning up to a dot; may be repeated. Else all."),
+        typer.Option("--type", "-t", help="Wire name, or its prefix up to a dot; may be repeated. Default all."),
     ] = None,
     entity: Annotated[
-        list[str] | None, typer.Option("--entity", "-e", help="As in operation or mesh; may be repeated. Else all.")
+        list[str] | None, typer.Option("--entity", "-e", help="As in operation or mesh; may be repeated. Default all.")
     ] = None,
     enabled: Annotated[bool, typer.Option("--enabled/--disabled", help="Whether anything is sent.")] = True,
     description: Annotated[str, typer.Option("--description")] = "",
     reason: ReasonOption = "",
 ) -> None:
-    """Create a webhook, or change it to exactly this. A new one's secret is written to stdout, this once."""
+    """Create a webhook, or replace its settings. A new one's secret is printed to stdout, only this once."""
     body = {
         "id": webhook,
         "url": url,
@@ -63,7 +63,7 @@ def put(
 
 @command(group, "delete")
 def delete(session: Session, webhook: Name, yes: YesOption = False, reason: ReasonOption = "") -> None:
-    """Remove a webhook; what it has not got yet is not delivered any more."""
+    """Delete a webhook; pending events are not delivered any more."""
     session.confirm(f"Remove webhook {webhook}?", yes=yes)
     writing.delete(session, paths.one(paths.WEBHOOKS, webhook), reason)
     session.output.say(f"webhook {webhook} removed")
@@ -76,7 +76,7 @@ def deliveries(
     state: Annotated[str, typer.Option("--state", help="delivered, retrying or failed.")] = "",
     limit: choices.LimitOption = 50,
 ) -> None:
-    """List what became of each event, the newest first."""
+    """List the result of each event, newest first."""
     items = choices.list_all(session, paths.one(paths.WEBHOOKS, webhook, "/deliveries"), {"state": state}, limit)
     session.output.show(items, views.deliveries(items))
 
@@ -88,7 +88,7 @@ def replay(
     from_event: Annotated[
         int | None, typer.Option("--from", min=1, metavar="EVENT", help="Everything from this event's number on.")
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="What failed after its last attempt.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Events that failed after the last attempt.")] = False,
     reason: ReasonOption = "",
 ) -> None:
     """Deliver events again."""
@@ -104,7 +104,7 @@ def replay(
 
 @command(group, "rotate-secret")
 def rotate(session: Session, webhook: Name, reason: ReasonOption = "") -> None:
-    """Make a new secret, written to stdout, this once. The old one signs beside it for 24 hours."""
+    """Create a new secret, printed to stdout, only this once. The old one signs too for 24 hours."""
     body = {"reason": reason}
     rotated = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":rotate-secret"), body=body).data
     _show_secret(session, rotated)
@@ -116,10 +116,10 @@ def ping(
     webhook: Name,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", parser=choices.duration, metavar="TIME", help="Wait this long for the outcome."),
+        typer.Option("--timeout", parser=choices.duration, metavar="TIME", help="How long to wait for the outcome."),
     ] = 15.0,
 ) -> None:
-    """Deliver a ping and tell what the endpoint said."""
+    """Deliver a ping and report the endpoint's response."""
     sent = session.api.request("POST", paths.one(paths.WEBHOOKS, webhook, ":test"), body={}).data
     outcome = _outcome(session, webhook, sent["event"], timeout)
     if not session.output.human:
@@ -128,13 +128,13 @@ def ping(
         remedy = f"See `meshwright webhooks deliveries {webhook}`; deliveries need a running meshwright-notifier."
         raise CommandFailed("no outcome yet", code=Exit.STILL_RUNNING, remedy=remedy)
     if outcome["state"] != "delivered":
-        again = "It is tried again by itself." if outcome["state"] == "retrying" else "It is not tried again."
-        raise CommandFailed(f"the ping did not arrive: {outcome['detail']}", remedy=again)
-    session.output.say(f"the ping arrived: the endpoint answered {outcome['status']}")
+        again = "It is retried automatically." if outcome["state"] == "retrying" else "It is not retried."
+        raise CommandFailed(f"the ping was not delivered: {outcome['detail']}", remedy=again)
+    session.output.say(f"the ping was delivered: the endpoint answered {outcome['status']}")
 
 
 def _outcome(session: Session, webhook: str, event: int, timeout: float) -> dict[str, Any] | None:
-    """The first word on a delivery, or None when none comes in time."""
+    """The first result of a delivery, or None when there is none in time."""
     path = paths.one(paths.WEBHOOKS, webhook, "/deliveries")
     deadline = time.monotonic() + timeout
     while True:
@@ -150,5 +150,5 @@ def _show_secret(session: Session, document: dict[str, Any]) -> None:
     if not session.output.human:
         session.output.data(document)
     elif document.get("secret"):
-        session.output.say("this is its secret, which is shown nowhere again:")
+        session.output.say("this is its secret, which is not shown again:")
         session.output.text(document["secret"])

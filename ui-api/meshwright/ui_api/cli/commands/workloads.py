@@ -1,4 +1,4 @@
-"""`meshwright workloads` and `meshwright proxies`: who is in the mesh, and what their proxies say."""
+"""`meshwright workloads` and `meshwright proxies`: the workloads of a mesh, and the state of their proxies."""
 
 from typing import Annotated, Any
 
@@ -26,16 +26,16 @@ group = typer.Typer(help="Workloads: list, show, enrol, withdraw.", no_args_is_h
 proxies_group = typer.Typer(help="Proxies and the state of their configuration.", no_args_is_help=True)
 
 NamespaceMember = Annotated[
-    str, typer.Option("--namespace", "-n", help="A namespace with all its workloads, or that of --controller.")
+    str, typer.Option("--namespace", "-n", help="A namespace with all its workloads, or the namespace of --controller.")
 ]
 Controllers = Annotated[
     list[str] | None,
-    typer.Option("--controller", metavar="KIND/NAME", help="As in deployment/reviews-v1; may be given again."),
+    typer.Option("--controller", metavar="KIND/NAME", help="As in deployment/reviews-v1; may be repeated."),
 ]
-Restart = Annotated[bool, typer.Option("--restart", help="Restart what runs there, so that it takes part at once.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Restart running pods, so that they join the mesh now.")]
 
 Mode = Annotated[str, typer.Option("--mode", help="sidecar or ambient, where the mesh has both.")]
-Revision = Annotated[str, typer.Option("--revision", help="The control plane or tag that it follows.")]
+Revision = Annotated[str, typer.Option("--revision", help="The control plane revision or tag that it uses.")]
 Waypoint = Annotated[str, typer.Option("--waypoint", help="A waypoint for the traffic of an ambient namespace.")]
 
 
@@ -89,7 +89,9 @@ def enrol(
         "reason": reason,
     }
     if not body["workloads"] and not body["members"]:
-        raise CommandFailed("say what to enrol", code=Exit.USAGE, remedy="Give --file FILE or --namespace NAME.")
+        raise CommandFailed(
+            "nothing to enrol was named", code=Exit.USAGE, remedy="Give --file FILE or --namespace NAME."
+        )
     path = paths.one(paths.MESHES, choices.mesh_or_only(session, mesh), "/workloads")
     live.operate(session, "POST", path, body, wait=wait, limit=timeout)
 
@@ -107,25 +109,27 @@ def withdraw(
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Take workloads out of their mesh, one operation each."""
+    """Withdraw workloads from their mesh, one operation each."""
     members = _members(namespace, controller or [], restart)
     if bool(members) == bool(workloads):
-        raise CommandFailed("say what to withdraw", code=Exit.USAGE, remedy="Name workloads, or give --namespace NAME.")
+        raise CommandFailed(
+            "nothing to withdraw was named", code=Exit.USAGE, remedy="Name workloads, or give --namespace NAME."
+        )
     if members:
         chosen = choices.mesh_or_only(session, mesh)
         what = f"{', '.join(controller)} of namespace {namespace}" if controller else f"namespace {namespace}"
-        session.confirm(f"Take {what} out of mesh {chosen}?", yes=yes)
+        session.confirm(f"Withdraw {what} from mesh {chosen}?", yes=yes)
         body = {"members": members, "reason": reason}
         live.operate(session, "POST", paths.one(paths.MESHES, chosen, ":withdraw"), body, wait=wait, limit=timeout)
         return
     entities = [choices.entity(session, paths.WORKLOADS, name, mesh) for name in workloads or []]
     meshes = ", ".join(dict.fromkeys(one["mesh"] for one in entities))
-    session.confirm(f"Take {', '.join(map(choices.full_name, entities))} out of mesh {meshes}?", yes=yes)
+    session.confirm(f"Withdraw {', '.join(map(choices.full_name, entities))} from mesh {meshes}?", yes=yes)
     for one in entities:
         path = paths.one(paths.WORKLOADS, one["id"])
         done = live.operate(session, "DELETE", path, {"reason": reason}, wait=wait, limit=timeout, silent=True)
         if not session.output.human:
-            session.output.line(done)  # there may be several
+            session.output.line(done)  # the same name may exist several times
 
 
 @command(proxies_group, "list")
@@ -137,7 +141,7 @@ def proxies(
     state: Annotated[str, typer.Option("--state", help="synced, stale, rejected, disconnected or not_sent.")] = "",
     limit: choices.LimitOption = 500,
 ) -> None:
-    """List proxies: which configuration they took, and what they refused in their own words."""
+    """List proxies: the configuration that they accepted, and what they rejected, in their own words."""
     of_workload = choices.entity(session, paths.WORKLOADS, workload, mesh)["id"] if workload else ""
     params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "state": state}
     items = choices.list_all(session, paths.PROXIES, params, limit)
@@ -146,13 +150,13 @@ def proxies(
 
 @command(proxies_group, "show")
 def show_proxy(session: Session, proxy: ProxyName, mesh: MeshFilter = "") -> None:
-    """Show a proxy with what it has taken of each type of resource."""
+    """Show a proxy with the state of each resource type."""
     document = choices.entity(session, paths.PROXIES, proxy, mesh)
     session.output.show(document, meshes.proxy(document))
 
 
 def _members(namespace: str, controllers: list[str], restart: bool) -> list[dict[str, Any]]:
-    """The namespace, or those of its controllers that are named. Raises CommandFailed."""
+    """The namespace, or its controllers that are named. Raises CommandFailed."""
     if controllers and not namespace:
         raise CommandFailed("--controller needs --namespace", code=Exit.USAGE)
     if not controllers:

@@ -1,1 +1,1 @@
-"""What people and programs see: tables, timelines, failures."""
+"""Output: tables, timelines, failures."""

@@ -1,6 +1,6 @@
-"""What a test of a connection says: who we are there, and what we may do.
+"""The result of a connection test: the identity used there, and its permissions.
 
-Invariant: verbs on the same resource stand in one line, those that are refused apart from those that are allowed.
+Invariant: verbs on the same resource are on one line; denied ones are separate from allowed ones.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,12 @@ Document = dict[str, Any]
 
 
 def tested(result: Document) -> "RenderableType":
-    """The outcome, the problems that are no refusals, and the permissions."""
+    """The outcome, the problems other than denied permissions, and the permissions."""
     from rich.console import Group
     from rich.text import Text
 
     mark, style = ("✓", "green") if result["ok"] else ("✗", "red")
-    who = result.get("identity") or "nobody that the server names"
+    who = result.get("identity") or "unknown to the server"
     server = (result.get("details") or {}).get("server", "")
     head = Text.assemble((f"{mark} ", style), (who, "bold"), f"  {result.get('version') or ''}  {server}".rstrip())
     parts: list[RenderableType] = [head]

@@ -1,7 +1,7 @@
-"""How a failure is told.
+"""The output of failures.
 
-Invariant: people read what happened, every detail and what to do, on stderr; a program that asked for JSON or YAML
-finds the API's problem document there, unshortened.
+Invariant: people get what happened, every detail and the remedy, on stderr; with JSON or YAML output the API's problem
+document is on stderr, complete.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Findings as a table, as SARIF and as JUnit; places in files and resources as people read them.
+"""Findings as a table, as SARIF and as JUnit; locations in files and resources in readable form.
 
-Invariant: a finding keeps its fingerprint as long as its rule, its resource and the place in it stay the same, so
-that a tool that collects SARIF reports does not report it twice when lines move.
+Invariant: a finding keeps its fingerprint as long as its rule, its resource and the place in it stay the same, so that
+a tool that collects SARIF reports does not report it twice when lines move.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def table(analysis: Document) -> "RenderableType":
-    """One line for each finding; suppressed ones are left out, and counted in the summary."""
+    """One line for each finding; suppressed ones are omitted, and counted in the summary."""
     from rich.text import Text
 
     shown = [each for each in analysis["findings"] if not each["suppressed"]]
@@ -56,11 +56,11 @@ def page(rule: Document) -> "RenderableType":
 
 
 def summary(analysis: Document) -> str:
-    """How many of each severity, and how many were suppressed."""
+    """The number of findings of each severity, and of suppressed ones."""
     counted = Counter("suppressed" if each["suppressed"] else each["severity"] for each in analysis["findings"])
     words = [f"{counted[word]} {word}{'s' if counted[word] != 1 and word != 'suppressed' else ''}" for word in counted]
     unread = analysis["unread"]
-    without = f" Not allowed to read: {', '.join(unread)}; rules that need these were left out." if unread else ""
+    without = f" Not allowed to read: {', '.join(unread)}; rules that need these were skipped." if unread else ""
     return f"{analysis['resources']} resources analyzed: {', '.join(words) or 'no findings'}.{without}"
 
 

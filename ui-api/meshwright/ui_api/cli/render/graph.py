@@ -1,6 +1,6 @@
-"""The graph of a mesh for a terminal: one line per edge, grouped by who calls.
+"""The graph of a mesh for a terminal: one line per edge, grouped by caller.
 
-Invariant: nothing is said to be healthy that had no requests; numbers line up.
+Invariant: an edge without requests is never shown as healthy; numbers are aligned.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _WARN, _ALARM = 0.01, 0.05
-"""error rates from which an edge is told as doubtful, and as bad"""
+"""error rates from which an edge is shown as a warning, and as an error"""
 
 
 def topology(document: dict[str, Any]) -> "RenderableType":
-    """The edges of the newest window, and the services that nobody called in it."""
+    """The edges of the newest window, and the services without requests in it."""
     from rich.console import Group
     from rich.text import Text
 

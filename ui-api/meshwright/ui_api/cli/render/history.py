@@ -1,6 +1,6 @@
-"""Operations and events, for people: what was asked, what happened, step by step.
+"""Operations and events in readable form: the request, and its progress step by step.
 
-Invariant: a step's events are one row; a failure always comes with its cause and remedy when there are any.
+Invariant: a step's events are one row; a failure always comes with its cause and remedy if there are any.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,7 @@ def dead_letters(items: list[Document]) -> "RenderableType":
 
 
 def dead_letter(document: Document) -> "RenderableType":
-    """A dead letter with its command, and what can be done about it."""
+    """A dead letter with its command, and the possible actions."""
     from rich.text import Text
 
     letter, command = document["letter"], document.get("command")
@@ -175,7 +175,7 @@ def _indented(text: str) -> str:
 
 
 def event(document: Document) -> "Text":
-    """An event in one line: sequence, time, who says it of what, what, and the words that matter."""
+    """An event in one line: sequence, time, origin, entity, type, and the most relevant fields."""
     from rich.text import Text
 
     name = short_type(document["type"])
@@ -196,7 +196,7 @@ def short_type(type_name: str) -> str:
 
 
 def gist(document: Document) -> str:
-    """What a person wants to know of an event's payload, in a few words."""
+    """The most relevant fields of an event's payload, in a few words."""
     data = document.get("data")
     if not isinstance(data, dict):
         return str(data or "")[:120]

@@ -1,4 +1,4 @@
-"""What an import left out, for people."""
+"""The parts that an import omitted, in readable form."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ Document = dict[str, Any]
 
 
 def table(answer: Document) -> "RenderableType":
-    """One line for each field that no intent says, and for each resource that was not read."""
+    """One line for each field that no intent expresses, and for each resource that was not read."""
     rows = [
         (
             findings.where(each["location"]),
@@ -26,7 +26,7 @@ def table(answer: Document) -> "RenderableType":
 
 
 def summary(answer: Document) -> str:
-    """How much was read, and how much is said."""
+    """The number of resources that were read, and of fields that are not expressed."""
     intents, left = len(answer["design"]["intents"]), len(answer["unexpressed"])
     unread = f" Not allowed to read: {', '.join(answer['unread'])}." if answer["unread"] else ""
     words = f"{left} field{'s' if left != 1 else ''} no intent says" if left else "nothing is left out"
@@ -34,7 +34,7 @@ def summary(answer: Document) -> str:
 
 
 def field(pointer: str) -> str:
-    """A JSON pointer as Kubernetes writes paths: `spec.http[0].rewrite`."""
+    """A JSON pointer in Kubernetes' notation for paths: `spec.http[0].rewrite`."""
     path = ""
     for token in pointer.lstrip("#").split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")

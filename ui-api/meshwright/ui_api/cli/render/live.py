@@ -1,7 +1,7 @@
-"""Steps of an operation on a person's screen, as they happen.
+"""Live output of an operation's steps.
 
-Invariant: lines are written once and stay; on a terminal one more line below them says what runs now and for how
-long, and it is gone at the end.
+Invariant: lines are written once and stay; on a terminal one more line below them shows the running step and its
+duration, and is removed at the end.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def line(content: Line) -> "Text":
 
 @contextmanager
 def screen(session: Session) -> Iterator[following.Tell]:
-    """What to call with news; the running step is shown while the `with` lasts."""
+    """A callback for news; the running step is shown while the `with` block lasts."""
     console = session.output.err
     animated = console.is_terminal and not session.output.quiet
     status: Status | None = console.status("accepted", spinner="dots") if animated else None
@@ -71,9 +71,9 @@ def _now(timeline: Timeline) -> "Text":
 
 
 def follow(session: Session, accepted: dict[str, Any], limit: float | None) -> dict[str, Any]:
-    """Follow an accepted operation to its end on the screen.
+    """Follow an accepted operation to its end.
 
-    Raises CommandFailed with OPERATION when it did not succeed, STILL_RUNNING when `limit` seconds passed.
+    Raises CommandFailed with OPERATION when it did not succeed, STILL_RUNNING when `limit` seconds have passed.
     """
     operation = watch(session, accepted["id"], limit)
     conclude(session, operation)
@@ -81,7 +81,7 @@ def follow(session: Session, accepted: dict[str, Any], limit: float | None) -> d
 
 
 def watch(session: Session, operation: str, limit: float | None) -> dict[str, Any]:
-    """Show what happens to an operation until it has ended, however it ends.
+    """Show the events of an operation until it has ended, however it ends.
 
     Raises CommandFailed with STILL_RUNNING, or INTERRUPTED on Ctrl-C.
     """
@@ -125,7 +125,7 @@ def operate(
     limit: float | None,
     silent: bool = False,
 ) -> dict[str, Any]:
-    """Ask for an operation and, with `wait` or a `limit`, follow it; show what it came to unless `silent`.
+    """Start an operation and, with `wait` or a `limit`, follow it; print its result unless `silent`.
 
     Raises CommandFailed as `follow` does, RequestRefused, Unreachable.
     """

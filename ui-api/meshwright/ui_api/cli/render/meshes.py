@@ -1,7 +1,6 @@
-"""Meshes and their proxies as people see them, and the meshes of a cluster that adapters detect.
+"""Meshes and their proxies in readable form, and the meshes of a cluster that adapters detect.
 
-Invariant: the words are the API's own; where something is not as it should be, what the mesh or the proxy itself says
-of it stands below the table.
+Invariant: the terms are the API's own; problems are listed below the table in the words of the mesh or proxy.
 """
 
 import datetime
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 _CERTIFICATE_SOON = 3600
-"""seconds before its end at which a certificate is told as expiring"""
+"""seconds before its end at which a certificate is shown as expiring"""
 _TYPES = {
     "Cluster": "clusters",
     "Listener": "listeners",
@@ -27,13 +26,13 @@ _TYPES = {
     "TypedExtensionConfig": "extensions",
     "Secret": "secrets",
 }
-"""what people call the types of Envoy's resources"""
+"""short names of Envoy's resource types"""
 
 
 def meshes(items: list[Document]) -> "RenderableType":
     """Meshes."""
     if not items:
-        return nothing("meshes", "Make one: meshwright meshes install NAME --connection CONNECTION")
+        return nothing("meshes", "Install one: meshwright meshes install NAME --connection CONNECTION")
     columns = ("mesh", "kind", "version", "state", "connection", "workloads", "proxies", "seen")
     rows = (
         (
@@ -77,7 +76,7 @@ def mesh(content: Document, of_mesh: list[Document] | None = None) -> "Renderabl
 
 
 def proxies(items: list[Document]) -> "RenderableType":
-    """Proxies; what one refused follows in its own words."""
+    """Proxies; rejections follow in the proxy's own words."""
     from rich.console import Group
     from rich.text import Text
 
@@ -108,7 +107,7 @@ def proxies(items: list[Document]) -> "RenderableType":
 
 
 def proxy(content: Document) -> "RenderableType":
-    """A proxy with what it has taken of each type of resource."""
+    """A proxy with the state of each resource type."""
     from rich.console import Group
     from rich.text import Text
 
@@ -143,7 +142,7 @@ def proxy(content: Document) -> "RenderableType":
 
 
 def _types(sync: list[Document]) -> str:
-    """What a proxy has taken of each type: those that are not synced by name, the others counted."""
+    """The state of a proxy's resource types: those that are not synced by name, the others counted."""
     words = [f"{_type(each['type'])} {each['state'].replace('_', ' ')}" for each in sync if each["state"] != "synced"]
     synced = sum(each["state"] == "synced" for each in sync)
     return ", ".join([*([f"{synced} synced"] if synced else []), *words])
@@ -173,7 +172,7 @@ def _ahead(seconds: float) -> str:
 
 
 def detected(connection: str, result: Document) -> "RenderableType":
-    """The meshes of a connection, what is wrong with each, and how those are adopted that are not managed yet."""
+    """The meshes of a connection, their problems, and the commands that adopt unmanaged ones."""
     from rich.console import Group
     from rich.text import Text
 

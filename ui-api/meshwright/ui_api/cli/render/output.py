@@ -1,8 +1,8 @@
-"""What people and programs see.
+"""The output of commands.
 
-Problem: the same answer must be a table for an eye and exact data for a script. Invariant: data is written to
-stdout only, all talk to stderr; without a terminal there are no colours, no animation and no cut columns; the
-JSON and YAML are the API's own documents, unshortened. Nothing is written that `harmless` has not seen.
+Problem: the same response must be a table for people and exact data for a script. Invariant: data is written to stdout
+only, all messages to stderr; without a terminal there are no colours, no animation and no truncated columns; the JSON
+and YAML are the API's own documents, complete. Everything that is written passes through `harmless`.
 """
 
 import datetime
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _WIDE = 1_000_000
-"""columns when nobody looks: nothing is wrapped or cut in a pipe"""
+"""the width of a pipe or file: nothing is wrapped or truncated"""
 
 
 class Format(enum.StrEnum):
-    """How data is written."""
+    """The output format."""
 
     TABLE = "table"
     JSON = "json"
@@ -33,16 +33,16 @@ class Format(enum.StrEnum):
 
 
 def console(stream: IO[str]) -> "Console":
-    """A console on a stream: colours only on a terminal and without NO_COLOR (rich sees to that).
+    """A console on a stream: colours only on a terminal and without NO_COLOR (handled by rich).
 
-    What is hidden in texts is shown as its escape, since what anybody wrote into a reason or an event could repaint
-    the terminal of whoever reads it.
+    Control characters in texts are escaped, since the text of a reason or an event could otherwise repaint the reader's
+    terminal.
     """
     from rich.console import Console as Rich
     from rich.segment import Segment
 
     class Console(Rich):
-        """Its own escapes are not in the segments' texts."""
+        """Escapes control characters in the segments' texts; its own escapes are not in these."""
 
         def render(self, *arguments: Any, **more: Any) -> "Iterable[Segment]":
             for segment in super().render(*arguments, **more):
@@ -55,7 +55,7 @@ def console(stream: IO[str]) -> "Console":
 
 
 class Output:
-    """Where one command writes."""
+    """The output of one command."""
 
     def __init__(self, format: Format = Format.TABLE, *, quiet: bool = False) -> None:
         self.format = format
@@ -65,19 +65,19 @@ class Output:
 
     @property
     def out(self) -> "Console":
-        """The console of data."""
+        """The console for data."""
         self._out = self._out or console(sys.stdout)
         return self._out
 
     @property
     def err(self) -> "Console":
-        """The console of talk."""
+        """The console for messages."""
         self._err = self._err or console(sys.stderr)
         return self._err
 
     @property
     def human(self) -> bool:
-        """Whether a person reads the data."""
+        """Whether the output is for people."""
         return self.format is Format.TABLE
 
     def data(self, value: Any) -> None:
@@ -97,29 +97,29 @@ class Output:
         sys.stdout.flush()
 
     def show(self, value: Any, human: "RenderableType") -> None:
-        """The data in the wanted format; `human` is how it looks as a table."""
+        """Print the data in the chosen format; `human` returns the table."""
         if not self.human:
             self.data(value)
         elif self.out.is_terminal:
             self.out.print(human)
-        else:  # a file or a pipe wants no blanks at the ends of lines
+        else:  # a file or a pipe needs no blanks at the ends of lines
             with self.out.capture() as captured:
                 self.out.print(human)
             self.text("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
     def text(self, text: str) -> None:
-        """Text for people or for files (no markup, no wrapping)."""
+        """Print text as it is (no markup, no wrapping)."""
         text = sanitizing.escaped(text)
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
         sys.stdout.flush()
 
     def say(self, message: "RenderableType") -> None:
-        """Talk for people."""
+        """Print a message for people."""
         if not self.quiet:
             self.err.print(message)
 
     def warn(self, message: str) -> None:
-        """Talk that even --quiet shows."""
+        """Print a message that even --quiet shows."""
         from rich.text import Text
 
         self.err.print(Text.assemble(("warning: ", "yellow"), message))
@@ -143,7 +143,7 @@ def as_yaml(value: Any) -> str:
             return True
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        # Our reader follows YAML 1.2, which takes for a number what the dumper would leave without quotes: 08, 1e3.
+        # the reader follows YAML 1.2, which takes for a number what the dumper would leave without quotes: 08, 1e3
         style = "|" if "\n" in value else None if isinstance(yaml_documents.plain(value), str) else "'"
         if sanitizing.HIDDEN.search(value):  # an escape is one in double quotes only
             style = '"'
@@ -155,7 +155,7 @@ def as_yaml(value: Any) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> "RenderableType":
-    """A plain table: upper-case heads, no lines; `right` names the columns of numbers."""
+    """A plain table: upper-case headers, no lines; `right` names the columns of numbers."""
     from rich.table import Table
 
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0), show_edge=False)
@@ -167,7 +167,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
 
 
 def _cell(cell: Any) -> "Text":
-    """What stands in a cell, escaped before the columns are measured."""
+    """The text of a cell, escaped before the columns are measured."""
     from rich.text import Text
 
     if isinstance(cell, Text):
@@ -181,7 +181,7 @@ def moment(text: str | None) -> datetime.datetime | None:
 
 
 def age(text: str | None, now: datetime.datetime | None = None) -> str:
-    """How long ago, in the largest unit that leaves no more than two digits or so: 8s, 5m, 3h, 12d."""
+    """The age in the largest unit that leaves about two digits: 8s, 5m, 3h, 12d."""
     then = moment(text)
     if then is None:
         return ""
@@ -193,7 +193,7 @@ def age(text: str | None, now: datetime.datetime | None = None) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A duration as people say it: 12 ms, 3.4 s, 2 min 5 s."""
+    """A duration in readable form: 12 ms, 3.4 s, 2 min 5 s."""
     if seconds is None:
         return ""
     if seconds < 1:

@@ -1,7 +1,7 @@
-"""What a design would do, for people: plans, differences, native resources.
+"""Previews of a design in readable form: plans, differences, native resources.
 
-Invariant: a difference shows every changed line; the native resources are printed as they would be sent, as YAML
-documents that other tools can read.
+Invariant: a difference shows every changed line; native resources are printed as YAML documents that other tools can
+read.
 """
 
 import difflib
@@ -19,7 +19,7 @@ _MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "
 
 
 def plan(changes: list[dict[str, Any]], mesh: str) -> "Text":
-    """One line that sums up a difference."""
+    """A one-line summary of a difference."""
     from rich.text import Text
 
     counts = Counter(one["change"] for one in changes)
@@ -29,7 +29,7 @@ def plan(changes: list[dict[str, Any]], mesh: str) -> "Text":
 
 
 def diff(changes: list[dict[str, Any]], mesh: str) -> "RenderableType":
-    """Every changed resource with its changed lines, and the sum."""
+    """Every changed resource with its changed lines, and the summary."""
     from rich.console import Group
 
     return Group(*(_resource(one) for one in changes if one["change"] != "unchanged"), plan(changes, mesh))
@@ -55,7 +55,7 @@ def resource_name(ref: dict[str, Any]) -> str:
 
 
 def validation(document: Document, verdict: dict[str, Any]) -> "RenderableType":
-    """Whether a design can be applied, and what is wrong with it where."""
+    """Whether a design can be applied, and its errors with their places."""
     from rich.text import Text
 
     name = document.content["id"]
@@ -68,7 +68,7 @@ def validation(document: Document, verdict: dict[str, Any]) -> "RenderableType":
 
 
 def native(preview: dict[str, Any]) -> str:
-    """The native resources of every intent as YAML documents, each headed by what it comes from."""
+    """The native resources of every intent as YAML documents, each headed by its source."""
     documents = []
     for translation in preview["translations"]:
         for resource in translation["resources"]:

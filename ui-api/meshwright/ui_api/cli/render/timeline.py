@@ -1,8 +1,7 @@
-"""The course of an operation, told line by line.
+"""The course of an operation, line by line.
 
-Problem: what happens arrives twice, as events and as snapshots, and either may be late. Invariant: each thing that
-happened (a step began, ended, was undone; the operation waits, retries, ends) is told once, whichever brings it
-first.
+Problem: news arrives twice, as events and as snapshots, and either may be late. Invariant: each change (a step started,
+ended, was undone; the operation waits, retries, ends) is shown once, whichever source brings it first.
 """
 
 from typing import Any
@@ -17,7 +16,7 @@ _ENDINGS = {f"{_PREFIX}{state}.v1": state for state in TERMINAL_STATES}
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One line: a mark (`ok`, `bad`, `undone`, `wait`, `note`), what, and details behind it."""
+    """One line: a mark (`ok`, `bad`, `undone`, `wait`, `note`), a text, and details."""
 
     mark: str
     text: str
@@ -26,14 +25,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeline:
-    """What is known of one operation."""
+    """The known state of one operation."""
 
     def __init__(self) -> None:
         self.state = "accepted"
         self.running = ""
         self.progress = ""
         self.ending: dict[str, Any] = {}
-        """what the event that told the end says of the operation; empty before"""
+        """the details in the terminal event; empty before"""
         self._said = ""
         self._told: set[tuple[Any, ...]] = set()
         self._began: dict[str, str] = {}
@@ -44,7 +43,7 @@ class Timeline:
         return self.state in TERMINAL_STATES
 
     def learn_snapshot(self, operation: dict[str, Any]) -> list[Line]:
-        """Take in the operation as the API shows it."""
+        """Add the operation as the API shows it."""
         lines = []
         for step in sorted(operation.get("steps", []), key=lambda step: step.get("finished_at") or "~"):
             self._began[step["name"]] = step["started_at"]
@@ -60,7 +59,7 @@ class Timeline:
         return lines
 
     def learn_event(self, type: str, time: str, data: dict[str, Any]) -> list[Line]:
-        """Take in one event of the operation, stored at `time`."""
+        """Add one event of the operation, stored at `time`."""
         if type in _ENDINGS:
             self.state, self.running = _ENDINGS[type], ""
             self.ending = {"state": self.state, "done": True, "finished_at": time}
@@ -107,14 +106,14 @@ class Timeline:
         if name == "retrying" and self._first(name, data["next_attempt_at"]):
             self.state = "waiting"
             at = output.clock(data["next_attempt_at"])
-            return [Line(mark="wait", text=f"tries again at {at}", details=explain(data["failure"]))]
+            return [Line(mark="wait", text=f"retries at {at}", details=explain(data["failure"]))]
         if name == "started":
             self.state = "running"
             if data["attempt"] > 1 and self._first(name, data["attempt"]):
                 return [Line(mark="note", text=f"attempt {data['attempt']} on {data['worker']}")]
         if name == "cancel_requested" and self._first(name, data.get("abandon")):
             what = "cancel without undoing" if data.get("abandon") else "cancel"
-            return [Line(mark="wait", text=f"{data['principal']} asked to {what}{_because(data.get('reason'))}")]
+            return [Line(mark="wait", text=f"{data['principal']} requested to {what}{_because(data.get('reason'))}")]
         return []
 
     def _progressed(self, message: str) -> list[Line]:
@@ -129,7 +128,7 @@ class Timeline:
 
 
 def explain(failure: dict[str, Any] | None) -> tuple[str, ...]:
-    """A failure in lines: what, cause, remedy."""
+    """A failure in lines: what happened, cause, remedy."""
     if not failure:
         return ()
     code = f" ({failure['code']})" if failure.get("code") else ""

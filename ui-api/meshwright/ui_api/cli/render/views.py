@@ -1,6 +1,6 @@
 """Lists and documents as tables.
 
-Invariant: a table shows the API's own words; states have one mark and one colour each, and never colour alone.
+Invariant: a table uses the API's own terms; states have one mark and one colour each, and never colour alone.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ def document(content: Document) -> "RenderableType":
 
 
 def nothing(what: str, hint: str) -> "RenderableType":
-    """An empty list, with the next command."""
+    """An empty list, with a suggested command."""
     from rich.text import Text
 
     return Text(f"No {what}. {hint}", "dim")
@@ -72,7 +72,7 @@ def workloads(items: list[Document], of_workloads: list[Document]) -> "Renderabl
 
 
 def _together(states: list[str]) -> "Text":
-    """The state of all proxies of a workload."""
+    """The combined state of all proxies of a workload."""
     if not states:
         return state("no proxy")
     if len(set(states)) == 1:
@@ -102,7 +102,7 @@ def resources(items: list[Document]) -> "RenderableType":
 
 
 def with_columns(rows: list[dict[str, Any]], *, optional: tuple[str, ...]) -> "RenderableType":
-    """A table of rows, without those of the optional columns in which nothing stands."""
+    """A table of rows, without optional columns that are empty."""
     columns = [name for name in rows[0] if name not in optional or any(row[name] for row in rows)]
     return table(columns, ([row[name] for name in columns] for row in rows))
 
@@ -110,7 +110,7 @@ def with_columns(rows: list[dict[str, Any]], *, optional: tuple[str, ...]) -> "R
 def connections(items: list[Document]) -> "RenderableType":
     """Connections."""
     if not items:
-        return nothing("connections", "Make one: meshwright connections set NAME --kind envoy-fleet")
+        return nothing("connections", "Create one: meshwright connections set NAME --kind envoy-fleet")
     rows = ((c["id"], c["kind"], _labels(c.get("labels")), c.get("description")) for c in items)
     return table(("connection", "kind", "labels", "description"), rows)
 
@@ -178,7 +178,7 @@ def releases(items: list[Document]) -> "RenderableType":
 def drift(items: list[Document]) -> "RenderableType":
     """Drifted resources, one a line."""
     if not items:
-        return nothing("drift", "Everything is as it was applied.")
+        return nothing("drift", "No drift: everything is as it was applied.")
     rows = (
         (
             d["design"],
@@ -263,7 +263,7 @@ def _matrix(content: Document) -> "RenderableType":
 def tokens(items: list[Document]) -> "RenderableType":
     """API tokens."""
     if not items:
-        return nothing("tokens", "Make one: meshwright tokens create NAME --role viewer")
+        return nothing("tokens", "Create one: meshwright tokens create NAME --role viewer")
     rows = (
         (
             t["id"],
@@ -281,7 +281,7 @@ def tokens(items: list[Document]) -> "RenderableType":
 def webhooks(items: list[Document]) -> "RenderableType":
     """Webhooks."""
     if not items:
-        return nothing("webhooks", "Make one: meshwright webhooks set NAME --url https://…")
+        return nothing("webhooks", "Create one: meshwright webhooks set NAME --url https://…")
     rows = (
         (
             w["id"],
@@ -343,6 +343,6 @@ def _labels(labels: dict[str, str] | None) -> str:
 def set_aside(items: list[Document]) -> "RenderableType":
     """Messages that could not be projected."""
     if not items:
-        return nothing("messages are set aside", "Everything that is stored is in the views.")
+        return nothing("messages are set aside", "All stored messages are in the views.")
     rows = ((f"{m['stream']}/{m['seq']}", age(m["time"]), m["subject"], m["type"], m["reason"]) for m in items)
     return table(("message", "age", "subject", "type", "why"), rows)

@@ -1,7 +1,7 @@
-"""`meshwright adapter new`: a working adapter to start from.
+"""`meshwright adapter new`: the skeleton of an adapter.
 
-Invariant: what is written works as it is (its own tests pass after the command that `installing` gives), and nothing
-that exists is overwritten. The templates are package data beside this module; `{{name}}`, `{{module}}` and
+Invariant: what is written works unchanged (its own tests pass after the command that `installing` gives), and no
+existing file is overwritten. The templates are package data beside this module; `{{name}}`, `{{module}}` and
 `{{install}}` are filled in.
 """
 
@@ -16,7 +16,7 @@ from meshwright.ui_api.cli.skeleton import installing
 
 _SUFFIX = ".tmpl"
 _NAMES = {"package": "{{module}}", "gitignore.tmpl": ".gitignore"}
-"""entries that are called otherwise there than here"""
+"""entries whose names there differ from those here"""
 
 
 def write(name: str, folder: Path) -> list[Path]:

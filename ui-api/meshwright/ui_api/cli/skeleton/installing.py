@@ -1,7 +1,7 @@
 """The command that installs a new adapter, and Meshwright with it, into a fresh environment.
 
-Problem: an environment that does not have Meshwright gets it from where this one came, which need not be a package
-index. Invariant: what is printed names that place whenever the installer has noted it (PEP 610).
+Problem: an environment without Meshwright must get it from the same source as this one, which need not be a package
+index. Invariant: the command names that source whenever the installer has recorded it (PEP 610).
 """
 
 import shlex
@@ -24,7 +24,7 @@ class _Repository(msgspec.Struct, frozen=True):
 
 
 class _Origin(msgspec.Struct, frozen=True):
-    """`direct_url.json`: where pip has installed a distribution from, if not from an index."""
+    """`direct_url.json`: the source from which pip has installed a distribution, if not an index."""
 
     url: str
     dir_info: _Directory | None = None
@@ -32,7 +32,7 @@ class _Origin(msgspec.Struct, frozen=True):
 
 
 def command(folder: Path, noted: str | None = None) -> str:
-    """What to type beside `folder`; `noted` is the text of `direct_url.json`, by default this installation's own."""
+    """The arguments beside `folder`; `noted` is the text of `direct_url.json`, by default this installation's own."""
     words = ["pip", "install", *_ourselves(noted if noted is not None else _noted()), "-e", f"{folder}[test]"]
     return shlex.join(words)
 
@@ -45,7 +45,7 @@ def _noted() -> str:
 
 
 def _ourselves(noted: str) -> list[str]:
-    """How pip gets Meshwright; nothing when an index has it."""
+    """The requirement for pip that installs Meshwright; empty when an index has it."""
     try:
         origin = msgspec.json.decode(noted, type=_Origin)
     except msgspec.DecodeError:

@@ -1,1 +1,1 @@
-"""What the API tells about itself: the OpenAPI document and the pages made from it."""
+"""The API's documentation: the OpenAPI document and the pages generated from it."""

@@ -1,7 +1,7 @@
-"""The OpenAPI 3.1 document, made from the declared routes and the contract's Structs.
+"""The OpenAPI 3.1 document, generated from the declared routes and the contract's Structs.
 
-Invariant: a route is in the document exactly as it is checked: its parameters, body, answer, role and every kind of
-refusal come from the declaration that the server itself reads.
+Invariant: a route is documented exactly as it is enforced: its parameters, body, response, role and refusals come from
+the declaration that the server itself uses.
 """
 
 import inspect
@@ -34,7 +34,7 @@ _HEADERS = {
     "Meshwright-Version": "The number of this version, counted per resource from 1.",
     freshness.HEADER: "Seconds: everything that was stored before that is in the answer. `unknown` at the very start.",
     "Location": "Where the operation can be read.",
-    "Retry-After": "Seconds until it is worth asking again.",
+    "Retry-After": "Seconds until a retry is useful.",
 }
 _WORKSPACE = Header(
     name=WORKSPACE, description="The workspace; without it the token's own, or `default`.", pattern=NAME_PATTERN
@@ -43,7 +43,7 @@ _REASON = Header(name=REASON, description="Why, for the history; at most 2000 ch
 _IF_MATCH = Header(name="If-Match", description="The ETag of the version that is replaced.")
 _CREATE_ONLY = Header(name="If-None-Match", description="`*`: only create.")
 _UNLESS_CURRENT = Header(
-    name="If-None-Match", description="The ETag that you have: 304 when it is still the current one."
+    name="If-None-Match", description="The ETag of a cached version: 304 if it is still the current one."
 )
 
 
@@ -74,16 +74,16 @@ def document(routes: tuple[Route, ...], version: str) -> dict[str, Any]:
 
 
 def _outgoing() -> dict[str, Any]:
-    """The call that a webhook's endpoint gets."""
+    """The request that a webhook's endpoint gets."""
     signed = {
-        "webhook-id": "The same for every try and replay of one event.",
+        "webhook-id": "The same for every attempt and replay of one event.",
         "webhook-timestamp": "Seconds since 1970.",
         "webhook-signature": "One or more of `v1,` and the base64 of HMAC-SHA256, by Standard Webhooks.",
     }
     return {
         "operationId": "receiveEvent",
         "summary": "An event, as a CloudEvent in structured mode",
-        "description": "Delivered at least once, in no certain order. The secret was shown when the webhook was made.",
+        "description": "Delivered at least once, in any order. The secret was shown when the webhook was created.",
         "security": [],
         "parameters": [
             {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": text}
@@ -94,7 +94,7 @@ def _outgoing() -> dict[str, Any]:
             "2XX": {"description": "Taken."},
             "410": {"description": "Gone: the webhook is disabled."},
             "429": {"description": "Retried after Retry-After, as with 503."},
-            "default": {"description": "It is tried again later; redirects are not followed."},
+            "default": {"description": "It is retried later; redirects are not followed."},
         },
     }
 
@@ -125,7 +125,7 @@ def _input(kind: type[Model], components: Container[str]) -> str:
 
 
 def _own(route: Route) -> str:
-    """The name of the schema of a body that may leave out its id."""
+    """The name of the schema of a body that may omit its id."""
     return route.operation_id[0].upper() + route.operation_id[1:]
 
 
@@ -182,7 +182,7 @@ def _query(route: Route) -> list[dict[str, Any]]:
 
 
 def _in_a_url(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter: a URL has no null, and a comma parts the values of a list."""
+    """The schema of a parameter: a URL has no null, and commas separate the values of a list."""
     if "anyOf" in schema:
         [schema] = [{**schema, **one} for one in schema["anyOf"] if one.get("type") != "null"]
     plain = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
@@ -238,7 +238,7 @@ def _responses(route: Route) -> dict[str, Any]:
 
 
 BEFORE_ANY_ROUTE = ("request-timeout", "url-too-long", "headers-too-large", "too-many-connections")
-"""how a connection may be refused whatever it asks for"""
+"""the refusals of a connection before any route is known"""
 
 
 def refusals(route: Route) -> list[str]:
@@ -266,7 +266,7 @@ def _success(route: Route) -> dict[str, Any]:
         response["content"] = {route.media_type: {}}
     if route.streams is not None:
         item = {"$ref": _REF.format(name=route.streams.__name__)}
-        # OpenAPI 3.1 has no word for the items of a stream.
+        # OpenAPI 3.1 cannot describe the items of a stream
         stream = {"type": "string", "contentMediaType": "text/event-stream", "x-event-data": item}
         response["content"]["text/event-stream"] = {
             "schema": stream | {"description": "Server-sent events; `data` of each is JSON as `x-event-data` says."}

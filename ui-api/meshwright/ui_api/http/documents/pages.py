@@ -1,6 +1,6 @@
-"""The documentation pages: plain HTML made from the OpenAPI document, without a script and without the internet.
+"""The documentation pages: plain HTML generated from the OpenAPI document, without scripts and without external files.
 
-Invariant: everything that comes from a document is escaped; the page shows what `/openapi.json` says, no more.
+Invariant: everything from a document is escaped; the page contains only what `/openapi.json` does.
 """
 
 from html import escape
@@ -23,7 +23,7 @@ pre { overflow-x: auto; background: #8881; padding: .6rem; border-radius: 6px; }
 
 
 def page(document: dict[str, Any], base_url: str) -> str:
-    """The whole API, as it is served at that address."""
+    """The whole API, as served at that address."""
     groups: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -109,7 +109,7 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
 
 
 def _link(schema: dict[str, Any]) -> str:
-    """The name of a type, leading to its place on the page."""
+    """The name of a type, as a link to its place on the page."""
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#{name}">{name}</a>'

@@ -1,1 +1,1 @@
-"""HTTP/1.1 on a connection: limits while reading, time-outs, a place for everybody."""
+"""HTTP/1.1 on a connection: limits while reading, time-outs, connection slots."""

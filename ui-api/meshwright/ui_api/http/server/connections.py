@@ -1,9 +1,10 @@
-"""All connections of this process: how many there may be, how long one may wait, who gives way to whom.
+"""All connections of this process: their maximum number, their time-outs, and which is closed for a new one.
 
-Problem: a connection costs its owner nothing and this process a file, so a few that say nothing could lock everybody
-out. Invariant: there are never more than `most`, and a newcomer gets a place as long as some other connection waits
-for its client: first the oldest that never showed a token, then the one that is idle longest. What is being answered
-(event streams too) is never cut for somebody else. A connection that keeps this process waiting is closed.
+Problem: a connection costs its client nothing and this process a file, so a few silent ones could lock all others out.
+Invariant: there are never more than `most`, and a new connection is admitted as long as some other one waits for its
+client: first the oldest that never sent a valid token is closed, then the one that is idle longest. A connection whose
+request is being handled (event streams too) is never closed for another one. A connection that keeps this process
+waiting is closed.
 """
 
 import asyncio
@@ -17,19 +18,19 @@ from meshwright.core.telemetry.metrics import Registry
 
 log = logging.getLogger(__name__)
 MOST = 8192
-"""connections, unless the files that this process may open are fewer or somebody says otherwise"""
+"""the maximum number of connections, unless a setting or the limit of open files is lower"""
 FILES_KEPT = 200
-"""files that are kept free for everything but connections: NATS, MongoDB, logs"""
+"""number of files that are reserved for everything but connections: NATS, MongoDB, logs"""
 _UNLIMITED = 2**20
 _SWEEP_S = 0.5
 
 Reason: TypeAlias = Literal["head-timeout", "rest-timeout", "idle", "unread", "displaced"]
-"""Why a connection was closed from here: its request did not come, the rest of a request did not come that was
-answered already, nothing came, its answer was not read, somebody else needed the place."""
+"""Why the server closed a connection: its request did not arrive, the rest of a request that was already answered
+did not arrive, it was idle, its response was not read, or its slot was needed for another one."""
 
 
 class Waiting(Protocol):
-    """What this module knows of a connection."""
+    """The part of a connection that this module uses."""
 
     authenticated: bool
 
@@ -37,16 +38,16 @@ class Waiting(Protocol):
         """Close it."""
 
     def overdue(self, now: float) -> Reason | None:
-        """Why it has to be closed now, if so."""
+        """The reason to close it now, if there is one."""
 
 
 class Connections:
-    """Every open connection. Run `sweep` beside it."""
+    """Every open connection. Run `sweep` concurrently."""
 
     def __init__(self, registry: Registry, most: int = MOST) -> None:
         self.most = most
         self._open: set[Waiting] = set()
-        # A dict keeps its order: the first is the one that has waited longest.
+        # a dict keeps its order: the first is the one that has waited longest
         self._strangers: dict[Waiting, None] = {}
         self._known: dict[Waiting, None] = {}
         self._gauge = registry.gauge("meshwright_http_connections", "Open connections")
@@ -58,7 +59,7 @@ class Connections:
         self._told = Allowance(burst=5, per_second=0.1)
 
     def admit(self, one: Waiting) -> bool:
-        """Give a newcomer a place; False when nobody can give way."""
+        """Admit a new connection; False when no other one can be closed for it."""
         if len(self._open) >= self.most:
             oldest = next(iter(self._strangers or self._known), None)
             if oldest is None:
@@ -73,23 +74,23 @@ class Connections:
         return True
 
     def left(self, one: Waiting) -> None:
-        """Forget a connection."""
+        """Remove a closed connection."""
         self.works(one)
         self._open.discard(one)
         self._gauge.set(to=len(self._open))
 
     def waits(self, one: Waiting) -> None:
-        """It waits for its client from now on, and may have to give way."""
+        """Mark it as waiting for its client: it may be closed for another one."""
         if one in self._open:
             (self._known if one.authenticated else self._strangers)[one] = None
 
     def works(self, one: Waiting) -> None:
-        """A request of it is being answered: nobody takes its place."""
+        """Mark it as busy: it is not closed for another one."""
         self._strangers.pop(one, None)
         self._known.pop(one, None)
 
     def close(self, one: Waiting, reason: Reason) -> None:
-        """Close a connection, counted and told."""
+        """Close a connection, with a metric and a log line."""
         self._closed.add(reason)
         if reason != "idle":
             self._tell("a connection was closed: %s; %d are open", reason, len(self._open))
@@ -111,9 +112,9 @@ class Connections:
 
 
 def places(wanted: int | None) -> int:
-    """Let this process open as many files as it may, and say how many connections that leaves room for.
+    """Raise this process's limit of open files, and return for how many connections it has room.
 
-    `wanted` None: as many as there is room for, at most `MOST`. Raises OSError when so many cannot be opened.
+    `wanted` None: as many as there is room for, at most `MOST`. Raises OSError when that many cannot be opened.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = _UNLIMITED if hard == resource.RLIM_INFINITY else hard

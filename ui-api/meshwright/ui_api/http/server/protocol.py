@@ -1,9 +1,9 @@
-"""HTTP/1.1 on one connection: uvicorn's protocol, with limits that hold while a request is still being read.
+"""HTTP/1.1 on one connection: uvicorn's protocol, with limits that apply while a request is still being read.
 
-Problem: uvicorn reads a head of any size, waits for the rest of it for ever, and answers nonsense in words of its own.
-Invariant: no more of a head than the limits and one piece is ever held; what is too large or could be read in two
-ways (RFC 9112, request smuggling) is refused as a `Problem` before any route sees it, and the connection ends with
-that. A refusal never overtakes the answer to an earlier request.
+Problem: uvicorn reads a head of any size, waits for the rest of it for ever, and responds to invalid requests in a
+format of its own. Invariant: no more of a head than the limits and one piece is ever in memory; what is too large or
+ambiguous (RFC 9112, request smuggling) is refused as a `Problem` before any route sees it, and then the connection is
+closed. A refusal never overtakes the response to an earlier request.
 """
 
 import asyncio
@@ -27,22 +27,22 @@ HEAD_BYTES = 16 * 1024
 URL_BYTES = 8 * 1024
 MOST_HEADERS = 100
 _PIECE = 8 * 1024
-"""bytes that are parsed at a time, so that a limit is noticed soon after it is passed"""
+"""number of bytes that are parsed at a time, so that an exceeded limit is noticed soon"""
 _MOST_PIPELINED = 16
-"""requests that may wait for the answers before theirs"""
+"""maximum number of pipelined requests"""
 _BESIDE_BODY = 16 * 1024
-"""bytes of chunk extensions or trailers in a row"""
+"""maximum number of consecutive bytes of chunk extensions or trailers"""
 _LAST_READ = 2 * 2**20
-"""bytes that are read and forgotten after the last answer: else the client might lose it with the connection"""
+"""number of bytes that are read and discarded after the last response: otherwise the client might lose it"""
 _LINGER_S = 2.0
 _REST_S = 5.0
-"""seconds for the rest of a request that was answered before it had come"""
+"""seconds for the rest of a request that was answered before it had arrived"""
 _UNREAD_S = 60.0
-"""seconds that a client may take to read the last bytes of an answer"""
+"""seconds that a client may take to read the last bytes of a response"""
 
 
 class Limited(HttpToolsProtocol):
-    """One connection. `head_s` are the seconds that a request's head may take from its first byte to its last."""
+    """One connection. `head_s` is the time-out in seconds for a request's head, from its first byte to its last."""
 
     def __init__(
         self, connections: Connections, meters: Meters, refusals: Refusals, head_s: float, **uvicorn: Any
@@ -53,12 +53,12 @@ class Limited(HttpToolsProtocol):
         self._refusals = refusals
         self._head_s = head_s
         self.authenticated = False
-        """whether a request of this connection showed a token that counts"""
+        """whether a request of this connection had a valid token"""
         self._refused: Refusal | None = None
         self._deaf = False
-        """nothing that comes is read as HTTP any more"""
+        """whether further input is discarded"""
         self._hung_up = False
-        """nothing more is answered"""
+        """whether no further response is sent"""
         self._in_body = False
         self._begun = False
         self._head = self._url = self._fields = self._beside = self._thrown = 0
@@ -67,7 +67,7 @@ class Limited(HttpToolsProtocol):
         self._unread_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come."""
+        """A connection was opened."""
         super().connection_made(transport)
         self._courteous: Any = _Courteous(transport, self.disconnect)
         if not self._all.admit(self):
@@ -75,12 +75,12 @@ class Limited(HttpToolsProtocol):
             self.transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The connection has ended, whoever ended it."""
+        """The connection was closed, by either side."""
         self._all.left(self)
         super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        """Read what has come, piece by piece while it is not refused."""
+        """Parse the received data, piece by piece while it is not refused."""
         self._unset_keepalive_if_required()
         if not self._in_body:
             self._begin()
@@ -98,7 +98,7 @@ class Limited(HttpToolsProtocol):
             self.parser.feed_data(piece)
             self._check_sizes()
         except httptools.HttpParserUpgrade:
-            # The parser would take what follows for another protocol: after this answer there is nothing to read.
+            # the parser would take the rest for another protocol: after this response no more is read
             self._deaf = True
             self.cycle.keep_alive = False
         except (httptools.HttpParserError, Refusal) as error:
@@ -110,14 +110,14 @@ class Limited(HttpToolsProtocol):
             if self._beside > _BESIDE_BODY:
                 raise Refusal("invalid-request", f"more than {_BESIDE_BODY} bytes of chunk extensions or trailers")
         elif self._head > URL_BYTES + HEAD_BYTES:
-            raise _head_too_large()  # without having come to the end of it
+            raise _head_too_large()  # before the end of the body
 
     def _begin(self) -> None:
         if not self._begun:
             self._begun = True
             self._expect_within(self._head_s, "head-timeout")
 
-    # What the parser tells; an exception reaches `_read` as an error of the parser.
+    # callbacks of the parser; an exception in them reaches `_read` as an error of the parser
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -141,7 +141,7 @@ class Limited(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head has come: begin to answer, unless it can be understood in more than one way."""
+        """The head is complete: handle the request, unless it is ambiguous."""
         if wrong := self._ambiguity():
             self._fail(Refusal("invalid-request", wrong))
         if len(self.pipeline) >= _MOST_PIPELINED:
@@ -161,7 +161,7 @@ class Limited(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request has come to its end; the next may begin."""
+        """The request is complete; the next one may begin."""
         super().on_message_complete()
         self._in_body = self._begun = False
         self._head = self._url = self._fields = self._thrown = 0
@@ -169,7 +169,7 @@ class Limited(HttpToolsProtocol):
             self._wait()
 
     def on_response_complete(self) -> None:
-        """The answer has been given; the connection waits for its client again."""
+        """The response was sent; the connection waits for its client again."""
         super().on_response_complete()
         if self._deaf:
             self._unset_keepalive_if_required()
@@ -185,15 +185,15 @@ class Limited(HttpToolsProtocol):
 
     def _wait(self) -> None:
         self._deadline = 0.0
-        if self._begun:  # the next head had come in part while this answer was made
+        if self._begun:  # a part of the next head had arrived while this response was made
             self._expect_within(self._head_s, "head-timeout")
         self._all.waits(self)
 
     def _ambiguity(self) -> str:
-        """Why others might understand this head in another way, or an empty string."""
+        """Why other programs might parse this head in another way, or an empty string."""
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0"):
-            return f"HTTP/{version} is not spoken here"
+            return f"HTTP/{version} is not supported"
         names = [name for name, _ in self.headers]
         if names.count(b"host") != 1 and (version == "1.1" or b"host" in names):
             return "there must be one Host header"
@@ -214,21 +214,21 @@ class Limited(HttpToolsProtocol):
         raise refused
 
     def _refuse(self, refused: Refusal) -> None:
-        """End the connection with this refusal, or with the answer to what came before it."""
+        """End the connection with this refusal, or with the response to earlier requests."""
         self._deaf = True
         if not self._is_answering:
             if not self.transport.is_closing():
                 self._answer(refused)
             return
         if self._in_body:
-            # The request is at a route already: it gets to know, and its refusal is the answer.
+            # the request is being handled by a route: it is informed, and its own refusal is the response
             self.cycle.scope[scope.FAULT] = refused  # type: ignore[literal-required]
             self.cycle.more_body = False
             self.cycle.message_event.set()
         self.cycle.keep_alive = False
 
     def _answer(self, refused: Refusal) -> None:
-        """Send the refusal as the last answer."""
+        """Send the refusal as the last response."""
         self._deaf = True
         with tracing.span("refused", SpanKind.SERVER):
             response = problems.answer(refused, "")
@@ -240,7 +240,9 @@ class Limited(HttpToolsProtocol):
         self.disconnect()
 
     def disconnect(self) -> None:
-        """End the connection after its last answer, hearing the client out for a while if it may still be sending."""
+        """Close the connection after its last response, after reading for a while if the client may still be
+        sending.
+        """
         if not self._in_body and not self._deaf:
             self.transport.close()
         elif not self.transport.is_closing():
@@ -253,16 +255,16 @@ class Limited(HttpToolsProtocol):
     def _throw_away(self, size: int) -> None:
         self._thrown += size
         if self._thrown > _LAST_READ and not self.transport.is_closing():
-            self.flow.pause_reading()  # until its time has come
+            self.flow.pause_reading()  # until its time-out
 
-    # How it ends when its client keeps it waiting.
+    # how the connection is closed when its client keeps it waiting
 
     def _expect_within(self, seconds: float, else_: Reason) -> None:
         self._deadline = time.monotonic() + seconds
         self._late = else_
 
     def overdue(self, now: float) -> Reason | None:
-        """Why this connection has to be closed now, if so."""
+        """The reason to close this connection now, if there is one."""
         if self._is_answering:
             self._unread_since = 0.0
             return None
@@ -273,23 +275,25 @@ class Limited(HttpToolsProtocol):
         return self._late if self._deadline and now > self._deadline else None
 
     def end(self, reason: Reason) -> None:
-        """Close it; a client that has begun to ask is told why."""
+        """Close it; a client that has sent a part of a request gets the reason."""
         if reason == "idle":
             self.transport.close()
         elif reason == "head-timeout" and self._begun and not self._deaf:
-            self._answer(Refusal("request-timeout", f"the head of the request did not come within {self._head_s:g} s"))
+            self._answer(
+                Refusal("request-timeout", f"the head of the request did not arrive within {self._head_s:g} s")
+            )
             self.transport.close()
         else:
             self.transport.abort()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nothing has come for long."""
+        """The connection was idle for too long."""
         if not self.transport.is_closing():
             self._all.close(self, "idle")
 
 
 class _Courteous:
-    """A transport for uvicorn, which would close it at once: with bytes unread, the client would lose the answer."""
+    """A transport for uvicorn that delays closing: with unread bytes, an immediate close would lose the response."""
 
     def __init__(self, transport: asyncio.Transport, disconnect: Callable[[], None]) -> None:
         self.write = transport.write

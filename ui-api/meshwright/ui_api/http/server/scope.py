@@ -1,21 +1,21 @@
-"""What a request's ASGI scope holds of its connection, beside what ASGI says."""
+"""Meshwright's additions to the ASGI scope of a request, about its connection."""
 
 from typing import Any, Protocol
 
 FAULT = "meshwright.fault"
-"""what is wrong with the body, a `Refusal`; only there when something is"""
+"""the key of an error in the body, a `Refusal`; only present when there is one"""
 CONNECTION = "meshwright.connection"
 
 
 class Connection(Protocol):
-    """The connection that a request came by."""
+    """The connection of a request."""
 
     authenticated: bool
-    """whether one of its requests showed a token that counts"""
+    """whether one of its requests had a valid token"""
 
 
 def authenticated(scope: Any) -> None:
-    """Note that the connection of this request belongs to somebody who is known."""
+    """Mark the connection of this request as authenticated."""
     connection: Connection | None = scope.get(CONNECTION)
     if connection is not None:
         connection.authenticated = True

@@ -1,1 +1,1 @@
-"""Commands about Meshwright itself: contexts, access, the system."""
+"""Commands for administration: contexts, access, the system."""

@@ -1,4 +1,4 @@
-"""`meshwright tokens` and `meshwright workspaces`: who may do what, where."""
+"""`meshwright tokens` and `meshwright workspaces`: access control."""
 
 from typing import Annotated
 
@@ -27,17 +27,17 @@ def create(
     session: Session,
     token: TokenName,
     role: Annotated[str, typer.Option("--role", help="viewer, operator or admin.")],
-    everywhere: Annotated[bool, typer.Option("--everywhere", help="Counts in all workspaces.")] = False,
+    everywhere: Annotated[bool, typer.Option("--everywhere", help="Valid in all workspaces.")] = False,
     description: Annotated[str, typer.Option("--description")] = "",
-    expires: Annotated[str, typer.Option("--expires", help="When it ends (2027-01-01T00:00:00Z); else never.")] = "",
+    expires: Annotated[str, typer.Option("--expires", help="Expiry (2027-01-01T00:00:00Z); default never.")] = "",
     reason: ReasonOption = "",
 ) -> None:
-    """Make a token. Its secret is written to stdout, this once."""
+    """Create a token. Its secret is printed to stdout, only this once."""
     body = {"id": token, "role": role, "everywhere": everywhere, "description": description}
     if expires:
         body["expires_at"] = expires
     created = session.api.request("POST", paths.TOKENS, body=body, params={"reason": reason}).data
-    session.output.say(f"token {token} ({role}) made; this is its secret, which is shown nowhere again:")
+    session.output.say(f"token {token} ({role}) created; this is its secret, which is not shown again:")
     if session.output.human:
         session.output.text(created["secret"])
     else:

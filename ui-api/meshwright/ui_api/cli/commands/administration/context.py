@@ -1,4 +1,4 @@
-"""`meshwright context`: which server the command line speaks to."""
+"""`meshwright context`: the server that the command line uses."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 @command(group, "list")
 def index(session: Session) -> None:
-    """List contexts; the star marks the one in use."""
+    """List contexts; the star marks the current one."""
     known = contexts.read(contexts.config_path(os.environ))
     current = session.options.context or os.environ.get("MESHWRIGHT_CONTEXT") or known.current or contexts.LOCAL
     rows = contexts.as_rows(known, contexts.local_context(os.environ, Path.cwd()), current)
@@ -28,7 +28,7 @@ def index(session: Session) -> None:
 
 @command(group, "show")
 def show(session: Session) -> None:
-    """Show where commands go now, and why there."""
+    """Show the server that commands use now, and why."""
     target = session.target
     parts = {
         "context": target.name,
@@ -46,11 +46,11 @@ def add(
     name: Name,
     api_url: Annotated[str, typer.Option("--api-url", help="As in https://meshwright.example.com.")],
     token_file: Annotated[Path | None, typer.Option("--token-file", help="Read at each use.")] = None,
-    token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the token from stdin and keep it.")] = False,
-    default_workspace: Annotated[str, typer.Option("--default-workspace", help="Where commands go.")] = "",
+    token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the token from stdin and store it.")] = False,
+    default_workspace: Annotated[str, typer.Option("--default-workspace", help="The workspace of commands.")] = "",
     use: Annotated[bool, typer.Option("--use/--no-use", help="Make it the current one.")] = True,
 ) -> None:
-    """Add a context, or replace it. Tokens never stand on the command line."""
+    """Add a context, or replace it. Tokens are never given on the command line."""
     if not api_url.startswith(("http://", "https://")):
         raise CommandFailed(f"{api_url!r} is not an http or https address", code=Exit.USAGE)
     path = contexts.config_path(os.environ)
@@ -72,7 +72,7 @@ def add(
 
 @command(group, "use")
 def use(session: Session, name: Name) -> None:
-    """Choose the context for all commands from now on; `local` is the stack of the working directory."""
+    """Make a context the current one; `local` is the stack of the working directory."""
     path = contexts.config_path(os.environ)
     known = contexts.read(path)
     if name != contexts.LOCAL and name not in known.contexts:
@@ -85,13 +85,13 @@ def use(session: Session, name: Name) -> None:
 
 @command(group, "remove")
 def remove(session: Session, name: Name, yes: YesOption = False) -> None:
-    """Forget a context."""
+    """Remove a context."""
     path = contexts.config_path(os.environ)
     known = contexts.read(path)
     if name not in known.contexts:
         raise CommandFailed(f"there is no context {name!r} in {path}", code=Exit.USAGE)
-    session.confirm(f"Forget context {name}?", yes=yes)
+    session.confirm(f"Remove context {name}?", yes=yes)
     left = {key: entry for key, entry in known.contexts.items() if key != name}
     current = "" if known.current == name else known.current
     contexts.write(path, contexts.Contexts(current=current, contexts=left))
-    session.output.say(f"context {name} forgotten")
+    session.output.say(f"context {name} removed")

@@ -16,7 +16,7 @@ projection_group = typer.Typer(help="The views in MongoDB (for admins).", no_arg
 
 
 def version(session: Session) -> None:
-    """The version of this program."""
+    """Print the version of this program."""
     from importlib import metadata
 
     versions = {"meshwright": metadata.version("meshwright")}
@@ -27,14 +27,14 @@ def version(session: Session) -> None:
 
 
 def exit_codes(session: Session) -> None:
-    """What the exit codes mean."""
+    """Print the meaning of the exit codes."""
     codes = [{"code": int(code), "name": code.name.lower(), "means": text} for code, text in MEANINGS.items()]
     rows = ((one["code"], one["name"], one["means"]) for one in codes)
     session.output.show(codes, table(("code", "name", "means"), rows, right=("code",)))
 
 
 def check(session: Session) -> None:
-    """Whether Meshwright works: API, bus, database, views, adapters, meshes, proxies. Exit code 1 when not."""
+    """Check Meshwright: API, bus, database, views, adapters, meshes, proxies. Exit code 1 on a failure."""
     from meshwright.ui_api.cli import checking
 
     results = checking.checks(session)
@@ -52,7 +52,7 @@ def set_aside(session: Session, limit: choices.LimitOption = 50) -> None:
 
 @command(projection_group, "rebuild")
 def rebuild(session: Session, yes: YesOption = False, reason: ReasonOption = "") -> None:
-    """Build all views again from the streams, beside the live ones, and swap."""
+    """Rebuild all views from the streams, beside the live ones, and switch over."""
     session.confirm("Rebuild all views from the streams?", yes=yes)
     try:
         document: dict[str, Any] = session.api.request("POST", paths.REBUILD, params={"reason": reason}).data
