@@ -60,6 +60,13 @@ def status(code: int, reason: str, message: str = "", **headers: str) -> web.Res
     return web.json_response(body, status=code, headers=headers)
 
 
+async def unreachable(request: web.Request) -> web.StreamResponse:
+    """Nobody answers."""
+    assert request.transport
+    request.transport.abort()
+    return web.Response()
+
+
 def _context(document: dict[str, Any]) -> ssl.SSLContext:
     cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
     context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())

@@ -15,7 +15,7 @@ from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.operations import CancelRequested, EnrolWorkloads, InstallMesh
 from meshwright.schemas.workloads import NamespaceMember
-from rig.interceptor import Interceptor, intercepting, status
+from rig.interceptor import Interceptor, intercepting, status, unreachable
 from rig.istio.between import after
 from rig.istio.operating import Operator
 from rig.istio.snapshots import different, snapshot
@@ -24,13 +24,6 @@ from testbed.cluster import KubernetesServer
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults]
 WEBHOOK = 'Internal error occurred: failed calling webhook "rev.namespace.sidecar-injector.istio.io": no endpoints'
-
-
-async def unreachable(request: web.Request) -> web.StreamResponse:
-    """Nobody answers."""
-    assert request.transport
-    request.transport.abort()
-    return web.Response()
 
 
 async def nobody(request: web.Request) -> web.StreamResponse:

@@ -48,12 +48,18 @@ class Installation(Model, frozen=True, kw_only=True):
     components: list[Installed] = []
     installer: str = ""
     """what installed a mesh that was adopted; empty: Meshwright"""
+    cluster: str = ""
+    """the identity of the one that it is in; empty in older records"""
     operation: str = ""
     """that wrote this record"""
 
     def of(self, release: str) -> Installed | None:
         """A component by its release."""
         return next((each for each in self.components if each.release == release), None)
+
+    def is_in(self, cluster: str) -> bool:
+        """Whether it is in the cluster of this identity, as far as both are known."""
+        return not (self.cluster and cluster) or self.cluster == cluster
 
     @property
     def revisions(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Enrolling and withdrawing namespaces and workloads.
 
-    plan → waypoints → label → per workload: restart → tell
+    read-record → plan → waypoints → label → per workload: restart → tell
 
 Invariant: labels are put back when the operation is taken back, and what it had restarted is started anew once more;
 enrolling what is enrolled changes nothing.
@@ -26,8 +26,7 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
     place = await Place.open(ctx)
 
     async def plan() -> Plan:
-        record = await place.records.get(place.mesh)
-        return await memberships.joining(await place.cluster(), record, arguments.workloads)
+        return await memberships.joining(await place.cluster(), place.record, arguments.workloads)
 
     return await _carry_out(place, await ctx.patient_step("plan", plan, result=Plan), joined=True)
 

@@ -48,7 +48,7 @@ class Checked(Model, frozen=True, kw_only=True):
 async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
     """Install Istio from its charts, or bring what is installed to these settings."""
     place = await Place.open(ctx)
-    before = await place.record()
+    before = place.record
     wish = wished(arguments, before, place.options.version)
     checked = await check(place, wish)
     changes, record = 0, before or Installation(namespace=wish.namespace, profile=wish.profile)
@@ -69,7 +69,7 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
         values=msgspec.to_builtins(wish.values),
         operation=ctx.command.operation,
     )
-    await place.write(record, before)
+    await place.write(record)
     await place.tell(record, "ready", checked.notes)
     if not changes:
         await ctx.progress(f"nothing to do: Istio {record.version} is installed as asked")

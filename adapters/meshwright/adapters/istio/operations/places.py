@@ -15,11 +15,20 @@ from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.schemas.base import Model
 from meshwright.schemas.meshes import Condition, Mesh, MeshState
 
 
 class InstallationTarget(k8s.KubernetesTarget):
     """Where the objects of an installation live; the mesh itself may not be there yet."""
+
+
+class Origin(Model, frozen=True, kw_only=True):
+    """What an operation begins with."""
+
+    cluster: str
+    """its identity; empty where we may not know it"""
+    recorded: Installation | None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -30,14 +39,25 @@ class Place(msgspec.Struct, frozen=True):
     target: InstallationTarget
     components: Components
     records: Installations
+    origin: Origin
+    """as this operation found it when it began, whatever it has written since"""
 
     @classmethod
     async def open(cls, ctx: kit.Context) -> "Place":
-        """The place of an operation. Raises bus.BusUnavailable."""
+        """The place of an operation: its first step. Raises bus.BusUnavailable, what steps raise."""
         mesh = kit.MeshRef.of(ctx.command)
         target = InstallationTarget(kit.Scope(ctx.runtime, ctx.service(object), mesh))
-        components = await Components.open(ctx, target)
-        return cls(ctx, mesh, target, components, await Installations.open(ctx.runtime))
+        records = await Installations.open(ctx.runtime)
+
+        async def read() -> Origin:
+            return Origin(cluster=await (await target.cluster()).identity(), recorded=await records.get(mesh))
+
+        origin = await ctx.patient_step("read-record", read, result=Origin)
+        target.expect(origin.cluster)
+        place = cls(ctx, mesh, target, await Components.open(ctx, target), records, origin)
+        if origin.recorded and not place.record:
+            await ctx.progress(f"mesh {mesh.mesh} was installed in another cluster: here it counts as not installed")
+        return place
 
     @property
     def options(self) -> Options:
@@ -48,22 +68,21 @@ class Place(msgspec.Struct, frozen=True):
         """The cluster, by its connection as it is now. Raises Reject."""
         return await self.target.cluster()
 
-    async def record(self) -> Installation | None:
-        """What this operation found installed when it began, whatever it has written since."""
+    @property
+    def record(self) -> Installation | None:
+        """What was installed in this cluster when the operation began."""
+        recorded = self.origin.recorded
+        return recorded if recorded and recorded.is_in(self.origin.cluster) else None
 
-        async def read() -> Installation | None:
-            return await self.records.get(self.mesh)
-
-        return await self.ctx.patient_step("read-record", read, result=Installation | None)
-
-    async def write(self, new: Installation | None, before: Installation | None) -> None:
+    async def write(self, new: Installation | None) -> None:
         """Write the record, as a step that can be taken back."""
 
         async def written() -> None:
-            await self.records.put(self.mesh, new)
+            placed = new and msgspec.structs.replace(new, cluster=self.origin.cluster)
+            await self.records.put(self.mesh, placed)
 
         async def unwritten() -> None:
-            await self.records.put(self.mesh, before)
+            await self.records.put(self.mesh, self.origin.recorded)
 
         await self.ctx.patient_step("record", written, undo=unwritten)
 

@@ -37,6 +37,8 @@ async def preview(context: kit.PreviewContext) -> Preview | None:
     mesh = kit.MeshRef.of(command)
     target = InstallationTarget(kit.Scope(context.runtime, context.service(object), mesh))
     record = await (await Installations.open(context.runtime)).get(mesh)
+    if record and not record.is_in(await (await target.cluster()).identity()):
+        record = None
     newest = context.settings(Options).version
     if command.kind == InstallMesh.kind.name:
         wish = installing.wished(operations.arguments_of(command, InstallMesh), record, newest)

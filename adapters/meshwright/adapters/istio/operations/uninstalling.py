@@ -46,11 +46,12 @@ class Scene(Model, frozen=True, kw_only=True):
 async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any]:
     """Remove Istio with everything that it left; what is kept is told with the reason."""
     place = await Place.open(ctx)
-    before = await place.record()
+    before = place.record
+    if place.origin.recorded and not before:
+        return await _forget(place, place.origin.recorded)
 
     async def look() -> Scene:
-        if designs := await kit.applied_designs(ctx.runtime, ctx.command.workspace, ctx.command.mesh):
-            raise failures.designs_applied(ctx.command.mesh, designs)
+        await _check_designs(ctx)
         return await _scene(await place.cluster(), ctx.command.mesh, before)
 
     scene = await ctx.patient_step("look", look, result=Scene)
@@ -69,7 +70,7 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
         for each in before.in_reverse:
             if not each.chart:
                 removed += await place.components.remove(each)
-    await place.write(None, before)
+    await place.write(None)
     left = await _tell(place, scene)
     return {
         "namespace": scene.namespace,
@@ -78,6 +79,19 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
         "kept": [{"resource": str(each.ref), "because": each.because} for each in kept],
         "proxies_left": left,
     }
+
+
+async def _check_designs(ctx: kit.Context) -> None:
+    if designs := await kit.applied_designs(ctx.runtime, ctx.command.workspace, ctx.command.mesh):
+        raise failures.designs_applied(ctx.command.mesh, designs)
+
+
+async def _forget(place: Place, recorded: Installation) -> dict[str, Any]:
+    """What was installed is in another cluster than the connection leads to: the record goes, and nothing else."""
+    await place.ctx.patient_step("look", functools.partial(_check_designs, place.ctx))
+    await place.write(None)
+    await _tell(place, Scene(namespace=recorded.namespace, revisions=[], alone=False, ours=True))
+    return {"namespace": recorded.namespace, "removed": 0, "leftovers": 0, "kept": [], "proxies_left": {}}
 
 
 async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -> Scene:

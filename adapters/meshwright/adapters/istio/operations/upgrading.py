@@ -34,7 +34,7 @@ _PASSING = ("until", "restart")
 async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
     """Bring Istio to another version, in place or by a second control plane (--revision) to which everything moves."""
     place = await Place.open(ctx)
-    before = await place.record()
+    before = place.record
     if before is None:
         raise failures.no_mesh(ctx.command.mesh)
     wish = wished(arguments, before, place.options.version)
@@ -77,7 +77,7 @@ async def _in_place(place: Place, before: Installation, wish: Wish, checked: Che
         installed, changed = await place.components.bring(component, checked.source, former, revision)
         record, changes = record.having(installed), changes + changed
     record = _recorded(place, record, wish)
-    await place.write(record, before)
+    await place.write(record)
     await place.tell(record, "ready", checked.notes)
     notes = [
         *checked.notes,
@@ -106,7 +106,7 @@ async def _by_revision(place: Place, before: Installation, wish: Wish, checked: 
     if until == "retired":
         record, because = await _retire(place, record, old)
         result |= {"retired": not because, **({"not_retired": because} if because else {})}
-    await place.write(record, before)
+    await place.write(record)
     await place.tell(record, "ready", checked.notes)
     return outcome(record, checked.notes, changes=changes, unchanged=False, **result)
 

@@ -24,6 +24,8 @@ from meshwright.schemas.references import ResourceRef
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+_OLDEST_NAMESPACE = ResourceRef(kind="Namespace", name="kube-system")
+"""which lives as long as its cluster"""
 DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
@@ -107,6 +109,22 @@ class Cluster:
     async def version(self) -> str:
         """The version of the API server, as `v1.35.4`. Raises KubernetesError."""
         return msgspec.json.decode(await self.request("GET", "/version"), type=Version).git_version
+
+    async def identity(self) -> str:
+        """What tells this cluster from every other, also at the same address; empty where we may not read it.
+
+        Raises KubernetesError.
+        """
+        try:
+            body = await self.find(_OLDEST_NAMESPACE)
+        except errors.Forbidden:
+            return ""
+        return str(objects.at(body, "metadata", "uid") or "")
+
+    @property
+    def losses(self) -> int:
+        """How many requests were left without an answer; behind each of them another cluster may answer."""
+        return self._transport.losses
 
     async def path(self, ref: ResourceRef, *, version: str = "", subresource: str = "") -> str:
         """The URL path of an object. Raises UnknownKind, KubernetesError."""

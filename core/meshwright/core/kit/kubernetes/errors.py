@@ -10,7 +10,8 @@
     │   ├── AlreadyExists
     │   ├── Conflict             `causes` name other field managers and their fields; empty: it changed meanwhile
     │   ├── Invalid              `fields` break the schema or a rule
-    │   └── Gone                 the version asked for is history
+    │   ├── Gone                 the version asked for is history
+    │   └── Replaced             another cluster answers than before
     └── Away (Retry)             time may mend it
         ├── Unauthorized         the credentials are not taken, or not any more
         ├── TooManyRequests      with the server's own Retry-After
@@ -184,6 +185,14 @@ class Gone(Refused):
     """The version asked for is history: list again."""
 
     code = "MW5009"
+
+
+class Replaced(Refused):
+    """Another cluster answers than before."""
+
+    code = "MW5018"
+    cause = "The address or the settings of the connection lead to another cluster than when the operation began."
+    remedy = "Nothing was changed in this one. Ask for the operation again to have it done here."
 
 
 class Away(KubernetesError, Retry):

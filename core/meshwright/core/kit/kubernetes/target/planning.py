@@ -43,6 +43,8 @@ class Checkpoint(Model, frozen=True, kw_only=True):
     before: list[Before] = []
     wanted: list[Body] = []
     take_over: bool = False
+    cluster: str = ""
+    """the identity of the cluster in which it is there"""
 
     def of(self, ref: ResourceRef) -> Before:
         """What was there of an object."""
@@ -95,6 +97,7 @@ class Planner:
             before=[befores[ref] for ref in refs],
             wanted=[self._final(wanted[ref], live.get(ref)) for ref in sorted(wanted)],
             take_over=self._draft.take_over,
+            cluster=await self._cluster.identity(),
         )
         return DryRun(
             changes=[each for each in planned if each.before != each.after],

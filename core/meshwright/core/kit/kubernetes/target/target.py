@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from meshwright.core.kit.kubernetes import errors, objects
 from meshwright.core.kit.kubernetes.client import Cluster
-from meshwright.core.kit.kubernetes.clusters import clusters_of
 from meshwright.core.kit.kubernetes.objects import Body
 from meshwright.core.kit.kubernetes.target import bodies, occupants, ordering, ownership, planning, readiness, reading
+from meshwright.core.kit.kubernetes.target.expected import ExpectedCluster
 from meshwright.core.kit.kubernetes.target.planning import Before, Checkpoint
 from meshwright.core.kit.target import Attempt, Draft, DryRun, Scope, Target
 from meshwright.core.operations.outcomes import Reject
@@ -25,8 +25,6 @@ from meshwright.schemas.errors import Failure
 from meshwright.schemas.references import ResourceRef
 
 T = TypeVar("T")
-_FRESH = 1.0
-"""seconds for which the connection is not asked for again: much is done for each object of a design"""
 _FIRST_LOOK = 0.2
 _LONGEST_LOOK = 2.0
 _REPLACEMENTS = 10
@@ -44,19 +42,18 @@ class KubernetesTarget(Target):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
-        self._cluster: Cluster | None = None
-        self._asked_at = 0.0
+        self._expected = ExpectedCluster(scope)
+
+    def expect(self, identity: str) -> None:
+        """From now on work in the cluster of this identity alone; empty: in any."""
+        self._expected.expect(identity)
 
     async def cluster(self) -> Cluster:
         """The client of the mesh's cluster, as its connection is now or was a second ago.
 
-        Raises Reject, BusUnavailable.
+        Raises Replaced, Reject, BusUnavailable, and where a cluster is expected KubernetesError.
         """
-        now = asyncio.get_running_loop().time()
-        if self._cluster is None or now > self._asked_at + _FRESH:
-            client = await clusters_of(self.scope.service).get(self.mesh.workspace, self.mesh.connection)
-            self._cluster, self._asked_at = client, now
-        return self._cluster
+        return await self._expected.get()
 
     def verdict(self, body: Body) -> readiness.Verdict:
         """Whether an object has become what it asks for; here what its own status says."""
@@ -74,7 +71,7 @@ class KubernetesTarget(Target):
         """
         wanted, places = set(refs), {(ref.group, ref.kind, ref.namespace) for ref in refs}
         while True:
-            self._cluster = None
+            self._expected.ask_again()
             cluster = await self.cluster()
             with suppress(errors.Closed):  # the connection has other settings now
                 async with cluster.shared.follow_all(places) as follower:
@@ -91,7 +88,7 @@ class KubernetesTarget(Target):
 
     async def apply(self, draft: Draft, checkpoint: Any, attempt: Attempt) -> None:
         """Create and update, phase by phase; definitions are waited for."""
-        plan, manager = planning.decoded(checkpoint), self._manager(draft)
+        plan, manager = self._plan(checkpoint), self._manager(draft)
         wanted = {objects.reference_of(body): body for body in plan.wanted}
         await attempt.confirm()
         for phase in ordering.phases(wanted):
@@ -104,11 +101,11 @@ class KubernetesTarget(Target):
 
     async def wait(self, draft: Draft, checkpoint: Any, attempt: Attempt) -> None:
         """Return when every object has become what it asks for."""
-        await self._until_ready([objects.reference_of(body) for body in planning.decoded(checkpoint).wanted], attempt)
+        await self._until_ready([objects.reference_of(body) for body in self._plan(checkpoint).wanted], attempt)
 
     async def revert(self, draft: Draft, checkpoint: Any, attempt: Attempt) -> None:
         """Take back what `apply` did, last phase first: what was not there goes, the rest is as it was."""
-        plan, manager = planning.decoded(checkpoint), self._manager(draft)
+        plan, manager = self._plan(checkpoint), self._manager(draft)
         refs = [objects.reference_of(body) for body in plan.wanted]
 
         async def one(ref: ResourceRef) -> None:
@@ -124,7 +121,7 @@ class KubernetesTarget(Target):
 
     async def prune(self, draft: Draft, refs: list[ResourceRef], checkpoint: Any, attempt: Attempt) -> None:
         """Delete what the design has created, and take its fields back from the rest; last phase first."""
-        plan, manager = planning.decoded(checkpoint), self._manager(draft)
+        plan, manager = self._plan(checkpoint), self._manager(draft)
         await attempt.confirm()
         for phase in ordering.phases(refs, reverse=True):
 
@@ -136,7 +133,7 @@ class KubernetesTarget(Target):
 
     async def restore(self, draft: Draft, refs: list[ResourceRef], checkpoint: Any, attempt: Attempt) -> None:
         """Take back what `prune` did: what was deleted is made anew, once it is gone."""
-        plan, manager = planning.decoded(checkpoint), self._manager(draft)
+        plan, manager = self._plan(checkpoint), self._manager(draft)
         had = {ref: ours for ref in refs if (ours := plan.of(ref).ours) is not None}
         await self._until_gone([ref for ref in had if await self._is_leaving(ref, attempt)], manager, attempt)
         for phase in ordering.phases(had):
@@ -146,6 +143,12 @@ class KubernetesTarget(Target):
 
             await ordering.every(phase, one)
             await self._until_usable(phase, attempt)
+
+    def _plan(self, checkpoint: Any) -> Checkpoint:
+        """What was planned, for the cluster in which it was."""
+        plan = planning.decoded(checkpoint)
+        self.expect(plan.cluster)
+        return plan
 
     def _manager(self, draft: Draft) -> str:
         return ownership.manager_of(draft.mesh, draft.owner)
@@ -231,7 +234,7 @@ class KubernetesTarget(Target):
             try:
                 return await action(await self.cluster())
             except errors.Away as away:
-                self._cluster = None
+                self._expected.ask_again()
                 if not isinstance(away, errors.Closed) and reported != away.failure.code:
                     reported = away.failure.code
                     await attempt.progress(f"waiting for the cluster: {away.failure.what}")
