@@ -19,6 +19,7 @@ from meshwright.schemas.discovery import (
     ResourceObserved,
     ResourceRemoved,
 )
+from meshwright.schemas.meshes import Condition
 
 WORKSPACE, CONNECTION = "blue", "prod"
 
@@ -96,6 +97,11 @@ class Seen:
         message = await self.bus.last(subjects.EVENTS.stream, subject)
         told = message.message() if message else None
         return told.status if isinstance(told, ConnectionObserved) else None
+
+    async def condition(self, kind: str, name: str = CONNECTION) -> Condition | None:
+        """One condition of the connection, as last published."""
+        status = await self.status(name)
+        return next((each for each in status.conditions if each.type == kind), None) if status else None
 
     async def synced(self, name: str = CONNECTION) -> ConnectionStatus | None:
         """The status, once the connection is seen as a whole."""

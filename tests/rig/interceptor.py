@@ -33,9 +33,24 @@ class Interceptor:
         """requests that the rule has answered"""
         self.written: list[str] = []
         """what the API server was asked to change, dry runs left out"""
+        self._open: set[asyncio.Transport] = set()
+
+    def cut(self) -> None:
+        """Break off every answer that goes on, such as that of a watch."""
+        for each in list(self._open):
+            each.abort()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """By the rule, or by the API server."""
+        assert isinstance(request.transport, asyncio.Transport)
+        transport = request.transport
+        self._open.add(transport)
+        try:
+            return await self._answer(request)
+        finally:
+            self._open.discard(transport)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         if self.rule and (response := await self.rule(request)):
             self.answered += 1
             return response
@@ -65,6 +80,23 @@ async def unreachable(request: web.Request) -> web.StreamResponse:
     assert request.transport
     request.transport.abort()
     return web.Response()
+
+
+async def unauthorized(request: web.Request) -> web.StreamResponse:
+    """The credentials have ended."""
+    return status(401, "Unauthorized")
+
+
+async def throttling(request: web.Request) -> web.StreamResponse:
+    """The server has too much to do."""
+    return status(429, "TooManyRequests", **{"Retry-After": "1"})
+
+
+async def another_cluster(request: web.Request) -> web.StreamResponse | None:
+    """All is as in the cluster behind it, besides its identity."""
+    if request.path != "/api/v1/namespaces/kube-system":
+        return None
+    return web.json_response({"metadata": {"name": "kube-system", "uid": "another"}})
 
 
 def _context(document: dict[str, Any]) -> ssl.SSLContext:

@@ -101,13 +101,17 @@ class ConnectionStatus(Model, frozen=True, kw_only=True):
     """The state of discovery for a connection.
 
     Conditions: `Reachable` (it answers), `Authorized` (it accepts the credentials and permits all watches), `Throttled`
-    (only while the cluster asks for fewer requests), `Synced` (its published objects are complete). `resources` counts
-    the objects.
+    (only while the cluster asks for fewer requests), `Synced` (its published objects are complete), `Replaced` (only
+    where another cluster answers than when the connection was written). `resources` counts the objects.
     """
 
     id: Name
     conditions: list[Condition] = []
     resources: int = 0
+    cluster: Annotated[
+        str, Meta(description="The UID of the namespace kube-system when the connection was written; empty: unknown.")
+    ] = ""
+    version: Annotated[int, Meta(description="The version of the connection to which `cluster` belongs.")] = 0
     observed_at: Moment
 
 

@@ -11,11 +11,12 @@ from aiohttp import web
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import errors, rights, transport
+from meshwright.core.kit.kubernetes.target import expected
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.connections import Kubernetes
-from meshwright.schemas.operations import CancelRequested, EnrolWorkloads, InstallMesh
+from meshwright.schemas.operations import CancelRequested, EnrolWorkloads, InstallMesh, UninstallMesh, UpgradeMesh
 from meshwright.schemas.workloads import NamespaceMember
-from rig.interceptor import Interceptor, intercepting, status, unreachable
+from rig.interceptor import Interceptor, another_cluster, intercepting, status, throttling, unauthorized, unreachable
 from rig.istio.between import after
 from rig.istio.operating import Operator
 from rig.istio.snapshots import different, snapshot
@@ -24,16 +25,6 @@ from testbed.cluster import KubernetesServer
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults]
 WEBHOOK = 'Internal error occurred: failed calling webhook "rev.namespace.sidecar-injector.istio.io": no endpoints'
-
-
-async def nobody(request: web.Request) -> web.StreamResponse:
-    """The credentials have ended."""
-    return status(401, "Unauthorized")
-
-
-async def throttling(request: web.Request) -> web.StreamResponse:
-    """Too much to do."""
-    return status(429, "TooManyRequests", **{"Retry-After": "1"})
 
 
 async def no_webhook(request: web.Request) -> web.StreamResponse | None:
@@ -76,7 +67,7 @@ async def test_an_operation_waits_for_a_cluster_that_does_not_do_what_it_is_aske
 ) -> None:
     """Not reached, not known any more, throttled, without its webhook, too slow: it goes on, and does all once."""
     operator, interceptor, _ = disturbed
-    for fault in (unreachable, nobody, throttling, no_webhook, slow):
+    for fault in (unreachable, unauthorized, throttling, no_webhook, slow):
         name = f"shop-{uuid.uuid4().hex[:8]}"
         await make_namespace(operator, name)
         interceptor.answered = 0
@@ -143,6 +134,38 @@ async def test_rights_that_are_taken_away_in_the_middle_end_it_and_it_can_be_ask
         assert (await operator.do(arguments))["enrolled"] == [f"Namespace {name}"]
         assert await labels_of(operator, name) == {"istio-injection": "enabled"}
         await cluster.delete(k8s.reference_of(binding))
+
+
+async def test_a_cluster_that_was_replaced_is_left_alone(
+    disturbed: tuple[Operator, Interceptor, str], admission: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What had begun ends; what was installed in the one before counts as not installed, and only its record goes.
+
+    The cluster that comes back has lost nothing.
+    """
+    operator, interceptor, name = disturbed
+
+    async def replaced() -> None:
+        interceptor.rule = another_cluster
+        monkeypatch.setattr(expected, "_FRESH", 0.0)
+
+    enrolment = EnrolWorkloads(workloads=[NamespaceMember(namespace=name, restart=True)])
+    with pytest.raises(k8s.Replaced):
+        await operator.do(enrolment, journal=after("plan", replaced), clean=False)
+    interceptor.written.clear()
+    with pytest.raises(kit.Reject) as refused:
+        await operator.do(UpgradeMesh(version="1.31.0"))
+    assert refused.value.failure.code == "MW4001"
+    result = await operator.do(UninstallMesh(definitions="all"))
+    assert (result["removed"], result["leftovers"], result["kept"]) == (0, 0, [])
+    assert interceptor.written == []
+    assert await operator.record() is None
+    interceptor.rule = None
+    values = {**operator.values, "istiod": admission.values}
+    assert (await operator.do(InstallMesh(version="1.31.0", profile="minimal", values=values)))["unchanged"]
+    record = await operator.record()
+    assert record
+    assert record.cluster == await (await operator.cluster()).identity()
 
 
 async def test_an_installation_that_is_cancelled_in_the_middle_leaves_nothing(

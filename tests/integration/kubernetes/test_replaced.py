@@ -6,21 +6,20 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.connections import OpenConnection
+from meshwright.core.kit.kubernetes.target import expected
 from meshwright.core.kit.target import Draft
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.target_contract import Quiet
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.intents import Resource
 from meshwright.schemas.references import ResourceRef
-from rig.interceptor import Interceptor, intercepting, unreachable
+from rig.interceptor import Interceptor, another_cluster, intercepting, unreachable
 
 pytestmark = pytest.mark.servers
-SYSTEM = "/api/v1/namespaces/kube-system"
 
 
 class _Runtime:
@@ -31,13 +30,6 @@ class _Runtime:
 
     async def connection(self, workspace: str, connection: str) -> OpenConnection[Kubernetes]:
         return OpenConnection(workspace=workspace, id=connection, kind="kubernetes", settings=self.settings)
-
-
-async def other(request: web.Request) -> web.StreamResponse | None:
-    """A cluster of another identity."""
-    if request.path == SYSTEM:
-        return web.json_response({"metadata": {"name": "kube-system", "uid": "another"}})
-    return None
 
 
 @pytest.fixture
@@ -75,7 +67,7 @@ async def test_no_step_of_an_operation_touches_another_cluster(
     await place.apply(first, planned.checkpoint, Quiet())
     second = draft(place, namespace, "a", former=planned.inventory)
     plan, gone = await place.dry_run(second), second.gone([first.resources[0].ref])
-    interceptor.rule, interceptor.written = other, []
+    interceptor.rule, interceptor.written = another_cluster, []
     for step in (
         place.apply(second, plan.checkpoint, Quiet()),
         place.prune(second, gone, plan.checkpoint, Quiet()),
@@ -99,7 +91,7 @@ async def test_a_cluster_that_is_replaced_while_it_is_away_is_noticed(
 ) -> None:
     """A step waits while nobody answers, and ends when another cluster does; the same one lets it go on."""
     (place, _), (interceptor, _) = target, through
-    for name, comes_back in (("same", None), ("other", other)):
+    for name, comes_back in (("same", None), ("other", another_cluster)):
         wanted = draft(place, namespace, name)
         planned = await place.dry_run(wanted)
         interceptor.rule, interceptor.answered = unreachable, 0
@@ -112,6 +104,22 @@ async def test_a_cluster_that_is_replaced_while_it_is_away_is_noticed(
             with pytest.raises(k8s.Replaced):
                 await running
         assert len(interceptor.written) == (comes_back is None)
+
+
+async def test_a_cluster_that_is_replaced_while_nobody_asks_is_noticed(
+    target: tuple[k8s.KubernetesTarget, _Runtime],
+    through: tuple[Interceptor, Kubernetes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without any request that fails: the answer to who it is counts for a second."""
+    (place, _), (interceptor, _) = target, through
+    place.expect(await (await place.cluster()).identity())
+    await place.cluster()
+    interceptor.rule = another_cluster
+    await place.cluster()
+    monkeypatch.setattr(expected, "_FRESH", 0.0)
+    with pytest.raises(k8s.Replaced):
+        await place.cluster()
 
 
 async def test_new_settings_may_lead_to_the_same_cluster(

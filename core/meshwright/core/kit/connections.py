@@ -42,6 +42,8 @@ class OpenConnection(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     kind: str
     description: str = ""
     labels: dict[str, str] = {}
+    version: int = 0
+    """its sequence in STATE, another one whenever it is written"""
     settings: S
 
     def __repr__(self) -> str:
@@ -164,6 +166,7 @@ class Connections:
             kind=document.kind,
             description=document.description,
             labels=document.labels,
+            version=_written_at(message),
             settings=self._typed(document.id, kind, settings),
         )
 

@@ -23,6 +23,7 @@ from meshwright.core.kit.kubernetes import (
     WatchEvent,
 )
 from meshwright.schemas.connections import Kubernetes
+from meshwright.schemas.errors import Failure
 from meshwright.workers.discovery import selection
 from meshwright.workers.discovery.following import Changes, follow, forget
 from meshwright.workers.discovery.seen import Seen
@@ -88,11 +89,13 @@ class Watching:
             try:
                 cluster.discovery.forget()
                 kinds = selection.selected(await cluster.discovery.all(), self._wanted())
+                identity = await cluster.identity()
             except KubernetesError as error:
                 self._status.failed(error.failure)
                 await pauses.rest()
                 continue
             pauses.over()
+            self._status.identified(identity)
             self._status.watching(kinds)
             for kind in self._tasks.keys() - set(kinds):
                 await ending.end(self._tasks.pop(kind))
@@ -113,7 +116,7 @@ class Watching:
                 events = cluster.watch(*kind)
                 if kind == selection.DEFINITIONS:
                     events = self._watching_definitions(events)
-                await follow(events, kind, self._seen, self._changes, lambda failure: self._status.tell(kind, failure))
+                await follow(events, kind, self._seen, self._changes, lambda failure: self._tell(kind, failure))
             except NotFound:
                 await forget(kind, self._seen, self._changes, frozenset())
                 self._again.set()
@@ -123,6 +126,11 @@ class Watching:
             except KubernetesError as error:
                 self._status.tell(kind, error.failure)
             await pauses.rest()
+
+    def _tell(self, kind: Kind, failure: Failure | None) -> None:
+        """After an outage another cluster may answer, which may serve other kinds."""
+        if self._status.tell(kind, failure):
+            self.look_again()
 
     async def _watching_definitions(self, events: AsyncGenerator[WatchEvent, None]) -> AsyncGenerator[WatchEvent, None]:
         """The same events; each CustomResourceDefinition triggers a new discovery."""

@@ -52,7 +52,7 @@ class Watched:
         """Watch its cluster, until cancelled."""
         pauses = Pauses()
         while True:
-            status = Status(self._bus, self._seen)
+            status = Status(self._bus, self._seen, connection.version)
             self._watching = Watching(self._seen, status, connection.settings, self._wanted)
             try:
                 await self._watching.run()

@@ -40,13 +40,21 @@ _AWAY = {
 class Status:
     """The status of one connection."""
 
-    def __init__(self, bus: Bus, seen: Seen) -> None:
+    def __init__(self, bus: Bus, seen: Seen, version: int = 0) -> None:
         self._bus = bus
+        self._version = version
+        self._original = self._identity = ""
+        """the cluster to which this version of the connection led at first, and the one that answers now"""
         self._seen = seen
         self._kinds: dict[Kind, Failure | None] = {}
         self._pending: set[Kind] = set()
         self._failure: Failure | None = None
         self._changed = asyncio.Event()
+
+    def identified(self, identity: str) -> None:
+        """Record which cluster answers; empty: its identity may not be read."""
+        self._identity = identity
+        self._changed.set()
 
     def watching(self, kinds: Iterable[Kind]) -> None:
         """Record the discovery of the cluster's API and the kinds that are watched."""
@@ -56,11 +64,13 @@ class Status:
         self._kinds = {kind: failure for kind, failure in self._kinds.items() if kind in wanted}
         self._changed.set()
 
-    def tell(self, kind: Kind, failure: Failure | None) -> None:
-        """Record that a kind is synced, or the failure of its watch."""
+    def tell(self, kind: Kind, failure: Failure | None) -> bool:
+        """Record that a kind is synced, or the failure of its watch; whether it is synced after a failure."""
+        before = self._kinds.get(kind)
         self._pending.discard(kind)
         self._kinds[kind] = failure
         self._changed.set()
+        return before is not None and failure is None
 
     def failed(self, failure: Failure) -> None:
         """Record a failure of the whole connection."""
@@ -70,6 +80,8 @@ class Status:
     async def run(self) -> None:
         """Publish changes until cancelled."""
         last = await mwbus.until_available(self._last)
+        if last and last.version == self._version:
+            self._original = last.cluster
         while True:
             await self._changed.wait()
             await asyncio.sleep(_DEBOUNCE_S)
@@ -77,11 +89,17 @@ class Status:
             if not self._kinds and self._failure is None:
                 continue
             now = datetime.datetime.now(datetime.UTC)
+            self._original = self._original or self._identity
             current = conditions(self._kinds, self._pending, self._failure)
             status = ConnectionStatus(
-                id=self._seen.connection, conditions=current, resources=self._seen.count, observed_at=now
+                id=self._seen.connection,
+                conditions=[*current, *replaced(self._original, self._identity)],
+                resources=self._seen.count,
+                cluster=self._original,
+                version=self._version,
+                observed_at=now,
             )
-            if last is None or last.conditions != status.conditions:
+            if last is None or _lasting(last) != _lasting(status):
                 await mwbus.until_available(self._publish, ConnectionObserved(status=status))
                 last = status
 
@@ -116,6 +134,23 @@ class Status:
             entity=ConnectionObserved.wire.entity,
             id=self._seen.connection,
         )
+
+
+def _lasting(status: ConnectionStatus) -> tuple[object, ...]:
+    """What a status is published for; the count of objects and the time change all the time."""
+    return status.conditions, status.cluster, status.version
+
+
+def replaced(original: str, identity: str) -> list[Condition]:
+    """The condition that another cluster answers than at first, as far as both are known."""
+    if identity in ("", original):
+        return []
+    message = (
+        f"another cluster answers: its namespace kube-system has the UID {identity}, and had {original} when the"
+        " connection was written. What was installed or applied there is not here; `meshwright connections set`"
+        " accepts this one."
+    )
+    return [Condition(type="Replaced", status="True", reason="AnotherCluster", message=message)]
 
 
 def conditions(

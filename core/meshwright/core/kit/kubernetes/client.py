@@ -121,11 +121,6 @@ class Cluster:
             return ""
         return str(objects.at(body, "metadata", "uid") or "")
 
-    @property
-    def losses(self) -> int:
-        """How many requests were left without an answer; behind each of them another cluster may answer."""
-        return self._transport.losses
-
     async def path(self, ref: ResourceRef, *, version: str = "", subresource: str = "") -> str:
         """The URL path of an object. Raises UnknownKind, KubernetesError."""
         api = await self.discovery.api(ref.group, ref.kind, version)

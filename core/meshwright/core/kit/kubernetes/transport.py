@@ -52,8 +52,6 @@ class Transport:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self.losses = 0
-        """requests that were left without an answer"""
 
     @property
     def server(self) -> str:
@@ -224,7 +222,6 @@ class Transport:
             return errors.Closed(f"{what}: the client of {self.server} was closed")
         if isinstance(error, _CLOSED):
             raise error
-        self.losses += 1
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
         return errors.Unreachable(f"{what}: {self.server} does not answer: {reason}")
 
