@@ -37,6 +37,7 @@ async def record(scope: kit.Scope, mesh: DetectedMesh) -> None:
             revision="" if mesh.revision == DEFAULT_REVISION else mesh.revision,
             trust_domain=str(config.get("trustDomain") or ""),
             installer=mesh.installer,
+            cluster=await cluster.identity(),
         ),
     )
 
