@@ -13,6 +13,7 @@ from meshwright.adapters.istio import observing
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
 from meshwright.adapters.istio.enrolment.marks import REVISION, TAG
 from meshwright.adapters.istio.facts import NamespaceFacts
+from meshwright.adapters.istio.listing import Wanted
 from meshwright.adapters.istio.operations.control_planes import version_of
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.lifecycle.translating import numbers
@@ -22,14 +23,14 @@ from meshwright.schemas.meshes import Condition, DetectedMesh
 Body = dict[str, Any]
 Installer: TypeAlias = Literal["meshwright", "helm", "istioctl", "operator", "manifests"]
 KINDS = (
-    ("apps", "Deployment", "app=istiod"),
-    ("apps", "DaemonSet", ""),
-    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration", ""),
-    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", ""),
-    ("", "Namespace", ""),
-    (known.GATEWAYS, "Gateway", ""),
+    Wanted("apps", "Deployment", labels="app=istiod"),
+    Wanted("apps", "DaemonSet"),
+    Wanted("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+    Wanted("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+    Wanted("", "Namespace"),
+    Wanted(known.GATEWAYS, "Gateway"),
 )
-"""what detection looks at: group, kind, labels"""
+"""what detection looks at"""
 _TAGGED = "istio-revision-tag-"
 _IMAGE = re.compile(r":(?P<tag>[^:@/]+)(@.*)?$")
 _INJECTOR = "sidecar-injector"

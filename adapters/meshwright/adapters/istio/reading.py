@@ -11,12 +11,12 @@ import msgspec
 import yaml
 
 from meshwright.adapters.istio import facts as known
-from meshwright.adapters.istio import observing, problems
+from meshwright.adapters.istio import listing, observing, problems
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts.installation import Installation, Installations
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION, shown
 from meshwright.adapters.istio.facts import IstioFacts
-from meshwright.adapters.istio.listing import listed
+from meshwright.adapters.istio.listing import Wanted
 from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
 from meshwright.core import kit
@@ -27,6 +27,9 @@ from meshwright.schemas.intents import Ingress
 from meshwright.schemas.references import ResourceRef
 
 _GATEWAY = (known.GATEWAYS, "Gateway")
+_NAMESPACES, _GATEWAYS = Wanted("", "Namespace"), Wanted(*_GATEWAY)
+_EDGES = "istio,istio!=pilot"
+"""the labels of gateways"""
 _GATEWAY_CLASS = ResourceRef(group=known.GATEWAYS, kind="GatewayClass", name="istio")
 
 
@@ -79,39 +82,37 @@ async def _surroundings(cluster: k8s.Cluster, base: IstioFacts, manager: str) ->
     """Everything around the design's services."""
     names = problems.used_namespaces(base.namespace, base.intents)
     tags = {each.name: each.revision for each in await control_planes.tags(cluster)}
-    places = await listed(cluster, "", "Namespace")
+    members = [Wanted(group, kind, name) for name in names for group, kind in _KINDS]
+    others = [Wanted(*each) for each in observing.EXISTING]
+    exposed = any(isinstance(each, Ingress) for each in base.intents)
+    edges = [Wanted("apps", kind, labels=_EDGES) for kind in ("Deployment", "DaemonSet")] if exposed else []
+    lists = await listing.together(cluster, [_NAMESPACES, _GATEWAYS, *members, *others, *edges])
+
+    def listed(wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
+        return [body for each in wanted for body in lists[each]]
+
+    places = lists[_NAMESPACES]
     enrolled = observing.namespaces(places, tags)
-    bodies = await _every([(group, kind, name) for name in names for group, kind in _KINDS], cluster)
-    pods = [each for each in bodies if each.get("kind") in observing.WORKLOADS]
-    served = await cluster.discovery.served([*observing.EXISTING, _GATEWAY])
-    others = await _every([(*each, None) for each in observing.EXISTING if each in served], cluster)
-    gateways = await listed(cluster, *_GATEWAY) if _GATEWAY in served else []
-    edges: list[dict[str, Any]] = []
-    if any(isinstance(each, Ingress) for each in base.intents):
-        edges = [
-            each
-            for kind in ("Deployment", "DaemonSet")
-            for each in await listed(cluster, "apps", kind, labels="istio,istio!=pilot")
-        ]
+    pods = [each for each in listed(members) if each.get("kind") in observing.WORKLOADS]
+    services = [each for each in listed(members) if each.get("kind") == "Service"]
     return msgspec.structs.replace(
         base,
-        gateway_api=_GATEWAY in served and await cluster.find(_GATEWAY_CLASS) is not None,
+        gateway_api=await _has_gateway_api(cluster),
         namespaces=enrolled,
         workloads=observing.workloads(pods, {each.name: each.mode for each in enrolled}),
-        services=observing.services(
-            [each for each in bodies if each.get("kind") == "Service"], pods, observing.namespace_waypoints(places)
-        ),
-        waypoints=observing.waypoints(gateways),
-        gateways=observing.ingress_gateways(edges),
-        existing=observing.existing(others, manager),
+        services=observing.services(services, pods, observing.namespace_waypoints(places)),
+        waypoints=observing.waypoints(lists[_GATEWAYS]),
+        gateways=observing.ingress_gateways(listed(edges)),
+        existing=observing.existing(listed(others), manager),
     )
 
 
+async def _has_gateway_api(cluster: k8s.Cluster) -> bool:
+    served = await cluster.discovery.served([_GATEWAY])
+    return bool(served) and await cluster.find(_GATEWAY_CLASS) is not None
+
+
 _KINDS = (("", "Service"), *(("apps", kind) for kind in observing.WORKLOADS))
-
-
-async def _every(wanted: Sequence[tuple[str, str, str | None]], cluster: k8s.Cluster) -> list[dict[str, Any]]:
-    return [body for each in wanted for body in await listed(cluster, *each)]
 
 
 async def mesh_config(cluster: k8s.Cluster, namespace: str, revision: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from meshwright.core.kit.kubernetes.objects import (
 )
 from meshwright.core.kit.kubernetes.probing import try_connection
 from meshwright.core.kit.kubernetes.rights import Right
+from meshwright.core.kit.kubernetes.target.ordering import every
 from meshwright.core.kit.kubernetes.target.ownership import manager_of, words
 from meshwright.core.kit.kubernetes.target.readiness import Verdict
 from meshwright.core.kit.kubernetes.target.target import KubernetesTarget
@@ -80,6 +81,7 @@ __all__ = [
     "Verdict",
     "WatchEvent",
     "at",
+    "every",
     "manager_of",
     "of_kinds",
     "reference_of",

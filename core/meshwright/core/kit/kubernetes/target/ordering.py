@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from meshwright.schemas.references import ResourceRef
 
+S = TypeVar("S")
 T = TypeVar("T")
 DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 _AT_ONCE = 16
@@ -38,17 +39,17 @@ def phases(refs: Collection[ResourceRef], *, reverse: bool = False) -> list[list
     return [list(group) for _, group in groupby(ordered, key=rank)]
 
 
-async def every(refs: Collection[ResourceRef], action: Callable[[ResourceRef], Awaitable[T]]) -> list[T]:
-    """Do something for each, several at a time; in the order of the references. Raises the first error."""
+async def every(items: Collection[S], action: Callable[[S], Awaitable[T]]) -> list[T]:
+    """Do something for each, several at a time; in the order of the items. Raises the first error."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(ref: ResourceRef) -> T:
+    async def one(item: S) -> T:
         async with slots:
-            return await action(ref)
+            return await action(item)
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(ref)) for ref in refs]
+            tasks = [group.create_task(one(item)) for item in items]
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
