@@ -73,6 +73,38 @@ RULES = (
         "Restart the workloads of the namespace.",
         "IST0158",
     ),
+    _rule(
+        "MW3207",
+        "warning",
+        "Annotation that Istio does not know",
+        "An annotation is in a domain of Istio, and Istio has none of that name: it has no effect.",
+        "Correct the name.",
+        "IST0108",
+    ),
+    _rule(
+        "MW3208",
+        "warning",
+        "Annotation in the wrong place",
+        "An annotation of Istio is on a kind of resource on which it has no effect, such as a pod's on a Deployment.",
+        "Move it: what is for pods belongs into the template of the workload.",
+        "IST0107",
+    ),
+    _rule(
+        "MW3209",
+        "warning",
+        "Annotation with a value that cannot be",
+        "Istio cannot read the value of an annotation: the pod is not injected, or the annotation is ignored.",
+        "Correct the value as the finding says.",
+        "IST0125",
+    ),
+    _rule(
+        "MW3210",
+        "note",
+        "Annotation that is out of use",
+        "Istio has given up an annotation, and a coming release may not read it.",
+        "Use what the finding names in its place.",
+        "IST0135",
+    ),
     # Selectors and policies
     _rule(
         "MW3401",
@@ -186,7 +218,7 @@ RULES = (
         "MW3602",
         "error",
         "Operation is ignored",
-        "Envoy's configuration takes REPLACE for HTTP_FILTER and NETWORK_FILTER only; ADD and REMOVE do nothing for"
+        "Istio takes REPLACE for HTTP_FILTER, NETWORK_FILTER and VIRTUAL_HOST only; ADD and REMOVE do nothing for"
         " ROUTE_CONFIGURATION and HTTP_ROUTE.",
         "Use another operation: MERGE or INSERT_FIRST for routes.",
         "IST0152",

@@ -5,6 +5,7 @@ Invariant: every rule of Istio has an analyzer in one of the modules imported he
 
 from meshwright.adapters.istio.analysis import (
     admission,
+    annotations,
     envoyfilters,
     gateways,
     injection,
@@ -18,6 +19,7 @@ from meshwright.adapters.istio.analysis.registry import analyzers
 __all__ = [
     "admission",
     "analyzers",
+    "annotations",
     "envoyfilters",
     "gateways",
     "injection",

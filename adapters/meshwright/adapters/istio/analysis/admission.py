@@ -49,9 +49,9 @@ def virtual_services_are_whole(manifests: Manifests) -> Iterator[Observation]:
             yield from _targets(service, items(route.get("route")), f"{pointer}/route")
         if "*" in shapes.hosts(service) and shapes.MESH_GATEWAY in shapes.gateways(service):
             yield _at("MW3112", service, "#/spec/hosts", "the host * is for gateways, and this one is for the mesh too")
-        for index, name in enumerate(shapes.gateways(service)):
+        for index, name in enumerate(map(str, items(service.spec.get("gateways")))):
             wrong = [part for part in name.split("/") if not _LABEL.fullmatch(part) and "." not in part]
-            if wrong and service.spec.get("gateways"):
+            if wrong:
                 yield _at("MW3112", service, f"#/spec/gateways/{index}", f"{wrong[0]!r} is no name of a gateway")
 
 
@@ -93,7 +93,7 @@ def one_way_to_select(manifests: Manifests) -> Iterator[Observation]:
     """Labels and targetRefs in one resource."""
     for group, kind in _SELECTING:
         for each in manifests.of(group, kind):
-            if each.spec.get("selector") and (each.spec.get("targetRefs") or each.spec.get("targetRef")):
+            if each.spec.get("selector") and shapes.is_attached(each):
                 yield _at("MW3410", each, "#/spec/selector", "it has a selector and targetRefs")
 
 

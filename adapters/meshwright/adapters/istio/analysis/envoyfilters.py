@@ -7,9 +7,9 @@ from meshwright.adapters.istio.analysis.registry import analyzers
 from meshwright.core.kit.analysis import Manifests, Observation
 from meshwright.core.kit.analysis.manifests import items, mapping
 
-_RELATIVE = {"INSERT_BEFORE", "INSERT_AFTER", "REPLACE", "MERGE", "REMOVE"}
+_RELATIVE = {"INSERT_BEFORE", "INSERT_AFTER", "REPLACE", "REMOVE"}
 _ROUTES = {"ROUTE_CONFIGURATION", "HTTP_ROUTE"}
-_REPLACEABLE = {"HTTP_FILTER", "NETWORK_FILTER"}
+_REPLACEABLE = {"HTTP_FILTER", "NETWORK_FILTER", "VIRTUAL_HOST"}
 
 
 @analyzers.analyzer("MW3604")

@@ -38,6 +38,8 @@ def gateways_have_pods(manifests: Manifests) -> Iterator[Observation]:
             message = f"no pod has the labels {written}"
             yield Observation(code="MW3501", manifest=gateway, message=message, pointer="#/spec/selector")
             continue
+        if not manifests.of("", "Service"):
+            continue  # files that say nothing of Services
         forwarded = {port for each in behind for port in _forwarded(manifests, each)}
         for server, pointer in _servers(gateway):
             if (port := _port(server)) and port not in forwarded:

@@ -9,6 +9,7 @@ from meshwright.core.kit.analysis import Manifest, Manifests
 from meshwright.core.kit.analysis.manifests import items, mapping
 
 DOMAIN = "svc.cluster.local"
+_EXPORT = "networking.istio.io/exportTo"
 
 
 class Hosts:
@@ -24,7 +25,7 @@ class Hosts:
         """The Service or ServiceEntry behind a host, as a rule of that namespace means it."""
         service = self._services.get(full_name(host, namespace))
         if service is not None:
-            return service
+            return service if _is_exported(service, namespace) else None
         visible = [(own, each) for own, each in self._entries if _is_visible(each, namespace)]
         return next(
             (each for own, each in visible if matches(own, host) or matches(own, full_name(host, namespace))), None
@@ -59,6 +60,12 @@ def ports(manifest: Manifest) -> list[int]:
     """The ports of a Service or ServiceEntry."""
     key = "port" if manifest.ref.kind == "Service" else "number"
     return [shapes.number(mapping(each).get(key)) for each in items(manifest.spec.get("ports"))]
+
+
+def _is_exported(service: Manifest, namespace: str) -> bool:
+    names = [each.strip() for each in str(service.annotations.get(_EXPORT) or shapes.EVERYWHERE).split(",")]
+    own = service.ref.namespace
+    return any(each in (shapes.EVERYWHERE, namespace) or (each == "." and own == namespace) for each in names)
 
 
 def _is_visible(entry: Manifest, namespace: str) -> bool:

@@ -12,7 +12,6 @@ from meshwright.core.kit.analysis.manifests import mapping
 
 INJECTION, REVISION, AMBIENT = "istio-injection", "istio.io/rev", "istio.io/dataplane-mode"
 _POD_INJECTION, _PROXY_IMAGE = "sidecar.istio.io/inject", "sidecar.istio.io/proxyImage"
-_OURS = {shapes.ROOT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"}
 _PROXY, _PROXY_USER = "istio-proxy", 1337
 
 
@@ -32,7 +31,7 @@ def is_ambient(namespace: Manifest) -> bool:
 def namespaces_have_one_label(manifests: Manifests) -> Iterator[Observation]:
     """The labels for injection and ambient mode."""
     for namespace in manifests.of("", "Namespace"):
-        if namespace.ref.name in _OURS:
+        if namespace.ref.name in shapes.SYSTEM_NAMESPACES:
             continue
         labels = namespace.labels
         counted = [each for each in (INJECTION, REVISION, AMBIENT) if each in labels]
@@ -47,26 +46,56 @@ def namespaces_have_one_label(manifests: Manifests) -> Iterator[Observation]:
             yield Observation(code="MW3201", manifest=namespace, message=message, pointer="#/metadata/name")
 
 
-@analyzers.analyzer("MW3202", "MW3204", "MW3205", needs=[("", "Namespace")])
+class Membership:
+    """Which pods are in the mesh, as far as namespaces and labels say it."""
+
+    def __init__(self, manifests: Manifests) -> None:
+        self._namespaces = {each.ref.name: each for each in manifests.of("", "Namespace")}
+
+    def is_injected(self, pods: shapes.Pods) -> bool:
+        """Whether the pods get a sidecar."""
+        namespace, choice = self._namespaces.get(pods.namespace), _choice(pods)
+        return choice == "true" or (choice != "false" and namespace is not None and _is_injected(namespace))
+
+    def is_outside(self, pods: shapes.Pods) -> bool:
+        """Whether the pods are known to be outside; those of a namespace that is not known are not."""
+        namespace, choice = self._namespaces.get(pods.namespace), _choice(pods)
+        if choice or namespace is None:
+            return choice == "false"
+        return not _is_injected(namespace) and not is_ambient(namespace)
+
+
+def _choice(pods: shapes.Pods) -> str:
+    return str(pods.labels.get(_POD_INJECTION, pods.annotations.get(_POD_INJECTION, ""))).lower()
+
+
+@analyzers.analyzer("MW3202", "MW3205", needs=[("", "Namespace")])
 def pods_have_their_proxy(manifests: Manifests) -> Iterator[Observation]:
-    """Pods of namespaces with injection, users that collide with the proxy's, and images that nobody replaces."""
-    injected = {each.ref.name for each in manifests.of("", "Namespace") if _is_injected(each)}
+    """Pods that should have a sidecar, and images that nobody replaces."""
+    membership = Membership(manifests)
     for each in shapes.pods(manifests):
         names = {str(container.get("name")) for container in shapes.containers(each.spec)}
-        choice = str(each.labels.get(_POD_INJECTION, each.manifest.annotations.get(_POD_INJECTION, ""))).lower()
-        in_mesh = each.namespace in injected and choice != "false"
-        if each.manifest.ref.kind == "Pod" and in_mesh and not each.spec.get("hostNetwork") and _PROXY not in names:
+        injected, name = membership.is_injected(each), f"{each.manifest.ref.kind} {each.manifest.ref.name}"
+        lacking = injected and _PROXY not in names and not each.spec.get("hostNetwork")
+        if each.manifest.ref.kind == "Pod" and lacking and each.namespace not in shapes.SYSTEM_NAMESPACES:
             message = f"pod {each.manifest.ref.name} has no container {_PROXY}"
             yield Observation(code="MW3202", manifest=each.manifest, message=message, pointer="#/metadata/name")
-        if _runs_as_proxy(each) and (in_mesh or choice == "true"):
-            message = f"{each.manifest.ref.kind} {each.manifest.ref.name} runs as user {_PROXY_USER}"
-            yield Observation(code="MW3204", manifest=each.manifest, message=message, pointer=each.pointer)
         automatic = any(container.get("image") == "auto" for container in shapes.containers(each.spec))
-        if automatic and not in_mesh and choice != "true":
-            message = f"{each.manifest.ref.kind} {each.manifest.ref.name} has the image auto, and is not injected"
+        if automatic and not injected:
+            message = f"{name} has the image auto, and is not injected"
             yield Observation(
                 code="MW3205", manifest=each.manifest, message=message, pointer=f"{each.pointer}/containers"
             )
+
+
+@analyzers.analyzer("MW3204")
+def pods_run_as_others(manifests: Manifests) -> Iterator[Observation]:
+    """Containers that run as the user of the proxy, unless they are known to be outside the mesh."""
+    membership = Membership(manifests)
+    for each in shapes.pods(manifests):
+        if _runs_as_proxy(each) and not membership.is_outside(each):
+            message = f"{each.manifest.ref.kind} {each.manifest.ref.name} runs as user {_PROXY_USER}"
+            yield Observation(code="MW3204", manifest=each.manifest, message=message, pointer=each.pointer)
 
 
 @analyzers.analyzer("MW3206", needs=[("", "ConfigMap")])

@@ -34,13 +34,13 @@ def telemetries_do_not_meet(manifests: Manifests) -> Iterator[Observation]:
 
 def _alone(manifests: Manifests, group: str, kind: str, selecting: str, general: str) -> Iterator[Observation]:
     pods = shapes.pods(manifests)
-    everyone = manifests.of(group, kind)
+    everyone = [each for each in manifests.of(group, kind) if not shapes.is_attached(each)]
     for one in everyone:
         own = shapes.selector(one)
         rivals = [each for each in everyone if each.ref != one.ref and each.ref.namespace == one.ref.namespace]
         if own is None:
-            same = [each for each in rivals if shapes.selector(each) is None and not each.spec.get("targetRefs")]
-            if same and not one.spec.get("targetRefs"):
+            same = [each for each in rivals if shapes.selector(each) is None]
+            if same:
                 message = f"{_names(same)} in the same namespace has no selector either"
                 yield Observation(code=general, manifest=one, message=message, pointer="#/metadata/name", related=same)
             continue
@@ -68,9 +68,8 @@ def policies_have_workloads(manifests: Manifests) -> Iterator[Observation]:
         for policy in manifests.of(group, kind):
             chosen = shapes.selector(policy)
             where = None if policy.ref.namespace == shapes.ROOT_NAMESPACE else policy.ref.namespace
-            attached = policy.spec.get("targetRef") or policy.spec.get("targetRefs")
             of_namespace = kind == "AuthorizationPolicy" and where
-            if attached or not (chosen or of_namespace):
+            if shapes.is_attached(policy) or not (chosen or of_namespace):
                 continue
             if not any(where in (None, each.namespace) and each.has(chosen or {}) for each in pods):
                 written = ", ".join(f"{key}={value}" for key, value in (chosen or {}).items())
@@ -100,7 +99,7 @@ def sidecars_have_proxies(manifests: Manifests) -> Iterator[Observation]:
 
 
 def _is_redirected(pods: shapes.Pods) -> bool:
-    return pods.manifest.annotations.get(_REDIRECTION) == "enabled"
+    return pods.annotations.get(_REDIRECTION) == "enabled"
 
 
 @analyzers.analyzer("MW3411", reads=[("", "ConfigMap")])
@@ -150,7 +149,7 @@ def gateways_are_named(manifests: Manifests) -> Iterator[Observation]:
     for group, kind in kinds:
         for policy in manifests.of(group, kind):
             chosen = shapes.selector(policy)
-            if chosen is None or policy.spec.get("targetRef") or policy.spec.get("targetRefs"):
+            if chosen is None or shapes.is_attached(policy):
                 continue
             for each in pods:
                 if each.namespace == policy.ref.namespace and each.has(chosen):

@@ -85,37 +85,52 @@ def _subsets(manifests: Manifests) -> defaultdict[str, set[str]]:
 
 @analyzers.analyzer("MW3101", "MW3106", "MW3109")
 def gateways_exist(manifests: Manifests) -> Iterator[Observation]:
-    """Each Gateway that a VirtualService is bound to, and whether it serves the hosts."""
+    """Each Gateway that a VirtualService is bound to, and which of the hosts it serves."""
     for service in _virtual_services(manifests):
+        bound: dict[int, Manifest] = {}
+        names = [each for each in shapes.gateways(service) if each != shapes.MESH_GATEWAY]
         for index, name in enumerate(shapes.gateways(service)):
-            if name == shapes.MESH_GATEWAY:
-                continue
-            pointer = f"#/spec/gateways/{index}"
             namespace, _, short = name.partition("/")
+            pointer = f"#/spec/gateways/{index}"
             if _GENERATED in short:
                 message = f"{name} is generated from a Kubernetes Gateway"
                 yield Observation(code="MW3109", manifest=service, message=message, pointer=pointer)
-                continue
-            gateway = manifests.get(shapes.NETWORKING, "Gateway", namespace, short)
-            if gateway is None:
+            elif gateway := manifests.get(shapes.NETWORKING, "Gateway", namespace, short):
+                bound[index] = gateway
+            elif name != shapes.MESH_GATEWAY:
                 message = f"there is no Gateway {name}"
                 yield Observation(code="MW3101", manifest=service, message=message, pointer=pointer)
-            elif hosts := _unserved(service, gateway):
-                message = f"no server of the Gateway {name} has {', '.join(hosts)}"
-                yield Observation(
-                    code="MW3106", manifest=service, message=message, pointer="#/spec/hosts", related=[gateway]
-                )
+        yield from _unserved(service, bound, complete=len(bound) == len(names))
 
 
-def _unserved(service: Manifest, gateway: Manifest) -> list[str]:
-    served: list[str] = []
+def _unserved(service: Manifest, bound: dict[int, Manifest], *, complete: bool) -> Iterator[Observation]:
+    """Hosts that none of the Gateways serves (unless not all are known), and Gateways that serve none of the hosts."""
+    hosts = shapes.hosts(service)
+    served = {
+        index: [host for host in hosts if any(overlap(host, each) for each in _served(service, gateway))]
+        for index, gateway in bound.items()
+    }
+    missing = [host for host in hosts if not any(host in each for each in served.values())]
+    if bound and complete and missing:
+        names = ", ".join(each.ref.name for each in bound.values())
+        message = f"no server of the Gateway {names} has {', '.join(missing)}"
+        yield Observation(
+            code="MW3106", manifest=service, message=message, pointer="#/spec/hosts", related=list(bound.values())
+        )
+    for index, gateway in bound.items():
+        if not served[index] and (missing != hosts or not complete):
+            message = f"no server of the Gateway {gateway.ref.name} has any of the hosts"
+            pointer = f"#/spec/gateways/{index}"
+            yield Observation(code="MW3106", manifest=service, message=message, pointer=pointer, related=[gateway])
+
+
+def _served(service: Manifest, gateway: Manifest) -> Iterator[str]:
     for server in items(gateway.spec.get("servers")):
         for host in items(mapping(server).get("hosts")):
             scope, slash, name = str(host).rpartition("/")
             allowed = {"*": service.ref.namespace, ".": gateway.ref.namespace}.get(scope, scope)
             if not slash or allowed == service.ref.namespace:
-                served.append(name)
-    return [host for host in shapes.hosts(service) if not any(overlap(host, each) for each in served)]
+                yield name
 
 
 @analyzers.analyzer("MW3102")

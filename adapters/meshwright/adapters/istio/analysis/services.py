@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from meshwright.adapters.istio.analysis import shapes
+from meshwright.adapters.istio.analysis import injection, shapes
 from meshwright.adapters.istio.analysis.registry import analyzers
 from meshwright.core.kit.analysis import Manifest, Manifests, Observation
 from meshwright.core.kit.analysis.manifests import items, mapping
@@ -19,7 +19,7 @@ _MANAGED = "gateway.istio.io/managed"
 def ports_name_their_protocol(manifests: Manifests) -> Iterator[Observation]:
     """Ports whose protocol nobody says."""
     for service in manifests.of("", "Service"):
-        if _MANAGED in service.labels or service.ref.namespace == shapes.ROOT_NAMESPACE:
+        if _MANAGED in service.labels or service.ref.namespace in shapes.SYSTEM_NAMESPACES:
             continue
         for index, port in enumerate(map(mapping, items(service.spec.get("ports")))):
             external = service.spec.get("type") == "ExternalName"
@@ -45,8 +45,9 @@ def _says_protocol(port: dict[str, Any]) -> bool:
 @analyzers.analyzer("MW3302", "MW3303")
 def services_agree_on_ports(manifests: Manifests) -> Iterator[Observation]:
     """Services of one workload with different protocols or target ports."""
+    membership = injection.Membership(manifests)
     for pods in shapes.pods(manifests):
-        if pods.manifest.ref.kind == "Pod":
+        if pods.manifest.ref.kind == "Pod" or membership.is_outside(pods):
             continue
         services = [
             each

@@ -18,10 +18,12 @@ EXTENSIONS = "extensions.istio.io"
 GATEWAY_API = "gateway.networking.k8s.io"
 MESH_GATEWAY = "mesh"
 ROOT_NAMESPACE = "istio-system"
+SYSTEM_NAMESPACES = frozenset({ROOT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"})
+"""those of the cluster and of Istio itself, which are not members of the mesh"""
 EVERYWHERE = "*"
 SERVICES = (("", "Service"), (NETWORKING, "ServiceEntry"))
-_TEMPLATED = (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("apps", "ReplicaSet"))
-PODS = (("", "Pod"), *_TEMPLATED)
+TEMPLATED = (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("apps", "ReplicaSet"))
+PODS = (("", "Pod"), *TEMPLATED)
 
 
 class Pods(msgspec.Struct, frozen=True):
@@ -29,6 +31,7 @@ class Pods(msgspec.Struct, frozen=True):
 
     manifest: Manifest
     labels: dict[str, str]
+    annotations: dict[str, str]
     spec: dict[str, Any]
     pointer: str = "#/spec"
     """to `spec`"""
@@ -54,12 +57,13 @@ class Destination(msgspec.Struct, frozen=True):
 
 def pods(manifests: Manifests) -> list[Pods]:
     """The pods that are there, and those that workloads will start."""
-    groups = [Pods(each, each.labels, each.spec) for each in manifests.of("", "Pod")]
-    for group, kind in _TEMPLATED:
+    groups = [Pods(each, each.labels, each.annotations, each.spec) for each in manifests.of("", "Pod")]
+    for group, kind in TEMPLATED:
         for each in manifests.of(group, kind):
             template = mapping(each.spec.get("template"))
-            labels = mapping(mapping(template.get("metadata")).get("labels"))
-            groups.append(Pods(each, labels, mapping(template.get("spec")), "#/spec/template/spec"))
+            metadata = mapping(template.get("metadata"))
+            labels, annotations = mapping(metadata.get("labels")), mapping(metadata.get("annotations"))
+            groups.append(Pods(each, labels, annotations, mapping(template.get("spec")), "#/spec/template/spec"))
     return groups
 
 
@@ -106,6 +110,11 @@ def selector(manifest: Manifest) -> dict[str, str] | None:
     spec = manifest.spec
     chosen = mapping(spec.get("selector")).get("matchLabels") or mapping(spec.get("workloadSelector")).get("labels")
     return chosen if isinstance(chosen, dict) and chosen else None
+
+
+def is_attached(policy: Manifest) -> bool:
+    """Whether a policy names what it is for, in place of labels."""
+    return bool(policy.spec.get("targetRef") or policy.spec.get("targetRefs"))
 
 
 def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
