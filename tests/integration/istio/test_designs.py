@@ -194,5 +194,5 @@ async def test_the_mesh_is_detected_as_it_stands(mesh: Mesh) -> None:
     assert (result.namespace, result.revision) == (NAMESPACE, "default")
     assert mesh.namespace in result.sidecar_namespaces
     assert {each.type for each in result.conditions} >= {"ControlPlaneReady", "InjectionReady", "ValidationReady"}
-    seen = status.observed(MESH, "istio", result, None, Reading())
+    seen = status.observed(MESH, "istio", [result], None, Reading())
     assert seen.state == ("ready" if result.healthy else "degraded")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from meshwright.adapters.istio import facts as known
-from meshwright.adapters.istio import observing
+from meshwright.adapters.istio import observing, webhooks
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
 from meshwright.adapters.istio.enrolment.marks import REVISION, TAG
 from meshwright.adapters.istio.facts import NamespaceFacts
@@ -33,7 +33,6 @@ KINDS = (
 """what detection looks at"""
 _TAGGED = "istio-revision-tag-"
 _IMAGE = re.compile(r":(?P<tag>[^:@/]+)(@.*)?$")
-_INJECTOR = "sidecar-injector"
 
 
 class NodeAgent(Model, frozen=True, kw_only=True):
@@ -133,8 +132,8 @@ def _detected(plane: Body, by_kind: Mapping[str, list[Body]]) -> Detected:
     )
     conditions = [
         _control_plane(plane, detected),
-        _injection(injectors, detected),
-        _validation(by_kind.get("ValidatingWebhookConfiguration", []), detected),
+        webhooks.injection([each for each in injectors if _revision(each) == revision], revision),
+        webhooks.validation(by_kind.get("ValidatingWebhookConfiguration", [])),
         *_agents(detected),
         *_waypoints(by_kind.get("Gateway", [])),
         *_enrolment(by_kind.get("Namespace", []), places, ztunnel is not None),
@@ -152,33 +151,6 @@ def _control_plane(plane: Body, detected: Detected) -> Condition:
         return _fine("ControlPlaneReady", f"{ready} of {wanted} replicas of {name} are available")
     remedy = f"look at kubectl -n {detected.namespace} describe deployment {name}" if wanted else "scale it up"
     return _wrong("ControlPlaneReady", "Unavailable", f"{ready} of {wanted} replicas of {name} are available: {remedy}")
-
-
-def _injection(injectors: Sequence[Body], detected: Detected) -> Condition:
-    mine = [each for each in injectors if _is_injector(each) and _revision(each) == detected.revision]
-    if not mine:
-        detail = (
-            f"no webhook injects sidecars for the revision {detected.revision}: new pods get none; install it again"
-        )
-        return _wrong("InjectionReady", "NoWebhook", detail)
-    return _webhook("InjectionReady", mine, detected)
-
-
-def _validation(validators: Sequence[Body], detected: Detected) -> Condition:
-    mine = [each for each in validators if "istio" in str(k8s.at(each, "metadata", "name")) and _hooks(each)]
-    if not mine:
-        detail = "no webhook of Istio validates: wrong resources are taken and ignored; install the base chart again"
-        return _wrong("ValidationReady", "NoWebhook", detail)
-    return _webhook("ValidationReady", mine, detected)
-
-
-def _webhook(kind: str, mine: Sequence[Body], detected: Detected) -> Condition:
-    names = ", ".join(sorted(str(k8s.at(each, "metadata", "name")) for each in mine))
-    hooks = [hook for each in mine for hook in _hooks(each)]
-    if not any(k8s.at(each, "clientConfig", "caBundle") for each in hooks):
-        detail = f"{names} has no certificate authority yet, so the API server cannot ask it: is istiod running?"
-        return _wrong(kind, "NoCertificate", detail)
-    return _fine(kind, names)
 
 
 def _agents(detected: Detected) -> list[Condition]:
@@ -248,14 +220,6 @@ def _tags(injectors: Iterable[Body]) -> dict[str, str]:
         if name.startswith(_TAGGED) or labels.get(TAG):
             tags[labels.get(TAG) or name.removeprefix(_TAGGED)] = _revision(each)
     return tags
-
-
-def _is_injector(body: Body) -> bool:
-    return any(_INJECTOR in str(each.get("name")) for each in _hooks(body))
-
-
-def _hooks(body: Body) -> list[Body]:
-    return list(body.get("webhooks") or [])
 
 
 def _revision(body: Body) -> str:

@@ -4,6 +4,7 @@ Invariant: looking changes nothing; what is given is the mesh as its cluster sho
 """
 
 import datetime
+from collections.abc import Sequence
 
 import msgspec
 
@@ -23,53 +24,49 @@ from meshwright.schemas.meshes import Condition, Mesh
 
 @adapter.status
 async def status(scope: kit.Scope) -> kit.MeshStatus:
-    """Look at the control plane, its webhooks, node agents and proxies, and tell what is wrong and what to do."""
+    """Look at the control planes, their webhooks, node agents and proxies; say what is wrong and what to do."""
     mesh = scope.mesh
     record = await (await Installations.open(scope.runtime)).get(mesh)
     cluster = await clusters.clusters_of(scope.service).get(mesh.workspace, mesh.connection)
-    detected = chosen(await detect(cluster), record)
-    known = await _proxies(cluster, mesh.mesh, detected) if detected else Reading()
+    planes = own(await detect(cluster), record)
+    known = await _proxies(cluster, mesh.mesh, planes) if planes else Reading()
     return kit.MeshStatus(
-        mesh=observed(mesh, scope.runtime.adapter, detected, record, known),
+        mesh=observed(mesh, scope.runtime.adapter, planes, record, known),
         proxies=known.proxies,
         complete=known.complete,
-        details={"detected": msgspec.to_builtins(detected)},
+        details={"detected": msgspec.to_builtins(planes)},
     )
 
 
 async def detect(cluster: k8s.Cluster) -> list[Detected]:
-    """The meshes of a cluster. Raises KubernetesError."""
+    """The control planes of a cluster, each with its revision. Raises KubernetesError."""
     return detecting.detect(await listing.every(cluster, detecting.KINDS))
 
 
-def chosen(meshes: list[Detected], record: Installation | None) -> Detected | None:
-    """The one that is recorded, or the only one."""
-    if record:
-        wanted = (record.namespace, shown(record.revision))
-        return next((each for each in meshes if (each.namespace, each.revision) == wanted), None)
-    return meshes[0] if len(meshes) == 1 else None
+def own(detected: Sequence[Detected], record: Installation | None) -> list[Detected]:
+    """The control planes of a mesh, the one in force first: those that are recorded, or the only one."""
+    if record is None:
+        return [*detected] if len(detected) == 1 else []
+    order = [(record.namespace, shown(each)) for each in record.revisions]
+    mine = [each for each in detected if (each.namespace, each.revision) in order]
+    return sorted(mine, key=lambda each: order.index((each.namespace, each.revision)))
 
 
 def observed(
-    mesh: kit.MeshRef, adapter_name: str, detected: Detected | None, record: Installation | None, known: Reading
+    mesh: kit.MeshRef, adapter_name: str, planes: Sequence[Detected], record: Installation | None, known: Reading
 ) -> Mesh:
-    """A mesh as people see it."""
-    missing = Condition(
-        type="ControlPlaneReady",
-        status="False",
-        reason="NotFound",
-        message="the cluster has no control plane of this mesh: install it again, or remove the mesh",
-    )
-    told = [*detected.conditions, *conditions(known, detected.version)] if detected else [missing]
+    """A mesh as users see it."""
+    first = planes[0] if planes else None
+    told = _conditions(mesh.mesh, planes, record, known)
     return Mesh(
         id=mesh.mesh,
         kind="istio",
         connection=mesh.connection,
         adapter=adapter_name,
-        version=(detected.version if detected else "") or (record.version if record else ""),
-        namespace=(detected.namespace if detected else "") or (record.namespace if record else ""),
-        revisions=[shown(each) for each in record.revisions] if record else [detected.revision] if detected else [],
-        installer=record.installer if record else detected.installer if detected else "",
+        version=(first.version if first else "") or (record.version if record else ""),
+        namespace=(record.namespace if record else "") or (first.namespace if first else ""),
+        revisions=[shown(each) for each in record.revisions] if record else [each.revision for each in planes],
+        installer=record.installer if record else first.installer if first else "",
         state="ready" if all(each.status == "True" for each in told) else "degraded",
         trust_domain=(record.trust_domain if record else "") or DEFAULT_TRUST_DOMAIN,
         conditions=told,
@@ -79,12 +76,45 @@ def observed(
     )
 
 
-async def _proxies(cluster: k8s.Cluster, mesh: str, detected: Detected) -> Reading:
+def _conditions(mesh: str, planes: Sequence[Detected], record: Installation | None, known: Reading) -> list[Condition]:
+    """Those of the control plane in force and of all proxies, and what is wrong with another one; each type once."""
+    revision = shown(record.revision) if record else planes[0].revision if planes else ""
+    told = [condition for each in planes if each.revision == revision for condition in each.conditions]
+    if not told:
+        where = f" {record.namespace}/{revision}" if record else ""
+        message = f"the cluster has no control plane{where} of this mesh: install it again, or remove the mesh"
+        told = [Condition(type="ControlPlaneReady", status="False", reason="NotFound", message=message)]
+    for plane in [each for each in planes if each.revision != revision]:
+        told += [
+            msgspec.structs.replace(each, message=f"revision {plane.revision}: {each.message}"[:2000])
+            for each in plane.conditions
+            if each.status != "True" and each not in told
+        ]
+    if planes:
+        waypoints = sorted({name for each in planes for name in each.waypoints})
+        told += conditions(mesh, known, {each.revision: each.version for each in planes}, waypoints)
+    return joined(told)
+
+
+def joined(conditions: Sequence[Condition]) -> list[Condition]:
+    """One condition of each type: the first that is wrong, with the words of all that are."""
+    by_type: dict[str, Condition] = {}
+    for each in conditions:
+        before = by_type.get(each.type)
+        if before is None or (before.status == "True" and each.status != "True"):
+            by_type[each.type] = each
+        elif before.status != "True" and each.status != "True":
+            message = f"{before.message}; {each.message}"[:2000]
+            by_type[each.type] = msgspec.structs.replace(before, message=message)
+    return list(by_type.values())
+
+
+async def _proxies(cluster: k8s.Cluster, mesh: str, planes: Sequence[Detected]) -> Reading:
     return await reading.read(
         cluster,
         mesh,
-        detected.namespace,
-        detected.revision,
-        enrolled=detected.sidecar_namespaces,
-        ambient=detected.ztunnel is not None,
+        planes[0].namespace,
+        [each.revision for each in planes],
+        enrolled=sorted({name for each in planes for name in each.sidecar_namespaces}),
+        ambient=any(each.ztunnel is not None for each in planes),
     )

@@ -14,14 +14,23 @@ NOW = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)
 
 def proxy(name: str, **fields: Any) -> Proxy:
     """A synced proxy of version 1.30.3."""
-    known: dict[str, Any] = {"mesh": "prod", "namespace": "shop", "version": "1.30.3", "state": "synced"}
+    known: dict[str, Any] = {
+        "mesh": "prod",
+        "namespace": "shop",
+        "version": "1.30.3",
+        "revision": "default",
+        "state": "synced",
+    }
     return Proxy(**{**known, "id": f"prod~shop~{name}", "name": name, "observed_at": NOW, **fields})
 
 
-def told(*proxies: Proxy, version: str = "1.30.3", **fields: Any) -> dict[str, Condition]:
-    """The conditions by their types."""
+def told(
+    *proxies: Proxy, versions: dict[str, str] | None = None, waypoints: tuple[str, ...] = (), **fields: Any
+) -> dict[str, Condition]:
+    """The conditions by their types; without a word there is one control plane of version 1.30.3."""
     reading = Reading(proxies=list(proxies), **fields)
-    return {each.type: each for each in conditions(reading, version)}
+    planes = {"default": "1.30.3"} if versions is None else versions
+    return {each.type: each for each in conditions("prod", reading, planes, waypoints)}
 
 
 def test_a_mesh_whose_proxies_are_synced_says_how_many() -> None:
@@ -61,9 +70,43 @@ def test_proxies_may_be_two_minors_behind_and_never_ahead() -> None:
     for version in ("1.27.9", "1.31.0", "2.30.3"):
         apart = told(proxy("a", version=version))["ProxyVersions"]
         assert (apart.status, apart.reason) == ("False", "VersionSkew")
-        assert f"shop/a {version}" in apart.message
+        assert f"shop/a {version} (default)" in apart.message
+        assert "meshwright workloads enrol --mesh prod --namespace shop --restart" in apart.message
     assert "ProxyVersions" not in told(proxy("a", version="latest"))
-    assert "ProxyVersions" not in told(proxy("a"), version="")
+    assert "ProxyVersions" not in told(proxy("a"), versions={"default": ""})
+    assert "ProxyVersions" not in told(proxy("a"), versions={})
+
+
+def test_each_proxy_stands_beside_the_control_plane_of_its_own_revision() -> None:
+    """While an upgrade goes on, those of both are as they should be."""
+    planes = {"default": "1.28.1", "canary": "1.31.0"}
+    old, new = proxy("old", version="1.28.1"), proxy("new", version="1.31.0", revision="canary")
+    assert "ProxyVersions" not in told(old, new, versions=planes)
+    ahead = told(proxy("ahead", version="1.31.0"), new, versions=planes)["ProxyVersions"]
+    assert ahead.reason == "VersionSkew"
+    assert "canary 1.31.0, default 1.28.1" in ahead.message
+    assert "shop/new" not in ahead.message
+
+
+def test_what_brings_a_proxy_to_its_version_depends_on_what_it_is_for() -> None:
+    """A gateway's Deployment is restarted, and ztunnel's chart upgraded."""
+    gateway = proxy("edge-1", mode="gateway", workload="prod~shop~deployment~edge", version="1.2.0")
+    assert "kubectl -n shop rollout restart deployment edge" in told(gateway)["ProxyVersions"].message
+    assert "upgrade the ztunnel chart" in told(proxy("z", mode="ztunnel", version="1.2.0"))["ProxyVersions"].message
+
+
+def test_a_waypoint_without_a_connected_proxy_is_named() -> None:
+    """As soon as every istiod was asked: before that, nobody knows."""
+    asked = [Replica(namespace="istio-system", name="istiod-1")]
+    mine: dict[str, Any] = {"mode": "waypoint", "workload": "prod~shop~deployment~waypoint"}
+    one = told(waypoints=("shop/waypoint",), replicas=asked)["WaypointsReady"]
+    assert (one.status, one.reason) == ("False", "NoProxy")
+    assert "kubectl -n shop describe deployment waypoint" in one.message
+    gone = told(proxy("w", state="disconnected", **mine), waypoints=("shop/waypoint",), replicas=asked)
+    assert "WaypointsReady" in gone
+    assert "WaypointsReady" not in told(proxy("w", **mine), waypoints=("shop/waypoint",), replicas=asked)
+    silent = [Replica(namespace="istio-system", name="istiod-1", problem="away")]
+    assert "WaypointsReady" not in told(waypoints=("shop/waypoint",), replicas=silent)
 
 
 def test_pods_without_a_sidecar_are_named_with_the_command_that_brings_it() -> None:
@@ -71,7 +114,7 @@ def test_pods_without_a_sidecar_are_named_with_the_command_that_brings_it() -> N
     one = told(bare=["shop/web-1", "shop/web-2"])["PodsInjected"]
     assert (one.status, one.reason) == ("False", "NoSidecar")
     assert "2 pods" in one.message
-    assert "meshwright workloads enrol --namespace shop --restart" in one.message
+    assert "meshwright workloads enrol --mesh prod --namespace shop --restart" in one.message
 
 
 def test_messages_stay_within_the_contract() -> None:

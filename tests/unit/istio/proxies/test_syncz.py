@@ -122,7 +122,7 @@ def test_a_proxy_that_two_replicas_know_is_served_by_the_one_that_sent_last() ->
         Replica(namespace="istio-system", name="istiod-2", proxies=[known("b", 2), known("c", 1)]),
         Replica(namespace="istio-system", name="istiod-3", problem="no answer"),
     ]
-    served = {name: replica for (_, name), (_, replica) in replicas.merged(answers).items()}
+    served = {name: replica.name for (_, name), (_, replica) in replicas.merged(answers).items()}
     assert served == {"a": "istiod-1", "b": "istiod-1", "c": "istiod-2"}
 
 
@@ -145,6 +145,8 @@ def test_the_running_replicas_of_a_revision_are_asked_where_they_listen() -> Non
         pod("old", deletionTimestamp="2026-11-28T00:26:06Z"),
         {"metadata": {"name": "bare"}},
     ]
-    ports = {each.name: each.port for each in replicas.replicas(bodies, "canary")}
+    ports = {each.name: each.port for each in replicas.replicas(bodies, ["canary"])}
     assert ports == {"usual": 15014, "moved": 15099, "odd": 15014}
-    assert [each.name for each in replicas.replicas(bodies, "default")] == ["other"]
+    assert [each.name for each in replicas.replicas(bodies, ["default"])] == ["other"]
+    both = {each.name: each.revision for each in replicas.replicas(bodies, ["default", "canary"])}
+    assert both == {"usual": "canary", "moved": "canary", "odd": "canary", "other": "default"}

@@ -4,8 +4,10 @@ Invariant: a pure function of what was read; a condition that is not as it shoul
 and the next command.
 """
 
-from collections.abc import Iterable, Sequence
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
 
+from meshwright.adapters.istio.proxies import authorities
 from meshwright.adapters.istio.proxies.reading import Reading
 from meshwright.core.kit.lifecycle.translating import numbers
 from meshwright.schemas.meshes import Condition
@@ -16,9 +18,20 @@ _BEHIND = 2
 """minor versions that a proxy may be behind its control plane"""
 
 
-def conditions(reading: Reading, version: str) -> list[Condition]:
-    """The conditions of the proxies of a control plane of that version."""
-    return [*_asked(reading), _synced(reading), *_versions(reading.proxies, version), *_bare(reading.bare)]
+def conditions(mesh: str, reading: Reading, versions: Mapping[str, str], waypoints: Sequence[str]) -> list[Condition]:
+    """The conditions of the proxies of a mesh.
+
+    `versions` are those of its control planes by revision, `waypoints` those that there are, as `namespace/name`.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    return [
+        *_asked(reading),
+        *authorities.condition([each.authority for each in reading.replicas if each.authority], now),
+        _synced(reading),
+        *_versions(mesh, reading.proxies, versions),
+        *_waypoints(reading, waypoints),
+        *_bare(mesh, reading.bare),
+    ]
 
 
 def _asked(reading: Reading) -> list[Condition]:
@@ -27,7 +40,7 @@ def _asked(reading: Reading) -> list[Condition]:
     words = "; ".join(f"{each.name}: {each.problem}" for each in reading.unasked[:_SHOWN])
     detail = (
         f"{len(reading.unasked)} of {len(reading.replicas)} istiods cannot be asked for their proxies, which stay as"
-        f" they were told: {words}. Forwarding takes the right to create pods/portforward"
+        f" they were observed: {words}. Forwarding takes the right to create pods/portforward"
     )
     return [_wrong("ProxiesRead", "NotAsked", detail)]
 
@@ -54,36 +67,72 @@ def _synced(reading: Reading) -> Condition:
     )
 
 
-def _versions(proxies: Sequence[Proxy], version: str) -> list[Condition]:
-    plane = numbers(version)[:2]
-    if len(plane) < 2:
-        return []
-    others = [each for each in proxies if len(numbers(each.version)) >= 2 and each.version != version]
-    apart = [each for each in others if _apart(numbers(each.version)[:2], plane)]
+def _versions(mesh: str, proxies: Sequence[Proxy], versions: Mapping[str, str]) -> list[Condition]:
+    """Each proxy beside the control plane that serves it."""
+    others = [each for each in proxies if _differs(each.version, versions.get(each.revision, ""))]
+    apart = [each for each in others if _apart(each.version, versions[each.revision])]
     if apart:
+        shown = ", ".join(f"{_name(each)} {each.version} ({each.revision})" for each in apart[:_SHOWN])
+        planes = ", ".join(f"{revision} {version}" for revision, version in sorted(versions.items()))
         detail = (
-            f"{_counted(apart)} are more than {_BEHIND} minor versions behind istiod {version}, or before it:"
-            f" {', '.join(f'{_name(each)} {each.version}' for each in apart[:_SHOWN])}; restart their workloads"
+            f"{_counted(apart)} are more than {_BEHIND} minor versions behind the istiod of their revision ({planes}),"
+            f" or ahead of it, which Istio does not support: {shown}; {_restart(mesh, apart[0])}"
         )
         return [_wrong("ProxyVersions", "VersionSkew", detail)]
     if others:
-        message = f"{_counted(others)} are not {version} yet: {_names(others)}; restart their workloads for that"
+        message = f"{_counted(others)} have another version than their istiod: {_names(others)}"
+        message = f"{message}; for its version, {_restart(mesh, others[0])}"
         return [Condition(type="ProxyVersions", status="True", reason="Older", message=message[:2000])]
     return []
 
 
-def _apart(proxy: Sequence[int], plane: Sequence[int]) -> bool:
-    return proxy[0] != plane[0] or not 0 <= plane[1] - proxy[1] <= _BEHIND
+def _restart(mesh: str, proxy: Proxy) -> str:
+    if proxy.mode == "ztunnel":
+        return "upgrade the ztunnel chart to the version of istiod"
+    if proxy.mode in ("gateway", "waypoint"):
+        name = proxy.workload.rpartition("~")[2] if proxy.workload else proxy.name
+        return f"restart them (kubectl -n {proxy.namespace} rollout restart deployment {name})"
+    return f"restart them (meshwright workloads enrol --mesh {mesh} --namespace {proxy.namespace} --restart)"
 
 
-def _bare(pods: Sequence[str]) -> list[Condition]:
+def _differs(proxy: str, plane: str) -> bool:
+    return len(numbers(proxy)) >= 2 and len(numbers(plane)) >= 2 and proxy != plane
+
+
+def _apart(proxy: str, plane: str) -> bool:
+    ours, theirs = numbers(proxy)[:2], numbers(plane)[:2]
+    return ours[0] != theirs[0] or not 0 <= theirs[1] - ours[1] <= _BEHIND
+
+
+def _waypoints(reading: Reading, waypoints: Sequence[str]) -> list[Condition]:
+    """Waypoints that no connected proxy stands for, once all istiods were asked."""
+    if not reading.replicas or not reading.complete:
+        return []
+    there = {
+        f"{each.namespace}/{each.workload.rpartition('~')[2] if each.workload else ''}"
+        for each in reading.proxies
+        if each.mode == "waypoint" and each.state != "disconnected"
+    }
+    missing = [each for each in waypoints if each not in there]
+    if not missing:
+        return []
+    namespace, _, name = missing[0].partition("/")
+    detail = (
+        f"no proxy of {', '.join(missing[:_SHOWN])} is connected to istiod: requests to what they serve fail;"
+        f" look at kubectl -n {namespace} describe deployment {name}"
+    )
+    return [_wrong("WaypointsReady", "NoProxy", detail)]
+
+
+def _bare(mesh: str, pods: Sequence[str]) -> list[Condition]:
     if not pods:
         return []
     shown = ", ".join(pods[:_SHOWN])
     namespace = pods[0].partition("/")[0]
     detail = (
         f"{len(pods)} pods of enrolled namespaces have no sidecar: {shown}; they began before they were enrolled, or"
-        f" while istiod was away: restart them (meshwright workloads enrol --namespace {namespace} --restart)"
+        f" while istiod was away: restart them (meshwright workloads enrol --mesh {mesh} --namespace {namespace}"
+        " --restart)"
     )
     return [_wrong("PodsInjected", "NoSidecar", detail)]
 

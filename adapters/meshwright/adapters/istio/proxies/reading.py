@@ -5,7 +5,7 @@ were asked is disconnected. Where one could not be asked, nobody is called gone 
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
@@ -45,10 +45,19 @@ class Reading(Model, frozen=True, kw_only=True):
 
 
 async def read(
-    cluster: k8s.Cluster, mesh: str, namespace: str, revision: str, *, enrolled: Sequence[str], ambient: bool
+    cluster: k8s.Cluster,
+    mesh: str,
+    namespace: str,
+    revisions: Collection[str],
+    *,
+    enrolled: Sequence[str],
+    ambient: bool,
 ) -> Reading:
-    """The proxies of a control plane, and which pods of the `enrolled` namespaces have none. Raises KubernetesError."""
-    answers = await replicas.ask(cluster, namespace, revision)
+    """The proxies of all control planes of a mesh, and which pods of the `enrolled` namespaces have none.
+
+    Raises KubernetesError.
+    """
+    answers = await replicas.ask(cluster, namespace, revisions)
     bodies = await listed(cluster, "", "Pod", labels=pods.INJECTED)
     if ambient:
         bodies += await listed(cluster, "", "Pod", labels="app=ztunnel")
@@ -61,26 +70,26 @@ async def read(
     bare: list[str] = []
     for name in enrolled:
         bare += pods.without_proxy(await listed(cluster, "", "Pod", name, labels=f"!{pods.SIDECAR}"))
-    return Reading(proxies=proxies(mesh, revision, answers, known), replicas=answers, bare=bare)
+    return Reading(proxies=proxies(mesh, revisions, answers, known), replicas=answers, bare=bare)
 
 
-def proxies(mesh: str, revision: str, answers: Sequence[Replica], known: Mapping[Place, ProxyPod]) -> list[Proxy]:
-    """The connected ones; where all replicas were asked also those of pods of this revision that are not connected."""
+def proxies(
+    mesh: str, revisions: Collection[str], answers: Sequence[Replica], known: Mapping[Place, ProxyPod]
+) -> list[Proxy]:
+    """The connected ones, and where all replicas were asked those of pods of these revisions that are not connected."""
     now = datetime.datetime.now(datetime.UTC)
     connected = replicas.merged(answers)
-    there = [_connected(mesh, revision, *each, known.get(place), now) for place, each in connected.items()]
+    there = [_connected(mesh, *each, known.get(place), now) for place, each in connected.items()]
     if not any(each.problem for each in answers):
         there += [
-            _disconnected(mesh, revision, pod, now)
+            _disconnected(mesh, pod, now)
             for place, pod in known.items()
-            if place not in connected and pod.running and (pod.revision or DEFAULT_REVISION) == revision
+            if place not in connected and pod.running and (pod.revision or DEFAULT_REVISION) in revisions
         ]
     return sorted(there, key=lambda each: (each.namespace, each.name))
 
 
-def _connected(
-    mesh: str, revision: str, sync: ProxySync, replica: str, pod: ProxyPod | None, now: datetime.datetime
-) -> Proxy:
+def _connected(mesh: str, sync: ProxySync, replica: Replica, pod: ProxyPod | None, now: datetime.datetime) -> Proxy:
     types = syncz.types(sync)
     total = syncz.summed_up(types)
     return Proxy(
@@ -90,8 +99,8 @@ def _connected(
         name=sync.name,
         workload=_workload(mesh, pod),
         mode=sync.mode,
-        revision=revision,
-        control_plane=replica,
+        revision=replica.revision,
+        control_plane=replica.name,
         version=sync.istio_version or (pod.version if pod else ""),
         state=total.state,
         sent=total.sent,
@@ -102,7 +111,7 @@ def _connected(
     )
 
 
-def _disconnected(mesh: str, revision: str, pod: ProxyPod, now: datetime.datetime) -> Proxy:
+def _disconnected(mesh: str, pod: ProxyPod, now: datetime.datetime) -> Proxy:
     return Proxy(
         id=proxy_id(mesh, pod.namespace, pod.name),
         mesh=mesh,
@@ -110,7 +119,7 @@ def _disconnected(mesh: str, revision: str, pod: ProxyPod, now: datetime.datetim
         name=pod.name,
         workload=_workload(mesh, pod),
         mode=pod.mode,
-        revision=revision,
+        revision=pod.revision or DEFAULT_REVISION,
         version=pod.version,
         state="disconnected",
         observed_at=now,

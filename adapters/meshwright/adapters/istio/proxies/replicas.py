@@ -6,14 +6,15 @@ time; one that cannot be asked is told by name, and what the others say counts.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
 
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
 from meshwright.adapters.istio.listing import listed
-from meshwright.adapters.istio.proxies import pods, syncz
+from meshwright.adapters.istio.proxies import authorities, pods, syncz
+from meshwright.adapters.istio.proxies.authorities import Authority
 from meshwright.adapters.istio.proxies.syncz import ProxySync
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.port_forward import PodPort
@@ -32,30 +33,35 @@ class Replica(Model, frozen=True, kw_only=True):
 
     namespace: str
     name: str
+    revision: str = DEFAULT_REVISION
     port: int = _PORT
     proxies: list[ProxySync] = []
+    authority: Authority | None = None
+    """with which it issues certificates; None where it does not tell"""
     problem: str = ""
     """why it could not be asked"""
 
 
-def replicas(bodies: Iterable[dict[str, Any]], revision: str) -> list[Replica]:
-    """The running replicas of a revision among istiod's pods."""
+def replicas(bodies: Iterable[dict[str, Any]], revisions: Collection[str]) -> list[Replica]:
+    """The running replicas of these revisions among istiod's pods."""
     return [
         Replica(
             namespace=str(k8s.at(each, "metadata", "namespace") or ""),
             name=str(k8s.at(each, "metadata", "name") or ""),
+            revision=_revision(each),
             port=_port(each),
         )
         for each in bodies
-        if k8s.at(each, "status", "phase") == "Running"
-        and not pods.ended(each)
-        and (k8s.at(each, "metadata", "labels") or {}).get(_REVISION, DEFAULT_REVISION) == revision
+        if k8s.at(each, "status", "phase") == "Running" and not pods.ended(each) and _revision(each) in revisions
     ]
 
 
-async def ask(cluster: k8s.Cluster, namespace: str, revision: str) -> list[Replica]:
-    """Every running replica of a control plane, with what it said. Raises KubernetesError when none can be listed."""
-    there = replicas(await listed(cluster, "", "Pod", namespace, labels="app=istiod"), revision)
+async def ask(cluster: k8s.Cluster, namespace: str, revisions: Collection[str]) -> list[Replica]:
+    """Every running replica of these control planes, with what it said.
+
+    Raises KubernetesError when none can be listed.
+    """
+    there = replicas(await listed(cluster, "", "Pod", namespace, labels="app=istiod"), revisions)
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(replica: Replica) -> Replica:
@@ -65,14 +71,14 @@ async def ask(cluster: k8s.Cluster, namespace: str, revision: str) -> list[Repli
     return list(await asyncio.gather(*(one(each) for each in there)))
 
 
-def merged(answers: Iterable[Replica]) -> dict[tuple[str, str], tuple[ProxySync, str]]:
+def merged(answers: Iterable[Replica]) -> dict[tuple[str, str], tuple[ProxySync, Replica]]:
     """Each proxy with the replica that serves it: of two that know it, the one that has sent to it last."""
-    proxies: dict[tuple[str, str], tuple[ProxySync, str]] = {}
+    proxies: dict[tuple[str, str], tuple[ProxySync, Replica]] = {}
     for replica in answers:
         for each in replica.proxies:
             key = each.namespace, each.name
             if key not in proxies or proxies[key][0].newest < each.newest:
-                proxies[key] = each, replica.name
+                proxies[key] = each, replica
     return proxies
 
 
@@ -80,11 +86,17 @@ async def _asked(cluster: k8s.Cluster, replica: Replica) -> Replica:
     port = PodPort(cluster, replica.namespace, replica.name, replica.port)
     try:
         answer = await port.get(syncz.PATH, timeout=_SECONDS)
-        return msgspec.structs.replace(replica, proxies=syncz.decoded(answer))
+        metrics = await port.get(authorities.PATH, timeout=_SECONDS)
+        known = authorities.authority(metrics)
+        return msgspec.structs.replace(replica, proxies=syncz.decoded(answer), authority=known)
     except k8s.KubernetesError as error:
         return msgspec.structs.replace(replica, problem=error.failure.what[:500])
     except msgspec.DecodeError as error:
         return msgspec.structs.replace(replica, problem=f"its answer cannot be read: {error}"[:500])
+
+
+def _revision(body: dict[str, Any]) -> str:
+    return str((k8s.at(body, "metadata", "labels") or {}).get(_REVISION) or DEFAULT_REVISION)
 
 
 def _port(body: dict[str, Any]) -> int:
