@@ -6,7 +6,7 @@ adapter can serve any proxy, and previews, diffs and goldens show exactly what a
 
 import os
 
-# gRPC reads this when it is loaded. Otherwise it writes a line for every stranger that its TLS turns away.
+# gRPC reads this when it is loaded; otherwise it logs a line for every failed TLS handshake
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from meshwright.adapters.envoy.adapter import adapter

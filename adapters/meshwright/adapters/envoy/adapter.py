@@ -1,6 +1,6 @@
-"""The Envoy adapter: one object, on which the modules beside this one register what it can do.
+"""The Envoy adapter: the object on which the modules beside this one register their operations.
 
-Invariant: its service is the control plane; commands are taken only while it serves.
+Invariant: its service is the control plane; commands are accepted only while it runs.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ adapter = kit.Adapter(
 
 @adapter.facts
 async def facts(target: EnvoyTarget, draft: kit.Draft) -> EnvoyFacts:
-    """The desired state with the design in it, and the version of its proxies."""
+    """The desired state including the design, and the version of its proxies."""
     return await target.facts(draft)
 
 
 @adapter.service
 async def serve(runtime: kit.Runtime) -> AsyncIterator[ControlPlane]:
-    """Run the control plane and the measuring of edges beside the commands."""
+    """Run the control plane and the measurement of edges concurrently with the commands."""
     async with ControlPlane.open(runtime, runtime.settings(Options)) as plane, _measuring(plane):
         yield plane
 

@@ -20,7 +20,7 @@ from meshwright.schemas.errors import Failure
 
 
 def rejected(statuses: Mapping[str, ProxyStatus]) -> kit.Reject:
-    """Proxies sent a NACK; the words are Envoy's own."""
+    """Proxies sent a NACK; the text is Envoy's own."""
     words = {name: status.error for name, status in statuses.items()}
     first = next(iter(words))
     others = f" (and {len(words) - 1} more proxies)" if len(words) > 1 else ""
@@ -36,20 +36,20 @@ def rejected(statuses: Mapping[str, ProxyStatus]) -> kit.Reject:
 
 
 def ports_taken(what: str) -> kit.Reject:
-    """Somebody else is where a sidecar is to listen."""
+    """Ports that sidecars need are in use."""
     return kit.Reject(
         Failure(
             code="MW2012",
             what=what,
             cause="Another program of this host took the port before the sidecar could, or has all of them.",
-            remedy="End that program, or retry the operation: it chooses other ports.",
+            remedy="Stop that program, or retry the operation: it chooses other ports.",
             retryable=True,
         )
     )
 
 
 def no_mesh(mesh: str) -> kit.Reject:
-    """The mesh was never installed, or is gone."""
+    """The mesh was never installed, or was removed."""
     return kit.Reject(
         Failure(
             code="MW2003",
@@ -74,7 +74,7 @@ def unanswered(names: list[str], seconds: float) -> kit.Reject:
 
 
 def still_plain(names: list[str], seconds: float) -> kit.Reject:
-    """Sidecars go on serving connections without TLS although their service is strict."""
+    """Sidecars still serve connections without TLS although their service is strict."""
     return kit.Reject(
         Failure(
             code="MW2013",
@@ -87,7 +87,7 @@ def still_plain(names: list[str], seconds: float) -> kit.Reject:
 
 
 def meddled(key: str) -> kit.Retry:
-    """Somebody wrote the desired state beside the operations."""
+    """The desired state was changed other than by operations."""
     return kit.Retry(
         1.0,
         Failure(
@@ -101,7 +101,7 @@ def meddled(key: str) -> kit.Retry:
 
 
 def unserved(what: str) -> kit.Reject:
-    """The control plane has the desired state but cannot make a snapshot of it, or is far behind."""
+    """The control plane cannot compile the desired state, or lags far behind."""
     return kit.Reject(
         Failure(
             code="MW2009",
@@ -114,7 +114,7 @@ def unserved(what: str) -> kit.Reject:
 
 
 def not_started(what: str) -> kit.Reject:
-    """Envoy would not start."""
+    """Envoy did not start."""
     return kit.Reject(
         Failure(
             code="MW2006",

@@ -1,4 +1,4 @@
-"""What a worker of this adapter can be told by its environment.
+"""The settings of this adapter's workers.
 
 Invariant: read once, by the kit, when the worker starts; without any setting everything stays on loopback.
 """
@@ -16,8 +16,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     xds_advertise: str = ""
     """host:port,host:port,… of all replicas, for bootstraps; empty: this replica's own address"""
     first_port: int = 15_400
-    """sidecars get free ports from here upwards"""
+    """sidecars get free ports from this one upwards"""
     user: str = "nobody"
-    """as whom sidecars run when this worker is root's and its data directory lies where that user can go"""
+    """the user of sidecars when this worker runs as root and its data directory is accessible to that user"""
     keep_sidecars: bool = True
-    """whether managed sidecars go on carrying traffic when this worker ends"""
+    """whether managed sidecars keep carrying traffic when this worker ends"""

@@ -1,7 +1,7 @@
-"""Where the resources of an Envoy mesh live: in its desired state, from which every proxy's snapshot is compiled.
+"""The target of an Envoy mesh: its desired state, from which every proxy's snapshot is compiled.
 
-Invariant: applying is writing the desired state and starting sidecars, waiting is hearing the proxies' ACKs; the
-difference is between the snapshots that proxies would receive.
+Invariant: applying writes the desired state and starts sidecars, waiting waits for the proxies' ACKs; a difference is
+between the snapshots that proxies would receive.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from meshwright.schemas.references import ResourceRef
 Body = dict[str, Any]
 _LOOK_S = 0.5
 _BEHIND = ("rejected", "stale", "not_sent")
-"""states of proxies that are connected and do not hold what they should"""
+"""states of proxies that are connected and do not have what they should"""
 
 
 class EnvoyFacts(kit.Facts, frozen=True, kw_only=True):
-    """The mesh with the design in it, because its intents may name the workloads that it brings along."""
+    """The mesh with the design in it, because its intents may name the workloads that the design enrols."""
 
     state: DesiredState
 
@@ -42,7 +42,7 @@ class EnvoyTarget(kit.Target):
         self._key = identity.mesh_key(self.mesh.workspace, self.mesh.mesh)
 
     async def facts(self, draft: kit.Draft) -> EnvoyFacts:
-        """The mesh as translators see it; its version is that of its oldest proxies."""
+        """The mesh for translators; its version is that of its oldest proxies."""
         before = await self._now()
         after = await self._after(before, draft, reserve=False)
         seen = {self._plane.status(after.node(name)).proxy_version for name in after.workloads}
@@ -54,15 +54,15 @@ class EnvoyTarget(kit.Target):
         return applied.revision if applied else 0
 
     async def read(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, Body]:
-        """Those resources that proxies should hold now."""
+        """Those resources that proxies should have now."""
         there = await asyncio.to_thread(_bodies, await self._now())
         return {ref: there[ref] for ref in refs if ref in there}
 
     async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
-        """What proxies would receive, and what stands against it; with `reserve` sidecars' ports are taken."""
+        """What proxies would receive, and the problems; with `reserve` sidecars' ports are reserved."""
         before = await self._now()
         after = await self._after(before, draft, reserve=False)
-        # In threads, so that a large design does not hold up whatever else the worker does.
+        # in threads, so that a large design does not block the worker's loop
         problems = await self._problems(before, after, draft)
         if reserve and not problems:
             after = await self._after(before, draft, reserve=True)
@@ -71,27 +71,29 @@ class EnvoyTarget(kit.Target):
         return kit.DryRun(changes=changes, problems=problems, inventory=inventory, checkpoint=msgspec.to_builtins(plan))
 
     async def apply(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
-        """Write the desired state and have its sidecars run."""
+        """Write the desired state and start its sidecars."""
         effects = self._effects(checkpoint, attempt)
         await effects.write()
         if effects.needs_sidecars:
             await effects.start_sidecars()
 
     async def revert(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
-        """Write the state of before, and stop what it does not have."""
+        """Write the former state, and stop sidecars that it does not have."""
         effects = self._effects(checkpoint, attempt)
         await effects.stop_new_sidecars()
         await effects.unwrite()
 
     async def wait(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
-        """Hear from every connected proxy; raises kit.Reject with Envoy's words when one rejects it."""
+        """Wait for every connected proxy; raises kit.Reject with Envoy's error when one rejects it."""
         effects = self._effects(checkpoint, attempt)
         await effects.agree()
         if effects.tightened:
             await effects.close_plain_connections()
 
     async def prune(self, draft: kit.Draft, refs: list[ResourceRef], checkpoint: Any, attempt: kit.Attempt) -> None:
-        """Stop the sidecars of workloads that left with the revision before; their resources left with the state."""
+        """Stop the sidecars of workloads that were removed with the former revision; their resources were removed
+        with the state.
+        """
         await self._effects(checkpoint, attempt).stop_old_sidecars()
 
     async def restore(self, draft: kit.Draft, refs: list[ResourceRef], checkpoint: Any, attempt: kit.Attempt) -> None:
@@ -99,13 +101,13 @@ class EnvoyTarget(kit.Target):
         await self._effects(checkpoint, attempt).restart_old_sidecars()
 
     async def tell(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
-        """Tell which workloads came and went with the revision."""
+        """Publish which workloads were added and removed with the revision."""
         await self._effects(checkpoint, attempt).tell()
 
     async def watch(self, refs: Collection[ResourceRef]) -> AsyncGenerator[set[ResourceRef], None]:
-        """All of them, whenever the desired state or what a proxy holds of it has changed.
+        """All of them, whenever the desired state or the status of a proxy has changed.
 
-        The control plane follows both, so this looks at its memory.
+        The control plane follows both, so this reads its memory.
         """
         before = self._seen()
         while True:
@@ -116,7 +118,9 @@ class EnvoyTarget(kit.Target):
             before = now
 
     async def lost(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, list[str]]:
-        """Those of proxies that rejected the desired state, or have not acknowledged it; what all share is of each."""
+        """The resources of proxies that rejected the desired state, or have not acknowledged it; shared ones are
+        listed for each.
+        """
         _, behind = self._seen()
         missing: dict[ResourceRef, list[str]] = {}
         for ref in refs:
@@ -131,7 +135,9 @@ class EnvoyTarget(kit.Target):
         return next((each for each in self._plane.states() if (each.workspace, each.mesh) == here), None)
 
     def _seen(self) -> tuple[str, frozenset[str]]:
-        """What a change of the mesh changes: the version of its state, and which proxies are behind it."""
+        """The values that a change of the mesh changes: the version of its state, and the proxies that lag behind
+        it.
+        """
         state = self._served()
         if state is None:
             return "", frozenset()
@@ -173,7 +179,7 @@ class EnvoyTarget(kit.Target):
 
 
 def _compared(before: DesiredState, after: DesiredState, owner: str) -> tuple[list[kit.Change], list[ResourceRef]]:
-    """What a change does to the resources of proxies, and which of them a design stands for."""
+    """The changes of the resources of proxies, and the resources that belong to a design."""
     now = _bodies(after)
     own = kit.changes(_bodies(desired.remove_design(after, owner)), now) if owner in after.designs else []
     return kit.changes(_bodies(before), now), [each.ref for each in own if each.after is not None]

@@ -89,7 +89,7 @@ MESSAGES = {
         "max_concurrent_streams initial_stream_window_size initial_connection_window_size connection_keepalive"
     ),
     CORE + "KeepaliveSettings": "interval timeout interval_jitter connection_idle_interval",
-    # Endpoints of clusters that a design adds: public addresses and nothing else
+    # Endpoints of clusters that a design adds: public addresses only
     ENDPOINT + "ClusterLoadAssignment": "cluster_name endpoints policy",
     ENDPOINT + "ClusterLoadAssignment.Policy": "overprovisioning_factor",
     ENDPOINT + "LocalityLbEndpoints": "lb_endpoints load_balancing_weight priority locality",
@@ -98,7 +98,7 @@ MESSAGES = {
     CORE + "Locality": "region zone sub_zone",
     CORE + "Address": "socket_address",
     CORE + "SocketAddress": "address=public-address port_value",
-    # TLS towards hosts outside of the mesh; a design carries no private key
+    # TLS to hosts outside of the mesh; a design contains no private key
     CORE + "TransportSocket": "name typed_config",
     TLS + "UpstreamTlsContext": "common_tls_context sni auto_host_sni auto_sni_san_validation",
     TLS + "CommonTlsContext": "tls_params validation_context alpn_protocols",
@@ -110,7 +110,7 @@ MESSAGES = {
     TLS + "CertificateValidationContext.SystemRootCerts": "",
     TLS + "SubjectAltNameMatcher": "san_type matcher",
     CORE + "DataSource": "inline_string inline_bytes",
-    # Listeners: the mesh has its two; a design tunes them and adds filters to their connection manager
+    # Listeners: the mesh has two; a design tunes them and adds filters to their connection manager
     LISTENER + "Listener": (
         "name per_connection_buffer_limit_bytes tcp_backlog_size max_connections_to_accept_per_socket_event "
         "filter_chains=one"
@@ -229,17 +229,17 @@ MESSAGES = {
 }  # fmt: skip
 
 CLUSTER_OF_THE_MESH = {CLUSTER + "Cluster": _CLUSTER}
-"""laid over a cluster that the mesh has: its endpoints and its TLS stay"""
+"""for a cluster of the mesh: its endpoints and its TLS cannot be changed"""
 CLUSTER_BESIDE = {CLUSTER + "Cluster": _CLUSTER + " type=static load_assignment transport_socket"}
-"""a cluster of the design's own, outside of the mesh"""
+"""for a cluster that a design adds, outside of the mesh"""
 INBOUND_ROUTES = {
-    # Whoever comes in was judged by the path that was asked for, and is let through to the app alone.
+    # A caller was authorized for the path of its request, and is routed to the app alone.
     ROUTE + "VirtualHost": MESSAGES[ROUTE + "VirtualHost"]
     .replace("name domains", "name=inbound").replace(" request_mirror_policies", ""),
     ROUTE + "RouteConfiguration": MESSAGES[ROUTE + "RouteConfiguration"].replace(" request_mirror_policies", ""),
     ROUTE + "RouteAction": _ACTION.replace("cluster=cluster weighted_clusters", "cluster=app"),
 }  # fmt: skip
-"""laid over the routes by which calls reach a workload"""
+"""for the routes by which calls reach a workload"""
 
 FILTERS = (
     HTTP + "compressor.v3.Compressor",
@@ -282,10 +282,10 @@ FORMATS = frozenset({
     "RESPONSE_DURATION", "RESPONSE_FLAGS", "ROUTE_NAME", "START_TIME", "STREAM_ID", "TRACE_ID", "UPSTREAM_CLUSTER",
     "UPSTREAM_HOST", "UPSTREAM_REQUEST_ATTEMPT_COUNT", "VIRTUAL_CLUSTER_NAME",
 })  # fmt: skip
-"""what a header's value may be made of; others read the environment, files or the metadata of the proxy"""
+"""the commands that a header's value may contain; others read the environment, files or the metadata of the proxy"""
 
 PROTECTED_HEADERS = ("x-forwarded-", "x-envoy-", "x-meshwright-", "x-real-ip", "forwarded", "via", ":", "host")
-"""beginnings of the names of headers that say who called, from where, and what was asked for"""
+"""prefixes of the names of headers that identify the caller, its address and the original request"""
 
 HAZARDS = (
     (r"file|path_config|watched_directory|(log|key)_path|key_log|\bpipe$|filepath", "names a file of the host"),
@@ -304,4 +304,4 @@ HAZARDS = (
     (r"stat_prefix|alt_stat|observability|virtual_clusters", "changes what is counted under whose name"),
     (r"admin|bootstrap|static_resources|layered_runtime|runtime_key", "belongs to the start of the proxy"),
 )  # fmt: skip
-"""Why something that is not listed is dangerous, by what its name contains; only for the words of the refusal."""
+"""the reason why something that is not listed is dangerous, by a part of its name; only for the text of the refusal"""

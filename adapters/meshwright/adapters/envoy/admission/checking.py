@@ -1,8 +1,8 @@
-"""The walk through a native resource: every message, field, extension and value against the allow-list.
+"""Checking a native resource: every message, field, extension and value against the allow-list.
 
-Problem: a hazard may lie at any depth, behind extensions within extensions, in either spelling of a field.
-Invariant: the walk is led by the same type tables as the encoding, so nothing is encoded that was not looked at;
-what has no entry in the list is a problem at its place. It knows nothing of fleets, meshes or sidecars.
+Problem: a hazard may be at any depth, behind extensions within extensions, in either spelling of a field. Invariant:
+the check uses the same type tables as the encoding, so nothing is encoded that was not checked; what has no entry in
+the list is a problem at its place. It is independent of fleets, meshes and sidecars.
 """
 
 import functools
@@ -16,12 +16,12 @@ from meshwright.adapters.envoy.admission import allowed
 from meshwright.adapters.envoy.xds import protojson
 
 CODE = "MW2011"
-"""a native resource holds what no native resource may hold"""
+"""code: a native resource contains something that is not allowed"""
 
 _MOST_NAMED = 10
 
 Rule = Callable[[Any], str]
-"""Says what is wrong with a value; nothing when it is good."""
+"""Returns the problem of a value; empty when it is valid."""
 
 
 class Allowed(NamedTuple):
@@ -33,21 +33,21 @@ class Allowed(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that may not be there: where in the body (RFC 6901), and why."""
+    """One problem: its place in the body (RFC 6901), and the reason."""
 
     at: str
     words: str
 
 
 class Checked(NamedTuple):
-    """What was found, and the body with every field in protobuf's own spelling."""
+    """The result of a check: problems, and the body with every field in protobuf's own spelling."""
 
     body: dict[str, Any]
     findings: list[Finding]
 
 
 def check(type_url: str, body: Mapping[str, Any], wanted: Allowed) -> Checked:
-    """Look at all of a body that fits its type.
+    """Check all of a body that fits its type.
 
     Raises protojson.InvalidResource for one that does not.
     """
@@ -62,7 +62,7 @@ class _Walk:
         self.findings: list[Finding] = []
 
     def message(self, kind: type[betterproto2.Message], value: Any, at: str) -> Any:
-        """The message in its plain spelling."""
+        """The message in protobuf's spelling."""
         if _is_plain(kind):
             return value
         name = protojson.full_name(kind)
@@ -122,7 +122,7 @@ class _Walk:
 
 
 def _is_plain(kind: type[betterproto2.Message]) -> bool:
-    """Whether it is a number, text or time in the form of a message, and holds nothing else."""
+    """Whether it is a message that only wraps a number, text or time."""
     names = ("Duration", "Timestamp", "Empty")
     return kind.__module__.endswith("google.protobuf") and (kind.__name__ in names or kind.__name__.endswith("Value"))
 
@@ -137,14 +137,14 @@ def _fields(text: str | None) -> dict[str, str] | None:
 
 
 def _reason(full: str) -> str:
-    """Why something is not allowed, as far as its name tells."""
+    """The reason why something is not allowed, from its name."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", full).lower()
     reasons = (words for pattern, words in allowed.HAZARDS if re.search(pattern, text))
     return next(reasons, "is not among what a native resource may hold")
 
 
 def _some(names: Collection[str]) -> str:
-    """So many of them as a person reads."""
+    """The first few of them as text."""
     return ", ".join([*names][:_MOST_NAMED]) + (" and others" if len(names) > _MOST_NAMED else "")
 
 

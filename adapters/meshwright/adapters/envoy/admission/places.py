@@ -1,8 +1,8 @@
-"""Where a native resource may be laid, and what holds there.
+"""The places at which a native resource may be merged, and the rules there.
 
-Problem: the same message is harmless beside the mesh and a hole in it over one of the mesh's own. Invariant: a
-resource has at most one place, decided by its type and name; over a compiled one nothing that makes the mesh
-secure can be said, and beside them there are only clusters with public addresses.
+Problem: the same message is harmless as an addition to the mesh and a vulnerability when merged into one of the mesh's
+own resources. Invariant: a resource has at most one place, decided by its type and name; merged into a compiled one it
+cannot change anything that makes the mesh secure, and additions are only clusters with public addresses.
 """
 
 import functools
@@ -22,20 +22,20 @@ _REMEMBERED = 512
 
 
 class Admitted(NamedTuple):
-    """A native resource in its plain spelling, or what stands against it: (JSON pointer, words, code)."""
+    """A native resource in protobuf's spelling, or its problems: (JSON pointer, text, code)."""
 
     body: dict[str, Any]
     problems: tuple[tuple[str, str, str], ...] = ()
 
 
 def admit(native: NativeResource) -> Admitted:
-    """Look at a native resource; only one without problems may reach a proxy."""
+    """Check a native resource; only one without problems may reach a proxy."""
     text = msgspec.json.encode([native.type, native.name, native.body], order="deterministic")
     return _admit(text)
 
 
 def problems(native: NativeResource, pointer: str) -> list[FieldError]:
-    """What stands against a native resource; `pointer` is where it stands in its document."""
+    """The problems of a native resource; `pointer` is its place in its document."""
     return [FieldError(detail=words, pointer=f"{pointer}{at}", code=code) for at, words, code in admit(native).problems]
 
 
@@ -57,7 +57,7 @@ def _admit(text: bytes) -> Admitted:
 
 
 def _place(kind: str, name: str) -> Allowed | str:
-    """What may be said of a resource of this type and name, or why nothing can be."""
+    """What is allowed for a resource of this type and name, or why nothing is."""
     if kind not in names.NATIVE_TYPES:
         return f"a sidecar takes {', '.join(names.NATIVE_TYPES)}; not {kind:.200}"
     if kind == names.CLUSTER:
@@ -77,9 +77,9 @@ def _with(more: dict[str, str]) -> Allowed:
 
 
 def _leaving(routes: dict[str, Any]) -> Iterator[Finding]:
-    """What would lead calls to a service of the mesh out of it, past mutual TLS.
+    """The routes that would lead calls to a service of the mesh out of it, past mutual TLS.
 
-    A host outside is told by the dot in its name, which no service has.
+    A host outside is recognised by the dot in its name, which no service has.
     """
     for index, host in enumerate(routes.get("virtual_hosts", [])):
         at = f"/virtual_hosts/{index}"

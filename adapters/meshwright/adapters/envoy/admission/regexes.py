@@ -1,7 +1,7 @@
-"""Regular expressions as Envoy takes them: RE2's syntax, and a bound on the size of the program.
+"""Regular expressions as Envoy accepts them: RE2's syntax, and a limit on the size of the program.
 
-Problem: what Python's `re` takes is not what Envoy takes, and Envoy refuses a whole configuration for one
-expression. Invariant: what passes here, Envoy compiles with the settings that it starts with.
+Problem: what Python's `re` accepts is not what Envoy accepts, and Envoy rejects a whole configuration for one
+expression. Invariant: what is valid here is compiled by Envoy with its default settings.
 """
 
 import functools
@@ -12,19 +12,19 @@ import re2  # type: ignore[import-untyped]  # google-re2 has no types
 from meshwright.schemas.intents import LONGEST_REGEX
 
 LARGEST_PROGRAM = 100
-"""instructions; Envoy's `re2.max_program_size.error_level` as long as nothing sets it"""
+"""number of instructions; the default of Envoy's `re2.max_program_size.error_level`"""
 
 
 @functools.lru_cache(maxsize=1024)
 def problem(text: str) -> str:
-    """What is wrong with a regular expression; nothing when Envoy takes it."""
+    """The problem of a regular expression; empty when Envoy accepts it."""
     if len(text) > LONGEST_REGEX:
         return f"a regular expression may have {LONGEST_REGEX} characters, not {len(text)}: match less, or a prefix"
     try:
         size = int(re2.compile(text.encode(), _options()).programsize)
     except re2.error as error:
         words = error.args[0].decode(errors="replace")
-        return f"it is no regular expression of RE2, which Envoy speaks: {words}"
+        return f"it is not a valid RE2 regular expression, which Envoy uses: {words}"
     if size > LARGEST_PROGRAM:
         return (
             f"the regular expression becomes a program of {size} instructions, and Envoy takes {LARGEST_PROGRAM}: "
@@ -35,7 +35,7 @@ def problem(text: str) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _options() -> Any:
-    """As Envoy compiles: over bytes, which makes other programs than over characters."""
+    """The options with which Envoy compiles: over bytes, which gives other programs than over characters."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False

@@ -1,6 +1,6 @@
 """Rules for single values of native resources: names, headers, formats, addresses, expressions.
 
-Invariant: each rule says what is wrong and what to write instead, or nothing; it looks at the value alone.
+Invariant: each rule returns the problem and its remedy, or nothing; it depends on the value alone.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ _OWN_FILTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 
 
 def own_cluster(name: Any) -> str:
-    """A cluster that a design may add."""
+    """The name of a cluster that a design may add."""
     if name in names.RESERVED or not _OWN_CLUSTER.match(str(name)):
         return f"a cluster of a design's own cannot be called {name!r:.100}: choose letters, digits, dot and dash"
     return ""

@@ -1,8 +1,8 @@
-"""Talking to a sidecar's admin interface, which is a socket in the folder where the sidecar works.
+"""The client of a sidecar's admin interface, which is a socket in the folder where the sidecar runs.
 
-Problem: whoever reaches that interface can read its whole configuration and end the sidecar, so it is on no port.
-A socket's path may have 107 bytes, and a checkout or a node id may be longer. Invariant: nobody names that path in
-full: Envoy works in its folder and knows it as `./admin.sock`, we come by way of the open folder. Linux only (/proc).
+Problem: a client of that interface can read its whole configuration and stop the sidecar, so it is not on a port. A
+socket's path may have 107 bytes, and a checkout or a node id may be longer. Invariant: the path is never used in full:
+Envoy runs in its folder and names it `./admin.sock`, this client uses the open folder's descriptor. Linux only (/proc).
 """
 
 import contextlib
@@ -14,17 +14,17 @@ from pathlib import Path
 import httpx
 
 RUN = "run"
-"""where a sidecar works, in its folder: all that it can read or make"""
+"""the working directory of a sidecar, in its folder: all that it can read or create"""
 SOCKET = "admin.sock"
 ADDRESS = {"pipe": {"path": f"./{SOCKET}", "mode": 0o600}}
-"""the admin address of a bootstrap, for an Envoy that works in its own folder"""
+"""the admin address of a bootstrap, for an Envoy that runs in its own folder"""
 
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one for all: making one takes longer than a question
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # shared: creating one takes longer than a request
 
 
 @contextlib.contextmanager
 def reachable(folder: Path) -> Iterator[str]:
-    """A short path to the admin socket of the sidecar in `folder`, good while the block runs.
+    """A short path to the admin socket of the sidecar in `folder`, valid in the block.
 
     Raises OSError when there is no such folder.
     """
@@ -36,13 +36,13 @@ def reachable(folder: Path) -> Iterator[str]:
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Brings `http://<node id>/…` to the admin interface of that sidecar; a connection for each request."""
+    """Routes `http://<node id>/…` to the admin interface of that sidecar; a connection for each request."""
 
     def __init__(self, fleet: Path) -> None:
         self._fleet = fleet
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Ask the sidecar. Raises httpx.ConnectError when it is not there."""
+        """Send the request to the sidecar. Raises httpx.ConnectError when it does not run."""
         folder = self._fleet / request.url.host
         try:
             with reachable(folder) as path:

@@ -1,7 +1,7 @@
-"""Listeners whose port somebody else holds: told by the port and its holder, and tried again when it is free.
+"""Listeners whose port is in use: reported with the port and its process, and retried when it is free.
 
-Problem: Envoy refuses a listener that it cannot bind once and never tries again, and says nothing of who is there.
-Invariant: a proxy counts as blocked only when nothing but taken ports stands against its configuration.
+Problem: Envoy rejects a listener that it cannot bind once and never retries, and does not report which process has the
+port. Invariant: a proxy counts as blocked only when ports in use are the only problem of its configuration.
 """
 
 import contextlib
@@ -18,34 +18,35 @@ SOMEBODY = "another program"
 
 
 class Taken(NamedTuple):
-    """A place that a listener was refused."""
+    """An address that Envoy could not bind."""
 
     host: str
     port: int
 
 
 def taken(error: str) -> list[Taken]:
-    """The places that Envoy could not bind, by its own words; none when it says anything else as well."""
+    """The addresses that Envoy could not bind, from its error; empty when the error has any other cause."""
     matches = [_LINE.fullmatch(line) for line in error.splitlines() if line.strip()]
     places = [Taken(each["host"].strip("[]"), int(each["port"])) for each in matches if each]
     return places if len(places) == len(matches) else []
 
 
 def holders(places: Collection[Taken]) -> dict[int, str]:
-    """Who holds the ports that are taken on this host now; a port that is free, or not of this host, has no entry.
+    """The processes that hold the ports that are in use on this host now; a port that is free, or not of this host, has
+    no entry.
 
-    Looks through /proc, which takes milliseconds; for a thread.
+    Reads /proc, which takes milliseconds; run it in a thread.
     """
     return {each.port: listeners.held_by(each.port) or SOMEBODY for each in places if _is_taken(each)}
 
 
 def named(places: Collection[Taken]) -> dict[int, str]:
-    """Who listens at these ports now; for a thread."""
+    """The processes that listen on these ports now; run it in a thread."""
     return {each.port: listeners.held_by(each.port) or SOMEBODY for each in places}
 
 
 def words(places: Collection[Taken], known: Mapping[int, str]) -> str:
-    """For people: which ports, who has them, and what happens next."""
+    """A readable message: which ports, which processes, and what happens next."""
     held = " and ".join(f"port {each.port} is taken by {known.get(each.port, SOMEBODY)}" for each in places)
     return f"{held}: the sidecar cannot listen there. End that program; the sidecar then listens by itself"
 

@@ -1,8 +1,8 @@
-"""What an Envoy is started with: who it is, where its control plane is, and nothing else.
+"""The bootstrap of an Envoy: its node id, its control plane, and nothing else.
 
-Invariant: everything that may change arrives over the stream, so a sidecar is started once and never
-reconfigured from outside. Nothing in it is secret: the sidecar's credentials lie in files beside it. The statistics
-kept are those from which the edges between services are measured.
+Invariant: everything that may change arrives over the stream, so a sidecar is started once and never reconfigured from
+outside. Nothing in it is secret: the sidecar's credentials are in files beside it. The only statistics kept are those
+from which the edges between services are measured.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _XDS = "xds"
 def bootstrap(node: NodeId, *, service: str, control_planes: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """The bootstrap of one sidecar, in JSON form.
 
-    `control_planes` are the places (host, port) where replicas of the adapter serve the stream.
+    `control_planes` are the addresses (host, port) of the adapter's replicas.
     """
     return {
         "node": {"id": str(node), "cluster": service},
@@ -36,7 +36,7 @@ def bootstrap(node: NodeId, *, service: str, control_planes: Sequence[tuple[str,
             "lds_config": parts.ads(),
         },
         "static_resources": {"clusters": [_control_plane(control_planes)]},
-        # Histograms are merged when the statistics are read, so a window is never behind by a flush interval.
+        # histograms are merged when the statistics are read, so a window never lags by a flush interval
         "stats_flush_on_admin": True,
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [{"prefix": each} for each in _STATISTICS]}}},
         "overload_manager": {"resource_monitors": [_connection_limit()]},
@@ -50,7 +50,7 @@ def _connection_limit() -> dict[str, Any]:
 
 
 def _retries() -> dict[str, Any]:
-    """Come back soon after the control plane was restarted."""
+    """Reconnect soon after a restart of the control plane."""
     return {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}}
 
 
@@ -59,7 +59,7 @@ def _control_plane(places: Sequence[tuple[str, int]]) -> dict[str, Any]:
     protocol = parts.typed(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         explicit_http_config={"http2_protocol_options": keepalive},
-        # A connection for each stream, so that one that was refused tries again with the newest certificate.
+        # a connection for each stream, so that a refused one retries with the newest certificate
         common_http_protocol_options={"max_requests_per_connection": 1},
     )
     by_name = any(not parts.is_ip(host) for host, _ in places)

@@ -1,8 +1,8 @@
-"""When a service has become strict: the end of the plain connections that were open.
+"""Closing the open plain-text connections of a service that has become strict.
 
-Problem: Envoy serves the connections of a filter chain that it was told to drop until its drain time is over, so an
-acknowledged configuration does not mean that nothing plain is served. Invariant: `plain_ones` returns only when each
-sidecar says that it has none left, or, where it runs on another host, when its drain time is over.
+Problem: Envoy serves the connections of a removed filter chain until its drain time is over, so an acknowledged
+configuration does not mean that no plain text is served. Invariant: `plain_ones` returns only when each sidecar reports
+that it has none left, or, where it runs on another host, when its drain time is over.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class _Answer(msgspec.Struct):
 
 
 def tightened(before: DesiredState | None, after: DesiredState) -> list[str]:
-    """The workloads that might be called in plain before and may not be now."""
+    """The workloads that could be called in plain text before and no longer can."""
     if before is None:
         return []
     was, now = _permissive(before), _permissive(after)
@@ -41,9 +41,9 @@ def tightened(before: DesiredState | None, after: DesiredState) -> list[str]:
 
 
 async def plain_ones(fleet: Path, nodes: Mapping[str, str]) -> list[str]:
-    """Wait until no plain connection is served by these sidecars (node ids by workload).
+    """Wait until no plain-text connection is served by these sidecars (node ids by workload).
 
-    Gives those that still have one after AT_MOST_SECONDS, which should be none.
+    Returns those that still have one after AT_MOST_SECONDS, normally none.
     """
     deadline = asyncio.get_running_loop().time() + AT_MOST_SECONDS
     async with httpx.AsyncClient(transport=administration.Transport(fleet), timeout=5.0) as client:
@@ -59,7 +59,7 @@ async def _none_left(client: httpx.AsyncClient, node: str, deadline: float) -> b
             answer = msgspec.json.decode((await client.get(f"http://{node}{_COUNT}")).content, type=_Answer)
             if not sum(each.value for each in answer.stats):
                 return True
-        except (httpx.HTTPError, msgspec.MsgspecError):  # on another host, or it ended: then so did its connections
+        except (httpx.HTTPError, msgspec.MsgspecError):  # on another host, or exited together with its connections
             if loop.time() > elsewhere_until:
                 return True
         await asyncio.sleep(_LOOK_SECONDS)

@@ -1,10 +1,9 @@
-"""Sidecars on this host: real Envoy processes that follow a directory.
+"""Sidecars on this host: real Envoy processes that match a directory.
 
-Problem: a sidecar carries traffic, so it must not fall with the worker that started it, and a crashed one
-must come back without anybody asking. Invariant: the directory is the truth; a node whose folder holds a desired
-sidecar is to run exactly that bootstrap, once. Every change happens under the node's file lock, so several workers
-on one host may open the same directory; nothing is signalled but the recorded process. A sidecar works in its own
-folder, which is its owner's only, as is every file in it.
+Problem: a sidecar carries traffic, so it must not end with the worker that started it, and a crashed one must be
+restarted automatically. Invariant: the directory is the truth; a node whose folder has a desired sidecar runs exactly
+that bootstrap, once. Every change happens under the node's file lock, so several workers on one host may open the same
+directory; only the recorded process is signalled. A sidecar runs in its own folder, which only its owner can access.
 """
 
 import asyncio
@@ -32,30 +31,32 @@ State: TypeAlias = Literal["running", "restarting"]
 
 _log = logging.getLogger(__name__)
 
-WATCH_EVERY = 0.5  # seconds between looks at the processes
+WATCH_EVERY = 0.5  # seconds between checks of the processes
 START_WITHIN = 15.0  # seconds until a new Envoy's admin interface must answer
 LOCK_WITHIN = 30.0
 STOP_GRACE = 3.0
 DRAIN_SECONDS = 5
-"""how long Envoy serves the connections of a listener, or of a part of one, that it was told to drop"""
+"""seconds for which Envoy serves the connections of a removed listener or filter chain"""
 LOG_LIMIT = 4 * 1024 * 1024  # bytes; one older log of the same size is kept
 BACKOFF_FIRST, BACKOFF_LAST = 0.5, 30.0
-STEADY_AFTER = 60.0  # a sidecar that ran for so long starts its backoff anew
+STEADY_AFTER = 60.0  # after running for this long, a sidecar's backoff is reset
 
 _OPTIONS = (
     "--use-dynamic-base-id", "--concurrency", "1", "-l", "warn",
     "--drain-time-s", str(DRAIN_SECONDS), "--drain-strategy", "immediate",
 )  # fmt: skip
-# `/` or a leading dot would leave the fleet's directory.
+# `/` or a leading dot would leave the fleet's directory
 _NODE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 
 
 class FleetError(Exception):
-    """A sidecar could not be started, adopted or stopped; the text says which, why, and where its log is."""
+    """A sidecar could not be started, adopted or stopped; the text has its name, the reason, and the path of its
+    log.
+    """
 
 
 class Sidecar(Model, frozen=True, kw_only=True):
-    """One sidecar as the fleet knows it."""
+    """One sidecar of the fleet."""
 
     node_id: str
     digest: str
@@ -65,14 +66,14 @@ class Sidecar(Model, frozen=True, kw_only=True):
 
 
 class _DesiredSidecar(Model, frozen=True, kw_only=True):
-    """What is to run for a node; stored beside its bootstrap."""
+    """The desired sidecar of a node; stored beside its bootstrap."""
 
     digest: str
 
 
 @dataclasses.dataclass
 class _Crashes:
-    """How often a sidecar died lately, and when it may be started again (monotonic seconds)."""
+    """The recent crashes of a sidecar, and when it may be restarted (monotonic seconds)."""
 
     count: int = 0
     not_before: float = 0.0
@@ -101,12 +102,12 @@ class Fleet:
     async def open(
         cls, directory: Path, *, keep_on_exit: bool, binary: Path | None = None, user: str = "root"
     ) -> AsyncIterator["Fleet"]:
-        """Watch over the sidecars of `directory`: adopt those that run, start those that should.
+        """Supervise the sidecars of `directory`: adopt running ones, start missing ones.
 
-        With `keep_on_exit` they go on running afterwards, even if this process is killed; else they end with it
-        and stay desired, so that the next `open` starts them again.
-        When this process is root's they run as `user`, if the way to the directory is open to that one.
-        Raises binaries.BinaryMissingError when there is no Envoy, FleetError when there is no such user.
+        With `keep_on_exit` they keep running afterwards, even if this process is killed; otherwise they end with it and
+        stay desired, so that the next `open` starts them again. When this process runs as root they run as `user`, if
+        that user can access the directory. Raises binaries.BinaryMissingError when there is no Envoy, FleetError when
+        there is no such user.
         """
         fleet = cls(directory, binary or program.envoy(), keep_on_exit, _account(user))
         watcher = asyncio.create_task(fleet._watch(), name="envoy-fleet-watch")
@@ -120,11 +121,11 @@ class Fleet:
     async def ensure(
         self, node_id: str, bootstrap: Mapping[str, Any], files: Mapping[str, bytes] | None = None
     ) -> Sidecar:
-        """Have one Envoy run `bootstrap`; returns once its admin interface answers.
+        """Run one Envoy with `bootstrap`; returns once its admin interface answers.
 
-        `files` are put beside the bootstrap, by name, also for one that runs: it sees by itself that they changed.
-        A running one with the same bootstrap is adopted untouched, another one is replaced. Raises FleetError
-        when Envoy refuses the bootstrap or does not answer within START_WITHIN seconds; that is not retried.
+        `files` are written beside the bootstrap, by name, also for a running one, which detects changes of them. A
+        running one with the same bootstrap is adopted unchanged, another one is replaced. Raises FleetError when Envoy
+        rejects the bootstrap or does not answer within START_WITHIN seconds; that is not retried.
         """
         if not _NODE_ID.fullmatch(node_id):
             raise FleetError(f"{node_id!r} is not a node id: use letters, digits, dot, dash, underscore, tilde")
@@ -132,7 +133,7 @@ class Fleet:
             return await self._have(node_id, folder, bootstrap, files or {})
 
     async def renew(self, node_id: str, bootstrap: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-        """As `ensure`, for a sidecar that is to run here; another one is none of this host's business.
+        """As `ensure`, for a sidecar that is desired here; others are left alone.
 
         Raises FleetError.
         """
@@ -143,11 +144,11 @@ class Fleet:
                 await self._have(node_id, folder, bootstrap, files)
 
     async def version(self) -> str:
-        """Which Envoy new sidecars are. Raises program.UnknownVersionError."""
+        """The Envoy version of new sidecars. Raises program.UnknownVersionError."""
         return await program.version(self._binary)
 
     async def restart(self, node_id: str) -> None:
-        """Start a sidecar anew with the program that is installed now; one that is not to run here is left alone.
+        """Restart a sidecar with the installed program; one that is not desired here is left alone.
 
         Raises FleetError.
         """
@@ -159,7 +160,7 @@ class Fleet:
                 await self._replace(node_id, folder, desired)
 
     async def remove(self, node_id: str) -> None:
-        """Stop the sidecar for good and forget it; removing an unknown one does nothing."""
+        """Stop the sidecar and delete its record; an unknown one changes nothing."""
         if not _NODE_ID.fullmatch(node_id) or not (self.directory / node_id).exists():
             return
         async with self._locked(node_id) as folder:
@@ -169,12 +170,12 @@ class Fleet:
         self._crashes.pop(node_id, None)
 
     async def list(self) -> Sequence[Sidecar]:
-        """Every sidecar that is to run, by node id; `pid` is None while one waits for its restart."""
+        """Every desired sidecar, by node id; `pid` is None while one waits for its restart."""
         entries = ((node, self._desired(node)) for node in self._nodes())
         return [self._sidecar(node, desired) for node, desired in entries if desired is not None]
 
     def log(self, node_id: str) -> Path:
-        """Where the sidecar writes; an older part may lie beside it as `envoy.log.1`."""
+        """The log of the sidecar; an older part may exist beside it as `envoy.log.1`."""
         return self.directory / node_id / "envoy.log"
 
     async def _have(
@@ -199,7 +200,7 @@ class Fleet:
         while True:
             await asyncio.sleep(WATCH_EVERY)
             for node in self._nodes():
-                # One that cannot be revived must not end the watch over the others; its backoff grows.
+                # one that cannot be restarted must not end the supervision of others; its backoff grows
                 with contextlib.suppress(FleetError, OSError):
                     await self._revive(node)
 
@@ -215,13 +216,13 @@ class Fleet:
         ran_for = time.time() - record.started_at.timestamp() if record is not None else STEADY_AFTER
         crashes.note(now, ran_for)
         async with self._locked(node_id) as held:
-            # Another worker may have revived or removed it while this one waited for the lock.
+            # another worker may have restarted or removed it while this one waited for the lock
             desired, record = self._desired(node_id), processes.read(held / "record.json")
             if desired is not None and (record is None or not processes.alive(record)):
                 await self._replace(node_id, held, desired)
 
     async def _replace(self, node_id: str, folder: Path, desired: _DesiredSidecar) -> None:
-        """End what runs for this node and start what is desired; the caller holds the lock."""
+        """Stop this node's process and start the desired one; the caller holds the lock."""
         await self._end(node_id, folder)
         (folder / administration.RUN / administration.SOCKET).unlink(missing_ok=True)
         command = [str(self._binary), "-c", str(folder / administration.RUN / "bootstrap.json"), *_OPTIONS]
@@ -291,14 +292,14 @@ class Fleet:
             os.close(descriptor)
 
     def _give(self, path: Path, content: bytes) -> None:
-        """Write what a sidecar reads, for it and this process alone."""
+        """Write a file that only the sidecar and this process can read."""
         if self._account:
             processes.replace(path, content, mode=0o640, group=self._account.pw_gid)
         else:
             processes.replace(path, content)
 
     def _open_to_sidecar(self, folder: Path) -> None:
-        """Make a sidecar's folder, and the one in it where it works: there it cannot touch what is not its own."""
+        """Create a sidecar's folder, and its working directory in it, where it cannot access other files."""
         run = folder / administration.RUN
         _private(folder)
         _private(run)
@@ -333,7 +334,7 @@ class Fleet:
 
 
 def _account(user: str) -> pwd.struct_passwd | None:
-    """As whom sidecars run; None for as this process. Raises FleetError."""
+    """The user that sidecars run as; None for that of this process. Raises FleetError."""
     if os.geteuid() != 0 or user == "root":
         return None
     try:
@@ -343,7 +344,7 @@ def _account(user: str) -> pwd.struct_passwd | None:
 
 
 def _reaches(account: pwd.struct_passwd, directory: Path) -> bool:
-    """Whether this user may walk to the directory; Envoy reads no file by a path that it cannot follow."""
+    """Whether this user can access the directory; Envoy cannot read a file without access to its path."""
     for folder in directory.parents:
         mode = folder.stat().st_mode if folder.exists() else 0o755
         if not mode & 0o001:
@@ -363,6 +364,6 @@ def _private(folder: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Envoy needs nothing of ours, and secrets of the worker's environment are not its business."""
+    """The environment of Envoy, which needs no variables of the worker and must not get its secrets."""
     kept = ("PATH", "HOME", "TMPDIR", processes.MARKER)
     return {name: os.environ[name] for name in kept if name in os.environ}

@@ -1,10 +1,11 @@
-"""The other host: a sidecar that joins with an invitation and stays, with certificates that are renewed.
+"""Joining a sidecar on another host with an invitation, and renewing its certificates.
 
     python -m meshwright.adapters.envoy.dataplane.joining INVITATION FOLDER
 
 Problem: Envoy cannot fetch the certificate that it needs in order to fetch its certificates. Invariant: the invitation
-is used once, for a certificate of the sidecar's own, and that one for the next. This may be stopped and started again
-for as long as the certificate lives; the sidecar carries on meanwhile. Everything in FOLDER is for its owner only.
+is used once, for a certificate of the sidecar's own, and that one for the next. This process may be stopped and
+restarted for as long as the certificate is valid; the sidecar keeps running meanwhile. Everything in FOLDER is readable
+by its owner only.
 """
 
 import asyncio
@@ -29,30 +30,30 @@ _REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED)
 
 
 class Start(msgspec.Struct, frozen=True):
-    """What a sidecar is started with. An invitation is one whose files are good for joining only."""
+    """The files with which a sidecar is started. In an invitation they are good for joining only."""
 
     bootstrap: dict[str, Any]
     files: dict[str, bytes]
 
 
 class JoinRefused(Exception):
-    """The control plane does not let this sidecar in; the text says why."""
+    """The control plane refuses this sidecar; the text says why."""
 
 
 def encode(start: Start) -> bytes:
-    """As it travels."""
+    """The encoded form."""
     return msgspec.json.encode(start)
 
 
 def decode(value: bytes) -> Start:
-    """Read one. Raises msgspec.DecodeError, msgspec.ValidationError."""
+    """Decode one. Raises msgspec.DecodeError, msgspec.ValidationError."""
     return msgspec.json.decode(value, type=Start)
 
 
 async def join(held: Start) -> Start:
-    """Ask for what the sidecar is started with, showing what is held.
+    """Request the start files of the sidecar, authenticating with the present ones.
 
-    Raises JoinRefused, or OSError when nobody answers.
+    Raises JoinRefused, or OSError when the control plane does not answer.
     """
     key, chain, trusted = credentials.read(held.files)
     secured = grpc.ssl_channel_credentials(trusted, key, chain)
@@ -81,7 +82,7 @@ async def stay(invitation: Path, folder: Path) -> None:
                 processes.replace(kept, encode(held))
                 await fleet.ensure(held.bootstrap["node"]["id"], held.bootstrap, held.files)
                 pause = credentials.LIFE.total_seconds() / 2
-            except OSError as error:  # the sidecar goes on with what it has
+            except OSError as error:  # the sidecar continues with its present files
                 sys.stderr.write(f"the control plane does not answer: {error}\n")
                 pause = _AGAIN_SECONDS
             await asyncio.sleep(pause)

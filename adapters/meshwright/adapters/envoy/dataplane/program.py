@@ -1,4 +1,4 @@
-"""Envoy's own program, and the ways to get it."""
+"""Envoy's program, and its version."""
 
 import asyncio
 import re
@@ -26,11 +26,11 @@ _WITHIN = 10.0
 
 
 class UnknownVersionError(Exception):
-    """The program does not say which Envoy it is."""
+    """The program does not report an Envoy version."""
 
 
 async def version(binary: Path) -> str:
-    """Which Envoy a program is, as 1.36.2. Raises UnknownVersionError."""
+    """The Envoy version of a program, as 1.36.2. Raises UnknownVersionError."""
     try:
         output = await asyncio.to_thread(_asked, binary)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -42,7 +42,7 @@ async def version(binary: Path) -> str:
 
 
 def _asked(binary: Path) -> bytes:
-    # Not by the event loop: uvloop forks, and in the child gRPC's handlers of a fork now and then abort it before it
+    # Not by the event loop: uvloop forks, and in the child gRPC's fork handlers sometimes abort it before it
     # becomes Envoy. `subprocess` starts programs by vfork, which calls no handlers.
     return subprocess.run(
         [binary, "--version"],

@@ -1,8 +1,8 @@
-"""Who calls whom, how often and how fast: read from the sidecars every two seconds.
+"""Measuring calls between services: read from the sidecars every two seconds.
 
-Problem: the graph must be alive without an agent in the workloads and without costing the proxies anything.
-Invariant: a window is told once and completely; a sidecar that does not answer is left out of it and, when it
-answers again, its next window spans the gap with the rate of the whole gap. Nothing here can stop the adapter.
+Problem: the graph must be live without an agent in the workloads and without load on the proxies. Invariant: a window
+is published once and completely; a sidecar that does not answer is omitted from it and, when it answers again, its next
+window spans the gap with the rate of the whole gap. No error here can stop the adapter.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from meshwright.schemas.telemetry import Edge, EdgesMeasured
 EVERY = 2.0  # seconds
 ANSWER_WITHIN = 1.5
 AT_ONCE = 8
-FORGET_AFTER = 30.0  # a gap longer than this says nothing about a rate now
+FORGET_AFTER = 30.0  # after a longer gap the rate is not meaningful
 
 _FORMAT = "/stats?format=json&usedonly&histogram_buckets=detailed&filter="
 _STATISTICS = _FORMAT + quote(windows.CLUSTER_STATISTICS)
-# Envoy merges its histograms when it flushes, and with `stats_flush_on_admin` it flushes after it was asked:
-# asking for nothing first makes the second answer current. Without the setting this costs a fraction of a ms.
+# Envoy merges its histograms when it flushes, and with `stats_flush_on_admin` it flushes after a request:
+# an empty request first makes the second response current. Without the setting this costs a fraction of a ms.
 _FLUSH = _FORMAT + quote("^$")
 
 _log = logging.getLogger(__name__)
@@ -51,9 +51,9 @@ class _Reading:
 
 @dataclass
 class Statistics:
-    """Polls sidecars and tells each mesh's edges.
+    """Polls sidecars and publishes each mesh's edges.
 
-    `targets` names what to poll and is asked each time; `measure` publishes (`Runtime.measure`); `fleet` is the
+    `targets` returns what to poll and is called each time; `measure` publishes (`Runtime.measure`); `fleet` is the
     directory of the sidecars.
     """
 
@@ -65,7 +65,7 @@ class Statistics:
     _readings: dict[tuple[str, str, str, str], _Reading] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Poll until cancelled. A window that cannot be read or published is lost, never the loop."""
+        """Poll until cancelled. A window that cannot be read or published is dropped; the loop continues."""
         transport = administration.Transport(self.fleet)
         async with httpx.AsyncClient(transport=transport, timeout=ANSWER_WITHIN) as client:
             due = time.monotonic()
@@ -89,12 +89,12 @@ class Statistics:
             await self.measure(target.workspace, message)
 
     async def _edges(self, client: httpx.AsyncClient, key: tuple[str, str, str, str]) -> list[Edge]:
-        """The edges that start at one workload; none while it has no earlier reading to compare with."""
+        """The edges from one workload; none while it has no earlier reading to compare with."""
         try:
             async with self._slots:
                 await client.get(f"http://{key[3]}{_FLUSH}")
                 totals = windows.read((await client.get(f"http://{key[3]}{_STATISTICS}")).content)
-        except (httpx.HTTPError, msgspec.DecodeError):  # gone, starting, or not an Envoy
+        except (httpx.HTTPError, msgspec.DecodeError):  # stopped, starting, or not an Envoy
             return []
         before, now = self._readings.get(key), _Reading(at=time.monotonic(), totals=totals)
         self._readings[key] = now

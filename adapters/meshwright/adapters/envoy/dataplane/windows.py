@@ -1,9 +1,9 @@
-"""From a proxy's growing totals to the edges of one window: pure arithmetic.
+"""Computing the edges of one window from a proxy's growing totals.
 
-Problem: Envoy counts since its own start, a restarted one counts anew, and an answer may lack what was not yet
-used. Invariant: a window never counts a request twice nor a negative one; totals that shrank belong to a new process,
-so all of them are this window's. Envoy stores latencies in whole milliseconds, rounded down, in log-linear
-buckets (two significant digits), so a value lies in [lower, lower + max(width, 1 ms)).
+Problem: Envoy counts since its start, a restarted one starts from zero, and a response may lack counters not yet used.
+Invariant: a window never counts a request twice nor a negative one; totals that shrank belong to a new process, so all
+of them are this window's. Envoy stores latencies in whole milliseconds, rounded down, in log-linear buckets (two
+significant digits), so a value is in [lower, lower + max(width, 1 ms)).
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from meshwright.schemas.telemetry import Edge
 Histogram: TypeAlias = Mapping[tuple[float, float], int]
 """Samples by (lower bound, upper bound) in milliseconds."""
 
-# `|` stands in no name that people choose, so only outbound clusters `<service>|<version>` match.
+# no name contains `|`, so only outbound clusters `<service>|<version>` match
 CLUSTER_STATISTICS = r"^cluster\.[a-z0-9-]+\|[a-z0-9-]+\.upstream_rq_(completed|5xx|time)$"
 _WHOLE_MILLISECOND = 1.0
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Totals(Model, frozen=True, kw_only=True):
-    """What a sidecar counted towards one cluster since it started."""
+    """The counts of a sidecar for one cluster since it started."""
 
     requests: int = 0
     errors: int = 0
@@ -62,8 +62,8 @@ _decoder = msgspec.json.Decoder(_Answer)
 def read(answer: bytes) -> dict[str, Totals]:
     """Totals by cluster from `/stats?format=json&histogram_buckets=detailed`.
 
-    Each answered request, Envoy's own 503 and 504 for no response included, is one `completed`; retries are not.
-    Raises msgspec.DecodeError or msgspec.ValidationError when this is no such answer.
+    Each answered request, Envoy's own 503 and 504 for no response included, is one `completed`; retries are not. Raises
+    msgspec.DecodeError or msgspec.ValidationError for another kind of response.
     """
     counters: dict[str, dict[str, int]] = {}
     histograms: dict[str, dict[tuple[float, float], int]] = {}
@@ -90,7 +90,7 @@ def _bounds(bucket: _Bucket) -> tuple[float, float]:
 
 
 def difference(before: Totals, after: Totals) -> Totals:
-    """What was counted between two readings; when a count shrank, the proxy is new and `after` is all its own."""
+    """The counts between two readings; when a count shrank, the proxy is new and all of `after` counts."""
     latencies = {
         bounds: after.latencies.get(bounds, 0) - before.latencies.get(bounds, 0)
         for bounds in after.latencies.keys() | before.latencies.keys()
@@ -115,12 +115,12 @@ def percentile(histogram: Histogram, percent: float) -> float | None:
         return None
     rank, reached = sum(count for _, count in occupied) * percent / 100, 0.0
     for (lower, upper), count in occupied:
-        # A bucket widened to a whole millisecond may reach into the next one, which then starts where it ends.
+        # a bucket widened to a whole millisecond may overlap the next one, which then starts where it ends
         lower, reached = max(lower, reached), max(upper, reached)
         if rank <= count:
             return lower + (reached - lower) * rank / count
         rank -= count
-    return reached  # rounding of the last subtraction
+    return reached  # rounding error of the last subtraction
 
 
 def edge(source: str, cluster: str, window: Totals, seconds: float) -> Edge:

@@ -1,1 +1,1 @@
-"""From intents to the native resources that they cause."""
+"""Translating intents to native resources."""

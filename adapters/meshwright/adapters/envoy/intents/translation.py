@@ -1,7 +1,7 @@
-"""From one intent to the native resources that it causes.
+"""Translating one intent to native resources.
 
-Invariant: a translation is what the compiler does differently because of the intent, never a second description
-of it, so what is shown beforehand is what proxies receive.
+Invariant: a translation is the difference that the intent makes to the compiled resources, never a second description
+of it, so a preview shows what proxies receive.
 """
 
 import msgspec
@@ -42,7 +42,7 @@ _THIS_ONE = "~"
 
 
 def translate(intent: AnyIntent, state: DesiredState) -> Translation:
-    """What `intent` brings about on a mesh, in which it may already hold."""
+    """The effect of `intent` on a mesh, which may already contain it."""
     without = _without(state, intent)
     alone = AppliedDesign(revision=0, intents=[intent])
     with_it = msgspec.structs.replace(without, designs={**without.designs, _THIS_ONE: alone})

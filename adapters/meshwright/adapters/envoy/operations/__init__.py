@@ -1,5 +1,5 @@
-"""What the Envoy adapter does on command; importing these modules registers their handlers.
+"""The operations of the Envoy adapter; importing these modules registers their handlers.
 
-Invariant: every handler is a plan and the common way to carry it out (`changes.Change`), so that all of them
-are durable, undoable and idempotent in the same manner.
+Invariant: every handler makes a plan and carries it out in the same way (`changes.Change`), so that all of them are
+durable, undoable and idempotent.
 """

@@ -1,6 +1,6 @@
-"""How a change that is no design is carried out: enrolling, withdrawing, installing, renewing certificates.
+"""Carrying out changes other than designs: enrolling, withdrawing, installing, renewing certificates.
 
-Invariant: the steps are those of a design's life without a release; another attempt goes on from the plan.
+Invariant: the steps are those of a design's lifecycle without a release; another attempt continues from the plan.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ from meshwright.core import kit
 
 
 class Change:
-    """One operation's change of one mesh."""
+    """The change of one mesh by one operation."""
 
     def __init__(self, ctx: kit.Context) -> None:
         self.ctx = ctx
@@ -23,7 +23,7 @@ class Change:
         self.key = identity.mesh_key(self.workspace, self.mesh)
 
     async def carry_out(self, make: Callable[[], Awaitable[Plan]]) -> Planned:
-        """Make the plan, then do it: every step up to the proxies' agreement.
+        """Make the plan, then carry it out: every step up to the proxies' acknowledgement.
 
         Raises kit.Reject when the plan does not fit or the proxies reject it, and what steps raise.
         """
@@ -46,7 +46,7 @@ class Change:
         return recorded
 
     async def finish(self, planned: Planned, last: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Tell what changed, then do `last`; the last step of every change."""
+        """Publish what changed, then do `last`; the last step of every change."""
 
         async def announce() -> None:
             await (await self._effects(planned)).tell()

@@ -1,6 +1,6 @@
-"""Who we are on the host of a fleet, and what we may do there.
+"""Testing the connection of a fleet: this worker's user and permissions on its host.
 
-Invariant: trying changes nothing: one program is asked for its version, one port is bound and given back.
+Invariant: a test changes nothing: it runs one program for its version, and binds and releases one port.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from meshwright.schemas.connections import ConnectionTest, Permission
 
 @adapter.connection_test
 async def test_connection(runtime: kit.Runtime, _place: kit.OpenConnection[Any]) -> ConnectionTest:
-    """Whether this worker can start sidecars on its host: the program, ports, and a place for their files."""
+    """Whether this worker can start sidecars on its host: the program, ports, and a folder for their files."""
     first = runtime.settings(Options).first_port
     version, starts = await _program()
     permissions = [starts, await _port(first), await asyncio.to_thread(_files, runtime)]

@@ -1,7 +1,8 @@
-"""What a change of the desired state brings about: it is written, sidecars start and stop, proxies agree, it is told.
+"""The effects of a change of the desired state: it is written, sidecars are started and stopped, proxies acknowledge,
+events are published.
 
-Invariant: each effect may come twice without harm and can be taken back from the plan alone. The desired state that
-proxies rejected does not survive the operation.
+Invariant: each effect is idempotent and can be undone from the plan alone. A desired state that proxies rejected does
+not survive the operation.
 """
 
 import asyncio
@@ -27,17 +28,17 @@ _TELLS_AT_ONCE = 16
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """How the proxies took it. `absent` ones get the configuration when they come back."""
+    """The proxies' answers. `absent` ones get the configuration when they reconnect."""
 
     version: str
     acked: int
     absent: list[str] = []
     blocked: list[str] = []
-    """those whose port somebody else holds; they follow when it is free"""
+    """those whose port is in use; they follow when it is free"""
 
 
 class Effects:
-    """The effects of one plan on one mesh, for one attempt at an operation."""
+    """The effects of one plan on one mesh, for one attempt of an operation."""
 
     def __init__(self, plane: ControlPlane, plan: Plan, workspace: str, attempt: kit.Attempt) -> None:
         self.plane = plane
@@ -47,51 +48,52 @@ class Effects:
         self._attempt = attempt
 
     async def write(self) -> None:
-        """Make the state after the change the desired one. Raises kit.Retry when a stranger wrote another."""
+        """Write the state after the change. Raises kit.Retry when another writer has written another one."""
         await plans.write(self.plane.buckets, self._key, self.plan.after, self.plan.before, self._attempt.confirm)
 
     async def unwrite(self) -> None:
-        """Make the state before the change the desired one again."""
+        """Write the state before the change."""
         await plans.write(self.plane.buckets, self._key, self.plan.before, self.plan.after, self._attempt.confirm)
         await self._give_back(self.plan.after, self.plan.before)
 
     @property
     def needs_sidecars(self) -> bool:
-        """Whether sidecars have to be started, or started anew."""
+        """Whether sidecars must be started or restarted."""
         wanted, former = _managed(self.plan.after), _managed(self.plan.before)
         return any(name not in former or wanted[name].ports != former[name].ports for name in wanted)
 
     async def start_sidecars(self) -> None:
-        """Have the sidecars run that the mesh has after the change."""
+        """Run the sidecars that the mesh has after the change."""
         after, wanted = self.plan.after, _managed(self.plan.after)
         assert after is not None
         await self._attempt.progress(f"starting any of {len(wanted)} sidecars not yet running")
         await self._each(list(wanted), lambda name: self._start(after, wanted[name]), _STARTS_AT_ONCE)
 
     async def stop_new_sidecars(self) -> None:
-        """Stop those that the mesh did not have before the change."""
+        """Stop the sidecars that the mesh did not have before the change."""
         former = _managed(self.plan.before)
         await self._each([name for name in _managed(self.plan.after) if name not in former], self._remove)
 
     @property
     def gone(self) -> list[str]:
-        """Whose sidecars the mesh has no more."""
+        """The workloads whose sidecars the mesh no longer has."""
         return sorted(_managed(self.plan.before).keys() - _managed(self.plan.after).keys())
 
     async def stop_old_sidecars(self) -> None:
-        """Stop those that the mesh has no more."""
+        """Stop the sidecars that the mesh no longer has."""
         await self._each(self.gone, self._remove)
 
     async def restart_old_sidecars(self) -> None:
-        """Have them run again."""
+        """Start them again."""
         before = self.plan.before
         if before is not None:
             await self._each(self.gone, lambda name: self._start(before, before.workloads[name]), _STARTS_AT_ONCE)
 
     async def agree(self) -> Applied:
-        """Wait until the proxies hold the state after the change; raises kit.Reject with their words when they do not.
+        """Wait until the proxies have the state after the change; raises kit.Reject with their errors when they reject
+        it.
 
-        A proxy that was there before and whose port is taken does not hold up the others: it follows when it can.
+        An existing proxy whose port is in use does not delay the others: it follows when it can.
         """
         assert self.plan.after is not None
         version = desired.version(self.plan.after)
@@ -118,7 +120,7 @@ class Effects:
         return Applied(version=version, acked=acked, absent=absent, blocked=sorted(blocked))
 
     async def _blocked(self, blocked: dict[str, list[int]]) -> None:
-        """Tell of sidecars that cannot listen; new ones get other ports when the operation is retried."""
+        """Report sidecars that cannot listen; new ones get other ports when the operation is retried."""
         if not blocked:
             return
         places = {name: [binding.Taken("", port) for port in numbers] for name, numbers in sorted(blocked.items())}
@@ -130,11 +132,11 @@ class Effects:
 
     @property
     def tightened(self) -> list[str]:
-        """Whose plain connections have to end."""
+        """The workloads whose plain-text connections must be closed."""
         return draining.tightened(self.plan.before, self.plan.after) if self.plan.after else []
 
     async def close_plain_connections(self) -> None:
-        """Wait until strict services have no connection without TLS any more. Raises kit.Reject when some stay."""
+        """Wait until strict services have no connection without TLS any more. Raises kit.Reject when some remain."""
         strict, after = self.tightened, self.plan.after
         assert after is not None
         await self._attempt.progress(f"waiting for the end of plain connections to {', '.join(strict[:10])}")
@@ -144,7 +146,7 @@ class Effects:
             raise failures.still_plain(left, draining.AT_MOST_SECONDS)
 
     async def tell(self) -> None:
-        """Tell which workloads came, changed and went."""
+        """Publish which workloads were added, changed and removed."""
         before = self.plan.before.workloads if self.plan.before else {}
         after = self.plan.after.workloads if self.plan.after else {}
         new = [name for name, member in after.items() if before.get(name) != member]
@@ -164,7 +166,7 @@ class Effects:
         await self.plane.fleet.remove(str(identity.NodeId(self.workspace, self.mesh, name)))
 
     async def _give_back(self, had: DesiredState | None, has: DesiredState | None) -> None:
-        """Let others have the ports of sidecars that the mesh has no more; keeping them would do no harm."""
+        """Release the ports of sidecars that the mesh no longer has; a failure is harmless."""
         kept = has.workloads if has else {}
         gone = [member for name, member in (had.workloads if had else {}).items() if name not in kept]
         if gone:
@@ -185,7 +187,7 @@ class Effects:
     async def _each(
         self, names: list[str], act: Callable[[str], Awaitable[None]], at_once: int = _STARTS_AT_ONCE
     ) -> None:
-        """Do it for all, some at a time; the first failure ends it and is raised as itself."""
+        """Run it for all, with limited concurrency; the first failure ends it and is raised as itself."""
         slots = asyncio.Semaphore(at_once)
 
         async def one(name: str) -> None:

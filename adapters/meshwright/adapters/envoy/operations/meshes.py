@@ -1,6 +1,7 @@
-"""Installing and uninstalling a mesh, looking at it, renewing its certificates.
+"""Installing and uninstalling a mesh, refreshing its status, renewing its certificates.
 
-Invariant: a mesh is its entry in the bucket; installing it makes the entry and its authority, nothing runs yet.
+Invariant: a mesh is its entry in the bucket; installing it creates the entry and its certificate authority, and starts
+no process.
 """
 
 from typing import Any
@@ -22,7 +23,7 @@ from meshwright.schemas.operations import InstallMesh, RefreshStatus, RotateCert
 
 @adapter.operation(InstallMesh)
 async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
-    """Create a mesh of Envoy sidecars, or give an existing one these settings."""
+    """Create a mesh of Envoy sidecars, or change the settings of an existing one."""
     change = Change(ctx)
     command = ctx.command
 
@@ -73,7 +74,7 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
 
 @adapter.operation(RotateCertificates)
 async def rotate(ctx: kit.Context, arguments: RotateCertificates) -> dict[str, Any]:
-    """Issue new certificates to every proxy of the mesh and wait until each has taken its own."""
+    """Issue new certificates to every proxy of the mesh and wait until each has its own."""
     change = Change(ctx)
 
     async def plan() -> Plan:
@@ -87,7 +88,7 @@ async def rotate(ctx: kit.Context, arguments: RotateCertificates) -> dict[str, A
 
 @adapter.operation(RefreshStatus)
 async def refresh(ctx: kit.Context, arguments: RefreshStatus) -> dict[str, Any]:
-    """Look at the mesh and its proxies now and publish what is seen."""
+    """Read the state of the mesh and its proxies now and publish it."""
     plane = ctx.service(ControlPlane)
     change = Change(ctx)
     state = await plans.current(change.buckets, change.key)

@@ -1,6 +1,6 @@
-"""What installing or upgrading a mesh would do, told without doing it; designs are the kit's.
+"""Previews of installing or upgrading a mesh; those of designs are the kit's.
 
-Invariant: nothing is written, and what the operation would refuse is told with the same words.
+Invariant: nothing is written, and refusals have the same text as those of the operation.
 """
 
 from meshwright.adapters.envoy.adapter import adapter
@@ -16,9 +16,9 @@ from meshwright.schemas.references import ResourceRef
 
 @adapter.preview
 async def preview(context: kit.PreviewContext) -> Preview | None:
-    """The mesh that would be made or changed, or the sidecars that would be started anew; None for all else.
+    """The mesh that would be created or changed, or the sidecars that would be restarted; None for other operations.
 
-    Raises kit.Reject when the mesh of an upgrade is not there.
+    Raises kit.Reject when the mesh of an upgrade does not exist.
     """
     command = context.command
     if command.kind == InstallMesh.kind.name:

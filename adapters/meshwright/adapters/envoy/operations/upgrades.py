@@ -1,8 +1,8 @@
-"""Which Envoy a mesh is to run, and bringing its managed sidecars to the one that is installed.
+"""Upgrading the managed sidecars of a mesh to the installed Envoy.
 
-Problem: a sidecar goes on with the program it was started with, long after another one is installed. Invariant: they
-are started anew one at a time, and the next only after the one before has taken its configuration; sidecars of other
-hosts are theirs who run them, and are named as left alone.
+Problem: a sidecar keeps running the program it was started with, long after another one is installed. Invariant: they
+are restarted one at a time, and the next only after the one before has its configuration; sidecars on other hosts are
+upgraded by their operators, and are listed as unchanged.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _LOOK = 0.1
 
 @adapter.operation(UpgradeMesh)
 async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
-    """Start managed sidecars that run another Envoy than the installed one anew, one by one."""
+    """Restart managed sidecars that run another Envoy than the installed one, one by one."""
     change = Change(ctx)
     plane = change.plane
     state = await plans.current(change.buckets, change.key)
@@ -54,7 +54,7 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
 
 
 async def unsupported(plane: ControlPlane, arguments: InstallMesh | UpgradeMesh) -> list[FieldError]:
-    """What is asked for that a mesh of Envoys does not have; pointers are into the arguments."""
+    """Requested settings that a mesh of Envoys does not have; pointers are into the arguments."""
     problems = [
         FieldError(detail=f"an Envoy mesh has no {name}: leave it out", pointer=f"#/{name}")
         for name in ("revision", "profile", "namespace", "values")
@@ -69,7 +69,7 @@ async def unsupported(plane: ControlPlane, arguments: InstallMesh | UpgradeMesh)
 
 
 async def outdated(plane: ControlPlane, state: DesiredState, installed: str) -> list[str]:
-    """The workloads whose sidecars this host runs with another Envoy than the installed one."""
+    """The workloads whose sidecars on this host run another Envoy than the installed one."""
     here = {sidecar.node_id for sidecar in await plane.fleet.list()}
     return [
         name

@@ -1,7 +1,7 @@
 """Enrolling and withdrawing workloads, which in this mesh are processes.
 
-Invariant: enrolling what is enrolled and unchanged changes nothing; a workload that an intent still names
-cannot leave or become another, since the mesh would then not do what its designs say.
+Invariant: enrolling an unchanged workload changes nothing; a workload that an intent names cannot be withdrawn or
+become another one, since the mesh would then not match its designs.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
 
 @adapter.operation(WithdrawWorkloads)
 async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, Any]:
-    """Take workloads out of the mesh and stop their managed sidecars."""
+    """Withdraw workloads from the mesh and stop their managed sidecars."""
     change = Change(ctx)
 
     async def plan() -> Plan:
@@ -68,6 +68,6 @@ async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, 
 
 
 def _check_kinds(members: Iterable[AnyEnrolment | AnyMember]) -> None:
-    """Raises kit.Reject when not all of them are what this mesh has."""
+    """Raises kit.Reject for kinds of members that this mesh does not have."""
     if problems := validation.member_problems(members):
         raise kit.unfit(problems)

@@ -1,9 +1,9 @@
-"""The certificate authorities of this installation, as they lie sealed in the `secrets` bucket.
+"""The certificate authorities of this installation, stored sealed in the `secrets` bucket.
 
-Problem: whoever reads an authority's key can pass for every workload of its mesh, and buckets lie on disks and in
-backups. Invariant: an authority is written sealed and opened here only. One that lay open, as older versions wrote
-it, may have been read by anybody: it is replaced, and every proxy trusts the new one before the first certificate of
-it is shown, so that no request fails meanwhile.
+Problem: a reader of an authority's key can impersonate every workload of its mesh, and buckets are on disks and in
+backups. Invariant: an authority is written sealed and opened here only. One that older versions stored unsealed may
+have been read: it is replaced, and every proxy trusts the new one before the first certificate of it is used, so that
+no request fails meanwhile.
 """
 
 import contextlib
@@ -20,18 +20,18 @@ from meshwright.core.kit.security import sealing
 from meshwright.schemas.sealing import Sealed
 
 CONTROL_PLANE = "control-plane"
-"""the key of the authority that control planes and proxies know each other by; no mesh has it, since it has no dot"""
+"""the key of the authority for control planes and proxies; no mesh has it, since it has no dot"""
 
 
 class _Open(msgspec.Struct, frozen=True):
-    """What older versions wrote."""
+    """The unsealed form of older versions."""
 
     key: str
     certificate: str
 
 
 class Authorities:
-    """Reads, makes and replaces authorities. Methods raise bus.BusUnavailable and sealing.CannotOpen."""
+    """Reads, creates and replaces authorities. Methods raise bus.BusUnavailable and sealing.CannotOpen."""
 
     def __init__(self, bucket: Bucket, runtime: kit.Runtime) -> None:
         self._bucket = bucket
@@ -39,17 +39,17 @@ class Authorities:
         self._adapter = runtime.adapter
 
     async def of_mesh(self, workspace: str, mesh: str, now: datetime.datetime) -> Authority:
-        """The authority of a mesh, made on first use by exactly one replica."""
+        """The authority of a mesh, created on first use by exactly one replica."""
         return await self._get(identity.mesh_key(workspace, mesh), f"mesh {mesh}", now)
 
     async def of_control_plane(self, now: datetime.datetime) -> Authority:
-        """The authority of the discovery service, made on first use by exactly one replica."""
+        """The authority of the discovery service, created on first use by exactly one replica."""
         return await self._get(CONTROL_PLANE, "control plane", now)
 
     async def advance(self, key: str, authority: Authority) -> None:
-        """Take a replacement one step on: the new one issues, then the former one is forgotten.
+        """Advance a replacement by one stage: the new one issues, then the former one is dropped.
 
-        When another replica came first, it has done so.
+        Another replica may have done it first.
         """
         entry = await self._bucket.get(key)
         if entry is not None and self._open(key, entry.value) == authority:
@@ -59,7 +59,7 @@ class Authorities:
     async def _get(self, key: str, name: str, now: datetime.datetime) -> Authority:
         while True:
             entry = await self._bucket.get(key)
-            with contextlib.suppress(Conflict):  # another replica was first: then its authority holds
+            with contextlib.suppress(Conflict):  # another replica was first: its authority is used
                 if entry is None:
                     await self._bucket.create(key, self._seal(key, issuing.create_authority(name, now)))
                 elif (authority := self._open(key, entry.value)) is not None:
@@ -70,7 +70,7 @@ class Authorities:
                     )
 
     def _open(self, key: str, value: bytes) -> Authority | None:
-        """The authority; None when it lies open."""
+        """The authority; None when it is stored unsealed."""
         try:
             sealed = msgspec.json.decode(value, type=Sealed)
         except msgspec.ValidationError:

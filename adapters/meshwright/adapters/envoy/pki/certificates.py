@@ -1,7 +1,7 @@
-"""The certificates of the proxies of one mesh, as they travel over the discovery stream.
+"""The certificates of the proxies of one mesh, as sent over the discovery stream.
 
-Invariant: a proxy keeps its certificate until two thirds of its life, or until the mesh's certificate
-generation or its identity changes; asking twice in between gives the same one.
+Invariant: a proxy keeps its certificate until two thirds of its life, or until the mesh's certificate generation or its
+identity changes; requests in between return the same one.
 """
 
 import datetime
@@ -18,14 +18,14 @@ _EMPTY = type_set(())
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """What a proxy should hold; `stage` is the authority's."""
+    """The secrets that a proxy should have; `stage` is the authority's."""
 
     content: TypeSet = _EMPTY
     stage: str = ""
 
 
 class MeshSecrets:
-    """Issues and remembers the certificates of one mesh's proxies, by workload."""
+    """Issues and caches the certificates of one mesh's proxies, by workload."""
 
     def __init__(self, authority: Authority) -> None:
         self.authority = authority
@@ -47,7 +47,7 @@ class MeshSecrets:
         return content
 
     def facts(self, workload: str) -> Certificate | None:
-        """What the certificate of a workload says."""
+        """The contents of a workload's certificate, for display."""
         issued = self._issued.get(workload)
         return issued[1].facts if issued else None
 
@@ -56,7 +56,7 @@ class MeshSecrets:
         return any(now >= issued.renew_at for _, issued, _ in self._issued.values())
 
     def drop_overdue(self, now: datetime.datetime) -> None:
-        """Forget certificates that were due and that nobody here has asked for: their proxies are gone or elsewhere."""
+        """Drop certificates that were due and that were not requested here: their proxies are gone or elsewhere."""
         self._issued = {name: issued for name, issued in self._issued.items() if now < issued[1].renew_at}
 
     def _resources(self, issued: Issued) -> TypeSet:

@@ -1,9 +1,9 @@
-"""How the control plane and its proxies know each other: mutual TLS under an authority of their own.
+"""Authentication between the control plane and its proxies: mutual TLS under a separate authority.
 
-Problem: the discovery service hands out private keys, so both sides have to prove who they are before the first
-byte. Invariant: a proxy's certificate names its node and its mesh's incarnation, and nothing but that certificate
-says who is at the other end of a stream. Its key lies in a file of the sidecar's own folder, which Envoy watches:
-replacing the file is all there is to renewing it, also for a sidecar whose certificate has run out meanwhile.
+Problem: the discovery service sends private keys, so both sides must authenticate before the first byte. Invariant: a
+proxy's certificate names its node and its mesh's incarnation, and only that certificate identifies the peer of a
+stream. Its key is in a file in the sidecar's own folder, which Envoy watches: replacing the file renews it, also for a
+sidecar whose certificate has expired meanwhile.
 """
 
 import datetime
@@ -20,29 +20,31 @@ from meshwright.adapters.envoy.state.identity import Holder
 
 LIFE = datetime.timedelta(hours=24)
 SERVER_LIFE = datetime.timedelta(days=3650)
-"""that of the authority: the key never leaves the memory of the process, which makes a new one when it starts"""
+"""that of the authority: the key never leaves the memory of the process, which creates a new one when it starts"""
 
 _IDENTITY, _AUTHORITY = "control-plane-identity", "control-plane-authority"
 
 
 class Credentials:
-    """Issues what the two sides show each other."""
+    """Issues the certificates of both sides."""
 
     def __init__(self, authority: Authority) -> None:
         self._issuer = Issuer(authority)
 
     def server(self, now: datetime.datetime) -> grpc.ServerCredentials:
-        """What the discovery service listens with: whoever has no certificate of this authority is turned away."""
+        """The server credentials of the discovery service: clients without a certificate of this authority are
+        refused.
+        """
         issued = self._issuer.issue_server(identity.CONTROL_PLANE, now, SERVER_LIFE)
         pair = (issued.key.encode(), issued.chain.encode())
         return grpc.ssl_server_credentials([pair], self._issuer.trust_bundle.encode(), require_client_auth=True)
 
     def issue(self, holder: Holder, now: datetime.datetime) -> Issued:
-        """A certificate with which its holder comes to the discovery service."""
+        """A client certificate for the discovery service."""
         return self._issuer.issue(identity.uri(holder), now, LIFE)
 
     def files(self, holder: Holder, now: datetime.datetime) -> dict[str, bytes]:
-        """What lies beside a sidecar's bootstrap, by file name: its key and certificate, and whom it trusts."""
+        """The files beside a sidecar's bootstrap, by name: its key and certificate, and the trusted authority."""
         issued = self.issue(holder, now)
         pair = {"certificate_chain": parts.inline(issued.chain), "private_key": parts.inline(issued.key)}
         trusted = {"trusted_ca": parts.inline(self._issuer.trust_bundle)}
@@ -62,7 +64,7 @@ def read(files: Mapping[str, bytes]) -> tuple[bytes, bytes, bytes]:
 
 
 def transport() -> dict[str, Any]:
-    """How a sidecar's bootstrap says that it speaks to the discovery service with those files."""
+    """The TLS settings of a sidecar's bootstrap for the discovery service with those files."""
     expected = {"san_type": "DNS", "matcher": {"exact": identity.CONTROL_PLANE}}
     context = parts.typed(
         "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
@@ -81,12 +83,12 @@ def transport() -> dict[str, Any]:
 
 
 def holders(context: Mapping[str, Sequence[bytes]]) -> list[Holder]:
-    """Whom the certificate at the other end of a connection names; nobody when there is none."""
+    """The identities in the peer certificate of a connection; empty when there is none."""
     return [holder for each in context.get("peer_uri", ()) if (holder := identity.read_uri(each.decode())) is not None]
 
 
 def _file(name: str) -> dict[str, Any]:
-    # Envoy works in its own folder; a bare file name would not be watched.
+    # Envoy runs in its own folder; a bare file name would not be watched
     return {"name": name, "sds_config": {"path_config_source": {"path": f"./{name}.json"}}}
 
 

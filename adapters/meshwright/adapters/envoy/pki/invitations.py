@@ -1,7 +1,7 @@
-"""Invitations: what a sidecar of another host may join with, once.
+"""Invitations: single-use credentials with which a sidecar on another host joins.
 
-Invariant: the bucket holds the newest invitation of a proxy, of which one spender alone can take it away; what it holds
-is of no use to who reads it, since the invitation itself is a certificate that names it.
+Invariant: the bucket has the newest invitation of a proxy, and only one request can consume it; its contents are
+useless to a reader, since the invitation itself is a certificate that names it.
 """
 
 import secrets
@@ -17,13 +17,13 @@ class Invitations:
         self._bucket = bucket
 
     async def give(self, node: NodeId) -> str:
-        """The name of a new invitation, in place of the former one."""
+        """The name of a new invitation, which replaces the former one."""
         name = secrets.token_hex(8)
         await self._bucket.put(_key(node), name.encode())
         return name
 
     async def spend(self, node: NodeId, name: str) -> bool:
-        """Whether this was the newest invitation and nobody has used it; now it is used."""
+        """Use an invitation; returns whether it was the newest and unused."""
         entry = await self._bucket.get(_key(node))
         if entry is None or entry.value.decode() != name:
             return False
@@ -34,7 +34,7 @@ class Invitations:
         return True
 
     async def withdraw(self, node: NodeId) -> None:
-        """The proxy may not join any more."""
+        """Revoke the proxy's invitation."""
         await self._bucket.delete(_key(node))
 
 

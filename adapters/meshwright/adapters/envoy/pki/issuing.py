@@ -1,8 +1,8 @@
 """The mesh's certificate authority and the certificates of its workloads.
 
-Invariant: an identity is one SPIFFE URI in one certificate that lives 24 hours and is renewed at two thirds of
-that; the authority's private key lies sealed in the `secrets` bucket only, workload keys in memory and on the
-proxy's stream only, and neither is ever part of an event or of the desired state.
+Invariant: an identity is one SPIFFE URI in one certificate that is valid for 24 hours and renewed at two thirds of
+that; the authority's private key is stored only sealed in the `secrets` bucket, workload keys only in memory and on the
+proxy's stream, and neither is ever part of an event or of the desired state.
 """
 
 import datetime
@@ -33,7 +33,7 @@ class Former(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Authority(msgspec.Struct, frozen=True, kw_only=True):
-    """A certificate authority. `id` is the incarnation of what it stands for: another mesh has another one."""
+    """A certificate authority. `id` is the incarnation of its mesh: another mesh has another one."""
 
     id: str
     key: str
@@ -45,7 +45,7 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stage(self) -> str:
-        """Names what proxies should trust and hold now."""
+        """The name of the trust and certificates that proxies should have now."""
         return f"{self.id}:{'' if self.former is None else 'former' if self.former.issues else 'both'}"
 
 
@@ -70,10 +70,10 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create_authority(of: str, now: datetime.datetime) -> Authority:
-    """A new certificate authority; `of` says what it is for."""
+    """A new certificate authority; `of` names its purpose."""
     key = ec.generate_private_key(ec.SECP256R1())
     incarnation = randomness.token_hex(8)
-    # A name of its own: among authorities of one name a verifier may try only the first.
+    # A unique name: among authorities of one name a verifier may try only the first.
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{incarnation} Meshwright {of}"[:64])])
     usage = x509.KeyUsage(
         digital_signature=False,
@@ -96,7 +96,7 @@ def create_authority(of: str, now: datetime.datetime) -> Authority:
 
 
 class Issuer:
-    """Issues certificates for one authority, whose key it holds ready."""
+    """Issues certificates for one authority, with its key in memory."""
 
     def __init__(self, authority: Authority) -> None:
         former = authority.former
@@ -108,12 +108,12 @@ class Issuer:
         self.trust_bundle = authority.certificate + (former.certificate if former else "")
 
     def issue(self, spiffe_id: str, now: datetime.datetime, life: datetime.timedelta = WORKLOAD_LIFE) -> Issued:
-        """A fresh key and certificate for this identity, good for both sides of a connection."""
+        """A new key and certificate for this identity, valid for both sides of a connection."""
         both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         return self._issue(x509.UniformResourceIdentifier(spiffe_id), both, now, life)
 
     def issue_server(self, name: str, now: datetime.datetime, life: datetime.timedelta) -> Issued:
-        """A fresh key and certificate for a server of this DNS name, good for nothing else."""
+        """A new key and certificate for a server of this DNS name, valid for nothing else."""
         return self._issue(x509.DNSName(name), [ExtendedKeyUsageOID.SERVER_AUTH], now, life)
 
     def _issue(
@@ -128,7 +128,7 @@ class Issuer:
             _builder(key.public_key(), x509.Name([]), self._certificate.subject, now, life)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-            # RFC 5280: with an empty subject the alternative name is critical.
+            # RFC 5280: with an empty subject the alternative name is critical
             .add_extension(x509.SubjectAlternativeName([name]), critical=True)
             .sign(self._key, hashes.SHA256())
         )

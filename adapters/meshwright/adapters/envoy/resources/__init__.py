@@ -1,4 +1,4 @@
-"""What proxies receive, as a pure function of the desired state, in the JSON form of xDS.
+"""The resources of proxies, as a pure function of the desired state, in the JSON form of xDS.
 
-Invariant: no clock, no randomness, no I/O below this package: equal states give equal resources.
+Invariant: no clock, no randomness, no I/O in this package: equal states give equal resources.
 """

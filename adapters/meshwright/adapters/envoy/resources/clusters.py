@@ -1,7 +1,7 @@
 """Clusters: the versions of services as a caller sees them, and the app behind a sidecar.
 
-Invariant: a caller accepts only the identities of the workloads that the cluster stands for, so one workload
-cannot pass for another, whatever address it answers on.
+Invariant: a caller accepts only the identities of the cluster's workloads, so one workload cannot impersonate another,
+whatever address it answers on.
 """
 
 from meshwright.adapters.envoy.resources import names, parts
@@ -33,7 +33,7 @@ def of_version(state: DesiredState, service: str, version: str, members: list[Me
 
 
 def of_app(member: Member) -> Json:
-    """The workload itself, as its own sidecar reaches it."""
+    """The cluster of the workload itself, for its own sidecar."""
     return _cluster(names.APP, [(member.spec.address, member.spec.port)])
 
 
@@ -72,7 +72,7 @@ def _breaker(breaker: CircuitBreaker) -> Json:
         body["circuit_breakers"] = {"thresholds": [limits]}
     if breaker.outlier_detection:
         body["outlier_detection"] = _outliers(breaker.outlier_detection)
-        # Otherwise Envoy calls ejected instances as soon as more than half of them are.
+        # otherwise Envoy calls ejected instances as soon as more than half of them are ejected
         body["common_lb_config"] = {"healthy_panic_threshold": {"value": 0}}
     return body
 

@@ -1,7 +1,7 @@
-"""From the desired state of a mesh to the snapshot of all its proxies.
+"""Compiling the desired state of a mesh to the snapshot of all its proxies.
 
-Invariant: `compile_mesh` is pure and total: a state that passed validation compiles, every cluster that a route
-names is in the same snapshot, and what proxies share is built once.
+Invariant: `compile_mesh` is pure and total: a state that passed validation compiles, every cluster that a route names
+is in the same snapshot, and what proxies share is built once.
 """
 
 from meshwright.adapters.envoy.resources import clusters, inbound, names, native, outbound
@@ -19,10 +19,10 @@ from meshwright.adapters.envoy.state.desired import DesiredState, Member
 
 
 def compile_mesh(state: DesiredState, only: str | None = None) -> Snapshot:
-    """What every proxy of the mesh should hold.
+    """The resources of every proxy of the mesh.
 
-    With `only` a service: what the proxies of its workloads should hold, as far as it is about that service. That is
-    all which an intent about the service can change, and takes a fraction of the time.
+    With `only` a service: those of the proxies of its workloads that concern that service. An intent about the service
+    can change nothing else, and this takes a fraction of the time.
     """
     services = state.services()
     callers = {

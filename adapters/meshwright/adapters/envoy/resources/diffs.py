@@ -1,6 +1,6 @@
-"""The resources of a snapshot by their references, and what an intent changes of them.
+"""The resources of a snapshot by their references, and the changes that an intent makes.
 
-Invariant: a resource that all proxies share is told once; one of a single proxy is told as `workload/name`.
+Invariant: a resource that all proxies share is listed once; one of a single proxy is listed as `workload/name`.
 """
 
 from typing import Any
@@ -33,12 +33,12 @@ def flat(snapshot: Snapshot) -> dict[Key, Resource]:
 
 
 def bodies(snapshot: Snapshot) -> dict[ResourceRef, dict[str, Any]]:
-    """The content of a snapshot's resources by their references."""
+    """The contents of a snapshot's resources by their references."""
     return {reference(key): each.body for key, each in flat(snapshot).items()}
 
 
 def caused(before: Snapshot, after: Snapshot) -> list[Translated]:
-    """The resources of `after` that `before` does not have, cut down to the fields and items that differ."""
+    """The resources of `after` that `before` does not have, reduced to the fields and items that differ."""
     old = flat(before)
     resources = []
     for key, now in sorted(flat(after).items()):

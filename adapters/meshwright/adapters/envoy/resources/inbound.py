@@ -1,8 +1,8 @@
-"""How calls reach a workload: mutual TLS, then whether the mesh still has the caller, who may call, how often, the app.
+"""Inbound calls of a workload: mutual TLS, membership of the caller in the mesh, authorization, rate limit, the app.
 
-Invariant: the listener always has all filters and the routes say what they do, so a changed policy drains no
-connection, save that a service which becomes strict drains its plain ones. Without a permissive intent nobody without
-a certificate of this mesh gets in, and with one of a workload that has left nobody gets past the routes.
+Invariant: the listener always has all filters and the routes configure them, so a changed policy drains no connection,
+except that a service which becomes strict drains its plain-text ones. Without a permissive intent only clients with a
+certificate of this mesh are accepted; with one of a workload that was withdrawn the routes refuse every request.
 """
 
 from meshwright.adapters.envoy.resources import names, parts
@@ -15,7 +15,7 @@ _RBAC = "envoy.extensions.filters.http.rbac.v3."
 _LIMIT = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 _ANY: Json = {"any": True}
 _PLAIN: Json = {"not_id": {"authenticated": {}}}
-"""whoever comes without TLS"""
+"""callers without TLS"""
 _LOG_FIELDS = {
     "time": "%START_TIME%",
     "method": "%REQ(:METHOD)%",
@@ -31,7 +31,7 @@ _LOG_FIELDS = {
 
 
 def listener(member: Member, policy: Policy) -> Json:
-    """Where the other sidecars send their calls.
+    """The listener for calls from other sidecars.
 
     The part for TLS is the same in both modes, so Envoy keeps its connections when the mode changes.
     """
@@ -49,12 +49,14 @@ def listener(member: Member, policy: Policy) -> Json:
 
 
 def members(state: DesiredState) -> list[Json]:
-    """Whoever belongs to the mesh now, as principals."""
+    """All present members of the mesh, as principals."""
     return [_principal(state.spiffe_id(name)) for name in sorted(state.workloads)]
 
 
 def routes(state: DesiredState, callers: dict[str, list[str]], policy: Policy, members: list[Json]) -> Json:
-    """All calls of members go to the app, if the policy lets them. `callers` are the workloads of each service."""
+    """The routes of all members' calls to the app, subject to the policy. `callers` are the workloads of each
+    service.
+    """
     rules: Json = {names.MEMBERS: _members(members, policy.permissive)}
     if policy.access_log:
         rules[names.ACCESS_LOG] = _rules("LOG", {"all": {"permissions": [_ANY], "principals": [_ANY]}})
@@ -92,7 +94,7 @@ def _chain(transport: str, statistics: str) -> Json:
 
 
 def _access_log() -> Json:
-    """A line for each request for which the routes ask for one."""
+    """A log line for each request of a route that enables it."""
     log = parts.typed(
         "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", log_format={"json_format": _LOG_FIELDS}
     )
@@ -116,7 +118,7 @@ def _tls() -> Json:
 
 def _members(members: list[Json], permissive: bool) -> Json:
     principals = [*members, _PLAIN] if permissive else members
-    # Without any there is nobody to let in.
+    # without members nobody is admitted
     return _rules("ALLOW", {"members": {"permissions": [_ANY], "principals": principals}} if principals else {})
 
 
@@ -126,7 +128,7 @@ def _access(state: DesiredState, callers: dict[str, list[str]], allows: list[All
         principals = [_principal(state.spiffe_id(workload)) for workload in callers.get(allow.source, [])]
         if principals:
             policies[f"{allow.source}-{index}"] = {"permissions": _permissions(allow), "principals": principals}
-    # ALLOW with no policy refuses everybody: that is deny-all.
+    # ALLOW with no policy refuses every caller: this is deny-all
     return _rules("ALLOW", policies)
 
 

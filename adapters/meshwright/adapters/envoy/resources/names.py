@@ -1,4 +1,4 @@
-"""The names that resources refer to each other by, and the types of the discovery protocol.
+"""The names by which resources refer to each other, and the types of the discovery protocol.
 
 Invariant: a name is made in one place, so a route and its cluster cannot disagree.
 """
@@ -12,12 +12,12 @@ ROUTES = PREFIX + "envoy.config.route.v3.RouteConfiguration"
 SECRET = PREFIX + "envoy.extensions.transport_sockets.tls.v3.Secret"
 
 NATIVE_TYPES = (CLUSTER, LISTENER, ROUTES)
-"""What a design may bring as native resources; secrets belong to the control plane."""
+"""the types of native resources in a design; secrets belong to the control plane"""
 
 OUTBOUND = "outbound"
 INBOUND = "inbound"
 PLAIN = "inbound-plain"
-"""what comes in without TLS, in the statistics"""
+"""inbound calls without TLS, in the statistics"""
 APP = "app"
 IDENTITY = "identity"
 TRUST_BUNDLE = "trust-bundle"
@@ -34,7 +34,7 @@ FILTERS = (FAULT_DELAY, FAULT_ABORT, ACCESS, RATE_LIMIT, ROUTER)
 """the HTTP filters of the mesh"""
 XDS = "xds"
 RESERVED = (APP, XDS)
-"""clusters that no route of a design leads to: the workload behind its sidecar, and the control plane"""
+"""clusters that routes of a design cannot use: the workload behind its sidecar, and the control plane"""
 
 
 def type_url(ref: ResourceRef) -> str:

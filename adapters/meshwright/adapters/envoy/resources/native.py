@@ -1,9 +1,9 @@
-"""Native resources of designs, laid over what the compiler made.
+"""Merging native resources of designs into the compiled ones.
 
-Invariant: a native resource reaches every sidecar of its mesh, but only as far as it is admitted: whatever was
-stored before, nothing else reaches a proxy. With the type and name of a compiled one it is merged into it, objects
-field by field, virtual hosts by name and anything else replaced; its HTTP filters come behind those of the mesh,
-before the router. Another cluster is added; what is meant for a compiled one that is not there does nothing.
+Invariant: a native resource reaches every sidecar of its mesh, but only if it is admitted, whatever was stored before.
+With the type and name of a compiled one it is merged into it: objects field by field, virtual hosts by name, and
+anything else replaced; its HTTP filters come behind those of the mesh, before the router. Another cluster is added; a
+resource for a compiled one that does not exist has no effect.
 """
 
 import functools
@@ -53,7 +53,7 @@ class Overlay:
 
 
 def refused(resources: list[NativeResource]) -> Iterator[NativeResource]:
-    """Those that reach no proxy."""
+    """The resources that reach no proxy."""
     return (each for each in resources if places.admit(each).problems)
 
 
@@ -69,7 +69,7 @@ def merge(base: Body, over: Body) -> Body:
 
 
 def _over_routes(base: Body, over: Body) -> Body:
-    """Virtual hosts of the same name are merged, so that a tuned one keeps who may call and what intents say."""
+    """Virtual hosts of the same name are merged, so that a tuned one keeps its authorization and intents."""
     hosts = {each["name"]: each for each in base["virtual_hosts"]}
     for each in over.get("virtual_hosts", []):
         name = each.get("name", "")
@@ -78,7 +78,7 @@ def _over_routes(base: Body, over: Body) -> Body:
 
 
 def _over_listener(base: Body, over: Body) -> Body:
-    """What is said of the connection manager holds for that of every filter chain."""
+    """Settings of the connection manager apply to that of every filter chain."""
     fields = {key: value for key, value in over.items() if key != "filter_chains"}
     wanted = [each.get("typed_config", {}) for chain in over.get("filter_chains", []) for each in chain["filters"]]
     chains = [

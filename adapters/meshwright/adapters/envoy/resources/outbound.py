@@ -1,7 +1,7 @@
-"""How a workload's calls leave: one listener on loopback, and one virtual host per service.
+"""Outbound calls of a workload: one listener on loopback, and one virtual host per service.
 
-Invariant: every route leads to a cluster of the same snapshot, and a service without intents is shared equally
-among its versions. The routes are the same for every caller, so they are encoded once per mesh.
+Invariant: every route leads to a cluster of the same snapshot, and a service without intents is balanced equally among
+its versions. The routes are the same for every caller, so they are encoded once per mesh.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
 
 
 def listener(member: Member) -> Json:
-    """Where a workload sends its calls, with the service's name as Host."""
+    """The listener for calls of a workload, with the service's name as Host."""
     manager = parts.connection_manager(
         stat_prefix=names.OUTBOUND,
         rds={"route_config_name": names.OUTBOUND, "config_source": parts.ads()},
@@ -33,7 +33,7 @@ def listener(member: Member) -> Json:
 
 
 def routes(services: dict[str, dict[str, list[Member]]], policies: dict[str, Policy]) -> Json:
-    """The routes to all services, and a plain answer for hosts that are none."""
+    """The routes to all services, and a plain response for other hosts."""
     hosts = [_virtual_host(name, list(versions), policies[name]) for name, versions in services.items()]
     return {
         "name": names.OUTBOUND,
@@ -61,7 +61,7 @@ def _virtual_host(service: str, versions: list[str], policy: Policy) -> Json:
 
 
 def _common(service: str, versions: list[str], policy: Policy) -> Json:
-    """What holds for every route of a service, whichever version it leads to."""
+    """The settings of every route of a service, whichever version it leads to."""
     action: Json = {"timeout": parts.duration(policy.timeout.timeout) if policy.timeout else "0s"}
     if policy.retry:
         action["retry_policy"] = {
@@ -95,7 +95,7 @@ def _shared_route(service: str, versions: list[str], policy: Policy, common: Jso
 
 
 def _shares(versions: list[str], policy: Policy) -> dict[str, int]:
-    """The weight of each version; versions that are gone or get nothing are left out."""
+    """The weight of each version; versions that do not exist or have no share are omitted."""
     if policy.split:
         asked = {each.version: each.weight for each in policy.split.backends if each.version in versions}
         shares = {version: weight for version, weight in asked.items() if weight > 0}

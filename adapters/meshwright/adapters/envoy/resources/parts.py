@@ -1,6 +1,6 @@
-"""The small shapes of xDS that recur: percentages, durations, matchers, typed extensions, addresses.
+"""Small recurring parts of xDS: percentages, durations, matchers, typed extensions, addresses.
 
-Invariant: each returns plain JSON data in the field names of Envoy's documentation.
+Invariant: each function returns plain JSON data in the field names of Envoy's documentation.
 """
 
 import ipaddress
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 def ads() -> Json:
-    """Where a proxy gets a resource from: the stream that it already has."""
+    """The config source of a resource: the existing ADS stream."""
     return {"ads": {}, "resource_api_version": "V3"}
 
 
@@ -31,12 +31,12 @@ def percentage(percent: float) -> Json:
 
 
 def share(percent: float) -> Json:
-    """A share of requests where Envoy wants one that it could also look up at run time."""
+    """A share of requests, where Envoy expects a runtime fractional percent."""
     return {"default_value": percentage(percent)}
 
 
 def duration(text: str) -> str:
-    """A duration of the contract in protobuf's form, which knows seconds only."""
+    """A duration of the contract in protobuf's form, which has seconds only."""
     return f"{seconds(text):.9f}".rstrip("0").rstrip(".") + "s"
 
 
@@ -64,17 +64,17 @@ def address(host: str, port: int) -> Json:
 
 
 def listening(host: str, port: int) -> Json:
-    """Where a listener listens, alone: otherwise any process of the same user could join it and take its calls."""
+    """An exclusive address of a listener: otherwise any process of the same user could share it and take its calls."""
     return {"address": address(host, port), "enable_reuse_port": False}
 
 
 def endpoint(host: str, port: int) -> Json:
-    """One place behind a cluster."""
+    """One endpoint of a cluster."""
     return {"endpoint": {"address": address(host, port)}}
 
 
 def inline(text: str) -> Json:
-    """Data that stands in the resource itself."""
+    """Inline data in a resource."""
     return {"inline_string": text}
 
 
@@ -84,12 +84,12 @@ def secret(name: str) -> Json:
 
 
 def tls_1_3() -> Json:
-    """TLS 1.3 and nothing else; as a client Envoy stops at 1.2 unless it is told."""
+    """TLS 1.3 only; as a client Envoy stops at 1.2 by default."""
     return {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"}
 
 
 def http_protocols() -> Json:
-    """Speak to the other side in the protocol that the caller used, so that gRPC passes unchanged."""
+    """Use the caller's protocol upstream, so that gRPC passes unchanged."""
     options: Json = {"http_protocol_options": {}, "http2_protocol_options": {}}
     return {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
@@ -99,7 +99,7 @@ def http_protocols() -> Json:
 
 
 def connection_manager(**settings: Any) -> Json:
-    """A network filter that speaks HTTP."""
+    """The HTTP connection manager, a network filter."""
     return {
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": typed(

@@ -1,6 +1,6 @@
-"""All intents about one service, gathered into one policy.
+"""The policy of a service: all intents about it in one value.
 
-Invariant: a policy holds everything that the intents ask of a service and nothing else; the compilers below
+Invariant: a policy contains everything that the intents ask of a service and nothing else; the compilers in
 `resources/` read policies only, so the order in which designs were applied cannot change the outcome.
 """
 
@@ -26,7 +26,7 @@ from meshwright.schemas.intents import (
 
 
 class Policy(msgspec.Struct, kw_only=True):
-    """What holds for one service. `guarded` says that only `allows` may call it."""
+    """The policy of one service. With `guarded` only `allows` may call it."""
 
     split: TrafficSplit | None = None
     header_routes: list[HeaderRoute] = []
@@ -58,7 +58,7 @@ _MANY = {HeaderRoute: "header_routes", Mirror: "mirrors", Allow: "allows"}
 
 
 def gather(services: list[str], intents: list[AnyIntent]) -> dict[str, Policy]:
-    """One policy per service. What names no service is said of all; what names one overrides that."""
+    """One policy per service. An intent without a service applies to all; one for a service overrides it."""
     policies = {service: Policy() for service in services}
     for intent in sorted(intents, key=_is_particular):
         for service in _concerned(intent, services):

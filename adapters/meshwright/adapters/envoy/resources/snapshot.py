@@ -1,7 +1,7 @@
-"""The snapshot: for every proxy of a mesh, every resource that it should hold, with versions made of content.
+"""The snapshot: for every proxy of a mesh, every resource that it should have, with versions made of content.
 
-Invariant: equal content has an equal version on every replica, so a proxy that moves to another replica, or a
-state that is put back, is recognised; resources that proxies share are one object with one version.
+Invariant: equal content has an equal version on every replica, so a proxy that moves to another replica, or a state
+that is restored, is recognised; resources that proxies share are one object with one version.
 """
 
 import hashlib
@@ -33,14 +33,14 @@ class TypeSet(msgspec.Struct, frozen=True):
 
 
 class ProxySnapshot(msgspec.Struct, frozen=True):
-    """What one proxy should hold; the certificates come from elsewhere."""
+    """The resources of one proxy; its certificates come from elsewhere."""
 
     types: dict[str, TypeSet]
     version: str
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What all proxies of a mesh should hold. `state` is the version of the desired state behind it."""
+    """The resources of all proxies of a mesh. `state` is the version of the desired state behind it."""
 
     state: str
     proxies: dict[str, ProxySnapshot]

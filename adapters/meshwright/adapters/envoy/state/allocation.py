@@ -1,8 +1,8 @@
 """Ports for the sidecars of new workloads.
 
-Invariant: no port is given to two sidecars of this host, whichever mesh, workspace, worker or installation they
-belong to, since it is reserved in the host's registry before any state shows it; nor one on which a workload itself
-listens. What was given stays, since callers have it in their configuration.
+Invariant: no port is given to two sidecars of this host, whichever mesh, workspace, worker or installation they belong
+to, since it is reserved in the host's registry before any state contains it; nor one on which a workload itself
+listens. Allocated ports never change, since callers have them in their configuration.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -13,13 +13,13 @@ from meshwright.core.kit.machine import ports
 from meshwright.schemas.workloads import WorkloadSpec
 
 _EACH = 2
-"""ports that a sidecar needs"""
+"""number of ports that a sidecar needs"""
 
 
 class Reservations:
-    """The sidecars' ports on this host; `owner` is a folder that lives as long as the sidecars.
+    """The sidecars' ports on this host; `owner` is a folder that exists as long as the sidecars.
 
-    Methods wait while another process chooses; they raise OSError when the registry cannot be used.
+    Methods wait while another process allocates; they raise OSError when the registry cannot be used.
     """
 
     def __init__(self, owner: Path) -> None:
@@ -27,23 +27,23 @@ class Reservations:
         self._registry = ports.Registry()
 
     def take(self, count: int, first: int, taken: Collection[int]) -> list[int]:
-        """So many free ports that are nobody's, from `first` upwards."""
+        """Reserve this many free ports, from `first` upwards."""
         return self._registry.reserve(count, first, owner=self._owner, taken=taken)
 
     def shown(self, count: int, first: int, taken: Collection[int]) -> list[int]:
-        """What `take` would give now, without taking it."""
+        """The ports that `take` would reserve now."""
         return ports.choose_many(count, first, taken={*taken, *self._registry.all()})
 
     def claim(self, members: Iterable[Member]) -> set[int]:
-        """Hold what sidecars already have; gives the ports that somebody else holds."""
+        """Reserve the ports that sidecars already have; returns those that another process has reserved."""
         return self._registry.claim(_of(members), owner=self._owner)
 
     def give_back(self, members: Iterable[Member]) -> None:
-        """These sidecars are gone."""
+        """Release the ports of these sidecars."""
         self._registry.give_back(_of(members), owner=self._owner)
 
     def release(self) -> None:
-        """All of them have ended."""
+        """Release all ports."""
         self._registry.release(self._owner)
 
 
@@ -58,7 +58,7 @@ def allocate(
 ) -> dict[str, Ports]:
     """Ports for those of `specs` that the mesh does not have yet, from `first` upwards.
 
-    Without `reserve`, or without `reservations`, they are only shown and not given. Raises OSError when none are free.
+    Without `reserve`, or without `reservations`, they are not reserved. Raises OSError when none are free.
     """
     wanted = list(specs)
     new = [spec.name for spec in wanted if spec.name not in mesh.workloads]

@@ -1,8 +1,8 @@
-"""What a mesh should be: its workloads, the designs applied to it, its certificate generation.
+"""The desired state of a mesh: its workloads, the designs applied to it, its certificate generation.
 
-Problem: several replicas serve proxies of the same mesh, and operations must be undoable. Invariant: the whole
-desired state of one mesh is one JSON entry, changed only by the pure functions here; equal states are equal
-bytes, `version` names them, and everything that a proxy receives follows from the state alone.
+Problem: several replicas serve proxies of the same mesh, and operations must be undoable. Invariant: the whole desired
+state of one mesh is one JSON entry, changed only by the pure functions here; equal states are equal bytes, `version`
+names them, and everything that a proxy receives follows from the state alone.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from meshwright.schemas.workloads import WorkloadSpec
 
 
 class Ports(Model, frozen=True, kw_only=True):
-    """Where a sidecar listens: for its own workload, and for the mesh."""
+    """The ports of a sidecar: for its own workload, and for the mesh."""
 
     outbound: int
     inbound: int
@@ -32,7 +32,7 @@ class Member(Model, frozen=True, kw_only=True):
 
 
 class AppliedDesign(Model, frozen=True, kw_only=True):
-    """What a design contributes now. `workloads` are those that it brought into the mesh and takes along."""
+    """The present contribution of a design. `workloads` are those that it enrolled and withdraws with it."""
 
     revision: int
     intents: list[AnyIntent] = []
@@ -41,7 +41,7 @@ class AppliedDesign(Model, frozen=True, kw_only=True):
 
 
 class DesiredState(Model, frozen=True, kw_only=True):
-    """One mesh as it should be; also the facts from which intents are translated."""
+    """The desired state of one mesh; also the facts for the translation of intents."""
 
     workspace: Name
     mesh: Name
@@ -81,7 +81,7 @@ def encode(state: DesiredState) -> bytes:
 
 
 def decode(value: bytes) -> DesiredState:
-    """Read a state.
+    """Decode a state.
 
     Raises msgspec.ValidationError or msgspec.DecodeError.
     """
@@ -99,7 +99,7 @@ def settle(state: DesiredState, trust_domain: str) -> DesiredState:
 
 
 def enrol(state: DesiredState, specs: Iterable[WorkloadSpec], ports: Mapping[str, Ports]) -> DesiredState:
-    """The state with these workloads; a workload that is already there keeps its ports.
+    """The state with these workloads; an existing workload keeps its ports.
 
     Raises KeyError when a new workload has no entry in `ports`.
     """
@@ -111,7 +111,7 @@ def enrol(state: DesiredState, specs: Iterable[WorkloadSpec], ports: Mapping[str
 
 
 def withdraw(state: DesiredState, names: Iterable[str]) -> DesiredState:
-    """The state without these workloads, which no design brought along any more; unknown names change nothing."""
+    """The state without these workloads, which no longer belong to a design either; unknown names change nothing."""
     gone = set(names)
     members = {name: member for name, member in state.workloads.items() if name not in gone}
     designs = {
@@ -126,8 +126,8 @@ def apply_design(
 ) -> DesiredState:
     """The state with this design in place of its former revision.
 
-    Workloads that only the former revision brought along leave again.
-    Raises KeyError when a new workload has no entry in `ports`.
+    Workloads that only the former revision enrolled are withdrawn. Raises KeyError when a new workload has no entry in
+    `ports`.
     """
     former = state.designs.get(design.id)
     brought = set(former.workloads) if former else set()
@@ -140,7 +140,7 @@ def apply_design(
 
 
 def remove_design(state: DesiredState, name: str) -> DesiredState:
-    """The state without this design and without the workloads that it brought along."""
+    """The state without this design and without the workloads that it enrolled."""
     former = state.designs.get(name)
     if former is None:
         return state

@@ -1,6 +1,6 @@
-"""The mesh, its workloads and its proxies as the contract shows them.
+"""The mesh, its workloads and its proxies as documents of the contract.
 
-Invariant: pure functions of the desired state and the proxies' words; the time of observation is given.
+Invariant: pure functions of the desired state and the proxies' statuses; the time of observation is an argument.
 """
 
 import datetime
@@ -23,7 +23,7 @@ from meshwright.schemas.workloads import (
 
 KIND = "envoy"
 PROCESS: Literal["process"] = "process"
-"""the only kind of workload that this mesh has; it has no namespaces"""
+"""the only kind of workload of this mesh; it has no namespaces"""
 
 
 def now() -> datetime.datetime:
@@ -32,7 +32,7 @@ def now() -> datetime.datetime:
 
 
 def proxy(state: DesiredState, member: Member, status: ProxyStatus, now: datetime.datetime) -> Proxy:
-    """A proxy and what it says of its configuration."""
+    """A proxy and the status of its configuration."""
     name = member.spec.name
     return Proxy(
         id=proxy_id(state.mesh, "", name),
@@ -70,13 +70,13 @@ def workload(state: DesiredState, member: Member, now: datetime.datetime) -> Wor
 
 
 def removed(mesh: str, name: str) -> tuple[ProxyRemoved, WorkloadRemoved]:
-    """What is told of a workload that left the mesh: first of its proxy."""
+    """The messages for a withdrawn workload: first of its proxy."""
     proxy = ProxyRemoved(id=proxy_id(mesh, "", name), mesh=mesh, name=name)
     return proxy, WorkloadRemoved(id=workload_id(mesh, "", PROCESS, name), mesh=mesh, kind=PROCESS, name=name)
 
 
 def mesh(state: DesiredState, status: Callable[[str], ProxyStatus], now: datetime.datetime) -> Mesh:
-    """The mesh; `status` gives the word on a workload's proxy."""
+    """The mesh; `status` returns the status of a workload's proxy."""
     statuses = {name: status(name) for name in sorted(state.workloads)}
     troubled = [name for name, each in statuses.items() if each.state in ("rejected", "disconnected")]
     versions = sorted({each.proxy_version for each in statuses.values() if each.proxy_version})
@@ -101,7 +101,7 @@ def mesh(state: DesiredState, status: Callable[[str], ProxyStatus], now: datetim
 
 
 def _withheld(state: DesiredState) -> list[Condition]:
-    """That native resources of designs which were applied before are not admitted any more."""
+    """A condition for native resources of applied designs that are no longer admitted."""
     named = [f"{each.type.rpartition('.')[2]} {each.name}" for each in native.refused(state.native_resources())]
     if not named:
         return []

@@ -1,7 +1,7 @@
-"""Who a proxy is: its node id on the xDS stream, its SPIFFE identity in the mesh, and what its certificate for the
-discovery service says.
+"""The identities of a proxy: its node id on the xDS stream, its SPIFFE identity in the mesh, and the identity in its
+certificate for the discovery service.
 
-Invariant: names are made and read here only, so whoever checks an identity and whoever gives it cannot disagree.
+Invariant: names are made and parsed here only, so the issuer and the verifier of an identity cannot disagree.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 import msgspec
 
 CONTROL_PLANE = "control-plane.meshwright"
-"""the name in the control plane's certificate, and the trust domain of its proxies' identities towards it"""
+"""the name in the control plane's certificate, and the trust domain of its proxies' identities for it"""
 _URI = re.compile(rf"spiffe://{re.escape(CONTROL_PLANE)}/(proxy|join)/([^/]+)/([^/]+)/([^/]+)/([^/]+)(?:/([^/]+))?")
 
 
@@ -30,9 +30,9 @@ class NodeId(msgspec.Struct, frozen=True):
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom a certificate for the discovery service names.
+    """The subject of a certificate for the discovery service.
 
-    `incarnation` is that of the mesh, so that the certificate is of no use in a later mesh of the same name. With an
+    `incarnation` is that of the mesh, so that the certificate is useless in a later mesh of the same name. With an
     `invitation` its holder may only join, once; without one it is the proxy itself.
     """
 
@@ -42,7 +42,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse(text: str) -> NodeId:
-    """Read a node id.
+    """Parse a node id.
 
     Raises ValueError when it has not exactly three parts.
     """
@@ -53,12 +53,12 @@ def parse(text: str) -> NodeId:
 
 
 def mesh_key(workspace: str, mesh: str) -> str:
-    """Where a mesh lies in the buckets."""
+    """The key of a mesh in the buckets."""
     return f"{workspace}.{mesh}"
 
 
 def spiffe_id(trust_domain: str, workspace: str, workload: str) -> str:
-    """The URI that a workload's certificate carries."""
+    """The URI in a workload's certificate."""
     return f"spiffe://{trust_domain}/ns/{workspace}/sa/{workload}"
 
 
@@ -71,7 +71,7 @@ def uri(holder: Holder) -> str:
 
 
 def read_uri(text: str) -> Holder | None:
-    """Whom a URI names; None when it is no identity towards the discovery service."""
+    """The holder named by a URI; None when it is not an identity for the discovery service."""
     match = _URI.fullmatch(text)
     if match is None or (match[1] == "join") != bool(match[6]):
         return None

@@ -1,8 +1,8 @@
-"""Places that no workload may stand for: Meshwright's own servers, and what belongs to sidecars and other meshes.
+"""Addresses that no workload may have: Meshwright's own servers, and those of sidecars and other meshes.
 
-Problem: a workload's address and port become an endpoint that sidecars call, so whoever enrols the port of a server
-opens it to the mesh, and whoever enrols another mesh's port takes its calls. Invariant: all ways to write this host
-are one place; nothing is connected to.
+Problem: a workload's address and port become an endpoint that sidecars call, so enrolling the port of a server opens it
+to the mesh, and enrolling another mesh's port takes its calls. Invariant: all notations of this host's address are
+equal; no connection is opened.
 """
 
 import asyncio
@@ -37,7 +37,9 @@ async def problems(
     pointer: str = "#/workloads",
     resolver: ssrf.Resolver = ssrf.system_resolver,
 ) -> list[FieldError]:
-    """What stands against these workloads; `taken` are places and whose they are. What is enrolled already stays."""
+    """The problems of these workloads; `taken` are addresses and their owners. Members that are enrolled already are
+    kept.
+    """
     errors = []
     for index, spec in enumerate(specs):
         present = before.workloads.get(spec.name)
@@ -55,7 +57,7 @@ async def problems(
 
 
 class Plane(Protocol):
-    """What is known of a control plane here."""
+    """The state of a control plane that this module uses."""
 
     runtime: kit.Runtime
     options: Options
@@ -65,7 +67,7 @@ class Plane(Protocol):
 
 
 async def taken_from(plane: Plane, mesh: DesiredState, specs: Iterable[WorkloadSpec]) -> dict[Place, str]:
-    """The places that these workloads cannot have in this mesh, read in a thread."""
+    """The addresses that these workloads cannot have in this mesh, read in a thread."""
     wanted = {spec.port for spec in specs}
     return await asyncio.to_thread(taken, plane.runtime, plane.options, plane.states(), mesh, wanted)
 
@@ -77,7 +79,7 @@ def taken(
     mesh: DesiredState,
     wanted: Collection[int],
 ) -> dict[Place, str]:
-    """The places that a workload of this mesh cannot have, and whose they are, as far as they have a `wanted` port.
+    """The addresses that a workload of this mesh cannot have, and their owners, as far as they have a `wanted` port.
 
     Reads files, for a thread; opens no connection.
     """
@@ -94,7 +96,7 @@ def taken(
 
 
 def _servers(runtime: kit.Runtime, options: Options) -> dict[Place, str]:
-    """The servers that this worker knows by its settings."""
+    """The servers in this worker's settings."""
     servers = runtime.servers
     urls = {
         "NATS": addresses.nats_servers(servers.nats_url),
@@ -113,7 +115,7 @@ def _servers(runtime: kit.Runtime, options: Options) -> dict[Place, str]:
 
 
 def _others(data_dir: Path, wanted: Collection[int]) -> dict[int, str]:
-    """What other installations on this host have reserved, and a process of theirs listens at."""
+    """The ports that other installations on this host have reserved and one of their processes listens on."""
     here, owners = data_dir.absolute(), {}
     with contextlib.suppress(OSError):
         for port, name in ports.Registry().all().items():
@@ -125,13 +127,13 @@ def _others(data_dir: Path, wanted: Collection[int]) -> dict[int, str]:
 
 
 def _records(owner: Path) -> Iterator[processes.Record]:
-    """The processes that an installation has written down: sidecars in their folders, parts of a local stack in one."""
+    """The process records of an installation: of sidecars in their folders, of parts of a local stack in one."""
     records = (processes.read(path) for path in owner.glob("*/*.json"))
     return (each for each in records if each is not None)
 
 
 async def _hosts(address: str, port: int, resolver: ssrf.Resolver) -> list[str]:
-    """What an address means now; a name that means this host is this host."""
+    """The addresses of a host; a name that resolves to this host is this host."""
     host = _place(address, port)[0]
     if host == _HERE or _literal(address):
         return [host]
@@ -151,7 +153,7 @@ def _place(host: str, port: int) -> Place:
 
 
 def _literal(text: str) -> ssrf.Address | None:
-    """An address in any form that a program may read as one."""
+    """An address from any notation that a program may accept."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -163,7 +165,7 @@ def _literal(text: str) -> ssrf.Address | None:
 
 
 def _is_here(address: ssrf.Address) -> bool:
-    """Whether this host has the address: whoever has it can bind it."""
+    """Whether this host has the address, in which case it can be bound."""
     if address.is_loopback or address.is_unspecified:
         return True
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6

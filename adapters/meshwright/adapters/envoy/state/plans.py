@@ -1,8 +1,8 @@
-"""What one operation changes: the desired state before and after, kept until the next operation.
+"""Plans: the desired state before and after an operation, kept until the next operation.
 
-Problem: an attempt may end anywhere and another worker has to go on or undo it. Invariant: a plan is made once
-per operation and never changed; going forward and back are both a matter of writing one of its two states,
-and a state that a stranger wrote in between is not overwritten.
+Problem: an attempt may end anywhere and another worker must continue or undo it. Invariant: a plan is made once per
+operation and never changed; going forward and back are both writes of one of its two states, and a state that another
+writer wrote in between is not overwritten.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,11 +18,11 @@ from meshwright.core.kit.buckets import Conflict
 from meshwright.schemas.errors import FieldError
 
 _MOST_BYTES = 900_000
-"""a mesh is one entry, and NATS takes messages of 1 MiB"""
+"""a mesh is one entry, and NATS accepts messages of at most 1 MiB"""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """`before` is None for a mesh that is made, `after` for one that goes."""
+    """`before` is None for a mesh that is created, `after` for one that is removed."""
 
     mesh: str
     before: DesiredState | None
@@ -30,7 +30,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """What later steps and attempts need in order to find the plan."""
+    """The data with which later steps and attempts find the plan."""
 
     plan: str
     version: str
@@ -38,7 +38,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def store(buckets: Buckets, key: str, operation: str, plan: Plan) -> Planned:
-    """Keep a plan as the newest of its mesh; of several attempts of one operation the first one counts.
+    """Store a plan as the newest of its mesh; of several attempts of one operation the first one's plan is used.
 
     Raises kit.Reject when the mesh would be too large for its bucket, or bus.BusUnavailable.
     """
@@ -53,16 +53,16 @@ def _check(plan: Plan, _: int) -> None:
 
 
 def size_problems(after: DesiredState | None) -> list[FieldError]:
-    """That a mesh would be too large for its bucket."""
+    """The problem of a mesh that would be too large for its bucket."""
     if after is None or len(desired.encode(after)) <= _MOST_BYTES:
         return []
     return [FieldError(detail=f"the mesh would need more than {_MOST_BYTES} bytes of state")]
 
 
 async def load(buckets: Buckets, key: str, operation: str) -> Plan:
-    """The plan of an operation, which stays until another operation of the mesh makes one.
+    """The plan of an operation, which is kept until another operation of the mesh makes one.
 
-    Raises kit.Reject when it is gone, or bus.BusUnavailable.
+    Raises kit.Reject when it no longer exists, or bus.BusUnavailable.
     """
     return await kit.KeptPlans(buckets.plans, Plan).load(key, operation)
 
@@ -74,11 +74,11 @@ async def write(
     instead_of: DesiredState | None,
     confirm: Callable[[], Awaitable[None]],
 ) -> None:
-    """Make `wanted` the desired state, if it is `instead_of` or already `wanted`; None means no mesh.
+    """Write `wanted` as the desired state, if it is `instead_of` or already `wanted`; None means no mesh.
 
-    The entry is written even when it says so already: its new revision turns away a worker that was paused before
-    it could write. For the same reason `confirm` is asked between reading and writing.
-    Raises kit.Retry when the state is neither, or bus.BusUnavailable, or what `confirm` raises.
+    The entry is written even when it is equal already: its new revision fences a worker that was paused before its
+    write. For the same reason `confirm` is called between reading and writing. Raises kit.Retry when the state is
+    neither, or bus.BusUnavailable, or what `confirm` raises.
     """
     entry = await buckets.desired.get(key)
     present = _canonical(entry.value) if entry else None
@@ -96,7 +96,7 @@ async def write(
 
 
 def _canonical(value: bytes) -> bytes:
-    """A state as this version writes it, though another version may have written it; empty for what is no state."""
+    """A state in this version's encoding, though another version may have written it; empty for what is not a state."""
     try:
         return desired.encode(desired.decode(value))
     except msgspec.MsgspecError:

@@ -1,6 +1,6 @@
-"""Whether a mesh can carry a design: known services and versions, no two answers to one question.
+"""Validating a design against a mesh: known services and versions, no conflicting intents.
 
-Invariant: what passes here compiles; what does not is told with a pointer into the design, before anything changes.
+Invariant: what is valid here compiles; problems are reported with a pointer into the design, before anything changes.
 """
 
 import re
@@ -35,7 +35,7 @@ _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")  # https://github.com/spiffe/s
 
 
 def problems(state: DesiredState, design: Design) -> list[FieldError]:
-    """Everything that stands against `design`; `state` is the mesh with the design already in it."""
+    """All problems of `design`; `state` is the mesh with the design already in it."""
     errors = design_problems(design)
     known = _known(state)
     for index, intent in enumerate(design.intents):
@@ -50,7 +50,7 @@ def problems(state: DesiredState, design: Design) -> list[FieldError]:
 
 
 def trust_domain_problems(text: str) -> list[FieldError]:
-    """What stands against a trust domain: each certificate of the mesh carries it, so it has to make a SPIFFE id."""
+    """The problems of a trust domain: each certificate of the mesh contains it, so it must make a SPIFFE id."""
     if _TRUST_DOMAIN.fullmatch(text):
         return []
     detail = "a trust domain is 1 to 255 of a-z, 0-9, dot, dash and underscore, as in mesh.local"
@@ -58,7 +58,7 @@ def trust_domain_problems(text: str) -> list[FieldError]:
 
 
 def missing(state: DesiredState, intent: Intent) -> list[str]:
-    """The services and versions that the intent names and the mesh does not have, in words."""
+    """The services and versions that the intent names and the mesh does not have, as text."""
     return [each.detail for each in _unknown(intent, _known(state), "#")]
 
 
@@ -75,7 +75,7 @@ def left_behind(before: DesiredState, after: DesiredState, besides: str = "") ->
 
 
 def withdrawal_problems(before: DesiredState, after: DesiredState, names: list[str]) -> list[FieldError]:
-    """What stands against withdrawing these workloads."""
+    """The problems of withdrawing these workloads."""
     unknown = [
         FieldError(detail=f"{name} is not in this mesh", pointer=f"#/workloads/{index}")
         for index, name in enumerate(names)
@@ -85,7 +85,7 @@ def withdrawal_problems(before: DesiredState, after: DesiredState, names: list[s
 
 
 def member_problems(members: Iterable[AnyEnrolment | AnyMember]) -> list[FieldError]:
-    """What this mesh cannot have as a member: it has processes, and no namespaces."""
+    """The members that this mesh cannot have: it has only processes, and no namespaces."""
     errors = []
     for index, member in enumerate(members):
         if not isinstance(member, ProcessEnrolment | ProcessMember):
@@ -166,7 +166,7 @@ def _counts(intent: Intent) -> Iterator[tuple[str, int | None]]:
 
 
 def _conflicts(state: DesiredState, design: Design) -> Iterator[FieldError]:
-    """One service may have one answer per kind of intent, over all designs of the mesh."""
+    """Conflicts: a service may have one intent per kind, over all designs of the mesh."""
     others = {
         _question(intent): name
         for name, applied in state.designs.items()
@@ -196,7 +196,7 @@ def _question(intent: Intent) -> tuple[str, str]:
 
 
 def _misfits(state: DesiredState, design: Design) -> Iterator[FieldError]:
-    """Native resources that fit their type, but not what they are laid over."""
+    """Native resources that fit their type, but not the resource that they are merged into."""
     encoder, snapshot = Encoder(), compiler.compile_mesh(state)
     for index, native in enumerate(design.resources):
         for each in snapshot.named(native.type, native.name):

@@ -1,1 +1,1 @@
-"""The control plane: xDS over ADS, and what proxies answer."""
+"""The control plane: xDS over ADS, and the statuses of proxies."""

@@ -1,8 +1,8 @@
-"""The aggregated discovery service: one gRPC stream per proxy, over which it gets everything.
+"""The aggregated discovery service: one gRPC stream per proxy for all its resources.
 
-Invariant: a stream belongs to the proxy that the certificate at its other end names, the newest stream of a proxy is
-the one that counts, and each stream writes at its own pace, so a slow proxy holds up nobody. Every change of what a
-proxy says is told to the observer.
+Invariant: a stream belongs to the proxy that its peer certificate names, the newest stream of a proxy is the one that
+counts, and each stream writes at its own pace, so a slow proxy delays no other. Every change of a proxy's status is
+passed to the observer.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from meshwright.adapters.envoy.xds.stream import ProxyStream, Send
 
 _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 JOINING = "meshwright.envoy.v1.Joining"
-"""the service with one method, Join, by which sidecars of other hosts get what they are started with"""
+"""the service with one method, Join, by which sidecars of other hosts get their start files"""
 _OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_time_ms", 15_000),
@@ -40,14 +40,14 @@ _OPTIONS = [
 ]
 _FIRST_REQUEST_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
-"""seconds between two attempts at a port that seems free and is not; they double"""
+"""seconds between two attempts at a port that seems free and is not; doubled each time"""
 _log = logging.getLogger(__name__)
 
 Observer = Callable[[NodeId, ProxyStatus], None]
 
 
 class Connection:
-    """One open stream: the protocol's state, and the means to wake its writer."""
+    """One open stream: the protocol's state, and the signal for its writer."""
 
     def __init__(self, node: NodeId, proxy_version: str) -> None:
         self.node = node
@@ -58,13 +58,13 @@ class Connection:
         self.stage = ""
         self.closed = False
         self.holders: dict[int, str] = {}
-        """who was seen at the ports that the proxy cannot bind"""
+        """the processes on the ports that the proxy cannot bind"""
         self._retry_at, self._pause = 0.0, _FIRST_PAUSE
         self._changed = asyncio.Event()
         self._changed.set()
 
     def wake(self) -> None:
-        """Have the writer look again at what is due."""
+        """Make the writer check again what is due."""
         self._changed.set()
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ class Connection:
         self._changed.clear()
 
     def may_retry(self) -> bool:
-        """Whether it is time to send again what could not be bound; asked again at once, it is not."""
+        """Whether it is time to send again what could not be bound; false when called again at once."""
         now = time.monotonic()
         if now < self._retry_at:
             return False
@@ -87,12 +87,12 @@ class Connection:
         return True
 
     def blocked(self) -> list[binding.Taken]:
-        """The places that the proxy cannot bind, when it rejects its configuration for nothing else."""
+        """The addresses that the proxy cannot bind, when this is the only reason of its rejection."""
         errors = self.stream.errors()
         return binding.taken(errors[names.LISTENER]) if errors.keys() == {names.LISTENER} else []
 
     def status(self) -> ProxyStatus:
-        """What the proxy says now."""
+        """The present status of the proxy."""
         target, blocked = self.stream.target, self.blocked()
         words = [f"{url.rpartition('.')[2]}: {error}" for url, error in self.stream.errors().items()]
         if blocked:
@@ -113,9 +113,9 @@ class Connection:
 
 
 class DiscoveryServer:
-    """Serves snapshots to proxies. `is_member` judges whom a certificate names; `secrets` gives a proxy its keys.
+    """Serves snapshots to proxies. `is_member` checks the identity in a certificate; `secrets` returns a proxy's keys.
 
-    `admit` says what a sidecar of another host is started with, or None when it may not join.
+    `admit` returns the start files of a sidecar on another host, or None when it may not join.
     """
 
     def __init__(
@@ -134,26 +134,27 @@ class DiscoveryServer:
         self.encoder = Encoder()
 
     def publish(self, mesh: str, snapshot: Snapshot) -> None:
-        """Have all proxies of a mesh (by its key) follow this snapshot; also renews their certificates."""
+        """Serve this snapshot to all proxies of a mesh (by its key); also renews their certificates."""
         self._snapshots[mesh] = snapshot
         for connection in self._of_mesh(mesh):
             self._aim(connection)
 
     def forget(self, mesh: str) -> None:
-        """Serve this mesh no longer and end its streams."""
+        """Stop serving this mesh and end its streams."""
         self._snapshots.pop(mesh, None)
         for connection in self._of_mesh(mesh):
             connection.close()
 
     def status(self, node: NodeId) -> ProxyStatus | None:
-        """The word of a proxy whose stream is here; None when it is not."""
+        """The status of a proxy whose stream is here; None when it is not."""
         connection = self._connections.get(node)
         return connection.status() if connection else None
 
     async def unblock(self, every: float) -> None:
-        """Look every so many seconds who holds the ports that proxies cannot bind; send a listener again when it may.
+        """Check periodically which processes hold the ports that proxies cannot bind; send a listener again when it may
+        bind.
 
-        A proxy of another host cannot be judged from here; it is tried again ever more seldom.
+        A proxy on another host cannot be checked from here; it is retried with increasing pauses.
         """
         while True:
             await asyncio.sleep(every)
@@ -168,7 +169,7 @@ class DiscoveryServer:
 
     @contextlib.asynccontextmanager
     async def serve(self, address: str, secured: grpc.ServerCredentials) -> AsyncIterator[int]:
-        """Listen while the block runs; gives the port.
+        """Listen during the block; yields the port.
 
         Raises RuntimeError when the address cannot be bound.
         """
@@ -206,7 +207,7 @@ class DiscoveryServer:
             self._leave(connection)
 
     async def _start(self, _: bytes, context: Any) -> bytes:
-        """What the caller's sidecar is to be started with."""
+        """The start files of the caller's sidecar."""
         for holder in credentials.holders(context.auth_context()):
             answer = await self._admit(holder)
             if answer is not None:
@@ -242,7 +243,7 @@ class DiscoveryServer:
         return connection
 
     def _aim(self, connection: Connection) -> None:
-        """Point a stream at the newest snapshot of its mesh."""
+        """Set the newest snapshot of its mesh as a stream's target."""
         snapshot = self._snapshots.get(connection.node.key)
         if snapshot:
             connection.stream.target = snapshot.proxies.get(str(connection.node))

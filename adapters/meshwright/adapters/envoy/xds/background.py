@@ -1,4 +1,4 @@
-"""Loops that run beside other work.
+"""Loops that run in the background of a block.
 
 Invariant: a loop ends when its block ends, and a loop that fails ends its block; leaving waits for the loop.
 """
@@ -13,7 +13,7 @@ from meshwright.core.kit import tasks
 
 @contextlib.asynccontextmanager
 async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a loop while the block runs; when the loop fails, so does the block."""
+    """Run a loop during the block; when the loop fails, so does the block."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(work)
         try:

@@ -1,7 +1,7 @@
-"""The newest word on every proxy, whichever replica heard it, and the means to wait for it.
+"""The newest status of every proxy, from any replica, and waiting for it.
 
-Invariant: a proxy whose stream is here is judged by that stream only; what other replicas say counts for the
-rest. Waiting ends as soon as all proxies have answered, and at the latest after its time.
+Invariant: a proxy whose stream is here has only the status of that stream; statuses from other replicas count for the
+rest. Waiting ends as soon as all proxies have answered, and at the latest after its time-out.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from meshwright.adapters.envoy.xds.statuses import ABSENT, ProxyStatus, is_answe
 
 
 class Board:
-    """Statuses by proxy. `instance` is this replica's name; `changed` is told of each change made here."""
+    """Statuses by proxy. `instance` is this replica's name; `changed` is called for each change made here."""
 
     def __init__(self, instance: str, changed: Callable[[NodeId], None]) -> None:
         self._instance = instance
@@ -21,32 +21,32 @@ class Board:
         self._news = asyncio.Event()
 
     def status(self, node: NodeId) -> ProxyStatus:
-        """The newest word on a proxy."""
+        """The newest status of a proxy."""
         return self._statuses.get(node, ABSENT)
 
     def heard_here(self, node: NodeId, status: ProxyStatus) -> None:
-        """Take the word of a proxy whose stream is, or was, on this replica."""
+        """Set the status of a proxy whose stream is, or was, on this replica."""
         self._set(node, status)
         self._changed(node)
 
     def heard_elsewhere(self, node: NodeId, status: ProxyStatus) -> None:
-        """Take what another replica recorded; it cannot speak for a proxy that is connected here."""
+        """Set a status recorded by another replica; ignored for a proxy that is connected here."""
         mine = self._statuses.get(node)
         if status.replica != self._instance and (mine is None or not self._is_here(mine)):
             self._set(node, status)
 
     def forget(self, node: NodeId) -> None:
-        """The proxy is gone for good."""
+        """Remove a withdrawn proxy."""
         self._statuses.pop(node, None)
         self._wake()
 
     async def answers(
         self, nodes: Collection[NodeId], state_version: str, timeout: float, patience: float
     ) -> dict[NodeId, ProxyStatus]:
-        """What each proxy says of a desired state, waiting up to `timeout` seconds.
+        """The status of each proxy for a desired state, waiting up to `timeout` seconds.
 
-        A proxy that is not connected is waited for only `patience` seconds. Who has not answered by then is
-        given with its last word, which `statuses.is_answer` tells apart.
+        A proxy that is not connected is waited for only `patience` seconds. One that has not answered by then is
+        returned with its last status, which `statuses.is_answer` distinguishes.
         """
         loop = asyncio.get_running_loop()
         start = loop.time()

@@ -1,7 +1,7 @@
-"""The control plane of all Envoy meshes: follows the desired states, serves proxies, tells what they say.
+"""The control plane of all Envoy meshes: follows the desired states, serves proxies, publishes their statuses.
 
-Invariant: everything that it serves comes from the buckets, so any replica serves any proxy and a restarted
-one continues where it was. One mesh that cannot be compiled does not touch the others.
+Invariant: everything that it serves comes from the buckets, so any replica serves any proxy and a restarted one
+continues where it was. A mesh that cannot be compiled does not affect the others.
 """
 
 import asyncio
@@ -82,9 +82,9 @@ class ControlPlane:
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, runtime: kit.Runtime, options: Options) -> AsyncIterator["ControlPlane"]:
-        """Serve while the block runs; gives the control plane once it knows all meshes.
+        """Serve during the block; yields the control plane once it has read all meshes.
 
-        Raises bus.BusUnavailable, or RuntimeError when the discovery port cannot be bound, and what `sealing` raises
+        Raises bus.BusUnavailable, or RuntimeError when the discovery port cannot be bound, and the errors of `sealing`
         without a usable key.
         """
         buckets = await envoy_buckets.open_all(runtime)
@@ -117,16 +117,16 @@ class ControlPlane:
         return list(self._states.values())
 
     def status(self, node: NodeId) -> ProxyStatus:
-        """The newest word on a proxy."""
+        """The newest status of a proxy."""
         return self._board.status(node)
 
     async def applied(
         self, workspace: str, mesh: str, version: str, timeout: float = 30.0, patience: float = 3.0
     ) -> dict[str, ProxyStatus]:
-        """What every proxy of the mesh says of the desired state of this version, by workload.
+        """The status of every proxy of the mesh for the desired state of this version, by workload.
 
-        Waits up to `timeout` seconds, for proxies that are not connected up to `patience` seconds.
-        Raises TimeoutError when this replica does not serve that version by then.
+        Waits up to `timeout` seconds, for proxies that are not connected up to `patience` seconds. Raises TimeoutError
+        when this replica does not serve that version by then.
         """
         key = identity.mesh_key(workspace, mesh)
         deadline = asyncio.get_running_loop().time() + timeout
@@ -139,14 +139,14 @@ class ControlPlane:
         return {node.workload: status for node, status in answers.items()}
 
     async def authority(self, workspace: str, mesh: str) -> issuing.Authority:
-        """The mesh's certificate authority, made on first use by exactly one replica.
+        """The mesh's certificate authority, created on first use by exactly one replica.
 
         Raises bus.BusUnavailable, sealing.CannotOpen.
         """
         return await self._authorities.of_mesh(workspace, mesh, documents.now())
 
     def bootstrap(self, state: DesiredState, workload: str) -> dict[str, object]:
-        """What the Envoy beside a workload is started with.
+        """The bootstrap of the Envoy beside a workload.
 
         Raises KeyError when the workload is not enrolled.
         """
@@ -155,7 +155,7 @@ class ControlPlane:
         return bootstraps.bootstrap(state.node(workload), service=member.spec.service, control_planes=places)
 
     async def files(self, state: DesiredState, workload: str) -> dict[str, bytes]:
-        """What lies beside that bootstrap, by file name: new credentials of this sidecar towards the control plane.
+        """The files beside that bootstrap, by name: new credentials of this sidecar for the control plane.
 
         Raises bus.BusUnavailable, sealing.CannotOpen.
         """
@@ -164,7 +164,7 @@ class ControlPlane:
         return self._credentials.files(holder, documents.now())
 
     async def start_sidecar(self, state: DesiredState, workload: str) -> None:
-        """Have the sidecar of a workload run on this host.
+        """Run the sidecar of a workload on this host.
 
         Raises FleetError, bus.BusUnavailable.
         """
@@ -173,7 +173,8 @@ class ControlPlane:
         self._renew_at[node] = documents.now() + credentials.LIFE * 2 / 3
 
     async def invite(self, state: DesiredState, workload: str) -> bytes:
-        """With this the sidecar of a workload on another host joins, once; the former invitation is void.
+        """An invitation with which the sidecar of a workload on another host joins, once; the former one becomes
+        invalid.
 
         Raises bus.BusUnavailable, sealing.CannotOpen.
         """
@@ -183,16 +184,16 @@ class ControlPlane:
         return joining.encode(joining.Start(self.bootstrap(state, workload), files))
 
     def mesh(self, state: DesiredState) -> Mesh:
-        """The mesh as it stands now."""
+        """The present document of a mesh."""
         return documents.mesh(state, lambda name: self._board.status(state.node(name)), documents.now())
 
     def report(self, state: DesiredState) -> None:
-        """Have every proxy of a mesh told of, also those that never came."""
+        """Publish the status of every proxy of a mesh, also of those that never connected."""
         for name in state.workloads:
             self._reporter.changed(state.node(name))
 
     async def tell(self, nodes: Collection[NodeId]) -> None:
-        """Tell of these proxies now, before what they say is overtaken.
+        """Publish the status of these proxies now, before it is superseded.
 
         Raises bus.BusUnavailable.
         """
@@ -200,7 +201,7 @@ class ControlPlane:
             await self._tell_proxy(node)
 
     async def forget(self, node: NodeId) -> None:
-        """The proxy has left for good.
+        """Remove a withdrawn proxy.
 
         Raises bus.BusUnavailable.
         """
@@ -221,9 +222,9 @@ class ControlPlane:
                 yield
 
     def _choose_port(self, remembered: Path, held: IO[str]) -> int:
-        """The port of before; another one when a stranger has it now, to which sidecars are then moved.
+        """The former port; another one when another process has it now, to which sidecars are then moved.
 
-        While another worker of this folder lives it is that one's, and not to be changed.
+        While another worker of this folder runs the port belongs to that one, and is not changed.
         """
         port, host = _read_port(remembered), self.options.xds_host
         with contextlib.suppress(BlockingIOError):
@@ -235,7 +236,9 @@ class ControlPlane:
         return port
 
     async def _hold_ports(self) -> None:
-        """Reserve on this host what sidecars have, which another program may have chosen while nobody watched."""
+        """Reserve on this host the ports that sidecars have, which another program may have chosen while no worker
+        ran.
+        """
         members = [member for state in self.states() for member in state.workloads.values()]
         try:
             foreign = await asyncio.to_thread(self.reservations.claim, members)
@@ -261,7 +264,7 @@ class ControlPlane:
         return holder.node.workload in state.workloads and holder.incarnation == secrets.authority.id
 
     async def _admit(self, holder: Holder) -> bytes | None:
-        """What the remote sidecar of this holder is started with; a proxy that has joined may ask again."""
+        """The start files of this holder's remote sidecar; a proxy that has joined may request them again."""
         member = msgspec.structs.replace(holder, invitation="")
         state = self._states.get(holder.node.key)
         if state is None or not self._is_member(member):
@@ -300,8 +303,8 @@ class ControlPlane:
     async def _take(self, key: str, value: bytes) -> None:
         try:
             state = desired.decode(value)
-            # Asked each time: a mesh may have been made anew, with another authority, since this replica looked last.
-            # And for as long as the bus is away: a state that was not taken is not told again.
+            # Requested each time: a mesh may have been created again, with another authority, since the last check.
+            # And for as long as the bus is unavailable: a state that was not applied is not delivered again.
             authority = await until_available(self.authority, state.workspace, state.mesh, pause=_BUS_SECONDS)
             if key not in self._secrets or self._secrets[key].authority != authority:
                 self._secrets[key] = MeshSecrets(authority)
@@ -313,7 +316,7 @@ class ControlPlane:
             await asyncio.to_thread(self._server.encoder.warm, snapshot)
             self._states[key], self._snapshots[key] = state, snapshot
             self._server.publish(key, snapshot)
-        except Exception:  # one bad mesh must not end the service of the others
+        except Exception:  # a faulty mesh must not end the service of the others
             _log.exception("the desired state of %s cannot be served; its proxies keep what they have", key)
 
     def _drop(self, key: str) -> None:
@@ -339,7 +342,7 @@ class ControlPlane:
             self._server.publish(key, self._snapshots[key])
 
     async def _replace_authorities(self) -> None:
-        """Take replacements on, stage by stage, as soon as the proxies are where they should be."""
+        """Advance replacements of authorities, stage by stage, as soon as the proxies have the present one."""
         while True:
             await asyncio.sleep(_STAGE_SECONDS)
             for key, secrets in list(self._secrets.items()):
@@ -351,7 +354,9 @@ class ControlPlane:
                         await self._authorities.advance(key, secrets.authority)
 
     def _is_ripe(self, key: str, stage: str) -> bool:
-        """Whether every proxy of the mesh holds what this stage gives; an absent one is not waited for without end."""
+        """Whether every proxy of the mesh has what this stage gives; an absent one is waited for only a limited
+        time.
+        """
         now = asyncio.get_running_loop().time()
         seen = self._stages.get(key)
         if seen is None or seen[0] != stage:
@@ -384,7 +389,7 @@ class ControlPlane:
                     secrets.drop_overdue(documents.now())
 
     async def _renew_sidecar(self, state: DesiredState, workload: str) -> None:
-        """New credentials for a sidecar of this host; at first also what this version starts it with."""
+        """Renew the credentials of a sidecar on this host; at first also its bootstrap from this version."""
         node, now = str(state.node(workload)), documents.now()
         if now < self._renew_at.get(node, now):
             return
@@ -392,7 +397,7 @@ class ControlPlane:
             files = await until_available(self.files, state, workload, pause=_BUS_SECONDS)
             await self.fleet.renew(node, self.bootstrap(state, workload), files)
             self._renew_at[node] = now + credentials.LIFE * 2 / 3
-        except (FleetError, OSError, sealing.CannotOpen) as error:  # it is tried again, and the others go on
+        except (FleetError, OSError, sealing.CannotOpen) as error:  # it is retried, and the others continue
             _log.error("the sidecar %s could not be renewed: %s", node, error)
 
     async def _tell_proxy(self, node: NodeId) -> None:
@@ -411,7 +416,7 @@ class ControlPlane:
             self._told[str(node)] = message
 
     async def _is_elsewhere(self, node: NodeId) -> bool:
-        """Whether another replica has taken the proxy over; then it is not ours to call it gone."""
+        """Whether another replica has taken the proxy over; then this one must not report it as disconnected."""
         entry = await self.buckets.proxies.get(str(node))
         if entry is None:
             return False

@@ -1,9 +1,9 @@
-"""From the JSON form of an xDS resource to the bytes that a proxy receives.
+"""Encoding the JSON form of an xDS resource to the bytes that a proxy receives.
 
-Problem: the protobuf types are pure Python and encode about one virtual host per millisecond, while a change
-must reach twenty proxies within a quarter of a second. Invariant: the same JSON always gives the same bytes,
-so each top-level piece of a resource is encoded once and remembered by its content; pieces are put together
-by concatenation, which protobuf defines as merging. A changed split costs one virtual host, not a mesh.
+Problem: the protobuf types are pure Python and encode about one virtual host per millisecond, while a change must reach
+twenty proxies within a quarter of a second. Invariant: the same JSON always gives the same bytes, so each top-level
+piece of a resource is encoded once and cached by its content; pieces are joined by concatenation, which protobuf
+defines as merging. A changed split costs one virtual host, not a mesh.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ K = TypeVar("K")
 
 
 class Encoder:
-    """Encodes resources, remembering them and their pieces by content, in bounded memory."""
+    """Encodes resources, caching them and their pieces by content, in bounded memory."""
 
     def __init__(self) -> None:
         self._resources = _Memory[str](_CACHED)
@@ -38,7 +38,7 @@ class Encoder:
         return encoded
 
     def warm(self, snapshot: Snapshot) -> None:
-        """Encode everything in a snapshot that is not remembered yet; may run in a thread.
+        """Encode everything in a snapshot that is not cached yet; may run in a thread.
 
         Raises protojson.InvalidResource.
         """
@@ -64,7 +64,7 @@ class Encoder:
 
 
 class _Memory(Generic[K]):
-    """Remembers encoded bytes in two generations of bounded size; what is not used for one generation is forgotten."""
+    """A cache of encoded bytes in two generations of bounded size; what is not used for one generation is evicted."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -1,8 +1,8 @@
-"""Protobuf bytes from the JSON form of a message, led by the field tables of the generated types.
+"""Encoding the JSON form of a message to protobuf bytes, by the field tables of the generated types.
 
-Problem: building the generated objects only to encode them is slow, misreads names such as `consecutive_5xx`,
-and says little about where a person's document is wrong. Invariant: every field given is encoded or refused
-with its place; the result decodes to the same message that the generated types would make.
+Problem: building the generated objects only to encode them is slow, misreads names such as `consecutive_5xx`, and gives
+no place for errors in a user's document. Invariant: every given field is encoded or refused with its place; the result
+decodes to the same message that the generated types would make.
 """
 
 import base64
@@ -28,12 +28,12 @@ _INTEGERS = {
 }
 _FIXED = {"double": "<d", "float": "<f", "fixed32": "<I", "fixed64": "<Q", "sfixed32": "<i", "sfixed64": "<q"}
 _DEEPEST = 100
-"""parts of a pointer; Envoy itself reads no message that lies deeper"""
+"""maximum number of parts of a pointer; Envoy itself reads no deeper message"""
 _WIRE_TYPES = {"double": 1, "fixed64": 1, "sfixed64": 1, "float": 5, "fixed32": 5, "sfixed32": 5}
 
 
 class InvalidResource(ValueError):
-    """A resource's JSON form does not fit its type; the text says where and why."""
+    """A resource's JSON form does not fit its type; the text has the place and the reason."""
 
 
 def encode(type_url: str, body: Mapping[str, Any]) -> bytes:
@@ -46,7 +46,7 @@ def encode(type_url: str, body: Mapping[str, Any]) -> bytes:
 
 @functools.lru_cache(maxsize=1024)
 def message_type(type_url: str) -> type[betterproto2.Message]:
-    """The message class of a type URL, imported on first use so that a worker holds only what it serves.
+    """The message class of a type URL, imported on first use so that a worker loads only what it serves.
 
     Raises InvalidResource.
     """
@@ -63,7 +63,7 @@ def message_type(type_url: str) -> type[betterproto2.Message]:
 
 
 def full_name(kind: type[betterproto2.Message]) -> str:
-    """The name of a message as protobuf knows it, as in `envoy.config.cluster.v3.Cluster`."""
+    """The full protobuf name of a message, as in `envoy.config.cluster.v3.Cluster`."""
     pool = importlib.import_module("envoy_data_plane.message_pool").default_message_pool
     return str(pool.type_to_url[kind]).removeprefix(_TYPE_PREFIX)
 
@@ -188,14 +188,14 @@ def _by_library(kind: type[betterproto2.Message], value: Any, at: str) -> bytes:
 
 
 def table(kind: type[betterproto2.Message]) -> betterproto2.ProtoClassMetadata:
-    """The field tables of a generated type; the library keeps them to itself, so they are asked for here only."""
+    """The field tables of a generated type; the library has them as private attributes, so they are read only here."""
     table: betterproto2.ProtoClassMetadata = cast(Any, kind)._betterproto
     return table
 
 
 @functools.lru_cache(maxsize=4096)
 def spellings(kind: type[betterproto2.Message]) -> dict[str, str]:
-    """The field that each spelling means: protobuf's own and lowerCamelCase."""
+    """The field of each spelling: protobuf's own and lowerCamelCase."""
     names = {}
     for name in table(kind).meta_by_field_name:
         plain = name.rstrip("_")

@@ -1,8 +1,8 @@
-"""Tells the world what proxies say: to the other replicas through the bucket, to people through events.
+"""Publishing the statuses of proxies: to the other replicas through the bucket, to users through events.
 
-Problem: one push makes every proxy speak several times within milliseconds. Invariant: what is told is always
-the newest word, at most one telling per proxy is under way, and a word that equals the last told one is not
-repeated; nothing is lost while the bus is away, since what is owed is a set of proxies and not a queue.
+Problem: one push makes every proxy answer several times within milliseconds. Invariant: the newest status is published,
+at most one publication per proxy is in progress, and a status equal to the last published one is not repeated; nothing
+is lost while the bus is unavailable, since the pending work is a set of proxies and not a queue.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ class Reporter:
         self._news = asyncio.Event()
 
     def changed(self, node: NodeId) -> None:
-        """The proxy has something new to say."""
+        """Mark a proxy whose status has changed."""
         self._owed.add(node)
         self._owed_meshes.add(node.key)
         self._news.set()
 
     async def run(self) -> None:
-        """Tell until cancelled, then tell what is still owed if that goes quickly."""
+        """Publish until cancelled, then publish what is pending if that is quick."""
         try:
             while True:
                 await self._news.wait()
@@ -55,7 +55,7 @@ class Reporter:
                 _log.warning("the last status of %d proxies was not published", len(self._owed))
 
     async def _flush(self) -> bool:
-        """Whether everything owed was told."""
+        """Publish all pending statuses; returns whether that succeeded."""
         nodes, meshes = list(self._owed), list(self._owed_meshes)
         self._owed.clear()
         self._owed_meshes.clear()

@@ -1,6 +1,6 @@
-"""What a proxy says of its configuration, as replicas of the control plane tell each other.
+"""The status of a proxy's configuration, as exchanged between replicas of the control plane.
 
-Invariant: a record names the desired state that it judges, so nobody takes an old ACK for a new one.
+Invariant: a record names the desired state that it is about, so an old ACK is never taken for a new one.
 """
 
 import datetime
@@ -10,7 +10,7 @@ from meshwright.schemas.workloads import Certificate, ResourceTypeSync, SyncStat
 
 
 class ProxyStatus(Model, frozen=True, kw_only=True):
-    """The newest word on one proxy. `state_version` is the version of the desired state that `state` judges."""
+    """The newest status of one proxy. `state_version` is the version of the desired state that `state` is about."""
 
     state: SyncState
     state_version: str = ""
@@ -19,20 +19,20 @@ class ProxyStatus(Model, frozen=True, kw_only=True):
     error: str = ""
     sync: list[ResourceTypeSync] = []
     blocked: list[int] = []
-    """the taken ports, when nothing else stands against the configuration"""
+    """the ports in use, when they are the only problem of the configuration"""
     proxy_version: str = ""
     replica: str = ""
     certificate: Certificate | None = None
     stage: str = ""
-    """the stage of the mesh's authority whose certificate and trust the proxy holds, once it is synced"""
+    """the stage of the mesh's authority whose certificate and trust the proxy has, once it is synced"""
     since: datetime.datetime | None = None
-    """when this stream began; None while there is none"""
+    """when this stream started; None while there is none"""
 
 
 EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
-"""stands for the time of observation where documents are compared"""
+"""replaces the time of observation where documents are compared"""
 ABSENT = ProxyStatus(state="disconnected")
-"""A proxy of which nobody has heard."""
+"""the status of a proxy that never connected"""
 
 
 def is_answer(status: ProxyStatus, state_version: str) -> bool:

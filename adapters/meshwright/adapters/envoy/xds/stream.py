@@ -1,9 +1,9 @@
-"""What to send next to one proxy: the discovery protocol's rules as a state machine without I/O.
+"""The next responses for one proxy: the rules of the discovery protocol as a state machine without I/O.
 
-Problem: routes must not lead to clusters that the proxy does not have yet or no longer, and a rejected
-resource must not be sent again and again. Invariant: clusters grow before listeners and routes change and
-shrink after; nothing is sent that the proxy rejected; while an earlier type stands rejected, a proxy that has
-a working configuration gets nothing of the later types, so its last good configuration stays whole.
+Problem: routes must not lead to clusters that the proxy does not have yet or no longer, and a rejected resource must
+not be sent again and again. Invariant: clusters grow before listeners and routes change and shrink after; nothing is
+sent that the proxy rejected; while an earlier type is rejected, a proxy that has a working configuration gets nothing
+of the later types, so its last good configuration stays whole.
 """
 
 import itertools
@@ -24,7 +24,7 @@ _EMPTY = type_set(())
 class _Subscription(msgspec.Struct):
     """One type on one stream.
 
-    `asked` is true while a request waits for its first answer.
+    `asked` is true while a request waits for its first response.
     """
 
     names: tuple[str, ...] = ()
@@ -32,15 +32,15 @@ class _Subscription(msgspec.Struct):
     nonce: str = ""
     sent: TypeSet | None = None
     offered: dict[str, TypeSet] = {}
-    """what was sent and not yet answered, by nonce, the oldest first"""
+    """sent and not yet answered responses, by nonce, oldest first"""
     held: TypeSet | None = None
-    """what was sent last of that which the proxy accepted"""
+    """the last sent one that the proxy accepted"""
     acked: str = ""
     rejected: str = ""
     error: str = ""
 
     def answered(self, nonce: str, *, accepted: bool) -> None:
-        """A proxy answers in order, so what was offered before this one is answered too."""
+        """Handle an answer: a proxy answers in order, so earlier responses are answered too."""
         content = self.offered.get(nonce)
         if content is None:
             return
@@ -51,7 +51,7 @@ class _Subscription(msgspec.Struct):
             self.held, self.acked = content, content.version
 
     def may_hold(self) -> Iterator[Resource]:
-        """All that the proxy holds, or will when it accepts what is on its way."""
+        """All that the proxy has, or will have when it accepts the responses in transit."""
         for content in (self.held, *self.offered.values()):
             yield from content.resources if content else ()
 
@@ -65,7 +65,7 @@ class Send(msgspec.Struct, frozen=True):
 
 
 class ProxyStream:
-    """The state of one proxy's stream. `target` and `secrets` are what the proxy should hold."""
+    """The state of one proxy's stream. `target` and `secrets` are what the proxy should have."""
 
     def __init__(self) -> None:
         self.target: ProxySnapshot | None = None
@@ -74,10 +74,12 @@ class ProxyStream:
         self._nonces = itertools.count(1)
 
     def receive(self, request: wire.DiscoveryRequest) -> None:
-        """Take a subscription, an ACK or a NACK; of answers to older responses only what the proxy holds counts."""
+        """Handle a subscription, an ACK or a NACK; from answers to older responses only the proxy's present
+        resources count.
+        """
         known = self._types.get(request.type_url)
         if known is None:
-            # A proxy that comes back names what it still holds; that does not spare it the first answer.
+            # a proxy that reconnects names what it still has; it needs the first response nevertheless
             self._types[request.type_url] = _Subscription(names=request.names, acked=request.version)
             return
         if request.nonce:
@@ -90,7 +92,7 @@ class ProxyStream:
             known.names, known.asked = request.names, True
 
     def retry(self, url: str) -> None:
-        """Send what the proxy rejected again: what stood against it was not its content."""
+        """Send what the proxy rejected again: its content was not the reason."""
         known = self._types.get(url)
         if known and known.rejected:
             known.rejected, known.error, known.asked = "", "", True
@@ -102,7 +104,7 @@ class ProxyStream:
 
     @property
     def state(self) -> SyncState:
-        """How the proxy stands to its target."""
+        """The state of the proxy relative to its target."""
         if self.target is None:
             return "not_sent"
         if self.errors():
@@ -110,11 +112,11 @@ class ProxyStream:
         return "synced" if all(self._holds(url) for url in (*_ORDER, names.SECRET)) else "stale"
 
     def errors(self) -> dict[str, str]:
-        """The proxy's own words about what it rejects of its target, by type."""
+        """The proxy's errors for what it rejects of its target, by type."""
         return {url: sub.error for url, sub in self._types.items() if self._is_rejected(url, sub)}
 
     def sync(self) -> list[ResourceTypeSync]:
-        """How it stands with each type that the proxy asked for; versions of secrets are not told."""
+        """The state of each type that the proxy subscribed to; versions of secrets are not shown."""
         urls = [url for url in (*_ORDER, names.SECRET) if url in self._types]
         return [self._sync(url, self._types[url]) for url in urls]
 
@@ -160,7 +162,7 @@ class ProxyStream:
             return final
         present = {each.name for each in final.resources}
         retained = {each.name: each for each in subscription.may_hold() if each.name not in present}
-        # In one order always, lest the same resources count as other ones when an answer comes.
+        # always in one order, so that an answer's resources compare as equal
         return type_set([*final.resources, *(retained[name] for name in sorted(retained))]) if retained else final
 
     def _final(self, url: str, subscription: _Subscription) -> TypeSet:

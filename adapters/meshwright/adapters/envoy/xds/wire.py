@@ -1,8 +1,8 @@
-"""The discovery protocol's two messages, read and written by hand.
+"""The two messages of the discovery protocol, encoded and decoded by hand.
 
-Problem: an Envoy's first request lists hundreds of extensions, and each ACK of each proxy passes here; decoding
-them with general types costs more than everything else together. Invariant: exactly the fields that ADS needs
-are read, unknown ones are skipped, and a test holds these functions against the generated types.
+Problem: an Envoy's first request lists hundreds of extensions, and each ACK of each proxy is decoded here; decoding
+them with general types costs more than everything else together. Invariant: exactly the fields that ADS needs are
+decoded, unknown ones are skipped, and a test compares these functions with the generated types.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class Malformed(ValueError):
 
 
 class DiscoveryRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a proxy asks for or answers. `error` is None unless it rejected the response named by `nonce`."""
+    """A request or answer of a proxy. `error` is None unless it rejected the response named by `nonce`."""
 
     type_url: str
     version: str = ""
