@@ -97,7 +97,28 @@ EXPOSED = Design(
     ],
 )
 
+TOGETHER = Design(
+    id="together",
+    intents=[
+        split(100),
+        HeaderRoute(service="reviews", header=HeaderMatch(name="x-user", regex="tester-[0-9]+"), version="v2"),
+        FaultDelay(service="reviews", delay="300ms", header=HeaderMatch(name="x-late", exact="1")),
+        FaultAbort(service="reviews", status=418, header=HeaderMatch(name="x-broken", exact="1")),
+        Timeout(service="reviews", timeout="600ms"),
+        Retry(service="reviews", attempts=2, retry_on=["gateway-error"]),
+    ],
+)
+"""all that can be said of requests to one service, of which each must hold whatever the others do"""
+TRIES = Design(
+    id="tries", intents=[Retry(service="ratings", attempts=1, per_try_timeout="300ms", retry_on=["gateway-error"])]
+)
+IN_FLIGHT = Design(id="circuit-breaker", intents=[CircuitBreaker(service="ratings", max_requests=2)])
+MOSTLY_PERMISSIVE = Design(
+    id="mutual-tls", intents=[MutualTls(mode="permissive"), MutualTls(mode="strict", service="ratings")]
+)
+
 ALL = (
     STRICT, PERMISSIVE, CANARY, STABLE, TESTERS, MIRROR, RETRY, TIMEOUT, DELAY, ABORT, FAULTS, RATE_LIMIT,
-    WIDER_LIMIT, BREAKER, OUTLIERS, CLOSED, ONLY_REVIEWS, EGRESS, LOGGED, STICKY, EXPOSED,
+    WIDER_LIMIT, BREAKER, OUTLIERS, CLOSED, ONLY_REVIEWS, EGRESS, LOGGED, STICKY, EXPOSED, TOGETHER, TRIES, IN_FLIGHT,
+    MOSTLY_PERMISSIVE,
 )  # fmt: skip

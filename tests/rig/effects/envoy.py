@@ -20,6 +20,7 @@ class ProvenEnvoyMesh(Mesh):
     """Use `serving`."""
 
     takes_plain_text = False
+    unsupported = frozenset({"ingress", "egress-control"})
 
     def __init__(self, mesh: EnvoyMesh) -> None:
         self._mesh = mesh
@@ -34,10 +35,16 @@ class ProvenEnvoyMesh(Mesh):
         return await self._mesh.preview(ApplyDesign(design=design))
 
     async def call(
-        self, service: str, path: str = "/", *, by: str = CALLER, headers: Mapping[str, str] | None = None
+        self,
+        service: str,
+        path: str = "/",
+        *,
+        by: str = CALLER,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
     ) -> Answer:
         began = time.monotonic()
-        response = await self._mesh.get(service, path, by=by, headers=dict(headers or {}))
+        response = await self._mesh.get(service, path, by=by, headers=dict(headers or {}), method=method)
         return _answer(response, time.monotonic() - began)
 
     async def call_in_plain_text(self, workload: str) -> Answer:

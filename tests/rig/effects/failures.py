@@ -147,6 +147,51 @@ class FailureEffects:
 
         await eventually(unbounded, timeout=_WITHIN)
 
+    async def test_requests_in_flight_are_bounded(self, mesh: Mesh) -> None:
+        """With two requests allowed, two of a burst get through, however many connections they could have."""
+
+        async def bounded() -> bool:
+            answers = await asyncio.gather(*(mesh.call("ratings", "/slow") for _ in range(6)))
+            statuses = [each.status for each in answers]
+            return statuses.count(200) == 2 and statuses.count(503) == 4
+
+        async with mesh.applied(documents.IN_FLIGHT):
+            await eventually(bounded, timeout=_WITHIN)
+
+    async def test_each_try_has_its_time(self, mesh: Mesh) -> None:
+        """A try that takes longer is given up and made once more, which is received, before the caller gets 504."""
+
+        async def twice() -> bool:
+            before = mesh.all_received("ratings", "/slow")
+            answer = await mesh.call("ratings", "/slow")
+            received = mesh.all_received("ratings", "/slow") - before
+            return (answer.status, received) == (504, 2) and answer.seconds >= 0.6
+
+        async with mesh.applied(documents.TRIES):
+            await eventually(twice, timeout=_WITHIN)
+
+    async def test_all_that_is_said_of_one_service_holds_at_once(self, mesh: Mesh) -> None:
+        """Routes, faults, a timeout and retries, in every combination of the headers that they speak of."""
+        tester, stranger = {"x-user": "tester-7"}, {"x-user": "tester-7x"}
+        late, broken = {"x-late": "1"}, {"x-broken": "1"}
+        async with mesh.applied(documents.TOGETHER):
+
+            async def routed() -> bool:
+                ours = await mesh.answering("reviews", 5, headers=tester)
+                others = await mesh.answering("reviews", 5, headers=stranger)
+                return set(ours) == {"reviews-v2"} and others["reviews-v2"] == 0
+
+            await eventually(routed, timeout=_WITHIN)
+            for user in (tester, stranger):
+                version = "v2" if user is tester else "v1"
+                answer = await mesh.call("reviews", headers={**user, **late})
+                assert answer.status == 200 and answer.seconds >= 0.3 and version in answer.workload
+                assert (await mesh.call("reviews", headers={**user, **broken})).status == 418
+                answer = await mesh.call("reviews", headers={**user, **late, **broken})
+                assert answer.status == 418 and answer.seconds >= 0.3
+                assert (await mesh.call("reviews", "/slow", headers=user)).status == 504
+            assert await mesh.statuses("reviews", 3, "/flaky", headers=tester) == [200] * 3
+
     async def test_outliers_are_ejected(self, mesh: Mesh) -> None:
         """An instance that keeps failing is taken out of rotation, so that callers fail fast; later it is reached."""
         async with mesh.applied(documents.OUTLIERS):

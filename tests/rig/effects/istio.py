@@ -70,9 +70,15 @@ class ProvenIstio(Mesh):
         return await self.mesh.api.preview(ApplyDesign(design=design), mesh=self.mesh.name)
 
     async def call(
-        self, service: str, path: str = "/", *, by: str = CALLER, headers: Mapping[str, str] | None = None
+        self,
+        service: str,
+        path: str = "/",
+        *,
+        by: str = CALLER,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
     ) -> Answer:
-        return _answer(await self.world.request(service, path, client=by, headers=headers))
+        return _answer(await self.world.request(service, path, client=by, headers=headers, method=method))
 
     async def call_in_plain_text(self, workload: str) -> Answer:
         service = WORKLOADS[workload][0]

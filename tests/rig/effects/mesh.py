@@ -48,6 +48,8 @@ class Mesh(abc.ABC):
 
     takes_plain_text: bool
     """whether workloads do, as long as no design speaks of mutual TLS"""
+    unsupported: frozenset[str] = frozenset()
+    """the intents that it must refuse"""
 
     @abc.abstractmethod
     async def apply(self, design: Design) -> None:
@@ -63,9 +65,15 @@ class Mesh(abc.ABC):
 
     @abc.abstractmethod
     async def call(
-        self, service: str, path: str = "/", *, by: str = CALLER, headers: Mapping[str, str] | None = None
+        self,
+        service: str,
+        path: str = "/",
+        *,
+        by: str = CALLER,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
     ) -> Answer:
-        """Call a service as a workload does."""
+        """Call a service as a workload does. The path is sent as it is written."""
 
     @abc.abstractmethod
     async def call_in_plain_text(self, workload: str) -> Answer:

@@ -138,11 +138,12 @@ async def _reached(mesh: Mesh, workload: str) -> bool:
 
 
 async def refused(mesh: Mesh, intent: str, design: Design) -> bool:
-    """Whether the mesh says that it does not do this; then it must have said why, and refuse the document."""
+    """Whether the mesh does not do this; then it must say why and what to do instead, and refuse the document."""
     unsupported = [each for each in (await mesh.preview(design)).unsupported if each.intent == intent]
+    assert bool(unsupported) == (intent in mesh.unsupported)
     if not unsupported:
         return False
-    assert all(each.because for each in unsupported)
+    assert all(each.because and each.instead for each in unsupported)
     with pytest.raises(Exception, match=unsupported[0].because):
         await mesh.apply(design)
     return True

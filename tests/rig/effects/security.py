@@ -36,6 +36,20 @@ class SecurityEffects:
             assert await _identity(mesh)
         await eventually(takes_plain_text if mesh.takes_plain_text else refuses_it, timeout=_WITHIN)
 
+    async def test_the_mode_of_a_service_goes_before_that_of_all(self, mesh: Mesh) -> None:
+        """All take plain text but the one that is strict, and calls within the mesh are answered by both."""
+        async with mesh.applied(documents.MOSTLY_PERMISSIVE):
+
+            async def as_asked_for() -> bool:
+                try:
+                    await mesh.call_in_plain_text(_RATINGS)
+                except OSError:
+                    return (await mesh.call_in_plain_text("reviews-v2")).workload == "reviews-v2"
+                return False
+
+            await eventually(as_asked_for, timeout=_WITHIN)
+            assert [(await mesh.call(each)).status for each in ("reviews", "ratings")] == [200, 200]
+
     async def test_deny_all_refuses_everyone(self, mesh: Mesh) -> None:
         """Every call is 403 without reaching the service, calls to others are not, and later all are answered."""
         async with mesh.applied(documents.CLOSED):
@@ -72,7 +86,10 @@ class SecurityEffects:
                 return await statuses() == [200, 200, 403, 403] and (await mesh.call("reviews")).status == 403
 
             await eventually(as_asked_for, timeout=_WITHIN)
-            assert (await mesh.call("ratings", "/open/../secret", by="reviews-v2")).status == 403
+            for path in ("/open/../secret", "/open/%2e%2e/secret", "/%6fpen/../secret", "/secret/..%2fopen", "/"):
+                assert (await mesh.call("ratings", path, by="reviews-v2")).status == 403, path
+            for method in ("POST", "HEAD", "OPTIONS", "DELETE"):
+                assert (await mesh.call("ratings", "/open", by="reviews-v2", method=method)).status == 403, method
 
         async def as_before() -> bool:
             return await statuses() == [200] * 4 and (await mesh.call("reviews")).status == 200

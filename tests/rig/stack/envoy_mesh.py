@@ -145,13 +145,21 @@ class EnvoyMesh:
         return await self.do(ApplyDesign(design=Design(id=name, intents=list(intents))))
 
     async def get(
-        self, service: str, path: str = "/", *, by: str = "web-v1", headers: dict[str, str] | None = None
+        self,
+        service: str,
+        path: str = "/",
+        *,
+        by: str = "web-v1",
+        headers: dict[str, str] | None = None,
+        method: str = "GET",
     ) -> httpx.Response:
-        """Call a service as a workload does: through its own sidecar."""
+        """Call a service as a workload does: through its own sidecar. The path is sent as it is written."""
         state = self.plane.state("default", "demo")
         assert state is not None
         port = state.workloads[by].ports.outbound
-        return await self.client.get(f"http://127.0.0.1:{port}{path}", headers={"host": service, **(headers or {})})
+        as_written = {"target": path.encode()}
+        named = {"host": service, **(headers or {})}
+        return await self.client.request(method, f"http://127.0.0.1:{port}/", headers=named, extensions=as_written)
 
     async def shares(self, service: str, count: int = 200, **more: Any) -> Counter[str]:
         """Who answers how many of so many requests."""

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import aiohttp
 import msgspec
+import yarl
 
 from meshwright.core.machine import processes
 from meshwright.core.testing.eventually import eventually
@@ -140,7 +141,7 @@ class SidecarWorld:
             at = f"{HOST}:{port or self._services[service].port}"
         wanted = {"host": host or service, **(headers or {})}
         began = time.monotonic()
-        url = f"http://{at}{path}"
+        url = yarl.URL(f"http://{at}{path}", encoded=True)  # else its dots and escapes would be resolved here
         async with self._sessions[client].request(method, url, headers=wanted, allow_redirects=False) as response:
             text = await response.text()
         seconds = time.monotonic() - began
