@@ -104,6 +104,7 @@ async def test_nothing_is_copied_twice_when_nothing_was_lost(bus: mwbus.Connecti
         made += await store(bus, subjects.COMMANDS.stream, 5)
         await nats_server.kill()
         await nats_server.start()
+    await eventually(lambda: _are_copied(bus, made), timeout=60)  # what is purged before that, nobody could copy
     await bus.js.purge_stream(subjects.COMMANDS.stream)
     await nats_server.restart()
     made += await store(bus, subjects.COMMANDS.stream, 5)

@@ -30,11 +30,11 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
         yield connection
 
 
-async def say(bus: mwbus.Connection, count: int) -> None:
+async def say(bus: mwbus.Connection, count: int, padding: str = "") -> None:
     """So many messages."""
     for number in range(count):
         subject = subjects.fill(subjects.EVENTS, workspace="w", origin="t", entity="operation", id=f"op{number}")
-        await bus.publisher.publish(subject, OperationProgressed(message=str(number)))
+        await bus.publisher.publish(subject, OperationProgressed(message=f"{number}{padding}"))
 
 
 async def take(bus: mwbus.Connection, count: int, queue: mwbus.WorkQueue = QUEUE) -> list[Job]:
@@ -70,6 +70,14 @@ async def test_what_was_fetched_and_not_taken_goes_back_at_once(bus: mwbus.Conne
     for job in (one, *others):
         await job.ack()
     await eventually(functools.partial(is_pending, bus, 0, 0))
+
+
+async def test_what_is_on_its_way_when_a_worker_ends_goes_back_too(bus: mwbus.Connection) -> None:
+    """Of messages so large that most are still underway when the first has come, none waits for the ack wait."""
+    await say(bus, 20, padding="x" * 40_000)
+    (one,) = await take(bus, 1, UNHURRIED)
+    others = await take(bus, 19, UNHURRIED)
+    assert one.message.seq not in {job.message.seq for job in others}
 
 
 async def test_of_two_workers_each_job_has_one(bus: mwbus.Connection) -> None:

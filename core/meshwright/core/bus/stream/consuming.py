@@ -111,7 +111,7 @@ async def jobs(bus: Connection, queue: WorkQueue, *, batch: int = 64) -> AsyncGe
                         while messages:
                             yield Job(bus, messages.pop(0))
                 finally:
-                    for message in (*messages, *puller.leftover()):
+                    for message in (*messages, *await puller.finish()):
                         await Job(bus, message).nak(0)
         except ConsumerGone:
             yield None

@@ -7,12 +7,14 @@ create a new one.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from meshwright.core.bus.client.nats_client import NatsClient
@@ -22,6 +24,8 @@ _HEARTBEAT = 1.0
 EXPIRES = 30.0
 """seconds that a pull request waits on the server when no message comes"""
 _NANO = 1_000_000_000
+_FINISH_S = 5.0
+"""seconds for one exchange with the server when a reader ends; after that its messages wait for the ack wait"""
 
 
 class ConsumerGone(Exception):
@@ -40,6 +44,7 @@ class Puller:
         self._asked = 0
         self._last_received = 0.0
         self._reconnects = 0
+        self._subscription: Subscription
         self._queue: asyncio.Queue[Received | None] = asyncio.Queue(maxsize=2 * batch + 8)
 
     async def arrived(self, message: Msg) -> None:
@@ -97,17 +102,25 @@ class Puller:
         except NatsError:
             self._asked = 0
 
-    def leftover(self) -> list[Received]:
-        """The messages that have arrived and were not read."""
+    async def start(self) -> None:
+        """Receive what is delivered to the inbox."""
+        self._subscription = await self._client.subscribe(self._inbox, cb=self.arrived)
+
+    async def stop(self) -> None:
+        """Receive no more."""
+        with contextlib.suppress(NatsError):  # it is closed already
+            await self._subscription.unsubscribe()
+
+    async def finish(self) -> list[Received]:
+        """Receive no more; the messages that were not read, among them those that were still on their way."""
+        if self._client.is_connected:
+            with contextlib.suppress(NatsError, TimeoutError):
+                async with asyncio.timeout(_FINISH_S):
+                    await self._subscription.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it so
         messages = []
         while not self._queue.empty():
             messages.append(self._queue.get_nowait())
         return [message for message in messages if message is not None]
-
-    @property
-    def inbox(self) -> str:
-        """The subject that the server delivers to."""
-        return self._inbox
 
 
 @asynccontextmanager
@@ -116,12 +129,11 @@ async def pulling(
 ) -> AsyncIterator[Puller]:
     """A running `Puller`; leaving the block unsubscribes. `expires`: see EXPIRES."""
     puller = Puller(client, stream, consumer, batch, expires)
-    subscription = await client.subscribe(puller.inbox, cb=puller.arrived)
+    await puller.start()
     try:
         yield puller
     finally:
-        if not client.is_closed:
-            await subscription.unsubscribe()
+        await puller.stop()
 
 
 def received(message: Msg) -> Received:
