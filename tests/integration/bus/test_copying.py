@@ -1,6 +1,7 @@
 """The copies of commands and documents in EVENTS, when the server has lost the originals but not the copies."""
 
 import asyncio
+import contextlib
 import datetime
 import shutil
 from collections import Counter
@@ -25,14 +26,20 @@ pytestmark = [pytest.mark.servers]
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
+@contextlib.asynccontextmanager
+async def maintained(connection: mwbus.Connection) -> AsyncIterator[mwbus.Connection]:
+    """Somebody looks after the copies for as long as the block runs."""
+    task = asyncio.create_task(copying.maintain_copies(connection))
+    yield connection
+    assert not task.done()
+    await ending.end(task)
+
+
 @pytest.fixture
 async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
     """A connection whose copies are looked after."""
-    async with mwbus.connect(nats_server.url, "tester") as connection:
-        task = asyncio.create_task(copying.maintain_copies(connection))
+    async with mwbus.connect(nats_server.url, "tester") as connection, maintained(connection):
         yield connection
-        assert not task.done()
-        await ending.end(task)
 
 
 async def store(bus: mwbus.Connection, stream: str, count: int = 1) -> list[str]:
@@ -95,6 +102,34 @@ async def test_what_gets_an_old_number_is_copied_too(
     places = [copying.copied_from(message) for message in await whole(bus, subjects.EVENTS.stream)]
     assert [place.seq for place in places[:17] if place] == [*range(1, 12), *range(4, 10)]
     assert sorted(place.seq for place in places[17:] if place) == list(range(10, 22))
+
+
+@pytest.mark.parametrize("noticed", [False, True])
+@pytest.mark.parametrize("stream", sorted({one.source for one in streams.COPIES}))
+async def test_what_was_skipped_is_copied_when_the_server_is_ahead_already(
+    nats_server: NatsServer, tmp_path: Path, stream: str, noticed: bool
+) -> None:
+    """The loss was seen by nobody, or the process that saw it ended before it had copied all: the next one does so."""
+    async with mwbus.connect(nats_server.url, "tester") as bus:
+        kept = await store(bus, stream, 3)
+        await eventually(lambda: _are_copied(bus, kept))
+        await nats_server.copy_to(tmp_path / "copy")
+        lost = await store(bus, stream, 8)
+        await eventually(lambda: _are_copied(bus, lost))
+        await nats_server.kill()
+        go_back(nats_server, tmp_path / "copy", stream)
+        await nats_server.start()
+        new: list[str] = []
+        if noticed:
+            async with maintained(bus):
+                new += await store(bus, stream, 4)
+                await eventually(lambda: _are_copied(bus, new), timeout=60)
+        ahead = await store(bus, stream, 12)
+        await eventually(lambda: _are_copied(bus, ahead[-1:]), timeout=60)
+        assert not await _are_copied(bus, [*new, *ahead])
+        async with maintained(bus):
+            await eventually(lambda: _are_copied(bus, [*new, *ahead]), timeout=60)
+        assert Counter(await copies(bus)) == Counter([*kept, *lost, *new, *ahead])
 
 
 async def test_nothing_is_copied_twice_when_nothing_was_lost(bus: mwbus.Connection, nats_server: NatsServer) -> None:

@@ -7,6 +7,7 @@ module.
 """
 
 import asyncio
+import datetime
 import logging
 
 import msgspec
@@ -16,7 +17,6 @@ from meshwright.core.bus.envelope import MESSAGE_ID, Received
 from meshwright.core.bus.errors import BusUnavailable, Rewound
 from meshwright.core.bus.stream import streams
 from meshwright.core.bus.stream.lookups import batch, until
-from meshwright.core.bus.stream.positions import Position
 
 _SOURCE = "Nats-Stream-Source"
 """header of the server's copies: stream, sequence, and more; the server refuses it from clients"""
@@ -24,6 +24,8 @@ _COPY = "Meshwright-Copy-Of"
 """header of this module's copies: stream, sequence, and the sequence from which the server continues"""
 _EXPECTED = "nats-expected-"
 _LOOK = 1.0
+_RECENT = 20_000
+"""messages of the target that are searched for copies: more than are stored until somebody looks after a restart"""
 log = logging.getLogger(__name__)
 
 
@@ -33,6 +35,26 @@ class Place(msgspec.Struct, frozen=True):
     stream: str
     seq: int
     reach: int
+
+
+class _Known(msgspec.Struct):
+    """What is known of the copies of one stream: their ids, the time of the oldest, and how far the server believes
+    to have come.
+    """
+
+    ids: set[str] = msgspec.field(default_factory=set)
+    since: datetime.datetime | None = None
+    reach: int = 0
+
+    def add(self, copy: streams.Copy, messages: list[Received]) -> None:
+        """Take note of those messages that are copies."""
+        for message in messages:
+            place = copied_from(message)
+            if place is None or place.stream != copy.source:
+                continue
+            self.ids.add(message.headers.get(MESSAGE_ID, ""))
+            self.since = min(self.since or message.stored_at(), message.stored_at())
+            self.reach = max(self.reach, place.reach)
 
 
 def copied_from(message: Received) -> Place | None:
@@ -63,48 +85,42 @@ async def maintain_copies(bus: Connection) -> None:
 
 
 async def _mend(bus: Connection, copy: streams.Copy) -> None:
-    """Copy what the server will skip. Returns when the server copies by itself again."""
-    stream = copy.source
-    newest, place = await _newest_copy(bus, copy)
-    if newest is None or place is None:
-        return
-    went_back = await _is_of_another(bus, newest, place)
-    if not went_back and place.seq == place.reach:
-        return
-    log.error(
-        "%s lost its newest messages: this process copies new ones into %s up to sequence %d",
-        stream,
-        copy.target,
-        place.reach,
-    )
-    behind = await until(bus, stream, newest.stored_at()) if went_back else Position(seq=place.seq)
-    seq = behind.seq
-    while seq < place.reach:
-        messages = await batch(bus, stream, ">", seq + 1)
+    """Copy what the server has skipped or will skip. Returns when the server copies by itself again."""
+    known = await _known(bus, copy)
+    seq = (await until(bus, copy.source, known.since)).seq if known.since else known.reach
+    told = False
+    while seq < known.reach:
+        is_past = (await bus.stream_bounds(copy.source))[1] >= known.reach
+        messages = await batch(bus, copy.source, ">", seq + 1)
+        if not messages and is_past:
+            return
+        if not (told or is_past):
+            told = True
+            text = "%s lost its newest messages: this process copies new ones into %s up to sequence %d"
+            log.error(text, copy.source, copy.target, known.reach)
         for message in messages:
             seq = message.seq
-            if seq <= place.reach:
-                await _store(bus, copy, message, place.reach)
+            if seq <= known.reach and message.headers.get(MESSAGE_ID) not in known.ids:
+                await _store(bus, copy, message, known.reach)
         if not messages:
             await asyncio.sleep(_LOOK)
 
 
-async def _newest_copy(bus: Connection, copy: streams.Copy) -> tuple[Received | None, Place | None]:
-    newest, place = None, None
+async def _known(bus: Connection, copy: streams.Copy) -> _Known:
+    """The newest copy of each kind however old it is, and all that are among the newest messages of the target.
+
+    The newest alone would not do: the server may have gone on behind what it skipped before anybody looked.
+    """
+    known = _Known()
+    newest = (await bus.stream_bounds(copy.target))[1]
     for subject in copy.places:
-        copied = await bus.last(copy.target, subject)
-        at = copied_from(copied) if copied else None
-        if copied and at and at.stream == copy.source and (newest is None or copied.seq > newest.seq):
-            newest, place = copied, at
-    return newest, place
-
-
-async def _is_of_another(bus: Connection, copy: Received, place: Place) -> bool:
-    """Whether the stream no longer holds the original of this copy, for another reason than trimming."""
-    original = await bus.at(place.stream, place.seq)
-    if original is None:
-        return (await bus.stream_bounds(place.stream))[1] < place.seq
-    return original.headers.get(MESSAGE_ID) != copy.headers.get(MESSAGE_ID)
+        last = await bus.last(copy.target, subject)
+        known.add(copy, [last] if last else [])
+        seq = max(newest - _RECENT, 0)
+        while seq < newest and (messages := await batch(bus, copy.target, subject, seq + 1)):
+            seq = messages[-1].seq
+            known.add(copy, messages)
+    return known
 
 
 async def _store(bus: Connection, copy: streams.Copy, message: Received, reach: int) -> None:
