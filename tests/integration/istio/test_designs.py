@@ -167,6 +167,26 @@ async def test_a_host_that_a_user_or_another_design_routes_is_refused_by_name(me
     assert any("design first of mesh prod" in each.detail for each in problems)
 
 
+async def test_designs_that_contradict_each_other_are_refused_by_name(mesh: Mesh) -> None:
+    """Whatever the kind: the second one says whose object is in its way, and would change nothing."""
+    limits = [wishes.RateLimit(service="details", requests=each) for each in (5, 9)]
+    balancing = [wishes.LoadBalancing(service="ratings", policy=each) for each in ("random", "least-request")]
+    modes = [wishes.MutualTls(mode=each, service="productpage") for each in ("strict", "permissive")]
+    splits = [
+        wishes.TrafficSplit(service="reviews", backends=[wishes.Backend(version=each, weight=100)])
+        for each in ("v1", "v2")
+    ]
+    pairs: list[tuple[AnyIntent, ...]] = [tuple(each) for each in (limits, balancing, modes, splits)]
+    await mesh.apply("first", *(one for one, _ in pairs))
+    for _, other in pairs:
+        plan = await mesh.plan("second", other)
+        words = [each.detail for each in plan.problems] + [each.conflict for each in plan.dry_run.changes]
+        assert any("design first of mesh prod" in each for each in words), (other, words)
+        with pytest.raises(kit.Reject) as rejected:
+            plan.check()
+        assert "design first of mesh prod" in str(rejected.value.failure)
+
+
 def _to(host: str) -> dict[str, Any]:
     return {"destination": {"host": host}}
 

@@ -9,31 +9,24 @@ from collections.abc import Iterator, Sequence
 from meshwright.adapters.istio.analysis import hosts
 from meshwright.adapters.istio.facts import Existing, IstioFacts, Service
 from meshwright.adapters.istio.intents import destinations, routing
+from meshwright.core.kit.lifecycle.contradictions import contradict
 from meshwright.schemas.base import service_parts
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import (
     AccessLog,
     Allow,
     AnyIntent,
-    CircuitBreaker,
     DenyAll,
     EgressControl,
-    FaultAbort,
-    FaultDelay,
     HeaderRoute,
     Ingress,
-    LoadBalancing,
     Mirror,
     MutualTls,
     RateLimit,
-    Retry,
-    Timeout,
     TrafficSplit,
     intent_kind,
 )
 
-_ONE_OF_A_KIND = (TrafficSplit, Timeout, Retry, LoadBalancing, CircuitBreaker, MutualTls, RateLimit, EgressControl)
-"""of which two for the same service cannot both hold"""
 _ENFORCED = (MutualTls, RateLimit, Allow, DenyAll, AccessLog)
 """what the workloads themselves do, so that it needs them enrolled"""
 _MESH = "mesh"
@@ -103,26 +96,12 @@ def _contradicted(facts: IstioFacts, index: int) -> Iterator[str]:
     """The first earlier intent that cannot hold together with this one."""
     intent = facts.intents[index]
     for before, other in enumerate(facts.intents[:index]):
-        if type(other) is not type(intent) or other == intent or not _same_service(facts, intent, other):
-            continue
-        everybody = isinstance(intent, FaultDelay | FaultAbort) and not getattr(other, "header", None)
-        same_path = isinstance(intent, Ingress) and isinstance(other, Ingress) and (
-            (intent.host.lower(), intent.path_prefix) == (other.host.lower(), other.path_prefix)
-        )  # fmt: skip
-        same_header = isinstance(intent, HeaderRoute) and intent.header == getattr(other, "header", None)
-        if isinstance(intent, _ONE_OF_A_KIND) or everybody or same_path or same_header:
+        if contradict(other, intent, (facts.namespace, facts.namespace)):
             yield (
                 f"two intents of the design contradict each other: {intent_kind(intent)} stands in #/intents/{before}"
                 f" and #/intents/{index} for the same requests"
             )
             return
-
-
-def _same_service(facts: IstioFacts, one: AnyIntent, other: AnyIntent) -> bool:
-    if isinstance(one, Ingress):
-        return True
-    names = [getattr(each, "service", None) for each in (one, other)]
-    return len({service_parts(name, facts.namespace) if name else None for name in names}) == 1
 
 
 def _clashes(facts: IstioFacts, index: int) -> Iterator[str]:

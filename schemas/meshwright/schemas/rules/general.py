@@ -1,4 +1,5 @@
-"""The rules that hold for every mesh: documents that cannot be read, and custom resources that break their schemas."""
+"""The rules that hold for every mesh: documents that cannot be read, custom resources that break their schemas, and
+intents that contradict each other."""
 
 from meshwright.schemas.findings import FindingRule
 
@@ -33,4 +34,19 @@ UNUSABLE = FindingRule(
     explanation="A CustomResourceDefinition is none, or its schema makes no sense.",
     remedy="Correct the definition; until then resources of its kind are not checked against it.",
 )
-RULES = (UNREADABLE, INVALID, UNKNOWN_FIELD, UNUSABLE)
+CONTRADICTION = FindingRule(
+    code="MW3005",
+    title="Contradicting intents",
+    severity="error",
+    explanation="Two intents of one kind are for the same requests and say different things, in one design or in two:"
+    " only one of them can hold, and a mesh refuses the second.",
+    remedy="Remove one of them, or decide in one design what shall hold.",
+)
+INVALID_DESIGN = FindingRule(
+    code="MW3006",
+    title="Design is not valid",
+    severity="error",
+    explanation="A design has a field that there is not, or a value that cannot be, so no mesh takes it.",
+    remedy="Correct the field that the finding names.",
+)
+RULES = (UNREADABLE, INVALID, UNKNOWN_FIELD, UNUSABLE, CONTRADICTION, INVALID_DESIGN)

@@ -17,6 +17,7 @@ from meshwright.core import kit
 from meshwright.core.bus.client.serving import Endpoint, Refusal
 from meshwright.core.kit import analysis, structural
 from meshwright.core.kit.importing import CannotImport
+from meshwright.core.kit.lifecycle.releases import BUCKET, Releases
 from meshwright.schemas import connections, designs, operations
 from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.errors import Failure
@@ -125,8 +126,9 @@ async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
     question = _decoded(payload, AnalysisRequest, "MW1017", "not a request to analyze")
     if adapter.analyzers is None:
         raise Refusal(Failure(code="MW1018", what=f"the {adapter.name} adapter does not analyze"))
-    written, unreadable = await asyncio.to_thread(analysis.read_files, question.files)
+    written, unreadable = await asyncio.to_thread(analysis.read_files, question.files, designs=True)
     live, definitions = analysis.LiveResources(manifests=[]), structural.Definitions()
+    applied: list[analysis.Manifest] = []
     scope = kit.Scope(runtime, service, _mesh(question))
     with _refusing():
         if question.live:
@@ -134,6 +136,7 @@ async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
                 what = f"the {adapter.name} adapter analyzes files only"
                 raise Refusal(Failure(code="MW1018", what=what, remedy="Give files, and leave out `live`."))
             live = await adapter.resource_reader(scope)
+            applied = await _applied(runtime, scope.mesh)
         if question.mesh and written and adapter.definition_reader:
             kinds = {(each.ref.group, each.ref.kind) for each in written}
             definitions = await adapter.definition_reader(scope, kinds)
@@ -142,7 +145,7 @@ async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
         """The findings; a resource of the files stands for the one of the mesh."""
         assert adapter.analyzers
         return adapter.analyzers.run(
-            analysis.Manifests([*live.manifests, *written]),
+            analysis.Manifests([*live.manifests, *applied, *written]),
             unreadable,
             question.suppress,
             complete=question.live,
@@ -151,6 +154,16 @@ async def _analyze(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
         )
 
     return await asyncio.to_thread(analyzed)
+
+
+async def _applied(runtime: kit.Runtime, mesh: kit.MeshRef) -> list[analysis.Manifest]:
+    """The designs that are applied on a mesh."""
+    releases = Releases(await runtime.bucket(BUCKET), runtime)
+    return [
+        analysis.applied(each.design)
+        for workspace, each in await releases.every()
+        if (workspace, each.mesh) == (mesh.workspace, mesh.mesh)
+    ]
 
 
 def _mesh(question: AnalysisRequest | designs.ImportRequest) -> kit.MeshRef:

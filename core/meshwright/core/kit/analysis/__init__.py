@@ -5,7 +5,8 @@ once for all meshes.
 """
 
 from meshwright.core.kit.analysis.analyzers import Analyzers, LiveResources
+from meshwright.core.kit.analysis.designs import applied
 from meshwright.core.kit.analysis.manifests import Manifest, Manifests, from_object, read_files
 from meshwright.core.kit.analysis.observations import Observation
 
-__all__ = ["Analyzers", "LiveResources", "Manifest", "Manifests", "Observation", "from_object", "read_files"]
+__all__ = ["Analyzers", "LiveResources", "Manifest", "Manifests", "Observation", "applied", "from_object", "read_files"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 import msgspec
 
 from meshwright.core.kit import structural
-from meshwright.core.kit.analysis import schemas
+from meshwright.core.kit.analysis import designs, schemas
 from meshwright.core.kit.analysis.manifests import Manifest, Manifests
 from meshwright.core.kit.analysis.observations import Observation
 from meshwright.schemas import rules as pages
@@ -88,6 +88,7 @@ class Analyzers:
         """
         findings = [self._unreadable(location, why, suppress) for location, why in unreadable]
         findings += [self._finding(each, suppress) for each in schemas.observe(manifests, definitions)]
+        findings += [self._finding(each, suppress) for each in designs.observe(manifests)]
         for analyzer, needs, reads in self._analyzers:
             if {*needs, *reads} & set(unread):
                 continue

@@ -24,6 +24,8 @@ CLUSTER_SCOPED = {
     "PersistentVolume",
     "ValidatingWebhookConfiguration",
 }
+DESIGN = ResourceRef(group="meshwright.dev", kind="Design", name="")
+"""what refers to a document of ours among resources; without its name"""
 _DEFAULT_NAMESPACE = "default"
 
 
@@ -97,9 +99,12 @@ class Manifests:
 
 
 def read_files(
-    files: Iterable[SourceFile], namespace: str = _DEFAULT_NAMESPACE
+    files: Iterable[SourceFile], namespace: str = _DEFAULT_NAMESPACE, *, designs: bool = False
 ) -> tuple[list[Manifest], list[tuple[FindingLocation, str]]]:
-    """The resources in files, and what could not be read: where, and why. `namespace` is of those that name none."""
+    """The resources in files, and what could not be read: where, and why.
+
+    `namespace` is of those that name none. A document with intents is a design, if `designs` are wanted.
+    """
     manifests: list[Manifest] = []
     unreadable: list[tuple[FindingLocation, str]] = []
     for file in files:
@@ -111,7 +116,11 @@ def read_files(
         for document in documents:
             for content, prefix in _items(document.content):
                 try:
-                    manifests.append(_manifest(content, file.name, document.lines, prefix, namespace))
+                    if designs and _is_design(content):
+                        ref = msgspec.structs.replace(DESIGN, name=content["id"])
+                        manifests.append(Manifest(ref=ref, body=content, file=file.name, lines=document.lines))
+                    else:
+                        manifests.append(_manifest(content, file.name, document.lines, prefix, namespace))
                 except ValueError as error:
                     line = document.lines.get(prefix or "#", 0)
                     unreadable.append((FindingLocation(file=file.name, line=line), str(error)))
@@ -140,6 +149,10 @@ def _items(content: Any) -> Iterator[tuple[Any, str]]:
             yield item, f"#/items/{index}"
     else:
         yield content, ""
+
+
+def _is_design(content: Any) -> bool:
+    return isinstance(content, dict) and "intents" in content and isinstance(content.get("id"), str)
 
 
 def _manifest(
