@@ -152,6 +152,10 @@ def test_ambient_before_it_was_ready_is_refused() -> None:
 @pytest.mark.parametrize(
     ("intent", "because"),
     [
+        (
+            wishes.HeaderRoute(service="shop/reviews", header=wishes.HeaderMatch(name="x", regex="*"), version="v1"),
+            "for any value",
+        ),
         (wishes.Timeout(service="reviews", timeout="0.5ms"), "whole milliseconds"),
         (wishes.FaultAbort(service="reviews", status=503, percent=0.00001), "0.0001 %"),
         (wishes.CircuitBreaker(service="reviews", max_retries=0), "max_retries"),

@@ -4,8 +4,8 @@ Invariant: an intent is only given where translating it gives the same routes an
 intent says is named, with the resource that has it.
 """
 
-from meshwright.adapters.istio.facts import CLASSIC, SECURITY, VERSION_LABELS
-from meshwright.adapters.istio.importing import destinations, policies, routing
+from meshwright.adapters.istio.facts import CLASSIC, SECURITY, TELEMETRY, VERSION_LABELS
+from meshwright.adapters.istio.importing import destinations, egress, ingress, limits, policies, routing, telemetry
 from meshwright.core.kit.importing import Importers, Reader, Reading, Surroundings
 from meshwright.schemas.intents import AnyIntent
 
@@ -26,6 +26,11 @@ def _importer(group: str, kind: str, reader: Reader) -> None:
 importers = Importers(VERSION_LABELS)
 _importer(CLASSIC, "VirtualService", routing.virtual_service)
 _importer(CLASSIC, "DestinationRule", destinations.destination_rule)  # after the routes that name its subsets
+_importer(CLASSIC, "Gateway", ingress.gateway)  # after the routes behind it
+_importer(CLASSIC, "Sidecar", egress.sidecar)
+_importer(CLASSIC, "ServiceEntry", egress.service_entry)  # after the Sidecar that closes what they open
+_importer(CLASSIC, "EnvoyFilter", limits.envoy_filter)
+_importer(TELEMETRY, "Telemetry", telemetry.telemetry)
 _importer(SECURITY, "PeerAuthentication", policies.peer_authentication)
 _importer(SECURITY, "AuthorizationPolicy", policies.authorization_policy)
 

@@ -6,6 +6,7 @@ Invariant: a rule is read whole or not at all: a condition that was dropped from
 from typing import Any
 
 from meshwright.adapters.istio.facts import DOMAIN, ROOT
+from meshwright.adapters.istio.intents.policies import TEMPLATES
 from meshwright.core.kit.importing import Field, Reading, Service, Surroundings, values
 from meshwright.core.kit.importing.fields import Unexpressed
 from meshwright.schemas.intents import Allow, AnyIntent, DenyAll, MutualTls
@@ -21,7 +22,7 @@ def peer_authentication(reading: Reading, around: Surroundings) -> list[AnyInten
         reading.spec.leave(f"no intent asks for {mode.text or 'what a parent says'}")
         return []
     try:
-        service = _selected(reading, around)
+        service = selected(reading, around)
     except Unexpressed as error:
         reading.spec.leave(str(error))
         return []
@@ -45,7 +46,7 @@ def authorization_policy(reading: Reading, around: Surroundings) -> list[AnyInte
         spec.leave(f"intents allow, and {action.value} is something else")
         return []
     try:
-        service = _selected(reading, around)
+        service = selected(reading, around)
         if rules.items() and service is None:
             raise Unexpressed("an intent allows calls to one service")
     except Unexpressed as error:
@@ -69,7 +70,7 @@ def authorization_policy(reading: Reading, around: Surroundings) -> list[AnyInte
     return intents
 
 
-def _selected(reading: Reading, around: Surroundings) -> Service | None:
+def selected(reading: Reading, around: Surroundings) -> Service | None:
     """The service that a policy is for; None: the whole mesh. Raises Unexpressed."""
     selector, targets = reading.spec.at("selector"), reading.spec.at("targetRefs").items()
     if reading.spec.at("targetRef"):
@@ -138,8 +139,10 @@ def _operation(place: Field) -> tuple[list[str], list[str]]:
     if place.others("operation") or operation.others("methods", "paths") or not isinstance(operation.value, dict):
         raise Unexpressed("an intent allows methods and beginnings of paths")
     methods, paths = operation.at("methods").texts(), operation.at("paths").texts()
-    if any(not each.startswith("/") or not each.endswith("*") or "{" in each for each in paths):
+    if any(not each.startswith("/") or not each.endswith("*") for each in paths):
         raise Unexpressed("an intent allows beginnings of paths, as in /api*")
+    if any(template in each for template in TEMPLATES for each in paths):
+        raise Unexpressed("an intent allows beginnings of paths, and no templates")
     if "*" in methods:
         methods = []
     return methods, [each.removesuffix("*") for each in paths]

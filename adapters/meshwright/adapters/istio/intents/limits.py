@@ -27,6 +27,13 @@ def rate_limit(facts: IstioFacts, service: Service, limit: RateLimit) -> Resourc
         )
     if seconds(limit.per) < _SHORTEST:
         raise CannotExpress(f"Envoy refills a bucket every 50 ms at most, and {limit.per} is shorter", "count per 1s")
+    spec = specification(policies.selector(service)["matchLabels"], _port(service), limit)
+    name = values.object_name(service.name, "rate-limit")
+    return values.resource(CLASSIC, "v1alpha3", "EnvoyFilter", service.namespace, name, spec)
+
+
+def specification(labels: Json, port: int, limit: RateLimit) -> Json:
+    """The limit of workloads with these labels, at their port. Raises CannotExpress."""
     bucket = {
         "max_tokens": values.uint32(limit.requests, "requests"),
         "tokens_per_fill": limit.requests,
@@ -44,13 +51,11 @@ def rate_limit(facts: IstioFacts, service: Service, limit: RateLimit) -> Resourc
         "applyTo": "HTTP_FILTER",
         "match": {
             "context": "SIDECAR_INBOUND",
-            "listener": {"portNumber": _port(service), "filterChain": chain},
+            "listener": {"portNumber": port, "filterChain": chain},
         },
         "patch": {"operation": "INSERT_BEFORE", "value": {"name": _FILTER, "typed_config": config}},
     }
-    spec: Json = {"workloadSelector": {"labels": policies.selector(service)["matchLabels"]}, "configPatches": [patch]}
-    name = values.object_name(service.name, "rate-limit")
-    return values.resource(CLASSIC, "v1alpha3", "EnvoyFilter", service.namespace, name, spec)
+    return {"workloadSelector": {"labels": labels}, "configPatches": [patch]}
 
 
 def _port(service: Service) -> int:

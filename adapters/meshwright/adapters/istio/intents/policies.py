@@ -11,7 +11,8 @@ from meshwright.adapters.istio.intents import values
 from meshwright.adapters.istio.intents.values import CannotExpress, Json
 from meshwright.schemas.intents import Allow, MutualTls, Resource
 
-_TEMPLATES = ("{*}", "{**}")
+TEMPLATES = ("{*}", "{**}")
+"""what stands for a segment of a path, or several"""
 
 
 def peer_authentication(facts: IstioFacts, intent: MutualTls, service: Service | None) -> Resource:
@@ -96,7 +97,7 @@ def _rule(facts: IstioFacts, allow: Allow) -> Json | None:
 
 
 def _path(prefix: str) -> str:
-    if any(each in prefix for each in _TEMPLATES):
+    if any(each in prefix for each in TEMPLATES):
         raise CannotExpress(f"Istio takes {prefix} for a template of paths, not for a prefix", "write a shorter prefix")
     return f"{prefix}*"
 

@@ -86,6 +86,8 @@ def _header(match: HeaderMatch) -> Json:
         return {"prefix": match.prefix} if match.prefix else {}  # nothing said: it is there
     if not match.regex:
         raise CannotExpress("Istio takes no empty regular expression")
+    if match.regex == "*":
+        raise CannotExpress("Istio takes the regular expression * for any value", "match it by an empty prefix")
     return {"regex": match.regex}
 
 

@@ -22,12 +22,13 @@ _DOMAIN = ("svc", "cluster", "local")
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """What clients address. `ports` are numbers by their names."""
+    """What clients address. `targets` are the ports of its workloads, 0 where they are named."""
 
     namespace: str
     name: str
     selector: dict[str, str] = {}
     ports: tuple[int, ...] = ()
+    targets: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -176,12 +177,15 @@ def _behind(service: Service, workload: Workload) -> bool:
 
 
 def _service(manifest: Manifest) -> Service:
-    ports = tuple(mapping(each).get("port") for each in items(manifest.spec.get("ports")))
+    ports = [mapping(each) for each in items(manifest.spec.get("ports"))]
+    targets = [each.get("targetPort") or each.get("port") for each in ports]
+    numbers = [each.get("port") for each in ports]
     return Service(
         namespace=manifest.ref.namespace,
         name=manifest.ref.name,
         selector={str(key): str(value) for key, value in mapping(manifest.spec.get("selector")).items()},
-        ports=tuple(each for each in ports if isinstance(each, int)),
+        ports=tuple(each for each in numbers if isinstance(each, int)),
+        targets=tuple(each if isinstance(each, int) else 0 for each in targets),
     )
 
 
