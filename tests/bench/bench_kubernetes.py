@@ -1,8 +1,8 @@
 """Listing 10,000 objects and applying 500, against the library's generated models and a plain loop in the same run.
 
 Starts a cluster of the test bed, or uses the one that MESHWRIGHT_TEST_KUBECONFIG names. Pods wait at a scheduling gate,
-so that nothing but the API server works on them. Memory is what one watch keeps after everything was told, as Python's
-own allocator counts it; the list's pages are gone by then.
+so that only the API server works on them. Memory is what one watch keeps after all objects were listed, as Python's own
+allocator counts it; the list's pages are freed by then.
 """
 
 import asyncio

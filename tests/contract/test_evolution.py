@@ -102,7 +102,7 @@ def test_what_an_older_version_lacks_has_its_default(name: str) -> None:
 
 @each_golden
 def test_a_required_field_is_required(name: str) -> None:
-    """Leaving it out makes the message undecodable, instead of something that nobody meant."""
+    """Without it the message is undecodable, instead of having an unintended meaning."""
     data = GOLDENS[name]
     for field in msgspec.structs.fields(catalog.BY_NAME[name]):
         if field.required:
@@ -127,7 +127,7 @@ def test_a_wrong_value_anywhere_is_refused_in_one_way(name: str) -> None:
 
 @given(st.sampled_from(list(GOLDENS)), st.binary(max_size=6), st.integers(0, 10_000))
 def test_damaged_bytes_are_refused_in_one_way(name: str, noise: bytes, place: int) -> None:
-    """A payload with bytes overwritten is a message or undecodable, and a message that is kept can be told as text."""
+    """A payload with bytes overwritten is a message or undecodable, and a decoded message can be shown as text."""
     payload = bytearray(json.dumps(GOLDENS[name]).encode())
     start = place % len(payload)
     payload[start : start + len(noise)] = noise

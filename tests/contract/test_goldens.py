@@ -117,6 +117,6 @@ def test_the_catalog_is_complete_and_unambiguous() -> None:
 
 @each_message
 def test_a_wire_name_is_versioned_and_names_its_entity(name: str) -> None:
-    """A subscriber can filter by name and tell versions apart."""
+    """A subscriber can filter by name and distinguish versions."""
     assert re.fullmatch(r"dev\.meshwright\.[a-z]+\.[a-z_]+\.v[1-9][0-9]*", name)
     assert re.fullmatch(r"[a-z]+", catalog.BY_NAME[name].wire.entity)

@@ -19,7 +19,7 @@ KEY = re.compile(r"[-/_=.a-zA-Z0-9]+")  # https://github.com/nats-io/nats-archit
 
 @given(st.lists(part, min_size=1, max_size=5))
 def test_an_id_gives_back_its_parts(parts: list[str]) -> None:
-    """Whatever stands in a name, the parts of an id can be told apart again."""
+    """Whatever characters a name has, the parts of an id can be separated again."""
     assert list(ids.parts(ids.scoped(*parts))) == parts
 
 

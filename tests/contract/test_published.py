@@ -47,7 +47,7 @@ def patterns(node: Any) -> Iterator[str]:
 
 
 def test_the_committed_files_are_not_stale() -> None:
-    """Whoever reads the schemas in the repository reads the contract as it is (else: `make schemas`)."""
+    """The schemas in the repository are those of the contract (else: `make schemas`)."""
     assert generate.stale(generate.ROOT) == []
 
 
@@ -94,7 +94,7 @@ def test_the_yaml_is_the_document() -> None:
 
 
 def test_every_message_stands_in_a_channel() -> None:
-    """Nobody has to guess where a message travels."""
+    """Every message of the catalog is in a channel of the AsyncAPI document."""
     channels = asyncapi.document()["channels"].values()
     told = {name for channel in channels for name in channel["messages"]}
     assert told == set(catalog.BY_NAME)

@@ -43,7 +43,7 @@ def test_references_are_equal_exactly_when_all_their_parts_are(
 
 
 def test_an_inventory_that_was_recorded_before_is_read() -> None:
-    """Lines of the first version become references, those of Envoy with the group that they never told."""
+    """Lines of the first version become references, those of Envoy with the group that they lacked."""
     assert inventory(["RouteConfiguration reviews-v1/inbound", "Cluster/reviews-v3", "odd"]) == [
         reference("type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "", "reviews-v1/inbound"),
         reference("type.googleapis.com/envoy.config.cluster.v3.Cluster", "", "reviews-v3"),

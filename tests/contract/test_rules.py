@@ -75,7 +75,7 @@ def test_a_header_is_compared_in_exactly_one_way(exact: str | None, prefix: str 
     ],
 )
 def test_a_duration_of_nothing_is_refused(intent: intents.Intent, field: str) -> None:
-    """Zero would switch the bound off, which is not what anybody means by writing one."""
+    """Zero would disable the limit, which is not what a user means by writing one."""
     assert pointers(intent) == [f"#/intents/0/{field}"]
 
 
@@ -92,7 +92,7 @@ def test_a_circuit_breaker_bounds_something() -> None:
 
 
 def test_a_design_tells_all_its_problems() -> None:
-    """Each broken intent and each workload named twice is told with its own place."""
+    """Each invalid intent and each workload named twice is reported with its own pointer."""
     spec = WorkloadSpec(name="reviews", service="reviews", port=9080)
     design = designs.Design(id="d", workloads=[spec, spec], intents=[split(100), split(1), split(2, 3)])
     assert [problem.pointer for problem in designs.design_problems(design)] == [
@@ -103,7 +103,7 @@ def test_a_design_tells_all_its_problems() -> None:
 
 
 def test_every_namespace_in_a_design_is_found() -> None:
-    """On a mesh without namespaces each of them is told at its place, and how to write it."""
+    """On a mesh without namespaces each of them is reported with its pointer and the correct form."""
     spec = WorkloadSpec(name="a", service="a", port=80, namespace="shop")
     long: list[intents.AnyIntent] = [
         intents.Allow(source="shop/b", service="a"),
@@ -146,7 +146,7 @@ def test_a_subject_gives_back_its_tokens(channel: subjects.Channel, data: st.Dat
 
 @pytest.mark.parametrize("token", ["", "a.b", ">", "a*", "a b", "a\n", "a\r\nPUB x", "é", "a" * 65])
 def test_no_token_can_change_the_meaning_of_a_subject(token: str) -> None:
-    """Text from people cannot widen a filter, leave its place or speak the protocol."""
+    """Text from users cannot widen a filter, leave its position or inject protocol lines."""
     with pytest.raises(ValueError, match="cannot be used in a subject"):
         subjects.fill(subjects.STATE, workspace="default", kind=token, id="one")
     if token and len(token) <= 64:
@@ -159,7 +159,7 @@ def test_no_token_can_change_the_meaning_of_a_subject(token: str) -> None:
 
 @given(tokens | st.text(max_size=70) | st.sampled_from(["a=b", "a.b", "*", "a" * 65, "é", ""]))
 def test_what_can_be_filled_is_known_beforehand(token: str) -> None:
-    """Whoever reads a stranger's subject can ask whether anything may be told of it."""
+    """For a subject of another program a reader can check whether `fill` accepts its tokens."""
     try:
         subject = subjects.fill(subjects.STATE, workspace="default", kind=token, id="one")
     except ValueError:

@@ -123,7 +123,7 @@ def test_an_unknown_key_anywhere_is_refused_where_it_stands(raw: Any, data: st.D
 
 
 def test_every_unknown_key_is_told_at_once() -> None:
-    """A person mends all typos in one go."""
+    """All misspelt fields are reported in one response."""
     raw = {"id": "a", "intent": [], "workloads": [{"name": "a", "service": "a", "port": 1, "prt": 2}]}
     assert [pointer for pointer, _ in complaints(raw)] == ["#/intent", "#/workloads/0/prt"]
 
@@ -154,7 +154,7 @@ def test_every_unknown_key_is_told_at_once() -> None:
     ],
 )
 def test_a_wrong_value_is_refused_where_it_stands(change: dict[str, Any], pointer: str) -> None:
-    """A wrong type or a broken rule of one field is told with the place of that field."""
+    """A wrong type or a broken rule of one field is reported with the pointer of that field."""
     assert [result for result, _ in complaints({"id": "a", **change})] == [pointer]
 
 
@@ -195,7 +195,7 @@ def test_a_broken_map_is_refused_at_the_map() -> None:
 
 
 def test_a_refused_name_is_explained_in_words() -> None:
-    """Nobody has to read a regular expression to learn what a name may look like."""
+    """The message describes the valid names in words, not by a regular expression."""
     raw = {"name": "A b", "service": "s", "port": 1}
     assert complaints(raw, workloads.WorkloadSpec) == [("#/name", "Expected at most 63 of a-z, 0-9 and inner -")]
 

@@ -1,4 +1,4 @@
-"""One word to have a living mesh, one to be rid of it: the whole stack as a person starts it."""
+"""The whole stack as a user starts it: one command starts a running mesh, and one removes it."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ OWN = {
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody at a terminal, with a folder of their own."""
+    """A user at a terminal, with a folder of their own."""
 
     home: Home
 

@@ -1,4 +1,4 @@
-"""A stranger's first adapter: written by one command, and proven by the tests that come with it."""
+"""A third party's first adapter: written by one command, and verified by the tests that it contains."""
 
 import asyncio
 import os

@@ -37,7 +37,7 @@ class NoOp(Arguments, frozen=True, kw_only=True):
 
 
 class Written(Model, frozen=True, kw_only=True):
-    """How many lines this attempt knows of."""
+    """The number of lines that this attempt has written."""
 
     lines: int
 

@@ -35,7 +35,7 @@ class Enter(Arguments, frozen=True, kw_only=True):
 
 
 class Post(Enter, frozen=True, kw_only=True):
-    """The same by another name, which only the newer version knows."""
+    """The same operation under another name, which only the newer version supports."""
 
     kind: ClassVar[OperationKind] = OperationKind("ledger.post")
 

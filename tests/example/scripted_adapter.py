@@ -1,7 +1,7 @@
-"""An adapter for tests of the command line and of access: a mesh without proxies that tells what a real one would.
+"""An adapter for tests of the command line and of access: a mesh without proxies that publishes what a real one would.
 
-Invariant: what it does follows from the names it is given, so a test can ask for a slow step, a failure, a refusal
-of a proxy, by name.
+Invariant: its behaviour follows from the names it is given, so a test can request a slow step, a failure, or a
+rejection by a proxy, by name.
 """
 
 import datetime
@@ -21,7 +21,7 @@ SLOW, DOOMED, BROKEN, POISON = "slow", "doomed", "broken", "poison"
 
 
 class ScriptedTarget(FileTarget):
-    """Routes have a timeout of 15s until somebody says otherwise, and stand already for `same`."""
+    """Routes have a timeout of 15s by default, and exist already for `same`."""
 
     async def dry_run(self, draft: kit.Draft, *, reserve: bool = False) -> kit.DryRun:
         """Services that start with `no-` are unknown."""
@@ -79,13 +79,13 @@ def now() -> datetime.datetime:
 
 @scripted.operation(operations.InstallMesh)
 async def install(context: kit.Context, arguments: operations.InstallMesh) -> None:
-    """Tell that the mesh is there."""
+    """Publish the mesh."""
     await context.step("build", functools.partial(_tell_mesh, context, arguments.trust_domain))
 
 
 @scripted.operation(operations.UninstallMesh)
 async def uninstall(context: kit.Context, _arguments: operations.UninstallMesh) -> None:
-    """Tell that the mesh is gone."""
+    """Publish the removal of the mesh."""
     command = context.command
     gone = meshes.MeshRemoved(id=command.mesh, connection=command.connection)
     await context.runtime.emit(command.workspace, command.mesh, gone)
@@ -93,13 +93,13 @@ async def uninstall(context: kit.Context, _arguments: operations.UninstallMesh) 
 
 @scripted.operation(operations.RefreshStatus)
 async def status(context: kit.Context, _arguments: operations.RefreshStatus) -> None:
-    """Tell the mesh again."""
+    """Publish the mesh again."""
     await _tell_mesh(context, "mesh.local")
 
 
 @scripted.operation(operations.EnrolWorkloads)
 async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> None:
-    """Tell workloads, proxies and their traffic; the proxy of `broken` refuses its configuration."""
+    """Publish workloads, proxies and their traffic; the proxy of `broken` rejects its configuration."""
     command = context.command
     for spec in arguments.processes:
         refused = spec.name == BROKEN

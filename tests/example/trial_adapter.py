@@ -1,6 +1,6 @@
-"""An adapter for the API's tests: it keeps a mesh in memory, and knows the services that are enrolled.
+"""An adapter for the API's tests, which keeps a mesh in memory with the enrolled services.
 
-Invariant: it answers and tells what a real one would, without any proxy.
+Invariant: it answers and publishes what a real one would, without any proxy.
 """
 
 import datetime
@@ -71,7 +71,7 @@ def _now() -> datetime.datetime:
 
 @trial.operation(operations.InstallMesh)
 async def install(context: kit.Context, arguments: operations.InstallMesh) -> None:
-    """Tell that the mesh is there."""
+    """Publish the mesh."""
     command = context.command
     _enrolled[command.workspace, command.mesh] = {}
     mesh = meshes.Mesh(
@@ -88,7 +88,7 @@ async def install(context: kit.Context, arguments: operations.InstallMesh) -> No
 
 @trial.operation(operations.UninstallMesh)
 async def uninstall(context: kit.Context, _arguments: operations.UninstallMesh) -> None:
-    """Tell that the mesh is gone."""
+    """Publish the removal of the mesh."""
     command = context.command
     _enrolled.pop((command.workspace, command.mesh), None)
     await kit.forget_designs(context.runtime, command.workspace, command.mesh)
@@ -99,7 +99,7 @@ async def uninstall(context: kit.Context, _arguments: operations.UninstallMesh) 
 
 @trial.operation(operations.EnrolWorkloads)
 async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> None:
-    """Tell that the workloads are there."""
+    """Publish the workloads."""
     command = context.command
     for spec in arguments.processes:
         _enrolled.setdefault((command.workspace, command.mesh), {})[spec.name] = spec
@@ -119,7 +119,7 @@ async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> N
 
 @trial.operation(operations.WithdrawWorkloads)
 async def withdraw(context: kit.Context, arguments: operations.WithdrawWorkloads) -> None:
-    """Tell that the workloads are gone."""
+    """Publish the removal of the workloads."""
     command = context.command
     for name in arguments.processes:
         _enrolled.get((command.workspace, command.mesh), {}).pop(name, None)

@@ -1,10 +1,10 @@
-"""Faults: real processes are killed, paused, starved and cut off, and the outside world is counted afterwards; and
+"""Faults: real processes are killed, paused, starved and cut off, and the results are counted outside of them; and
 operations that take long by themselves.
 
 Invariant: each fault leaves one row of figures, so that a run ends with the table of what was done and what it cost; a
-row is told also when its test fails. The whole table takes long, so a quick run (`--quick`) takes every
-seventh test, others each day of the week, and begins no more when its time is over; another one comes first each week,
-so that each has its turn.
+row is printed also when its test fails. The whole table takes long, so a quick run (`--quick`) takes every seventh
+test, others each day of the week, and starts no more when its time is over; another one comes first each week, so that
+each is run sometimes.
 """
 
 import datetime

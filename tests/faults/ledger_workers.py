@@ -25,7 +25,7 @@ ACK_WAIT = 1.0
 
 
 class LedgerWorkers:
-    """Workers by their process ids, and somebody who asks them."""
+    """Workers by their process ids, and a client that sends them commands."""
 
     def __init__(self, asker: Asker, server: NatsServer, folder: Path, stack: AsyncExitStack) -> None:
         self.asker = asker
@@ -60,7 +60,7 @@ class LedgerWorkers:
         return await self.asker.ask(Look(**arguments), seconds=seconds)
 
     async def events(self) -> AsyncIterator[tuple[int, str, Message]]:
-        """What is told of all operations, in stream order: sequence, operation, event."""
+        """The events of all operations, in stream order: sequence, operation, event."""
         seq, subject = 1, subjects.fill(subjects.EVENTS, origin="ledger", entity="operation")
         while (received := await self.bus.following(subjects.EVENTS.stream, seq, subject)) is not None:
             seq, message = received.seq + 1, received.message()
@@ -100,7 +100,7 @@ class LedgerWorkers:
 
 
 class Heard:
-    """The workers' events as they are published, each with the time at which it was heard."""
+    """The workers' events as they are published, each with the time at which it was received."""
 
     def __init__(self) -> None:
         self.events: list[tuple[float, Message]] = []
@@ -114,7 +114,7 @@ class Heard:
             self._news.set()
 
     async def next(self, kind: type[Message], after: int = 0, timeout: float = 20) -> tuple[int, float, Any]:
-        """The first event of that kind from index `after` on: its index, when it was heard, the event."""
+        """The first event of that kind from index `after` on: its index, its time, the event."""
         async with asyncio.timeout(timeout):
             while True:
                 for index in range(after, len(self.events)):
@@ -142,5 +142,5 @@ async def ledger_workers_running(server: NatsServer, folder: Path) -> AsyncItera
 
 
 def completed(events: list[Message]) -> list[str]:
-    """The steps that were told as completed, in stream order."""
+    """The steps that were published as completed, in stream order."""
     return [event.step for event in events if isinstance(event, ops.StepCompleted)]

@@ -26,7 +26,7 @@ _GIVEN_UP_BY = mwbus.WorkQueue(stream="COMMANDS", name="gives-up", subject="mw.c
 
 
 async def told(bus: mwbus.Connection) -> int:
-    """How many ends have been told."""
+    """The number of terminal events that were published."""
     ends = [received for received in await whole(bus, subjects.EVENTS.stream) if received.type in TERMINAL_TYPES]
     return len(ends)
 
@@ -39,7 +39,7 @@ async def give_up_on(bus: mwbus.Connection) -> None:
 
 
 async def test_the_scheduler_is_killed_at_random_points(nats_server: NatsServer, tmp_path: Path, row: Any) -> None:
-    """Deadlines that pass and commands that are given up, also while nobody listens, each become one end."""
+    """Expired deadlines and undeliverable commands, also while no scheduler runs, each become one terminal event."""
     chance = random.Random(15)
     async with mwbus.connect(nats_server.url, "api") as bus:
         leases = await mwbus.open_bucket(bus, "mw_leases")

@@ -1,4 +1,6 @@
-"""Webhooks under fault: whoever dies, every subscribed event arrives; whoever hangs, hangs alone."""
+"""Webhooks under fault: whatever process is killed, every subscribed event is delivered; a hanging endpoint delays
+no other.
+"""
 
 import asyncio
 import signal
@@ -79,7 +81,7 @@ async def kill(parts: Stack, name: str) -> None:
 
 
 async def kill_holder(bus: mwbus.Connection, parts: Stack) -> None:
-    """Kill the notifier that is at work, which is the one that holds the lease."""
+    """Kill the active notifier, which is the one that holds the lease."""
     leases = await mwbus.open_bucket(bus, "mw_leases")
     by_pid = {str(parts.processes[name].pid): name for name in ("notifier", "standby")}
 
@@ -91,7 +93,7 @@ async def kill_holder(bus: mwbus.Connection, parts: Stack) -> None:
 
 
 async def delivered(parts: Stack, name: str) -> set[int]:
-    """The events that the delivery log knows as delivered."""
+    """The events that the delivery log lists as delivered."""
     collected: set[int] = set()
     token = ""
     while True:
@@ -104,7 +106,7 @@ async def delivered(parts: Stack, name: str) -> set[int]:
 
 
 async def delivered_all(parts: Stack, name: str, load: Load) -> bool:
-    """Whether the delivery log knows the whole load as delivered."""
+    """Whether the delivery log lists the whole load as delivered."""
     return load.stored.keys() <= await delivered(parts, name)
 
 

@@ -44,7 +44,7 @@ class Mesh(Model, frozen=True, kw_only=True):
 
 
 class DetectedMesh(Model, frozen=True, kw_only=True):
-    """One mesh that is there, whoever installed it."""
+    """One mesh found on a connection, also one installed by others."""
 
     kind: str
     adapter: str = ""

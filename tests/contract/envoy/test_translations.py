@@ -1,4 +1,4 @@
-"""What each intent becomes on Envoy, held in goldens. UPDATE_GOLDENS=1 writes them anew."""
+"""The Envoy translation of each intent, compared with goldens. UPDATE_GOLDENS=1 writes them again."""
 
 import os
 from pathlib import Path

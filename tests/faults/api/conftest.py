@@ -1,4 +1,4 @@
-"""Somebody who uses the API of the stack that a fault is done to."""
+"""A client of the API of the stack under fault."""
 
 from collections.abc import AsyncIterator
 

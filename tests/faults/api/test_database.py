@@ -1,4 +1,6 @@
-"""MongoDB slow, silent or gone: writes go on, reads say no or tell their age, and afterwards nothing is missing."""
+"""MongoDB slow, silent or unavailable: writes continue, reads fail or report their age, and afterwards nothing is
+missing.
+"""
 
 import asyncio
 import collections
@@ -160,7 +162,7 @@ async def test_a_slow_database_slows_reads_alone(
 
 
 async def test_a_read_says_how_old_it_is(alone: Stack, ann: Person, proxy: TcpProxy, row: Any) -> None:
-    """Without a projector, reads are served and tell their age, which grows; with it, they are as good as new."""
+    """Without a projector, reads are served with their age, which grows; with it, they are current again."""
     await begin(alone, ann, proxy)
 
     async def age() -> float:

@@ -172,7 +172,7 @@ async def latencies(heard: list[Listener], quick: Teller, big: Teller) -> list[f
 
 
 async def test_a_client_that_stops_reading_delays_nobody(alone: Stack, row: Any) -> None:
-    """One client stops reading: it is told `reset` when it reads again, and the others are served as before."""
+    """A client that stops reading gets `reset` when it reads again, and the others are served as before."""
     await asyncio.to_thread(alone.start_api, event_streams_per_token="1000", event_streams_per_workspace="1000")
     admin = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(base_url=alone.url, headers=admin) as client:

@@ -48,7 +48,7 @@ async def send_and_cut(port: int, key: str, payload: bytes) -> None:
 
 
 async def until_accepted(person: Person, key: str, payload: bytes) -> str:
-    """Ask with the same key until the operation is told; its id."""
+    """Send the request with the same key until the response names the operation; returns its id."""
     while True:
         try:
             answer = await person.ask(
@@ -68,7 +68,7 @@ async def until_accepted(person: Person, key: str, payload: bytes) -> str:
 
 
 class Crowd:
-    """A thousand people, each cut off once, who ask again; `told` are the operations that they were told, by key."""
+    """A thousand clients, each disconnected once, which retry; `told` are the operations in their responses, by key."""
 
     def __init__(self, stack: Stack, person: Person) -> None:
         self._stack = stack
@@ -79,7 +79,7 @@ class Crowd:
         self.outages: list[float] = []
 
     async def run(self) -> None:
-        """Everybody asks, while the API is killed again and again."""
+        """All clients send requests, while the API is killed repeatedly."""
         slot = asyncio.Semaphore(WIDTH)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._kill())

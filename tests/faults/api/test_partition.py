@@ -122,7 +122,7 @@ async def test_without_the_bus_every_write_is_refused(
 
 
 async def test_a_half_open_connection_is_noticed(alone: Stack, ann: Person, proxy: TcpProxy, row: Any) -> None:
-    """When NATS is gone without a word, the API notices by itself, connects anew, and works."""
+    """When NATS vanishes without closing the connection, the API detects it, reconnects, and works."""
     await begin(alone, ann, proxy)
     writes = Writes(ann)
     assert await writes.ask()

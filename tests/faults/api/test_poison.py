@@ -1,4 +1,4 @@
-"""Poison: commands that break their worker or that nobody can read end as dead letters and hinder nobody."""
+"""Commands that crash their worker or cannot be decoded become dead letters and block no other command."""
 
 import asyncio
 import statistics

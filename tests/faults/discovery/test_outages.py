@@ -18,7 +18,7 @@ Discover = Callable[..., AbstractAsyncContextManager[WorkerProcess]]
 async def test_each_kind_of_outage_has_its_condition_until_it_is_over(
     kubernetes_settings: Kubernetes, seen: Seen, discover: Discover
 ) -> None:
-    """Not reached, credentials that have ended, throttled: told apart, and taken back by the first good answer."""
+    """Unreachable, expired credentials, throttled: each has its own condition, which the first good response clears."""
     async with intercepting(kubernetes_settings) as (interceptor, settings), discover():
         await seen.connect(settings)
         await eventually(seen.synced, timeout=60)

@@ -43,7 +43,7 @@ def _design(namespace: str, revision: int) -> operations.ApplyDesign:
 
 
 async def _seen(namespace: str) -> object:
-    """What is there of the designs, without what each creation makes anew."""
+    """The objects of the designs, without the fields that each creation sets again."""
     collected: list[Any] = []
     async with k8s.Cluster.open(settings()) as cluster:
         for group, kind in _KINDS:

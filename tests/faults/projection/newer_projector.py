@@ -1,4 +1,4 @@
-"""A projector of the next version: it knows one more type and one more field than this one does."""
+"""A projector of the next version: it has one more type and one more field than the present one."""
 
 from typing import ClassVar
 

@@ -26,7 +26,7 @@ NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 async def observe(projection: Projection, name: str, kind: str, zone: str) -> None:
-    """What an adapter of the next version tells: a field more, or a type that is new."""
+    """The observation of an adapter of the next version: a further field, or a new type."""
     seen = workloads.Workload(
         id=name,
         mesh="m",

@@ -1,4 +1,4 @@
-"""Messages that nobody can fold into a view: they are kept apart, people can see them, and the rest goes on."""
+"""Messages that cannot be folded into a view are set aside and listed, and the others are folded."""
 
 import asyncio
 import os

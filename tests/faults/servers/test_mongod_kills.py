@@ -1,4 +1,4 @@
-"""kill -9 of mongod, several times, under a whole Meshwright at work."""
+"""kill -9 of mongod, several times, under load on a whole stack."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""kill -9 of nats-server, again and again, under a whole Meshwright at work."""
+"""kill -9 of nats-server, several times, under load on a whole stack."""
 
 from pathlib import Path
 from typing import Any

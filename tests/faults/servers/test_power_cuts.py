@@ -56,7 +56,7 @@ class Disk:
         subprocess.run(["mount", "-o", "loop", str(self._image), str(self.folder)], check=True, capture_output=True)
 
     def unmount(self) -> None:
-        """Nobody may use it any more."""
+        """Unmount the file system after all its users have ended."""
         subprocess.run(["umount", str(self.folder)], check=True, capture_output=True)
 
     def sync(self) -> None:
@@ -167,7 +167,7 @@ async def test_with_sync_always_nothing_acknowledged_is_lost(disk: Disk, tmp_pat
 
 
 async def test_what_the_server_lost_is_noticed(disk: Disk, tmp_path: Path, row: Any) -> None:
-    """Without `sync_interval: always` a power cut takes what was acknowledged; nobody goes on as if it had not."""
+    """Without `sync_interval: always` a power cut loses acknowledged messages; every reader detects it."""
     ledger, nats = Ledger(), NatsServer(disk.folder / "nats")
     row.fault, row.injected, row.runs = "power cut, default sync", "un-synced data dropped under load", 1
     async with (
@@ -218,8 +218,8 @@ async def test_an_older_copy_is_noticed(tmp_path: Path, row: Any) -> None:
 
 @asynccontextmanager
 async def noticed(parts: Stack, bus: mwbus.Connection, ledger: Ledger, row: Any) -> AsyncIterator[None]:
-    """In the block nats-server loses something. Behind it the views are made anew from what the streams hold, clients
-    start over, and everything moves.
+    """nats-server loses messages in the block. Afterwards the views are rebuilt from the streams, clients are
+    reset, and all readers continue.
     """
     async with listening(str(parts.http.base_url), TOKEN, "default") as listener:
         yield

@@ -1,8 +1,8 @@
-"""An operation's life as a state machine, walked at random against real workers on a real bus.
+"""An operation's life as a state machine, with random walks against real workers on a real bus.
 
-The model knows only what a person may expect: an operation that was accepted ends; as asked, if nobody intervened;
-never twice; its steps complete at most once, in order; what ended without success has been taken back unless told
-otherwise; changes of one mesh end in the order in which they began.
+The model has only what a user may expect: an accepted operation ends; as requested, unless cancelled; never twice; its
+steps complete at most once, in order; what ended without success has been undone unless requested otherwise; changes of
+one mesh end in the order in which they began.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _TALLY: dict[str, int] = {"operations": 0, "kills": 0, "pauses": 0, "lost": 0, "
 
 
 class Asked(msgspec.Struct):
-    """An operation as the model knows it."""
+    """An operation in the model."""
 
     id: str
     steps: int
@@ -129,7 +129,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.alive())
     @rule()
     def stop(self) -> None:
-        """A worker is told to end and does."""
+        """A worker gets SIGTERM and ends."""
         status = self.run(self.alive()[0].stop())
         assert status in (0, -signal.SIGTERM)  # the signal itself ends one that is only starting
 

@@ -1,4 +1,4 @@
-"""Each process is told to end while everything is under load."""
+"""Each process gets SIGTERM under load and shuts down gracefully."""
 
 import asyncio
 import signal

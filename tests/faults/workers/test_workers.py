@@ -104,7 +104,9 @@ async def test_a_paused_worker_is_fenced_off(ledger_workers: LedgerWorkers, row:
 
 
 async def test_order_holds_while_workers_die(ledger_workers: LedgerWorkers, row: Any) -> None:
-    """Changes of a mesh run one at a time in the order of acceptance, and meshes side by side, whoever is killed."""
+    """Changes of a mesh run one at a time in the order of acceptance, and meshes concurrently, whichever worker is
+    killed.
+    """
     row.fault, row.injected = "order per mesh under kills", "kill -9 of a working worker, every 0.5 s"
     chance = random.Random(7)
     for _ in range(3):
@@ -156,7 +158,7 @@ async def test_a_long_operation_is_delivered_once(ledger_workers: LedgerWorkers,
 
 
 async def test_a_flood_waits_in_the_stream(ledger_workers: LedgerWorkers, row: Any) -> None:
-    """Ten times more commands than a worker can take cost it no memory to speak of, and none is lost."""
+    """Ten times more commands than a worker can take cost it little memory, and none is lost."""
     row.fault, row.injected = "commands at many times the worker's rate", "2,000 commands at once, 8 at a time"
     worker = await ledger_workers.start(worker_max_running="8", worker_ack_wait="5")
     await ledger_workers.asker.end(await ledger_workers.look())
@@ -272,7 +274,7 @@ def _was_fenced(worker: WorkerProcess) -> bool:
 
 
 def _faked(clock: dict[str, str]) -> dict[str, str]:
-    """What gives a process another clock; only the one on the wall unless told otherwise."""
+    """The environment that gives a process another clock; by default only the wall clock."""
     result = importlib.util.find_spec("libfaketime")
     if result is None or result.origin is None:
         pytest.skip("libfaketime is not installed")

@@ -1,4 +1,4 @@
-"""Buckets: what a watch tells first, what expires, who may write."""
+"""Buckets: the initial values of a watch, expiry, and concurrent writers."""
 
 import asyncio
 import datetime
@@ -29,7 +29,7 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
 
 
 async def told_first(bucket: mwbus.Bucket, prefix: str = "") -> list[str]:
-    """The keys that a watch tells before its mark."""
+    """The keys that a watch yields before its mark."""
     items: list[str] = []
     async with asyncio.timeout(20), bucket.watch(prefix) as changes:
         async for change in changes:
@@ -40,16 +40,16 @@ async def told_first(bucket: mwbus.Bucket, prefix: str = "") -> list[str]:
 
 
 def is_told(told: list[Change], key: str, *, expired: bool) -> bool:
-    """Whether a key was told in that way."""
+    """Whether a watch yielded a key in that way."""
     return any(one.key == key and one.expired == expired for one in told)
 
 
 async def test_the_mark_comes_behind_all_that_is_there(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever starts a watch as the server becomes slow is not told that there is nothing: all keys, then the mark.
+    """A watch that starts while the server is slow yields all keys, then the mark.
 
-    A control plane that took an early mark for the whole truth would serve its proxies nothing.
+    A control plane that took an early mark for the end of the initial values would serve its proxies nothing.
     """
     async with TcpProxy(nats_server.port) as proxy, mwbus.connect(nats_server.through(proxy.port), "slow") as bus:
         bucket = await mwbus.open_bucket(bus, "facts")
@@ -71,7 +71,7 @@ async def test_the_mark_comes_behind_all_that_is_there(
 
 
 async def test_a_watch_may_begin_while_the_server_is_away(bus: mwbus.Connection, nats_server: NatsServer) -> None:
-    """It waits for the server and then tells everything, instead of ending whoever watches."""
+    """It waits for the server and then yields all keys, instead of failing."""
     bucket = await mwbus.open_bucket(bus, "facts")
     await bucket.put("a", b"1")
     bus.js._timeout = 0.1
@@ -88,7 +88,7 @@ async def test_a_watch_may_begin_while_the_server_is_away(bus: mwbus.Connection,
 
 @pytest.mark.parametrize("last", ["deleted", "other", "purged"])
 async def test_the_mark_comes_although_the_newest_is_nobodys(bus: mwbus.Connection, last: str) -> None:
-    """A bucket whose newest entry is a deletion, another's, or gone, tells its mark all the same."""
+    """In a bucket whose newest entry is a deletion, another's, or gone, the mark comes nevertheless."""
     bucket = await mwbus.open_bucket(bus, "facts")
     await bucket.put("p.a", b"1")
     await bucket.put("p.b" if last == "deleted" else "q", b"1")
@@ -101,7 +101,7 @@ async def test_the_mark_comes_although_the_newest_is_nobodys(bus: mwbus.Connecti
 
 
 async def test_a_key_that_expired_is_told_and_free_at_once(bus: mwbus.Connection) -> None:
-    """A value that nobody renewed goes by itself, is told as expired and not as deleted, and can be made anew."""
+    """A value that was not renewed expires, is reported as expired and not as deleted, and can be created again."""
     bucket = await mwbus.open_bucket(bus, "short", ttl=1.0)
     async with asyncio.timeout(20), bucket.watch() as changes:
         assert await anext(changes) == MARK
@@ -120,7 +120,7 @@ async def test_a_key_that_expired_is_told_and_free_at_once(bus: mwbus.Connection
 
 
 async def test_of_many_who_create_one_succeeds(bus: mwbus.Connection) -> None:
-    """Ten at the same moment: one makes the key, also when it was deleted before, and all others are told."""
+    """Of ten concurrent creators one succeeds, also for a deleted key, and the others get Conflict."""
     bucket = await mwbus.open_bucket(bus, "facts")
     for _ in range(2):
         made = await asyncio.gather(
@@ -174,7 +174,7 @@ async def test_an_absent_server_is_told_in_our_own_words(bus: mwbus.Connection, 
 async def test_keys_that_are_lost_twice_are_told_once_each(
     bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path
 ) -> None:
-    """A bucket that goes back a second time does not tell again what it has told as lost the first time."""
+    """A bucket that is rewound again does not report the keys lost the first time again."""
     bucket = await mwbus.open_bucket(bus, "facts")
     await nats_server.copy_to(tmp_path / "copy")
     told: list[Change] = []

@@ -24,7 +24,7 @@ PROGRESS = operations.OperationProgressed(message='naïve "100 %"')
 
 
 def subject(id: str = "op") -> str:
-    """Where these tests tell their events."""
+    """The subject of these tests' events."""
     return subjects.fill(subjects.EVENTS, workspace="default", origin="tester", entity="operation", id=id)
 
 
@@ -277,7 +277,7 @@ async def test_readers_leave_no_consumer_behind(bus: Any) -> None:
 
 
 async def test_of_two_writers_of_a_key_one_wins(bus: Any) -> None:
-    """create and update succeed for one writer and tell the other that it came too late."""
+    """create and update succeed for one writer and raise Conflict for the other."""
     bucket = await mwbus.open_bucket(bus, "facts")
     revision = await bucket.create("a.b", b"1")
     with pytest.raises(mwbus.Conflict):
@@ -294,7 +294,7 @@ async def test_of_two_writers_of_a_key_one_wins(bus: Any) -> None:
 
 
 async def test_a_watch_gives_what_is_there_and_then_the_news(bus: Any) -> None:
-    """A watch tells present keys, then the mark that these were all, then changes and removals."""
+    """A watch yields present keys, then the mark, then changes and removals."""
     bucket = await mwbus.open_bucket(bus, "facts")
     await bucket.put("p.a", b"1")
     await bucket.put("other", b"1")
@@ -312,7 +312,7 @@ async def test_a_watch_gives_what_is_there_and_then_the_news(bus: Any) -> None:
 
 
 async def test_a_lease_passes_on_when_its_holder_dies(bus: Any, nats_server: Any) -> None:
-    """Of two that want a lease one works; when it vanishes without a word the other takes over."""
+    """Of two candidates for a lease one works; when it vanishes without releasing it the other takes over."""
     working: list[str] = []
 
     def work(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Cancelling whoever waits for the bus: once is enough, at whatever moment."""
+"""Cancelling a task that waits for the bus works at once, at any moment."""
 
 import asyncio
 import random

@@ -21,7 +21,7 @@ async def test_it_tells_the_servers_time(nats_server: NatsServer, monkeypatch: A
 
 
 async def test_it_goes_on_without_the_server(nats_server: NatsServer) -> None:
-    """While the server is away the time that it told goes on; it never runs backwards."""
+    """While the server is unavailable its time is extrapolated; it never runs backwards."""
     async with mwbus.connect(nats_server.url, "tester") as bus:
         before = await bus.clock.now()
         await nats_server.kill()
@@ -30,7 +30,7 @@ async def test_it_goes_on_without_the_server(nats_server: NatsServer) -> None:
 
 
 async def test_without_a_word_from_the_server_there_is_no_time(nats_server: NatsServer) -> None:
-    """A clock that never heard the server says so instead of guessing."""
+    """A clock that never received the server's time raises instead of guessing."""
     async with mwbus.connect(nats_server.url, "tester") as bus:
         clock = ServerClock(bus.client)
         await nats_server.kill()

@@ -1,4 +1,4 @@
-"""Work that is handed out: to one worker at a time, until somebody says what became of it."""
+"""Jobs: delivered to one worker at a time, until it is acknowledged, given back or terminated."""
 
 import asyncio
 import functools
@@ -61,7 +61,7 @@ async def is_pending(bus: mwbus.Connection, out: int, waiting: int) -> bool:
 
 
 async def test_what_was_fetched_and_not_taken_goes_back_at_once(bus: mwbus.Connection) -> None:
-    """A worker that ends with a full queue holds nobody up: another gets the rest without waiting for the ack wait."""
+    """A worker that ends with a full queue delays no one: another gets the rest without waiting for the ack wait."""
     await say(bus, 20)
     (one,) = await take(bus, 1, UNHURRIED)
     async with asyncio.timeout(30):
@@ -100,7 +100,7 @@ async def test_of_two_workers_each_job_has_one(bus: mwbus.Connection) -> None:
 
 
 async def test_a_job_that_is_kept_stays_with_its_worker(bus: mwbus.Connection) -> None:
-    """As long as it says that it is still at work, nobody else gets its message; afterwards somebody does."""
+    """While a worker extends the ack wait, no other gets its message; afterwards another one does."""
     queue = msgspec.structs.replace(QUEUE, ack_wait=2.0)
     await say(bus, 1)
     (job,) = await take(bus, 1, queue)
@@ -121,7 +121,7 @@ async def test_a_job_that_is_kept_stays_with_its_worker(bus: mwbus.Connection) -
 
 
 async def test_a_job_comes_again_after_its_pause_and_not_before(bus: mwbus.Connection) -> None:
-    """What a worker wants again later is delivered to anybody then, counted as another delivery."""
+    """A job given back with a delay is redelivered to any worker then, counted as another delivery."""
     await say(bus, 1)
     (job,) = await take(bus, 1, UNHURRIED)
     loop = asyncio.get_running_loop()
@@ -133,7 +133,7 @@ async def test_a_job_comes_again_after_its_pause_and_not_before(bus: mwbus.Conne
 
 
 async def test_what_is_given_up_is_told_and_never_comes_again(bus: mwbus.Connection) -> None:
-    """The server stores its advisory, which names the message, and hands it to nobody any more."""
+    """A terminated job's advisory is stored, names the message, and it is not redelivered."""
     await say(bus, 2)
     first, second = await take(bus, 2, UNHURRIED)
     await first.term()
@@ -176,7 +176,7 @@ async def test_new_settings_of_a_queue_are_taken_over(bus: mwbus.Connection) -> 
 
 
 async def test_a_queue_that_cannot_be_opened_is_not_hammered(bus: mwbus.Connection) -> None:
-    """While the server refuses the consumer its reader hears None now and then, and does not ask without a pause."""
+    """While the server refuses the consumer its reader gets None at intervals, and retries with a pause."""
     queue = mwbus.WorkQueue(stream="NOWHERE", name="q", subject=">")
     before = bus.client.stats["out_msgs"]
     async with asyncio.timeout(30), aclosing(mwbus.jobs(bus, queue)) as jobs:

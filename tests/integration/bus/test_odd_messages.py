@@ -29,7 +29,7 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
 
 
 async def say_raw(server: NatsServer, subject: bytes, payload: bytes, headers: bytes = b"") -> None:
-    """Publish bytes as a program does that speaks NATS by itself; returns when the server has taken them."""
+    """Publish bytes as another NATS client does; returns when the server has received them."""
     reader, writer = await asyncio.open_connection(HOST, server.port)
     await reader.readline()
     lines = b"NATS/1.0\r\n" + headers + b"\r\n"
@@ -72,7 +72,9 @@ async def test_a_subject_that_is_no_text_stops_no_reader(bus: mwbus.Connection, 
 async def test_header_names_of_any_case_and_broken_values_are_read(
     bus: mwbus.Connection, nats_server: NatsServer
 ) -> None:
-    """A foreign client's spelling of a CloudEvent is one to us; bytes that are no text cost nobody the message."""
+    """CloudEvents of other clients are read with any spelling of header names; invalid header values do not make
+    the message unreadable.
+    """
     headers = b"CE-Id: a%20b\r\nCe-Source:x\r\ncE-tYpE: dev.other.v1\r\nce-odd: \xff\xfe\r\nno colon here\r\n"
     await say_raw(nats_server, SUBJECT.encode(), b"\xff", headers)
     (result,) = await first(bus, 1)

@@ -138,7 +138,7 @@ async def test_messages_are_found_by_subject_and_by_place(environment: Environme
 
 
 async def test_a_writer_that_expects_what_is_no_more_is_refused(environment: Environment) -> None:
-    """It is told what stands there, nothing is stored, and other subjects do not matter to it."""
+    """Conflict has the present sequence, nothing is stored, and other subjects do not matter."""
     await environment.say("a", expected_last=0)
     await environment.say("b", expected_last=0)
     await environment.say("a", expected_last=1)
@@ -150,7 +150,7 @@ async def test_a_writer_that_expects_what_is_no_more_is_refused(environment: Env
 
 
 async def test_of_writers_that_expect_the_same_one_wins(environment: Environment) -> None:
-    """However many come at once, one message is stored and all others are told."""
+    """Of any number of concurrent writers one stores its message and the others get Conflict."""
     outcomes = await asyncio.gather(*(environment.say("a", expected_last=0) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(one, mwbus.Ack) for one in outcomes) == 1
     assert sum(isinstance(one, mwbus.Conflict) for one in outcomes) == 9
@@ -194,7 +194,7 @@ async def test_a_tail_tells_everything_in_order(environment: Environment) -> Non
 
 
 async def test_a_tail_that_waits_says_so_when_asked(environment: Environment) -> None:
-    """With `idle` an empty batch is told when nothing comes."""
+    """With `idle` an empty batch is yielded when no message arrives."""
     async with asyncio.timeout(30), aclosing(environment.tail(STREAM, idle=True, patience=0.1)) as batches:
         assert await anext(batches) == []
 
@@ -278,7 +278,7 @@ async def test_a_watch_tells_what_is_there_and_then_what_changes(bucket: KeyValu
 
 
 async def test_a_value_goes_after_its_time(bucket: KeyValue) -> None:
-    """Not before; whoever watches is told that it expired, and the key can be made again."""
+    """Not before; a watch reports that it expired, and the key can be created again."""
     await bucket.create("short", b"1", ttl=1)
     await bucket.create("long", b"1")
     assert await bucket.get("short")

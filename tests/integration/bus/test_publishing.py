@@ -1,4 +1,4 @@
-"""Publishing through a connection that breaks: stored once, or the caller knows that it may not be."""
+"""Publishing over a connection that breaks: stored once, or the caller gets an error."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,14 +25,14 @@ WORD = OperationProgressed(message="said")
 
 @pytest.fixture
 async def direct(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
-    """A connection that nobody spoils."""
+    """A connection without the proxy."""
     async with mwbus.connect(nats_server.url, "direct") as connection:
         yield connection
 
 
 @pytest.fixture
 async def proxy(nats_server: NatsServer, direct: mwbus.Connection) -> AsyncIterator[TcpProxy]:
-    """What lies between the publisher under test and its server."""
+    """The proxy between the publisher under test and its server."""
     async with TcpProxy(nats_server.port) as between:
         yield between
 
@@ -45,7 +45,7 @@ async def bus(proxy: TcpProxy, nats_server: NatsServer) -> AsyncIterator[mwbus.C
 
 
 async def stored_times(direct: mwbus.Connection, name: str) -> int:
-    """How often a message lies in EVENTS."""
+    """How often EVENTS contains a message."""
     return sum(one.headers.get(envelope.MESSAGE_ID) == name for one in await whole(direct, STREAM))
 
 
@@ -85,7 +85,7 @@ async def test_a_successor_of_a_lost_acknowledgement_is_a_conflict(direct: mwbus
 
 
 async def test_an_expectation_of_more_than_there_is_conflicts(direct: mwbus.Connection) -> None:
-    """Whoever expects a message that the subject has never held is told so, and nothing is stored."""
+    """Expecting a sequence that the subject never had raises Conflict, and nothing is stored."""
     with pytest.raises(mwbus.Conflict):
         await direct.publisher.publish(SUBJECT, WORD, expected_last=5)
     assert await whole(direct, STREAM) == []
@@ -124,7 +124,7 @@ async def test_a_publish_that_waits_is_stored_when_the_server_is_back(
 
 
 async def test_a_publish_ends_within_its_time(bus: mwbus.Connection, proxy: TcpProxy) -> None:
-    """However silent the network, the caller is told when the time is over, a last try apart."""
+    """However slow the network, the call ends at its time-out, except for a last attempt."""
     proxy.black_hole()
     loop = asyncio.get_running_loop()
     begin = loop.time()
@@ -135,7 +135,7 @@ async def test_a_publish_ends_within_its_time(bus: mwbus.Connection, proxy: TcpP
 
 
 async def test_a_full_stream_refuses_at_once_and_without_a_trace(direct: mwbus.Connection) -> None:
-    """What a full stream refuses is told as such long before the time is over, and its id stays free."""
+    """A full stream's refusal is raised long before the time-out, and the message id stays unused."""
     await streams.ensure(direct.js, gib=0.0005)
     big = OperationProgressed(message="x" * 1900)
     with pytest.raises(mwbus.BusFull):

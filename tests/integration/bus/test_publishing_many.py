@@ -15,7 +15,7 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture
 async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
-    """Somebody who may do everything."""
+    """A connection with all permissions."""
     async with mwbus.connect(nats_server.url, "tester") as connection:
         yield connection
 
@@ -32,7 +32,7 @@ def outgoing(name: str, expected_last: int = 0, id: str = "") -> Outgoing:
 
 
 async def test_all_are_stored_in_order(bus: mwbus.Connection) -> None:
-    """With the sequences that were told."""
+    """With the sequences that were returned."""
     result = await bus.publisher.publish_all([outgoing(name) for name in "abc"])
     for name, seq in zip("abc", result, strict=True):
         message = await bus.at(subjects.SEEN.stream, seq)

@@ -27,7 +27,7 @@ EVERYTHING = [
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[list[NatsServer]]:
-    """Three servers that make one JetStream, open to anybody."""
+    """Three servers that form one JetStream cluster, without authentication."""
     ports = [free_port() for _ in range(3)]
     routes = ", ".join(f'"nats://{HOST}:{port}"' for port in ports)
     async with AsyncExitStack() as stack:
@@ -53,7 +53,7 @@ def chosen(servers: list[NatsServer], folder: Path, replicas: int) -> settings.S
 
 
 async def replicas(bus: mwbus.Connection, names: Iterable[str]) -> dict[str, int]:
-    """On how many servers each of these streams lies, those of buckets among them."""
+    """The number of replicas of each of these streams, including those of buckets."""
     return {name: (await bus.js.stream_info(name)).config.num_replicas or 1 for name in names}
 
 

@@ -1,4 +1,4 @@
-"""A stream that goes back: whoever has read what is no longer there finds out, and nobody else is disturbed."""
+"""A rewound stream: readers of lost messages detect it, and others are not disturbed."""
 
 import asyncio
 import datetime
@@ -52,7 +52,7 @@ async def place_of_the_last(bus: mwbus.Connection) -> mwbus.Position:
 
 
 async def test_a_shorter_stream_is_noticed(bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path) -> None:
-    """A reader whose place lies behind the end is told, also when it does not know when its last message was stored."""
+    """A reader whose position is behind the end gets Rewound, also without the time of its last message."""
     await tell(bus, "a")
     await nats_server.copy_to(tmp_path / "copy")
     await tell(bus, "b", "c")
@@ -67,8 +67,8 @@ async def test_a_shorter_stream_is_noticed(bus: mwbus.Connection, nats_server: N
 async def test_another_message_in_the_same_place_is_noticed(
     bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path
 ) -> None:
-    """A stream that went back and has grown again looks like the old one; the time of the last message tells them
-    apart. What was stored since then is found by that time.
+    """A stream that was rewound and has grown again looks like the old one; the time of the last message
+    distinguishes them. The messages stored since then are found by that time.
     """
     await tell(bus, "a")
     await nats_server.copy_to(tmp_path / "copy")
@@ -84,7 +84,7 @@ async def test_another_message_in_the_same_place_is_noticed(
 
 
 async def test_a_tail_at_work_is_told(bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path) -> None:
-    """A reader that was reading all the while is told at the server's return, and not before."""
+    """A running reader gets Rewound when the server returns, and not before."""
     await tell(bus, "a")
     await nats_server.copy_to(tmp_path / "copy")
     await tell(bus, "b")
@@ -139,7 +139,7 @@ async def test_until_finds_the_place_of_a_moment(bus: mwbus.Connection) -> None:
 async def test_a_watch_of_a_bucket_that_went_back_tells_what_is_gone(
     bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path
 ) -> None:
-    """Keys that were lost are told as expired, those that are there again as they are."""
+    """Lost keys are reported as expired, restored ones with their values."""
     bucket = await mwbus.open_bucket(bus, "facts")
     await bucket.put("kept", b"old")
     await nats_server.copy_to(tmp_path / "copy")

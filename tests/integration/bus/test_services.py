@@ -57,7 +57,7 @@ async def too_much(_: bytes) -> bytes:
 
 
 async def test_an_answer_a_refusal_or_a_reason(bus: mwbus.Connection) -> None:
-    """Whatever an endpoint does, who asks is told at once: the answer, the failure in all its parts, or what broke."""
+    """The requester gets at once the answer, the complete failure, or the exception of the endpoint."""
     endpoints: dict[str, serving.Endpoint] = {
         "echo": echo,
         "refuse": refuse,
@@ -121,7 +121,7 @@ async def test_small_questions_do_not_wait_for_large_ones(bus: mwbus.Connection)
 async def test_more_questions_than_a_worker_keeps_are_refused(
     bus: mwbus.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond a bound who asks is told so at once; who takes too long is told that, and what is left at the end ends."""
+    """Requests beyond the limit are refused at once; slow ones time out, and open ones end at shutdown."""
     monkeypatch.setattr(serving, "_MAX_OPEN", 3)
     monkeypatch.setattr(serving, "_TIMEOUT", 1.0)
 
@@ -160,7 +160,7 @@ async def test_silence_of_nats_is_not_blamed_on_the_worker(bus: mwbus.Connection
 
 
 async def test_a_message_that_is_too_large_says_so(bus: mwbus.Connection) -> None:
-    """What no message can hold is told at once with both numbers, not as an outage after every try."""
+    """A message above the limit is refused at once with both sizes, not as an outage after every attempt."""
     failed = AdapterFailed(name="envoy", instance="i", reason="x" * 2**21)
     async with asyncio.timeout(30):
         with pytest.raises(mwbus.TooLarge, match=r"2097195 bytes exceed the server.s limit of 1048576"):

@@ -29,7 +29,7 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
 
 
 def subject(id: str, entity: str = "operation") -> str:
-    """Where something is told of one thing."""
+    """The subject of one entity."""
     return subjects.fill(subjects.EVENTS, workspace="w", origin="t", entity=entity, id=id)
 
 
@@ -49,7 +49,9 @@ async def read(tail: Tail, count: int) -> list[int]:
 
 
 async def test_the_newest_of_each_comes_first_and_then_the_news(bus: mwbus.Connection) -> None:
-    """What was overwritten is not told; what follows is told in full, also while the first part is being read."""
+    """Overwritten messages are skipped; later ones are complete, also those stored while the first part is being
+    read.
+    """
     await say(bus, "a", "b", "a", "c", "b")
     async with aclosing(mwbus.tail(bus, STREAM, newest=True, batch=2)) as tail:
         first = [message.seq for message in await anext(tail)]
@@ -85,7 +87,7 @@ async def test_several_filters_are_read_as_one_stream(bus: mwbus.Connection) -> 
 async def test_an_idle_reader_gets_its_turn_also_without_a_server(
     bus: mwbus.Connection, nats_server: NatsServer
 ) -> None:
-    """With `idle` an empty batch comes after each wait, while nothing is said and while nobody could say anything."""
+    """With `idle` an empty batch comes after each wait, with a silent server and without one."""
     await say(bus, "a")
     async with aclosing(mwbus.tail(bus, STREAM, idle=True, patience=0.05)) as tail:
         assert await read(tail, 1) == [1]
@@ -140,7 +142,7 @@ async def test_a_listener_that_fails_hears_on(bus: mwbus.Connection) -> None:
 async def test_a_connection_that_cannot_be_made_is_told_in_time_and_leaves_nothing(
     nats_server: NatsServer, fault: str
 ) -> None:
-    """Nobody there, a reset, or a server that takes the connection and says nothing: one error, no task, no socket."""
+    """No listener, a reset, or a server that accepts and sends nothing: one error, no task, no socket left."""
     before = asyncio.all_tasks()
     loop = asyncio.get_running_loop()
     async with TcpProxy(nats_server.port) as proxy:

@@ -70,7 +70,7 @@ def test_ctrl_c_leaves_and_says_how_to_come_back(shop: Shop) -> None:
 
 
 def test_following_survives_the_death_of_the_api(shop: Shop, machine: Any) -> None:
-    """While the API is killed and comes back, the following goes on to the end and tells each thing once."""
+    """While the API is killed and restarted, following continues to the end and shows each event once."""
     with shop.start("apply", slow(shop, "killed"), "--wait") as process:
         operation = begun(process)
         machine.kill_api()
@@ -92,7 +92,7 @@ def views_stand_still(shop: Shop, machine: Any) -> Iterator[None]:
 
 @pytest.mark.usefixtures("views_stand_still")
 def test_waiting_needs_no_views(shop: Shop) -> None:
-    """With the projector dead an operation is told as its events tell it: end, steps, failure, and when shown later."""
+    """Without a projector an operation is shown from its events: end, steps, failure, and later too."""
     shop.write("seen.yaml", SLOW.format("seen"))
     began = time.monotonic()
     told = shop.run("apply", "seen.yaml", "--timeout", "20s", "-o", "json")

@@ -1,4 +1,4 @@
-"""What the command line tells of drift, of what a mesh can do, and of a connection that is tried."""
+"""The command line's reports of drift, of a mesh's intents, and of a connection test."""
 
 import asyncio
 import datetime
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.servers
 
 
 def detected(machine: Any, workspace: str, design: str, mesh: str) -> None:
-    """A worker tells that a resource of a release is gone."""
+    """A worker publishes that a resource of a release is missing."""
     drift = Drift(
         id=ids.fresh(),
         design=design,

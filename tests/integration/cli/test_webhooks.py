@@ -1,4 +1,4 @@
-"""Webhooks by the command line: made, tried, looked at, replayed, removed."""
+"""Webhooks by the command line: created, tested, listed, replayed, deleted."""
 
 import asyncio
 import json
@@ -31,7 +31,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 def test_a_webhook_from_its_making_to_its_end(terminal: Any, receiver: Receiver, notifier: None) -> None:
-    """The secret comes once on stdout, a ping tells the endpoint's answer, the log is a table, all ends well."""
+    """The secret is printed once on stdout, a ping reports the endpoint's response, deliveries are a table, all
+    exit codes are 0.
+    """
     made = terminal.run("webhooks", "set", "ops", "--url", receiver.url, "--entity", "connection")
     secret = made.stdout.strip()
     assert secret.startswith("whsec_")
@@ -57,7 +59,7 @@ def test_a_webhook_from_its_making_to_its_end(terminal: Any, receiver: Receiver,
 
 
 def test_a_ping_that_does_not_arrive_says_why(terminal: Any, receiver: Receiver, notifier: None) -> None:
-    """An endpoint that refuses is told in its own words, with exit code 1."""
+    """An endpoint's refusal is reported with its text, with exit code 1."""
     receiver.answer = lambda call: (403, {})
     terminal.run("webhooks", "set", "ops", "--url", receiver.url)
     assert "the endpoint answered 403" in terminal.run("webhooks", "test", "ops", expect=1).stderr

@@ -57,7 +57,7 @@ async def _is(seen: Seen, namespace: str, wanted: set[str]) -> bool:
 async def test_what_happens_while_nobody_watches_is_seen_afterwards(
     kubernetes_settings: Kubernetes, cluster: Cluster, namespace: str, seen: Seen, discover: Discover
 ) -> None:
-    """After a kill: what went is told as gone, what came is there, and what stayed is not told again."""
+    """After a kill: deleted objects are published as removed, new ones are published, unchanged ones are not."""
     for name in "abc":
         await cluster.apply(service(namespace, name), owner="test")
     await seen.connect(kubernetes_settings)
@@ -84,7 +84,7 @@ async def test_what_happens_while_nobody_watches_is_seen_afterwards(
 async def test_secrets_do_not_leave_the_worker(
     kubernetes_settings: Kubernetes, cluster: Cluster, namespace: str, seen: Seen, discover: Discover
 ) -> None:
-    """Of a Secret that is watched its keys are told; long content is trimmed; both are said."""
+    """Of a watched Secret only the keys are published; long content is trimmed; both are marked."""
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -149,7 +149,7 @@ async def test_the_kinds_that_an_adapter_names_are_seen_while_they_are_served(
 async def test_a_connection_that_is_removed_is_forgotten(
     kubernetes_settings: Kubernetes, cluster: Cluster, namespace: str, seen: Seen, discover: Discover
 ) -> None:
-    """Also one that was removed while nobody watched; the objects of others stay."""
+    """Also one that was removed while no worker ran; the objects of others stay."""
     await cluster.apply(service(namespace, "a"), owner="test")
     for name in ("prod", "stage", "own"):
         await seen.connect(kubernetes_settings, name)

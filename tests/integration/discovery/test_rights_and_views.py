@@ -47,7 +47,7 @@ async def allow(cluster: Cluster, *plurals: str) -> None:
 async def test_rights_that_are_missing_are_named_and_the_rest_is_seen(
     kubernetes_server: KubernetesServer, seen: Seen, discover: Discover
 ) -> None:
-    """As soon as they are granted everything is seen, without a word to discovery."""
+    """As soon as they are granted everything is watched, without a restart of discovery."""
     async with Cluster.open(Kubernetes(kubeconfig=kubernetes_server.kubeconfig())) as cluster:
         await allow(cluster, "services", "namespaces")
         await seen.connect(Kubernetes(kubeconfig=kubernetes_server.kubeconfig(USER)))

@@ -108,7 +108,7 @@ async def test_changed_bootstrap_replaces_the_process(directory: Path) -> None:
 
 
 async def test_crashed_sidecar_comes_back(directory: Path) -> None:
-    """A killed Envoy is started again without anybody asking, and the crash is counted."""
+    """A killed Envoy is restarted automatically, and the crash is counted."""
     async with Fleet.open(directory, keep_on_exit=False) as fleet:
         first = await fleet.ensure("a", bootstrap())
         assert first.pid is not None

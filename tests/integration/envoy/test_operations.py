@@ -1,4 +1,4 @@
-"""Operations of the Envoy adapter: what they change, tell, undo and remember."""
+"""Operations of the Envoy adapter: what they change, publish, undo and store."""
 
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ async def _mesh_told(envoy_mesh: Any, state: str, proxies: int) -> bool:
 
 
 async def test_releases_are_recorded_superseded_and_rolled_back(envoy_mesh: Any) -> None:
-    """Two revisions, a rollback to the first, then to nothing: each told as a release, each true in traffic."""
+    """Two revisions, a rollback to the first, then to none: each published as a release, each effective in traffic."""
     first = await envoy_mesh.do(ApplyDesign(design=split(100)))
     second = await envoy_mesh.do(ApplyDesign(design=split(0)))
     assert (first["revision"], second["revision"]) == (1, 2)
@@ -120,7 +120,7 @@ async def _release_states(envoy_mesh: Any) -> dict[int, str]:
 
 
 async def test_a_redelivered_operation_has_one_effect(envoy_mesh: Any) -> None:
-    """The same command handled twice, as after a crash before its end was told, gives one release and one state."""
+    """The same command handled twice, as after a crash before its terminal event, gives one release and one state."""
     operation = ids.fresh()
     first = await envoy_mesh.do(ApplyDesign(design=split(90)), operation=operation)
     version = desired.version(envoy_mesh.plane.state("default", "demo"))
@@ -168,7 +168,7 @@ async def test_an_unsupported_intent_is_refused(envoy_mesh: Any) -> None:
 
 
 async def test_a_preview_shows_what_the_operation_will_do(envoy_mesh: Any) -> None:
-    """The difference told beforehand is the difference afterwards, and asking changes nothing."""
+    """The previewed difference is the actual difference, and a preview changes nothing."""
     design = split(90)
     told = await envoy_mesh.preview(ApplyDesign(design=design))
     assert [(each.ref.kind, each.ref.name, each.change) for each in told.diff] == [
@@ -214,7 +214,7 @@ async def test_enrolling_twice_changes_nothing(envoy_mesh: Any) -> None:
 
 
 async def test_uninstalling_leaves_nothing(envoy_mesh: Any) -> None:
-    """Sidecars, desired state, keys and proxy records are gone, and the same mesh can be made anew."""
+    """Sidecars, desired state, keys and proxy records are gone, and the same mesh can be installed again."""
     await envoy_mesh.do(ApplyDesign(design=split(90)))
     await envoy_mesh.do(UninstallMesh())
     assert await envoy_mesh.plane.fleet.list() == []
@@ -233,7 +233,7 @@ async def test_no_mesh_is_said_plainly(bare_envoy_mesh: Any) -> None:
 
 
 async def test_a_remote_workload_waits_for_its_sidecar(envoy_mesh: Any) -> None:
-    """A remote sidecar that never came holds nobody up; it is told as disconnected."""
+    """A remote sidecar that never connected delays no other; it is published as disconnected."""
     remote = WorkloadSpec(name="far-v1", service="far", port=9, sidecar="remote")
     await envoy_mesh.do(enrolling([remote]))
     status = await envoy_mesh.do(RefreshStatus())
@@ -255,7 +255,7 @@ async def test_another_replica_takes_over_the_proxies(envoy_mesh: Any, tmp_path:
 
 
 async def test_private_keys_are_in_no_event(envoy_mesh: Any) -> None:
-    """Nothing that was told contains a private key."""
+    """No event contains a private key."""
     authority = await envoy_mesh.plane.authority("default", "demo")
     state = envoy_mesh.plane.state("default", "demo")
     seq = 1

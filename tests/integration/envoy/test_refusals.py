@@ -34,7 +34,7 @@ SPLIT = Design(id="split", intents=[TrafficSplit(service="reviews", backends=EVE
 
 
 async def test_a_workload_that_a_design_needs_cannot_become_another(envoy_mesh: Any) -> None:
-    """Enrolling it anew under another version or service is refused as withdrawing it is, naming the design."""
+    """Enrolling it under another version or service is refused, as withdrawing it is, with the name of the design."""
     await envoy_mesh.do(ApplyDesign(design=SPLIT))
     before = envoy_mesh.plane.state("default", "demo")
     second = next(each for each in envoy_mesh.specs() if each.name == "reviews-v2")
@@ -47,7 +47,7 @@ async def test_a_workload_that_a_design_needs_cannot_become_another(envoy_mesh: 
 
 
 async def test_a_trust_domain_that_makes_no_identity_is_refused(bare_envoy_mesh: Any) -> None:
-    """It is told where and how to write one, and no mesh is made of it, new or changed."""
+    """The refusal has its pointer and the valid form, for a new and for an existing mesh."""
     for there in (None, "mesh.local"):
         for name in ("", "münchen.local", "two words", "a/b"):
             with pytest.raises(kit.Reject, match="a trust domain is 1 to 255 of") as refusal:
@@ -84,7 +84,7 @@ async def test_a_correction_reaches_proxies_that_still_reject_what_it_replaces(e
 
 
 async def test_a_workload_named_twice_is_refused(bare_envoy_mesh: Any) -> None:
-    """Of two specifications under one name neither wins: the second is told at its place, as in a design."""
+    """Of two specifications under one name the second is reported with its pointer, as in a design."""
     await bare_envoy_mesh.do(InstallMesh())
     twice = [WorkloadSpec(name="a", service="a", port=port) for port in (9, 10)]
     with pytest.raises(kit.Reject, match="a is named twice") as refusal:
@@ -94,8 +94,9 @@ async def test_a_workload_named_twice_is_refused(bare_envoy_mesh: Any) -> None:
 
 
 async def test_two_meshes_enrol_at_the_same_moment(bare_envoy_mesh: Any) -> None:
-    """Plans made side by side for different meshes share no port, so that both have their sidecars, also for workloads
-    of one name, which are told apart wherever they are told of."""
+    """Concurrent plans for different meshes share no port, so both have their sidecars, also for workloads of the
+    same name, which are distinguished everywhere.
+    """
     meshes = ("one", "two")
     for mesh in meshes:
         await bare_envoy_mesh.do(InstallMesh(), mesh=mesh)
@@ -129,7 +130,7 @@ async def test_what_this_mesh_does_not_have_is_refused(bare_envoy_mesh: Any, mem
 
 
 async def test_the_long_form_of_a_service_is_refused(bare_envoy_mesh: Any) -> None:
-    """A design that names a namespace cannot hold here; it is told where and how to write it."""
+    """A namespace in a design is refused, with its pointer and the valid form."""
     await bare_envoy_mesh.do(InstallMesh())
     design = Design(id="d", intents=[Timeout(service="shop/reviews", timeout="1s")])
     with pytest.raises(kit.Reject, match="has no namespaces: write reviews") as refusal:

@@ -1,4 +1,4 @@
-"""Who may speak to whom, on real Envoys: identities, mutual TLS, access logs."""
+"""Security on real Envoys: identities, mutual TLS, authorization, access logs."""
 
 import ssl
 from typing import Any
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.servers
 
 
 async def test_plaintext_is_refused_by_default(envoy_mesh: Any) -> None:
-    """Nobody without a certificate of the mesh reaches an inbound listener, in clear or with TLS."""
+    """No client without a certificate of the mesh reaches an inbound listener, in plain text or with TLS."""
     port = _inbound(envoy_mesh, "ratings-v1")
     with pytest.raises(httpx.TransportError):
         await envoy_mesh.client.get(f"http://127.0.0.1:{port}/")
@@ -61,7 +61,7 @@ async def test_access_log_writes_json_lines(envoy_mesh: Any) -> None:
 
 
 async def test_certificates_rotate_while_traffic_flows(envoy_mesh: Any) -> None:
-    """Rotation gives every proxy a new certificate, told with its serial, and no request fails."""
+    """Rotation gives every proxy a new certificate, published with its serial, and no request fails."""
     before = {each.proxy.id: each.proxy.certificate.serial for each in await _told(envoy_mesh)}
     await envoy_mesh.do(RotateCertificates())
     assert [(await envoy_mesh.get("reviews")).status_code for _ in range(20)] == [200] * 20

@@ -51,7 +51,7 @@ async def test_the_matrix_of_a_mesh_knows_the_version_of_its_proxies(envoy_mesh:
 
 
 async def test_a_proxy_that_lost_what_was_applied_is_named(envoy_mesh: Any) -> None:
-    """A sidecar comes back while somebody else has its port: what it cannot hold is lost, until the port is free."""
+    """While another program has the port of a restarted sidecar, its resources are reported as lost."""
     await envoy_mesh.apply(FaultAbort(service="reviews", status=500))
     target = adapter.target_of(kit.Scope(envoy_mesh.runtime, envoy_mesh.plane, MESH))
     (release,) = [each.release for each in await envoy_mesh.events(ReleaseChanged)]

@@ -47,7 +47,7 @@ def test_an_install_of_the_first_version_is_understood() -> None:
 async def test_an_upgrade_starts_what_is_outdated_anew_and_nothing_else(
     bare_envoy_mesh: EnvoyMesh, tmp_path: Path
 ) -> None:
-    """With the installed Envoy nothing happens; a sidecar that does not come back as the wanted one is told."""
+    """With the installed Envoy nothing is restarted; a sidecar with another version after its restart is reported."""
     envoy_mesh, fleet = bare_envoy_mesh, bare_envoy_mesh.plane.fleet
     with pytest.raises(kit.Reject, match="no Envoy mesh"):
         await envoy_mesh.do(UpgradeMesh())

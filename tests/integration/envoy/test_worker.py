@@ -38,7 +38,7 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture
 async def asker(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Asker]:
-    """Somebody who sends commands; sidecars that outlived their worker are gone afterwards."""
+    """A client that sends commands; sidecars that outlived their worker are stopped afterwards."""
     async with mwbus.connect(nats_server.url, "api") as bus:
         yield Asker(bus, "envoy")
     async with Fleet.open(tmp_path / "fleet", keep_on_exit=False):
@@ -59,7 +59,7 @@ def abort(status: int) -> ApplyDesign:
 
 
 async def outbound(asker: Asker) -> int:
-    """Where `web` sends its calls, as told by events."""
+    """The port for calls of `web`, from its events."""
     told = await asker.bus.last("EVENTS", "mw.evt.default.envoy.proxy.m1==web")
     message = told.message() if told else None
     assert isinstance(message, ProxyObserved)
@@ -116,7 +116,7 @@ async def test_a_retry_is_planned_against_what_is_there_now(
 async def test_a_desired_state_that_a_stranger_wrote_is_drift_and_is_put_back(
     nats_server: NatsServer, asker: Asker, tmp_path: Path
 ) -> None:
-    """Whoever writes past the operations is told as drift of the release concerned; a design that asks for it heals."""
+    """A write other than by operations is published as drift of the release; a design with self-healing reverts it."""
     async with worker_process(
         "envoy", nats_server.url, tmp_path, worker_drift_every="0.2", envoy_keep_sidecars="false"
     ):
@@ -165,7 +165,7 @@ def _pids(directory: Path) -> list[str]:
 async def test_a_wrong_variable_of_the_adapter_ends_the_worker_at_its_start(
     nats_server: NatsServer, tmp_path: Path
 ) -> None:
-    """A setting that cannot be read is told by its name, before any command is taken."""
+    """An invalid setting is reported with its name, before any command is taken."""
     async with worker_process("envoy", nats_server.url, tmp_path, envoy_first_port="low") as worker:
         async with asyncio.timeout(30):
             assert await worker.process.wait() == 1

@@ -23,7 +23,7 @@ def adapter(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def asker(nats_server: NatsServer, adapter: str) -> AsyncIterator[Asker]:
-    """Somebody who sends commands."""
+    """A client that sends commands."""
     async with mwbus.connect(nats_server.url, "api") as bus:
         yield Asker(bus, adapter)
 

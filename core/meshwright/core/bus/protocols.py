@@ -150,7 +150,7 @@ class Delivery(Protocol):
         """Done: never deliver it again."""
 
     async def in_progress(self) -> None:
-        """Still working: the ack wait starts anew."""
+        """Extend the ack wait, because the work continues."""
 
     async def nak(self, after: float) -> None:
         """Redeliver it, to any worker, after that many seconds."""

@@ -1,7 +1,7 @@
 """A rate limit on log messages.
 
-Problem: a message that strangers can trigger can be triggered until the disk is full. Invariant: each key has a burst
-size and a rate, and skipped messages are counted; at most `_KEYS` keys are remembered.
+Problem: a message that unauthenticated clients can trigger can be triggered until the disk is full. Invariant: each key
+has a burst size and a rate, and skipped messages are counted; at most `_KEYS` keys are remembered.
 """
 
 import time

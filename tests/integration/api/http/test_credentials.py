@@ -1,4 +1,4 @@
-"""Credentials of connections in a running stack: whatever is stored, told or logged, nobody finds them there."""
+"""Credentials of connections in a running stack: they are in no stored message, event or log."""
 
 import asyncio
 import subprocess

@@ -1,7 +1,7 @@
 """Free data (bodies of native resources, arguments of an adapter's own operations) is read back as it was accepted.
 
-What cannot be kept is refused at the door, with the place. A value that was accepted and broke its list would break it
-for everybody and for good, because streams keep it.
+What cannot be stored is refused by the API, with its place. An accepted value that breaks its list would break it for
+every user permanently, because streams keep it.
 """
 
 import datetime

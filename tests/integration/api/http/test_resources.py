@@ -47,7 +47,7 @@ async def test_a_lost_update_is_impossible(admin: Person) -> None:
 
 
 async def test_a_design_keeps_its_history_and_can_be_restored(admin: Person) -> None:
-    """Each version tells who and why; an old one becomes the newest again by one request."""
+    """Each version has its author and reason; an old one becomes the newest again by one request."""
     first = await admin.put("/v1/designs/split", DESIGN, params={"reason": "to begin"})
     second = await admin.put("/v1/designs/split", {}, If_Match=first.headers["etag"], Meshwright_Reason="emptied")
     last = await admin.post(

@@ -30,7 +30,7 @@ async def tell(
 
 
 async def test_an_operation_is_followed_from_acceptance_to_its_end(admin: Person, shared: Stack) -> None:
-    """The stream tells the whole life of an operation, with ids that a later read can wait for."""
+    """The stream has all events of an operation, with ids that a later read can wait for."""
     await admin.mesh()
     async with listening(shared.url, TOKEN, admin.workspace, entity="operation") as heard:
         operation = (await admin.post("/v1/operations", {"kind": "trial.noop", "mesh": "m1"})).json()["id"]
@@ -45,7 +45,7 @@ async def test_an_operation_is_followed_from_acceptance_to_its_end(admin: Person
 
 
 async def test_filters_and_workspaces_keep_streams_apart(admin: Person, shared: Stack) -> None:
-    """A listener hears its own workspace and what it asked for, nothing else."""
+    """A client gets the events of its own workspace that match its filter, and no others."""
     async with (
         mwbus.connect(shared.nats.url, "test") as bus,
         listening(shared.url, TOKEN, "default") as other,
@@ -88,7 +88,7 @@ async def test_the_log_is_searched_by_filter_text_and_time(admin: Person, shared
 
 
 async def test_a_payload_that_is_no_json_harms_nobody(admin: Person, shared: Stack) -> None:
-    """Pretty-printed, damaged and binary payloads from strangers are shown on one line, and the next event comes."""
+    """Pretty-printed, damaged and binary payloads of other programs are shown on one line, and the next event comes."""
     async with (
         mwbus.connect(shared.nats.url, "test") as bus,
         listening(shared.url, TOKEN, admin.workspace) as heard,
@@ -148,7 +148,7 @@ async def test_a_client_behind_the_ring_reads_the_stream_and_joins(alone: Stack)
 
 
 async def test_a_trimmed_history_is_told_as_reset(alone: Stack) -> None:
-    """Who asks for events that the stream has forgotten is told to start over, and then gets the news."""
+    """A client that asks for events that have expired gets `reset`, and then new events."""
     alone.start_api()
     async with mwbus.connect(alone.nats.url, "test") as bus:
         told = [await tell(bus, "default", number) for number in range(5000)]
@@ -162,7 +162,7 @@ async def test_a_trimmed_history_is_told_as_reset(alone: Stack) -> None:
 
 
 async def test_a_client_that_does_not_read_is_reset_and_costs_others_nothing(alone: Stack) -> None:
-    """A stuck client neither grows the process nor delays others; when it reads again it is told `reset`."""
+    """A stuck client neither grows the process nor delays others; when it reads again it gets `reset`."""
     alone.start_api()
     async with mwbus.connect(alone.nats.url, "test") as bus, listening(alone.url, TOKEN, "default") as heard:
         with socket.create_connection(("127.0.0.1", alone.port)) as stuck:

@@ -272,7 +272,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("what", BAD)
 async def test_a_bad_webhook_is_refused_with_its_place(admin: Person, what: str) -> None:
-    """What is wrong with a webhook is told at the field, before anything is stored or called."""
+    """An invalid field of a webhook is reported with its pointer, before anything is stored or called."""
     document, pointer = BAD[what]
     answer = await admin.problem("PUT", HOOK, document, status=422, slug="invalid-document")
     assert pointer in [error["pointer"] for error in answer["errors"]], answer

@@ -1,4 +1,4 @@
-"""The disk under nats-server was full: whoever asks whether the API is ready is told the truth."""
+"""When the disk under nats-server was full, `/readyz` reports that writes are not stored."""
 
 import asyncio
 import os

@@ -40,7 +40,7 @@ async def names(person: Person) -> list[str]:
 
 
 async def test_users_see_what_the_streams_hold(admin: Person, alone: Stack, tmp_path: Path) -> None:
-    """Documents and tokens that were lost are gone everywhere, and can be made anew; operations go on."""
+    """Documents and tokens that were lost are gone everywhere, and can be created again; operations continue."""
     await admin.put("/v1/connections/kept", FLEET)
     await alone.nats.copy_to(tmp_path / "copy")
     await eventually(lambda: admin.get("/readyz"))
@@ -58,9 +58,7 @@ async def test_users_see_what_the_streams_hold(admin: Person, alone: Stack, tmp_
 
 
 async def test_subscribers_get_what_is_new(admin: Person, alone: Stack, tmp_path: Path) -> None:
-    """A client is told to start over, and a webhook gets each event that was stored since, though its number is not
-    new.
-    """
+    """A client gets `reset`, and a webhook gets each event that was stored since, though its sequence is not new."""
     async with receiving() as receiver, listening(alone.url, TOKEN, "default", entity="connection") as heard:
         await admin.put("/v1/webhooks/ops", {"url": receiver.url, "types": ["dev.meshwright.connection"]})
         await admin.post("/v1/webhooks/ops:test")

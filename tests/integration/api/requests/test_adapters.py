@@ -1,4 +1,4 @@
-"""Adapters that are gone: what was never one is never told of, and what is retired can be forgotten."""
+"""Adapters without workers: unknown names are refused, and a retired adapter can be forgotten."""
 
 import asyncio
 import subprocess
@@ -111,7 +111,7 @@ async def test_a_retired_adapter_can_be_forgotten(alone: Stack) -> None:
 
 
 async def test_a_failure_to_load_is_forgotten_too(alone: Stack) -> None:
-    """What once told that it cannot be loaded keeps `check` red only until an admin has forgotten it."""
+    """An adapter that failed to load makes `check` fail only until an admin has forgotten it."""
     await asyncio.to_thread(alone.start_all)
     async with httpx.AsyncClient(base_url=alone.url, timeout=30) as client, _listening(alone) as bus:
         admin = Person(client, TOKEN, "default")

@@ -1,4 +1,6 @@
-"""Dead letters: what nobody could carry out is seen, understood, replayed or dropped, and hinders nobody meanwhile."""
+"""Dead letters: commands that could not be executed are listed, shown, replayed or dropped, and block no other
+command.
+"""
 
 import asyncio
 import time
@@ -66,7 +68,7 @@ async def letter(person: Person, operation: str) -> Any:
 
 
 async def unreadable(stack: Stack, workspace: str, payload: bytes) -> str:
-    """A command that no worker can decode, as a stranger might send it."""
+    """A command that no worker can decode, as another program might publish it."""
     operation = ids.fresh()
     async with mwbus.connect(stack.nats.url, "stranger") as bus:
         subject = f"mw.cmd.{workspace}.trial.place._.{operation}"

@@ -90,7 +90,7 @@ async def test_keys_of_different_people_do_not_meet(admin: Person) -> None:
 
 
 async def test_a_design_is_previewed_applied_and_seen_as_a_release(admin: Person) -> None:
-    """translate, diff and validate tell beforehand; apply does it and leaves a release."""
+    """translate, diff and validate show the effect before; apply has it and makes a release."""
     await admin.mesh()
     await admin.put("/v1/designs/slow", DESIGN)
     on_mesh = {"mesh": "m1"}
@@ -264,7 +264,7 @@ async def test_the_trace_of_the_caller_goes_on_to_the_command(admin: Person, sha
 
 
 async def test_nothing_lives_on_a_mesh_that_was_removed(admin: Person) -> None:
-    """Its releases are told as removed and its workloads are gone, also for a mesh that gets its name later."""
+    """Its releases become removed and its workloads are gone, also for a later mesh of that name."""
     await admin.mesh()
     await admin.put("/v1/designs/slow", {"intents": [TIMEOUT]})
     await eventually(lambda: admin.get("/v1/designs/slow"))
@@ -284,7 +284,7 @@ async def test_nothing_lives_on_a_mesh_that_was_removed(admin: Person) -> None:
 
 
 async def test_a_mesh_says_what_it_can_do_and_what_drifted(admin: Person) -> None:
-    """The matrix is asked of the mesh's own worker; nothing has drifted where nobody meddled."""
+    """The matrix comes from the mesh's own worker; there is no drift where nothing was changed."""
     await admin.mesh()
     answer = await admin.get("/v1/meshes/m1/intents")
     supported = {each["intent"]: (each["supported"], each["because"]) for each in answer["intents"]}

@@ -1,4 +1,4 @@
-"""Abandoning: a person frees a mesh from an operation that nobody can end, or that is not to be taken back."""
+"""Abandoning: a user frees a mesh from an operation that no worker can end, or that is not to be undone."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -71,7 +71,7 @@ async def test_a_running_operation_stops_and_leaves_what_it_did(asker: Asker, st
 
 
 async def test_taking_back_stops_with_its_worker_when_abandoned(asker: Asker, start_worker: Start, book: Book) -> None:
-    """An operation whose undoing was interrupted by a kill is abandoned: the next worker tells its end as it was."""
+    """An operation whose undo was interrupted by a kill is abandoned: the next worker publishes its end unchanged."""
     first = await start_worker()
     operation = await asker.ask(Enter(folder=str(book.folder), steps=3, fail="reject", undo_pause="1s"))
     await asker.wait_for(operation, ops.StepUndone)

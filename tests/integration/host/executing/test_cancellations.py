@@ -1,4 +1,4 @@
-"""What others say about an operation: heard while listening, looked up otherwise, never overlooked."""
+"""Cancellations by the API or the scheduler: received while subscribed, looked up otherwise, never missed."""
 
 import datetime
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def accepted(asker: Asker) -> tuple[ops.Command, int]:
 
 
 async def end_by_scheduler(bus: mwbus.Connection, operation: str) -> None:
-    """The scheduler's word."""
+    """The scheduler's terminal event."""
     subject = subjects.fill(subjects.EVENTS, workspace="default", origin="scheduler", entity="operation", id=operation)
     await bus.publisher.publish(subject, ops.OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC)))
 
@@ -61,7 +61,7 @@ async def test_what_was_said_before_is_looked_up(asker: Asker) -> None:
 
 
 async def test_what_is_said_meanwhile_is_heard(asker: Asker, cancellations: Cancellations) -> None:
-    """Once it listens, a worker knows what is said of later commands without asking the server."""
+    """Once subscribed, a worker knows cancellations of later commands without a query."""
     first, place = await accepted(asker)
     await cancellations.find(first, place)
     command, seq = await accepted(asker)
@@ -81,7 +81,7 @@ async def test_what_is_said_meanwhile_is_heard(asker: Asker, cancellations: Canc
 async def test_what_is_said_during_an_outage_is_looked_up(
     asker: Asker, cancellations: Cancellations, nats_server: NatsServer
 ) -> None:
-    """After the connection was lost nothing is taken for unsaid because it was not heard."""
+    """After the connection was lost, cancellations are looked up in the stream."""
     first, place = await accepted(asker)
     await cancellations.find(first, place)
     command, seq = await accepted(asker)
@@ -95,13 +95,13 @@ async def test_what_is_said_during_an_outage_is_looked_up(
 
 
 def saying(name: str, operation: str) -> mwbus.Received:
-    """Something that is heard of an operation."""
+    """A message about an operation."""
     subject = subjects.fill(subjects.EVENTS, workspace="default", origin="api", entity="operation", id=operation)
     return mwbus.Received(stream="", subject=subject, seq=0, time=0, headers={"ce-type": name}, payload=b"{")
 
 
 async def test_what_was_heard_and_never_stored_does_not_count(asker: Asker, cancellations: Cancellations) -> None:
-    """A cancellation that the stream refused is none, since whoever sent it was told so; other words are not kept."""
+    """A received cancellation that the stream refused does not count; other messages are ignored."""
     first, place = await accepted(asker)
     await cancellations.find(first, place)
     command, seq = await accepted(asker)

@@ -62,7 +62,7 @@ async def test_an_append_that_was_broken_off_is_found_again(asker: Asker, tmp_pa
 
 
 async def test_a_step_says_how_long_taking_it_back_may_take(asker: Asker, tmp_path: Path) -> None:
-    """An undo that takes longer than its step allows is told as failed with that time, and the others go on."""
+    """An undo that takes longer than its step allows fails with that time, and the others continue."""
     context, _ = context_of(asker, tmp_path, kit.Control())
     undone: list[str] = []
 

@@ -104,7 +104,7 @@ async def test_a_deadline_that_passed_while_nobody_worked_is_made_good(
 async def test_the_scheduler_has_the_last_word_on_what_nobody_began(
     asker: Asker, start_worker: Start, book: Book
 ) -> None:
-    """A command whose end the scheduler has told is not begun any more, whatever the worker's clock says."""
+    """A command that the scheduler has ended is not started any more, whatever the worker's clock says."""
     operation = await asker.ask(enter(book, steps=1))
     subject = subjects.fill(subjects.EVENTS, workspace="default", origin="scheduler", entity="operation", id=operation)
     await asker.bus.publisher.publish(subject, ops.OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC)))
@@ -117,7 +117,7 @@ async def test_the_scheduler_has_the_last_word_on_what_nobody_began(
 
 
 async def test_the_schedulers_word_stops_what_runs(asker: Asker, start_worker: Start, book: Book) -> None:
-    """An operation that the scheduler ends while it runs stops, is taken back, and tells its own end."""
+    """A running operation that the scheduler ends stops, is undone, and has its own terminal event."""
     await start_worker()
     operation = await asker.ask(enter(book, steps=3, pause="5s", after="0s"))
     await asker.wait_for(operation, ops.StepStarted)
@@ -158,7 +158,7 @@ async def test_a_handler_that_ends_its_process_becomes_a_dead_letter(
 
 
 async def test_an_attempt_that_was_interrupted_does_not_count(asker: Asker, start_worker: Start, book: Book) -> None:
-    """A worker told to stop in the middle of a long step hands over, and that is no failed try of the operation."""
+    """A worker that is shut down in a long step hands over, and that is not a failed attempt of the operation."""
     operation = await asker.ask(enter(book, steps=1, pause="1s"))
     for _ in range(3):
         worker = await start_worker(worker_max_attempts="2", worker_grace="0.1")
@@ -202,7 +202,9 @@ async def test_sigterm_gives_waiting_operations_back_at_once(asker: Asker, start
 
 
 async def test_what_nobody_understands_waits_for_somebody_who_does(asker: Asker, start_worker: Start) -> None:
-    """A command of an unknown version is left alone, delays nobody, and is taken when a worker comes that knows it."""
+    """A command of an unknown version is left alone, delays no other, and is taken when a worker that supports it
+    starts.
+    """
     await start_worker()
     strange = await asker.ask(Look(), version=2)
     others = [await asker.ask(Look()) for _ in range(20)]
@@ -214,7 +216,7 @@ async def test_what_nobody_understands_waits_for_somebody_who_does(asker: Asker,
 
 
 async def test_what_nobody_understood_in_time_is_let_go(asker: Asker, start_worker: Start) -> None:
-    """Once the scheduler has ended a command that nobody began, workers that cannot read it stop passing it around."""
+    """Once the scheduler has ended a command that never started, workers that do not support it stop giving it back."""
     strange = await asker.ask(Look(), version=2)
     subject = subjects.fill(subjects.EVENTS, workspace="default", origin="scheduler", entity="operation", id=strange)
     await start_worker()

@@ -40,7 +40,7 @@ class Pass(ops.Arguments, frozen=True, kw_only=True):
 
 
 class Scene:
-    """An adapter whose step ends slowly: `stopping` is set when it was told to, `may_stop` lets it."""
+    """An adapter whose step ends slowly: `stopping` is set when it is cancelled, `may_stop` lets it end."""
 
     def __init__(self, bus: mwbus.Connection, folder: Path) -> None:
         self.bus = bus
@@ -56,7 +56,7 @@ class Scene:
         """Succeed."""
 
     async def _hold(self, context: kit.Context, _arguments: Hold) -> None:
-        """Last until told to stop, and then a little."""
+        """Run until cancelled, and then a little longer."""
 
         async def act() -> None:
             try:
@@ -97,7 +97,7 @@ class Scene:
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[asyncio.Task[None]]:
-        """A worker at work."""
+        """A running worker."""
         stop = asyncio.Event()
         turns = OperationQueues(self.bus, await open_settled(self.bus))
         ended = Registry().counter("ended_total", "", "kind", "end")
@@ -119,7 +119,7 @@ async def scene(asker: Asker, tmp_path: Path) -> Scene:
 
 
 async def verdict(bus: mwbus.Connection, operation: str) -> None:
-    """The scheduler's word."""
+    """The scheduler's terminal event."""
     subject = subjects.fill(subjects.EVENTS, workspace="default", origin="scheduler", entity="operation", id=operation)
     await bus.publisher.publish(subject, ops.OperationTimedOut(deadline=datetime.datetime.now(datetime.UTC)))
 
@@ -139,7 +139,7 @@ def counting(
 async def test_a_verdict_heard_twice_does_not_end_the_worker(
     asker: Asker, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While an operation is stopping on the scheduler's word, that word comes again: it ends, and others are served."""
+    """While an operation is stopping, the scheduler's terminal event comes again: it ends, and others are served."""
     heard: list[Cancellation] = []
     monkeypatch.setattr(Execution, "intervene", counting(Execution.intervene, heard))
     async with scene.worker() as worker:
@@ -159,7 +159,7 @@ async def test_a_verdict_heard_twice_does_not_end_the_worker(
 
 
 async def test_every_word_may_be_said_twice_at_every_moment(asker: Asker, scene: Scene) -> None:
-    """Before it runs, while it stops, while it is taken back and after its end, a repeated word changes nothing."""
+    """Before it runs, while it stops, while it is undone and after its end, a repeated message changes nothing."""
     await asker.ask(Hold())
     execution = await scene.execution(await scene.job())
     cancel = Cancellation(cancel=ops.CancelRequested(principal="ann"))
@@ -230,7 +230,7 @@ async def test_only_what_has_ended_is_acknowledged(asker: Asker, scene: Scene) -
 
 
 async def test_a_broken_handler_that_swallows_its_stop_is_still_bounded(asker: Asker, scene: Scene) -> None:
-    """A step that is told to stop and says that it failed instead ends the operation once, with its worker's word."""
+    """A step that is cancelled and fails instead ends the operation once, with the worker's terminal event."""
 
     async def stubborn(context: kit.Context, _arguments: Pass) -> None:
         async def act() -> None:
@@ -252,7 +252,7 @@ async def test_a_broken_handler_that_swallows_its_stop_is_still_bounded(asker: A
 
 
 async def _own_end(asker: Asker, operation: str) -> list[Message]:
-    """The events once the worker itself has told the end."""
+    """The events once the worker itself has published the end."""
 
     async def told() -> list[Message]:
         subject = f"mw.evt.default.slow.operation.{operation}"

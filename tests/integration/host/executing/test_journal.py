@@ -27,7 +27,7 @@ def started(attempt: int = 1) -> ops.OperationStarted:
 
 
 async def test_of_many_workers_one_goes_on(asker: Asker) -> None:
-    """Eight that read the same past and write at the same moment: one is heard, the others are fenced for good."""
+    """Of eight workers that read the same history and write at the same moment one succeeds, the others are fenced."""
     asked = asking.command()
     first = kit.Journal(asker.bus, asked)
     await first.append(started())
@@ -57,7 +57,7 @@ async def test_what_is_appended_side_by_side_stands_once_each_in_one_order(asker
 
 
 async def test_cancelled_at_any_moment_an_event_stands_once_or_not_at_all(asker: Asker) -> None:
-    """A worker whose appends are broken off again and again still knows exactly what the stream holds."""
+    """A worker whose appends are cancelled repeatedly still knows exactly what the stream contains."""
     asked = asking.command()
     journal = kit.Journal(asker.bus, asked)
     chance = random.Random(5)
@@ -99,7 +99,7 @@ async def test_a_full_stream_is_waited_for_while_the_operation_is_ones_own(asker
 
 
 async def test_an_absent_bus_is_told_and_nothing_is_guessed(asker: Asker, nats_server: NatsServer) -> None:
-    """Whoever confirms or reads while the server is away gets neither a yes nor a no."""
+    """Confirming or reading while the server is unavailable raises BusUnavailable."""
     journal = kit.Journal(asker.bus, asking.command())
     await journal.append(started())
     asker.bus.js._timeout = 0.2
@@ -125,7 +125,7 @@ class Steps:
         return kit.Context(self._asked, self._runtime, self.journal, self.control, "service")
 
     async def attempt(self) -> None:
-        """Another attempt, by whoever reads the journal."""
+        """Another attempt, by another worker."""
         await self.journal.read()
         self.context = self._make()
 
@@ -176,7 +176,7 @@ async def test_a_step_is_done_once_over_all_attempts(steps: Steps, asker: Asker)
 
 
 async def test_one_name_for_two_steps_is_refused_before_anything_is_done(steps: Steps) -> None:
-    """The history of such an operation would be ambiguous; its author is told the name."""
+    """The history of such an operation would be ambiguous; the error has the name."""
     await steps.do("a")
     with pytest.raises(StepOrderError, match="'a' is used twice"):
         await steps.do("a")
@@ -184,7 +184,7 @@ async def test_one_name_for_two_steps_is_refused_before_anything_is_done(steps: 
 
 
 async def test_an_undo_that_asks_for_time_gets_a_few_tries(steps: Steps, asker: Asker) -> None:
-    """It is tried again as long as it asks, three times; then it is told as failed and the others go on."""
+    """An undo that raises Retry is retried three times; then it fails and the others continue."""
     later = kit.Retry(0.0, FAILURE)
     for name, errors in {"a": [], "b": [later, later], "c": [later, later, later]}.items():
 
@@ -214,7 +214,7 @@ async def test_a_fenced_worker_undoes_nothing_more(steps: Steps, asker: Asker) -
 
 
 async def test_a_cancelled_operation_begins_no_step_and_still_takes_back(steps: Steps) -> None:
-    """Before a step and in a sleep the wish is heard at once; taking back may sleep and is not stopped."""
+    """A cancellation takes effect at once before a step and in a sleep; an undo may sleep and is not stopped."""
     await steps.do("a")
     steps.control.cancel(ops.CancelRequested(principal="ann"))
     with pytest.raises(kit.Cancelled):

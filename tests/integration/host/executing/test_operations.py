@@ -24,7 +24,7 @@ def logs(directory: Path) -> list[Path]:
 
 
 async def test_a_command_runs_step_by_step_and_succeeds(asker: Any, start_worker: Any, tmp_path: Path) -> None:
-    """An accepted command is started, its steps are told in order, and it ends with its result."""
+    """An accepted command is started, its steps are published in order, and it ends with its result."""
     await start_worker()
     operation = await asker.ask(Write(path=str(tmp_path / "m1"), steps=2))
     events = await asker.end(operation)
@@ -105,7 +105,7 @@ async def test_cancelling_before_the_start_prevents_it(asker: Any, start_worker:
 
 
 async def test_a_deadline_ends_an_operation(asker: Any, start_worker: Any, tmp_path: Path) -> None:
-    """An operation that takes longer than its deadline is stopped, undone, and told as timed out."""
+    """An operation that takes longer than its deadline is stopped, undone, and ends as timed out."""
     await start_worker()
     operation = await asker.ask(Write(path=str(tmp_path / "m1"), steps=9, pause="400ms"), seconds=1)
     events = await asker.end(operation)
@@ -128,7 +128,7 @@ async def test_a_killed_worker_is_continued_where_it_was(asker: Any, start_worke
 
 
 async def test_a_worker_that_wakes_up_late_is_fenced(asker: Any, start_worker: Any, tmp_path: Path) -> None:
-    """A paused worker whose operation another one finished tells nothing and changes nothing when it wakes up."""
+    """A paused worker whose operation another one finished publishes nothing and changes nothing when it continues."""
     zombie = await start_worker()
     operation = await asker.ask(Write(path=str(tmp_path / "m1"), steps=4, pause="300ms"))
     await asker.wait_for(operation, ops.StepCompleted)

@@ -1,6 +1,7 @@
-"""Asking every adapter that detects meshes on a connection which ones are there.
+"""Detecting the meshes on a connection with every adapter that can.
 
-Invariant: nothing is changed; an adapter that does not answer hides no mesh of another, and is told as a problem.
+Invariant: nothing is changed; an adapter that does not answer hides no mesh of another one, and is reported as a
+problem.
 """
 
 import asyncio

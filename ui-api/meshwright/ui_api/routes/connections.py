@@ -135,7 +135,7 @@ async def test(call: Call[Because, NoQuery]) -> Response:
     problems=("adapter-unavailable", "bus-unavailable"),
 )
 async def detect(call: Call[Because, NoQuery]) -> Response:
-    """Have every adapter tell the meshes of a connection, whoever installed them. Nothing is changed."""
+    """Detect the meshes of a connection with every adapter, also those installed by others. Changes nothing."""
     connection, seq = await _standing(call)
     return answers.ok(await detections.detect(call.api, call.workspace, connection, seq))
 

@@ -140,7 +140,7 @@ async def create(call: Call[CreateMesh, Write]) -> Response:
 )
 @accepting.repeatable
 async def adopt(call: Call[Adopt, Write]) -> Response:
-    """Manage a mesh that is there already, whoever installed it. Nothing of it is changed."""
+    """Manage an existing mesh, also one installed by others. The mesh is not changed."""
     asked = call.body
     arguments = AdoptMesh(namespace=asked.namespace, revision=asked.revision)
     return await accepting.accept(call, asked, targets.request_for_new(call.api, call.workspace, asked, arguments))

@@ -1,10 +1,10 @@
-"""The buckets of this adapter, and what lies in them.
+"""The buckets of this adapter, and their keys.
 
     desired   <workspace>.<mesh>             the desired state of a mesh
     secrets   <workspace>.<mesh>             its certificate authority, sealed; never part of an event
               join.<ws>.<mesh>.<workload>    its newest invitation, until it is used
               control-plane                  the authority between control planes and proxies, sealed
-    proxies   <workspace>.<mesh>.<workload>  the newest word on a proxy
+    proxies   <workspace>.<mesh>.<workload>  the newest status of a proxy
     plans     <workspace>.<mesh>             what its newest operation changes, so that it can be undone
 
 Invariant: this module is the only place that knows these names.
