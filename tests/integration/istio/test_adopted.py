@@ -38,6 +38,7 @@ from meshwright.schemas.operations import (
 )
 from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import NamespaceMember, proxy_id
+from rig.istio.killing import killed
 from rig.istio.operating import Operator, operating
 from rig.istio.published import Published
 from testbed.cluster import KubernetesServer
@@ -114,7 +115,8 @@ async def test_a_mesh_of_others_is_adopted_used_and_forgotten_without_a_touch(be
     assert (mesh.kind, mesh.adapter, mesh.namespace, mesh.revision) == ("istio", "istio", "istio-system", "default")
     assert (mesh.version, mesh.installer, mesh.mesh) == (VERSION, "manifests", "")
 
-    result = await beside.do(AdoptMesh())
+    result, kills = await killed(beside, AdoptMesh())
+    assert kills == 6, "its worker died twice at each of its three steps"
     assert not result["unchanged"]
     assert result["detected"]["revision"] == "default"
     assert (await beside.do(AdoptMesh()))["unchanged"], "it is managed under this name already"
@@ -128,7 +130,7 @@ async def test_a_mesh_of_others_is_adopted_used_and_forgotten_without_a_touch(be
         with pytest.raises(kit.Reject) as refused:
             await beside.do(arguments)
         assert refused.value.failure.code == "MW4012"
-        assert "apply the manifests" in refused.value.failure.remedy
+        assert "Apply the manifests" in refused.value.failure.remedy
     assert await still(cluster) == before
 
     await beside.do(EnrolWorkloads(workloads=[NamespaceMember(namespace=namespace)]))

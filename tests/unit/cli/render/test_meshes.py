@@ -97,6 +97,17 @@ def test_proxies_say_for_each_type_what_they_have_taken(server: Server, terminal
     assert words == "✗ web-2 says: Listener: no such socket option"
 
 
+def test_certificates_are_told_where_somebody_knows_them(server: Server, terminal: Terminal) -> None:
+    """Where no proxy has one there is no column; where others have one, it is missing."""
+    certificate = {"spiffe_id": "spiffe://m/ns/shop/sa/web", "serial": "1", "not_after": "2026-01-01T00:00:00Z"}
+    server.on("GET /v1/proxies", {"items": [proxy("web-1", "synced")]})
+    assert "CERTIFICATE" not in terminal.run("proxies", "list").stdout
+    server.on("GET /v1/proxies", {"items": [proxy("web-1", "synced"), proxy("b", "synced", certificate=certificate)]})
+    _, first, second = terminal.run("proxies", "list").stdout.splitlines()
+    assert "none" in first
+    assert "✗ expired" in second
+
+
 def test_a_proxy_is_shown_with_every_type(server: Server, terminal: Terminal) -> None:
     """Which versions were sent and taken, and what it says; who serves it."""
     server.on("GET /v1/proxies/prod~shop~web-2", REFUSED)

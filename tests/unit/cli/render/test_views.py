@@ -158,7 +158,7 @@ DELIVERY = made(
 TABLES: list[tuple[tuple[str, ...], str, Any, list[str]]] = [
     (("meshes", "list"), "/v1/meshes", [MESH], ["m1", "envoy", "1.36", "✗ degraded", "place", "3", "2"]),
     (("meshes", "show", "m1"), "/v1/meshes/m1", MESH, ["✗ degraded", "Ready", "False", "Gone", "two proxies are away"]),
-    (("proxies", "list"), "/v1/proxies", [PROXY], ["✗ rejected", "7", "6", "none", "✗ p1 says: bad cluster"]),
+    (("proxies", "list"), "/v1/proxies", [PROXY], ["✗ rejected", "7", "6", "✗ p1 says: bad cluster"]),
     (
         ("connections", "list"),
         "/v1/connections",

@@ -50,22 +50,24 @@ def designs_applied(mesh: str, designs: list[str]) -> kit.Reject:
     )
 
 
-_UPGRADES = {
-    "helm": "helm upgrade istio-base and istiod with the charts of the version that you want",
-    "istioctl": "istioctl upgrade",
-    "operator": "set the version in the resource that the operator reads",
-    "manifests": "apply the manifests of the version that you want",
-    "meshwright": "upgrade it with the Meshwright that has installed it",
+_INSTALLERS = {
+    "helm": ("Helm", "Upgrade the releases of its charts with `helm upgrade`"),
+    "istioctl": ("istioctl", "Upgrade it with `istioctl upgrade`"),
+    "operator": ("an operator", "Set the version in the resource that the operator reads"),
+    "manifests": ("whoever applied its manifests", "Apply the manifests of the version that you want"),
+    "meshwright": ("another Meshwright", "Upgrade it there"),
 }
+"""who manages an adopted mesh, and what to do for another version"""
 
 
 def adopted(namespace: str, revision: str, installer: str) -> kit.Reject:
     """What others have installed is theirs to change."""
+    manager, upgrade = _INSTALLERS.get(installer, _INSTALLERS["manifests"])
     return _reject(
         "MW4012",
-        f"the Istio {namespace}/{revision} was adopted: {installer} has installed it, and Meshwright changes it not",
+        f"the Istio {namespace}/{revision} was adopted and is installed and upgraded by {manager}, not by Meshwright",
         cause="Two that manage the same objects would undo each other's changes.",
-        remedy=f"{_UPGRADES.get(installer, _UPGRADES['manifests'])}; Meshwright sees the new version by itself.",
+        remedy=f"{upgrade}; Meshwright sees the new version by itself.",
     )
 
 

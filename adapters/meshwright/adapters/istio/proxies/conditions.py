@@ -46,15 +46,16 @@ def _asked(reading: Reading) -> list[Condition]:
 
 
 def _synced(reading: Reading) -> Condition:
+    total = len(reading.proxies)
     rejected = [each for each in reading.proxies if each.state == "rejected"]
     if rejected:
         words = "; ".join(f"{_name(each)} refuses {each.error}" for each in rejected[:_SHOWN])
-        detail = f"{_counted(rejected)} refuse what they were sent, and keep what they had: {words}"
+        detail = f"{len(rejected)} of {total} proxies refuse what they were sent, and keep what they had: {words}"
         return _wrong("ProxiesSynced", "Rejected", detail)
     lost = [each for each in reading.proxies if each.state == "disconnected"]
     if lost:
         detail = (
-            f"{_counted(lost)} run without a connection to istiod: {_names(lost)}; look at their log"
+            f"{len(lost)} of {total} proxies run without a connection to istiod: {_names(lost)}; look at their log"
             f" (kubectl -n {lost[0].namespace} logs {lost[0].name} -c istio-proxy)"
         )
         return _wrong("ProxiesSynced", "Disconnected", detail)
@@ -63,7 +64,7 @@ def _synced(reading: Reading) -> Condition:
         type="ProxiesSynced",
         status="True",
         reason="AsExpected",
-        message=f"{synced} of {len(reading.proxies)} proxies have taken all that they were sent",
+        message=f"{synced} of {total} proxies have taken all that they were sent",
     )
 
 
@@ -75,12 +76,12 @@ def _versions(mesh: str, proxies: Sequence[Proxy], versions: Mapping[str, str]) 
         shown = ", ".join(f"{_name(each)} {each.version} ({each.revision})" for each in apart[:_SHOWN])
         planes = ", ".join(f"{revision} {version}" for revision, version in sorted(versions.items()))
         detail = (
-            f"{_counted(apart)} are more than {_BEHIND} minor versions behind the istiod of their revision ({planes}),"
-            f" or ahead of it, which Istio does not support: {shown}; {_restart(mesh, apart[0])}"
+            f"{len(apart)} of {len(proxies)} proxies are more than {_BEHIND} minor versions behind the istiod of their"
+            f" revision ({planes}), or ahead of it, which Istio does not support: {shown}; {_restart(mesh, apart[0])}"
         )
         return [_wrong("ProxyVersions", "VersionSkew", detail)]
     if others:
-        message = f"{_counted(others)} have another version than their istiod: {_names(others)}"
+        message = f"{len(others)} of {len(proxies)} proxies have another version than their istiod: {_names(others)}"
         message = f"{message}; for its version, {_restart(mesh, others[0])}"
         return [Condition(type="ProxyVersions", status="True", reason="Older", message=message[:2000])]
     return []
@@ -135,10 +136,6 @@ def _bare(mesh: str, pods: Sequence[str]) -> list[Condition]:
         " --restart)"
     )
     return [_wrong("PodsInjected", "NoSidecar", detail)]
-
-
-def _counted(proxies: Sequence[Proxy]) -> str:
-    return f"{len(proxies)} of its proxies"
 
 
 def _name(proxy: Proxy) -> str:

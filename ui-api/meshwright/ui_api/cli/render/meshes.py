@@ -82,6 +82,7 @@ def proxies(items: list[Document]) -> "RenderableType":
 
     if not items:
         return nothing("proxies", "They come with workloads: meshwright workloads enrol -f FILE --mesh MESH")
+    certified = any(p.get("certificate") for p in items)  # what a control plane does not know is not called missing
     rows = [
         {
             "proxy": p["name"],
@@ -91,15 +92,17 @@ def proxies(items: list[Document]) -> "RenderableType":
             "mesh": p["mesh"],
             "config": state(p.get("state", "disconnected")),
             "types": _types(p.get("sync") or []),
-            "sent": p.get("sent"),
-            "acked": p.get("acked"),
+            "sent": None if p.get("sync") else p.get("sent"),
+            "acked": None if p.get("sync") else p.get("acked"),
             "version": p.get("version") or "-",
-            "certificate": _expiry(p.get("certificate")),
+            "certificate": _expiry(p.get("certificate")) if certified else None,
             "seen": age(p["observed_at"]),
         }
         for p in items
     ]
-    parts: list[RenderableType] = [with_columns(rows, optional=("namespace", "mode", "types", "sent", "acked"))]
+    parts: list[RenderableType] = [
+        with_columns(rows, optional=("namespace", "mode", "types", "sent", "acked", "certificate"))
+    ]
     for proxy in items:
         if proxy.get("error"):
             parts.append(Text.assemble("\n", ("✗ ", "red"), f"{proxy['name']} says: {proxy['error']}"))
