@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from meshwright.schemas.findings import SUPPRESS_ANNOTATION
@@ -90,6 +91,7 @@ def junit(analysis: Document) -> str:
         name="meshwright analyze",
         tests=str(max(1, len(findings))),
         failures=str(len(failed)),
+        errors="0",
         skipped=str(len(skipped)),
     )
     if not findings:
@@ -139,24 +141,32 @@ def _sarif_rule(rule: Document) -> Document:
 
 
 def _sarif_result(finding: Document, rule: int) -> Document:
-    location = finding["location"]
-    place: Document = {"logicalLocations": [{"fullyQualifiedName": resource(location), "kind": "resource"}]}
-    if location["file"]:
-        physical: Document = {"artifactLocation": {"uri": location["file"]}}
-        if location["line"]:
-            physical["region"] = {"startLine": location["line"]}
-        place["physicalLocation"] = physical
     result: Document = {
         "ruleId": finding["code"],
         "ruleIndex": rule,
         "level": finding["severity"],
         "message": {"text": finding["message"]},
-        "locations": [place],
+        "locations": [_sarif_location(finding["location"])],
         "partialFingerprints": {"meshwright/v1": _fingerprint(finding)},
     }
-    if finding["suppressed"]:
-        result["suppressions"] = [{"kind": "external", "justification": f"suppressed by {finding['suppressed']}"}]
+    if finding["related"]:
+        result["relatedLocations"] = [_sarif_location(each) for each in finding["related"]]
+    if by := finding["suppressed"]:
+        kind = "inSource" if "annotation" in by else "external"
+        result["suppressions"] = [{"kind": kind, "justification": f"suppressed by {by}"}]
     return result
+
+
+def _sarif_location(location: Document) -> Document:
+    place: Document = {}
+    if name := resource(location):
+        place["logicalLocations"] = [{"fullyQualifiedName": name, "kind": "resource"}]
+    if location["file"]:
+        physical: Document = {"artifactLocation": {"uri": quote(location["file"])}}
+        if location["line"]:
+            physical["region"] = {"startLine": location["line"]}
+        place["physicalLocation"] = physical
+    return place
 
 
 def _fingerprint(finding: Document) -> str:
