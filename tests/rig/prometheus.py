@@ -21,10 +21,9 @@ Labels = frozenset[tuple[str, str]]
 Scrape = Mapping[str, Mapping[Labels, float]] | None
 """Samples by metric; None: the target did not answer."""
 _LOOKBACK = 300.0
-_INCREASE = re.compile(
-    r"sum by \((?P<labels>[\w, ]+)\) .*?last_over_time\((?P<name>\w+)(?P<selector>\{.*?\})?\[(?P<s>\d+)s\]"
-)
-_COUNT = re.compile(r"max\(count_over_time\((?P<name>\w+)(?P<selector>\{.*?\})?\[(?P<s>\d+)s\]\)\)")
+_SERIES = r"(?P<name>\w+)(?P<selector>\{.*?\})?\[(?P<s>\d+)s\]"
+_INCREASE = re.compile(rf"sum by \((?P<labels>[\w, ]+)\) .*?last_over_time\({_SERIES}")
+_COUNT = re.compile(rf"max\(count_over_time\({_SERIES}\)\)")
 _MATCHER = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
@@ -55,10 +54,10 @@ class ScrapingServer:
         self.queries.append(text)
         if text == "time()":
             return {"resultType": "scalar", "result": [at, str(at)]}
-        if match := _COUNT.fullmatch(text):
-            counts = [
-                float(len(each)) for _, each in self._ranges(match["name"], match["selector"], at, float(match["s"]))
-            ]
+        counted = [_COUNT.fullmatch(part) for part in text.split(" or ")]
+        if counted[0]:
+            ranges = [self._ranges(each["name"], each["selector"], at, float(each["s"])) for each in counted if each]
+            counts = [float(len(values)) for each in ranges for _, values in each]
             return _vector({frozenset(): max(counts)} if counts else {}, at)
         match = _INCREASE.match(text)
         labels = match["labels"].split(", ") if match else []
@@ -135,7 +134,8 @@ class ScrapingServer:
 
 def _read(text: str, labels: Mapping[str, str]) -> dict[str, dict[Labels, float]]:
     result: dict[str, dict[Labels, float]] = defaultdict(dict)
-    for family in text_string_to_metric_families(text):
+    plain = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+    for family in text_string_to_metric_families(plain):  # which would rename counters if it knew that they are some
         for sample in family.samples:
             result[sample.name][frozenset({**sample.labels, **labels}.items())] = float(sample.value)
     return result

@@ -59,7 +59,18 @@ async def test_only_series_with_the_matchers_are_read() -> None:
             server.scrape("web2", lines(a=count * 1000), cluster="test", env="x")
             measured = await reader.window()
     assert total(measured) == 10
-    assert 'mesh_total{cluster="pro\\"d\\\\1",env="x"}' in server.queries[-2]
+    assert any('mesh_total{cluster="pro\\"d\\\\1",env="x"}' in query for query in server.queries)
+
+
+async def test_a_mesh_that_has_no_requests_is_read_too() -> None:
+    """Some statistics of the mesh are enough, such as those of connections."""
+    server = ScrapingServer()
+    async with from_prometheus(server) as reader:
+        for count in (1, 11):
+            server.now += 60.0
+            server.scrape("web", f'mesh_opened{{to="a"}} {count}\n')
+            measured = await reader.window()
+    assert (total(measured), measured.source.statistics) == (10, "mesh")
 
 
 async def test_an_empty_prometheus_says_what_is_missing() -> None:

@@ -27,7 +27,13 @@ def interpret(name: str, labels: Mapping[str, str], place: Place) -> Meaning:
     return Meaning(edge=EdgeKey("", "web", "", labels.get("to", "")), reporter="source", quantity="requests")
 
 
-MESH = Statistics(name="mesh", counters=["mesh_total"], histograms=["mesh_time"], labels=["to"], interpret=interpret)
+MESH = Statistics(
+    name="mesh",
+    counters=["mesh_total", "mesh_opened"],
+    histograms=["mesh_time"],
+    labels=["to"],
+    interpret=interpret,
+)
 PLAIN = Statistics(name="plain", counters=["plain_total"], histograms=[], labels=["to"], interpret=interpret)
 
 

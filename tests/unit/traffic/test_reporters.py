@@ -84,10 +84,21 @@ def test_the_destination_says_by_which_connection_where_the_source_does_not() ->
     assert (counted.requests, counted.share_secured()) == (4, 0.75)
 
 
+def test_an_edge_that_nobody_uses_is_none_and_one_that_falls_quiet_stays() -> None:
+    """A proxy counts for all services that it knows, also for those that it never calls."""
+    reporters = Reporters()
+    assert requests(reporters, window(source=0), window(source=2), window(source=0), {}) == [None, 2, 0, None]
+
+
 def test_what_is_known_of_connections_holds_until_others_are_opened() -> None:
     """Requests of now run over connections of before."""
     reporters = Reporters()
-    windows = [Tally(secured=2.0), Tally(requests=5), Tally(requests=5, secured=1.0, unsecured=1.0), Tally(requests=1)]
+    windows = [
+        Tally(requests=2, secured=2.0),
+        Tally(requests=5),
+        Tally(requests=5, secured=1.0, unsecured=1.0),
+        Tally(requests=1),
+    ]
     shares = [reporters.choose({EDGE: {"source": each}})[EDGE].share_secured() for each in windows]
     assert shares == [1.0, 1.0, 0.5, 0.5]
     reporters.choose({})

@@ -29,7 +29,7 @@ SHORTEST_S, LONGEST_S = 60, 600
 """of a window"""
 _SCRAPES = 4
 """in a window, as every guide to `rate` has it"""
-_LOOK_S = 600
+_LOOK_S = 120
 """how far back it is looked how often Prometheus asks a proxy"""
 
 
@@ -117,8 +117,7 @@ class PrometheusReader:
     async def _chosen(self, now: float) -> Statistics | None:
         """The first statistics that it has, and how often it reads them."""
         for each in self._statistics:
-            query = f"max(count_over_time({each.counters[0]}{_selector(self._matchers)}[{_LOOK_S}s]))"
-            if samples := await self._vector(query, now):
+            if samples := await self._vector(scrapes(each.counters, _selector(self._matchers)), now):
                 between = _LOOK_S / max(1.0, float(samples[0].value[1]))
                 self.every = min(max(SHORTEST_S, math.ceil(between * _SCRAPES)), LONGEST_S)
                 return each
@@ -151,6 +150,11 @@ class PrometheusReader:
             what = f"Prometheus refuses a query ({answer.error_type or status}): {answer.error[:500]}"
             raise ServerRefuses(what, status=status)
         return answer.data
+
+
+def scrapes(names: Iterable[str], selector: str) -> str:
+    """The query for how often the first of these counters that is there was scraped, of late."""
+    return " or ".join(f"max(count_over_time({name}{selector}[{_LOOK_S}s]))" for name in names)
 
 
 def increase(name: str, labels: Iterable[str], selector: str, seconds: int) -> str:

@@ -60,6 +60,10 @@ class Tally:
         in_milliseconds = {bound * meaning.unit: count for bound, count in buckets.items()}
         histograms.add(self.latencies, histograms.of_cumulative(in_milliseconds))
 
+    def is_used(self) -> bool:
+        """Whether anything was counted."""
+        return any((self.requests, self.errors, self.connections, self.sent, self.received))
+
     def share_secured(self) -> float | None:
         """Of what is known to have come by mutual TLS or not; None when nothing is."""
         known = self.secured + max(self.unsecured, 0.0)
@@ -106,9 +110,13 @@ class Reporters:
     _chosen: dict[EdgeKey, Reporter] = field(default_factory=dict)
     _held: dict[EdgeKey, tuple[Reporter, Tally]] = field(default_factory=dict)
     _secured: dict[EdgeKey, float] = field(default_factory=dict)
+    _used: set[EdgeKey] = field(default_factory=set)
 
     def choose(self, window: Tallies) -> dict[EdgeKey, Tally]:
-        """What each edge counted, in this window and in what was held back of the last one."""
+        """What each edge counted, in this window and in what was held back of the last one.
+
+        One that nobody has used since this began is left out: proxies count for all whom they know.
+        """
         result: dict[EdgeKey, Tally] = {}
         held, self._held = self._held, {}
         for edge, reports in window.items():
@@ -129,7 +137,8 @@ class Reporters:
             result[edge] = counted
         self._chosen = {edge: reporter for edge, reporter in self._chosen.items() if edge in window}
         self._secured = {edge: share for edge, share in self._secured.items() if edge in window}
-        return result
+        self._used = {edge for edge, counted in result.items() if edge in self._used or counted.is_used()}
+        return {edge: counted for edge, counted in result.items() if edge in self._used}
 
     def _secure(self, edge: EdgeKey, counted: Tally, reports: Mapping[Reporter, Tally]) -> None:
         """Who is asked knows by which connection; who asks may not."""
