@@ -51,7 +51,7 @@ def test_an_inventory_that_was_recorded_before_is_read() -> None:
     ]
 
 
-def test_a_release_that_was_told_before_is_the_same_release() -> None:
+def test_a_release_that_was_reported_before_is_the_same_release() -> None:
     """Nothing of it but the spelling of its inventory changes."""
     golden = Path(__file__).parent / "messages" / "dev.meshwright.release.changed.v1.json"
     data = json.loads(golden.read_text())["data"]

@@ -91,7 +91,7 @@ def test_a_circuit_breaker_bounds_something() -> None:
     assert pointers(intents.CircuitBreaker(service="a", max_retries=0)) == []
 
 
-def test_a_design_tells_all_its_problems() -> None:
+def test_a_design_reports_all_its_problems() -> None:
     """Each invalid intent and each workload named twice is reported with its own pointer."""
     spec = WorkloadSpec(name="reviews", service="reviews", port=9080)
     design = designs.Design(id="d", workloads=[spec, spec], intents=[split(100), split(1), split(2, 3)])
@@ -176,6 +176,6 @@ def test_a_token_that_the_channel_does_not_have_is_refused() -> None:
 
 
 @pytest.mark.parametrize("subject", ["mw.evt.default.envoy.mesh", "mw.cmd.a.b.c.d", "mw.evt.a.b.c.d.e", ""])
-def test_a_subject_of_another_channel_is_told_apart(subject: str) -> None:
+def test_a_subject_of_another_channel_is_distinguished(subject: str) -> None:
     """Parsing never takes a subject for something that it is not."""
     assert subjects.parse(subjects.EVENTS, subject) == {}

@@ -122,7 +122,7 @@ def test_an_unknown_key_anywhere_is_refused_where_it_stands(raw: Any, data: st.D
     assert complaints(planted) == [(pointer, f"unknown field {name!r}")]
 
 
-def test_every_unknown_key_is_told_at_once() -> None:
+def test_every_unknown_key_is_reported_at_once() -> None:
     """All misspelt fields are reported in one response."""
     raw = {"id": "a", "intent": [], "workloads": [{"name": "a", "service": "a", "port": 1, "prt": 2}]}
     assert [pointer for pointer, _ in complaints(raw)] == ["#/intent", "#/workloads/0/prt"]

@@ -54,7 +54,7 @@ async def test_bytes_pass_unchanged_and_are_counted(proxy: TcpProxy) -> None:
 
 
 async def test_a_black_hole_is_silent_and_its_bytes_come_late(proxy: TcpProxy) -> None:
-    """Nothing passes and nobody is told, on open connections and on new ones; then what was sent arrives."""
+    """Nothing passes and no error is raised, on open connections and on new ones; then the sent bytes arrive."""
     reader, writer = await asyncio.open_connection(HOST, proxy.port)
     writer.write(b"a")
     assert await reader.read(1) == b"a"
@@ -73,7 +73,7 @@ async def test_a_black_hole_is_silent_and_its_bytes_come_late(proxy: TcpProxy) -
 
 
 async def test_half_open_connections_hear_nothing_while_new_ones_are_served(proxy: TcpProxy) -> None:
-    """Who was connected waits in vain; who comes next is served."""
+    """Open connections get nothing; new ones are served."""
     reader, writer = await asyncio.open_connection(HOST, proxy.port)
     writer.write(b"a")
     await reader.read(1)
@@ -85,7 +85,7 @@ async def test_half_open_connections_hear_nothing_while_new_ones_are_served(prox
 
 
 async def test_cut_connections_are_reset_and_new_ones_served(proxy: TcpProxy) -> None:
-    """Who was connected sees a reset; who comes next is served. With `refuse` nobody is, until it is healed."""
+    """Open connections are reset; new ones are served. With `refuse` none is, until `heal`."""
     reader, writer = await asyncio.open_connection(HOST, proxy.port)
     writer.write(b"a")
     await reader.read(1)

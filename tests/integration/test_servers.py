@@ -67,7 +67,7 @@ async def test_nats_takes_extra_configuration_and_monitoring() -> None:
     assert not server.folder.exists()
 
 
-async def test_bad_configuration_is_told_with_the_servers_own_words() -> None:
+async def test_bad_configuration_is_reported_with_the_servers_own_words() -> None:
     """A server that refuses its configuration raises with the end of its log, and leaves nothing."""
     server = servers.NatsServer(config="nonsense {")
     with pytest.raises(servers.ServerFailedError, match="Parse error on line 3"):
@@ -160,8 +160,8 @@ async def test_eventually_returns_what_it_waited_for() -> None:
     assert await eventually(later) == "done"
 
 
-async def test_eventually_tells_what_it_saw_last() -> None:
-    """A wait in vain names the last value, or the last exception and keeps it as its cause."""
+async def test_eventually_reports_what_it_saw_last() -> None:
+    """After its time-out the error has the last value, or the last exception as its cause."""
     with pytest.raises(NeverHappenedError, match=r"last seen was the value 0"):
         await eventually(lambda: 0, timeout=0.05, interval=0.01)
 

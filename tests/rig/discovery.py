@@ -1,4 +1,4 @@
-"""Connections as the API writes them, and what discovery has told of them, as any reader finds it."""
+"""Connections as the API writes them, and what discovery has published about them."""
 
 import datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ class Seen:
         await self._write(ResourceDeleted(kind="connection", id=name, principal="ann"), name)
 
     async def announce(self, connection: ConnectionSupport) -> None:
-        """An adapter that serves such connections is there, as the scheduler tells it."""
+        """An adapter that serves such connections is announced, as the scheduler does."""
         announcement = AdapterAnnouncement(
             name="wishing",
             instance="one",
@@ -90,7 +90,7 @@ class Seen:
         return result
 
     async def status(self, name: str = CONNECTION) -> ConnectionStatus | None:
-        """How the connection answers, as last told."""
+        """The last published status of the connection."""
         subject = subjects.fill(
             subjects.EVENTS, workspace=WORKSPACE, origin=subjects.DISCOVERY, entity="connection", id=name
         )

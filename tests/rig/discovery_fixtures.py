@@ -17,7 +17,7 @@ ALLOW = "127.0.0.0/8"
 
 @pytest.fixture
 async def seen(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Seen]:
-    """The stream, by somebody who may do everything."""
+    """The stream, read with all permissions."""
     async with mwbus.connect(nats_server.url, "tester") as bus:
         yield Seen(bus, tmp_path / "secret-keys")
 

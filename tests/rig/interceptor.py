@@ -76,7 +76,7 @@ def status(code: int, reason: str, message: str = "", **headers: str) -> web.Res
 
 
 async def unreachable(request: web.Request) -> web.StreamResponse:
-    """Nobody answers."""
+    """Every request fails to connect."""
     assert request.transport
     request.transport.abort()
     return web.Response()

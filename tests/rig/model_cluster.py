@@ -1,4 +1,4 @@
-"""An API server in memory with one kind of object, which forgets its history and breaks its watches when it is told."""
+"""An API server in memory with one kind of object, which drops its history and breaks its watches on request."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -50,7 +50,7 @@ class ModelCluster:
             self._tell("DELETED", {**body, "metadata": meta})
 
     def forget(self) -> None:
-        """Forget the history up to now: who continues from before is told 410."""
+        """Drop the history up to now: a watch from before gets 410."""
         self._oldest = self._version
 
     def disconnect(self) -> None:

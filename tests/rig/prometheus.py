@@ -28,7 +28,7 @@ _MATCHER = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 class BadQuery(Exception):
-    """Not a query that this server knows."""
+    """Not a query that this server supports."""
 
 
 class ScrapingServer:
@@ -45,7 +45,7 @@ class ScrapingServer:
         self._scrapes: dict[str, list[tuple[float, Scrape]]] = defaultdict(list)
 
     def scrape(self, target: str, text: str | None, **labels: str) -> None:
-        """A target told this, or (None) did not answer."""
+        """A target returned this, or (None) did not answer."""
         scrape = None if text is None else _read(text, {**self.labels, **labels, "instance": target, "job": "pods"})
         self._scrapes[target].append((self.now, scrape))
 

@@ -1,6 +1,6 @@
-"""A wire to a real API server that a test can cut and mend.
+"""A connection to a real API server that a test can cut and restore.
 
-Invariant: what is cut breaks off at once for both sides, and nobody gets through until it is mended.
+Invariant: a cut connection breaks at once for both sides, and no new one is possible until it is restored.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Relay:
 
     @property
     def is_cut(self) -> bool:
-        """Whether nobody gets through."""
+        """Whether connections are refused."""
         return self._is_cut
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

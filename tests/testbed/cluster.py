@@ -191,7 +191,7 @@ class KubernetesServer:
         )
 
     def _start_egress(self) -> Path:
-        """What carries the API server's requests to pods; the file that tells the API server of it."""
+        """The proxy for the API server's requests to pods; returns the file that configures the API server for it."""
         path, told = self.folder / "egress", self.folder / "egress.yaml"
         self.run("egress", [sys.executable, "-P", "-I", "-S", str(_EGRESS), str(path), str(self._ports)])
         connection = {"proxyProtocol": "HTTPConnect", "transport": {"uds": {"udsName": str(path)}}}

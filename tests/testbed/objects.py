@@ -17,7 +17,7 @@ Object = dict[str, Any]
 
 
 class Objects:
-    """What a client may do to objects of any kind that the API server knows."""
+    """The operations on objects of any kind that the API server serves."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client

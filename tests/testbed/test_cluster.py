@@ -22,7 +22,7 @@ pytestmark = pytest.mark.servers
 
 
 def test_strangers_are_refused(kubernetes_server: KubernetesServer) -> None:
-    """Nobody without a certificate learns anything."""
+    """Clients without a certificate are refused."""
     trust = ssl.create_default_context(cafile=str(kubernetes_server.authority.pair.certificate))
     with httpx.Client(verify=trust, trust_env=False) as stranger:
         assert stranger.get(f"{kubernetes_server.url}/api/v1/namespaces").status_code == 401

@@ -100,7 +100,7 @@ async def test_the_mark_comes_although_the_newest_is_nobodys(bus: mwbus.Connecti
     assert await bucket.keys("p.") == ["p.a"]
 
 
-async def test_a_key_that_expired_is_told_and_free_at_once(bus: mwbus.Connection) -> None:
+async def test_a_key_that_expired_is_reported_and_free_at_once(bus: mwbus.Connection) -> None:
     """A value that was not renewed expires, is reported as expired and not as deleted, and can be created again."""
     bucket = await mwbus.open_bucket(bus, "short", ttl=1.0)
     async with asyncio.timeout(20), bucket.watch() as changes:
@@ -151,7 +151,7 @@ async def test_a_bucket_is_opened_by_many_at_once(bus: mwbus.Connection) -> None
     assert {(await one.get("a") or mwbus.Entry(b"", 0)).value for one in opened} == {b"1"}
 
 
-async def test_an_absent_server_is_told_in_our_own_words(bus: mwbus.Connection, nats_server: NatsServer) -> None:
+async def test_an_absent_server_is_reported_in_our_own_words(bus: mwbus.Connection, nats_server: NatsServer) -> None:
     """Every method says BusUnavailable while the server is away, and never with the client's own error."""
     bucket = await mwbus.open_bucket(bus, "facts")
     bus.js._timeout = 0.2
@@ -171,7 +171,7 @@ async def test_an_absent_server_is_told_in_our_own_words(bus: mwbus.Connection, 
     assert [type(one) for one in outcomes] == [mwbus.BusUnavailable] * len(calls)
 
 
-async def test_keys_that_are_lost_twice_are_told_once_each(
+async def test_keys_that_are_lost_twice_are_reported_once_each(
     bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     """A bucket that is rewound again does not report the keys lost the first time again."""

@@ -335,7 +335,7 @@ async def test_a_lease_passes_on_when_its_holder_dies(bus: Any, nats_server: Any
     assert working == ["first", "second"]
 
 
-async def test_a_server_that_is_away_is_told_in_time(nats_server: Any) -> None:
+async def test_a_server_that_is_away_is_reported_in_time(nats_server: Any) -> None:
     """Publishing while the server is away raises BusUnavailable within the given time."""
     async with mwbus.connect(nats_server.url, "tester") as bus:
         await nats_server.kill()

@@ -12,7 +12,7 @@ from meshwright.core.testing.servers import NatsServer
 pytestmark = pytest.mark.servers
 
 
-async def test_it_tells_the_servers_time(nats_server: NatsServer, monkeypatch: Any) -> None:
+async def test_it_reports_the_servers_time(nats_server: NatsServer, monkeypatch: Any) -> None:
     """A process whose wall clock is wrong by a day reads the right time all the same."""
     async with mwbus.connect(nats_server.url, "tester") as bus:
         true = time.time()

@@ -28,7 +28,7 @@ NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 @contextlib.asynccontextmanager
 async def maintained(connection: mwbus.Connection) -> AsyncIterator[mwbus.Connection]:
-    """Somebody looks after the copies for as long as the block runs."""
+    """The copies of streams are repaired during the block."""
     task = asyncio.create_task(copying.maintain_copies(connection))
     yield connection
     assert not task.done()
@@ -37,7 +37,7 @@ async def maintained(connection: mwbus.Connection) -> AsyncIterator[mwbus.Connec
 
 @pytest.fixture
 async def bus(nats_server: NatsServer) -> AsyncIterator[mwbus.Connection]:
-    """A connection whose copies are looked after."""
+    """A connection that repairs the copies of streams."""
     async with mwbus.connect(nats_server.url, "tester") as connection, maintained(connection):
         yield connection
 

@@ -132,7 +132,7 @@ async def test_a_job_comes_again_after_its_pause_and_not_before(bus: mwbus.Conne
     assert result.message.deliveries == 2
 
 
-async def test_what_is_given_up_is_told_and_never_comes_again(bus: mwbus.Connection) -> None:
+async def test_what_is_given_up_is_reported_and_never_comes_again(bus: mwbus.Connection) -> None:
     """A terminated job's advisory is stored, names the message, and it is not redelivered."""
     await say(bus, 2)
     first, second = await take(bus, 2, UNHURRIED)
@@ -147,7 +147,7 @@ async def test_what_is_given_up_is_told_and_never_comes_again(bus: mwbus.Connect
     assert (advisory["stream"], advisory["consumer"], advisory["stream_seq"]) == (STREAM, "q", 1)
 
 
-async def test_a_queue_that_vanished_is_made_anew(bus: mwbus.Connection) -> None:
+async def test_a_queue_that_vanished_is_made_again(bus: mwbus.Connection) -> None:
     """When the server forgets the consumer, everything comes again, instead of nothing for ever."""
     await say(bus, 2)
     seen: list[int] = []

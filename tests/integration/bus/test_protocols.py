@@ -177,7 +177,7 @@ async def test_what_no_message_can_hold_is_refused(environment: Environment) -> 
     assert (await environment.bus.stream_bounds(STREAM))[1] == 0
 
 
-async def test_a_tail_tells_everything_in_order(environment: Environment) -> None:
+async def test_a_tail_reports_everything_in_order(environment: Environment) -> None:
     """From the start or behind a position, of all subjects or some, what is there and what comes."""
     for entity in "abab":
         await environment.say(entity)
@@ -258,7 +258,7 @@ async def test_keys_are_those_with_a_value(bucket: KeyValue) -> None:
     assert await bucket.keys("c") == []
 
 
-async def test_a_watch_tells_what_is_there_and_then_what_changes(bucket: KeyValue) -> None:
+async def test_a_watch_reports_what_is_there_and_then_what_changes(bucket: KeyValue) -> None:
     """Each key once, the mark of their end, then values and deletions as they come; of the prefix alone."""
     await bucket.put("p.a", b"0")
     await bucket.put("p.a", b"1")

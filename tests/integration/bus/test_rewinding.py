@@ -83,7 +83,7 @@ async def test_another_message_in_the_same_place_is_noticed(
     assert await read(bus, await mwbus.until(bus, STREAM, place.time), 3) == ["d", "e", "f"]
 
 
-async def test_a_tail_at_work_is_told(bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path) -> None:
+async def test_a_tail_at_work_is_reported(bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path) -> None:
     """A running reader gets Rewound when the server returns, and not before."""
     await tell(bus, "a")
     await nats_server.copy_to(tmp_path / "copy")
@@ -136,7 +136,7 @@ async def test_until_finds_the_place_of_a_moment(bus: mwbus.Connection) -> None:
     assert (await bus.js.stream_info(STREAM)).state.consumer_count == 0
 
 
-async def test_a_watch_of_a_bucket_that_went_back_tells_what_is_gone(
+async def test_a_watch_of_a_bucket_that_went_back_reports_what_is_gone(
     bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     """Lost keys are reported as expired, restored ones with their values."""

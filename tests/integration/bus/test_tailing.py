@@ -139,7 +139,7 @@ async def test_a_listener_that_fails_hears_on(bus: mwbus.Connection) -> None:
 
 
 @pytest.mark.parametrize("fault", ["nobody", "refuse", "black_hole"])
-async def test_a_connection_that_cannot_be_made_is_told_in_time_and_leaves_nothing(
+async def test_a_connection_that_cannot_be_made_is_reported_in_time_and_leaves_nothing(
     nats_server: NatsServer, fault: str
 ) -> None:
     """No listener, a reset, or a server that accepts and sends nothing: one error, no task, no socket left."""

@@ -52,20 +52,20 @@ def test_files_that_cannot_be_right_are_not_sent(tmp_path: Path, shop: Shop, tex
     assert words in shop.run("apply", str(file), expect=2, MESHWRIGHT_API_URL="http://127.0.0.1:9").stderr
 
 
-def test_an_unreachable_server_is_told_as_such(shop: Shop) -> None:
+def test_an_unreachable_server_is_reported_as_such(shop: Shop) -> None:
     """Exit code 6, the address, and what to do."""
     told = shop.run("meshes", "list", expect=6, MESHWRIGHT_API_URL="http://127.0.0.1:9").stderr
     assert "Meshwright does not answer at http://127.0.0.1:9" in told
     assert "make up" in told
 
 
-def test_an_adapter_that_is_away_is_told_as_such(shop: Shop) -> None:
+def test_an_adapter_that_is_away_is_reported_as_such(shop: Shop) -> None:
     """Exit code 6 when no live worker serves what is asked."""
     told = shop.run("meshes", "install", "m2", "-c", "place", "--kind", "absent", expect=6).stderr
     assert "no live adapter serves meshes of kind 'absent'" in told
 
 
-def test_rights_are_told(terminal: Terminal) -> None:
+def test_rights_are_reported(terminal: Terminal) -> None:
     """A viewer may look but not change; an unknown token may nothing."""
     secret = terminal.run("tokens", "create", "eyes", "--role", "viewer").stdout.strip()
     terminal.run("connections", "list", MESHWRIGHT_TOKEN=secret)

@@ -40,7 +40,7 @@ def test_topology_shows_rates_errors_and_latencies(shop: Shop) -> None:
     assert first.split() == ["front", "→", "reviews", "v1", "10.0", "✗", "10.0", "%", "1.2", "ms", "12.5", "ms"]
 
 
-def test_apply_with_wait_tells_each_step(shop: Shop) -> None:
+def test_apply_with_wait_reports_each_step(shop: Shop) -> None:
     """The plan, the saved version and each step come on stderr; stdout has the operation, which succeeded."""
     done = shop.run("apply", design(shop, "tour"), "--wait", "--reason", "calm down", "-o", "json")
     operation = json.loads(done.stdout)
@@ -62,7 +62,7 @@ def test_an_unchanged_design_makes_no_new_version(shop: Shop) -> None:
     assert len(json.loads(shop.run("designs", "versions", "once", "-o", "json").stdout)) == 1
 
 
-def test_diff_tells_by_its_exit_code(shop: Shop) -> None:
+def test_diff_reports_by_its_exit_code(shop: Shop) -> None:
     """A difference is shown line by line with exit code 4; no difference is 0."""
     result = shop.run("diff", design(shop, "differs"), expect=4)
     assert "    -timeout: 15s\n    +timeout: 2s\n" in result.stdout

@@ -167,7 +167,7 @@ async def test_a_connection_that_is_removed_is_forgotten(
         assert await seen.resources(connection="own")
 
 
-async def test_a_cluster_that_does_not_answer_is_told_and_keeps_what_was_seen(
+async def test_a_cluster_that_does_not_answer_is_reported_and_keeps_what_was_seen(
     kubernetes_settings: Kubernetes, namespace: str, cluster: Cluster, seen: Seen, discover: Discover
 ) -> None:
     """Unreachable and refused are different conditions; the first good answer ends both."""

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.servers
 Discover = Callable[..., AbstractAsyncContextManager[WorkerProcess]]
 
 
-async def test_a_cluster_that_was_replaced_is_told_until_the_connection_is_written_again(
+async def test_a_cluster_that_was_replaced_is_reported_until_the_connection_is_written_again(
     kubernetes_settings: Kubernetes, cluster: Cluster, seen: Seen, discover: Discover
 ) -> None:
     """Also by a worker that was not there when it happened; what is written again leads to the cluster of now."""

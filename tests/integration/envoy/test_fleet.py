@@ -170,7 +170,7 @@ async def test_unrecorded_sidecar_is_found_and_replaced(directory: Path) -> None
         assert await node_answering(directory) == "one"
 
 
-async def test_refused_bootstrap_is_told_in_envoys_words(directory: Path) -> None:
+async def test_refused_bootstrap_is_reported_in_envoys_words(directory: Path) -> None:
     """A bootstrap that Envoy refuses raises with Envoy's own words and is not tried again."""
     broken = bootstrap() | {"no_such_field": True}
     async with Fleet.open(directory, keep_on_exit=False) as fleet:

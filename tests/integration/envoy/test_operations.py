@@ -61,7 +61,7 @@ async def test_a_rejected_configuration_keeps_the_last_good_one(envoy_mesh: Any)
     assert {each.type for each in told[0].sync if each.state == "rejected"} == {"RouteConfiguration"}
 
 
-async def test_every_proxy_is_told_of_with_its_version_and_identity(envoy_mesh: Any) -> None:
+async def test_every_proxy_is_reported_with_its_version_and_identity(envoy_mesh: Any) -> None:
     """Events show each workload, and each proxy as synced with ACKed version, Envoy's version, ports, identity."""
 
     async def all_synced() -> dict[str, Any]:
@@ -192,7 +192,7 @@ async def test_a_design_brings_workloads_and_takes_them_along(envoy_mesh: Any) -
     assert "default.demo.extra-v1" not in {each.node_id for each in await envoy_mesh.plane.fleet.list()}
 
 
-async def test_withdrawing_stops_the_sidecar_and_tells_it(envoy_mesh: Any) -> None:
+async def test_withdrawing_stops_the_sidecar_and_reports_it(envoy_mesh: Any) -> None:
     """A withdrawn workload is gone from routes, fleet and view; one that a design needs stays."""
     await envoy_mesh.do(ApplyDesign(design=split(90)))
     with pytest.raises(kit.Reject, match="still needs"):

@@ -59,7 +59,7 @@ async def test_a_trust_domain_that_makes_no_identity_is_refused(bare_envoy_mesh:
         await bare_envoy_mesh.do(InstallMesh())
 
 
-async def test_a_mesh_made_anew_knows_no_revision_of_its_former_life(bare_envoy_mesh: Any) -> None:
+async def test_a_mesh_installed_again_has_no_revision_of_the_former_one(bare_envoy_mesh: Any) -> None:
     """The histories of designs that were removed before go with the mesh too, so nothing can be rolled back to them."""
     await bare_envoy_mesh.do(InstallMesh())
     await bare_envoy_mesh.do(ApplyDesign(design=Design(id="first")))

@@ -44,7 +44,7 @@ def test_an_install_of_the_first_version_is_understood() -> None:
     assert operations.understands(InstallMesh, 1)
 
 
-async def test_an_upgrade_starts_what_is_outdated_anew_and_nothing_else(
+async def test_an_upgrade_starts_what_is_outdated_again_and_nothing_else(
     bare_envoy_mesh: EnvoyMesh, tmp_path: Path
 ) -> None:
     """With the installed Envoy nothing is restarted; a sidecar with another version after its restart is reported."""
@@ -77,7 +77,7 @@ async def test_an_upgrade_starts_what_is_outdated_anew_and_nothing_else(
     assert after != before
 
 
-async def test_a_fleet_tells_who_we_are_there(bare_envoy_mesh: EnvoyMesh) -> None:
+async def test_a_fleet_reports_the_identity_there(bare_envoy_mesh: EnvoyMesh) -> None:
     """User and host, the Envoy that would be started, and whether that can be done."""
     from meshwright.adapters.envoy import adapter
 

@@ -91,7 +91,7 @@ async def test_a_worker_says_who_it_is_and_how_it_is(asker: Asker) -> None:
 
 
 async def test_without_a_previewer_there_is_no_preview(asker: Asker, tmp_path: Path) -> None:
-    """An adapter that cannot tell beforehand says so, instead of nothing."""
+    """An adapter without a preview says so, instead of returning an empty one."""
     plain = kit.Adapter("plain", meshes=[])
 
     @plain.operation(NoOp)
@@ -135,7 +135,7 @@ async def test_a_preview_has_the_service_and_the_settings_at_hand(asker: Asker, 
     assert seen[0][0] is service
 
 
-async def test_what_an_adapter_tells_stands_under_its_own_name(asker: Asker, runtime: kit.Runtime) -> None:
+async def test_what_an_adapter_reports_stands_under_its_own_name(asker: Asker, runtime: kit.Runtime) -> None:
     """Facts go to EVENTS and measurements to METRICS, each under the adapter's origin, and its buckets are its own."""
     gone = adapters.AdapterLost(name="example", instance="w0", graceful=True)
     seq = await runtime.emit("default", "x", gone)

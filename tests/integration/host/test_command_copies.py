@@ -1,4 +1,4 @@
-"""Nothing is told of an operation before its acceptance, which the server copies into EVENTS by itself."""
+"""No event of an operation is published before its acceptance, which the server copies into EVENTS."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ RESTARTS = 4
 
 
 async def test_a_worker_waits_for_copies_that_are_late(asker: Asker, start_worker: Start, tmp_path: Path) -> None:
-    """While the server copies nothing, workers that have the commands tell nothing; then acceptance comes first."""
+    """While the server copies nothing, workers with commands publish nothing; then the acceptance comes first."""
     await start_worker()
     early = await asker.ask(Write(path=str(tmp_path / "early")))
     assert kinds(await asker.end(early))[-1] == "succeeded"

@@ -116,7 +116,7 @@ async def test_what_cannot_be_used_is_refused_with_a_reason(owner: mwbus.Connect
 
 
 async def test_a_worker_follows_connections_of_its_kinds(owner: mwbus.Connection, worker: mwbus.Connection) -> None:
-    """What is there, then changes and removals; what others serve is told as not there."""
+    """Existing ones, then changes and removals; connections of other kinds are reported as missing."""
     await store(owner, written())
     await store(owner, ConnectionWritten(document=Connection(id="k", kind="kubernetes"), principal="ann"), "k")
     async with aclosing(reading(worker).follow()) as changes:
@@ -143,7 +143,7 @@ async def test_only_the_newest_of_each_connection_is_kept(owner: mwbus.Connectio
 async def test_a_worker_tests_a_connection(
     owner: mwbus.Connection, worker: mwbus.Connection, nats_server: NatsServer, tmp_path: Path
 ) -> None:
-    """Asked by request and reply, it answers who we are there; its own no is told as such; nothing is stored."""
+    """By request and reply it returns the identity used there; its refusal is reported as such; nothing is stored."""
     adapter = kit.Adapter("example", meshes=[], connections=[Consul])
 
     @adapter.connection_test

@@ -1,4 +1,4 @@
-"""Drift: what somebody else changes of a release is told, and put back where its design asks for that."""
+"""Drift: changes of a release by others are published, and reverted where its design has self-healing."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ def route(directory: Path) -> Path:
 
 
 def meddle(path: Path) -> None:
-    """Change the file as a stranger does."""
+    """Change the file as another program does."""
     content = json.loads(path.read_text())
     content["resource"]["body"]["seconds"] = 99
     path.write_text(json.dumps(content))
@@ -54,7 +54,7 @@ async def apply(asker: Asker, *, self_heal: bool = False) -> None:
 
 
 async def counted(asker: Asker, number: int) -> list[Message]:
-    """What was told once it is so much."""
+    """The published messages once there are that many."""
 
     async def enough() -> bool:
         return len(await told(asker)) >= number
@@ -63,10 +63,10 @@ async def counted(asker: Asker, number: int) -> list[Message]:
     return await told(asker)
 
 
-async def test_a_change_and_a_loss_are_told_and_their_end(
+async def test_a_change_and_a_loss_are_reported_and_their_end(
     nats_server: NatsServer, asker: Asker, tmp_path: Path
 ) -> None:
-    """A changed resource, then a missing one, then its return, then one under a design that goes: each told once."""
+    """A changed resource, then a missing one, then its return, then one under a removed design: each published once."""
     async with worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLES, worker_drift_every="0.1"):
         await apply(asker)
         path = await asyncio.to_thread(route, tmp_path)
@@ -94,7 +94,7 @@ async def test_a_change_and_a_loss_are_told_and_their_end(
 
 
 async def test_a_design_that_asks_for_it_is_put_back(nats_server: NatsServer, asker: Asker, tmp_path: Path) -> None:
-    """The drift is told, the resource is as it was applied, and who did that is told too; no revision is made."""
+    """The drift is published, the resource is as it was applied, the healing is published too; no revision is made."""
     async with worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLES, worker_drift_every="0.1"):
         await apply(asker, self_heal=True)
         path = await asyncio.to_thread(route, tmp_path)

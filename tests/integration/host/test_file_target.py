@@ -46,7 +46,7 @@ class TestFileTarget(TargetContract):
         ]
 
 
-async def test_what_is_another_owners_is_told_and_left_alone(tmp_path: Path) -> None:
+async def test_what_is_another_owners_is_reported_and_left_alone(tmp_path: Path) -> None:
     """The dry run names the owner; removing a design takes nothing of others along."""
     target = opened(tmp_path)
     ref = ResourceRef(kind="Route", name="a")

@@ -36,7 +36,7 @@ def example() -> kit.Adapter:
 
 
 def written(name: str, seconds: int, namespace: str = "") -> str:
-    """A file with one resource, and a field that nobody knows."""
+    """A file with one resource, and an unknown field."""
     place = f", namespace: {namespace}" if namespace else ""
     return (
         f"apiVersion: {GROUP}/v1\nkind: Patience\nmetadata: {{name: {name}{place}}}\n"

@@ -1,4 +1,4 @@
-"""The conformance suite itself: it finds the mistakes that it is there for, and takes no sample that tells nothing."""
+"""The conformance suite itself: it detects the defects that it is made for, and refuses samples that prove nothing."""
 
 import asyncio
 from pathlib import Path

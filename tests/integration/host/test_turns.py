@@ -1,4 +1,4 @@
-"""OperationQueues: the order of the COMMANDS stream, whatever the bucket remembers and whoever has died."""
+"""OperationQueues: the order of the COMMANDS stream, whatever the bucket contains and whichever worker was killed."""
 
 import asyncio
 import datetime
@@ -46,7 +46,7 @@ class Queue:
         return operation
 
     async def waits_for(self, operation: str, behind: str) -> None:
-        """Returns when it is told that it waits for that one."""
+        """Returns when it waits for that operation."""
         await eventually(lambda: self.told[operation][-1:] == [behind])
         assert not self._tasks[operation].done()
 
@@ -61,7 +61,7 @@ class Queue:
         await self.asker.bus.publisher.publish(subject, message)
 
     async def close(self) -> None:
-        """Nobody waits any more."""
+        """End all waiting."""
         await ending.end(*self._tasks.values())
 
 
@@ -79,7 +79,7 @@ def timed_out() -> ops.OperationTimedOut:
 
 
 async def test_each_waits_for_the_nearest_that_has_not_ended(queue: Queue) -> None:
-    """Told once for each that is ahead; another mesh is no matter."""
+    """Reported once for each earlier operation; other meshes do not matter."""
     first, second, third = [await queue.ask() for _ in range(3)]
     await queue.goes(await queue.ask(mesh="m2"))
     await queue.goes(first)
@@ -94,7 +94,7 @@ async def test_each_waits_for_the_nearest_that_has_not_ended(queue: Queue) -> No
 
 
 async def test_what_was_begun_holds_its_mesh_until_its_worker_says_so(queue: Queue) -> None:
-    """The scheduler's word frees the mesh of what nobody began, and of nothing else."""
+    """The scheduler's terminal event frees the mesh only from an operation that never started."""
     never = await queue.ask()
     second = await queue.ask()
     await queue.waits_for(second, never)
@@ -131,7 +131,7 @@ async def test_a_memory_of_another_past_lets_nobody_pass(queue: Queue) -> None:
 
 
 async def test_what_is_settled_is_not_looked_at_again(queue: Queue) -> None:
-    """A turn that was remembered spares everybody the commands before it, also those whose events are gone."""
+    """A stored position saves reading the commands before it, also those whose events have expired."""
     first = await queue.ask()
     await queue.goes(first)
     stored = (await ledgers.whole(queue.asker.bus, subjects.COMMANDS.stream))[0]

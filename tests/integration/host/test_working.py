@@ -50,7 +50,7 @@ class Scene:
         self._adapter.operation(Look)(self._held)
 
     async def _held(self, context: kit.Context, _arguments: ops.Arguments) -> None:
-        """Run until told."""
+        """Run until released."""
         operation = context.command.operation
         self.running.append(operation)
         self.order.append(operation)
@@ -62,7 +62,7 @@ class Scene:
 
     @asynccontextmanager
     async def worker(self, **limits: float) -> AsyncIterator[asyncio.Event]:
-        """A worker at work; set the event to stop it. Afterwards it has ended, without an error."""
+        """A running worker; set the event to stop it. Afterwards it has ended, without an error."""
         stop = asyncio.Event()
         runtime = kit.Runtime(self._bus, "watched", "w1", self._folder)
         waits = OperationQueues(self._bus, await open_settled(self._bus))
@@ -86,7 +86,7 @@ def scene(asker: Asker, tmp_path: Path) -> Scene:
 
 
 async def test_no_more_run_at_once_than_allowed(asker: Asker, scene: Scene) -> None:
-    """Of twenty that could all run, two do at any moment; the others are told to wait, and each ends once."""
+    """Of twenty concurrent operations two run at any moment; the others are queued, and each ends once."""
     async with scene.worker(max_running=2):
         asked = [await asker.ask(Look()) for _ in range(20)]
         await eventually(lambda: len(scene.running) == 2)
@@ -117,7 +117,7 @@ async def test_those_that_wait_for_their_turn_cost_no_slot(asker: Asker, scene: 
 async def test_a_turn_passes_on_as_soon_as_it_is_over(
     asker: Asker, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An end is heard while the stream still stores it: whoever waits for it looks again soon, and not much later."""
+    """An end is received while the stream still stores it: the next operation checks again soon, and starts."""
     monkeypatch.setattr(queues, "_RECHECK", 60.0)
     scene.go.set()
     async with scene.worker():

@@ -14,7 +14,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Scripted:
-    """An API server of which each test says what it answers; discovery knows ConfigMaps alone."""
+    """An API server whose responses each test sets; discovery has only ConfigMaps."""
 
     def __init__(self) -> None:
         self.asked: list[web.Request] = []

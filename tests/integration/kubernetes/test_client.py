@@ -19,7 +19,7 @@ def config_map(namespace: str, name: str = "a", **data: str) -> dict[str, Any]:
 
 
 async def test_an_object_is_applied_read_and_deleted_by_its_reference(cluster: k8s.Cluster, namespace: str) -> None:
-    """A dry run tells what applying does and changes nothing; a deletion is of that very object."""
+    """A dry run returns what applying does and changes nothing; a deletion is of exactly that object."""
     body = config_map(namespace, color="red")
     ref = k8s.reference_of(body)
     assert (await cluster.apply(body, owner="one", dry_run=True))["data"] == {"color": "red"}
@@ -49,7 +49,7 @@ async def test_a_conflict_names_the_other_manager_and_the_field(cluster: k8s.Clu
 async def test_what_breaks_the_schema_is_refused_with_its_place(
     cluster: k8s.Cluster, namespace: str, change: dict[str, Any], pointer: str
 ) -> None:
-    """Wrong types and fields that the kind does not have, by the server's own word."""
+    """Wrong types and unknown fields, in the server's own words."""
     with pytest.raises(k8s.Invalid) as told:
         await cluster.apply({**config_map(namespace), **change}, owner="one")
     assert [each.pointer for each in told.value.fields] == [pointer]
@@ -112,7 +112,7 @@ async def test_a_kind_that_was_just_defined_is_found(cluster: k8s.Cluster, names
         await cluster.delete(k8s.reference_of(crd))
 
 
-async def test_a_watch_tells_what_is_there_and_what_becomes_of_it(cluster: k8s.Cluster, namespace: str) -> None:
+async def test_a_watch_reports_what_is_there_and_what_becomes_of_it(cluster: k8s.Cluster, namespace: str) -> None:
     """Only of the namespace and labels that were asked for."""
     await cluster.apply(config_map(namespace, "before"), owner="one")
     told: list[str] = []
@@ -135,7 +135,7 @@ async def test_a_watch_tells_what_is_there_and_what_becomes_of_it(cluster: k8s.C
 
 
 def files(folder: Path) -> list[Path]:
-    """What lies in a folder."""
+    """The files in a folder."""
     return list(folder.iterdir())
 
 

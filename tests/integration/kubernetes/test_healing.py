@@ -1,4 +1,4 @@
-"""Drift of what a design applied to a cluster: seen by a watch, told, and put back where the design asks for that."""
+"""Drift of what a design applied to a cluster: detected by a watch, published, and reverted with self-healing."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,7 +25,7 @@ EXAMPLES = Path(__file__).parents[2] / "example"
 
 @pytest.fixture
 async def nats_server() -> AsyncIterator[NatsServer]:
-    """A bus that knows the adapter."""
+    """A bus with the adapter's user."""
     async with NatsServer(adapters=["cluster"]) as server:
         yield server
 
@@ -33,7 +33,7 @@ async def nats_server() -> AsyncIterator[NatsServer]:
 async def test_what_somebody_edits_is_put_back_where_the_design_asks_for_it(
     nats_server: NatsServer, cluster: k8s.Cluster, namespace: str, kubernetes_settings: Kubernetes, tmp_path: Path
 ) -> None:
-    """Although whoever edits a field owns it then; what the design does not say stays as it was edited."""
+    """Although the editor owns the field then; fields that the design does not set stay as edited."""
     file = tmp_path / "settings.json"
     file.write_bytes(msgspec.json.encode(kubernetes_settings))
     ref = ResourceRef(kind="ConfigMap", namespace=namespace, name="a")

@@ -73,7 +73,7 @@ async def test_a_server_error_is_repeated_only_where_that_is_safe(scripted: Any,
 
 
 async def test_a_server_that_is_away_is_unreachable_within_the_time(scripted: Any) -> None:
-    """Nobody listens: the error says where, and comes within the time-out."""
+    """Without a listener the error names the address, within the time-out."""
     settings = scripted.settings()
     scripted.port, port = 1, scripted.port
     async with k8s.Cluster.open(scripted.settings()) as away:
@@ -96,7 +96,9 @@ async def test_a_server_that_says_nothing_is_not_waited_for_for_ever(
         await scripted_cluster.request("GET", "/x", timeout=1)
 
 
-async def test_credentials_that_are_not_taken_are_told_as_such(scripted: Any, scripted_cluster: k8s.Cluster) -> None:
+async def test_credentials_that_are_not_taken_are_reported_as_such(
+    scripted: Any, scripted_cluster: k8s.Cluster
+) -> None:
     """Nothing is repeated by the client; an operation waits for new credentials."""
 
     async def handler(request: web.Request) -> web.Response:
@@ -111,7 +113,7 @@ async def test_credentials_that_are_not_taken_are_told_as_such(scripted: Any, sc
 
 
 async def test_a_closed_client_says_so(scripted: Any) -> None:
-    """Who was at work when the connection's settings changed tries again with the new ones."""
+    """A request in progress when the connection's settings changed is retried with the new ones."""
 
     async def handler(request: web.Request) -> web.Response:
         await asyncio.sleep(300)
@@ -136,7 +138,7 @@ class Held:
         self._response = response
 
     async def send(self, kind: str, body: dict[str, Any]) -> None:
-        """Tell one event in two pieces, as a network may cut it."""
+        """Send one event in two pieces, as a network may split it."""
         line = json.dumps({"type": kind, "object": body}).encode() + b"\n"
         await self._response.write(line[:7])
         await self._response.write(line[7:])
@@ -146,7 +148,7 @@ class Held:
         await self._response.write(data)
 
     def cut(self) -> None:
-        """Break the connection without a word."""
+        """Break the connection without closing it."""
         assert isinstance(self._request.transport, asyncio.Transport)
         self._request.transport.abort()
 
@@ -201,7 +203,7 @@ def seen(events: list[k8s.WatchEvent]) -> dict[str, str]:
 
 
 async def until_synced(watching: Any, events: list[k8s.WatchEvent]) -> None:
-    """Read up to the next moment in which everything was told."""
+    """Read up to the next mark that all objects were yielded."""
     async with asyncio.timeout(30):
         async for event in watching:
             events.append(event)
@@ -212,7 +214,7 @@ async def until_synced(watching: Any, events: list[k8s.WatchEvent]) -> None:
 async def test_after_a_forgotten_history_there_is_no_ghost_and_no_gap(
     scripted: Any, scripted_cluster: k8s.Cluster
 ) -> None:
-    """Changed, deleted and made anew while nobody looked: told once, as what they are."""
+    """Objects changed, deleted and created again without a watch are reported once, in their present state."""
     server, events = Changing(scripted), list[k8s.WatchEvent]()
     for name in "abcde":
         server.put(name)
@@ -259,8 +261,8 @@ async def test_what_is_broken_off_goes_on_where_it_stopped(scripted: Any, script
     await watching.aclose()
 
 
-async def test_a_kind_that_goes_is_told_as_gone(scripted: Any, scripted_cluster: k8s.Cluster) -> None:
-    """When its definition is removed every object is told as deleted, and then that there is no such kind."""
+async def test_a_kind_that_goes_is_reported_as_gone(scripted: Any, scripted_cluster: k8s.Cluster) -> None:
+    """When its definition is removed every object is reported as deleted, and then that the kind does not exist."""
     server, events = Changing(scripted), list[k8s.WatchEvent]()
     server.put("a")
     watching = scripted_cluster.watch("", "ConfigMap")
@@ -306,7 +308,7 @@ async def test_a_request_is_passed_on_into_the_cluster(scripted: Any, scripted_c
     assert await proxy.get("stats") == b"/api/v1/namespaces/shop/pods/https:web-1:admin/proxy/stats"
 
 
-async def test_nothing_behind_a_service_is_told_as_away(scripted: Any, scripted_cluster: k8s.Cluster) -> None:
+async def test_nothing_behind_a_service_is_reported_as_away(scripted: Any, scripted_cluster: k8s.Cluster) -> None:
     """The API server's own words say which service has no endpoints."""
 
     async def handler(request: web.Request) -> web.Response:
@@ -343,10 +345,12 @@ async def test_what_a_command_gives_is_asked_for_again_before_it_ends(
     assert all(each.startswith("Bearer t") for each in given)
 
 
-async def test_a_cluster_that_was_put_back_from_a_copy_is_listed_anew(
+async def test_a_cluster_that_was_put_back_from_a_copy_is_listed_again(
     scripted: Any, scripted_cluster: k8s.Cluster
 ) -> None:
-    """It goes on at an earlier version, where a watch would tell nothing for long; what it lost is told as gone."""
+    """It continues at an earlier version, where a watch would be silent for long; lost objects are reported as
+    deleted.
+    """
     server, events = Changing(scripted), list[k8s.WatchEvent]()
     for name in "abc":
         server.put(name)

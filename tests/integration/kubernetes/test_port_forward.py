@@ -77,7 +77,7 @@ async def test_a_request_reaches_what_listens_inside_a_pod(
         await port.get("/missing")
 
 
-async def test_where_nothing_listens_is_told(own_cluster: k8s.Cluster, pod: ResourceRef) -> None:
+async def test_where_nothing_listens_is_reported(own_cluster: k8s.Cluster, pod: ResourceRef) -> None:
     """In the node's own words; a pod that is not there is not found."""
     with pytest.raises(k8s.Unavailable, match="forwarded:15000"):
         await port_forward.PodPort(own_cluster, pod.namespace, pod.name, 15000).get("/")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.servers
 
 
 class _Runtime:
-    """Knows one connection."""
+    """A runtime with one connection."""
 
     def __init__(self, settings: Kubernetes) -> None:
         self.settings = settings
@@ -89,7 +89,9 @@ async def test_a_cluster_that_is_replaced_while_it_is_away_is_noticed(
     through: tuple[Interceptor, Kubernetes],
     namespace: str,
 ) -> None:
-    """A step waits while nobody answers, and ends when another cluster does; the same one lets it go on."""
+    """A step waits while the cluster is unreachable, fails when another cluster answers, and continues with the
+    same one.
+    """
     (place, _), (interceptor, _) = target, through
     for name, comes_back in (("same", None), ("other", another_cluster)):
         wanted = draft(place, namespace, name)

@@ -83,7 +83,7 @@ async def test_a_connection_test_of_an_admin_finds_nothing(kubernetes_settings: 
 
 
 async def test_a_connection_test_of_wrong_credentials_says_what_to_do(kubernetes_settings: Kubernetes) -> None:
-    """The cluster answers, and knows nobody of that token."""
+    """The cluster answers, and refuses the token."""
     document = yaml.safe_load(kubernetes_settings.kubeconfig)
     for user in document["users"]:
         user["user"] = {"token": "no such token"}

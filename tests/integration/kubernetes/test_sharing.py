@@ -18,7 +18,7 @@ def config_map(namespace: str, name: str, **data: str) -> dict[str, Any]:
 
 
 async def names(follower: Any, wanted: set[str]) -> None:
-    """Read until all of these were told."""
+    """Read until all of these were yielded."""
     collected: set[str] = set()
     async with asyncio.timeout(FOREVER):
         while not wanted <= collected:
@@ -26,7 +26,7 @@ async def names(follower: Any, wanted: set[str]) -> None:
     assert collected - {"kube-root-ca.crt"} == wanted
 
 
-async def test_all_followers_are_told_by_one_watch(cluster: k8s.Cluster, namespace: str) -> None:
+async def test_all_followers_are_reported_by_one_watch(cluster: k8s.Cluster, namespace: str) -> None:
     """Each what changed since it began; what was there before is no change."""
     await cluster.apply(config_map(namespace, "before"), owner="one")
     async with cluster.shared.follow("", "ConfigMap", namespace) as first:
@@ -41,7 +41,7 @@ async def test_all_followers_are_told_by_one_watch(cluster: k8s.Cluster, namespa
     assert len(cluster.shared) == 0
 
 
-async def test_what_changes_while_the_cluster_is_away_is_told_afterwards(
+async def test_what_changes_while_the_cluster_is_away_is_reported_afterwards(
     kubernetes_settings: Kubernetes, cluster: k8s.Cluster, namespace: str
 ) -> None:
     """Changed, created and deleted behind a wire that was cut."""
@@ -60,7 +60,7 @@ async def test_what_changes_while_the_cluster_is_away_is_told_afterwards(
         await names(follower, {"changed", "created", "deleted"})
 
 
-async def test_followers_of_a_closed_client_are_told_so(kubernetes_settings: Kubernetes, namespace: str) -> None:
+async def test_followers_of_a_closed_client_get_an_error(kubernetes_settings: Kubernetes, namespace: str) -> None:
     """They ask for the new one and go on."""
     async with (
         k8s.Cluster.open(kubernetes_settings) as short,
@@ -74,7 +74,7 @@ async def test_followers_of_a_closed_client_are_told_so(kubernetes_settings: Kub
 
 
 async def test_a_kind_that_is_not_served_is_followed_without_an_error(cluster: k8s.Cluster) -> None:
-    """Nothing is there, and nothing is told; following it ends like any other."""
+    """It has no objects, and following it ends like any other."""
     async with cluster.shared.follow("example.org", "Nope") as follower:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):

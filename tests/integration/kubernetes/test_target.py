@@ -24,7 +24,7 @@ from rig.relay import Relay, relay
 
 
 class _Runtime:
-    """Knows one connection."""
+    """A runtime with one connection."""
 
     def __init__(self, settings: Kubernetes) -> None:
         self.settings = settings
@@ -117,7 +117,7 @@ async def applied(target: kit.Target, wanted: kit.Draft) -> kit.DryRun:
 
 
 async def removed(target: kit.Target, owner: str, former: list[ResourceRef]) -> tuple[kit.DryRun, list[str]]:
-    """Remove a design; what was planned, and what people were told."""
+    """Remove a design; returns the plan, and the messages for users."""
     wanted, told = draft(target, owner, former=former), Told()
     result = await target.dry_run(wanted, reserve=True)
     await target.prune(wanted, former, result.checkpoint, told)
@@ -164,7 +164,9 @@ async def test_what_is_taken_over_is_given_back_with_its_owner(
 async def test_removing_a_design_takes_nothing_of_others_along(
     target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
 ) -> None:
-    """What was there before stays and loses our fields; what somebody made anew under the name is not touched."""
+    """Objects that existed before stay and lose the design's fields; objects created again by others are not
+    touched.
+    """
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": namespace}}
     await cluster.apply({**body, "data": {"theirs": "1"}}, owner="kubectl")
     run = await applied(
@@ -215,7 +217,7 @@ async def test_a_namespace_with_what_others_made_in_it_stays(
         await cluster.delete(ResourceRef(kind="Namespace", name=inside))
 
 
-async def test_a_finalizer_that_hangs_is_told(
+async def test_a_finalizer_that_hangs_is_reported(
     target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
 ) -> None:
     """The removal goes on, and says who holds what."""
@@ -230,7 +232,7 @@ async def test_a_finalizer_that_hangs_is_told(
         await cluster.patch(held.ref, patch, owner="test")
 
 
-async def test_problems_are_told_with_their_places_and_nothing_is_done(
+async def test_problems_are_reported_with_their_places_and_nothing_is_done(
     target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
 ) -> None:
     """An unknown kind, a wrong field, a namespace that is not there, a body of another name: all at once."""
@@ -293,7 +295,7 @@ async def test_a_definition_and_its_objects_come_and_go_in_one_design(
     await cluster.delete(crd.ref)
 
 
-async def test_a_rollout_is_waited_for_and_told(target: k8s.KubernetesTarget, namespace: str) -> None:
+async def test_a_rollout_is_waited_for_and_reported(target: k8s.KubernetesTarget, namespace: str) -> None:
     """Without a kubelet that runs them replicas never come: the refusal says how many are missing."""
     target.ready_within = 1.0
     labels = {"app": "a"}
@@ -308,7 +310,7 @@ async def test_a_rollout_is_waited_for_and_told(target: k8s.KubernetesTarget, na
 async def test_a_cluster_that_goes_away_is_waited_for_and_nothing_is_half_done(
     wired: tuple[Relay, k8s.KubernetesTarget], cluster: k8s.Cluster, namespace: str
 ) -> None:
-    """Cut off in the middle of applying, pruning and taking back: told, and ended as if nothing had happened."""
+    """Disconnected while applying, pruning and undoing: reported, and completed as without the outage."""
     wire, target = wired
     maps = [resource(namespace, f"a{number}", data={"n": str(number), "text": "x" * 2000}) for number in range(40)]
     wanted, told = draft(target, "mine", *maps), Told()
@@ -338,7 +340,7 @@ async def test_a_cluster_that_goes_away_is_waited_for_and_nothing_is_half_done(
 async def test_credentials_that_end_are_waited_for_until_there_are_new_ones(
     target: k8s.KubernetesTarget, kubernetes_settings: Kubernetes, cluster: k8s.Cluster, namespace: str
 ) -> None:
-    """An operation that meets them is told so, and goes on by itself once the connection has others."""
+    """An operation reports expired credentials, and continues once the connection has new ones."""
     document = yaml.safe_load(kubernetes_settings.kubeconfig)
     for user in document["users"]:
         user["user"] = {"token": "ended"}
@@ -367,7 +369,7 @@ async def test_what_a_gitops_tool_keeps_is_not_changed_silently(
     assert change.conflict == "Argo CD application shop"
 
 
-async def test_a_change_of_what_was_applied_is_told_by_the_watch(
+async def test_a_change_of_what_was_applied_is_reported_by_the_watch(
     target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
 ) -> None:
     """Of the objects that were asked about, and not of their neighbours."""
@@ -413,7 +415,7 @@ async def test_a_custom_resource_is_judged_by_its_own_schema_before_it_is_sent(
 async def test_what_is_applied_to_an_object_that_is_there_may_be_a_part_of_it(
     target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
 ) -> None:
-    """A field that somebody else has set need not be said again, also where the schema requires it."""
+    """A field set by others may be omitted, also where the schema requires it."""
     group = f"{namespace}.example.org"
     spec = definition(group)
     spec["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["required"] = ["size"]

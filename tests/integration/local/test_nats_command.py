@@ -79,7 +79,7 @@ async def test_components_find_their_streams_on_a_server_of_ones_own(tmp_path: P
         (["nothing"], 2, "invalid choice"),
     ],
 )
-async def test_what_cannot_be_done_is_told_with_the_remedy(
+async def test_what_cannot_be_done_is_reported_with_the_remedy(
     tmp_path: Path, arguments: list[str], status: int, words: str
 ) -> None:
     """A wrong name, no stack, and a wrong command each say what to do, and nothing is written."""

@@ -1,4 +1,4 @@
-"""What `make up` is asked for: taken from the environment, without what is nobody else's business."""
+"""The plan of `make up`: read from the environment, without unrelated variables."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_parts_get_the_settings_of_the_environment_and_no_secret_of_the_person()
 
 
 def test_differences_are_named_without_their_values() -> None:
-    """Values may be secrets, so only the names are told."""
+    """Values may be secrets, so only the names are printed."""
     before = Plan(nats="nats://u:p@host/", settings={"MESHWRIGHT_A": "1", "MESHWRIGHT_B": "2"})
     now = Plan(settings={"MESHWRIGHT_A": "1", "MESHWRIGHT_C": "3"})
     assert now.differs_from(before) == ["NATS", "MESHWRIGHT_B", "MESHWRIGHT_C"]

@@ -71,7 +71,7 @@ async def test_changed_settings_restart_the_part(stack: LocalStack) -> None:
     assert not processes.alive(before)
 
 
-async def test_part_that_dies_at_once_is_told_with_its_log(stack: LocalStack) -> None:
+async def test_part_that_dies_at_once_is_reported_with_its_log(stack: LocalStack) -> None:
     """A part that cannot run is an error that quotes what the part said."""
     with pytest.raises(LocalError, match="cannot open the door"):
         await stack.start_all([part(stack, "a", "raise SystemExit('cannot open the door')")])
@@ -108,7 +108,9 @@ def test_token_and_ports_stay(tmp_path: Path) -> None:
 
 
 async def test_port_taken_by_a_stranger(tmp_path: Path) -> None:
-    """A taken port is chosen anew and the others stay; that of MongoDB's data is an error that says what to do."""
+    """A port taken by another process is replaced and the others stay; that of MongoDB's data is an error with a
+    remedy.
+    """
     home = Home(tmp_path / "home")
     home.prepare()
     chosen = home.choose_ports(["front"], [])
@@ -144,7 +146,7 @@ def test_a_reservation_alone_keeps_nobody_from_its_data(tmp_path: Path) -> None:
 
 
 async def test_part_whose_starter_died_before_it_wrote_the_record_is_not_run_twice(stack: LocalStack) -> None:
-    """A process of this stack that nobody recorded is ended before the part is started again."""
+    """An unrecorded process of this stack is stopped before the part is started again."""
     await stack.start(part(stack, "a"))
     before = stack.running()["a"]
     stack.home.record("a").unlink()

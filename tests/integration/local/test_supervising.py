@@ -1,4 +1,4 @@
-"""The supervisor of a local stack: what dies comes back, slower each time, and is told."""
+"""The supervisor of a local stack: parts that exit are restarted, with increasing pauses, and noted."""
 
 import asyncio
 import io
@@ -40,7 +40,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
 
 @asynccontextmanager
 async def watched(stack: LocalStack, *parts: Part) -> AsyncIterator[asyncio.Task[None]]:
-    """A supervisor at work."""
+    """A running supervisor."""
     task = asyncio.create_task(Supervisor(stack, list(parts)).keep())
     try:
         yield task
@@ -49,12 +49,12 @@ async def watched(stack: LocalStack, *parts: Part) -> AsyncIterator[asyncio.Task
 
 
 def part(name: str, code: str = SLEEP, port: int | None = None) -> Part:
-    """A part that nobody waits for."""
+    """A part without a readiness check."""
     return Part(name=name, command=[sys.executable, "-c", code], ready=None, port=port)
 
 
 async def test_what_is_killed_comes_back(stack: LocalStack) -> None:
-    """A part that was killed runs again under another pid, and its death is told."""
+    """A part that was killed runs again under another pid, and its exit is noted."""
     wanted = part("a")
     await stack.start(wanted)
     before = stack.running()["a"]
@@ -82,7 +82,9 @@ async def test_a_part_that_cannot_run_is_tried_less_and_less_often(stack: LocalS
 
 
 async def test_a_port_that_a_stranger_took_is_named_and_taken_back_when_it_is_free(stack: LocalStack) -> None:
-    """The part is not started beside the stranger, `why` names the port and who holds it, and it heals by itself."""
+    """While another process has the port the part is not started, `why` names both, and the part starts once the
+    port is free.
+    """
     port = free_port()
     server = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(600)"
     async with (
@@ -120,7 +122,7 @@ def unhealthy(one: Part, sick: set[int]) -> Part:
 
 
 async def test_nothing_is_started_while_an_up_or_down_is_at_work(stack: LocalStack) -> None:
-    """Whoever holds the home alone has it alone."""
+    """The supervisor waits for the exclusive lock on the home."""
     async with stack.home.locked(), watched(stack, part("a")):
         await asyncio.sleep(3 * supervising.EVERY)  # it had three chances
         assert "a" not in stack.running()

@@ -87,7 +87,7 @@ async def test_ones_own_write_whose_acknowledgement_was_lost_is_no_other_notifie
     assert result.read == 6
 
 
-async def test_a_damaged_ledger_begins_anew(bus: mwbus.Connection) -> None:
+async def test_a_damaged_ledger_begins_again(bus: mwbus.Connection) -> None:
     """Bytes that are no ledger count as none, and can be replaced by one."""
     bucket = await mwbus.open_bucket(bus, memory.BUCKET)
     await bucket.put("default.w", b"{")
@@ -130,7 +130,7 @@ async def test_a_third_version_finds_the_first_one_gone(bus: mwbus.Connection, t
 
 
 async def test_a_replay_from_before_the_beginning_is_one_from_the_beginning(bus: mwbus.Connection) -> None:
-    """Whatever place somebody names, reading goes on; a place that cannot be is looked for by nobody."""
+    """Reading continues from any requested position; one beyond the end is ignored."""
     first = await say(bus, OperationProgressed(message="one"))
     ledger, signals = Ledger(EMPTY), Signals()
     reading = asyncio.create_task(Reader(bus, ledger, signals, "default", WRITTEN).run())

@@ -44,7 +44,7 @@ async def say(bus: mwbus.Connection) -> int:
 
 
 async def test_a_state_that_went_back_does_not_end_the_notifier(nats_server: NatsServer, tmp_path: Path) -> None:
-    """A power cut that took a webhook with it leaves the others at work, and nothing is sent to the lost one."""
+    """A power cut that lost a webhook leaves the others running, and nothing is sent to the lost one."""
     sealer = sealing.from_file(tmp_path / "keys")
     poster = Poster(sealer, ssrf.policy("127.0.0.0/8"), ssrf.system_resolver, 2.0)
     async with mwbus.connect(nats_server.url, "notifier") as bus, receiving() as kept, receiving() as lost:

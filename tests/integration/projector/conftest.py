@@ -57,9 +57,9 @@ async def start_projector(
 
 @pytest.fixture
 def differences(mongo_server: MongoServer) -> Callable[[Projection, int], Awaitable[list[str]]]:
-    """How a generation differs from a fresh fold of the whole streams.
+    """The differences of a generation to a fresh fold of the whole streams.
 
-    The fold lies in a database of its own: a projector at work drops every generation of its database but the live one.
+    The fold is in a database of its own: a running projector drops every generation of its database but the live one.
     """
 
     async def compare(projection: Projection, generation: int) -> list[str]:

@@ -36,7 +36,7 @@ async def database(mongo_database: MongoDatabase) -> AsyncIterator[store.Databas
 
 
 def received(seq: int, subject: str, message: Message | None) -> bus.Received:
-    """A message as the stream gives it; None for one that nobody can read."""
+    """A message as the stream returns it; None for one that cannot be decoded."""
     kind = message.wire.name if message else o.OperationSucceeded.wire.name
     return bus.Received(
         stream="EVENTS",
@@ -99,7 +99,7 @@ def _of_mesh(mesh: str, name: str, seq: int) -> list[tuple[str, Message | None]]
 
 
 async def test_what_lives_on_a_mesh_ends_with_it(database: store.Database) -> None:
-    """Its workloads and proxies are gone and its releases told as removed; another's stay, and what comes later too."""
+    """Its workloads and proxies are removed and its releases become removed; another's stay, and later ones too."""
     told = [(seq, about) for seq, about in enumerate([*_of_mesh("a", "x", 1), *_of_mesh("b", "y", 2)], 1)]
     gone = (f"mesh.{'a'}", MeshRemoved(id="a", connection="c"))
     messages = [received(seq, f"mw.evt.w.envoy.{about[0]}", about[1]) for seq, about in [*told, (9, gone)]]

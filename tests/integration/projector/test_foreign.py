@@ -1,4 +1,4 @@
-"""What strangers publish stops no projection: it is set aside with a reason, and what lies behind it is folded."""
+"""Messages of other programs stop no projection: they are set aside with a reason, and later ones are folded."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -66,7 +66,7 @@ async def result_of(projection: Projection, operation: str) -> Any:
 async def test_what_cannot_be_read_is_set_aside(
     projection: Projection, project: Project, subject: str, kind: str, payload: bytes, reason: str
 ) -> None:
-    """Bytes that are no text, also where nobody looks, cost their own message only, today and after a restart."""
+    """Bytes that are not text, in any header, affect their own message only, now and after a restart."""
     before = await projection.operation()
     await projections.publish_raw(projection.bus, subject, payload, kind)
     after = await projection.operation()

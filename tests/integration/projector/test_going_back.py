@@ -92,7 +92,9 @@ async def test_an_older_copy_is_put_back(
 async def test_an_empty_server_takes_its_place(
     projection: Projection, mongo: MongoServer, projector: WorkerProcess, differences: Differences, tmp_path: Path
 ) -> None:
-    """A mongod that was lost with its disk and made anew at the same address is filled, and its clients find it."""
+    """A mongod that was lost with its disk and set up again at the same address is filled, and its clients
+    reconnect.
+    """
     await mongo.restart()  # so that it has held more elections than the new one
     await projection.operations(100)
     await projection.caught_up()

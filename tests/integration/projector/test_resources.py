@@ -1,4 +1,4 @@
-"""Objects of clusters in the views: as the stream tells them, rebuilt alike, without ghosts of removals long past."""
+"""Objects of clusters in the views: as in the stream, equal after a rebuild, without objects removed long ago."""
 
 import datetime
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ Differences = Callable[[Projection, int], Awaitable[list[str]]]
 
 
 async def observed(projection: Projection, name: str, version: str = "1") -> None:
-    """A Service is told of."""
+    """A Service is published."""
     ref = ResourceRef(kind="Service", namespace="shop", name=name)
     resource = ClusterResource(
         id=resource_id("prod", ref),
@@ -42,7 +42,7 @@ async def observed(projection: Projection, name: str, version: str = "1") -> Non
 
 
 async def removed(projection: Projection, name: str, kept: int = REMOVED_KEPT) -> None:
-    """A Service is told as gone, for some seconds."""
+    """The removal of a Service is published, and kept for some seconds."""
     ref = ResourceRef(kind="Service", namespace="shop", name=name)
     message = ResourceRemoved(
         id=resource_id("prod", ref), connection="prod", kind=ref.kind, namespace=ref.namespace, name=name
@@ -60,7 +60,7 @@ async def seen(projection: Projection) -> dict[str, str]:
     return {one.document.name: one.document.resource_version for one in page.items}
 
 
-async def test_the_view_holds_what_the_stream_tells(
+async def test_the_view_holds_what_the_stream_has(
     projection: Projection, start_projector: Callable[..., Awaitable[WorkerProcess]], differences: Differences
 ) -> None:
     """The newest of each, nothing that is gone; rebuilt from the stream it is the same."""
@@ -82,7 +82,7 @@ async def test_the_view_holds_what_the_stream_tells(
 async def test_a_removal_that_nobody_read_in_time_leaves_no_ghost(
     projection: Projection, start_projector: Callable[..., Awaitable[WorkerProcess]]
 ) -> None:
-    """A projector that was away for longer than removals are told builds the views anew."""
+    """A projector that was down for longer than removals are kept rebuilds the views."""
     await observed(projection, "a")
     await observed(projection, "b")
     projector = await start_projector()

@@ -19,7 +19,7 @@ NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 
 
 def workload(name: str, mesh: str = "m1") -> workloads_v1.WorkloadV1:
-    """A process as it was told then."""
+    """A process in the form of version 1."""
     return workloads_v1.WorkloadV1(
         id=name, mesh=mesh, connection="c", service="s", version="v1", address="::1", port=80, proxy=name,
         observed_at=NOW,
@@ -45,7 +45,7 @@ async def shown(projection: Projection, kind: kinds.Kind[Any]) -> dict[str, Any]
     return {one.document.id: one.document for one in (await projection.views.page(kind, "default", limit=100)).items}
 
 
-async def test_what_version_1_told_and_stored_is_shown_today(projection: Projection, start_projector: Any) -> None:
+async def test_what_version_1_reported_and_stored_is_shown_today(projection: Projection, start_projector: Any) -> None:
     """Messages of version 1 and documents made of them become entities with ids of today, also those that the stream
     has forgotten; equal names in two meshes stay apart; what was removed is gone; version 2 goes on where 1 ended."""
     publish = projection.bus.publisher.publish

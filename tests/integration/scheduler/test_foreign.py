@@ -1,4 +1,4 @@
-"""What strangers leave on the bus stops no scheduler: all deadlines, dead letters and arrivals would stop with it."""
+"""Messages of other programs on the bus stop no scheduler: otherwise all deadlines and dead letters would stop."""
 
 import asyncio
 import datetime
@@ -32,7 +32,7 @@ ODD = "a=b"
 
 @pytest.fixture
 async def asker(nats_server: NatsServer) -> AsyncIterator[Asker]:
-    """Somebody who asks an adapter that never comes."""
+    """A client that sends commands to an adapter without workers."""
     async with mwbus.connect(nats_server.url, "api") as bus:
         yield Asker(bus, "absent")
 
@@ -57,7 +57,7 @@ async def still_works(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
 
 
 async def is_told(asker: Asker, scheduler: "asyncio.Task[None]", kind: type[Message]) -> bool:
-    """Whether the newest word on the adapter `good` is of that kind, or none will come any more."""
+    """Whether the newest event of the adapter `good` is of that kind, or no event will come any more."""
     newest = await asker.bus.last("EVENTS", "mw.evt.system.scheduler.adapter.good")
     return scheduler.done() or (newest is not None and newest.type == kind.wire.name)
 
@@ -69,7 +69,7 @@ def command(seconds: float) -> o.Command:
 
 @pytest.mark.parametrize("subject", [f"mw.cmd.{ODD}.absent.local._.x", f"mw.cmd.default.absent.local._.{ODD}"])
 async def test_a_good_command_in_a_strange_place(asker: Asker, scheduler: "asyncio.Task[None]", subject: str) -> None:
-    """A command on a subject that cannot be told of is nobody's operation; its deadline harms no other."""
+    """A command on an invalid subject is not an operation; its deadline affects no other."""
     await asker.bus.publisher.publish(subject, command(0.0))
 
     async def copied() -> object:
@@ -115,7 +115,7 @@ async def test_a_command_in_a_strange_place_that_is_given_up(asker: Asker, sched
 
 
 @pytest.mark.parametrize(("key", "name"), [("envoy.i1", "no.name"), ("envoy.i1", ""), (f"{ODD}.i1", "envoy")])
-async def test_a_presence_that_cannot_be_told_of(
+async def test_a_presence_that_cannot_be_published(
     asker: Asker, scheduler: "asyncio.Task[None]", key: str, name: str
 ) -> None:
     """An announcement under a name that no subject can hold is left out, when it comes and when it goes."""
@@ -148,7 +148,7 @@ async def test_an_advisory_of_any_shape_is_answered_once(asker: Asker, scheduler
 
 
 async def test_two_schedulers_at_once_say_everything_once(asker: Asker, scheduler: "asyncio.Task[None]") -> None:
-    """One that lost its lease without noticing works on beside its successor, and each end is told once."""
+    """With one that lost its lease without noticing beside its successor, each end is published once."""
     second = asyncio.create_task(watch(asker.bus))
     late = [await asker.ask(o.RefreshStatus(), seconds=0.2) for _ in range(5)]
     for operation in late:

@@ -30,7 +30,7 @@ StartScheduler = Callable[[], Awaitable[WorkerProcess]]
 
 @pytest.fixture
 async def asker(nats_server: NatsServer) -> AsyncIterator[Asker]:
-    """Somebody who asks an adapter that never comes."""
+    """A client that sends commands to an adapter without workers."""
     async with mwbus.connect(nats_server.url, "api") as bus:
         yield Asker(bus, "absent")
 
@@ -129,7 +129,7 @@ async def test_a_command_given_up_becomes_a_dead_letter(
 
 
 async def test_an_end_by_the_worker_stands(asker: Asker, start_scheduler: StartScheduler) -> None:
-    """A worker that told the end itself before it gave up is not contradicted, and its dead letter is kept."""
+    """The terminal event of a worker is not contradicted, and its dead letter is kept."""
     await start_scheduler()
     queue = mwbus.WorkQueue(stream="COMMANDS", name="test", subject="mw.cmd.*.absent.*.*.*", ack_wait=5)
     failed = await asker.ask(o.RefreshStatus())
@@ -156,8 +156,8 @@ async def test_an_end_by_the_worker_stands(asker: Asker, start_scheduler: StartS
     assert kinds(await asker.events(failed)) == ["failed"]
 
 
-async def test_workers_coming_and_going_are_told(asker: Asker, start_scheduler: StartScheduler) -> None:
-    """An arrival and a graceful end are told once each, also across a restart of the scheduler."""
+async def test_workers_coming_and_going_are_reported(asker: Asker, start_scheduler: StartScheduler) -> None:
+    """An arrival and a graceful end are published once each, also across a restart of the scheduler."""
     subject = "mw.evt.system.scheduler.adapter.envoy"
     announcement = AdapterAnnouncement(
         name="envoy",
@@ -191,8 +191,8 @@ async def test_workers_coming_and_going_are_told(asker: Asker, start_scheduler: 
     assert last in (lost, AdapterLost(name="envoy", instance="i1", graceful=False))
 
 
-async def test_a_vanished_worker_is_told(asker: Asker, start_scheduler: StartScheduler) -> None:
-    """A worker that vanished without a word, even while no scheduler ran, is told as lost."""
+async def test_a_vanished_worker_is_reported(asker: Asker, start_scheduler: StartScheduler) -> None:
+    """A worker that was killed, even while no scheduler ran, is published as lost."""
     bucket = await presence.open_presence(asker.bus)
     await bucket.put("envoy.i2", b"not an announcement")
     announcement = AdapterAnnouncement(
@@ -216,7 +216,7 @@ async def test_a_vanished_worker_is_told(asker: Asker, start_scheduler: StartSch
 
 
 async def test_an_unreadable_command_does_not_stop_the_deadlines(asker: Asker, start_scheduler: StartScheduler) -> None:
-    """A command that nobody can decode leaves the watch on the others alone."""
+    """A command that cannot be decoded does not affect the deadlines of others."""
     await start_scheduler()
     subject = "mw.cmd.default.absent.local._.01JD8X3M5TZ9Q4W7V2K6N0B1CE"
     await projections.publish_raw(asker.bus, subject, b"{", o.Command.wire.name)

@@ -30,7 +30,7 @@ class Shop:
         self.asked: list[tuple[str, str]] = []
 
     def enrol(self, outbound: int | None) -> None:
-        """Tell every workload its sidecar."""
+        """Write each workload's sidecar into the layout."""
         places = {name: Place(port=place.port, outbound=outbound) for name, place in self.places.items()}
         self.path.write_bytes(msgspec.json.encode(Layout(places=places)))
 
@@ -64,7 +64,9 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
 
 
 async def test_a_visit_reaches_others_only_by_name(shop: Shop) -> None:
-    """A visit to the front asks catalog and reviews by Host, carries user and request id, and names everybody."""
+    """A visit to the front calls catalog and reviews by Host, propagates user and request id, and names every
+    workload.
+    """
     shop.enrol(shop.sidecar)
     answer = await shop.get("front", "/")
     assert answer.status_code == 200
@@ -87,7 +89,7 @@ async def test_missing_sidecar_is_said_and_enrolment_is_noticed(shop: Shop) -> N
 
 
 async def test_failure_of_a_required_service_travels_up(shop: Shop) -> None:
-    """Without payments there is no checkout, and the answer still tells who failed."""
+    """Without payments there is no checkout, and the response names the service that failed."""
     shop.enrol(shop.sidecar)
     answer = await shop.get("checkout", "/checkout")
     assert answer.status_code == 502

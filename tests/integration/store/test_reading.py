@@ -194,7 +194,7 @@ async def test_a_wait_ends_with_the_write_or_in_time(database: store.Database) -
     await views.wait("STATE", 7, timeout=0.0)
 
 
-async def test_differences_are_told_with_both_sides(database: store.Database) -> None:
+async def test_differences_are_reported_with_both_sides(database: store.Database) -> None:
     """Any field of any document and any row counts; marks of deletions and equal content do not."""
     one, other = Writer(database, 1), Writer(database, 2)
     gone = Folded(kinds.PROXIES, "default/m0/gone", "default", 3, datetime.datetime.now(datetime.UTC), None)

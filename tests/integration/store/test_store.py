@@ -30,7 +30,7 @@ async def database(mongo_database: MongoDatabase) -> AsyncIterator[store.Databas
 
 
 def mesh(seq: int, name: str = "demo", version: str = "") -> Folded:
-    """A mesh as of `seq`, its version telling which."""
+    """A mesh as of `seq`, with a version to distinguish it."""
     document = Mesh(
         id=name, kind="envoy", connection="c", adapter="envoy", version=version or str(seq), observed_at=NOW
     )
@@ -128,7 +128,7 @@ async def test_a_document_too_large_is_refused_alone(database: store.Database) -
 
 
 async def test_checkpoints_never_go_back(database: store.Database) -> None:
-    """The furthest checkpoint stays, whoever writes."""
+    """The furthest checkpoint stays, whichever process writes."""
     for seq in (5, 9, 7):
         await checkpoints.advance(database, 1, store.Checkpoint(stream="EVENTS", seq=seq, time=NOW))
     assert (await store.Views(database).position("EVENTS")).seq == 9
@@ -152,7 +152,7 @@ async def test_a_swap_is_seen(database: store.Database) -> None:
     assert await generations.reserve(database) == number + 1
 
 
-async def test_an_absent_server_is_told_quickly() -> None:
+async def test_an_absent_server_is_reported_quickly() -> None:
     """Without a server every read raises StoreUnavailable within its timeout."""
     async with store.connect(f"mongodb://127.0.0.1:{ports.choose(23_000)}/", "x", timeout=0.5) as nowhere:
         began = time.monotonic()

@@ -76,7 +76,7 @@ def _top(span: Span, by_id: dict[str, Span]) -> Span:
 
 
 def _counted(collector: Collector) -> bool:
-    """Whether API, worker and projector have told what they counted."""
+    """Whether API, worker and projector have exported their counters."""
     result = {(service, metric, *sorted(value for _, value in labels)) for service, metric, labels in collector.numbers}
     return result >= {
         ("meshwright-api", "meshwright_http_requests", "202", "startOperation"),

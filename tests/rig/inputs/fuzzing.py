@@ -1,7 +1,7 @@
-"""Fuzzing with Hypothesis: strategies that damage good inputs, and a loop that tries a target for a while.
+"""Fuzzing with Hypothesis: strategies that damage valid inputs, and a loop that tests a target for a while.
 
-Invariant: a target raises only what it declares, and takes no longer than a bound; anything else is a finding, which
-Hypothesis makes as small as it can before it is told. A short run tries the same inputs each time, a long one others.
+Invariant: a target raises only what it declares, and takes no longer than a limit; anything else is a finding, which
+Hypothesis shrinks before it is reported. A short run uses the same inputs each time, a long one others.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ free: st.SearchStrategy[Any] = st.recursive(
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Something that reads what strangers send: inputs, the function, and what it may raise."""
+    """A parser of untrusted input: inputs, the function, and the exceptions that it may raise."""
 
     inputs: st.SearchStrategy[Any]
     reads: Callable[[Any], object]

@@ -1,4 +1,4 @@
-"""A kind of custom resource whose schema uses every keyword that Kubernetes knows, and resources of it."""
+"""A kind of custom resource whose schema uses every keyword that Kubernetes supports, and resources of it."""
 
 import copy
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""What people send to break things: texts for names, queries and headers, and documents.
+"""Hostile input: texts for names, queries and headers, and documents.
 
-Invariant: plain data, each with a name that says what it tries; whoever finds a new one adds it here, and every
-place that takes input is tried with it.
+Invariant: plain data, each with a name that describes the attack; new ones are added here, and every place that accepts
+input is tested with them.
 """
 
 import gzip

@@ -21,7 +21,7 @@ _BY_PATTERN = (
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation of the document. `role` None: open to everybody."""
+    """One operation of the document. `role` None: public."""
 
     id: str
     method: str

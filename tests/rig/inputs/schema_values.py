@@ -1,6 +1,6 @@
 """Values that fit a JSON Schema of the OpenAPI document, for Hypothesis.
 
-Invariant: only what our own schemas use is understood; a keyword that nobody taught it fails.
+Invariant: only the keywords of the project's own schemas are supported; another keyword fails.
 """
 
 import datetime

@@ -34,7 +34,7 @@ class Environment(msgspec.Struct, frozen=True):
 
     @property
     def hooks(self) -> list[Delivered]:
-        """What the webhooks were told so far."""
+        """What the webhooks have received so far."""
         return receiving.recorded(self.record)
 
 

@@ -1,6 +1,6 @@
-"""Where the processes of a stack can be reached on this machine: by the kernel's own books, not by what they say.
+"""The addresses at which the processes of a stack can be reached on this host: read from the kernel.
 
-Invariant: a socket belongs to the process that holds it open; whatever carries the stack's marker is looked at.
+Invariant: a socket belongs to the process that holds it open; every process with the stack's marker is included.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
-"""Somebody with an account on the machine and no credentials, who tries every listener of a stack and every file.
+"""An attacker with an account on the host and no credentials, who tries every listener of a stack and every file.
 
-Run as `python stranger.py` with a `Plan` on stdin; what was tried and heard comes as JSON on stdout. Started by root
-it becomes `nobody` first; by anybody else it is that user, for whom files and /proc are open by right.
-Invariant: it knows what anybody can know (addresses, paths, names of workloads) and no secret.
+Run as `python stranger.py` with a `Plan` on stdin; attempts and received bytes are written as JSON to stdout. Started
+by root it becomes `nobody` first; otherwise it keeps its user, who may read files and /proc. Invariant: it uses only
+public knowledge (addresses, paths, names of workloads) and no secret.
 """
 
 import json
@@ -54,7 +54,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt: at what, how, whether it got in, and every byte that was heard."""
+    """One attempt: its target, its kind, whether it succeeded, and every received byte."""
 
     listener: str
     attack: str
@@ -63,7 +63,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main() -> None:
-    """Drop what root may, try everything, tell it."""
+    """Drop root's privileges, try everything, report it."""
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
     if os.getuid() == 0:
         os.setgroups([])
@@ -227,7 +227,7 @@ def _asking(node: str, method: str) -> list[bytes]:
 
 
 def _called(connection: socket.socket, method: str, messages: list[bytes]) -> tuple[bytes, bytes]:
-    """What a gRPC call is answered, and all bytes that were heard (https://grpc.io, PROTOCOL-HTTP2)."""
+    """The response of a gRPC call, and all received bytes (https://grpc.io, PROTOCOL-HTTP2)."""
     protocol = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
     protocol.initiate_connection()
     headers = {":method": "POST", ":scheme": "http", ":path": method, ":authority": "localhost"}

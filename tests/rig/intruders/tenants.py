@@ -1,7 +1,7 @@
-"""Two tenants with something of every kind, for tests of who may see and change what.
+"""Two tenants with resources of every kind, for tests of access control.
 
-Invariant: whatever a tenant has carries a word that nobody else could know, in its names as in its contents; so an
-answer to somebody else that holds such a word, and was not sent it, is a leak.
+Invariant: everything that a tenant has contains a unique word, in its names as in its contents; so a response to
+another tenant that contains such a word, and was not sent it, is a leak.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Tenant:
         """what stands in its things and nowhere else"""
 
     def leaked(self, answer: httpx.Response) -> set[str]:
-        """The words of this tenant in an answer, body and headers, to somebody who had not said them."""
+        """The words of this tenant in a response, body and headers, to a client that had not sent them."""
         request = answer.request
         said = f"{urllib.parse.unquote(str(request.url))} {request.headers} {request.content.decode()}"
         return self.named(f"{answer.headers} {answer.text}") - self.named(said)
@@ -49,7 +49,7 @@ class Tenant:
         return {word for word in self.words if word in text}
 
     def person(self, client: httpx.AsyncClient, role: str) -> Person:
-        """Somebody of this tenant."""
+        """A user of this tenant."""
         return Person(client, self.tokens[role], self.workspace)
 
 
@@ -199,7 +199,7 @@ async def everywhere(url: str, token: str) -> dict[str, str]:
 
 
 async def places(person: Person, all_of_them: list[Operation], operation: Operation) -> list[tuple[str, ...]]:
-    """What stands in the places of an operation's path for everything that the person has, as the lists tell it."""
+    """The values of the parameters in an operation's path for everything that the user has, from the lists."""
     served = {one.path for one in all_of_them if one.method == "GET"}
     result: list[tuple[str, ...]] = [()]
     before, *rest = operation.path.split("/{")

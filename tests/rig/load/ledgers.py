@@ -50,7 +50,7 @@ class Ledger:
         self.slowest_answer = 0.0
 
     async def publish(self, bus: mwbus.Connection, entity: str, timeout: float = 30) -> None:
-        """One event: what an adapter tells of a workload of that name."""
+        """One event: an adapter's observation of a workload of that name."""
         subject = subjects.fill(subjects.EVENTS, workspace="default", origin="tester", entity="workload", id=entity)
         name = ids.fresh()
         seen = workloads.Workload(

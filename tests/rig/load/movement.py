@@ -1,7 +1,7 @@
-"""Whether everybody who reads a stream still moves, and how soon.
+"""Whether all readers of a stream still make progress, and how soon.
 
-Problem: a reader that went deaf looks like one that has nothing to do. Invariant: each reader is given something to do
-that no other can do for it, and what counts is the time until that is done.
+Problem: a stuck reader looks like an idle one. Invariant: each reader is given work that no other can do for it, and
+the time until it is done is measured.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from rig.load.listening import Listener
 
 
 class Readers:
-    """Everybody who reads a stream, each seen to move by what only it can do."""
+    """All readers of a stream, each observed by its own work."""
 
     def __init__(self, bus: mwbus.Connection, views: store.Views, listener: Listener, task: Arguments) -> None:
         """`task` is what the worker of the example adapter is given to do."""

@@ -136,7 +136,7 @@ class EnvoyMesh:
         return await entry.handler(context, msgspec.convert(to_plain(arguments), entry.arguments))
 
     async def preview(self, arguments: Arguments) -> Preview:
-        """What an operation would do, told as the host tells it."""
+        """The preview of an operation, as the host returns it."""
         assert adapter.previewer is not None
         return await adapter.previewer(kit.PreviewContext(self.command(arguments), self.runtime, self.plane))
 
@@ -175,7 +175,7 @@ class EnvoyMesh:
         return json.dumps([each for each in result if "BootstrapConfigDump" not in each["@type"]])
 
     async def events(self, kind: type[Message]) -> list[Any]:
-        """Everything of that kind that was told so far."""
+        """All events of that kind so far."""
         items: list[Any] = []
         seq = 1
         subject = f"mw.evt.default.envoy.{kind.wire.entity}.*"

@@ -1,6 +1,6 @@
-"""Somebody who uses the API over HTTP, with the words that tests need.
+"""Users of the API over HTTP, with the helper methods that tests need.
 
-Invariant: nothing is known here that a stranger with a token would not know.
+Invariant: it uses only what any client with a token has.
 """
 
 import uuid
@@ -74,11 +74,11 @@ class Person:
         return result
 
     async def until_it_counts(self) -> None:
-        """Wait until the workspace exists for everybody."""
+        """Wait until the workspace is visible in every process."""
         await eventually(lambda: self.get("/v1/whoami"))
 
     async def token_of(self, role: str, **more: Any) -> "Person":
-        """Somebody else with a token of that role in this workspace."""
+        """Another user with a token of that role in this workspace."""
         made = (await self.post("/v1/tokens", {"id": f"{role}-{len(more)}", "role": role, **more})).json()
         person = Person(self.client, made["secret"], self.workspace)
         await eventually(lambda: person.get("/v1/whoami"))

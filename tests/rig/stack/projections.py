@@ -1,6 +1,6 @@
-"""A bus, a database and their views for tests of the projection, and somebody who fills the streams.
+"""A bus, a database and their views for tests of the projection, and a publisher that fills the streams.
 
-Invariant: what it publishes is what the API and a worker would publish.
+Invariant: it publishes what the API and a worker would publish.
 """
 
 import asyncio
@@ -94,6 +94,6 @@ async def rebuilt_differences(
 
 
 async def publish_raw(bus: mwbus.Connection, subject: str, payload: bytes, kind: str) -> None:
-    """Stores bytes that nobody checked."""
+    """Store unchecked bytes."""
     headers = {"Nats-Msg-Id": ids.fresh(), "ce-type": kind, "ce-id": "x", "ce-source": "test"}
     await bus.publisher.store(subject, payload, headers)

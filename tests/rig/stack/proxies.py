@@ -1,8 +1,8 @@
-"""A TCP proxy between a program and its server, so that a test can spoil their connection.
+"""A TCP proxy between a program and its server, so that a test can disturb their connection.
 
 Problem: killing a server closes its connections properly, while a broken network does not: bytes vanish or come late,
-and neither end is told. Invariant: bytes that pass are never changed, reordered or skipped, and the port stays the
-same for the proxy's whole life.
+and neither end gets an error. Invariant: bytes that pass are never changed, reordered or skipped, and the port stays
+the same for the proxy's whole life.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class TcpProxy:
         return len(self._links)
 
     def black_hole(self) -> None:
-        """Silence from now on, for everybody."""
+        """Pass no more bytes, on any connection."""
         self._holding = True
         self.half_open()
 

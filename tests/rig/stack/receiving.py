@@ -1,7 +1,7 @@
 """An HTTP endpoint for webhooks, in the test's own process or as one that can be killed.
 
-Invariant: a call is recorded before it is answered, so what a sender was told is received was received. As a process
-(`python PROGRAM PORT FILE`) it records to a file that survives it.
+Invariant: a call is recorded before it is answered, so every acknowledged call was received. As a process (`python
+PROGRAM PORT FILE`) it records to a file that survives it.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
         return int(self.event["sequence"])
 
     def signed_by(self, secret: str) -> bool:
-        """Whether one of the signatures is by this secret, computed anew as the standard says."""
+        """Whether one of the signatures is by this secret, computed as the standard defines it."""
         key = base64.b64decode(secret.removeprefix("whsec_"))
         text = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.{self.body}"
         wanted = "v1," + base64.b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()

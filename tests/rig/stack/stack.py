@@ -2,8 +2,8 @@
 
 Problem: some stacks live as long as one test and its event loop, others are shared by many tests and outlive every
 loop. Invariant: one class serves both, since it holds processes and no loop; every process is tied to the life of the
-test process, is told everything by its environment, holds the credentials of its own component alone, and ends with
-the stack.
+test process, is configured by its environment alone, has only the credentials of its own component, and ends with the
+stack.
 """
 
 import asyncio
@@ -187,9 +187,8 @@ class Stack:
         return port
 
     def start_all(self, adapter: str = "trial", **settings: str) -> None:
-        """API, projector, scheduler and a worker of an example adapter; returns when all are at work.
-
-        `settings` are further ones of every process.
+        """API, projector, scheduler and a worker of an example adapter; returns when all are ready. `settings` are
+        further ones of every process.
         """
         self.start("meshwright-projector", **settings)
         self.start("meshwright-scheduler", **settings)

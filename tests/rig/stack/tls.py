@@ -1,4 +1,4 @@
-"""Certificates of the tests' own, for servers that speak TLS."""
+"""The tests' own certificates, for TLS servers."""
 
 import datetime
 import ipaddress

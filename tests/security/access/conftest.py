@@ -1,4 +1,4 @@
-"""The served operations, and somebody who asks."""
+"""The served operations, and an API client."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,6 +1,6 @@
-"""What events tell is for those who may read it where it is listed, live and in the log.
+"""Events are visible only to those who may read the same in lists, live and in the log.
 
-Invariant: which role that is comes from the served document, as for every other route.
+Invariant: the required role comes from the served document, as for every other route.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ FOR_ADMINS = {"token", "webhook", "delivery"}
 async def test_events_are_heard_by_who_may_read_what_they_are_about(
     environment: Environment, served: list[Operation], client: httpx.AsyncClient, role: str
 ) -> None:
-    """From the first event on, a stream and the log tell each role of what its lists would show it, and no more."""
+    """From the first event on, a stream and the log show each role exactly what its lists would show."""
     one = environment.one
     person, last = one.person(client, role), f"{role}-{one.mark}"
     await one.person(client, "admin").put(f"/v1/designs/{last}", {}, expect=201)

@@ -1,7 +1,7 @@
-"""Every route times every kind of caller, from the served document: who is let in is just who the document says.
+"""Every route with every kind of caller, from the served document: exactly the documented callers are admitted.
 
-Invariant: no route is named here but those that are open to everybody, so a new one is tried without being added;
-one that nobody gave a role fails, and so does one for whose path no tenant has anything.
+Invariant: no route is named here except the public ones, so a new one is tested automatically; one without a role
+fails, and so does one for whose path no tenant has a resource.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ SLUGS = {401: "unauthenticated", 403: "forbidden", 404: "not-found"}
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Somebody who asks for tenant one's things: by which token, with which role, and where that role holds."""
+    """A client that requests tenant one's resources: its token, its role, and the scope of that role."""
 
     authorization: str
     role: str = ""
@@ -77,7 +77,7 @@ CALLERS: dict[str, Callable[[Environment], Caller]] = {
 
 
 def test_every_route_is_in_the_document_with_its_role(document: dict[str, Any], served: list[Operation]) -> None:
-    """What is served is what is declared, and whoever adds a route has to say who may use it."""
+    """The served routes are the declared ones, and each has its role."""
     assert {(one.method, one.path, one.id) for one in served} == {(r.method, r.path, r.operation_id) for r in ALL}
     assert {one.id for one in served if one.role is None} == OPEN
     assert {one.role for one in served if one.role is not None} == set(ROLE_ORDER)
@@ -99,7 +99,7 @@ async def test_nothing_is_served_beside_the_document(client: httpx.AsyncClient) 
 async def test_who_may_not_is_refused_and_changes_nothing(
     environment: Environment, served: list[Operation], wishes: Wishes, client: httpx.AsyncClient, who: str
 ) -> None:
-    """A valid request for something that is there, by somebody who may not: refused as declared, nothing written."""
+    """A valid request for an existing resource without the role is refused as declared, and nothing is written."""
     caller, one = CALLERS[who](environment), environment.one
     refused = [operation for operation in served if caller.refusal(operation, one.workspace)]
     asked = 0
@@ -125,7 +125,7 @@ async def test_who_may_is_let_in(
     client: httpx.AsyncClient,
     who: str,
 ) -> None:
-    """Whoever has the role reads what is there, and is never told that the role is too small."""
+    """With the role a client reads the resource, and is never refused for its role."""
     caller, one = CALLERS[who](environment), environment.one
     for operation in served:
         if caller.refusal(operation, one.workspace):

@@ -1,6 +1,6 @@
-"""Two tenants, every route, everything that the one has: the other neither reads it, nor changes it, nor hears of it.
+"""Two tenants, every route, every resource of the one: the other cannot read it, change it, or get its events.
 
-Invariant: an answer may repeat what was asked for; any other word of the one tenant in it is a leak.
+Invariant: a response may repeat the request; any other word of the one tenant in it is a leak.
 """
 
 from typing import Any
@@ -61,7 +61,7 @@ async def test_nothing_of_another_tenant_is_read(
 
 
 def _filters(operation: Operation, tenant: Tenant) -> list[dict[str, str]]:
-    """Every parameter of the query that takes a text, with every word of the tenant."""
+    """Every text parameter of the query, with every word of the tenant."""
     texts = [
         name
         for name, schema in operation.query.items()
@@ -99,7 +99,7 @@ async def test_nothing_of_another_tenant_is_changed(
 
 
 async def _said(bus: mwbus.Connection, tenant: Tenant) -> list[int]:
-    """The newest message of every stream about a workspace, by whoever may be asked over HTTP."""
+    """The newest message of every stream about a workspace, from any client over HTTP."""
     items = []
     for stream, subject in (("STATE", "mw.state.{}.>"), ("COMMANDS", "mw.cmd.{}.>"), ("EVENTS", "mw.evt.{}.api.>")):
         newest = await bus.last(stream, subject.format(tenant.workspace))
@@ -125,7 +125,7 @@ async def test_no_spelling_of_the_header_leads_elsewhere(
 
 
 async def test_two_headers_are_not_two_chances(environment: Environment, client: httpx.AsyncClient) -> None:
-    """Of two workspaces in one request none is somebody else's, whichever comes first."""
+    """With two workspaces in one request neither gives access to another's, whichever comes first."""
     one, other = environment.one, environment.other
     for names in ((one.workspace, other.workspace), (other.workspace, one.workspace)):
         headers = [("Authorization", f"Bearer {other.tokens['admin']}")]
@@ -163,7 +163,7 @@ async def test_an_idempotency_key_of_another_tenant_gives_nothing_away(
     assert not environment.one.leaked(other)
 
 
-async def test_streams_and_webhooks_tell_of_the_own_workspace_only(
+async def test_streams_and_webhooks_have_events_of_the_own_workspace_only(
     environment: Environment, client: httpx.AsyncClient, shared: Stack
 ) -> None:
     """From the first event on and live, a stream and a webhook hold the own tenant's events and no others'."""

@@ -29,8 +29,9 @@ async def invited(envoy_mesh: Any) -> joining.Start:
 
 
 async def test_an_invitation_is_good_once(envoy_mesh: Any) -> None:
-    """Of several who use one invitation at the same time one gets in, and later nobody; a new invitation voids the
-    one before; whoever has joined may renew, until the workload is withdrawn."""
+    """Of several concurrent uses of one invitation one succeeds, and no later one; a new invitation revokes the
+    former; a joined sidecar may renew, until the workload is withdrawn.
+    """
     await enrol(envoy_mesh)
     void, invitation = await invited(envoy_mesh), await invited(envoy_mesh)
     with pytest.raises(joining.JoinRefused, match="used before, or never given"):
@@ -50,8 +51,9 @@ async def test_an_invitation_is_good_once(envoy_mesh: Any) -> None:
 async def test_an_invitation_opens_no_stream_and_a_managed_sidecar_does_not_join(
     envoy_mesh: Any, tmp_path: Path
 ) -> None:
-    """With an invitation alone Envoy gets neither configuration nor keys, and with what lies beside a sidecar of the
-    control plane's own host nobody else is given more of it."""
+    """With an invitation alone Envoy gets neither configuration nor keys, and the files of a sidecar on the control
+    plane's own host cannot be used for joining.
+    """
     await enrol(envoy_mesh)
     state = envoy_mesh.plane.state("default", "demo")
     managed = joining.Start(envoy_mesh.plane.bootstrap(state, "web-v1"), await envoy_mesh.plane.files(state, "web-v1"))

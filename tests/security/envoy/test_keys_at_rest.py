@@ -48,13 +48,15 @@ def holding(folder: Path, wanted: list[bytes]) -> list[Path]:
 
 
 async def opened(bus: mwbus.Connection, key_file: Path) -> Authorities:
-    """The authorities, for whoever has the key file."""
+    """The authorities, opened with the key file."""
     runtime = kit.Runtime(bus, "envoy", "looker", key_file.parent, sealing.from_file(key_file))
     return Authorities(await runtime.bucket("secrets"), runtime)
 
 
 async def test_neither_server_stores_a_private_key(tmp_path: Path) -> None:
-    """With a mesh at work, no file of NATS or MongoDB holds a private key of any authority, as text, DER or number."""
+    """With a running mesh, no file of NATS or MongoDB contains a private key of any authority, as text, DER or
+    number.
+    """
     async with stack(tmp_path) as parts:
         parts.start("meshwright-scheduler", name="scheduler")
         parts.start("meshwright-adapter", "envoy", name="adapter", envoy_keep_sidecars="false")
@@ -95,7 +97,7 @@ async def succeeded(parts: Any, path: str, body: dict[str, Any]) -> None:
 
 @pytest.fixture
 async def asker(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Asker]:
-    """Somebody who sends commands; sidecars that outlived their worker are gone afterwards."""
+    """A client that sends commands; sidecars that outlived their worker are stopped afterwards."""
     async with mwbus.connect(nats_server.url, "api") as bus:
         yield Asker(bus, "envoy")
     async with Fleet.open(tmp_path / "fleet", keep_on_exit=False):

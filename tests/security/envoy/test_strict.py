@@ -1,4 +1,4 @@
-"""A service becomes strict while plain and mutual TLS callers are at work."""
+"""A service becomes strict while plain-text and mutual TLS callers send requests."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ class Plain:
                 await writer.wait_closed()
 
     async def ask(self, path: str = "/") -> bytes:
-        """What is heard in answer, headers and body; nothing when the connection is over."""
+        """The response, headers and body; empty when the connection is closed."""
         try:
             self._writer.write(f"GET {path} HTTP/1.1\r\nhost: ratings\r\n\r\n".encode())
             await self._writer.drain()

@@ -24,7 +24,9 @@ METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregate
 
 
 class Thief(msgspec.Struct):
-    """Somebody who kept what a workload's sidecar had: its mesh certificate and the files beside its bootstrap."""
+    """An attacker with the stolen files of a workload's sidecar: its mesh certificate and the files beside its
+    bootstrap.
+    """
 
     folder: Path
     files: dict[str, bytes]
@@ -86,7 +88,7 @@ async def test_its_old_credentials_open_no_stream(envoy_mesh: Any, thief: Thief)
 
 
 async def test_whoever_is_enrolled_is_let_in_at_once(envoy_mesh: Any) -> None:
-    """A new member is served by every sidecar as soon as its enrolment has succeeded, and nobody else is disturbed."""
+    """A new member is served by every sidecar as soon as its enrolment has succeeded, and no other is disturbed."""
     failed: list[int] = []
     done = asyncio.Event()
 

@@ -1,6 +1,6 @@
-"""Everything that reads what strangers send, tried with what nobody would send: a value, or the error it declares.
+"""Every parser of untrusted input, with hostile input: it returns a value, or raises the error it declares.
 
-A quick part runs with all tests; `make fuzz MINUTES=10` goes on, with other inputs each time. A finding is mended with
+A quick part runs with all tests; `make fuzz MINUTES=10` continues, with other inputs each time. A defect is fixed with
 a test of its own that states the right value.
 """
 

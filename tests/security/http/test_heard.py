@@ -1,4 +1,4 @@
-"""Who hears of what in the event stream: the table of roles, on the wire."""
+"""The visibility of events in the event stream by role, over HTTP."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -30,7 +30,7 @@ async def tell(bus: mwbus.Connection, workspace: str) -> None:
 
 
 async def test_a_role_hears_what_it_may_read(guarded: Stack) -> None:
-    """Viewers do not hear of webhooks and deliveries, live or caught up, and nobody of what no workspace shares."""
+    """Viewers get no events about webhooks and deliveries, live or resumed, and no one gets events of other scopes."""
     async with (
         httpx.AsyncClient(base_url=guarded.url, timeout=30) as client,
         mwbus.connect(guarded.nats.url, "test") as bus,
@@ -67,7 +67,7 @@ async def test_a_role_hears_what_it_may_read(guarded: Stack) -> None:
 
 
 async def test_asking_for_what_one_may_not_hear_is_refused(guarded: Stack) -> None:
-    """A viewer who filters by such an entity is told so, in the stream and in the log."""
+    """A viewer who filters by such an entity is refused, in the stream and in the log."""
     async with httpx.AsyncClient(base_url=guarded.url, timeout=30) as client:
         admin = await Person.apart(client, TOKEN)
         viewer, operator = await admin.token_of("viewer"), await admin.token_of("operator")

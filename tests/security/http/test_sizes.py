@@ -1,4 +1,4 @@
-"""Whoever sends too much is refused while sending, and nobody else notices."""
+"""A client that sends too much is refused while sending, and others are not affected."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Nobody takes the event streams of others."""
+"""No client can use up the event streams of others."""
 
 from contextlib import AsyncExitStack
 

@@ -62,7 +62,9 @@ async def test_every_refusal_is_in_the_log_once(guarded: Stack) -> None:
 
 
 async def test_a_flood_of_refusals_leaves_a_bounded_log(guarded: Stack) -> None:
-    """Thousands of refusals of strangers leave some lines, which count the rest, and none of others' is left out."""
+    """Thousands of refused requests leave some lines, which count the rest, and no line of other clients is
+    suppressed.
+    """
     port = await asyncio.to_thread(guarded.start_another_api, "flooded", log_format="json")
     async with wire(port) as one:
         for _ in range(20):

@@ -1,4 +1,4 @@
-"""Whoever keeps the API waiting is closed, gives way to others, and is told in the metrics."""
+"""A client that keeps the API waiting is disconnected, makes room for others, and is counted in the metrics."""
 
 import asyncio
 import resource
@@ -53,7 +53,7 @@ def closed(reason: str) -> str:
 
 
 async def test_a_head_that_does_not_come_ends_the_connection(guarded: Stack) -> None:
-    """Half a head is answered 408, however busily it drips; who says nothing is closed without a word."""
+    """Half a head is answered 408, also when it arrives slowly; a silent connection is closed without a response."""
     before = await counted(guarded.port, closed("head-timeout"))
     async with wire(guarded.port) as half, wire(guarded.port) as drip, wire(guarded.port) as silent:
         begin = time.monotonic()
@@ -105,7 +105,7 @@ async def test_the_rest_of_a_request_is_not_waited_for(guarded: Stack) -> None:
 
 
 async def test_strangers_do_not_hold_up_the_end(guarded: Stack) -> None:
-    """SIGTERM ends the process in time and in good order whatever strangers hold open."""
+    """SIGTERM ends the process gracefully and in time whatever unauthenticated clients hold open."""
     port = await asyncio.to_thread(guarded.start_another_api, "ending")
     async with AsyncExitStack() as stack:
         for data in [
@@ -138,7 +138,7 @@ async def _write(stack: Stack) -> None:
 
 
 async def test_eleven_hundred_half_open_connections_lock_nobody_out(guarded: Stack) -> None:
-    """The API may open more files than a shell gives it, and serves a good client while strangers hold 1,100."""
+    """The API may open more files than a shell permits, and serves a client while 1,100 half-open connections exist."""
     port = await asyncio.to_thread(guarded.start_another_api, "usual")
     result = resource.prlimit(getattr(guarded.processes["usual"], "pid"), resource.RLIMIT_NOFILE)  # noqa: B009
     assert result[0] == result[1]
@@ -163,7 +163,7 @@ async def _few(port: int) -> bool:
 
 
 async def test_strangers_give_way_to_newcomers(guarded: Stack, narrow: int) -> None:
-    """Where all places are taken, the stranger that waits longest is closed, and who showed a token stays."""
+    """At the limit, the unauthenticated connection that waits longest is closed, and authenticated ones stay."""
     before = await counted(narrow, closed("displaced"))
     async with AsyncExitStack() as stack:
         known = await stack.enter_async_context(wire(narrow))
@@ -185,7 +185,7 @@ async def test_strangers_give_way_to_newcomers(guarded: Stack, narrow: int) -> N
 
 
 async def test_the_idle_give_way_when_there_are_no_strangers(narrow: int) -> None:
-    """Of connections that all showed a token, the one that is idle longest goes; those at work stay."""
+    """Of authenticated connections the one that is idle longest is closed; busy ones stay."""
     async with AsyncExitStack() as stack:
         at_work = await stack.enter_async_context(wire(narrow))
         await at_work.send(UPLOAD)
@@ -199,7 +199,7 @@ async def test_the_idle_give_way_when_there_are_no_strangers(narrow: int) -> Non
         assert answer.status == 400  # read to its end, which is not JSON
 
 
-async def test_a_newcomer_is_told_when_everybody_is_at_work(narrow: int) -> None:
+async def test_a_newcomer_is_reported_when_everybody_is_at_work(narrow: int) -> None:
     """When no connection waits for its client, the next one gets 503 and when to come again, and is counted."""
     async with AsyncExitStack() as stack:
         busy = [await stack.enter_async_context(wire(narrow)) for _ in range(MOST)]

@@ -1,4 +1,4 @@
-"""Somebody hostile, and a look at whether everything still works."""
+"""An attacker with an admin token, and a check that everything still works."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -20,7 +20,7 @@ _UNAVAILABLE = {"adapter-unavailable", "not-yet-visible"}
 
 
 class Target:
-    """The API as somebody hostile with an admin token uses it. `asked` counts."""
+    """The API as an attacker with an admin token uses it. `asked` counts requests."""
 
     def __init__(self, stack: Stack, document: dict[str, Any], workspace: str) -> None:
         self.document = document

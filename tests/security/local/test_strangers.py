@@ -1,4 +1,6 @@
-"""Strangers at the ports of a local stack: they are told nothing, nothing of theirs is used, and they lose nothing."""
+"""Other processes on the ports of a local stack: they get no secret, none of their answers is used, and they are
+not stopped.
+"""
 
 import asyncio
 import io
@@ -26,7 +28,7 @@ SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
 class Stranger:
-    """Answers everything well, as any server of ours would, and remembers what it heard."""
+    """A server that answers every request like a part of the stack, and records what it received."""
 
     def __init__(self, greeting: bytes = b"") -> None:
         self.heard = b""
@@ -60,7 +62,7 @@ async def _never() -> bool:
 
 
 async def test_a_stranger_at_the_port_is_not_taken_for_the_part(stack: LocalStack) -> None:
-    """A part whose port is held is not started, and who holds it is neither asked nor told anything."""
+    """A part whose port is in use is not started, and the process there gets no request."""
     stranger, port = Stranger(), free_port()
     part = Part(name="api", command=[sys.executable, "-c", LISTENS, str(port)], ready=_never, port=port)
     async with await asyncio.start_server(stranger.serve, "127.0.0.1", port):
@@ -71,7 +73,7 @@ async def test_a_stranger_at_the_port_is_not_taken_for_the_part(stack: LocalStac
 
 
 async def test_a_stranger_who_comes_first_while_the_part_starts_is_noticed(stack: LocalStack) -> None:
-    """A port that is free when the part is started, and taken when it would listen, is the stranger's."""
+    """A port that is free when the part is started, and taken when it would listen, is detected."""
     stranger, port = Stranger(), free_port()
     part = Part(name="api", command=SLEEPS, ready=_never, port=port)
     starts = asyncio.create_task(stack.start(part))
@@ -132,10 +134,11 @@ async def _who(home: Home, token: str) -> int:
 
 
 async def test_two_checkouts_at_once_beside_strangers(tmp_path: Path) -> None:
-    """Two stacks that start in the same moment, one of them twice, stand side by side, whoever holds wanted ports.
+    """Two stacks that start at the same moment, one of them twice, run side by side, whichever processes hold wanted
+    ports.
 
-    Each part holds its own port, no port is of both, neither API knows the other's token, and strangers at the ports
-    that one of them had chosen before heard nothing.
+    Each part holds its own port, no port is shared, neither API accepts the other's token, and processes on the ports
+    that one of them had chosen before received nothing.
     """
     homes, stranger = [Home(tmp_path / "a"), Home(tmp_path / "b")], Stranger(b"INFO {}\r\n")
     homes[0].prepare()

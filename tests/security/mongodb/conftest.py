@@ -1,4 +1,4 @@
-"""A mongod as Meshwright starts it, one that lets anybody in, and clients of whoever tries."""
+"""A mongod as Meshwright starts it, one without authentication, and clients with any credentials."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -48,14 +48,14 @@ class OpenServer(MongoServer):
 
 @pytest.fixture
 async def open_server(tmp_path: Path) -> AsyncIterator[OpenServer]:
-    """A mongod without users; its data lies in a folder that stays."""
+    """A mongod without users, with a persistent folder."""
     async with OpenServer(tmp_path / "mongo") as server:
         yield server
 
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """Makes clients of an address, as a user or as nobody; they are closed after the test."""
+    """Creates clients of an address, with or without a user; they are closed after the test."""
     with ExitStack() as opened:
 
         def make(url: str, user: Credentials | None = None) -> "pymongo.MongoClient[dict[str, Any]]":

@@ -1,4 +1,4 @@
-"""Which database a process works on: none that anybody may write to, and none that is another installation's."""
+"""The databases that a process uses: none without authentication, and none of another installation."""
 
 import asyncio
 from pathlib import Path
@@ -48,7 +48,7 @@ async def test_a_server_that_lets_anybody_in_is_refused(
 
 
 async def test_it_is_used_when_somebody_says_so(nats_server: NatsServer, open_server: Any, tmp_path: Path) -> None:
-    """And each start tells so in the log."""
+    """With the setting it is used, and each start logs a warning."""
     settings = {"nats_url": nats_server.url, "mongodb_url": open_server.address, "mongodb_database": "meshwright"}
     async with (
         mwbus.connect(nats_server.url, "test") as bus,

@@ -1,4 +1,6 @@
-"""Who may do what in MongoDB: strangers nothing, the API read, the projector write the views; each attack as a test."""
+"""Permissions in MongoDB: none without credentials, the API reads, the projector writes the views; each attack as a
+test.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -113,7 +115,7 @@ def test_a_wrong_name_password_or_key_opens_nothing(mongo_server: MongoServer, c
 
 
 async def test_nobody_is_the_first_user_while_it_starts(client: Client) -> None:
-    """A stranger who tries all the time, from before a fresh server listens until it serves, becomes nothing."""
+    """A client that tries continuously, from before a fresh server listens until it is ready, gets no access."""
     server = MongoServer()
     stranger = client(f"mongodb://127.0.0.1:{server.port}/?directConnection=true&serverSelectionTimeoutMS=200")
     tries, over = 0, False
@@ -167,7 +169,7 @@ def test_a_file_that_holds_no_user_is_refused(tmp_path: Path, text: str) -> None
 
 
 def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    """With the command that mends it; the files that we make are their owner's alone."""
+    """The error has the command that fixes it; files that Meshwright creates are readable by their owner only."""
     path = tmp_path / "user"
     path.write_text("name:word")
     path.chmod(0o640)

@@ -34,7 +34,7 @@ def native(entry: natives.Entry) -> NativeResource:
 
 
 def laid_over(*entries: natives.Entry) -> DesiredState:
-    """The mesh in whose stored state such a design already lies."""
+    """The mesh whose stored state already contains such a design."""
     return desired.apply_design(GUARDED, Design(id="d", resources=[native(each) for each in entries]), 1)
 
 
@@ -103,7 +103,7 @@ def _secured(body: Any) -> Any:
 
 
 def test_filters_of_designs_come_behind_the_access_rules() -> None:
-    """Whoever may not call is turned away before anything else is done; several designs add up."""
+    """An unauthorized caller is refused before any other filter runs; several designs are combined."""
     compressor, buffer = natives.LEGITIMATE["a compressor"], natives.LEGITIMATE["a buffer"]
     state = desired.apply_design(laid_over(compressor), Design(id="e", resources=[native(buffer)]), 1)
     content = compiler.compile_mesh(state).proxies["w.m.web-v1"].types[names.LISTENER]
@@ -125,7 +125,7 @@ def test_a_tuned_virtual_host_leaves_the_others_alone() -> None:
 
 
 def test_what_is_meant_for_a_service_that_is_not_there_does_nothing() -> None:
-    """A cluster that looks like one of the mesh is never added, so that nobody prepares one for a service to come."""
+    """A cluster named like one of the mesh is never added, so it cannot be prepared for a later service."""
     state = laid_over((names.CLUSTER, "payments|v1", {"connect_timeout": "1s"}))
     assert compiler.compile_mesh(state).proxies == compiler.compile_mesh(GUARDED).proxies
 

@@ -30,7 +30,7 @@ def tampered(title: str, file: str = "") -> NativeResource:
 
 
 async def configured(envoy_mesh: Any) -> str:
-    """Everything that the sidecars of the mesh run, as they tell it themselves."""
+    """The whole configuration of the mesh's sidecars, from their admin interface."""
     return "".join([await envoy_mesh.config_dump(name) for name in envoy_mesh.plane.state("default", "demo").workloads])
 
 

@@ -70,7 +70,7 @@ def test_every_intent_with_an_expression_is_asked(text: str) -> None:
 
 @pytest.mark.parametrize("length", [LONGEST_REGEX, LONGEST_REGEX + 1, 900_000])
 def test_an_expression_is_bounded_at_the_door(length: int) -> None:
-    """Too long is told by the design's own rules, before any adapter is asked."""
+    """A too long one is refused by the design's own rules, before any adapter is asked."""
     header = HeaderMatch(name="x-user", regex="a" * length)
     result = design_problems(Design(id="d", intents=[HeaderRoute(service="a", header=header, version="v1")]))
     assert [each.pointer for each in result] == ["#/intents/0/header/regex"] * (length > LONGEST_REGEX)

@@ -36,7 +36,7 @@ EMPTY = DesiredState(workspace="w", mesh="m", connection="c")
 
 
 def runtime(data_dir: Path) -> kit.Runtime:
-    """A worker that knows those servers and has no bus."""
+    """A worker with those servers in its settings and without a bus."""
     return kit.Runtime(cast(Any, None), "envoy", "w1", data_dir, servers=SERVERS)
 
 
@@ -68,7 +68,7 @@ async def test_this_host_is_this_host_however_it_is_written(host: str, tmp_path:
 
 
 async def test_servers_elsewhere_are_known_by_their_names(tmp_path: Path) -> None:
-    """What the settings call by a name is refused under that name; its port elsewhere is nobody's."""
+    """A server that the settings name by host is refused under that name; its port on other hosts is allowed."""
     assert await asked("nats.example", 4223, tmp_path)
     assert await asked("db.example", 27017, tmp_path)
     assert await asked("app.example", 4223, tmp_path) == []

@@ -1,4 +1,6 @@
-"""A stranger takes the port of a sidecar: everybody is told which and who, the rest goes on, and it heals by itself."""
+"""Another process takes the port of a sidecar: the port and the process are reported, the rest works, and it
+recovers by itself.
+"""
 
 import contextlib
 import os
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.servers
 
 
 def listening(port: int) -> socket.socket | None:
-    """A stranger at that port, once it is free."""
+    """A process that listens on that port, once it is free."""
     stranger = socket.socket()
     try:
         stranger.bind(("127.0.0.1", port))
@@ -29,7 +31,7 @@ def listening(port: int) -> socket.socket | None:
     return stranger
 
 
-async def test_a_taken_port_is_told_holds_nobody_up_and_heals(envoy_mesh: Any) -> None:
+async def test_a_taken_port_is_reported_holds_nobody_up_and_heals(envoy_mesh: Any) -> None:
     """The proxy's status names port and holder; designs are applied to the others; once free, all is as it was."""
     before = envoy_mesh.plane.state("default", "demo")
     port, node = before.workloads["ratings-v1"].ports.inbound, before.node("ratings-v1")
@@ -97,5 +99,5 @@ async def test_a_port_taken_before_its_sidecar_came_is_given_up(
     ],
 )
 def test_only_taken_ports_count_as_such(error: str, places: list[tuple[str, int]]) -> None:
-    """When anything else stands against a configuration, that is what is told."""
+    """When a configuration has any other problem, that one is reported."""
     assert binding.taken(error) == places

@@ -1,4 +1,4 @@
-"""A sidecar that somebody has taken over owns little: it runs as nobody where that may be chosen, and reads its own."""
+"""A compromised sidecar can access little: it runs as `nobody` where possible, and reads only its own files."""
 
 import os
 import pwd
@@ -34,7 +34,7 @@ print(" ".join(found))
 
 
 def readable(folder: Path, *paths: str) -> set[str]:
-    """Which of these files a process of nobody can read from within this folder, as a sidecar is started."""
+    """Which of these files a process of user `nobody` can read from within this folder, as a sidecar is started."""
     nobody = pwd.getpwnam("nobody")
     command = [
         sys.executable,
@@ -56,7 +56,7 @@ def told(pid: int) -> dict[str, list[str]]:
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """Where everybody can go, as the data directory of a real installation; pytest's own is closed."""
+    """A folder that all users can access, as the data directory of a real installation; pytest's own is closed."""
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         Path(place).chmod(0o711)
         yield Path(place)
@@ -97,8 +97,8 @@ async def test_whether_kept_or_not_it_is_started_the_same_way(tmp_path: Path, ke
         assert not processes.matching("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json"))
 
 
-async def test_a_closed_data_directory_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Where nobody cannot go, sidecars stay as they were, and the log says what to change."""
+async def test_a_closed_data_directory_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where `nobody` has no access, sidecars run as before, and the log says what to change."""
     (tmp_path / "closed").mkdir(mode=0o700)
     async with Fleet.open(tmp_path / "closed" / "fleet", keep_on_exit=False, user="nobody"):
         assert f"{tmp_path / 'closed'} cannot be accessed by nobody" in caplog.text
@@ -113,7 +113,7 @@ async def test_what_a_sidecar_leaves_is_not_believed(tmp_path: Path) -> None:
     assert processes.read(path) is None
 
 
-async def test_an_unknown_user_is_told(tmp_path: Path) -> None:
+async def test_an_unknown_user_is_reported(tmp_path: Path) -> None:
     """The setting to correct is named."""
     with pytest.raises(FleetError, match="no user no-such-user on this host: let MESHWRIGHT_ENVOY_USER"):
         async with Fleet.open(tmp_path, keep_on_exit=False, binary=program.envoy(), user="no-such-user"):

@@ -1,6 +1,6 @@
-"""A nats-server with the users of production, an intruder who has the credentials of one of them, and the owner.
+"""A nats-server with the users of production, an attacker with the credentials of one of them, and the owner.
 
-Invariant: the intruder does only what any NATS client can do; the owner tells what came of it.
+Invariant: the attacker does only what any NATS client can do; the owner reports the result.
 """
 
 from collections.abc import AsyncIterator
@@ -60,7 +60,7 @@ class Site:
 
     @asynccontextmanager
     async def intruder(self, component: str) -> AsyncIterator[Intruder]:
-        """Somebody who got hold of a component's credentials."""
+        """An attacker with a component's credentials."""
         client = await dialing.dial(self.server.address, component, 5.0, self.file(component))
         result = Intruder(client)
 

@@ -1,4 +1,4 @@
-"""Who gets in: nobody without a key, and no process onto a server that lets everybody in."""
+"""Authentication: no client without a key, and no process on a server that admits anonymous clients."""
 
 import os
 import re
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.servers
 
 
 async def test_a_stranger_is_not_let_in(nats_server: NatsServer) -> None:
-    """Without credentials, with a made-up user, with a key that nobody has given: no connection."""
+    """Without credentials, with an unknown user, or with an unknown key the connection is refused."""
     strangers = [{}, {"token": "t"}, *({"user": name, "password": name} for name in ("api", "$SYS", "provisioner"))]
     for stranger in strangers:
         assert not await joining.allows_anonymous(nats_server.address, None, **stranger)
@@ -35,7 +35,9 @@ async def test_a_stranger_is_not_let_in(nats_server: NatsServer) -> None:
 async def test_a_server_that_says_neither_is_not_called_safe(
     nats_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that does not answer in time is asked again, and whether it lets anybody in is unknown until it does."""
+    """A server that does not answer in time is asked again, and until then it is unknown whether it admits
+    anonymous clients.
+    """
     monkeypatch.setattr(joining, "_PROBE_TIMEOUT_S", 0.3)
     await identities.provision(nats_server.url)
     os.kill(nats_server.pid, signal.SIGSTOP)
@@ -66,7 +68,7 @@ async def test_a_server_that_says_neither_is_not_called_safe(
                 ["meshwright-adapter", "envoy"]], ids=" ".join,
 )  # fmt: skip
 async def test_every_process_honours_the_size_of_the_streams(command: list[str], tmp_path: Path) -> None:
-    """On a server without users each of them may set up the streams, and makes them as large as it is told."""
+    """On a server without users each of them may set up the streams, with the configured size."""
     async with NatsServer(config="# open") as server:
         settings = {
             "nats_url": server.address,
@@ -94,7 +96,7 @@ async def test_every_process_honours_the_size_of_the_streams(command: list[str],
                 await client.close()
 
 
-async def test_an_unknown_key_is_told_what_to_do(nats_server: NatsServer, tmp_path: Path) -> None:
+async def test_an_unknown_key_is_reported_what_to_do(nats_server: NatsServer, tmp_path: Path) -> None:
     """The error names the file and is there within the time allowed."""
     path = tmp_path / "api.nk"
     secret_files.read_or_make(path, lambda: nkeys.fresh().seed)
@@ -146,7 +148,7 @@ async def test_a_process_on_an_open_server_ends_with_the_remedy(tmp_path: Path) 
 
 
 async def test_no_secret_is_in_the_configuration_or_on_a_command_line(tmp_path: Path) -> None:
-    """The server is told public keys; a process is told the name of a file."""
+    """The server's configuration has public keys; a process gets the name of a file."""
     text = identities.configuration(identities.ADAPTERS)
     assert not re.search(r"SU[A-Z2-7]{50}", text)
     assert nkeys.from_seed(identities.key("api").seed).public in text

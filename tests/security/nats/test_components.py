@@ -27,7 +27,7 @@ STARTED = OperationStarted.wire.name
 
 @pytest.mark.parametrize("component", [name for name in COMPONENTS if name != "api"])
 async def test_nobody_but_the_api_makes_tokens_or_commands(site: Any, component: str) -> None:
-    """The attack that made a stranger a global administrator, with the credentials of each component in turn."""
+    """A forged admin token, published with the credentials of each component in turn, is refused."""
     async with site.intruder(component) as intruder:
         for subject in (TOKEN, "mw.state.default.workspace.w", "mw.cmd.default.example.local.m1.o1"):
             assert not await intruder.send(subject, reply="_INBOX.x")
@@ -141,7 +141,7 @@ async def test_one_worker_of_an_adapter_holds_what_only_one_may_do(site: Any, tm
 
 
 async def test_answers_to_others_are_not_heard(site: Any) -> None:
-    """Everybody's inbox has the same name and is in another account: who listens to all of one hears nothing."""
+    """All inboxes have the same name in separate accounts: a subscription to all of them receives nothing of others."""
     overheard = []
     async with site.intruder(WORKER) as intruder, site.component("api") as api:
 
@@ -158,7 +158,7 @@ async def test_answers_to_others_are_not_heard(site: Any) -> None:
 
 
 async def test_an_observer_sees_what_happens_and_nothing_else(site: Any) -> None:
-    """As in the README: events and measurements of everybody, and no commands, documents or streams."""
+    """As in the README: events and measurements of all workspaces, and no commands, documents or streams."""
     heard = []
     async with site.intruder("observer") as observer, site.component("api") as api, site.component(WORKER) as worker:
 

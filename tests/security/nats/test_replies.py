@@ -25,7 +25,7 @@ TARGETS = (
 
 
 async def tell_own(intruder: Any) -> None:
-    """An event of the intruder's own, which looks like a token to whoever reads it elsewhere."""
+    """An event of the attacker's own, which looks like a token to a reader elsewhere."""
     assert await intruder.send(OWN, b'{"document":{}}', ce_type=TokenWritten.wire.name)
 
 

@@ -1,4 +1,4 @@
-"""TLS to NATS: who is asked for is checked, and where TLS was asked for no word goes out in clear."""
+"""TLS to NATS: the server's name is verified, and with TLS required nothing is sent in plain text."""
 
 import asyncio
 from pathlib import Path
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.servers
 
 
 def encrypted(authority: Authority, name: str = HOST, users: str = "") -> NatsServer:
-    """A server with TLS, with the users of production unless told otherwise."""
+    """A server with TLS, by default with the users of production."""
     return NatsServer(config=f"{authority.tls(name)}\n{users or identities.configuration(identities.ADAPTERS)}")
 
 
@@ -48,7 +48,7 @@ async def tell(bus: mwbus.Connection, operation: str) -> None:
 
 
 async def test_a_component_works_over_tls_and_comes_back(tmp_path: Path) -> None:
-    """It joins, publishes, and does so again after its server was killed and started anew."""
+    """It connects, publishes, and does so again after its server was killed and restarted."""
     authority = Authority(tmp_path)
     async with encrypted(authority) as server:
         await provision(server, authority)
@@ -93,7 +93,7 @@ async def test_a_server_of_another_ca_or_name_is_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("asked", ["url", "ca", "both"])
 async def test_nothing_is_said_in_clear_when_tls_was_asked_for(tmp_path: Path, asked: str) -> None:
-    """A server that says it has no TLS hears not one byte: no credentials and no events."""
+    """A server without TLS receives not one byte: no credentials and no events."""
     heard = bytearray()
     greeted = 0
 
@@ -122,7 +122,7 @@ async def test_nothing_is_said_in_clear_when_tls_was_asked_for(tmp_path: Path, a
 async def test_a_server_that_comes_back_without_tls_hears_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A connection that was encrypted is not made anew in clear; the log says so, and TLS mends it."""
+    """An encrypted connection is not reopened in plain text; the log says so, and it recovers with TLS."""
     authority = Authority(tmp_path)
     async with encrypted(authority) as server:
         await provision(server, authority)
@@ -138,7 +138,7 @@ async def test_a_server_that_comes_back_without_tls_hears_nothing(
 
 
 async def test_whether_strangers_are_admitted_is_seen_over_tls(tmp_path: Path) -> None:
-    """Encrypted and open to anybody is refused as well; with users it is not open."""
+    """A server with TLS that admits anonymous clients is refused as well; one with users is accepted."""
     authority = Authority(tmp_path)
     async with encrypted(authority, users="# open") as server:
         assert await joining.allows_anonymous(server.address, authority.file)

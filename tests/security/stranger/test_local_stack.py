@@ -1,7 +1,7 @@
-"""Another user of the machine and a whole local stack: no listener lets them in, no file is read, nothing changes.
+"""Another user of the host and a whole local stack: no listener admits them, no file is readable, nothing changes.
 
-Invariant: listeners are those that the kernel knows, so a new one is tried by itself. As root the stranger is another
-user; as anybody else it has the same right to files and /proc as the stack, and only their modes are judged.
+Invariant: listeners are read from the kernel, so a new one is tested automatically. As root the attacker is another
+user; otherwise it has the same access to files and /proc as the stack, and only their modes are checked.
 """
 
 import ipaddress
@@ -36,7 +36,7 @@ LOCAL = str(Path(sys.executable).with_name("meshwright-local"))
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """A stack, and what a stranger tried on it."""
+    """A stack, and an attacker's attempts on it."""
 
     home: Home
     listeners: list[Listener]
@@ -45,7 +45,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     tries: list[Try]
 
     def api(self, path: str) -> Any:
-        """What the API tells the stack's own admin."""
+        """The API's response to the stack's own admin."""
         token = self.home.token_file.read_text().strip()
         url = self.home.api_url_file.read_text().strip()
         answer = httpx.get(f"{url}{path}", headers={"Authorization": f"Bearer {token}"}, trust_env=False)
@@ -61,7 +61,7 @@ def _typed(home: Home, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def visit() -> Iterator[Visit]:
-    """A stack of this test's own, where anybody may look for its folder, and a stranger's visit."""
+    """A stack of this test's own, in a folder that all users can reach, and an attacker's attempts."""
     with tempfile.TemporaryDirectory(prefix="meshwright-open-") as folder:
         Path(folder).chmod(0o755)  # so that the home is kept by its own mode alone
         home = Home(Path(folder, "home"))
@@ -78,7 +78,7 @@ def visit() -> Iterator[Visit]:
 
 
 def _seen(visit: Visit) -> dict[str, Any]:
-    """What a stranger would want to change."""
+    """The state that an attacker would want to change."""
     paths = ("/v1/tokens", "/v1/workspaces", "/v1/connections", "/v1/designs", "/v1/operations", "/v1/deadletters")
     seen = {path: visit.api(path) for path in paths}
     seen["processes"] = sorted((one.name, one.pid) for one in listeners.marked(visit.home.marker))
@@ -115,7 +115,7 @@ def test_every_door_is_on_loopback(visit: Visit) -> None:
 
 
 def test_no_door_opens_without_credentials(visit: Visit) -> None:
-    """NATS, MongoDB, the API, xDS and Envoy's administration refuse whoever has nothing to show, at every listener."""
+    """NATS, MongoDB, the API, xDS and Envoy's admin interface refuse clients without credentials, at every listener."""
     tried = [one for one in visit.tries if not one.listener.startswith("/")]
     assert len(tried) >= len(visit.listeners)
     assert [(one.listener, one.attack) for one in tried if one.entered] == []
@@ -142,7 +142,9 @@ def test_whatever_was_heard_holds_no_secret(visit: Visit) -> None:
 
 
 def test_secrets_lie_in_files_for_their_owner_only(visit: Visit) -> None:
-    """Folder and files have no right for anybody else, and what the servers store holds no key in clear."""
+    """Folder and files have no permissions for other users, and what the servers store contains no key in plain
+    text.
+    """
     home = visit.home.directory
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     secrets = _secrets(visit.home)
@@ -161,7 +163,7 @@ def test_a_visit_changes_nothing(visit: Visit) -> None:
 
 
 def _secrets(home: Home) -> set[bytes]:
-    """Every word in a file of the stack that nobody could guess."""
+    """Every unguessable word in a file of the stack."""
     collected = set()
     for path in home.directory.rglob("*"):
         if path.is_file() and path.relative_to(home.directory).parts[0] not in (*_SERVERS, *_PUBLIC):

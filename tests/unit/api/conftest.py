@@ -134,7 +134,7 @@ class Harness:
             self.undeclared.append((route.operation_id, answered["status"], slug))
 
     def person(self, role: access.Role, workspace: str = "default", **more: Any) -> Person:
-        """Somebody with a token of that role; `more` is of the token."""
+        """A user with a token of that role; `more` are fields of the token."""
         secret = authentication.new_secret()
         fields = {"id": f"{role}-{secret[-4:].lower().strip('-_')}", "role": role, "workspace": workspace}
         token = access.Token(**{**fields, "created_at": NOW, "sha256": authentication.digest(secret), **more})
@@ -143,7 +143,7 @@ class Harness:
         return Person(self.client, secret, "default" if workspace == "*" else workspace)
 
     def learn(self, workspace: str, kind: str, name: str, message: Message) -> None:
-        """Let the directory know what somebody else wrote."""
+        """Apply what another process wrote to the directory."""
         self.directory.learn(f"mw.state.{workspace}.{kind}.{name}", message)
 
     def break_down(self, bus: Exception, views: Exception | None = None) -> None:

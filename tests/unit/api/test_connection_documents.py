@@ -51,7 +51,7 @@ def acme(*, live: bool = True) -> tuple[str, bytes | None]:
 
 
 async def test_credentials_are_sealed_and_never_shown(harness: Harness) -> None:
-    """The answer tells that they are set, and the stream holds them sealed."""
+    """The response lists which are set, and the stream has them sealed."""
     made = await harness.admin.put(PATH, CONSUL)
     assert made.json()["settings"] == {"url": URL}
     assert made.json()["credentials"] == ["/token"]
@@ -111,7 +111,7 @@ async def test_kept_credentials_go_nowhere_else(harness: Harness) -> None:
         ({"kind": "kubernetes", "settings": {"kubeconfig": f"a: {SECRET}\nb: ]"}}, "#/settings/kubeconfig"),
     ],
 )
-async def test_a_refusal_names_the_field_and_tells_no_secret(harness: Harness, body: Any, pointer: str) -> None:
+async def test_a_refusal_names_the_field_and_reports_no_secret(harness: Harness, body: Any, pointer: str) -> None:
     """Where and why, and nothing is stored."""
     told = await harness.admin.problem("PUT", PATH, body, status=422, slug="invalid-document")
     assert pointer in [one["pointer"] for one in told["errors"]]
@@ -120,7 +120,7 @@ async def test_a_refusal_names_the_field_and_tells_no_secret(harness: Harness, b
 
 
 async def test_a_kind_of_an_adapter_is_checked_by_its_schema(harness: Harness) -> None:
-    """With its adapter alive it is taken, sealed and guarded like ours; without one nobody can tell."""
+    """With its adapter live it is accepted, sealed and guarded like built-in ones; otherwise it is refused."""
     body = {"kind": "acme", "settings": {"url": URL, "pin": SECRET}}
     await harness.admin.problem("PUT", PATH, body, status=503, slug="adapter-unavailable")
     harness.api.live_adapters.learn(*acme())

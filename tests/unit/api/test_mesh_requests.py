@@ -83,7 +83,7 @@ async def test_what_does_not_fit_is_refused_before_anything_is_sent(
 
 
 async def test_an_adapter_without_a_schema_takes_no_values(harness: Harness) -> None:
-    """What nobody would read is refused instead of being dropped."""
+    """Values that no one would read are refused instead of being dropped."""
     harness.mesh()
     body = {"id": "m2", "connection": "place", "kind": "trial", "values": {"a": 1}}
     told = await harness.admin.problem("POST", "/v1/meshes", body, status=422, slug="invalid-document")
@@ -119,7 +119,7 @@ async def test_what_cannot_be_adopted_is_refused_at_once(
 
 
 async def test_detection_asks_those_adapters_that_detect(acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers are put together; an adapter that cannot answer hides no mesh of another, and is told as a problem."""
+    """Answers are merged; an adapter that cannot answer hides no mesh of another, and is reported as a problem."""
     acme.live_adapters.learn("other.i", worker("other", "mesh.adopt"))
     acme.live_adapters.learn("blind.i", worker("blind", "mesh.install"))
     asked: list[str] = []
@@ -139,7 +139,7 @@ async def test_detection_asks_those_adapters_that_detect(acme: Harness, monkeypa
     assert [each["detail"] for each in told["problems"]] == ["other: it took too long"]
 
 
-async def test_a_connection_that_nobody_looks_at_is_told(acme: Harness) -> None:
+async def test_a_connection_that_nobody_looks_at_is_reported(acme: Harness) -> None:
     """404 for one that is not there; 503 names the adapters that serve it and do not detect."""
     await acme.admin.problem("POST", "/v1/connections/nowhere:detect", {}, status=404, slug="not-found")
     acme.live_adapters.learn("acme.i", worker("acme", "mesh.install"))

@@ -78,7 +78,7 @@ def test_a_folder_is_sent_with_its_subfolders(server: Server, terminal: Terminal
         ("note", [finding(suppressed="the request")], 0),
     ],
 )
-def test_the_exit_code_tells_of_findings(
+def test_the_exit_code_reports_findings(
     server: Server, terminal: Terminal, folder: Path, level: str, findings: list[Any], code: int
 ) -> None:
     """From the wanted severity on, suppressed ones aside."""

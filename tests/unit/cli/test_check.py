@@ -32,7 +32,7 @@ def test_a_list_is_as_long_as_it_was_wanted(server: Server, terminal: Terminal) 
     assert [call.query.get("page_token") for call in server.calls] == [None, ["next"]]
 
 
-def test_old_views_are_told_beside_the_data(server: Server, terminal: Terminal) -> None:
+def test_old_views_are_reported_beside_the_data(server: Server, terminal: Terminal) -> None:
     """When the projector is behind, people learn how old what they see may be, and stdout stays data."""
     server.on("GET /v1/meshes", server.json(server.page(), meshwright_age="75.0"))
     told = terminal.run("meshes", "list", "-o", "json")
@@ -42,7 +42,7 @@ def test_old_views_are_told_beside_the_data(server: Server, terminal: Terminal) 
     assert terminal.run("meshes", "list").stderr == ""
 
 
-def test_check_tells_each_finding_with_what_to_do(server: Server, terminal: Terminal) -> None:
+def test_check_reports_each_finding_with_what_to_do(server: Server, terminal: Terminal) -> None:
     """One failure does not hide the others; the exit code is 1 when something failed, 0 when there are but warnings."""
     part = {"ok": True, "milliseconds": 1.5, "detail": ""}
     ready = {"ready": True, "bus": part, "store": part, "directory": part, "full": ["EVENTS"]}

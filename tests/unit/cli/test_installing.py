@@ -28,7 +28,7 @@ FOLDER = Path("meshwright-adapter-acme")
     ],
 )
 def test_meshwright_comes_from_where_it_came(noted: str, source: list[str]) -> None:
-    """A checkout, a repository or a file is named, quoted for a shell; from an index it needs no word."""
+    """A checkout, a repository or a file is named, quoted for a shell; an index needs no name."""
     wanted = ["pip", "install", *source, "-e", "meshwright-adapter-acme[test]"]
     assert shlex.split(installing.command(FOLDER, noted)) == wanted
 

@@ -1,4 +1,4 @@
-"""Settings of an adapter: its own variables, read once, wrong ones told by name."""
+"""Settings of an adapter: its own variables, read once, invalid ones reported by name."""
 
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -10,7 +10,7 @@ from meshwright.core import kit
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """What an adapter may be told."""
+    """The settings of an example adapter."""
 
     url: str = "http://127.0.0.1:8500"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8500
@@ -23,7 +23,7 @@ def runtime(environ: dict[str, str], adapter: str = "consul-dc1") -> kit.Runtime
 
 
 def test_an_adapter_reads_the_variables_of_its_own_name() -> None:
-    """A dash of the name is a `_` there; nobody else's variable counts, and an empty one is not set."""
+    """A dash in the name is a `_` there; other adapters' variables are ignored, and an empty one is not set."""
     environ = {
         "MESHWRIGHT_CONSUL_DC1_PORT": "80",
         "MESHWRIGHT_CONSUL_DC1_FOLDER": "/there",
@@ -44,14 +44,14 @@ def test_settings_are_read_once() -> None:
     assert runtime(environ).settings(Places).port == 81
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
+def test_everything_that_is_wrong_is_reported_at_once() -> None:
     """The error names each bad variable with its value."""
     with pytest.raises(kit.InvalidSettings, match=r"MESHWRIGHT_CONSUL_DC1_PORT='0': .*`int` >= 1"):
         runtime({"MESHWRIGHT_CONSUL_DC1_PORT": "0"}).settings(Places)
 
 
 async def test_a_lease_has_a_name_that_a_key_can_hold() -> None:
-    """Dots and wildcards in it would reach the leases of others, and are refused before the bus hears of them."""
+    """Dots and wildcards in it would reach the leases of others, and are refused before the bus is used."""
 
     async def work() -> None:
         raise AssertionError("it has no lease")

@@ -129,7 +129,7 @@ def test_a_schema_is_never_fetched() -> None:
         json_schemas.problems({"a": 1}, {"type": 5})
 
 
-def test_a_complaint_never_tells_the_value() -> None:
+def test_a_complaint_never_reports_the_value() -> None:
     """It may be a credential in the wrong place."""
     for value in ({"url": ["s3cret"]}, {"login": "s3cret"}, {"login": {"user": 5, "s3": "s3cret"}}):
         assert "s3cret" not in str(json_schemas.problems(value, SCHEMA))

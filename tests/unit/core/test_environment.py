@@ -1,4 +1,4 @@
-"""Any environment: a process starts with settings that it can work with, or tells every variable that is wrong."""
+"""Any environment: a process starts with valid settings, or reports every invalid variable."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def name_of(field: msgspec.structs.FieldInfo) -> str:
 
 
 @given(st.sampled_from(KINDS), st.data())
-def test_whatever_is_set_is_used_or_told(kind: type[settings.Settings], data: st.DataObject) -> None:
+def test_whatever_is_set_is_used_or_reported(kind: type[settings.Settings], data: st.DataObject) -> None:
     """Each bad variable is named, each good one is used, and what was not set has its default."""
     fields = msgspec.structs.fields(kind)
     chosen = data.draw(st.lists(st.sampled_from(fields), unique_by=lambda field: field.name, max_size=4))
@@ -76,7 +76,7 @@ def is_good(kind: type[settings.Settings], field: msgspec.structs.FieldInfo, env
         (NotifierSettings, "WEBHOOK_TIMEOUT", "-5"),
     ],
 )
-def test_a_value_with_which_nothing_would_work_is_told(
+def test_a_value_with_which_nothing_would_work_is_reported(
     kind: type[settings.Settings], variable: str, value: str
 ) -> None:
     """A worker with room for no operation would take commands and run none; such values stop the start."""
@@ -84,8 +84,8 @@ def test_a_value_with_which_nothing_would_work_is_told(
         settings.load(kind, {f"MESHWRIGHT_{variable}": value})
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    """Nobody starts a process three times to learn of three slips."""
+def test_all_that_is_wrong_is_reported_at_once() -> None:
+    """All invalid variables are reported at one start."""
     environ = {"MESHWRIGHT_REPLICAS": "three", "MESHWRIGHT_LOG_LEVEL": "loud", "MESHWRIGHT_WORKER_GRACE": "soon"}
     with pytest.raises(settings.InvalidSettings) as told:
         settings.load(HostSettings, environ)

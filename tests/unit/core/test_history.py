@@ -43,7 +43,7 @@ def done(step: str, number: int = 1) -> tuple[Message, Message]:
 
 
 @given(st.lists(events, max_size=30))
-def test_it_holds_together_whatever_was_told(messages: list[Message]) -> None:
+def test_it_holds_together_whatever_was_reported(messages: list[Message]) -> None:
     """Completed steps were begun; what stands was begun and not undone, once each; the first end never goes away."""
     history = told(*messages)
     assert set(history.completed) <= set(history.begun)
@@ -56,7 +56,7 @@ def test_it_holds_together_whatever_was_told(messages: list[Message]) -> None:
 
 @given(st.lists(events, max_size=20), st.lists(events, max_size=20))
 def test_reading_in_two_pieces_is_reading_once(first: list[Message], second: list[Message]) -> None:
-    """A worker that saw the first part happen and reads the rest knows what one knows that reads everything."""
+    """A worker that reads the history in two parts has the same state as one that reads it at once."""
     history = told(*first)
     for message in second:
         history.learn(message, message.wire.name)
@@ -71,7 +71,7 @@ def test_attempts_that_complete_a_step_bear_fruit() -> None:
 
 
 def test_an_interruption_is_no_failure() -> None:
-    """A worker that was told to stop takes its attempt off the count; one that only waits does not."""
+    """An attempt that a shutdown interrupted is not counted; one that only waits is."""
     interrupted = ops.OperationQueued(worker="w", interrupted=True)
     assert told(attempt(1), interrupted, attempt(2), interrupted).stalled_attempts == 0
     assert told(attempt(1), ops.OperationQueued(worker="w"), attempt(2)).stalled_attempts == 2

@@ -1,4 +1,4 @@
-"""What an adapter's author registers: listed means handled, and a slip is told where it was made."""
+"""Registering an adapter: listed means handled, and a mistake is reported where it was made."""
 
 import asyncio
 import sys
@@ -112,7 +112,7 @@ def test_without_a_service_there_is_nothing_to_run() -> None:
 
 
 def test_every_error_is_a_failure_for_people() -> None:
-    """What an adapter says on purpose is told as it is; anything else by its name, with what to do."""
+    """A failure that an adapter raises is kept; any other exception is reported by its name, with a remedy."""
     failure = Failure(code="X1", what="no")
     assert as_failure(kit.Reject(failure)) is as_failure(kit.Retry(1.0, failure)) is failure
     result = as_failure(KeyError("a"))
@@ -172,7 +172,7 @@ def test_an_adapter_is_found_by_its_name_or_its_place(monkeypatch: pytest.Monkey
      ("1.36.2, 1.29.0", "1.30", False), ("v1.31.0-rc1", "1.30", True), ("1.2", "", True)],
 )  # fmt: skip
 def test_an_intent_needs_a_mesh_that_is_new_enough(version: str, since: str, supported: bool) -> None:
-    """An older mesh, told by its oldest part, is refused with both versions before any translator is asked."""
+    """An older mesh, by its oldest part, is refused with both versions before any translator is called."""
     adapter, asked = kit.Adapter("x", meshes=["m"]), []
 
     def translator(intent: intents.Timeout, facts: kit.Facts) -> intents.Translation:

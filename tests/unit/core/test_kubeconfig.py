@@ -1,4 +1,4 @@
-"""Kubeconfigs from strangers: nothing of them is run, read or followed, and each refusal names its field."""
+"""Untrusted kubeconfigs: nothing in them is run, read or followed, and each refusal names its field."""
 
 import sys
 from typing import Any
@@ -67,7 +67,7 @@ def test_a_context_that_is_not_used_counts_too() -> None:
     ],
 )  # fmt: skip
 def test_a_server_leads_nowhere_inside(server: str) -> None:
-    """Loopback, link-local, metadata services and private networks that nobody allowed are refused."""
+    """Loopback, link-local, metadata services and private networks are refused unless allowed."""
     assert pointers(config(cluster={"server": server})) == ["#/clusters/0/cluster/server"]
 
 
@@ -113,7 +113,7 @@ junk = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["clusters", "users", "contexts", "current-context", "apiVersion"]), junk))
 def test_anything_at_all_is_refused_or_harmless(document: dict[str, Any]) -> None:
-    """Whatever stands in one, it has problems with places, or it tells a way in that holds only harmless fields."""
+    """Any document has problems with places, or gives settings with only harmless fields."""
     text = yaml.safe_dump(document)
     collected = kubeconfig.problems(text, "", frozenset(), REACHABLE)
     assert all(one.pointer.startswith("#") and one.detail for one in collected)
@@ -141,7 +141,7 @@ def test_nothing_is_run_or_opened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_allowance_names_dangerous_fields_only() -> None:
-    """A misspelt one is told at the start, with what there is."""
+    """A misspelt one is reported at the start, with the valid ones."""
     assert kubeconfig.allowance("exec, proxy-url") == {"exec", "proxy-url"}
     with pytest.raises(kubeconfig.InvalidAllowance, match="tokenfile cannot be allowed"):
         kubeconfig.allowance("tokenfile")

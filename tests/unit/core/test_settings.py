@@ -20,8 +20,8 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     assert settings.load(settings.Settings, {"MESHWRIGHT_SECRET_KEY_FILE": "/k"}).secret_key_file == Path("/k")
 
 
-def test_every_bad_variable_is_told_at_once() -> None:
-    """One start tells all that is wrong."""
+def test_every_bad_variable_is_reported_at_once() -> None:
+    """One start reports all invalid variables."""
     with pytest.raises(settings.InvalidSettings, match="MESHWRIGHT_REPLICAS"):
         settings.load(settings.Settings, {"MESHWRIGHT_REPLICAS": "three"})
 
@@ -39,7 +39,7 @@ def read_names(tree: ast.AST) -> set[str]:
 
 @pytest.mark.parametrize("kind", [settings.Settings, ApiSettings, HostSettings, NotifierSettings])
 def test_every_setting_is_read_by_somebody(kind: type[settings.Settings]) -> None:
-    """A setting that nobody reads is a promise that nobody keeps."""
+    """Every setting is used in the code."""
     read = set().union(*(read_names(ast.parse(path.read_text())) for path in SOURCES))
     assert {field.name for field in msgspec.structs.fields(kind)} <= read
 

@@ -1,4 +1,4 @@
-"""What is told of an object: no secret, no more than a message can hold, and where something was taken out."""
+"""The published form of an object: no secret, within the size limit, with marks where something was removed."""
 
 import datetime
 from typing import Any
@@ -45,7 +45,7 @@ def pod(**container: Any) -> dict[str, Any]:
         ({"kind": "X", "metadata": {"annotations": {"example.com/password": "x"}}}, ["…/example.com~1password"]),
     ],
 )
-def test_secrets_are_taken_out_and_their_places_told(body: dict[str, Any], places: list[Any]) -> None:
+def test_secrets_are_taken_out_and_their_places_reported(body: dict[str, Any], places: list[Any]) -> None:
     """By what they are, where they stand and what they are called; what only names a secret stays."""
     whole = [
         f"/spec/containers/0/env/{place}/value"
@@ -70,7 +70,7 @@ json = st.recursive(
 
 @given(st.dictionaries(st.text(max_size=20), json, max_size=10), st.integers(600, 5000))
 def test_what_is_trimmed_fits_and_says_where(parts: dict[str, Any], limit: int) -> None:
-    """The name stays, every mark is told, and what fits is not touched."""
+    """The name stays, every mark is listed, and what fits is not touched."""
     body = {**parts, "apiVersion": "v1", "kind": "X", "metadata": {"name": "a", "namespace": "b"}}
     before = msgspec.json.encode(body)
     result = trimming.trim(body, limit)
@@ -93,7 +93,7 @@ def test_one_large_field_is_trimmed_and_the_rest_stays() -> None:
     assert body["metadata"]["annotations"]["short"] == "y"
 
 
-def test_an_object_is_told_with_what_it_is_found_by() -> None:
+def test_an_object_is_published_with_its_search_fields() -> None:
     """Labels, controller, times and versions; bookkeeping is left out."""
     metadata = {
         "name": "a.b",

@@ -52,7 +52,7 @@ class Run:
         return Seen(self.bus, read, "blue", "prod")
 
     async def start(self) -> None:
-        """A worker that knows nothing."""
+        """A worker without state."""
         self.seen = self._fresh()
         await self.seen.load()
         self.worker = asyncio.create_task(self._work(self.seen))
@@ -86,7 +86,7 @@ class Run:
                 await asyncio.sleep(0.001)
 
     async def haunt(self) -> None:
-        """The former worker tells all that it still believes."""
+        """The former worker publishes all that it still believes."""
         for name in list(self.cluster.things) if self.former else []:
             with contextlib.suppress(Fenced):
                 assert self.former is not None
@@ -148,7 +148,7 @@ def test_what_is_seen_ends_as_what_is_there(steps: list[tuple[str, str]], page: 
 
 
 async def test_a_worker_that_is_fenced_off_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose knowledge is old changes nothing, whether the object is there, gone, or there anew."""
+    """A worker with stale state changes nothing, whether the object exists, is removed, or was created again."""
     run = Run(page=3)
     run.cluster.put("a")
     await run.start()

@@ -84,7 +84,7 @@ def test_a_connection_that_cannot_be_used_says_why() -> None:
 @pytest.mark.parametrize(
     ("original", "identity", "types"), [("", "", []), ("a", "a", []), ("a", "", []), ("a", "b", ["Replaced"])]
 )
-def test_another_cluster_is_told_only_when_both_are_known(original: str, identity: str, types: list[str]) -> None:
+def test_another_cluster_is_reported_only_when_both_are_known(original: str, identity: str, types: list[str]) -> None:
     """With the way to accept it; where the identity may not be read nothing is guessed."""
     told = status.replaced(original, identity)
     assert [each.type for each in told] == types

@@ -14,7 +14,7 @@ from meshwright.schemas.base import Message
 
 
 class MemoryRuntime:
-    """What an adapter uses of its process. `failing` tells of the next messages are refused by the bus."""
+    """The parts of a runtime that an adapter uses. `failing` publications are refused by the bus."""
 
     instance = "here"
     data_dir = Path("/nonexistent")
@@ -32,7 +32,7 @@ class MemoryRuntime:
         return self.bus.bucket(name)
 
     async def emit(self, workspace: str, entity_id: str, message: Message) -> int:
-        """Tell a fact, unless the bus is away."""
+        """Publish an event, unless the bus is unavailable."""
         if self.failing:
             self.failing -= 1
             raise mwbus.BusUnavailable("the bus is away")
@@ -48,5 +48,5 @@ def bucket() -> Callable[[], Any]:
 
 @pytest.fixture(scope="session")
 def runtime() -> Callable[[], Any]:
-    """Makes runtimes that remember what was told."""
+    """Creates runtimes that record what was published."""
     return MemoryRuntime

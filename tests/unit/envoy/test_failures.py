@@ -64,7 +64,7 @@ def test_what_time_may_mend_is_retryable() -> None:
     assert [make.__name__ for make, each in MADE if isinstance(make(*each), kit.Retry)] == ["meddled"]
 
 
-def test_many_problems_and_proxies_are_told_within_bounds() -> None:
+def test_many_problems_and_proxies_are_reported_within_bounds() -> None:
     """The line for people stays short; the details hold every place and every proxy."""
     problems = [FieldError(detail="x" * 50, pointer=f"#/intents/{index}") for index in range(500)]
     failure = of_designs.unfit(problems).failure

@@ -56,7 +56,7 @@ def test_only_what_a_design_created_and_still_stands_for_alone_is_deleted() -> N
     assert ownership.fate(owned(("kubectl", "Update", {}), **mark), "mine") == "leave"
 
 
-def test_a_field_manager_is_told_as_what_it_stands_for() -> None:
+def test_a_field_manager_is_reported_as_what_it_stands_for() -> None:
     """A design by its name and mesh; a name that would be too long is still its own."""
     mesh = kit.MeshRef(workspace="w", connection="c", mesh="prod")
     assert ownership.words(ownership.manager_of(mesh, "canary")) == "design canary of mesh prod"
@@ -66,7 +66,7 @@ def test_a_field_manager_is_told_as_what_it_stands_for() -> None:
     assert long[0] != long[1]
 
 
-def test_tools_that_put_things_back_are_told() -> None:
+def test_tools_that_put_things_back_are_reported() -> None:
     """Argo CD and Flux say on the object that it is theirs."""
     argo = {"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"}}}
     assert ownership.gitops_words(argo) == "Argo CD application shop"

@@ -34,7 +34,7 @@ def test_an_endpoint_may_ask_for_time() -> None:
 
 
 @pytest.mark.parametrize("text", ["soon", "5", "1s,,x", "-1s"])
-def test_a_schedule_that_cannot_be_understood_is_told(text: str) -> None:
+def test_a_schedule_that_cannot_be_understood_is_reported(text: str) -> None:
     """A slip in the setting stops the process with a clear word."""
     with pytest.raises(InvalidSchedule, match="as in 250ms"):
         schedule(text)

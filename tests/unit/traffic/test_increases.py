@@ -88,13 +88,13 @@ def test_silence_of_one_window_loses_nothing() -> None:
     assert increases.take("p", Reading({SERIES[0]: 41.0}), 20.0) == (Reading({SERIES[0]: 40.0}), 20.0)
 
 
-def test_a_counter_that_shrank_began_anew() -> None:
+def test_a_counter_that_shrank_began_again() -> None:
     """Although its process is said to be the same: what the new one has counted is the increase."""
     before, after = Reading({SERIES[0]: 100.0, SERIES[1]: 5.0}), Reading({SERIES[0]: 3.0, SERIES[1]: 6.0})
     assert increase(before, after).counters == {SERIES[0]: 3.0, SERIES[1]: 1.0}
 
 
-def test_a_histogram_that_shrank_in_one_bucket_began_anew_as_a_whole() -> None:
+def test_a_histogram_that_shrank_in_one_bucket_began_again_as_a_whole() -> None:
     """Buckets of two processes are never mixed."""
     before = Reading({}, {DURATIONS[0]: {1.0: 5.0, 10.0: 6.0, 100.0: 6.0}})
     after = Reading({}, {DURATIONS[0]: {1.0: 2.0, 10.0: 9.0, 100.0: 9.0}})

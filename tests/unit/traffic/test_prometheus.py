@@ -119,7 +119,7 @@ async def test_it_is_asked_with_the_credentials_of_the_connection(settings: dict
         (200, '{"status":"success"}', ServerRefuses, "refuses a query"),
     ],
 )
-async def test_whatever_it_answers_the_reason_is_told(
+async def test_whatever_it_answers_the_reason_is_reported(
     status: int, text: str, kind: type[Exception], words: str
 ) -> None:
     """Typed, so that it is shown beside the graph."""
@@ -140,7 +140,7 @@ async def test_an_answer_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
             await reader.window()
 
 
-async def test_one_that_is_away_is_told() -> None:
+async def test_one_that_is_away_is_reported() -> None:
     """Nobody listens there."""
     async with ScrapingServer().serving() as url:
         pass

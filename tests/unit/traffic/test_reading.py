@@ -157,7 +157,7 @@ async def test_a_series_that_begins_is_counted_from_zero(way: Way) -> None:
     assert total(await way.window(web=lines(a=1, b=4))) == 4
 
 
-async def test_a_counter_that_shrank_began_anew(way: Way) -> None:
+async def test_a_counter_that_shrank_began_again(way: Way) -> None:
     """The process restarted under the same name."""
     await way.window(web=lines(a=1000, b=3))
     assert total(await way.window(web=lines(a=4, b=5))) == 6

@@ -30,7 +30,7 @@ def test_the_source_counts_where_both_do() -> None:
     assert requests(Reporters(), window(source=5, destination=5), window(source=7, destination=6)) == [5, 7]
 
 
-def test_a_destination_that_told_first_is_not_added_to_the_source() -> None:
+def test_a_destination_that_reported_first_is_not_added_to_the_source() -> None:
     """The one proxy was asked before a request and the other one after it."""
     assert requests(Reporters(), window(destination=5), window(source=5, destination=0)) == [None, 5]
 

@@ -147,7 +147,7 @@ async def test_a_client_behind_the_ring_reads_the_stream_and_joins(alone: Stack)
             assert heard.ids == list(range(first + 1, more[-1] + 1))
 
 
-async def test_a_trimmed_history_is_told_as_reset(alone: Stack) -> None:
+async def test_a_trimmed_history_is_reported_as_reset(alone: Stack) -> None:
     """A client that asks for events that have expired gets `reset`, and then new events."""
     alone.start_api()
     async with mwbus.connect(alone.nats.url, "test") as bus:

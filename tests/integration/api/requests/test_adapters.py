@@ -42,7 +42,7 @@ async def test_what_is_not_installed_is_no_adapter(alone: Stack) -> None:
         assert await eventually(lambda: known(admin)) == ["trial"]
 
 
-async def test_two_adapters_of_one_kind_are_told_apart(alone: Stack) -> None:
+async def test_two_adapters_of_one_kind_are_distinguished(alone: Stack) -> None:
     """While two live adapters serve a kind, a new mesh of it needs the name of one; a mesh that is there keeps its
     own, named or not, and is given to no other."""
     await asyncio.to_thread(alone.start_all)

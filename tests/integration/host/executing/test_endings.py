@@ -66,7 +66,7 @@ async def test_undoing_goes_on_after_a_kill(asker: Asker, start_worker: Start, b
     assert book.entries(operation) == []
 
 
-async def test_an_undo_that_fails_is_told_and_stops_nobody(asker: Asker, start_worker: Start, book: Book) -> None:
+async def test_an_undo_that_fails_is_reported_and_stops_nobody(asker: Asker, start_worker: Start, book: Book) -> None:
     """One step that cannot be taken back is visible with its reason, and the others are taken back."""
     await start_worker()
     operation = await asker.ask(enter(book, steps=3, fail="reject", undo_fails=1))

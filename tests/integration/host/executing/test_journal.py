@@ -98,7 +98,7 @@ async def test_a_full_stream_is_waited_for_while_the_operation_is_ones_own(asker
     assert kinds(await asker.events(other.operation)) == ["started", "started"]
 
 
-async def test_an_absent_bus_is_told_and_nothing_is_guessed(asker: Asker, nats_server: NatsServer) -> None:
+async def test_an_absent_bus_is_reported_and_nothing_is_guessed(asker: Asker, nats_server: NatsServer) -> None:
     """Confirming or reading while the server is unavailable raises BusUnavailable."""
     journal = kit.Journal(asker.bus, asking.command())
     await journal.append(started())

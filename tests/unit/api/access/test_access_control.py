@@ -22,7 +22,7 @@ roles = st.sampled_from(access.ROLE_ORDER)
 
 
 def access_control(*spaces: str) -> tuple[authentication.AccessControl, Directory]:
-    """Access control that knows these workspaces besides the default one."""
+    """Access control with these workspaces besides the default one."""
     directory = Directory()
     for name in spaces:
         message = access.WorkspaceWritten(document=access.Workspace(id=name), principal="test")
@@ -47,7 +47,7 @@ def test_a_role_counts_in_its_own_workspace_only(role: access.Role, home: str, a
 
 @given(st.text(max_size=40))
 def test_no_header_but_a_known_token_lets_anybody_in(header: str) -> None:
-    """Whatever stands in Authorization: a refusal, unless it is Bearer and a secret that somebody was given."""
+    """Every Authorization header is refused, unless it is Bearer and the secret of a token."""
     harness, _ = access_control()
     for text in (header, f"Bearer {header}", f"Basic {header}", f"Bearer the admin's own secret{header.strip()}x"):
         with pytest.raises(Refusal) as caught:
@@ -57,7 +57,7 @@ def test_no_header_but_a_known_token_lets_anybody_in(header: str) -> None:
 
 
 def test_a_gate_without_an_admin_token_has_no_admin() -> None:
-    """A server that was started without the file lets nobody in by an empty token."""
+    """A server that was started without the file refuses an empty token."""
     harness = authentication.AccessControl(Directory(), "")
     for text in ("Bearer ", "Bearer", "Bearer  ", ""):
         with pytest.raises(Refusal):
@@ -83,7 +83,7 @@ def test_a_token_counts_until_it_expires(seconds: int, forever: bool) -> None:
 
 
 def test_a_secret_is_long_unguessable_and_not_what_is_stored() -> None:
-    """New tokens differ, can be found by scanners, and cannot be told from what is kept of them."""
+    """New tokens differ, are recognised by scanners, and cannot be derived from what is stored."""
     made = {authentication.new_secret() for _ in range(100)}
     assert len(made) == 100
     assert all(one.startswith("mwt_") and len(one) >= 47 for one in made)

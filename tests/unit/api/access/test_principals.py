@@ -99,7 +99,7 @@ def test_no_source_names_a_caller_without_its_scope() -> None:
 async def test_a_token_that_never_counts_or_never_ends_is_refused(
     harness: Harness, end: datetime.timedelta, complaint: str
 ) -> None:
-    """An end that has passed, or that lies beyond ten years, is refused with its place, and nothing is stored."""
+    """An expiry in the past, or after more than ten years, is refused with its pointer, and nothing is stored."""
     moment = (datetime.datetime.now(datetime.UTC) + end).isoformat()
     for params in ({}, {"validate_only": "true"}):
         body = {"id": "t", "role": "viewer", "expires_at": moment}
@@ -146,7 +146,7 @@ async def test_a_viewers_log_holds_what_a_viewer_may_hear(harness: Harness) -> N
 
 
 def test_the_table_of_events_is_that_of_the_lists() -> None:
-    """Whoever may list something hears of it, and nobody else; every entity that is ever told is in the table."""
+    """A role that may list a resource gets its events, and no other; every published entity is in the table."""
     roles = {
         operation["operationId"]: operation["x-role"]
         for methods in openapi.document(ALL, "test")["paths"].values()
@@ -161,6 +161,6 @@ def test_the_table_of_events_is_that_of_the_lists() -> None:
 
 @given(st.sampled_from(access.ROLE_ORDER), st.text(max_size=9), st.sampled_from(["w", "v", "system"]))
 def test_what_nobody_declared_is_for_admins(role: access.Role, entity: str, place: str) -> None:
-    """An entity that the table does not know is heard of by admins of its workspace alone."""
+    """Events of an entity that is not in the table are for admins of its workspace only."""
     if entity not in access.EVENT_ROLES:
         assert event_filters.may_read(role, "w", place, entity) == (role == "admin" and place == "w")

@@ -67,7 +67,7 @@ async def test_a_body_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 async def test_what_is_announced_as_too_large_is_not_waited_for(headers: dict[str, str], fine: bool) -> None:
-    """A client that asks first is not asked to send more than is taken, and nobody sends a petabyte."""
+    """With Expect: 100-continue a client is not asked to send more than the limit, whatever it announces."""
     asked = 0
 
     async def whole() -> dict[str, Any]:
@@ -141,7 +141,7 @@ async def test_a_design_inside_a_body_is_pointed_into_as_it_was_sent(harness: Ha
 
 
 async def test_a_version_before_the_first_is_a_mistake_of_the_caller(harness: Harness) -> None:
-    """A negative version is refused where it stands, instead of being told as an outage of the bus."""
+    """A negative version is refused with its pointer, instead of being reported as an outage of the bus."""
     harness.mesh()
     body = {"mesh": "m1", "version": -1}
     answer = await harness.admin.problem("POST", "/v1/designs/d:diff", body, status=422, slug="invalid-document")

@@ -18,7 +18,7 @@ from meshwright.ui_api.http.server.protocol import Limited
 
 
 class Wire:
-    """A transport that keeps what was written, and how much of it nobody has read."""
+    """A transport that records what was written, and how much of it is still unread."""
 
     def __init__(self) -> None:
         self.written = b""
@@ -76,7 +76,7 @@ class House:
         self.tasks: set[asyncio.Task[None]] = self.state.tasks
 
     def come(self) -> tuple[Limited, Wire]:
-        """Somebody connects."""
+        """A client connects."""
         meters = Meters()
         result = Limited(
             self.all, meters, Refusals(meters), 10.0, config=self.config, server_state=self.state, app_state={}
@@ -99,7 +99,7 @@ async def house() -> House:
 
 
 async def test_the_oldest_stranger_gives_way(house: House) -> None:
-    """A newcomer takes the place of the stranger that has waited longest, asked or not, never of who is known."""
+    """The unauthenticated connection that has waited longest is closed for a new one, never an authenticated one."""
     known, known_wire = house.come()
     await house.ask(known, token=True)
     first, first_wire = house.come()
@@ -112,7 +112,7 @@ async def test_the_oldest_stranger_gives_way(house: House) -> None:
 
 
 async def test_the_longest_idle_gives_way_when_all_are_known(house: House) -> None:
-    """Without strangers, the known one that was idle longest goes."""
+    """Without unauthenticated ones, the authenticated connection that was idle longest is closed."""
     known = [house.come() for _ in range(3)]
     for one, _ in known:
         await house.ask(one, token=True)
@@ -122,7 +122,7 @@ async def test_the_longest_idle_gives_way_when_all_are_known(house: House) -> No
 
 
 async def test_who_is_at_work_is_never_cut(house: House) -> None:
-    """While all places are at work, a newcomer is refused; when one is done, the next newcomer is let in."""
+    """While all connections are busy, a new one is refused; when one is done, the next is admitted."""
     busy = [house.come() for _ in range(3)]
     for one, _ in busy:
         one.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -153,7 +153,9 @@ async def test_an_answer_that_is_not_read_is_given_up(house: House) -> None:
 
 
 async def test_after_the_last_answer_nothing_is_answered(house: House) -> None:
-    """An answer that ends the connection is followed by none, whatever was asked behind it; the client is heard out."""
+    """After a response that ends the connection no other is sent, whatever was requested behind it; the input is
+    drained.
+    """
     one, wire = house.come()
     one.data_received(b"GET /last HTTP/1.1\r\nHost: x\r\n\r\nPUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
     await asyncio.gather(*house.tasks)
@@ -183,7 +185,7 @@ async def test_a_head_has_its_time_from_its_first_byte(house: House) -> None:
 
 
 async def test_the_sweep_closes_what_is_overdue(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What keeps the process waiting is closed by itself, told why, and counted."""
+    """A connection that keeps the process waiting is closed, with the reason, and counted."""
     monkeypatch.setattr(connections, "_SWEEP_S", 0.01)
     silent, silent_wire = house.come()
     half, half_wire = house.come()

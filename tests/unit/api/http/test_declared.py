@@ -191,7 +191,7 @@ def is_valid(request: Request) -> bool:
 
 
 def _read(value: Any, schema: Any) -> Any:
-    """A parameter as whoever reads a URL by its schema understands it."""
+    """A parameter as a client reads it from a URL by its schema."""
     if schema.get("type") == "array" and isinstance(value, str):
         return [one for one in value.split(",") if one]
     if schema.get("type") in ("integer", "boolean", "number") and isinstance(value, str) and value == value.strip():

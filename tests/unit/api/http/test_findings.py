@@ -25,7 +25,7 @@ async def test_every_code_has_a_page(harness: Harness) -> None:
 
 @pytest.mark.parametrize(("asked", "code"), [("mw3102", "MW3102"), ("IST0109", "MW3102")])
 async def test_a_code_is_known_by_the_name_of_the_meshs_tool_too(harness: Harness, asked: str, code: str) -> None:
-    """Whoever comes from istioctl finds the page, and small letters do."""
+    """The page is found under istioctl's code too, in any case."""
     assert (await harness.admin.ask("GET", f"/v1/findings/{asked}")).json()["code"] == code
 
 

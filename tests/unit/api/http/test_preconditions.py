@@ -1,4 +1,4 @@
-"""Conditional requests as RFC 9110 has them: nobody overwrites what they have not seen."""
+"""Conditional requests as RFC 9110 defines them: no unseen version is overwritten."""
 
 import pytest
 from hypothesis import given

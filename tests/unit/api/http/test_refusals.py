@@ -78,7 +78,7 @@ async def test_a_verb_that_no_resource_has_is_not_found(harness: Harness, method
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda one: one.operation_id)
-async def test_a_defect_is_told_without_its_inside(harness: Harness, route: Any) -> None:
+async def test_a_defect_is_reported_without_its_inside(harness: Harness, route: Any) -> None:
     """An unhandled exception is a problem document with the trace id, and says nothing of the program."""
     harness.mesh()
     harness.break_down(RuntimeError("the password is hunter2"))
@@ -97,7 +97,7 @@ async def test_a_defect_is_told_without_its_inside(harness: Harness, route: Any)
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda one: one.operation_id)
-async def test_an_outage_is_told_by_every_route_in_its_own_words(harness: Harness, route: Any) -> None:
+async def test_an_outage_is_reported_by_every_route_in_its_own_words(harness: Harness, route: Any) -> None:
     """Without bus and database a route answers from memory or says which of them is away; never with a defect."""
     harness.mesh()
     harness.break_down(AWAY, store.StoreUnavailable("could not reach mongodb://secret-host"))
@@ -127,7 +127,7 @@ async def test_an_outage_is_told_by_every_route_in_its_own_words(harness: Harnes
 async def test_each_failure_behind_has_its_words_and_its_patience(
     harness: Harness, failure: Exception, status: int, slug: str, wait: str | None
 ) -> None:
-    """What bus and store refuse is told by kind, and where waiting helps, for how long."""
+    """Each error of bus and store has its kind of refusal and, where a retry helps, its pause."""
     harness.views.failure = failure
     result = await harness.admin.problem("GET", "/v1/deadletters/x", status=status, slug=slug)
     assert result["remedy"]
@@ -137,7 +137,7 @@ async def test_each_failure_behind_has_its_words_and_its_patience(
         assert "MESHWRIGHT_STREAMS_GIB" in result["remedy"]
 
 
-async def test_too_many_streams_are_told_to_come_later(harness: Harness) -> None:
+async def test_too_many_streams_are_refused_with_a_retry_time(harness: Harness) -> None:
     """The bound on open event streams is a 429 with Retry-After, and the one that is refused takes no place."""
     most = harness.api.streams.all
     harness.api.hub.clients.update(Client(Wants(workspace=f"w{number}"), "") for number in range(most))
@@ -149,7 +149,9 @@ async def test_too_many_streams_are_told_to_come_later(harness: Harness) -> None
 
 
 async def test_a_stream_that_cannot_begin_is_an_outage_and_takes_no_place(harness: Harness) -> None:
-    """While the bus is away a client is told so within a moment, also one that has read more than the ring holds."""
+    """While the bus is unavailable a client gets a refusal at once, also one that has read more than the ring
+    contains.
+    """
     hub = harness.api.hub
     hub._started.set()
     hub.first = 1
@@ -164,7 +166,7 @@ async def test_a_stream_that_cannot_begin_is_an_outage_and_takes_no_place(harnes
 
 
 async def test_a_piece_of_payload_that_cannot_be_is_a_mistake_of_the_caller(harness: Harness) -> None:
-    """NUL in a search is refused by its name instead of being told as an outage of the database."""
+    """NUL in a search is refused by its parameter, instead of being reported as an outage of the database."""
     answer = await harness.admin.problem("GET", "/v1/events?text=%00", status=400, slug="invalid-request")
     assert [error["pointer"] for error in answer["errors"]] == ["#/query/text"]
 
@@ -215,7 +217,7 @@ def test_problems_that_name_places_say_so() -> None:
     assert told == {"invalid-request", "invalid-document"}
 
 
-async def test_a_name_that_cannot_be_one_is_told_as_what_is_missing(harness: Harness) -> None:
+async def test_a_name_that_cannot_be_one_is_reported_as_missing(harness: Harness) -> None:
     """A path with a name that nothing can have is 404 in words that people understand."""
     for path in ("/v1/meshes/No-Such", "/v1/operations/nope"):
         answer = await harness.admin.problem("GET", path, status=404, slug="not-found")

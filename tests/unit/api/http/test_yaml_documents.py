@@ -1,4 +1,4 @@
-"""YAML from strangers: what JSON could say comes through unchanged, everything else is refused with its place."""
+"""YAML from clients: what JSON can express is read unchanged, everything else is refused with its place."""
 
 import time
 from typing import Any
@@ -57,7 +57,7 @@ def test_bytes_are_read_or_refused(junk: bytes) -> None:
     ],
 )
 def test_scalars_are_what_they_look_like(document: str, value: Any) -> None:
-    """The core schema of YAML 1.2: `no` is a word, a clock is no number, a date is text, quotes make text."""
+    """The core schema of YAML 1.2: `no` is a text, a time is not a number, a date is text, quotes make text."""
     result = yaml_documents.load(document.encode())
     assert result == value
     assert type(result) is type(value)
@@ -81,7 +81,7 @@ def test_scalars_are_what_they_look_like(document: str, value: Any) -> None:
     ],
 )
 def test_what_no_document_needs_is_refused(document: str, words: str) -> None:
-    """Each bound has its own words and tells the place."""
+    """Each limit has its own message with the place."""
     if not words:
         with pytest.raises(InvalidYaml):
             yaml_documents.load(document.encode("latin-1"))

@@ -1,4 +1,4 @@
-"""One client's stream from its first byte to its end: where it stands, when it is told to start over, what is left."""
+"""One client's stream from its first byte to its end: its position, when it is reset, what remains."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -106,8 +106,8 @@ async def test_a_client_knows_where_it_stands_before_its_first_event(harness: Ha
     await stream
 
 
-async def test_who_falls_behind_while_it_is_told_to_start_over_is_told_again(harness: Harness) -> None:
-    """A client so slow that the ring passes it while it reads the reset misses nothing without a word."""
+async def test_who_falls_behind_while_being_reset_is_reset_again(harness: Harness) -> None:
+    """A client so slow that the ring passes it while it reads the reset is reset again."""
     hub, browser = tailing(harness, 5), Browser()
     stream = await opened(hub, 0, browser)
     await eventually(lambda: browser.ids == [1, 2, 3, 4, 5])
@@ -126,8 +126,8 @@ async def test_who_falls_behind_while_it_is_told_to_start_over_is_told_again(har
     await stream
 
 
-async def test_what_the_stream_has_forgotten_is_told_before_the_news(harness: Harness) -> None:
-    """A client that resumes before the oldest event is told `trimmed`, once, and then gets what is new."""
+async def test_what_the_stream_has_forgotten_is_reported_before_the_news(harness: Harness) -> None:
+    """A client that resumes before the oldest event gets `trimmed`, once, and then new events."""
     hub, browser = tailing(harness, 9), Browser()
     del harness.bus.streams["EVENTS"][:6]
     del hub._events[:6], hub._seqs[:6]
@@ -144,7 +144,7 @@ async def test_what_the_stream_has_forgotten_is_told_before_the_news(harness: Ha
 
 
 async def test_who_has_read_more_than_there_is_starts_over(harness: Harness) -> None:
-    """An id that the stream never gave out is told as `rewound`, with the id to go on behind."""
+    """An id that the stream never had is answered with `rewound`, with the id to resume behind."""
     hub, browser = tailing(harness, 3), Browser()
     stream = await opened(hub, 10**15, browser)
     await eventually(lambda: browser.resets == ['{"reason":"rewound","id":3}'])
@@ -166,8 +166,8 @@ async def test_a_client_of_a_faster_process_waits_for_this_one(harness: Harness)
     await stream
 
 
-async def test_nobody_is_told_to_start_over_before_there_is_a_place_to_go_on(harness: Harness) -> None:
-    """While the ring is being read anew a client waits, because nobody could say where it goes on."""
+async def test_nobody_is_reset_before_there_is_a_position_to_resume_from(harness: Harness) -> None:
+    """While the ring is being read again a client waits, because its next position is unknown."""
     hub, browser = tailing(harness, 3), Browser()
     stream = await opened(hub, 3, browser)
     await eventually(lambda: browser.frames)
@@ -184,7 +184,7 @@ async def test_nobody_is_told_to_start_over_before_there_is_a_place_to_go_on(har
     await stream
 
 
-async def test_a_stream_that_went_back_to_nothing_is_told_at_once(harness: Harness) -> None:
+async def test_a_stream_that_went_back_to_nothing_is_reported_at_once(harness: Harness) -> None:
     """Clients start over as soon as it is known where they go on, also when there is no event left to wake them."""
     harness.bus.streams["EVENTS"] += [message(seq) for seq in (1, 2, 3)]
     went_back, browser = asyncio.Event(), Browser()
@@ -263,7 +263,7 @@ async def test_after_the_end_begins_nobody_new_stays(harness: Harness) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 3)), max_size=12), st.integers(0, 19), st.integers(0, 3))
-async def test_a_reader_of_any_pace_gets_all_or_is_told(
+async def test_a_reader_of_any_pace_gets_all_or_is_reported(
     doors: type[Harness], bursts: list[tuple[int, int]], start: int, pace: int
 ) -> None:
     """However events come and however slowly a client reads: ids rise by one, but for gaps that a reset announces."""

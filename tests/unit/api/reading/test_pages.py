@@ -50,5 +50,5 @@ def test_what_was_never_signed_is_refused(token: str) -> None:
 
 
 def test_a_token_hides_what_it_says() -> None:
-    """Nobody can build on what a cursor is made of."""
+    """A client cannot depend on the contents of a cursor."""
     assert "2026" not in TOKENS.sign("2026-01-01/op", "a list")

@@ -70,7 +70,7 @@ def test_what_no_database_takes_is_refused_by_name(kind: type[Model], query: str
 
 
 def test_every_wrong_parameter_is_named_at_once() -> None:
-    """A person mends all mistakes in one go: what is unknown, and what is given twice."""
+    """All invalid parameters are reported in one response: unknown ones, and those given twice."""
     assert refused("colour=red&page_size=1&page_size=2&a~%2Fb=1", EventQuery) == [
         "#/query/colour",
         "#/query/page_size",

@@ -37,7 +37,7 @@ async def test_a_revision_is_found_by_its_design(harness: Harness) -> None:
     assert harness.views.asked[-1]["where"] == {"design.id": "d", "revision": 1, "mesh": "m1"}
 
 
-async def test_a_revision_on_several_meshes_is_told(harness: Harness) -> None:
+async def test_a_revision_on_several_meshes_is_reported(harness: Harness) -> None:
     """Where several meshes have that revision, the refusal names them, and the parameter that chooses one."""
     release(harness, "m1", 1)
     release(harness, "m2", 2)

@@ -150,7 +150,9 @@ async def test_every_order_for_a_mesh_that_is_not_there_is_refused(harness: Harn
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("origin", ["trial", "scheduler"])
 async def test_an_end_allows_a_retry_but_for_success(ready: Harness, end: str, origin: str) -> None:
-    """Whoever told the end: what did not succeed can be asked for again, linked; what runs or succeeded cannot."""
+    """Whichever process published the end: an unsuccessful operation can be retried, linked; a running or
+    successful one cannot.
+    """
     operation = await begun(ready)
     path = f"/v1/operations/{operation}:retry"
     answer = await ready.admin.problem("POST", path, {}, status=409, slug="operation-finished")
@@ -167,7 +169,7 @@ async def test_an_end_allows_a_retry_but_for_success(ready: Harness, end: str, o
 
 
 async def test_the_first_of_two_ends_is_the_end(ready: Harness) -> None:
-    """When worker and scheduler both told an end, the earlier one decides what people are told."""
+    """When worker and scheduler both published an end, the earlier one is shown."""
     operation = await begun(ready)
     tell(ready, operation, ENDS["timed_out"], "scheduler")
     tell(ready, operation, ENDS["succeeded"])
@@ -177,7 +179,7 @@ async def test_the_first_of_two_ends_is_the_end(ready: Harness) -> None:
 
 
 async def test_a_running_operation_is_asked_to_stop_once(ready: Harness) -> None:
-    """Cancelling twice is one request to stop; abandoning is another one, which is told as such."""
+    """Cancelling twice is one cancellation; abandoning is another request, which is published as such."""
     operation = await begun(ready)
     for body in ({}, {"reason": "again"}, {"abandon": True}):
         shown = (await ready.admin.post(f"/v1/operations/{operation}:cancel", body, expect=202)).json()
@@ -200,7 +202,9 @@ async def test_what_the_scheduler_ended_can_still_be_abandoned(ready: Harness) -
 
 
 async def test_an_operation_is_read_from_its_command_until_a_view_has_it(ready: Harness) -> None:
-    """What was accepted a moment ago is there, in its own workspace only; then the view's word and its ETag count."""
+    """A newly accepted operation is readable, in its own workspace only; later the view's document and its ETag are
+    returned.
+    """
     operation = await begun(ready)
     path = f"/v1/operations/{operation}"
     answer = await ready.admin.ask("GET", path)
@@ -232,7 +236,7 @@ async def test_a_letter_is_replaced_by_one_operation_whoever_asks(ready: Harness
 
 
 async def test_of_a_replay_and_a_drop_at_the_same_moment_one_is_refused(ready: Harness) -> None:
-    """Who drops a letter that was just replayed is told so, and the mark of the replay stands."""
+    """Dropping a dead letter that was just replayed is refused, and the mark of the replay stays."""
     operation = await begun(ready)
     letter(ready, operation)
     rival = dead_letters.DeadLetterReplayed(operation=operation, replaced_by=ids.fresh(), principal="rival")

@@ -90,7 +90,9 @@ def test_a_mesh_finds_its_adapter() -> None:
 
 
 def test_of_two_adapters_for_one_kind_the_request_chooses() -> None:
-    """Without a name both are told and none is taken; a name that does not serve the kind is refused with those."""
+    """Without a name both are listed and none is chosen; a name that does not serve the kind is refused with the
+    list.
+    """
     live_adapters = LiveAdapters()
     for name in ("zeta", "acme"):
         live_adapters.learn(*worker("one", 1, name=name, mesh="istio"))

@@ -1,4 +1,4 @@
-"""Why there is no preview: each reason is told as what it is, and an operation does not depend on having one."""
+"""Reasons for a missing preview: each is reported exactly, and an operation does not depend on having one."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class Requests:
 
 
 async def test_a_worker_that_is_alive_is_called_slow(harness: Harness) -> None:
-    """Nobody is told to start a worker that runs: the words say how long it had and what goes on without a preview."""
+    """A slow worker is reported as alive, with its time-out and what is possible without a preview."""
     harness.mesh()
     harness.bus.ask = Requests(TimeoutError()).ask
     result = await harness.admin.problem("POST", DIFF, BODY, status=504, slug="adapter-slow")
@@ -38,7 +38,7 @@ async def test_a_worker_that_is_alive_is_called_slow(harness: Harness) -> None:
 
 
 async def test_a_worker_that_vanished_while_it_was_asked_is_missing(harness: Harness) -> None:
-    """When nobody announces itself any more, silence means that nobody is there."""
+    """When no worker announces itself any more, no answer is reported as no worker."""
     harness.mesh()
 
     class Vanishing(Requests):

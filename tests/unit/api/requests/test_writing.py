@@ -1,4 +1,4 @@
-"""Writing what people declare: whoever has not seen the current version changes nothing, in any order of requests."""
+"""Writing resources: a client that has not seen the current version changes nothing, in any order of requests."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ property_test = settings(max_examples=80, deadline=None, suppress_health_check=[
 
 
 def design(bus: Any, name: str, description: str = "") -> int:
-    """A version of a design that somebody else has saved; its sequence."""
+    """A version of a design saved by another user; returns its sequence."""
     message = DesignWritten(document=Design(id=name, description=description), principal="test")
     stored = bus.put(f"mw.state.default.design.{name}", message.wire.name, catalog.encode(message))
     return int(stored.seq)
@@ -79,7 +79,7 @@ async def test_any_order_of_writes_keeps_to_the_versions(
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 async def test_a_rival_between_check_and_store_is_not_overwritten(harness: Harness, method: str) -> None:
-    """Who is second by a moment is told so by 412, and the first one's version stands."""
+    """The second of two concurrent writers gets 412, and the first one's version stays."""
     made = await harness.admin.put(PATH, FLEET)
     rival = b'{"document":{"id":"place","kind":"consul"},"principal":"rival"}'
     harness.bus.before_store = lambda: harness.bus.put(SUBJECT, "dev.meshwright.connection.written.v1", rival)

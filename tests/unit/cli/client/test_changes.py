@@ -46,7 +46,7 @@ def written(server: Server) -> list[tuple[str, str]]:
 
 
 def test_a_new_design_is_created_and_just_that_version_applied(server: Server, ready: Terminal) -> None:
-    """It is saved only if nobody has made one meanwhile, and the operation names the version that was saved."""
+    """It is saved only if it was not created meanwhile, and the operation names the version that was saved."""
     assert ready.run("apply", "slow.yaml", "-r", "why").stdout == "OP\n"
     puts = [call for call in server.calls if call.method == "PUT"]
     conditions = [(call.headers.get("if-match"), call.headers.get("if-none-match")) for call in puts]
@@ -56,8 +56,8 @@ def test_a_new_design_is_created_and_just_that_version_applied(server: Server, r
     assert (asked["mesh"], asked["version"], asked["reason"]) == ("m1", 1, "why")
 
 
-def test_two_who_create_one_design_are_told(server: Server, ready: Terminal) -> None:
-    """When somebody was faster twice, the refusal is shown and nothing is applied."""
+def test_two_who_create_one_design_are_reported(server: Server, ready: Terminal) -> None:
+    """When another client was faster twice, the refusal is shown and nothing is applied."""
     server.on("PUT /v1/designs/slow", server.problem("stale"))
     assert "Precondition failed" in ready.run("apply", "slow.yaml", expect=3).stderr
     assert not [path for _, path in written(server) if path.endswith(":apply")]
@@ -136,7 +136,7 @@ lines = st.lists(st.text("abc:-+@ ", max_size=4), max_size=12)
 @settings(deadline=None)
 @given(lines, lines)
 def test_a_difference_shows_every_changed_line(before: list[str], after: list[str]) -> None:
-    """Each line that goes is told with a minus, each that comes with a plus, and none is left out."""
+    """Each removed line has a minus, each added one a plus, and none is omitted."""
     change = {**CHANGE, "before": "\n".join(before), "after": "\n".join(after)}
     stream = io.StringIO()
     console(stream).print(previews.diff([change], "m1"))
@@ -147,7 +147,7 @@ def test_a_difference_shows_every_changed_line(before: list[str], after: list[st
 
 
 def test_a_shell_is_never_kept_waiting_by_a_completion(server: Server, terminal: Terminal) -> None:
-    """Names that begin like this; nothing, and no word, when the server refuses, is another or is away."""
+    """Names with the given prefix; none, and no message, when the server refuses, is another one or is unavailable."""
     environment = {name: value for name, value in terminal.environment.items() if value is not None}
     server.on("GET /v1/meshes", server.page({"id": "demo"}, {"id": "deep"}, {"id": "other"}))
     with pytest.MonkeyPatch.context() as patch:

@@ -57,14 +57,14 @@ def test_what_is_said_nearest_wins(
     assert result.source == ("MESHWRIGHT_API_URL" if environment and not option else str(file))
 
 
-def test_show_tells_why_commands_go_there(terminal: Terminal, server: Server) -> None:
-    """An address from the environment is told as such, and the token is not shown."""
+def test_show_reports_why_commands_go_there(terminal: Terminal, server: Server) -> None:
+    """An address from the environment is shown with its source, and the token is not shown."""
     result = yaml.safe_load(terminal.run("context", "show").stdout)
     assert (result["api_url"], result["from"], result["token"]) == (server.url, "MESHWRIGHT_API_URL", "given")
 
 
 def test_a_stranger_at_the_local_stacks_port_gets_no_token(terminal: Terminal, server: Server) -> None:
-    """Whoever listens where the local stack's API was, and is not its process, is sent nothing and named."""
+    """Another process on the local stack's port gets no request and is named."""
     home = terminal.folder / ".meshwright"
     (home / "run").mkdir(parents=True)
     (home / "api-url").write_text(f"{server.url}\n")
@@ -104,7 +104,7 @@ def test_a_stored_token_is_for_its_owner_only(terminal: Terminal, server: Server
 
 
 def test_contexts_are_chosen_and_forgotten(terminal: Terminal, server: Server) -> None:
-    """The last added is in use unless told otherwise; what is forgotten is not current; unknown is exit 2."""
+    """The last added one is current by default; a removed one is not; an unknown one is exit code 2."""
     for name, more in (("one", ()), ("two", ("--no-use",))):
         terminal.run("context", "add", name, "--api-url", server.url, *more, **NOTHING)
     current = {one["name"]: one["current"] for one in json.loads(terminal.run("context", "list", "-o", "json").stdout)}
@@ -130,7 +130,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_cannot_be_used_is_told_without_showing_it(terminal: Terminal, server: Server, what: str) -> None:
+def test_what_cannot_be_used_is_reported_without_showing_it(terminal: Terminal, server: Server, what: str) -> None:
     """A damaged file of contexts or a token that cannot be sent is exit code 2, and no part of a secret is printed."""
     name, content, words = BROKEN[what]
     terminal.write("contexts.yaml", f"current: a\ncontexts: {{a: {{api_url: '{server.url}', token_file: token}}}}\n")
@@ -153,7 +153,7 @@ def test_what_cannot_be_used_is_told_without_showing_it(terminal: Terminal, serv
     ],
 )
 @pytest.mark.parametrize("command", [("meshes", "list"), ("events", "tail")])
-def test_an_address_that_is_none_is_told(
+def test_an_address_that_is_none_is_reported(
     terminal: Terminal, url: str, code: int, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An address that cannot be called ends with an exit code and words, like any other mistake."""
@@ -161,7 +161,7 @@ def test_an_address_that_is_none_is_told(
     assert "error: " in terminal.run(*command, MESHWRIGHT_API_URL=url, expect=code).stderr
 
 
-def test_a_place_where_nothing_can_be_written_is_told(terminal: Terminal, server: Server) -> None:
+def test_a_place_where_nothing_can_be_written_is_reported(terminal: Terminal, server: Server) -> None:
     """A file of contexts that cannot be written is exit code 2 with the way out."""
     (terminal.folder / "contexts.yaml.d").mkdir()
     there = {"MESHWRIGHT_CONFIG": str(terminal.folder / "contexts.yaml.d")}

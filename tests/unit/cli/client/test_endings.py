@@ -24,7 +24,7 @@ HTML = (200, {"content-type": "text/html"}, b"<html>welcome</html>")
 
 
 def drop(handler: Any) -> None:
-    """End the connection without a word."""
+    """Close the connection without a response."""
 
 
 @pytest.mark.parametrize("slug", PROBLEM_TYPES)
@@ -45,8 +45,8 @@ def test_every_refusal_has_its_code_and_its_words(server: Server, terminal: Term
     assert outcome == json.loads(server.problem(slug)[2])
 
 
-def test_places_are_told_instead_of_a_hint_at_them(server: Server, terminal: Terminal) -> None:
-    """Where each wrong field is shown, nobody is sent to look for `errors`."""
+def test_places_are_shown_instead_of_a_hint_at_them(server: Server, terminal: Terminal) -> None:
+    """Where each invalid field is shown, the hint at `errors` is omitted."""
     errors = [{"detail": "too long", "pointer": "#/description"}]
     server.on("*", server.problem("invalid-document", errors=errors))
     told = terminal.run("connections", "set", "c", "--kind", "consul", expect=3).stderr
@@ -72,10 +72,10 @@ STRANGERS: dict[str, tuple[tuple[int, dict[str, str], bytes], int]] = {
 
 @pytest.mark.parametrize("what", STRANGERS)
 @pytest.mark.parametrize("command", [("meshes", "list"), ("check",), ("events", "tail"), ("designs", "show", "d")])
-def test_something_else_at_that_address_is_told_as_such(
+def test_something_else_at_that_address_is_reported_as_such(
     server: Server, terminal: Terminal, what: str, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A web page, a redirect, a proxy or another API is told with its status and what to do, by every command."""
+    """A web page, a redirect, a proxy or another API is reported with its status and a remedy, by every command."""
     monkeypatch.setattr(following, "_PATIENCE", 0.0)
     answer, code = STRANGERS[what]
     server.on("*", answer)
@@ -87,7 +87,7 @@ def test_something_else_at_that_address_is_told_as_such(
         assert answer[1].get("location", "") in text
 
 
-def test_nobody_there_is_told_after_trying_again(server: Server, terminal: Terminal) -> None:
+def test_an_absent_server_is_reported_after_retries(server: Server, terminal: Terminal) -> None:
     """A connection that breaks before the answer is tried three times, then the exit code is 6."""
     server.on("*", drop)
     told = terminal.run("meshes", "list", expect=6).stderr
@@ -95,8 +95,8 @@ def test_nobody_there_is_told_after_trying_again(server: Server, terminal: Termi
     assert len(server.calls) == 3
 
 
-def test_bad_tls_is_told(server: Server, terminal: Terminal) -> None:
-    """An address that does not speak TLS as it should is exit code 6 with the library's reason."""
+def test_bad_tls_is_reported(server: Server, terminal: Terminal) -> None:
+    """An address with faulty TLS is exit code 6 with the library's reason."""
     told = terminal.run("meshes", "list", expect=6, MESHWRIGHT_API_URL=server.url.replace("http:", "https:")).stderr
     assert "SSL" in told
 
@@ -123,7 +123,7 @@ def test_an_operation_is_asked_for_again_with_the_same_key(server: Server, termi
     ],
 )
 def test_what_has_no_key_is_not_done_twice(server: Server, terminal: Terminal, command: tuple[str, ...]) -> None:
-    """A write whose answer got lost, and which the server would do again, is not repeated; the doubt is told."""
+    """A write without a response, which the server would do again, is not repeated; the doubt is reported."""
     server.on("*", drop)
     told = terminal.run(*command, expect=6).stderr
     assert "whether it took effect is unknown" in told
@@ -166,7 +166,7 @@ def commands(command: Any, *path: str) -> dict[tuple[str, ...], Any]:
 
 
 def test_every_command_that_is_named_exists() -> None:
-    """Hints, explanations and the README send nobody to a command that there is not."""
+    """Hints, explanations and the README name only existing commands."""
     known = commands(TREE)
     texts = [path.read_text() for path in Path(cli.__file__).parent.rglob("*.py")] + [(ROOT / "README.md").read_text()]
     texts += [kind.explanation for kind in PROBLEM_TYPES.values()]

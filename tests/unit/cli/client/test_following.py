@@ -1,4 +1,4 @@
-"""Following over connections that break: nothing is missed, nothing is told twice, and every end has its code."""
+"""Following across reconnects: no event is missed or shown twice, and every end has its code."""
 
 import itertools
 import json
@@ -95,7 +95,7 @@ def test_what_unicode_takes_for_a_line_is_data(server: Server, terminal: Termina
     assert len(terminal.run("events", "tail", "-n", "1").stdout.splitlines()) == 1
 
 
-def test_a_reset_is_told_and_followed(server: Server, terminal: Terminal) -> None:
+def test_a_reset_is_reported_and_followed(server: Server, terminal: Terminal) -> None:
     """Left-out events are said on stderr, even with --quiet, and the next connection begins behind them."""
     reset = 'id: 50\nevent: reset\ndata: {"reason":"slow","id":50}\n\n'
     server.on("GET /v1/events", sent(event(8), reset), sent(event(51)))
@@ -115,7 +115,7 @@ def test_a_stream_that_is_refused_is_not_tried_for_ever(
     assert "--since 8" in told.stderr
 
 
-def test_an_outage_of_the_server_is_waited_out_and_then_told(server: Server, terminal: Terminal) -> None:
+def test_an_outage_of_the_server_is_waited_out_and_then_reported(server: Server, terminal: Terminal) -> None:
     """Refusals for now are tried again; an API that stays away ends the tail with 6 and the place to go on."""
     away = server.problem("bus-unavailable")
     server.on("GET /v1/events", sent(event(8)), away, away, sent(event(9)), away)
@@ -135,7 +135,7 @@ def test_a_long_following_survives_a_broken_connection(server: Server, terminal:
 
 
 @pytest.mark.parametrize("after", [RUNNING, "store-unavailable", "not-yet-visible", "internal"])
-def test_an_end_that_an_event_has_told_is_the_end(server: Server, terminal: Terminal, after: Any) -> None:
+def test_an_end_that_an_event_has_reported_is_the_end(server: Server, terminal: Terminal, after: Any) -> None:
     """Whatever the API says of the operation afterwards, or does not: it has succeeded, and its result is shown."""
     server.on("GET /v1/operations/OP", RUNNING, RUNNING, server.problem(after) if isinstance(after, str) else after)
     end = event(20, "operation.succeeded", {"result": {"revision": 3}})
@@ -149,8 +149,8 @@ def test_an_end_that_an_event_has_told_is_the_end(server: Server, terminal: Term
     )
 
 
-def test_an_end_without_success_is_told_by_its_event_alone(server: Server, terminal: Terminal) -> None:
-    """The failure is the event's when nobody can show the operation any more."""
+def test_an_end_without_success_is_reported_by_its_event_alone(server: Server, terminal: Terminal) -> None:
+    """The failure is the event's when the operation cannot be read any more."""
     server.on("GET /v1/operations/OP", RUNNING, RUNNING, server.problem("store-unavailable"))
     server.on("GET /v1/events", sent(HELLO.format(10), event(20, "operation.failed", {"failure": FAILURE})))
     told = terminal.run("operations", "watch", "OP", expect=5)
@@ -168,7 +168,7 @@ def test_without_a_free_stream_the_operation_is_looked_at(
 
 
 def test_a_time_limit_holds_although_the_server_is_silent(server: Server, terminal: Terminal) -> None:
-    """`--timeout` ends the following in time also when the last word came shortly before it."""
+    """`--timeout` ends the following in time also when the last event came shortly before it."""
     server.on("GET /v1/operations/OP", RUNNING)
     late = sent(HELLO.format(10), ": ping\n\n", before=1.0)
 
@@ -195,7 +195,7 @@ def test_a_time_limit_holds_although_the_server_hangs(server: Server, terminal: 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "timed_out", "dead_lettered"])
 @pytest.mark.parametrize("form", ["table", "json", "yaml"])
 def test_an_end_without_success_is_exit_code_5(server: Server, terminal: Terminal, state: str, form: str) -> None:
-    """Whoever waits learns the end, its cause and its remedy; a program finds the operation on stdout."""
+    """The end, its cause and its remedy are shown; a program finds the operation on stdout."""
     result = {**ENDED, "state": state, "failure": FAILURE}
     server.on("DELETE /v1/meshes/m1", server.json(RUNNING, 202, meshwright_seq="5"))
     server.on("GET /v1/operations/OP", result)
@@ -211,7 +211,7 @@ def test_an_end_without_success_is_exit_code_5(server: Server, terminal: Termina
 
 
 def test_programs_get_one_document_on_stdout_and_all_talk_beside(server: Server, terminal: Terminal) -> None:
-    """With -o json stdout parses whole, whatever is told meanwhile; with -q nothing is told at all."""
+    """With -o json stdout parses whole, whatever messages there are; with -q there are none."""
     step = {"name": "push", "state": "completed", "attempt": 1, "started_at": AT, "finished_at": AT}
     server.on("DELETE /v1/meshes/m1", server.json(RUNNING, 202))
     server.on("GET /v1/operations/OP", {**ENDED, "steps": [step]})

@@ -15,7 +15,7 @@ def permission(action: str, *, allowed: bool = True, because: str = "") -> dict[
 
 @pytest.mark.parametrize("ok", [True, False])
 def test_verbs_of_a_resource_share_a_line(server: Server, terminal: Terminal, ok: bool) -> None:
-    """Who we are stands first; what is refused stands apart, with the reason; the exit code tells."""
+    """The identity is first; denied permissions are separate, with the reason; the exit code reports them."""
     permissions = [permission("get pods in the cluster"), permission("list pods in the cluster")]
     if not ok:
         permissions.append(permission("patch pods in the cluster", allowed=False, because="no role allows it"))

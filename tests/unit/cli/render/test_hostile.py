@@ -1,6 +1,7 @@
-"""Every command, against a server in which every text is hostile: nobody's terminal obeys, hides or turns anything.
+"""Every command, against a server in which every text is hostile: no terminal executes, hides or reorders anything.
 
-Invariant: commands come from the command line itself and answers from the routes' own types, so a new one is in it.
+Invariant: commands come from the command line itself and responses from the routes' own types, so a new one is
+included.
 """
 
 import json
@@ -169,7 +170,7 @@ def _texts(value: Any) -> list[Any]:
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml"])
 def test_a_refusal_is_harmless_too(server: Server, terminal: Terminal, form: str) -> None:
-    """Title, detail, places, remedy and trace of a problem, and a stranger's answer that is none."""
+    """Title, detail, places, remedy and trace of a problem, and a response of another program."""
     problem = filled(inspect.type_info(Problem)) | {"status": 422}
     content = msgspec.json.encode(problem)
     server.on("*", (422, {"content-type": "application/problem+json"}, content))

@@ -33,7 +33,7 @@ def detected(server: Server, *meshes: dict[str, Any], **more: Any) -> dict[str, 
 
 
 def test_every_mesh_is_a_line_and_what_is_wrong_stands_below(server: Server, terminal: Terminal) -> None:
-    """What is as it should be is not told, and how to adopt it is, unless it is managed; a program gets everything."""
+    """Only problems are listed, and how to adopt an unmanaged mesh; a program gets everything."""
     result = detected(server, MESH, MANAGED, notes=["the namespace old follows a revision that is gone"])
     lines = terminal.run("meshes", "detect", "prod").stdout.splitlines()
     row = ["istio", "istio-system", "canary", "1.30.3", "prod", "sidecar,", "ambient", "✗", "degraded", "helm", "3"]

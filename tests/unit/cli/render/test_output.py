@@ -41,7 +41,7 @@ plain = st.recursive(
 
 
 class Tty(io.StringIO):
-    """A terminal, as far as anybody can tell."""
+    """A terminal, as far as libraries can detect."""
 
     def isatty(self) -> bool:
         """Of course."""
@@ -120,7 +120,7 @@ def test_the_colours_of_a_terminal_are_its_own() -> None:
 @given(st.lists(st.lists(st.text("ab c[]:/", max_size=3000), min_size=3, max_size=3), min_size=1, max_size=4))
 @example([["x" * 2000, "y" * 2000, "z"]])
 def test_a_pipe_gets_one_line_for_each_row(rows: list[list[str]]) -> None:
-    """Nothing is wrapped, cut or read as markup when nobody looks, however long a description is."""
+    """In a pipe nothing is wrapped, truncated or read as markup, however long a description is."""
     result = shown(io.StringIO(), output.table(("one", "two", "three"), rows)).splitlines()
     assert len(result) == len(rows) + 1
     for line, row in zip(result[1:], rows, strict=True):
@@ -166,7 +166,7 @@ digits = st.integers(0, 9)
 @settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), st.lists(st.dictionaries(st.sampled_from("x/y~"), digits), max_size=2)))
 def test_a_pointer_leads_to_its_line(value: dict[str, list[dict[str, int]]]) -> None:
-    """Each place of a file, by its JSON pointer, is told with the line on which it is written."""
+    """Each JSON pointer into a file is shown with its line."""
     raw = yaml.safe_dump(value, default_flow_style=False, sort_keys=False)
     document = documents.Document(name="f", raw=raw.encode(), content=value)
     lines = raw.splitlines()
@@ -205,7 +205,7 @@ strange = st.recursive(
 @calm
 @given(strange)
 def test_an_event_is_one_line_whatever_was_published(data: Any) -> None:
-    """A stranger's payload neither breaks the tail nor takes more than its line."""
+    """Another program's payload neither breaks the tail nor takes more than its line."""
     result = {"id": 1, "type": "com.example.odd", "time": "2026-01-01T00:00:00Z", "origin": "x", "entity": "thing"}
     text = history.event({**result, "entity_id": "a", "data": data})
     assert len(text.plain.splitlines()) == 1
@@ -221,7 +221,7 @@ def test_an_event_is_one_line_whatever_was_published(data: Any) -> None:
         ("a: *x", "alias"),
     ],
 )
-def test_a_design_that_cannot_be_right_is_told_before_it_is_sent(tmp_path: Any, text: str, words: str) -> None:
+def test_a_design_that_cannot_be_right_is_reported_before_it_is_sent(tmp_path: Any, text: str, words: str) -> None:
     """A file that is no design is a mistake of the command line, with its place."""
     file = tmp_path / "d.yaml"
     file.write_text(text)

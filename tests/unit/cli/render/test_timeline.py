@@ -1,4 +1,4 @@
-"""The course of an operation as the command line tells it: each thing once, whichever way it becomes known."""
+"""The course of an operation on the command line: each change once, whichever source reports it first."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def texts(lines: list[Line]) -> list[tuple[str, str]]:
     return [(line.mark, line.text) for line in lines]
 
 
-def test_a_step_is_told_when_it_ends_with_its_duration() -> None:
+def test_a_step_is_reported_when_it_ends_with_its_duration() -> None:
     """The beginning of a step is only remembered; its end is one line."""
     timeline = Timeline()
     assert events(timeline, ("step_started", {"step": "push", "attempt": 1})) == []
@@ -36,7 +36,7 @@ def test_a_step_is_told_when_it_ends_with_its_duration() -> None:
     assert timeline.running == ""
 
 
-def test_what_a_snapshot_told_is_not_told_again() -> None:
+def test_what_a_snapshot_reported_is_not_reported_again() -> None:
     """An event that comes after the snapshot that shows its effect makes no second line, and the reverse."""
     step = {"name": "push", "state": "completed", "attempt": 1, "started_at": AT, "finished_at": LATER}
     snapshot = {"state": "running", "steps": [step], "progress": "half"}
@@ -54,7 +54,7 @@ def test_a_failure_comes_with_cause_and_remedy() -> None:
     assert line.details == ("it failed (X1)", "cause: a cause", "remedy: a remedy")
 
 
-def test_undoing_is_told_step_by_step() -> None:
+def test_undoing_is_shown_step_by_step() -> None:
     """First that things are taken back, then each step; one that cannot be says why."""
     timeline = Timeline()
     lines = events(
@@ -87,12 +87,12 @@ def test_undoing_is_told_step_by_step() -> None:
         ("cancel_requested", {"principal": "ann", "abandon": True}, "ann requested to cancel without undoing"),
     ],
 )
-def test_waiting_and_trying_again_are_told_once(name: str, data: dict[str, Any], text: str) -> None:
+def test_waiting_and_trying_again_are_reported_once(name: str, data: dict[str, Any], text: str) -> None:
     """Each kind of waiting is one line with its reason, however often its event comes."""
     [line] = events(Timeline(), (name, data), (name, data))
     assert line.text.startswith(text)
 
 
 def test_a_first_attempt_is_nothing_to_tell() -> None:
-    """That an operation begins is what everybody expects."""
+    """The start of the first attempt is not shown."""
     assert events(Timeline(), ("started", {"attempt": 1, "worker": "w"})) == []

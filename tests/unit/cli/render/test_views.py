@@ -255,7 +255,7 @@ def test_people_see_what_matters_and_programs_all(
 def test_an_empty_list_says_what_comes_next(
     server: Server, terminal: Terminal, command: tuple[str, ...], path: str
 ) -> None:
-    """People are told how to make a first one; programs get an empty list and exit code 0."""
+    """People get the command that creates a first one; programs get an empty list and exit code 0."""
     served(server, path, [])
     told = terminal.run(*command)
     if command[:2] not in (("workspaces", "list"), ("designs", "versions")):  # which are never empty
@@ -305,7 +305,7 @@ def test_namespaces_and_kinds_are_shown_where_there_are_some(server: Server, ter
 
 
 def test_the_graph_names_namespaces_where_there_are_some(server: Server, terminal: Terminal) -> None:
-    """Callers and services of equal names are told apart, also among those without traffic."""
+    """Callers and services of equal names are distinguished, also those without traffic."""
     edge: dict[str, Any] = {
         "source": "front",
         "source_namespace": "shop",
@@ -377,7 +377,7 @@ STATES = {
 
 @pytest.mark.parametrize("word", sorted(STATES))
 def test_every_state_of_the_contract_has_a_mark_beside_its_colour(word: str) -> None:
-    """No state is told by colour alone, and what went wrong never looks well or open."""
+    """No state is shown by colour alone, and a failure never looks successful or open."""
     text = views.state(word)
     mark, _, name = text.plain.partition(" ")
     assert name == word.replace("_", " ")

@@ -110,7 +110,7 @@ KINDS: list[AnyIntent] = [
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(KINDS)), max_size=8))
-def test_each_contradiction_is_told_once_wherever_the_intents_are(written: list[tuple[str, AnyIntent]]) -> None:
+def test_each_contradiction_is_reported_once_wherever_the_intents_are(written: list[tuple[str, AnyIntent]]) -> None:
     """Whether intents are in one design or in several, those that contradict an earlier one are as many."""
     several: dict[str, list[Any]] = {}
     for name, intent in written:

@@ -33,7 +33,7 @@ envelopes = st.builds(
 
 @given(envelopes)
 def test_an_envelope_is_read_as_it_was_written(written: bus.Envelope) -> None:
-    """Also after the bytes of its headers went through the client, whose spelling of names nobody relies on."""
+    """Also after the bytes of its headers passed through the client, in any spelling of names."""
     headers = envelope.write(written)
     assert envelope.read(headers) == written
     raw = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
@@ -76,7 +76,7 @@ def test_ids_sort_as_they_were_born(moments: list[int]) -> None:
 
 
 @given(st.lists(texts.filter(lambda text: "\0" not in text), min_size=1, max_size=4), st.data())
-def test_a_derived_id_tells_its_parts_apart(parts: list[str], data: st.DataObject) -> None:
+def test_a_derived_id_separates_its_parts(parts: list[str], data: st.DataObject) -> None:
     """The same parts give the same id; other parts, or the same text divided otherwise, another."""
     other = data.draw(st.lists(texts.filter(lambda text: "\0" not in text), min_size=1, max_size=4) | st.just(parts))
     assert (ids.derived(*parts) == ids.derived(*other)) == (parts == other)

@@ -25,7 +25,7 @@ def test_headers_are_the_same(raw: bytes) -> None:
 
 
 def test_what_is_overridden_is_there_and_is_called_as_before() -> None:
-    """A release of the client that renames a private method, or calls it otherwise, would lose what is mended here."""
+    """A release of the client that renames a private method, or calls it otherwise, would disable a fix here."""
     overridden = {name: member for name, member in vars(NatsClient).items() if inspect.isfunction(member)}
     del overridden["__init__"], overridden["request"]
     assert set(overridden) == {

@@ -205,7 +205,7 @@ EVERYTHING = route(
 
 @pytest.mark.parametrize("kind", ["HTTPRoute", "GRPCRoute"])
 def test_every_field_matters_or_is_named(kind: str) -> None:
-    """Whichever field is changed, or stands there unknown, the intents or the list tell."""
+    """A changed or unknown field changes the intents or is in the list."""
     body = {**EVERYTHING, "kind": kind}
     assert len(read(body)[0]) == 5
     assert forgotten(RUN, shop(), body) == []

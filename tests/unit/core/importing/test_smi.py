@@ -118,7 +118,7 @@ def test_smi_is_read_whole(bodies: list[Json], intents: list[AnyIntent]) -> None
     ],
 )
 def test_what_smi_means_beside_intents_is_left(bodies: list[Json], because: str) -> None:
-    """Nothing is allowed or divided that was not, and the reason is told."""
+    """Nothing is allowed or split that was not, and the reason is listed."""
     result = RUN([*shop(), *bodies])
     assert result.design.intents == []
     assert any(each.because.startswith(because) for each in result.unexpressed), result.unexpressed
@@ -151,7 +151,7 @@ GROUP = group("api", READING, ALL, {"name": "unused", "pathRegex": "/a.*"})
     ],
 )
 def test_every_field_matters_or_is_named(around: list[Json], body: Json) -> None:
-    """Whichever field is changed, or stands there unknown, the intents or the list tell."""
+    """A changed or unknown field changes the intents or is in the list."""
     assert RUN([*shop(), *around, body]).design.intents
     assert forgotten(RUN, [*shop(), *around], body) == []
     assert unseen(RUN, [*shop(), *around], body) == []

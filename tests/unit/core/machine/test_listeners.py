@@ -1,4 +1,4 @@
-"""Who listens on a port: told from the kernel, and never taken for somebody else."""
+"""The process that listens on a port: read from the kernel, and never confused with another."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ def spawn(tmp_path: Path, port: int) -> processes.Record:
 
 
 async def test_the_process_that_listens_holds_the_port(tmp_path: Path) -> None:
-    """It does once it listens, no other process does, and after its end nobody does."""
+    """It does once it listens, no other process does, and after its end none does."""
     port = free_port()
     assert listeners.held_by(port) == ""
     record = spawn(tmp_path, port)
@@ -52,7 +52,7 @@ async def test_a_port_that_is_shared_is_held_by_neither(tmp_path: Path) -> None:
 
 
 async def test_a_listener_on_every_address_counts() -> None:
-    """Whoever listens on all addresses, of either family, takes connections to loopback too."""
+    """A listener on all addresses, of either family, accepts connections to loopback too."""
     me = processes.here("me")
     for host in ("0.0.0.0", "::"):
         port = free_port()

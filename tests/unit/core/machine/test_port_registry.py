@@ -52,8 +52,8 @@ def test_a_reservation_ends_with_its_owner(tmp_path: Path) -> None:
     assert not (tmp_path / f"meshwright-{os.geteuid()}").exists()
 
 
-def test_assigning_tells_what_belongs_to_others(tmp_path: Path) -> None:
-    """An owner comes to hold exactly what it names, save what is somebody else's, which is told."""
+def test_assigning_reports_what_belongs_to_others(tmp_path: Path) -> None:
+    """An owner gets exactly the ports it names, except those of other owners, which are returned."""
     registry, first, second = Registry(tmp_path), owner(tmp_path, "a"), owner(tmp_path, "b")
     (port,) = registry.reserve(1, 26_000, owner=first)
     assert registry.assign({port, port + 100}, owner=second) == {port}
@@ -63,7 +63,7 @@ def test_assigning_tells_what_belongs_to_others(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:
-    """A stranger who made the folder first could hand out ports on which he listens himself."""
+    """Another user who created the folder first could assign ports on which they listen."""
     folder = tmp_path / f"meshwright-{os.geteuid()}"
     folder.mkdir()
     folder.chmod(0o777)

@@ -31,7 +31,7 @@ async def test_record_finds_its_process_again(tmp_path: Path, sleeper: processes
 
 
 async def test_recycled_pid_is_never_signalled(sleeper: processes.Record) -> None:
-    """A record whose start time or boot differs is dead, and stopping it harms nobody."""
+    """A record with another start time or boot is dead, and stopping it signals no process."""
     for stranger in (
         msgspec.structs.replace(sleeper, start_ticks=sleeper.start_ticks - 1),
         msgspec.structs.replace(sleeper, boot="another"),

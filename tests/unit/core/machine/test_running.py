@@ -1,4 +1,4 @@
-"""How processes end and are found again: told once, whatever they are doing, and without leaving half a file."""
+"""Ends of processes: errors in one line, cancellation at any moment, and files that are replaced atomically."""
 
 import asyncio
 import os
@@ -94,15 +94,15 @@ async def test_a_task_that_swallows_its_cancellation_is_asked_again() -> None:
 
 
 def test_the_first_error_of_groups_within_groups() -> None:
-    """What people read is an error that says something, however deep it lies."""
+    """The reported error is one with a message, however deeply nested."""
     inner = ValueError("the reason")
     group = ExceptionGroup("a", [ExceptionGroup("b", [inner, OSError()]), KeyError()])
     assert ending.first_error(group) is inner
 
 
 @pytest.mark.parametrize("orphan", [False, True])
-async def test_what_was_started_is_told_apart_from_what_could_not_be(tmp_path: Path, orphan: bool) -> None:
-    """A program that is missing is an error that names it; one that runs is nobody's child if that was asked for."""
+async def test_what_was_started_is_distinguished_from_what_could_not_be(tmp_path: Path, orphan: bool) -> None:
+    """A missing program is an error with its name; a started one is detached if requested."""
     with pytest.raises(OSError, match="nowhere"):
         processes.spawn("x", [str(tmp_path / "nowhere")], log=tmp_path / "log", environment={}, orphan=orphan)
     code = "import os, time; print(os.getppid(), flush=True); time.sleep(600)"
@@ -136,7 +136,9 @@ async def test_a_process_works_where_it_is_told_and_for_its_owner(tmp_path: Path
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    """Whoever reads meanwhile reads the old or the new one; nothing lies beside it afterwards, and only we may read."""
+    """A concurrent reader gets the old or the new content; no temporary file remains, and only the owner may read
+    it.
+    """
     file = tmp_path / "deep" / "record"
     for content in (b"old" * 1000, b"new"):
         processes.replace(file, content)
@@ -164,7 +166,7 @@ def test_the_end_of_a_log_is_what_is_shown(tmp_path: Path) -> None:
 
 
 def test_this_process_finds_itself() -> None:
-    """The record of the running process is alive, and signalling it with nothing harms nobody."""
+    """The record of the running process is alive, and sending it signal 0 is harmless."""
     me = processes.here("me")
     assert (me.name, me.pid) == ("me", os.getpid())
     assert processes.alive(me)

@@ -95,7 +95,7 @@ async def never(host: str, port: int) -> list[str]:
 
 @given(texts | st.lists(pieces, max_size=6).map(",".join))
 def test_an_allow_list_is_a_policy_or_invalid(text: str) -> None:
-    """No slip in the setting raises anything but the word for it, and what it allows is what it names."""
+    """An invalid setting raises only its own error, and a valid one allows exactly what it names."""
     try:
         policy = ssrf.policy(text)
     except ssrf.InvalidPolicy:
@@ -106,7 +106,7 @@ def test_an_allow_list_is_a_policy_or_invalid(text: str) -> None:
 
 
 async def test_a_name_without_addresses_is_no_permission() -> None:
-    """A resolver that finds nothing, or something that is no address, admits nobody."""
+    """A resolver that returns nothing, or something that is not an address, allows nothing."""
 
     async def nothing(host: str, port: int) -> list[str]:
         return []
@@ -141,7 +141,7 @@ def test_a_seal_opens_with_its_key_in_its_context(
 
 
 @given(st.binary(max_size=20), st.binary(max_size=60), st.sampled_from(["nonce", "ciphertext"]))
-def test_what_was_tampered_with_is_told_as_such(secret: bytes, noise: bytes, where: str) -> None:
+def test_what_was_tampered_with_is_reported_as_such(secret: bytes, noise: bytes, where: str) -> None:
     """Any other nonce or ciphertext, of whatever length, cannot be opened; nothing else is raised."""
     sealer = sealing.Sealer(KEYS)
     sealed = sealer.seal(secret, "w")

@@ -41,7 +41,7 @@ def test_a_new_key_is_put_in_front_of_the_old_ones(tmp_path: Path) -> None:
 
 
 async def test_processes_that_start_together_share_one_key(tmp_path: Path) -> None:
-    """The key file is made once, whole and for its owner only, whoever is first."""
+    """The key file is created once, atomically and for its owner only, by whichever process is first."""
     file = tmp_path / "deep" / "keys"
     sealers = await asyncio.gather(*(asyncio.to_thread(sealing.from_file, file) for _ in range(8)))
     sealed = sealers[0].seal(b"x", "w")
@@ -52,7 +52,7 @@ async def test_processes_that_start_together_share_one_key(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("text", ["", "short\n", "AAAA\n", "é\n"])
 def test_a_file_without_keys_is_refused(tmp_path: Path, text: str) -> None:
-    """A damaged key file stops the process with a clear word, and is never overwritten."""
+    """A damaged key file stops the process with a clear error, and is never overwritten."""
     file = tmp_path / "keys"
     file.write_text(text)
     with pytest.raises(sealing.InvalidKeyFile, match="base64"):

@@ -151,7 +151,7 @@ async def test_what_an_operator_names_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1/99", "not a host", "127.1", "http://x"])
-def test_an_allow_list_that_cannot_be_understood_is_told(text: str) -> None:
+def test_an_allow_list_that_cannot_be_understood_is_reported(text: str) -> None:
     """A slip in the setting is an error at the start instead of a silent hole or wall."""
     with pytest.raises(ssrf.InvalidPolicy):
         ssrf.policy(text)

@@ -62,7 +62,7 @@ class MemoryBucket:
 
 
 class Emitting:
-    """A runtime that keeps what it is told; `fails_after` so many events the bus is away."""
+    """A runtime that records what is published; after `fails_after` events the bus is unavailable."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Message]] = []
@@ -77,7 +77,7 @@ class Emitting:
         return len(self.events)
 
     def taken(self) -> list[Message]:
-        """What was told since the last look."""
+        """What was published since the last call."""
         events = [message for _, message in self.events]
         self.events.clear()
         return events
@@ -111,7 +111,7 @@ def publications(runtime: Emitting) -> Publications:
     return Publications(bucket, told)
 
 
-async def test_only_what_differs_is_told(publications: Publications, runtime: Emitting) -> None:
+async def test_only_what_differs_is_reported(publications: Publications, runtime: Emitting) -> None:
     """Not that it was seen once more; a change of one proxy is one event."""
     await publications.publish(REF, status(a="synced", b="synced"))
     assert [type(each) for each in runtime.taken()] == [MeshObserved, ProxyObserved, ProxyObserved]
@@ -123,10 +123,10 @@ async def test_only_what_differs_is_told(publications: Publications, runtime: Em
     assert (only.proxy.name, only.proxy.state) == ("b", "rejected")
 
 
-async def test_a_proxy_that_is_gone_is_told_once_and_only_when_all_were_read(
+async def test_a_proxy_that_is_gone_is_reported_once_and_only_when_all_were_read(
     publications: Publications, runtime: Emitting
 ) -> None:
-    """While somebody could not be asked, what he alone knows stays."""
+    """While a control plane cannot be read, its proxies stay."""
     await publications.publish(REF, status(a="synced", b="synced"))
     runtime.taken()
     await publications.publish(REF, status(complete=False, a="synced"))
@@ -138,7 +138,7 @@ async def test_a_proxy_that_is_gone_is_told_once_and_only_when_all_were_read(
     assert runtime.taken() == []
 
 
-async def test_what_could_not_be_told_is_told_again(publications: Publications, runtime: Emitting) -> None:
+async def test_what_could_not_be_reported_is_reported_again(publications: Publications, runtime: Emitting) -> None:
     """The bus went away in the middle: the next worker begins where nothing was written down."""
     runtime.fails_after = 2
     with pytest.raises(BusUnavailable):
@@ -149,10 +149,10 @@ async def test_what_could_not_be_told_is_told_again(publications: Publications, 
     assert len(runtime.taken()) == 3
 
 
-async def test_a_forgotten_mesh_is_told_as_removed_and_not_followed(
+async def test_a_forgotten_mesh_is_reported_as_removed_and_not_followed(
     publications: Publications, runtime: Emitting
 ) -> None:
-    """Until somebody publishes it again."""
+    """Until it is published again."""
     await publications.publish(REF, status(a="synced"))
     assert await publications.meshes() == [REF]
     runtime.taken()
@@ -265,7 +265,7 @@ async def test_a_defect_of_an_adapter_ends_no_watch(watching: Watching, runtime:
 
 
 async def test_a_mesh_that_was_removed_meanwhile_stays_removed(watching: Watching, runtime: Emitting) -> None:
-    """What was read before the removal is not told after it."""
+    """What was read before the removal is not published after it."""
     reader = watching.reader
 
     async def removed_meanwhile(scope: Scope) -> MeshStatus:

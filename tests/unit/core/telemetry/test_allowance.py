@@ -1,4 +1,4 @@
-"""What may be told how often."""
+"""The rate limit on log messages."""
 
 import pytest
 
@@ -13,8 +13,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_burst_is_told_and_the_rest_is_counted(clock: list[float]) -> None:
-    """After the burst nothing is told until time has passed, and then how many were left out, once."""
+def test_a_burst_is_reported_and_the_rest_is_counted(clock: list[float]) -> None:
+    """After the burst no message is logged until time has passed, and then the number of skipped ones, once."""
     lines = Allowance(burst=3, per_second=0.5)
     assert [lines.take() for _ in range(7)] == [0, 0, 0, None, None, None, None]
     clock[0] += 1.9
@@ -27,7 +27,7 @@ def test_a_burst_is_told_and_the_rest_is_counted(clock: list[float]) -> None:
 
 
 def test_keys_do_not_use_up_each_others_share(clock: list[float]) -> None:
-    """What one key may not tell any more another still may."""
+    """A key at its limit does not affect another."""
     lines = Allowance(burst=1, per_second=1)
     assert [lines.take("a"), lines.take("a"), lines.take("b")] == [0, None, 0]
 

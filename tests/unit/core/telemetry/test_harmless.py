@@ -1,4 +1,4 @@
-"""What strangers wrote: nothing hidden is left, and what is escaped means the same to those who read it back."""
+"""Untrusted text: nothing hidden is left, and what is escaped reads back the same."""
 
 import json
 import unicodedata
@@ -18,7 +18,7 @@ VISIBLE = set("\n\t\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\
 
 
 def unseen(text: str) -> list[str]:
-    """What nobody sees."""
+    """Invisible characters."""
     return [one for one in text if unicodedata.category(one) in INVISIBLE and one not in VISIBLE]
 
 

@@ -1,4 +1,4 @@
-"""What a process says of itself: one line per event, whoever has written what stands in it."""
+"""The log of a process: one line per event, whatever untrusted text it contains."""
 
 import json
 import logging
@@ -59,8 +59,8 @@ def test_an_event_names_its_trace() -> None:
     assert "trace_id" not in mwlogging._Text().format(record("x"))
 
 
-def test_an_exception_is_told_in_full() -> None:
-    """Its traceback follows the line, or stands in the document; what is no JSON is told as text."""
+def test_an_exception_is_reported_in_full() -> None:
+    """Its traceback follows the line, or is in the document; what is not JSON is logged as text."""
     said = record("it failed", thing=object())
     try:
         raise ValueError("the reason")

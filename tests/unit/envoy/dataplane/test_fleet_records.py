@@ -92,7 +92,7 @@ async def test_a_torn_wish_is_mended_and_the_process_adopted(tmp_path: Path, bin
 
 
 async def test_one_that_never_answers_is_ended(tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that does not open its socket in time is told by name, is gone, and is not wished for."""
+    """A process that does not open its socket in time is reported by name, stopped, and not desired."""
     monkeypatch.setattr(fleets, "START_WITHIN", 0.3)
     async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
         with pytest.raises(FleetError, match="sidecar a did not open its admin socket within"):
@@ -101,7 +101,7 @@ async def test_one_that_never_answers_is_ended(tmp_path: Path, binary: Path, mon
         assert processes.matching("cmdline", str(tmp_path / "fleet" / "a" / "run" / "bootstrap.json")) == []
 
 
-async def test_a_held_lock_is_told(tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_held_lock_is_reported(tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another worker holds a sidecar for too long, nothing is done to it and the error says so."""
     monkeypatch.setattr(fleets, "LOCK_WITHIN", 0.1)
     async with Fleet.open(tmp_path / "fleet", keep_on_exit=False, binary=binary) as fleet:
@@ -130,7 +130,7 @@ async def test_secrets_go_to_the_sidecar_and_nowhere_else(
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=30))
-def test_pauses_grow_within_bounds_and_begin_anew(lives: list[tuple[float, float]]) -> None:
+def test_pauses_grow_within_bounds_and_begin_again(lives: list[tuple[float, float]]) -> None:
     """Each crash soon after the last one doubles the pause up to its limit; a steady life makes it short again."""
     crashes, now, former = fleets._Crashes(), 0.0, 0.0
     for ran_for, later in lives:

@@ -1,4 +1,4 @@
-"""Polling sidecars: every request is told once, gaps are spanned, and whatever one answers harms no other."""
+"""Polling sidecars: every request is counted once, gaps are spanned, and no answer affects another sidecar."""
 
 import asyncio
 import types
@@ -62,7 +62,7 @@ class Sidecars:
                 await self.statistics.poll(client)
 
     def requests(self, mesh: str) -> Counter[str]:
-        """All requests that were told of a mesh, by version."""
+        """All published requests of a mesh, by version."""
         result = Counter[str]()
         for _, message in self.told:
             if message.mesh == mesh:
@@ -88,9 +88,10 @@ LOOKS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(LOOKS)
-def test_every_request_is_told_once(looks: list[tuple[dict[str, int], bool, Any]]) -> None:
-    """Over failures to answer, all windows together hold exactly what the sidecar counted since it was first seen;
-    its neighbour is told in every window meanwhile, and of restarts nothing is told twice."""
+def test_every_request_is_reported_once(looks: list[tuple[dict[str, int], bool, Any]]) -> None:
+    """Despite failures, all windows together contain exactly what the sidecar counted since it was first read; its
+    neighbour is in every window meanwhile, and restarts count nothing twice.
+    """
     sidecars = Sidecars()
 
     async def live() -> None:
@@ -118,8 +119,9 @@ def test_every_request_is_told_once(looks: list[tuple[dict[str, int], bool, Any]
 
 
 async def test_a_gap_is_spanned_with_its_own_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After silence the next window counts all of the gap, at the rate of the whole gap; after too long a one it
-    starts anew."""
+    """After a gap the next window counts all of it, at the rate of the whole gap; after too long a one counting
+    restarts.
+    """
     sidecars, now = Sidecars(), [1000.0]
     monkeypatch.setattr(statistics, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
     await sidecars.poll()
@@ -138,7 +140,7 @@ async def test_a_gap_is_spanned_with_its_own_rate(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_nothing_ends_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bus that is away costs windows, and when it is back they are told again."""
+    """An unavailable bus costs windows, and when it is back they are published again."""
     sidecars = Sidecars()
     transport = httpx.MockTransport(sidecars.answer)
     real = httpx.AsyncClient

@@ -61,8 +61,9 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(STEPS)
 def test_a_proxy_always_holds_its_own_valid_certificate(steps: list[tuple[str, float]]) -> None:
-    """Through time, rotations, changed trust domains and enrolments what is given is valid, names the workload and
-    nobody else, belongs to its key, and is the same until it has to be another."""
+    """Through time, rotations, changed trust domains and enrolments each certificate is valid, names only the
+    workload, belongs to its key, and is the same until it must change.
+    """
     secrets, state, now = MeshSecrets(AUTHORITY), mesh("a"), BORN
     authority = x509.load_pem_x509_certificate(AUTHORITY.certificate.encode())
     serials, former, due = set[int](), secrets.of(state, "a", now), BORN + 16 * HOUR
@@ -94,7 +95,7 @@ def test_a_proxy_always_holds_its_own_valid_certificate(steps: list[tuple[str, f
 
 
 def test_who_is_gone_is_not_due_for_ever() -> None:
-    """A certificate that was due and that no proxy asked for is forgotten; whoever comes back gets a new one."""
+    """A due certificate that no proxy requested is dropped; a returning proxy gets a new one."""
     secrets, state = MeshSecrets(AUTHORITY), mesh("a", "b")
     first = secrets.of(state, "a", BORN)
     secrets.of(state, "b", BORN + HOUR)

@@ -1,4 +1,4 @@
-"""Documents, frames, tokens and answers that nobody meant well: refused with their place, or read; never a crash."""
+"""Hostile documents, frames, tokens and responses: refused with their place, or read; never a crash."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ def test_what_cannot_be_meant_is_refused(body: dict[str, Any], place: str) -> No
 
 
 def test_a_document_without_end_is_refused() -> None:
-    """What is nested deeper than any proxy reads is told so, and does not exhaust the worker's stack."""
+    """A document nested deeper than any proxy accepts is refused, and does not exhaust the worker's stack."""
     rule: dict[str, Any] = {"any": True}
     plain: dict[str, Any] = {}
     for _ in range(101):

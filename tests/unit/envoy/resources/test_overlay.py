@@ -1,4 +1,6 @@
-"""Native resources laid over compiled ones, and their bytes: spelling means nothing, misfits are told beforehand."""
+"""Native resources merged into compiled ones, and their bytes: both spellings are equal, misfits are reported
+before.
+"""
 
 import copy
 from typing import Any
@@ -107,7 +109,7 @@ def test_the_design_with_the_later_name_prevails() -> None:
     assert served(turned).to_dict() == result.to_dict()
 
 
-def test_what_fits_its_type_but_not_its_place_is_told_beforehand() -> None:
+def test_what_fits_its_type_but_not_its_place_is_reported_beforehand() -> None:
     """What is good by itself, but together with what is there gives both of two alternatives, is refused in words."""
     body = {"typed_extension_protocol_options": {PROTOCOLS: {"@type": names.PREFIX + PROTOCOLS, **TWICE}}}
     for name, expected in (("another", []), ("a|v1", ["#/resources/0/body"])):

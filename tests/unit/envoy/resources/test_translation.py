@@ -246,7 +246,7 @@ def test_an_intent_about_one_service_touches_no_other(several: list[Design], int
 
 
 def callers(snapshot: Snapshot, workload: str) -> set[str] | None:
-    """Who may call a workload, by the rules of its sidecar; None is everybody."""
+    """The workloads that may call a workload, by the rules of its sidecar; None means all."""
     content = snapshot.proxies[f"w.m.{workload}"].types[names.ROUTES]
     body = next(each.body for each in content.resources if each.name == names.INBOUND)
     rules = body["virtual_hosts"][0].get("typed_per_filter_config", {}).get(names.ACCESS)
@@ -260,7 +260,7 @@ def callers(snapshot: Snapshot, workload: str) -> set[str] | None:
 @settings(max_examples=40, deadline=None)
 @given(designs())
 def test_exactly_the_allowed_may_call(several: list[Design]) -> None:
-    """A service that any allow or deny-all names lets in the workloads of the allowed sources; others let everybody."""
+    """A service that any allow or deny-all names admits the workloads of the allowed sources; others admit all."""
     state = applied(MESH, *several)
     snapshot = compiler.compile_mesh(state)
     for service, version in MEMBERS:

@@ -85,7 +85,9 @@ def test_two_designs_cannot_answer_one_question() -> None:
 
 @pytest.mark.parametrize("short", ["0.5ms", "0.999ms", "0.001ms"])
 def test_a_bound_that_envoy_would_take_for_none_is_refused(short: str) -> None:
-    """What is shorter than a millisecond is told at its place, since a proxy would wait for ever; one is not."""
+    """A duration below a millisecond is refused with its pointer, since a proxy would wait for ever; one
+    millisecond is accepted.
+    """
     state = desired.enrol(EMPTY, [spec("a")], ports("a"))
     for duration, expected in ((short, 5), ("1ms", 0)):
         design = Design(
@@ -109,8 +111,9 @@ def test_a_bound_that_envoy_would_take_for_none_is_refused(short: str) -> None:
 
 @pytest.mark.parametrize("place", ["prefix", "regex"])
 def test_a_comparison_with_nothing_is_refused(place: str) -> None:
-    """Envoy refuses an empty prefix or expression in words that help nobody; here it is told at its place, with what
-    to write instead. An empty value is a value like any other."""
+    """Envoy rejects an empty prefix or expression with an unhelpful message; here it is reported with its pointer
+    and an alternative. An empty value is valid.
+    """
     state = desired.enrol(EMPTY, [spec("a")], ports("a"))
     for header, expected in (
         (HeaderMatch(name="x", **{place: ""}), [f"#/intents/0/header/{place}"]),

@@ -189,7 +189,7 @@ async def test_a_bootstrap_fits_its_type_and_leads_to_the_control_plane(planes: 
         plane.bootstrap(mesh(), "nobody")
 
 
-async def test_a_word_is_told_when_it_is_new_and_ours(planes: Any) -> None:
+async def test_a_status_is_published_when_it_is_new_and_of_this_replica(planes: Any) -> None:
     """The same word is told once; that a proxy left here is not told while another replica has it."""
     plane = planes()
     await put(plane, mesh())
@@ -221,7 +221,7 @@ async def test_a_version_that_is_not_served_is_not_waited_for_in_vain(planes: An
 
 
 @pytest.mark.parametrize("content", ["", "x", "15010\n", None])
-def test_a_remembered_port_is_read_or_chosen_anew(tmp_path: Path, content: str | None) -> None:
+def test_a_remembered_port_is_read_or_chosen_again(tmp_path: Path, content: str | None) -> None:
     """What is no number counts as nothing remembered."""
     if content is not None:
         (tmp_path / "xds-port").write_text(content)

@@ -200,7 +200,7 @@ async def test_the_newest_stream_of_a_proxy_counts(plane: Plane) -> None:
     assert plane.server.status(A) is None
 
 
-async def test_each_answer_is_told_with_the_state_that_it_judges(plane: Plane) -> None:
+async def test_each_answer_is_reported_with_the_state_that_it_judges(plane: Plane) -> None:
     """An ACK and a NACK are heard with the proxy's words and the desired state; too many words are cut."""
     proxy = Proxy(plane)
     await proxy.ask()

@@ -93,7 +93,7 @@ def test_clusters_come_before_routes_and_go_after() -> None:
     assert proxy.state() == "synced"
 
 
-def test_a_rejection_is_told_and_not_repeated() -> None:
+def test_a_rejection_is_reported_and_not_repeated() -> None:
     """What a proxy rejected is not sent again; its words stand until something else is wanted."""
     proxy = served(target("a"))
     proxy.stream.target = target("a", routes="bad")

@@ -145,7 +145,7 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
         yield result
 
 
-async def test_the_newest_word_is_told_and_bursts_are_one(world: World) -> None:
+async def test_the_newest_status_is_published_and_bursts_are_one(world: World) -> None:
     """Many words at once are told as the last of them, and each mesh concerned once after its proxies."""
     for _ in range(50):
         for node in NODES[:3]:
@@ -167,7 +167,7 @@ async def test_nothing_is_lost_while_the_bus_is_away(world: World) -> None:
     await eventually(lambda: set(world.meshes) == {"w.m", "w.n"})
 
 
-async def test_last_words_are_told_at_the_end() -> None:
+async def test_the_last_statuses_are_published_at_the_end() -> None:
     """What is owed when the reporter is ended is still told."""
     world = World()
     async with background.running(world.reporter.run()):
