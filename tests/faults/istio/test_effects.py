@@ -1,15 +1,16 @@
-"""What intents about failures do to requests on Istio: retries, timeouts, faults, rate limits, circuit breakers."""
+"""What intents do to requests on Istio: those about failures, and combinations of all that are drawn by chance."""
 
 import pytest
 
+from rig.effects.combinations import CombinedEffects
 from rig.effects.failures import FailureEffects
 from rig.effects.istio import ProvenIstio
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.asyncio(loop_scope="module")]
 
 
-class TestIstioEffects(FailureEffects):
-    """See `FailureEffects`."""
+class TestIstioEffects(FailureEffects, CombinedEffects):
+    """See `FailureEffects` and `CombinedEffects`."""
 
     @pytest.fixture
     def mesh(self, proven_istio: ProvenIstio) -> ProvenIstio:

@@ -117,6 +117,14 @@ MOSTLY_PERMISSIVE = Design(
     id="mutual-tls", intents=[MutualTls(mode="permissive"), MutualTls(mode="strict", service="ratings")]
 )
 
+CONTRADICTION = Design(
+    id="header-route",
+    intents=[
+        HeaderRoute(service="reviews", header=HeaderMatch(name="x-user", exact="ann"), version=version)
+        for version in ("v1", "v2")
+    ],
+)
+
 ALL = (
     STRICT, PERMISSIVE, CANARY, STABLE, TESTERS, MIRROR, RETRY, TIMEOUT, DELAY, ABORT, FAULTS, RATE_LIMIT,
     WIDER_LIMIT, BREAKER, OUTLIERS, CLOSED, ONLY_REVIEWS, EGRESS, LOGGED, STICKY, EXPOSED, TOGETHER, TRIES, IN_FLIGHT,

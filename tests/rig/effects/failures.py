@@ -4,7 +4,7 @@ import asyncio
 
 from meshwright.core.testing.eventually import eventually
 from rig.effects import documents
-from rig.effects.mesh import CALLER, Mesh
+from rig.effects.mesh import ALMOST, CALLER, Mesh
 
 _WITHIN = 60.0
 _WIDER = 7
@@ -50,13 +50,13 @@ class FailureEffects:
         async with mesh.applied(documents.DELAY):
 
             async def delayed() -> bool:
-                return (await mesh.call("reviews", headers=late)).seconds >= 0.4
+                return (await mesh.call("reviews", headers=late)).seconds >= 0.4 * ALMOST
 
             async def quick() -> bool:
-                return (await mesh.call("reviews", headers=late)).seconds < 0.4
+                return (await mesh.call("reviews", headers=late)).seconds < 0.4 * ALMOST
 
             async def untouched() -> bool:
-                return (await mesh.call("reviews")).seconds < 0.4
+                return (await mesh.call("reviews")).seconds < 0.4 * ALMOST
 
             await eventually(delayed, timeout=_WITHIN)
             await eventually(untouched, timeout=_WITHIN)
@@ -92,7 +92,7 @@ class FailureEffects:
                 together = await mesh.call("ratings", headers={**late, **broken})
                 return [one.status, other.status, together.status] == [200, 503, 503] and min(
                     one.seconds, together.seconds
-                ) >= 0.3
+                ) >= 0.3 * ALMOST
 
             await eventually(both, timeout=_WITHIN)
             assert (await mesh.call("ratings")).status == 200
@@ -165,7 +165,7 @@ class FailureEffects:
             before = mesh.all_received("ratings", "/slow")
             answer = await mesh.call("ratings", "/slow")
             received = mesh.all_received("ratings", "/slow") - before
-            return (answer.status, received) == (504, 2) and answer.seconds >= 0.6
+            return (answer.status, received) == (504, 2) and answer.seconds >= 0.6 * ALMOST
 
         async with mesh.applied(documents.TRIES):
             await eventually(twice, timeout=_WITHIN)
@@ -185,10 +185,10 @@ class FailureEffects:
             for user in (tester, stranger):
                 version = "v2" if user is tester else "v1"
                 answer = await mesh.call("reviews", headers={**user, **late})
-                assert answer.status == 200 and answer.seconds >= 0.3 and version in answer.workload
+                assert answer.status == 200 and answer.seconds >= 0.3 * ALMOST and version in answer.workload
                 assert (await mesh.call("reviews", headers={**user, **broken})).status == 418
                 answer = await mesh.call("reviews", headers={**user, **late, **broken})
-                assert answer.status == 418 and answer.seconds >= 0.3
+                assert answer.status == 418 and answer.seconds >= 0.3 * ALMOST
                 assert (await mesh.call("reviews", "/slow", headers=user)).status == 504
             assert await mesh.statuses("reviews", 3, "/flaky", headers=tester) == [200] * 3
 

@@ -56,6 +56,7 @@ class ProvenIstio(Mesh):
     """Use `serving`, or the fixture `proven_istio`."""
 
     takes_plain_text = True
+    most_faults = 2
 
     def __init__(self, mesh: worker.Mesh, around: SidecarWorld) -> None:
         self.mesh, self.world = mesh, around

@@ -22,6 +22,8 @@ WORKLOADS = {
 }
 """each with its service and version"""
 CALLER = "web-v1"
+ALMOST = 0.95
+"""the part of a delay that passes in any case: a proxy's clock stands still while it works"""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +52,8 @@ class Mesh(abc.ABC):
     """whether workloads do, as long as no design speaks of mutual TLS"""
     unsupported: frozenset[str] = frozenset()
     """the intents that it must refuse"""
+    most_faults: int = 1
+    """how many delays, and how many aborts, one service may have"""
 
     @abc.abstractmethod
     async def apply(self, design: Design) -> None:

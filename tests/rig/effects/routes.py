@@ -50,6 +50,13 @@ class RouteEffects:
 
         await eventually(as_before, timeout=_WITHIN)
 
+    async def test_two_routes_for_the_same_requests_are_refused(self, mesh: Mesh) -> None:
+        """The second is named, in the preview and by the operation, and nothing is changed."""
+        problems = (await mesh.preview(documents.CONTRADICTION)).problems
+        assert [each.pointer for each in problems] == ["#/intents/1"]
+        with pytest.raises(Exception, match="#/intents/1"):
+            await mesh.apply(documents.CONTRADICTION)
+
     async def test_a_mirror_copies_requests(self, mesh: Mesh) -> None:
         """v2 gets a copy of each request while callers hear v1 alone; afterwards each request is received once."""
         async with mesh.applied(documents.MIRROR):

@@ -83,6 +83,24 @@ def test_two_designs_cannot_answer_one_question() -> None:
     assert validation.problems(desired.apply_design(state, again, 2), again) == []
 
 
+def test_two_routes_for_the_same_requests_are_refused() -> None:
+    """One of them would never be taken: in one design or in two; by another header or value both hold."""
+    specs = [WorkloadSpec(name=f"a-{version}", service="a", version=version, port=80) for version in ("v1", "v2")]
+    state = desired.enrol(EMPTY, specs, ports("a-v1", "a-v2"))
+
+    def route(value: str, version: str = "v1") -> HeaderRoute:
+        return HeaderRoute(service="a", header=HeaderMatch(name="x-user", exact=value), version=version)
+
+    both = Design(id="both", intents=[route("ann"), route("bob"), route("ann", "v2")])
+    (problem,) = validation.problems(desired.apply_design(state, both, 1), both)
+    assert (problem.pointer, "the header x-user" in problem.detail) == ("#/intents/2", True)
+    first = Design(id="first", intents=[route("ann")])
+    second = Design(id="second", intents=[route("bob"), route("ann", "v2")])
+    state = desired.apply_design(state, first, 1)
+    (problem,) = validation.problems(desired.apply_design(state, second, 2), second)
+    assert (problem.pointer, "design first" in problem.detail) == ("#/intents/1", True)
+
+
 @pytest.mark.parametrize("short", ["0.5ms", "0.999ms", "0.001ms"])
 def test_a_bound_that_envoy_would_take_for_none_is_refused(short: str) -> None:
     """A duration below a millisecond is refused with its pointer, since a proxy would wait for ever; one

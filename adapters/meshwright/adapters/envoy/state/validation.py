@@ -6,6 +6,7 @@ Invariant: what is valid here compiles; problems are reported with a pointer int
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 from meshwright.adapters.envoy.admission import places, regexes
 from meshwright.adapters.envoy.resources import compiler
@@ -18,6 +19,7 @@ from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import (
     Allow,
     CircuitBreaker,
+    HeaderMatch,
     HeaderRoute,
     Intent,
     Mirror,
@@ -27,7 +29,8 @@ from meshwright.schemas.intents import (
 )
 from meshwright.schemas.workloads import AnyEnrolment, AnyMember, ProcessEnrolment, ProcessMember
 
-_MANY_PER_SERVICE = (Allow, HeaderRoute, Mirror)
+_MANY_PER_SERVICE = (Allow, Mirror)
+_Question: TypeAlias = tuple[str, str, HeaderMatch | None]
 _SHORTEST_REFILL = 0.05
 _SHORTEST_BOUND = 0.001
 _HIGHEST_COUNT = 2**32 - 1
@@ -166,7 +169,7 @@ def _counts(intent: Intent) -> Iterator[tuple[str, int | None]]:
 
 
 def _conflicts(state: DesiredState, design: Design) -> Iterator[FieldError]:
-    """Conflicts: a service may have one intent per kind, over all designs of the mesh."""
+    """Conflicts: a service may have one intent per kind, over all designs of the mesh; one route per header match."""
     others = {
         _question(intent): name
         for name, applied in state.designs.items()
@@ -174,25 +177,28 @@ def _conflicts(state: DesiredState, design: Design) -> Iterator[FieldError]:
         for intent in applied.intents
         if not isinstance(intent, _MANY_PER_SERVICE)
     }
-    asked = Counter[tuple[str, str]]()
+    asked = Counter[_Question]()
     for index, intent in enumerate(design.intents):
         if isinstance(intent, _MANY_PER_SERVICE):
             continue
-        kind, service = _question(intent)
-        asked[kind, service] += 1
+        question = kind, service, header = _question(intent)
+        asked[question] += 1
         where = f"for {service}" if service else "for the whole mesh"
-        if asked[kind, service] > 1:
+        where += f" with the same match of the header {header.name}" if header else ""
+        if asked[question] > 1:
             yield FieldError(detail=f"a second {kind} {where}: only one can hold", pointer=f"#/intents/{index}")
-        elif (kind, service) in others:
-            owner = others[kind, service]
+        elif question in others:
+            owner = others[question]
             yield FieldError(
                 detail=f"the design {owner} already holds a {kind} {where}: change or remove that one",
                 pointer=f"#/intents/{index}",
             )
 
 
-def _question(intent: Intent) -> tuple[str, str]:
-    return intent_kind(intent), getattr(intent, "service", None) or ""
+def _question(intent: Intent) -> _Question:
+    """What only one intent can answer."""
+    header = intent.header if isinstance(intent, HeaderRoute) else None
+    return intent_kind(intent), getattr(intent, "service", None) or "", header
 
 
 def _misfits(state: DesiredState, design: Design) -> Iterator[FieldError]:

@@ -46,13 +46,16 @@ def _invalid(code: str, problems: list[FieldError], *, cause: str, remedy: str) 
 
 
 def unsupported(refused: list[Unsupported]) -> Reject:
-    """The mesh cannot do that, and does not pretend to."""
+    """The mesh cannot do that, and does not pretend to; a reason that several intents have is given once."""
+    reasons: dict[str, list[str]] = {}
+    for each in refused:
+        reasons.setdefault(each.because, []).append(each.intent)
     return Reject(
         Failure(
             code="MW2010",
-            what="; ".join(f"{each.intent}: {each.because}" for each in refused),
+            what="; ".join(f"{', '.join(dict.fromkeys(kinds))}: {because}" for because, kinds in reasons.items()),
             cause="The mesh does not support what the intent asks; nothing was changed.",
-            remedy="; ".join(each.instead for each in refused if each.instead),
+            remedy="; ".join(dict.fromkeys(each.instead for each in refused if each.instead)),
             details={"unsupported": msgspec.to_builtins(refused)},
         )
     )
