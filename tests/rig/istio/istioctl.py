@@ -25,6 +25,18 @@ from testbed.fixtures import skip_unless_built
 Key = tuple[str, str]
 """a code, and `Kind namespace/name`, or `Kind name` where a file names no namespace"""
 ENVOY = "IST0133 of Envoy"
+INGRESS = """
+apiVersion: v1
+kind: Pod
+metadata: {name: istio-ingressgateway, namespace: istio-system, labels: {istio: ingressgateway}}
+spec: {containers: [{name: istio-proxy}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: istio-ingressgateway, namespace: istio-system}
+spec: {selector: {istio: ingressgateway}, ports: [{name: http, port: 80}, {name: https, port: 443}]}
+"""
+"""the gateway that istioctl supposes beside files"""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -60,8 +72,9 @@ def findings(*paths: Path) -> set[Key]:
 def ours(
     paths: Iterable[Path], *, complete: bool = False, definitions: structural.Definitions | None = None
 ) -> set[Key]:
-    """What we find in files, under our own codes."""
+    """What we find in files, under our own codes; `complete`: with the gateway that istioctl supposes, they are all."""
     files = [SourceFile(name=path.name, content=path.read_text()) for path in paths]
+    files += [SourceFile(name="ingress.yaml", content=INGRESS)] if complete else []
     manifests, unreadable = read_files(files, "")
     definitions = definitions or structural.Definitions()
     result = analyzers.run(Manifests(manifests), unreadable, complete=complete, definitions=definitions)
@@ -86,9 +99,14 @@ def definitions(analysis: Path) -> structural.Definitions:
     return structural.Definitions(structural.definition(each) for each in documents if each)
 
 
+def codes(analysis: Path) -> dict[str, str]:
+    """Every message of istioctl by its name."""
+    return dict(re.findall(r'- name: "(\w+)"\n\s+code: (IST\d+)', (analysis / "msg" / "messages.yaml").read_text()))
+
+
 def own_cases(analysis: Path) -> list[Case]:
     """The table of istioctl's own tests."""
-    codes = dict(re.findall(r'- name: "(\w+)"\n\s+code: (IST\d+)', (analysis / "msg" / "messages.yaml").read_text()))
+    by_name = codes(analysis)
     text = (analysis / "analyzers" / "analyzers_test.go").read_text()
     table = text[text.index("var testGrid") : text.index("// regex patterns")]
     cases = []
@@ -98,7 +116,7 @@ def own_cases(analysis: Path) -> list[Case]:
         assert inputs and name, each
         expected = re.findall(r'\{msg\.(\w+), "([^"]+)"\}', each)
         files = tuple(re.findall(r'"testdata/([^"]+)"', inputs[1]))
-        cases.append(Case(name[1], files, frozenset(_key(codes[kind], origin) for kind, origin in expected)))
+        cases.append(Case(name[1], files, frozenset(_key(by_name[kind], origin) for kind, origin in expected)))
     return cases
 
 

@@ -238,4 +238,12 @@ RULES = (
         "Correct the server that the finding names.",
         "IST0106",
     ),
+    _rule(
+        "MW3508",
+        "error",
+        "Gateway credential is not valid",
+        "The certificate of a Gateway has ended, cannot be read, or is not that of its key, so clients cannot connect.",
+        "Put a valid certificate with its own key into the Secret.",
+        "IST0161",
+    ),
 )

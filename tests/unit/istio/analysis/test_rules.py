@@ -12,6 +12,8 @@ from meshwright.adapters.istio.analysis import analyzers
 from meshwright.core.kit.analysis import Manifests, from_object, read_files
 from meshwright.schemas.findings import Analysis, SourceFile
 
+CLOCKED = {"MW3508"}
+"""what depends on today, and has its cases in test_credentials"""
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text())
 
 
@@ -25,7 +27,7 @@ def analyze(*documents: Any, **more: Any) -> Analysis:
 def test_every_rule_has_a_case_and_an_analyzer() -> None:
     """Listed means looked for."""
     assert analyzers.unobserved() == set()
-    assert {case["code"] for case in CASES} == analyzers.rules.keys()
+    assert {case["code"] for case in CASES} | CLOCKED == analyzers.rules.keys()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['code']}-{case['at']}")

@@ -6,6 +6,7 @@ Invariant: every rule of Istio has an analyzer in one of the modules imported he
 from meshwright.adapters.istio.analysis import (
     admission,
     annotations,
+    credentials,
     envoyfilters,
     gateways,
     injection,
@@ -20,6 +21,7 @@ __all__ = [
     "admission",
     "analyzers",
     "annotations",
+    "credentials",
     "envoyfilters",
     "gateways",
     "injection",

@@ -1,7 +1,5 @@
-"""Analysis of Istio's Gateways and of TLS: listeners without pods, ports or certificates."""
+"""Analysis of Istio's Gateways and of TLS: listeners without pods or ports, and servers that are not verified."""
 
-import base64
-import binascii
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,48 +93,6 @@ def _same_certificate(one: dict[str, Any], other: dict[str, Any]) -> bool:
         return a.get("credentialName") == b.get("credentialName")
     files = ("serverCertificate", "privateKey")
     return all(a.get(key) and a.get(key) == b.get(key) for key in files)
-
-
-@analyzers.analyzer("MW3505", needs=[("", "Secret")])
-def credentials_exist(manifests: Manifests) -> Iterator[Observation]:
-    """The Secret of each credentialName, in the namespace of the pods that read it."""
-    pods = shapes.pods(manifests)
-    for gateway in _gateways(manifests):
-        chosen = mapping(gateway.spec.get("selector"))
-        namespaces = {each.namespace for each in pods if each.has(chosen)} or {gateway.ref.namespace}
-        for server, pointer in _servers(gateway):
-            name = mapping(server.get("tls")).get("credentialName")
-            if not isinstance(name, str) or not name:
-                continue
-            for namespace in sorted(namespaces):
-                secret = manifests.get("", "Secret", namespace, name)
-                if secret is None:
-                    message = f"there is no Secret {name} in {namespace}"
-                elif not _has_key_pair(secret):
-                    message = f"the Secret {name} in {namespace} holds no certificate with its key"
-                else:
-                    continue
-                yield Observation(
-                    code="MW3505", manifest=gateway, message=message, pointer=f"{pointer}/tls/credentialName"
-                )
-
-
-def _has_key_pair(secret: Manifest) -> bool:
-    data = mapping(secret.body.get("data")) | mapping(secret.body.get("stringData"))
-    encoded = mapping(secret.body.get("data"))
-    for certificate, key in (("tls.crt", "tls.key"), ("cert", "key")):
-        if all(_is_pem(str(data.get(each) or ""), each in encoded) for each in (certificate, key)):
-            return True
-    return False
-
-
-def _is_pem(text: str, is_encoded: bool) -> bool:
-    if is_encoded:
-        try:
-            text = base64.b64decode(text, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            return False
-    return "-----BEGIN " in text
 
 
 @analyzers.analyzer("MW3506")
