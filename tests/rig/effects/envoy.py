@@ -23,16 +23,16 @@ class ProvenEnvoyMesh(Mesh):
     unsupported = frozenset({"ingress", "egress-control"})
 
     def __init__(self, mesh: EnvoyMesh) -> None:
-        self._mesh = mesh
+        self.mesh = mesh
 
     async def apply(self, design: Design) -> None:
-        await self._mesh.do(ApplyDesign(design=design))
+        await self.mesh.do(ApplyDesign(design=design))
 
     async def remove(self, design: Design) -> None:
-        await self._mesh.do(RemoveDesign(design=design.id))
+        await self.mesh.do(RemoveDesign(design=design.id))
 
     async def preview(self, design: Design) -> Preview:
-        return await self._mesh.preview(ApplyDesign(design=design))
+        return await self.mesh.preview(ApplyDesign(design=design))
 
     async def call(
         self,
@@ -44,14 +44,14 @@ class ProvenEnvoyMesh(Mesh):
         method: str = "GET",
     ) -> Answer:
         began = time.monotonic()
-        response = await self._mesh.get(service, path, by=by, headers=dict(headers or {}), method=method)
+        response = await self.mesh.get(service, path, by=by, headers=dict(headers or {}), method=method)
         return _answer(response, time.monotonic() - began)
 
     async def call_in_plain_text(self, workload: str) -> Answer:
-        state = self._mesh.plane.state("default", "demo")
+        state = self.mesh.plane.state("default", "demo")
         assert state is not None
         try:
-            return _answer(await self._mesh.client.get(f"http://127.0.0.1:{state.workloads[workload].ports.inbound}/"))
+            return _answer(await self.mesh.client.get(f"http://127.0.0.1:{state.workloads[workload].ports.inbound}/"))
         except httpx.TransportError as error:
             raise ConnectionError(str(error)) from error
 
@@ -62,10 +62,10 @@ class ProvenEnvoyMesh(Mesh):
         raise NotImplementedError("the mesh has no gateway")
 
     def received(self, workload: str) -> list[Request]:
-        return [Request(path, headers) for path, headers in self._mesh.apps[workload].requests]
+        return [Request(path, headers) for path, headers in self.mesh.apps[workload].requests]
 
     def log(self, workload: str) -> str:
-        return self._mesh.plane.fleet.log(f"default.demo.{workload}").read_text()
+        return self.mesh.plane.fleet.log(f"default.demo.{workload}").read_text()
 
 
 def _answer(response: httpx.Response, seconds: float = 0.0) -> Answer:
