@@ -56,11 +56,13 @@ async def collect(
 async def test_any_client_reads_well_formed_cloudevents(bus: Any, nats_server: Any) -> None:
     """A plain NATS subscriber gets CloudEvents in binary mode with lower-case, percent-encoded headers."""
     client = await nats.connect(nats_server.url)
-    subscription = await client.subscribe("mw.evt.>")
-    await client.flush()
-    await bus.publisher.publish(subject(), PROGRESS, about="operations/a b")
-    message = await subscription.next_msg(timeout=5)
-    await client.close()
+    try:
+        subscription = await client.subscribe("mw.evt.>")
+        await client.flush()
+        await bus.publisher.publish(subject(), PROGRESS, about="operations/a b")
+        message = await subscription.next_msg(timeout=60)
+    finally:
+        await client.close()
     headers = message.headers or {}
     assert headers["ce-specversion"] == "1.0"
     assert headers["ce-type"] == "dev.meshwright.operation.progressed.v1"
@@ -155,7 +157,7 @@ async def test_a_tail_is_not_fooled_by_a_consumer_that_went_deaf(bus: Any) -> No
     await eventually(lambda: seen == [1])
     name = (await bus.js.consumers_info("EVENTS"))[0].name
     pause = b'{"pause_until": "2100-01-01T00:00:00Z"}'
-    await bus.client.request(f"$JS.API.CONSUMER.PAUSE.EVENTS.{name}", pause, timeout=2)
+    await bus.client.request(f"$JS.API.CONSUMER.PAUSE.EVENTS.{name}", pause, timeout=30)
     await bus.publisher.publish(subject(), PROGRESS)
     await eventually(lambda: seen == [1, 2])
     await ending.end(reader)
