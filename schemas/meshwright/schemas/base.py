@@ -100,7 +100,7 @@ VersionName: TypeAlias = Annotated[
     str,
     Meta(
         pattern=whole(VERSION_PATTERN),
-        description="as the label that tells versions apart: a Kubernetes label value, at most 63 characters",
+        description="as the label that distinguishes versions: a Kubernetes label value, at most 63 characters",
         examples=["v1", "1.4.2"],
     ),
 ]

@@ -203,8 +203,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             slug="adapter-unavailable",
             title="Adapter unavailable",
             status=503,
-            explanation="No running worker announces the adapter, or none knows this operation. Start one with "
-            "`meshwright-adapter NAME`; one that runs needs some seconds after its start, or after NATS was away, "
+            explanation="No running worker announces the adapter, or none supports this operation. Start one with "
+            "`meshwright-adapter NAME`; a new one needs some seconds after its start, or after an outage of NATS, "
             "to announce itself. Then retry. Nothing was changed.",
         ),
         ProblemType(

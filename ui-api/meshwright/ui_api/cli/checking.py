@@ -180,7 +180,7 @@ def _proxies(session: Session) -> list[Check]:
 def _dead_letters(session: Session) -> list[Check]:
     dead, more = session.api.list(paths.DEADLETTERS, {"state": "open"}, limit=5)
     if not dead:
-        return [_check("operations", "no dead letter waits for somebody", GOOD)]
+        return [_check("operations", "no dead letter is open", GOOD)]
     return [
         _check(
             "operations",

@@ -141,7 +141,7 @@ async def finding_rule(call: Call[NoBody, NoQuery]) -> Response:
     code = call.name("code").upper()
     rule = rules.BY_CODE.get(code) or next((each for each in rules.BY_CODE.values() if code in each.equivalents), None)
     if rule is None:
-        raise Refusal("not-found", f"there is no finding {code}: `GET /v1/findings` lists those that there are")
+        raise Refusal("not-found", f"there is no finding {code}: `GET /v1/findings` lists the known ones")
     return answers.ok(rule)
 
 

@@ -221,7 +221,7 @@ async def ping(call: Call[Because, Any]) -> Response:
             inputs.given("from_event") | {"not": {"required": ["failed"], "properties": {"failed": {"const": True}}}},
         ]
     },
-    further_rules=("`from_event` is no event from before the workspace was made.",),
+    further_rules=("`from_event` is not older than the workspace.",),
     answer=Ordered,
     status=202,
     headers=("Meshwright-Seq",),

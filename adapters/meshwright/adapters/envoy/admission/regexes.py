@@ -27,7 +27,7 @@ def problem(text: str) -> str:
         return f"it is not a valid RE2 regular expression, which Envoy uses: {words}"
     if size > LARGEST_PROGRAM:
         return (
-            f"the regular expression becomes a program of {size} instructions, and Envoy takes {LARGEST_PROGRAM}: "
+            f"the regular expression compiles to a program of {size} instructions, and Envoy takes {LARGEST_PROGRAM}: "
             "repeat less, or divide it into several matches"
         )
     return ""

@@ -35,7 +35,7 @@ def _mesh_cluster(name: Any) -> str:
 
 
 def _no_cluster(name: Any) -> str:
-    return f"{name!r:.100} is no cluster of this mesh for a route: name one as service|version, as in reviews|v1"
+    return f"{name!r:.100} is not a cluster of this mesh for a route: name one as service|version, as in reviews|v1"
 
 
 def _app(name: Any) -> str:
@@ -54,7 +54,7 @@ def _public_address(text: Any) -> str:
     try:
         address = ipaddress.ip_address(str(text))
     except ValueError:
-        return f"{text!r:.100} is no IP address: a name could resolve to the host itself"
+        return f"{text!r:.100} is not an IP address: a name could resolve to the host itself"
     if not ssrf.is_public(address):
         return f"{address} is not a public address: enrol what runs there as a workload instead"
     return ""

@@ -37,7 +37,7 @@ async def version(binary: Path) -> str:
         raise UnknownVersionError(f"{binary} --version: {error!r}") from error
     match = _VERSION.search(output)
     if match is None:
-        raise UnknownVersionError(f"{binary} --version says no version: {output[:200]!r}")
+        raise UnknownVersionError(f"{binary} --version prints no version: {output[:200]!r}")
     return match[1].decode()
 
 

@@ -80,7 +80,7 @@ class Authorities:
         except sealing.CannotOpen as error:
             raise sealing.CannotOpen(
                 f"the certificate authority {key} cannot be opened: {error}. "
-                "MESHWRIGHT_SECRET_KEY_FILE has to name the keys with which this installation began."
+                "MESHWRIGHT_SECRET_KEY_FILE has to name the keys with which this installation was set up."
             ) from error
 
     def _seal(self, key: str, authority: Authority) -> bytes:

@@ -52,7 +52,7 @@ def message_type(type_url: str) -> type[betterproto2.Message]:
     """
     package, _, name = type_url.removeprefix(_TYPE_PREFIX).rpartition(".")
     if not type_url.startswith(_TYPE_PREFIX) or not _PACKAGE.match(package):
-        raise InvalidResource(f"{type_url!r} is no type URL such as {_TYPE_PREFIX}envoy.config.cluster.v3.Cluster")
+        raise InvalidResource(f"{type_url!r} is not a type URL such as {_TYPE_PREFIX}envoy.config.cluster.v3.Cluster")
     try:
         importlib.import_module(f"envoy_data_plane.{package}")
         pool = importlib.import_module("envoy_data_plane.message_pool").default_message_pool

@@ -133,12 +133,12 @@ def proxy(content: Document) -> "RenderableType":
             "state": state(each["state"]),
             "sent": each.get("sent"),
             "acked": each.get("acked"),
-            "what it says": each.get("error"),
+            "message": each.get("error"),
         }
         for each in content.get("sync") or []
     ]
     if rows:
-        parts += [Text(), with_columns(rows, optional=("sent", "acked", "what it says"))]
+        parts += [Text(), with_columns(rows, optional=("sent", "acked", "message"))]
     elif content.get("error"):
         parts.append(Text.assemble(("✗ ", "red"), content["error"]))
     return Group(*parts)

@@ -23,7 +23,7 @@ from meshwright.ui_api.requests import accepting
 _REF = "#/components/schemas/{name}"
 _DESCRIPTION = (
     "Event-driven management plane for service meshes. Reads show views; whatever changes a mesh is an operation: "
-    "it is accepted with 202, runs on an adapter's worker, and tells every step as an event on /v1/events. "
+    "it is accepted with 202, runs on an adapter's worker, and publishes every step as an event on /v1/events. "
     "Bodies have at most 1 MiB and 64 levels, keys without NUL and each once, whole numbers of 64 bits (2.0 is one), "
     "finite numbers, and times without leap seconds between the years 1 and 9999 in UTC; query parameters stand once, "
     "lists may repeat theirs or part values by commas. What no schema can say is under `x-rules` of an operation."
