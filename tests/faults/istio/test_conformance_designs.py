@@ -1,4 +1,6 @@
-"""The Istio adapter passes the suite that every adapter must pass: designs and workloads, beside a real istiod."""
+"""The Istio adapter passes the suite that every adapter must pass: adoption, designs and workloads, beside a real
+istiod.
+"""
 
 from typing import ClassVar
 
@@ -13,7 +15,13 @@ pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(900)]
 class TestIstioDesigns(IstioConformance):
     """See `AdapterConformance`."""
 
-    only = frozenset({"design.apply", "design.remove", "design.rollback", "workloads.enrol", "workloads.withdraw"})
+    only = frozenset(
+        {
+            *("design.apply", "design.remove", "design.rollback"),
+            *("mesh.adopt", "mesh.forget"),
+            *("workloads.enrol", "workloads.withdraw"),
+        }
+    )
     is_alone: ClassVar[bool] = False
 
     @pytest.fixture(autouse=True)

@@ -23,10 +23,12 @@ from meshwright.schemas import operations as ops
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import AnyIntent
+from meshwright.schemas.meshes import MeshObserved
 from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import NamespaceMember
 from rig.istio.meshes import bookinfo
 from rig.istio.operating import everything
+from rig.istio.published import Published
 from rig.istio.worker import connect
 from rig.istio.workloads import deployment
 from testbed.istiod import NAMESPACE
@@ -118,8 +120,13 @@ class IstioConformance(AdapterConformance):
         def sample(arguments: ops.Arguments, *before: ops.Arguments) -> tuple[str, Sample]:
             return arguments.kind.name, Sample(arguments=arguments, before=before, look=look)
 
+        def adoption(arguments: ops.Arguments, *before: ops.Arguments) -> tuple[str, Sample]:
+            return arguments.kind.name, Sample(arguments=arguments, before=before, look=_is_managed)
+
         return dict(
             [
+                adoption(ops.AdoptMesh()),
+                adoption(ops.ForgetMesh(), ops.AdoptMesh()),
                 sample(self.install),
                 sample(ops.UpgradeMesh(version="1.31.0"), *self.ready),
                 sample(ops.UninstallMesh(definitions="unused"), *self.ready),
@@ -147,6 +154,11 @@ class IstioConformance(AdapterConformance):
         images = [_containers(each.body["spec"]["template"]) for each in planes]
         objects = sorted(await everything(cluster)) if self.is_alone else []
         return labels, sorted(containers), designed, images, objects
+
+
+async def _is_managed(world: World) -> object:
+    """Whether the mesh is managed, by the newest event on it."""
+    return isinstance(await Published(world.asker.bus, "m1").mesh(), MeshObserved)
 
 
 async def _is_gone(cluster: k8s.Cluster) -> bool:

@@ -8,10 +8,11 @@ from meshwright.schemas.workloads import Proxy, ProxyObserved, ProxyRemoved
 
 
 class Published:
-    """The newest events on the mesh `prod` and its proxies."""
+    """The newest events on a mesh and its proxies."""
 
-    def __init__(self, bus: mwbus.Connection) -> None:
+    def __init__(self, bus: mwbus.Connection, name: str = "prod") -> None:
         self._bus = bus
+        self._name = name
 
     async def proxy(self, name: str) -> Proxy | None:
         """The newest observation of a proxy; None when there is none, or it is gone."""
@@ -31,7 +32,7 @@ class Published:
 
     async def mesh(self) -> Message | None:
         """The newest event on the mesh."""
-        return await self._last("mesh", "prod")
+        return await self._last("mesh", self._name)
 
     async def conditions(self) -> dict[str, str]:
         """The messages of the mesh's conditions by their types."""

@@ -4,6 +4,10 @@ Invariant: the record of an adopted mesh says which control plane it is and what
 what is not ours is neither upgraded nor pruned by Meshwright.
 """
 
+from typing import Any
+
+import msgspec
+
 from meshwright.adapters.istio import detecting, listing, reading, status
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts.installation import Installation, Installations
@@ -23,32 +27,37 @@ async def detect(scope: kit.ConnectionScope) -> Detections:
     return Detections(meshes=meshes, notes=[each[:2000] for each in detecting.strays(bodies)])
 
 
-async def record(scope: kit.Scope, mesh: DetectedMesh) -> None:
-    """Keep which control plane it is."""
+async def record(scope: kit.Scope, mesh: DetectedMesh) -> dict[str, Any]:
+    """Which control plane it is, and what installed it. Raises KubernetesError."""
     ref = scope.mesh
     cluster = await clusters.clusters_of(scope.service).get(ref.workspace, ref.connection)
     config = await reading.mesh_config(cluster, mesh.namespace, mesh.revision)
-    await (await Installations.open(scope.runtime)).put(
-        ref,
-        Installation(
-            namespace=mesh.namespace,
-            profile=_AMBIENT if _AMBIENT in mesh.modes else DEFAULT_PROFILE,
-            version=mesh.version,
-            revision="" if mesh.revision == DEFAULT_REVISION else mesh.revision,
-            trust_domain=str(config.get("trustDomain") or ""),
-            installer=mesh.installer,
-            cluster=await cluster.identity(),
-        ),
+    known = Installation(
+        namespace=mesh.namespace,
+        profile=_AMBIENT if _AMBIENT in mesh.modes else DEFAULT_PROFILE,
+        version=mesh.version,
+        revision="" if mesh.revision == DEFAULT_REVISION else mesh.revision,
+        trust_domain=str(config.get("trustDomain") or ""),
+        installer=mesh.installer,
+        cluster=await cluster.identity(),
     )
+    result: dict[str, Any] = msgspec.to_builtins(known)
+    return result
 
 
-async def forget(scope: kit.Scope) -> None:
-    """Drop the record of an adopted mesh. Raises Reject when Meshwright has installed it."""
-    records = await Installations.open(scope.runtime)
-    known = await records.get(scope.mesh)
+async def read(scope: kit.Scope) -> dict[str, Any] | None:
+    """The record of an adopted mesh. Raises Reject when Meshwright has installed it."""
+    known = await (await Installations.open(scope.runtime)).get(scope.mesh)
     if known and not known.installer:
         raise kit.not_adopted(scope.mesh.mesh)
-    await records.put(scope.mesh, None)
+    result: dict[str, Any] | None = msgspec.to_builtins(known)
+    return result
 
 
-adapter.adopts(kit.Adoption(detect=detect, record=record, forget=forget, status=status.status))
+async def write(scope: kit.Scope, known: Any) -> None:
+    """Store a record, or remove it."""
+    new = msgspec.convert(known, Installation) if known is not None else None
+    await (await Installations.open(scope.runtime)).put(scope.mesh, new)
+
+
+adapter.adopts(kit.Adoption(detect=detect, record=record, read=read, write=write, status=status.status))

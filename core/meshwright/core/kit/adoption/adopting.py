@@ -18,14 +18,21 @@ from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.context import Context
 from meshwright.core.kit.lifecycle.kept import applied_designs
 from meshwright.core.kit.runtime import Runtime
-from meshwright.core.kit.status.publishing import Publications, forget_mesh
+from meshwright.core.kit.status.publishing import Publications, forget_mesh, tell_mesh
 from meshwright.core.kit.target import ConnectionScope, MeshRef, Scope
 from meshwright.schemas.designs import Preview
-from meshwright.schemas.meshes import DetectedMesh
+from meshwright.schemas.meshes import DetectedMesh, Mesh
 from meshwright.schemas.operations import AdoptMesh, Command, ForgetMesh, arguments_of
 
 Handler = Callable[[Context, Any], Awaitable[dict[str, Any]]]
 HANDLED = (AdoptMesh, ForgetMesh)
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What is known of a mesh before it is forgotten."""
+
+    record: Any = None
+    mesh: Mesh | None = None
 
 
 def adopts(adoption: Adoption) -> Handler:
@@ -40,10 +47,10 @@ def adopts(adoption: Adoption) -> Handler:
             return await _look(adoption, scope, arguments)
 
         async def record() -> None:
-            await adoption.record(scope, detected)
+            await adoption.write(scope, await adoption.record(scope, detected))
 
         async def unrecord() -> None:
-            await adoption.forget(scope)
+            await adoption.write(scope, None)
 
         async def tell() -> dict[str, Any]:
             status = await adoption.status(scope)
@@ -71,16 +78,24 @@ def forgets(adoption: Adoption) -> Handler:
     async def handle(ctx: Context, _: ForgetMesh) -> dict[str, Any]:
         """Manage an adopted mesh no longer: nothing in the cluster is changed."""
         mesh = MeshRef.of(ctx.command)
+        scope = Scope(ctx.runtime, ctx.service(object), mesh)
 
-        async def look() -> None:
+        async def look() -> _Known:
             await _check_designs(ctx.runtime, mesh)
+            published = await (await Publications.open(ctx.runtime)).of(mesh)
+            return _Known(record=await adoption.read(scope), mesh=published.mesh if published else None)
 
         async def forget() -> None:
-            await adoption.forget(Scope(ctx.runtime, ctx.service(object), mesh))
+            await adoption.write(scope, None)
             await forget_mesh(ctx.runtime, mesh)
 
-        await ctx.step("look", look)
-        await ctx.step("forget", forget)
+        async def remember() -> None:
+            await adoption.write(scope, known.record)
+            if known.mesh:
+                await tell_mesh(ctx.runtime, mesh, known.mesh)
+
+        known: _Known = await ctx.step("look", look, result=_Known)
+        await ctx.step("forget", forget, undo=remember)
         return {}
 
     return handle
@@ -94,6 +109,7 @@ async def preview(adoption: Adoption, context: PreviewContext) -> Preview:
         await _look(adoption, scope, arguments_of(command, AdoptMesh))
     else:
         await _check_designs(context.runtime, scope.mesh)
+        await adoption.read(scope)
     return Preview(translations=[])
 
 

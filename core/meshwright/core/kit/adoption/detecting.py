@@ -5,6 +5,7 @@ adapter only says what is there.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import msgspec
 
@@ -18,10 +19,12 @@ class Adoption(msgspec.Struct, frozen=True, kw_only=True):
 
     detect: Callable[[ConnectionScope], Awaitable[Detections]]
     """every mesh of its kinds at a connection; changes nothing"""
-    record: Callable[[Scope, DetectedMesh], Awaitable[None]]
-    """keeps what the adapter's operations need to know of an adopted mesh; may run twice"""
-    forget: Callable[[Scope], Awaitable[None]]
-    """undoes `record`; raises Reject when the mesh was not adopted"""
+    record: Callable[[Scope, DetectedMesh], Awaitable[Any]]
+    """what the adapter's operations need to know of a mesh, encodable as JSON; writes nothing"""
+    read: Callable[[Scope], Awaitable[Any]]
+    """the record of an adopted mesh, None where there is none; raises Reject when the mesh was not adopted"""
+    write: Callable[[Scope, Any], Awaitable[None]]
+    """stores a record, or removes it (None); may run twice"""
     status: StatusReader
 
 
