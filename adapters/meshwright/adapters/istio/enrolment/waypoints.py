@@ -1,6 +1,7 @@
 """Waypoints: the proxies through which the traffic of ambient namespaces goes.
 
-Invariant: a waypoint that is there is used as it is; one that we make carries what it is for.
+Invariant: a waypoint that is there is used as it is; one that we make carries what it is for. Nobody's traffic is sent
+to a waypoint that no proxy stands for.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from meshwright.schemas.references import ResourceRef
 GATEWAY = ("gateway.networking.k8s.io", "Gateway")
 CLASS = "istio-waypoint"
 OWNER = "meshwright"
+_CLASS_OF_WAYPOINTS = ResourceRef(group=GATEWAY[0], kind="GatewayClass", name=CLASS)
 
 
 def reference(namespace: str, name: str) -> ResourceRef:
@@ -36,3 +38,18 @@ async def make(cluster: k8s.Cluster, namespace: str, name: str, revision: str) -
     """Make a waypoint, unless it is there. Raises KubernetesError."""
     if await cluster.find(reference(namespace, name)) is None:
         await cluster.apply(body(namespace, name, revision), owner=OWNER)
+
+
+async def obstacle(cluster: k8s.Cluster, namespace: str, name: str) -> str:
+    """Why a waypoint does not take traffic yet; empty: it does, or no control plane is there to say so.
+
+    Raises KubernetesError.
+    """
+    if await cluster.find(_CLASS_OF_WAYPOINTS) is None:
+        return ""
+    live = await cluster.find(reference(namespace, name))
+    conditions = k8s.at(live, "status", "conditions") or []
+    state = next((each for each in conditions if each.get("type") == "Programmed"), None)
+    if state is None:
+        return "istiod has not seen it yet"
+    return "" if state.get("status") == "True" else str(state.get("message") or state.get("reason") or "no reason told")

@@ -6,18 +6,22 @@ Invariant: labels are put back when the operation is taken back, and what it had
 enrolling what is enrolled changes nothing.
 """
 
+import asyncio
 import functools
 from typing import Any
 
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.enrolment import labels, waypoints
 from meshwright.adapters.istio.enrolment.rollouts import Restarted, Rollouts
-from meshwright.adapters.istio.operations import memberships
+from meshwright.adapters.istio.operations import failures, memberships
 from meshwright.adapters.istio.operations.memberships import Plan
 from meshwright.adapters.istio.operations.places import Place
 from meshwright.core import kit
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
 from meshwright.schemas.references import ResourceRef
+
+WAYPOINT_SECONDS = 120.0
+_LOOK = 1.0
 
 
 @adapter.operation(EnrolWorkloads)
@@ -98,7 +102,16 @@ async def _unlabel(place: Place, plan: Plan, rollouts: Rollouts) -> None:
 
 
 async def _make_waypoint(place: Place, wanted: memberships.Waypoint) -> None:
+    """Returns when it takes traffic. Raises Reject when it does not in time."""
     await waypoints.make(await place.cluster(), wanted.namespace, wanted.name, wanted.revision)
+    end, reported = asyncio.get_running_loop().time() + WAYPOINT_SECONDS, ""
+    while because := await waypoints.obstacle(await place.cluster(), wanted.namespace, wanted.name):
+        if asyncio.get_running_loop().time() > end:
+            raise failures.no_waypoint(waypoints.reference(wanted.namespace, wanted.name), because)
+        if because != reported:
+            reported = because
+            await place.ctx.progress(f"waiting for the waypoint {wanted.namespace}/{wanted.name}: {because}")
+        await place.ctx.sleep(_LOOK)
 
 
 async def _remove_waypoint(place: Place, wanted: memberships.Waypoint) -> None:

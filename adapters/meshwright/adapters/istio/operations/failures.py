@@ -11,6 +11,7 @@
     MW4009  it is not known which of several installations is meant
     MW4010  designs are applied to what would be removed
     MW4011  a workload does not come up after its restart
+    MW4012  a waypoint does not come up
     MW4012  the mesh was adopted, and is upgraded with what installed it
 
 Invariant: each code is made in one place, and says what to do.
@@ -153,6 +154,16 @@ def stuck(ref: ResourceRef, because: str) -> kit.Reject:
         retryable=True,
     )
     return kit.Reject(failure)
+
+
+def no_waypoint(ref: ResourceRef, because: str) -> kit.Reject:
+    """Its proxy is not there in time."""
+    return _reject(
+        "MW4012",
+        f"the waypoint {ref} does not come up: {because}",
+        cause="Traffic is not sent to a waypoint before istiod has programmed it; the namespace is as it was.",
+        remedy="Look at the Gateway's conditions and at its Deployment of the same name, then retry.",
+    )
 
 
 def no_revision(revision: str, there: list[str]) -> kit.Reject:

@@ -16,7 +16,11 @@ from meshwright.core.kit import kubernetes as k8s
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
 
-_ELECTION = re.compile(r"istio-.*(leader|election)$")
+_ELECTION = re.compile(
+    r"istio-(?:.*(?:leader|election)|gateway-deployment|gateway-inferencepool|node-untaint|ip-autoallocate)"
+    r"(?:-(?P<revision>.+))?"
+)
+"""the locks of istiod, some of which each revision has for itself"""
 _CA_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
 _OWN_SECRET = "istio-ca-secret"
 _GIVEN_SECRET = "cacerts"
@@ -68,7 +72,7 @@ async def look(
     """
     go: dict[ResourceRef, Leftover] = {}
     stay: dict[ResourceRef, Kept] = {}
-    async for item in _elections(cluster, namespace):
+    async for item in _elections(cluster, namespace, revisions, alone=alone):
         go[item.ref] = _leftover(item)
     async for item in _webhooks(cluster, namespace, revisions):
         go[item.ref] = _leftover(item)
@@ -120,11 +124,19 @@ async def _list(cluster: k8s.Cluster, group: str, kind: str, *args: str, **more:
         return
 
 
-async def _elections(cluster: k8s.Cluster, namespace: str) -> AsyncIterator[k8s.Item]:
+async def _elections(
+    cluster: k8s.Cluster, namespace: str, revisions: Collection[str], *, alone: bool
+) -> AsyncIterator[k8s.Item]:
     for group, kind in (("", "ConfigMap"), ("coordination.k8s.io", "Lease")):
         async for item in _list(cluster, group, kind, namespace):
-            if _ELECTION.match(item.ref.name):
+            if is_lock(item.ref.name, revisions, alone=alone):
                 yield item
+
+
+def is_lock(name: str, revisions: Collection[str], *, alone: bool) -> bool:
+    """Whether an object of this name is a lock of an istiod that goes; `alone`: every istiod goes."""
+    match = _ELECTION.fullmatch(name)
+    return match is not None and (alone or match["revision"] is None or match["revision"] in revisions)
 
 
 async def _webhooks(cluster: k8s.Cluster, namespace: str, revisions: Collection[str]) -> AsyncIterator[k8s.Item]:

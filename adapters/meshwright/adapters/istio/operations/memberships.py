@@ -104,6 +104,9 @@ async def leaving(cluster: k8s.Cluster, members: Sequence[AnyMember]) -> Plan:
         if not own and isinstance(member, NamespaceMember):
             state = facts.namespaces[member.namespace]
             plan = _with(plan, _namespace_change(state, marks.leaving_namespace(state.labels)))
+            if name := state.labels.get(marks.WAYPOINT):
+                because = "the waypoint stays for whoever else uses it: delete it when nobody does"
+                plan = _with(plan, left=Left(ref=waypoints.reference(state.name, name), because=because))
             plan = await _restarting(cluster, plan, member, taking_part=False)
         elif not own and isinstance(member, ControllerMember):
             one = await _controller(cluster, member)
