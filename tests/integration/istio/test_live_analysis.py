@@ -5,20 +5,25 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from meshwright.adapters.istio.analysis import analyzers, live
+from meshwright.core.bus.client import requesting
 from meshwright.core.kit.analysis import Manifests
 from meshwright.core.kit.kubernetes import Cluster
 from meshwright.schemas.connections import Kubernetes
-from meshwright.schemas.findings import Analysis
+from meshwright.schemas.findings import Analysis, AnalysisRequest, SourceFile
+from meshwright.schemas.references import ResourceRef
+from rig.istio.worker import CONNECTION, working
 from testbed import programs
 from testbed.cluster import KubernetesServer
 from testbed.fixtures import skip_unless_built
 from testbed.istiod import Istiod
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+NETWORKING = "networking.istio.io"
 SELECTED = {"app": "web"}
 LEFT_OUT = {
     "IST0101": "of a subset, which istioctl reports beside the missing host that we report alone",
@@ -150,3 +155,52 @@ async def test_what_may_not_be_read_is_said(
     }
     assert kinds <= set(analysis.unread)
     assert analysis.findings == []
+
+
+WRITTEN = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: written, namespace: {namespace}}}
+spec:
+  hosts: [written]
+  http:
+  - timeout: 5
+    rout: []
+    route: [{{destination: {{host: nowhere}}}}]
+---
+id: first
+namespace: {namespace}
+intents: [{{intent: timeout, service: web, timeout: 1s}}]
+---
+id: second
+intents: [{{intent: timeout, service: {namespace}/web, timeout: 2s}}]
+"""
+
+
+async def test_a_worker_holds_files_against_the_cluster(
+    istiod: Istiod, cluster: Cluster, namespace: str, kubernetes_settings: Kubernetes, tmp_path: Path
+) -> None:
+    """Files alone by the cluster's definitions; files beside what it has by its services too; nothing is changed."""
+    for body in broken(namespace)[:2]:
+        await cluster.apply(body, owner="test")
+    files = [SourceFile(name="a.yaml", content=WRITTEN.format(namespace=namespace))]
+    async with working(kubernetes_settings.kubeconfig, tmp_path) as mesh:
+        request = AnalysisRequest(workspace="default", connection=CONNECTION, mesh=mesh.name, files=files)
+        both = msgspec.structs.replace(request, live=True)
+        answers = []
+        for each in (request, both):
+            payload = await requesting.request(mesh.api.bus, "istio", "analyze", msgspec.json.encode(each), timeout=60)
+            answers.append(msgspec.json.decode(payload, type=Analysis))
+    places = [
+        {(each.code, each.location.pointer) for each in answer.findings if each.location.file} for answer in answers
+    ]
+    alone = {
+        ("MW3002", "#/spec/http/0/timeout"),
+        ("MW3003", "#/spec/http/0/rout"),
+        ("MW3005", "#/intents/0"),
+    }
+    assert places == [alone, alone | {("MW3101", "#/spec/http/0/route/0/destination/host")}]
+    assert (
+        await cluster.find(ResourceRef(group=NETWORKING, kind="VirtualService", namespace=namespace, name="written"))
+        is None
+    )
