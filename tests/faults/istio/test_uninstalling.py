@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from meshwright.adapters.istio.charts.installation import Installations
 from meshwright.core import kit
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import MutualTls
-from meshwright.schemas.operations import ApplyDesign, InstallMesh, RemoveDesign, UninstallMesh
+from meshwright.schemas.operations import AdoptMesh, ApplyDesign, InstallMesh, RemoveDesign, UninstallMesh
 
 pytestmark = pytest.mark.servers
 
@@ -128,3 +129,26 @@ async def test_istio_is_not_taken_from_under_a_design(operator: Any, admission: 
     assert await operator.everything() == before
     await operator.do(RemoveDesign(design="strict"))
     await operator.do(UninstallMesh(definitions="unused"))
+
+
+async def test_an_adopted_istio_goes_as_the_one_of_others_that_it_is(operator: Any, admission: Any) -> None:
+    """Adopted with its mode from whoever installed it, then removed: what it brought goes by the labels of its charts,
+    and only the namespace stays, which may have been there before.
+    """
+    before = await operator.everything()
+    await operator.do(wanted(operator, admission, profile="ambient"))
+    await made_by_istiod(operator)
+    ref = kit.MeshRef(workspace="default", connection="k", mesh="prod")
+    await (await Installations.open(operator.runtime)).put(ref, None)
+    await kit.forget_mesh(operator.runtime, ref)
+
+    result = await operator.do(AdoptMesh())
+    assert (result["detected"]["modes"], result["detected"]["installer"]) == (["sidecar", "ambient"], "meshwright")
+    record = await operator.record()
+    assert (record.profile, record.installer, record.components) == ("ambient", "meshwright", [])
+    with pytest.raises(kit.Reject, match="by another Meshwright"):
+        await operator.do(wanted(operator, admission, profile="ambient"))
+    removed = await operator.do(UninstallMesh(definitions="unused"))
+    assert removed["leftovers"] > 10
+    assert await operator.everything() - before == {"Namespace istio-system"}
+    assert await operator.record() is None
