@@ -174,3 +174,33 @@ def test_what_istio_would_not_do_is_no_intent() -> None:
         "nothing of it is said",
     }
     assert "#/metadata/labels/istio.io~1rev" in fields(result)
+
+
+def config(text: str, name: str = "istio") -> dict[str, Any]:
+    """What the mesh was told."""
+    meta = {"name": name, "namespace": "istio-system"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"mesh": text}}
+
+
+def test_identities_and_the_root_are_those_that_the_mesh_was_told() -> None:
+    """Of another trust domain a caller is a stranger, unless the mesh's ConfigMap says that it is its own."""
+
+    def policies(domain: str, root: str) -> list[dict[str, Any]]:
+        source = {"source": {"principals": [f"{domain}/ns/shop/sa/bookinfo-productpage"]}}
+        spec = {"selector": {"matchLabels": {"app": "reviews"}}, "rules": [{"from": [source]}]}
+        kinds = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy"}
+        return [
+            {**kinds, "metadata": {"name": "allow", "namespace": "shop"}, "spec": spec},
+            {**kinds, "metadata": {"name": "deny", "namespace": root}, "spec": {}},
+        ]
+
+    allowed, closed = wishes.Allow(source="shop/productpage", service="shop/reviews"), wishes.DenyAll()
+    ours = config("trustDomain: corp.example\ntrustDomainAliases: [old.example]\nrootNamespace: mesh", "istio-canary")
+    for domain in ("corp.example", "old.example", "cluster.local"):
+        intents = whole(imported([*cluster(), ours, *policies(domain, "mesh")]))
+        assert sorted(map(repr, intents)) == sorted(map(repr, [allowed, closed]))
+    for told in ([], [config("trustDomain: [")], [config("a: 1", "other")]):
+        result = imported([*cluster(), *told, *policies("corp.example", "istio-system")])
+        assert whole(result) == [closed]
+        stranger = "corp.example/ns/shop/sa/bookinfo-productpage is not the identity of one service that is here"
+        assert stranger in {each.because for each in result.unexpressed}

@@ -6,7 +6,7 @@ from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.analysis import live
 from meshwright.core import kit
 from meshwright.core.kit.analysis import LiveResources
-from meshwright.core.kit.kubernetes import Cluster, clusters, of_kinds
+from meshwright.core.kit.kubernetes import Cluster, Forbidden, clusters, of_kinds
 from meshwright.core.kit.structural import Definitions
 
 
@@ -18,8 +18,13 @@ async def resources(scope: kit.Scope) -> LiveResources:
 
 @adapter.live_kinds
 async def kinds(scope: kit.Scope, wanted: Sequence[tuple[str, str]]) -> LiveResources:
-    """All resources of some kinds in the cluster."""
-    return await of_kinds(await _cluster(scope), wanted)
+    """All resources of some kinds in the cluster, and what the mesh itself was told."""
+    cluster = await _cluster(scope)
+    read = await of_kinds(cluster, wanted)
+    try:
+        return LiveResources(manifests=[*read.manifests, *await live.settings(cluster)], unread=read.unread)
+    except Forbidden:
+        return LiveResources(manifests=read.manifests, unread=read.unread | {live.CONFIG})
 
 
 @adapter.definitions

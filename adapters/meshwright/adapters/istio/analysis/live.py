@@ -4,6 +4,8 @@ Invariant: of Secrets only those are read that a Gateway names, of ConfigMaps on
 reported as such, so that nothing is said to be missing that we cannot see.
 """
 
+from collections.abc import Sequence
+
 from meshwright.adapters.istio.analysis import platform, shapes
 from meshwright.core.kit.analysis import LiveResources, Manifest, Manifests, from_object
 from meshwright.core.kit.analysis.manifests import items, mapping
@@ -34,7 +36,7 @@ async def read(cluster: Cluster) -> LiveResources:
     """Everything that the analyzers look at. Raises KubernetesError when the cluster does not answer."""
     live = await of_kinds(cluster, KINDS)
     manifests, unread = list(live.manifests), set(live.unread)
-    for kind, read_some in ((SECRETS, _secrets), (CONFIG, _settings), (platform.DEFINITION, _definitions)):
+    for kind, read_some in ((SECRETS, _secrets), (CONFIG, settings), (platform.DEFINITION, _definitions)):
         try:
             manifests += await read_some(cluster, live.manifests)
         except Forbidden:
@@ -42,7 +44,7 @@ async def read(cluster: Cluster) -> LiveResources:
     return LiveResources(manifests=manifests, unread=frozenset(unread))
 
 
-async def _settings(cluster: Cluster, _: list[Manifest]) -> list[Manifest]:
+async def settings(cluster: Cluster, _: Sequence[Manifest] = ()) -> list[Manifest]:
     """What control planes and injectors were told, of every revision."""
     return [
         from_object(each.body)

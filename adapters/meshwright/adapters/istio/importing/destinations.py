@@ -6,7 +6,8 @@ Invariant: a subset says nothing by itself; it is said by the intents of the rou
 from typing import Any
 
 from meshwright.adapters.istio.analysis.hosts import full_name
-from meshwright.adapters.istio.facts import CLASSIC, ROOT
+from meshwright.adapters.istio.facts import CLASSIC
+from meshwright.adapters.istio.importing import mesh_config
 from meshwright.core.kit.importing import Field, Reading, Surroundings, host_parts, oldest_first, values
 from meshwright.schemas.intents import AnyIntent, CircuitBreaker, LoadBalancing, OutlierDetection
 
@@ -28,13 +29,19 @@ _LIMITS = {
 
 def subsets(target: tuple[str, str], around: Surroundings) -> dict[str, str]:
     """The versions of a service by the names of their subsets, of which the first counts."""
-    versions: dict[str, str] = {}
+    named = around.once("subsets", lambda: _all_subsets(around)).get(target, {})
+    return {name: version for name, version in named.items() if name and version}
+
+
+def _all_subsets(around: Surroundings) -> dict[tuple[str, str], dict[str, str]]:
+    versions: dict[tuple[str, str], dict[str, str]] = {}
     for rule in oldest_first(around.manifests.of(CLASSIC, "DestinationRule")):
         reading = Reading(rule)
-        if _target(reading) == target and _is_for_all(reading, target):
+        target = _target(reading)
+        if target and _is_for_all(reading, target, around):
             for each in reading.spec.at("subsets").each():
-                versions.setdefault(each.at("name").text, _version(each, around))
-    return {name: version for name, version in versions.items() if name and version}
+                versions.setdefault(target, {}).setdefault(each.at("name").text, _version(each, around))
+    return versions
 
 
 def destination_rule(reading: Reading, around: Surroundings) -> list[AnyIntent]:
@@ -44,7 +51,7 @@ def destination_rule(reading: Reading, around: Surroundings) -> list[AnyIntent]:
     if target is None:
         spec.leave("its host is no service of the cluster")
         return []
-    if not _is_for_all(reading, target):
+    if not _is_for_all(reading, target, around):
         spec.leave("a rule in another namespace than the service is for callers there, and an intent for all")
         return []
     known, named, is_used = subsets(target, around), around.versions("/".join(target)), False
@@ -71,9 +78,9 @@ def destination_rule(reading: Reading, around: Surroundings) -> list[AnyIntent]:
     return intents
 
 
-def _is_for_all(reading: Reading, target: tuple[str, str]) -> bool:
+def _is_for_all(reading: Reading, target: tuple[str, str], around: Surroundings) -> bool:
     """Whether callers of all namespaces follow a rule."""
-    return reading.namespace in (target[0], ROOT)
+    return reading.namespace in (target[0], mesh_config.root(around))
 
 
 def _target(reading: Reading) -> tuple[str, str] | None:

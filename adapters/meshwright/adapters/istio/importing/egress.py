@@ -5,7 +5,8 @@ Invariant: a host is only named by the intent when the entry opens what the inte
 
 from typing import Any
 
-from meshwright.adapters.istio.facts import CLASSIC, ROOT
+from meshwright.adapters.istio.facts import CLASSIC
+from meshwright.adapters.istio.importing import mesh_config
 from meshwright.adapters.istio.intents import egress
 from meshwright.core.kit.importing import Reading, Surroundings
 from meshwright.core.kit.importing.fields import Unexpressed
@@ -18,7 +19,7 @@ def sidecar(reading: Reading, around: Surroundings) -> list[AnyIntent]:
     """That the mesh is closed, but for the hosts of entries."""
     spec = reading.spec
     mode, inside = spec.at("outboundTrafficPolicy", "mode"), spec.at("egress")
-    if reading.namespace != ROOT or spec.at("workloadSelector"):
+    if reading.namespace != mesh_config.root(around) or spec.at("workloadSelector"):
         spec.leave("an intent is for the whole mesh, and not for some workloads")
         return []
     if mode.text != "REGISTRY_ONLY" or (inside and inside.value != _EVERYTHING):

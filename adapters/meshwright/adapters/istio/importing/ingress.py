@@ -115,17 +115,20 @@ def _target(route: Field) -> Target:
 
 def _of_mesh(target: Target, around: Surroundings) -> list[AnyIntent]:
     """What the routes of the mesh say of a service."""
-    for each in oldest_first(around.manifests.of(CLASSIC, "VirtualService")):
-        if _is_of_mesh(each, target):
-            return intents_of(Reading(each).spec.at("http"), target, around) or []
-    return []
+    manifest = around.once("routes of the mesh", lambda: _all_of_mesh(around)).get(target)
+    return (intents_of(Reading(manifest).spec.at("http"), target, around) or []) if manifest else []
 
 
-def _is_of_mesh(manifest: Manifest, target: Target) -> bool:
-    spec = Reading(manifest).spec
-    gateways = [each.text for each in spec.at("gateways").each()]
-    hosts = [service_of(each.text, spec.reading) for each in spec.at("hosts").each()]
-    return target in hosts and (not gateways or MESH in gateways)
+def _all_of_mesh(around: Surroundings) -> dict[Target, Manifest]:
+    """The VirtualServices that route the requests of sidecars, by service."""
+    result: dict[Target, Manifest] = {}
+    for manifest in oldest_first(around.manifests.of(CLASSIC, "VirtualService")):
+        spec = Reading(manifest).spec
+        gateways = [each.text for each in spec.at("gateways").each()]
+        for host in spec.at("hosts").each() if not gateways or MESH in gateways else ():
+            if target := service_of(host.text, spec.reading):
+                result.setdefault(target, manifest)
+    return result
 
 
 def _alike(some: list[AnyIntent], others: list[AnyIntent]) -> bool:

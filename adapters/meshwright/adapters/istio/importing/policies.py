@@ -5,7 +5,7 @@ Invariant: a rule is read whole or not at all: a condition that was dropped from
 
 from typing import Any
 
-from meshwright.adapters.istio.facts import DOMAIN, ROOT
+from meshwright.adapters.istio.importing import mesh_config
 from meshwright.adapters.istio.intents.policies import TEMPLATES
 from meshwright.core.kit.importing import Field, Reading, Service, Surroundings, values
 from meshwright.core.kit.importing.fields import Unexpressed
@@ -84,7 +84,7 @@ def selected(reading: Reading, around: Surroundings) -> Service | None:
         service = around.selected(reading.namespace, labels)
         selector.at("matchLabels").express_whole()
     elif selector.value in (None, {}) and not targets:
-        if reading.namespace == ROOT:
+        if reading.namespace == mesh_config.root(around):
             selector.express()
             return None
         raise Unexpressed("an intent is for one service or the whole mesh, not a namespace")
@@ -120,7 +120,7 @@ def _callers(source: Field, around: Surroundings) -> list[str]:
     names = []
     for principal in source.at("source", "principals").texts():
         parts = principal.split("/")
-        service = around.callers(parts[2], parts[4]) if _is_account(parts) else None
+        service = around.callers(parts[2], parts[4]) if _is_account(parts, around) else None
         if service is None:
             raise Unexpressed(f"{principal} is not the identity of one service that is here")
         names.append(str(service))
@@ -129,9 +129,9 @@ def _callers(source: Field, around: Surroundings) -> list[str]:
     return names
 
 
-def _is_account(parts: list[str]) -> bool:
-    """Whether it is one of the mesh itself, which knows its own trust domain by this name too."""
-    return len(parts) == 5 and (parts[0], parts[1], parts[3]) == (DOMAIN, "ns", "sa")
+def _is_account(parts: list[str], around: Surroundings) -> bool:
+    """Whether it is one of the mesh itself."""
+    return len(parts) == 5 and (parts[1], parts[3]) == ("ns", "sa") and parts[0] in mesh_config.trust_domains(around)
 
 
 def _operation(place: Field) -> tuple[list[str], list[str]]:

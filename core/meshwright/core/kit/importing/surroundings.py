@@ -3,8 +3,8 @@
 Invariant: a question whose answer is not certain from what was read is answered None, never by a guess.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -42,6 +42,10 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     account: str
 
 
+P = TypeVar("P", Service, Workload)
+T = TypeVar("T")
+
+
 class Surroundings:
     """An index of what is around.
 
@@ -51,9 +55,12 @@ class Surroundings:
     def __init__(self, manifests: Manifests, version_labels: Sequence[str] = VERSION_LABELS) -> None:
         self.manifests = manifests
         self.version_labels = tuple(version_labels)
-        self.services = [_service(each) for each in manifests.of("", "Service")]
-        self.workloads = [_workload(each) for kind in WORKLOADS for each in manifests.of("apps", kind)]
-        self._by_name = {(each.namespace, each.name): each for each in self.services}
+        services = [_service(each) for each in manifests.of("", "Service")]
+        workloads = [_workload(each) for kind in WORKLOADS for each in manifests.of("apps", kind)]
+        self._services = _by_namespace(services)
+        self._workloads = _by_namespace(workloads)
+        self._by_name = {(each.namespace, each.name): each for each in services}
+        self._made: dict[str, Any] = {}
         self.intents: list[AnyIntent] = []
         self._claimed: dict[tuple[str, str, str], ResourceRef] = {}
         self._said: dict[ResourceRef, set[str]] = {}
@@ -64,13 +71,11 @@ class Surroundings:
 
     def workloads_of(self, service: Service) -> list[Workload]:
         """The workloads behind a service."""
-        return [each for each in self.workloads if _behind(service, each)]
+        return [each for each in self._workloads.get(service.namespace, []) if _behind(service, each)]
 
     def selected(self, namespace: str, labels: dict[str, Any]) -> Service | None:
         """The one service that selects by these labels."""
-        services = [
-            each for each in self.services if each.namespace == namespace and each.selector == labels and labels
-        ]
+        services = [each for each in self._services.get(namespace, []) if each.selector == labels and labels]
         return services[0] if len(services) == 1 else None
 
     def label_version(self, labels: dict[str, Any]) -> str:
@@ -124,8 +129,8 @@ class Surroundings:
 
         A service of a part of another one's workloads is not named beside it.
         """
-        mine = [each for each in self.workloads if (each.namespace, each.account) == (namespace, account)]
-        services = [each for each in self.services if any(_behind(each, one) for one in mine)]
+        mine = [each for each in self._workloads.get(namespace, []) if each.account == account]
+        services = [each for each in self._services.get(namespace, []) if any(_behind(each, one) for one in mine)]
         strangers = [one for each in services for one in self.workloads_of(each) if one not in mine]
         alone = [one for one in mine if not any(_behind(each, one) for each in services)]
         return [] if strangers or alone else [each for each in services if not self._is_part(each, services)]
@@ -140,6 +145,13 @@ class Surroundings:
         mine = [each for each in self.intents if getattr(each, "service", None) == service]
         named = {each.version for each in mine if isinstance(each, HeaderRoute | Mirror)}
         return named | {one.version for each in mine if isinstance(each, TrafficSplit) for one in each.backends}
+
+    def once(self, what: str, make: Callable[[], T]) -> T:
+        """Something that is made of all resources, once; `what` names it."""
+        if what not in self._made:
+            self._made[what] = make()
+        result: T = self._made[what]
+        return result
 
     def say(self, field: Field) -> None:
         """An intent of another resource says this field."""
@@ -169,6 +181,13 @@ def host_parts(host: str, namespace: str) -> tuple[str, str] | None:
         return namespace, name
     place, *domain = rest
     return (place, name) if tuple(domain) == _DOMAIN[: len(domain)] else None
+
+
+def _by_namespace(items: Iterable[P]) -> dict[str, list[P]]:
+    result: dict[str, list[P]] = {}
+    for each in items:
+        result.setdefault(each.namespace, []).append(each)
+    return result
 
 
 def _behind(service: Service, workload: Workload) -> bool:

@@ -6,9 +6,11 @@ Invariant: a value is the one that was written, to the last digit, or None.
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
+from meshwright.core.security import yaml_documents
 from meshwright.schemas.base import DURATION_PATTERN, seconds
 from meshwright.schemas.intents import LONGEST_REGEX, AnyIntent, HeaderMatch, intent_problems
 
@@ -31,6 +33,14 @@ def duration(text: str) -> str | None:
         return None
     result = f"{int(total) // 1000}s" if int(total) % 1000 == 0 else f"{int(total)}ms"
     return result if _OURS.fullmatch(result) else None
+
+
+def document(text: str) -> Any:
+    """The YAML in a text; None where it is none, or exceeds what a document may have."""
+    try:
+        return yaml_documents.load(text.encode())
+    except yaml_documents.InvalidYaml:
+        return None
 
 
 def percentages(weights: Sequence[int]) -> list[int] | None:
