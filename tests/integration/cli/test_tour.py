@@ -40,6 +40,16 @@ def test_topology_shows_rates_errors_and_latencies(shop: Shop) -> None:
     assert first.split() == ["front", "→", "reviews", "v1", "10.0", "✗", "10.0", "%", "1.2", "ms", "12.5", "ms"]
 
 
+def test_topology_of_the_last_hour_is_all_its_windows_added_up(shop: Shop) -> None:
+    """As programs see it, too: the rate is that of all the time that was measured."""
+    graph = json.loads(shop.run("topology", "--since", "1h", "-o", "json").stdout)
+    edges = [each for each in graph["edges"] if each["requests"]]
+    assert edges
+    assert all(each["rate"] == each["requests"] / graph["seconds"] for each in edges)
+    assert {each["error_rate"] for each in edges} == {0.1}
+    assert "No traffic" in shop.run("topology", "--since", "0.001").stdout
+
+
 def test_apply_with_wait_reports_each_step(shop: Shop) -> None:
     """The plan, the saved version and each step come on stderr; stdout has the operation, which succeeded."""
     done = shop.run("apply", design(shop, "tour"), "--wait", "--reason", "calm down", "-o", "json")

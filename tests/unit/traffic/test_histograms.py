@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.core.kit.traffic import histograms
-from meshwright.core.kit.traffic.histograms import Histogram
+from meshwright.core.measurements import histograms
+from meshwright.core.measurements.histograms import Histogram
 
 BOUNDS = (0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, math.inf)
 """as Istio sets its proxies' buckets, shortened"""

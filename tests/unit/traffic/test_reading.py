@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from meshwright.core.kit import server_client
-from meshwright.core.kit.traffic.histograms import Histogram, add, of_cumulative, quantile
 from meshwright.core.kit.traffic.meanings import EdgeKey, Meaning, Place, Statistics
 from meshwright.core.kit.traffic.prometheus import PrometheusReader, headers
 from meshwright.core.kit.traffic.proxies import Measured, Proxy, ProxyReader
+from meshwright.core.measurements.histograms import Histogram, add, of_cumulative, quantile
 from meshwright.core.operations.outcomes import Retry
 from meshwright.core.security import ssrf
 from meshwright.schemas.connections import Prometheus

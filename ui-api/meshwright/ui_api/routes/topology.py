@@ -1,13 +1,16 @@
 """The graph of a mesh: services, and the traffic between them in the newest window."""
 
+import asyncio
+import datetime
 from typing import Annotated
 
 from msgspec import Meta
 from starlette.responses import Response
 
-from meshwright.core.store import kinds
+from meshwright.core.measurements import merging
+from meshwright.core.store import MAX_PAGE, kinds
 from meshwright.schemas.base import Model, Moment, Name
-from meshwright.schemas.telemetry import Edge, Topology, TopologyNode
+from meshwright.schemas.telemetry import Edge, EdgesMeasured, Topology, TopologyNode
 from meshwright.schemas.workloads import Workload
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import not_found
@@ -17,6 +20,16 @@ from meshwright.ui_api.reading import views
 
 routes = Routes("topology")
 _READ = ("store-unavailable", "not-yet-visible")
+
+
+class TopologyQuery(Read, frozen=True, kw_only=True):
+    """With either, all windows that began then are added up, `since` inclusive and `until` exclusive; else the newest.
+
+    At most the newest 500 are: `start` and `seconds` of the answer say what was measured.
+    """
+
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class MetricsQuery(Read, frozen=True, kw_only=True):
@@ -43,21 +56,28 @@ class Windows(Model, frozen=True, kw_only=True):
 
 
 @routes.add(
-    "GET", "/v1/meshes/{id}/topology", "getTopology", role="viewer", query=Read, answer=Topology, problems=_READ
+    "GET",
+    "/v1/meshes/{id}/topology",
+    "getTopology",
+    role="viewer",
+    query=TopologyQuery,
+    answer=Topology,
+    problems=_READ,
 )
-async def show(call: Call[NoBody, Read]) -> Response:
+async def show(call: Call[NoBody, TopologyQuery]) -> Response:
     """Show the graph of a mesh with requests per second, error rate and latencies per edge."""
     mesh = call.name()
     await views.settle(call, kinds.MESHES.stream)
     await _known(call, mesh)
     measured = await call.api.views.get(kinds.TOPOLOGY, call.workspace, mesh)
     window = measured.document if measured else None
+    start, seconds, edges = await _measured(call, mesh, window)
     topology = Topology(
         mesh=mesh,
-        start=window.start if window else None,
-        seconds=window.seconds if window else 0.0,
+        start=start,
+        seconds=seconds,
         nodes=nodes(await _workloads(call, mesh)),
-        edges=window.edges if window else [],
+        edges=edges,
         source=window.source if window else None,
         failure=window.failure if window else None,
     )
@@ -83,6 +103,19 @@ async def history(call: Call[NoBody, MetricsQuery]) -> Response:
     )
     items = [Window(start=one.start, seconds=one.seconds, edges=one.edges) for one in windows]
     return answers.ok(Windows(mesh=mesh, items=items))
+
+
+async def _measured(
+    call: Call[NoBody, TopologyQuery], mesh: str, newest: EdgesMeasured | None
+) -> tuple[datetime.datetime | None, float, list[Edge]]:
+    """From when on, for how long, and the edges."""
+    query = call.query
+    if query.since is None and query.until is None:
+        return (newest.start, newest.seconds, newest.edges) if newest else (None, 0.0, [])
+    windows = await call.api.views.metrics(call.workspace, mesh, since=query.since, until=query.until, limit=MAX_PAGE)
+    seconds = sum(each.seconds for each in windows)
+    edges = await asyncio.to_thread(merging.merge, [each.edges for each in reversed(windows)], seconds)
+    return min((each.start for each in windows), default=None), round(seconds, 3), edges
 
 
 async def _known(call: Call[NoBody, Read], mesh: str) -> None:

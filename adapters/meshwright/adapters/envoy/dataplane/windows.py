@@ -12,7 +12,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from meshwright.schemas.base import Model
-from meshwright.schemas.telemetry import Edge
+from meshwright.schemas.telemetry import Edge, LatencyBucket
 
 Histogram: TypeAlias = Mapping[tuple[float, float], int]
 """Samples by (lower bound, upper bound) in milliseconds."""
@@ -137,4 +137,8 @@ def edge(source: str, cluster: str, window: Totals, seconds: float) -> Edge:
         error_rate=window.errors / window.requests if window.requests else 0.0,
         p50_ms=None if p50 is None or not window.requests else round(p50, 3),
         p99_ms=None if p99 is None or not window.requests else round(p99, 3),
+        latencies=[
+            LatencyBucket(lower_ms=lower, upper_ms=upper, count=count)
+            for (lower, upper), count in sorted(window.latencies.items())
+        ],
     )

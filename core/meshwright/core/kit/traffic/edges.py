@@ -3,16 +3,15 @@
 Invariant: nothing is below zero, errors are at most requests, and what Prometheus extrapolates is rounded once.
 """
 
-import math
 from collections.abc import Mapping
 
 import msgspec
 
-from meshwright.core.kit.traffic import histograms
 from meshwright.core.kit.traffic.meanings import EdgeKey
 from meshwright.core.kit.traffic.tallies import Tally
+from meshwright.core.measurements import merging
 from meshwright.schemas.errors import Failure
-from meshwright.schemas.telemetry import Edge, LatencyBucket
+from meshwright.schemas.telemetry import Edge
 
 LARGEST = 900_000
 """bytes of all edges: messages of the bus end at a mebibyte"""
@@ -53,23 +52,14 @@ def _edge(key: EdgeKey, tally: Tally) -> Edge:
         errors=errors,
         rate=tally.rate,
         error_rate=min(tally.errors / tally.requests, 1.0) if tally.requests else 0.0,
-        p50_ms=_quantile(tally, 0.5),
-        p99_ms=_quantile(tally, 0.99),
+        p50_ms=merging.quantile(tally.latencies, 0.5),
+        p99_ms=merging.quantile(tally.latencies, 0.99),
         mutual_tls=tally.share_secured(),
         connections=_whole(tally.connections),
         sent_bytes=_whole(tally.sent),
         received_bytes=_whole(tally.received),
-        latencies=[
-            LatencyBucket(lower_ms=lower, upper_ms=None if math.isinf(upper) else upper, count=count)
-            for (lower, upper), count in sorted(tally.latencies.items())
-            if count > 0
-        ],
+        latencies=merging.buckets(tally.latencies),
     )
-
-
-def _quantile(tally: Tally, share: float) -> float | None:
-    value = histograms.quantile(tally.latencies, share)
-    return None if value is None else round(value, 3)
 
 
 def _whole(value: float | None) -> int | None:

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from meshwright.core.kit.traffic import histograms
-from meshwright.core.kit.traffic.histograms import Histogram
 from meshwright.core.kit.traffic.meanings import EdgeKey, Meaning, Place, Reporter, Statistics
 from meshwright.core.kit.traffic.series import Reading
+from meshwright.core.measurements import histograms
+from meshwright.core.measurements.histograms import Histogram
 
 BEST: tuple[Reporter, ...] = ("source", "waypoint", "destination")
 

@@ -1,0 +1,1 @@
+"""The arithmetic of measurements: histograms, and windows that are added up."""
