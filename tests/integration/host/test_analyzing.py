@@ -1,5 +1,6 @@
 """Analysis by a live worker: files, what the mesh has, and both together, without anything being stored."""
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.bus.client import requesting, serving
 from meshwright.core.kit import analysis
+from meshwright.core.kit.lifecycle.releases import BUCKET, ReleaseHistory
 from meshwright.core.testing.servers import NatsServer
+from meshwright.schemas.designs import Design, Release
 from meshwright.schemas.findings import Analysis, AnalysisRequest, FindingRule, SourceFile
+from meshwright.schemas.intents import Timeout
 from meshwright.workers.host import answering
 
 pytestmark = pytest.mark.servers
@@ -66,6 +70,44 @@ async def test_files_stand_for_what_the_mesh_has(nats_server: NatsServer, tmp_pa
             assert both.resources == 2
             assert asked == [kit.MeshRef(workspace="w", connection="c", mesh="m")]
             assert await bus.stream_bounds("EVENTS") == before
+
+
+async def test_a_design_of_a_file_is_held_against_the_applied_ones(nats_server: NatsServer, tmp_path: Path) -> None:
+    """Those of this mesh and workspace; the one of its own name is what it replaces; files alone know of none."""
+    adapter = kit.Adapter("example", meshes=[], analyzers=analyzers)
+
+    @adapter.live_resources
+    async def read(scope: kit.Scope) -> analysis.LiveResources:
+        return analysis.LiveResources(manifests=[])
+
+    def release(design: str, mesh: str, timeout: str) -> Release:
+        return Release(
+            id="0" * 26,
+            design=Design(id=design, intents=[Timeout(service="reviews", timeout=timeout)]),
+            mesh=mesh,
+            connection="c",
+            revision=1,
+            state="applied",
+            inventory=[],
+            operation="0" * 26,
+            principal="ann",
+            applied_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        )
+
+    text = "id: {}\nintents:\n- {{intent: timeout, service: reviews, timeout: 2s}}\n"
+    async with mwbus.connect(nats_server.url, "tester") as bus:
+        runtime = kit.Runtime(bus, "example", "w1", tmp_path)
+        bucket = await runtime.bucket(BUCKET)
+        for workspace, mesh, design in (("w", "m", "first"), ("w", "other", "second"), ("x", "m", "third")):
+            history = ReleaseHistory(last_revision=1, releases=[release(design, mesh, "1s")])
+            await bucket.create(f"{workspace}.{mesh}.{design}", msgspec.json.encode(history))
+        async with serving.serving(bus, "example", "1.0.0", answering.endpoints(adapter, runtime, None, bus)):
+            for name, live, expected in (("new", True, ["first"]), ("first", True, []), ("new", False, [])):
+                file = SourceFile(name="a.yaml", content=text.format(name))
+                request = AnalysisRequest(workspace="w", connection="c", mesh="m", files=[file], live=live)
+                result = await ask(bus, request)
+                assert {each.code for each in result.findings} <= {"MW3005"}
+                assert [one.ref.name for each in result.findings for one in each.related if one.ref] == expected
 
 
 async def test_an_adapter_that_does_not_analyze_says_so(nats_server: NatsServer, tmp_path: Path) -> None:
