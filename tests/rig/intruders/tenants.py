@@ -211,7 +211,7 @@ async def places(person: Person, all_of_them: list[Operation], operation: Operat
             # A list beside the item, or else the one of all items of that kind.
             path = listing if listing in served else f"/v1/{listing.rpartition('/')[2]}"
             items = await _items(person, _filled(path, values))
-            deeper += [(*values, str(item.get(name, item["id"]))) for item in items]
+            deeper += [(*values, str(item[name] if name in item else item["id"])) for item in items]
         result = deeper
         listing = f"{listing}/{{{name}}}{after}"
     return result
