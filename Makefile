@@ -1,4 +1,4 @@
-# People and CI run the same targets. Everything lives in .venv; nothing outside this folder is touched.
+# People and CI run the same targets. Everything lives in .venv; nothing outside this folder is changed.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 PYTHON ?= python3
@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[local,dev]' && \
 	touch $(STAMP)
 
-# By the environment, because a URL may hold a password and everybody on the machine can read a command line.
+# Passed by the environment, because a URL may hold a password and command lines are visible to all users.
 up: export MESHWRIGHT_LOCAL_NATS := $(NATS)
 up: export MESHWRIGHT_LOCAL_MONGODB := $(MONGODB)
 up: install
@@ -41,7 +41,7 @@ endif
 test: install
 	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/bench --ignore tests/faults
 
-# What failed in the last run, alone on the machine and by name: what passes now failed for want of time. Few only.
+# Runs at most three failures of the last run again, one at a time: what passes now had failed for lack of time.
 test-again: install
 	$(PYTEST) -n 0 -v --last-failed --last-failed-no-failures none --maxfail 3 --ignore tests/bench --ignore tests/faults
 
@@ -55,7 +55,7 @@ testbed: install
 security: install
 	$(PYTEST) -n $(WORKERS) --dist loadfile tests/security
 
-# The same targets as in the tests, for as long as is wanted and with other inputs each time.
+# The same targets as in the tests, for a chosen time and with other inputs each time.
 fuzz: MINUTES ?= 10
 fuzz: install
 	FUZZ_MINUTES=$(MINUTES) $(PYTEST) -n 0 -s --timeout 0 tests/security/fuzz
@@ -76,6 +76,6 @@ schemas: install
 bench: install
 	@for one in tests/bench/bench_*.py; do echo "== $$one"; PYTHONPATH=tests $(BIN)/python $$one || exit 1; done
 
-# Writes the versions installed now as the ones that everybody gets.
+# Writes the installed versions to constraints.txt.
 lock:
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt

@@ -45,7 +45,7 @@ class NatsClient(Client):
         self._public_nkey = key.public if key else None
 
     async def request(self, *arguments: Any, **more: Any) -> Msg:
-        """The client's own, with a wait that can be cancelled."""
+        """Overrides the client's method, with a wait that can be cancelled."""
         task = asyncio.current_task()
         assert task is not None
         before = task.cancelling()
@@ -56,13 +56,13 @@ class NatsClient(Client):
                 raise asyncio.CancelledError
 
     async def _connect_to_server(self, server: Any) -> None:
-        """The client's own, which leaves a connection open when the server accepts it and sends no INFO."""
+        """Overrides the client's method, which leaves the connection open if the server sends no INFO."""
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it so
         await super()._connect_to_server(server)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        """The client's own, which sends the credentials in clear when the server does not require TLS.
+        """Overrides the client's method, which sends the credentials in clear when the server does not require TLS.
 
         TLS is required by a `tls://` URL or by CA certificates. This runs before anything is sent to a server.
         """
@@ -75,13 +75,13 @@ class NatsClient(Client):
         await super()._process_info(info, initial_connection)
 
     async def _attempt_reconnect(self) -> None:
-        """The client's own, which waits half a minute for a dead server to close TLS."""
+        """Overrides the client's method, which waits half a minute for a dead server to close TLS."""
         if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
             self._transport._io_writer.transport.abort()
         await super()._attempt_reconnect()
 
     async def _process_err(self, err_msg: str) -> None:
-        """The client's own, which closes for good when the server ends the connection with an error."""
+        """Overrides the client's method, which closes permanently when the server ends the connection with an error."""
         text = err_msg.strip("'")
         if "permissions violation" in text.lower():
             await self._error_cb(errors.Error(text))
@@ -91,7 +91,7 @@ class NatsClient(Client):
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
     ) -> Msg:
-        """The client's own, which loses the connection at each delivery whose subject is not UTF-8."""
+        """Overrides the client's method, which loses the connection at each delivery whose subject is not UTF-8."""
         return self.msg_class(
             subject=subject.decode(errors="replace"),
             reply=reply.decode(errors="replace"),
