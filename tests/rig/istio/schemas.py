@@ -15,6 +15,7 @@ _FOLDERS = ("istio", "gateway-api-standard")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+@functools.cache
 def documents(*folders: str) -> list[dict[str, Any]]:
     """The CustomResourceDefinitions in these folders; skips the test where they are not there."""
     if not SHARED.is_dir():

@@ -64,7 +64,7 @@ def test_real_files_are_read_and_everything_left_is_named(folder: str) -> None:
     assert resources or folder == "installs"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data(), kind=st.sampled_from(sorted(KINDS)), unknown=st.booleans())
 def test_whatever_the_definitions_allow_is_named(data: Any, kind: str, unknown: bool) -> None:
     """Any fields together, sensible or not: nothing fails, and what is not said is named."""
@@ -95,7 +95,7 @@ SENSIBLE: dict[str, Any] = {
 }
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), kind=st.sampled_from(sorted(KINDS)))
 def test_a_field_that_is_added_to_what_intents_say_matters_or_is_named(data: Any, kind: str) -> None:
     """To resources that are read whole, fields of their real definitions are added anywhere: none gets lost."""
