@@ -33,6 +33,7 @@ _STEP_STARTED = operations.StepStarted.wire.name
 _STEP_COMPLETED = operations.StepCompleted.wire.name
 _ENDS = tuple(catalog.TERMINAL_TYPES)
 _APPLY = operations.ApplyDesign.kind.name
+_DEADLINE_S = 60.0
 _ACK_WAIT = "1"
 """seconds until the bus redelivers the command of a killed worker"""
 
@@ -147,9 +148,13 @@ class AdapterConformance:
 
     async def succeed(self, world: World, arguments: operations.Arguments) -> list[Message]:
         """Run an operation that must succeed; returns its events."""
-        events = await world.asker.end(await world.asker.ask(arguments), self.patience)
+        events = await world.asker.end(await self._ask(world, arguments), self.patience)
         assert kinds(events)[-1] == "succeeded", events
         return events
+
+    async def _ask(self, world: World, arguments: operations.Arguments) -> str:
+        """Ask for an operation, whose deadline is not before the end of our patience."""
+        return await world.asker.ask(arguments, seconds=max(_DEADLINE_S, self.patience))
 
     async def undisturbed(self, directory: Path, operation: str) -> Run:
         """An undisturbed run of an operation's sample, shared by all tests of this process."""
@@ -207,7 +212,7 @@ class AdapterConformance:
         async with self.world(tmp_path) as world:
             worker = await world.start()
             await self.prepare(world, sample)
-            asked = await world.asker.ask(sample.arguments)
+            asked = await self._ask(world, sample.arguments)
             events = await world.asker.end(asked, self.patience)
             seen = await sample.look(world) if sample.look else None
             await worker.stop()
@@ -256,7 +261,7 @@ class AdapterConformance:
             await world.start()
             before = await self.prepare(world, sample)
             world.held.hold_at((_STEP_STARTED if calm.steps else _STARTED,), stored=True)
-            asked = await world.asker.ask(sample.arguments)
+            asked = await self._ask(world, sample.arguments)
             await self._reached(world, asked, stored=True)
             await world.asker.cancel(asked)
             assert not has_ended(await world.asker.events(asked))
@@ -282,7 +287,7 @@ class AdapterConformance:
             before = await self.prepare(world, sample)
             at = (_STEP_COMPLETED,) if calm.steps and where == "first" else _ENDS
             world.held.hold_at(at, stored=False)
-            asked = await world.asker.ask(sample.arguments)
+            asked = await self._ask(world, sample.arguments)
             await self._reached(world, asked, stored=False)
             await self._kill(world, worker, asked)
             await world.asker.cancel(asked)
