@@ -42,3 +42,17 @@ def test_a_cluster_that_does_not_answer_is_said(server: Server, terminal: Termin
     server.on("POST /v1/connections/prod:test", result)
     shown = terminal.run("connections", "test", "prod", expect=1).stdout
     assert "#/kubeconfig: it does not answer" in shown
+
+
+def test_each_condition_has_a_line(server: Server, terminal: Terminal) -> None:
+    """Its type, status, reason and what to do; the number of objects comes first."""
+    conditions = [
+        {"type": "Reachable", "status": "True", "reason": "Answering", "message": ""},
+        {"type": "Replaced", "status": "True", "reason": "AnotherCluster", "message": "another cluster answers"},
+    ]
+    document = {"id": "prod", "conditions": conditions, "resources": 7, "observed_at": "2026-11-28T02:00:00Z"}
+    server.on("GET /v1/connections/prod/status", document)
+    lines = terminal.run("connections", "status", "prod").stdout.splitlines()
+    assert lines[0] == "prod: 7 objects, as of 2026-11-28T02:00:00Z"
+    assert any("Reachable" in line and "Answering" in line for line in lines)
+    assert any("Replaced" in line and "AnotherCluster" in line and "another cluster answers" in line for line in lines)

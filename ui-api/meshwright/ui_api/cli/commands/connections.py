@@ -69,6 +69,13 @@ def test(session: Session, connection: Name, reason: ReasonOption = "") -> None:
         raise CommandFailed(f"connection {connection} cannot be used as it is", code=Exit.FAILURE)
 
 
+@command(group, "status")
+def status(session: Session, connection: Name) -> None:
+    """Show the conditions of a cluster as discovery last saw them: reachable, authorized, throttled, replaced."""
+    document = session.api.get(paths.one(paths.CONNECTIONS, connection, "/status"))
+    session.output.show(document, rendered.status(document))
+
+
 @command(group, "rights")
 def rights(
     session: Session,

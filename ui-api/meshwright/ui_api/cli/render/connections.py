@@ -1,4 +1,4 @@
-"""The result of a connection test: the identity used there, and its permissions.
+"""The result of a connection test (the identity used there, and its permissions), and a connection's conditions.
 
 Invariant: verbs on the same resource are on one line; denied ones are separate from allowed ones.
 """
@@ -28,6 +28,16 @@ def tested(result: Document) -> "RenderableType":
     else:
         parts += [Text(f"  {each['pointer']}: {each['detail']}", "red") for each in result.get("problems") or []]
     return Group(*parts)
+
+
+def status(document: Document) -> "RenderableType":
+    """The conditions of a connection, and how many objects are seen through it."""
+    from rich.console import Group
+    from rich.text import Text
+
+    rows = [(c["type"], c["status"], c.get("reason"), c.get("message")) for c in document.get("conditions") or []]
+    head = Text(f"{document['id']}: {document.get('resources', 0)} objects, as of {document['observed_at']}")
+    return Group(head, Text(), output.table(("condition", "status", "reason", "message"), rows))
 
 
 def _rows(permissions: list[Document]) -> list[tuple[Any, ...]]:
