@@ -1,6 +1,7 @@
 """What is asked of Istio is what requests do: real istiod, real Envoys, real requests between pods."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -203,5 +204,9 @@ async def test_a_world_ends_with_its_block(kubernetes_server: KubernetesServer, 
 
 def _children(folder: Path) -> list[psutil.Process]:
     """What runs below this process and was told of a folder."""
-    below = psutil.Process().children(recursive=True)
-    return [each for each in below if any(str(folder) in part for part in each.cmdline())]
+    result = []
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if any(str(folder) in part for part in each.cmdline()):
+                result.append(each)
+    return result
