@@ -9,6 +9,7 @@ errors, and the first on each channel names the port.
 """
 
 import asyncio
+import contextlib
 from typing import Literal
 from urllib.parse import quote, urlencode
 
@@ -77,7 +78,8 @@ class PodPort(msgspec.Struct, frozen=True):
 async def _exchanged(socket: aiohttp.ClientWebSocketResponse, request: bytes, what: str) -> bytes:
     answer, failure, begun = _Answer(), "", set[int]()
     parser = httptools.HttpResponseParser(answer)
-    await socket.send_bytes(bytes([_DATA]) + request)
+    with contextlib.suppress(ConnectionResetError):  # the node has ended the tunnel already; its reason is read below
+        await socket.send_bytes(bytes([_DATA]) + request)
     async for message in socket:
         if message.type is not aiohttp.WSMsgType.BINARY or not message.data:
             continue
