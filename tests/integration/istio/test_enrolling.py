@@ -183,7 +183,7 @@ async def test_an_enrolment_whose_worker_dies_at_every_step_restarts_nothing_twi
     before = (await shop.find("Deployment", "web", "shop", "apps"))["metadata"]["generation"]
     arguments = EnrolWorkloads(workloads=[NamespaceMember(namespace="shop", restart=True)])
     result, kills = await killed(shop, arguments)
-    assert kills == 2 * len(["plan", "label", "agent", "web", "db"])
+    assert kills == 2 * len(["identify-cluster", "plan", "label", "agent", "web", "db"])
     assert result["restarted"] == ["DaemonSet shop/agent", "Deployment shop/web", "StatefulSet shop/db"]
     assert await labels(shop) == {"istio-injection": "enabled"}
     after = (await shop.find("Deployment", "web", "shop", "apps"))["metadata"]["generation"]

@@ -1,6 +1,6 @@
 """Enrolling and withdrawing namespaces and workloads.
 
-    read-record → plan → waypoints → label → per workload: restart → tell
+    identify-cluster → plan → waypoints → label → per workload: restart → tell
 
 Invariant: labels are put back when the operation is taken back, and what it had restarted is started anew once more;
 enrolling what is enrolled changes nothing.

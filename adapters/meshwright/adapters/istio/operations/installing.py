@@ -1,6 +1,6 @@
 """Installing Istio: namespaces, definitions, control plane, node agents, gateway, each a component of its own.
 
-    read-record → check → per component: plan → apply → wait → prune → record → tell
+    identify-cluster → check → per component: plan → apply → wait → prune → record → tell
 
 Invariant: every chart is rendered and every check made before anything is changed; where nothing differs nothing is
 done, and the result says so.

@@ -52,7 +52,7 @@ class Place(msgspec.Struct, frozen=True):
         async def read() -> Origin:
             return Origin(cluster=await (await target.cluster()).identity(), recorded=await records.get(mesh))
 
-        origin = await ctx.patient_step("read-record", read, result=Origin)
+        origin = await ctx.patient_step("identify-cluster", read, result=Origin)
         target.expect(origin.cluster)
         place = cls(ctx, mesh, target, await Components.open(ctx, target), records, origin)
         if origin.recorded and not place.record:

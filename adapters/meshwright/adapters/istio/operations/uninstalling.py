@@ -1,6 +1,6 @@
 """Removing Istio: enrolment labels, components in reverse, what istiod left, definitions when asked, namespaces.
 
-    read-record → look → find-leftovers → release-namespaces → per component: remove → remove-leftovers
+    identify-cluster → look → find-leftovers → release-namespaces → per component: remove → remove-leftovers
     → definitions → namespaces → record → tell
 
 Invariant: nobody's pods are held up by a webhook that no control plane answers; what stays is told with the reason.

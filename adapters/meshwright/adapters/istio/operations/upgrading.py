@@ -1,6 +1,6 @@
 """Bringing Istio to another version: in place, or by a second control plane to which everything moves.
 
-    in place    read-record → check → per component: plan → apply → wait → prune → record → tell
+    in place    identify-cluster → check → per component: plan → apply → wait → prune → record → tell
     by revision … base → istiod-NEW │ plan-move → tags → label → nodes and gateways → restarts │ remove istiod-OLD
                             installed                                                   moved                retired
 
