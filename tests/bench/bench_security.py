@@ -20,7 +20,7 @@ from meshwright.core.bus.client.requesting import request
 from meshwright.core.bus.client.serving import serving
 from meshwright.core.bus.stream import provisioning
 from meshwright.core.testing import identities
-from meshwright.core.testing.asking import command
+from meshwright.core.testing.sending import command
 from meshwright.core.testing.servers import HOST, NatsServer
 from meshwright.schemas import operations, subjects
 from rig.stack.tls import Authority

@@ -12,8 +12,8 @@ from ledger_adapter import Enter, Look
 
 from meshwright.core import bus as mwbus
 from meshwright.core.bus.client import listening
-from meshwright.core.testing.asking import Asker
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess, worker_process
 from meshwright.schemas import catalog, subjects
@@ -27,9 +27,9 @@ ACK_WAIT = 1.0
 class LedgerWorkers:
     """Workers by their process ids, and a client that sends them commands."""
 
-    def __init__(self, asker: Asker, server: NatsServer, folder: Path, stack: AsyncExitStack) -> None:
-        self.asker = asker
-        self.bus = asker.bus
+    def __init__(self, sender: Sender, server: NatsServer, folder: Path, stack: AsyncExitStack) -> None:
+        self.sender = sender
+        self.bus = sender.bus
         self.book = Book(folder / "book")
         self.folder = folder
         self.workers: dict[int, WorkerProcess] = {}
@@ -53,11 +53,11 @@ class LedgerWorkers:
     ) -> str:
         """Ask for entries; the operation."""
         wanted = Enter(folder=str(self.book.folder), **arguments)
-        return await self.asker.ask(wanted, mesh=mesh, seconds=seconds, keep_on_failure=keep_on_failure)
+        return await self.sender.ask(wanted, mesh=mesh, seconds=seconds, keep_on_failure=keep_on_failure)
 
     async def look(self, seconds: float = 120, **arguments: Any) -> str:
         """Ask for nothing; the operation."""
-        return await self.asker.ask(Look(**arguments), seconds=seconds)
+        return await self.sender.ask(Look(**arguments), seconds=seconds)
 
     async def events(self) -> AsyncIterator[tuple[int, str, Message]]:
         """The events of all operations, in stream order: sequence, operation, event."""
@@ -138,7 +138,7 @@ async def heard(ledger_workers: LedgerWorkers) -> AsyncIterator[Heard]:
 async def ledger_workers_running(server: NatsServer, folder: Path) -> AsyncIterator[LedgerWorkers]:
     """A bus with workers of the ledger adapter, none yet; all of it is gone afterwards."""
     async with mwbus.connect(server.url, "api") as bus, AsyncExitStack() as stack:
-        yield LedgerWorkers(Asker(bus, "ledger"), server, folder, stack)
+        yield LedgerWorkers(Sender(bus, "ledger"), server, folder, stack)
 
 
 def completed(events: list[Message]) -> list[str]:

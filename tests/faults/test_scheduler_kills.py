@@ -11,9 +11,9 @@ from example_adapter import NoOp
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import subjects
 from meshwright.schemas.catalog import TERMINAL_TYPES
@@ -43,7 +43,7 @@ async def test_the_scheduler_is_killed_at_random_points(nats_server: NatsServer,
     chance = random.Random(15)
     async with mwbus.connect(nats_server.url, "api") as bus:
         leases = await mwbus.open_bucket(bus, "mw_leases")
-        absent, hopeless = Asker(bus, "absent"), Asker(bus, "hopeless")
+        absent, hopeless = Sender(bus, "absent"), Sender(bus, "hopeless")
         late: list[str] = []
         poison: list[str] = []
 

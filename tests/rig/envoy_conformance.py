@@ -38,7 +38,7 @@ async def look(world: World) -> object:
     so a serial number says nothing about a rotation.
     """
     name = subjects.ADAPTERS_OWN.name.format(adapter="envoy")
-    bucket = await mwbus.open_bucket(world.asker.bus, name, prefix="desired.")
+    bucket = await mwbus.open_bucket(world.sender.bus, name, prefix="desired.")
     entry = await bucket.get("default.m1")
     if entry is None:
         return "no mesh"

@@ -10,7 +10,7 @@ from cluster_adapter import SETTINGS
 
 from meshwright.core import bus as mwbus
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas.connections import Kubernetes
@@ -68,14 +68,14 @@ async def test_an_operation_that_waits_until_its_deadline_is_taken_back_when_the
         file.write_bytes(msgspec.json.encode(settings))
         variables = {SETTINGS: str(file)}
         async with worker_process("cluster_adapter:cluster", nats_server.url, tmp_path, EXAMPLES, variables):
-            asker, interceptor.rule = Asker(bus, "cluster"), (away := GoesAway())
-            operation = await asker.ask(ApplyDesign(design=design), seconds=12)
-            await asker.wait_for(operation, OperationUndoing, timeout=120)
+            sender, interceptor.rule = Sender(bus, "cluster"), (away := GoesAway())
+            operation = await sender.ask(ApplyDesign(design=design), seconds=12)
+            await sender.wait_for(operation, OperationUndoing, timeout=120)
             assert await present() == [away.made]
             interceptor.rule = None
-            events = await asker.end(operation, 120)
+            events = await sender.end(operation, 120)
             assert kinds(events)[-1] == "timed_out", events[-1]
             assert await present() == []
-            events = await asker.end(await asker.ask(ApplyDesign(design=design)), 120)
+            events = await sender.end(await sender.ask(ApplyDesign(design=design)), 120)
             assert kinds(events)[-1] == "succeeded", events[-1]
             assert await present() == list(NAMES)

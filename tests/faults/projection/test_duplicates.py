@@ -10,8 +10,8 @@ from example_adapter import Write
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas import operations, subjects
@@ -71,14 +71,14 @@ async def test_each_command_is_delivered_three_times(nats_server: NatsServer, tm
         worker_process(adapter, nats_server.url, tmp_path, EXAMPLES),
         worker_process(adapter, nats_server.url, tmp_path, EXAMPLES),
     ):
-        asker = Asker(bus, "example")
+        sender = Sender(bus, "example")
         asked = [
-            await asker.ask(Write(path=str(tmp_path / f"lines-{number}"), steps=3, pause="300ms"), mesh=f"m{number}")
+            await sender.ask(Write(path=str(tmp_path / f"lines-{number}"), steps=3, pause="300ms"), mesh=f"m{number}")
             for number in range(OPERATIONS)
         ]
-        await asker.wait_for(asked[-1], operations.StepStarted)
+        await sender.wait_for(asked[-1], operations.StepStarted)
         await bus.js.delete_consumer("COMMANDS", "adapter-example")
-        ends = [await asker.end(operation, timeout=30) for operation in asked]
+        ends = [await sender.end(operation, timeout=30) for operation in asked]
 
         async def all_acknowledged() -> bool:
             info = await bus.js.consumer_info("COMMANDS", "adapter-example")
@@ -87,7 +87,7 @@ async def test_each_command_is_delivered_three_times(nats_server: NatsServer, tm
         await eventually(all_acknowledged)
         await bus.js.delete_consumer("COMMANDS", "adapter-example")
         await eventually(all_acknowledged)
-        again = [await asker.events(operation) for operation in asked]
+        again = [await sender.events(operation) for operation in asked]
     written = lines_of(tmp_path)
     steps = [event.step for events in again for event in events if isinstance(event, operations.StepCompleted)]
     row.fault, row.injected, row.runs = "duplicate delivery", "each command 3x, to 2 workers", 3 * OPERATIONS

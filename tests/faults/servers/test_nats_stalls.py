@@ -13,8 +13,8 @@ from example_adapter import NoOp, Write
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from rig.load.ledgers import Ledger
 from rig.load.listening import listening
 from rig.load.movement import Readers
@@ -83,8 +83,8 @@ async def test_a_stream_is_full(tmp_path: Path, row: Any) -> None:
     """
     ledger, lines = Ledger(), tmp_path / "lines"
     async with working(tmp_path) as parts, mwbus.connect(parts.nats.url, "tester") as bus:
-        admin, asker = Person(parts.http, TOKEN, "default"), Asker(bus, "example")
-        writing = await asker.ask(Write(path=str(lines), steps=4, pause="500ms"), seconds=90)
+        admin, sender = Person(parts.http, TOKEN, "default"), Sender(bus, "example")
+        writing = await sender.ask(Write(path=str(lines), steps=4, pause="500ms"), seconds=90)
         await resize(bus, "EVENTS", 100_000)
         with pytest.raises(mwbus.BusFull):
             while True:
@@ -112,7 +112,7 @@ async def test_a_stream_is_full(tmp_path: Path, row: Any) -> None:
         begin = time.monotonic()
         await eventually(lambda: ledger.all_ended(bus))
         row.recovery = time.monotonic() - begin
-        told = await asker.end(writing, timeout=30)
+        told = await sender.end(writing, timeout=30)
         assert kinds(told)[-1] == "succeeded"
         assert kinds(told).count("started") == 1, "the operation was delivered again while it waited"
         assert await ledger.ask(admin)

@@ -95,7 +95,7 @@ class Life(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         """A person asks for the end of any operation, ended or not."""
         one = data.draw(st.sampled_from(self.asked), label="operation")
-        self.run(self.ledger_workers.asker.cancel(one.id))
+        self.run(self.ledger_workers.sender.cancel(one.id))
         one.cancelled = True
 
     @precondition(lambda self: len(self.alive()) < 3)
@@ -165,7 +165,7 @@ class Life(RuleBasedStateMachine):
 
     async def _end(self, one: Asked) -> list[Message]:
         async def ended() -> list[Message]:
-            events = await self.ledger_workers.asker.events(one.id)
+            events = await self.ledger_workers.sender.events(one.id)
             return events if any(event.wire.name in catalog.TERMINAL_TYPES for event in events) else []
 
         try:

@@ -9,8 +9,8 @@ from example_adapter import NoOp
 
 from meshwright.core import bus as mwbus
 from meshwright.core.bus.kv import presence
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess, worker_process
 from rig.load.ledgers import consumers
@@ -26,7 +26,7 @@ async def test_workers_restarted_a_hundred_times_leave_no_consumers(
 ) -> None:
     """kill -9 and SIGTERM in turn: the server keeps as many consumers as before, and every operation ends once."""
     async with mwbus.connect(nats_server.url, "api") as bus:
-        asker = Asker(bus, "example")
+        sender = Sender(bus, "example")
         present = await presence.open_presence(bus)
         asked: list[str] = []
         left = iter(range(RESTARTS))
@@ -34,7 +34,7 @@ async def test_workers_restarted_a_hundred_times_leave_no_consumers(
         async def live_and_die(number: int) -> None:
             async with worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLES) as worker:
                 await eventually(lambda: "serves as" in worker.log.read_text())
-                asked.append(await asker.ask(NoOp(), seconds=120))
+                asked.append(await sender.ask(NoOp(), seconds=120))
                 await _end(worker, number)
 
         async def one_after_another() -> None:
@@ -47,7 +47,7 @@ async def test_workers_restarted_a_hundred_times_leave_no_consumers(
             for _ in range(AT_ONCE):
                 group.create_task(one_after_another())
         async with worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLES):
-            ends = [kinds(await asker.end(operation, timeout=40)) for operation in asked]
+            ends = [kinds(await sender.end(operation, timeout=40)) for operation in asked]
             row.lost = sum(told[-1] != "succeeded" for told in ends)
             row.duplicated = sum(told.count("succeeded") > 1 for told in ends)
             after = await consumers(bus)

@@ -18,8 +18,8 @@ from ledger_adapter import Look
 
 from faults.ledger_workers import ACK_WAIT, LedgerWorkers, completed, heard, ledger_workers_running
 from meshwright.core import ending
-from meshwright.core.testing.asking import kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess
 from meshwright.schemas import operations as ops
@@ -55,7 +55,7 @@ async def test_kill_at_every_boundary_and_inside_every_step(ledger_workers: Ledg
                 break  # behind the last step there may be nothing left to begin but the end
             place, at, begun = await listener.next(ops.OperationStarted, place + 1)
             gaps.append(at - killed)
-        events = await ledger_workers.asker.end(operation, timeout=30)
+        events = await ledger_workers.sender.end(operation, timeout=30)
     done = completed(events)
     row.runs, row.recovery = 2 * STEPS, max(gaps)
     row.lost = STEPS - len(set(done) & {f"enter-{number}" for number in range(STEPS)})
@@ -82,21 +82,21 @@ async def test_a_paused_worker_is_fenced_off(ledger_workers: LedgerWorkers, row:
             await listener.next(ops.StepStarted, place)
             zombie.signal(signal.SIGSTOP)
             other = await ledger_workers.start()
-            events = await ledger_workers.asker.end(operation, timeout=30)
+            events = await ledger_workers.sender.end(operation, timeout=30)
         tries = ledger_workers.book.tries(operation)
         zombie.signal(signal.SIGCONT)
         await eventually(partial(_was_fenced, zombie))
         late += (
             len(ledger_workers.book.tries(operation))
             - len(tries)
-            + len(await ledger_workers.asker.events(operation))
+            + len(await ledger_workers.sender.events(operation))
             - len(events)
         )
         assert kinds(events)[-1] == "succeeded"
         assert ledger_workers.book.entries(operation) == list(range(6))
         await other.stop()
         fresh = await ledger_workers.look()
-        assert kinds(await ledger_workers.asker.end(fresh))[-1] == "succeeded"
+        assert kinds(await ledger_workers.sender.end(fresh))[-1] == "succeeded"
         await zombie.stop()
         row.runs += 1
     row.duplicated, row.note = late, "events and effects of the zombie after its successor's first"
@@ -149,7 +149,7 @@ async def test_a_long_operation_is_delivered_once(ledger_workers: LedgerWorkers,
     await ledger_workers.start()
     await ledger_workers.start()
     operation = await ledger_workers.enter(steps=1, pause="12s")
-    events = await ledger_workers.asker.end(operation, timeout=30)
+    events = await ledger_workers.sender.end(operation, timeout=30)
     attempts = sum(isinstance(event, ops.OperationStarted) for event in events)
     row.runs, row.duplicated = 1, attempts - 1
     info = await ledger_workers.bus.js.consumer_info("COMMANDS", "adapter-ledger")
@@ -161,7 +161,7 @@ async def test_a_flood_waits_in_the_stream(ledger_workers: LedgerWorkers, row: A
     """Ten times more commands than a worker can take cost it little memory, and none is lost."""
     row.fault, row.injected = "commands at many times the worker's rate", "2,000 commands at once, 8 at a time"
     worker = await ledger_workers.start(worker_max_running="8", worker_ack_wait="5")
-    await ledger_workers.asker.end(await ledger_workers.look())
+    await ledger_workers.sender.end(await ledger_workers.look())
     process = psutil.Process(worker.process.pid)
     before = process.memory_info().rss
     asked = []
@@ -188,7 +188,7 @@ async def test_two_versions_share_the_work(ledger_workers: LedgerWorkers, row: A
     asked: dict[str, int] = {}
     for number in range(300):
         version = 1 + number % 2
-        asked[await ledger_workers.asker.ask(Look(), version=version)] = version
+        asked[await ledger_workers.sender.ask(Look(), version=version)] = version
         if number in (100, 200):
             await asyncio.gather(old.stop(), new.stop())
             old, new = await ledger_workers.start(ledger_major="1"), await ledger_workers.start(ledger_major="2")
@@ -256,7 +256,7 @@ async def test_sigterm_drains_what_runs(ledger_workers: LedgerWorkers, row: Any)
         longest = max(longest, time.monotonic() - began)
         await ledger_workers.start(worker_ack_wait="30")
         for operation in asked:
-            events = await ledger_workers.asker.end(operation, timeout=20)
+            events = await ledger_workers.sender.end(operation, timeout=20)
             row.lost += kinds(events)[-1] != "succeeded"
             row.duplicated += sum(isinstance(event, ops.OperationStarted) for event in events) - 1
         for other in ledger_workers.workers.values():

@@ -83,7 +83,7 @@ async def test_an_answer_a_refusal_or_a_reason(bus: mwbus.Connection) -> None:
 
 
 async def test_a_refused_connection_is_reported_at_once_and_silence_in_time(bus: mwbus.Connection) -> None:
-    """Without a worker there is no waiting; one that is slow is given up after the asker's own time."""
+    """Without a worker there is no waiting; one that is slow is given up after the caller's own time."""
 
     async def sleep(_: bytes) -> bytes:
         await asyncio.Event().wait()

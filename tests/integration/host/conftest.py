@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.asking import Asker
+from meshwright.core.testing.sending import Sender
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess, worker_process
 
@@ -22,10 +22,10 @@ def adapter(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def asker(nats_server: NatsServer, adapter: str) -> AsyncIterator[Asker]:
+async def sender(nats_server: NatsServer, adapter: str) -> AsyncIterator[Sender]:
     """A client that sends commands."""
     async with mwbus.connect(nats_server.url, "api") as bus:
-        yield Asker(bus, adapter)
+        yield Sender(bus, adapter)
 
 
 @pytest.fixture

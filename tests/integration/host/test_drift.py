@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from meshwright.core.testing import file_target
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas.base import Message
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.servers
 EXAMPLES = Path(__file__).parents[2] / "example"
 
 
-async def told(asker: Asker) -> list[Message]:
+async def told(sender: Sender) -> list[Message]:
     """What was said of drift so far, in its order."""
     items: list[Message] = []
     seq = 1
-    while received := await asker.bus.following("EVENTS", seq, "mw.evt.default.example.drift.*"):
+    while received := await sender.bus.following("EVENTS", seq, "mw.evt.default.example.drift.*"):
         seq = received.seq + 1
         message = received.message()
         assert message is not None
@@ -46,61 +46,61 @@ def meddle(path: Path) -> None:
     path.write_text(json.dumps(content))
 
 
-async def apply(asker: Asker, *, self_heal: bool = False) -> None:
+async def apply(sender: Sender, *, self_heal: bool = False) -> None:
     """Have a timeout applied."""
     design = Design(id="d", intents=[Timeout(service="reviews", timeout="1s")], self_heal=self_heal)
-    events = await asker.end(await asker.ask(ApplyDesign(design=design)))
+    events = await sender.end(await sender.ask(ApplyDesign(design=design)))
     assert kinds(events)[-1] == "succeeded", events
 
 
-async def counted(asker: Asker, number: int) -> list[Message]:
+async def counted(sender: Sender, number: int) -> list[Message]:
     """The published messages once there are that many."""
 
     async def enough() -> bool:
-        return len(await told(asker)) >= number
+        return len(await told(sender)) >= number
 
     await eventually(enough)
-    return await told(asker)
+    return await told(sender)
 
 
 async def test_a_change_and_a_loss_are_reported_and_their_end(
-    nats_server: NatsServer, asker: Asker, tmp_path: Path
+    nats_server: NatsServer, sender: Sender, tmp_path: Path
 ) -> None:
     """A changed resource, then a missing one, then its return, then one under a removed design: each published once."""
     async with worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLES, worker_drift_every="0.1"):
-        await apply(asker)
+        await apply(sender)
         path = await asyncio.to_thread(route, tmp_path)
         good = path.read_bytes()
         await asyncio.to_thread(meddle, path)
-        (changed,) = await counted(asker, 1)
+        (changed,) = await counted(sender, 1)
         assert isinstance(changed, DriftDetected)
         (resource,) = changed.drift.resources
         assert (changed.drift.design, changed.drift.revision, resource.change) == ("d", 1, "changed")
         assert (resource.ref.kind, resource.ref.name) == ("Timeout", "reviews")
         path.unlink()
-        _, missing = await counted(asker, 2)
+        _, missing = await counted(sender, 2)
         assert isinstance(missing, DriftDetected)
         assert [each.change for each in missing.drift.resources] == ["missing"]
         path.write_bytes(good)
-        *_, back = await counted(asker, 3)
+        *_, back = await counted(sender, 3)
         assert isinstance(back, DriftResolved)
         assert (back.id, back.how, back.principal) == (changed.drift.id, "reverted", "")
         await asyncio.to_thread(meddle, path)
-        await counted(asker, 4)
-        await asker.end(await asker.ask(RemoveDesign(design="d")))
-        *_, over = await counted(asker, 5)
+        await counted(sender, 4)
+        await sender.end(await sender.ask(RemoveDesign(design="d")))
+        *_, over = await counted(sender, 5)
         assert isinstance(over, DriftResolved)
         assert over.how == "replaced"
 
 
-async def test_a_design_that_asks_for_it_is_put_back(nats_server: NatsServer, asker: Asker, tmp_path: Path) -> None:
+async def test_a_design_that_asks_for_it_is_put_back(nats_server: NatsServer, sender: Sender, tmp_path: Path) -> None:
     """The drift is published, the resource is as it was applied, the healing is published too; no revision is made."""
     async with worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLES, worker_drift_every="0.1"):
-        await apply(asker, self_heal=True)
+        await apply(sender, self_heal=True)
         path = await asyncio.to_thread(route, tmp_path)
         good = json.loads(path.read_text())
         await asyncio.to_thread(meddle, path)
-        detected, healed = (await counted(asker, 2))[:2]
+        detected, healed = (await counted(sender, 2))[:2]
         assert isinstance(detected, DriftDetected)
         assert isinstance(healed, DriftResolved)
         assert (healed.how, healed.principal) == ("healed", "meshwright:self-heal")

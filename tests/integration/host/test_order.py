@@ -10,8 +10,8 @@ from ledger import Book
 from ledger_adapter import Enter
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.workers import WorkerProcess
 from meshwright.schemas import operations as ops
 
@@ -37,18 +37,18 @@ def book(tmp_path: Path) -> Book:
     ],
 )
 async def test_a_memory_of_another_past_lets_nobody_pass(
-    asker: Asker, start_worker: Start, book: Book, remembered: bytes
+    sender: Sender, start_worker: Start, book: Book, remembered: bytes
 ) -> None:
     """Operations run in their order although the bucket says that those ahead are settled, and it is set right."""
-    settled = await mwbus.open_bucket(asker.bus, "mw_turns")
+    settled = await mwbus.open_bucket(sender.bus, "mw_turns")
     await settled.put(QUEUE, remembered)
-    asked = [await asker.ask(Enter(folder=str(book.folder), steps=2, pause="200ms")) for _ in range(4)]
+    asked = [await sender.ask(Enter(folder=str(book.folder), steps=2, pause="200ms")) for _ in range(4)]
     await start_worker()
     for operation in asked:
-        assert kinds(await asker.end(operation))[-1] == "succeeded"
+        assert kinds(await sender.end(operation))[-1] == "succeeded"
     assert book.order() == asked
     for operation in asked[1:]:
-        assert any(isinstance(event, ops.OperationQueued) for event in await asker.events(operation))
+        assert any(isinstance(event, ops.OperationQueued) for event in await sender.events(operation))
 
     async def is_right_again() -> bool:
         entry = await settled.get(QUEUE)

@@ -9,8 +9,8 @@ from example_adapter import Write
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.testing.asking import Asker
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender
 from meshwright.schemas import operations as ops
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
@@ -24,17 +24,17 @@ WRITE = Write(path="/nowhere")
 class Queue:
     """The operations of one mesh and who waits for a turn."""
 
-    def __init__(self, asker: Asker, settled: mwbus.Bucket) -> None:
-        self.asker = asker
+    def __init__(self, sender: Sender, settled: mwbus.Bucket) -> None:
+        self.sender = sender
         self.settled = settled
-        self.turns = OperationQueues(asker.bus, settled)
+        self.turns = OperationQueues(sender.bus, settled)
         self.told: dict[str, list[str]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def ask(self, mesh: str = "m1") -> str:
         """One more operation, which waits for its turn from now on."""
-        operation = await self.asker.ask(WRITE, mesh=mesh)
-        stored = (await ledgers.whole(self.asker.bus, subjects.COMMANDS.stream))[-1]
+        operation = await self.sender.ask(WRITE, mesh=mesh)
+        stored = (await ledgers.whole(self.sender.bus, subjects.COMMANDS.stream))[-1]
         command = stored.message()
         assert isinstance(command, ops.Command)
         told = self.told[operation] = []
@@ -58,7 +58,7 @@ class Queue:
     async def say(self, operation: str, message: Message, origin: str = "example") -> None:
         """An event of an operation."""
         subject = subjects.fill(subjects.EVENTS, workspace="default", origin=origin, entity="operation", id=operation)
-        await self.asker.bus.publisher.publish(subject, message)
+        await self.sender.bus.publisher.publish(subject, message)
 
     async def close(self) -> None:
         """End all waiting."""
@@ -66,9 +66,9 @@ class Queue:
 
 
 @pytest.fixture
-async def queue(asker: Asker) -> AsyncIterator[Queue]:
+async def queue(sender: Sender) -> AsyncIterator[Queue]:
     """An empty queue."""
-    result = Queue(asker, await open_settled(asker.bus))
+    result = Queue(sender, await open_settled(sender.bus))
     yield result
     await result.close()
 
@@ -112,8 +112,8 @@ async def test_a_command_that_nobody_can_read_holds_nobody_up(queue: Queue) -> N
     """It can never run, so those behind it need not wait."""
     first = await queue.ask()
     subject = f"mw.cmd.default.example.local.m1.{first[:-1]}0"
-    await projections.publish_raw(queue.asker.bus, subject, b"{", ops.Command.wire.name)
-    await projections.publish_raw(queue.asker.bus, subject[:-1] + "1", b"{}", "dev.other.v1")
+    await projections.publish_raw(queue.sender.bus, subject, b"{", ops.Command.wire.name)
+    await projections.publish_raw(queue.sender.bus, subject[:-1] + "1", b"{}", "dev.other.v1")
     last = await queue.ask()
     await queue.waits_for(last, first)
     await queue.say(first, ops.OperationSucceeded())
@@ -134,7 +134,7 @@ async def test_what_is_settled_is_not_looked_at_again(queue: Queue) -> None:
     """A stored position saves reading the commands before it, also those whose events have expired."""
     first = await queue.ask()
     await queue.goes(first)
-    stored = (await ledgers.whole(queue.asker.bus, subjects.COMMANDS.stream))[0]
+    stored = (await ledgers.whole(queue.sender.bus, subjects.COMMANDS.stream))[0]
     command = stored.message()
     assert isinstance(command, ops.Command)
     await queue.turns.done(command, stored)

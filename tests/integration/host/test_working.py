@@ -11,8 +11,8 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.telemetry.metrics import Registry
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.schemas import operations as ops
 from meshwright.workers.host import queues
 from meshwright.workers.host.queues import OperationQueues, open_settled
@@ -80,74 +80,74 @@ class Scene:
 
 
 @pytest.fixture
-def scene(asker: Asker, tmp_path: Path) -> Scene:
+def scene(sender: Sender, tmp_path: Path) -> Scene:
     """The adapter."""
-    return Scene(asker.bus, tmp_path)
+    return Scene(sender.bus, tmp_path)
 
 
-async def test_no_more_run_at_once_than_allowed(asker: Asker, scene: Scene) -> None:
+async def test_no_more_run_at_once_than_allowed(sender: Sender, scene: Scene) -> None:
     """Of twenty concurrent operations two run at any moment; the others are queued, and each ends once."""
     async with scene.worker(max_running=2):
-        asked = [await asker.ask(Look()) for _ in range(20)]
+        asked = [await sender.ask(Look()) for _ in range(20)]
         await eventually(lambda: len(scene.running) == 2)
         waiting = next(one for one in asked if one not in scene.running)
-        await asker.wait_for(waiting, ops.OperationQueued)
+        await sender.wait_for(waiting, ops.OperationQueued)
         scene.go.set()
         for operation in asked:
-            assert kinds(await asker.end(operation))[-1] == "succeeded"
+            assert kinds(await sender.end(operation))[-1] == "succeeded"
     assert scene.most == 2
     assert sorted(scene.order) == sorted(asked)
     assert sum(scene.ended.values.values()) == 20
 
 
-async def test_those_that_wait_for_their_turn_cost_no_slot(asker: Asker, scene: Scene) -> None:
+async def test_those_that_wait_for_their_turn_cost_no_slot(sender: Sender, scene: Scene) -> None:
     """While many wait behind one on a busy mesh, a change of another mesh runs at once in the slot that is free."""
     async with scene.worker(max_running=2):
-        first, *behind = [await asker.ask(Change(), mesh="busy") for _ in range(6)]
+        first, *behind = [await sender.ask(Change(), mesh="busy") for _ in range(6)]
         await eventually(lambda: scene.running == [first])
-        await asker.wait_for(behind[-1], ops.OperationQueued)
-        other = await asker.ask(Change(), mesh="free")
+        await sender.wait_for(behind[-1], ops.OperationQueued)
+        other = await sender.ask(Change(), mesh="free")
         await eventually(lambda: scene.running == [first, other])
         scene.go.set()
         for operation in behind:
-            assert kinds(await asker.end(operation))[-1] == "succeeded"
+            assert kinds(await sender.end(operation))[-1] == "succeeded"
     assert scene.order == [first, other, *behind]
 
 
 async def test_a_turn_passes_on_as_soon_as_it_is_over(
-    asker: Asker, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    sender: Sender, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An end is received while the stream still stores it: the next operation checks again soon, and starts."""
     monkeypatch.setattr(queues, "_RECHECK", 60.0)
     scene.go.set()
     async with scene.worker():
-        asked = [await asker.ask(Change()) for _ in range(20)]
+        asked = [await sender.ask(Change()) for _ in range(20)]
         for operation in asked:
-            assert kinds(await asker.end(operation, timeout=30))[-1] == "succeeded"
+            assert kinds(await sender.end(operation, timeout=30))[-1] == "succeeded"
     assert scene.order == asked
 
 
-async def test_told_to_stop_it_takes_nothing_new_and_keeps_nothing(asker: Asker, scene: Scene) -> None:
+async def test_told_to_stop_it_takes_nothing_new_and_keeps_nothing(sender: Sender, scene: Scene) -> None:
     """What ran is given back after the grace and what waited at once: another worker does all of it, each once."""
     async with scene.worker(max_running=1):
-        running = await asker.ask(Change())
+        running = await sender.ask(Change())
         await eventually(lambda: scene.running == [running])
-        waiting = [await asker.ask(Change()), await asker.ask(Look(), mesh="m2")]
+        waiting = [await sender.ask(Change()), await sender.ask(Look(), mesh="m2")]
         for operation in waiting:
-            await asker.wait_for(operation, ops.OperationQueued)
-    late = await asker.ask(Look())
+            await sender.wait_for(operation, ops.OperationQueued)
+    late = await sender.ask(Look())
     assert not scene.running
-    assert (await asker.bus.js.consumer_info("COMMANDS", "adapter-watched")).num_ack_pending == 3
+    assert (await sender.bus.js.consumer_info("COMMANDS", "adapter-watched")).num_ack_pending == 3
     scene.go.set()
     async with asyncio.timeout(20), scene.worker():
         for operation in (running, *waiting, late):
-            assert kinds(await asker.end(operation))[-1] == "succeeded"
-    told = await asker.events(running)
+            assert kinds(await sender.end(operation))[-1] == "succeeded"
+    told = await sender.events(running)
     assert [event.interrupted for event in told if isinstance(event, ops.OperationQueued)] == [True]
     assert [event.attempt for event in told if isinstance(event, ops.OperationStarted)] == [1, 2]
 
 
-async def test_what_nobody_can_read_delays_nobody(asker: Asker, scene: Scene) -> None:
+async def test_what_nobody_can_read_delays_nobody(sender: Sender, scene: Scene) -> None:
     """Bytes, other messages and strange subjects are given up at once; good commands beside them are done."""
     scene.go.set()
     place = "mw.cmd.default.watched.local._"
@@ -160,11 +160,11 @@ async def test_what_nobody_can_read_delays_nobody(asker: Asker, scene: Scene) ->
     ]
     async with scene.worker():
         for subject, payload, kind in strange:
-            await projections.publish_raw(asker.bus, subject, payload, kind)
-        operation = await asker.ask(Look())
-        assert kinds(await asker.end(operation))[-1] == "succeeded"
+            await projections.publish_raw(sender.bus, subject, payload, kind)
+        operation = await sender.ask(Look())
+        assert kinds(await sender.end(operation))[-1] == "succeeded"
 
         async def all_given_up() -> bool:
-            return (await asker.bus.stream_bounds("ADVISORIES"))[1] == len(strange)
+            return (await sender.bus.stream_bounds("ADVISORIES"))[1] == len(strange)
 
         await eventually(all_given_up)

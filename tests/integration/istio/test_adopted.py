@@ -16,8 +16,8 @@ from meshwright.core.bus.client import requesting
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.security import connection_secrets, sealing
 from meshwright.core.testing import identities
-from meshwright.core.testing.asking import Asker
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas import subjects
@@ -208,9 +208,9 @@ async def test_what_proxies_take_refuse_and_leave_is_told(
     options: dict[str, Any] = {"connection_allow": "127.0.0.0/8", "worker_status_every": "0.5"}
     async with NatsServer(adapters=["istio"]) as nats, mwbus.connect(nats.url, "api") as bus:
         await connect(bus, tmp_path, kubernetes_settings)
-        told, asker = Published(bus), Asker(bus, "istio")
+        told, sender = Published(bus), Sender(bus, "istio")
         async with worker_process("istio", nats.url, tmp_path, **options):
-            events = await asker.end(await asker.ask(AdoptMesh(), "prod", _SECONDS), _SECONDS)
+            events = await sender.end(await sender.ask(AdoptMesh(), "prod", _SECONDS), _SECONDS)
             assert isinstance(events[-1], OperationSucceeded), events[-1]
             asked = msgspec.json.encode(DetectionRequest(workspace="default", connection="local"))
             credentials = identities.credentials_file("api", tmp_path)
@@ -218,7 +218,7 @@ async def test_what_proxies_take_refuse_and_leave_is_told(
                 answer = await requesting.request(api, "istio", "detect", asked, timeout=_SECONDS)
             (mesh,) = msgspec.json.decode(answer, type=Detections).meshes
             assert (mesh.kind, mesh.version, mesh.mesh) == ("istio", VERSION, "prod")
-            events = await asker.end(await asker.ask(RefreshStatus(), "prod", _SECONDS), _SECONDS)
+            events = await sender.end(await sender.ask(RefreshStatus(), "prod", _SECONDS), _SECONDS)
             assert isinstance(events[-1], OperationSucceeded), events[-1]
             assert events[-1].result["proxies"] == {"synced": 3}
             assert "its root ends on" in (await told.conditions())["AuthorityValid"]
@@ -228,7 +228,7 @@ async def test_what_proxies_take_refuse_and_leave_is_told(
                 return all(each is not None and each.state == state for each in known)
 
             async def refreshed(state: str, *names: str) -> bool:
-                await asker.end(await asker.ask(RefreshStatus(), "prod", _SECONDS), _SECONDS)
+                await sender.end(await sender.ask(RefreshStatus(), "prod", _SECONDS), _SECONDS)
                 return await are(state, *names)
 
             assert await are("synced", *ids)

@@ -15,8 +15,8 @@ from meshwright.core import bus as mwbus
 from meshwright.core.bus.client import listening
 from meshwright.core.measurements import histograms
 from meshwright.core.security import connection_secrets, sealing
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas import subjects
@@ -90,13 +90,13 @@ async def measured(kubeconfig: str, directory: Path) -> AsyncIterator[Worker]:
     async with NatsServer(adapters=["istio"]) as nats, mwbus.connect(nats.url, "api") as bus:
         worker = Worker(bus, await asyncio.to_thread(sealing.from_file, directory / "secret-keys"), windows)
         await worker.write("local", "kubernetes", {}, kubeconfig=kubeconfig)
-        asker = Asker(bus, "istio")
+        sender = Sender(bus, "istio")
         async with (
             listening.listening(bus, subjects.METRICS.wildcard, listen),
             worker_process("istio", nats.url, directory, **options),
         ):
-            operation = await asker.ask(RefreshStatus(), seconds=60)
-            assert kinds(await asker.end(operation, 60))[-1] == "succeeded"
+            operation = await sender.ask(RefreshStatus(), seconds=60)
+            assert kinds(await sender.end(operation, 60))[-1] == "succeeded"
             yield worker
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas import operations
@@ -27,19 +27,19 @@ async def test_a_worker_that_is_killed_is_followed_by_another(
     values = {"charts": str(istio_charts), "istiod": admission.values}
     async with NatsServer(adapters=["istio"]) as nats, mwbus.connect(nats.url, "api") as bus:
         await connect(bus, tmp_path, kubernetes_settings)
-        asker = Asker(bus, "istio", CONNECTION)
+        sender = Sender(bus, "istio", CONNECTION)
         async with worker_process("istio", nats.url, tmp_path, **options) as first:
             wanted = InstallMesh(version="1.31.0", profile="minimal", values=values)
-            operation = await asker.ask(wanted, seconds=_SECONDS)
-            await asker.wait_for(operation, StepStarted, times=8, timeout=_SECONDS)
+            operation = await sender.ask(wanted, seconds=_SECONDS)
+            await sender.wait_for(operation, StepStarted, times=8, timeout=_SECONDS)
             await first.kill()
         async with worker_process("istio", nats.url, tmp_path, **options):
-            events = await asker.end(operation, _SECONDS)
+            events = await sender.end(operation, _SECONDS)
             assert kinds(events)[-1] == "succeeded", events[-1]
             completed = [each.step for each in events if isinstance(each, operations.StepCompleted)]
             assert len(completed) == len(set(completed)) == 13
             assert await operator.find("Deployment", "istiod", "istio-system", "apps")
-            operation = await asker.ask(UninstallMesh(definitions="unused"), seconds=_SECONDS)
-            events = await asker.end(operation, _SECONDS)
+            operation = await sender.ask(UninstallMesh(definitions="unused"), seconds=_SECONDS)
+            events = await sender.end(operation, _SECONDS)
             assert kinds(events)[-1] == "succeeded", events[-1]
     assert await operator.everything() == before

@@ -9,8 +9,8 @@ from cluster_adapter import SETTINGS
 
 from meshwright.core import bus as mwbus
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas.connections import Kubernetes
@@ -50,8 +50,8 @@ async def test_what_somebody_edits_is_put_back_where_the_design_asks_for_it(
             worker_drift_every="0.5",
         ),
     ):
-        asker = Asker(bus, "cluster")
-        events = await asker.end(await asker.ask(ApplyDesign(design=design)))
+        sender = Sender(bus, "cluster")
+        events = await sender.end(await sender.ask(ApplyDesign(design=design)))
         assert kinds(events)[-1] == "succeeded", events
         await cluster.patch(ref, {"data": {"ours": "2", "theirs": "3"}}, owner="kubectl-edit")
 

@@ -119,9 +119,9 @@ async def test_a_writer_notices_at_its_next_step(mongo_database: MongoDatabase) 
         await database.collection("checkpoints").delete_many({})
         await checkpoints.advance(database, 1, old)
         for step in (writer.advance([store.Checkpoint(stream="EVENTS", seq=20)]), writer.position("EVENTS")):
-            with pytest.raises(store.WentBack, match="up to 12, and now only up to 5"):
+            with pytest.raises(store.DatabaseRestored, match="up to 12, and now only up to 5"):
                 await step
         assert (await checkpoints.read(database, 1, "EVENTS")).seq == 5
         await database.collection("checkpoints").delete_many({})
-        with pytest.raises(store.WentBack, match="up to 0"):
+        with pytest.raises(store.DatabaseRestored, match="up to 0"):
             await writer.advance([store.Checkpoint(stream="EVENTS", seq=21)])

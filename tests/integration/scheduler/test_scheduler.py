@@ -11,9 +11,9 @@ import pytest
 
 from meshwright.core import bus as mwbus
 from meshwright.core.bus.kv import presence
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.consoles import console
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess
 from meshwright.schemas import dead_letters
@@ -29,10 +29,10 @@ StartScheduler = Callable[[], Awaitable[WorkerProcess]]
 
 
 @pytest.fixture
-async def asker(nats_server: NatsServer) -> AsyncIterator[Asker]:
+async def sender(nats_server: NatsServer) -> AsyncIterator[Sender]:
     """A client that sends commands to an adapter without workers."""
     async with mwbus.connect(nats_server.url, "api") as bus:
-        yield Asker(bus, "absent")
+        yield Sender(bus, "absent")
 
 
 @pytest.fixture
@@ -58,51 +58,51 @@ async def told(bus: mwbus.Connection, subject: str) -> list[Message]:
     return result
 
 
-async def test_an_operation_without_a_worker_times_out_once(asker: Asker, start_scheduler: StartScheduler) -> None:
+async def test_an_operation_without_a_worker_times_out_once(sender: Sender, start_scheduler: StartScheduler) -> None:
     """A passed deadline becomes one timed_out event, and only for an operation that has not ended."""
     await start_scheduler()
-    late = await asker.ask(o.RefreshStatus(), seconds=0.5)
-    done = await asker.ask(o.RefreshStatus(), seconds=0.5)
-    later = await asker.ask(o.RefreshStatus(), seconds=60)
-    await asker.bus.publisher.publish(f"mw.evt.default.absent.operation.{done}", o.OperationSucceeded())
-    assert kinds(await asker.end(late)) == ["timed_out"]
-    again = await asker.ask(o.RefreshStatus(), seconds=0.5)
-    assert kinds(await asker.end(again)) == ["timed_out"]
-    assert kinds(await asker.events(done)) == ["succeeded"]
-    assert kinds(await asker.events(later)) == []
+    late = await sender.ask(o.RefreshStatus(), seconds=0.5)
+    done = await sender.ask(o.RefreshStatus(), seconds=0.5)
+    later = await sender.ask(o.RefreshStatus(), seconds=60)
+    await sender.bus.publisher.publish(f"mw.evt.default.absent.operation.{done}", o.OperationSucceeded())
+    assert kinds(await sender.end(late)) == ["timed_out"]
+    again = await sender.ask(o.RefreshStatus(), seconds=0.5)
+    assert kinds(await sender.end(again)) == ["timed_out"]
+    assert kinds(await sender.events(done)) == ["succeeded"]
+    assert kinds(await sender.events(later)) == []
 
 
-async def test_deadlines_survive_the_scheduler(asker: Asker, start_scheduler: StartScheduler) -> None:
+async def test_deadlines_survive_the_scheduler(sender: Sender, start_scheduler: StartScheduler) -> None:
     """An operation accepted before a kill -9, or while no scheduler runs, still times out, and once."""
     first = await start_scheduler()
-    before = await asker.ask(o.RefreshStatus(), seconds=2)
-    ended = await asker.ask(o.RefreshStatus(), seconds=0.3)
-    await asker.end(ended)
+    before = await sender.ask(o.RefreshStatus(), seconds=2)
+    ended = await sender.ask(o.RefreshStatus(), seconds=0.3)
+    await sender.end(ended)
     await first.kill()
-    between = await asker.ask(o.RefreshStatus(), seconds=0.3)
+    between = await sender.ask(o.RefreshStatus(), seconds=0.3)
     await start_scheduler()
     for operation in (before, between, ended):
-        assert kinds(await asker.end(operation, timeout=30)) == ["timed_out"]
+        assert kinds(await sender.end(operation, timeout=30)) == ["timed_out"]
 
 
-async def test_a_memory_of_another_past_is_dropped(asker: Asker, start_scheduler: StartScheduler) -> None:
+async def test_a_memory_of_another_past_is_dropped(sender: Sender, start_scheduler: StartScheduler) -> None:
     """A scheduler that remembers more of EVENTS than there is (its server lost some) watches from the start."""
-    early = await asker.ask(o.RefreshStatus(), seconds=0.3)
-    memory = await mwbus.open_bucket(asker.bus, "mw_scheduler")
+    early = await sender.ask(o.RefreshStatus(), seconds=0.3)
+    memory = await mwbus.open_bucket(sender.bus, "mw_scheduler")
     await memory.put("deadlines", b'{"seq": 1000, "open": [], "time": "2026-01-01T00:00:00Z"}')
     scheduler = await start_scheduler()
-    later = await asker.ask(o.RefreshStatus(), seconds=0.3)
+    later = await sender.ask(o.RefreshStatus(), seconds=0.3)
     for operation in (early, later):
-        assert kinds(await asker.end(operation)) == ["timed_out"]
+        assert kinds(await sender.end(operation)) == ["timed_out"]
     assert "EVENTS ends at" in scheduler.log.read_text()
 
 
 async def test_a_command_given_up_becomes_a_dead_letter(
-    asker: Asker, start_scheduler: StartScheduler, nats_server: NatsServer
+    sender: Sender, start_scheduler: StartScheduler, nats_server: NatsServer
 ) -> None:
     """A command that was delivered too often or terminated, even while no scheduler ran, is kept and ends once."""
-    poison = await asker.ask(o.RefreshStatus())
-    unread = await asker.ask(o.RefreshStatus())
+    poison = await sender.ask(o.RefreshStatus())
+    unread = await sender.ask(o.RefreshStatus())
     queue = mwbus.WorkQueue(
         stream="COMMANDS", name="test", subject="mw.cmd.*.absent.*.*.*", ack_wait=0.3, max_deliver=2
     )
@@ -118,9 +118,9 @@ async def test_a_command_given_up_becomes_a_dead_letter(
                 break
     await start_scheduler()
     for operation in (poison, unread):
-        events = await asker.end(operation)
+        events = await sender.end(operation)
         assert kinds(events) == ["dead_lettered"]
-        letter = await asker.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{operation}")
+        letter = await sender.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{operation}")
         assert letter is not None
         message = letter.message()
         assert isinstance(message, dead_letters.DeadLetter)
@@ -128,35 +128,35 @@ async def test_a_command_given_up_becomes_a_dead_letter(
         assert message.reason
 
 
-async def test_an_end_by_the_worker_stands(asker: Asker, start_scheduler: StartScheduler) -> None:
+async def test_an_end_by_the_worker_stands(sender: Sender, start_scheduler: StartScheduler) -> None:
     """The terminal event of a worker is not contradicted, and its dead letter is kept."""
     await start_scheduler()
     queue = mwbus.WorkQueue(stream="COMMANDS", name="test", subject="mw.cmd.*.absent.*.*.*", ack_wait=5)
-    failed = await asker.ask(o.RefreshStatus())
-    dead = await asker.ask(o.RefreshStatus())
+    failed = await sender.ask(o.RefreshStatus())
+    dead = await sender.ask(o.RefreshStatus())
     failure = Failure(code="x", what="it broke")
     ends: dict[str, Message] = {
         failed: o.OperationFailed(failure=failure),
         dead: o.OperationDeadLettered(failure=failure, command_seq=2),
     }
-    async for job in mwbus.jobs(asker.bus, queue):
+    async for job in mwbus.jobs(sender.bus, queue):
         if job is not None:
             operation = job.message.subject.split(".")[-1]
-            await asker.bus.publisher.publish(f"mw.evt.default.absent.operation.{operation}", ends.pop(operation))
+            await sender.bus.publisher.publish(f"mw.evt.default.absent.operation.{operation}", ends.pop(operation))
             await job.term()
         if not ends:
             break
 
     async def kept() -> Any:
-        return await asker.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{dead}")
+        return await sender.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{dead}")
 
     await eventually(kept)
-    assert await asker.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{failed}") is None
-    assert kinds(await asker.events(dead)) == ["dead_lettered"]
-    assert kinds(await asker.events(failed)) == ["failed"]
+    assert await sender.bus.last("DEADLETTERS", f"mw.dlq.default.absent.{failed}") is None
+    assert kinds(await sender.events(dead)) == ["dead_lettered"]
+    assert kinds(await sender.events(failed)) == ["failed"]
 
 
-async def test_workers_coming_and_going_are_reported(asker: Asker, start_scheduler: StartScheduler) -> None:
+async def test_workers_coming_and_going_are_reported(sender: Sender, start_scheduler: StartScheduler) -> None:
     """An arrival and a graceful end are published once each, also across a restart of the scheduler."""
     subject = "mw.evt.system.scheduler.adapter.envoy"
     announcement = AdapterAnnouncement(
@@ -170,10 +170,10 @@ async def test_workers_coming_and_going_are_reported(asker: Asker, start_schedul
         started_at=NOW,
     )
     scheduler = await start_scheduler()
-    async with presence.announced(asker.bus, announcement):
+    async with presence.announced(sender.bus, announcement):
 
         async def arrived() -> bool:
-            return await told(asker.bus, subject) == [announcement]
+            return await told(sender.bus, subject) == [announcement]
 
         await eventually(arrived)
         assert await scheduler.stop() == 0
@@ -183,42 +183,44 @@ async def test_workers_coming_and_going_are_reported(asker: Asker, start_schedul
     lost = AdapterLost(name="envoy", instance="i1", graceful=True)
 
     async def gone() -> bool:
-        return len(await told(asker.bus, subject)) > 1
+        return len(await told(sender.bus, subject)) > 1
 
     await eventually(gone)
-    assert [type(event) for event in await told(asker.bus, subject)] == [AdapterAnnouncement, AdapterLost]
-    last = (await told(asker.bus, subject))[-1]
+    assert [type(event) for event in await told(sender.bus, subject)] == [AdapterAnnouncement, AdapterLost]
+    last = (await told(sender.bus, subject))[-1]
     assert last in (lost, AdapterLost(name="envoy", instance="i1", graceful=False))
 
 
-async def test_a_vanished_worker_is_reported(asker: Asker, start_scheduler: StartScheduler) -> None:
+async def test_a_vanished_worker_is_reported(sender: Sender, start_scheduler: StartScheduler) -> None:
     """A worker that was killed, even while no scheduler ran, is published as lost."""
-    bucket = await presence.open_presence(asker.bus)
+    bucket = await presence.open_presence(sender.bus)
     await bucket.put("envoy.i2", b"not an announcement")
     announcement = AdapterAnnouncement(
         name="envoy", instance="i3", version="1", contract=1, meshes=[], operations=[], intents=[], started_at=NOW
     )
     scheduler = await start_scheduler()
-    async with presence.announced(asker.bus, announcement):
+    async with presence.announced(sender.bus, announcement):
 
         async def arrived() -> bool:
-            return bool(await told(asker.bus, "mw.evt.system.scheduler.adapter.envoy"))
+            return bool(await told(sender.bus, "mw.evt.system.scheduler.adapter.envoy"))
 
         await eventually(arrived)
         await scheduler.kill()
     await start_scheduler()
 
     async def lost() -> bool:
-        events = await told(asker.bus, "mw.evt.system.scheduler.adapter.envoy")
+        events = await told(sender.bus, "mw.evt.system.scheduler.adapter.envoy")
         return any(isinstance(event, AdapterLost) and event.instance == "i3" for event in events)
 
     await eventually(lost, timeout=25)
 
 
-async def test_an_unreadable_command_does_not_stop_the_deadlines(asker: Asker, start_scheduler: StartScheduler) -> None:
+async def test_an_unreadable_command_does_not_stop_the_deadlines(
+    sender: Sender, start_scheduler: StartScheduler
+) -> None:
     """A command that cannot be decoded does not affect the deadlines of others."""
     await start_scheduler()
     subject = "mw.cmd.default.absent.local._.01JD8X3M5TZ9Q4W7V2K6N0B1CE"
-    await projections.publish_raw(asker.bus, subject, b"{", o.Command.wire.name)
-    late = await asker.ask(o.RefreshStatus(), seconds=0.3)
-    assert kinds(await asker.end(late)) == ["timed_out"]
+    await projections.publish_raw(sender.bus, subject, b"{", o.Command.wire.name)
+    late = await sender.ask(o.RefreshStatus(), seconds=0.3)
+    assert kinds(await sender.end(late)) == ["timed_out"]

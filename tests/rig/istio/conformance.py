@@ -101,7 +101,7 @@ class IstioConformance(AdapterConformance):
             for body in _shop():
                 await cluster.apply(body, owner="me")
         async with super().world(directory) as world:
-            await connect(world.asker.bus, directory, self.settings)
+            await connect(world.sender.bus, directory, self.settings)
             yield world
         async with k8s.Cluster.open(self.settings) as cluster:
             await cluster.delete(_NAMESPACE)
@@ -158,7 +158,7 @@ class IstioConformance(AdapterConformance):
 
 async def _is_managed(world: World) -> object:
     """Whether the mesh is managed, by the newest event on it."""
-    return isinstance(await Published(world.asker.bus, "m1").mesh(), MeshObserved)
+    return isinstance(await Published(world.sender.bus, "m1").mesh(), MeshObserved)
 
 
 async def _is_gone(cluster: k8s.Cluster) -> bool:

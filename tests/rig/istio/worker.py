@@ -12,8 +12,8 @@ from meshwright.core import bus as mwbus
 from meshwright.core.bus.client import requesting
 from meshwright.core.security import connection_secrets, sealing
 from meshwright.core.testing import identities
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas import subjects
@@ -45,9 +45,9 @@ def within(kubeconfig: str, namespace: str) -> str:
 class Mesh:
     """The mesh that a worker looks after."""
 
-    def __init__(self, asker: Asker, api: Asker, name: str) -> None:
+    def __init__(self, sender: Sender, api: Sender, name: str) -> None:
         """`api` asks with the API's own credentials, as previews are."""
-        self._asker, self.api, self.name = asker, api, name
+        self._asker, self.api, self.name = sender, api, name
 
     async def do(self, arguments: Arguments) -> list[Message]:
         """Ask for an operation, which must succeed; its events."""
@@ -69,4 +69,4 @@ async def working(kubeconfig: str, directory: Path, name: str = "prod") -> Async
         await stack.enter_async_context(worker)
         api = await stack.enter_async_context(mwbus.connect(nats.address, "api", credentials_file=credentials))
         await eventually(lambda: requesting.request(api, "istio", "info", b""), timeout=_WITHIN_S)
-        yield Mesh(Asker(bus, "istio", CONNECTION), Asker(api, "istio", CONNECTION), name)
+        yield Mesh(Sender(bus, "istio", CONNECTION), Sender(api, "istio", CONNECTION), name)

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
-from meshwright.core.testing.asking import Asker
 from meshwright.core.testing.eventually import NeverHappenedError, eventually
+from meshwright.core.testing.sending import Sender
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import Arguments
 from rig.load.listening import Listener
@@ -32,7 +32,7 @@ class Readers:
     async def all_move(self) -> None:
         """Give each something to do and note how long it takes from now."""
         begin = time.monotonic()
-        example, absent = Asker(self._bus, "example"), Asker(self._bus, "absent")
+        example, absent = Sender(self._bus, "example"), Sender(self._bus, "absent")
         done, late = await asyncio.gather(example.ask(self._task, seconds=60), absent.ask(self._task, seconds=-1))
         looks: dict[str, Callable[[], Awaitable[object]]] = {
             "worker": functools.partial(self._ended, "example", done),

@@ -19,8 +19,8 @@ from meshwright.adapters.envoy.pki.issuing import Authority
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.security import sealing
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import worker_process
 from meshwright.schemas.operations import InstallMesh, enrolling
@@ -96,16 +96,16 @@ async def succeeded(parts: Any, path: str, body: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-async def asker(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Asker]:
+async def sender(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Sender]:
     """A client that sends commands; sidecars that outlived their worker are stopped afterwards."""
     async with mwbus.connect(nats_server.url, "api") as bus:
-        yield Asker(bus, "envoy")
+        yield Sender(bus, "envoy")
     async with Fleet.open(tmp_path / "fleet", keep_on_exit=False):
         pass
 
 
 async def test_an_authority_that_lay_open_is_replaced_without_a_failed_call(
-    nats_server: NatsServer, asker: Asker, tmp_path: Path
+    nats_server: NatsServer, sender: Sender, tmp_path: Path
 ) -> None:
     """A worker that finds what a former version wrote makes another authority, has all proxies trust both before it
     issues anything, and ends with the new one alone; calls through the sidecars succeed all the time."""
@@ -115,10 +115,10 @@ async def test_an_authority_that_lay_open_is_replaced_without_a_failed_call(
         specs = [WorkloadSpec(name=name, service=name, port=app.port) for name in ("web", "reviews")]
         async with worker_process("envoy", nats_server.url, tmp_path, envoy_first_port=first_port) as first:
             for arguments in (InstallMesh(), enrolling(specs)):
-                assert kinds(await asker.end(await asker.ask(arguments)))[-1] == "succeeded"
-            port = await eventually(lambda: outbound(asker))
+                assert kinds(await sender.end(await sender.ask(arguments)))[-1] == "succeeded"
+            port = await eventually(lambda: outbound(sender))
             await first.kill()
-        authorities, bucket = await opened(asker.bus, tmp_path / "secret-keys"), await _bucket(asker.bus)
+        authorities, bucket = await opened(sender.bus, tmp_path / "secret-keys"), await _bucket(sender.bus)
         former = await authorities.of_mesh("default", "m1", _now())
         written = {
             "key": former.key,
@@ -158,9 +158,9 @@ async def test_an_authority_that_lay_open_is_replaced_without_a_failed_call(
         assert failed == []
 
 
-async def outbound(asker: Asker) -> int | None:
+async def outbound(sender: Sender) -> int | None:
     """Where `web` sends its calls, once its proxy is in step."""
-    told = await asker.bus.last("EVENTS", "mw.evt.default.envoy.proxy.m1==web")
+    told = await sender.bus.last("EVENTS", "mw.evt.default.envoy.proxy.m1==web")
     message = told.message() if told else None
     details = message.proxy.details if isinstance(message, ProxyObserved) else None
     return details.outbound_port if details else None

@@ -11,8 +11,8 @@ from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.security import nats_accounts
 from meshwright.core.testing import identities
-from meshwright.core.testing.asking import command
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import command
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import OperationStarted
 

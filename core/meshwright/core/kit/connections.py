@@ -1,8 +1,8 @@
 """The connections that an adapter serves, with their settings typed and their credentials opened.
 
 Problem: an adapter may not read what people write, and must know the newest version of a connection at the moment in
-which it goes there. Invariant: what is read here is the server's own copy, never older than what the asker has seen; an
-adapter gets connections of the kinds that it serves and no others, and only if they keep this server's rules.
+which it goes there. Invariant: what is read here is the server's own copy, never older than what the caller has seen;
+an adapter gets connections of the kinds that it serves and no others, and only if they keep this server's rules.
 """
 
 import asyncio

@@ -15,6 +15,7 @@ from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.store.connecting import Database, connect
 from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, SetAside, Stored
 from meshwright.core.store.errors import (
+    DatabaseRestored,
     InvalidAddress,
     InvalidCursor,
     NotAdmissible,
@@ -22,7 +23,6 @@ from meshwright.core.store.errors import (
     StoreError,
     StoreUnavailable,
     UnknownField,
-    WentBack,
 )
 from meshwright.core.store.joining import join, refuse_open_server
 from meshwright.core.store.kinds import DesignVersion, Kind
@@ -34,6 +34,7 @@ __all__ = [
     "MAX_PAGE",
     "Checkpoint",
     "Database",
+    "DatabaseRestored",
     "DesignVersion",
     "InvalidAddress",
     "InvalidCursor",
@@ -50,7 +51,6 @@ __all__ = [
     "Stored",
     "UnknownField",
     "Views",
-    "WentBack",
     "connect",
     "join",
     "kinds",

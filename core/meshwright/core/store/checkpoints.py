@@ -12,7 +12,7 @@ import msgspec
 from pymongo import ReturnDocument
 
 from meshwright.core.store.connecting import Database, Document
-from meshwright.core.store.errors import WentBack, translated
+from meshwright.core.store.errors import DatabaseRestored, translated
 
 _COLLECTION = "checkpoints"
 _SAME = datetime.timedelta(milliseconds=2)
@@ -27,10 +27,10 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     time: datetime.datetime | None = None
 
     def confirm(self, stored: "Checkpoint") -> None:
-        """Raises WentBack when the `stored` checkpoint is older than this one, which was stored before."""
+        """Raises DatabaseRestored when the `stored` checkpoint is older than this one, which was stored before."""
         other = self.time and stored.time and abs(self.time - stored.time) > _SAME
         if stored.seq < self.seq or (stored.seq == self.seq and other):
-            raise WentBack(
+            raise DatabaseRestored(
                 f"the views had {self.stream} up to {self.seq}, and now only up to {stored.seq}: "
                 "an older backup of the database was restored"
             )
@@ -50,7 +50,7 @@ async def advance(
 ) -> None:
     """Move a checkpoint forward; one that is further already stays.
 
-    `before` is its last known value. Raises StoreUnavailable, WentBack when the stored one is older than that.
+    `before` is its last known value. Raises StoreUnavailable, DatabaseRestored when the stored one is older than that.
     """
     known = before.seq if before else 0
     newer = {

@@ -4,7 +4,7 @@
     ├── StoreUnavailable    MongoDB did not answer in time: it is unknown whether it was written
     ├── NotAdmissible       the server admits anonymous clients, or the database is another installation's
     ├── InvalidAddress      MESHWRIGHT_MONGODB_URL is not a MongoDB URL
-    ├── WentBack            the database holds less than was written to it: an older copy was restored
+    ├── DatabaseRestored            the database holds less than was written to it: an older copy was restored
     ├── NotYetVisible       the projection has not reached the requested sequence in the given time
     ├── UnknownField        a filter or sort names a field that its kind does not offer
     └── InvalidCursor       a cursor that does not come from a page of this list
@@ -36,7 +36,7 @@ class InvalidAddress(StoreError):
     """The value is not a MongoDB URL; the text says what is wrong with it."""
 
 
-class WentBack(StoreError):
+class DatabaseRestored(StoreError):
     """An older copy of the database was restored while it was written to; the views must be rebuilt."""
 
 

@@ -67,7 +67,7 @@ class Refusal(msgspec.Struct, frozen=True):
 class Writer:
     """Writes one generation of the views. Methods raise StoreUnavailable and may then be repeated.
 
-    Methods that move or read a position raise WentBack when the database holds less than this writer has seen in it.
+    Methods that move or read a position raise DatabaseRestored when the database holds less than this writer has seen.
     """
 
     def __init__(self, database: Database, generation: int) -> None:

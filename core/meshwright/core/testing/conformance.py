@@ -19,9 +19,9 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.testing import identities, intent_samples
-from meshwright.core.testing.asking import Asker, has_ended, kinds
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.held_connection import HeldConnection
+from meshwright.core.testing.sending import Sender, has_ended, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.core.testing.workers import WorkerProcess, worker_process
 from meshwright.schemas import catalog, designs, operations, subjects
@@ -41,8 +41,8 @@ _ACK_WAIT = "1"
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """One bus with a client, and workers started on demand, each behind a relay that can hold its messages."""
 
-    asker: Asker
-    api: Asker
+    sender: Sender
+    api: Sender
     """sends requests to live workers, with the API's own credentials"""
     held: HeldConnection
     start: Callable[[], Awaitable[WorkerProcess]]
@@ -138,7 +138,7 @@ class AdapterConformance:
                 return worker
 
             name = self.adapter.name
-            yield World(asker=Asker(bus, name), api=Asker(api, name), held=held, start=start)
+            yield World(sender=Sender(bus, name), api=Sender(api, name), held=held, start=start)
 
     async def prepare(self, world: World, sample: Sample) -> object:
         """Run what the sample needs before; returns the external state."""
@@ -148,13 +148,13 @@ class AdapterConformance:
 
     async def succeed(self, world: World, arguments: operations.Arguments) -> list[Message]:
         """Run an operation that must succeed; returns its events."""
-        events = await world.asker.end(await self._ask(world, arguments), self.patience)
+        events = await world.sender.end(await self._ask(world, arguments), self.patience)
         assert kinds(events)[-1] == "succeeded", events
         return events
 
     async def _ask(self, world: World, arguments: operations.Arguments) -> str:
         """Ask for an operation, whose deadline is not before the end of our patience."""
-        return await world.asker.ask(arguments, seconds=max(_DEADLINE_S, self.patience))
+        return await world.sender.ask(arguments, seconds=max(_DEADLINE_S, self.patience))
 
     async def undisturbed(self, directory: Path, operation: str) -> Run:
         """An undisturbed run of an operation's sample, shared by all tests of this process."""
@@ -213,13 +213,13 @@ class AdapterConformance:
             worker = await world.start()
             await self.prepare(world, sample)
             asked = await self._ask(world, sample.arguments)
-            events = await world.asker.end(asked, self.patience)
+            events = await world.sender.end(asked, self.patience)
             seen = await sample.look(world) if sample.look else None
             await worker.stop()
-            await world.asker.bus.js.delete_consumer("COMMANDS", f"adapter-{self.adapter.name}")
+            await world.sender.bus.js.delete_consumer("COMMANDS", f"adapter-{self.adapter.name}")
             await world.start()
             await eventually(lambda: self._everything_is_acknowledged(world), timeout=self.patience)
-            assert await world.asker.events(asked) == events
+            assert await world.sender.events(asked) == events
             await self._looks(world, sample, seen)
 
     async def test_it_resumes_after_a_kill_at_each_step(self, operation: str, tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ class AdapterConformance:
             await self.prepare(world, sample)
             stored, reached = False, ""
             world.held.hold_at((_STEP_COMPLETED, *_ENDS), stored=False)
-            asked = await world.asker.ask(sample.arguments, seconds=600)
+            asked = await world.sender.ask(sample.arguments, seconds=600)
             while reached not in _ENDS:
                 reached = await self._reached(world, asked, stored)
                 await self._kill(world, worker, asked)
@@ -244,7 +244,7 @@ class AdapterConformance:
                 if reached not in _ENDS:
                     world.held.hold_at((_STEP_COMPLETED,) if stored else (_STEP_COMPLETED, *_ENDS), stored=stored)
                 worker = await world.start()
-            events = await world.asker.end(asked, self.patience)
+            events = await world.sender.end(asked, self.patience)
             assert kinds(events)[-1] == "succeeded", (kills, events)
             assert _completed(events) == calm.steps, (kills, events)
             assert len(kills) == 2 * len(calm.steps) + 1, (kills, events)
@@ -263,10 +263,10 @@ class AdapterConformance:
             world.held.hold_at((_STEP_STARTED if calm.steps else _STARTED,), stored=True)
             asked = await self._ask(world, sample.arguments)
             await self._reached(world, asked, stored=True)
-            await world.asker.cancel(asked)
-            assert not has_ended(await world.asker.events(asked))
+            await world.sender.cancel(asked)
+            assert not has_ended(await world.sender.events(asked))
             world.held.open()
-            events = await world.asker.end(asked, self.patience)
+            events = await world.sender.end(asked, self.patience)
             assert not _undone_badly(events)
             end = kinds(events)[-1]
             assert end in ("cancelled", "succeeded"), events
@@ -290,9 +290,9 @@ class AdapterConformance:
             asked = await self._ask(world, sample.arguments)
             await self._reached(world, asked, stored=False)
             await self._kill(world, worker, asked)
-            await world.asker.cancel(asked)
+            await world.sender.cancel(asked)
             await world.start()
-            events = await world.asker.end(asked, self.patience)
+            events = await world.sender.end(asked, self.patience)
             assert kinds(events)[-1] == "cancelled", events
             assert not _undone_badly(events)
             await self._looks(world, sample, before)
@@ -324,19 +324,19 @@ class AdapterConformance:
         try:
             reached = await world.held.reached(self.patience)
         except TimeoutError:
-            pytest.fail(f"it was not reached: {await world.asker.events(operation)}")
+            pytest.fail(f"it was not reached: {await world.sender.events(operation)}")
         if stored:
             await eventually(lambda: self._last_is(world, operation, reached))
         return reached
 
     async def _last_is(self, world: World, operation: str, type_name: str) -> bool:
-        return (await world.asker.events(operation))[-1].wire.name == type_name
+        return (await world.sender.events(operation))[-1].wire.name == type_name
 
     async def _kill(self, world: World, worker: WorkerProcess, operation: str) -> None:
         """Kill the worker whose connection is held; the operation was open before and is open after it."""
         await worker.kill()
         await world.held.drop()
-        events = await world.asker.events(operation)
+        events = await world.sender.events(operation)
         assert not has_ended(events), f"it had ended before the kill: {events}"
 
     async def _looks(self, world: World, sample: Sample, expected: object) -> None:
@@ -355,12 +355,12 @@ class AdapterConformance:
             assert seen == expected, f"the external state is {seen}, not {expected}"
 
     async def _everything_is_acknowledged(self, world: World) -> bool:
-        info = await world.asker.bus.js.consumer_info("COMMANDS", f"adapter-{self.adapter.name}")
+        info = await world.sender.bus.js.consumer_info("COMMANDS", f"adapter-{self.adapter.name}")
         return info.num_pending == 0 and info.num_ack_pending == 0 and bool(info.delivered.consumer_seq)
 
     async def _release(self, world: World) -> designs.Release:
         """The newest release that was published."""
-        received = await world.asker.bus.last("EVENTS", f"mw.evt.*.{self.adapter.name}.release.*")
+        received = await world.sender.bus.last("EVENTS", f"mw.evt.*.{self.adapter.name}.release.*")
         message: Any = received.message() if received else None
         assert isinstance(message, designs.ReleaseChanged), f"no release was published: {message}"
         return message.release

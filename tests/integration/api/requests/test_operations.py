@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.asking import command
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import command
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import (
     EnrolWorkloadsV1,

@@ -12,14 +12,14 @@ import pytest
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, kit
 from meshwright.core.telemetry.metrics import Registry
-from meshwright.core.testing.asking import Asker, kinds
 from meshwright.core.testing.eventually import eventually
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.schemas import operations as ops
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Message
 from meshwright.workers.host.cancellations import Cancellation, Cancellations
 from meshwright.workers.host.command_copies import CommandCopies
-from meshwright.workers.host.executing import Equipment, Execution
+from meshwright.workers.host.executing import Execution, WorkerParts
 from meshwright.workers.host.queues import OperationQueues, open_settled
 from meshwright.workers.host.working import Limits, Worker, queue
 
@@ -74,7 +74,7 @@ class Scene:
         """The execution of a delivery, as a worker makes it."""
         command = job.message.message()
         assert isinstance(command, ops.Command)
-        equipment = Equipment(
+        equipment = WorkerParts(
             bus=self.bus,
             adapter=self.adapter,
             runtime=self.runtime,
@@ -113,9 +113,9 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(asker: Asker, tmp_path: Path) -> Scene:
+async def scene(sender: Sender, tmp_path: Path) -> Scene:
     """The adapter and its bus."""
-    return Scene(asker.bus, tmp_path)
+    return Scene(sender.bus, tmp_path)
 
 
 async def verdict(bus: mwbus.Connection, operation: str) -> None:
@@ -137,30 +137,30 @@ def counting(
 
 
 async def test_a_verdict_heard_twice_does_not_end_the_worker(
-    asker: Asker, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    sender: Sender, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While an operation is stopping, the scheduler's terminal event comes again: it ends, and others are served."""
     heard: list[Cancellation] = []
     monkeypatch.setattr(Execution, "intervene", counting(Execution.intervene, heard))
     async with scene.worker() as worker:
-        operation = await asker.ask(Hold())
-        await asker.wait_for(operation, ops.StepStarted)
-        await verdict(asker.bus, operation)
+        operation = await sender.ask(Hold())
+        await sender.wait_for(operation, ops.StepStarted)
+        await verdict(sender.bus, operation)
         async with asyncio.timeout(30):
             await scene.stopping.wait()
         before = len(heard)
-        await verdict(asker.bus, operation)
+        await verdict(sender.bus, operation)
         await eventually(lambda: len(heard) > before or worker.done())
         assert not worker.done()
         scene.may_stop.set()
-        assert kinds(await _own_end(asker, operation))[-3:] == ["undoing", "step_undone", "timed_out"]
+        assert kinds(await _own_end(sender, operation))[-3:] == ["undoing", "step_undone", "timed_out"]
         assert scene.undone == 1
-        assert kinds(await asker.end(await asker.ask(Pass())))[-1] == "succeeded"
+        assert kinds(await sender.end(await sender.ask(Pass())))[-1] == "succeeded"
 
 
-async def test_every_word_may_be_said_twice_at_every_moment(asker: Asker, scene: Scene) -> None:
+async def test_every_word_may_be_said_twice_at_every_moment(sender: Sender, scene: Scene) -> None:
     """Before it runs, while it stops, while it is undone and after its end, a repeated message changes nothing."""
-    await asker.ask(Hold())
+    await sender.ask(Hold())
     execution = await scene.execution(await scene.job())
     cancel = Cancellation(cancel=ops.CancelRequested(principal="ann"))
     execution.intervene(OVER)
@@ -182,17 +182,17 @@ async def test_every_word_may_be_said_twice_at_every_moment(asker: Asker, scene:
 
 
 @pytest.mark.parametrize("word", ["verdict", "cancel", "worker told to stop"])
-async def test_a_slot_given_at_the_moment_of_the_end_is_not_lost(asker: Asker, scene: Scene, word: str) -> None:
+async def test_a_slot_given_at_the_moment_of_the_end_is_not_lost(sender: Sender, scene: Scene, word: str) -> None:
     """An operation that ends just as its turn at a slot comes leaves the slot to others: a lost one never comes back.
 
     A worker that had lost all of them would take commands for ever and run none.
     """
-    await asker.ask(Hold())
+    await sender.ask(Hold())
     execution = await scene.execution(await scene.job())
     slot = asyncio.Semaphore(1)
     await slot.acquire()
     running = asyncio.create_task(execution.run(slot))
-    await asker.wait_for(execution.command.operation, ops.OperationQueued)
+    await sender.wait_for(execution.command.operation, ops.OperationQueued)
     slot.release()
     if word == "verdict":
         execution.intervene(OVER)
@@ -207,17 +207,17 @@ async def test_a_slot_given_at_the_moment_of_the_end_is_not_lost(asker: Asker, s
     assert not slot.locked()
 
 
-async def test_only_what_has_ended_is_acknowledged(asker: Asker, scene: Scene) -> None:
+async def test_only_what_has_ended_is_acknowledged(sender: Sender, scene: Scene) -> None:
     """An execution that is broken off leaves its delivery to be given again; one that has ended does not."""
-    operation = await asker.ask(Hold())
+    operation = await sender.ask(Hold())
     job = await scene.job()
     execution = await scene.execution(job)
     running = asyncio.create_task(execution.run(asyncio.Semaphore(1)))
-    await asker.wait_for(operation, ops.StepStarted)
+    await sender.wait_for(operation, ops.StepStarted)
     scene.may_stop.set()
     await ending.end(running)
     assert not execution.journal.history.end
-    assert await _out(asker.bus) == 1
+    assert await _out(sender.bus) == 1
     await job.nak(0)
     redelivered = await scene.job()
     assert redelivered.message.deliveries > 1
@@ -225,11 +225,11 @@ async def test_only_what_has_ended_is_acknowledged(asker: Asker, scene: Scene) -
     again.intervene(Cancellation(cancel=ops.CancelRequested(principal="ann")))
     async with asyncio.timeout(30):
         await again.run(asyncio.Semaphore(1))
-    assert kinds(await asker.events(operation))[-2:] == ["step_undone", "cancelled"]
-    await eventually(lambda: _is_out(asker.bus, 0))
+    assert kinds(await sender.events(operation))[-2:] == ["step_undone", "cancelled"]
+    await eventually(lambda: _is_out(sender.bus, 0))
 
 
-async def test_a_broken_handler_that_swallows_its_stop_is_still_bounded(asker: Asker, scene: Scene) -> None:
+async def test_a_broken_handler_that_swallows_its_stop_is_still_bounded(sender: Sender, scene: Scene) -> None:
     """A step that is cancelled and fails instead ends the operation once, with the worker's terminal event."""
 
     async def stubborn(context: kit.Context, _arguments: Pass) -> None:
@@ -243,22 +243,22 @@ async def test_a_broken_handler_that_swallows_its_stop_is_still_bounded(asker: A
 
     scene.adapter.operations.clear()
     scene.adapter.operation(Pass)(stubborn)
-    operation = await asker.ask(Pass(), seconds=0.5)
+    operation = await sender.ask(Pass(), seconds=0.5)
     execution = await scene.execution(await scene.job())
     async with asyncio.timeout(30):
         await execution.run(asyncio.Semaphore(1))
-    events = await asker.events(operation)
+    events = await sender.events(operation)
     assert sum(event.wire.name == ops.OperationTimedOut.wire.name for event in events) == 1
 
 
-async def _own_end(asker: Asker, operation: str) -> list[Message]:
+async def _own_end(sender: Sender, operation: str) -> list[Message]:
     """The events once the worker itself has published the end."""
 
     async def told() -> list[Message]:
         subject = f"mw.evt.default.slow.operation.{operation}"
-        newest = await asker.bus.last("EVENTS", subject)
+        newest = await sender.bus.last("EVENTS", subject)
         ended = newest is not None and newest.type == ops.OperationTimedOut.wire.name
-        return await asker.events(operation) if ended else []
+        return await sender.events(operation) if ended else []
 
     return await eventually(told)
 

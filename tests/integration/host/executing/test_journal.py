@@ -12,8 +12,8 @@ from meshwright.core.bus.stream import streams
 from meshwright.core.kit.context import Undo
 from meshwright.core.operations import journal as journals
 from meshwright.core.operations.outcomes import StepOrderError
-from meshwright.core.testing import asking
-from meshwright.core.testing.asking import Asker, kinds
+from meshwright.core.testing import sending
+from meshwright.core.testing.sending import Sender, kinds
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas import operations as ops
 from meshwright.schemas.errors import Failure
@@ -26,12 +26,12 @@ def started(attempt: int = 1) -> ops.OperationStarted:
     return ops.OperationStarted(worker="w", adapter_version="1.0.0", attempt=attempt)
 
 
-async def test_of_many_workers_one_goes_on(asker: Asker) -> None:
+async def test_of_many_workers_one_goes_on(sender: Sender) -> None:
     """Of eight workers that read the same history and write at the same moment one succeeds, the others are fenced."""
-    asked = asking.command()
-    first = kit.Journal(asker.bus, asked)
+    asked = sending.command()
+    first = kit.Journal(sender.bus, asked)
     await first.append(started())
-    others = [kit.Journal(asker.bus, asked) for _ in range(8)]
+    others = [kit.Journal(sender.bus, asked) for _ in range(8)]
     for one in others:
         await one.read()
     for _ in range(2):
@@ -41,70 +41,70 @@ async def test_of_many_workers_one_goes_on(asker: Asker) -> None:
         assert sum(isinstance(outcome, kit.Fenced) for outcome in outcomes) == 7
     with pytest.raises(kit.Fenced):
         await first.append(started(2))
-    assert kinds(await asker.events(asked.operation)) == ["started"] * 3
-    assert winners[0].history == await journals.read_history(asker.bus, first.subject)
+    assert kinds(await sender.events(asked.operation)) == ["started"] * 3
+    assert winners[0].history == await journals.read_history(sender.bus, first.subject)
 
 
-async def test_what_is_appended_side_by_side_stands_once_each_in_one_order(asker: Asker) -> None:
+async def test_what_is_appended_side_by_side_stands_once_each_in_one_order(sender: Sender) -> None:
     """Steps that a handler runs at once share one journal: every event is stored, and the memory is that order."""
-    asked = asking.command()
-    journal = kit.Journal(asker.bus, asked)
+    asked = sending.command()
+    journal = kit.Journal(sender.bus, asked)
     names = [f"s{number}" for number in range(20)]
     await asyncio.gather(*(journal.append(ops.StepStarted(step=name, attempt=1)) for name in names))
-    read = await journals.read_history(asker.bus, journal.subject)
+    read = await journals.read_history(sender.bus, journal.subject)
     assert sorted(read.begun) == sorted(names)
     assert journal.history == read
 
 
-async def test_cancelled_at_any_moment_an_event_stands_once_or_not_at_all(asker: Asker) -> None:
+async def test_cancelled_at_any_moment_an_event_stands_once_or_not_at_all(sender: Sender) -> None:
     """A worker whose appends are cancelled repeatedly still knows exactly what the stream contains."""
-    asked = asking.command()
-    journal = kit.Journal(asker.bus, asked)
+    asked = sending.command()
+    journal = kit.Journal(sender.bus, asked)
     chance = random.Random(5)
     for number in range(40):
         append = asyncio.create_task(journal.append(ops.StepStarted(step=f"s{number}", attempt=1)))
         await asyncio.wait({append}, timeout=chance.uniform(0, 0.002))
         await ending.end(append)
     await journal.append(ops.StepStarted(step="last", attempt=1))
-    read = await journals.read_history(asker.bus, journal.subject)
+    read = await journals.read_history(sender.bus, journal.subject)
     assert journal.history == read
-    assert len(read.begun) == len(set(read.begun)) == len(kinds(await asker.events(asked.operation)))
+    assert len(read.begun) == len(set(read.begun)) == len(kinds(await sender.events(asked.operation)))
     assert len(read.begun) > 1
 
 
-async def test_a_full_stream_is_waited_for_while_the_operation_is_ones_own(asker: Asker) -> None:
+async def test_a_full_stream_is_waited_for_while_the_operation_is_ones_own(sender: Sender) -> None:
     """An event waits for room without being lost; a worker that was overtaken meanwhile is fenced, not stored."""
-    await streams.ensure(asker.bus.js, gib=0.0005)
-    asked, other = asking.command(), asking.command()
-    waiting, overtaken = kit.Journal(asker.bus, asked), kit.Journal(asker.bus, other)
+    await streams.ensure(sender.bus.js, gib=0.0005)
+    asked, other = sending.command(), sending.command()
+    waiting, overtaken = kit.Journal(sender.bus, asked), kit.Journal(sender.bus, other)
     await overtaken.append(started())
     filler = ops.OperationProgressed(message="x" * 1900)
     with pytest.raises(mwbus.BusFull):
         while True:
-            await asker.bus.publisher.publish("mw.evt.default.filler.operation.x", filler)
+            await sender.bus.publisher.publish("mw.evt.default.filler.operation.x", filler)
     appends = [
         asyncio.create_task(one.append(ops.OperationProgressed(message="y" * 1900))) for one in (waiting, overtaken)
     ]
     done, _ = await asyncio.wait(appends, timeout=0.3)
     assert not done
-    await asker.bus.js.purge_stream("EVENTS", subject="mw.evt.default.filler.>")
-    successor = kit.Journal(asker.bus, other)
+    await sender.bus.js.purge_stream("EVENTS", subject="mw.evt.default.filler.>")
+    successor = kit.Journal(sender.bus, other)
     await successor.read()
     await successor.append(started(2))
     outcomes = await asyncio.gather(*appends, return_exceptions=True)
     assert outcomes[0] is None
     assert isinstance(outcomes[1], kit.Fenced)
-    assert kinds(await asker.events(asked.operation)) == ["progressed"]
-    assert kinds(await asker.events(other.operation)) == ["started", "started"]
+    assert kinds(await sender.events(asked.operation)) == ["progressed"]
+    assert kinds(await sender.events(other.operation)) == ["started", "started"]
 
 
-async def test_an_absent_bus_is_reported_and_nothing_is_guessed(asker: Asker, nats_server: NatsServer) -> None:
+async def test_an_absent_bus_is_reported_and_nothing_is_guessed(sender: Sender, nats_server: NatsServer) -> None:
     """Confirming or reading while the server is unavailable raises BusUnavailable."""
-    journal = kit.Journal(asker.bus, asking.command())
+    journal = kit.Journal(sender.bus, sending.command())
     await journal.append(started())
-    asker.bus.js._timeout = 0.2
+    sender.bus.js._timeout = 0.2
     await nats_server.kill()
-    calls = (journal.confirm(), journals.has_ended(asker.bus, journal._command), journal.read())
+    calls = (journal.confirm(), journals.has_ended(sender.bus, journal._command), journal.read())
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(one) for one in outcomes] == [mwbus.BusUnavailable] * 3
 
@@ -112,11 +112,11 @@ async def test_an_absent_bus_is_reported_and_nothing_is_guessed(asker: Asker, na
 class Steps:
     """A context and what its steps did."""
 
-    def __init__(self, asker: Asker, folder: Path, asked: ops.Command) -> None:
-        self.journal = kit.Journal(asker.bus, asked)
+    def __init__(self, sender: Sender, folder: Path, asked: ops.Command) -> None:
+        self.journal = kit.Journal(sender.bus, asked)
         self.control = kit.Control()
         self._asked = asked
-        self._runtime = kit.Runtime(asker.bus, "example", "w1", folder)
+        self._runtime = kit.Runtime(sender.bus, "example", "w1", folder)
         self.context = self._make()
         self.acted: list[str] = []
         self.undone: list[str] = []
@@ -153,12 +153,12 @@ class Steps:
 
 
 @pytest.fixture
-def steps(asker: Asker, tmp_path: Path) -> Steps:
+def steps(sender: Sender, tmp_path: Path) -> Steps:
     """Steps of a fresh operation."""
-    return Steps(asker, tmp_path, asking.command())
+    return Steps(sender, tmp_path, sending.command())
 
 
-async def test_a_step_is_done_once_over_all_attempts(steps: Steps, asker: Asker) -> None:
+async def test_a_step_is_done_once_over_all_attempts(steps: Steps, sender: Sender) -> None:
     """Each further attempt gets the stored result; what failed is done again; undone is all that stands, last first."""
     await steps.do("a")
     with pytest.raises(ValueError, match="not yet"):
@@ -169,7 +169,7 @@ async def test_a_step_is_done_once_over_all_attempts(steps: Steps, asker: Asker)
     assert await steps.context.undo_all()
     assert steps.undone == ["c", "b", "a"]
     assert not steps.context.can_undo
-    told = kinds(await asker.events(steps.context.command.operation))
+    told = kinds(await sender.events(steps.context.command.operation))
     assert told == ["step_started", "step_completed", "step_started", "step_failed"] + 2 * [
         "step_started", "step_completed",
     ] + 3 * ["step_undone"]  # fmt: skip
@@ -183,7 +183,7 @@ async def test_one_name_for_two_steps_is_refused_before_anything_is_done(steps: 
     assert steps.acted == ["a"]
 
 
-async def test_an_undo_that_asks_for_time_gets_a_few_tries(steps: Steps, asker: Asker) -> None:
+async def test_an_undo_that_asks_for_time_gets_a_few_tries(steps: Steps, sender: Sender) -> None:
     """An undo that raises Retry is retried three times; then it fails and the others continue."""
     later = kit.Retry(0.0, FAILURE)
     for name, errors in {"a": [], "b": [later, later], "c": [later, later, later]}.items():
@@ -195,16 +195,16 @@ async def test_an_undo_that_asks_for_time_gets_a_few_tries(steps: Steps, asker: 
     assert not await steps.context.undo_all()
     assert steps.undone == ["b", "a"]
     undone = [
-        event for event in await asker.events(steps.context.command.operation) if isinstance(event, ops.StepUndone)
+        event for event in await sender.events(steps.context.command.operation) if isinstance(event, ops.StepUndone)
     ]
     assert [(event.step, event.failure) for event in undone] == [("c", FAILURE), ("b", None), ("a", None)]
 
 
-async def test_a_fenced_worker_undoes_nothing_more(steps: Steps, asker: Asker) -> None:
+async def test_a_fenced_worker_undoes_nothing_more(steps: Steps, sender: Sender) -> None:
     """When another one has taken over, taking back stops with the step at which that is noticed."""
     for name in "abc":
         await steps.do(name)
-    successor = kit.Journal(asker.bus, steps.context.command)
+    successor = kit.Journal(sender.bus, steps.context.command)
     await successor.read()
     await successor.append(started(2))
     with pytest.raises(kit.Fenced):

@@ -11,7 +11,7 @@ from meshwright.schemas.errors import PROBLEM_TYPES
 from meshwright.schemas.workloads import ENTITY_PATTERN
 from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.http.routing import NoBody
-from meshwright.ui_api.live.streaming import Client, Wants
+from meshwright.ui_api.live.streaming import Client, EventFilter
 from meshwright.ui_api.routes import ALL
 
 Harness = Any
@@ -140,7 +140,7 @@ async def test_each_failure_behind_has_its_words_and_its_patience(
 async def test_too_many_streams_are_refused_with_a_retry_time(harness: Harness) -> None:
     """The bound on open event streams is a 429 with Retry-After, and the one that is refused takes no place."""
     most = harness.api.streams.all
-    harness.api.hub.clients.update(Client(Wants(workspace=f"w{number}"), "") for number in range(most))
+    harness.api.hub.clients.update(Client(EventFilter(workspace=f"w{number}"), "") for number in range(most))
     headers = {"Accept": "text/event-stream"}
     await harness.admin.problem("GET", "/v1/events", status=429, slug="too-many-requests", **headers)
     answer = await harness.admin.ask("GET", "/v1/events", expect=429, **headers)
@@ -156,7 +156,7 @@ async def test_a_stream_that_cannot_begin_is_an_outage_and_takes_no_place(harnes
     hub._started.set()
     hub.first = 1
     harness.bus.failure = AWAY
-    client = Client(Wants(workspace="default"), "")
+    client = Client(EventFilter(workspace="default"), "")
     with pytest.raises(mwbus.BusUnavailable):
         await hub.opened(client, 50, timeout=0.05)
     hub._started.clear()

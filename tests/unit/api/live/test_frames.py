@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from meshwright.core import bus as mwbus
 from meshwright.ui_api.live import frames
-from meshwright.ui_api.live.streaming import Wants
+from meshwright.ui_api.live.streaming import EventFilter
 
 
 def received(payload: bytes, type: str = "dev.meshwright.thing.happened.v1", subject: str = "") -> mwbus.Received:
@@ -43,29 +43,29 @@ def test_json_arrives_as_it_was_sent(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wants", "matches"),
+    ("wanted", "matches"),
     [
-        (Wants(workspace="default"), True),
-        (Wants(workspace="other"), False),
-        (Wants(workspace="default", types=["dev.meshwright.thing"]), True),
-        (Wants(workspace="default", types=["dev.meshwright.thi"]), False),
-        (Wants(workspace="default", types=["dev.meshwright.thing.happened.v1"]), True),
-        (Wants(workspace="default", entities=["proxy"]), False),
-        (Wants(workspace="default", entities=["proxy", "mesh"]), True),
-        (Wants(workspace="default", ids=["demo"]), True),
-        (Wants(workspace="default", ids=["dem"]), False),
-        (Wants(workspace="default", operations=["demo"]), False),
+        (EventFilter(workspace="default"), True),
+        (EventFilter(workspace="other"), False),
+        (EventFilter(workspace="default", types=["dev.meshwright.thing"]), True),
+        (EventFilter(workspace="default", types=["dev.meshwright.thi"]), False),
+        (EventFilter(workspace="default", types=["dev.meshwright.thing.happened.v1"]), True),
+        (EventFilter(workspace="default", entities=["proxy"]), False),
+        (EventFilter(workspace="default", entities=["proxy", "mesh"]), True),
+        (EventFilter(workspace="default", ids=["demo"]), True),
+        (EventFilter(workspace="default", ids=["dem"]), False),
+        (EventFilter(workspace="default", operations=["demo"]), False),
     ],
 )
-def test_a_client_sees_what_it_asked_for(wants: Wants, matches: bool) -> None:
+def test_a_client_sees_what_it_asked_for(wanted: EventFilter, matches: bool) -> None:
     """Workspace, types by their beginning up to a dot, entities, ids; an operation is wanted as an operation."""
-    assert wants.match(frames.Kept(received(b"{}"))) is matches
+    assert wanted.match(frames.Kept(received(b"{}"))) is matches
 
 
 def test_what_belongs_to_nobody_is_for_all() -> None:
     """Facts of the system (adapters coming and going) reach every workspace."""
     kept = frames.Kept(received(b"{}", subject="mw.evt.system.scheduler.adapter.envoy"))
-    assert Wants(workspace="default").match(kept)
+    assert EventFilter(workspace="default").match(kept)
 
 
 def test_a_reset_is_an_event_of_its_own() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from meshwright.core import bus as mwbus
 from meshwright.ui_api.live import streaming
-from meshwright.ui_api.live.streaming import Client, Hub, Wants
+from meshwright.ui_api.live.streaming import Client, EventFilter, Hub
 
 
 def message(seq: int, payload: bytes = b"{}") -> mwbus.Received:
@@ -25,7 +25,7 @@ def ring(first: int = 1) -> Hub:
 
 def client_at(seq: int) -> Client:
     """A client that has seen everything up to a sequence."""
-    result = Client(Wants(workspace="default"), "")
+    result = Client(EventFilter(workspace="default"), "")
     result.seq = seq
     return result
 

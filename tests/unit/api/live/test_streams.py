@@ -13,7 +13,7 @@ from meshwright.core import ending
 from meshwright.core.testing.eventually import eventually
 from meshwright.ui_api.http.meters import Meters
 from meshwright.ui_api.live import event_stream, streaming
-from meshwright.ui_api.live.streaming import Client, Hub, Wants
+from meshwright.ui_api.live.streaming import Client, EventFilter, Hub
 
 Harness = Any
 
@@ -83,7 +83,7 @@ async def opened(
     hub: Hub, after: int | None, browser: Browser, credential: str = "", meters: Meters | None = None
 ) -> "asyncio.Task[None]":
     """A stream that is being sent to a browser."""
-    client = Client(Wants(workspace="default"), credential)
+    client = Client(EventFilter(workspace="default"), credential)
     await hub.opened(client, after)
     stream = event_stream.EventStream(hub, client, meters or Meters())
     return asyncio.create_task(stream({"type": "http"}, browser.receive, browser.send))

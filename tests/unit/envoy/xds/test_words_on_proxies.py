@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshwright.adapters.envoy.state.identity import NodeId
 from meshwright.adapters.envoy.xds import background, reporter
-from meshwright.adapters.envoy.xds.board import Board
+from meshwright.adapters.envoy.xds.proxy_statuses import ProxyStatuses
 from meshwright.adapters.envoy.xds.reporter import Reporter
 from meshwright.adapters.envoy.xds.statuses import ABSENT, ProxyStatus, is_answer
 from meshwright.core import bus as mwbus
@@ -33,7 +33,7 @@ def test_a_stream_that_is_here_is_the_judge(words: list[ProxyStatus | None]) -> 
     """What others recorded never overrides a proxy that is connected here, and always one that is not; a record of
     our own that comes back is no news."""
     told = list[NodeId]()
-    board, node, expected, heard = Board("here", told.append), NODES[0], ABSENT, 0
+    board, node, expected, heard = ProxyStatuses("here", told.append), NODES[0], ABSENT, 0
     for word in words:
         if word is None:
             board.forget(node)
@@ -74,7 +74,7 @@ def test_an_old_ack_answers_nothing_new(status: ProxyStatus, answers: bool) -> N
 
 async def test_waiting_ends_with_the_last_answer() -> None:
     """Several who wait are all let go as soon as every proxy has answered, however the answers come in."""
-    board = Board("here", lambda _: None)
+    board = ProxyStatuses("here", lambda _: None)
     first, second = NODES[:2]
     board.heard_here(first, word("stale"))
     waiting = [asyncio.create_task(board.answers([first, second], "2", 60, 60)) for _ in range(3)]
@@ -90,7 +90,7 @@ async def test_waiting_ends_with_the_last_answer() -> None:
 
 async def test_who_is_not_there_is_waited_for_a_little_only() -> None:
     """Patience ends the wait for the absent; for one that is connected and silent the whole time is given."""
-    board, loop = Board("here", lambda _: None), asyncio.get_running_loop()
+    board, loop = ProxyStatuses("here", lambda _: None), asyncio.get_running_loop()
     start = loop.time()
     assert await board.answers([NODES[0]], "2", timeout=60, patience=0.05) == {NODES[0]: ABSENT}
     assert 0.05 <= loop.time() - start < 5

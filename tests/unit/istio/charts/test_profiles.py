@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from meshwright.adapters.istio.charts import profiles, sources, values, webhooks
-from meshwright.adapters.istio.charts.profiles import Wish
+from meshwright.adapters.istio.charts.profiles import InstallSpec
 from meshwright.adapters.istio.charts.values import Values
 from meshwright.adapters.istio.operations import prechecks
 from meshwright.adapters.istio.options import Options
@@ -13,9 +13,9 @@ from meshwright.core import kit
 from meshwright.core.security import json_schemas
 
 
-def of(wish: Wish) -> dict[str, profiles.Component]:
-    """The components of a wish by their charts."""
-    return {each.chart: each for each in profiles.components(wish)}
+def of(spec: InstallSpec) -> dict[str, profiles.Component]:
+    """The components of a spec by their charts."""
+    return {each.chart: each for each in profiles.components(spec)}
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,14 @@ def of(wish: Wish) -> dict[str, profiles.Component]:
 )
 def test_a_profile_is_its_charts_in_their_order(profile: str, charts: list[str]) -> None:
     """Definitions first, then who serves them, then who needs that."""
-    assert list(of(Wish(profile=profile))) == charts
+    assert list(of(InstallSpec(profile=profile))) == charts
 
 
 def test_all_charts_agree_on_revision_namespace_and_images() -> None:
     """Otherwise node agents would look for a control plane that is not there."""
-    result = of(Wish(profile="ambient", version="1.31.0", revision="next", namespace="mesh", default_revision="next"))
+    result = of(
+        InstallSpec(profile="ambient", version="1.31.0", revision="next", namespace="mesh", default_revision="next")
+    )
     assert result["istiod"].release == "istiod-next"
     assert result["istiod"].values["revision"] == result["ztunnel"].values["revision"] == "next"
     assert result["base"].values["defaultRevision"] == "next"
@@ -47,7 +49,7 @@ def test_all_charts_agree_on_revision_namespace_and_images() -> None:
 def test_values_of_a_person_win() -> None:
     """Also deep inside of what is derived; lists are replaced, as in Helm."""
     own = Values(istiod={"global": {"tag": "mine", "proxy": {"logLevel": "debug"}}}, hub="example.org/istio")
-    result = of(Wish(version="1.31.0", values=own))["istiod"].values["global"]
+    result = of(InstallSpec(version="1.31.0", values=own))["istiod"].values["global"]
     assert (result["tag"], result["hub"], result["proxy"]) == ("mine", "example.org/istio", {"logLevel": "debug"})
     assert profiles.merged({"a": {"b": [1], "c": 1}}, {"a": {"b": [2]}}) == {"a": {"b": [2], "c": 1}}
 

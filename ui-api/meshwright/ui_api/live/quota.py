@@ -27,7 +27,7 @@ class StreamQuota(msgspec.Struct, frozen=True, kw_only=True):
         own = sum(one.credential == credential for one in clients)
         if own >= self.per_token:
             raise _full(f"this token has {own} event streams open, which is the limit", "TOKEN")
-        beside = sum(one.wants.workspace == workspace for one in clients)
+        beside = sum(one.wanted.workspace == workspace for one in clients)
         if beside >= self.per_workspace:
             raise _full(f"workspace {workspace} has {beside} event streams open, which is the limit", "WORKSPACE")
         if len(clients) >= self.all:

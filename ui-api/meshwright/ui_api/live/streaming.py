@@ -38,7 +38,7 @@ REWOUND, TRIMMED = "rewound", "trimmed"
 _STREAM = subjects.EVENTS.stream
 
 
-class Wants(msgspec.Struct, frozen=True, kw_only=True):
+class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     """A client's filter; empty lists do not filter."""
 
     workspace: str
@@ -66,10 +66,10 @@ class Wants(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """One open stream. `seq` is the last event that was handled; `wake` is set when there are new ones."""
 
-    __slots__ = ("credential", "ended", "idle_since", "seq", "stale", "wake", "wants")
+    __slots__ = ("credential", "ended", "idle_since", "seq", "stale", "wake", "wanted")
 
-    def __init__(self, wants: Wants, credential: str) -> None:
-        self.wants = wants
+    def __init__(self, wanted: EventFilter, credential: str) -> None:
+        self.wanted = wanted
         self.credential = credential
         self.seq = 0
         self.ended = False
@@ -213,7 +213,7 @@ class Hub:
         end = min(begin + limit, len(self._seqs))
         if begin < end:
             client.seq = self._seqs[end - 1]
-        frames = [event.frame for event in self._events[begin:end] if client.wants.match(event)]
+        frames = [event.frame for event in self._events[begin:end] if client.wanted.match(event)]
         return frames, end < len(self._seqs)
 
     async def catch_up(self, client: Client) -> AsyncGenerator[bytes, None]:
@@ -226,12 +226,12 @@ class Hub:
             if oldest > client.seq + 1:
                 client.stale = TRIMMED
                 return
-            filters = _filters(client.wants)
+            filters = _filters(client.wanted)
             newest = max([await self._newest(one) for one in filters])
             if newest > client.seq:
                 try:
                     async for event in self._between(client, newest, filters):
-                        if client.wants.match(event):
+                        if client.wanted.match(event):
                             yield event.frame
                 except mwbus.Rewound:
                     client.stale = REWOUND
@@ -261,6 +261,6 @@ class Hub:
             client.end()
 
 
-def _filters(wants: Wants) -> list[str]:
-    spaces = {wants.workspace, subjects.SYSTEM_WORKSPACE}
+def _filters(wanted: EventFilter) -> list[str]:
+    spaces = {wanted.workspace, subjects.SYSTEM_WORKSPACE}
     return [subjects.fill(subjects.EVENTS, workspace=space) for space in sorted(spaces)]

@@ -33,7 +33,7 @@ class _Kept(msgspec.Struct, frozen=True):
     settings: dict[str, Any]
 
 
-def message(call: Call[Connection, Write], before: states.Standing) -> ConnectionWritten:
+def message(call: Call[Connection, Write], before: states.CurrentState) -> ConnectionWritten:
     """The next version of the connection in the body.
 
     Raises Refusal: `invalid-document`, `no-secret-key`, `adapter-unavailable` for an unknown kind.
@@ -59,7 +59,7 @@ def message(call: Call[Connection, Write], before: states.Standing) -> Connectio
     )
 
 
-def _kept(document: Connection, before: states.Standing) -> _Kept | None:
+def _kept(document: Connection, before: states.CurrentState) -> _Kept | None:
     """The credentials of the version before, if it has the same kind and any."""
     if before.version is None:
         return None

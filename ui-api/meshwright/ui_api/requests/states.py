@@ -29,7 +29,7 @@ class Written(Model, frozen=True, kw_only=True):
     created: bool
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class CurrentState(msgspec.Struct, frozen=True, kw_only=True):
     """The present state of a subject: its newest message, and that message as `version` when it is a document."""
 
     newest: mwbus.Received | None
@@ -68,7 +68,7 @@ async def write(
     return await replace(call, workspace, kind, name, message, before, validate_only=validate_only)
 
 
-async def standing(call: Call[Any, Any], workspace: str, kind: str, name: str) -> Standing:
+async def standing(call: Call[Any, Any], workspace: str, kind: str, name: str) -> CurrentState:
     """What a write would replace, after checking the caller's preconditions.
 
     Raises Refusal, BusUnavailable.
@@ -76,7 +76,7 @@ async def standing(call: Call[Any, Any], workspace: str, kind: str, name: str) -
     message = await newest(call.api.bus, workspace, kind, name)
     version = alive(message)
     preconditions.for_write(call.header("If-Match"), call.header("If-None-Match"), version.seq if version else None)
-    return Standing(newest=message, version=version)
+    return CurrentState(newest=message, version=version)
 
 
 async def replace(
@@ -85,7 +85,7 @@ async def replace(
     kind: str,
     name: str,
     message: Message,
-    before: Standing,
+    before: CurrentState,
     *,
     validate_only: bool,
 ) -> Written:

@@ -18,7 +18,7 @@ from meshwright.ui_api.http.queries import LARGEST_PAGE, Page
 from meshwright.ui_api.http.routing import Call, Header, NoBody, Routes
 from meshwright.ui_api.live import event_stream
 from meshwright.ui_api.live.frames import Event
-from meshwright.ui_api.live.streaming import Client, Wants
+from meshwright.ui_api.live.streaming import Client, EventFilter
 from meshwright.ui_api.reading import views
 
 routes = Routes("events")
@@ -74,7 +74,7 @@ async def _live(call: Call[NoBody, EventQuery]) -> Response:
     query, hub = call.query, call.api.hub
     credential = authentication.digest(call.header("Authorization").partition(" ")[2].strip())
     call.api.streams.check(hub.clients, credential, call.workspace)
-    wants = Wants(
+    wants = EventFilter(
         workspace=call.workspace,
         role=call.principal.role,
         since=call.api.directory.made_at(call.workspace),

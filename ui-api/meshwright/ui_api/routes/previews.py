@@ -21,7 +21,7 @@ routes = Routes("designs")
 _RULES = ("The id of `design` is the one in the path.",)
 
 
-class Against(Model, frozen=True, kw_only=True):
+class PreviewRequest(Model, frozen=True, kw_only=True):
     """A mesh, and the design: the given one, or else the stored one at `version` (0: the newest).
 
     With `take_over` the preview is of applying with `take_over`.
@@ -45,13 +45,13 @@ class Validation(Model, frozen=True, kw_only=True):
     "/v1/designs/{id}:translate",
     "translateDesign",
     role="viewer",
-    body=Against,
+    body=PreviewRequest,
     further_rules=_RULES,
     yaml=True,
     answer=Preview,
     problems=previews.PROBLEMS,
 )
-async def translate(call: Call[Against, NoQuery]) -> Response:
+async def translate(call: Call[PreviewRequest, NoQuery]) -> Response:
     """Show the native resources that the intents of a design are translated to on a mesh."""
     result = await _preview(call)
     previews.refuse(msgspec.structs.replace(result, unsupported=[]))
@@ -63,13 +63,13 @@ async def translate(call: Call[Against, NoQuery]) -> Response:
     "/v1/designs/{id}:diff",
     "diffDesign",
     role="viewer",
-    body=Against,
+    body=PreviewRequest,
     further_rules=_RULES,
     yaml=True,
     answer=Preview,
     problems=previews.PROBLEMS,
 )
-async def diff(call: Call[Against, NoQuery]) -> Response:
+async def diff(call: Call[PreviewRequest, NoQuery]) -> Response:
     """Show what applying a design would change on a mesh, resource by resource."""
     result = await _preview(call)
     previews.refuse(msgspec.structs.replace(result, unsupported=[]))
@@ -81,13 +81,13 @@ async def diff(call: Call[Against, NoQuery]) -> Response:
     "/v1/designs/{id}:validate",
     "validateDesign",
     role="viewer",
-    body=Against,
+    body=PreviewRequest,
     further_rules=_RULES,
     yaml=True,
     answer=Validation,
     problems=previews.PROBLEMS,
 )
-async def validate(call: Call[Against, NoQuery]) -> Response:
+async def validate(call: Call[PreviewRequest, NoQuery]) -> Response:
     """Show everything that prevents a design from being applied to a mesh."""
     try:
         result = await _preview(call)
@@ -100,7 +100,7 @@ async def validate(call: Call[Against, NoQuery]) -> Response:
     return answers.ok(Validation(valid=not errors, errors=errors))
 
 
-async def _preview(call: Call[Against, NoQuery]) -> Preview:
+async def _preview(call: Call[PreviewRequest, NoQuery]) -> Preview:
     name = call.name()
     target = targets.mesh(call.api, call.workspace, call.body.mesh, "#/mesh")
     design = call.body.design or await designs.stored(call, name, call.body.version)

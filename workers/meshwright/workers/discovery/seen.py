@@ -68,7 +68,7 @@ class _Summary(msgspec.Struct, frozen=True):
     resource_version: str = ""
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _Published(msgspec.Struct, frozen=True):
     resource: _Summary
 
 
@@ -186,7 +186,7 @@ class Seen:
         if message.type != ResourceObserved.wire.name:
             return
         try:
-            resource = msgspec.json.decode(message.payload, type=_Told).resource
+            resource = msgspec.json.decode(message.payload, type=_Published).resource
         except msgspec.DecodeError as error:
             log.error("%s cannot be read: %s", message.subject, error)
             return

@@ -34,7 +34,7 @@ _UNWIND_SECONDS = 30.0
 _DEAD_LETTERED = operations.OperationDeadLettered.wire.name
 
 
-class Equipment(msgspec.Struct, frozen=True, kw_only=True):
+class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
     """What all executions of a worker share. `service` is the value of the adapter's own `@service`."""
 
     bus: mwbus.Connection
@@ -64,7 +64,7 @@ class _Unsuccessful(Exception):
 class Execution:
     """One delivery of one command. Through `control` the host passes on a cancellation."""
 
-    def __init__(self, equipment: Equipment, job: mwbus.Job, command: operations.Command) -> None:
+    def __init__(self, equipment: WorkerParts, job: mwbus.Job, command: operations.Command) -> None:
         self._use = equipment
         self._job = job
         self.command = command

@@ -52,11 +52,11 @@ class OperationQueues:
     async def is_idle(self, workspace: str, adapter: str, connection: str, mesh: str) -> bool:
         """Whether no operation that changes the mesh is open. Raises BusUnavailable."""
         now = datetime.datetime.now(datetime.UTC)
-        asker = operations.Command(
+        sender = operations.Command(
             operation="", workspace=workspace, adapter=adapter, connection=connection, mesh=mesh, kind="",
             principal="", accepted_at=now, deadline=now,
         )  # fmt: skip
-        return await self._ahead(asker, sys.maxsize) is None
+        return await self._ahead(sender, sys.maxsize) is None
 
     async def done(self, command: operations.Command, stored: mwbus.Received) -> None:
         """Remember that the queue is settled up to this command, which is `stored` there."""

@@ -22,7 +22,7 @@ from meshwright.core.telemetry.metrics import Counter
 from meshwright.schemas import catalog, operations, subjects
 from meshwright.workers.host.cancellations import Cancellation, Cancellations
 from meshwright.workers.host.command_copies import CommandCopies
-from meshwright.workers.host.executing import Equipment, Execution
+from meshwright.workers.host.executing import Execution, WorkerParts
 from meshwright.workers.host.queues import OperationQueues
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Worker:
         self._adapter = adapter
         self._limits = limits
         self._cancellations = Cancellations(connection)
-        self._equipment = Equipment(
+        self._equipment = WorkerParts(
             bus=connection,
             adapter=adapter,
             runtime=runtime,

@@ -22,7 +22,7 @@ from meshwright.workers.notifier.memory import PAUSE, Memory, Superseded
 from meshwright.workers.notifier.posting import WIDTH, Outcome, Poster
 from meshwright.workers.notifier.reading import Reader
 from meshwright.workers.notifier.signals import LOOK, Signals, within
-from meshwright.workers.notifier.telling import Teller
+from meshwright.workers.notifier.webhook_events import WebhookEvents
 
 log = logging.getLogger(__name__)
 _STREAM = subjects.EVENTS.stream
@@ -55,7 +55,7 @@ class Runner:
         self._workspace = workspace
         self._written = written
         self._version = version
-        self._teller = Teller(bus, workspace, written.document.id)
+        self._teller = WebhookEvents(bus, workspace, written.document.id)
         self._signals = Signals()
         self._failures = 0
 

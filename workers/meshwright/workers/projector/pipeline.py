@@ -47,7 +47,7 @@ class Pipeline:
     async def run(self) -> None:
         """Project until cancelled.
 
-        Raises Rewound when the stream is not the one that was projected, WentBack when the database is not.
+        Raises Rewound when the stream is not the one that was projected, DatabaseRestored when the database is not.
         """
         place = await until_available(self._writer.position, self._stream)
         await mwbus.until_available(self._refuse_gap, place)

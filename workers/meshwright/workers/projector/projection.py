@@ -9,7 +9,7 @@ import logging
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.core.store import Database, WentBack, generations, heartbeat, identity, indexes, kinds
+from meshwright.core.store import Database, DatabaseRestored, generations, heartbeat, identity, indexes, kinds
 from meshwright.core.store.waiting import until_available
 from meshwright.core.store.writing import Writer
 from meshwright.workers.projector import folding
@@ -59,7 +59,7 @@ async def _until_swapped(
             group.create_task(_watch(database, generation))
     except* _Swapped:
         log.info("generation %d is no longer live", generation)
-    except* (mwbus.Rewound, WentBack) as group:
+    except* (mwbus.Rewound, DatabaseRestored) as group:
         log.error("%s: rebuilding the views from what the streams hold", ending.first_error(group))
         await until_available(generations.distrust, database, generation)
         await _until_another_is_live(database, generation)

@@ -12,7 +12,7 @@ import logging
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.bus.kv import leases
-from meshwright.core.store import Database, StoreUnavailable, WentBack, generations
+from meshwright.core.store import Database, DatabaseRestored, StoreUnavailable, generations
 from meshwright.core.store.waiting import until_available
 from meshwright.workers import running
 from meshwright.workers.projector import folding, rebuilding
@@ -42,5 +42,5 @@ async def _rebuild(connection: mwbus.Connection, database: Database) -> None:
 
     try:
         await leases.hold(connection, rebuilding.LEASE, running.instance(), work)
-    except* (mwbus.BusUnavailable, mwbus.Rewound, StoreUnavailable, WentBack) as group:
+    except* (mwbus.BusUnavailable, mwbus.Rewound, StoreUnavailable, DatabaseRestored) as group:
         log.warning("the rebuild was interrupted and is restarted: %s", ending.first_error(group))

@@ -33,7 +33,7 @@ from meshwright.adapters.envoy.state.desired import DesiredState
 from meshwright.adapters.envoy.state.identity import Holder, NodeId
 from meshwright.adapters.envoy.xds import background, statuses
 from meshwright.adapters.envoy.xds.ads import DiscoveryServer
-from meshwright.adapters.envoy.xds.board import Board
+from meshwright.adapters.envoy.xds.proxy_statuses import ProxyStatuses
 from meshwright.adapters.envoy.xds.reporter import Reporter
 from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import kit
@@ -74,7 +74,7 @@ class ControlPlane:
         self._secrets: dict[str, MeshSecrets] = {}
         self._told: dict[str, Message] = {}
         self._reporter = Reporter(self._tell_proxy, self._tell_mesh)
-        self._board = Board(runtime.instance, self._reporter.changed)
+        self._statuses = ProxyStatuses(runtime.instance, self._reporter.changed)
         self._invitations = Invitations(buckets.secrets)
         self._server = DiscoveryServer(self._is_member, self._certificates, self._hear, self._admit)
         self._port = 0
@@ -118,7 +118,7 @@ class ControlPlane:
 
     def status(self, node: NodeId) -> ProxyStatus:
         """The newest status of a proxy."""
-        return self._board.status(node)
+        return self._statuses.status(node)
 
     async def applied(
         self, workspace: str, mesh: str, version: str, timeout: float = 30.0, patience: float = 3.0
@@ -135,7 +135,9 @@ class ControlPlane:
                 raise TimeoutError(f"version {version} of {key} is not served here")
             await asyncio.sleep(0.005)  # the bucket's watch is milliseconds behind the write
         state = self._states[key]
-        answers = await self._board.answers([state.node(name) for name in state.workloads], version, timeout, patience)
+        answers = await self._statuses.answers(
+            [state.node(name) for name in state.workloads], version, timeout, patience
+        )
         return {node.workload: status for node, status in answers.items()}
 
     async def authority(self, workspace: str, mesh: str) -> issuing.Authority:
@@ -185,7 +187,7 @@ class ControlPlane:
 
     def mesh(self, state: DesiredState) -> Mesh:
         """The present document of a mesh."""
-        return documents.mesh(state, lambda name: self._board.status(state.node(name)), documents.now())
+        return documents.mesh(state, lambda name: self._statuses.status(state.node(name)), documents.now())
 
     def report(self, state: DesiredState) -> None:
         """Publish the status of every proxy of a mesh, also of those that never connected."""
@@ -205,7 +207,7 @@ class ControlPlane:
 
         Raises bus.BusUnavailable.
         """
-        self._board.forget(node)
+        self._statuses.forget(node)
         self._told.pop(str(node), None)
         await self.buckets.proxies.delete(str(node))
 
@@ -288,7 +290,7 @@ class ControlPlane:
         secrets = self._secrets.get(node.key)
         facts = secrets.facts(node.workload) if secrets else None
         known = msgspec.structs.replace(status, replica=self.runtime.instance, certificate=facts)
-        self._board.heard_here(node, known)
+        self._statuses.heard_here(node, known)
 
     async def _follow_states(self, known: asyncio.Event) -> None:
         async with self.buckets.desired.watch() as changes:
@@ -364,7 +366,7 @@ class ControlPlane:
         state = self._states.get(key)
         if state is None:
             return False
-        words = [self._board.status(state.node(name)) for name in state.workloads]
+        words = [self._statuses.status(state.node(name)) for name in state.workloads]
         return all(each.stage == stage for each in words) or now - seen[1] > _STAGE_AT_MOST_SECONDS
 
     async def _follow_proxies(self) -> None:
@@ -374,7 +376,7 @@ class ControlPlane:
                     node = identity.parse(change.key)
                     if change.entry is not None:
                         status = msgspec.json.decode(change.entry.value, type=ProxyStatus)
-                        self._board.heard_elsewhere(node, status)
+                        self._statuses.heard_elsewhere(node, status)
 
     async def _renew(self) -> None:
         while True:
@@ -401,7 +403,7 @@ class ControlPlane:
             _log.error("the sidecar %s could not be renewed: %s", node, error)
 
     async def _tell_proxy(self, node: NodeId) -> None:
-        state, status = self._states.get(node.key), self._board.status(node)
+        state, status = self._states.get(node.key), self._statuses.status(node)
         member = state.workloads.get(node.workload) if state else None
         if state is None or member is None:
             return
@@ -421,7 +423,7 @@ class ControlPlane:
         if entry is None:
             return False
         recorded = msgspec.json.decode(entry.value, type=ProxyStatus)
-        self._board.heard_elsewhere(node, recorded)
+        self._statuses.heard_elsewhere(node, recorded)
         return recorded.replica != self.runtime.instance and recorded.state != "disconnected"
 
     async def _tell_mesh(self, key: str) -> None:

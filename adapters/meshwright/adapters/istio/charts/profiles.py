@@ -21,7 +21,7 @@ RELEASE_HUB = "registry.istio.io/release"
 DEFAULT_TRUST_DOMAIN = "cluster.local"
 
 
-class Wish(Model, frozen=True, kw_only=True):
+class InstallSpec(Model, frozen=True, kw_only=True):
     """What an installation shall be. `revision` is empty for the one without a name."""
 
     version: str = ""
@@ -65,9 +65,9 @@ def charts_of(profile: str) -> list[str]:
     return ["base", "istiod"] if profile == "minimal" else ["base", "istiod", "gateway"]
 
 
-def components(wish: Wish) -> list[Component]:
+def components(spec: InstallSpec) -> list[Component]:
     """The components of an installation, in the order in which they are applied."""
-    return [_MAKERS[chart](wish) for chart in charts_of(wish.profile)]
+    return [_MAKERS[chart](spec) for chart in charts_of(spec.profile)]
 
 
 def istiod_release(revision: str) -> str:
@@ -80,50 +80,50 @@ def shown(revision: str) -> str:
     return revision or DEFAULT_REVISION
 
 
-def _base(wish: Wish) -> Component:
-    derived = {"global": {"istioNamespace": wish.namespace}, "defaultRevision": wish.default_revision}
+def _base(spec: InstallSpec) -> Component:
+    derived = {"global": {"istioNamespace": spec.namespace}, "defaultRevision": spec.default_revision}
     return Component(
-        chart="base", release="istio-base", namespace=wish.namespace, values=merged(derived, wish.values.base)
+        chart="base", release="istio-base", namespace=spec.namespace, values=merged(derived, spec.values.base)
     )
 
 
-def _istiod(wish: Wish) -> Component:
-    derived: dict[str, Any] = {**_profile(wish), "global": _global(wish), "revision": wish.revision}
-    derived |= {"revisionTags": wish.values.tags} if wish.values.tags else {}
-    derived |= {"meshConfig": {"trustDomain": wish.trust_domain}} if wish.trust_domain else {}
-    if is_ambient(wish.profile) and wish.namespace != DEFAULT_NAMESPACE:
-        derived["trustedZtunnelNamespace"] = wish.namespace
-    release = istiod_release(wish.revision)
+def _istiod(spec: InstallSpec) -> Component:
+    derived: dict[str, Any] = {**_profile(spec), "global": _global(spec), "revision": spec.revision}
+    derived |= {"revisionTags": spec.values.tags} if spec.values.tags else {}
+    derived |= {"meshConfig": {"trustDomain": spec.trust_domain}} if spec.trust_domain else {}
+    if is_ambient(spec.profile) and spec.namespace != DEFAULT_NAMESPACE:
+        derived["trustedZtunnelNamespace"] = spec.namespace
+    release = istiod_release(spec.revision)
     return Component(
-        chart="istiod", release=release, namespace=wish.namespace, values=merged(derived, wish.values.istiod)
+        chart="istiod", release=release, namespace=spec.namespace, values=merged(derived, spec.values.istiod)
     )
 
 
-def _cni(wish: Wish) -> Component:
-    derived = {**_profile(wish), "global": _global(wish, "istioNamespace")}
+def _cni(spec: InstallSpec) -> Component:
+    derived = {**_profile(spec), "global": _global(spec, "istioNamespace")}
     return Component(
-        chart="cni", release="istio-cni", namespace=wish.namespace, values=merged(derived, wish.values.cni)
+        chart="cni", release="istio-cni", namespace=spec.namespace, values=merged(derived, spec.values.cni)
     )
 
 
-def _ztunnel(wish: Wish) -> Component:
-    images = {key: value for key, value in _global(wish).items() if key in ("hub", "tag")}
-    platform = {"global": {"platform": wish.values.platform}} if wish.values.platform else {}
-    derived = {**images, **platform, "istioNamespace": wish.namespace, "revision": wish.revision}
+def _ztunnel(spec: InstallSpec) -> Component:
+    images = {key: value for key, value in _global(spec).items() if key in ("hub", "tag")}
+    platform = {"global": {"platform": spec.values.platform}} if spec.values.platform else {}
+    derived = {**images, **platform, "istioNamespace": spec.namespace, "revision": spec.revision}
     return Component(
-        chart="ztunnel", release="ztunnel", namespace=wish.namespace, values=merged(derived, wish.values.ztunnel)
+        chart="ztunnel", release="ztunnel", namespace=spec.namespace, values=merged(derived, spec.values.ztunnel)
     )
 
 
-def _gateway(wish: Wish) -> Component:
-    derived: dict[str, Any] = {"revision": wish.revision} if wish.revision else {}
-    derived |= {"platform": wish.values.platform} if wish.values.platform else {}
+def _gateway(spec: InstallSpec) -> Component:
+    derived: dict[str, Any] = {"revision": spec.revision} if spec.revision else {}
+    derived |= {"platform": spec.values.platform} if spec.values.platform else {}
     return Component(
-        chart="gateway", release=GATEWAY, namespace=wish.gateway_namespace, values=merged(derived, wish.values.gateway)
+        chart="gateway", release=GATEWAY, namespace=spec.gateway_namespace, values=merged(derived, spec.values.gateway)
     )
 
 
-_MAKERS: dict[str, Callable[[Wish], Component]] = {
+_MAKERS: dict[str, Callable[[InstallSpec], Component]] = {
     "base": _base,
     "istiod": _istiod,
     "cni": _cni,
@@ -132,17 +132,17 @@ _MAKERS: dict[str, Callable[[Wish], Component]] = {
 }
 
 
-def _profile(wish: Wish) -> dict[str, Any]:
-    return {"profile": "ambient"} if is_ambient(wish.profile) else {}
+def _profile(spec: InstallSpec) -> dict[str, Any]:
+    return {"profile": "ambient"} if is_ambient(spec.profile) else {}
 
 
-def _global(wish: Wish, *without: str) -> dict[str, Any]:
-    tag = wish.values.tag or wish.version
+def _global(spec: InstallSpec, *without: str) -> dict[str, Any]:
+    tag = spec.values.tag or spec.version
     values = {
-        "istioNamespace": wish.namespace,
-        "hub": wish.values.hub or (RELEASE_HUB if tag else ""),
+        "istioNamespace": spec.namespace,
+        "hub": spec.values.hub or (RELEASE_HUB if tag else ""),
         "tag": tag,
-        "platform": wish.values.platform,
+        "platform": spec.values.platform,
     }
     return {key: value for key, value in values.items() if value and key not in without}
 

@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 
 from meshwright.adapters.istio.charts.components import Source
-from meshwright.adapters.istio.charts.profiles import Wish
+from meshwright.adapters.istio.charts.profiles import InstallSpec
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -19,15 +19,15 @@ from meshwright.schemas.errors import FieldError
 _POINTER = "#/values/charts"
 
 
-async def source(cluster: k8s.Cluster, options: Options, wish: Wish) -> Source:
-    """The charts for a wish. Raises Reject when the worker does not take them from there."""
-    location = wish.values.charts or options.charts
-    if wish.values.charts and wish.values.charts != options.charts:
+async def source(cluster: k8s.Cluster, options: Options, spec: InstallSpec) -> Source:
+    """The charts for a spec. Raises Reject when the worker does not take them from there."""
+    location = spec.values.charts or options.charts
+    if spec.values.charts and spec.values.charts != options.charts:
         await _check(location, options)
     served = await cluster.discovery.all()
     return Source(
         location=location,
-        version=wish.version,
+        version=spec.version,
         kube_version=await cluster.version(),
         api_versions=sorted(
             {name for each in served for name in (each.api_version, f"{each.api_version}/{each.kind}")}

@@ -19,7 +19,7 @@ from meshwright.adapters.istio.charts.profiles import (
     DEFAULT_PROFILE,
     PROFILES,
     Component,
-    Wish,
+    InstallSpec,
     shown,
 )
 from meshwright.adapters.istio.charts.profiles import components as components_of
@@ -49,24 +49,24 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
     """Install Istio from its charts, or bring what is installed to these settings."""
     place = await Place.open(ctx)
     before = place.record
-    wish = wished(arguments, before, place.options.version)
-    checked = await check(place, wish)
-    changes, record = 0, before or Installation(namespace=wish.namespace, profile=wish.profile)
-    for component in [*namespaces(wish), *components_of(wish)]:
+    spec = spec_of(arguments, before, place.options.version)
+    checked = await check(place, spec)
+    changes, record = 0, before or Installation(namespace=spec.namespace, profile=spec.profile)
+    for component in [*namespaces(spec), *components_of(spec)]:
         source = checked.source if component.chart else None
-        revision = wish.revision if component.chart == "istiod" else ""
+        revision = spec.revision if component.chart == "istiod" else ""
         installed, changed = await place.components.bring(component, source, record.of(component.release), revision)
         record, changes = record.having(installed), changes + changed
-    record, dropped = await _drop(place, record, wish)
+    record, dropped = await _drop(place, record, spec)
     changes += dropped
     record = msgspec.structs.replace(
         record,
-        namespace=wish.namespace,
-        profile=wish.profile,
-        version=wish.version,
-        revision=wish.revision,
-        trust_domain=wish.trust_domain,
-        values=msgspec.to_builtins(wish.values),
+        namespace=spec.namespace,
+        profile=spec.profile,
+        version=spec.version,
+        revision=spec.revision,
+        trust_domain=spec.trust_domain,
+        values=msgspec.to_builtins(spec.values),
         operation=ctx.command.operation,
     )
     await place.write(record)
@@ -76,7 +76,7 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
     return outcome(record, checked.notes, changes=changes, unchanged=not changes)
 
 
-def wished(arguments: InstallMesh, before: Installation | None, newest: str) -> Wish:
+def spec_of(arguments: InstallMesh, before: Installation | None, newest: str) -> InstallSpec:
     """What is asked for, with what is left out as it is installed, or else as this adapter chooses. Raises Reject."""
     if before and before.installer:
         raise failures.adopted(before.namespace, shown(before.revision), before.installer)
@@ -97,7 +97,7 @@ def wished(arguments: InstallMesh, before: Installation | None, newest: str) -> 
     if before:
         prechecks.check_skew(before.version, version, canary=False)
     trust_domain = "" if arguments.trust_domain == _UNSAID_TRUST_DOMAIN else arguments.trust_domain
-    return Wish(
+    return InstallSpec(
         version=version,
         revision=revision,
         profile=profile,
@@ -108,35 +108,37 @@ def wished(arguments: InstallMesh, before: Installation | None, newest: str) -> 
     )
 
 
-async def check(place: Place, wish: Wish, *, upgrade: bool = False) -> Checked:
+async def check(place: Place, spec: InstallSpec, *, upgrade: bool = False) -> Checked:
     """The step before all others: every check, every chart rendered once. Raises Reject."""
 
     async def checked() -> Checked:
-        return await examine(await place.cluster(), place.mesh, place.options, wish, upgrade=upgrade)
+        return await examine(await place.cluster(), place.mesh, place.options, spec, upgrade=upgrade)
 
     return await place.ctx.patient_step("check", checked, result=Checked)
 
 
-async def examine(cluster: k8s.Cluster, mesh: kit.MeshRef, options: Options, wish: Wish, *, upgrade: bool) -> Checked:
+async def examine(
+    cluster: k8s.Cluster, mesh: kit.MeshRef, options: Options, spec: InstallSpec, *, upgrade: bool
+) -> Checked:
     """Every check, without changing anything. Raises Reject, KubernetesError."""
-    source = await sources.source(cluster, options, wish)
-    rendered = [await components.render(each, source) for each in components_of(wish)]
+    source = await sources.source(cluster, options, spec)
+    rendered = [await components.render(each, source) for each in components_of(spec)]
     kinds = [k8s.reference_of(body) for each in rendered for body in each.objects]
-    ours = [manager_of(mesh, each.owner) for each in components_of(wish)]
-    outcome = await prechecks.run(cluster, wish, kinds, ours, upgrade=upgrade)
+    ours = [manager_of(mesh, each.owner) for each in components_of(spec)]
+    outcome = await prechecks.run(cluster, spec, kinds, ours, upgrade=upgrade)
     left_out = [f"{one.ref} is left out: {one.because}" for each in rendered for one in each.left_out]
     return Checked(source=source, notes=[*outcome.notes, *left_out])
 
 
-def namespaces(wish: Wish) -> list[Component]:
+def namespaces(spec: InstallSpec) -> list[Component]:
     """The namespaces of the components, which come first and go last."""
-    names = dict.fromkeys(each.namespace for each in components_of(wish))
+    names = dict.fromkeys(each.namespace for each in components_of(spec))
     return [Component(chart="", release=f"namespace-{name}", namespace=name) for name in names]
 
 
-async def _drop(place: Place, record: Installation, wish: Wish) -> tuple[Installation, int]:
+async def _drop(place: Place, record: Installation, spec: InstallSpec) -> tuple[Installation, int]:
     """Remove components that another profile had and this one has not."""
-    wanted = {each.release for each in [*namespaces(wish), *components_of(wish)]}
+    wanted = {each.release for each in [*namespaces(spec), *components_of(spec)]}
     removed = 0
     for each in reversed(record.components):
         if each.release not in wanted and each.chart != "istiod":

@@ -55,7 +55,7 @@ class Kept(Model, frozen=True, kw_only=True):
     because: str
 
 
-class Found(Model, frozen=True, kw_only=True):
+class Leftovers(Model, frozen=True, kw_only=True):
     """All of them."""
 
     go: list[Leftover] = []
@@ -64,7 +64,7 @@ class Found(Model, frozen=True, kw_only=True):
 
 async def look(
     cluster: k8s.Cluster, namespace: str, revisions: Collection[str], *, alone: bool, installed_by_others: bool
-) -> Found:
+) -> Leftovers:
     """The leftovers of the Istio in a namespace, with these revisions.
 
     `alone`: no other control plane is in the cluster, so that what all share goes too. `installed_by_others`: what
@@ -87,7 +87,7 @@ async def look(
     if installed_by_others:
         async for item in _labelled(cluster, namespace, alone=alone):
             go[item.ref] = _leftover(item)
-    return Found(go=sorted(go.values(), key=lambda each: each.ref), stay=sorted(stay.values(), key=lambda e: e.ref))
+    return Leftovers(go=sorted(go.values(), key=lambda each: each.ref), stay=sorted(stay.values(), key=lambda e: e.ref))
 
 
 async def definitions(cluster: k8s.Cluster) -> list[k8s.Item]:

@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from meshwright.adapters.istio.charts.profiles import Wish, is_ambient, shown
+from meshwright.adapters.istio.charts.profiles import InstallSpec, is_ambient, shown
 from meshwright.adapters.istio.operations import control_planes, failures
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
 from meshwright.core import kit
@@ -32,7 +32,7 @@ _OTHERS = {
 }
 
 
-class Found(msgspec.Struct, frozen=True):
+class Prechecked(msgspec.Struct, frozen=True):
     """What the checks have found besides what stands in the way."""
 
     kube_version: str
@@ -41,24 +41,29 @@ class Found(msgspec.Struct, frozen=True):
 
 
 async def run(
-    cluster: k8s.Cluster, wish: Wish, kinds: Iterable[ResourceRef], ours: Collection[str], *, upgrade: bool = False
-) -> Found:
+    cluster: k8s.Cluster,
+    spec: InstallSpec,
+    kinds: Iterable[ResourceRef],
+    ours: Collection[str],
+    *,
+    upgrade: bool = False,
+) -> Prechecked:
     """Check a cluster. `kinds` are objects as they will be applied, `ours` the managers of this mesh's components.
 
     Raises Reject with everything that stands in the way, KubernetesError.
     """
     version = await cluster.version()
     planes = await control_planes.control_planes(cluster)
-    problems = _version_problems(version, wish.version)
+    problems = _version_problems(version, spec.version)
     problems += await _missing_rights(cluster, kinds)
     if not upgrade:
-        problems += _in_the_way(planes, wish, ours)
+        problems += _in_the_way(planes, spec, ours)
     if problems:
         raise failures.unfit(problems)
-    notes = await _notes(cluster, wish)
-    beside = [each for each in planes if each.revision != shown(wish.revision)]
+    notes = await _notes(cluster, spec)
+    beside = [each for each in planes if each.revision != shown(spec.revision)]
     notes += [f"revision {each.revision} ({each.version}) runs beside it in {each.namespace}" for each in beside]
-    return Found(kube_version=version, notes=notes, control_planes=planes)
+    return Prechecked(kube_version=version, notes=notes, control_planes=planes)
 
 
 def _version_problems(kubernetes: str, istio: str) -> list[str]:
@@ -71,12 +76,12 @@ def _version_problems(kubernetes: str, istio: str) -> list[str]:
     return [f"Istio {istio} needs Kubernetes 1.{oldest} or newer, and this cluster has {kubernetes}"]
 
 
-def _in_the_way(planes: list[ControlPlane], wish: Wish, ours: Collection[str]) -> list[str]:
+def _in_the_way(planes: list[ControlPlane], spec: InstallSpec, ours: Collection[str]) -> list[str]:
     obstacles = []
     for each in planes:
-        if each.revision != shown(wish.revision):
+        if each.revision != shown(spec.revision):
             continue
-        if each.namespace != wish.namespace:
+        if each.namespace != spec.namespace:
             obstacles.append(
                 f"revision {each.revision} is installed in {each.namespace} already: "
                 "name another --revision, or that namespace"
@@ -89,10 +94,10 @@ def _in_the_way(planes: list[ControlPlane], wish: Wish, ours: Collection[str]) -
     return obstacles
 
 
-async def _notes(cluster: k8s.Cluster, wish: Wish) -> list[str]:
+async def _notes(cluster: k8s.Cluster, spec: InstallSpec) -> list[str]:
     notes = []
     if _GATEWAY_API not in {(each.group, each.kind) for each in await cluster.discovery.all()}:
-        needs = "waypoints and routes" if is_ambient(wish.profile) else "routes and gateways"
+        needs = "waypoints and routes" if is_ambient(spec.profile) else "routes and gateways"
         notes.append(f"the definitions of the Gateway API are missing: {needs} of it will not work without them")
     for name, (group, kind, labels) in _OTHERS.items():
         async with aclosing(cluster.list(group, kind, labels=labels)) as items:

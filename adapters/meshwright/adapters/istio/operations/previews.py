@@ -14,7 +14,7 @@ from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts import components, profiles
 from meshwright.adapters.istio.charts.components import Source
 from meshwright.adapters.istio.charts.installation import Installation, Installations
-from meshwright.adapters.istio.charts.profiles import Component, Wish
+from meshwright.adapters.istio.charts.profiles import Component, InstallSpec
 from meshwright.adapters.istio.operations import failures, installing, memberships, upgrading
 from meshwright.adapters.istio.operations.memberships import Plan
 from meshwright.adapters.istio.operations.places import InstallationTarget
@@ -41,13 +41,13 @@ async def preview(context: kit.PreviewContext) -> Preview | None:
         record = None
     newest = context.settings(Options).version
     if command.kind == InstallMesh.kind.name:
-        wish = installing.wished(operations.arguments_of(command, InstallMesh), record, newest)
-        return await _installation(context, target, wish, record, upgrade=False)
+        asked = installing.spec_of(operations.arguments_of(command, InstallMesh), record, newest)
+        return await _installation(context, target, asked, record, upgrade=False)
     if command.kind == UpgradeMesh.kind.name:
         if record is None:
             raise failures.no_mesh(command.mesh)
-        wish = upgrading.wished(operations.arguments_of(command, UpgradeMesh), record, newest)
-        return await _installation(context, target, wish, record, upgrade=True)
+        asked = upgrading.spec_of(operations.arguments_of(command, UpgradeMesh), record, newest)
+        return await _installation(context, target, asked, record, upgrade=True)
     cluster = await target.cluster()
     if command.kind == EnrolWorkloads.kind.name:
         members = operations.arguments_of(command, EnrolWorkloads).workloads
@@ -59,13 +59,18 @@ async def preview(context: kit.PreviewContext) -> Preview | None:
 
 
 async def _installation(
-    context: kit.PreviewContext, target: InstallationTarget, wish: Wish, record: Installation | None, *, upgrade: bool
+    context: kit.PreviewContext,
+    target: InstallationTarget,
+    asked: InstallSpec,
+    record: Installation | None,
+    *,
+    upgrade: bool,
 ) -> Preview:
     options = context.settings(Options)
-    source = (await installing.examine(await target.cluster(), target.mesh, options, wish, upgrade=upgrade)).source
+    source = (await installing.examine(await target.cluster(), target.mesh, options, asked, upgrade=upgrade)).source
     diff: dict[ResourceRef, ResourceDiff] = {}
     problems: list[FieldError] = []
-    for component in [*installing.namespaces(wish), *profiles.components(wish)]:
+    for component in [*installing.namespaces(asked), *profiles.components(asked)]:
         former = record.of(component.release) if record else None
         draft = await _draft(context, target, component, source)
         draft = msgspec.structs.replace(draft, former=former.inventory if former else [])

@@ -29,7 +29,7 @@ from meshwright.schemas.references import ResourceRef
 _DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
-class Scene(Model, frozen=True, kw_only=True):
+class Inspection(Model, frozen=True, kw_only=True):
     """What there is before anything is removed."""
 
     namespace: str
@@ -50,20 +50,20 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     if place.origin.recorded and not before:
         return await _forget(place, place.origin.recorded)
 
-    async def look() -> Scene:
+    async def look() -> Inspection:
         await _check_designs(ctx)
         return await _scene(await place.cluster(), ctx.command.mesh, before)
 
-    scene = await ctx.patient_step("look", look, result=Scene)
-    judged = await _find_leftovers(place, scene)
-    await _release_namespaces(place, scene)
+    inspection = await ctx.patient_step("look", look, result=Inspection)
+    judged = await _find_leftovers(place, inspection)
+    await _release_namespaces(place, inspection)
     removed = 0
     if before:
         for each in before.in_reverse:
             if each.chart:
                 removed += await place.components.remove(_without_definitions(each))
     await _remove_leftovers(place, judged.go, before)
-    kept = [*judged.stay, *await _definitions(place, scene, before, arguments.definitions)]
+    kept = [*judged.stay, *await _definitions(place, inspection, before, arguments.definitions)]
     if kept:
         await ctx.progress(f"{len(kept)} objects are kept, such as {kept[0].ref}: {kept[0].because}")
     if before:
@@ -71,9 +71,9 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
             if not each.chart:
                 removed += await place.components.remove(each)
     await place.write(None)
-    left = await _tell(place, scene)
+    left = await _tell(place, inspection)
     return {
-        "namespace": scene.namespace,
+        "namespace": inspection.namespace,
         "removed": removed,
         "leftovers": len(judged.go),
         "kept": [{"resource": str(each.ref), "because": each.because} for each in kept],
@@ -90,11 +90,11 @@ async def _forget(place: Place, recorded: Installation) -> dict[str, Any]:
     """What was installed is in another cluster than the connection leads to: the record goes, and nothing else."""
     await place.ctx.patient_step("look", functools.partial(_check_designs, place.ctx))
     await place.write(None)
-    await _tell(place, Scene(namespace=recorded.namespace, revisions=[], alone=False, ours=True))
+    await _tell(place, Inspection(namespace=recorded.namespace, revisions=[], alone=False, ours=True))
     return {"namespace": recorded.namespace, "removed": 0, "leftovers": 0, "kept": [], "proxies_left": {}}
 
 
-async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -> Scene:
+async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -> Inspection:
     planes = await control_planes.control_planes(cluster)
     places = sorted({each.namespace for each in planes})
     if record is None and len(places) != 1:
@@ -109,7 +109,7 @@ async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -
         for each in await control_planes.namespaces(cluster)
         if (marks := leftovers.enrolled(each.labels, mine | tags))
     }
-    return Scene(
+    return Inspection(
         namespace=namespace,
         revisions=sorted(mine | tags),
         alone=not others,
@@ -118,19 +118,19 @@ async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -
     )
 
 
-async def _release_namespaces(place: Place, scene: Scene) -> None:
+async def _release_namespaces(place: Place, inspection: Inspection) -> None:
     """Take the labels off that would have pods wait for an injector that is gone."""
 
     async def release() -> None:
-        for name, labels in scene.labels.items():
+        for name, labels in inspection.labels.items():
             await labelling.put(await place.cluster(), _namespace(name), dict.fromkeys(labels))
 
     async def restore() -> None:
-        for name, labels in scene.labels.items():
+        for name, labels in inspection.labels.items():
             await labelling.put(await place.cluster(), _namespace(name), dict(labels))
 
-    if scene.labels:
-        await place.ctx.progress(f"withdrawing the namespaces {', '.join(sorted(scene.labels))}")
+    if inspection.labels:
+        await place.ctx.progress(f"withdrawing the namespaces {', '.join(sorted(inspection.labels))}")
         await place.ctx.patient_step("release-namespaces", release, undo=restore)
 
 
@@ -144,16 +144,20 @@ def _without_definitions(component: Installed) -> Installed:
     return msgspec.structs.replace(component, inventory=kept)
 
 
-async def _find_leftovers(place: Place, scene: Scene) -> leftovers.Found:
+async def _find_leftovers(place: Place, inspection: Inspection) -> leftovers.Leftovers:
     """Looked for before anything goes: what loses its labels on the way would not be known any more."""
 
-    async def look() -> leftovers.Found:
+    async def look() -> leftovers.Leftovers:
         cluster = await place.cluster()
         return await leftovers.look(
-            cluster, scene.namespace, scene.revisions, alone=scene.alone, installed_by_others=not scene.ours
+            cluster,
+            inspection.namespace,
+            inspection.revisions,
+            alone=inspection.alone,
+            installed_by_others=not inspection.ours,
         )
 
-    return await place.ctx.patient_step("find-leftovers", look, result=leftovers.Found)
+    return await place.ctx.patient_step("find-leftovers", look, result=leftovers.Leftovers)
 
 
 async def _remove_leftovers(place: Place, gone: list[Leftover], before: Installation | None) -> None:
@@ -182,10 +186,14 @@ async def _recreate(place: Place, gone: list[Leftover]) -> None:
             await cluster.create(bodies.sent(each.body))
 
 
-async def _definitions(place: Place, scene: Scene, before: Installation | None, asked: Definitions) -> list[Kept]:
+async def _definitions(
+    place: Place, inspection: Inspection, before: Installation | None, asked: Definitions
+) -> list[Kept]:
     """Remove definitions as far as was asked for; those that stay, and why."""
     base = before.of("istio-base") if before else None
-    if base and scene.alone and asked == "unused":  # the kit's target keeps those with objects, and can bring them back
+    if (
+        base and inspection.alone and asked == "unused"
+    ):  # the kit's target keeps those with objects, and can bring them back
         ours = [each for each in base.inventory if (each.group, each.kind) == _DEFINITION]
         await place.components.remove(msgspec.structs.replace(base, inventory=ours), "definitions")
 
@@ -196,7 +204,7 @@ async def _definitions(place: Place, scene: Scene, before: Installation | None, 
     async def one(cluster: k8s.Cluster, item: k8s.Item) -> Kept | None:
         if asked == "keep":
             return Kept(ref=item.ref, because="definitions go only when asked (--definitions unused)")
-        if not scene.alone:
+        if not inspection.alone:
             return Kept(ref=item.ref, because="another Istio is in the cluster")
         used = await leftovers.objects_of(cluster, item)
         if used and asked != "all":
@@ -209,11 +217,11 @@ async def _definitions(place: Place, scene: Scene, before: Installation | None, 
     return staying
 
 
-async def _tell(place: Place, scene: Scene) -> dict[str, int]:
+async def _tell(place: Place, inspection: Inspection) -> dict[str, int]:
     async def report() -> dict[str, int]:
         await kit.forget_designs(place.ctx.runtime, place.mesh.workspace, place.mesh.mesh)
         await kit.forget_mesh(place.ctx.runtime, place.mesh)
-        return await leftovers.proxies(await place.cluster()) if scene.alone else {}
+        return await leftovers.proxies(await place.cluster()) if inspection.alone else {}
 
     left: dict[str, int] = await place.ctx.patient_step("tell", report, result=dict[str, int])
     return left

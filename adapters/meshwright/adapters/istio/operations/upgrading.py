@@ -17,7 +17,7 @@ import msgspec
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts import profiles, values
 from meshwright.adapters.istio.charts.installation import Installation
-from meshwright.adapters.istio.charts.profiles import Wish, istiod_release, shown
+from meshwright.adapters.istio.charts.profiles import InstallSpec, istiod_release, shown
 from meshwright.adapters.istio.enrolment.rollouts import Restarted, Rollouts
 from meshwright.adapters.istio.operations import enrolling, failures, installing, moving, prechecks
 from meshwright.adapters.istio.operations.installing import Checked
@@ -37,15 +37,15 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
     before = place.record
     if before is None:
         raise failures.no_mesh(ctx.command.mesh)
-    wish = wished(arguments, before, place.options.version)
-    in_place = wish.revision == before.revision
-    checked = await installing.check(place, wish, upgrade=True)
+    spec = spec_of(arguments, before, place.options.version)
+    in_place = spec.revision == before.revision
+    checked = await installing.check(place, spec, upgrade=True)
     if in_place:
-        return await _in_place(place, before, wish, checked)
-    return await _by_revision(place, before, wish, checked)
+        return await _in_place(place, before, spec, checked)
+    return await _by_revision(place, before, spec, checked)
 
 
-def wished(arguments: UpgradeMesh, before: Installation, newest: str) -> Wish:
+def spec_of(arguments: UpgradeMesh, before: Installation, newest: str) -> InstallSpec:
     """What the mesh shall be: as it is, besides what was said. Raises Reject."""
     if before.installer:
         raise failures.adopted(before.namespace, shown(before.revision), before.installer)
@@ -58,7 +58,7 @@ def wished(arguments: UpgradeMesh, before: Installation, newest: str) -> Wish:
     origin = standing.version if standing and moves_back else before.version
     prechecks.check_skew(origin, version, canary=standing is None)
     kept = {key: value for key, value in before.values.items() if key not in _PASSING}
-    return Wish(
+    return InstallSpec(
         version=version,
         revision=revision,
         profile=before.profile,
@@ -69,14 +69,14 @@ def wished(arguments: UpgradeMesh, before: Installation, newest: str) -> Wish:
     )
 
 
-async def _in_place(place: Place, before: Installation, wish: Wish, checked: Checked) -> dict[str, Any]:
+async def _in_place(place: Place, before: Installation, spec: InstallSpec, checked: Checked) -> dict[str, Any]:
     record, changes = before, 0
-    for component in profiles.components(wish):
-        revision = wish.revision if component.chart == "istiod" else ""
+    for component in profiles.components(spec):
+        revision = spec.revision if component.chart == "istiod" else ""
         former = record.of(component.release)
         installed, changed = await place.components.bring(component, checked.source, former, revision)
         record, changes = record.having(installed), changes + changed
-    record = _recorded(place, record, wish)
+    record = _recorded(place, record, spec)
     await place.write(record)
     await place.tell(record, "ready", checked.notes)
     notes = [
@@ -86,23 +86,23 @@ async def _in_place(place: Place, before: Installation, wish: Wish, checked: Che
     return outcome(record, notes, changes=changes, unchanged=not changes)
 
 
-async def _by_revision(place: Place, before: Installation, wish: Wish, checked: Checked) -> dict[str, Any]:
-    old, until = before.revision, wish.values.until
-    base, istiod, *others = profiles.components(wish)
-    staying = msgspec.structs.replace(wish, default_revision=shown(old))
+async def _by_revision(place: Place, before: Installation, spec: InstallSpec, checked: Checked) -> dict[str, Any]:
+    old, until = before.revision, spec.values.until
+    base, istiod, *others = profiles.components(spec)
+    staying = msgspec.structs.replace(spec, default_revision=shown(old))
     first = profiles.components(staying)[0]
     untagged = msgspec.structs.replace(istiod, values={**istiod.values, "revisionTags": []})
     record, changes = before, 0
-    for component, revision in ((first, ""), (untagged, wish.revision)):
+    for component, revision in ((first, ""), (untagged, spec.revision)):
         former = record.of(component.release)
         installed, changed = await place.components.bring(component, checked.source, former, revision)
         record, changes = record.having(installed), changes + changed
     result: dict[str, Any] = {"moved": [], "left": [], "retired": False}
     if until != "installed":
-        move, restarted, record = await _move(place, record, wish, checked, (base, istiod, others))
+        move, restarted, record = await _move(place, record, spec, checked, (base, istiod, others))
         result["moved"] = [*(str(each.ref) for each in move.changes), *(f"tag {name}" for name in move.tags)]
         result["left"] = [{"workload": str(each.ref), "because": each.left} for each in restarted if each.left]
-        record = _recorded(place, record, wish)
+        record = _recorded(place, record, spec)
     if until == "retired":
         record, because = await _retire(place, record, old)
         result |= {"retired": not because, **({"not_retired": because} if because else {})}
@@ -112,14 +112,14 @@ async def _by_revision(place: Place, before: Installation, wish: Wish, checked: 
 
 
 async def _move(
-    place: Place, record: Installation, wish: Wish, checked: Checked, parts: tuple[Any, Any, list[Any]]
+    place: Place, record: Installation, spec: InstallSpec, checked: Checked, parts: tuple[Any, Any, list[Any]]
 ) -> tuple[Move, list[Restarted], Installation]:
     """Move tags, labels, what all revisions share, and the workloads."""
     ctx, (base, istiod, others), old, started = place.ctx, parts, record.revision, record
 
     async def planned() -> Move:
         own = {ref for each in started.components for ref in each.inventory}
-        return await moving.plan(await place.cluster(), old, wish.revision, own)
+        return await moving.plan(await place.cluster(), old, spec.revision, own)
 
     async def started_anew() -> None:
         """Its undo comes after those of tags and labels, so that new pods get the sidecars of the old revision."""
@@ -131,11 +131,11 @@ async def _move(
         tagged = msgspec.structs.replace(istiod, values={**istiod.values, "revisionTags": move.tags})
         former = record.of(istiod.release)
         installed, _ = await place.components.bring(
-            tagged, checked.source, former, wish.revision, name=f"{istiod.release}-tags", take_over=True
+            tagged, checked.source, former, spec.revision, name=f"{istiod.release}-tags", take_over=True
         )
         record = record.having(installed)
     if move.changes:
-        await ctx.progress(f"moving {', '.join(str(each.ref) for each in move.changes[:10])} to {shown(wish.revision)}")
+        await ctx.progress(f"moving {', '.join(str(each.ref) for each in move.changes[:10])} to {shown(spec.revision)}")
         await ctx.patient_step(
             "label",
             functools.partial(_put, place, move, back=False),
@@ -147,7 +147,7 @@ async def _move(
         )
         record = record.having(installed)
     restarted: list[Restarted] = []
-    if wish.values.restart:
+    if spec.values.restart:
         restarted = await enrolling.restart_all(place, rollouts, move.restarts)
     else:
         restarted = [Restarted(ref=each, left="restarts were switched off") for each in move.restarts]
@@ -176,11 +176,11 @@ async def _retire(place: Place, record: Installation, old: str) -> tuple[Install
     return record, ""
 
 
-def _recorded(place: Place, record: Installation, wish: Wish) -> Installation:
+def _recorded(place: Place, record: Installation, spec: InstallSpec) -> Installation:
     return msgspec.structs.replace(
         record,
-        version=wish.version,
-        revision=wish.revision,
-        values=msgspec.to_builtins(wish.values),
+        version=spec.version,
+        revision=spec.revision,
+        values=msgspec.to_builtins(spec.values),
         operation=place.ctx.command.operation,
     )

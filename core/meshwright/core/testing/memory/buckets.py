@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from meshwright.core import bus as mwbus
-from meshwright.core.testing.memory.news import News
+from meshwright.core.testing.memory.news import Announcements
 
 _POLL_S = 0.05
 """seconds between two checks for expired values"""
@@ -38,7 +38,7 @@ class MemoryBucket:
         self.writes = 0
         self._ttl = ttl
         self._newest: dict[str, _Newest] = {}
-        self._news = News()
+        self._news = Announcements()
 
     @property
     def entries(self) -> dict[str, mwbus.Entry]:

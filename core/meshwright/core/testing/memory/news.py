@@ -6,7 +6,7 @@ Invariant: an announcement wakes every task that began to wait before it; no wai
 import asyncio
 
 
-class News:
+class Announcements:
     """Announcements of one stream or bucket."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from meshwright.core.telemetry import tracing
 from meshwright.core.testing.memory.buckets import MemoryBucket
 from meshwright.core.testing.memory.consumers import Consumer
 from meshwright.core.testing.memory.matching import matches
-from meshwright.core.testing.memory.news import News
+from meshwright.core.testing.memory.news import Announcements
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.base import Message
 
@@ -40,7 +40,7 @@ class MemoryBus:
         self.before_store: Callable[[], object] = lambda: None
         self.full: dict[str, float] = {}
         self.is_connected = True
-        self.news = News()
+        self.news = Announcements()
 
     @property
     def publisher(self) -> "MemoryBus":

@@ -69,7 +69,7 @@ class Limited(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection was opened."""
         super().connection_made(transport)
-        self._courteous: Any = _Courteous(transport, self.disconnect)
+        self._courteous: Any = _DelayedClose(transport, self.disconnect)
         if not self._all.admit(self):
             self._answer(Refusal("too-many-connections", f"{self._all.most} connections are open, all of them busy"))
             self.transport.close()
@@ -292,7 +292,7 @@ class Limited(HttpToolsProtocol):
             self._all.close(self, "idle")
 
 
-class _Courteous:
+class _DelayedClose:
     """A transport for uvicorn that delays closing: with unread bytes, an immediate close would lose the response."""
 
     def __init__(self, transport: asyncio.Transport, disconnect: Callable[[], None]) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import msgspec
 
 from meshwright.core.kit.kubernetes.helm import failures, hooks
-from meshwright.core.kit.kubernetes.helm.hooks import Found, LeftOut
+from meshwright.core.kit.kubernetes.helm.hooks import LeftOut, RenderedObject
 from meshwright.core.kit.kubernetes.objects import Body
 from meshwright.core.operations.outcomes import Reject
 from meshwright.schemas.base import Model
@@ -78,8 +78,8 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     app_version: str = ""
     digest: str = ""
-    crds: list[Found] = []
-    objects: list[Found] = []
+    crds: list[RenderedObject] = []
+    objects: list[RenderedObject] = []
     notes: str = ""
 
 

@@ -32,7 +32,7 @@ _UNKNOWN = _PLACES["MutatingWebhookConfiguration"] - 1
 """custom resources: before the webhooks, which may not answer yet"""
 
 
-class Found(Model, frozen=True, kw_only=True):
+class RenderedObject(Model, frozen=True, kw_only=True):
     """An object as a template gave it."""
 
     source: str = ""
@@ -54,7 +54,7 @@ class Sorted(msgspec.Struct, frozen=True):
     refused: list[str]
 
 
-def sort(hooks: list[Found]) -> Sorted:
+def sort(hooks: list[RenderedObject]) -> Sorted:
     """Hooks taken apart from what is applied."""
     apply: list[Body] = []
     left_out: list[LeftOut] = []

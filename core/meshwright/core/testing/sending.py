@@ -36,7 +36,7 @@ def command(*, seconds: float = 60, **fields: Any) -> operations.Command:
     return operations.Command(**(usual | fields))
 
 
-class Asker:
+class Sender:
     """Sends commands to one adapter on one connection."""
 
     def __init__(self, bus: mwbus.Connection, adapter: str, connection: str = "local") -> None:

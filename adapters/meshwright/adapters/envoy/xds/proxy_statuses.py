@@ -11,7 +11,7 @@ from meshwright.adapters.envoy.state.identity import NodeId
 from meshwright.adapters.envoy.xds.statuses import ABSENT, ProxyStatus, is_answer
 
 
-class Board:
+class ProxyStatuses:
     """Statuses by proxy. `instance` is this replica's name; `changed` is called for each change made here."""
 
     def __init__(self, instance: str, changed: Callable[[NodeId], None]) -> None:

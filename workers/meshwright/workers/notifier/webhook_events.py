@@ -32,7 +32,7 @@ ORIGIN = subjects.NOTIFIER
 PRINCIPAL = "notifier"
 
 
-class Teller:
+class WebhookEvents:
     """Publishes the events about one webhook."""
 
     def __init__(self, bus: mwbus.Connection, workspace: str, webhook: str) -> None:
