@@ -1,10 +1,10 @@
 """An adapter with the mistakes that authors make, one in each operation: the conformance suite must find them."""
 
-import asyncio
 from pathlib import Path
 from typing import ClassVar
 
 from meshwright.core import kit
+from meshwright.core.kit.machine import in_thread
 from meshwright.schemas import operations
 
 flawed = kit.Adapter("flawed", meshes=["flawed"])
@@ -46,7 +46,7 @@ async def left(context: kit.Context, arguments: Left) -> None:
     """Write a file, and do not take it back."""
 
     async def write() -> None:
-        await asyncio.to_thread(Path(arguments.path).write_text, "here\n")
+        await in_thread(Path(arguments.path).write_text, "here\n")
 
     async def undo() -> None:
         """Forget to do it."""

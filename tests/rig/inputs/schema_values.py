@@ -4,6 +4,7 @@ Invariant: only the keywords of the project's own schemas are supported; another
 """
 
 import datetime
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,5 +83,7 @@ def _texts(schema: Mapping[str, Any], names: Sequence[str]) -> st.SearchStrategy
     pattern = schema.get("pattern", "")
     if not pattern:
         return st.text(min_size=schema.get("minLength", 0), max_size=min(schema.get("maxLength", 40), 40))
+    least, most = schema.get("minLength", 0), schema.get("maxLength", sys.maxsize)
     fitting = st.from_regex(pattern.removesuffix("$") + r"\Z", fullmatch=True)
+    fitting = fitting.filter(lambda text: least <= len(text) <= most)
     return st.sampled_from(names) | fitting if names and pattern.startswith(_NAMES) else fitting

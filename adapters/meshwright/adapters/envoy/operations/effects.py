@@ -20,6 +20,7 @@ from meshwright.adapters.envoy.state.plans import Plan
 from meshwright.adapters.envoy.xds import statuses
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
+from meshwright.core.kit.machine import in_thread
 from meshwright.schemas.workloads import WorkloadObserved
 
 ANSWER_SECONDS = 30.0
@@ -171,7 +172,7 @@ class Effects:
         gone = [member for name, member in (had.workloads if had else {}).items() if name not in kept]
         if gone:
             with contextlib.suppress(OSError):
-                await asyncio.to_thread(self.plane.reservations.give_back, gone)
+                await in_thread(self.plane.reservations.give_back, gone)
 
     async def _tell_of(self, name: str) -> None:
         state = self.plan.after

@@ -14,6 +14,7 @@ from meshwright.adapters.envoy.operations.changes import Change
 from meshwright.adapters.envoy.state import allocation, desired, occupied, plans, validation
 from meshwright.adapters.envoy.state.plans import Plan
 from meshwright.core import kit
+from meshwright.core.kit.machine import in_thread
 from meshwright.schemas.designs import twice_named
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
 from meshwright.schemas.workloads import AnyEnrolment, AnyMember
@@ -36,9 +37,7 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
         if problems:
             raise kit.unfit(problems)
         try:
-            ports = await asyncio.to_thread(
-                allocation.allocate, plane.states(), before, specs, first, plane.reservations
-            )
+            ports = await in_thread(allocation.allocate, plane.states(), before, specs, first, plane.reservations)
         except OSError as error:
             raise failures.ports_taken(str(error)) from error
         return Plan(mesh=change.mesh, before=before, after=desired.enrol(before, specs, ports))

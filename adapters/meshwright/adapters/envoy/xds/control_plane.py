@@ -38,7 +38,7 @@ from meshwright.adapters.envoy.xds.reporter import Reporter
 from meshwright.adapters.envoy.xds.statuses import ProxyStatus
 from meshwright.core import kit
 from meshwright.core.kit.buckets import BusUnavailable, until_available
-from meshwright.core.kit.machine import ports
+from meshwright.core.kit.machine import in_thread, ports
 from meshwright.core.kit.security import sealing
 from meshwright.schemas.base import Message
 from meshwright.schemas.meshes import Mesh, MeshObserved
@@ -106,7 +106,7 @@ class ControlPlane:
                     async with background.running(plane._renew()), background.running(plane._replace_authorities()):
                         yield plane
         if not options.keep_sidecars:
-            await asyncio.to_thread(plane.reservations.release)
+            await in_thread(plane.reservations.release)
 
     def state(self, workspace: str, mesh: str) -> DesiredState | None:
         """The desired state of a mesh as it is served now."""
@@ -216,7 +216,7 @@ class ControlPlane:
         remembered = self.runtime.data_dir / "xds-port"
         remembered.parent.mkdir(parents=True, exist_ok=True)
         with remembered.open("a+") as held:  # for the life of this worker
-            wanted = self.options.xds_port or await asyncio.to_thread(self._choose_port, remembered, held)
+            wanted = self.options.xds_port or await in_thread(self._choose_port, remembered, held)
             secured = self._credentials.server(documents.now())
             async with self._server.serve(f"{self.options.xds_host}:{wanted}", secured) as port:
                 self._port = port
@@ -243,7 +243,7 @@ class ControlPlane:
         """
         members = [member for state in self.states() for member in state.workloads.values()]
         try:
-            foreign = await asyncio.to_thread(self.reservations.claim, members)
+            foreign = await in_thread(self.reservations.claim, members)
         except OSError as error:
             _log.warning("the ports of sidecars could not be reserved on this host: %s", error)
         else:
