@@ -1,11 +1,15 @@
 """Namespaces and workloads take part and leave, restarted one by one, and nobody loses pods that a budget keeps."""
 
+import contextlib
+import functools
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from meshwright.adapters.istio.enrolment.workloads import RESTARTED
 from meshwright.core import kit
+from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.target import readiness
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.operations import EnrolWorkloads, InstallMesh, WithdrawWorkloads
@@ -202,18 +206,32 @@ async def test_an_ambient_namespace_needs_no_restart(operator: Any, admission: A
     assert result["restarted"] == []
     with pytest.raises(kit.Reject, match="Gateway API"):
         await operator.do(EnrolWorkloads(workloads=[NamespaceMember(namespace="shop", waypoint="way")]))
-    await cluster.apply(gateway_definition(), owner="me")
-    await eventually(lambda: served(cluster), timeout=60)
-    await operator.do(EnrolWorkloads(workloads=[NamespaceMember(namespace="shop", waypoint="way")]))
-    assert await labels(operator) == {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "way"}
-    way = await operator.find("Gateway", "way", "shop", "gateway.networking.k8s.io")
-    assert way["spec"]["gatewayClassName"] == "istio-waypoint"
+    async with gateways(cluster):
+        await operator.do(EnrolWorkloads(workloads=[NamespaceMember(namespace="shop", waypoint="way")]))
+        assert await labels(operator) == {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "way"}
+        way = await operator.find("Gateway", "way", "shop", "gateway.networking.k8s.io")
+        assert way["spec"]["gatewayClassName"] == "istio-waypoint"
 
 
-async def served(cluster: Any) -> bool:
-    """Whether the cluster serves Gateways."""
+@contextlib.asynccontextmanager
+async def gateways(cluster: k8s.Cluster) -> AsyncIterator[None]:
+    """The cluster serves Gateways within the block, and no longer: a real istiod waits for the whole Gateway API."""
+    definition = gateway_definition()
+    await cluster.apply(definition, owner="me")
+    await eventually(functools.partial(serves_gateways, cluster, True), timeout=60)
+    try:
+        yield
+    finally:
+        await cluster.delete(k8s.reference_of(definition))
+        await eventually(functools.partial(serves_gateways, cluster, False), timeout=60)
+
+
+async def serves_gateways(cluster: k8s.Cluster, expected: object) -> bool:
+    """Whether the cluster serves Gateways, or does not, as expected."""
     cluster.discovery.forget()
-    return ("gateway.networking.k8s.io", "Gateway") in {(e.group, e.kind) for e in await cluster.discovery.all()}
+    return expected is any(
+        (api.group, api.kind) == ("gateway.networking.k8s.io", "Gateway") for api in await cluster.discovery.all()
+    )
 
 
 def gateway_definition() -> dict[str, Any]:
