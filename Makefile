@@ -39,11 +39,11 @@ test: export MESHWRIGHT_TEST_KUBECONFIG := $(KUBECONFIG)
 test: export MESHWRIGHT_TEST_CONTEXT := $(CONTEXT)
 endif
 test: install
-	$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/bench --ignore tests/faults
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Runs at most three failures of the last run again, one at a time: what passes now had failed for lack of time.
 test-again: install
-	$(PYTEST) -n 0 -v --last-failed --last-failed-no-failures none --maxfail 3 --ignore tests/bench --ignore tests/faults
+	$(PYTEST) -n 0 -v --last-failed --last-failed-no-failures none --maxfail 3
 
 faults: install
 	$(PYTEST) -n 0 tests/faults $(if $(QUICK),--quick)
