@@ -175,7 +175,7 @@ async def test_a_read_says_how_old_it_is(alone: Stack, ann: Person, proxy: TcpPr
     await eventually(lambda: _older(age, 11))
     told = await age()
     assert told < time.monotonic() - stopped + 3  # no more than the truth either, but for the look of a second ago
-    assert "s old: the projector is behind or away" in await _command_line(alone, "operations", "list")
+    assert "s old: the projector is behind or not running" in await _command_line(alone, "operations", "list")
     ready = await ann.get("/readyz", expect=503)
     assert ready["views"]["detail"].startswith("no projector is running: its last heartbeat is")
     assert ready["behind"] >= WRITES

@@ -33,7 +33,7 @@ async def test_workers_restarted_a_hundred_times_leave_no_consumers(
 
         async def live_and_die(number: int) -> None:
             async with worker_process("example_adapter:example", nats_server.url, tmp_path, EXAMPLES) as worker:
-                await eventually(lambda: "serves as" in worker.log.read_text())
+                await eventually(lambda: "is ready as" in worker.log.read_text())
                 asked.append(await sender.ask(NoOp(), seconds=120))
                 await _end(worker, number)
 
