@@ -73,6 +73,19 @@ def go_back(server: NatsServer, copy: Path, stream: str) -> None:
     shutil.copytree(older, newer)
 
 
+async def lose(bus: mwbus.Connection, server: NatsServer, folder: Path, stream: str) -> tuple[list[str], list[str]]:
+    """Three messages that stay, and eight that the stream loses after they were copied."""
+    kept = await store(bus, stream, 3)
+    await eventually(lambda: _are_copied(bus, kept))
+    await server.copy_to(folder)
+    lost = await store(bus, stream, 8)
+    await eventually(lambda: _are_copied(bus, lost))
+    await server.kill()
+    go_back(server, folder, stream)
+    await server.start()
+    return kept, lost
+
+
 @pytest.mark.parametrize("stream", sorted({one.source for one in streams.COPIES}))
 async def test_what_gets_an_old_number_is_copied_too(
     bus: mwbus.Connection, nats_server: NatsServer, tmp_path: Path, stream: str
@@ -80,14 +93,7 @@ async def test_what_gets_an_old_number_is_copied_too(
     """Everything that is stored after the loss is copied once: where the server believes that it has done so, behind
     that, and after another restart. Only where one takes over from the other the order may be another.
     """
-    kept = await store(bus, stream, 3)
-    await eventually(lambda: _are_copied(bus, kept))
-    await nats_server.copy_to(tmp_path / "copy")
-    lost = await store(bus, stream, 8)
-    await eventually(lambda: _are_copied(bus, lost))
-    await nats_server.kill()
-    go_back(nats_server, tmp_path / "copy", stream)
-    await nats_server.start()
+    kept, lost = await lose(bus, nats_server, tmp_path / "copy", stream)
     new = await store(bus, stream, 4)
     await eventually(lambda: _are_copied(bus, new), timeout=60)
     new += await store(bus, stream, 2)
@@ -111,14 +117,7 @@ async def test_what_was_skipped_is_copied_when_the_server_is_ahead_already(
 ) -> None:
     """The loss was seen by nobody, or the process that saw it ended before it had copied all: the next one does so."""
     async with mwbus.connect(nats_server.url, "tester") as bus:
-        kept = await store(bus, stream, 3)
-        await eventually(lambda: _are_copied(bus, kept))
-        await nats_server.copy_to(tmp_path / "copy")
-        lost = await store(bus, stream, 8)
-        await eventually(lambda: _are_copied(bus, lost))
-        await nats_server.kill()
-        go_back(nats_server, tmp_path / "copy", stream)
-        await nats_server.start()
+        kept, lost = await lose(bus, nats_server, tmp_path / "copy", stream)
         new: list[str] = []
         if noticed:
             async with maintained(bus):

@@ -3,7 +3,6 @@
 Invariant: the cluster is the test process's own; an operation that fails is undone, as the host would.
 """
 
-import datetime
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -15,10 +14,11 @@ import msgspec
 from meshwright.adapters.istio import adapter
 from meshwright.adapters.istio.charts.installation import Installation, Installations
 from meshwright.core import bus as mwbus
-from meshwright.core import ids, kit
+from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.connections import OpenConnection
 from meshwright.core.security import sealing
+from meshwright.core.testing import sending
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas.connections import Kubernetes
@@ -64,21 +64,16 @@ class Operator:
 
     def command(self, arguments: Arguments, **more: Any) -> Command:
         """The command that asks for an operation on the mesh."""
-        now = datetime.datetime.now(datetime.UTC)
-        command = Command(
-            operation=ids.fresh(),
-            workspace="default",
+        usual = sending.command(
+            seconds=300,
             adapter="istio",
             connection="k",
             mesh="prod",
             kind=arguments.kind.name,
             version=arguments.kind.version,
             arguments=msgspec.to_builtins(arguments),
-            principal="tester",
-            accepted_at=now,
-            deadline=now + datetime.timedelta(minutes=5),
         )
-        return msgspec.structs.replace(command, **more)
+        return msgspec.structs.replace(usual, **more)
 
     def context(self, command: Command, journal: kit.Journal | None = None) -> kit.Context:
         """What one attempt gets."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime
 import json
 import os
 import random
@@ -20,9 +19,10 @@ from meshwright.adapters.envoy.dataplane import administration
 from meshwright.adapters.envoy.options import Options
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import bus as mwbus
-from meshwright.core import ids, kit
+from meshwright.core import kit
 from meshwright.core.machine import ports
 from meshwright.core.security import sealing
+from meshwright.core.testing import sending
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas.base import Message
 from meshwright.schemas.designs import Design, Preview
@@ -103,21 +103,14 @@ class EnvoyMesh:
 
     def command(self, arguments: Arguments, **more: Any) -> Command:
         """The command that asks for an operation on the mesh."""
-        now = datetime.datetime.now(datetime.UTC)
-        command = Command(
-            operation=ids.fresh(),
-            workspace="default",
+        usual = sending.command(
             adapter="envoy",
-            connection="local",
             mesh="demo",
             kind=arguments.kind.name,
             version=arguments.kind.version,
             arguments=to_plain(arguments),
-            principal="tester",
-            accepted_at=now,
-            deadline=now + datetime.timedelta(minutes=1),
         )
-        return msgspec.structs.replace(command, **more)
+        return msgspec.structs.replace(usual, **more)
 
     async def do(self, arguments: Arguments, **more: Any) -> Any:
         """Run an operation as the host does, undoing it when it fails; its result."""

@@ -5,10 +5,13 @@ What a finding means is explained by its code, whether or not a worker of its me
 Invariant: nothing is changed, and nothing is stored.
 """
 
+from typing import Any
+
 import msgspec
 from starlette.responses import Response
 
 from meshwright.schemas import rules
+from meshwright.schemas.base import Model
 from meshwright.schemas.designs import FilesToImport, ImportedDesign, ImportRequest, MeshToImport
 from meshwright.schemas.findings import (
     Analysis,
@@ -50,8 +53,7 @@ async def mesh(call: Call[MeshToAnalyze, NoQuery]) -> Response:
         live=call.body.live,
         suppress=list(call.body.suppress),
     )
-    payload = msgspec.json.encode(request)
-    return answers.ok(await previews.ask(call.api, target.adapter, "analyze", payload, _ANALYSIS, previews.PREVIEW_S))
+    return await _answered(call, target.adapter, "analyze", request, _ANALYSIS)
 
 
 @routes.add(
@@ -68,8 +70,7 @@ async def files(call: Call[FilesToAnalyze, NoQuery]) -> Response:
     """Analyze files by the rules of an adapter."""
     name = _alive(call)
     request = AnalysisRequest(workspace=call.workspace, files=call.body.files, suppress=list(call.body.suppress))
-    payload = msgspec.json.encode(request)
-    return answers.ok(await previews.ask(call.api, name, "analyze", payload, _ANALYSIS, previews.PREVIEW_S))
+    return await _answered(call, name, "analyze", request, _ANALYSIS)
 
 
 @routes.add(
@@ -87,18 +88,8 @@ async def import_mesh(call: Call[MeshToImport, NoQuery]) -> Response:
     expresses.
     """
     target = targets.mesh(call.api, call.workspace, call.name())
-    request = ImportRequest(
-        workspace=call.workspace,
-        connection=target.connection,
-        mesh=target.id,
-        files=call.body.files,
-        live=call.body.live,
-        id=call.body.id,
-        namespace=call.body.namespace,
-        flat=call.body.flat,
-    )
-    payload = msgspec.json.encode(request)
-    return answers.ok(await previews.ask(call.api, target.adapter, "import", payload, _DESIGN, previews.PREVIEW_S))
+    request = _import_request(call, connection=target.connection, mesh=target.id, live=call.body.live)
+    return await _answered(call, target.adapter, "import", request, _DESIGN)
 
 
 @routes.add(
@@ -113,13 +104,7 @@ async def import_mesh(call: Call[MeshToImport, NoQuery]) -> Response:
 )
 async def import_files(call: Call[FilesToImport, NoQuery]) -> Response:
     """Import files of Kubernetes YAML as a design, with the fields that no intent expresses."""
-    name = _alive(call)
-    body = call.body
-    request = ImportRequest(
-        workspace=call.workspace, files=body.files, id=body.id, namespace=body.namespace, flat=body.flat
-    )
-    payload = msgspec.json.encode(request)
-    return answers.ok(await previews.ask(call.api, name, "import", payload, _DESIGN, previews.PREVIEW_S))
+    return await _answered(call, _alive(call), "import", _import_request(call), _DESIGN)
 
 
 @routes.add("GET", "/v1/findings", "listFindingRules", role="viewer", answer=FindingRules)
@@ -143,6 +128,22 @@ async def finding_rule(call: Call[NoBody, NoQuery]) -> Response:
     if rule is None:
         raise Refusal("not-found", f"there is no finding {code}: `GET /v1/findings` lists the known ones")
     return answers.ok(rule)
+
+
+def _import_request(call: Call[MeshToImport, NoQuery] | Call[FilesToImport, NoQuery], **more: Any) -> ImportRequest:
+    """What the body asks for; `more` is what is known of a mesh."""
+    body = call.body
+    return ImportRequest(
+        workspace=call.workspace, files=body.files, id=body.id, namespace=body.namespace, flat=body.flat, **more
+    )
+
+
+async def _answered(
+    call: Call[Any, NoQuery], adapter: str, endpoint: str, request: Model, decoder: msgspec.json.Decoder[Any]
+) -> Response:
+    """The answer of a live worker of an adapter. Raises Refusal."""
+    payload = msgspec.json.encode(request)
+    return answers.ok(await previews.ask(call.api, adapter, endpoint, payload, decoder, previews.PREVIEW_S))
 
 
 def _alive(call: Call[FilesToAnalyze, NoQuery] | Call[FilesToImport, NoQuery]) -> str:
