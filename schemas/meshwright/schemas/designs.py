@@ -33,7 +33,10 @@ class Design(Model, frozen=True, kw_only=True):
     """whether changes by others to what it applied are reverted"""
     workloads: Annotated[list[WorkloadSpec], Meta(max_length=500)] = []
     resources: Annotated[list[NativeResource], Meta(max_length=500)] = []
-    intents: Annotated[list[AnyIntent], Meta(max_length=500)] = []
+    intents: Annotated[
+        list[AnyIntent],
+        Meta(max_length=500, examples=[[{"intent": "timeout", "service": "reviews", "timeout": "250ms"}]]),
+    ] = []
 
 
 class DesignWritten(Message, frozen=True, kw_only=True):

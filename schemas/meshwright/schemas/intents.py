@@ -12,10 +12,10 @@ from meshwright.schemas.base import Duration, Model, Percent, ServiceName, Versi
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef, reference
 
-HeaderName: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Za-z0-9-]{1,64}$"))]
+HeaderName: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Za-z0-9-]{1,64}$"), examples=["x-canary"])]
 Method: TypeAlias = Annotated[str, Meta(pattern=whole("^[A-Z]{1,32}$"), examples=["GET"])]
 PathPrefix: TypeAlias = Annotated[str, Meta(pattern=whole("^/[!-~]{0,1023}$"), examples=["/api"])]
-HttpStatus: TypeAlias = Annotated[int, Meta(ge=200, le=599)]
+HttpStatus: TypeAlias = Annotated[int, Meta(ge=200, le=599, examples=[503])]
 LONGEST_REGEX = 1024
 """maximum number of characters; a rule and not part of the type, since what was stored before must stay readable"""
 _DURATIONS = ("timeout", "per_try_timeout", "delay", "per")
@@ -37,7 +37,7 @@ class Backend(Model, frozen=True, kw_only=True):
     """One version of a service and its share of the traffic in percent."""
 
     version: VersionName
-    weight: Annotated[int, Meta(ge=0, le=100)]
+    weight: Annotated[int, Meta(ge=0, le=100, description="percent of the requests", examples=[100])]
 
 
 class TrafficSplit(Intent, frozen=True, kw_only=True, tag="traffic-split"):
@@ -52,8 +52,11 @@ class HeaderMatch(Model, frozen=True, kw_only=True):
 
     name: HeaderName
     exact: str | None = None
+    """the whole value"""
     prefix: str | None = None
+    """how the value begins"""
     regex: str | None = None
+    """an expression in RE2's syntax that the whole value matches"""
 
 
 class HeaderRoute(Intent, frozen=True, kw_only=True, tag="header-route"):
@@ -76,8 +79,10 @@ class Retry(Intent, frozen=True, kw_only=True, tag="retry"):
     """Retry failed requests to `service`."""
 
     service: ServiceName
-    attempts: Annotated[int, Meta(ge=1, le=10)]
+    attempts: Annotated[int, Meta(ge=1, le=10, examples=[2])]
+    """the number of retries, beyond the first try"""
     per_try_timeout: Duration | None = None
+    """the time for each try; without it only the time-out of the whole request counts"""
     retry_on: list[RetryOn] = field(default_factory=lambda: ["5xx", "connect-failure", "reset"])
 
 
@@ -110,7 +115,7 @@ class RateLimit(Intent, frozen=True, kw_only=True, tag="rate-limit"):
     """Allow at most `requests` per `per` to each instance of `service`; the rest get 429."""
 
     service: ServiceName
-    requests: Annotated[int, Meta(ge=1)]
+    requests: Annotated[int, Meta(ge=1, examples=[100])]
     per: Duration = "1s"
 
 
@@ -119,7 +124,9 @@ class OutlierDetection(Model, frozen=True, kw_only=True):
 
     consecutive_errors: Annotated[int, Meta(ge=1)] = 5
     interval: Duration = "10s"
+    """how often instances are judged"""
     ejection_time: Duration = "30s"
+    """how long the first ejection lasts"""
     max_ejection_percent: Annotated[int, Meta(ge=0, le=100)] = 50
 
 
@@ -127,10 +134,13 @@ class CircuitBreaker(Intent, frozen=True, kw_only=True, tag="circuit-breaker"):
     """Limit concurrent connections and requests to `service`, and eject instances that keep failing."""
 
     service: ServiceName
-    max_connections: Annotated[int, Meta(ge=1)] | None = None
+    max_connections: Annotated[int, Meta(ge=1, examples=[100])] | None = None
     max_pending_requests: Annotated[int, Meta(ge=1)] | None = None
+    """requests that wait for a connection"""
     max_requests: Annotated[int, Meta(ge=1)] | None = None
+    """concurrent requests"""
     max_retries: Annotated[int, Meta(ge=0)] | None = None
+    """concurrent retries"""
     outlier_detection: OutlierDetection | None = None
 
 
@@ -152,7 +162,7 @@ class DenyAll(Intent, frozen=True, kw_only=True, tag="deny-all"):
 class EgressControl(Intent, frozen=True, kw_only=True, tag="egress-control"):
     """Allow workloads to reach only these hosts outside the mesh."""
 
-    hosts: list[str]
+    hosts: list[Annotated[str, Meta(examples=["api.example.com"])]]
 
 
 class AccessLog(Intent, frozen=True, kw_only=True, tag="access-log"):
@@ -167,12 +177,13 @@ class LoadBalancing(Intent, frozen=True, kw_only=True, tag="load-balancing"):
     service: ServiceName
     policy: Literal["round-robin", "least-request", "random", "ring-hash"]
     hash_header: HeaderName | None = None
+    """the header by whose value ring-hash chooses an instance; required for it"""
 
 
 class Ingress(Intent, frozen=True, kw_only=True, tag="ingress"):
     """Expose `service` outside the mesh under a host name and path."""
 
-    host: str
+    host: Annotated[str, Meta(examples=["shop.example.com"])]
     service: ServiceName
     path_prefix: PathPrefix = "/"
 

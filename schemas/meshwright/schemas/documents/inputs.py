@@ -9,6 +9,8 @@ what was stored before a rule must stay readable.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from meshwright.schemas import intents
 from meshwright.schemas.base import DURATION_PATTERN, Model
 from meshwright.schemas.documents import jsonschema
@@ -55,7 +57,7 @@ names)"""
 
 
 def components(
-    written: Iterable[type[Model]], read: Iterable[str], rules: Mapping[type[Model], dict[str, Any]] = RULES
+    written: Iterable[type[msgspec.Struct]], read: Iterable[str], rules: Mapping[type[Model], dict[str, Any]] = RULES
 ) -> dict[str, Any]:
     """The schemas of these Structs and of all they refer to, by name; `read` names those that are also read."""
     schemas = jsonschema.components(written, _REF, discriminators=True)

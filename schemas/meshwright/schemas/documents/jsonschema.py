@@ -1,14 +1,17 @@
 """JSON Schema 2020-12 in portable form.
 
 Problem: msgspec writes the patterns that Python needs and the `discriminator` of OpenAPI; neither belongs in a plain
-JSON Schema. Invariant: every published schema is made here, is self-contained, and is the same text for the same
-Structs.
+JSON Schema. Invariant: every published schema is made here, is self-contained, says of each field what its author
+wrote below it, and is the same text for the same Structs.
 """
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+
+from meshwright.schemas.documents import comments
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BASE = "https://meshwright.dev/schemas/"
@@ -37,8 +40,23 @@ def components(
     types: Iterable[type[msgspec.Struct]], ref_template: str, *, discriminators: bool = False
 ) -> dict[str, Any]:
     """The schemas of these Structs and of all they refer to, by class name."""
+    types = tuple(types)
     _, schemas = msgspec.json.schema_components(types, ref_template=ref_template)
-    return {name: _portable(schemas[name], discriminators) for name in sorted(schemas)}
+    described = comments.by_struct(types)
+    return {
+        name: _described(_portable(schemas[name], discriminators), described.get(name, {})) for name in sorted(schemas)
+    }
+
+
+def _described(schema: dict[str, Any], descriptions: dict[str, str]) -> dict[str, Any]:
+    """The schema with the descriptions of its fields before those of their types."""
+    if "description" in schema:
+        schema["description"] = inspect.cleandoc(schema["description"])
+    for name, field in schema.get("properties", {}).items():
+        if name in descriptions:
+            text = "; ".join(filter(None, (descriptions[name], field.get("description"))))
+            schema["properties"][name] = {"description": text} | {k: v for k, v in field.items() if k != "description"}
+    return schema
 
 
 def _portable(node: Any, discriminators: bool) -> Any:

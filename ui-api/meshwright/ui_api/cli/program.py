@@ -31,6 +31,7 @@ from meshwright.ui_api.cli.commands import (
     designs,
     drift,
     events,
+    explain,
     meshes,
     operations,
     resources,
@@ -87,6 +88,7 @@ def build() -> typer.Typer:
         app.add_typer(group, name=name, rich_help_panel=_LOOK)
     command(app, "topology", rich_help_panel=_LOOK)(topology.topology)
     command(app, "analyze", rich_help_panel=_LOOK)(analyze.analyze)
+    command(app, "explain", rich_help_panel=_LOOK)(explain.explain)
     for verb in (changes.apply, changes.validate, changes.diff, changes.translate, changes.rollback, changes.remove):
         command(app, verb.__name__, rich_help_panel=_CHANGE)(verb)
     for name, group in (

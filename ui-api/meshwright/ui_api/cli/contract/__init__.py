@@ -1,0 +1,1 @@
+"""What the command line knows of the contract without a server: the fields of documents, and their problems."""
