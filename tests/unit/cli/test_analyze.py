@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from meshwright.ui_api.cli.commands import analyze
+from meshwright.ui_api.cli.commands.documents import analyze
 
 Server = Any
 Terminal = Any

@@ -24,14 +24,9 @@ from meshwright.ui_api.cli.client.session import (
 )
 from meshwright.ui_api.cli.commands import (
     adapters,
-    analyze,
-    changes,
     connections,
     deadletters,
-    designs,
-    drift,
     events,
-    explain,
     meshes,
     operations,
     resources,
@@ -40,6 +35,7 @@ from meshwright.ui_api.cli.commands import (
     workloads,
 )
 from meshwright.ui_api.cli.commands.administration import access, context, system
+from meshwright.ui_api.cli.commands.documents import analyze, changes, designs, drift, explain
 from meshwright.ui_api.cli.render.output import Format
 
 _EPILOG = (

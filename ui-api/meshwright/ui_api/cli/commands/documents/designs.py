@@ -8,7 +8,7 @@ from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import DesignName, MeshFilter, ReasonOption, YesOption
 from meshwright.ui_api.cli.client import paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
-from meshwright.ui_api.cli.commands import importing
+from meshwright.ui_api.cli.commands.documents import importing
 from meshwright.ui_api.cli.render import views
 
 group = typer.Typer(help="Designs: saved documents and their versions.", no_args_is_help=True)
