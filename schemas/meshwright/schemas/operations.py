@@ -462,3 +462,9 @@ class Operation(Model, frozen=True, kw_only=True):
     trace_id: str = ""
     last_seq: int = 0
     """stream sequence of the newest event of this operation in EVENTS"""
+    title: str = ""
+    """what it does, as people say it: `Apply shop to demo`"""
+    design: str = ""
+    """the design that it is about, where it is about one"""
+    members: list[str] = []
+    """the first 20 workloads or namespaces that it is about, as `namespace/name`"""
