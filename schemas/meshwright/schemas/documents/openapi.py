@@ -20,12 +20,12 @@ from meshwright.schemas import (
     errors,
     meshes,
     operations,
-    overview,
     telemetry,
     webhooks,
     workloads,
 )
 from meshwright.schemas.documents import jsonschema
+from meshwright.schemas.readings import overview, traffic
 
 RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
     access.Principal,
@@ -52,8 +52,8 @@ RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
     operations.Operation,
     overview.Overview,
     telemetry.Edge,
-    telemetry.Series,
-    telemetry.Topology,
+    traffic.Series,
+    traffic.Topology,
     webhooks.Delivery,
     webhooks.Webhook,
     workloads.Proxy,

@@ -7,7 +7,8 @@ import msgspec
 from rich.console import Console
 
 from meshwright.schemas.errors import Failure
-from meshwright.schemas.telemetry import Edge, Topology, TrafficSource
+from meshwright.schemas.readings.traffic import Topology
+from meshwright.schemas.telemetry import Edge, TrafficSource
 from meshwright.ui_api.cli.render import graph
 
 HTTP = Edge(

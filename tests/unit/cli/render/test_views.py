@@ -23,6 +23,7 @@ from meshwright.schemas import (
     workloads,
 )
 from meshwright.schemas.errors import Failure
+from meshwright.schemas.readings import traffic
 from meshwright.ui_api.cli.render import views
 from meshwright.ui_api.routes.tokens import TokenInfo
 
@@ -128,8 +129,8 @@ EDGES = [
     telemetry.Edge(source="front", destination="idle", requests=0, errors=0, rate=0.0, error_rate=0.0),
     telemetry.Edge(source="cart", destination="db", requests=9, errors=0, rate=4.5, error_rate=0.02, p99_ms=1500.0),
 ]
-NODES = [telemetry.TopologyNode(id="alone", workloads=["alone-1"], versions=["v1"])]
-TOPOLOGY = made(telemetry.Topology, mesh="m1", seconds=5.0, nodes=NODES, edges=EDGES)
+NODES = [traffic.TopologyNode(id="alone", workloads=["alone-1"], versions=["v1"])]
+TOPOLOGY = made(traffic.Topology, mesh="m1", seconds=5.0, nodes=NODES, edges=EDGES)
 RELEASE = made(
     designs.Release,
     id=ULID,

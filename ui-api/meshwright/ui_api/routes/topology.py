@@ -10,7 +10,8 @@ from starlette.responses import Response
 from meshwright.core.measurements import merging
 from meshwright.core.store import MAX_PAGE, kinds
 from meshwright.schemas.base import Model, Moment, Name
-from meshwright.schemas.telemetry import Edge, EdgesMeasured, Topology, TopologyNode
+from meshwright.schemas.readings.traffic import Topology, TopologyNode
+from meshwright.schemas.telemetry import Edge, EdgesMeasured
 from meshwright.schemas.workloads import Workload
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import not_found

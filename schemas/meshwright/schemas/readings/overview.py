@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from meshwright.schemas.base import Model, Moment, Name, Text
 from meshwright.schemas.meshes import Condition, MeshState
 from meshwright.schemas.operations import Operation
-from meshwright.schemas.telemetry import SeriesPoint, TrafficNumbers
+from meshwright.schemas.readings.traffic import SeriesPoint, TrafficNumbers
 
 AttentionSeverity: TypeAlias = Literal["critical", "error", "warning"]
 AttentionKind: TypeAlias = Literal[
