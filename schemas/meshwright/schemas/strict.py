@@ -6,11 +6,14 @@ typo that silently does nothing. Invariant: `decode` returns a value that holds 
 without a number that a database would refuse.
 """
 
+import difflib
 import itertools
 import math
 import re
-from collections.abc import Iterator
-from typing import Any, TypeVar
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -23,6 +26,7 @@ from meshwright.schemas.base import (
     whole,
 )
 from meshwright.schemas.errors import FieldError
+from meshwright.schemas.intents import Intent, intent_problems
 
 T = TypeVar("T")
 MAX_DEPTH = 64
@@ -57,15 +61,14 @@ class InvalidDocument(Exception):
 def decode(raw: Any, kind: type[T]) -> T:
     """Convert plain JSON-like data to `kind`, refusing unknown fields.
 
-    Raises InvalidDocument: with the first invalid value, or else with everything (up to MOST_ERRORS) that is unknown or
-    cannot be stored.
+    Raises InvalidDocument: with everything (up to MOST_ERRORS) that is unknown or invalid, or else cannot be stored.
     """
     try:
         raw, value = _converted(raw, kind)
         complaints = _complaints(raw, msgspec.to_builtins(value), "#", MAX_DEPTH)
         first_complaints = list(itertools.islice(complaints, MOST_ERRORS))
     except msgspec.ValidationError as error:
-        raise InvalidDocument([field_error(str(error))]) from error
+        raise InvalidDocument(_every_problem(raw, kind) or [field_error(str(error))]) from error
     except RecursionError as error:
         raise InvalidDocument([FieldError(detail=f"nested deeper than {MAX_DEPTH} levels")]) from error
     if first_complaints:
@@ -127,7 +130,7 @@ def _complaints(raw: Any, known: Any, pointer: str, depth: int) -> Iterator[Fiel
             named = str(key)[:_LONGEST_KEY]
             place = f"{pointer}/{escape(named)}" if named == str(key) else pointer
             if key not in known:
-                yield FieldError(detail=f"unknown field {named!r}", pointer=place)
+                yield FieldError(detail=_unknown(named, known), pointer=place)
             elif "\0" in str(key):
                 yield FieldError(detail="a key may not hold the character NUL", pointer=place)
             else:
@@ -139,3 +142,85 @@ def _complaints(raw: Any, known: Any, pointer: str, depth: int) -> Iterator[Fiel
         yield FieldError(detail="a whole number must fit in 64 bits", pointer=pointer)
     elif isinstance(raw, float) and not math.isfinite(raw):
         yield FieldError(detail="a number must be finite", pointer=pointer)
+
+
+def _unknown(name: str, known: Iterable[Any], what: str = "field") -> str:
+    """The words for a field that does not exist, with the one that was perhaps meant."""
+    near = difflib.get_close_matches(name, [each for each in known if isinstance(each, str)], 1, 0.6)
+    return f"unknown {what} {name!r}" + (f": did you mean {near[0]}?" if near else "")
+
+
+def _every_problem(raw: Any, kind: Any) -> list[FieldError]:
+    """Everything that is unknown or invalid in data that cannot be converted, of which msgspec reports the first."""
+    try:
+        return list(itertools.islice(_problems(raw, kind, "#"), MOST_ERRORS))
+    except RecursionError:
+        return []
+
+
+def _problems(raw: Any, kind: Any, pointer: str) -> Iterator[FieldError]:
+    bare = _bare(kind)
+    if isinstance(raw, dict) and (structs := [each for each in _alternatives(bare) if _is_struct(each)]):
+        yield from _in_object(raw, structs, kind, pointer)
+    elif isinstance(raw, list) and typing.get_origin(bare) is list:
+        bounds = getattr(kind, "__metadata__", ())
+        yield from _refused(raw, Annotated[(list[Any], *bounds)] if bounds else list[Any], pointer)
+        (item,) = typing.get_args(bare)
+        for index, value in enumerate(raw):
+            yield from _problems(value, item, f"{pointer}/{index}")
+    else:
+        yield from _refused(raw, kind, pointer)
+
+
+def _in_object(raw: dict[Any, Any], structs: list[Any], kind: Any, pointer: str) -> Iterator[FieldError]:
+    tag_field = structs[0].__struct_config__.tag_field
+    tags = {each.__struct_config__.tag: each for each in structs}
+    if tag_field and isinstance(tag := raw.get(tag_field), str) and tag not in tags:
+        yield FieldError(detail=_unknown(tag[:_LONGEST_KEY], tags, tag_field), pointer=f"{pointer}/{tag_field}")
+        return
+    struct = tags.get(raw.get(tag_field)) if tag_field else structs[0] if len(structs) == 1 else None
+    if struct is None:
+        yield from _refused(raw, kind, pointer)
+        return
+    inside = list(itertools.islice(_in_struct(raw, struct, tag_field, pointer), MOST_ERRORS))
+    yield from inside or _refused(raw, struct, pointer)
+    if not inside and issubclass(struct, Intent):
+        yield from intent_problems(msgspec.convert(raw, struct), pointer)
+
+
+def _in_struct(raw: dict[Any, Any], struct: Any, tag_field: str | None, pointer: str) -> Iterator[FieldError]:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    for key, value in raw.items():
+        named = str(key)[:_LONGEST_KEY]
+        place = f"{pointer}/{escape(named)}" if named == str(key) else pointer
+        if key in fields:
+            yield from _problems(value, fields[key].type, place)
+        elif key != tag_field:
+            yield FieldError(detail=_unknown(named, fields), pointer=place)
+    for name, field in fields.items():
+        if field.required and name not in raw:
+            yield FieldError(detail=f"Object missing required field `{name}`", pointer=pointer)
+
+
+def _refused(raw: Any, kind: Any, pointer: str) -> Iterator[FieldError]:
+    """What msgspec says of one value; a field that is missing in it or unknown is reported by its object."""
+    try:
+        _converted(raw, kind)
+    except msgspec.ValidationError as error:
+        complaint = field_error(str(error))
+        yield FieldError(detail=complaint.detail, pointer=pointer + complaint.pointer.removeprefix("#"))
+
+
+def _bare(kind: Any) -> Any:
+    """A type without its bounds."""
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
+
+
+def _alternatives(bare: Any) -> list[Any]:
+    if typing.get_origin(bare) in (typing.Union, types.UnionType):
+        return [_bare(each) for each in typing.get_args(bare)]
+    return [bare]
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
