@@ -47,7 +47,7 @@ def written(server: Server) -> list[tuple[str, str]]:
 
 def test_a_new_design_is_created_and_just_that_version_applied(server: Server, ready: Terminal) -> None:
     """It is saved only if it was not created meanwhile, and the operation names the version that was saved."""
-    assert ready.run("apply", "slow.yaml", "-r", "why").stdout == "OP\n"
+    assert ready.run("apply", "slow.yaml", "--no-wait", "-r", "why").stdout == "OP\n"
     puts = [call for call in server.calls if call.method == "PUT"]
     conditions = [(call.headers.get("if-match"), call.headers.get("if-none-match")) for call in puts]
     assert conditions == [("*", None), (None, "*")]
@@ -67,7 +67,7 @@ def test_what_is_saved_already_is_not_saved_again(server: Server, ready: Termina
     """A file that says what the newest version says, defaults filled in, makes no new one."""
     standing = {**SAVED, "description": "", "workloads": [], "resources": []}
     server.on("GET /v1/designs/slow", server.json(standing, etag='"119"', meshwright_version="5"))
-    assert "design slow is unchanged at version 5" in ready.run("apply", "slow.yaml").stderr
+    assert "design slow is unchanged at version 5" in ready.run("apply", "slow.yaml", "--no-wait").stderr
     assert written(server) == [("POST", "/v1/designs/slow:apply")]
 
 

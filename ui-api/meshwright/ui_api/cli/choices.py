@@ -3,16 +3,20 @@
 Invariant: one option has one spelling, one meaning and one help text everywhere.
 """
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from meshwright.core.telemetry import sanitizing
 from meshwright.schemas import ids
 from meshwright.schemas.base import seconds, service_parts
+from meshwright.ui_api.cli import suggestions
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
+
+if TYPE_CHECKING:
+    from meshwright.ui_api.cli.client import documents
 
 
 def full_name(entity: dict[str, Any]) -> str:
@@ -79,22 +83,42 @@ WorkloadNames = Annotated[
 ProxyName = Annotated[
     str, typer.Argument(metavar="PROXY", help="A name, namespace/name, or id.", autocompletion=_proxies)
 ]
-DesignFile = Annotated[str, typer.Argument(metavar="FILE", help="A design in YAML or JSON; - for stdin.")]
+DesignFiles = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE...", help="Designs in YAML or JSON: files, folders, or - for stdin."),
+]
+FilesOption = Annotated[
+    list[str] | None,
+    typer.Option("--file", "-f", help="The same; a folder is read with its subfolders. May be repeated."),
+]
 MeshOption = Annotated[
     str, typer.Option("--mesh", "-m", help="The mesh; may be omitted if there is only one.", autocompletion=_meshes)
 ]
 NamespaceFilter = Annotated[str, typer.Option("--namespace", "-n", help="Only of this namespace.")]
 MeshFilter = Annotated[str, typer.Option("--mesh", "-m", help="Only of this mesh.", autocompletion=_meshes)]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many.")]
-WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait and show each step.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Wait and show each step, or print the operation's id at once.")
+]
 TimeoutOption = Annotated[
     float | None,
-    typer.Option(
-        "--timeout", parser=duration, metavar="TIME", help="Wait at most this long (90s, 5m); implies --wait."
-    ),
+    typer.Option("--timeout", parser=duration, metavar="TIME", help="Wait at most this long (90s, 5m)."),
 ]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why, for the history.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def designs(given: list[str] | None, also: list[str] | None) -> list["documents.Document"]:
+    """The designs of the files that were named, either way. Raises CommandFailed."""
+    from meshwright.ui_api.cli.client import documents
+
+    names = [*(given or []), *(also or [])]
+    if not names:
+        raise CommandFailed(
+            "no file was named", code=Exit.USAGE, remedy="Name a file or a folder, or - for standard input."
+        )
+    return documents.load_designs(names)
 
 
 def mesh_or_only(session: Session, mesh: str) -> str:
@@ -135,10 +159,12 @@ def entity(session: Session, collection: str, text: str, mesh: str = "") -> dict
             remedy="Add --mesh NAME, write namespace/name, or use the id.",
         )
     where = f" in mesh {mesh}" if mesh else ""
+    others, _ = session.api.list(collection, {"mesh": mesh, "namespace": namespace}, limit=200)
+    near = suggestions.near(text if "/" in text else name, [*map(full_name, others), *(one["name"] for one in others)])
     raise CommandFailed(
         f"there is no {text} among the {what}{where}",
         code=Exit.REFUSED,
-        remedy=f"`meshwright {what} list` shows the existing ones.",
+        remedy=suggestions.did_you_mean(text, near) if near else f"`meshwright {what} list` shows the existing ones.",
     )
 
 

@@ -61,6 +61,14 @@ class Directory:
         """The connection of that name, or None."""
         return self._connections.get((workspace, name))
 
+    def connections(self, workspace: str) -> list[str]:
+        """The names of the connections of a workspace."""
+        return sorted(name for place, name in self._connections if place == workspace)
+
+    def meshes(self, workspace: str) -> list[str]:
+        """The names of the meshes of a workspace."""
+        return sorted(name for place, name in self._meshes if place == workspace)
+
     def mesh(self, workspace: str, name: str) -> Mesh | None:
         """The mesh of that name as its adapter last published it, or None."""
         return self._meshes.get((workspace, name))

@@ -3,6 +3,8 @@
 Invariant: an adapter gets no request for a mesh or connection that does not exist; the data comes from the bus.
 """
 
+import difflib
+
 import msgspec
 
 from meshwright.schemas.base import Name
@@ -16,6 +18,8 @@ from meshwright.ui_api.requests import accepting
 
 _KIND_BY_CONNECTION = {"envoy-fleet": "envoy"}
 """where a connection can hold only one kind of mesh, it need not be said"""
+_NAMED = 10
+"""how many names a refusal names"""
 
 
 class NewMesh(accepting.OperationOptions, frozen=True, kw_only=True):
@@ -37,7 +41,7 @@ def mesh(api: Api, workspace: str, name: str, pointer: str = "") -> Mesh:
     """
     document = api.directory.mesh(workspace, name)
     if document is None:
-        raise _missing("mesh", name, pointer)
+        raise _missing("mesh", name, pointer, api.directory.meshes(workspace))
     return document
 
 
@@ -45,7 +49,7 @@ def connection(api: Api, workspace: str, name: str, pointer: str = "") -> Connec
     """The connection of that name; raises as `mesh` does."""
     document = api.directory.connection(workspace, name)
     if document is None:
-        raise _missing("connection", name, pointer)
+        raise _missing("connection", name, pointer, api.directory.connections(workspace))
     return document
 
 
@@ -98,8 +102,11 @@ def _kind(api: Api, asked: NewMesh, place: Connection) -> str:
     return kind
 
 
-def _missing(what: str, name: str, pointer: str) -> Refusal:
+def _missing(what: str, name: str, pointer: str, known: list[str]) -> Refusal:
+    near = difflib.get_close_matches(name, known, 1, 0.6) or known[:_NAMED]
+    remedy = f"Did you mean {near[0]}?" if len(near) == 1 else f"There are: {', '.join(near)}." if near else ""
+    refusal = not_found(what, name)
     if not pointer:
-        return not_found(what, name)
-    detail = f"there is no {what} {name!r} in this workspace"
-    return Refusal("invalid-document", detail, errors=[FieldError(detail=detail, pointer=pointer)])
+        return Refusal(refusal.slug, refusal.detail, remedy=remedy)
+    errors = [FieldError(detail=refusal.detail, pointer=pointer)]
+    return Refusal("invalid-document", refusal.detail, errors=errors, remedy=remedy)

@@ -17,8 +17,8 @@ import msgspec
 import typer
 
 from meshwright.core.telemetry import sanitizing
-from meshwright.ui_api.cli.client import contexts
-from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.client import contexts, naming
+from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused
 from meshwright.ui_api.cli.render import failures
 from meshwright.ui_api.cli.render.output import Format, Output
 
@@ -73,6 +73,8 @@ class Session:
     @property
     def completing_api(self) -> "Api":
         """The API for completion in a shell: with a time-out of one second, and no retry."""
+        if self._api is not None:
+            self._api.close()
         self._api = self._open(timeout=1.0, pauses=())
         return self._api
 
@@ -142,6 +144,8 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(session, **given)
         except CommandFailed as failure:
+            if isinstance(failure, RequestRefused):
+                failure.remedy = naming.meant(failure, lambda: session.completing_api) or failure.remedy
             failures.show(session.output, failure)
             raise typer.Exit(failure.code) from None
         except KeyboardInterrupt:

@@ -47,7 +47,7 @@ def replay(
     session: Session,
     operation: LetterId,
     reason: ReasonOption = "",
-    wait: WaitOption = False,
+    wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Execute the command again, as a new operation; a second replay returns the operation of the first."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from meshwright.ui_api.cli import choices
-from meshwright.ui_api.cli.choices import MeshName, ReasonOption, TimeoutOption, WaitOption, YesOption
+from meshwright.ui_api.cli.choices import DryRunOption, MeshName, ReasonOption, TimeoutOption, WaitOption, YesOption
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
@@ -54,6 +54,7 @@ def install(
     namespace: Annotated[str, typer.Option("--namespace", help="The namespace of the control plane.")] = "",
     values: ValuesOption = "",
     chart: ChartOption = "",
+    dry_run: DryRunOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
@@ -63,7 +64,7 @@ def install(
     body: dict[str, Any] = {"id": mesh, "connection": connection, "kind": kind, "trust_domain": trust_domain, **given}
     body["values"] = _values(values, chart)
     chosen = {"adapter": adapter} if adapter else {}
-    _operate(session, "POST", paths.MESHES, {**body, **chosen, "reason": reason}, wait, timeout)
+    _operate(session, "POST", paths.MESHES, {**body, **chosen, "reason": reason}, wait, timeout, dry_run)
 
 
 @command(group, "upgrade")
@@ -74,6 +75,7 @@ def upgrade(
     revision: RevisionOption = "",
     values: ValuesOption = "",
     chart: ChartOption = "",
+    dry_run: DryRunOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
@@ -81,7 +83,7 @@ def upgrade(
     """Upgrade a mesh to another version, by default the newest that its adapter knows."""
     body: dict[str, Any] = {"version": version, "revision": revision, "reason": reason}
     body["values"] = _values(values, chart)
-    _operate(session, "POST", paths.one(paths.MESHES, mesh, ":upgrade"), body, wait, timeout)
+    _operate(session, "POST", paths.one(paths.MESHES, mesh, ":upgrade"), body, wait, timeout, dry_run)
 
 
 @command(group, "uninstall")
@@ -92,14 +94,15 @@ def uninstall(
         str, typer.Option("--definitions", help="Removal of CRDs: keep, unused (without objects), or all.")
     ] = "keep",
     yes: YesOption = False,
+    dry_run: DryRunOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Remove a mesh with its proxies and policies."""
-    session.confirm(f"Remove mesh {mesh} with all its proxies and policies?", yes=yes)
+    session.confirm(f"Remove mesh {mesh} with all its proxies and policies?", yes=yes or dry_run)
     body = {"reason": reason, "definitions": definitions}
-    _operate(session, "DELETE", paths.one(paths.MESHES, mesh), body, wait, timeout)
+    _operate(session, "DELETE", paths.one(paths.MESHES, mesh), body, wait, timeout, dry_run)
 
 
 @command(group, "status")
@@ -137,6 +140,7 @@ def adopt(
     adapter: Annotated[str, typer.Option("--adapter", help="Which adapter, where several serve that kind.")] = "",
     namespace: Annotated[str, typer.Option("--namespace", help="Of its control plane, where there are several.")] = "",
     revision: RevisionOption = "",
+    dry_run: DryRunOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
@@ -144,19 +148,20 @@ def adopt(
     """Manage an existing mesh, also one installed by others; it is not changed."""
     where = {"namespace": namespace, "revision": revision, **({"adapter": adapter} if adapter else {})}
     body: dict[str, Any] = {"id": mesh, "connection": connection, "kind": kind, **where, "reason": reason}
-    _operate(session, "POST", f"{paths.MESHES}:adopt", body, wait, timeout)
+    _operate(session, "POST", f"{paths.MESHES}:adopt", body, wait, timeout, dry_run)
 
 
 @command(group, "forget")
 def forget(
     session: Session,
     mesh: MeshName,
+    dry_run: DryRunOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Stop managing an adopted mesh; it is not changed."""
-    _operate(session, "POST", paths.one(paths.MESHES, mesh, ":forget"), {"reason": reason}, wait, timeout)
+    _operate(session, "POST", paths.one(paths.MESHES, mesh, ":forget"), {"reason": reason}, wait, timeout, dry_run)
 
 
 @command(group, "intents")
@@ -170,16 +175,27 @@ def intents(session: Session, mesh: MeshName) -> None:
 def rotate(
     session: Session,
     mesh: MeshName,
+    dry_run: DryRunOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Issue new certificates to every proxy of a mesh."""
-    _operate(session, "POST", paths.one(paths.MESHES, mesh, ":rotate-certificates"), {"reason": reason}, wait, timeout)
+    _operate(
+        session,
+        "POST",
+        paths.one(paths.MESHES, mesh, ":rotate-certificates"),
+        {"reason": reason},
+        wait,
+        timeout,
+        dry_run,
+    )
 
 
-def _operate(session: Session, method: str, path: str, body: dict[str, Any], wait: bool, timeout: float | None) -> None:
-    live.operate(session, method, path, body, wait=wait, limit=timeout)
+def _operate(
+    session: Session, method: str, path: str, body: dict[str, Any], wait: bool, timeout: float | None, dry_run: bool
+) -> None:
+    live.operate(session, method, path, body, wait=wait, limit=timeout, dry_run=dry_run)
 
 
 def _values(values: str, chart: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def cancel(
         bool,
         typer.Option("--abandon", help="Undo nothing, and free the mesh even if no worker can end the operation."),
     ] = False,
-    wait: WaitOption = False,
+    wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Cancel an operation; its worker undoes completed steps."""
@@ -84,7 +84,7 @@ def retry(
     session: Session,
     operation: OperationId,
     reason: ReasonOption = "",
-    wait: WaitOption = False,
+    wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
     """Start the same operation again, as a new one; only after it ended without success."""

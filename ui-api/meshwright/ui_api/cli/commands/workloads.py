@@ -6,6 +6,7 @@ import typer
 
 from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import (
+    DryRunOption,
     MeshFilter,
     MeshOption,
     NamespaceFilter,
@@ -76,6 +77,7 @@ def enrol(
     revision: Revision = "",
     waypoint: Waypoint = "",
     mesh: MeshOption = "",
+    dry_run: DryRunOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
@@ -93,7 +95,7 @@ def enrol(
             "nothing to enrol was named", code=Exit.USAGE, remedy="Give --file FILE or --namespace NAME."
         )
     path = paths.one(paths.MESHES, choices.mesh_or_only(session, mesh), "/workloads")
-    live.operate(session, "POST", path, body, wait=wait, limit=timeout)
+    live.operate(session, "POST", path, body, wait=wait, limit=timeout, dry_run=dry_run)
 
 
 @command(group, "withdraw")
@@ -105,6 +107,7 @@ def withdraw(
     restart: Restart = False,
     mesh: MeshOption = "",
     yes: YesOption = False,
+    dry_run: DryRunOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
@@ -118,15 +121,19 @@ def withdraw(
     if members:
         chosen = choices.mesh_or_only(session, mesh)
         what = f"{', '.join(controller)} of namespace {namespace}" if controller else f"namespace {namespace}"
-        session.confirm(f"Withdraw {what} from mesh {chosen}?", yes=yes)
+        session.confirm(f"Withdraw {what} from mesh {chosen}?", yes=yes or dry_run)
         body = {"members": members, "reason": reason}
-        live.operate(session, "POST", paths.one(paths.MESHES, chosen, ":withdraw"), body, wait=wait, limit=timeout)
+        path = paths.one(paths.MESHES, chosen, ":withdraw")
+        live.operate(session, "POST", path, body, wait=wait, limit=timeout, dry_run=dry_run)
         return
     entities = [choices.entity(session, paths.WORKLOADS, name, mesh) for name in workloads or []]
     meshes = ", ".join(dict.fromkeys(one["mesh"] for one in entities))
-    session.confirm(f"Withdraw {', '.join(map(choices.full_name, entities))} from mesh {meshes}?", yes=yes)
+    session.confirm(f"Withdraw {', '.join(map(choices.full_name, entities))} from mesh {meshes}?", yes=yes or dry_run)
     for one in entities:
         path = paths.one(paths.WORKLOADS, one["id"])
+        if dry_run:
+            live.preview(session, "DELETE", path, {"reason": reason})
+            continue
         done = live.operate(session, "DELETE", path, {"reason": reason}, wait=wait, limit=timeout, silent=True)
         if not session.output.human:
             session.output.line(done)  # the same name may exist several times

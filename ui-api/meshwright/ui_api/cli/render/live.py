@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from meshwright.ui_api.cli.client import following
+from meshwright.ui_api.cli.client import following, previewing
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
-from meshwright.ui_api.cli.render import output
+from meshwright.ui_api.cli.render import output, previews
 from meshwright.ui_api.cli.render.timeline import Line, Timeline, explain
 
 if TYPE_CHECKING:
@@ -124,11 +124,14 @@ def operate(
     wait: bool,
     limit: float | None,
     silent: bool = False,
+    dry_run: bool = False,
 ) -> dict[str, Any]:
     """Start an operation and, with `wait` or a `limit`, follow it; print its result unless `silent`.
 
-    Raises CommandFailed as `follow` does, RequestRefused, Unreachable.
+    With `dry_run` only show what it would change. Raises CommandFailed as `follow` does, RequestRefused, Unreachable.
     """
+    if dry_run:
+        return preview(session, method, path, body)
     answer = session.api.request(method, path, body=body, repeatable=True)
     operation: dict[str, Any] = answer.data
     output = session.output
@@ -143,3 +146,13 @@ def operate(
         output.say(f"`meshwright operations watch {operation['id']}` follows it.")
         output.text(operation["id"])
     return operation
+
+
+def preview(session: Session, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Show what an operation would change, as its adapter says. Raises CommandFailed when it would be refused."""
+    answer = session.api.request(method, path, body=body, params={"validate_only": "true"}, repeatable=True)
+    looked: dict[str, Any] = answer.data
+    session.output.show(looked, previews.operation(looked, "this operation"))
+    previewing.refuse(looked)
+    session.output.say("dry run: nothing was changed")
+    return looked

@@ -35,6 +35,33 @@ def diff(changes: list[dict[str, Any]], mesh: str) -> "RenderableType":
     return Group(*(_resource(one) for one in changes if one["change"] != "unchanged"), plan(changes, mesh))
 
 
+def diffs(several: list[list[dict[str, Any]]], mesh: str) -> "RenderableType":
+    """The differences of several designs, one after the other."""
+    from rich.console import Group
+
+    return Group(*(diff(changes, mesh) for changes in several))
+
+
+def operation(preview: dict[str, Any], name: str) -> "RenderableType":
+    """What an operation other than applying a design would change."""
+    from rich.console import Group
+    from rich.text import Text
+
+    changes = preview.get("diff") or []
+    counts = Counter(one["change"] for one in changes)
+    parts = [f"{counts[word]} to {word}" for word in ("create", "update", "delete") if counts[word]]
+    same = f" ({counts['unchanged']} unchanged)" if counts["unchanged"] else ""
+    summary = Text(f"{name}: {', '.join(parts) or 'no difference'}{same}")
+    return Group(*(_resource(one) for one in changes if one["change"] != "unchanged"), summary)
+
+
+def validations(results: list[tuple[Document, dict[str, Any]]]) -> "RenderableType":
+    """The outcome for several designs."""
+    from rich.console import Group
+
+    return Group(*(validation(document, result) for document, result in results))
+
+
 def _resource(change: dict[str, Any]) -> "Text":
     from rich.text import Text
 

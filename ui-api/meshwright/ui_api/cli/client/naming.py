@@ -1,0 +1,47 @@
+"""Names that do not exist: what was perhaps meant.
+
+Invariant: a refusal says more, or what it said; asking for the names takes a second at most.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from meshwright.schemas import ids
+from meshwright.ui_api.cli import suggestions
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.exits import CommandFailed, RequestRefused
+
+if TYPE_CHECKING:
+    from meshwright.ui_api.cli.client.api import Api
+
+_NAMED = (
+    paths.CONNECTIONS,
+    paths.MESHES,
+    paths.WORKLOADS,
+    paths.PROXIES,
+    paths.DESIGNS,
+    paths.ADAPTERS,
+    paths.WEBHOOKS,
+)
+_MOST = 500
+
+
+def meant(refused: RequestRefused, open_api: "Callable[[], Api]") -> str:
+    """What to do about a resource that was not found; empty when nothing better is known."""
+    place = next((each for each in _NAMED if str(refused.problem.get("instance")).startswith(f"{each}/")), "")
+    if refused.slug != "not-found" or not place or "did you mean" in refused.remedy.lower():
+        return ""
+    rest = str(refused.problem["instance"]).removeprefix(f"{place}/")
+    name = unquote(rest.partition("/")[0].partition(":")[0])
+    what = place.rpartition("/")[2]
+    with contextlib.suppress(CommandFailed):
+        entities, _ = open_api().list(place, limit=_MOST)
+        names = [str(one.get("name") or one["id"]) for one in entities]
+        if not names:
+            return f"There are no {what}."
+        if name in names:
+            return ""  # something else of it is missing
+        return suggestions.did_you_mean(ids.parts(name)[-1] if ids.SEPARATOR in name else name, names)
+    return ""
