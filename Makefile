@@ -7,10 +7,10 @@ STAMP := .venv/.installed
 WORKERS ?= 2
 PYTEST := $(BIN)/python -P -m pytest
 
-.PHONY: help install up down test test-again testbed check schemas bench faults soak security fuzz lock
+.PHONY: help install up down test test-again testbed check schemas bench faults soak security fuzz search lock
 
 help:
-	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | search MINUTES=10 | install'
 
 install: $(STAMP)
 
@@ -59,6 +59,12 @@ security: install
 fuzz: MINUTES ?= 10
 fuzz: install
 	FUZZ_MINUTES=$(MINUTES) $(PYTEST) -n 0 -s --timeout 0 tests/security/fuzz
+
+# The properties with other examples each time: `make test` has the same ones always.
+search: MINUTES ?= 10
+search: install
+	end=$$(( $$(date +%s) + 60 * $(MINUTES) )); while [ $$(date +%s) -lt $$end ]; do \
+		MESHWRIGHT_TEST_AT_RANDOM=1 $(PYTEST) -q -n $(WORKERS) -m hypothesis tests/unit tests/contract || exit 1; done
 
 soak: MINUTES ?= 60
 soak: install

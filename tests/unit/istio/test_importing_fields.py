@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshwright.adapters.istio.importing import importers
@@ -174,6 +174,14 @@ routes = st.fixed_dictionaries(
 
 @settings(max_examples=100, deadline=None)
 @given(http=st.lists(routes, min_size=1, max_size=3), unknown=st.booleans())
+@example(
+    http=[{"route": [to("")], "mirror": {"host": "reviews", "subset": "v2"}, "mirrorPercentage": {"value": 101}}],
+    unknown=False,
+)
+@example(http=[{"route": [to("")], "mirrors": [MIRRORS[0] | {"percentage": {"value": -1}}]}], unknown=False)
+@example(
+    http=[{"route": [to("")], "fault": {"abort": {"httpStatus": 503, "percentage": {"value": 101}}}}], unknown=False
+)
 def test_no_field_of_routes_is_dropped_in_any_combination(http: list[Json], unknown: bool) -> None:
     """Routes with whatever Istio has, sensible or not, in any order."""
     around, body = [*shop(), destination_rule()], virtual_service(*http)

@@ -60,12 +60,15 @@ def test_any_query_is_understood_or_refused_by_name(kind: type[Model], given_pai
         (EventQuery, "since=0001-01-01T00:00:00%2B10:00", "#/query/since"),
         (EventQuery, "until=9999-12-31T23:59:59-10:00", "#/query/until"),
         (EventQuery, "since=2026-01-01T00:00:00", "#/query/since"),
+        (EventQuery, "since=0", "#/query/since"),
+        (EventQuery, "until=1767225600", "#/query/until"),
+        (MetricsQuery, "since=1.5e9", "#/query/since"),
         (MetricsQuery, "until=9999-12-31T23:59:59-00:01", "#/query/until"),
         (MetricsQuery, "limit=501", "#/query/limit"),
     ],
 )
 def test_what_no_database_takes_is_refused_by_name(kind: type[Model], query: str, pointer: str) -> None:
-    """A number beyond 64 bits, a time that has no place in UTC and a time without a zone never reach the store."""
+    """A number beyond 64 bits never reaches the store; nor does a time that is a number, or without a place in UTC."""
     assert refused(query, kind) == [pointer]
 
 

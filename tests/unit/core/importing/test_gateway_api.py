@@ -145,6 +145,16 @@ def test_a_route_that_means_something_else_is_left_whole(body: Json, because: st
     assert all(is_listed(pointer, left) for pointer, _ in leaves(body))
 
 
+@pytest.mark.parametrize("share", [{"percent": 120}, {"percent": -1}, {"fraction": {"numerator": 3, "denominator": 2}}])
+def test_a_mirror_of_more_than_everything_is_left(share: Json) -> None:
+    """No intent copies such a share, so the filter is named and nothing is made of it."""
+    copied = {"backendRef": to("v3"), **share}
+    body = route({"backendRefs": [to("")], "filters": [{"type": "RequestMirror", "requestMirror": copied}]})
+    intents, left = read(body)
+    assert not [each for each in intents if isinstance(each, Mirror)]
+    assert all(is_listed(f"#/spec/rules/0/filters/0/requestMirror/{key}", left) for key in share)
+
+
 def test_what_stands_beside_a_route_is_named_alone() -> None:
     """The split is an intent, and only what it does not say is left."""
     body = route(

@@ -84,14 +84,16 @@ def decode(parameters: QueryParams, kind: type[Q]) -> Q:
         wrong = FieldError(detail=complaint.detail, pointer=pointer)
         raise Refusal("invalid-request", "the query string is not valid", errors=[wrong]) from error
     errors = [
-        FieldError(detail=detail, pointer=_place(name)) for name in raw if (detail := _beyond(getattr(query, name)))
+        FieldError(detail=detail, pointer=_place(name))
+        for name in raw
+        if (detail := _beyond(raw[name], getattr(query, name)))
     ]
     if errors:
         raise Refusal("invalid-request", "the query string is not valid", errors=errors)
     return query
 
 
-def _beyond(value: object) -> str:
+def _beyond(raw: object, value: object) -> str:
     """Why a value is not allowed for any parameter, or would be refused by the database; empty when it is allowed."""
     if value is None:
         return "null is not allowed in a parameter: omit it"
@@ -99,7 +101,11 @@ def _beyond(value: object) -> str:
         return "a whole number must fit in 64 bits"
     if isinstance(value, datetime.datetime):
         try:
+            # the lax decoder takes a number for seconds since 1970; a time is written as in RFC 3339
+            msgspec.convert(raw, datetime.datetime)
             value.astimezone(datetime.UTC)
+        except msgspec.ValidationError:
+            return "expected a time as in RFC 3339, such as 2026-01-31T12:00:00Z"
         except OverflowError:
             return "in UTC a time must lie between the years 1 and 9999"
     return ""

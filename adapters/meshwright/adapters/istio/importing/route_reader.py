@@ -169,13 +169,16 @@ class RouteReader:
                 version = self.version(destination)
                 if not version or share is None:
                     raise Unexpressed("an intent copies a share of the requests to one version")
+                wish = Mirror(service=self.service, version=version, percent=share)
+                if wrong := values.problem(wish):
+                    raise Unexpressed(f"no intent copies like this: {wrong}")
             except Unexpressed as error:
                 destination.leave(str(error))
                 percentage.leave(str(error))
                 continue
             percentage.at("value").express()
             place = destination if holder is self.route else holder
-            mirrors.append((Mirror(service=self.service, version=version, percent=share), place))
+            mirrors.append((wish, place))
         return mirrors
 
     def retries(self) -> list[tuple[AnyIntent, Field]]:

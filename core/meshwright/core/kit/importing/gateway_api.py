@@ -196,12 +196,15 @@ def _mirror(service: str, place: Field, parent: Target, around: Surroundings) ->
     share = 100.0
     if percent.amount is not None:
         share = percent.amount
-        percent.express()
     elif fraction:
         numerator, denominator = fraction.at("numerator").number, fraction.at("denominator").number or 100
         if numerator is None or denominator <= 0:
             raise Unexpressed("the fraction is none")
         share = 100 * numerator / denominator
-        for key in ("numerator", "denominator"):
-            fraction.at(key).express()
-    return Mirror(service=service, version=version, percent=share)
+    wish = Mirror(service=service, version=version, percent=share)
+    if wrong := values.problem(wish):
+        raise Unexpressed(f"no intent copies like this: {wrong}")
+    used = [percent] if percent.amount is not None else [fraction.at("numerator"), fraction.at("denominator")]
+    for each in used:
+        each.express()
+    return wish
