@@ -17,11 +17,11 @@ from meshwright.ui_api.routes import (
     resources,
     system,
     tokens,
-    topology,
     webhooks,
     workloads,
     workspaces,
 )
+from meshwright.ui_api.routes.reading import series, topology
 
 ALL: tuple[Route, ...] = tuple(
     route
@@ -42,6 +42,7 @@ ALL: tuple[Route, ...] = tuple(
         deadletters,
         events,
         webhooks,
+        series,
         topology,
         projection,
         system,
