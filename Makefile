@@ -7,10 +7,15 @@ STAMP := .venv/.installed
 WORKERS ?= 2
 PYTEST := $(BIN)/python -P -m pytest
 
-.PHONY: help install up down test test-again testbed check schemas bench faults soak security fuzz search lock
+DIST := ui-api/meshwright/ui_api/web/dist/index.html
+# The dashboard is made of its own sources, and of the API's document, which is made of these.
+WEB := $(shell find ui-api/web ui-api/meshwright/ui_api/routes schemas/meshwright/schemas -type f -not -path '*/node_modules/*' \
+	-not -name '*.pyc' -not -name openapi.json -not -name schema.d.ts)
+
+.PHONY: help install web up down test test-again testbed check schemas bench faults soak security fuzz search lock
 
 help:
-	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | search MINUTES=10 | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | search MINUTES=10 | web | install'
 
 install: $(STAMP)
 
@@ -24,10 +29,17 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[local,dev]' && \
 	touch $(STAMP)
 
+web: install $(DIST)
+
+# Everything else works without the dashboard, so a machine without Node and network goes on with a word.
+$(DIST): $(STAMP) $(WEB)
+	@echo 'Building the dashboard'; ui-api/web/build.sh || \
+	echo 'The dashboard was not built, because of what is said above. The API and the command line work without it; make web tries again.'
+
 # Passed by the environment, because a URL may hold a password and command lines are visible to all users.
 up: export MESHWRIGHT_LOCAL_NATS := $(NATS)
 up: export MESHWRIGHT_LOCAL_MONGODB := $(MONGODB)
-up: install
+up: install web
 	@$(BIN)/meshwright-local up $(if $(FOREGROUND),--foreground)
 
 down:
@@ -38,7 +50,7 @@ ifeq ($(origin KUBECONFIG),command line)
 test: export MESHWRIGHT_TEST_KUBECONFIG := $(KUBECONFIG)
 test: export MESHWRIGHT_TEST_CONTEXT := $(CONTEXT)
 endif
-test: install
+test: install web
 	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Runs at most three failures of the last run again, one at a time: what passes now had failed for lack of time.
@@ -75,6 +87,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m meshwright.schemas.documents.generate --check
+	ui-api/web/build.sh check
 
 schemas: install
 	$(BIN)/python -P -m meshwright.schemas.documents.generate

@@ -26,7 +26,7 @@ PORTIONS = {
 MAX_FILE = 500
 MAX_FOLDER = 16
 """Python files; a folder has about ten"""
-WIDE = {"schemas/meshwright/schemas": 24, "core/meshwright/core/store": 20, "ui-api/meshwright/ui_api/routes": 20}
+WIDE = {"schemas/meshwright/schemas": 24, "core/meshwright/core/store": 20, "ui-api/meshwright/ui_api/routes": 18}
 """folders that were wider before the rule; they may shrink and not grow"""
 MAX_FUNCTION = 60
 HIDDEN = {"__pycache__"}

@@ -45,6 +45,23 @@ class Principal(Model, frozen=True, kw_only=True):
     workspace: str = "*"
 
 
+class Session(Model, frozen=True, kw_only=True):
+    """Who is signed in. `csrf` is the proof that each write of a browser session carries as `Meshwright-CSRF`; it is
+    empty for a caller with a token, who needs none.
+    """
+
+    principal: Principal
+    expires_at: Moment | None = None
+    csrf: str = ""
+
+
+class SessionCode(Model, frozen=True, kw_only=True):
+    """A code that begins one session, once. It is shown only here."""
+
+    code: str
+    expires_at: Moment
+
+
 class Workspace(Model, frozen=True, kw_only=True):
     """A tenant: the first token of every subject."""
 

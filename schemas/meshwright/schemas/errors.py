@@ -77,6 +77,13 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
             explanation="Viewers read, operators change meshes, admins also manage workspaces and tokens.",
         ),
         ProblemType(
+            slug="csrf-proof-required",
+            title="Proof against forged requests required",
+            status=403,
+            explanation="A write of a browser session carries the `csrf` of GET /v1/session as the header "
+            "`Meshwright-CSRF`, and comes from a page of this server. With an API token it needs neither.",
+        ),
+        ProblemType(
             slug="not-found",
             title="Resource not found",
             status=404,

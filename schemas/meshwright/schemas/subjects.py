@@ -174,9 +174,11 @@ SCHEDULED = Bucket(name="mw_scheduler", writes=((SCHEDULER, "*"),))
 DELIVERIES = Bucket(name="mw_notifier", writes=((NOTIFIER, ">"),))
 HEALTH = Bucket(name="mw_health", writes=((API, API),))
 """one key for each kind of process that checks that it can write"""
+SESSIONS = Bucket(name="mw_sessions", ttl=30 * 86400.0, writes=((API, "session.*"), (API, "code.*")))
+"""browser sessions and one-time codes, each under the digest of its secret"""
 ADAPTERS_OWN = Bucket(name="mw_adapter_{adapter}", writes=((ADAPTER, ">"),))
 """the data of an adapter, all its `runtime.bucket(...)` together"""
-BUCKETS: tuple[Bucket, ...] = (LEASES, PRESENCE, TURNS, SCHEDULED, DELIVERIES, HEALTH, ADAPTERS_OWN)
+BUCKETS: tuple[Bucket, ...] = (LEASES, PRESENCE, TURNS, SCHEDULED, DELIVERIES, HEALTH, SESSIONS, ADAPTERS_OWN)
 
 
 class Queue(Model, frozen=True, kw_only=True):

@@ -19,6 +19,8 @@ from meshwright.core.testing.memory import MemoryBus
 from meshwright.schemas import access, adapters, connections, meshes, operations
 from meshwright.schemas.base import Message
 from meshwright.ui_api.access import authentication
+from meshwright.ui_api.access.callers import Callers
+from meshwright.ui_api.access.sessions import Sessions
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import app
 from meshwright.ui_api.http.documents import openapi
@@ -96,6 +98,8 @@ class Harness:
         self.live_adapters.loaded.set()
         bus, views = cast(Any, self.bus), cast(Any, self.views)
         meters = Meters()
+        access_control = authentication.AccessControl(self.directory, authentication.digest(ADMIN))
+        active = Sessions(3600)
         self.api = Api(
             bus=bus,
             storing=mwbus.Storing(bus),
@@ -103,7 +107,9 @@ class Harness:
             freshness=cast(Any, msgspec.defstruct("Fresh", [("text", str, "0.0")])()),
             directory=self.directory,
             live_adapters=self.live_adapters,
-            access_control=authentication.AccessControl(self.directory, authentication.digest(ADMIN)),
+            access_control=access_control,
+            sessions=active,
+            callers=Callers(access_control, active),
             hub=Hub(bus),
             streams=StreamQuota(),
             pages=Tokens(b"a key"),

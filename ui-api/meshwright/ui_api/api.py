@@ -10,6 +10,8 @@ from meshwright.core import store
 from meshwright.core.security import sealing, ssrf
 from meshwright.core.security.connection_rules import Rules
 from meshwright.ui_api.access.authentication import AccessControl
+from meshwright.ui_api.access.callers import Callers
+from meshwright.ui_api.access.sessions import Sessions
 from meshwright.ui_api.http.meters import Meters
 from meshwright.ui_api.http.refusals import Refusals
 from meshwright.ui_api.live.quota import StreamQuota
@@ -30,6 +32,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     directory: Directory
     live_adapters: LiveAdapters
     access_control: AccessControl
+    sessions: Sessions
+    callers: Callers
     hub: Hub
     streams: StreamQuota
     pages: Tokens

@@ -23,6 +23,8 @@ from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as logs
 from meshwright.ui_api.access import authentication
 from meshwright.ui_api.access.authentication import AccessControl
+from meshwright.ui_api.access.callers import Callers
+from meshwright.ui_api.access.sessions import Sessions, open_sessions
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import app
 from meshwright.ui_api.http.meters import Meters
@@ -62,6 +64,8 @@ class ApiSettings(settings.Settings, frozen=True, kw_only=True):
     """maximum number of open event streams; at most three quarters of the connections, whatever is set here"""
     event_streams_per_workspace: settings.AtLeastOne = 100
     event_streams_per_token: settings.AtLeastOne = 50
+    session_hours: settings.Seconds = 12.0
+    """how long a browser session lasts at most; it also ends with its token"""
     admin_token_file: Path | None = None
     """the file with the admin token; created when it does not exist"""
 
@@ -109,6 +113,8 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
         database = await stack.enter_async_context(store.join(wanted))
         guard = DatabaseGuard(bus, database, wanted)
         directory = Directory()
+        access_control = AccessControl(directory, admin)
+        active = Sessions(wanted.session_hours * 3600)
         views = store.Views(database, directory.made_at)
         api = Api(
             bus=bus,
@@ -117,7 +123,9 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
             freshness=Freshness(bus, views),
             directory=directory,
             live_adapters=LiveAdapters(),
-            access_control=AccessControl(directory, admin),
+            access_control=access_control,
+            sessions=active,
+            callers=Callers(access_control, active),
             hub=Hub(bus),
             streams=StreamQuota(
                 per_token=wanted.event_streams_per_token,
@@ -174,15 +182,17 @@ async def _serve(
             group.create_task(api.directory.follow_state(bus)),
             group.create_task(api.directory.follow_meshes(bus)),
             group.create_task(api.live_adapters.follow(bus)),
+            group.create_task(api.sessions.follow(await open_sessions(bus))),
             group.create_task(api.hub.run()),
             group.create_task(api.freshness.follow()),
             group.create_task(open_connections.sweep()),
             group.create_task(guard.watch()),
-            group.create_task(event_stream.keep_alive(api.hub, api.access_control)),
+            group.create_task(event_stream.keep_alive(api.hub, api.callers)),
         ]
         async with asyncio.timeout(_START_S):
             await api.directory.loaded.wait()
             await api.live_adapters.loaded.wait()
+            await api.sessions.loaded.wait()
         await server.serve()
         await ending.end(*beside)
 

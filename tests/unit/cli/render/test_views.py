@@ -25,7 +25,7 @@ from meshwright.schemas import (
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.readings import traffic
 from meshwright.ui_api.cli.render import views
-from meshwright.ui_api.routes.tokens import TokenInfo
+from meshwright.ui_api.routes.access.tokens import TokenInfo
 
 Server = Any
 Terminal = Any

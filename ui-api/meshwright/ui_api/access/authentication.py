@@ -72,6 +72,11 @@ class AccessControl:
         # the name contains its scope: a token of that id may exist in several workspaces, and for all of them
         return Principal(name=f"token:{token.workspace}/{token.id}", role=token.role, workspace=token.workspace)
 
+    def end_of(self, sha256: str) -> datetime.datetime | None:
+        """When the token of that digest expires; None: never, or there is no such token."""
+        token = self._directory.token(sha256)
+        return token.expires_at if token else None
+
     def admit(self, principal: Principal, workspace: str, role: Role) -> None:
         """Raises Refusal `not-found` for a workspace that is not the principal's, `forbidden` for a lower role."""
         if principal.workspace not in (EVERYWHERE, workspace) or not self._directory.has_workspace(workspace):

@@ -17,6 +17,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import problems, routing
+from meshwright.ui_api.http.dashboard import Dashboard
 from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.http.frame import Frame
 from meshwright.ui_api.http.problems import Refusal
@@ -26,8 +27,9 @@ from meshwright.ui_api.routes import ALL
 VERSION = "0.1.0"
 
 
-def create_app(api: Api) -> ASGIApp:
+def create_app(api: Api, dashboard: Dashboard | None = None) -> ASGIApp:
     """The application over these parts."""
+    dashboard = dashboard or Dashboard()
     app = FastAPI(
         title="Meshwright",
         version=VERSION,
@@ -45,7 +47,8 @@ def create_app(api: Api) -> ASGIApp:
         app.router.routes.append(PlainRoute(path, _Resource(by_method, api), include_in_schema=False))
 
     async def on_missing(request: Request, error: Exception) -> Response:
-        return _refuse(api, request, Refusal("not-found", "nothing is served at this path"))
+        page = dashboard.answer(request)
+        return page or _refuse(api, request, Refusal("not-found", "nothing is served at this path"))
 
     app.add_exception_handler(404, on_missing)
     return Frame(app, api.meters, api.refusals)

@@ -18,6 +18,7 @@ from meshwright.schemas.access import Principal, Role
 from meshwright.schemas.base import NAME_PATTERN, Model, whole
 from meshwright.schemas.errors import FieldError
 from meshwright.ui_api.access import authentication
+from meshwright.ui_api.access.callers import Caller
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import answers, bodies, queries
 from meshwright.ui_api.http.problems import Refusal, invalid, not_found
@@ -116,14 +117,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 class Call(Generic[B, Q]):
     """One admitted request."""
 
-    __slots__ = ("api", "body", "principal", "query", "raw", "request", "route", "workspace")
+    __slots__ = ("api", "body", "caller", "principal", "query", "raw", "request", "route", "workspace")
 
     def __init__(
         self,
         api: Api,
         request: Request,
         route: Route,
-        principal: Principal,
+        caller: Caller,
         workspace: str,
         raw: bytes,
         body: B,
@@ -132,7 +133,8 @@ class Call(Generic[B, Q]):
         self.api = api
         self.request = request
         self.route = route
-        self.principal = principal
+        self.caller = caller
+        self.principal = caller.principal
         self.workspace = workspace
         self.raw = raw
         self.body = body
@@ -187,7 +189,7 @@ def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]
 
     async def answer(request: Request) -> Response:
         request.scope["meshwright.route"] = route
-        principal, workspace = _admitted(route, api, request)
+        caller, workspace = await _admitted(route, api, request)
         check_places(route, request)
         _check_headers(route, request)
         query = queries.decode(request.query_params, route.query)
@@ -196,7 +198,7 @@ def endpoint(route: Route, api: Api) -> Callable[[Request], Awaitable[Response]]
         if route.body is not NoBody:
             raw = await bodies.read(request)
             body = await _body(route, request, raw)
-        response = await route.handler(Call(api, request, route, principal, workspace, raw, body, query))
+        response = await route.handler(Call(api, request, route, caller, workspace, raw, body, query))
         if isinstance(query, Read) and response.media_type == answers.JSON:
             response.headers.setdefault(freshness.HEADER, api.freshness.text)
         return response
@@ -223,13 +225,14 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(whole(pattern))
 
 
-_NOBODY = Principal(name="", role="viewer", workspace="")
+_NOBODY = Caller(principal=Principal(name="", role="viewer", workspace=""), credential="", token="")
 
 
-def _admitted(route: Route, api: Api, request: Request) -> tuple[Principal, str]:
+async def _admitted(route: Route, api: Api, request: Request) -> tuple[Caller, str]:
     if route.role is None:
         return _NOBODY, DEFAULT_WORKSPACE
-    principal = api.access_control.principal(request.headers.get("authorization", ""))
+    caller = await api.callers.caller(request)
+    principal = caller.principal
     request.scope["meshwright.principal"] = principal
     scope.authenticated(request.scope)
     own = DEFAULT_WORKSPACE if principal.workspace == "*" else principal.workspace
@@ -239,7 +242,7 @@ def _admitted(route: Route, api: Api, request: Request) -> tuple[Principal, str]
     api.access_control.admit(principal, workspace, route.role)
     if route.everywhere:
         authentication.everywhere(principal)
-    return principal, workspace
+    return caller, workspace
 
 
 async def _body(route: Route, request: Request, raw: bytes) -> Any:

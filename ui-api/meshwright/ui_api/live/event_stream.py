@@ -1,6 +1,6 @@
 """One client's event stream as an ASGI response.
 
-Invariant: it ends when the client disconnects, when the server stops, when the token is revoked, or when the client
+Invariant: it ends when the client disconnects, the server stops, the token or session ends, or the client
 does not read for half a minute; it always releases its task and its place in the hub.
 """
 
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
-from meshwright.ui_api.access.authentication import AccessControl
+from meshwright.ui_api.access.callers import Callers
 from meshwright.ui_api.http.meters import Meters
 from meshwright.ui_api.live import frames
 from meshwright.ui_api.live.streaming import PING_S, Client, Hub
@@ -90,13 +90,13 @@ async def _watch(receive: Callable[[], Awaitable[object]], client: Client) -> No
             return
 
 
-async def keep_alive(hub: Hub, access_control: AccessControl) -> None:
-    """Send pings to idle clients, and end those whose token is no longer valid; until cancelled."""
+async def keep_alive(hub: Hub, callers: Callers) -> None:
+    """Send pings to idle clients, and end those whose token or session is no longer valid; until cancelled."""
     while True:
         await asyncio.sleep(0.5)
         quiet = time.monotonic() - PING_S
         for client in list(hub.clients):
-            if access_control.by_digest(client.credential) is None:
+            if not callers.is_valid(client.credential):
                 client.end()
             elif client.idle_since <= quiet:
                 client.wake.set()

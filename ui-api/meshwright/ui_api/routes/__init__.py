@@ -16,16 +16,19 @@ from meshwright.ui_api.routes import (
     releases,
     resources,
     system,
-    tokens,
+    topology,
     webhooks,
     workloads,
-    workspaces,
 )
-from meshwright.ui_api.routes.reading import series, topology
+from meshwright.ui_api.routes.access import sessions, tokens, workspaces
 
 ALL: tuple[Route, ...] = tuple(
     route
     for group in (
+        sessions,
+        workspaces,
+        tokens,
+        sessions,
         workspaces,
         tokens,
         connections,
@@ -42,7 +45,6 @@ ALL: tuple[Route, ...] = tuple(
         deadletters,
         events,
         webhooks,
-        series,
         topology,
         projection,
         system,

@@ -11,18 +11,18 @@ from meshwright.core.store import LoggedEvent
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.access import EVENT_ROLES
 from meshwright.schemas.base import Moment, whole
-from meshwright.ui_api.access import authentication
 from meshwright.ui_api.http import answers
-from meshwright.ui_api.http.problems import Refusal
-from meshwright.ui_api.http.queries import LARGEST_PAGE, Page
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import LARGEST_PAGE, NoQuery, Page
 from meshwright.ui_api.http.routing import Call, Header, NoBody, Routes
 from meshwright.ui_api.live import event_stream
-from meshwright.ui_api.live.frames import Event
+from meshwright.ui_api.live.frames import Event, Kept, event
 from meshwright.ui_api.live.streaming import Client, EventFilter
 from meshwright.ui_api.reading import views
 
 routes = Routes("events")
 LAST_EVENT_ID = "Last-Event-ID"
+_STREAM = subjects.EVENTS.stream
 
 
 class EventQuery(Page, frozen=True, kw_only=True):
@@ -70,9 +70,30 @@ async def index(call: Call[NoBody, EventQuery]) -> Response:
     return await _log(call)
 
 
+@routes.add(
+    "GET",
+    "/v1/events/{id}",
+    "getEvent",
+    role="viewer",
+    places={"id": "^[0-9]{1,18}$"},
+    answer=Event,
+    problems=("bus-unavailable",),
+)
+async def show(call: Call[NoBody, NoQuery]) -> Response:
+    """Show one event by its id, for as long as the stream keeps it."""
+    stored = await call.api.bus.at(_STREAM, int(call.name()))
+    kept = stored and Kept(stored)
+    everything = EventFilter(
+        workspace=call.workspace, role=call.principal.role, since=call.api.directory.made_at(call.workspace)
+    )
+    if not kept or not everything.match(kept):
+        raise not_found("event", call.name())
+    return answers.ok(event(kept.received))
+
+
 async def _live(call: Call[NoBody, EventQuery]) -> Response:
     query, hub = call.query, call.api.hub
-    credential = authentication.digest(call.header("Authorization").partition(" ")[2].strip())
+    credential = call.caller.credential
     call.api.streams.check(hub.clients, credential, call.workspace)
     wants = EventFilter(
         workspace=call.workspace,
@@ -95,7 +116,7 @@ def _after(call: Call[NoBody, EventQuery]) -> int | None:
 
 async def _log(call: Call[NoBody, EventQuery]) -> Response:
     query = call.query
-    await views.settle(call, subjects.EVENTS.stream)
+    await views.settle(call, _STREAM)
     where: dict[str, Any] = {"type": _types(query.type), "entity": query.entity, "id": query.id}
     if query.operation:
         about = [one for one in query.operation if not query.id or one in query.id]

@@ -14,6 +14,7 @@ from meshwright.schemas.base import NAME_PATTERN, Model
 from meshwright.schemas.documents import inputs, jsonschema, openapi
 from meshwright.schemas.errors import PROBLEM_TYPES
 from meshwright.schemas.operations import OPERATION_TYPES
+from meshwright.ui_api.access import sessions
 from meshwright.ui_api.http import bodies, problems, queries
 from meshwright.ui_api.http.routing import REASON, WORKSPACE, Header, NoBody, Route
 from meshwright.ui_api.reading import freshness
@@ -62,12 +63,20 @@ def document(routes: tuple[Route, ...], version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"token": []}],
+        "security": [{"token": []}, {"session": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
         "paths": paths,
         "webhooks": {"event": {"post": _outgoing()}},
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": sessions.COOKIE,
+                    "description": f"Set by signIn. A write carries the session's `csrf` as {sessions.CSRF}.",
+                },
+            },
             "schemas": schemas,
         },
     }
@@ -249,7 +258,7 @@ def refusals(route: Route) -> list[str]:
     if route.body is not NoBody:
         slugs += ["too-large", "unsupported-media-type", "invalid-document"]
     if route.role is not None and route.method != "GET":
-        slugs.append("bus-unavailable")
+        slugs += ["bus-unavailable", "csrf-proof-required"]
     return list(dict.fromkeys(slugs))
 
 

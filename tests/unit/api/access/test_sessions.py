@@ -1,0 +1,148 @@
+"""Browser sessions: what a cookie may do, and when it ends."""
+
+import asyncio
+import datetime
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from meshwright.core.testing.memory import MemoryBus
+from meshwright.core.testing.memory.buckets import MemoryBucket
+from meshwright.schemas import access
+from meshwright.ui_api.access import sessions
+
+Harness = Any
+ADMIN = "an admin token of a test"
+
+
+@asynccontextmanager
+async def following(harness: Harness) -> AsyncIterator[MemoryBucket]:
+    """The harness with its sessions in this bucket, as the process has them."""
+    bucket = MemoryBus().bucket("mw_sessions")
+    task = asyncio.create_task(harness.api.sessions.follow(bucket))
+    try:
+        async with asyncio.timeout(60):
+            await harness.api.sessions.loaded.wait()
+        yield bucket
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def sign_in(harness: Harness, **credential: str) -> httpx.Response:
+    answer: httpx.Response = await harness.client.post("/v1/session", json=credential or {"token": ADMIN})
+    return answer
+
+
+def cookie(answer: httpx.Response) -> dict[str, str]:
+    """The cookie of a session, as a header; the client itself keeps none."""
+    value = answer.headers["set-cookie"].split(";")[0]
+    return {"Cookie": value}
+
+
+WORKSPACE = {"description": "made in a browser"}
+
+
+async def test_a_session_reads_with_its_cookie_and_writes_with_its_proof(harness: Harness) -> None:
+    """The cookie is HttpOnly and strict; the proof of another session does not count."""
+    async with following(harness):
+        begun = await sign_in(harness)
+        assert begun.status_code == 201
+        assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(begun.headers["set-cookie"].split("; "))
+        assert begun.headers["cache-control"] == "no-store"
+        mine = cookie(begun)
+        shown = await harness.client.get("/v1/session", headers=mine)
+        assert shown.json()["principal"]["name"] == "admin"
+        assert shown.json()["csrf"] == begun.json()["csrf"]
+        other = (await sign_in(harness)).json()["csrf"]
+        for headers in (mine, mine | {"Meshwright-CSRF": other}, mine | {"Meshwright-CSRF": ""}):
+            refused = await harness.client.put("/v1/workspaces/w1", json=WORKSPACE, headers=headers)
+            assert (refused.status_code, refused.json()["type"]) == (403, "/problems/csrf-proof-required")
+        proven = mine | {"Meshwright-CSRF": begun.json()["csrf"]}
+        made = await harness.client.put("/v1/workspaces/w1", json=WORKSPACE, headers=proven)
+        assert made.status_code == 201, made.text
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.test"},
+        {"Origin": "null"},
+    ],
+)
+async def test_a_page_of_another_site_neither_writes_nor_signs_in(harness: Harness, foreign: dict[str, str]) -> None:
+    """Not even with the proof: a browser says where the page is from."""
+    async with following(harness):
+        begun = await sign_in(harness)
+        headers = cookie(begun) | {"Meshwright-CSRF": begun.json()["csrf"]} | foreign
+        refused = await harness.client.put("/v1/workspaces/w1", json=WORKSPACE, headers=headers)
+        assert refused.status_code == 403
+        forced = await harness.client.post("/v1/session", json={"token": ADMIN}, headers=foreign)
+        assert (forced.status_code, "set-cookie" in forced.headers) == (403, False)
+
+
+async def test_a_session_ends_with_sign_out_and_with_its_token(harness: Harness) -> None:
+    """From then on its cookie opens nothing, and its open event stream is no longer valid."""
+    async with following(harness):
+        person = harness.person("operator")
+        begun = await sign_in(harness, token=person.token)
+        credential = "session:" + sessions.digest(cookie(begun)["Cookie"].partition("=")[2])
+        assert harness.api.callers.is_valid(credential)
+        proven = cookie(begun) | {"Meshwright-CSRF": begun.json()["csrf"]}
+        out = await harness.client.delete("/v1/session", headers=proven)
+        assert out.status_code == 204
+        assert "Max-Age=0" in out.headers["set-cookie"]
+        assert not harness.api.callers.is_valid(credential)
+        assert (await harness.client.get("/v1/session", headers=proven)).status_code == 401
+
+        again = await sign_in(harness, token=person.token)
+        name = next(iter(harness.directory.tokens("default"))).id
+        gone = access.ResourceDeleted(kind="token", id=name, principal="test")
+        harness.learn("default", "token", name, gone)
+        assert (await harness.client.get("/v1/session", headers=cookie(again))).status_code == 401
+
+
+async def test_a_session_never_outlives_its_token(harness: Harness) -> None:
+    """Its end is that of the token, when that comes first."""
+    async with following(harness):
+        soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=5)
+        person = harness.person("viewer", expires_at=soon)
+        begun = await sign_in(harness, token=person.token)
+        assert datetime.datetime.fromisoformat(begun.json()["expires_at"]) == soon
+
+
+async def test_a_code_begins_one_session(harness: Harness) -> None:
+    """It is used up by the first, and gives the role of who made it."""
+    async with following(harness):
+        person = harness.person("operator")
+        made = await harness.client.post("/v1/session-codes", headers={"Authorization": f"Bearer {person.token}"})
+        assert made.status_code == 201
+        code = made.json()["code"]
+        first = await sign_in(harness, code=code)
+        assert first.json()["principal"]["role"] == "operator"
+        assert (await sign_in(harness, code=code)).status_code == 401
+
+
+@pytest.mark.parametrize("wrong", [{"token": "mwt_guess"}, {"code": "guess"}, {"token": "a", "code": "b"}, {}])
+async def test_what_signs_nobody_in_sets_no_cookie(harness: Harness, wrong: dict[str, str]) -> None:
+    """A guess is refused with 401, and an unclear request with 422."""
+    async with following(harness):
+        answer = await harness.client.post("/v1/session", json=wrong)
+        assert answer.status_code == (401 if len(wrong) == 1 else 422)
+        assert "set-cookie" not in answer.headers
+
+
+async def test_the_bucket_holds_no_secret(harness: Harness) -> None:
+    """Only digests: whoever reads it cannot sign in."""
+    async with following(harness) as bucket:
+        begun = await sign_in(harness)
+        secret = cookie(begun)["Cookie"].partition("=")[2]
+        stored = "".join([*bucket.entries, *(entry.value.decode() for entry in bucket.entries.values())])
+    assert len(bucket.entries) == 1
+    assert secret not in stored
+    assert ADMIN not in stored

@@ -1,0 +1,144 @@
+"""Browser sessions: a cookie in place of a token, and the one-time codes that begin one.
+
+Problem: a browser keeps a token where scripts and other people find it. Invariant: a session is known by the SHA-256 of
+256 random bits, which only its HttpOnly cookie contains; it ends by itself, when the user signs out, and when the token
+that began it is revoked or expires, on every API process within a second. A code begins one session, also when two
+processes are asked at once.
+"""
+
+import asyncio
+import datetime
+import hashlib
+import hmac
+import secrets
+
+import msgspec
+
+from meshwright.core import bus as mwbus
+from meshwright.schemas import subjects
+from meshwright.schemas.base import Model, Moment
+
+COOKIE = "meshwright-session"
+CSRF = "Meshwright-CSRF"
+"""the request header with the proof"""
+_SESSION, _CODE = "session.", "code."
+_CODE_S = 600.0
+"""seconds for which a code is valid"""
+
+
+class Record(Model, frozen=True, kw_only=True):
+    """A session or code as it is stored: the digest of the token that began it, and its end."""
+
+    token: str
+    expires_at: Moment
+
+
+_DECODER = msgspec.json.Decoder(Record)
+_ENCODER = msgspec.json.Encoder()
+
+
+def digest(secret: str) -> str:
+    """What is stored in place of a session's or code's secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def proof(secret: str) -> str:
+    """The CSRF proof of a session: whoever knows it has read an answer of this server within that session."""
+    return hmac.digest(secret.encode(), b"meshwright csrf", "sha256").hex()
+
+
+class Sessions:
+    """The sessions and codes in their bucket. Run `follow` concurrently; `loaded` is set when all have been read."""
+
+    def __init__(self, seconds: float) -> None:
+        """`seconds`: how long a session lasts at most."""
+        self._seconds = seconds
+        self._bucket: mwbus.KeyValue | None = None
+        self._records: dict[str, Record] = {}
+        self.loaded = asyncio.Event()
+
+    async def follow(self, bucket: mwbus.KeyValue) -> None:
+        """Keep the sessions current, until cancelled."""
+        self._bucket = bucket
+        async with bucket.watch(_SESSION) as changes:
+            async for change in changes:
+                name = change.key.removeprefix(_SESSION)
+                if not change.key:
+                    self.loaded.set()
+                elif change.entry is None:
+                    self._records.pop(name, None)
+                else:
+                    self._records[name] = _DECODER.decode(change.entry.value)
+
+    async def find(self, secret: str) -> Record | None:
+        """The session of a cookie, or None. Raises BusUnavailable."""
+        name = digest(secret)
+        record = self._records.get(name)
+        if record is None and self._bucket is not None:
+            # another process may have begun it a moment ago
+            entry = await self._bucket.get(_SESSION + name)
+            record = _DECODER.decode(entry.value) if entry else None
+        return record if record and record.expires_at > now() else None
+
+    def token_of(self, name: str) -> str:
+        """The digest of the token behind the session of that digest; empty when it has ended."""
+        record = self._records.get(name)
+        return record.token if record and record.expires_at > now() else ""
+
+    async def begin(self, token: str, until: datetime.datetime | None) -> tuple[str, Record]:
+        """A new session for the token of that digest, which ends at `until` at the latest: its secret and record.
+
+        Raises BusUnavailable.
+        """
+        end = now() + datetime.timedelta(seconds=self._seconds)
+        record = Record(token=token, expires_at=min(end, until) if until else end)
+        secret = secrets.token_urlsafe(32)
+        name = digest(secret)
+        await self._store(_SESSION + name, record)
+        self._records[name] = record
+        return secret, record
+
+    async def end(self, secret: str) -> None:
+        """End a session on every process. Raises BusUnavailable."""
+        name = digest(secret)
+        if self._bucket is not None:
+            await self._bucket.delete(_SESSION + name)
+        self._records.pop(name, None)
+
+    async def new_code(self, token: str) -> tuple[str, Record]:
+        """A code that begins one session for the token of that digest, and its record. Raises BusUnavailable."""
+        record = Record(token=token, expires_at=now() + datetime.timedelta(seconds=_CODE_S))
+        code = secrets.token_urlsafe(32)
+        await self._store(_CODE + digest(code), record)
+        return code, record
+
+    async def redeem(self, code: str) -> Record | None:
+        """Use a code up: its record for exactly one caller, None for all others. Raises BusUnavailable."""
+        if self._bucket is None:
+            return None
+        key = _CODE + digest(code)
+        entry = await self._bucket.get(key)
+        if entry is None:
+            return None
+        try:
+            await self._bucket.delete(key, revision=entry.revision)
+        except mwbus.Conflict:
+            return None
+        record = _DECODER.decode(entry.value)
+        return record if record.expires_at > now() else None
+
+    async def _store(self, key: str, record: Record) -> None:
+        if self._bucket is None:
+            raise mwbus.BusUnavailable("the sessions are not read yet")
+        seconds = max((record.expires_at - now()).total_seconds(), 1.0)
+        await self._bucket.create(key, _ENCODER.encode(record), ttl=round(seconds))
+
+
+async def open_sessions(bus: mwbus.Connection) -> mwbus.KeyValue:
+    """The bucket of sessions. Raises BusUnavailable."""
+    return await mwbus.open_bucket(bus, subjects.SESSIONS.name, ttl=subjects.SESSIONS.ttl)
+
+
+def now() -> datetime.datetime:
+    """The present moment in UTC."""
+    return datetime.datetime.now(datetime.UTC)

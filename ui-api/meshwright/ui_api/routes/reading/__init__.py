@@ -1,1 +1,0 @@
-"""What is read of all views together: the overview, and the traffic of a mesh."""

@@ -1,0 +1,97 @@
+/** What stands around every page: the way to the others, who is signed in, and whether the stream is live. */
+import { useQueryClient } from "@tanstack/react-query";
+import { Link, Outlet, useRouterState } from "@tanstack/react-router";
+import { LogOut, Menu, Moon, Search, Sun } from "lucide-react";
+import { Tooltip } from "radix-ui";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { api } from "@/api/client";
+import { signedOut, useSession } from "@/api/session";
+import { workspace } from "@/api/workspace";
+import { follow, useFeedState } from "@/live/live";
+import { refreshing } from "@/live/refresh";
+import { State } from "@/shared/State";
+import { PLACES } from "./places";
+import { ShortcutHelp, useShortcuts } from "./shortcuts";
+import { toggleTheme, useTheme } from "./theme";
+import { WorkspaceChoice } from "./WorkspaceChoice";
+
+const CommandPalette = lazy(() => import("./CommandPalette"));
+
+export function Shell() {
+  const client = useQueryClient();
+  const [palette, setPalette] = useState(false);
+  const [help, setHelp] = useState(false);
+  const [nav, setNav] = useState(false);
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  useShortcuts({ onPalette: () => setPalette(true), onHelp: () => setHelp(true) });
+  useEffect(() => {
+    const stops = [refreshing(client), follow(workspace())];
+    return () => stops.forEach((stop) => stop());
+  }, [client]);
+  useEffect(() => setNav(false), [path]);
+
+  return (
+    <Tooltip.Provider delayDuration={200}>
+      <a className="skip" href="#main">Skip to the page</a>
+      <div className="shell">
+        <header className="top">
+          <button className="button icon only-narrow" aria-label="Navigation" aria-expanded={nav} onClick={() => setNav(!nav)}>
+            <Menu aria-hidden size={18} />
+          </button>
+          <Link to="/" className="brand">Meshwright</Link>
+          <WorkspaceChoice />
+          <button className="button search" onClick={() => setPalette(true)}>
+            <Search aria-hidden size={14} /> <span>Go to…</span> <kbd>Ctrl K</kbd>
+          </button>
+          <LiveState />
+          <ThemeButton />
+          <SignOut />
+        </header>
+        <nav className={nav ? "nav open" : "nav"} aria-label="Main">
+          {PLACES.map(({ to, title, icon: Icon }) => (
+            <Link key={to} to={to} className="nav-link" activeOptions={{ exact: to === "/" }}>
+              <Icon aria-hidden size={16} /> {title}
+            </Link>
+          ))}
+        </nav>
+        <Outlet />
+      </div>
+      <Suspense>{palette && <CommandPalette onClose={() => setPalette(false)} />}</Suspense>
+      <ShortcutHelp open={help} onClose={() => setHelp(false)} />
+    </Tooltip.Provider>
+  );
+}
+
+function LiveState() {
+  const { state, interruptions } = useFeedState();
+  const title =
+    interruptions > 0
+      ? `The event stream was interrupted ${interruptions} times and went on behind the last event: nothing is missing.`
+      : "Events come as they happen.";
+  return (
+    <span className="live" title={title} role="status">
+      <State state={state}>{state === "live" ? "live" : state === "signed-out" ? "not signed in" : "reconnecting"}</State>
+    </span>
+  );
+}
+
+function ThemeButton() {
+  const theme = useTheme();
+  return (
+    <button className="button icon" aria-label={theme === "dark" ? "Light theme" : "Dark theme"} onClick={toggleTheme}>
+      {theme === "dark" ? <Sun aria-hidden size={16} /> : <Moon aria-hidden size={16} />}
+    </button>
+  );
+}
+
+function SignOut() {
+  const { principal } = useSession();
+  const leave = (): void => {
+    void api.DELETE("/v1/session").finally(signedOut);
+  };
+  return (
+    <button className="button" onClick={leave} title={`${principal.name}, ${principal.role}`}>
+      <LogOut aria-hidden size={14} /> <span className="wide-only">Sign out</span>
+    </button>
+  );
+}

@@ -1,0 +1,19 @@
+/** The route of all pages: the shell around them. */
+import { createRootRoute, ErrorComponent, Link } from "@tanstack/react-router";
+import { ApiError } from "@/api/problem";
+import { Empty } from "@/shared/Page";
+import { ProblemNote } from "@/shared/ProblemNote";
+import { Shell } from "./Shell";
+
+export const rootRoute = createRootRoute({
+  component: Shell,
+  errorComponent: ({ error }) =>
+    error instanceof ApiError ? <ProblemNote error={error} /> : <ErrorComponent error={error} />,
+  notFoundComponent: () => (
+    <main className="page" id="main" tabIndex={-1}>
+      <Empty title="There is no such page.">
+        <Link to="/">To the overview</Link>
+      </Empty>
+    </main>
+  ),
+});

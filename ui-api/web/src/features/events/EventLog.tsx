@@ -1,0 +1,32 @@
+/** The stored events that pass the filters, newest first, page by page. */
+import { query } from "@/api/client";
+import { Empty, Loaded } from "@/shared/Page";
+import { PAGED, rowsOf } from "@/shared/paging";
+import { EventRow } from "./EventRow";
+import type { EventFilters } from "./matching";
+
+export function EventLog({ filters }: { filters: EventFilters }) {
+  const { entity, type, id, operation, text, trace_id } = filters;
+  const list = (value: string | undefined): string[] | undefined => (value ? [value] : undefined);
+  const asked = { entity: list(entity), type: list(type), id: list(id), operation: list(operation), text, trace_id, page_size: 100 };
+  const read = query.useInfiniteQuery("get", "/v1/events", { params: { query: asked } }, PAGED);
+  const events = rowsOf(read.data);
+  return (
+    <Loaded of={read}>
+      {() =>
+        events.length ? (
+          <>
+            <ol className="plain event-list" aria-label="Stored events">
+              {events.map((event) => <EventRow key={event.id} event={event} />)}
+            </ol>
+            {read.hasNextPage && (
+              <button className="button" disabled={read.isFetchingNextPage} onClick={() => void read.fetchNextPage()}>Older events</button>
+            )}
+          </>
+        ) : (
+          <Empty title="No stored event matches these filters." command="meshwright events --limit 20" />
+        )
+      }
+    </Loaded>
+  );
+}

@@ -1,0 +1,79 @@
+import { Link, useNavigate } from "@tanstack/react-router";
+import { query, type Schemas } from "@/api/client";
+import { ChoiceFilter, flags, queryString, TextFilter } from "@/shared/Filters";
+import { Empty, Loaded, Page } from "@/shared/Page";
+import { PAGED, rowsOf } from "@/shared/paging";
+import { State } from "@/shared/State";
+import { Table, type Column } from "@/shared/Table";
+import { Time } from "@/shared/Time";
+import { operationsRoute } from "./routes";
+import { Took } from "./Took";
+
+type Operation = Schemas["Operation"];
+type Filters = ReturnType<typeof operationsRoute.useSearch>;
+const STATES = ["accepted", "queued", "waiting", "running", "succeeded", "failed", "cancelled", "timed_out", "dead_lettered"] as const;
+
+const COLUMNS: Column<Operation>[] = [
+  { id: "state", head: "State", cell: (row) => <State state={row.state} />, width: "9rem" },
+  {
+    id: "kind",
+    head: "Operation",
+    cell: (row) => <Link to="/operations/$operation" params={{ operation: row.id }}>{row.kind || "unreadable command"}</Link>,
+  },
+  { id: "mesh", head: "Mesh", cell: (row) => row.mesh && <Link to="/meshes/$mesh" params={{ mesh: row.mesh }}>{row.mesh}</Link> },
+  { id: "progress", head: "Now", cell: (row) => <span className="name">{row.failure?.what ?? row.progress}</span>, optional: true },
+  { id: "principal", head: "By", cell: (row) => row.principal, optional: true },
+  { id: "accepted", head: "Began", cell: (row) => <Time at={row.accepted_at} />, sort: "accepted_at", align: "end" },
+  { id: "took", head: "Took", cell: (row) => <Took operation={row} />, align: "end", optional: true },
+];
+
+export function OperationsPage() {
+  const search = operationsRoute.useSearch();
+  const navigate = useNavigate({ from: operationsRoute.fullPath });
+  const set = (change: Filters): void => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
+  const { state, order_by, ...others } = search;
+  const filter = { ...others, state: state as Operation["state"] | undefined, order_by: order_by as "accepted_at" | undefined };
+  const list = query.useInfiniteQuery("get", "/v1/operations", { params: { query: { ...filter, page_size: 100 } } }, PAGED);
+  const rows = rowsOf(list.data);
+  const filtered = Object.values(search).some(Boolean);
+  return (
+    <Page
+      title="Operations"
+      readAt={list.dataUpdatedAt}
+      actions={<Link to="/deadletters" className="button">Dead letters</Link>}
+      equivalent={{
+        cli: `operations list${flags(search)}`, request: `GET /v1/operations${queryString(search)}`, data: rows, rows, name: "operations",
+      }}
+    >
+      <div className="filters">
+        <ChoiceFilter label="State" value={state} choices={STATES} onChange={(value) => set({ state: value })} />
+        <TextFilter label="Kind" value={search.kind} placeholder="design.apply" onChange={(kind) => set({ kind })} />
+        <TextFilter label="Mesh" value={search.mesh} onChange={(mesh) => set({ mesh })} />
+        <TextFilter label="By" value={search.principal} onChange={(principal) => set({ principal })} />
+        <TextFilter label="Trace" value={search.trace_id} onChange={(trace_id) => set({ trace_id })} />
+      </div>
+      <Loaded of={list}>
+        {() => (
+          <Table
+            label="Operations"
+            rows={rows}
+            columns={COLUMNS}
+            keyOf={(row) => row.id}
+            order={search.order_by ?? "accepted_at desc"}
+            onOrder={(order_by) => set({ order_by })}
+            onEnd={() => list.hasNextPage && !list.isFetchingNextPage && void list.fetchNextPage()}
+            empty={
+              filtered ? (
+                <Empty title="No operation matches these filters.">
+                  <Link to="/operations" search={{}}>Show all</Link>
+                </Empty>
+              ) : (
+                <Empty title="Nothing has been done yet." command="meshwright apply canary.yaml --mesh demo --wait" />
+              )
+            }
+          />
+        )}
+      </Loaded>
+    </Page>
+  );
+}

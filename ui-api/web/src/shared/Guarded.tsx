@@ -1,0 +1,40 @@
+/** A button that says why it cannot be used. It stays focusable, so that the reason can be read by keyboard too. */
+import { Tooltip } from "radix-ui";
+import type { ReactNode } from "react";
+import { useRefusal, type Role } from "@/api/session";
+
+interface Props {
+  role: Role;
+  everywhere?: boolean;
+  /** another reason why it cannot be used now */
+  because?: string;
+  tone?: "primary" | "danger" | "plain";
+  onClick(): void;
+  children: ReactNode;
+}
+
+export function Guarded({ role, everywhere, because, tone = "plain", onClick, children }: Props) {
+  const reason = useRefusal(role, everywhere) || because || "";
+  const button = (
+    <button
+      type="button"
+      className={`button ${tone}`}
+      aria-disabled={reason ? true : undefined}
+      onClick={() => {
+        if (!reason) onClick();
+      }}
+    >
+      {children}
+      {reason && <span className="visually-hidden">. {reason}</span>}
+    </button>
+  );
+  if (!reason) return button;
+  return (
+    <Tooltip.Root>
+      <Tooltip.Trigger asChild>{button}</Tooltip.Trigger>
+      <Tooltip.Portal>
+        <Tooltip.Content className="tooltip" sideOffset={4}>{reason}</Tooltip.Content>
+      </Tooltip.Portal>
+    </Tooltip.Root>
+  );
+}

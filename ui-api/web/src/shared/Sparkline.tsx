@@ -1,0 +1,30 @@
+/** A small line of numbers over time, with its newest value in words for those who do not see it. */
+interface Props {
+  values: (number | null)[];
+  label: string;
+  width?: number;
+  height?: number;
+}
+
+export function Sparkline({ values, label, width = 96, height = 24 }: Props) {
+  const known = values.filter((value): value is number => value !== null);
+  if (known.length < 2) return <span className="soft" aria-label={`${label}: no history yet`}>–</span>;
+  const top = Math.max(...known, 1e-9);
+  const step = width / Math.max(values.length - 1, 1);
+  let path = "";
+  let pen = false;
+  values.forEach((value, index) => {
+    if (value === null) {
+      pen = false;
+      return;
+    }
+    const y = height - 1 - (value / top) * (height - 2);
+    path += `${pen ? "L" : "M"}${(index * step).toFixed(1)} ${y.toFixed(1)}`;
+    pen = true;
+  });
+  return (
+    <svg className="sparkline" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
+      <path d={path} fill="none" stroke="currentColor" strokeWidth="1.5" />
+    </svg>
+  );
+}
