@@ -148,10 +148,10 @@ def test_the_version_needs_no_command(terminal: Terminal) -> None:
 def test_common_options_stand_anywhere(server: Server, terminal: Terminal) -> None:
     """Before the noun or behind the verb; what stands last on the line wins."""
     server.on("*", server.page())
-    first = terminal.run("-o", "json", "-w", "blue", "meshes", "list")
-    last = terminal.run("meshes", "list", "-o", "json", "-w", "blue")
+    first = terminal.run("-o", "json", "--workspace", "blue", "meshes", "list")
+    last = terminal.run("meshes", "list", "-o", "json", "--workspace", "blue")
     assert first.stdout == last.stdout == "[]\n"
-    terminal.run("-w", "green", "meshes", "list", "--workspace", "blue")
+    terminal.run("--workspace", "green", "meshes", "list", "--workspace", "blue")
     assert {call.headers["meshwright-workspace"] for call in server.calls} == {"blue"}
 
 

@@ -18,7 +18,8 @@ from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.client import documents
 from meshwright.ui_api.cli.exits import CommandFailed
 from meshwright.ui_api.cli.render import history, output, views
-from meshwright.ui_api.cli.render.output import Format, Output
+from meshwright.ui_api.cli.render.formats import Format
+from meshwright.ui_api.cli.render.output import Output
 
 calm = settings(deadline=None)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff"), max_size=12)
@@ -127,16 +128,63 @@ def test_a_pipe_gets_one_line_for_each_row(rows: list[list[str]]) -> None:
         assert all(cell.strip() in line for cell in row)
 
 
-def test_a_terminal_folds_instead_of_cutting() -> None:
-    """In a narrow terminal every character of a cell is still there."""
+def in_terminal(width: int, *grid: Any) -> list[str]:
+    """The lines that a terminal of that width shows."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLUMNS", "30")
+        patch.setenv("COLUMNS", str(width))
         patch.setenv("TERM", "xterm")
         patch.setenv("NO_COLOR", "1")
-        name = "".join(chr(ord("a") + number % 26) for number in range(90))
-        seen = re.sub(r"\x1b\[[0-9;]*m", "", shown(Tty(), output.table(("name", "state"), [(name, "ok")])))
-    assert max(len(line.rstrip()) for line in seen.splitlines()) <= 30
-    assert "".join(line.split()[0] for line in seen.splitlines()[1:]) == name
+        return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", shown(Tty(), *grid)).splitlines()]
+
+
+def test_a_name_is_never_broken() -> None:
+    """Longer than the terminal, it is whole on one line; the other columns are left out."""
+    name = "".join(chr(ord("a") + number % 26) for number in range(90))
+    lines = in_terminal(30, output.table(("name", "state"), [(name, "ok")]))
+    assert lines[1] == name
+
+
+OPERATIONS: list[dict[str, Any]] = [
+    {
+        "id": f"01JD8X3M5TZ9Q4W7V2K6N0B1C{number}",
+        "kind": "design.apply",
+        "mesh": "demo",
+        "state": "failed",
+        "accepted_at": "2026-11-23T21:00:00Z",
+        "finished_at": "2026-11-23T21:00:02Z",
+        "principal": "admin",
+        "done": True,
+        "failure": {"what": "cart and nine more proxies rejected the configuration for a reason that is long"},
+    }
+    for number in range(3)
+]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown_columns", "left_out"),
+    [
+        (40, {"OPERATION", "STATE"}, "what, mesh, took, age, by, note"),
+        (80, {"OPERATION", "WHAT", "MESH", "STATE", "TOOK", "AGE"}, "by, note"),
+        (160, {"OPERATION", "WHAT", "MESH", "STATE", "TOOK", "AGE", "BY", "NOTE"}, ""),
+    ],
+)
+def test_columns_are_left_out_where_there_is_no_room(width: int, shown_columns: set[str], left_out: str) -> None:
+    """The id and the state stay longest, nothing is wider than the terminal, and what is missing is named."""
+    lines = in_terminal(width, history.operations(OPERATIONS))
+    assert set(lines[0].split()) == shown_columns
+    assert [line for line in lines if line.startswith(OPERATIONS[0]["id"])]
+    rows = [line for line in lines if "(not shown" not in line]
+    assert max(map(len, rows)) <= width
+    assert (f"(not shown for lack of room: {left_out}; -o wide shows all)" in " ".join(lines)) == bool(left_out)
+
+
+def test_prose_is_wrapped_before_columns_are_left_out() -> None:
+    """A message takes several lines; a name beside it takes one."""
+    rows = [("reviews-v1-7b8c9d", "no healthy upstream was seen for the last ten minutes on any of its ports")]
+    lines = in_terminal(60, output.table(("name", "message"), rows))
+    assert lines[0].split() == ["NAME", "MESSAGE"]
+    assert lines[1].startswith("reviews-v1-7b8c9d   no healthy")
+    assert len(lines) == 3
 
 
 @given(st.floats(0, 10**7))

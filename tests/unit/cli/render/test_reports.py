@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from meshwright.core.telemetry import sanitizing
 from meshwright.schemas import rules
-from meshwright.ui_api.cli.render import findings as render
+from meshwright.ui_api.cli.render.documents import findings as render
 from meshwright.ui_api.cli.render.output import as_json
 
 Document = dict[str, Any]

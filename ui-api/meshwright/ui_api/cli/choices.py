@@ -3,6 +3,8 @@
 Invariant: one option has one spelling, one meaning and one help text everywhere.
 """
 
+import contextlib
+import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,6 +72,22 @@ def duration(text: str | float) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
+def moment(text: str) -> str:
+    """A time in the API's form: one in that form already, or that long ago, as `10m`. Raises BadParameter."""
+    with contextlib.suppress(ValueError):
+        then = datetime.datetime.fromisoformat(text)
+        return (then if then.tzinfo else then.astimezone()).isoformat()
+    try:
+        ago = float(text[:-1]) * 86_400 if text.endswith("d") else duration(text)
+    except (ValueError, typer.BadParameter):
+        raise typer.BadParameter(f"{text!r} is no time: write 10m, 2h, 3d or 2026-11-23T21:00:00Z") from None
+    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=ago)
+    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+SinceOption = Annotated[
+    str, typer.Option("--since", metavar="TIME", help="Not before this: 10m, 2h, 3d ago, or 2026-11-23T21:00:00Z.")
+]
 MeshName = Annotated[str, typer.Argument(metavar="MESH", autocompletion=_meshes)]
 DesignName = Annotated[str, typer.Argument(metavar="DESIGN", autocompletion=_designs)]
 OperationId = Annotated[str, typer.Argument(metavar="OPERATION", autocompletion=_operations)]

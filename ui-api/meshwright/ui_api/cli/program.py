@@ -36,7 +36,6 @@ from meshwright.ui_api.cli.commands import (
 )
 from meshwright.ui_api.cli.commands.administration import access, context, system
 from meshwright.ui_api.cli.commands.documents import analyze, changes, designs, drift, explain
-from meshwright.ui_api.cli.render.output import Format
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 refused, 4 difference, 5 operation failed, 6 unavailable, 7 still running,"
@@ -141,5 +140,4 @@ def _before(
         bool, typer.Option("--version", help="The version of this program.", is_eager=True, callback=_version)
     ] = False,
 ) -> None:
-    chosen = Format(output) if output else None
-    typer_context.obj = Options(output=chosen, quiet=quiet, context=context, workspace=workspace)
+    typer_context.obj = Options(output=output, quiet=quiet, context=context, workspace=workspace)

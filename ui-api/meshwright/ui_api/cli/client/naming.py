@@ -1,11 +1,11 @@
-"""Names that do not exist: what was perhaps meant.
+"""Names: of fields in documents, and of resources that do not exist: what was perhaps meant.
 
 Invariant: a refusal says more, or what it said; asking for the names takes a second at most.
 """
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from meshwright.schemas import ids
@@ -26,6 +26,15 @@ _NAMED = (
     paths.WEBHOOKS,
 )
 _MOST = 500
+
+
+def field(document: Any, path: str) -> Any:
+    """The value at a dotted path, or None."""
+    for part in path.split("."):
+        if not isinstance(document, dict):
+            return None
+        document = document.get(part)
+    return document
 
 
 def meant(refused: RequestRefused, open_api: "Callable[[], Api]") -> str:

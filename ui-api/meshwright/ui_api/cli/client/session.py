@@ -19,8 +19,9 @@ import typer
 from meshwright.core.telemetry import sanitizing
 from meshwright.ui_api.cli.client import contexts, naming
 from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused
-from meshwright.ui_api.cli.render import failures
-from meshwright.ui_api.cli.render.output import Format, Output
+from meshwright.ui_api.cli.render import failures, formats
+from meshwright.ui_api.cli.render.formats import Chosen, Format
+from meshwright.ui_api.cli.render.output import Output
 
 if TYPE_CHECKING:
     from meshwright.ui_api.cli.client.api import Api
@@ -29,22 +30,31 @@ _OLD = 10.0
 """seconds by which views may be behind without a message"""
 _PANEL = "Common options"
 FormatOption = Annotated[
-    Format | None,
-    typer.Option("--output", "-o", help="Output format.", rich_help_panel=_PANEL, show_default="table"),
+    Chosen | None,
+    typer.Option(
+        "--output",
+        "-o",
+        parser=formats.chosen,
+        metavar="FORMAT",
+        help=formats.HELP,
+        rich_help_panel=_PANEL,
+        show_default="table",
+        autocompletion=formats.complete,
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No messages on stderr.", rich_help_panel=_PANEL)]
 ContextOption = Annotated[
     str, typer.Option("--context", help="The context (server) to use.", rich_help_panel=_PANEL, show_default=False)
 ]
 WorkspaceOption = Annotated[
-    str, typer.Option("--workspace", "-w", help="The workspace to use.", rich_help_panel=_PANEL, show_default=False)
+    str, typer.Option("--workspace", help="The workspace to use.", rich_help_panel=_PANEL, show_default=False)
 ]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The common options before the command's name."""
 
-    output: Format | None = None
+    output: Chosen | None = None
     quiet: bool = False
     context: str = ""
     workspace: str = ""
@@ -55,7 +65,8 @@ class Session:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.output = Output(options.output or Format.TABLE, quiet=options.quiet)
+        chosen = options.output or Chosen(Format.TABLE)
+        self.output = Output(chosen.format, expression=chosen.expression, quiet=options.quiet)
         self._api: Api | None = None
 
     @functools.cached_property

@@ -6,21 +6,20 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
 
 group = typer.Typer(help="Adapters: which are running and what they support.", no_args_is_help=True)
 author_group = typer.Typer(help="Write an adapter.", no_args_is_help=True)
 
 
-@command(group, "list")
-def index(session: Session) -> None:
+@lists(group, events=("adapter",))
+def index(session: Session) -> Listing:
     """List adapters with their live workers."""
-    items = choices.list_all(session, paths.ADAPTERS, {}, 500)
-    session.output.show(items, views.adapters(items))
+    return Listing(path=paths.ADAPTERS, render=views.adapters)
 
 
 @command(group, "show")

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import choices
+from meshwright.ui_api.cli import choices, labels
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import documents, paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import connections as rendered
 from meshwright.ui_api.cli.render import views
 from meshwright.ui_api.cli.render.output import as_yaml
@@ -17,11 +18,16 @@ group = typer.Typer(help="Connections: the platforms where meshes run.", no_args
 Name = Annotated[str, typer.Argument(metavar="CONNECTION")]
 
 
-@command(group, "list")
-def index(session: Session, limit: choices.LimitOption = 500) -> None:
+@lists(group, events=("connection",))
+def index(
+    session: Session,
+    kind: Annotated[str, typer.Option("--kind", help="As in kubernetes.")] = "",
+    selector: Annotated[str, typer.Option("--selector", "-l", help="As in env=prod,tier in (a,b).")] = "",
+) -> Listing:
     """List connections."""
-    items = choices.list_all(session, paths.CONNECTIONS, {}, limit)
-    session.output.show(items, views.connections(items))
+    selects = labels.selector(selector)
+    select = (lambda one: selects(one.get("labels") or {})) if selector else None
+    return Listing(path=paths.CONNECTIONS, params={"kind": kind}, render=views.connections, select=select)
 
 
 @command(group, "show")
@@ -48,11 +54,11 @@ def put(
     reason: ReasonOption = "",
 ) -> None:
     """Create a connection, or replace its settings; omitted credentials are kept."""
-    labels = dict(_pair(text) for text in label or [])
+    given_labels = dict(_pair(text) for text in label or [])
     given = documents.mapping(settings) if settings else {}
     given |= {"kubeconfig": documents.text(kubeconfig)} if kubeconfig else {}
     given |= {"context": kube_context} if kube_context else {}
-    body = {"id": connection, "kind": kind, "description": description, "labels": labels, "settings": given}
+    body = {"id": connection, "kind": kind, "description": description, "labels": given_labels, "settings": given}
     answer = writing.save(session, paths.one(paths.CONNECTIONS, connection), body, reason)
     session.output.say(f"connection {connection} saved")
     if not session.output.human:

@@ -8,6 +8,7 @@ from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import ReasonOption, TimeoutOption, WaitOption, YesOption
 from meshwright.ui_api.cli.client import paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import history, live
 
 group = typer.Typer(help="Dead letters: commands that could not be executed.", no_args_is_help=True)
@@ -22,17 +23,15 @@ LetterId = Annotated[
 ]
 
 
-@command(group, "list")
+@lists(group, events=("operation", "deadletter"), limit=50)
 def index(
     session: Session,
     adapter: Annotated[str, typer.Option("--adapter", help="Only of this adapter.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="Also those that were replayed.")] = False,
-    limit: choices.LimitOption = 50,
-) -> None:
+) -> Listing:
     """List open dead letters, newest first."""
     params = {"adapter": adapter, "state": "" if everything else "open"}
-    items = choices.list_all(session, paths.DEADLETTERS, params, limit)
-    session.output.show(items, history.dead_letters(items))
+    return Listing(path=paths.DEADLETTERS, params=params, render=history.dead_letters)
 
 
 @command(group, "show")

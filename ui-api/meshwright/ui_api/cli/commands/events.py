@@ -22,8 +22,13 @@ Ids = Annotated[list[str] | None, typer.Option("--id", help="The id of the entit
 def tail(
     session: Session,
     since: Annotated[
-        int | None, typer.Option("--since", min=0, help="Start behind this event's number; default now.")
-    ] = None,
+        str,
+        typer.Option(
+            "--since",
+            metavar="EVENT|TIME",
+            help="Behind this event's number, or from that long ago (10m); default now.",
+        ),
+    ] = "",
     type: Types = None,
     entity: Entities = None,
     id: Ids = None,
@@ -31,7 +36,7 @@ def tail(
 ) -> None:
     """Follow events until Ctrl-C, which prints how to resume. With -o json one line each."""
     params = {"type": _wire_names(type), "entity": entity, "id": id}
-    follow(session, params, "" if since is None else str(since), count)
+    follow(session, params, since if since.isdigit() or not since else _newest_before(session, since), count)
 
 
 @command(group, "search")
@@ -42,13 +47,17 @@ def search(
     entity: Entities = None,
     id: Ids = None,
     trace: Annotated[str, typer.Option("--trace", help="Only of this trace id.")] = "",
-    after: Annotated[str, typer.Option("--after", help="Not before this time (2026-11-23T21:00:00Z).")] = "",
-    before: Annotated[str, typer.Option("--before", help="Before this time.")] = "",
+    after: Annotated[
+        str,
+        typer.Option("--after", "--since", metavar="TIME", help="Not before this: 10m ago, or 2026-11-23T21:00:00Z."),
+    ] = "",
+    before: Annotated[str, typer.Option("--before", metavar="TIME", help="Before this time.")] = "",
     limit: choices.LimitOption = 50,
 ) -> None:
     """Search the event log; the newest is last."""
     params = {"type": _versions(_wire_names(type)), "entity": entity, "id": id, "text": text}
-    params |= {"trace_id": trace, "since": after, "until": before}
+    params |= {"trace_id": trace}
+    params |= {name: choices.moment(text) for name, text in (("since", after), ("until", before)) if text}
     items = choices.list_all(session, paths.EVENTS, params, limit)
     items.reverse()
     if not session.output.human:
@@ -82,6 +91,12 @@ def follow(session: Session, params: dict[str, Any], since: str, count: int = 0)
     finally:
         if last:
             session.output.say(f"the last event was {last}; resume with: meshwright events tail --since {last}")
+
+
+def _newest_before(session: Session, since: str) -> str:
+    """The id of the last event before that time, behind which the stream begins."""
+    items, _ = session.api.list(paths.EVENTS, {"until": choices.moment(since)}, limit=1)
+    return str(items[0]["id"]) if items else "0"
 
 
 def _wire_names(types: list[str] | None) -> list[str] | None:

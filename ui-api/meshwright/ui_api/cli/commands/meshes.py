@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import DryRunOption, MeshName, ReasonOption, TimeoutOption, WaitOption, YesOption
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import live, views
 from meshwright.ui_api.cli.render import meshes as meshes_view
 
@@ -26,11 +26,16 @@ ChartOption = Annotated[
 group = typer.Typer(help="Meshes: install, inspect, upgrade, uninstall.", no_args_is_help=True)
 
 
-@command(group, "list")
-def index(session: Session, limit: choices.LimitOption = 500) -> None:
+@lists(group, events=("mesh", "workload", "proxy"))
+def index(
+    session: Session,
+    state: Annotated[str, typer.Option("--state", help="As in ready, degraded.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="As in istio.")] = "",
+    connection: Annotated[str, typer.Option("--connection", "-c", help="Only of this connection.")] = "",
+) -> Listing:
     """List meshes with their state."""
-    items = choices.list_all(session, paths.MESHES, {}, limit)
-    session.output.show(items, meshes_view.meshes(items))
+    params = {"state": state, "kind": kind, "connection": connection}
+    return Listing(path=paths.MESHES, params=params, render=meshes_view.meshes)
 
 
 @command(group, "show")

@@ -9,12 +9,13 @@ from meshwright.ui_api.cli.choices import MeshFilter, OperationId, ReasonOption,
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.commands import events
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import history, live, timeline
 
 group = typer.Typer(help="Operations: history, live steps, cancel, retry.", no_args_is_help=True)
 
 
-@command(group, "list")
+@lists(group, events=("operation",), limit=20)
 def index(
     session: Session,
     mesh: MeshFilter = "",
@@ -22,14 +23,15 @@ def index(
     kind: Annotated[str, typer.Option("--kind", "-k", help="As in design.apply.")] = "",
     principal: Annotated[str, typer.Option("--by", help="Only of this principal.")] = "",
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Only those that have not ended.")] = False,
-    limit: choices.LimitOption = 20,
-) -> None:
+    since: choices.SinceOption = "",
+) -> Listing:
     """List operations, newest first."""
     params = {"mesh": mesh, "state": state, "kind": kind, "principal": principal}
     if unfinished:
         params["done"] = "false"
-    items = choices.list_all(session, paths.OPERATIONS, params, limit)
-    session.output.show(items, history.operations(items))
+    begin = choices.moment(since) if since else None
+    select = (lambda one: (one.get("accepted_at") or "") >= begin) if begin else None
+    return Listing(path=paths.OPERATIONS, params=params, render=history.operations, select=select)
 
 
 @command(group, "show")

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from meshwright.schemas import ids
-from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import NamespaceFilter
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
 
 group = typer.Typer(help="Objects of clusters, as observed by discovery: list, show.", no_args_is_help=True)
@@ -19,7 +19,7 @@ KindFilter = Annotated[str, typer.Option("--kind", "-k", help="As in Deployment.
 GroupFilter = Annotated[str, typer.Option("--group", help="The API group; `core` for the one without a name.")]
 
 
-@command(group, "list")
+@lists(group)
 def index(
     session: Session,
     connection: ConnectionFilter = "",
@@ -28,8 +28,7 @@ def index(
     namespace: NamespaceFilter = "",
     labels: Annotated[str, typer.Option("--selector", "-l", help="As in app=reviews,version in (v1,v2).")] = "",
     text: Annotated[str, typer.Option("--text", "-t", help="Text in its JSON content, ignoring case.")] = "",
-    limit: choices.LimitOption = 500,
-) -> None:
+) -> Listing:
     """List the objects of clusters, by namespace, kind, label and text."""
     params = {
         "connection": connection,
@@ -39,8 +38,7 @@ def index(
         "labels": labels,
         "text": text,
     }
-    items = choices.list_all(session, paths.RESOURCES, params, limit)
-    session.output.show(items, views.resources(items))
+    return Listing(path=paths.RESOURCES, params=params, render=views.resources)
 
 
 @command(group, "show")

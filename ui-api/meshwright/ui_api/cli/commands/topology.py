@@ -18,7 +18,7 @@ EVERY = 2.0
 def topology(
     session: Session,
     mesh: MeshOption = "",
-    watch: Annotated[bool, typer.Option("--watch", "-W", help="Refresh it until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh it until Ctrl-C.")] = False,
     every: Annotated[
         float,
         typer.Option("--every", parser=choices.duration, metavar="TIME", help="The refresh interval with --watch."),

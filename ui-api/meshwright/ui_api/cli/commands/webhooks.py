@@ -10,6 +10,7 @@ from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
 
 group = typer.Typer(help="Webhooks: HTTP endpoints that get events.", no_args_is_help=True)
@@ -17,11 +18,10 @@ Name = Annotated[str, typer.Argument(metavar="WEBHOOK")]
 _LOOK = 0.3
 
 
-@command(group, "list")
-def index(session: Session, limit: choices.LimitOption = 500) -> None:
+@lists(group, events=("webhook",))
+def index(session: Session) -> Listing:
     """List webhooks."""
-    items = choices.list_all(session, paths.WEBHOOKS, {}, limit)
-    session.output.show(items, views.webhooks(items))
+    return Listing(path=paths.WEBHOOKS, render=views.webhooks)
 
 
 @command(group, "show")
@@ -69,16 +69,15 @@ def delete(session: Session, webhook: Name, yes: YesOption = False, reason: Reas
     session.output.say(f"webhook {webhook} removed")
 
 
-@command(group, "deliveries")
+@lists(group, "deliveries", events=("delivery",), limit=50)
 def deliveries(
     session: Session,
     webhook: Name,
     state: Annotated[str, typer.Option("--state", help="delivered, retrying or failed.")] = "",
-    limit: choices.LimitOption = 50,
-) -> None:
+) -> Listing:
     """List the result of each event, newest first."""
-    items = choices.list_all(session, paths.one(paths.WEBHOOKS, webhook, "/deliveries"), {"state": state}, limit)
-    session.output.show(items, views.deliveries(items))
+    path = paths.one(paths.WEBHOOKS, webhook, "/deliveries")
+    return Listing(path=path, params={"state": state}, render=views.deliveries)
 
 
 @command(group, "replay")

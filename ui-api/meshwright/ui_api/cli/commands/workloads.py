@@ -21,6 +21,7 @@ from meshwright.ui_api.cli.choices import (
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import live, meshes, views
 
 group = typer.Typer(help="Workloads: list, show, enrol, withdraw.", no_args_is_help=True)
@@ -35,28 +36,30 @@ Controllers = Annotated[
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Restart running pods, so that they join the mesh now.")]
 
+_MOST_PROXIES = 5000
 Mode = Annotated[str, typer.Option("--mode", help="sidecar or ambient, where the mesh has both.")]
 Revision = Annotated[str, typer.Option("--revision", help="The control plane revision or tag that it uses.")]
 Waypoint = Annotated[str, typer.Option("--waypoint", help="A waypoint for the traffic of an ambient namespace.")]
 
 
-@command(group, "list")
+@lists(group, events=("workload", "proxy"))
 def index(
     session: Session,
     mesh: MeshFilter = "",
     namespace: NamespaceFilter = "",
     service: Annotated[str, typer.Option("--service", "-s", help="Only of this service.")] = "",
     kind: Annotated[str, typer.Option("--kind", help="process, deployment, statefulset or daemonset.")] = "",
-    limit: choices.LimitOption = 500,
-) -> None:
+) -> Listing:
     """List workloads with the state of their proxies."""
     params = {"mesh": mesh, "namespace": namespace, "service": service, "kind": kind}
-    items = choices.list_all(session, paths.WORKLOADS, params, limit)
-    if not session.output.human:
-        session.output.data(items)
-        return
-    proxies, _ = session.api.list(paths.PROXIES, {"mesh": mesh, "namespace": namespace}, limit=limit)
-    session.output.show(items, views.workloads(items, proxies))
+
+    def render(items: list[dict[str, Any]]) -> Any:
+        if not session.output.human:
+            return None
+        proxies, _ = session.api.list(paths.PROXIES, {"mesh": mesh, "namespace": namespace}, limit=_MOST_PROXIES)
+        return views.workloads(items, proxies)
+
+    return Listing(path=paths.WORKLOADS, params=params, render=render)
 
 
 @command(group, "show")
@@ -139,20 +142,18 @@ def withdraw(
             session.output.line(done)  # the same name may exist several times
 
 
-@command(proxies_group, "list")
+@lists(proxies_group, events=("proxy",))
 def proxies(
     session: Session,
     mesh: MeshFilter = "",
     namespace: NamespaceFilter = "",
     workload: Annotated[str, typer.Option("--workload", help="Only of this workload.")] = "",
     state: Annotated[str, typer.Option("--state", help="synced, stale, rejected, disconnected or not_sent.")] = "",
-    limit: choices.LimitOption = 500,
-) -> None:
+) -> Listing:
     """List proxies: the configuration that they accepted, and what they rejected, in their own words."""
     of_workload = choices.entity(session, paths.WORKLOADS, workload, mesh)["id"] if workload else ""
     params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "state": state}
-    items = choices.list_all(session, paths.PROXIES, params, limit)
-    session.output.show(items, meshes.proxies(items))
+    return Listing(path=paths.PROXIES, params=params, render=meshes.proxies)
 
 
 @command(proxies_group, "show")

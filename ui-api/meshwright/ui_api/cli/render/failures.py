@@ -7,12 +7,13 @@ document is on stderr, complete.
 from typing import Any
 
 from meshwright.ui_api.cli.exits import CommandFailed, RequestRefused
-from meshwright.ui_api.cli.render.output import Format, Output
+from meshwright.ui_api.cli.render.formats import Format
+from meshwright.ui_api.cli.render.output import Output
 
 
 def show(output: Output, failure: CommandFailed) -> None:
     """Write a failure to stderr."""
-    if not output.human:
+    if output.format in (Format.JSON, Format.YAML):
         _for_programs(output, failure)
         return
     from rich.text import Text

@@ -6,7 +6,6 @@ and YAML are the API's own documents, complete. Everything that is written passe
 """
 
 import datetime
-import enum
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from meshwright.core.telemetry import sanitizing
+from meshwright.ui_api.cli.render import formats
+from meshwright.ui_api.cli.render.formats import Format
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -24,15 +25,7 @@ _WIDE = 1_000_000
 """the width of a pipe or file: nothing is wrapped or truncated"""
 
 
-class Format(enum.StrEnum):
-    """The output format."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-
-
-def console(stream: IO[str]) -> "Console":
+def console(stream: IO[str], *, wide: bool = False) -> "Console":
     """A console on a stream: colours only on a terminal and without NO_COLOR (handled by rich).
 
     Control characters in texts are escaped, since the text of a reason or an event could otherwise repaint the reader's
@@ -42,7 +35,13 @@ def console(stream: IO[str]) -> "Console":
     from rich.segment import Segment
 
     class Console(Rich):
-        """Escapes control characters in the segments' texts; its own escapes are not in these."""
+        """Escapes control characters in the segments' texts; its own escapes are not in these.
+
+        What is longer than a line, as a name, is shown whole.
+        """
+
+        def print(self, *objects: Any, **settings: Any) -> None:
+            super().print(*objects, **{"crop": False, **settings})
 
         def render(self, *arguments: Any, **more: Any) -> "Iterable[Segment]":
             for segment in super().render(*arguments, **more):
@@ -50,15 +49,17 @@ def console(stream: IO[str]) -> "Console":
                 yield segment._replace(text=sanitizing.escaped(segment.text)) if harmful else segment
 
     interactive = stream.isatty()
-    width = None if interactive or os.environ.get("COLUMNS") else _WIDE
-    return Console(file=stream, width=width, highlight=False, markup=False, soft_wrap=not interactive, emoji=False)
+    width = None if not wide and (interactive or os.environ.get("COLUMNS")) else _WIDE
+    soft_wrap = wide or not interactive
+    return Console(file=stream, width=width, highlight=False, markup=False, soft_wrap=soft_wrap, emoji=False)
 
 
 class Output:
     """The output of one command."""
 
-    def __init__(self, format: Format = Format.TABLE, *, quiet: bool = False) -> None:
+    def __init__(self, format: Format = Format.TABLE, *, expression: str = "", quiet: bool = False) -> None:
         self.format = format
+        self.expression = expression
         self.quiet = quiet
         self._out: Console | None = None
         self._err: Console | None = None
@@ -66,7 +67,7 @@ class Output:
     @property
     def out(self) -> "Console":
         """The console for data."""
-        self._out = self._out or console(sys.stdout)
+        self._out = self._out or console(sys.stdout, wide=self.format is Format.WIDE)
         return self._out
 
     @property
@@ -78,12 +79,14 @@ class Output:
     @property
     def human(self) -> bool:
         """Whether the output is for people."""
-        return self.format is Format.TABLE
+        return self.format in (Format.TABLE, Format.WIDE)
 
     def data(self, value: Any) -> None:
-        """A document for a program, as JSON or YAML."""
+        """A document for a program, or its part that is wanted."""
         if self.format is Format.YAML:
             sys.stdout.write(as_yaml(value))
+        elif self._part(value):
+            return
         else:
             sys.stdout.write(as_json(value, indent=2) + "\n")
         sys.stdout.flush()
@@ -92,17 +95,27 @@ class Output:
         """One document of a stream: a line of JSON, or a YAML document."""
         if self.format is Format.YAML:
             sys.stdout.write("---\n" + as_yaml(value))
+        elif self._part(value):
+            return
         else:
             sys.stdout.write(as_json(value) + "\n")
         sys.stdout.flush()
+
+    def _part(self, value: Any) -> bool:
+        """Print the names or the path that is wanted, if one is."""
+        if self.format not in (Format.NAME, Format.JSONPATH):
+            return False
+        plain = msgspec.to_builtins(value)
+        self.text(formats.names(plain) if self.format is Format.NAME else formats.by_path(self.expression, plain))
+        return True
 
     def show(self, value: Any, human: "RenderableType") -> None:
         """Print the data in the chosen format; `human` returns the table."""
         if not self.human:
             self.data(value)
-        elif self.out.is_terminal:
+        elif self.out.is_terminal and self.format is Format.TABLE:
             self.out.print(human)
-        else:  # a file or a pipe needs no blanks at the ends of lines
+        else:  # a file or a pipe needs no blanks at the ends of lines, and `wide` all columns
             with self.out.capture() as captured:
                 self.out.print(human)
             self.text("\n".join(line.rstrip() for line in captured.get().splitlines()))
@@ -156,14 +169,9 @@ def as_yaml(value: Any) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> "RenderableType":
     """A plain table: upper-case headers, no lines; `right` names the columns of numbers."""
-    from rich.table import Table
+    from meshwright.ui_api.cli.render.grid import Grid
 
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0), show_edge=False)
-    for name in columns:
-        grid.add_column(name.upper(), justify="right" if name in right else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(_cell(cell) for cell in row))
-    return grid
+    return Grid(columns, [[_cell(cell) for cell in row] for row in rows], right)
 
 
 def _cell(cell: Any) -> "Text":

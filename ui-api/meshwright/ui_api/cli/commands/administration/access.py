@@ -7,6 +7,7 @@ import typer
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
 
 tokens_group = typer.Typer(help="API tokens (for admins).", no_args_is_help=True)
@@ -15,11 +16,10 @@ TokenName = Annotated[str, typer.Argument(metavar="TOKEN")]
 WorkspaceName = Annotated[str, typer.Argument(metavar="WORKSPACE")]
 
 
-@command(tokens_group, "list")
-def tokens(session: Session) -> None:
+@lists(tokens_group, events=("token",))
+def tokens(session: Session) -> Listing:
     """List tokens, without their secrets."""
-    items = session.api.whole(paths.TOKENS)
-    session.output.show(items, views.tokens(items))
+    return Listing(path=paths.TOKENS, render=views.tokens, paged=False)
 
 
 @command(tokens_group, "create")
@@ -52,11 +52,10 @@ def delete(session: Session, token: TokenName, yes: YesOption = False, reason: R
     session.output.say(f"token {token} revoked")
 
 
-@command(workspaces_group, "list")
-def workspaces(session: Session) -> None:
+@lists(workspaces_group, events=("workspace",))
+def workspaces(session: Session) -> Listing:
     """List the workspaces that the token may see."""
-    items = session.api.whole(paths.WORKSPACES)
-    session.output.show(items, views.workspaces(items))
+    return Listing(path=paths.WORKSPACES, render=views.workspaces, paged=False)
 
 
 @command(workspaces_group, "set")

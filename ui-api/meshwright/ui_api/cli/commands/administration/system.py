@@ -4,11 +4,11 @@ from typing import Any
 
 import typer
 
-from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import MEANINGS, CommandFailed, Exit
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
 from meshwright.ui_api.cli.render.output import table
 
@@ -43,11 +43,10 @@ def check(session: Session) -> None:
         raise typer.Exit(Exit.FAILURE)
 
 
-@command(projection_group, "set-aside")
-def set_aside(session: Session, limit: choices.LimitOption = 50) -> None:
+@lists(projection_group, "set-aside", limit=50)
+def set_aside(session: Session) -> Listing:
     """List messages that could not be folded into the views, and why."""
-    items = choices.list_all(session, paths.SET_ASIDE, {}, limit)
-    session.output.show(items, views.set_aside(items))
+    return Listing(path=paths.SET_ASIDE, render=views.set_aside)
 
 
 @command(projection_group, "rebuild")

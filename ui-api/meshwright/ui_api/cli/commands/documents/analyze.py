@@ -10,8 +10,9 @@ from meshwright.schemas import rules
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
-from meshwright.ui_api.cli.render import findings
-from meshwright.ui_api.cli.render.output import Format, Output
+from meshwright.ui_api.cli.render.documents import findings
+from meshwright.ui_api.cli.render.formats import Format
+from meshwright.ui_api.cli.render.output import Output
 
 _CODE = re.compile(r"MW[0-9]{4}")
 
@@ -64,7 +65,8 @@ def analyze(
     output: Annotated[Report | None, typer.Option("--output", "-o", help="The format of findings.")] = None,
 ) -> None:
     """Find mistakes in Kubernetes resources, before or after they are applied to a mesh. Changes nothing."""
-    report = output or Report(session.options.output or Format.TABLE)
+    before = session.options.output.format.value if session.options.output else ""
+    report = output or Report(before if before in list(Report) else Report.TABLE)
     if report in (Report.JSON, Report.YAML):
         session.output = Output(Format(report), quiet=session.options.quiet)
     if explain:

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import DesignName, MeshFilter, ReasonOption, YesOption
 from meshwright.ui_api.cli.client import paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.commands.documents import importing
+from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
 
 group = typer.Typer(help="Designs: saved documents and their versions.", no_args_is_help=True)
@@ -16,11 +16,10 @@ command(group, "import")(importing.design)
 releases_group = typer.Typer(help="Releases: what was applied where, by whom and why.", no_args_is_help=True)
 
 
-@command(group, "list")
-def index(session: Session, limit: choices.LimitOption = 500) -> None:
+@lists(group, events=("design", "release", "drift"))
+def index(session: Session) -> Listing:
     """List designs."""
-    items = choices.list_all(session, paths.DESIGNS, {}, limit)
-    session.output.show(items, views.designs(items))
+    return Listing(path=paths.DESIGNS, render=views.designs)
 
 
 @command(group, "show")
@@ -35,11 +34,10 @@ def show(
     session.output.show(document, views.document(document))
 
 
-@command(group, "versions")
-def versions(session: Session, design: DesignName, limit: choices.LimitOption = 50) -> None:
+@lists(group, "versions", events=("design",), limit=50)
+def versions(session: Session, design: DesignName) -> Listing:
     """Show the history of a design: who changed it, when and why."""
-    items = choices.list_all(session, paths.one(paths.DESIGNS, design, "/versions"), {}, limit)
-    session.output.show(items, views.versions(items))
+    return Listing(path=paths.one(paths.DESIGNS, design, "/versions"), render=views.versions)
 
 
 @command(group, "restore")
@@ -65,17 +63,16 @@ def delete(session: Session, design: DesignName, yes: YesOption = False, reason:
     session.output.say(f"design {design} removed")
 
 
-@command(releases_group, "list")
+@lists(releases_group, events=("release",), limit=50)
 def releases(
     session: Session,
     design: Annotated[str, typer.Option("--design", "-d", help="Only of this design.")] = "",
     mesh: MeshFilter = "",
     state: Annotated[str, typer.Option("--state", help="applied, superseded, rolled_back or removed.")] = "",
-    limit: choices.LimitOption = 50,
-) -> None:
+) -> Listing:
     """List releases, newest first."""
-    items = choices.list_all(session, paths.RELEASES, {"design": design, "mesh": mesh, "state": state}, limit)
-    session.output.show(items, views.releases(items))
+    params = {"design": design, "mesh": mesh, "state": state}
+    return Listing(path=paths.RELEASES, params=params, render=views.releases)
 
 
 @command(releases_group, "show")

@@ -30,7 +30,7 @@ def explain(
 ) -> None:
     """Explain intents, designs, resources and operations: every field with its type, bounds and an example."""
     from meshwright.ui_api.cli.contract import topics
-    from meshwright.ui_api.cli.render import schemas
+    from meshwright.ui_api.cli.render.documents import schemas
 
     if not path:
         known = topics.topics()

@@ -8,7 +8,7 @@ from meshwright.ui_api.cli.choices import MeshOption, ReasonOption
 from meshwright.ui_api.cli.client import documents, paths, writing
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
-from meshwright.ui_api.cli.render import imports
+from meshwright.ui_api.cli.render.documents import imports
 from meshwright.ui_api.cli.render.output import as_yaml
 
 

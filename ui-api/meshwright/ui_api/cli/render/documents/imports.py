@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from meshwright.ui_api.cli.render import findings, output
+from meshwright.ui_api.cli.render import output
+from meshwright.ui_api.cli.render.documents import findings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

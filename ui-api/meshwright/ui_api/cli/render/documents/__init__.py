@@ -1,0 +1,1 @@
+"""Output about documents that users write: explanations of their fields, findings, imports."""
