@@ -23,8 +23,16 @@ def _index(*fields: str) -> IndexModel:
 def _indexes() -> dict[str, list[IndexModel]]:
     gone = IndexModel("expire_at", expireAfterSeconds=0, partialFilterExpression={"expire_at": {"$exists": True}})
     wanted = {kind.name: [gone, *(_index("workspace", field, "_id") for field in kind.sorts)] for kind in kinds.KINDS}
-    wanted[kinds.OPERATIONS.name] += [_index("workspace", "mesh", "accepted_at", "_id")]
-    wanted[kinds.PROXIES.name] += [_index("workspace", "mesh", "_id")]
+    wanted[kinds.OPERATIONS.name] += [
+        _index("workspace", "mesh", "accepted_at", "_id"),
+        _index("workspace", "state", "accepted_at", "_id"),
+        _index("workspace", "done", "accepted_at", "_id"),
+    ]
+    wanted[kinds.PROXIES.name] += [
+        _index("workspace", "mesh", "_id"),
+        _index("workspace", "mesh", "state", "_id"),
+        _index("workspace", "certificate.not_after", "_id"),
+    ]
     wanted[kinds.WORKLOADS.name] += [_index("workspace", "mesh", "_id")]
     wanted[kinds.RELEASES.name] += [_index("workspace", "mesh", "revision", "_id")]
     wanted[kinds.DESIGN_VERSIONS.name] += [_index("workspace", "id", "version", "_id")]
@@ -45,6 +53,7 @@ def _indexes() -> dict[str, list[IndexModel]]:
     wanted[kinds.METRIC_LOG] = [
         IndexModel("time", expireAfterSeconds=METRICS_KEPT),
         _index("workspace", "mesh", "_id"),
+        _index("workspace", "mesh", "start", "_id", "seconds"),
     ]
     wanted[kinds.SET_ASIDE] = [IndexModel("time", expireAfterSeconds=EVENTS_KEPT)]
     return wanted

@@ -10,11 +10,12 @@ import asyncio
 import datetime
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
+from meshwright.core.measurements.totals import Totals
 from meshwright.core.store import checkpoints, generations, heartbeat, kinds, paging
 from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.store.connecting import Collection, Database, Document
@@ -22,10 +23,14 @@ from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, S
 from meshwright.core.store.errors import NotYetVisible, StoreUnavailable
 from meshwright.core.store.kinds import Kind
 from meshwright.core.store.paging import Plain
+from meshwright.core.store.traffic import pipelines
+from meshwright.core.store.traffic.pipelines import EVERYTHING, By, Key, Selection, Window
 from meshwright.schemas.base import Message, Model
 
 T = TypeVar("T", bound=Model | Message)
 MAX_PAGE = 500
+MAX_WINDOWS = 25_000
+"""six hours of a window a second"""
 EVENT_FILTERS = ("type", "source", "origin", "entity", "id", "trace_id")
 """the filters of `events`, besides time and text"""
 
@@ -147,6 +152,53 @@ class Views:
         paging.within(query, "start", since, until)
         rows = await self._rows(kinds.METRIC_LOG, query, -1, limit)
         return [msgspec.convert({**row, "seq": row["_id"]}, MeasuredWindow) for row in rows]
+
+    async def windows(
+        self,
+        workspace: str,
+        mesh: str,
+        *,
+        since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None,
+        newest: bool = True,
+        limit: int = MAX_WINDOWS,
+    ) -> list[Window]:
+        """Which windows of a mesh are stored, newest first or oldest; `since` inclusive and `until` exclusive."""
+        query: Document = {"workspace": workspace, "mesh": mesh, **self._of_now(workspace, "time")}
+        paging.within(query, "start", since, until)
+        direction = -1 if newest else 1
+        size = max(1, min(limit, MAX_WINDOWS))
+        with self._database.bounded("list measured windows"):
+            collection = await self._collection(kinds.METRIC_LOG)
+            asked = collection.find(query, {"_id": 1, "start": 1, "seconds": 1})
+            rows = await asked.sort([("start", direction), ("_id", direction)]).limit(size).to_list(size)
+        return [Window(seq=row["_id"], start=row["start"], seconds=row["seconds"]) for row in rows]
+
+    async def traffic(
+        self,
+        workspace: str,
+        mesh: str,
+        windows: Sequence[Window],
+        *,
+        by: By,
+        since: datetime.datetime,
+        step: float = 1.0,
+        selection: Selection = EVERYTHING,
+    ) -> dict[Key, Totals]:
+        """The sums of neighbouring windows: by edge (its names), by window (its sequence), or by step from `since`."""
+        if not windows:
+            return {}
+        bounds = {"$gte": windows[-1].start, "$lte": windows[0].start}
+        query: Document = {"workspace": workspace, "mesh": mesh, "start": bounds, **self._of_now(workspace, "time")}
+        key = pipelines.key_of(by, since, step)
+        with self._database.bounded("add up measured windows"):
+            collection = await self._collection(kinds.METRIC_LOG)
+            asked = [
+                collection.aggregate([{"$match": query}, *stages]).to_list(None)
+                for stages in (pipelines.sums(selection, by, key), pipelines.histograms(selection, by, key))
+            ]
+            sums, histograms = await asyncio.gather(*asked)
+        return pipelines.collected(sums, histograms)
 
     async def set_aside(self, *, limit: int = 50, offset: int = 0) -> list[SetAside]:
         """Messages that could not be projected, newest first."""

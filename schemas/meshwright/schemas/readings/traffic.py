@@ -70,9 +70,9 @@ class NodeHealth(Model, frozen=True, kw_only=True):
 class TopologyNode(Model, frozen=True, kw_only=True):
     """A node of the graph, with the names of the workloads behind it.
 
-    `id` is `name` or `namespace/name` of a service or of a `workload` without one, has `@version` behind it for a
-    version, is the namespace's own name for a namespace, and the host for an `external` one. Of a namespace only the
-    first 20 workloads are named.
+    `id` of a service is `name` or `namespace/name`, of a version `namespace/name@version`; others have their kind
+    before it: `namespace:shop`, `workload:shop/job` (one without service), `external:api.example` (a host outside).
+    Of a namespace only the first 20 workloads are named.
     """
 
     id: str

@@ -13,7 +13,7 @@ from meshwright.ui_api.http import queries
 from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.routes import ALL
 from meshwright.ui_api.routes.events import EventQuery
-from meshwright.ui_api.routes.topology import MetricsQuery
+from meshwright.ui_api.routes.reading.topology import MetricsQuery
 from meshwright.ui_api.routes.webhooks import DeliveryPage
 
 KINDS = sorted({route.query for route in ALL}, key=lambda kind: kind.__name__)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.core.measurements import histograms, merging
+from meshwright.core.measurements import histograms, merging, totals
 from meshwright.schemas.telemetry import Edge, LatencyBucket
 
 BOUNDS = (0.0, 5.0, 10.0, 50.0, 100.0, 1000.0, math.inf)
@@ -26,9 +26,9 @@ def edge(counts: list[int], errors: int = 0, destination: str = "reviews", **mor
         errors=min(errors, requests),
         rate=requests / 10,
         error_rate=min(errors, requests) / requests if requests else 0.0,
-        p50_ms=merging.quantile(histogram, 0.5),
-        p99_ms=merging.quantile(histogram, 0.99),
-        latencies=merging.buckets(histogram),
+        p50_ms=totals.quantile(histogram, 0.5),
+        p99_ms=totals.quantile(histogram, 0.99),
+        latencies=totals.buckets(histogram),
         **more,  # type: ignore[arg-type]
     )
 
@@ -48,7 +48,7 @@ def test_merged_windows_are_one_long_window(parts: list[Edge]) -> None:
     assert merged.errors == sum(each.errors for each in parts)
     assert merged.rate == pytest.approx(merged.requests / (10 * len(parts)))
     assert sum(bucket.count for bucket in merged.latencies) == merged.requests
-    assert (merged.p50_ms, merged.p99_ms) == (merging.quantile(total, 0.5), merging.quantile(total, 0.99))
+    assert (merged.p50_ms, merged.p99_ms) == (totals.quantile(total, 0.5), totals.quantile(total, 0.99))
 
 
 @given(WINDOWS, st.integers(0, 6))
@@ -108,7 +108,7 @@ def test_without_histograms_there_are_no_quantiles() -> None:
 
 def test_the_last_bucket_may_have_no_end() -> None:
     """It is None in documents, which know no infinity."""
-    assert merging.buckets({(10.0, math.inf): 3.0, (0.0, 10.0): 0.0}) == [LatencyBucket(lower_ms=10.0, count=3.0)]
+    assert totals.buckets({(10.0, math.inf): 3.0, (0.0, 10.0): 0.0}) == [LatencyBucket(lower_ms=10.0, count=3.0)]
 
 
 def test_nothing_is_nothing() -> None:

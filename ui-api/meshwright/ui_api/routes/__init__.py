@@ -16,11 +16,11 @@ from meshwright.ui_api.routes import (
     releases,
     resources,
     system,
-    topology,
     webhooks,
     workloads,
 )
 from meshwright.ui_api.routes.access import sessions, tokens, workspaces
+from meshwright.ui_api.routes.reading import series, topology
 
 ALL: tuple[Route, ...] = tuple(
     route
@@ -45,6 +45,7 @@ ALL: tuple[Route, ...] = tuple(
         deadletters,
         events,
         webhooks,
+        series,
         topology,
         projection,
         system,

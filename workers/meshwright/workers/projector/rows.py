@@ -1,7 +1,8 @@
 """Log rows: messages as they came, named by their sequence.
 
 Problem: decoding a payload into documents and encoding it again would cost more than everything else. Invariant: an
-event's payload is kept as text; a measured window is kept as a document, because it is searched.
+event's payload is kept as text; a measured window is kept as a document, because it is searched, with the sum of all
+its edges, because that is what is asked for most.
 """
 
 import datetime
@@ -10,7 +11,9 @@ from typing import Any
 import msgspec
 
 from meshwright.core import bus
+from meshwright.core.measurements import totals
 from meshwright.core.operations.records import Fact
+from meshwright.core.store.traffic.pipelines import stored_totals
 from meshwright.core.store.writing import Refusal
 from meshwright.schemas.telemetry import EdgesMeasured
 
@@ -45,6 +48,7 @@ def of_window(fact: Fact, message: EdgesMeasured) -> dict[str, Any]:
         "start": message.start,
         "seconds": message.seconds,
         "edges": msgspec.to_builtins(message.edges),
+        "total": stored_totals(totals.of_edges(message.edges)),
         "time": fact.time,
     }
 

@@ -9,7 +9,7 @@ import msgspec
 
 from meshwright.core.kit.traffic.meanings import EdgeKey
 from meshwright.core.kit.traffic.tallies import Tally
-from meshwright.core.measurements import merging
+from meshwright.core.measurements import totals
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.telemetry import Edge
 
@@ -52,13 +52,13 @@ def _edge(key: EdgeKey, tally: Tally) -> Edge:
         errors=errors,
         rate=tally.rate,
         error_rate=min(tally.errors / tally.requests, 1.0) if tally.requests else 0.0,
-        p50_ms=merging.quantile(tally.latencies, 0.5),
-        p99_ms=merging.quantile(tally.latencies, 0.99),
+        p50_ms=totals.quantile(tally.latencies, 0.5),
+        p99_ms=totals.quantile(tally.latencies, 0.99),
         mutual_tls=tally.share_secured(),
         connections=_whole(tally.connections),
         sent_bytes=_whole(tally.sent),
         received_bytes=_whole(tally.received),
-        latencies=merging.buckets(tally.latencies),
+        latencies=totals.buckets(tally.latencies),
     )
 
 
