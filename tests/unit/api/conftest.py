@@ -104,7 +104,7 @@ class Harness:
             bus=bus,
             storing=mwbus.Storing(bus),
             views=views,
-            freshness=cast(Any, msgspec.defstruct("Fresh", [("text", str, "0.0")])()),
+            freshness=cast(Any, msgspec.defstruct("Fresh", [("text", str, "0.0"), ("complaint", str, "")])()),
             directory=self.directory,
             live_adapters=self.live_adapters,
             access_control=access_control,

@@ -106,6 +106,16 @@ class Views:
             collection = await self._collection(kind.name)
             return int(await collection.count_documents(query))
 
+    async def counts(self, kind: Kind[T], workspace: str, by: Sequence[str]) -> dict[tuple[str, ...], int]:
+        """The numbers of documents by the values of some of its filters. Raises UnknownField."""
+        paging.plain(dict.fromkeys(by, ""), kind.filters, kind.name)
+        query = {"workspace": workspace, "deleted": None, **self._of_now(workspace)}
+        group = {"$group": {"_id": [f"${name}" for name in by], "count": {"$sum": 1}}}
+        with self._database.bounded(f"count {kind.name}"):
+            collection = await self._collection(kind.name)
+            rows = await collection.aggregate([{"$match": query}, group]).to_list(None)
+        return {tuple(map(str, row["_id"])): int(row["count"]) for row in rows}
+
     async def events(
         self,
         workspace: str | None,

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
-from meshwright.core.operations import current
+from meshwright.core.operations import current, titles
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
 from meshwright.schemas.operations import Operation
@@ -34,7 +34,7 @@ async def shown(call: Call[Any, Any], name: str) -> Response:
         viewed = await call.api.views.get(kinds.OPERATIONS, call.workspace, name)
         if viewed is None:
             raise
-        return views.shown(call, viewed.document, viewed.seq)
+        return views.shown(call, titles.titled(viewed.document), viewed.seq)
     try:
         viewed = await _viewed(call, name, newest)
         lost = None
@@ -45,6 +45,7 @@ async def shown(call: Call[Any, Any], name: str) -> Response:
         raise lost  # it may have ended so long ago that its events have expired
     if document is None:
         raise not_found("operation", name)
+    document = titles.titled(document)
     response = views.shown(call, document, seq) if seq else answers.ok(document)
     response.headers[freshness.HEADER] = "0.0"
     return response

@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
+from meshwright.core.operations import titles
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import catalog, operations, subjects
 from meshwright.schemas.base import Model, Text, whole
@@ -142,7 +143,7 @@ def idempotency_key(header: str) -> str:
 
 def accepted_operation(command: Command, trace_id: str = "") -> Operation:
     """The operation before any event."""
-    return Operation(
+    operation = Operation(
         id=command.operation,
         workspace=command.workspace,
         adapter=command.adapter,
@@ -157,6 +158,7 @@ def accepted_operation(command: Command, trace_id: str = "") -> Operation:
         deadline=command.deadline,
         trace_id=trace_id,
     )
+    return titles.titled(operation)
 
 
 def command_of(stored: mwbus.Received) -> Command:

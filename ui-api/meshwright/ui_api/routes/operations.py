@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ids
-from meshwright.core.operations import journal, origins
-from meshwright.core.store import kinds
+from meshwright.core.operations import journal, origins, titles
+from meshwright.core.store import kinds, paging
 from meshwright.schemas import subjects
-from meshwright.schemas.base import ULID_PATTERN, Name
+from meshwright.schemas.base import ULID_PATTERN, Moment, Name
 from meshwright.schemas.catalog import TERMINAL_TYPES
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import (
@@ -57,6 +57,9 @@ class OperationPage(Page, frozen=True, kw_only=True):
     principal: str = ""
     worker: str = ""
     trace_id: str = ""
+    since: Annotated[Moment | None, Meta(description="Accepted then or later.")] = None
+    until: Annotated[Moment | None, Meta(description="Accepted before.")] = None
+    changes: Annotated[bool, Meta(description="Only those that change their mesh, to be marked on a chart.")] = False
     order_by: Annotated[
         Literal["accepted_at", "accepted_at desc", "last_seq", "last_seq desc", "id", "id desc"],
         Meta(description="Field and direction."),
@@ -91,7 +94,13 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
     query = call.query
     names = ("state", "done", "kind", "adapter", "connection", "mesh", "principal", "worker", "trace_id")
     where = {name: getattr(query, name) for name in names}
-    return await views.page(call, kinds.OPERATIONS, where, query.order_by, stream=kinds.COMMANDS)
+    if query.changes and not query.kind:
+        where["kind"] = list(titles.CHANGING)
+    also: dict[str, Any] = {}
+    paging.within(also, "accepted_at", query.since, query.until)
+    return await views.page(
+        call, kinds.OPERATIONS, where, query.order_by, stream=kinds.COMMANDS, also=also, shown=titles.titled
+    )
 
 
 @routes.add(
