@@ -185,6 +185,11 @@ def test_the_worst_comes_first_and_then_the_newest() -> None:
 
 def test_proxies_are_counted_by_state() -> None:
     """Those of other meshes are not; states that nobody asks for are in the total."""
-    counts = {("m", "synced"): 5, ("m", "rejected"): 1, ("m", "not_sent"): 2, ("n", "stale"): 7}
+    counts: dict[tuple[str, ...], int] = {
+        ("m", "synced"): 5,
+        ("m", "rejected"): 1,
+        ("m", "not_sent"): 2,
+        ("n", "stale"): 7,
+    }
     result = glances.proxies("m", counts)
     assert (result.total, result.in_sync, result.rejected, result.stale, result.disconnected) == (8, 5, 1, 0, 0)

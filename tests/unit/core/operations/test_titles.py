@@ -11,7 +11,7 @@ from meshwright.core.operations import titles
 from meshwright.schemas import designs, operations, workloads
 from meshwright.schemas.operations import Arguments, Operation
 
-MEMBERS = [
+MEMBERS: list[workloads.AnyMember] = [
     workloads.ProcessMember(name="a"),
     workloads.ProcessMember(namespace="shop", name="b"),
     workloads.NamespaceMember(namespace="test"),
