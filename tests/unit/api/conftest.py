@@ -6,6 +6,7 @@ nothing is answered by accident; tests that prove compare-and-set on a real bus 
 
 import datetime
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -31,6 +32,7 @@ from meshwright.ui_api.live.streaming import Hub
 from meshwright.ui_api.reading.paging import Tokens
 from meshwright.ui_api.requests.directory import Directory
 from meshwright.ui_api.requests.live_adapters import LiveAdapters
+from meshwright.ui_api.web.dashboard import Dashboard
 from rig.stack.people import Person
 
 ADMIN = "an admin token of a test"
@@ -120,8 +122,12 @@ class Harness:
             connection_rules=connection_rules.rules("10.0.0.0/8", ""),
         )
         self.undeclared: list[tuple[str, int, str]] = []
-        self._app = app.create_app(self.api)
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self._watched), base_url="http://harness")
+        self._app = app.create_app(self.api, Dashboard(Path("no dashboard")))
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self._watched),
+            base_url="http://harness",
+            headers={"Accept-Encoding": "identity"},  # `_watched` reads the bodies
+        )
         self.admin = Person(self.client, ADMIN, "default")
 
     async def _watched(self, scope: Any, receive: Any, send: Any) -> None:

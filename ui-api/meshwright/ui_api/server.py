@@ -12,21 +12,24 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import uvicorn
 import uvloop
+from msgspec import Meta
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending, settings, store
 from meshwright.core.security import connection_rules, kubeconfig, mongodb_users, sealing, ssrf
 from meshwright.core.telemetry import exporting
 from meshwright.core.telemetry import logging as logs
+from meshwright.schemas.base import whole
 from meshwright.ui_api.access import authentication
 from meshwright.ui_api.access.authentication import AccessControl
 from meshwright.ui_api.access.callers import Callers
 from meshwright.ui_api.access.sessions import Sessions, open_sessions
 from meshwright.ui_api.api import Api
-from meshwright.ui_api.http import app
+from meshwright.ui_api.http import app, base_path
 from meshwright.ui_api.http.meters import Meters
 from meshwright.ui_api.http.refusals import Refusals
 from meshwright.ui_api.http.server import connections, protocol
@@ -38,6 +41,7 @@ from meshwright.ui_api.reading.freshness import Freshness
 from meshwright.ui_api.reading.paging import Tokens
 from meshwright.ui_api.requests.directory import Directory
 from meshwright.ui_api.requests.live_adapters import LiveAdapters
+from meshwright.ui_api.web.dashboard import BUILT, Dashboard
 
 log = logging.getLogger(__name__)
 _GRACE_S = 1
@@ -66,6 +70,12 @@ class ApiSettings(settings.Settings, frozen=True, kw_only=True):
     event_streams_per_token: settings.AtLeastOne = 50
     session_hours: settings.Seconds = 12.0
     """how long a browser session lasts at most; it also ends with its token"""
+    api_base_path: Annotated[str, Meta(pattern=whole(base_path.PATTERN))] = ""
+    """path below which a proxy serves the API and the dashboard, such as /meshwright"""
+    api_forwarded_prefix: bool = False
+    """take that path from X-Forwarded-Prefix; only behind a proxy that sets it or removes it"""
+    api_dashboard_dir: Path = BUILT
+    """folder of the built dashboard; unset: the one of the installation"""
     admin_token_file: Path | None = None
     """the file with the admin token; created when it does not exist"""
 
@@ -154,7 +164,12 @@ async def _serve(
     log.info("room for %d connections", open_connections.most)
     speaks = functools.partial(protocol.Limited, open_connections, api.meters, api.refusals, wanted.api_head_seconds)
     config = uvicorn.Config(
-        app.create_app(api),
+        app.create_app(
+            api,
+            Dashboard(wanted.api_dashboard_dir),
+            wanted.api_base_path,
+            forwarded_prefix=wanted.api_forwarded_prefix,
+        ),
         host=wanted.api_host,
         port=wanted.api_port,
         loop="none",

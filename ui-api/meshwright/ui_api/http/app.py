@@ -1,7 +1,7 @@
 """The web application: the declared routes inside FastAPI, every refusal as problem+json.
 
-Invariant: every response comes from a declared route or is a `Problem`; FastAPI is used for routing only, since bodies,
-responses and the OpenAPI document come from the contract's Structs.
+Invariant: every response comes from a declared route, belongs to the dashboard or is a `Problem`; FastAPI is used for
+routing only, since bodies, responses and the OpenAPI document come from the contract's Structs.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,19 +17,20 @@ from meshwright.core import bus as mwbus
 from meshwright.core import store
 from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import problems, routing
-from meshwright.ui_api.http.dashboard import Dashboard
+from meshwright.ui_api.http.base_path import BasePath
+from meshwright.ui_api.http.compression import Compressed
 from meshwright.ui_api.http.documents import openapi
 from meshwright.ui_api.http.frame import Frame
 from meshwright.ui_api.http.problems import Refusal
 from meshwright.ui_api.http.routing import Route
 from meshwright.ui_api.routes import ALL
+from meshwright.ui_api.web.dashboard import Dashboard
 
 VERSION = "0.1.0"
 
 
-def create_app(api: Api, dashboard: Dashboard | None = None) -> ASGIApp:
-    """The application over these parts."""
-    dashboard = dashboard or Dashboard()
+def create_app(api: Api, dashboard: Dashboard, base_path: str = "", *, forwarded_prefix: bool = False) -> ASGIApp:
+    """The application over these parts, below a proxy's path if one is given."""
     app = FastAPI(
         title="Meshwright",
         version=VERSION,
@@ -47,11 +48,12 @@ def create_app(api: Api, dashboard: Dashboard | None = None) -> ASGIApp:
         app.router.routes.append(PlainRoute(path, _Resource(by_method, api), include_in_schema=False))
 
     async def on_missing(request: Request, error: Exception) -> Response:
-        page = dashboard.answer(request)
+        page = await dashboard.answer(request)
         return page or _refuse(api, request, Refusal("not-found", "nothing is served at this path"))
 
     app.add_exception_handler(404, on_missing)
-    return Frame(app, api.meters, api.refusals)
+    based = BasePath(app, base_path, api.refusals, forwarded=forwarded_prefix)
+    return Frame(Compressed(based), api.meters, api.refusals)
 
 
 def _by_path(routes: tuple[Route, ...]) -> dict[str, dict[str, Route]]:

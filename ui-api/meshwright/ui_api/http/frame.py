@@ -1,7 +1,8 @@
 """The outer layer of every request: its trace, its metrics, its security headers, and unhandled exceptions.
 
-Invariant: every response carries the trace id and the headers that keep a browser from misinterpreting it; an unhandled
-exception is logged with its trace id and answered as `internal`, without internal details.
+Invariant: every response carries the trace id and the headers that keep a browser from misinterpreting it, of which a
+page may state its own; an unhandled exception is logged with its trace id and answered as `internal`, without internal
+details.
 """
 
 import time
@@ -21,9 +22,7 @@ _SAFETY = [
     (b"referrer-policy", b"no-referrer"),
     (
         b"content-security-policy",
-        # Styles may stand in the page: the editor and the graph insert theirs. Scripts may not.
-        b"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-        b"object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
+        b"default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     ),
 ]
 
@@ -54,7 +53,8 @@ class Frame:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers: Any = message.setdefault("headers", [])
-                message["headers"] = [*headers, *around]
+                own = {name for name, _ in headers}
+                message["headers"] = [*headers, *(header for header in around if header[0] not in own)]
                 self._count(scope, status, time.perf_counter() - begin, span)
             await send(message)
 
