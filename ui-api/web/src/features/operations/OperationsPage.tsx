@@ -21,7 +21,7 @@ const COLUMNS: Column<Operation>[] = [
     cell: (row) => <Link to="/operations/$operation" params={{ operation: row.id }}>{row.kind || "unreadable command"}</Link>,
   },
   { id: "mesh", head: "Mesh", cell: (row) => row.mesh && <Link to="/meshes/$mesh" params={{ mesh: row.mesh }}>{row.mesh}</Link> },
-  { id: "progress", head: "Now", cell: (row) => <span className="name">{row.failure?.what ?? row.progress}</span>, optional: true },
+  { id: "progress", head: "What", cell: (row) => <span className="name">{row.failure?.what ?? (row.done ? row.reason : row.progress)}</span>, optional: true },
   { id: "principal", head: "By", cell: (row) => row.principal, optional: true },
   { id: "accepted", head: "Began", cell: (row) => <Time at={row.accepted_at} />, sort: "accepted_at", align: "end" },
   { id: "took", head: "Took", cell: (row) => <Took operation={row} />, align: "end", optional: true },
