@@ -29,6 +29,7 @@ from meshwright.ui_api.cli.commands import (
     events,
     meshes,
     operations,
+    overview,
     resources,
     topology,
     webhooks,
@@ -81,6 +82,8 @@ def build() -> typer.Typer:
         ("adapters", adapters.group),
     ):
         app.add_typer(group, name=name, rich_help_panel=_LOOK)
+    command(app, "overview", rich_help_panel=_LOOK)(overview.overview)
+    command(app, "metrics", rich_help_panel=_LOOK)(overview.metrics)
     command(app, "topology", rich_help_panel=_LOOK)(topology.topology)
     command(app, "analyze", rich_help_panel=_LOOK)(analyze.analyze)
     command(app, "explain", rich_help_panel=_LOOK)(explain.explain)

@@ -17,16 +17,21 @@ _WARN, _ALARM = 0.01, 0.05
 
 
 def topology(document: dict[str, Any]) -> "RenderableType":
-    """The edges of the newest window, and the services without requests in it."""
+    """The edges or, of a graph that is grouped, the links between its nodes; and the services without requests."""
     from rich.console import Group
     from rich.text import Text
 
-    edges = sorted(document["edges"], key=lambda e: (_from(e), _to(e), e.get("destination_version", "")))
+    is_grouped = not document["edges"] and bool(document.get("links"))
+    edges = sorted(
+        document["links" if is_grouped else "edges"], key=lambda e: (_from(e), _to(e), e.get("destination_version", ""))
+    )
     head = Text.assemble((f"mesh {document['mesh']}", "bold"))
     if document.get("start"):
         head.append(f"  {document['seconds']:g} s from {output.clock(document['start'])}")
     if source := document.get("source"):
         head.append(f"  {_source(source)}", "dim")
+    if is_grouped:
+        head.append(f"  by {document['group']}, {document['total_nodes']} nodes in all", "dim")
     if not edges:
         head.append("\nNo traffic was measured yet.", "dim")
         return Group(head, *_failure(document), *_quiet(document, edges))
@@ -38,10 +43,11 @@ def topology(document: dict[str, Any]) -> "RenderableType":
     for edge in edges:
         caller = _from(edge)
         cells = (_CELLS[column](edge) for column in columns)
-        version = edge.get("destination_version") or "-"
-        rows.append((caller if caller != before else "", "→", _to(edge), version, *cells))
+        version = () if is_grouped else (edge.get("destination_version") or "-",)
+        rows.append((caller if caller != before else "", "→", _to(edge), *version, *cells))
         before = caller
-    table = output.table(("from", "", "to", "version", *columns), rows, right=columns)
+    names = ("from", "", "to", *(() if is_grouped else ("version",)))
+    table = output.table((*names, *columns), rows, right=columns)
     return Group(head, table, *_failure(document), *_quiet(document, edges))
 
 
@@ -70,7 +76,8 @@ def _is_tcp(edge: dict[str, Any]) -> bool:
     return not edge["requests"] and any(edge.get(name) for name in ("connections", "sent_bytes", "received_bytes"))
 
 
-def _errors(edge: dict[str, Any]) -> "Text":
+def errors(edge: dict[str, Any]) -> "Text":
+    """The share of errors, marked where it is high."""
     from rich.text import Text
 
     if not edge["requests"]:
@@ -81,7 +88,8 @@ def _errors(edge: dict[str, Any]) -> "Text":
     return Text(f"{mark}{rate * 100:.1f} %", style)
 
 
-def _milliseconds(value: float | None) -> str:
+def milliseconds(value: float | None) -> str:
+    """A latency, in seconds where it is long."""
     if value is None:
         return "-"
     return f"{value:.1f} ms" if value < 1000 else f"{value / 1000:.2f} s"
@@ -108,9 +116,9 @@ def _bytes(value: int | None) -> str:
 
 _CELLS: dict[str, Callable[[dict[str, Any]], "str | Text"]] = {
     "req/s": lambda edge: f"{edge['rate']:.1f}",
-    "errors": _errors,
-    "p50": lambda edge: _milliseconds(edge.get("p50_ms")),
-    "p99": lambda edge: _milliseconds(edge.get("p99_ms")),
+    "errors": errors,
+    "p50": lambda edge: milliseconds(edge.get("p50_ms")),
+    "p99": lambda edge: milliseconds(edge.get("p99_ms")),
     "mTLS": _mutual_tls,
     "conn": lambda edge: _number(edge.get("connections")),
     "sent": lambda edge: _bytes(edge.get("sent_bytes")),
@@ -123,7 +131,11 @@ def _quiet(document: dict[str, Any], edges: list[dict[str, Any]]) -> list["Text"
 
     called = set(map(_to, edges))
     callers = set(map(_from, edges))
-    silent = [node["id"] for node in document["nodes"] if node["id"] not in called and not callers & _workloads(node)]
+    silent = [
+        node["id"]
+        for node in document["nodes"]
+        if node["id"] not in called | callers and not callers & _workloads(node)
+    ]
     return [Text(f"without traffic: {', '.join(silent)}", "dim")] if silent else []
 
 

@@ -1,0 +1,52 @@
+"""`meshwright overview` and `meshwright metrics`: the workspace at a glance, and the traffic of a mesh over time."""
+
+from typing import Annotated, Any
+
+import typer
+
+from meshwright.ui_api.cli import choices
+from meshwright.ui_api.cli.client import paths
+from meshwright.ui_api.cli.client.session import Session
+from meshwright.ui_api.cli.commands import refreshing
+from meshwright.ui_api.cli.commands.refreshing import EveryOption, WatchOption
+from meshwright.ui_api.cli.render import traffic
+
+
+def overview(session: Session, watch: WatchOption = False, every: EveryOption = refreshing.EVERY) -> None:
+    """Show every mesh with its proxies and traffic, what runs, and what needs somebody, the worst first."""
+    refreshing.show(session, "/v1/overview", dict, traffic.overview, watch=watch, every=every)
+
+
+def metrics(
+    session: Session,
+    mesh: Annotated[
+        str, typer.Argument(metavar="[MESH]", help="May be omitted if there is only one.", show_default=False)
+    ] = "",
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="From then on: 10m, 2h ago, or 2026-11-23T21:00:00Z.")
+    ] = "1h",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Until then, by default now.")] = "",
+    points: Annotated[int, typer.Option("--points", min=1, max=300, help="In about so many steps.")] = 60,
+    service: Annotated[str, typer.Option("--service", help="What this service receives.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="What this namespace receives.")] = "",
+    version: Annotated[str, typer.Option("--version", help="What this version of the service receives.")] = "",
+    source: Annotated[str, typer.Option("--source", help="What this service or workload sends.")] = "",
+    destination: Annotated[str, typer.Option("--destination", help="What is sent to this service or host.")] = "",
+    watch: WatchOption = False,
+    every: EveryOption = refreshing.EVERY,
+) -> None:
+    """Show requests/s, errors, latencies and mutual TLS of a mesh over time, with true quantiles."""
+    path = paths.one(paths.MESHES, choices.mesh_or_only(session, mesh), "/series")
+    chosen = {
+        "service": service,
+        "namespace": namespace,
+        "version": version,
+        "source": source,
+        "destination": destination,
+    }
+
+    def params() -> dict[str, Any]:
+        span = {name: choices.moment(text) for name, text in (("since", since), ("until", until)) if text}
+        return {"points": points, **span, **{name: text for name, text in chosen.items() if text}}
+
+    refreshing.show(session, path, params, traffic.series, watch=watch, every=every)
