@@ -5,9 +5,14 @@ uses only the REST API; data goes to stdout and messages to stderr; every exit h
 (`exits`). Heavy modules are imported only when a command needs them.
 """
 
+import sys
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from meshwright.ui_api.cli import program
+    try:
+        from meshwright.ui_api.cli import program
 
-    program.run()
+        program.run()
+    except KeyboardInterrupt:  # while modules are imported; commands handle their own
+        sys.exit(130)

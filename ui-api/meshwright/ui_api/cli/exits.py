@@ -31,7 +31,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.DIFFERENCE: "diff found a difference",
     Exit.OPERATION: "the operation failed, was cancelled, timed out or was dead-lettered",
     Exit.UNAVAILABLE: "the API, a server behind it or the adapter does not answer",
-    Exit.STILL_RUNNING: "--timeout passed while the operation still runs",
+    Exit.STILL_RUNNING: "--timeout passed while the operation still runs, or before what `wait` waits for",
     Exit.FINDINGS: "analyze has findings of the level that --fail-on names, or import --strict has left fields",
     Exit.INTERRUPTED: "Ctrl-C; the operation continues",
 }

@@ -26,17 +26,19 @@ from meshwright.ui_api.cli.commands import (
     adapters,
     connections,
     deadletters,
+    describing,
     events,
     meshes,
     operations,
     overview,
     resources,
     topology,
+    waiting,
     webhooks,
     workloads,
 )
 from meshwright.ui_api.cli.commands.administration import access, context, system
-from meshwright.ui_api.cli.commands.documents import analyze, changes, designs, drift, explain
+from meshwright.ui_api.cli.commands.documents import analyze, changes, designs, drift, editing, explain
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 failure, 2 usage, 3 refused, 4 difference, 5 operation failed, 6 unavailable, 7 still running,"
@@ -87,6 +89,9 @@ def build() -> typer.Typer:
     command(app, "topology", rich_help_panel=_LOOK)(topology.topology)
     command(app, "analyze", rich_help_panel=_LOOK)(analyze.analyze)
     command(app, "explain", rich_help_panel=_LOOK)(explain.explain)
+    command(app, "describe", rich_help_panel=_LOOK)(describing.describe)
+    command(app, "wait", rich_help_panel=_LOOK)(waiting.wait)
+    command(app, "edit", rich_help_panel=_CHANGE)(editing.edit)
     for verb in (changes.apply, changes.validate, changes.diff, changes.translate, changes.rollback, changes.remove):
         command(app, verb.__name__, rich_help_panel=_CHANGE)(verb)
     for name, group in (

@@ -4,6 +4,9 @@ Problem: an error that each route words for itself cannot be handled by a progra
 is a `Problem` whose type is one of `PROBLEM_TYPES`; input is never echoed as HTML, and no internal detail is exposed.
 """
 
+import difflib
+from collections.abc import Sequence
+
 import msgspec
 from starlette.responses import Response
 
@@ -13,6 +16,8 @@ from meshwright.schemas.errors import PROBLEM_TYPES, FieldError, Problem
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
 """seconds that a client should wait before it retries after an unavailability"""
+_NAMED = 10
+"""how many names a refusal names"""
 
 
 class Refusal(Exception):
@@ -49,9 +54,13 @@ class Refusal(Exception):
         )
 
 
-def not_found(what: str, name: str) -> Refusal:
-    """The refusal for a resource that does not exist, or is not visible to the caller."""
-    return Refusal("not-found", f"there is no {what} {name!r} in this workspace")
+def not_found(what: str, name: str, known: Sequence[str] = ()) -> Refusal:
+    """The refusal for a resource that does not exist, or is not visible to the caller; `known` are the existing names
+    that the caller may see.
+    """
+    near = difflib.get_close_matches(name, known, 1, 0.6) or list(known[:_NAMED])
+    remedy = f"Did you mean {near[0]}?" if len(near) == 1 else f"There are: {', '.join(near)}." if near else ""
+    return Refusal("not-found", f"there is no {what} {name!r} in this workspace", remedy=remedy)
 
 
 def invalid(detail: str, pointer: str = "#") -> Refusal:

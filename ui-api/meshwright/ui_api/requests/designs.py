@@ -34,6 +34,16 @@ async def stored(call: Call[Any, Any], name: str, version: int = 0) -> Design:
     return message.document
 
 
+async def known(call: Call[Any, Any], name: str) -> None:
+    """Raises Refusal `not-found` for a name that no design has or had: what was deleted may still be applied.
+
+    Raises BusUnavailable.
+    """
+    newest = await states.newest(call.api.bus, call.workspace, KIND, name)
+    if newest is None or call.api.directory.is_older(call.workspace, newest):
+        raise not_found(KIND, name, call.api.directory.designs(call.workspace))
+
+
 async def _numbered(call: Call[Any, Any], name: str, version: int) -> mwbus.Received | None:
     """The message of an earlier version; STATE keeps a hundred, which are scanned in order."""
     subject = subjects.fill(subjects.STATE, workspace=call.workspace, kind=KIND, id=name)

@@ -65,6 +65,10 @@ class Directory:
         """The names of the connections of a workspace."""
         return sorted(name for place, name in self._connections if place == workspace)
 
+    def designs(self, workspace: str) -> list[str]:
+        """The names of the designs of a workspace."""
+        return sorted(name for place, name in self._counted["design"] if place == workspace)
+
     def meshes(self, workspace: str) -> list[str]:
         """The names of the meshes of a workspace."""
         return sorted(name for place, name in self._meshes if place == workspace)

@@ -3,8 +3,6 @@
 Invariant: an adapter gets no request for a mesh or connection that does not exist; the data comes from the bus.
 """
 
-import difflib
-
 import msgspec
 
 from meshwright.schemas.base import Name
@@ -18,8 +16,6 @@ from meshwright.ui_api.requests import accepting
 
 _KIND_BY_CONNECTION = {"envoy-fleet": "envoy"}
 """where a connection can hold only one kind of mesh, it need not be said"""
-_NAMED = 10
-"""how many names a refusal names"""
 
 
 class NewMesh(accepting.OperationOptions, frozen=True, kw_only=True):
@@ -103,10 +99,8 @@ def _kind(api: Api, asked: NewMesh, place: Connection) -> str:
 
 
 def _missing(what: str, name: str, pointer: str, known: list[str]) -> Refusal:
-    near = difflib.get_close_matches(name, known, 1, 0.6) or known[:_NAMED]
-    remedy = f"Did you mean {near[0]}?" if len(near) == 1 else f"There are: {', '.join(near)}." if near else ""
-    refusal = not_found(what, name)
+    refusal = not_found(what, name, known)
     if not pointer:
-        return Refusal(refusal.slug, refusal.detail, remedy=remedy)
+        return refusal
     errors = [FieldError(detail=refusal.detail, pointer=pointer)]
-    return Refusal("invalid-document", refusal.detail, errors=errors, remedy=remedy)
+    return Refusal("invalid-document", refusal.detail, errors=errors, remedy=refusal.remedy)

@@ -228,6 +228,7 @@ async def delete(call: Call[NoBody, Write]) -> Response:
 
 @accepting.repeatable
 async def _on_mesh(call: Call[OnMesh, Write], arguments: Arguments) -> Response:
+    await designs.known(call, call.name())
     return await accepting.accept(
         call,
         call.body,

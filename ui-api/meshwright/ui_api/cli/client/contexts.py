@@ -26,6 +26,7 @@ TOKEN_FILE = "admin-token"
 API_RECORD = "run/api.json"
 """the process record of the local stack's API"""
 DEFAULT_URL = "http://127.0.0.1:8080"
+_NOTHING = "nothing found"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,6 +55,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     workspace: str
     source: str
+    is_default: bool = False
+    """whether nothing was configured, so that the default address is tried"""
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -153,6 +156,7 @@ def resolve(
         token=_token(name, by_option) or environ.get("MESHWRIGHT_TOKEN") or _token(name, chosen),
         workspace=workspace or by_option.workspace or environ.get("MESHWRIGHT_WORKSPACE") or chosen.workspace,
         source=source,
+        is_default=url == DEFAULT_URL and source.startswith(_NOTHING),
     )
 
 
@@ -169,7 +173,7 @@ def _choose(environ: Mapping[str, str], directory: Path, wanted: str) -> tuple[s
             remedy="`meshwright context list` shows them, `meshwright context add` creates one.",
         )
     local = local_context(environ, directory)
-    return LOCAL, local or Context(), str(local_folder(environ, directory) or "nothing found: the default address")
+    return LOCAL, local or Context(), str(local_folder(environ, directory) or f"{_NOTHING}: the default address")
 
 
 def _token(name: str, context: Context) -> str:

@@ -11,10 +11,11 @@ from urllib.parse import unquote
 from meshwright.schemas import ids
 from meshwright.ui_api.cli import suggestions
 from meshwright.ui_api.cli.client import paths
-from meshwright.ui_api.cli.exits import CommandFailed, RequestRefused
+from meshwright.ui_api.cli.exits import CommandFailed, NotMeshwright, RequestRefused, Unreachable
 
 if TYPE_CHECKING:
     from meshwright.ui_api.cli.client.api import Api
+    from meshwright.ui_api.cli.client.contexts import Target
 
 _NAMED = (
     paths.CONNECTIONS,
@@ -35,6 +36,17 @@ def field(document: Any, path: str) -> Any:
             return None
         document = document.get(part)
     return document
+
+
+def stranger(failure: CommandFailed, target: "Target") -> str:
+    """What to do where no stack and no context was found, so that the default address was tried; else empty."""
+    refused = isinstance(failure, Unreachable | NotMeshwright) or getattr(failure, "slug", "") == "unauthenticated"
+    if not refused or target.token or not target.is_default:
+        return ""
+    return (
+        "There is no stack in this folder or above it, and no context is in use. Go to the folder where `make up` ran, "
+        "or add the server: meshwright context add NAME --api-url URL --token-file FILE"
+    )
 
 
 def meant(refused: RequestRefused, open_api: "Callable[[], Api]") -> str:

@@ -18,7 +18,7 @@ import typer
 
 from meshwright.core.telemetry import sanitizing
 from meshwright.ui_api.cli.client import contexts, naming
-from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused
+from meshwright.ui_api.cli.exits import CommandFailed, Exit, NotMeshwright, RequestRefused, Unreachable
 from meshwright.ui_api.cli.render import failures, formats
 from meshwright.ui_api.cli.render.formats import Chosen, Format
 from meshwright.ui_api.cli.render.output import Output
@@ -108,6 +108,15 @@ class Session:
         if not sure:
             raise CommandFailed("Aborted; nothing was changed.", code=Exit.FAILURE)
 
+    def remedy(self, failure: CommandFailed) -> str:
+        """What to do about a failure, in the terms of this context."""
+        better = ""
+        if isinstance(failure, RequestRefused):
+            better = naming.meant(failure, lambda: self.completing_api)
+        if not better and isinstance(failure, RequestRefused | Unreachable | NotMeshwright):
+            better = naming.stranger(failure, self.target)
+        return better or failure.remedy
+
     def close(self) -> None:
         """Close the connections."""
         if self._api is not None:
@@ -155,8 +164,7 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(session, **given)
         except CommandFailed as failure:
-            if isinstance(failure, RequestRefused):
-                failure.remedy = naming.meant(failure, lambda: session.completing_api) or failure.remedy
+            failure.remedy = session.remedy(failure)
             failures.show(session.output, failure)
             raise typer.Exit(failure.code) from None
         except KeyboardInterrupt:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 _GOOD = ("ready", "synced", "succeeded", "completed", "applied", "delivered", "enabled", "replayed")
-_BAD = ("degraded", "rejected", "failed", "dead_lettered", "timed_out", "undo_failed")
+_BAD = ("degraded", "rejected", "failed", "dead_lettered", "timed_out", "undo_failed", "drifted")
 _OPEN = (
     "installing", "removing", "stale", "running", "queued", "waiting", "accepted", "not_sent", "retrying", "open",
+    "different",
 )  # fmt: skip
 
 
@@ -101,10 +102,12 @@ def resources(items: list[Document]) -> "RenderableType":
     return with_columns(rows, optional=("namespace", "group", "owner"))
 
 
-def with_columns(rows: list[dict[str, Any]], *, optional: tuple[str, ...]) -> "RenderableType":
+def with_columns(
+    rows: list[dict[str, Any]], *, optional: tuple[str, ...], right: tuple[str, ...] = ()
+) -> "RenderableType":
     """A table of rows, without optional columns that are empty."""
     columns = [name for name in rows[0] if name not in optional or any(row[name] for row in rows)]
-    return table(columns, ([row[name] for name in columns] for row in rows))
+    return table(columns, ([row[name] for name in columns] for row in rows), right=right)
 
 
 def connections(items: list[Document]) -> "RenderableType":
@@ -115,23 +118,37 @@ def connections(items: list[Document]) -> "RenderableType":
     return table(("connection", "kind", "labels", "description"), rows)
 
 
-def designs(items: list[Document]) -> "RenderableType":
-    """Designs."""
+def designs(
+    items: list[Document], versions: dict[str, int], applied: list[Document], drifted: list[Document]
+) -> "RenderableType":
+    """Designs: where they are applied, and whether what is applied is the newest version and stands."""
     if not items:
-        return nothing("designs", "Save and apply one: meshwright apply FILE --wait")
-    rows = (
-        (
-            d["id"],
-            len(d.get("intents") or []),
-            len(d.get("resources") or []),
-            len(d.get("workloads") or []),
-            ", ".join(dict.fromkeys(i["intent"] for i in d.get("intents") or [])),
-            d.get("description"),
-        )
+        return nothing("designs", "Save and apply one: meshwright apply FILE")
+    rows = [
+        {
+            "design": d["id"],
+            "version": versions.get(d["id"]) or "",
+            "applied on": ", ".join(r["mesh"] for r in applied if r["design"]["id"] == d["id"]),
+            "state": state(_standing(d, applied, drifted)),
+            "wants": ", ".join(dict.fromkeys(i["intent"] for i in d.get("intents") or [])),
+            "resources": len(d.get("resources") or []),
+            "workloads": len(d.get("workloads") or []),
+            "description": d.get("description"),
+        }
         for d in items
-    )
-    columns = ("design", "intents", "resources", "workloads", "wants", "description")
-    return table(columns, rows, right=("intents", "resources", "workloads"))
+    ]
+    optional = ("wants", "resources", "workloads", "description")
+    return with_columns(rows, optional=optional, right=("version", "resources", "workloads"))
+
+
+def _standing(design: Document, applied: list[Document], drifted: list[Document]) -> str:
+    """`synced`, or how what is applied differs from the newest version."""
+    releases = [each for each in applied if each["design"]["id"] == design["id"]]
+    if not releases:
+        return "not applied"
+    if any(each["design"] == design["id"] for each in drifted):
+        return "drifted"
+    return "synced" if all(each["design"] == design for each in releases) else "different"
 
 
 def versions(items: list[Document]) -> "RenderableType":

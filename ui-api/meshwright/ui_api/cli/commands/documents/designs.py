@@ -1,6 +1,6 @@
 """`meshwright designs` and `meshwright releases`: desired state, and what was applied."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -8,9 +8,11 @@ from meshwright.ui_api.cli.choices import DesignName, MeshFilter, ReasonOption, 
 from meshwright.ui_api.cli.client import paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.commands.documents import importing
+from meshwright.ui_api.cli.exits import RequestRefused
 from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
 
+_MOST, _MOST_VERSIONS = 2000, 100
 group = typer.Typer(help="Designs: saved documents and their versions.", no_args_is_help=True)
 command(group, "import")(importing.design)
 releases_group = typer.Typer(help="Releases: what was applied where, by whom and why.", no_args_is_help=True)
@@ -18,8 +20,25 @@ releases_group = typer.Typer(help="Releases: what was applied where, by whom and
 
 @lists(group, events=("design", "release", "drift"))
 def index(session: Session) -> Listing:
-    """List designs."""
-    return Listing(path=paths.DESIGNS, render=views.designs)
+    """List designs: their versions, where they are applied, and whether that is still so."""
+
+    def render(items: list[dict[str, Any]]) -> Any:
+        applied, _ = session.api.list(paths.RELEASES, {"state": "applied"}, limit=_MOST)
+        drifted, _ = session.api.list(paths.DRIFT, {}, limit=_MOST)
+        versions = {each["id"]: _version(session, each["id"]) for each in items[:_MOST_VERSIONS]}
+        return views.designs(items, versions, applied, drifted)
+
+    return Listing(path=paths.DESIGNS, render=render)
+
+
+def _version(session: Session, design: str) -> int:
+    """The number of the newest version; 0 when it has gone meanwhile."""
+    try:
+        return session.api.request("GET", paths.one(paths.DESIGNS, design)).version
+    except RequestRefused as refused:
+        if refused.slug != "not-found":
+            raise
+        return 0
 
 
 @command(group, "show")

@@ -1,0 +1,49 @@
+"""A resource with its relations.
+
+Invariant: each section is drawn as the list of that kind is; an empty one is left out.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from meshwright.ui_api.cli.render import connections, history, meshes, views
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Document = dict[str, Any]
+_SECTIONS: dict[str, tuple[str, Callable[[list[Document]], "RenderableType"]]] = {
+    "meshes": ("meshes", meshes.meshes),
+    "proxies": ("proxies", meshes.proxies),
+    "releases": ("releases", views.releases),
+    "drift": ("drift", views.drift),
+    "versions": ("versions", views.versions),
+    "operations": ("newest operations", history.operations),
+}
+
+
+def page(kind: str, described: Document) -> "RenderableType":
+    """The path, the document, and its sections."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [Text(" → ".join(described["path"]), "dim"), _document(kind, described[kind])]
+    if "status" in described:
+        parts += [Text(), connections.status(described["status"])]
+    for name, (title, render) in _SECTIONS.items():
+        if described.get(name):
+            parts += [Text(f"\n{title}", "bold"), render(described[name])]
+    if described.get("events"):
+        parts += [Text("\nevents", "bold"), *map(history.event, described["events"])]
+    return Group(*parts)
+
+
+def _document(kind: str, document: Document) -> "RenderableType":
+    match kind:
+        case "mesh":
+            return meshes.mesh(document)
+        case "proxy":
+            return meshes.proxy(document)
+        case "operation":
+            return history.operation(document)
+    return views.document(document)
