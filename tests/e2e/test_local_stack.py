@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -100,6 +101,11 @@ async def test_up_joins_heals_and_down_leaves_nothing(person: Person) -> None:
     assert code == 0, text
     assert "Ready in" in text
     assert str(person.home.token_file) in text
+    link = re.search(r"Dashboard  (http://127\.0\.0\.1:\d+)/sign-in#code=(\S+)", text)
+    assert link, text
+    async with httpx.AsyncClient(base_url=link[1], trust_env=False) as browser:
+        assert (await browser.post("/v1/session", json={"code": link[2]})).status_code == 201
+        assert (await browser.get("/v1/meshes/demo")).json()["id"] == "demo"
     assert person.recorded().keys() == OWN
     assert len(person.sidecars()) == len(KEEPERS)
     assert (await person.visits()).json()["calls"][1]["service"] == "reviews"

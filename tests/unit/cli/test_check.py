@@ -59,6 +59,8 @@ def test_check_reports_each_finding_with_what_to_do(server: Server, terminal: Te
         "‼ streams have room: EVENTS",
         "✗ envoy is alive: 0 workers",
         "→ Start it: meshwright-adapter envoy",
+        "‼ the dashboard is served: not built",
+        "→ Build it where the API runs: make web.",
         "✗ m1 is ready: two are away",
         "✗ p1 has its configuration: bad cluster",
         "→ meshwright deadletters show OP",
@@ -66,6 +68,7 @@ def test_check_reports_each_finding_with_what_to_do(server: Server, terminal: Te
     ):
         assert line in told
     server.on("GET /readyz", ready)
+    server.on("GET /", (200, {"content-type": "text/html"}, b"<html>"))
     server.on("GET /v1/adapters", server.page({**ADAPTER, "instances": ["i"]}))
     server.on("GET /v1/meshes", server.page({**MESH, "state": "ready"}))
     server.on("GET /v1/proxies", server.page())
@@ -73,6 +76,7 @@ def test_check_reports_each_finding_with_what_to_do(server: Server, terminal: Te
     assert {one["status"] for one in result} == {"ok", "warning"}
     told = terminal.run("check").stdout
     assert "✓ views are up to date: 0 events behind, 0.4 s old" in told
+    assert "✓ the dashboard is served" in told
     assert "it works, with 2 warnings" in told
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GOOD, WARN, BAD = "ok", "warning", "failed"
 _MARKS = {GOOD: ("✓", "green"), WARN: ("‼", "yellow"), BAD: ("✗", "red")}
-_FORBIDDEN = 403
+_OK, _FORBIDDEN = 200, 403
 _BEHIND, _OLD = 1000, 10.0
 """the number of events and the seconds by which views may lag without a warning"""
 
@@ -114,6 +114,11 @@ def _api(session: Session) -> list[Check]:
     results.append(_check("api", "streams have room", WARN if full else GOOD, ", ".join(full), remedy))
     who = session.api.get(paths.WHO)
     results.append(_check("api", "the token is valid", GOOD, f"{who['name']}, {who['role']} in {who['workspace']}"))
+    built = session.api.page_status("/") == _OK
+    remedy = "Build it where the API runs: make web. Everything else works without it."
+    results.append(
+        _check("api", "the dashboard is served", GOOD if built else WARN, "" if built else "not built", remedy)
+    )
     return results
 
 

@@ -37,7 +37,7 @@ from meshwright.ui_api.cli.commands import (
     webhooks,
     workloads,
 )
-from meshwright.ui_api.cli.commands.administration import access, context, system
+from meshwright.ui_api.cli.commands.administration import access, context, dashboard, system
 from meshwright.ui_api.cli.commands.documents import analyze, changes, designs, drift, editing, explain
 
 _EPILOG = (
@@ -102,6 +102,7 @@ def build() -> typer.Typer:
         ("adapter", adapters.author_group),
     ):
         app.add_typer(group, name=name, rich_help_panel=_SELF)
+    command(app, "dashboard", rich_help_panel=_LOOK)(dashboard.dashboard)
     command(app, "check", rich_help_panel=_SELF)(system.check)
     command(app, "version", rich_help_panel=_SELF)(system.version)
     command(app, "exit-codes", rich_help_panel=_SELF)(system.exit_codes)

@@ -7,6 +7,7 @@ it started, and keeps what was running before.
 """
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,8 +121,9 @@ class _Starting:
                     f"What was started has been stopped again: {count} processes stopped, nothing is left running."
                 )
             raise
+        link = await self._sign_in_link(chosen)
         self.done = True
-        _print_ready(self.where, self.output, chosen)
+        _print_ready(self.where, self.output, chosen, link)
         return Supervisor(self.stack, everything)
 
     def _refuse_other_foreground(self, supervisor: processes.Record | None) -> None:
@@ -202,10 +204,7 @@ class _Starting:
                 self.output.part(name, "stopped: another server is used instead; its data is kept")
 
     async def _demo(self, everything: list[parts.Part], chosen: home.Ports) -> None:
-        headers = {"Authorization": f"Bearer {self.where.token_file.read_text().strip()}"}
-        base = f"http://{home.HOST}:{chosen.api}"
-        transport = ToOurApi(self.where, chosen.api)
-        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=10, transport=transport) as client:
+        async with self._api(chosen) as client:
             demo = enrolling.Enrolling(client, self.output, lambda: self.stack.check(everything))
             self.stack.check(everything)
             await demo.worker(self.stack.running()["adapter-envoy"].pid)
@@ -214,6 +213,20 @@ class _Starting:
             _write_layout(self.where, chosen, await demo.sidecars())
             await demo.first_response(f"http://{home.HOST}:{chosen.shop['front']}/")
             await demo.settled(chosen.shop)
+
+    async def _sign_in_link(self, chosen: home.Ports) -> str:
+        """A link to the dashboard that signs in once; without a code when the API gives none now."""
+        link = f"http://{home.HOST}:{chosen.api}/sign-in"
+        with contextlib.suppress(httpx.HTTPError, KeyError, ValueError):
+            async with self._api(chosen) as client:
+                return f"{link}#code={(await client.post('/v1/session-codes')).json()['code']}"
+        return link
+
+    def _api(self, chosen: home.Ports) -> httpx.AsyncClient:
+        """A client of the API that was started here, with the admin token."""
+        headers = {"Authorization": f"Bearer {self.where.token_file.read_text().strip()}"}
+        base = f"http://{home.HOST}:{chosen.api}"
+        return httpx.AsyncClient(base_url=base, headers=headers, timeout=10, transport=ToOurApi(self.where, chosen.api))
 
     async def _hand_over(self, supervisor: processes.Record | None, everything: list[parts.Part]) -> None:
         """Leave one supervisor running, which restarts parts exactly as they were started now."""
@@ -259,11 +272,12 @@ def _write_layout(where: home.Home, ports: home.Ports, outbound: dict[str, int] 
         processes.replace(where.layout, msgspec.json.encode(layout))
 
 
-def _print_ready(where: home.Home, output: Output, ports: home.Ports) -> None:
+def _print_ready(where: home.Home, output: Output, ports: home.Ports, link: str) -> None:
     api, front = (f"http://{home.HOST}:{port}" for port in (ports.api, ports.shop["front"]))
     token = short(where.token_file)
     cli = short(Path(parts.console("meshwright")))
     output.head(f"\nReady in {output.seconds:.1f} s: mesh `demo`, {len(ports.shop)} workloads behind sidecars.")
+    output.line(f"  Dashboard  {link}   (signs in once, within ten minutes; then `{cli} dashboard`)")
     output.line(f"  API        {api}/v1   (documentation {api}/docs, messages {api}/asyncapi.json)")
     output.line(f"  Shop       {front}/   (its answer names the workload that answered)")
     output.line(f"  Token      {token}   (admin; readable only by you)")

@@ -127,6 +127,10 @@ class Api:
             seq=int(response.headers.get("meshwright-seq") or 0),
         )
 
+    def page_status(self, path: str) -> int:
+        """The status with which a page for browsers is answered. Raises Unreachable."""
+        return self._send("GET", path, None, {}, {"accept": "text/html"}, True, None).status_code
+
     def _send(
         self,
         method: str,

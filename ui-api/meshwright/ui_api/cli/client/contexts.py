@@ -84,14 +84,19 @@ def read(path: Path) -> Contexts:
 
 
 def write(path: Path, contexts: Contexts) -> None:
-    """Replace the file atomically, readable by its owner only. Raises CommandFailed."""
+    """Replace the file of contexts. Raises CommandFailed."""
     import yaml
 
+    write_private(path, yaml.safe_dump(msgspec.to_builtins(contexts), sort_keys=False))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file atomically, readable by its owner only. Raises CommandFailed."""
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         half.touch(mode=0o600)
-        half.write_text(yaml.safe_dump(msgspec.to_builtins(contexts), sort_keys=False))
+        half.write_text(text)
         half.replace(path)
     except OSError as error:
         raise CommandFailed(

@@ -21,6 +21,7 @@ WORKSPACES = "/v1/workspaces"
 TOKENS = "/v1/tokens"
 WEBHOOKS = "/v1/webhooks"
 EVENTS = "/v1/events"
+SESSION_CODES = "/v1/session-codes"
 
 REBUILD = "/v1/system/projection:rebuild"
 SET_ASIDE = "/v1/system/set-aside"
