@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meshwright.core import store
-from meshwright.core.store import checkpoints, comparing, generations, indexes, kinds
+from meshwright.core.store import checkpoints, comparing, generations, indexes, kinds, paging
 from meshwright.core.store.kinds import Kind
 from meshwright.core.store.writing import Batch, Folded, Writer
 from meshwright.core.testing.fixtures import MongoDatabase
@@ -207,3 +207,48 @@ async def test_differences_are_reported_with_both_sides(database: store.Database
     assert await comparing.differences(database, 1, 1) == []
     await other.write(Batch(documents=[], rows={kinds.EVENT_LOG: [event(2)]}, checkpoints=[]))
     assert any(text.startswith("events/2: None != {") for text in await comparing.differences(database, 1, 2))
+
+
+async def test_words_are_found_in_any_text_of_a_document(database: store.Database) -> None:
+    """Each of them somewhere, whatever its case, and as it is: no pattern, no operator; counts agree with pages."""
+    some = ["web", "web", "cart.v1", "cartxv1", "db"]
+    await write(database, *(proxy(number, number + 1, version=f"1.{number}") for number in range(5)))
+    documents = [
+        Proxy(id=f"q{number}", mesh="m9", namespace="shop", name=name, error="No Route", observed_at=NOW)
+        for number, name in enumerate(some)
+    ]
+    await write(
+        database, *(Folded(kinds.PROXIES, f"default/{each.id}", "default", 99, NOW, each) for each in documents)
+    )
+    views = store.Views(database)
+    for text, expected in (
+        ("WEB", ["q0", "q1"]),
+        ("SHOP cart", ["q2", "q3"]),
+        ("cart.v1", ["q2"]),
+        ("route web", ["q0", "q1"]),
+        ("web db", []),
+        ("$ne .*", []),
+        ("m0 1.2", ["p02"]),
+    ):
+        also = paging.containing(kinds.PROXIES, text)
+        assert await ids_of(views, also=also) == expected, text
+        assert await views.count(kinds.PROXIES, "default", also=also) == len(expected)
+    assert await views.count(kinds.PROXIES, "default", {"mesh": "m9"}) == 5
+    assert paging.containing(kinds.PROXIES, "  ") == {}
+
+
+async def test_documents_are_counted_by_their_values(database: store.Database) -> None:
+    """Of one workspace, without those that were deleted; only by fields that are filters."""
+    await write(
+        database,
+        proxy(0, 1, state="synced"),
+        proxy(2, 2, state="synced"),
+        proxy(1, 3, state="rejected"),
+        Folded(kinds.PROXIES, "default/m0/p04", "default", 4, NOW, None),
+        Folded(kinds.PROXIES, "other/m0/p00", "other", 5, NOW, Proxy(id="p", mesh="m0", name="p", observed_at=NOW)),
+    )
+    views = store.Views(database)
+    counts = await views.counts(kinds.PROXIES, "default", ("mesh", "state"))
+    assert counts == {("m0", "synced"): 2, ("m1", "rejected"): 1}
+    with pytest.raises(store.UnknownField, match="observed_at"):
+        await views.counts(kinds.PROXIES, "default", ("observed_at",))

@@ -45,8 +45,9 @@ class DesignVersion(Model, frozen=True, kw_only=True):
 class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One view: a collection of `model` documents, ordered by sequences of `stream`.
 
-    `filters` are compared for equality; the first of `sorts` is the default order. `heavy` fields are left out of
-    pages. `former` converts documents that an older version wrote and that no stream holds any more.
+    `filters` are compared for equality; the first of `sorts` is the default order. `texts` are searched for words.
+    `heavy` fields are left out of pages. `former` converts documents that an older version wrote and that no stream
+    holds any more.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     stream: str = subjects.EVENTS.stream
     filters: tuple[str, ...] = ()
     sorts: tuple[str, ...] = ("id",)
+    texts: tuple[str, ...] = ("id",)
     heavy: tuple[str, ...] = ()
     former: "Former[T] | None" = None
 
@@ -77,26 +79,34 @@ class Former(msgspec.Struct, Generic[T], frozen=True):
 _STATE = subjects.STATE.stream
 
 WORKSPACES = Kind(name="workspaces", model=Workspace, stream=_STATE)
-CONNECTIONS = Kind(name="connections", model=Connection, stream=_STATE, filters=("kind",), sorts=("id", "kind"))
-DESIGNS = Kind(name="designs", model=Design, stream=_STATE, sorts=("id", "updated_at"))
+CONNECTIONS = Kind(
+    name="connections", model=Connection, stream=_STATE, filters=("kind",), sorts=("id", "kind"), texts=("id", "kind")
+)
+DESIGNS = Kind(name="designs", model=Design, stream=_STATE, sorts=("id", "updated_at"), texts=("id", "description"))
 DESIGN_VERSIONS = Kind(
     name="design_versions", model=DesignVersion, stream=_STATE, filters=("id", "principal"), sorts=("version",)
 )
 MESHES = Kind(
-    name="meshes", model=Mesh, filters=("kind", "connection", "adapter", "state"), sorts=("id", "kind", "state")
+    name="meshes",
+    model=Mesh,
+    filters=("kind", "connection", "adapter", "state"),
+    sorts=("id", "kind", "state"),
+    texts=("id", "kind", "connection", "version"),
 )
 WORKLOADS = Kind(
     name="workloads",
     model=Workload,
     filters=("mesh", "connection", "namespace", "kind", "name", "service", "version", "sidecar"),
-    sorts=("id", "name", "service"),
+    sorts=("id", "name", "service", "namespace", "version"),
+    texts=("name", "namespace", "service", "version", "mesh"),
     former=Former(workloads_v1.WorkloadV1, workloads_v1.workload),
 )
 PROXIES = Kind(
     name="proxies",
     model=Proxy,
     filters=("mesh", "namespace", "name", "workload", "state"),
-    sorts=("id", "name", "workload", "state"),
+    sorts=("id", "name", "workload", "state", "namespace", "version"),
+    texts=("name", "namespace", "workload", "version", "mesh", "error"),
     former=Former(workloads_v1.ProxyV1, workloads_v1.proxy),
 )
 ADAPTERS = Kind(name="adapters", model=Adapter)
@@ -112,6 +122,7 @@ OPERATIONS = Kind(
     model=Operation,
     filters=("state", "done", "kind", "adapter", "connection", "mesh", "principal", "worker", "trace_id"),
     sorts=("accepted_at", "last_seq", "id"),
+    texts=("id", "kind", "mesh", "adapter", "principal", "reason", "progress"),
 )
 WEBHOOKS = Kind(name="webhooks", model=Webhook, stream=_STATE, filters=("enabled",))
 DELIVERIES = Kind(

@@ -8,6 +8,7 @@ repeat nor hide other documents.
 import base64
 import binascii
 import datetime
+import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -55,6 +56,17 @@ def plain(where: Mapping[str, Plain | list[Plain]], allowed: tuple[str, ...], wh
             raise UnknownField(f"{name} is compared with whole numbers of at most 64 bits")
         query[name] = {"$in": values} if isinstance(value, list) else value
     return query
+
+
+def containing(kind: Kind[Any], text: str) -> Document:
+    """The condition that each word of a text is a part of one of the kind's texts, ignoring case.
+
+    The text must not contain a zero byte, which the database refuses to search for.
+    """
+    words = [
+        {"$or": [{name: {"$regex": re.escape(word), "$options": "i"}} for name in kind.texts]} for word in text.split()
+    ]
+    return {"$and": words} if words else {}
 
 
 def within(query: Document, field: str, since: datetime.datetime | None, until: datetime.datetime | None) -> None:

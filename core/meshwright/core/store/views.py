@@ -29,6 +29,7 @@ from meshwright.schemas.base import Message, Model
 
 T = TypeVar("T", bound=Model | Message)
 MAX_PAGE = 500
+MAX_COUNT = 100_000
 MAX_WINDOWS = 25_000
 """six hours of a window a second"""
 EVENT_FILTERS = ("type", "source", "origin", "entity", "id", "trace_id")
@@ -95,16 +96,21 @@ class Views:
         return Page(items=[_stored(kind, row) for row in rows[:size]], cursor=last)
 
     async def count(
-        self, kind: Kind[T], workspace: str | None, where: Mapping[str, Plain | list[Plain]] | None = None
+        self,
+        kind: Kind[T],
+        workspace: str | None,
+        where: Mapping[str, Plain | list[Plain]] | None = None,
+        *,
+        also: Document | None = None,
     ) -> int:
-        """The number of documents. Raises UnknownField."""
+        """The number of documents, at most MAX_COUNT; `also` is as in `page`. Raises UnknownField."""
         query = paging.conditions(kind, where or {})
         if workspace is not None:
             query |= {"workspace": workspace, **self._of_now(workspace)}
         query["deleted"] = None
         with self._database.bounded(f"count {kind.name}"):
             collection = await self._collection(kind.name)
-            return int(await collection.count_documents(query))
+            return int(await collection.count_documents({"$and": [query, also]} if also else query, limit=MAX_COUNT))
 
     async def counts(self, kind: Kind[T], workspace: str, by: Sequence[str]) -> dict[tuple[str, ...], int]:
         """The numbers of documents by the values of some of its filters. Raises UnknownField."""

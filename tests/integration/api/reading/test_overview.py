@@ -94,3 +94,23 @@ async def test_an_operation_is_named_before_it_has_begun(admin: Person) -> None:
         return bool((await admin.get(f"/v1/operations/{answer.json()['id']}"))["done"])
 
     await eventually(ended)
+
+
+async def test_long_lists_are_searched_counted_and_sorted_by_the_server(admin: Person, shared: Stack) -> None:
+    """Page by page with the same total; a token is of its search."""
+    await admin.mesh()
+    await observed(shared, admin, *["synced"] * 12, "rejected")
+    asked = {"q": "P1", "total": "true", "page_size": 2, "order_by": "name desc"}
+    first = await admin.get("/v1/proxies", params=asked)
+    assert ([each["name"] for each in first["items"]], first["total"]) == (["p12", "p11"], 3 + 1)
+    more = {**asked, "page_token": first["next_page_token"]}
+    second = await admin.get("/v1/proxies", params=more)
+    assert ([each["name"] for each in second["items"]], second["next_page_token"]) == (["p10", "p1"], "")
+    other = {**more, "q": "p2"}
+    await admin.problem("GET", "/v1/proxies", params=other, status=400, slug="invalid-request")
+    assert "total" not in await admin.get("/v1/proxies", params={"q": "p1"})
+    words = await admin.get("/v1/proxies", params={"q": "route THERE", "state": "rejected", "total": "true"})
+    assert (words["total"], [each["name"] for each in words["items"]]) == (1, ["p12"])
+    nothing = await admin.get("/v1/workloads", params={"q": ".*", "total": "true"})
+    assert (nothing["total"], nothing["items"]) == (0, [])
+    await admin.problem("GET", "/v1/workloads", params={"q": "a\0"}, status=400, slug="invalid-request")

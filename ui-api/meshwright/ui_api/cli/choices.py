@@ -114,6 +114,9 @@ MeshOption = Annotated[
 ]
 NamespaceFilter = Annotated[str, typer.Option("--namespace", "-n", help="Only of this namespace.")]
 MeshFilter = Annotated[str, typer.Option("--mesh", "-m", help="Only of this mesh.", autocompletion=_meshes)]
+MatchOption = Annotated[
+    str, typer.Option("--match", metavar="WORDS", help="Only those that have each of these words in a name or text.")
+]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many.")]
 WaitOption = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Wait and show each step, or print the operation's id at once.")

@@ -14,7 +14,7 @@ from msgspec import Meta
 from starlette.datastructures import QueryParams
 
 from meshwright.schemas import strict
-from meshwright.schemas.base import Model
+from meshwright.schemas.base import Model, whole
 from meshwright.schemas.errors import FieldError
 from meshwright.ui_api.http.problems import Refusal
 
@@ -45,6 +45,20 @@ class Page(Read, frozen=True, kw_only=True):
 
     page_size: Annotated[int, Meta(ge=1, description="At most 500; more is cut to 500.")] = PAGE_SIZE
     page_token: Annotated[str, Meta(description="`next_page_token` of the page before.")] = ""
+
+
+class Search(Page, frozen=True, kw_only=True):
+    """A list in which texts are searched, and that may say how long it is."""
+
+    q: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            pattern=whole("^[^\\x00]*$"),
+            description="Words, each of which is a part of a name or other short text, ignoring case.",
+        ),
+    ] = ""
+    total: Annotated[bool, Meta(description="Also count what matches, up to 100,000, as `total`.")] = False
 
 
 class Write(Model, frozen=True, kw_only=True):

@@ -11,11 +11,12 @@ import msgspec
 from starlette.responses import Response
 
 from meshwright.core import store
+from meshwright.core.store import paging
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Model
 from meshwright.ui_api.http import answers, preconditions
 from meshwright.ui_api.http.problems import not_found
-from meshwright.ui_api.http.queries import LARGEST_PAGE, Page, Read
+from meshwright.ui_api.http.queries import LARGEST_PAGE, Page, Read, Search
 from meshwright.ui_api.http.routing import Call
 
 WAIT_S = 2.0
@@ -23,9 +24,13 @@ WAIT_S = 2.0
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """The response of a list route, for the OpenAPI document: `items` of this type and `next_page_token`."""
+    """The response of a list route, for the OpenAPI document: `items` of this type and `next_page_token`.
+
+    `counted`: `total` too, where it was asked for.
+    """
 
     of: type[msgspec.Struct]
+    counted: bool = False
 
 
 async def settle(call: Call[Any, Read], stream: str) -> None:
@@ -71,6 +76,9 @@ async def page(
     converts a document for the response.
     """
     await settle(call, stream or kind.stream)
+    search = call.query if isinstance(call.query, Search) else None
+    if search is not None and search.q.split():
+        also = {"$and": [paging.containing(kind, search.q), *([also] if also else [])]}
     wanted = {name: value for name, value in (where or {}).items() if value not in (None, "", [])}
     field, _, direction = order_by.partition(" ")
     scope = _scope(call, wanted | (also or {}), order_by)
@@ -84,8 +92,13 @@ async def page(
         cursor=call.api.pages.read(call.query.page_token, scope),
         also=also,
     )
-    items = [shown(stored.document) for stored in documents.items]
-    return answers.ok({"items": items, "next_page_token": call.api.pages.sign(documents.cursor, scope)})
+    answer: dict[str, Any] = {
+        "items": [shown(stored.document) for stored in documents.items],
+        "next_page_token": call.api.pages.sign(documents.cursor, scope),
+    }
+    if search is not None and search.total:
+        answer["total"] = await call.api.views.count(kind, workspace or call.workspace, wanted, also=also)
+    return answers.ok(answer)
 
 
 def whole(items: list[Any]) -> Response:
@@ -97,6 +110,6 @@ def _scope(call: Call[Any, Page], where: dict[str, Any], order_by: str) -> str:
     return repr((call.workspace, call.request.url.path, sorted(where.items()), order_by))
 
 
-def listed(kind: type[Model]) -> Listing:
-    """The response of a list of these, for a route's declaration."""
-    return Listing(kind)
+def listed(kind: type[Model], *, counted: bool = False) -> Listing:
+    """The response of a list of these, for a route's declaration; `counted` where its query is a `Search`."""
+    return Listing(kind, counted)

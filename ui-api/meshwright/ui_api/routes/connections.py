@@ -14,7 +14,7 @@ from meshwright.schemas.meshes import Detections
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.bodies import Because
 from meshwright.ui_api.http.problems import Refusal, not_found
-from meshwright.ui_api.http.queries import NoQuery, Page, Read, Write
+from meshwright.ui_api.http.queries import NoQuery, Read, Search, Write
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests import connection_documents, detections, previews, states
@@ -24,7 +24,7 @@ _KIND = "connection"
 _TESTED = msgspec.json.Decoder(ConnectionTest)
 
 
-class ConnectionPage(Page, frozen=True, kw_only=True):
+class ConnectionPage(Search, frozen=True, kw_only=True):
     """Connections, filtered and sorted."""
 
     kind: str = ""
@@ -37,7 +37,7 @@ class ConnectionPage(Page, frozen=True, kw_only=True):
     "listConnections",
     role="viewer",
     query=ConnectionPage,
-    answer=views.listed(Connection),
+    answer=views.listed(Connection, counted=True),
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, ConnectionPage]) -> Response:

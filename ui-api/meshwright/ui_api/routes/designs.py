@@ -11,7 +11,7 @@ from meshwright.schemas.designs import Design
 from meshwright.schemas.operations import ApplyDesign, Arguments, Operation, RemoveDesign, RollbackDesign
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import not_found
-from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.queries import Page, Read, Search, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests import accepting, designs, states, targets
@@ -21,7 +21,7 @@ routes = Routes("designs")
 _READ = ("store-unavailable", "not-yet-visible")
 
 
-class DesignPage(Page, frozen=True, kw_only=True):
+class DesignPage(Search, frozen=True, kw_only=True):
     """Designs, sorted."""
 
     order_by: Annotated[
@@ -59,7 +59,13 @@ class Restore(Model, frozen=True, kw_only=True):
 
 
 @routes.add(
-    "GET", "/v1/designs", "listDesigns", role="viewer", query=DesignPage, answer=views.listed(Design), problems=_READ
+    "GET",
+    "/v1/designs",
+    "listDesigns",
+    role="viewer",
+    query=DesignPage,
+    answer=views.listed(Design, counted=True),
+    problems=_READ,
 )
 async def index(call: Call[NoBody, DesignPage]) -> Response:
     """List designs."""

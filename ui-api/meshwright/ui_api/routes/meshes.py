@@ -22,7 +22,7 @@ from meshwright.schemas.operations import (
     UpgradeMesh,
 )
 from meshwright.ui_api.http import answers
-from meshwright.ui_api.http.queries import NoQuery, Page, Read, Write
+from meshwright.ui_api.http.queries import NoQuery, Read, Search, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests import accepting, mesh_values, previews, targets
@@ -34,7 +34,7 @@ _VALUES = "the mesh's own values; the adapter announces their JSON Schema, and w
 _VALUES_RULE = "`values` fit the JSON Schema that the adapter announces."
 
 
-class MeshPage(Page, frozen=True, kw_only=True):
+class MeshPage(Search, frozen=True, kw_only=True):
     """Meshes, filtered and sorted."""
 
     kind: str = ""
@@ -91,7 +91,7 @@ class Removal(OperationOptions, frozen=True, kw_only=True):
     "listMeshes",
     role="viewer",
     query=MeshPage,
-    answer=views.listed(Mesh),
+    answer=views.listed(Mesh, counted=True),
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, MeshPage]) -> Response:

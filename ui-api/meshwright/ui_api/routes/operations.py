@@ -30,7 +30,7 @@ from meshwright.schemas.operations import (
 from meshwright.ui_api.http import answers, bodies
 from meshwright.ui_api.http.bodies import Because
 from meshwright.ui_api.http.problems import Refusal, not_found
-from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.queries import Read, Search, Write
 from meshwright.ui_api.http.routing import Call, NoBody, Routes, asking
 from meshwright.ui_api.reading import operations, views
 from meshwright.ui_api.requests import accepting, designs, mesh_values, targets
@@ -45,7 +45,7 @@ _KNOWN: dict[tuple[str, int], type[Arguments]] = {(one.kind.name, one.kind.versi
 _WITH_VALUES = (InstallMesh.kind.name, UpgradeMesh.kind.name)
 
 
-class OperationPage(Page, frozen=True, kw_only=True):
+class OperationPage(Search, frozen=True, kw_only=True):
     """Operations, filtered and sorted."""
 
     state: OperationState | None = None
@@ -86,7 +86,7 @@ class StartOperation(OperationOptions, frozen=True, kw_only=True):
     "listOperations",
     role="viewer",
     query=OperationPage,
-    answer=views.listed(Operation),
+    answer=views.listed(Operation, counted=True),
     problems=("store-unavailable", "not-yet-visible"),
 )
 async def index(call: Call[NoBody, OperationPage]) -> Response:

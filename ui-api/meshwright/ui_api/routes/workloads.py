@@ -25,7 +25,7 @@ from meshwright.schemas.workloads import (
     WorkloadSpec,
 )
 from meshwright.ui_api.http.problems import Refusal, not_found
-from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.queries import Read, Search, Write
 from meshwright.ui_api.http.routing import COMMAND, Call, NoBody, Routes
 from meshwright.ui_api.reading import views
 from meshwright.ui_api.requests import accepting, targets
@@ -34,7 +34,7 @@ from meshwright.ui_api.requests.accepting import OperationOptions
 routes = Routes("workloads")
 
 
-class WorkloadPage(Page, frozen=True, kw_only=True):
+class WorkloadPage(Search, frozen=True, kw_only=True):
     """Workloads, filtered and sorted. `service` may be `namespace/name`."""
 
     mesh: str = ""
@@ -45,12 +45,23 @@ class WorkloadPage(Page, frozen=True, kw_only=True):
     service: str = ""
     version: str = ""
     order_by: Annotated[
-        Literal["id", "id desc", "name", "name desc", "service", "service desc"],
+        Literal[
+            "id",
+            "id desc",
+            "name",
+            "name desc",
+            "service",
+            "service desc",
+            "namespace",
+            "namespace desc",
+            "version",
+            "version desc",
+        ],
         Meta(description="Field and direction."),
     ] = "id"
 
 
-class ProxyPage(Page, frozen=True, kw_only=True):
+class ProxyPage(Search, frozen=True, kw_only=True):
     """Proxies, filtered and sorted. `workload` is the id of one."""
 
     mesh: str = ""
@@ -59,7 +70,20 @@ class ProxyPage(Page, frozen=True, kw_only=True):
     workload: str = ""
     state: SyncState | None = None
     order_by: Annotated[
-        Literal["id", "id desc", "name", "name desc", "workload", "workload desc", "state", "state desc"],
+        Literal[
+            "id",
+            "id desc",
+            "name",
+            "name desc",
+            "workload",
+            "workload desc",
+            "state",
+            "state desc",
+            "namespace",
+            "namespace desc",
+            "version",
+            "version desc",
+        ],
         Meta(description="Field and direction."),
     ] = "id"
 
@@ -87,7 +111,7 @@ _READ = ("store-unavailable", "not-yet-visible")
     "listWorkloads",
     role="viewer",
     query=WorkloadPage,
-    answer=views.listed(Workload),
+    answer=views.listed(Workload, counted=True),
     problems=_READ,
 )
 async def index(call: Call[NoBody, WorkloadPage]) -> Response:
@@ -101,7 +125,7 @@ async def index(call: Call[NoBody, WorkloadPage]) -> Response:
     "listMeshWorkloads",
     role="viewer",
     query=WorkloadPage,
-    answer=views.listed(Workload),
+    answer=views.listed(Workload, counted=True),
     problems=_READ,
 )
 async def of_mesh(call: Call[NoBody, WorkloadPage]) -> Response:
@@ -190,7 +214,13 @@ async def withdraw(call: Call[OperationOptions, Write]) -> Response:
 
 
 @routes.add(
-    "GET", "/v1/proxies", "listProxies", role="viewer", query=ProxyPage, answer=views.listed(Proxy), problems=_READ
+    "GET",
+    "/v1/proxies",
+    "listProxies",
+    role="viewer",
+    query=ProxyPage,
+    answer=views.listed(Proxy, counted=True),
+    problems=_READ,
 )
 async def proxies(call: Call[NoBody, ProxyPage]) -> Response:
     """List proxies with their configuration status."""

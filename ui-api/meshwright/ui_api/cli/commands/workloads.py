@@ -7,6 +7,7 @@ import typer
 from meshwright.ui_api.cli import choices
 from meshwright.ui_api.cli.choices import (
     DryRunOption,
+    MatchOption,
     MeshFilter,
     MeshOption,
     NamespaceFilter,
@@ -49,9 +50,10 @@ def index(
     namespace: NamespaceFilter = "",
     service: Annotated[str, typer.Option("--service", "-s", help="Only of this service.")] = "",
     kind: Annotated[str, typer.Option("--kind", help="process, deployment, statefulset or daemonset.")] = "",
+    match: MatchOption = "",
 ) -> Listing:
     """List workloads with the state of their proxies."""
-    params = {"mesh": mesh, "namespace": namespace, "service": service, "kind": kind}
+    params = {"mesh": mesh, "namespace": namespace, "service": service, "kind": kind, "q": match}
 
     def render(items: list[dict[str, Any]]) -> Any:
         if not session.output.human:
@@ -149,10 +151,11 @@ def proxies(
     namespace: NamespaceFilter = "",
     workload: Annotated[str, typer.Option("--workload", help="Only of this workload.")] = "",
     state: Annotated[str, typer.Option("--state", help="synced, stale, rejected, disconnected or not_sent.")] = "",
+    match: MatchOption = "",
 ) -> Listing:
     """List proxies: the configuration that they accepted, and what they rejected, in their own words."""
     of_workload = choices.entity(session, paths.WORKLOADS, workload, mesh)["id"] if workload else ""
-    params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "state": state}
+    params = {"mesh": mesh, "namespace": namespace, "workload": of_workload, "state": state, "q": match}
     return Listing(path=paths.PROXIES, params=params, render=meshes.proxies)
 
 

@@ -284,11 +284,10 @@ def _success(route: Route) -> dict[str, Any]:
 
 
 def _listing(listing: Listing) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["items", "next_page_token"],
-        "properties": {
-            "items": {"type": "array", "items": {"$ref": _REF.format(name=listing.of.__name__)}},
-            "next_page_token": {"type": "string", "description": "Empty on the last page."},
-        },
+    properties = {
+        "items": {"type": "array", "items": {"$ref": _REF.format(name=listing.of.__name__)}},
+        "next_page_token": {"type": "string", "description": "Empty on the last page."},
     }
+    if listing.counted:
+        properties["total"] = {"type": "integer", "description": "How many match, where `total` asks for it."}
+    return {"type": "object", "required": ["items", "next_page_token"], "properties": properties}
