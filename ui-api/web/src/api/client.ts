@@ -42,3 +42,8 @@ export const query = createQueryClient(api);
 export function begun(answer: object | undefined): string {
   return answer && "id" in answer && typeof answer.id === "string" ? answer.id : "";
 }
+
+/** A body to send: what has a default may be left out, which the generated types of answers do not say. */
+export function sending<T>(body: Partial<T>): T {
+  return body as T;
+}
