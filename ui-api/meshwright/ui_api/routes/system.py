@@ -141,13 +141,26 @@ async def show_asyncapi(call: Call[NoBody, NoQuery]) -> Response:
 async def show_docs(call: Call[NoBody, NoQuery]) -> Response:
     """This API as a page."""
     base_url = str(call.request.base_url).rstrip("/")
-    return Response(pages.page(call.request.app.openapi(), base_url), media_type="text/html")
+    app = call.request.app
+    if (page := getattr(app.state, "docs", None)) is None:
+        page = app.state.docs = await asyncio.to_thread(pages.Page, app.openapi())
+    return Response(page.at(base_url), media_type="text/html")
 
 
 @routes.add("GET", "/docs/style.css", "getDocsStyle", role=None, media_type="text/css")
 async def show_style(call: Call[NoBody, NoQuery]) -> Response:
     """How the documentation pages look."""
-    return Response(pages.STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+    return _file("style.css")
+
+
+@routes.add("GET", "/docs/docs.js", "getDocsScript", role=None, media_type="text/javascript")
+async def show_script(call: Call[NoBody, NoQuery]) -> Response:
+    """The search of the documentation page."""
+    return _file("docs.js")
+
+
+def _file(name: str) -> Response:
+    return Response(pages.file(name), media_type=pages.FILES[name], headers={"Cache-Control": "max-age=3600"})
 
 
 @routes.add("GET", "/problems", "listProblemTypes", role=None, media_type="text/html")

@@ -5,13 +5,14 @@ the declaration that the server itself uses.
 """
 
 import inspect
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 import msgspec
 
 from meshwright.schemas.base import NAME_PATTERN, Model
 from meshwright.schemas.documents import inputs, jsonschema, openapi
+from meshwright.schemas.documents.examples import Examples
 from meshwright.schemas.errors import PROBLEM_TYPES
 from meshwright.schemas.operations import OPERATION_TYPES
 from meshwright.ui_api.access import sessions
@@ -138,7 +139,7 @@ def _own(route: Route) -> str:
     return route.operation_id[0].upper() + route.operation_id[1:]
 
 
-def _operation(route: Route, components: Container[str]) -> dict[str, Any]:
+def _operation(route: Route, components: Mapping[str, Any]) -> dict[str, Any]:
     summary, _, description = (inspect.getdoc(route.handler) or "").partition("\n\n")
     operation: dict[str, Any] = {
         "operationId": route.operation_id,
@@ -163,9 +164,10 @@ def _operation(route: Route, components: Container[str]) -> dict[str, Any]:
         required = any(field.required for field in msgspec.structs.fields(route.body))
         name = _own(route) if route.body_from_path else _input(route.body, components)
         schema = {"$ref": _REF.format(name=name)}
+        example = Examples(components).of(schema, optional=True)
         operation["requestBody"] = {
             "required": required,
-            "content": {media_type: {"schema": schema} for media_type in media_types},
+            "content": {media_type: {"schema": schema, "example": example} for media_type in media_types},
         }
     return operation
 
