@@ -23,7 +23,7 @@ FOR_ADMINS = {"token", "webhook", "delivery"}
 async def test_events_are_heard_by_who_may_read_what_they_are_about(
     environment: Environment, served: list[Operation], client: httpx.AsyncClient, role: str
 ) -> None:
-    """From the first event on, a stream and the log show each role exactly what its lists would show."""
+    """From the first event on, a stream, the log and single events show each role exactly what its lists would show."""
     one = environment.one
     person, last = one.person(client, role), f"{role}-{one.mark}"
     await one.person(client, "admin").put(f"/v1/designs/{last}", {}, expect=201)
@@ -41,6 +41,9 @@ async def test_events_are_heard_by_who_may_read_what_they_are_about(
         assert ROLE_ORDER.index(role) >= ROLE_ORDER.index(listed), entity
     assert told >= {"design", "operation", "mesh", "workload", "proxy", "release"}
     assert bool(told & FOR_ADMINS) == (role != "viewer")
+    for event in (await one.person(client, "admin").get("/v1/events", params={"page_size": 500}))["items"]:
+        visible = event["entity"] in told
+        await person.ask("GET", f"/v1/events/{event['id']}", expect=200 if visible else 404)
     # Of what belongs to no workspace, only what the lists show to everybody.
     assert {event["entity"] for event in events if event["workspace"] != one.workspace} <= {"adapter"}
 

@@ -101,7 +101,7 @@ class Harness:
         bus, views = cast(Any, self.bus), cast(Any, self.views)
         meters = Meters()
         access_control = authentication.AccessControl(self.directory, authentication.digest(ADMIN))
-        active = Sessions(3600)
+        active = Sessions(self.bus.bucket("mw_sessions"), 3600)
         self.api = Api(
             bus=bus,
             storing=mwbus.Storing(bus),
@@ -160,7 +160,8 @@ class Harness:
 
     def break_down(self, bus: Exception, views: Exception | None = None) -> None:
         """From now on whatever asks the bus or the views fails so."""
-        self.bus.failure, self.views.failure = bus, views or bus
+        self.bus.failure = self.bus.bucket("mw_sessions").failure = bus
+        self.views.failure = views or bus
         self.bus.is_connected = not isinstance(bus, mwbus.BusUnavailable)
 
     def mesh(self, name: str = "m1", workspace: str = "default") -> None:

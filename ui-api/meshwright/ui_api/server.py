@@ -70,6 +70,8 @@ class ApiSettings(settings.Settings, frozen=True, kw_only=True):
     event_streams_per_token: settings.AtLeastOne = 50
     session_hours: settings.Seconds = 12.0
     """how long a browser session lasts at most; it also ends with its token"""
+    session_only_https: bool = False
+    """cookies of sessions are sent by https only; unset: as each request came (X-Forwarded-Proto)"""
     api_base_path: Annotated[str, Meta(pattern=whole(base_path.PATTERN))] = ""
     """path below which a proxy serves the API and the dashboard, such as /meshwright"""
     api_forwarded_prefix: bool = False
@@ -124,7 +126,7 @@ async def _run(wanted: ApiSettings, meters: Meters) -> None:
         guard = DatabaseGuard(bus, database, wanted)
         directory = Directory()
         access_control = AccessControl(directory, admin)
-        active = Sessions(wanted.session_hours * 3600)
+        active = Sessions(await open_sessions(bus), wanted.session_hours * 3600, only_https=wanted.session_only_https)
         views = store.Views(database, directory.made_at)
         api = Api(
             bus=bus,
@@ -197,7 +199,7 @@ async def _serve(
             group.create_task(api.directory.follow_state(bus)),
             group.create_task(api.directory.follow_meshes(bus)),
             group.create_task(api.live_adapters.follow(bus)),
-            group.create_task(api.sessions.follow(await open_sessions(bus))),
+            group.create_task(api.sessions.follow()),
             group.create_task(api.hub.run()),
             group.create_task(api.freshness.follow()),
             group.create_task(open_connections.sweep()),

@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from meshwright.core.testing.memory import MemoryBus
 from meshwright.core.testing.memory.buckets import MemoryBucket
 from meshwright.schemas import access
-from meshwright.ui_api.access import sessions
+from meshwright.ui_api.access import authentication, sessions
+from meshwright.ui_api.live.quota import StreamQuota
+from meshwright.ui_api.live.streaming import Client, EventFilter
 
 Harness = Any
 ADMIN = "an admin token of a test"
@@ -21,8 +22,8 @@ ADMIN = "an admin token of a test"
 @asynccontextmanager
 async def following(harness: Harness) -> AsyncIterator[MemoryBucket]:
     """The harness with its sessions in this bucket, as the process has them."""
-    bucket = MemoryBus().bucket("mw_sessions")
-    task = asyncio.create_task(harness.api.sessions.follow(bucket))
+    bucket = harness.bus.bucket("mw_sessions")
+    task = asyncio.create_task(harness.api.sessions.follow())
     try:
         async with asyncio.timeout(60):
             await harness.api.sessions.loaded.wait()
@@ -146,3 +147,60 @@ async def test_the_bucket_holds_no_secret(harness: Harness) -> None:
     assert len(bucket.entries) == 1
     assert secret not in stored
     assert ADMIN not in stored
+
+
+async def test_the_oldest_session_of_a_token_ends_for_one_too_many(harness: Harness, monkeypatch: Any) -> None:
+    """One token cannot fill the bucket, and those of others stay."""
+    monkeypatch.setattr(sessions, "MOST", 3)
+    async with following(harness) as bucket:
+        other = await sign_in(harness)
+        token = harness.person("viewer").token
+        mine = [await sign_in(harness, token=token) for _ in range(5)]
+        shown = [(await harness.client.get("/v1/session", headers=cookie(one))).status_code for one in (*mine, other)]
+        assert shown == [401, 401, 200, 200, 200, 200]
+        assert len(bucket.entries) == 4
+
+
+async def test_codes_are_made_and_tried_at_a_bounded_rate(harness: Harness) -> None:
+    """Of many at once the last are refused with 429: of one token's codes, and of all guesses; tokens sign in still."""
+    headers = {"Authorization": f"Bearer {harness.person('viewer').token}"}
+    made = [await harness.client.post("/v1/session-codes", headers=headers) for _ in range(sessions.CODES + 20)]
+    assert [answer.status_code for answer in made[: sessions.CODES]] == [201] * sessions.CODES
+    assert (made[-1].status_code, made[-1].headers["retry-after"]) == (429, "1")
+    headers = {"Authorization": f"Bearer {harness.person('viewer').token}"}
+    assert (await harness.client.post("/v1/session-codes", headers=headers)).status_code == 201
+    tried = [(await sign_in(harness, code=f"guess {number}")).status_code for number in range(sessions.LOOKS + 100)]
+    assert set(tried[: sessions.LOOKS]) == {401}
+    assert tried[-1] == 429
+    assert (await sign_in(harness)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "only_https", "secure"),
+    [
+        ("", False, False),
+        ("https", False, True),
+        ("https, http", False, True),
+        ("http", False, False),
+        ("", True, True),
+    ],
+)
+async def test_a_cookie_by_https_is_secure(harness: Harness, forwarded: str, only_https: bool, secure: bool) -> None:
+    """As the proxy says that the request came, or always when the operator says so."""
+    harness.api.sessions.only_https = only_https
+    answer = await harness.client.post(
+        "/v1/session", json={"token": ADMIN}, headers={"X-Forwarded-Proto": forwarded} if forwarded else {}
+    )
+    assert ("Secure" in answer.headers["set-cookie"].split("; ")) == secure
+
+
+async def test_sessions_of_one_token_share_its_event_streams(harness: Harness) -> None:
+    """Signing in again gives no further share."""
+    token = harness.person("viewer").token
+    callers = [await sign_in(harness, token=token) for _ in range(2)]
+    own = authentication.digest(token)
+    clients = {Client(EventFilter(workspace="default"), f"session:{n}", own) for n in range(StreamQuota().per_token)}
+    harness.api.hub.clients.update(clients)
+    for one in callers:
+        headers = cookie(one) | {"Accept": "text/event-stream"}
+        assert (await harness.client.get("/v1/events", headers=headers)).status_code == 429

@@ -25,7 +25,7 @@ def ring(first: int = 1) -> Hub:
 
 def client_at(seq: int) -> Client:
     """A client that has seen everything up to a sequence."""
-    result = Client(EventFilter(workspace="default"), "")
+    result = Client(EventFilter(workspace="default"), "", "")
     result.seq = seq
     return result
 

@@ -83,7 +83,7 @@ async def opened(
     hub: Hub, after: int | None, browser: Browser, credential: str = "", meters: Meters | None = None
 ) -> "asyncio.Task[None]":
     """A stream that is being sent to a browser."""
-    client = Client(EventFilter(workspace="default"), credential)
+    client = Client(EventFilter(workspace="default"), credential, credential)
     await hub.opened(client, after)
     stream = event_stream.EventStream(hub, client, meters or Meters())
     return asyncio.create_task(stream({"type": "http"}, browser.receive, browser.send))
@@ -215,7 +215,7 @@ async def test_whatever_ends_a_stream_leaves_nothing_behind(harness: Harness) ->
     viewer = harness.person("viewer")
     credential = next(iter(harness.directory._tokens))
     tasks = asyncio.all_tasks()
-    keeper = asyncio.create_task(event_stream.keep_alive(hub, harness.api.access_control))
+    keeper = asyncio.create_task(event_stream.keep_alive(hub, harness.api.callers))
 
     async def broken(body: bytes) -> None:
         raise ConnectionResetError

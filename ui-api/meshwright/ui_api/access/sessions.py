@@ -3,7 +3,7 @@
 Problem: a browser keeps a token where scripts and other people find it. Invariant: a session is known by the SHA-256 of
 256 random bits, which only its HttpOnly cookie contains; it ends by itself, when the user signs out, and when the token
 that began it is revoked or expires, on every API process within a second. A code begins one session, also when two
-processes are asked at once.
+processes are asked at once. A token has a bounded number of sessions and codes.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ import msgspec
 from meshwright.core import bus as mwbus
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Model, Moment
+from meshwright.ui_api.access.rates import Rate
+from meshwright.ui_api.http.problems import Refusal
 
 COOKIE = "meshwright-session"
 CSRF = "Meshwright-CSRF"
@@ -24,6 +26,12 @@ CSRF = "Meshwright-CSRF"
 _SESSION, _CODE = "session.", "code."
 _CODE_S = 600.0
 """seconds for which a code is valid"""
+MOST = 200
+"""sessions of one token; beginning another one ends the oldest"""
+CODES = 60
+"""codes that one token makes at once on each process, and one each second"""
+LOOKS = 60
+"""codes that each process looks up at once, and ten each second: guesses do not all reach the bus"""
 
 
 class Record(Model, frozen=True, kw_only=True):
@@ -50,17 +58,21 @@ def proof(secret: str) -> str:
 class Sessions:
     """The sessions and codes in their bucket. Run `follow` concurrently; `loaded` is set when all have been read."""
 
-    def __init__(self, seconds: float) -> None:
-        """`seconds`: how long a session lasts at most."""
+    def __init__(self, bucket: mwbus.KeyValue, seconds: float, *, only_https: bool = False) -> None:
+        """`seconds`: how long a session lasts at most. `only_https`: browsers send cookies by https only, also where
+        a proxy does not say how it was asked.
+        """
+        self.only_https = only_https
         self._seconds = seconds
-        self._bucket: mwbus.KeyValue | None = None
+        self._codes = Rate(1.0, CODES)
+        self._looks = Rate(10.0, LOOKS)
+        self._bucket = bucket
         self._records: dict[str, Record] = {}
         self.loaded = asyncio.Event()
 
-    async def follow(self, bucket: mwbus.KeyValue) -> None:
+    async def follow(self) -> None:
         """Keep the sessions current, until cancelled."""
-        self._bucket = bucket
-        async with bucket.watch(_SESSION) as changes:
+        async with self._bucket.watch(_SESSION) as changes:
             async for change in changes:
                 name = change.key.removeprefix(_SESSION)
                 if not change.key:
@@ -74,7 +86,7 @@ class Sessions:
         """The session of a cookie, or None. Raises BusUnavailable."""
         name = digest(secret)
         record = self._records.get(name)
-        if record is None and self._bucket is not None:
+        if record is None:
             # another process may have begun it a moment ago
             entry = await self._bucket.get(_SESSION + name)
             record = _DECODER.decode(entry.value) if entry else None
@@ -96,26 +108,41 @@ class Sessions:
         name = digest(secret)
         await self._store(_SESSION + name, record)
         self._records[name] = record
+        await self._end_oldest(token)
         return secret, record
+
+    async def _end_oldest(self, token: str) -> None:
+        own = [(record.expires_at, name) for name, record in self._records.items() if record.token == token]
+        for _, name in sorted(own)[: max(len(own) - MOST, 0)]:
+            await self._end(name)
 
     async def end(self, secret: str) -> None:
         """End a session on every process. Raises BusUnavailable."""
-        name = digest(secret)
-        if self._bucket is not None:
-            await self._bucket.delete(_SESSION + name)
+        await self._end(digest(secret))
+
+    async def _end(self, name: str) -> None:
+        await self._bucket.delete(_SESSION + name)
         self._records.pop(name, None)
 
     async def new_code(self, token: str) -> tuple[str, Record]:
-        """A code that begins one session for the token of that digest, and its record. Raises BusUnavailable."""
+        """A code that begins one session for the token of that digest, and its record.
+
+        Raises Refusal `too-many-requests`, BusUnavailable.
+        """
+        if not self._codes.take(token):
+            raise Refusal("too-many-requests", "this token has made many codes a moment ago")
         record = Record(token=token, expires_at=now() + datetime.timedelta(seconds=_CODE_S))
         code = secrets.token_urlsafe(32)
         await self._store(_CODE + digest(code), record)
         return code, record
 
     async def redeem(self, code: str) -> Record | None:
-        """Use a code up: its record for exactly one caller, None for all others. Raises BusUnavailable."""
-        if self._bucket is None:
-            return None
+        """Use a code up: its record for exactly one caller, None for all others.
+
+        Raises Refusal `too-many-requests`, BusUnavailable.
+        """
+        if not self._looks.take():
+            raise Refusal("too-many-requests", "many codes were tried a moment ago; a token signs in meanwhile")
         key = _CODE + digest(code)
         entry = await self._bucket.get(key)
         if entry is None:
@@ -128,8 +155,6 @@ class Sessions:
         return record if record.expires_at > now() else None
 
     async def _store(self, key: str, record: Record) -> None:
-        if self._bucket is None:
-            raise mwbus.BusUnavailable("the sessions are not read yet")
         seconds = max((record.expires_at - now()).total_seconds(), 1.0)
         await self._bucket.create(key, _ENCODER.encode(record), ttl=round(seconds))
 

@@ -22,11 +22,11 @@ class StreamQuota(msgspec.Struct, frozen=True, kw_only=True):
     per_workspace: int = 100
     all: int = 5000
 
-    def check(self, clients: Collection[Client], credential: str, workspace: str) -> None:
+    def check(self, clients: Collection[Client], token: str, workspace: str) -> None:
         """Raises Refusal `too-many-requests` when one more would exceed a limit."""
-        own = sum(one.credential == credential for one in clients)
+        own = sum(one.token == token for one in clients)
         if own >= self.per_token:
-            raise _full(f"this token has {own} event streams open, which is the limit", "TOKEN")
+            raise _full(f"this token has {own} event streams open, its sessions included, which is the limit", "TOKEN")
         beside = sum(one.wanted.workspace == workspace for one in clients)
         if beside >= self.per_workspace:
             raise _full(f"workspace {workspace} has {beside} event streams open, which is the limit", "WORKSPACE")

@@ -66,11 +66,13 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """One open stream. `seq` is the last event that was handled; `wake` is set when there are new ones."""
 
-    __slots__ = ("credential", "ended", "idle_since", "seq", "stale", "wake", "wanted")
+    __slots__ = ("credential", "ended", "idle_since", "seq", "stale", "token", "wake", "wanted")
 
-    def __init__(self, wanted: EventFilter, credential: str) -> None:
+    def __init__(self, wanted: EventFilter, credential: str, token: str) -> None:
+        """`token`: the digest of the token, which is also behind a session."""
         self.wanted = wanted
         self.credential = credential
+        self.token = token
         self.seq = 0
         self.ended = False
         self.stale = ""

@@ -93,8 +93,8 @@ async def show(call: Call[NoBody, NoQuery]) -> Response:
 
 async def _live(call: Call[NoBody, EventQuery]) -> Response:
     query, hub = call.query, call.api.hub
-    credential = call.caller.credential
-    call.api.streams.check(hub.clients, credential, call.workspace)
+    caller = call.caller
+    call.api.streams.check(hub.clients, caller.token, call.workspace)
     wants = EventFilter(
         workspace=call.workspace,
         role=call.principal.role,
@@ -104,7 +104,7 @@ async def _live(call: Call[NoBody, EventQuery]) -> Response:
         ids=query.id,
         operations=query.operation,
     )
-    client = Client(wants, credential)
+    client = Client(wants, caller.credential, caller.token)
     await hub.opened(client, _after(call))
     return event_stream.EventStream(hub, client, call.api.meters)
 

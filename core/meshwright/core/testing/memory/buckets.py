@@ -32,10 +32,14 @@ class _Newest(msgspec.Struct, frozen=True):
 
 
 class MemoryBucket:
-    """One bucket; `writes` counts the writes and deletions. With `ttl` every value expires after that many seconds."""
+    """One bucket; `writes` counts the writes and deletions. With `ttl` every value expires after that many seconds.
+
+    `failure` is raised by every read and write while it is set.
+    """
 
     def __init__(self, ttl: float = 0) -> None:
         self.writes = 0
+        self.failure: Exception | None = None
         self._ttl = ttl
         self._newest: dict[str, _Newest] = {}
         self._news = Announcements()
@@ -48,39 +52,46 @@ class MemoryBucket:
 
     async def get(self, key: str) -> mwbus.Entry | None:
         """The value of a key, or None; yields to other tasks."""
+        self._answer()
         entry = self.entries.get(key)
         await asyncio.sleep(0)
         return entry
 
     async def create(self, key: str, value: bytes, ttl: float | None = None) -> int:
         """Set a key that has no value. Raises Conflict when it has one."""
+        self._answer()
         if key in self.entries:
             raise mwbus.Conflict(f"{key} exists")
         return self._store(key, value, ttl)
 
     async def create_unused(self, key: str, value: bytes) -> int:
         """Set a key that never had a value and was never deleted. Raises Conflict otherwise."""
+        self._answer()
         if key in self._newest:
             raise mwbus.Conflict(f"{key} was there before")
         return self._store(key, value)
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
         """Replace the value that was read at `revision`. Raises Conflict."""
+        self._answer()
         self._check(key, revision)
         return self._store(key, value)
 
     async def put(self, key: str, value: bytes) -> int:
         """Set a key unconditionally."""
+        self._answer()
         return self._store(key, value)
 
     async def delete(self, key: str, revision: int | None = None) -> None:
         """Remove a key; with `revision` only if that is still its revision. Raises Conflict."""
+        self._answer()
         if revision is not None:
             self._check(key, revision)
         self._store(key, None)
 
     async def keys(self, prefix: str = "") -> list[str]:
         """The keys that start with `prefix`, sorted."""
+        self._answer()
         return sorted(key for key in self.entries if key.startswith(prefix))
 
     @asynccontextmanager
@@ -110,6 +121,10 @@ class MemoryBucket:
         self._newest[key] = _Newest(self.writes, value, until, expired)
         self._news.announce()
         return self.writes
+
+    def _answer(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
     def _expire(self) -> None:
         now = time.monotonic()

@@ -33,7 +33,7 @@ class SignIn(Model, frozen=True, kw_only=True):
     further_rules=("One of `token` and `code` is given.",),
     answer=Session,
     status=201,
-    problems=("unauthenticated", "csrf-proof-required", "bus-unavailable"),
+    problems=("unauthenticated", "csrf-proof-required", "too-many-requests", "bus-unavailable"),
 )
 async def begin(call: Call[SignIn, NoQuery]) -> Response:
     """Begin a browser session: the answer sets an HttpOnly cookie."""
@@ -79,7 +79,15 @@ async def end(call: Call[NoBody, NoQuery]) -> Response:
     return response
 
 
-@routes.add("POST", "/v1/session-codes", "createSessionCode", role="viewer", answer=SessionCode, status=201)
+@routes.add(
+    "POST",
+    "/v1/session-codes",
+    "createSessionCode",
+    role="viewer",
+    answer=SessionCode,
+    status=201,
+    problems=("too-many-requests",),
+)
 async def create_code(call: Call[NoBody, NoQuery]) -> Response:
     """Create a code that begins one browser session as the caller, within ten minutes.
 
@@ -90,7 +98,8 @@ async def create_code(call: Call[NoBody, NoQuery]) -> Response:
 
 
 def _set_cookie(call: Call[Model, NoQuery], response: Response, value: str, seconds: int) -> None:
-    by_https = call.request.url.scheme == "https" or call.header("X-Forwarded-Proto") == "https"
+    by_https = "https" in (call.request.url.scheme, call.header("X-Forwarded-Proto").partition(",")[0].strip())
+    secure = by_https or call.api.sessions.only_https
     response.set_cookie(
-        sessions.COOKIE, value, max_age=seconds, path="/", secure=by_https, httponly=True, samesite="strict"
+        sessions.COOKIE, value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="strict"
     )
