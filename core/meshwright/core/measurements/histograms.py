@@ -40,6 +40,8 @@ def quantile(histogram: Mapping[tuple[float, float], float], share: float) -> fl
     occupied = {bounds: count for bounds, count in histogram.items() if count > 0}
     if not occupied:
         return None
+    if (buckets := _apart(occupied)) is not None:
+        return _of_neighbours(buckets, share)
     bounds = sorted({bound for pair in occupied for bound in pair if not math.isinf(bound)})
     rank, end = sum(occupied.values()) * share, bounds[-1]
     for lower, upper in itertools.pairwise(bounds):
@@ -49,6 +51,25 @@ def quantile(histogram: Mapping[tuple[float, float], float], share: float) -> fl
         rank -= within
         end = upper if within > 0 else end
     return bounds[-1] if any(math.isinf(upper) for _, upper in occupied) else end
+
+
+def _apart(occupied: Mapping[tuple[float, float], float]) -> list[tuple[tuple[float, float], float]] | None:
+    """The buckets in their order when none overlaps another, as in every histogram of one kind of proxy."""
+    buckets = sorted(occupied.items())
+    if all(before[0][1] <= after[0][0] for before, after in itertools.pairwise(buckets)):
+        return buckets
+    return None
+
+
+def _of_neighbours(buckets: list[tuple[tuple[float, float], float]], share: float) -> float:
+    """The quantile of buckets that do not overlap."""
+    rank = sum(count for _, count in buckets) * share
+    for (lower, upper), count in buckets:
+        if rank <= count and not math.isinf(upper):
+            return lower + (upper - lower) * rank / count
+        rank -= count
+    (lower, upper), _ = buckets[-1]
+    return lower if math.isinf(upper) else upper
 
 
 def _between(pair: tuple[float, float], lower: float, upper: float) -> float:
