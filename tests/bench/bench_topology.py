@@ -50,7 +50,7 @@ NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 def edges(count: int, chance: random.Random, members: list[Workload]) -> list[Edge]:
     """Calls between any two of the workloads, with a histogram of twelve buckets each."""
-    result = {}
+    result: dict[tuple[str, str, str], Edge] = {}
     while len(result) < count:
         source, target = chance.sample(members, 2)
         counts = [chance.randrange(1, 50) for _ in BOUNDS]
