@@ -18,14 +18,17 @@ from meshwright.ui_api.routes import ALL
 from rig.inputs import openapi_walk
 from rig.inputs.openapi_walk import Operation
 from rig.intruders.environment import Environment, Wishes
+from rig.stack.signing_in import Session, sign_in
 from rig.stack.stack import TOKEN
 
 pytestmark = pytest.mark.servers
 OPEN = {
-    "getHealth", "getReadiness", "getMetrics", "getOpenApi", "getAsyncApi", "getDocs", "getDocsStyle",
+    "getHealth", "getReadiness", "getMetrics", "getOpenApi", "getAsyncApi", "getDocs", "getDocsStyle", "getDocsScript",
     "listProblemTypes", "getProblemType", "signIn",
 }  # fmt: skip
 """what anybody may ask: the state of the process, what it speaks, and to sign in"""
+ABOUT_SESSIONS = {"signOut", "createSessionCode"}
+"""what a session ends, and what it may not do"""
 SLUGS = {401: "unauthenticated", 403: "forbidden", 404: "not-found"}
 
 
@@ -35,6 +38,7 @@ class Caller(msgspec.Struct, frozen=True):
     authorization: str
     role: str = ""
     home: str = ""
+    session: Session | None = None
 
     def refusal(self, operation: Operation, workspace: str) -> int:
         """The status of the refusal, 0 when the caller is to be let in."""
@@ -56,6 +60,15 @@ def _of_tenant(tenant: str, role: str) -> Callable[[Environment], Caller]:
     return result
 
 
+def _signed_in(tenant: str, role: str) -> Callable[[Environment], Caller]:
+    def result(environment: Environment) -> Caller:
+        who = getattr(environment, tenant)
+        begun = sign_in(environment.stack.url, token=who.tokens[role])
+        return Caller("", role, who.workspace, begun)
+
+    return result
+
+
 def _everywhere(role: str) -> Callable[[Environment], Caller]:
     return lambda environment: Caller(f"Bearer {environment.everywhere[role]}", role, "*")
 
@@ -72,6 +85,10 @@ CALLERS: dict[str, Callable[[Environment], Caller]] = {
     **{f"{role} of the workspace": _of_tenant("one", role) for role in ROLE_ORDER},
     **{f"{role} of another workspace": _of_tenant("other", role) for role in ROLE_ORDER},
     **{f"{role} of all workspaces": _everywhere(role) for role in ROLE_ORDER},
+    "with a cookie that is none": lambda environment: Caller("", session=Session("A" * 43, "B" * 64)),
+    "viewer of the workspace, signed in": _signed_in("one", "viewer"),
+    "operator of the workspace, signed in": _signed_in("one", "operator"),
+    "admin of another workspace, signed in": _signed_in("other", "admin"),
     "the first admin": lambda environment: Caller(f"Bearer {TOKEN}", "admin", "*"),
 }
 
@@ -116,7 +133,9 @@ async def test_who_may_not_is_refused_and_changes_nothing(
     assert asked >= len(refused)
 
 
-@pytest.mark.parametrize("who", [who for who in CALLERS if who.endswith(("the workspace", "all workspaces", "admin"))])
+@pytest.mark.parametrize(
+    "who", [who for who in CALLERS if "the workspace" in who or who.endswith(("all workspaces", "admin"))]
+)
 async def test_who_may_is_let_in(
     environment: Environment,
     served: list[Operation],
@@ -128,7 +147,7 @@ async def test_who_may_is_let_in(
     """With the role a client reads the resource, and is never refused for its role."""
     caller, one = CALLERS[who](environment), environment.one
     for operation in served:
-        if caller.refusal(operation, one.workspace):
+        if caller.refusal(operation, one.workspace) or (caller.session and operation.id in ABOUT_SESSIONS):
             continue
         if operation.writes:  # of something that is not there, so that what others look at stays
             names = ("nobody",) * len(operation.places)
@@ -149,6 +168,8 @@ async def _ask(
     client: httpx.AsyncClient, caller: Caller, workspace: str, operation: Operation, places: tuple[str, ...], body: Any
 ) -> httpx.Response:
     headers = {"Authorization": caller.authorization, "Meshwright-Workspace": workspace, "If-Match": "*"}
+    if caller.session:
+        headers |= caller.session.headers(str(client.base_url))
     options = {} if body is None else {"json": body}
     return await client.request(operation.method, operation.at(*places), headers=headers, **options)
 

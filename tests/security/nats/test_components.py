@@ -34,6 +34,20 @@ async def test_nobody_but_the_api_makes_tokens_or_commands(site: Any, component:
     assert await site.holds("STATE") == await site.holds("COMMANDS") == 0
 
 
+@pytest.mark.parametrize("component", [name for name in COMPONENTS if name != "api"])
+async def test_nobody_but_the_api_makes_or_reads_sessions(site: Any, component: str) -> None:
+    """A session for somebody's token, published or read with the credentials of each component in turn, is refused."""
+    async with site.intruder(component) as intruder:
+        for key in ("session.forged", "code.forged"):
+            assert not await intruder.send(f"$KV.mw_sessions.{key}", reply="_INBOX.x")
+        for api in (API, nats_accounts.JS_API):
+            for request in ("DIRECT.GET.KV_mw_sessions", "DIRECT.GET.KV_mw_sessions.$KV.mw_sessions.session.x"):
+                assert not await intruder.send(f"{api}.{request}", reply="_INBOX.x"), request
+            assert not await intruder.send(f"{api}.CONSUMER.CREATE.KV_mw_sessions.mine", reply="_INBOX.x")
+        assert not await intruder.listen("$KV.mw_sessions.>")
+    assert await site.holds("KV_mw_sessions") == 0
+
+
 @pytest.mark.parametrize("component", COMPONENTS)
 async def test_everybody_speaks_under_their_own_name(site: Any, component: str) -> None:
     """Events of any other origin are refused, those of one's own pass; an observer says nothing at all."""

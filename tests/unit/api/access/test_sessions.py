@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.memory.buckets import MemoryBucket
 from meshwright.schemas import access
 from meshwright.ui_api.access import authentication, sessions
@@ -35,6 +36,7 @@ async def following(harness: Harness) -> AsyncIterator[MemoryBucket]:
 
 async def sign_in(harness: Harness, **credential: str) -> httpx.Response:
     answer: httpx.Response = await harness.client.post("/v1/session", json=credential or {"token": ADMIN})
+    harness.client.cookies.clear()  # otherwise the next sign-in would end this session
     return answer
 
 
@@ -204,3 +206,75 @@ async def test_sessions_of_one_token_share_its_event_streams(harness: Harness) -
     for one in callers:
         headers = cookie(one) | {"Accept": "text/event-stream"}
         assert (await harness.client.get("/v1/events", headers=headers)).status_code == 429
+
+
+async def test_a_new_session_ends_the_one_that_the_browser_had(harness: Harness) -> None:
+    """One browser has one session: the former cookie opens nothing."""
+    async with following(harness) as bucket:
+        former = await sign_in(harness)
+        again = await harness.client.post("/v1/session", json={"token": ADMIN}, headers=cookie(former))
+        assert again.status_code == 201
+        assert len(bucket.entries) == 1
+        assert (await harness.client.get("/v1/session", headers=cookie(former))).status_code == 401
+
+
+async def test_invented_cookies_do_not_keep_the_bus_busy(harness: Harness) -> None:
+    """Beyond some, an unknown cookie is refused without asking the bucket; known ones go on."""
+    async with following(harness) as bucket:
+        begun, asked = await sign_in(harness), 0
+        read = bucket.get
+
+        async def counted(key: str) -> Any:
+            nonlocal asked
+            asked += 1
+            return await read(key)
+
+        bucket.get = counted  # type: ignore[method-assign]
+        for number in range(400):
+            assert await harness.api.sessions.find(f"invented {number}") is None
+        assert 200 <= asked < 400
+        assert (await harness.client.get("/v1/session", headers=cookie(begun))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1:8081", "meshwright-session-8081"),
+        ("mesh.example", "meshwright-session"),
+        ("[::1]:8410", "meshwright-session-8410"),
+        ("[::1]", "meshwright-session"),
+        ("8081", "meshwright-session"),
+        ("x:8081a", "meshwright-session"),
+        ("x:123456", "meshwright-session"),
+        ("x:80\n", "meshwright-session"),
+        ("", "meshwright-session"),
+    ],
+)
+def test_servers_on_one_host_have_cookies_of_their_own(host: str, expected: str) -> None:
+    """A browser sends a host's cookies to all its ports, so the name has the port."""
+    assert sessions.cookie_name(host) == expected
+
+
+async def test_a_proxy_that_changes_the_host_is_no_other_site(harness: Harness) -> None:
+    """What it says of the host before counts: a page of another site cannot set that header."""
+    async with following(harness):
+        begun = await sign_in(harness)
+        headers = cookie(begun) | {"Meshwright-CSRF": begun.json()["csrf"], "Origin": "https://tools.example"}
+        assert (await harness.client.put("/v1/workspaces/w1", json=WORKSPACE, headers=headers)).status_code == 403
+        headers["X-Forwarded-Host"] = "tools.example"
+        assert (await harness.client.put("/v1/workspaces/w1", json=WORKSPACE, headers=headers)).status_code == 201
+
+
+async def test_ended_sessions_are_forgotten(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory that they take is given back when others begin later."""
+    monkeypatch.setattr(sessions, "_TIDY_S", 0.0)
+    async with following(harness):
+        soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(milliseconds=300)
+        person = harness.person("viewer", expires_at=soon)
+        await sign_in(harness, token=person.token)
+
+        async def forgotten() -> bool:
+            await sign_in(harness)
+            return all(record.expires_at > soon for record in harness.api.sessions._records.values())
+
+        await eventually(forgotten)

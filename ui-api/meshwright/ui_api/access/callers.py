@@ -41,7 +41,7 @@ class Callers:
     async def caller(self, request: Request) -> Caller:
         """Raises Refusal `unauthenticated`, `csrf-proof-required`; BusUnavailable."""
         authorization = request.headers.get("authorization", "")
-        cookie = request.cookies.get(sessions.COOKIE, "")
+        cookie = self.cookie(request)
         if authorization or not cookie:
             principal = self._access_control.principal(authorization)
             token = digest(authorization.partition(" ")[2].strip())
@@ -58,6 +58,10 @@ class Callers:
         credential = _SESSION + sessions.digest(cookie)
         return Caller(principal=principal_now, credential=credential, token=record.token, session=record, csrf=csrf)
 
+    def cookie(self, request: Request) -> str:
+        """The secret of the browser's session; empty when it has none."""
+        return request.cookies.get(sessions.cookie_name(request.headers.get("host", "")), "")
+
     def is_valid(self, credential: str) -> bool:
         """Whether a credential is still that of a caller."""
         if credential.startswith(_SESSION):
@@ -72,6 +76,8 @@ def same_origin(request: Request) -> None:
     if site:
         foreign = site not in ("same-origin", "none")
     else:
-        foreign = bool(origin) and urlsplit(origin).netloc != request.headers.get("host", "")
+        # a page of another site can set neither header; "null" has no host
+        hosts = [request.headers[name] for name in ("host", "x-forwarded-host") if name in request.headers]
+        foreign = bool(origin) and urlsplit(origin).netloc not in hosts
     if foreign:
         raise Refusal("csrf-proof-required", "the request comes from a page of another site")

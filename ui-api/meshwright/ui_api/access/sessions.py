@@ -10,6 +10,7 @@ import asyncio
 import datetime
 import hashlib
 import hmac
+import re
 import secrets
 
 import msgspec
@@ -21,8 +22,10 @@ from meshwright.ui_api.access.rates import Rate
 from meshwright.ui_api.http.problems import Refusal
 
 COOKIE = "meshwright-session"
+"""the name of the cookie; see `cookie_name`"""
 CSRF = "Meshwright-CSRF"
 """the request header with the proof"""
+_PORT = re.compile(r".*:([0-9]{1,5})\Z")
 _SESSION, _CODE = "session.", "code."
 _CODE_S = 600.0
 """seconds for which a code is valid"""
@@ -32,6 +35,10 @@ CODES = 60
 """codes that one token makes at once on each process, and one each second"""
 LOOKS = 60
 """codes that each process looks up at once, and ten each second: guesses do not all reach the bus"""
+COOKIES = 200
+"""unknown cookies that each process looks up at once, and fifty each second"""
+_TIDY_S = 60.0
+"""seconds after which ended sessions are forgotten"""
 
 
 class Record(Model, frozen=True, kw_only=True):
@@ -55,6 +62,16 @@ def proof(secret: str) -> str:
     return hmac.digest(secret.encode(), b"meshwright csrf", "sha256").hex()
 
 
+def cookie_name(host: str) -> str:
+    """The cookie's name for a server at that address.
+
+    A browser sends the cookies of a host to all its ports, so that two servers on one machine would sign each other's
+    users out: where the address has a port, the name has it too.
+    """
+    port = _PORT.match(host)
+    return f"{COOKIE}-{port[1]}" if port else COOKIE
+
+
 class Sessions:
     """The sessions and codes in their bucket. Run `follow` concurrently; `loaded` is set when all have been read."""
 
@@ -66,6 +83,8 @@ class Sessions:
         self._seconds = seconds
         self._codes = Rate(1.0, CODES)
         self._looks = Rate(10.0, LOOKS)
+        self._unknown = Rate(50.0, COOKIES)
+        self._tidied = now()
         self._bucket = bucket
         self._records: dict[str, Record] = {}
         self.loaded = asyncio.Event()
@@ -81,13 +100,20 @@ class Sessions:
                     self._records.pop(name, None)
                 else:
                     self._records[name] = _DECODER.decode(change.entry.value)
+                    self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        present = now()
+        if (present - self._tidied).total_seconds() > _TIDY_S:
+            self._tidied = present
+            self._records = {name: record for name, record in self._records.items() if record.expires_at > present}
 
     async def find(self, secret: str) -> Record | None:
         """The session of a cookie, or None. Raises BusUnavailable."""
         name = digest(secret)
         record = self._records.get(name)
-        if record is None:
-            # another process may have begun it a moment ago
+        if record is None and self._unknown.take():
+            # another process may have begun it a moment ago; invented cookies do not all reach the bus
             entry = await self._bucket.get(_SESSION + name)
             record = _DECODER.decode(entry.value) if entry else None
         return record if record and record.expires_at > now() else None

@@ -75,7 +75,8 @@ def document(routes: tuple[Route, ...], version: str) -> dict[str, Any]:
                     "type": "apiKey",
                     "in": "cookie",
                     "name": sessions.COOKIE,
-                    "description": f"Set by signIn. A write carries the session's `csrf` as {sessions.CSRF}.",
+                    "description": "Set by signIn; with `-PORT` after the name where the server's address has a port. "
+                    f"A write carries the session's `csrf` as {sessions.CSRF}.",
                 },
             },
             "schemas": schemas,

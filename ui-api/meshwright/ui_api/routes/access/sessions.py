@@ -36,7 +36,7 @@ class SignIn(Model, frozen=True, kw_only=True):
     problems=("unauthenticated", "csrf-proof-required", "too-many-requests", "bus-unavailable"),
 )
 async def begin(call: Call[SignIn, NoQuery]) -> Response:
-    """Begin a browser session: the answer sets an HttpOnly cookie."""
+    """Begin a browser session: the answer sets an HttpOnly cookie. A session that the browser had ends."""
     same_origin(call.request)
     asked, api = call.body, call.api
     if bool(asked.token) == bool(asked.code):
@@ -46,6 +46,9 @@ async def begin(call: Call[SignIn, NoQuery]) -> Response:
     if principal is None:
         what = "token is unknown, revoked or expired" if asked.token else "code is unknown, used or expired"
         raise Refusal("unauthenticated", f"the {what}")
+    before = api.callers.cookie(call.request)
+    if before and await api.sessions.find(before):
+        await api.sessions.end(before)
     secret, record = await api.sessions.begin(token, api.access_control.end_of(token))
     log.info("%s signed in", principal.name)
     shown = Session(principal=principal, expires_at=record.expires_at, csrf=sessions.proof(secret))
@@ -73,7 +76,7 @@ async def end(call: Call[NoBody, NoQuery]) -> Response:
     """End the browser session, on every process of the API. A token stays valid."""
     response = answers.nothing()
     if call.caller.session is not None:
-        await call.api.sessions.end(call.request.cookies[sessions.COOKIE])
+        await call.api.sessions.end(call.api.callers.cookie(call.request))
         log.info("%s signed out", call.principal.name)
         _set_cookie(call, response, "", 0)
     return response
@@ -93,6 +96,8 @@ async def create_code(call: Call[NoBody, NoQuery]) -> Response:
 
     A sign-in link is the dashboard's address with `/sign-in#code=` and the code.
     """
+    if call.caller.session is not None:  # else a session could prolong itself for ever, also beyond signing out
+        raise Refusal("forbidden", "a session cannot make codes: send the API token")
     code, record = await call.api.sessions.new_code(call.caller.token)
     return answers.ok(SessionCode(code=code, expires_at=record.expires_at), 201, Cache_Control="no-store")
 
@@ -100,6 +105,5 @@ async def create_code(call: Call[NoBody, NoQuery]) -> Response:
 def _set_cookie(call: Call[Model, NoQuery], response: Response, value: str, seconds: int) -> None:
     by_https = "https" in (call.request.url.scheme, call.header("X-Forwarded-Proto").partition(",")[0].strip())
     secure = by_https or call.api.sessions.only_https
-    response.set_cookie(
-        sessions.COOKIE, value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="strict"
-    )
+    name = sessions.cookie_name(call.header("Host"))
+    response.set_cookie(name, value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="strict")
