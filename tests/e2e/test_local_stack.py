@@ -168,6 +168,12 @@ async def test_edges_come_alive(person: Person) -> None:
     assert edge["rate"] > 0
     assert 0 <= edge["p50_ms"] <= edge["p99_ms"]
 
+    # A sidecar's own log is read by the worker on whose host it runs.
+    (proxy,) = (await person.reads("/v1/proxies?mesh=demo&name=front"))["items"]
+    (log,) = (await person.reads(f"/v1/proxies/{proxy['id']}/logs?lines=5"))["parts"]
+    assert log["name"].endswith("/envoy.log")
+    assert len(log["text"].splitlines()) <= 5
+
     # Settings that changed are taken over, or it is said that they are not.
     before = person.recorded()
     code, text = await person.types("up", MESHWRIGHT_LOG_LEVEL="warning", MESHWRIGHT_API_PORT="1234")

@@ -16,6 +16,7 @@ from meshwright.core.testing.file_target import File, FileTarget, files
 from meshwright.schemas import errors, intents, meshes, operations, telemetry, workloads
 from meshwright.schemas.connections import EnvoyFleet
 from meshwright.schemas.references import ResourceRef
+from meshwright.schemas.workloads import LogPart, LogRequest
 
 SLOW, DOOMED, BROKEN, POISON = "slow", "doomed", "broken", "poison"
 
@@ -126,6 +127,15 @@ async def enrol(context: kit.Context, arguments: operations.EnrolWorkloads) -> N
     ]  # fmt: skip
     measured = telemetry.EdgesMeasured(mesh=command.mesh, start=now(), seconds=5.0, edges=edges)
     await context.runtime.measure(command.workspace, measured)
+
+
+@scripted.logs
+async def logs(_scope: kit.Scope, request: LogRequest) -> list[LogPart]:
+    """Numbered lines of each proxy; workloads have no logs."""
+    if request.of == "workload":
+        raise kit.Reject(errors.Failure(code="MW0001", what="workloads write no log", remedy="Look at the proxy's."))
+    lines = [f"line {number} of {request.name}" for number in range(1, 1001)]
+    return [LogPart(name=f"{request.name}.log", text="\n".join(lines[-request.lines :]))]
 
 
 @scripted.intent(intents.Timeout, since="1.0")

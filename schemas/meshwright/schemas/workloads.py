@@ -224,3 +224,48 @@ class ProxyRemoved(Message, frozen=True, kw_only=True):
     mesh: Name
     namespace: Namespace = ""
     name: ObjectName
+
+
+MOST_LOG_LINES = 2000
+LONGEST_LOG = 512 * 1024
+"""maximum number of characters of all parts of an answer together"""
+
+
+class LogRequest(Model, frozen=True, kw_only=True):
+    """Asks a worker for the newest lines of the logs of a proxy or a workload. Request/reply, never stored."""
+
+    workspace: Name
+    connection: Name
+    mesh: Name
+    of: Literal["proxy", "workload"]
+    kind: str = ""
+    """of a workload"""
+    namespace: Namespace = ""
+    name: ObjectName
+    container: str = ""
+    """one container of a pod; without it the proxy's, or for a workload the others"""
+    lines: int = 100
+
+
+class LogPart(Model, frozen=True, kw_only=True):
+    """The newest lines of one log; `name` says whose: a file, or `pod/container`."""
+
+    name: str
+    text: str
+
+
+class Logs(Model, frozen=True, kw_only=True):
+    """The newest lines of the logs of a proxy or a workload, one part for each process."""
+
+    parts: list[LogPart]
+
+    def bounded(self) -> "Logs":
+        """The same with the oldest lines left out where together they are longer than LONGEST_LOG."""
+        most = LONGEST_LOG // max(1, len(self.parts))
+        return Logs(parts=[LogPart(name=each.name, text=_newest(each.text, most)) for each in self.parts])
+
+
+def _newest(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    return text[-most:].partition("\n")[2] or text[-most:]

@@ -137,3 +137,11 @@ def test_names_that_do_not_exist_are_refused_at_once(shop: Shop) -> None:
     assert "Did you mean demo?" in shop.run("meshes", "upgrade", "dmo", expect=3).stderr
     assert "Did you mean place?" in shop.run("meshes", "install", "n", "-c", "plac", expect=3).stderr
     assert shop.run("operations", "list", "-o", "name").stdout == before
+
+
+def test_logs_come_from_a_worker_of_the_mesh(shop: Shop) -> None:
+    """Bounded by the lines that are asked for; what has none is refused with the reason."""
+    assert shop.run("logs", "proxy/front", "--tail", "2").stdout == "line 999 of front\nline 1000 of front\n"
+    refused = shop.run("logs", "workload/front", expect=3).stderr
+    assert "workloads write no log" in refused
+    assert "Look at the proxy's." in refused

@@ -115,8 +115,12 @@ def test_a_filter_that_matches_nothing_says_what_there_is(server: Server, termin
     done = terminal.run("meshes", "list", "--state", "installing", "-o", "json")
     assert json.loads(done.stdout) == []
     assert "nothing matches state installing. There are: state ready (2), degraded (1)" in done.stderr
+    server.on("GET /v1/meshes", server.page(), server.page(*MESHES))
+    assert terminal.run("meshes", "list", "--state", "installing").stdout == ""
     server.on("GET /v1/meshes", server.page())
-    assert "nothing matches" not in terminal.run("meshes", "list", "--state", "ready").stderr
+    done = terminal.run("meshes", "list", "--state", "ready")
+    assert "nothing matches" not in done.stderr
+    assert "No meshes. Install one" in done.stdout
 
 
 def test_connections_are_selected_by_label(server: Server, terminal: Terminal) -> None:

@@ -8,6 +8,7 @@
     MW2009  the control plane does not serve the desired state
     MW2012  ports of sidecars are taken, or none are free
     MW2013  plain connections are still served
+    MW2014  there is no log here
 
 Those about designs are the kit's. Invariant: each code is made in one place.
 """
@@ -46,6 +47,11 @@ def ports_taken(what: str) -> kit.Reject:
             retryable=True,
         )
     )
+
+
+def no_log(what: str, remedy: str) -> kit.Reject:
+    """The log is somewhere else."""
+    return kit.Reject(Failure(code="MW2014", what=what, remedy=remedy))
 
 
 def no_mesh(mesh: str) -> kit.Reject:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from meshwright.adapters.istio.facts import ROOT
 from meshwright.core import kit
+from meshwright.core.kit import pod_logs
 from meshwright.core.kit.kubernetes import forwarding, port_forward
 from meshwright.core.kit.kubernetes.probing import try_connection
 from meshwright.schemas.adapters import AccessRule
@@ -29,6 +30,7 @@ RIGHTS = [
     _rule("to check resources before they are sent", ["get"], "apiextensions.k8s.io", "customresourcedefinitions"),
     _rule("to know whether Istio takes gateways", _READ, "gateway.networking.k8s.io", "gatewayclasses"),
     forwarding.rule("pods", because="to ask proxies what they have counted"),
+    pod_logs.RULE,
     _rule("to respect disruption budgets", _READ, "policy", "poddisruptionbudgets"),
     port_forward.rule(namespace=ROOT, because="to ask istiod what its proxies have taken"),
     _rule("to enrol namespaces", [*_READ, "patch"], "", "namespaces"),

@@ -31,6 +31,7 @@ from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
 from meshwright.core.kit.traffic import Traffic
 from meshwright.schemas import adapters, designs, errors, intents, operations
 from meshwright.schemas.connections import ConnectionSettings, ConnectionTest
+from meshwright.schemas.workloads import LogPart, LogRequest
 
 A = TypeVar("A", bound=operations.Arguments)
 N = TypeVar("N", bound=intents.Intent)
@@ -39,6 +40,7 @@ Handler = Callable[[Context, Any], Awaitable[Any]]
 Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
 Gather = Callable[[Any, Draft], Awaitable[Facts]]
 Preview = Callable[[PreviewContext], Awaitable[designs.Preview | None]]
+LogReader = Callable[[Scope, LogRequest], Awaitable[list[LogPart]]]
 ResourceReader = Callable[[Scope], Awaitable[LiveResources]]
 DefinitionReader = Callable[[Scope, Collection[Kind]], Awaitable[Definitions]]
 KindReader = Callable[[Scope, Sequence[Kind]], Awaitable[LiveResources]]
@@ -104,6 +106,7 @@ class Adapter:
         self.traffic = traffic
         self.resource_reader: ResourceReader | None = None
         self.kind_reader: KindReader | None = None
+        self.log_reader: LogReader | None = None
         self.definition_reader: DefinitionReader | None = None
         self.connection_tester: ConnectionTester | None = None
         self.status_reader: StatusReader | None = None
@@ -225,6 +228,11 @@ class Adapter:
     def live_kinds(self, reader: KindReader) -> KindReader:
         """Register what reads all resources of some kinds that a mesh has, to import them."""
         self.kind_reader = reader
+        return reader
+
+    def logs(self, reader: LogReader) -> LogReader:
+        """Register what reads the newest lines of the logs of a proxy or workload; it raises Reject for others."""
+        self.log_reader = reader
         return reader
 
     def status(self, reader: StatusReader) -> StatusReader:

@@ -178,6 +178,13 @@ def test_columns_are_left_out_where_there_is_no_room(width: int, shown_columns: 
     assert (f"(not shown for lack of room: {left_out}; -o wide shows all)" in " ".join(lines)) == bool(left_out)
 
 
+def test_numbers_are_aligned_by_their_ends() -> None:
+    """In a terminal and in a pipe."""
+    grid = output.table(("name", "number"), [("a", 1), ("b", 12345)], right=("number",))
+    for lines in (in_terminal(80, grid), shown(io.StringIO(), grid).splitlines()):
+        assert [line.rstrip() for line in lines] == ["NAME   NUMBER", "a           1", "b       12345"]
+
+
 def test_prose_is_wrapped_before_columns_are_left_out() -> None:
     """A message takes several lines; a name beside it takes one."""
     rows = [("reviews-v1-7b8c9d", "no healthy upstream was seen for the last ten minutes on any of its ports")]

@@ -39,6 +39,8 @@ class Listing(msgspec.Struct, kw_only=True):
     render: Callable[[list[Document]], "RenderableType"]
     select: Callable[[Document], bool] | None = None
     """a filter that the API does not have"""
+    explained: bool = False
+    """whether it was said why there is nothing"""
     paged: bool = True
     """whether the API gives it page by page, and waits for a position"""
 
@@ -55,7 +57,8 @@ def lists(
                 _watch(session, listing, sort_by, limit, events)
             else:
                 items = read(session, listing, sort_by, limit)
-                session.output.show(items, listing.render(items) if session.output.human else "")
+                if items or not session.output.human or not listing.explained:
+                    session.output.show(items, listing.render(items) if session.output.human else "")
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())
         kind = inspect.Parameter.KEYWORD_ONLY
@@ -134,6 +137,7 @@ def _say_what_there_is(session: Session, listing: Listing, unselected: list[Docu
     there = [f"{name} {text}" for name in filters or ("labels",) if (text := _values(items, name))]
     is_more = "; ".join(there) or f"{len(items)} {what} without this filter"
     session.output.say(f"nothing matches {given}. There are: {is_more}")
+    listing.explained = True
 
 
 def _values(items: list[Document], name: str) -> str:

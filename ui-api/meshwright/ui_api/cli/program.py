@@ -28,6 +28,7 @@ from meshwright.ui_api.cli.commands import (
     deadletters,
     describing,
     events,
+    logs,
     meshes,
     operations,
     overview,
@@ -90,6 +91,7 @@ def build() -> typer.Typer:
     command(app, "analyze", rich_help_panel=_LOOK)(analyze.analyze)
     command(app, "explain", rich_help_panel=_LOOK)(explain.explain)
     command(app, "describe", rich_help_panel=_LOOK)(describing.describe)
+    command(app, "logs", rich_help_panel=_LOOK)(logs.logs)
     command(app, "wait", rich_help_panel=_LOOK)(waiting.wait)
     command(app, "edit", rich_help_panel=_CHANGE)(editing.edit)
     for verb in (changes.apply, changes.validate, changes.diff, changes.translate, changes.rollback, changes.remove):

@@ -1,4 +1,4 @@
-"""The endpoints of a live worker: about itself, previews, a mesh's intents, connections, detection, analysis, import.
+"""The endpoints of a live worker: itself, previews, a mesh's intents, connections, detection, analysis, import, logs.
 
 Invariant: requests change nothing; an operation that the adapter does not know is refused with the list of those that
 it does.
@@ -23,6 +23,7 @@ from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.findings import Analysis, AnalysisRequest
 from meshwright.schemas.meshes import DetectionRequest, Detections
+from meshwright.schemas.workloads import LogRequest, Logs
 
 _DETECTED_S = 18.0
 T = TypeVar("T")
@@ -67,6 +68,9 @@ def endpoints(
     async def import_design(payload: bytes) -> bytes:
         return msgspec.json.encode(await _import(adapter, runtime, service, payload))
 
+    async def logs(payload: bytes) -> bytes:
+        return msgspec.json.encode(await _logs(adapter, runtime, service, payload))
+
     return {
         "info": info,
         "preview": preview,
@@ -75,6 +79,7 @@ def endpoints(
         "detect": detect,
         "analyze": analyze,
         "import": import_design,
+        "logs": logs,
         "diagnose": diagnose,
     }
 
@@ -201,6 +206,16 @@ def _imported(
     except CannotImport as error:
         raise Refusal(Failure(code="MW1022", what=str(error))) from error
     return msgspec.structs.replace(design, unread=sorted(kind for _, kind in live.unread))
+
+
+async def _logs(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> Logs:
+    asked = _decoded(payload, LogRequest, "MW1026", "not a request for logs")
+    if adapter.log_reader is None:
+        raise Refusal(Failure(code="MW1026", what=f"the {adapter.name} adapter does not read logs"))
+    mesh = kit.MeshRef(workspace=asked.workspace, connection=asked.connection, mesh=asked.mesh)
+    with _refusing():
+        parts = await adapter.log_reader(kit.Scope(runtime, service, mesh), asked)
+    return Logs(parts=parts).bounded()
 
 
 def _decoded(payload: bytes, kind: type[T], code: str, what: str) -> T:

@@ -42,7 +42,7 @@ class Grid:
             grid.add_column(
                 name.upper(),
                 justify="right" if name in self.right else "left",
-                overflow="fold" if prose else "ignore",
+                overflow="fold",
                 no_wrap=not prose,
                 min_width=self._least(index),
             )

@@ -152,7 +152,9 @@ def preview(session: Session, method: str, path: str, body: dict[str, Any]) -> d
     """Show what an operation would change, as its adapter says. Raises CommandFailed when it would be refused."""
     answer = session.api.request(method, path, body=body, params={"validate_only": "true"}, repeatable=True)
     looked: dict[str, Any] = answer.data
-    session.output.show(looked, previews.operation(looked, "this operation"))
+    is_refused = looked.get("problems") or looked.get("unsupported")
+    if looked.get("diff") or not (is_refused and session.output.human):
+        session.output.show(looked, previews.operation(looked, "this operation"))
     previewing.refuse(looked)
     session.output.say("dry run: nothing was changed")
     return looked

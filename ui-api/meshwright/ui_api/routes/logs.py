@@ -1,0 +1,89 @@
+"""The newest lines of the logs of proxies and workloads, as a worker of their mesh reads them.
+
+Invariant: nothing is stored; an answer is bounded, and a log that cannot be read is refused with the reason.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from meshwright.schemas import ids
+from meshwright.schemas.base import Model
+from meshwright.schemas.workloads import ENTITY_PATTERN, MOST_LOG_LINES, LogRequest, Logs
+from meshwright.ui_api.http import answers
+from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.routing import Call, NoBody, Routes
+from meshwright.ui_api.requests import previews, targets
+
+routes = Routes("workloads")
+_ENTITY = {"id": ENTITY_PATTERN}
+_LOGS = msgspec.json.Decoder(Logs)
+_ENDPOINT = "logs"
+
+
+class LogQuery(Model, frozen=True, kw_only=True):
+    """How much, and of which container."""
+
+    lines: Annotated[int, Meta(ge=1, le=MOST_LOG_LINES, description="The newest lines of each part.")] = 100
+    container: Annotated[str, Meta(max_length=253, description="One container of a pod; default the one meant.")] = ""
+
+
+@routes.add(
+    "GET",
+    "/v1/proxies/{id}/logs",
+    "getProxyLogs",
+    places=_ENTITY,
+    role="operator",
+    query=LogQuery,
+    answer=Logs,
+    problems=previews.PROBLEMS,
+)
+async def of_proxy(call: Call[NoBody, LogQuery]) -> Response:
+    """Show the newest lines of a proxy's log."""
+    return await _logs(call, "proxy")
+
+
+@routes.add(
+    "GET",
+    "/v1/workloads/{id}/logs",
+    "getWorkloadLogs",
+    places=_ENTITY,
+    role="operator",
+    query=LogQuery,
+    answer=Logs,
+    problems=previews.PROBLEMS,
+)
+async def of_workload(call: Call[NoBody, LogQuery]) -> Response:
+    """Show the newest lines of a workload's own logs, where the platform of its mesh keeps them."""
+    return await _logs(call, "workload")
+
+
+async def _logs(call: Call[NoBody, LogQuery], of: Literal["proxy", "workload"]) -> Response:
+    mesh, *scope, name = ids.parts(call.name())
+    if len(scope) > 2 or not mesh:
+        raise not_found(of, call.name())
+    target = targets.mesh(call.api, call.workspace, mesh)
+    raw = {
+        "workspace": call.workspace,
+        "connection": target.connection,
+        "mesh": mesh,
+        "of": of,
+        "namespace": scope[0] if scope else "",
+        "kind": scope[1] if len(scope) > 1 else "",
+        "name": name,
+        "lines": call.query.lines,
+        "container": call.query.container,
+    }
+    try:
+        request = msgspec.convert(raw, LogRequest)
+    except msgspec.ValidationError as error:
+        raise not_found(of, call.name()) from error
+    payload = msgspec.json.encode(request)
+    try:
+        return answers.ok(await previews.ask(call.api, target.adapter, _ENDPOINT, payload, _LOGS, previews.PREVIEW_S))
+    except Refusal as refused:
+        if refused.slug != "invalid-document":
+            raise
+        raise Refusal("not-found", refused.detail, remedy=refused.remedy) from refused  # there is no such log
