@@ -1,7 +1,7 @@
-"""A rate limit on log messages.
+"""A rate limit, of log messages first of all.
 
-Problem: a message that unauthenticated clients can trigger can be triggered until the disk is full. Invariant: each key
-has a burst size and a rate, and skipped messages are counted; at most `_KEYS` keys are remembered.
+Problem: what unauthenticated clients can trigger can be triggered until the disk is full or the bus is busy with it.
+Invariant: each key has a burst size and a rate, and what was skipped is counted; at most `_KEYS` keys are remembered.
 """
 
 import time
@@ -26,7 +26,7 @@ class Allowance:
         self._accounts: dict[str, _Account] = {}
 
     def take(self, key: str = "") -> int | None:
-        """The number of messages skipped since the last allowed one; None when this one must be skipped too."""
+        """The number skipped since the last allowed one; None when this one must be skipped too."""
         now = time.monotonic()
         account = self._accounts.get(key)
         if account is None:

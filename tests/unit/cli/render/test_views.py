@@ -166,7 +166,7 @@ TABLES: list[tuple[tuple[str, ...], str, Any, list[str]]] = [
         [connections.Connection(id="c", kind="consul", labels={"b": "2", "a": "1"})],
         ["a=1, b=2"],
     ),
-    (("designs", "list"), "/v1/designs", [DESIGN], ["slow", "2", "timeout", "two words"]),
+    (("designs", "list"), "/v1/designs", [DESIGN], ["slow", "- not applied", "timeout", "two words"]),
     (
         ("designs", "versions", "slow"),
         "/v1/designs/slow/versions",
@@ -225,11 +225,15 @@ TABLES: list[tuple[tuple[str, ...], str, Any, list[str]]] = [
     ),
 ]
 LISTS = [one for one in TABLES if isinstance(one[2], list)]
+BESIDE = ("/v1/releases", "/v1/drift")
+"""what a list of designs reads too"""
 
 
 def served(server: Server, path: str, result: Any) -> Any:
     """Let the server have these documents; what it sends of them."""
     plain = msgspec.to_builtins(result)
+    for other in BESIDE:
+        server.on(f"GET {other}", server.page())
     server.on(f"GET {path}", server.page(*plain) if isinstance(result, list) else plain)
     return plain
 

@@ -1,6 +1,8 @@
 """The rate limit on log messages."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meshwright.core.telemetry.allowance import Allowance
 
@@ -38,3 +40,20 @@ def test_only_so_many_keys_are_remembered(clock: list[float]) -> None:
     for number in range(5000):
         assert lines.take(str(number)) == 0
     assert len(lines._accounts) <= 1000
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 3)), max_size=60))
+def test_never_more_than_burst_and_rate_in_any_time(uses: list[tuple[str, float]]) -> None:
+    """Between any two moments a key gets its burst and what the rate has added, whatever others take."""
+    now, taken = 1000.0, dict[str, list[float]]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("meshwright.core.telemetry.allowance.time.monotonic", lambda: now)
+        allowance = Allowance(burst=4, per_second=1)
+        for key, pause in uses:
+            now += pause
+            if allowance.take(key) is not None:
+                taken.setdefault(key, []).append(now)
+    for times in taken.values():
+        for first, begin in enumerate(times):
+            for number, end in enumerate(times[first:], 1):
+                assert number <= 4 + (end - begin) + 1e-6

@@ -16,9 +16,9 @@ import secrets
 import msgspec
 
 from meshwright.core import bus as mwbus
+from meshwright.core.telemetry.allowance import Allowance
 from meshwright.schemas import subjects
 from meshwright.schemas.base import Model, Moment
-from meshwright.ui_api.access.rates import Rate
 from meshwright.ui_api.http.problems import Refusal
 
 COOKIE = "meshwright-session"
@@ -81,9 +81,9 @@ class Sessions:
         """
         self.only_https = only_https
         self._seconds = seconds
-        self._codes = Rate(1.0, CODES)
-        self._looks = Rate(10.0, LOOKS)
-        self._unknown = Rate(50.0, COOKIES)
+        self._codes = Allowance(burst=CODES, per_second=1)
+        self._looks = Allowance(burst=LOOKS, per_second=10)
+        self._unknown = Allowance(burst=COOKIES, per_second=50)
         self._tidied = now()
         self._bucket = bucket
         self._records: dict[str, Record] = {}
@@ -112,7 +112,7 @@ class Sessions:
         """The session of a cookie, or None. Raises BusUnavailable."""
         name = digest(secret)
         record = self._records.get(name)
-        if record is None and self._unknown.take():
+        if record is None and self._unknown.take() is not None:
             # another process may have begun it a moment ago; invented cookies do not all reach the bus
             entry = await self._bucket.get(_SESSION + name)
             record = _DECODER.decode(entry.value) if entry else None
@@ -155,7 +155,7 @@ class Sessions:
 
         Raises Refusal `too-many-requests`, BusUnavailable.
         """
-        if not self._codes.take(token):
+        if self._codes.take(token) is None:
             raise Refusal("too-many-requests", "this token has made many codes a moment ago")
         record = Record(token=token, expires_at=now() + datetime.timedelta(seconds=_CODE_S))
         code = secrets.token_urlsafe(32)
@@ -167,7 +167,7 @@ class Sessions:
 
         Raises Refusal `too-many-requests`, BusUnavailable.
         """
-        if not self._looks.take():
+        if self._looks.take() is None:
             raise Refusal("too-many-requests", "many codes were tried a moment ago; a token signs in meanwhile")
         key = _CODE + digest(code)
         entry = await self._bucket.get(key)

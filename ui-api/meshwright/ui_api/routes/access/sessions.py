@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from meshwright.schemas.access import Session, SessionCode
 from meshwright.schemas.base import Model
+from meshwright.schemas.errors import FieldError
 from meshwright.ui_api.access import authentication, sessions
 from meshwright.ui_api.access.callers import same_origin
 from meshwright.ui_api.http import answers
@@ -40,7 +41,8 @@ async def begin(call: Call[SignIn, NoQuery]) -> Response:
     same_origin(call.request)
     asked, api = call.body, call.api
     if bool(asked.token) == bool(asked.code):
-        raise Refusal("invalid-document", "give either `token` or `code`")
+        what = "give either `token` or `code`"
+        raise Refusal("invalid-document", what, errors=[FieldError(detail=what, pointer="#")])
     token = authentication.digest(asked.token.strip()) if asked.token else await _redeemed(call)
     principal = api.access_control.by_digest(token)
     if principal is None:
