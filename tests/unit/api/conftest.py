@@ -76,6 +76,28 @@ class Views:
         self._answer()
         raise store.NotYetVisible(stream, seq, 0)
 
+    async def counts(self, *asked: Any) -> dict[tuple[str, ...], int]:
+        """There is nothing to count."""
+        self._answer()
+        return {}
+
+    async def position(self, stream: str) -> store.Checkpoint:
+        """Nothing is ever projected here."""
+        self._answer()
+        return store.Checkpoint(stream=stream)
+
+    async def heartbeat(self) -> float | None:
+        """There is no projector."""
+        self._answer()
+        return None
+
+    async def count(self, *asked: Any, **more: Any) -> int:
+        """There is nothing to count."""
+        self._answer()
+        return 0
+
+    set_aside_count = count
+
     def __getattr__(self, name: str) -> Any:
         """Every other read, which gives nothing or fails as the rest does."""
 
@@ -106,7 +128,12 @@ class Harness:
             bus=bus,
             storing=mwbus.Storing(bus),
             views=views,
-            freshness=cast(Any, msgspec.defstruct("Fresh", [("text", str, "0.0"), ("complaint", str, "")])()),
+            freshness=cast(
+                Any,
+                msgspec.defstruct(
+                    "Fresh", [("text", str, "0.0"), ("complaint", str, ""), ("age", float | None, None)]
+                )(),
+            ),
             directory=self.directory,
             live_adapters=self.live_adapters,
             access_control=access_control,

@@ -20,7 +20,7 @@ from meshwright.core.bus.errors import (
 )
 from meshwright.core.bus.kv.buckets import Bucket, open_bucket
 from meshwright.core.bus.kv.entries import Change, Entry
-from meshwright.core.bus.protocols import Bus, Delivery, KeyValue, MessagePublisher, Reply, StreamReader
+from meshwright.core.bus.protocols import Bus, Delivery, KeyValue, MessagePublisher, Reply, StreamReader, StreamSize
 from meshwright.core.bus.stream.consuming import Job, WorkQueue, jobs
 from meshwright.core.bus.stream.lookups import until
 from meshwright.core.bus.stream.positions import START, Position, assure
@@ -57,6 +57,7 @@ __all__ = [
     "Rewound",
     "Storing",
     "StreamReader",
+    "StreamSize",
     "TooLarge",
     "WorkQueue",
     "assure",

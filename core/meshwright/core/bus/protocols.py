@@ -36,6 +36,22 @@ class StreamReader(Protocol):
         ...
 
 
+class StreamSize(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stream holds. `limit` is in bytes, 0 where there is none."""
+
+    name: str
+    messages: int
+    bytes: int
+    limit: int = 0
+    first: int = 0
+    last: int = 0
+
+    @property
+    def fill(self) -> float:
+        """How full it is, from 0 to 1."""
+        return self.bytes / self.limit if self.limit else 0.0
+
+
 class MessagePublisher(Protocol):
     """Stores messages under one CloudEvents source."""
 
@@ -92,6 +108,10 @@ class Bus(StreamReader, Protocol):
 
     async def fill(self) -> dict[str, float]:
         """How full each stream with a limit is, from 0 to 1. Raises BusUnavailable."""
+        ...
+
+    async def sizes(self) -> "list[StreamSize]":
+        """What each stream holds, and its limit. Raises BusUnavailable."""
         ...
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> Reply:

@@ -112,10 +112,17 @@ class Views:
             collection = await self._collection(kind.name)
             return int(await collection.count_documents({"$and": [query, also]} if also else query, limit=MAX_COUNT))
 
-    async def counts(self, kind: Kind[T], workspace: str, by: Sequence[str]) -> dict[tuple[str, ...], int]:
+    async def counts(
+        self,
+        kind: Kind[T],
+        workspace: str,
+        by: Sequence[str],
+        where: Mapping[str, Plain | list[Plain]] | None = None,
+    ) -> dict[tuple[str, ...], int]:
         """The numbers of documents by the values of some of its filters. Raises UnknownField."""
         paging.plain(dict.fromkeys(by, ""), kind.filters, kind.name)
-        query = {"workspace": workspace, "deleted": None, **self._of_now(workspace)}
+        query = paging.conditions(kind, where or {})
+        query |= {"workspace": workspace, "deleted": None, **self._of_now(workspace)}
         group = {"$group": {"_id": [f"${name}" for name in by], "count": {"$sum": 1}}}
         with self._database.bounded(f"count {kind.name}"):
             collection = await self._collection(kind.name)
@@ -223,6 +230,12 @@ class Views:
             matching = collection.find({}).sort([("time", -1), ("_id", -1)]).skip(offset).limit(min(limit, MAX_PAGE))
             rows = await matching.to_list(MAX_PAGE)
         return [msgspec.convert(row, SetAside) for row in rows]
+
+    async def set_aside_count(self) -> int:
+        """The number of messages that could not be projected, at most MAX_COUNT."""
+        with self._database.bounded("count the messages that were set aside"):
+            collection = await self._collection(kinds.SET_ASIDE)
+            return int(await collection.count_documents({}, limit=MAX_COUNT))
 
     async def position(self, stream: str) -> Checkpoint:
         """How far a stream is folded in; streams are those of `kinds.STREAMS` and, through EVENTS, COMMANDS."""

@@ -25,7 +25,7 @@ from meshwright.schemas import (
     workloads,
 )
 from meshwright.schemas.documents import jsonschema
-from meshwright.schemas.readings import overview, traffic
+from meshwright.schemas.readings import overview, system, traffic
 
 RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
     access.Principal,
@@ -51,6 +51,7 @@ RESOURCE_TYPES: tuple[type[msgspec.Struct], ...] = (
     dead_letters.DeadLetterRecord,
     operations.Operation,
     overview.Overview,
+    system.System,
     telemetry.Edge,
     traffic.Series,
     traffic.Topology,

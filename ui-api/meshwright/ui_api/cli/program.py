@@ -105,6 +105,7 @@ def build() -> typer.Typer:
     ):
         app.add_typer(group, name=name, rich_help_panel=_SELF)
     command(app, "dashboard", rich_help_panel=_LOOK)(dashboard.dashboard)
+    command(app, "system", rich_help_panel=_SELF)(system.system)
     command(app, "check", rich_help_panel=_SELF)(system.check)
     command(app, "version", rich_help_panel=_SELF)(system.version)
     command(app, "exit-codes", rich_help_panel=_SELF)(system.exit_codes)

@@ -94,6 +94,14 @@ class Directory:
             name for (place, name), mesh in self._meshes.items() if place == workspace and mesh.connection == connection
         )
 
+    def meshes_by_adapter(self, workspace: str) -> dict[str, list[str]]:
+        """The names of the meshes in a workspace, by their adapter."""
+        result: dict[str, list[str]] = {}
+        for (place, name), mesh in sorted(self._meshes.items()):
+            if place == workspace:
+                result.setdefault(mesh.adapter, []).append(name)
+        return result
+
     def meshes_of(self, adapter: str) -> list[str]:
         """The meshes of an adapter in all workspaces, as workspace/name."""
         return sorted(f"{place}/{name}" for (place, name), mesh in self._meshes.items() if mesh.adapter == adapter)

@@ -21,7 +21,7 @@ from meshwright.ui_api.routes import (
     workloads,
 )
 from meshwright.ui_api.routes.access import sessions, tokens, workspaces
-from meshwright.ui_api.routes.reading import overview, series, topology
+from meshwright.ui_api.routes.reading import overview, processes, series, topology
 
 ALL: tuple[Route, ...] = tuple(
     route
@@ -45,6 +45,7 @@ ALL: tuple[Route, ...] = tuple(
         events,
         webhooks,
         overview,
+        processes,
         series,
         topology,
         projection,

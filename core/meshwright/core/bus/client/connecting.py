@@ -22,7 +22,7 @@ from meshwright.core.bus.client.clock import ServerClock
 from meshwright.core.bus.client.nats_client import NatsClient
 from meshwright.core.bus.envelope import Received
 from meshwright.core.bus.errors import BusUnavailable, NoResponders, TooLarge
-from meshwright.core.bus.protocols import Reply
+from meshwright.core.bus.protocols import Reply, StreamSize
 from meshwright.core.bus.stream import streams
 from meshwright.core.bus.stream.publishing import Publisher
 from meshwright.core.security import nats_accounts
@@ -125,12 +125,25 @@ class Connection(msgspec.Struct, frozen=True):
 
         Raises BusUnavailable.
         """
+        return {size.name: size.fill for size in await self.sizes() if size.limit}
+
+    async def sizes(self) -> list[StreamSize]:
+        """What each stream holds, and its limit. Raises BusUnavailable."""
         try:
             infos = await asyncio.gather(*(self.js.stream_info(name) for name in streams.SHARES))
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"could not read the streams: {error!r}") from error
-        limits = {str(info.config.name): (info.state.bytes, info.config.max_bytes or 0) for info in infos}
-        return {name: used / limit for name, (used, limit) in limits.items() if limit > 0}
+        return [
+            StreamSize(
+                name=str(info.config.name),
+                messages=info.state.messages,
+                bytes=info.state.bytes,
+                limit=max(info.config.max_bytes or 0, 0),
+                first=info.state.first_seq,
+                last=info.state.last_seq,
+            )
+            for info in infos
+        ]
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> Reply:
         """Send a request and return the answer of one subscriber within `timeout` seconds.

@@ -77,6 +77,14 @@ class MemoryBus:
         self._answer()
         return self.full
 
+    async def sizes(self) -> list[mwbus.StreamSize]:
+        """What each stream holds."""
+        self._answer()
+        return [
+            mwbus.StreamSize(name=name, messages=len(stored), bytes=sum(len(one.payload) for one in stored))
+            for name, stored in self.streams.items()
+        ]
+
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> mwbus.Reply:
         """Raises NoResponders: there are no subscribers in memory."""
         self._answer()

@@ -9,7 +9,7 @@ from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import MEANINGS, CommandFailed, Exit
 from meshwright.ui_api.cli.listing import Listing, lists
-from meshwright.ui_api.cli.render import views
+from meshwright.ui_api.cli.render import processes, views
 from meshwright.ui_api.cli.render.output import table
 
 projection_group = typer.Typer(help="The views in MongoDB (for admins).", no_args_is_help=True)
@@ -31,6 +31,12 @@ def exit_codes(session: Session) -> None:
     codes = [{"code": int(code), "name": code.name.lower(), "means": text} for code, text in MEANINGS.items()]
     rows = ((one["code"], one["name"], one["means"]) for one in codes)
     session.output.show(codes, table(("code", "name", "means"), rows, right=("code",)))
+
+
+def system(session: Session) -> None:
+    """Show Meshwright itself: its streams and their room, how far the views are, and its workers."""
+    document = session.api.get("/v1/system")
+    session.output.show(document, processes.system(document))
 
 
 def check(session: Session) -> None:
