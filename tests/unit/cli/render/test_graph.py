@@ -9,7 +9,7 @@ from rich.console import Console
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.readings.traffic import Topology
 from meshwright.schemas.telemetry import Edge, TrafficSource
-from meshwright.ui_api.cli.render import graph
+from meshwright.ui_api.cli.render.traffic import graph
 
 HTTP = Edge(
     source="web", source_namespace="shop", destination="reviews", destination_namespace="shop",

@@ -18,7 +18,7 @@ from meshwright.schemas.readings.traffic import (
     TopologyNode,
     TrafficNumbers,
 )
-from meshwright.ui_api.cli.render import traffic
+from meshwright.ui_api.cli.render.traffic import overview as rendered
 
 Server = Any
 Terminal = Any
@@ -67,13 +67,13 @@ def overview(*shown: contract.MeshOverview, **more: Any) -> dict[str, Any]:
 )
 def test_a_line_goes_from_zero_to_the_highest(values: list[float | None], expected: str) -> None:
     """What was not measured is a gap."""
-    assert traffic.sparkline(values) == expected
+    assert rendered.sparkline(values) == expected
 
 
 @given(st.lists(st.none() | st.floats(0, 1e9)))
 def test_a_line_has_a_place_for_each_value(values: list[float | None]) -> None:
     """However large they are; higher values have no lower bars."""
-    line = traffic.sparkline(values)
+    line = rendered.sparkline(values)
     assert len(line) == len(values)
     known = [(value, bar) for value, bar in zip(values, line, strict=True) if value is not None]
     bars = [bar for _, bar in sorted(known)]

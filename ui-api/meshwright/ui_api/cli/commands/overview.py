@@ -9,12 +9,12 @@ from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.commands import refreshing
 from meshwright.ui_api.cli.commands.refreshing import EveryOption, WatchOption
-from meshwright.ui_api.cli.render import traffic
+from meshwright.ui_api.cli.render.traffic import overview as rendered
 
 
 def overview(session: Session, watch: WatchOption = False, every: EveryOption = refreshing.EVERY) -> None:
     """Show every mesh with its proxies and traffic, what runs, and what needs somebody, the worst first."""
-    refreshing.show(session, "/v1/overview", dict, traffic.overview, watch=watch, every=every)
+    refreshing.show(session, "/v1/overview", dict, rendered.overview, watch=watch, every=every)
 
 
 def metrics(
@@ -49,4 +49,4 @@ def metrics(
         span = {name: choices.moment(text) for name, text in (("since", since), ("until", until)) if text}
         return {"points": points, **span, **{name: text for name, text in chosen.items() if text}}
 
-    refreshing.show(session, path, params, traffic.series, watch=watch, every=every)
+    refreshing.show(session, path, params, rendered.series, watch=watch, every=every)

@@ -11,7 +11,7 @@ from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.commands import refreshing
 from meshwright.ui_api.cli.commands.refreshing import EveryOption, WatchOption
-from meshwright.ui_api.cli.render import graph
+from meshwright.ui_api.cli.render.traffic import graph
 
 
 class Group(enum.StrEnum):

@@ -6,7 +6,8 @@ Invariant: a step in which nothing was measured is a gap in a line, and never a 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from meshwright.ui_api.cli.render import graph, output
+from meshwright.ui_api.cli.render import output
+from meshwright.ui_api.cli.render.traffic import graph
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
