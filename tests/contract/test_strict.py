@@ -234,6 +234,14 @@ def test_what_is_no_object_is_refused(raw: Any) -> None:
     assert [pointer for pointer, _ in complaints(raw)] == ["#"]
 
 
+@pytest.mark.parametrize("tag", [{}, {"a": 1}, [], ["process"], 1, 1.5, True, None, "", "nonsense"])
+def test_a_tag_of_any_type_is_refused_at_its_place(tag: Any) -> None:
+    """What says which kind an object is may be anything that JSON has, and is never an error of the server's."""
+    intents = complaints({"id": "d", "intents": [{"intent": tag}]}, designs.Design)
+    assert intents
+    assert all(pointer.startswith("#/intents/0") for pointer, _ in intents)
+
+
 def test_a_broken_map_is_refused_at_the_map() -> None:
     """Where the exact key is not known, the complaint names the map that holds it."""
     raw = {"id": "a", "kind": "consul", "labels": {"x/y": 5}}

@@ -175,10 +175,11 @@ def _problems(raw: Any, kind: Any, pointer: str) -> Iterator[FieldError]:
 def _in_object(raw: dict[Any, Any], structs: list[Any], kind: Any, pointer: str) -> Iterator[FieldError]:
     tag_field = structs[0].__struct_config__.tag_field
     tags = {each.__struct_config__.tag: each for each in structs}
-    if tag_field and isinstance(tag := raw.get(tag_field), str) and tag not in tags:
+    tag = raw.get(tag_field) if tag_field else None
+    if isinstance(tag, str) and tag not in tags:
         yield FieldError(detail=_unknown(tag[:_LONGEST_KEY], tags, tag_field), pointer=f"{pointer}/{tag_field}")
         return
-    struct = tags.get(raw.get(tag_field)) if tag_field else structs[0] if len(structs) == 1 else None
+    struct = structs[0] if not tag_field and len(structs) == 1 else tags[tag] if isinstance(tag, str) else None
     if struct is None:
         yield from _refused(raw, kind, pointer)
         return
