@@ -49,7 +49,7 @@ export function LineChart({ title, unit, times, lines, marks = [], height = 140,
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: { y: { range: (_, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
-        axes: [{ ...axis, size: 28 }, { ...axis, size: 52 }],
+        axes: [{ ...axis, size: 28, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 52 }],
         series: [
           {},
           ...lines.map((line) => ({ label: line.label, stroke: colour(line.colour), width: 1.5, points: { show: false } })),
@@ -91,6 +91,12 @@ export function LineChart({ title, unit, times, lines, marks = [], height = 140,
       <div ref={box} aria-hidden />
     </figure>
   );
+}
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+function clock(seconds: number): string {
+  return CLOCK.format(seconds * 1000);
 }
 
 function newest(values: (number | null)[]): string {

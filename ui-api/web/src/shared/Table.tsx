@@ -17,6 +17,8 @@ export interface Column<T> {
   width?: string;
   /** left out where the window is narrow */
   optional?: boolean;
+  /** shown only where a row has something to show */
+  when?(row: T): unknown;
 }
 
 interface Props<T> {
@@ -37,7 +39,7 @@ interface Props<T> {
 const ROW_PX = 37;
 const VIRTUAL_FROM = 120;
 
-export function Table<T>({ label, rows, columns, keyOf, order = "", onOrder, onEnd, total, empty }: Props<T>) {
+export function Table<T>({ label, rows, columns: all, keyOf, order = "", onOrder, onEnd, total, empty }: Props<T>) {
   const scroller = useRef<HTMLDivElement>(null);
   const many = rows.length > VIRTUAL_FROM;
   const virtual = useVirtualizer({
@@ -48,6 +50,7 @@ export function Table<T>({ label, rows, columns, keyOf, order = "", onOrder, onE
     enabled: many,
   });
   if (!rows.length) return <>{empty}</>;
+  const columns = all.filter((column) => !column.when || rows.some(column.when));
 
   const shown = many ? virtual.getVirtualItems() : rows.map((_, index) => ({ index }));
   const before = many ? (virtual.getVirtualItems()[0]?.start ?? 0) : 0;

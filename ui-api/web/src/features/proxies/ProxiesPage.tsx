@@ -14,10 +14,10 @@ export const STATES = ["synced", "stale", "rejected", "disconnected", "not_sent"
 export const COLUMNS: Column<Proxy>[] = [
   { id: "state", head: "State", sort: "state", cell: (row) => <State state={row.state} />, width: "9rem" },
   { id: "name", head: "Proxy", cell: (row) => <Link to="/proxies/$proxy" params={{ proxy: row.id }} className="name">{row.name}</Link> },
-  { id: "namespace", head: "Namespace", cell: (row) => <span className="name">{row.namespace}</span>, optional: true },
+  { id: "namespace", head: "Namespace", cell: (row) => <span className="name">{row.namespace}</span>, optional: true, when: (row) => row.namespace },
   { id: "mesh", head: "Mesh", cell: (row) => <Link to="/meshes/$mesh" params={{ mesh: row.mesh }}>{row.mesh}</Link>, optional: true },
-  { id: "mode", head: "Mode", cell: (row) => row.mode, optional: true },
-  { id: "error", head: "The proxy's words", cell: (row) => <span className="name" title={row.error}>{row.error}</span> },
+  { id: "mode", head: "Mode", cell: (row) => row.mode, optional: true, when: (row) => row.mode },
+  { id: "error", head: "The proxy's words", cell: (row) => <span className="name" title={row.error}>{row.error}</span>, when: (row) => row.error },
   { id: "certificate", head: "Certificate ends", cell: (row) => <Time at={row.certificate?.not_after} />, align: "end", optional: true },
   { id: "seen", head: "Observed", cell: (row) => <Time at={row.observed_at} />, align: "end", optional: true },
 ];

@@ -20,7 +20,7 @@ export function Connections() {
   const columns: Column<Connection>[] = [
     { id: "id", head: "Connection", cell: (row) => <button type="button" className="link name" onClick={() => show({ name: row.id })}>{row.id}</button> },
     { id: "kind", head: "Kind", cell: (row) => row.kind },
-    { id: "state", head: "Seen", cell: (row) => <Seen id={row.id} /> },
+    { id: "state", head: "Seen", cell: (row) => (row.kind === "kubernetes" ? <Seen id={row.id} /> : <span className="soft">–</span>) },
     { id: "description", head: "Description", cell: (row) => <span className="name">{row.description}</span>, optional: true },
   ];
   return (

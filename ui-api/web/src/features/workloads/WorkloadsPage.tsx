@@ -16,7 +16,7 @@ export const COLUMNS: Column<Workload>[] = [
     sort: "name",
     cell: (row) => <Link to="/workloads/$workload" params={{ workload: row.id }} className="name">{row.name}</Link>,
   },
-  { id: "namespace", head: "Namespace", cell: (row) => <span className="name">{row.namespace}</span>, optional: true },
+  { id: "namespace", head: "Namespace", cell: (row) => <span className="name">{row.namespace}</span>, optional: true, when: (row) => row.namespace },
   { id: "service", head: "Service", sort: "service", cell: (row) => <span className="name">{row.service}</span> },
   { id: "version", head: "Version", cell: (row) => <span className="name">{row.version}</span> },
   { id: "kind", head: "Kind", cell: (row) => row.kind, optional: true },
