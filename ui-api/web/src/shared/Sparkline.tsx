@@ -23,7 +23,7 @@ export function Sparkline({ values, label, width = 96, height = 24 }: Props) {
     pen = true;
   });
   return (
-    <svg className="sparkline" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
+    <svg className="sparkline" width={width} height={height} viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label={label}>
       <path d={path} fill="none" stroke="currentColor" strokeWidth="1.5" />
     </svg>
   );

@@ -1,9 +1,126 @@
-import { Empty, Page } from "@/shared/Page";
+import { Link } from "@tanstack/react-router";
+import { query, type Schemas } from "@/api/client";
+import { Empty, Loaded, Page } from "@/shared/Page";
+import { milliseconds, rate, share } from "@/shared/numbers";
+import { Sparkline } from "@/shared/Sparkline";
+import { State } from "@/shared/State";
+import { Time } from "@/shared/Time";
+import { EntityLink } from "./EntityLink";
+import "./overview.css";
+
+const REFRESH_MS = 5000;
 
 export function OverviewPage() {
+  const read = query.useQuery("get", "/v1/overview", {}, { refetchInterval: REFRESH_MS });
   return (
-    <Page title="Overview" equivalent={{ cli: "overview", request: "GET /v1/overview" }}>
-      <Empty title="This page is being built." />
+    <Page title="Overview" readAt={read.dataUpdatedAt} equivalent={{ cli: "overview", request: "GET /v1/overview", data: read.data, name: "overview" }}>
+      <Loaded of={read}>
+        {(overview) => (
+          <>
+            <Attention overview={overview} />
+            {overview.meshes.length ? (
+              <div className="grid">{overview.meshes.map((mesh) => <MeshCard key={mesh.id} mesh={mesh} />)}</div>
+            ) : (
+              <Empty title="No mesh is managed here yet." command="meshwright meshes install istio --connection prod --profile ambient --wait">
+                Or <Link to="/meshes" search={{ dialog: "detect" }}>look for the meshes that are there</Link>.
+              </Empty>
+            )}
+            <Running overview={overview} />
+          </>
+        )}
+      </Loaded>
     </Page>
+  );
+}
+
+type Overview = Schemas["Overview"];
+
+function Attention({ overview }: { overview: Overview }) {
+  const { attention, attention_total: total } = overview;
+  if (!attention.length) return <p><State state="ok">Nothing needs anybody.</State></p>;
+  return (
+    <section className="card" aria-labelledby="attention">
+      <h2 id="attention">What needs somebody <span className="tag">{total}</span></h2>
+      <ul className="plain attention">
+        {attention.map((each, index) => (
+          <li key={index}>
+            <State state={each.severity} tone={each.severity === "warning" ? "warning" : "failing"} />
+            <EntityLink entity={each.entity}>{each.sentence}</EntityLink>
+            {each.since && <span className="soft"><Time at={each.since} /></span>}
+          </li>
+        ))}
+      </ul>
+      {total > attention.length && <p className="soft">And {total - attention.length} more.</p>}
+    </section>
+  );
+}
+
+function MeshCard({ mesh }: { mesh: Schemas["MeshOverview"] }) {
+  const { proxies, traffic, sparkline } = mesh;
+  const series = (pick: (point: Schemas["SeriesPoint"]) => number | null): (number | null)[] =>
+    sparkline.map((point) => (point.seconds > 0 ? pick(point) : null));
+  return (
+    <article className="card" data-mesh={mesh.id}>
+      <h2>
+        <Link to="/meshes/$mesh" params={{ mesh: mesh.id }} className="name">{mesh.id}</Link> <State state={mesh.state} />
+      </h2>
+      <p className="soft">{mesh.kind} {mesh.version} on {mesh.connection}</p>
+      {mesh.condition && <p className="name">{mesh.condition.message || mesh.condition.reason}</p>}
+      <dl className="numbers">
+        <Number name="Requests" value={rate(traffic?.rate)} line={series((point) => point.rate)} />
+        <Number name="Errors" value={share(traffic?.error_rate)} line={series((point) => point.error_rate)} />
+        <Number name="p99" value={milliseconds(traffic?.p99_ms)} line={series((point) => point.p99_ms)} />
+        <div>
+          <dt>Proxies in sync</dt>
+          <dd>
+            <Link to="/proxies" search={{ mesh: mesh.id }}>{proxies.in_sync} of {proxies.total}</Link>
+            {proxies.rejected > 0 && <> <State state="rejected">{proxies.rejected} rejected</State></>}
+          </dd>
+        </div>
+        <div>
+          <dt>Mutual TLS</dt>
+          <dd>{share(traffic?.mutual_tls)}</dd>
+        </div>
+        <div>
+          <dt>Workloads</dt>
+          <dd><Link to="/workloads" search={{ mesh: mesh.id }}>{mesh.workloads}</Link></dd>
+        </div>
+      </dl>
+      <p className="row">
+        <Link to="/topology/$mesh" params={{ mesh: mesh.id }}>Topology</Link>
+        <span className="soft">observed <Time at={mesh.observed_at} /></span>
+      </p>
+    </article>
+  );
+}
+
+function Number({ name, value, line }: { name: string; value: string; line: (number | null)[] }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        <strong>{value}</strong>
+        <Sparkline values={line} label={`${name} over time, now ${value}`} />
+      </dd>
+    </div>
+  );
+}
+
+function Running({ overview }: { overview: Overview }) {
+  const { count, newest } = overview.operations;
+  return (
+    <section className="card" aria-labelledby="running">
+      <h2 id="running">Running operations <span className="tag">{count}</span></h2>
+      {!count && <p className="soft">None. <Link to="/operations">What was done before</Link></p>}
+      <ul className="plain attention">
+        {newest.map((each) => (
+          <li key={each.id}>
+            <State state={each.state} />
+            <Link to="/operations/$operation" params={{ operation: each.id }}>{each.kind} {each.mesh && `on ${each.mesh}`}</Link>
+            <span className="soft name">{each.waiting_for ? `waiting for ${each.waiting_for}` : each.progress}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }

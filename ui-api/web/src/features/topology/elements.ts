@@ -1,0 +1,88 @@
+/** The graph as cytoscape elements: namespaces are boxes, health is a colour and a shape. */
+import type { ElementDefinition } from "cytoscape";
+import type { Schemas } from "@/api/client";
+import { milliseconds, rate, share } from "@/shared/numbers";
+import type { Subject, Test } from "./expression";
+
+export type Topology = Schemas["Topology"];
+export type Node = Schemas["TopologyNode"];
+export type Link = Schemas["TopologyLink"];
+
+export function subjectOf(node: Node): Subject {
+  return {
+    name: node.name || node.id,
+    namespace: node.namespace,
+    version: node.versions.join(","),
+    kind: node.kind,
+    health: node.health?.state ?? "idle",
+    rate: node.inbound?.rate ?? 0,
+    errors: node.inbound?.error_rate ?? 0,
+    p99: node.inbound?.p99_ms ?? 0,
+    mtls: node.inbound?.mutual_tls ?? 0,
+  };
+}
+
+export interface Shown {
+  nodes: Node[];
+  links: Link[];
+}
+
+/** What is left after hiding, and around the chosen node where one is. */
+export function shown(topology: Topology, hide: Test | null, around: string): Shown {
+  let nodes = topology.nodes.filter((node) => !hide?.(subjectOf(node)));
+  if (around && nodes.some((node) => node.id === around)) {
+    const near = new Set([around]);
+    for (const link of topology.links) {
+      if (link.source === around) near.add(link.destination);
+      if (link.destination === around) near.add(link.source);
+    }
+    nodes = nodes.filter((node) => near.has(node.id));
+  }
+  const kept = new Set(nodes.map((node) => node.id));
+  return { nodes, links: topology.links.filter((link) => kept.has(link.source) && kept.has(link.destination)) };
+}
+
+const BOX = "box:";
+
+export function elementsOf({ nodes, links }: Shown, find: Test | null): ElementDefinition[] {
+  const boxes = [...new Set(nodes.filter((node) => node.kind !== "namespace").map((node) => node.namespace).filter(Boolean))];
+  return [
+    ...boxes.map((namespace): ElementDefinition => ({ group: "nodes", data: { id: BOX + namespace, label: namespace }, classes: "box" })),
+    ...nodes.map((node): ElementDefinition => ({
+      group: "nodes",
+      data: {
+        id: node.id,
+        label: nodeLabel(node),
+        ...(node.kind !== "namespace" && node.namespace ? { parent: BOX + node.namespace } : {}),
+      },
+      classes: [node.kind, node.health?.state ?? "idle", find ? (find(subjectOf(node)) ? "found" : "faded") : ""].filter(Boolean).join(" "),
+    })),
+    ...links.map((link): ElementDefinition => ({
+      group: "edges",
+      data: { id: edgeId(link), source: link.source, target: link.destination, label: edgeLabel(link), width: width(link.rate) },
+      classes: [link.health?.state ?? "idle", link.mutual_tls === 1 ? "mtls" : ""].filter(Boolean).join(" "),
+    })),
+  ];
+}
+
+export function edgeId(link: Link): string {
+  return `${link.source} → ${link.destination}`;
+}
+
+export function nodeLabel(node: Node): string {
+  const name = node.name || node.id;
+  const versions = node.versions.length > 1 ? ` (${node.versions.length} versions)` : "";
+  const inside = node.kind === "namespace" ? `\n${node.service_count} services, ${node.workload_count} workloads` : "";
+  return `${name}${versions}${inside}`;
+}
+
+export function edgeLabel(link: Link): string {
+  const parts = [rate(link.rate)];
+  if (link.error_rate > 0) parts.push(`${share(link.error_rate)} errors`);
+  if (link.p99_ms !== null) parts.push(milliseconds(link.p99_ms));
+  return parts.join(" · ");
+}
+
+function width(perSecond: number): number {
+  return Math.min(1 + Math.log10(1 + perSecond) * 1.6, 7);
+}

@@ -1,0 +1,37 @@
+/** The graph as it is now, over a span of time, or at a moment of the past. */
+import { useQuery, keepPreviousData } from "@tanstack/react-query";
+import { api, type Schemas } from "@/api/client";
+import { SPANS, type Span } from "@/shared/spans";
+import type { Topology } from "./elements";
+
+const REFRESH_MS = 5000;
+/** seconds around a moment of the past that are shown as one picture */
+export const WINDOW_S = 15;
+
+export interface Asked {
+  mesh: string;
+  group: string;
+  expand: string;
+  span: Span | "";
+  /** seconds since 1970; empty: now */
+  at: string;
+}
+
+export function useTopology({ mesh, group, expand, span, at }: Asked) {
+  return useQuery({
+    queryKey: ["get", "/v1/meshes/{id}/topology", { mesh, group, expand, span, at }],
+    refetchInterval: at ? false : REFRESH_MS,
+    placeholderData: keepPreviousData,
+    queryFn: async (): Promise<Topology> => {
+      const time = (seconds: number): string => new Date(seconds * 1000).toISOString();
+      const moment = Number(at);
+      const when = at
+        ? { since: time(moment - WINDOW_S), until: time(moment) }
+        : span ? { since: time(Date.now() / 1000 - SPANS[span]) } : {};
+      const asked = { group: (group || "service") as Schemas["Topology"]["group"] & string, ...(expand ? { expand: expand.split(",") } : {}), ...when };
+      const { data } = await api.GET("/v1/meshes/{id}/topology", { params: { path: { id: mesh }, query: group || expand ? asked : { group: undefined, ...when } } });
+      if (!data) throw new Error("the API sent no topology");
+      return data;
+    },
+  });
+}
