@@ -1,5 +1,6 @@
 """Lists and documents: what the contract says is what people see in tables and programs in JSON and YAML."""
 
+import io
 import json
 from typing import Any, get_args
 
@@ -25,6 +26,7 @@ from meshwright.schemas import (
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.readings import traffic
 from meshwright.ui_api.cli.render import views
+from meshwright.ui_api.cli.render.output import console
 from meshwright.ui_api.routes.access.tokens import TokenInfo
 
 Server = Any
@@ -166,7 +168,7 @@ TABLES: list[tuple[tuple[str, ...], str, Any, list[str]]] = [
         [connections.Connection(id="c", kind="consul", labels={"b": "2", "a": "1"})],
         ["a=1, b=2"],
     ),
-    (("designs", "list"), "/v1/designs", [DESIGN], ["slow", "- not applied", "timeout", "two words"]),
+    (("designs", "list"), "/v1/designs", [DESIGN], ["slow", "7", "not applied", "timeout", "two words"]),
     (
         ("designs", "versions", "slow"),
         "/v1/designs/slow/versions",
@@ -246,6 +248,8 @@ def test_people_see_what_matters_and_programs_all(
     and YAML are the API's documents, whole and alike.
     """
     plain = served(server, path, result)
+    if command == ("designs", "list"):
+        server.on("GET /v1/designs/slow", server.json(plain[0], meshwright_version="7"))
     told = terminal.run(*command)
     assert told.stderr == ""
     for word in words:
@@ -390,3 +394,24 @@ def test_every_state_of_the_contract_has_a_mark_beside_its_colour(word: str) -> 
     assert (mark == "✗") == bad
     assert mark in "✓✗…-"
     assert text.style == {"✓": "green", "✗": "red", "…": "yellow", "-": "dim"}[mark]
+
+
+@pytest.mark.parametrize(
+    ("applied", "drifted", "words"),
+    [
+        ([], [], "not applied"),
+        ([{"id": "slow"}], [], "✓ synced"),
+        ([{"id": "slow"}, {"id": "slow", "description": "before"}], [], "… different"),
+        ([{"id": "slow"}], [{"design": "slow", "mesh": "demo"}], "✗ drifted"),
+        ([{"id": "other"}], [{"design": "other", "mesh": "demo"}], "not applied"),
+    ],
+)
+def test_a_design_says_where_it_is_applied_and_whether_that_stands(
+    applied: list[dict[str, Any]], drifted: list[dict[str, Any]], words: str
+) -> None:
+    """Applied as the newest version says, as another does, changed by others, or nowhere."""
+    releases = [{"design": each, "mesh": "demo"} for each in applied]
+    shown = io.StringIO()
+    console(shown).print(views.designs([{"id": "slow"}], {"slow": 3}, releases, drifted))
+    assert words in shown.getvalue()
+    assert ("demo" in shown.getvalue()) == any(each["id"] == "slow" for each in applied)

@@ -23,6 +23,8 @@ def index(session: Session) -> Listing:
     """List designs: their versions, where they are applied, and whether that is still so."""
 
     def render(items: list[dict[str, Any]]) -> Any:
+        if not items:
+            return views.designs(items, {}, [], [])
         applied, _ = session.api.list(paths.RELEASES, {"state": "applied"}, limit=_MOST)
         drifted, _ = session.api.list(paths.DRIFT, {}, limit=_MOST)
         versions = {each["id"]: _version(session, each["id"]) for each in items[:_MOST_VERSIONS]}
