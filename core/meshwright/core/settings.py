@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Meta
 
 PREFIX = "MESHWRIGHT_"
+LISTEN_PATTERN = r"^(|(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})\Z"
+"""host:port, or empty"""
 AtLeastOne: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=1e7)]
 
@@ -50,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """replicas of each stream and key-value bucket; 3 on a NATS cluster"""
     streams_gib: Annotated[float, Meta(gt=0, le=1e9)] | None = None
     """size limit of all streams together, which JetStream reserves; unset: unchanged, 10 GiB at first"""
+    metrics_listen: Annotated[str, Meta(pattern=LISTEN_PATTERN)] = ""
+    """host:port at which this process serves /metrics for Prometheus, each its own; unset: only the API does"""
     log_level: Annotated[str, Meta(pattern=r"(?i)^(debug|info|warning|error|critical)\Z")] = "info"
     log_format: Literal["text", "json"] = "text"
     """text for people, json for collectors"""

@@ -22,6 +22,12 @@ class Meters:
         )
         self.clients = self.registry.gauge("meshwright_sse_clients", "Open event streams")
         self.delivered = self.registry.counter("meshwright_sse_events_total", "Events sent to clients")
+        self.views_age = self.registry.gauge("meshwright_views_age_seconds", "The views contain what was stored before")
+        self.views_behind = self.registry.gauge(
+            "meshwright_views_behind_messages", "Messages of a stream that the views lack", "stream"
+        )
+        self.stream_fill = self.registry.gauge("meshwright_stream_fill_ratio", "How full a stream is", "stream")
+        self.workers = self.registry.gauge("meshwright_adapter_workers", "Live workers", "adapter", "version")
         self.resets = self.registry.counter(
             "meshwright_sse_resets_total", "Clients that were reset, by the reason", "reason"
         )

@@ -1,6 +1,7 @@
 """The process itself: liveness, readiness, metrics, documentation."""
 
 import asyncio
+import contextlib
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable
@@ -9,12 +10,14 @@ from starlette.responses import Response
 
 from meshwright.core import bus as mwbus
 from meshwright.core import store
+from meshwright.core.store import kinds
 from meshwright.core.telemetry import metrics
 from meshwright.schemas import subjects
 from meshwright.schemas.access import Principal
 from meshwright.schemas.base import Model
 from meshwright.schemas.documents import asyncapi
 from meshwright.schemas.errors import PROBLEM_TYPES
+from meshwright.ui_api.api import Api
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.documents import pages
 from meshwright.ui_api.http.problems import not_found
@@ -116,6 +119,9 @@ async def show_metrics(call: Call[NoBody, NoQuery]) -> Response:
     direct = client is not None and _loopback(client.host) and not any(map(call.header, _PROXIED))
     if not direct:
         call.api.access_control.principal(call.header("Authorization"))
+    with contextlib.suppress(mwbus.BusError, store.StoreError, TimeoutError):  # then what was measured last stays
+        async with asyncio.timeout(_LOOK_S):
+            await _measure(call.api)
     return Response(call.api.meters.registry.text(), media_type=metrics.MEDIA_TYPE)
 
 
@@ -184,6 +190,21 @@ async def show_problem(call: Call[NoBody, NoQuery]) -> Response:
     if slug not in PROBLEM_TYPES:
         raise not_found("problem type", slug)
     return Response(pages.problem(PROBLEM_TYPES[slug]), media_type="text/html")
+
+
+async def _measure(api: Api) -> None:
+    """What is known when it is asked for: the age of the views, the streams, the live workers."""
+    meters, age = api.meters, api.freshness.age
+    if age is not None:
+        meters.views_age.set(to=round(age, 3))
+    meters.workers.values.clear()
+    for worker in api.live_adapters.alive():
+        meters.workers.add(worker.name, worker.version)
+    for size in await api.bus.sizes():
+        meters.stream_fill.set(size.name, to=round(size.fill, 6))
+        if size.name in kinds.STREAMS:
+            seen = (await api.views.position(size.name)).seq
+            meters.views_behind.set(size.name, to=max(size.last - seen, 0))
 
 
 async def _look(at: Callable[[], Awaitable[None]], within: float = _LOOK_S) -> Dependency:

@@ -14,7 +14,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import settings
 from meshwright.core.kit.connections import Connections
 from meshwright.core.security import connection_rules, kubeconfig, sealing, ssrf
-from meshwright.core.telemetry import exporting
+from meshwright.core.telemetry import endpoint
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry.metrics import Registry
 from meshwright.schemas import subjects
@@ -70,6 +70,6 @@ async def _run(chosen: DiscoverySettings, wanted: selection.Wanted) -> None:
     async with mwbus.join(chosen, subjects.DISCOVERY) as bus:
         connections = Connections(bus, [Kubernetes], sealer, rules)
         discovery = Discovery(bus, connections, running.instance(), wanted, published)
-        with exporting.exporting("meshwright-discovery", _VERSION, registry):
+        async with endpoint.observed("meshwright-discovery", _VERSION, registry, chosen.metrics_listen):
             await running.until_signalled(discovery.run)
     log.info("discovery has stopped")

@@ -19,8 +19,9 @@ from meshwright.core import ending, kit, settings
 from meshwright.core.bus.client import serving
 from meshwright.core.bus.kv import presence
 from meshwright.core.kit.connections import Connections
+from meshwright.core.kit.traffic.counting import EdgeCounters
 from meshwright.core.security import connection_rules, kubeconfig, sealing, ssrf
-from meshwright.core.telemetry import exporting, sanitizing
+from meshwright.core.telemetry import endpoint, sanitizing
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.core.telemetry.metrics import Counter, Registry
 from meshwright.schemas import adapters, subjects
@@ -96,8 +97,9 @@ async def run(name: str, chosen: HostSettings) -> None:
     async with mwbus.join(chosen, who) as bus:
         registry = Registry()
         ended = registry.counter("meshwright_operations_total", "Operations that ended here", "kind", "end")
-        with exporting.exporting(f"meshwright-adapter-{adapter.name}", adapter.version, registry):
-            await _serve(bus, adapter, instance, chosen, ended, stop)
+        service = f"meshwright-adapter-{adapter.name}"
+        async with endpoint.observed(service, adapter.version, registry, chosen.metrics_listen):
+            await _serve(bus, adapter, instance, chosen, ended, EdgeCounters(registry), stop)
 
 
 async def _serve(
@@ -106,6 +108,7 @@ async def _serve(
     instance: str,
     chosen: HostSettings,
     ended: Counter,
+    edges: EdgeCounters,
     stop: asyncio.Event,
 ) -> None:
     limits = Limits(
@@ -137,7 +140,9 @@ async def _serve(
             observing.watch(adapter, runtime, service, turns, chosen.worker_status_every),
             adapter.status_reader is not None,
         ),
-        _beside(measuring.watch(adapter, runtime, service, chosen.worker_traffic_every), adapter.traffic is not None),
+        _beside(
+            measuring.watch(adapter, runtime, service, chosen.worker_traffic_every, edges), adapter.traffic is not None
+        ),
     ):
         log.info("adapter %s %s is ready as %s", adapter.name, adapter.version, instance)
         await Worker(bus, adapter, runtime, service, turns, limits, ended).run(stop)

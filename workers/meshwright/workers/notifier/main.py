@@ -14,8 +14,9 @@ from meshwright.core import bus as mwbus
 from meshwright.core import settings
 from meshwright.core.bus.kv import leases
 from meshwright.core.security import sealing, ssrf
-from meshwright.core.telemetry import exporting
+from meshwright.core.telemetry import endpoint
 from meshwright.core.telemetry import logging as mwlogging
+from meshwright.core.telemetry.metrics import Registry
 from meshwright.workers import running
 from meshwright.workers.notifier.backoff import InvalidSchedule, Schedule, schedule
 from meshwright.workers.notifier.posting import Poster
@@ -65,7 +66,9 @@ async def _run(chosen: NotifierSettings, poster: Poster, pauses: Schedule) -> No
     async def notify() -> None:
         await Subscriptions(bus, poster, pauses).run()
 
-    async with mwbus.join(chosen, "notifier") as bus:
-        with exporting.exporting("meshwright-notifier", _VERSION):
-            await running.until_signalled(lambda: leases.hold(bus, LEASE, running.instance(), notify))
+    async with (
+        mwbus.join(chosen, "notifier") as bus,
+        endpoint.observed("meshwright-notifier", _VERSION, Registry(), chosen.metrics_listen),
+    ):
+        await running.until_signalled(lambda: leases.hold(bus, LEASE, running.instance(), notify))
     log.info("the notifier has stopped")

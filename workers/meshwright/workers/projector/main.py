@@ -17,7 +17,7 @@ from meshwright.core.bus.kv import leases
 from meshwright.core.security import mongodb_users
 from meshwright.core.store import identity
 from meshwright.core.store.waiting import until_available
-from meshwright.core.telemetry import exporting, tracing
+from meshwright.core.telemetry import endpoint, tracing
 from meshwright.core.telemetry import logging as mwlogging
 from meshwright.workers import running
 from meshwright.workers.projector import rebuilding, renewing
@@ -67,7 +67,7 @@ async def _run(chosen: settings.Settings) -> None:
     ):
         await _admit(connection, database, chosen)
         tally = Tally()
-        with exporting.exporting("meshwright-projector", _VERSION, tally.registry):
+        async with endpoint.observed("meshwright-projector", _VERSION, tally.registry, chosen.metrics_listen):
             await running.until_signalled(
                 lambda: leases.hold(connection, LEASE, running.instance(), lambda: _work(connection, database, tally))
             )

@@ -15,8 +15,9 @@ from meshwright.core import bus as mwbus
 from meshwright.core import settings
 from meshwright.core.bus.kv import leases, presence
 from meshwright.core.bus.stream import copying
-from meshwright.core.telemetry import exporting
+from meshwright.core.telemetry import endpoint
 from meshwright.core.telemetry import logging as mwlogging
+from meshwright.core.telemetry.metrics import Registry
 from meshwright.schemas import subjects
 from meshwright.workers import running
 from meshwright.workers.scheduler import dead_letters
@@ -48,9 +49,11 @@ def main() -> None:
 
 async def _run(chosen: settings.Settings) -> None:
     """Raises BusUnavailable when NATS does not answer at the start."""
-    async with mwbus.join(chosen, "scheduler") as bus:
-        with exporting.exporting("meshwright-scheduler", _VERSION):
-            await running.until_signalled(lambda: leases.hold(bus, LEASE, running.instance(), lambda: watch(bus)))
+    async with (
+        mwbus.join(chosen, "scheduler") as bus,
+        endpoint.observed("meshwright-scheduler", _VERSION, Registry(), chosen.metrics_listen),
+    ):
+        await running.until_signalled(lambda: leases.hold(bus, LEASE, running.instance(), lambda: watch(bus)))
     log.info("the scheduler has stopped")
 
 

@@ -21,6 +21,7 @@ from meshwright.core.kit.runtime import Runtime
 from meshwright.core.kit.status.publishing import Publications
 from meshwright.core.kit.target import MeshRef, Scope
 from meshwright.core.kit.traffic import edges, prometheus
+from meshwright.core.kit.traffic.counting import EdgeCounters
 from meshwright.core.kit.traffic.meanings import Statistics
 from meshwright.core.kit.traffic.proxies import Measured, Proxy, ProxyReader, TrafficReader
 from meshwright.core.kit.traffic.tallies import Reporters, Tallies, tally
@@ -43,7 +44,15 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
 class Measuring:
     """Measures all meshes of an adapter; use as `await measuring.run()`, which does not return."""
 
-    def __init__(self, traffic: Traffic, runtime: Runtime, service: object, every: float) -> None:
+    def __init__(
+        self,
+        traffic: Traffic,
+        runtime: Runtime,
+        service: object,
+        every: float,
+        counters: EdgeCounters | None = None,
+    ) -> None:
+        self._counters = counters
         self._traffic = traffic
         self._runtime = runtime
         self._service = service
@@ -76,6 +85,8 @@ class Measuring:
             while True:
                 try:
                     window = await measured.window()
+                    if self._counters is not None:
+                        self._counters.count(mesh, window)
                     await until_available(self._runtime.measure, mesh.workspace, window, pause=1.0)
                 except BusError as error:
                     log.warning("a window of mesh %s was not published: %s", mesh.mesh, error)
