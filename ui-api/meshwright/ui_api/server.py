@@ -164,11 +164,13 @@ async def _serve(
     guard: DatabaseGuard,
 ) -> None:
     log.info("room for %d connections", open_connections.most)
+    dashboard = Dashboard(wanted.api_dashboard_dir)
+    await dashboard.load()
     speaks = functools.partial(protocol.Limited, open_connections, api.meters, api.refusals, wanted.api_head_seconds)
     config = uvicorn.Config(
         app.create_app(
             api,
-            Dashboard(wanted.api_dashboard_dir),
+            dashboard,
             wanted.api_base_path,
             forwarded_prefix=wanted.api_forwarded_prefix,
         ),

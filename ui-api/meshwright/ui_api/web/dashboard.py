@@ -43,6 +43,10 @@ class Dashboard:
         self._looked = -_LOOK_S
         self._reading = asyncio.Lock()
 
+    async def load(self) -> None:
+        """Read the build now, so that the first visitor need not wait for it."""
+        await self._newest()
+
     async def answer(self, request: Request) -> Response | None:
         """The response to a request that no route serves; None when it is not for the dashboard either."""
         if request.method not in ("GET", "HEAD"):
