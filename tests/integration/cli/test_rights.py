@@ -17,7 +17,7 @@ Terminal = Any
 
 @pytest.mark.servers
 def test_the_roles_of_adapters_are_printed_as_yaml(terminal: Terminal, machine: Any) -> None:
-    """One document for each role and binding; nothing but these on standard output."""
+    """One document for each role and binding, behind the namespace that they are in; nothing but these on standard output."""
     rule = AccessRule(groups=["apps"], resources=["deployments"], verbs=["get"], namespace="shop")
     telling = kit.Adapter("telling", meshes=["m"], connections=[Kubernetes], rights=[rule]).announcement("w1")
 
@@ -29,6 +29,7 @@ def test_the_roles_of_adapters_are_printed_as_yaml(terminal: Terminal, machine: 
     end, printed = time.monotonic() + 60, ""
     while not printed and time.monotonic() < end:
         printed = terminal.run("connections", "rights", "--service-account", "tools/meshwright").stdout
-    role, binding = yaml.safe_load_all(printed)
+    place, role, binding = yaml.safe_load_all(printed)
+    assert (place["kind"], place["metadata"]) == ("Namespace", {"name": "shop"})
     assert (role["kind"], role["metadata"]["namespace"], binding["kind"]) == ("Role", "shop", "RoleBinding")
     assert binding["subjects"] == [{"kind": "ServiceAccount", "namespace": "tools", "name": "meshwright"}]

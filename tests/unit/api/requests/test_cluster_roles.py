@@ -10,12 +10,13 @@ RULES = [
 
 
 def test_roles_allow_what_the_rules_say_and_nothing_else() -> None:
-    """What is confined to a namespace becomes a Role there."""
-    cluster, inside = cluster_roles.manifests("meshwright-istio", RULES)
+    """What is confined to a namespace becomes a Role there, behind the namespace, of which nothing but the name is said."""
+    cluster, place, inside = cluster_roles.manifests("meshwright-istio", RULES)
     assert (cluster["kind"], cluster["metadata"]["name"]) == ("ClusterRole", "meshwright-istio")
     assert cluster["rules"] == [
         {"apiGroups": ["networking.istio.io"], "resources": ["virtualservices"], "verbs": ["get", "patch"]}
     ]
+    assert place == {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
     assert (inside["kind"], inside["metadata"]["namespace"]) == ("Role", "istio-system")
     assert inside["rules"] == [
         {"apiGroups": [""], "resources": ["pods/log"], "resourceNames": ["istiod"], "verbs": ["get"]}
@@ -25,7 +26,8 @@ def test_roles_allow_what_the_rules_say_and_nothing_else() -> None:
 def test_with_a_service_account_each_role_is_bound_to_it() -> None:
     """Cluster-wide and in each namespace."""
     result = cluster_roles.manifests("meshwright-istio", RULES, service_account=("tools", "meshwright"))
-    assert [each["kind"] for each in result] == ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
+    kinds = ["ClusterRole", "ClusterRoleBinding", "Namespace", "Role", "RoleBinding"]
+    assert [each["kind"] for each in result] == kinds
     subject = [{"kind": "ServiceAccount", "namespace": "tools", "name": "meshwright"}]
     assert all(each["subjects"] == subject for each in result if "subjects" in each)
-    assert result[3]["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "meshwright-istio"}
+    assert result[4]["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "meshwright-istio"}

@@ -1,7 +1,9 @@
 """The exact roles that an adapter's credentials need in a Kubernetes cluster, as manifests.
 
-Problem: tools are given cluster-admin because their real needs are not documented. Invariant: the roles allow exactly
-what the rules say; a rule for one namespace becomes a Role there and not a ClusterRole.
+Problem: tools are given cluster-admin because their real needs are not documented, and a Role is refused where its
+namespace comes only with the mesh. Invariant: the roles allow exactly what the rules say; a rule for one namespace
+becomes a Role there and not a ClusterRole, and that namespace comes first, with nothing in it that would change one
+that is there. The manifests can be applied from top to bottom to any cluster.
 """
 
 from collections.abc import Iterable
@@ -16,12 +18,14 @@ LABELS = {"app.kubernetes.io/managed-by": "meshwright"}
 def manifests(
     name: str, rules: Iterable[AccessRule], *, service_account: tuple[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """A ClusterRole for all namespaces, a Role for each single namespace, with bindings for a service account."""
+    """A ClusterRole for all namespaces, each single namespace with a Role in it, with bindings for a service account."""
     by_namespace: dict[str, list[AccessRule]] = {}
     for rule in rules:
         by_namespace.setdefault(rule.namespace, []).append(rule)
     roles: list[dict[str, Any]] = []
     for namespace, own in sorted(by_namespace.items()):
+        if namespace:
+            roles.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         kind = "Role" if namespace else "ClusterRole"
         meta = {"name": name, **({"namespace": namespace} if namespace else {}), "labels": LABELS}
         head = {"apiVersion": f"{_GROUP}/v1", "metadata": meta}

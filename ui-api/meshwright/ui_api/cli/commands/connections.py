@@ -93,7 +93,10 @@ def rights(
         str, typer.Option("--service-account", help="namespace/name; adds bindings for it.")
     ] = "",
 ) -> None:
-    """Print the exact roles that adapters need in a Kubernetes cluster, for `kubectl apply -f -`."""
+    """Print the exact roles that adapters need in a Kubernetes cluster, for `kubectl apply -f -`.
+
+    A namespace that a role is in comes first, so that they can be applied before the mesh is installed.
+    """
     known = choices.list_all(session, paths.ADAPTERS, {}, 500)
     telling = [one["id"] for one in known if any(each.get("rights") for each in one.get("connections") or [])]
     roles = []
