@@ -17,7 +17,7 @@ Terminal = Any
 
 @pytest.mark.servers
 def test_the_roles_of_adapters_are_printed_as_yaml(terminal: Terminal, machine: Any) -> None:
-    """One document for each role and binding, behind the namespace that they are in; nothing but these on standard output."""
+    """One document for each role and binding, behind the namespace that they are in; nothing else is printed."""
     rule = AccessRule(groups=["apps"], resources=["deployments"], verbs=["get"], namespace="shop")
     telling = kit.Adapter("telling", meshes=["m"], connections=[Kubernetes], rights=[rule]).announcement("w1")
 

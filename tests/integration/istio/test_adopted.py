@@ -1,7 +1,6 @@
 """An Istio that others have installed is adopted as it is, and its proxies are observed: a real istiod, real Envoys."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ from meshwright.schemas.workloads import NamespaceMember, proxy_id
 from rig.istio.killing import killed
 from rig.istio.operating import Operator, operating
 from rig.istio.published import Published
+from rig.istio.snapshots import still
 from testbed.cluster import KubernetesServer
 from testbed.istiod import VERSION, Istiod
 from testbed.traffic.manifests import Service
@@ -59,44 +59,11 @@ FILTER = ResourceRef(group="networking.istio.io", kind="EnvoyFilter", name="brok
 DEPLOYMENT = ResourceRef(group="apps", kind="Deployment", name="stranger")
 
 
-OF_ITSELF = {"Event", "Lease", "Node", "PodMetrics", "NodeMetrics", "APIService"}
-"""kinds that change while nobody does anything"""
-
-
 @pytest.fixture
 async def beside(istiod: Istiod, kubernetes_settings: Kubernetes, tmp_path: Path) -> AsyncIterator[Operator]:
     """Somebody who runs operations where Istio was installed by others."""
     async with operating(kubernetes_settings, tmp_path, tmp_path) as result:
         yield result
-
-
-LEADER = "control-plane.alpha.kubernetes.io/leader"
-"""the annotation of those by which replicas of istiod elect one among them"""
-
-
-async def versions(cluster: k8s.Cluster) -> dict[str, str]:
-    """The resource version of every object of a cluster, but for those that change by themselves."""
-    result = {}
-    for api in await cluster.discovery.all():
-        if "list" in api.verbs and api.kind not in OF_ITSELF:
-            async with aclosing(cluster.list(api.group, api.kind)) as items:
-                async for each in items:
-                    if LEADER not in (k8s.at(each.body, "metadata", "annotations") or {}):
-                        result[f"{each.ref} {each.uid}"] = str(each.body["metadata"].get("resourceVersion"))
-    return result
-
-
-async def still(cluster: k8s.Cluster) -> dict[str, str]:
-    """The same, as soon as what was begun before has come to rest."""
-    last: dict[str, str] = {}
-
-    async def unchanged() -> bool:
-        nonlocal last
-        before, last = last, await versions(cluster)
-        return last == before
-
-    await eventually(unchanged, timeout=60)
-    return last
 
 
 async def detected(operator: Operator) -> Detections:

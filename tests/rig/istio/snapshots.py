@@ -1,16 +1,24 @@
-"""What of a cluster is an effect of operations, so that two runs can be compared: all but what each run names anew."""
+"""What of a cluster is an effect of operations, so that two runs can be compared: all but what each run names anew.
+
+And whether anything was touched at all, by the resource versions of all objects but those that change by themselves.
+"""
 
 from contextlib import aclosing, suppress
 from typing import Any
 
 from meshwright.adapters.istio.enrolment.workloads import RESTARTED
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.testing.eventually import eventually
 from rig.istio.operating import OF_EVERY_NAMESPACE, PASSING, Operator
 
 _META = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")
 _NAMED_ANEW = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
 _GIVEN = ("clusterIP", "clusterIPs", "nodeName", "volumeName")
 Snapshot = dict[str, Any]
+_OF_ITSELF = {"Event", "Lease", "Node", "PodMetrics", "NodeMetrics", "APIService"}
+"""kinds that change while nobody does anything"""
+_LEADER = "control-plane.alpha.kubernetes.io/leader"
+"""the annotation of those by which replicas of istiod elect one among them"""
 
 
 async def snapshot(operator: Operator, *, restarts: bool = True) -> Snapshot:
@@ -57,3 +65,28 @@ def _effects(body: dict[str, Any], *, restarts: bool) -> dict[str, Any]:
 
 def _without(body: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != key}
+
+
+async def versions(cluster: k8s.Cluster) -> dict[str, str]:
+    """The resource version of every object of a cluster, but for those that change by themselves."""
+    result = {}
+    for api in await cluster.discovery.all():
+        if "list" in api.verbs and api.kind not in _OF_ITSELF:
+            async with aclosing(cluster.list(api.group, api.kind)) as items:
+                async for each in items:
+                    if _LEADER not in (k8s.at(each.body, "metadata", "annotations") or {}):
+                        result[f"{each.ref} {each.uid}"] = str(each.body["metadata"].get("resourceVersion"))
+    return result
+
+
+async def still(cluster: k8s.Cluster) -> dict[str, str]:
+    """The same, as soon as what was begun before has come to rest."""
+    last: dict[str, str] = {}
+
+    async def unchanged() -> bool:
+        nonlocal last
+        before, last = last, await versions(cluster)
+        return last == before
+
+    await eventually(unchanged, timeout=60)
+    return last

@@ -10,7 +10,7 @@ RULES = [
 
 
 def test_roles_allow_what_the_rules_say_and_nothing_else() -> None:
-    """What is confined to a namespace becomes a Role there, behind the namespace, of which nothing but the name is said."""
+    """What is confined to a namespace becomes a Role there, behind the namespace, which gets nothing but its name."""
     cluster, place, inside = cluster_roles.manifests("meshwright-istio", RULES)
     assert (cluster["kind"], cluster["metadata"]["name"]) == ("ClusterRole", "meshwright-istio")
     assert cluster["rules"] == [

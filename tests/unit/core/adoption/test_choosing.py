@@ -49,6 +49,13 @@ def test_the_only_one_need_not_be_named(wanted: AdoptMesh) -> None:
     assert adopting.chosen([one], wanted, REF) == one
 
 
+def test_a_revision_comes_before_a_tag_of_the_same_name() -> None:
+    """Such as `default`, which istioctl makes a tag of the first named revision that it installs."""
+    tagged, default = mesh("a", "canary", tags=("default",)), mesh("a")
+    assert adopting.chosen([tagged, default], AdoptMesh(revision="default"), REF) == default
+    assert adopting.chosen([tagged], AdoptMesh(revision="default"), REF) == tagged
+
+
 def test_a_mesh_that_is_managed_is_in_nobodys_way() -> None:
     """Of two the one that is not managed yet is meant; asked for again, the one that has the name."""
     free, taken, own = mesh("a", "new"), mesh("a", "old", "other"), mesh("b", "x", "prod")

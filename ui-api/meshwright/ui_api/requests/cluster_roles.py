@@ -18,7 +18,7 @@ LABELS = {"app.kubernetes.io/managed-by": "meshwright"}
 def manifests(
     name: str, rules: Iterable[AccessRule], *, service_account: tuple[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """A ClusterRole for all namespaces, each single namespace with a Role in it, with bindings for a service account."""
+    """A ClusterRole for all namespaces, a Role in each single one behind it, with bindings for a service account."""
     by_namespace: dict[str, list[AccessRule]] = {}
     for rule in rules:
         by_namespace.setdefault(rule.namespace, []).append(rule)

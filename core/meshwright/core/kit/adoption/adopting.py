@@ -126,11 +126,9 @@ async def _look(adoption: Adoption, scope: Scope, arguments: AdoptMesh) -> Detec
 
 def chosen(detected: list[DetectedMesh], wanted: AdoptMesh, ref: MeshRef) -> DetectedMesh:
     """The one that is meant: of several the only one that is not managed, or is under this name. Raises Reject."""
-    fitting = [
-        each
-        for each in detected
-        if wanted.namespace in ("", each.namespace) and wanted.revision in ("", each.revision, *each.tags)
-    ]
+    there = [each for each in detected if wanted.namespace in ("", each.namespace)]
+    named = [each for each in there if wanted.revision in ("", each.revision)]
+    fitting = named or [each for each in there if wanted.revision in each.tags]  # `default` may be a tag of another
     free = [each for each in fitting if each.mesh == ref.mesh] or [each for each in fitting if not each.mesh]
     if not fitting:
         raise failures.nothing_there(wanted, detected)
