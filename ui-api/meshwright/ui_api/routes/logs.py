@@ -61,9 +61,10 @@ async def of_workload(call: Call[NoBody, LogQuery]) -> Response:
 
 
 async def _logs(call: Call[NoBody, LogQuery], of: Literal["proxy", "workload"]) -> Response:
-    mesh, *scope, name = ids.parts(call.name())
-    if len(scope) > 2 or not mesh:
+    parts = ids.parts(call.name())
+    if not (2 <= len(parts) <= 4 and parts[0]):
         raise not_found(of, call.name())
+    mesh, *scope, name = parts
     target = targets.mesh(call.api, call.workspace, mesh)
     raw = {
         "workspace": call.workspace,
