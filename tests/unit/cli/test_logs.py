@@ -73,6 +73,14 @@ def test_the_log_of_a_local_process_is_read_without_a_server(stack: Terminal) ->
     assert "There are: adapter-envoy, projector." in stack.run("logs", "worker/../../etc/passwd", expect=2).stderr
 
 
+def test_a_log_that_is_not_there_is_refused_in_the_words_of_the_worker(server: Server, terminal: Terminal) -> None:
+    """The workload exists, so no other name is suggested."""
+    server.on("GET /v1/workloads", server.page({**PROXY, "id": "demo~~process~front"}))
+    path = "/v1/workloads/demo~~process~front/logs"
+    server.on(f"GET {path}", server.problem("not-found", instance=path, remedy="Look at the proxy's."))
+    assert "→ Look at the proxy's." in terminal.run("logs", "workload/front", expect=3).stderr
+
+
 def test_elsewhere_it_is_said_where_workers_logs_are(terminal: Terminal) -> None:
     """Not on this host."""
     assert "folder of `make up`" in terminal.run("logs", "worker/projector", expect=2).stderr

@@ -62,7 +62,7 @@ def meant(refused: RequestRefused, open_api: "Callable[[], Api]") -> str:
         names = [str(one.get("name") or one["id"]) for one in entities]
         if not names:
             return f"There are no {what}."
-        if name in names:
+        if name in names or any(one["id"] == name for one in entities):
             return ""  # something else of it is missing
         return suggestions.did_you_mean(ids.parts(name)[-1] if ids.SEPARATOR in name else name, names)
     return ""
