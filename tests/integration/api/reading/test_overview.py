@@ -82,6 +82,8 @@ async def test_operations_say_what_they_do_and_are_listed_by_time(admin: Person)
     until = {"mesh": "m1", "until": begin.isoformat()}
     assert len((await admin.get("/v1/operations", params=until))["items"]) == 2
     assert (await admin.get(f"/v1/operations/{applied['id']}"))["title"] == "Apply slow to m1"
+    events = (await admin.get("/v1/events", params={"operation": applied["id"]}))["items"]
+    assert (events[0]["title"], events[-1]["title"]) == ("Succeeded", "Apply slow to m1, asked for by admin")
 
 
 async def test_an_operation_is_named_before_it_has_begun(admin: Person) -> None:

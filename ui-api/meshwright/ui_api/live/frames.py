@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from meshwright.core import bus as mwbus
+from meshwright.core.operations import sentences
 from meshwright.core.telemetry import tracing
 from meshwright.schemas import ids, subjects
 from meshwright.schemas.base import Model
@@ -32,6 +33,8 @@ class Event(Model, frozen=True, kw_only=True):
     entity_id: str
     data: Any
     trace_id: str = ""
+    title: str = ""
+    """what happened, in one sentence"""
 
 
 class Reset(Model, frozen=True, kw_only=True):
@@ -85,6 +88,7 @@ def event(received: mwbus.Received) -> Event:
         entity_id=tokens.get("id", ""),
         data=_data(received.shown),
         trace_id=tracing.trace_id_of(headers.get("traceparent", "")),
+        title=sentences.sentence(received.type, tokens.get("entity", ""), tokens.get("id", ""), received.shown),
     )
 
 

@@ -7,6 +7,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from meshwright.core import event_filters
+from meshwright.core.operations import sentences
 from meshwright.core.store import LoggedEvent
 from meshwright.schemas import catalog, subjects
 from meshwright.schemas.access import EVENT_ROLES
@@ -164,4 +165,5 @@ def _event(logged: LoggedEvent) -> Event:
         entity_id=logged.id,
         data=logged.data,
         trace_id=logged.trace_id,
+        title=sentences.sentence(logged.type, logged.entity, logged.id, logged.data),
     )
