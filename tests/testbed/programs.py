@@ -62,8 +62,9 @@ SCHEDULER = _kubernetes("kube-scheduler")
 KWOK = Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "-X sigs.k8s.io/kwok/pkg/consts.Version=v0.8.0")
 ISTIOD = _istio("pilot-discovery", "istio.io/istio/pilot/cmd/pilot-discovery")
 ISTIOCTL = _istio("istioctl", "istio.io/istio/istioctl/cmd/istioctl")
+HELM = Program("helm", "helm", "helm.sh/helm/v4/cmd/helm")
 CLUSTER = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KWOK)
-ALL = (*CLUSTER, ISTIOD, ISTIOCTL)
+ALL = (*CLUSTER, ISTIOD, ISTIOCTL, HELM)
 
 
 def cache() -> Path:

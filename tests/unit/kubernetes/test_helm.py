@@ -5,13 +5,9 @@ skipped where there is neither.
 """
 
 import asyncio
-import functools
-import http.server
 import json
 import os
 import tarfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -200,36 +196,6 @@ async def test_without_a_network_the_message_names_the_chart_and_the_way_out(sch
     assert "demo" in failure.what
     assert "--chart PATH" in failure.remedy
     assert failure.retryable
-
-
-async def test_a_chart_is_fetched_from_a_repository(archive: Path) -> None:
-    """What a repository serves is rendered, with the digest of its archive."""
-    index = """apiVersion: v1
-entries:
-  demo:
-  - {apiVersion: v2, name: demo, version: 1.2.3, urls: [demo-1.2.3.tgz]}
-"""
-    (archive.parent / "index.yaml").write_text(index)
-    for address in served(archive.parent):
-        fetched = await render(address, version="1.2.3")
-    assert fetched.digest == (await render(archive)).digest
-
-
-def served(directory: Path) -> Iterator[str]:
-    """The address at which a folder is served for a moment."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=directory)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 async def test_a_template_that_never_ends_is_ended(folder: Path) -> None:

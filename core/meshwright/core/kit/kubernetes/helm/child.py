@@ -215,8 +215,11 @@ def _helm(program: str, arguments: list[str]) -> str:
     if done.returncode == 0:
         return done.stdout
     output = done.stderr.strip()[-1500:]
-    kind = "network" if _NETWORK.search(output) else "values" if "schema" in output else "render"
-    raise Refused(kind if arguments[0] != "show" else "load", output)
+    if arguments[0] == "pull":
+        raise Refused("network" if _NETWORK.search(output) else "load", output)
+    if arguments[0] == "show":
+        raise Refused("load", output)
+    raise Refused("values" if "schema" in output else "render", output)
 
 
 def _answer(
