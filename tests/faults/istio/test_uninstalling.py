@@ -65,12 +65,29 @@ async def test_what_a_person_made_stays_and_is_told(operator: Any, admission: An
     result = await operator.do(UninstallMesh(definitions="unused"))
     kept = {each["resource"]: each["because"] for each in result["kept"]}
     assert kept.keys() == {
+        "Namespace istio-system",
         "Secret istio-system/cacerts",
         "CustomResourceDefinition serviceentries.networking.istio.io",
     }
     assert "ServiceEntry default/mine" in kept["CustomResourceDefinition serviceentries.networking.istio.io"]
+    assert "Secret istio-system/cacerts" in kept["Namespace istio-system"]
     assert await operator.find("Secret", "cacerts", "istio-system")
     assert await operator.find("ServiceEntry", "mine", "default", "networking.istio.io")
+
+
+async def test_a_namespace_that_was_there_before_stays_and_is_told(operator: Any, admission: Any) -> None:
+    """Empty as it was, with the labels that it had."""
+    cluster = await operator.cluster()
+    meta = {"name": "istio-system", "labels": {"team": "a"}}
+    await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, owner="me")
+    before = await operator.everything()
+    await operator.do(wanted(operator, admission, profile="minimal"))
+    result = await operator.do(UninstallMesh(definitions="unused"))
+    assert [(each["resource"], each["because"].partition(",")[0]) for each in result["kept"]] == [
+        ("Namespace istio-system", "it was there before Istio was installed")
+    ]
+    assert await operator.everything() == before
+    assert (await operator.find("Namespace", "istio-system"))["metadata"]["labels"]["team"] == "a"
 
 
 async def test_definitions_go_only_when_asked(operator: Any, admission: Any) -> None:

@@ -21,7 +21,8 @@ from meshwright.adapters.istio.operations.leftovers import Kept, Leftover
 from meshwright.adapters.istio.operations.places import Place
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes.target import bodies
+from meshwright.core.kit.kubernetes.target import bodies, occupants
+from meshwright.core.kit.kubernetes.target.ownership import CREATED_BY
 from meshwright.schemas.base import Model
 from meshwright.schemas.operations import Definitions, UninstallMesh
 from meshwright.schemas.references import ResourceRef
@@ -64,12 +65,13 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
                 removed += await place.components.remove(_without_definitions(each))
     await _remove_leftovers(place, judged.go, before)
     kept = [*judged.stay, *await _definitions(place, inspection, before, arguments.definitions)]
-    if kept:
-        await ctx.progress(f"{len(kept)} objects are kept, such as {kept[0].ref}: {kept[0].because}")
     if before:
         for each in before.in_reverse:
             if not each.chart:
                 removed += await place.components.remove(each)
+        kept += await _namespaces(place, before)
+    if kept:
+        await ctx.progress(f"{len(kept)} objects are kept, such as {kept[0].ref}: {kept[0].because}")
     await place.write(None)
     left = await _tell(place, inspection)
     return {
@@ -132,6 +134,27 @@ async def _release_namespaces(place: Place, inspection: Inspection) -> None:
     if inspection.labels:
         await place.ctx.progress(f"withdrawing the namespaces {', '.join(sorted(inspection.labels))}")
         await place.ctx.patient_step("release-namespaces", release, undo=restore)
+
+
+async def _namespaces(place: Place, before: Installation) -> list[Kept]:
+    """The namespaces of the installation that stay, and why."""
+
+    async def judge() -> list[Kept]:
+        cluster, kept = await place.cluster(), []
+        for ref in [_namespace(each.namespace) for each in before.in_reverse if not each.chart]:
+            live = await cluster.find(ref)
+            if live is None or k8s.at(live, "metadata", "deletionTimestamp"):
+                continue
+            others = await occupants.of(cluster, ref, live, ())
+            if others and CREATED_BY in (k8s.at(live, "metadata", "annotations") or {}):
+                because = f"others made {', '.join(map(str, others))} in it"
+            else:
+                because = "it was there before Istio was installed, or others manage it too"
+            kept.append(Kept(ref=ref, because=because))
+        return kept
+
+    staying: list[Kept] = await place.ctx.patient_step("judge-namespaces", judge, result=list[Kept])
+    return staying
 
 
 def _namespace(name: str) -> ResourceRef:
