@@ -12,10 +12,10 @@ DIST := ui-api/meshwright/ui_api/web/dist/index.html
 WEB := $(shell find ui-api/web ui-api/meshwright/ui_api/routes schemas/meshwright/schemas -type f -not -path '*/node_modules/*' \
 	-not -name '*.pyc' -not -name openapi.json -not -name schema.d.ts)
 
-.PHONY: help install web up down test test-again testbed check schemas bench faults soak security fuzz search lock
+.PHONY: help install web up down test test-again testbed check schemas bench faults soak security fuzz search screenshots lock
 
 help:
-	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | search MINUTES=10 | web | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | search MINUTES=10 | web | screenshots | install'
 
 install: $(STAMP)
 
@@ -77,6 +77,10 @@ search: MINUTES ?= 10
 search: install
 	end=$$(( $$(date +%s) + 60 * $(MINUTES) )); while [ $$(date +%s) -lt $$end ]; do \
 		MESHWRIGHT_TEST_AT_RANDOM=1 $(PYTEST) -q -n $(WORKERS) -m hypothesis tests/unit tests/contract || exit 1; done
+
+# Every page of the dashboard of the running stack, in both themes at 1440 and 390 px.
+screenshots: install
+	$(BIN)/python tests/e2e/dashboard/screenshots.py
 
 soak: MINUTES ?= 60
 soak: install

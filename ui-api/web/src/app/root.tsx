@@ -1,7 +1,7 @@
 /** The route of all pages: the shell around them. */
 import { createRootRoute, ErrorComponent, Link } from "@tanstack/react-router";
 import { ApiError } from "@/api/problem";
-import { Empty } from "@/shared/Page";
+import { Empty, Page } from "@/shared/Page";
 import { ProblemNote } from "@/shared/ProblemNote";
 import { Shell } from "./Shell";
 
@@ -10,10 +10,10 @@ export const rootRoute = createRootRoute({
   errorComponent: ({ error }) =>
     error instanceof ApiError ? <ProblemNote error={error} /> : <ErrorComponent error={error} />,
   notFoundComponent: () => (
-    <main className="page" id="main" tabIndex={-1}>
+    <Page title="Not found" equivalent={{ cli: "--help", request: "GET /v1/overview" }}>
       <Empty title="There is no such page.">
         <Link to="/">To the overview</Link>
       </Empty>
-    </main>
+    </Page>
   ),
 });

@@ -96,7 +96,7 @@ function classes<T>(column: Column<T>): string {
 function Head<T>({ column, order, onOrder }: { column: Column<T>; order: string; onOrder?: (order: string) => void }) {
   const { sort } = column;
   const style = column.width ? { width: column.width } : undefined;
-  if (!sort || !onOrder) return <th scope="col" className={classes(column)} style={style}>{column.head}</th>;
+  if (!sort || !onOrder) return <th scope="col" className={classes(column)} style={style}>{column.head || <span className="visually-hidden">{column.id}</span>}</th>;
   const state = order === sort ? "ascending" : order === `${sort} desc` ? "descending" : "none";
   const Icon = state === "ascending" ? ArrowUp : state === "descending" ? ArrowDown : ArrowUpDown;
   return (
