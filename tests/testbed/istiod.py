@@ -40,7 +40,8 @@ class Istiod:
     """Istio's control plane for one cluster. Use as `with Istiod(server) as istiod:`.
 
     `mesh` is merged into the mesh configuration; `environment` into that of the process. Without `install` it serves
-    the Istio that somebody else has installed, and leaves it there.
+    the Istio that somebody else has installed, and leaves it there. One with a `revision` stands beside another one,
+    only for the pods that `stand_for_pods` is told of, and is monitored at any port of theirs but 15014.
     """
 
     def __init__(
@@ -50,12 +51,15 @@ class Istiod:
         mesh: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
         install: bool = True,
+        revision: str = "",
     ) -> None:
-        self._server, self._install = server, install
+        self._server, self._install, self._revision = server, install, revision
+        self._name = f"istiod-{revision}" if revision else "istiod"
+        self._addresses: list[str] = []
         self._mesh = {"accessLogFile": "/dev/stdout", "defaultProviders": {"metrics": []}, **(mesh or {})}
-        self._environment = {**_ENVIRONMENT, **(environment or {})}
+        self._environment = {**_ENVIRONMENT, **(_of_revision(revision) if revision else {}), **(environment or {})}
         self.xds, self.secure_xds, self.http, self.webhooks = (free_port() for _ in range(4))
-        self.monitoring = server.monitoring_port
+        self.monitoring = server.forwarded_port if revision else server.monitoring_port
         self.url = f"http://{HOST}:{self.http}"
         """debug endpoints, such as /debug/syncz"""
         self._installed: list[Object] = []
@@ -81,12 +85,19 @@ class Istiod:
             for each in manifest:
                 self._installed.append(each)
                 objects.apply(each)
-            self._server.run("istiod", self._command())
-            for port, own in self._stands_for().items():
-                self._server.stand_for(port, own)
+            self._server.run(self._name, self._command())
+            if not self._revision:
+                self.stand_for_pods("any")
             with httpx.Client(base_url=self.url, trust_env=False, timeout=10) as asking:
-                self._server.until("istiod", lambda: asking.get("/ready").status_code == 200)
-            self._server.until("istiod", lambda: _is_strict(client))
+                self._server.until(self._name, lambda: asking.get("/ready").status_code == 200)
+            self._server.until(self._name, lambda: _is_strict(client))
+
+    def stand_for_pods(self, *addresses: str) -> None:
+        """Answer what the API server sends to the pods at these addresses."""
+        self._addresses += addresses
+        for address in addresses:
+            for port, own in self._stands_for().items():
+                self._server.stand_for(port, own, address)
 
     def close(self) -> None:
         """Take away the webhooks, end the process, and take away the rest."""
@@ -94,9 +105,10 @@ class Istiod:
             objects = Objects(client)
             webhooks = [each for each in self._installed if each["kind"].endswith("WebhookConfiguration")]
             objects.delete(*webhooks)
-            self._server.end("istiod")
-            for port in self._stands_for():
-                self._server.stand_down(port)
+            self._server.end(self._name)
+            for address in self._addresses:
+                for port in self._stands_for():
+                    self._server.stand_down(port, address)
             rest = [each for each in reversed(self._installed) if each not in webhooks]
             objects.delete(*rest)
             objects.await_gone(*(each for each in rest if each["kind"] == "Namespace"))
@@ -107,13 +119,14 @@ class Istiod:
 
     def log(self) -> str:
         """The end of its output."""
-        return self._server.log("istiod")
+        return self._server.log(self._name)
 
     def _command(self) -> list[str]:
-        folder = self._server.folder
-        names = [HOST, "localhost", f"istiod.{NAMESPACE}.svc"]
-        own = self._server.authority.issue("istiod", [pki.SERVER], names=names)
-        kubeconfig = folder / "istiod.kubeconfig"
+        folder = self._server.folder / self._name
+        folder.mkdir(exist_ok=True)
+        names = [HOST, "localhost", f"{self._name}.{NAMESPACE}.svc"]
+        own = self._server.authority.issue(self._name, [pki.SERVER], names=names)
+        kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(self._server.kubeconfig())
         kubeconfig.chmod(0o600)
         # It makes files below the folder that it is started in, and has no option for that.
@@ -153,6 +166,15 @@ class Istiod:
         sys.stderr.write(rendered.stderr)
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         return in_order([namespace, *parsed(rendered.stdout)])
+
+
+def _of_revision(revision: str) -> dict[str, str]:
+    return {
+        "POD_NAME": f"istiod-{revision}-testbed",
+        "REVISION": revision,
+        "VALIDATION_WEBHOOK_CONFIG_NAME": f"istio-validator-{revision}-{NAMESPACE}",
+        "INJECTION_WEBHOOK_CONFIG_NAME": f"istio-sidecar-injector-{revision}",
+    }
 
 
 def _is_strict(client: httpx.Client) -> bool:
