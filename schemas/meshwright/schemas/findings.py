@@ -14,6 +14,14 @@ from meshwright.schemas.references import ResourceRef
 FindingSeverity: TypeAlias = Literal["error", "warning", "note"]
 """the levels of SARIF 2.1.0"""
 FindingCode: TypeAlias = Annotated[str, Meta(pattern=whole("^MW[0-9]{4}$"), examples=["MW3101"])]
+Suppression: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=whole("^MW[0-9]{4}(=[A-Z][A-Za-z0-9]{0,62}(/[a-z0-9][a-z0-9.:-]{0,252}){1,2})?$"),
+        description="A code; for one resource alone `CODE=Kind/namespace/name`, or `CODE=Kind/name` where it has none.",
+        examples=["MW3101", "MW3101=VirtualService/shop/reviews"],
+    ),
+]
 MAX_FILES = 500
 SUPPRESS_ANNOTATION = "meshwright.dev/suppress"
 """annotation of a resource: the codes, separated by commas, that are suppressed for it; `*` for all"""
@@ -73,7 +81,7 @@ class FilesToAnalyze(Model, frozen=True, kw_only=True):
     """Files to analyze by the rules of an adapter."""
 
     files: Annotated[list[SourceFile], Meta(min_length=1, max_length=MAX_FILES)]
-    suppress: list[FindingCode] = []
+    suppress: list[Suppression] = []
 
 
 class MeshToAnalyze(Model, frozen=True, kw_only=True):
@@ -81,7 +89,7 @@ class MeshToAnalyze(Model, frozen=True, kw_only=True):
 
     files: Annotated[list[SourceFile], Meta(max_length=MAX_FILES)] = []
     live: bool = True
-    suppress: list[FindingCode] = []
+    suppress: list[Suppression] = []
 
 
 class AnalysisRequest(Model, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from testbed.traffic.network import Refused
 from testbed.traffic.world import SidecarWorld
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
-FOR_ENVOY = {"meshConfig": {"defaultProviders": {"metrics": []}}}
+FOR_ENVOY: dict[str, Any] = {"meshConfig": {"defaultProviders": {"metrics": []}}}
 """without the statistics that only Istio's own build of Envoy has"""
 OF_NEW = {"istiod": {**FOR_ENVOY, "podAnnotations": {"prometheus.io/port": "15114"}}}
 """another port of its pods, so that the test bed can tell them from those of the old one"""

@@ -60,6 +60,13 @@ def test_a_folder_is_sent_with_its_subfolders(server: Server, terminal: Terminal
     sent = json.loads(server.calls[-1].body)
     assert [each["name"] for each in sent["files"]] == [str(folder / "a.yaml"), str(folder / "deep" / "b.yml")]
     assert (sent["live"], sent["suppress"]) == (False, ["MW3301"])
+    terminal.run("analyze", "--mesh", "istio", "--suppress", "MW3301=Service/shop/reviews")
+    assert json.loads(server.calls.pop().body)["suppress"] == ["MW3301=Service/shop/reviews"]
+    calls = len(server.calls)
+    for wrong in ("MW33", "MW3301=", "MW3301=shop", "MW3301=Service/a/b/c", "MW3301=Service/Shop"):
+        refused = terminal.run("analyze", "--mesh", "istio", "--suppress", wrong, expect=2)
+        assert "Kind/namespace/name" in refused.stderr, wrong
+    assert len(server.calls) == calls
     terminal.run("analyze", "--mesh", "istio")
     assert json.loads(server.calls[-1].body) == {"files": [], "live": True, "suppress": []}
     terminal.run("analyze", "-f", str(folder), "--adapter", "istio")

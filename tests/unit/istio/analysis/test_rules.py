@@ -63,6 +63,21 @@ def test_a_finding_is_suppressed_by_request() -> None:
     assert finding.suppressed == "the request"
 
 
+def test_a_finding_is_suppressed_on_one_resource() -> None:
+    """The same one on another resource stays, and so do others on this one."""
+    shop, other = ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in ("shop", "other"))
+    findings = analyze(shop, other, suppress=["MW3201=Namespace/shop", "MW3101=Namespace/other"]).findings
+    assert {str(each.location.ref): each.suppressed for each in findings} == {
+        "Namespace other": "",
+        "Namespace shop": "the request",
+    }
+    rule = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "spec": {"hosts": ["a"]}}
+    services = [{**rule, "metadata": {"name": "one", "namespace": place}} for place in ("a", "b")]
+    for code in {each.code for each in analyze(*services).findings}:
+        found = analyze(*services, suppress=[f"{code}=VirtualService/a/one"]).findings
+        assert {each.location.ref.namespace for each in found if each.suppressed and each.location.ref} == {"a"}
+
+
 def test_files_alone_do_not_tell_what_is_missing() -> None:
     """Without any Service among the files nobody knows the hosts; a whole mesh without it has none."""
     route = {"route": [{"destination": {"host": "b"}}]}

@@ -20,6 +20,7 @@ from meshwright.schemas.findings import (
     FindingLocation,
     FindingRule,
 )
+from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.rules.general import UNREADABLE
 
 _LONGEST = 2000
@@ -84,7 +85,7 @@ class Analyzers:
         """All findings about these resources; `complete`: what is not among them does not exist.
 
         `definitions` are those that the mesh has, for custom resources of files. What needs one of the kinds that
-        could not be read (`unread`) is left out.
+        could not be read (`unread`) is left out. `suppress` holds codes, for everything or as `CODE=Kind/ns/name`.
         """
         findings = [self._unreadable(location, why, suppress) for location, why in unreadable]
         findings += [self._finding(each, suppress) for each in schemas.observe(manifests, definitions)]
@@ -124,7 +125,7 @@ class Analyzers:
         )
 
     def _suppressed(self, rule: FindingRule, manifest: Manifest, suppress: Collection[str]) -> str:
-        if rule.code in suppress:
+        if suppress and {rule.code, f"{rule.code}={_path(manifest.ref)}"} & set(suppress):
             return "the request"
         named = {each.strip() for each in str(manifest.annotations.get(SUPPRESS_ANNOTATION, "")).split(",")}
         if named & {rule.code, "*"}:
@@ -132,6 +133,11 @@ class Analyzers:
         if {rule.code, *rule.equivalents, "*"} & set(self._suppressions(manifest)):
             return "an annotation of the mesh"
         return ""
+
+
+def _path(ref: ResourceRef) -> str:
+    """A resource as suppressions name it."""
+    return "/".join(part for part in (ref.kind, ref.namespace, ref.name) if part)
 
 
 def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,20 +1,19 @@
 """`meshwright analyze`: findings about files, about the resources of a mesh, or about files merged into these."""
 
 import enum
-import re
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from meshwright.schemas import rules
+from meshwright.schemas.findings import Suppression
 from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.render.documents import findings
 from meshwright.ui_api.cli.render.formats import Format
 from meshwright.ui_api.cli.render.output import Output
-
-_CODE = re.compile(r"MW[0-9]{4}")
 
 
 class Report(enum.StrEnum):
@@ -56,7 +55,9 @@ def analyze(
     ] = False,
     suppress: Annotated[
         list[str] | None,
-        typer.Option("--suppress", help="A code, such as MW3301; repeatable.", autocompletion=codes),
+        typer.Option(
+            "--suppress", help="A code, or CODE=Kind/namespace/name for one resource; repeatable.", autocompletion=codes
+        ),
     ] = None,
     fail_on: Annotated[Level, typer.Option("--fail-on", help="Exit with 8 at this severity or above.")] = Level.ERROR,
     explain: Annotated[
@@ -78,8 +79,9 @@ def analyze(
         session.output.show(rule, findings.page(rule))
         return
     for code in suppress or []:
-        if not _CODE.fullmatch(code):
-            raise CommandFailed(f"{code!r} is not a code", code=Exit.USAGE, remedy="Codes look like MW3301.")
+        if not _is_suppression(code):
+            remedy = "Codes look like MW3301; on one resource write MW3301=Kind/namespace/name."
+            raise CommandFailed(f"{code!r} is not a code", code=Exit.USAGE, remedy=remedy)
     if bool(mesh) == bool(adapter):
         raise CommandFailed("name a mesh or an adapter", code=Exit.USAGE, remedy="Add --mesh NAME or --adapter NAME.")
     sources = [{"name": name, "content": documents.text(name)} for name in documents.sources(files or [])]
@@ -92,6 +94,14 @@ def analyze(
     counted = [each for each in analysis["findings"] if not each["suppressed"] and _counts(each, fail_on)]
     if counted:
         raise typer.Exit(Exit.FINDINGS)
+
+
+def _is_suppression(text: str) -> bool:
+    try:
+        msgspec.convert(text, Suppression)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _write(session: Session, report: Report, analysis: dict[str, Any]) -> None:
