@@ -73,6 +73,7 @@ async def injected_by(cluster: k8s.Cluster) -> list[str]:
     return [json.loads(each["metadata"]["annotations"]["sidecar.istio.io/status"])["revision"] for each in there]
 
 
+@pytest.mark.usefixtures("emptied_after")
 async def test_both_are_seen_and_a_namespace_moves(operator: Operator, kubernetes_server: KubernetesServer) -> None:
     """Detection names both, each proxy is there once with the istiod that serves it; then pods get the sidecars of the
     new one, and the old one goes.

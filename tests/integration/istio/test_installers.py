@@ -101,6 +101,7 @@ async def detected(operator: Operator) -> list[DetectedMesh]:
     return (await kit.detect(adapter.adoption, scope)).meshes
 
 
+@pytest.mark.usefixtures("emptied_after")
 async def test_each_installer_is_known_and_nothing_is_touched(
     operator: Operator, kubernetes_server: KubernetesServer, istio_charts: Path
 ) -> None:

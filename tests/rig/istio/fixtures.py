@@ -48,6 +48,13 @@ async def operator(kubernetes_settings: Kubernetes, istio_charts: Path, tmp_path
 
 
 @pytest.fixture
+async def emptied_after(kubernetes_settings: Kubernetes) -> AsyncIterator[None]:
+    """Nothing of the test's stays: webhooks of further revisions would stand in the way of an istiod after it."""
+    yield
+    await emptied(kubernetes_settings)
+
+
+@pytest.fixture
 async def furnished(kubernetes_settings: Kubernetes, istio_charts: Path, tmp_path: Path) -> AsyncIterator[Operator]:
     """The same where Istio may be there already, and nothing else of an earlier test."""
     async with k8s.Cluster.open(kubernetes_settings) as cluster:
