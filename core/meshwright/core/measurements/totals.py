@@ -28,9 +28,14 @@ class Totals(msgspec.Struct, kw_only=True):
     sent_bytes: int | None = None
     received_bytes: int | None = None
     latencies: Histogram = {}
+    alone: tuple[float | None, float | None] | None = None
+    """p50 and p99 of an edge that came without a histogram, for as long as nothing is added to it"""
 
     def add_edge(self, edge: Edge) -> None:
         """Add an edge of a window."""
+        if edge.requests:
+            first = not self.requests and not edge.latencies
+            self.alone = (edge.p50_ms, edge.p99_ms) if first else None
         self.requests += edge.requests
         self.errors += edge.errors
         if edge.mutual_tls is not None:
@@ -47,6 +52,8 @@ class Totals(msgspec.Struct, kw_only=True):
 
     def add(self, other: "Totals") -> None:
         """Add another sum."""
+        if other.requests:
+            self.alone = None if self.requests else other.alone
         self.requests += other.requests
         self.errors += other.errors
         self.secured += other.secured
@@ -75,16 +82,22 @@ class Totals(msgspec.Struct, kw_only=True):
         """The latency in milliseconds below which this share of requests was, as it is shown."""
         return quantile(self.latencies, share)
 
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """p50 and p99 in milliseconds."""
+        return self.alone or (self.quantile(0.5), self.quantile(0.99))
+
     def numbers(self, seconds: float) -> TrafficNumbers:
         """What people read of it."""
+        median, highest = self.ends
         return TrafficNumbers(
             requests=self.requests,
             errors=self.errors,
             rate=self.rate(seconds),
             error_rate=self.error_rate,
-            p50_ms=self.quantile(0.5),
+            p50_ms=median,
             p90_ms=self.quantile(0.9),
-            p99_ms=self.quantile(0.99),
+            p99_ms=highest,
             mutual_tls=self.mutual_tls,
         )
 

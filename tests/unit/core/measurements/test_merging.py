@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,3 +117,17 @@ def test_nothing_is_nothing() -> None:
     assert merging.merge([], 0.0) == merging.merge([[], []], 0.0) == []
     (merged,) = merging.merge([[edge([0] * 6)]], 0.0)
     assert merged.rate == 0.0
+
+
+def test_an_edge_without_a_histogram_tells_its_own_quantiles_alone() -> None:
+    """An adapter that publishes none is shown as it measured; nothing is made up once edges are added to each other."""
+    bare = msgspec.structs.replace(edge([10, 0, 0, 0, 0, 0]), p50_ms=1.5, p99_ms=9.0, latencies=[])
+    idle = edge([0, 0, 0, 0, 0, 0])
+    assert totals.of_edges([bare]).ends == (1.5, 9.0)
+    assert totals.of_edges([bare, idle]).ends == (1.5, 9.0)
+    assert totals.of_edges([bare, bare]).ends == (None, None)
+    total = totals.of_edges([])
+    total.add(totals.of_edges([bare]))
+    assert merging.edge(merging.names(bare), total, 10.0).p99_ms == 9.0
+    total.add(totals.of_edges([bare]))
+    assert merging.edge(merging.names(bare), total, 10.0).p99_ms is None

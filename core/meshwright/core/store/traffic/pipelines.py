@@ -63,7 +63,9 @@ By: TypeAlias = Literal["edge", "window", "step"]
 
 def stored_totals(total: Totals) -> Document:
     """A sum as it stands in the row of its window."""
-    row: Document = {name: getattr(total, name) for name in Totals.__struct_fields__ if name != "latencies"}
+    row: Document = {
+        name: getattr(total, name) for name in Totals.__struct_fields__ if name not in ("alone", "latencies")
+    }
     return row | {"mutual_tls": total.mutual_tls, "latencies": msgspec.to_builtins(buckets(total.latencies))}
 
 
