@@ -40,9 +40,9 @@ class Place:
         return str(self.http.post("/v1/tokens", json={"id": name, "role": role}).raise_for_status().json()["secret"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """One stack for all tests of the dashboard."""
+    """One stack for the tests of a file."""
     if not (BUILT / "index.html").is_file():
         pytest.skip("the dashboard is not built: make web")
     home = tmp_path_factory.mktemp("stack")
@@ -60,9 +60,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         local("down", "--wipe")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as the machine has it."""
+    """Chromium as the machine has it.
+
+    Its loop runs for as long as it does, beside which no asynchronous test could begin: so it ends with the file.
+    """
     program = os.environ.get("MESHWRIGHT_TEST_BROWSER") or next(filter(None, map(shutil.which, _BROWSERS)), None)
     if program is None:
         pytest.skip("no Chromium on the PATH: apt-get install chromium, or name one as MESHWRIGHT_TEST_BROWSER")

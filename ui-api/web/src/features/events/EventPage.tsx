@@ -18,6 +18,7 @@ export function EventPage() {
       <Loaded of={read}>
         {(event) => (
           <>
+            {event.title && <p>{event.title}</p>}
             <dl className="facts">
               <dt>About</dt>
               <dd>

@@ -16,7 +16,7 @@ export function EventRow({ event }: { event: Event }) {
         <summary>
           <Time at={event.time} />
           <code>{shortType(event.type)}</code>
-          <span className="name">{event.entity_id}</span>
+          <span className="name">{event.title || event.entity_id}</span>
           <span className="soft">{event.origin}</span>
         </summary>
         <pre className="code" tabIndex={0}>{JSON.stringify(event.data, null, 2)}</pre>

@@ -26,7 +26,7 @@ export function OperationPage() {
   const shown = read.data;
   return (
     <Page
-      title={shown ? `${shown.kind}${shown.mesh ? ` on ${shown.mesh}` : ""}` : id}
+      title={shown ? shown.title || shown.kind : id}
       beside={shown && <State state={shown.state} />}
       readAt={read.dataUpdatedAt}
       actions={shown && <Actions operation={shown} />}
@@ -61,6 +61,7 @@ export function OperationPage() {
 function Details({ operation }: { operation: Operation }) {
   const facts: [string, React.ReactNode][] = [
     ["Operation", <code key="id">{operation.id}</code>],
+    ["Kind", <code key="kind">{operation.kind}</code>],
     ["Adapter", <Link key="a" to="/settings" search={{ section: "adapters" }}>{operation.adapter}</Link>],
     ["Connection", operation.connection],
     ["Worker", operation.worker || "–"],

@@ -18,7 +18,7 @@ const COLUMNS: Column<Operation>[] = [
   {
     id: "kind",
     head: "Operation",
-    cell: (row) => <Link to="/operations/$operation" params={{ operation: row.id }}>{row.kind || "unreadable command"}</Link>,
+    cell: (row) => <Link to="/operations/$operation" params={{ operation: row.id }}>{row.title || row.kind || "unreadable command"}</Link>,
   },
   { id: "mesh", head: "Mesh", cell: (row) => row.mesh && <Link to="/meshes/$mesh" params={{ mesh: row.mesh }}>{row.mesh}</Link> },
   { id: "progress", head: "What", cell: (row) => <span className="name">{row.failure?.what ?? (row.done ? row.reason : row.progress)}</span>, optional: true },

@@ -116,7 +116,7 @@ function Running({ overview }: { overview: Overview }) {
         {newest.map((each) => (
           <li key={each.id}>
             <State state={each.state} />
-            <Link to="/operations/$operation" params={{ operation: each.id }}>{each.kind} {each.mesh && `on ${each.mesh}`}</Link>
+            <Link to="/operations/$operation" params={{ operation: each.id }}>{each.title || each.kind}</Link>
             <span className="soft name">{each.waiting_for ? `waiting for ${each.waiting_for}` : each.progress}</span>
           </li>
         ))}

@@ -5,6 +5,7 @@ import { useRefusal } from "@/api/session";
 import { Empty, Loaded } from "@/shared/Page";
 import { State } from "@/shared/State";
 import { Table } from "@/shared/Table";
+import { bytes } from "@/shared/numbers";
 import { Time } from "@/shared/Time";
 
 type Readiness = Schemas["Readiness"];
@@ -52,9 +53,51 @@ export function System() {
           </div>
         )}
       </Loaded>
+      <Streams />
       <h2>Messages set aside</h2>
       {refused ? <p className="soft">{refused}</p> : <SetAside />}
     </>
+  );
+}
+
+function Streams() {
+  const read = query.useQuery("get", "/v1/system", {}, { refetchInterval: 5000 });
+  return (
+    <Loaded of={read}>
+      {({ streams, adapters, projection }) => (
+        <>
+          <h2>Streams</h2>
+          <Table
+            label="Streams"
+            rows={streams}
+            keyOf={(row) => row.name}
+            columns={[
+              { id: "name", head: "Stream", cell: (row) => row.name },
+              { id: "messages", head: "Messages", cell: (row) => row.messages.toLocaleString(), align: "end" },
+              { id: "bytes", head: "Size", cell: (row) => bytes(row.bytes), align: "end" },
+              { id: "room", head: "Room", cell: (row) => (row.limit_bytes > 0 ? bytes(row.limit_bytes) : "no limit"), align: "end", optional: true },
+              { id: "fill", head: "Full", cell: (row) => <State state={`${Math.round(row.fill * 100)} %`} tone={row.rolling || row.fill < 0.8 ? "ok" : row.fill < 0.95 ? "warning" : "failing"} />, align: "end" },
+              { id: "lag", head: "Not yet in the views", cell: (row) => projection.streams.find((each) => each.stream === row.name)?.behind ?? "–", align: "end" },
+            ]}
+            empty={<Empty title="NATS told nothing of its streams." />}
+          />
+          <h2>Workers</h2>
+          <Table
+            label="Workers"
+            rows={adapters}
+            keyOf={(row) => row.name}
+            columns={[
+              { id: "name", head: "Adapter", cell: (row) => row.name },
+              { id: "workers", head: "Workers", cell: (row) => row.workers.length, align: "end" },
+              { id: "versions", head: "Versions", cell: (row) => <>{row.versions.join(", ")} {row.versions.length > 1 && <State state="warning">several</State>}</> },
+              { id: "open", head: "Open operations", cell: (row) => row.open_operations, align: "end" },
+              { id: "failure", head: "Failure", cell: (row) => <span className="name">{row.failure}</span>, when: (row) => row.failure },
+            ]}
+            empty={<Empty title="No worker has announced itself." />}
+          />
+        </>
+      )}
+    </Loaded>
   );
 }
 

@@ -28,11 +28,11 @@ export function Replay({ mesh, span, at, onAt }: Props) {
       const path = { id: mesh };
       const [series, changes] = await Promise.all([
         api.GET("/v1/meshes/{id}/series", { params: { path, query: { since, points: 120 } } }),
-        api.GET("/v1/operations", { params: { query: { mesh, since, page_size: 200 } } }),
+        api.GET("/v1/operations", { params: { query: { mesh, since, changes: true, page_size: 200 } } }),
       ]);
       const marks = (changes.data?.items ?? [])
-        .filter((each) => each.finished_at && /^(design|mesh)\.(?!status)/.test(each.kind))
-        .map((each) => ({ at: Date.parse(each.finished_at ?? "") / 1000, label: each.kind }));
+        .filter((each) => each.finished_at)
+        .map((each) => ({ at: Date.parse(each.finished_at ?? "") / 1000, label: each.title || each.kind }));
       return { points: series.data?.points ?? [], marks };
     },
   });

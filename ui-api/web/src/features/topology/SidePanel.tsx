@@ -109,7 +109,7 @@ function Recent({ mesh }: { mesh: string }) {
       <ul className="plain">
         {read.data.items.map((each) => (
           <li key={each.id} className="row">
-            <State state={each.state} /> <Link to="/operations/$operation" params={{ operation: each.id }}>{each.kind}</Link> <span className="soft"><Time at={each.accepted_at} /></span>
+            <State state={each.state} /> <Link to="/operations/$operation" params={{ operation: each.id }}>{each.title || each.kind}</Link> <span className="soft"><Time at={each.accepted_at} /></span>
           </li>
         ))}
       </ul>
