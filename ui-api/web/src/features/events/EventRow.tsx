@@ -11,7 +11,7 @@ export function shortType(type: string): string {
 
 export function EventRow({ event }: { event: Event }) {
   return (
-    <li className="event-row">
+    <li className="event-row" data-entity={event.entity_id}>
       <details>
         <summary>
           <Time at={event.time} />
