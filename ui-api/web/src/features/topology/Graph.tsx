@@ -8,6 +8,7 @@ import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
 import { useTheme } from "@/app/theme";
 import { colourOf, styleOf } from "./graphStyle";
 import { svg } from "./exporting";
+import { around, inBoxes, recalled, remember, type Places } from "./places";
 
 cytoscape.use(fcose);
 
@@ -28,6 +29,7 @@ interface Props {
   onAround(id: string): void;
 }
 
+/** nodes from which on the layout is by boxes, and edges are plain lines whose text shows when they are chosen */
 const MANY = 400;
 
 export default function Graph({ ref, elements, memory, selected, onSelect, onAround }: Props) {
@@ -36,17 +38,18 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
   const calls = useRef({ onSelect, onAround });
   calls.current = { onSelect, onAround };
   const theme = useTheme();
+  const large = elements.filter((each) => each.group === "nodes").length > MANY;
 
   useEffect(() => {
     if (!box.current) return undefined;
     const core = cytoscape({
       container: box.current,
-      style: styleOf(),
+      style: styleOf(large),
       minZoom: 0.05,
       maxZoom: 3,
       // Drawn from a picture while it moves, when there is much to draw.
-      hideEdgesOnViewport: elements.length > MANY,
-      textureOnViewport: elements.length > MANY,
+      hideEdgesOnViewport: large,
+      textureOnViewport: large,
       pixelRatio: "auto",
     });
     graph.current = core;
@@ -55,7 +58,7 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
       calls.current.onSelect(target === core ? "" : (target as NodeSingular).id());
     });
     core.on("dbltap", "node", (event: EventObject) => calls.current.onAround((event.target as NodeSingular).id()));
-    core.on("dragfree", "node", () => remember(core, memory));
+    core.on("dragfree", "node", () => remember(memory, placesOf(core)));
     return () => {
       core.destroy();
       graph.current = null;
@@ -64,8 +67,8 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
   }, [memory]);
 
   useEffect(() => {
-    graph.current?.style(styleOf());
-  }, [theme]);
+    graph.current?.style(styleOf(large));
+  }, [theme, large]);
 
   useEffect(() => {
     const core = graph.current;
@@ -99,64 +102,63 @@ function update(core: Core, elements: ElementDefinition[], memory: string): void
       const id = String(element.data.id);
       const there = core.getElementById(id);
       if (there.nonempty()) {
-        there.data(element.data);
-        there.classes(element.classes ?? "");
+        // Only what has changed is drawn anew: in a large graph that is little.
+        if (Object.entries(element.data).some(([name, value]) => there.data(name) !== value)) there.data(element.data);
+        if (there.scratch("classes") !== element.classes) there.classes(element.classes ?? "").scratch("classes", element.classes);
       } else {
-        core.add(places[id] ? { ...element, position: places[id] } : element);
-        if (element.group === "nodes" && !places[id] && !id.startsWith("box:")) added.push(id);
+        core.add(places[id] ? { ...element, position: places[id] } : element).scratch("classes", element.classes);
+        if (element.group === "nodes" && !places[id] && !element.classes?.includes("box")) added.push(id);
       }
     }
   });
   if (first && added.length) arrange(core, memory);
   else if (first) core.fit(undefined, 40);
-  else for (const id of added) beside(core, id);
+  else if (added.length) {
+    added.forEach((id, index) => put(core, id, index, places));
+    remember(memory, placesOf(core));
+  }
 }
 
-/** A new node stands beside a neighbour, or at the edge of the graph. */
-function beside(core: Core, id: string): void {
-  const node = core.getElementById(id);
-  const [near] = node.neighborhood().nodes().not(node).toArray();
-  const at = near ? (near as NodeSingular).position() : { x: core.extent().x2 - 60, y: core.extent().y2 - 60 };
-  node.position({ x: at.x + 90, y: at.y + 60 });
+/** A new node stands where its namespace stood before it was opened, beside a neighbour, or at the edge of the graph. */
+function put(core: Core, id: string, index: number, places: Places): void {
+  const node = core.getElementById(id) as NodeSingular;
+  const parent = node.parent().first();
+  const opened = parent.nonempty() ? places[`namespace:${String(parent.data("label"))}`] : undefined;
+  const near = node.neighborhood().nodes().filter((each) => each.id() in places).first();
+  const beside = near.nonempty() ? (near as unknown as NodeSingular).position() : { x: core.elements().boundingBox().x2, y: core.elements().boundingBox().y2 };
+  node.position(around(opened ?? beside, opened ? index : index + 1));
 }
 
 function arrange(core: Core, memory: string): void {
+  const nodes = core.nodes().filter((node) => !node.hasClass("box")).nodes();
+  if (nodes.length > MANY) {
+    const places = inBoxes(nodes.map((node) => ({ id: node.id(), namespace: String(node.data("parent") ?? "") })));
+    nodes.positions((node) => places[node.id()] ?? { x: 0, y: 0 });
+    core.fit(undefined, 40);
+    remember(memory, places);
+    return;
+  }
   const layout = core.layout({
     name: "fcose",
     animate: false,
     randomize: true,
-    quality: core.nodes().length > MANY ? "draft" : "default",
     nodeSeparation: 110,
     idealEdgeLength: () => 150,
     nodeRepulsion: () => 9000,
   } as cytoscape.LayoutOptions);
   layout.one("layoutstop", () => {
     core.fit(undefined, 40);
-    remember(core, memory);
+    remember(memory, placesOf(core));
   });
   layout.run();
 }
 
-type Places = Record<string, { x: number; y: number }>;
-
-function remember(core: Core, memory: string): void {
+function placesOf(core: Core): Places {
   const places: Places = {};
   core.nodes().forEach((node) => {
     if (!node.isParent()) places[node.id()] = { ...node.position() };
   });
-  try {
-    sessionStorage.setItem(memory, JSON.stringify(places));
-  } catch {
-    // The browser keeps nothing: the next layout is computed again.
-  }
-}
-
-function recalled(memory: string): Places {
-  try {
-    return JSON.parse(sessionStorage.getItem(memory) ?? "{}") as Places;
-  } catch {
-    return {};
-  }
+  return places;
 }
 
 function drawn(core: Core): string {

@@ -2,12 +2,15 @@ import { useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useMemo, useRef, useState } from "react";
 import { save } from "@/shared/Copies";
 import { Empty, Loaded, Page } from "@/shared/Page";
-import { spanOf, SPANS } from "@/shared/spans";
+import { spanOf } from "@/shared/spans";
 import { State } from "@/shared/State";
-import { elementsOf, shown as choose, type Topology } from "./elements";
-import { ExpressionField, useExpression } from "./ExpressionField";
+import { elementsOf, shown as choose, type Shown, type Topology } from "./elements";
+import { Controls } from "./Controls";
+import { useExpression } from "./ExpressionField";
 import { dot } from "./exporting";
+import { asCommand } from "./asCommand";
 import type { GraphHandle } from "./Graph";
+import { Legend } from "./Legend";
 import { Replay } from "./Replay";
 import { topologyRoute } from "./routes";
 import { SidePanel } from "./SidePanel";
@@ -20,10 +23,11 @@ const Graph = lazy(() => import("./Graph"));
 export function TopologyPage() {
   const { mesh } = topologyRoute.useParams();
   const search = topologyRoute.useSearch();
-  const { view = "graph", group = "", expand = "", span = "", at = "" } = search;
+  const { group = "", expand = "", span = "", at = "" } = search;
   const navigate = useNavigate({ from: topologyRoute.fullPath });
   const set = (change: typeof search): void => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const [replay, setReplay] = useState(at !== "");
+  const asked = asCommand({ group, expand, span: span ? spanOf(span) : "", at });
   const read = useTopology({ mesh, group, expand, span: span ? spanOf(span) : "", at });
   return (
     <Page
@@ -31,40 +35,14 @@ export function TopologyPage() {
       readAt={read.dataUpdatedAt}
       beside={at ? <State state="past" tone="progress">the past</State> : undefined}
       equivalent={{
-        cli: `topology --mesh ${mesh}${group ? ` --group ${group}` : ""}`,
-        request: `GET /v1/meshes/${mesh}/topology${group ? `?group=${group}` : ""}`,
+        cli: `topology --mesh ${mesh}${asked.flags}`,
+        request: `GET /v1/meshes/${mesh}/topology${asked.query}`,
         data: read.data,
         rows: read.data?.links.map(({ health: _, ...link }) => link),
         name: `topology-${mesh}`,
       }}
     >
-      <div className="filters">
-        <label>
-          Show
-          <select value={view} onChange={(event) => set({ view: event.target.value })}>
-            <option value="graph">graph</option>
-            <option value="table">table</option>
-          </select>
-        </label>
-        <label>
-          Nodes are
-          <select value={group || (read.data?.group ?? "service")} onChange={(event) => set({ group: event.target.value, expand: undefined })}>
-            <option value="service">services</option>
-            <option value="version">versions</option>
-            <option value="namespace">namespaces</option>
-          </select>
-        </label>
-        <label>
-          Over
-          <select value={span} onChange={(event) => set({ span: event.target.value || undefined, at: undefined })}>
-            <option value="">the newest window</option>
-            {Object.keys(SPANS).map((word) => <option key={word} value={word}>the last {word}</option>)}
-          </select>
-        </label>
-        <ExpressionField label="Find" value={search.find} onChange={(find) => set({ find })} />
-        <ExpressionField label="Hide" value={search.hide} onChange={(hide) => set({ hide })} />
-        <button className="button" aria-pressed={replay} onClick={() => { setReplay(!replay); if (replay) set({ at: undefined }); }}>Replay</button>
-      </div>
+      <Controls mesh={mesh} search={search} grouped={read.data?.group} replay={replay} onReplay={() => { setReplay(!replay); if (replay) set({ at: undefined }); }} set={set} />
       {replay && <Replay mesh={mesh} span={span} at={at} onAt={(next) => set({ at: next })} />}
       <Loaded of={read}>{(topology) => <Body topology={topology} search={search} set={set} />}</Loaded>
     </Page>
@@ -90,6 +68,7 @@ function Body({ topology, search, set }: { topology: Topology; search: Search; s
           {shown.nodes.length} of {topology.total_nodes} nodes, {shown.links.length} edges{topology.seconds > 0 && `, ${topology.seconds.toFixed(0)} s of traffic`}
           {grouped && ": so many that they are shown by namespace; open one to see inside"}
         </span>
+        <NodeChoice shown={shown} value={node} onChange={(id) => set({ node: id })} />
         {around && <button className="button" onClick={() => set({ around: undefined })}>Show everything</button>}
         {expand && <button className="button" onClick={() => set({ expand: undefined })}>Close the namespaces</button>}
         {view === "graph" && (
@@ -108,14 +87,17 @@ function Body({ topology, search, set }: { topology: Topology; search: Search; s
             <div className="stack"><TopologyTable shown={shown} onSelect={(id) => set({ node: id })} /></div>
           ) : (
             <Suspense fallback={<p className="soft graph">Loading the graph…</p>}>
+              <div className="stack">
               <Graph
                 ref={graph}
                 elements={elements}
-                memory={`topology ${topology.mesh} ${topology.group} ${expand} ${around}`}
+                memory={`topology ${topology.mesh} ${topology.group} ${around}`}
                 selected={node}
                 onSelect={(id) => set({ node: id && !id.startsWith("box:") ? id : undefined })}
-                onAround={(id) => set({ around: id, node: id })}
+                onAround={(id) => (id.startsWith("namespace:") ? open(id.slice("namespace:".length)) : set({ around: id, node: id }))}
               />
+              <Legend />
+              </div>
             </Suspense>
           )}
           {node && (
@@ -133,6 +115,20 @@ function Body({ topology, search, set }: { topology: Topology; search: Search; s
         </div>
       )}
     </>
+  );
+}
+
+/** Every node by keyboard: what is chosen here is selected in the graph and shown at its side. */
+function NodeChoice({ shown, value, onChange }: { shown: Shown; value: string; onChange(id: string | undefined): void }) {
+  const names = useMemo(() => shown.nodes.map((node) => node.id).sort(), [shown.nodes]);
+  return (
+    <label className="row">
+      Node
+      <select value={names.includes(value) ? value : ""} onChange={(event) => onChange(event.target.value || undefined)}>
+        <option value="">none</option>
+        {names.map((id) => <option key={id} value={id}>{id}</option>)}
+      </select>
+    </label>
   );
 }
 

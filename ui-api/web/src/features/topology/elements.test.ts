@@ -29,5 +29,5 @@ test("the neighbourhood of a node is itself and whom it talks with", () => {
 
 test("what is found is marked, and the rest is faded", () => {
   const classes = Object.fromEntries(elementsOf(shown(GRAPH, null, ""), parse("name = a")).map((each) => [each.data.id, each.classes]));
-  expect([classes.a, classes.b]).toEqual(["service ok found", "service ok faded"]);
+  expect([classes.a, classes.b]).toEqual(["service ok match", "service ok faded"]);
 });

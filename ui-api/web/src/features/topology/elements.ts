@@ -55,7 +55,7 @@ export function elementsOf({ nodes, links }: Shown, find: Test | null): ElementD
         label: nodeLabel(node),
         ...(node.kind !== "namespace" && node.namespace ? { parent: BOX + node.namespace } : {}),
       },
-      classes: [node.kind, node.health?.state ?? "idle", find ? (find(subjectOf(node)) ? "found" : "faded") : ""].filter(Boolean).join(" "),
+      classes: [node.kind, node.health?.state ?? "idle", find ? (find(subjectOf(node)) ? "match" : "faded") : ""].filter(Boolean).join(" "),
     })),
     ...links.map((link): ElementDefinition => ({
       group: "edges",
@@ -80,9 +80,10 @@ export function edgeLabel(link: Link): string {
   const parts = [rate(link.rate)];
   if (link.error_rate > 0) parts.push(`${share(link.error_rate)} errors`);
   if (link.p99_ms !== null) parts.push(milliseconds(link.p99_ms));
+  if (link.mutual_tls === 1) parts.push("mTLS");
   return parts.join(" · ");
 }
 
 function width(perSecond: number): number {
-  return Math.min(1 + Math.log10(1 + perSecond) * 1.6, 7);
+  return Math.round(Math.min(1 + Math.log10(1 + perSecond) * 1.6, 7) * 2) / 2;
 }

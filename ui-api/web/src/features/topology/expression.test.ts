@@ -5,7 +5,7 @@ const NODE: Subject = { name: "reviews", namespace: "shop", version: "v1", kind:
 
 test.each([
   ["rev", true], ["cart", false], ["name ~ REV", true], ["name !~ rev", false], ["namespace = shop", true],
-  ["errors > 1%", true], ["errors > 0.05", false], ["rate<1", false], ["rate >= 12", true],
+  ["errors > 1%", true], ["error > 0.01", true], ["errors > 0.05", false], ["rate<1", false], ["rate >= 12", true],
   ["errors > 5% or name = reviews", true], ["namespace = shop and rate < 1 or p99 > 50", true], ["namespace = shop and rate < 1", false],
 ])("%s is %s", (text, expected) => {
   expect(parse(text)(NODE)).toBe(expected);

@@ -56,7 +56,8 @@ function split(tokens: string[], word: string): string[][] {
 }
 
 function comparison(tokens: string[]): Test {
-  const [field = "", operator = "", value = "", ...rest] = tokens;
+  const [word = "", operator = "", value = "", ...rest] = tokens;
+  const field = word === "error" ? "errors" : word;
   if (!field) throw new ExpressionError("something is missing beside `and` or `or`");
   if (!operator) return (subject) => subject.name.toLowerCase().includes(field.toLowerCase());
   if (!(FIELDS as readonly string[]).includes(field)) throw new ExpressionError(`unknown field ${field}: use ${FIELDS.join(", ")}`);

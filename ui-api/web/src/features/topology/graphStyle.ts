@@ -5,7 +5,8 @@ export function colourOf(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-export function styleOf(): StylesheetJson {
+/** `large`: edges are plain lines, and have a text only where they are selected, so that thousands can be drawn. */
+export function styleOf(large: boolean): StylesheetJson {
   const text = colourOf("--text");
   const soft = colourOf("--text-soft");
   const health = [
@@ -45,6 +46,7 @@ export function styleOf(): StylesheetJson {
         "border-width": 1,
         shape: "round-rectangle" as const,
         "text-valign": "top" as const,
+        "compound-sizing-wrt-labels": large ? ("exclude" as const) : ("include" as const),
         color: soft,
         padding: "18px",
       },
@@ -52,7 +54,7 @@ export function styleOf(): StylesheetJson {
     {
       selector: "edge",
       style: {
-        label: "data(label)",
+        label: large ? "" : "data(label)",
         color: soft,
         "font-size": 9,
         "text-background-color": colourOf("--page"),
@@ -63,7 +65,7 @@ export function styleOf(): StylesheetJson {
         "line-color": colourOf("--line-strong"),
         "target-arrow-color": colourOf("--line-strong"),
         "target-arrow-shape": "triangle",
-        "curve-style": "bezier",
+        "curve-style": large ? "haystack" : "bezier",
       },
     },
     { selector: "edge.ok", style: { "line-color": colourOf("--ok"), "target-arrow-color": colourOf("--ok") } },
@@ -71,7 +73,8 @@ export function styleOf(): StylesheetJson {
     { selector: "edge.failing", style: { "line-color": colourOf("--failing"), "target-arrow-color": colourOf("--failing"), "line-style": "dotted" as const } },
     { selector: "edge.mtls", style: { "source-arrow-shape": "circle" as const, "source-arrow-color": colourOf("--accent") } },
     { selector: ".faded", style: { opacity: 0.25 } },
-    { selector: ".found", style: { "border-color": colourOf("--focus"), "border-width": 4 } },
+    { selector: ".match", style: { "border-color": colourOf("--focus"), "border-width": 4 } },
+    { selector: "edge:selected", style: { label: "data(label)", "curve-style": "bezier" as const } },
     { selector: ":selected", style: { "border-color": colourOf("--focus"), "border-width": 4, "line-color": colourOf("--focus") } },
   ];
 }

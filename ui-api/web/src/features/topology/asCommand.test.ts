@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { asCommand } from "./asCommand";
+
+const NOW = { group: "", expand: "", span: "", at: "" } as const;
+
+test("the graph as it is needs no words", () => {
+  expect(asCommand(NOW)).toEqual({ flags: "", query: "" });
+});
+
+test("opened namespaces are one flag each, and one list in a request", () => {
+  expect(asCommand({ ...NOW, group: "namespace", expand: "shop,billing" })).toEqual({
+    flags: " --group namespace --expand shop --expand billing",
+    query: "?group=namespace&expand=shop%2Cbilling",
+  });
+});
+
+test("a span is a time ago for the command, and a time for the request", () => {
+  expect(asCommand({ ...NOW, span: "1h" }, 7_200_000)).toEqual({ flags: " --since 1h", query: "?since=1970-01-01T01%3A00%3A00.000Z" });
+});
+
+test("a moment of the past is the window before it, whatever the span", () => {
+  expect(asCommand({ ...NOW, span: "1h", at: "100" }).flags).toBe(" --since 1970-01-01T00:01:25.000Z --until 1970-01-01T00:01:40.000Z");
+});

@@ -1,0 +1,64 @@
+/**
+ * Where the nodes of the graph stand. Invariant: what has a place keeps it; what is new is put where its neighbours or
+ * its namespace are, and no two nodes share a place.
+ */
+export interface Place {
+  x: number;
+  y: number;
+}
+
+export type Places = Record<string, Place>;
+
+const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
+const APART = 80;
+/** room for the name below a node */
+const CELL = { x: 120, y: 74 };
+const BETWEEN = 90;
+
+/** The place number `index` around a point: a spiral, in which no two places are near each other. */
+export function around({ x, y }: Place, index: number): Place {
+  const radius = APART * Math.sqrt(index);
+  return { x: x + radius * Math.cos(index * GOLDEN_ANGLE), y: y + radius * Math.sin(index * GOLDEN_ANGLE) };
+}
+
+/**
+ * Places for a graph that is too large for a layout by forces: namespaces as boxes in rows, and the nodes of each in a
+ * square. It takes milliseconds, and is the same each time.
+ */
+export function inBoxes(nodes: { id: string; namespace: string }[]): Places {
+  const boxes = new Map<string, { id: string }[]>();
+  for (const node of nodes) boxes.set(node.namespace, [...(boxes.get(node.namespace) ?? []), node]);
+  const names = [...boxes.keys()].sort();
+  const places: Places = {};
+  const rowWidth = Math.sqrt(nodes.length * CELL.x * CELL.y * 2.4);
+  let [left, top, rowHeight] = [0, 0, 0];
+  for (const name of names) {
+    const inside = boxes.get(name) ?? [];
+    const columns = Math.ceil(Math.sqrt((inside.length * CELL.y) / CELL.x));
+    const [width, height] = [columns * CELL.x, Math.ceil(inside.length / columns) * CELL.y];
+    if (left > 0 && left + width > rowWidth) [left, top, rowHeight] = [0, top + rowHeight + BETWEEN, 0];
+    inside.forEach((node, index) => {
+      places[node.id] = { x: left + (index % columns) * CELL.x, y: top + Math.floor(index / columns) * CELL.y };
+    });
+    left += width + BETWEEN;
+    rowHeight = Math.max(rowHeight, height);
+  }
+  return places;
+}
+
+/** What the tab remembers of a graph. */
+export function recalled(memory: string): Places {
+  try {
+    return JSON.parse(sessionStorage.getItem(memory) ?? "{}") as Places;
+  } catch {
+    return {};
+  }
+}
+
+export function remember(memory: string, places: Places): void {
+  try {
+    sessionStorage.setItem(memory, JSON.stringify({ ...recalled(memory), ...places }));
+  } catch {
+    // The browser keeps nothing: the next layout is computed again.
+  }
+}
