@@ -79,8 +79,13 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
     const core = graph.current;
     if (!core) return;
     core.elements().unselect();
-    if (selected) core.getElementById(selected).select();
-  }, [selected, elements]);
+    if (!selected) return;
+    const chosen = core.getElementById(selected).select();
+    // The side panel may just have taken the place in which the chosen one was.
+    core.resize();
+    const [{ x1, x2, y1, y2 }, box] = [core.extent(), chosen.boundingBox()];
+    if (chosen.nonempty() && (box.x2 > x2 || box.x1 < x1 || box.y2 > y2 || box.y1 < y1)) core.center(chosen);
+  }, [selected, memory]);
 
   useImperativeHandle(ref, () => ({
     png: () => graph.current?.png({ full: true, scale: 2, bg: colourOf("--page") }) ?? "",

@@ -122,7 +122,7 @@ function Body({ topology, search, set }: { topology: Topology; search: Search; s
 function NodeChoice({ shown, value, onChange }: { shown: Shown; value: string; onChange(id: string | undefined): void }) {
   const names = useMemo(() => shown.nodes.map((node) => node.id).sort(), [shown.nodes]);
   return (
-    <label className="row">
+    <label className="inline soft">
       Node
       <select value={names.includes(value) ? value : ""} onChange={(event) => onChange(event.target.value || undefined)}>
         <option value="">none</option>
