@@ -117,11 +117,16 @@ class ScrapingServer:
             return web.json_response({"status": "error", "errorType": "bad_data", "error": str(error)}, status=400)
         return web.json_response({"status": "success", "data": data})
 
+    async def build(self, _: web.Request) -> web.Response:
+        """What it says of itself."""
+        return web.json_response({"status": "success", "data": {"version": "3.5.0", "branch": "HEAD"}})
+
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Listen; gives the URL."""
         application = web.Application()
         application.router.add_post("/prefix/api/v1/query", self.handle)
+        application.router.add_get("/prefix/api/v1/status/buildinfo", self.build)
         runner = web.AppRunner(application, shutdown_timeout=0.1, access_log=None)
         await runner.setup()
         try:

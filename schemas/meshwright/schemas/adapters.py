@@ -60,6 +60,8 @@ class ConnectionSupport(Model, frozen=True, kw_only=True):
     kind: str
     settings: dict[str, Any] = {}
     tested: bool = False
+    meshes: bool = True
+    """whether meshes of the adapter live there; without, it is only read"""
     rights: list[AccessRule] = []
     """the permissions that the adapter needs there; for connections of kind kubernetes"""
 

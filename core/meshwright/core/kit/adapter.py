@@ -29,8 +29,10 @@ from meshwright.core.kit.status import StatusReader, refreshing
 from meshwright.core.kit.structural import Definitions
 from meshwright.core.kit.target import Draft, Facts, MeshRef, Scope, Target
 from meshwright.core.kit.traffic import Traffic
+from meshwright.core.kit.traffic.trying import try_prometheus
+from meshwright.core.operations.outcomes import Reject
 from meshwright.schemas import adapters, designs, errors, intents, operations
-from meshwright.schemas.connections import ConnectionSettings, ConnectionTest
+from meshwright.schemas.connections import ConnectionSettings, ConnectionTest, Prometheus
 from meshwright.schemas.workloads import LogPart, LogRequest
 
 A = TypeVar("A", bound=operations.Arguments)
@@ -216,6 +218,14 @@ class Adapter:
         self.connection_tester = tester
         return tester
 
+    async def try_connection(self, runtime: Runtime, connection: OpenConnection[Any]) -> ConnectionTest:
+        """Test a connection of a kind that the adapter announces as tested. Raises Outcome."""
+        if isinstance(connection.settings, Prometheus) and self.traffic is not None:
+            return await try_prometheus(connection, self.traffic.statistics, runtime.connections.reachable)
+        if self.connection_tester is None:
+            raise Reject(errors.Failure(code="MW1016", what=f"the {self.name} adapter does not test connections"))
+        return await self.connection_tester(runtime, connection)
+
     def live_resources(self, reader: ResourceReader) -> ResourceReader:
         """Register what reads the resources of a mesh that its analyzers look at."""
         self.resource_reader = reader
@@ -268,6 +278,9 @@ class Adapter:
     def announcement(self, instance: str) -> adapters.AdapterAnnouncement:
         """What a worker of this adapter tells about itself."""
         tested = self.connection_tester is not None
+        places = [announcing.connection(each, self.rights, tested=tested) for each in self.connections]
+        if self.traffic is not None:  # which it also reads from a Prometheus
+            places.append(announcing.connection(Prometheus, (), tested=True, meshes=False))
         return adapters.AdapterAnnouncement(
             name=self.name,
             instance=instance,
@@ -279,7 +292,7 @@ class Adapter:
                 announcing.operation(each.arguments, each.handler) for _, each in sorted(self.operations.items())
             ],
             intents=self.matrix(),
-            connections=[announcing.connection(each, self.rights, tested=tested) for each in self.connections],
+            connections=places,
             values=self.values,
             imports=self.importers.names,
             host=socket.gethostname(),

@@ -26,12 +26,12 @@ def operation(arguments: type[operations.Arguments], handler: Callable[..., obje
 
 
 def connection(
-    kind: type[ConnectionSettings], rights: Sequence[adapters.AccessRule], *, tested: bool
+    kind: type[ConnectionSettings], rights: Sequence[adapters.AccessRule], *, tested: bool, meshes: bool = True
 ) -> adapters.ConnectionSupport:
-    """One kind of connection, with the rights that the adapter needs there."""
+    """One kind of connection, with the rights that the adapter needs there, and whether its meshes live there."""
     settings = json_schemas.closed(jsonschema.schema(kind))
     needed = list(rights) if kind is Kubernetes else []
-    return adapters.ConnectionSupport(kind=kind.kind, settings=settings, tested=tested, rights=needed)
+    return adapters.ConnectionSupport(kind=kind.kind, settings=settings, tested=tested, meshes=meshes, rights=needed)
 
 
 def intent(translators: Translators, kind: str, version: str) -> adapters.IntentSupport:

@@ -81,7 +81,7 @@ class LiveAdapters:
         serving = [worker for worker in self._live.values() if mesh_kind in worker.meshes]
         names = sorted({worker.name for worker in serving if _serves(worker, connection_kind)})
         if serving and not names:
-            kinds = sorted({one.kind for worker in serving for one in worker.connections or []})
+            kinds = sorted({one.kind for worker in serving for one in worker.connections or [] if one.meshes})
             detail = f"meshes of kind {mesh_kind} live on connections of kind {', '.join(kinds) or '(none)'}"
             raise _invalid(f"{detail}, and this one is of kind {connection_kind}", "#/connection")
         if named is not None and named not in names:
@@ -186,8 +186,8 @@ class LiveAdapters:
 
 
 def _serves(worker: AdapterAnnouncement, connection_kind: str) -> bool:
-    """Whether a worker serves that kind of connection; a worker of an older version does not announce it."""
-    return worker.connections is None or any(one.kind == connection_kind for one in worker.connections)
+    """Whether its meshes live on that kind of connection; a worker of an older version does not announce it."""
+    return worker.connections is None or any(one.kind == connection_kind and one.meshes for one in worker.connections)
 
 
 def _invalid(detail: str, pointer: str) -> Refusal:

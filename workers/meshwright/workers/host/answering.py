@@ -103,11 +103,9 @@ async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
 
 async def _test(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> connections.ConnectionTest:
     asked = _decoded(payload, connections.ConnectionTestRequest, "MW1015", "not a request to test a connection")
-    if adapter.connection_tester is None:
-        raise Refusal(Failure(code="MW1016", what=f"the {adapter.name} adapter does not test connections"))
     with _refusing():
         connection = await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
-        result = await adapter.connection_tester(runtime, connection)
+        result = await adapter.try_connection(runtime, connection)
     return msgspec.structs.replace(result, worker=runtime.instance)
 
 
