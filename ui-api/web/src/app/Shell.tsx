@@ -40,7 +40,7 @@ export function Shell() {
           </button>
           <Link to="/" className="brand">Meshwright</Link>
           <WorkspaceChoice />
-          <button className="button search" aria-label="Go to…" onClick={() => setPalette(true)}>
+          <button className="button search" onClick={() => setPalette(true)}>
             <Search aria-hidden size={14} /> <span>Go to…</span> <kbd>Ctrl K</kbd>
           </button>
           <LiveState />
