@@ -6,6 +6,9 @@ is ahead of its database after a crash of mongod would leave a gap. Results are 
 
 A mongod that was restored from an older copy, or created again at the same address, has a lower election term than the
 client remembers, and the driver treats it as a stale primary for ever. So a client that finds no primary is replaced.
+
+The driver ends its sessions on the server when it is closed, and waits for a server that is away as long as any call
+does: a client is closed in a thread, so that nothing else waits with it.
 """
 
 import asyncio
@@ -87,9 +90,13 @@ class Database:
             if self._client.delegate.topology_description.has_writable_server():
                 seen = loop.time()
             elif loop.time() - seen > _REPLACE_AFTER:
-                self._client.close()
+                old = self._client
                 self._open()
+                await asyncio.to_thread(old.close)
                 seen = loop.time()
+
+    async def _close(self) -> None:
+        await asyncio.to_thread(self._client.close)
 
     @contextmanager
     def bounded(self, what: str) -> Iterator[None]:
@@ -150,4 +157,4 @@ async def connect(
         yield opened
     finally:
         await ending.end(keeping)
-        opened._client.close()
+        await opened._close()

@@ -4,6 +4,7 @@ Problem: a server that admits anonymous clients lets anybody read and forge ever
 a component uses such a server only when a setting allows it, and then logs a warning at each start.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -73,5 +74,5 @@ async def allows_anonymous(url: str) -> bool:
         except OperationFailure:
             return False
         finally:
-            client.close()
+            await asyncio.to_thread(client.close)
     return True
