@@ -50,6 +50,21 @@ class DesignWritten(Message, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class ProxiesTaken(Model, frozen=True, kw_only=True):
+    """What the proxies of a mesh took of what was applied, as its control planes saw it when the operation ended."""
+
+    sent: int = 0
+    """the number of proxies that were sent anything since"""
+    taken: int = 0
+    """the number of those that acknowledged it"""
+    behind: list[str] = []
+    """the first of those that did not acknowledge it in time; they receive it when they answer again"""
+    refusing: list[str] = []
+    """the first of those that reject what they rejected before"""
+    unconfirmed: Text = ""
+    """why not all control planes could be asked; empty when they were"""
+
+
 class Release(Model, frozen=True, kw_only=True):
     """One applied revision of a design on one mesh. `revision` counts from 1 per (mesh, design)."""
 
@@ -65,6 +80,8 @@ class Release(Model, frozen=True, kw_only=True):
     principal: str
     reason: str = ""
     applied_at: Moment
+    proxies: ProxiesTaken | None = None
+    """what its proxies took of it when it was applied; null when the mesh does not say"""
 
 
 class ReleaseChanged(Message, frozen=True, kw_only=True):

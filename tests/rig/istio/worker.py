@@ -51,10 +51,14 @@ class Mesh:
 
     async def do(self, arguments: Arguments) -> list[Message]:
         """Ask for an operation, which must succeed; its events."""
-        operation = await self._asker.ask(arguments, mesh=self.name, seconds=_WITHIN_S)
-        events = await self._asker.end(operation, _WITHIN_S)
+        events = await self.ask(arguments)
         assert kinds(events)[-1] == "succeeded", events[-1]
         return events
+
+    async def ask(self, arguments: Arguments) -> list[Message]:
+        """Ask for an operation; its events, however it ends."""
+        operation = await self._asker.ask(arguments, mesh=self.name, seconds=_WITHIN_S)
+        return await self._asker.end(operation, _WITHIN_S)
 
 
 @asynccontextmanager

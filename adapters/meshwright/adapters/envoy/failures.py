@@ -1,6 +1,5 @@
 """Why an operation on an Envoy mesh can fail, in words that help.
 
-    MW2001  proxies rejected the configuration
     MW2003  there is no such mesh
     MW2005  proxies did not answer in time
     MW2006  a sidecar could not be started
@@ -22,18 +21,7 @@ from meshwright.schemas.errors import Failure
 
 def rejected(statuses: Mapping[str, ProxyStatus]) -> kit.Reject:
     """Proxies sent a NACK; the text is Envoy's own."""
-    words = {name: status.error for name, status in statuses.items()}
-    first = next(iter(words))
-    others = f" (and {len(words) - 1} more proxies)" if len(words) > 1 else ""
-    return kit.Reject(
-        Failure(
-            code="MW2001",
-            what=f"{first}{others} rejected the configuration: {words[first]}".strip(),
-            cause="The configuration is well-formed but Envoy cannot run it; the last good one keeps serving.",
-            remedy="Correct the native resource or intent that Envoy names, and apply again.",
-            details={"proxies": words},
-        )
-    )
+    return kit.rejected({name: status.error for name, status in statuses.items()})
 
 
 def ports_taken(what: str) -> kit.Reject:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.envoy import failures
-from meshwright.adapters.envoy.operations.effects import Effects
+from meshwright.adapters.envoy.operations.effects import Applied, Effects
 from meshwright.adapters.envoy.resources import compiler, diffs
 from meshwright.adapters.envoy.state import allocation, desired, identity, occupied, plans, validation
 from meshwright.adapters.envoy.state.desired import DesiredState, Ports
@@ -19,11 +19,13 @@ from meshwright.adapters.envoy.state.plans import Plan
 from meshwright.adapters.envoy.xds.control_plane import ControlPlane
 from meshwright.core import kit
 from meshwright.core.kit.machine import in_thread
+from meshwright.schemas.designs import ProxiesTaken
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef
 
 Body = dict[str, Any]
 _LOOK_S = 0.5
+_SHOWN = 20
 _BEHIND = ("rejected", "stale", "not_sent")
 """states of proxies that are connected and do not have what they should"""
 
@@ -41,6 +43,7 @@ class EnvoyTarget(kit.Target):
         super().__init__(scope)
         self._plane: ControlPlane = scope.service
         self._key = identity.mesh_key(self.mesh.workspace, self.mesh.mesh)
+        self._applied: Applied | None = None
 
     async def facts(self, draft: kit.Draft) -> EnvoyFacts:
         """The mesh for translators; its version is that of its oldest proxies."""
@@ -87,9 +90,19 @@ class EnvoyTarget(kit.Target):
     async def wait(self, draft: kit.Draft, checkpoint: Any, attempt: kit.Attempt) -> None:
         """Wait for every connected proxy; raises kit.Reject with Envoy's error when one rejects it."""
         effects = self._effects(checkpoint, attempt)
-        await effects.agree()
+        self._applied = await effects.agree()
         if effects.tightened:
             await effects.close_plain_connections()
+
+    async def taken(
+        self, draft: kit.Draft, refs: Collection[ResourceRef], checkpoint: Any, attempt: kit.Attempt
+    ) -> ProxiesTaken | None:
+        """What they answered when they were waited for."""
+        answers = self._applied
+        if answers is None:
+            return None
+        behind = [*answers.absent, *answers.blocked]
+        return ProxiesTaken(sent=answers.acked + len(behind), taken=answers.acked, behind=behind[:_SHOWN])
 
     async def prune(self, draft: kit.Draft, refs: list[ResourceRef], checkpoint: Any, attempt: kit.Attempt) -> None:
         """Stop the sidecars of workloads that were removed with the former revision; their resources were removed

@@ -7,9 +7,10 @@ from meshwright.adapters.istio.analysis import analyzers
 from meshwright.adapters.istio.charts.values import SCHEMA
 from meshwright.adapters.istio.importing import importers
 from meshwright.adapters.istio.options import Options
+from meshwright.adapters.istio.proxies.target import IstioTarget
 from meshwright.adapters.istio.traffic import TRAFFIC
 from meshwright.core import kit
-from meshwright.core.kit.kubernetes import Clusters, KubernetesTarget
+from meshwright.core.kit.kubernetes import Clusters
 from meshwright.schemas.connections import Kubernetes
 
 adapter = kit.Adapter(
@@ -18,7 +19,7 @@ adapter = kit.Adapter(
     contract=2,
     version="0.1.0",
     settings=Options,
-    target=KubernetesTarget,
+    target=IstioTarget,
     namespaces=True,
     connections=[Kubernetes],
     rights=connecting.RIGHTS,

@@ -17,3 +17,5 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """the folder on this host below which operations may name charts of their own; empty: they may not"""
     chart_hosts: str = ""
     """networks and hosts that operations may fetch charts from besides the public internet, as in 10.0.0.0/8,host"""
+    proxies_seconds: float = 30.0
+    """for which an operation on a design waits until the proxies have taken it; 0: not at all"""

@@ -10,7 +10,7 @@ from meshwright.core.kit.adoption.failures import not_adopted
 from meshwright.core.kit.base_context import PreviewContext
 from meshwright.core.kit.connections import ConnectionChange, OpenConnection
 from meshwright.core.kit.context import Context, Control
-from meshwright.core.kit.lifecycle.failures import plan_gone, unfit
+from meshwright.core.kit.lifecycle.failures import plan_gone, rejected, unfit
 from meshwright.core.kit.lifecycle.kept import KeptPlans, applied_designs, forget_designs
 from meshwright.core.kit.runtime import OwnServers, Runtime
 from meshwright.core.kit.status import MeshStatus, forget_mesh, tell_mesh
@@ -67,6 +67,7 @@ __all__ = [
     "forget_mesh",
     "not_adopted",
     "plan_gone",
+    "rejected",
     "tell_mesh",
     "unfit",
 ]

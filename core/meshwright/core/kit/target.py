@@ -14,7 +14,7 @@ import msgspec
 
 from meshwright.core.kit.runtime import Runtime
 from meshwright.schemas.base import Model
-from meshwright.schemas.designs import Design
+from meshwright.schemas.designs import Design, ProxiesTaken
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import Resource
 from meshwright.schemas.operations import Command
@@ -149,6 +149,15 @@ class Target(abc.ABC):
     @abc.abstractmethod
     async def wait(self, draft: Draft, checkpoint: Any, attempt: Attempt) -> None:
         """Return when the mesh has taken it; raises Reject with the mesh's own words when it does not."""
+
+    async def taken(
+        self, draft: Draft, refs: Collection[ResourceRef], checkpoint: Any, attempt: Attempt
+    ) -> ProxiesTaken | None:
+        """Wait until proxies have taken what was done to these resources, and say which did; None: the mesh does not.
+
+        Raises Reject with their own words when they refuse it. Proxies that are away are no failure.
+        """
+        return None
 
     @abc.abstractmethod
     async def prune(self, draft: Draft, refs: list[ResourceRef], checkpoint: Any, attempt: Attempt) -> None:

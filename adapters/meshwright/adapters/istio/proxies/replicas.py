@@ -6,7 +6,8 @@ time; one that cannot be asked is told by name, and what the others say counts.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -26,6 +27,8 @@ _PORT_ANNOTATION = "prometheus.io/port"
 _REVISION = "istio.io/rev"
 _AT_ONCE = 4
 _SECONDS = 15.0
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Replica(Model, frozen=True, kw_only=True):
@@ -40,6 +43,14 @@ class Replica(Model, frozen=True, kw_only=True):
     """with which it issues certificates; None where it does not tell"""
     problem: str = ""
     """why it could not be asked"""
+    gathers: float = 0.1
+    """seconds for which it waits for further changes before it sends (PILOT_DEBOUNCE_AFTER)"""
+    gathers_at_most: float = 10.0
+    """and after which it sends although there are further ones (PILOT_DEBOUNCE_MAX)"""
+
+    def port_in(self, cluster: k8s.Cluster) -> PodPort:
+        """Where it answers."""
+        return PodPort(cluster, self.namespace, self.name, self.port)
 
 
 def replicas(bodies: Iterable[dict[str, Any]], revisions: Collection[str]) -> list[Replica]:
@@ -50,6 +61,8 @@ def replicas(bodies: Iterable[dict[str, Any]], revisions: Collection[str]) -> li
             name=str(k8s.at(each, "metadata", "name") or ""),
             revision=_revision(each),
             port=_port(each),
+            gathers=_setting(each, "PILOT_DEBOUNCE_AFTER", 0.1),
+            gathers_at_most=_setting(each, "PILOT_DEBOUNCE_MAX", 10.0),
         )
         for each in bodies
         if k8s.at(each, "status", "phase") == "Running" and not pods.ended(each) and _revision(each) in revisions
@@ -61,12 +74,21 @@ async def ask(cluster: k8s.Cluster, namespace: str, revisions: Collection[str]) 
 
     Raises KubernetesError when none can be listed.
     """
-    there = replicas(await listed(cluster, "", "Pod", namespace, labels="app=istiod"), revisions)
+    return await every(await running(cluster, namespace, revisions), lambda each: _asked(cluster, each))
+
+
+async def running(cluster: k8s.Cluster, namespace: str, revisions: Collection[str]) -> list[Replica]:
+    """Every running replica of these control planes; nothing is asked yet. Raises KubernetesError."""
+    return replicas(await listed(cluster, "", "Pod", namespace, labels="app=istiod"), revisions)
+
+
+async def every(there: Sequence[Replica], ask_one: Callable[[Replica], Awaitable[Replica]]) -> list[Replica]:
+    """Ask replicas, a few at a time."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(replica: Replica) -> Replica:
         async with slots:
-            return await _asked(cluster, replica)
+            return await ask_one(replica)
 
     return list(await asyncio.gather(*(one(each) for each in there)))
 
@@ -82,21 +104,39 @@ def merged(answers: Iterable[Replica]) -> dict[tuple[str, str], tuple[ProxySync,
     return proxies
 
 
-async def _asked(cluster: k8s.Cluster, replica: Replica) -> Replica:
-    port = PodPort(cluster, replica.namespace, replica.name, replica.port)
+async def synced(cluster: k8s.Cluster, replica: Replica) -> Replica:
+    """A replica with what it says of its proxies, or why it does not."""
     try:
-        answer = await port.get(syncz.PATH, timeout=_SECONDS)
-        metrics = await port.get(authorities.PATH, timeout=_SECONDS)
-        known = authorities.authority(metrics)
-        return msgspec.structs.replace(replica, proxies=syncz.decoded(answer), authority=known)
+        answer = await replica.port_in(cluster).get(syncz.PATH, timeout=_SECONDS)
+        return msgspec.structs.replace(replica, proxies=syncz.decoded(answer))
     except k8s.KubernetesError as error:
         return msgspec.structs.replace(replica, problem=error.failure.what[:500])
     except msgspec.DecodeError as error:
         return msgspec.structs.replace(replica, problem=f"its answer cannot be read: {error}"[:500])
 
 
+async def _asked(cluster: k8s.Cluster, replica: Replica) -> Replica:
+    answer = await synced(cluster, replica)
+    if answer.problem:
+        return answer
+    try:
+        metrics = await replica.port_in(cluster).get(authorities.PATH, timeout=_SECONDS)
+    except k8s.KubernetesError as error:
+        return msgspec.structs.replace(replica, problem=error.failure.what[:500])
+    return msgspec.structs.replace(answer, authority=authorities.authority(metrics))
+
+
 def _revision(body: dict[str, Any]) -> str:
     return str((k8s.at(body, "metadata", "labels") or {}).get(_REVISION) or DEFAULT_REVISION)
+
+
+def _setting(body: dict[str, Any], name: str, otherwise: float) -> float:
+    """A duration, as Go writes it, in the environment of istiod's process."""
+    for container in k8s.at(body, "spec", "containers") or []:
+        for each in container.get("env") or []:
+            if each.get("name") == name and (parts := _DURATION.findall(str(each.get("value", "")))):
+                return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return otherwise
 
 
 def _port(body: dict[str, Any]) -> int:

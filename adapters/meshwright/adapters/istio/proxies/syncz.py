@@ -9,6 +9,7 @@ import re
 
 import msgspec
 
+from meshwright.core.kit.distribution import plain
 from meshwright.schemas.base import OBJECT_PATTERN, whole
 from meshwright.schemas.workloads import ProxyMode, ResourceTypeSync, SyncState
 
@@ -89,11 +90,15 @@ def decoded(answer: bytes) -> list[ProxySync]:
     return [each for each in proxies if _NAME.match(each.name) and _NAME.match(each.namespace)]
 
 
+def statuses(proxy: ProxySync) -> dict[str, TypeStatus]:
+    """By type: those that an Envoy always has, and what else it has asked for."""
+    known = {} if proxy.mode == "ztunnel" else {name: _classic(proxy, field) for name, field in CLASSIC.items()}
+    return known | {_short(url): each for url, each in proxy.resources.items()}
+
+
 def types(proxy: ProxySync) -> list[ResourceTypeSync]:
-    """What it has taken of each type: those that an Envoy always has, and what else it has asked for."""
-    statuses = {} if proxy.mode == "ztunnel" else {name: _classic(proxy, field) for name, field in CLASSIC.items()}
-    statuses |= {_short(url): each for url, each in proxy.resources.items()}
-    return [_sync(name, each) for name, each in statuses.items()]
+    """What it has taken of each type."""
+    return [_sync(name, each) for name, each in statuses(proxy).items()]
 
 
 def summed_up(sync: list[ResourceTypeSync]) -> ResourceTypeSync:
@@ -121,12 +126,12 @@ def _sync(name: str, status: TypeStatus) -> ResourceTypeSync:
         state = "not_sent"
     elif status.sent != status.acked:
         state = "stale"
-    error = " ".join(status.last_error.split())[:_LONGEST]
-    sent, acked = (_version(status.sent), _version(status.acked)) if state in ("stale", "rejected") else ("", "")
+    error = plain(status.last_error)[:_LONGEST]
+    sent, acked = (push_of(status.sent), push_of(status.acked)) if state in ("stale", "rejected") else ("", "")
     return ResourceTypeSync(type=name, state=state, sent=sent, acked=acked, error=error)
 
 
-def _version(nonce: str) -> str:
+def push_of(nonce: str) -> str:
     """The push that a nonce is of: its time and number, without what makes the nonce unique."""
     return _UUID.sub("", nonce)[:100]
 

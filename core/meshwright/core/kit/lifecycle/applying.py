@@ -2,8 +2,9 @@
 
     plan → apply (undo: revert) → wait → record-release (undo: retract) → prune (undo: restore) → verify
 
-Invariant: a release is recorded only after the mesh has taken it; each step may run twice, and another attempt goes on
-from the plan that the first one kept. Where nothing differs nothing is done, and the result says so.
+Invariant: a release is recorded only after the mesh has taken it, and with what its proxies said; each step may run
+twice, and another attempt goes on from the plan that the first one kept. Where nothing differs nothing is done, and the
+result says so.
 """
 
 from typing import Any
@@ -15,6 +16,7 @@ from meshwright.core.kit.lifecycle import failures, kept, releases
 from meshwright.core.kit.lifecycle.planning import Knowledge, Plan, Planner
 from meshwright.core.kit.target import MeshRef, Target
 from meshwright.schemas.base import Model
+from meshwright.schemas.designs import ProxiesTaken
 
 
 class Outline(Model, frozen=True, kw_only=True):
@@ -50,11 +52,19 @@ async def _carry_out(ctx: Context, target: Target, books: releases.Releases, pla
     draft, checkpoint, inventory = plan.draft, plan.dry_run.checkpoint, plan.dry_run.inventory
     gone = draft.gone(inventory)
 
+    async def waited() -> ProxiesTaken | None:
+        await target.wait(draft, checkpoint, ctx)
+        return await target.taken(draft, inventory, checkpoint, ctx) if inventory else None
+
+    async def pruned() -> ProxiesTaken | None:
+        await target.prune(draft, gone, checkpoint, ctx)
+        return await target.taken(draft, gone, checkpoint, ctx) if gone else None
+
     async def recorded() -> dict[str, Any]:
         if draft.design is None:
             await books.end(ctx.command, draft.owner, plan.ended)
             return {"revision": 0}
-        release = await books.record(ctx.command, draft.design, draft.revision, inventory)
+        release = await books.record(ctx.command, draft.design, draft.revision, inventory, proxies)
         return _result(release.revision, release.id, plan)
 
     async def verified() -> None:
@@ -69,16 +79,18 @@ async def _carry_out(ctx: Context, target: Target, books: releases.Releases, pla
         undo=lambda: target.revert(draft, checkpoint, ctx),
         undo_timeout=target.undo_timeout,
     )
-    await ctx.step("wait", lambda: target.wait(draft, checkpoint, ctx))
+    proxies = await ctx.step("wait", waited, result=ProxiesTaken | None)
     result = await ctx.step("record-release", recorded, undo=lambda: books.retract(ctx.command, draft.owner))
-    await ctx.step(
+    left = await ctx.step(
         "prune",
-        lambda: target.prune(draft, gone, checkpoint, ctx),
+        pruned,
         undo=lambda: target.restore(draft, gone, checkpoint, ctx),
         undo_timeout=target.undo_timeout,
+        result=ProxiesTaken | None,
     )
     await ctx.step("verify", verified)
-    return dict(result)
+    last = left or proxies
+    return {**result, "proxies": msgspec.to_builtins(last)} if last else dict(result)
 
 
 def _result(revision: int, release: str, plan: Plan) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Why a design is not applied, in words for people.
 
+    MW2001  proxies refused what they were sent
     MW2002  the document does not fit the mesh
     MW2004  there is no such design or revision on the mesh
     MW2007  the operation's plan is gone
@@ -10,12 +11,31 @@
 Invariant: each has one code for all meshes, and says what to do.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from meshwright.core.operations.outcomes import Reject
 from meshwright.schemas.errors import Failure, FieldError
 from meshwright.schemas.intents import Unsupported
 from meshwright.schemas.references import ResourceRef
+
+_SHOWN = 20
+
+
+def rejected(words: Mapping[str, str]) -> Reject:
+    """Proxies refused what they were sent (NACK); the words of each are its own."""
+    first = next(iter(words))
+    others = f" (and {len(words) - 1} more proxies)" if len(words) > 1 else ""
+    return Reject(
+        Failure(
+            code="MW2001",
+            what=f"{first}{others} rejected the configuration: {words[first]}".strip(),
+            cause="The configuration is well-formed but Envoy cannot run it; the last good one keeps serving.",
+            remedy="Correct the native resource or intent that Envoy names, and apply again.",
+            details={"proxies": dict(list(words.items())[:_SHOWN])},
+        )
+    )
 
 
 def unfit(problems: list[FieldError]) -> Reject:

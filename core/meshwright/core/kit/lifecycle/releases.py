@@ -12,7 +12,7 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.kit.runtime import Runtime
 from meshwright.schemas.base import Model
-from meshwright.schemas.designs import Design, Release, ReleaseChanged, ReleaseState, ReleaseV1
+from meshwright.schemas.designs import Design, ProxiesTaken, Release, ReleaseChanged, ReleaseState, ReleaseV1
 from meshwright.schemas.operations import Command
 from meshwright.schemas.references import ResourceRef
 
@@ -51,7 +51,14 @@ class Releases:
         """All that is known of a design on a mesh."""
         return (await self._read(f"{workspace}.{mesh}.{design}"))[0]
 
-    async def record(self, command: Command, design: Design, revision: int, inventory: list[ResourceRef]) -> Release:
+    async def record(
+        self,
+        command: Command,
+        design: Design,
+        revision: int,
+        inventory: list[ResourceRef],
+        proxies: ProxiesTaken | None = None,
+    ) -> Release:
         """The design is applied now; what was applied before is superseded, or rolled back by a rollback."""
         former: ReleaseState = "rolled_back" if command.kind == "design.rollback" else "superseded"
         release = Release(
@@ -66,6 +73,7 @@ class Releases:
             principal=command.principal,
             reason=command.reason,
             applied_at=datetime.datetime.now(datetime.UTC),
+            proxies=proxies,
         )
         await self._rewrite(command, design.id, former, release)
         return release

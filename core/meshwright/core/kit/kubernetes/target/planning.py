@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from meshwright.core.kit.distribution import Baseline
 from meshwright.core.kit.kubernetes import errors, objects, rights
 from meshwright.core.kit.kubernetes.client import Cluster
 from meshwright.core.kit.kubernetes.objects import Body
@@ -45,6 +46,8 @@ class Checkpoint(Model, frozen=True, kw_only=True):
     take_over: bool = False
     cluster: str = ""
     """the identity of the cluster in which it is there"""
+    proxies: Baseline | None = None
+    """what the proxies of the mesh said then; None: nobody asked"""
 
     def of(self, ref: ResourceRef) -> Before:
         """What was there of an object."""

@@ -5,7 +5,8 @@ webhooks refuse, servers go away. Invariant: everything is applied as the design
 is doing it once; nothing is forced besides what was planned as taken over; nothing is deleted that the design has not
 created. A cluster that does not answer is waited for until the operation's deadline.
 
-Adapters subclass it where a mesh says more than Kubernetes does: `verdict` tells when an object has been taken.
+Adapters subclass it where a mesh says more than Kubernetes does: `verdict` tells when an object has been taken,
+`control_planes` what tells of its proxies.
 """
 
 import asyncio
@@ -13,6 +14,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from contextlib import suppress
 from typing import Any, TypeVar
 
+import msgspec
+
+from meshwright.core import ending
+from meshwright.core.kit.distribution import ControlPlanes, Waiting, remembered
 from meshwright.core.kit.kubernetes import errors, objects
 from meshwright.core.kit.kubernetes.client import Cluster
 from meshwright.core.kit.kubernetes.objects import Body
@@ -21,6 +26,7 @@ from meshwright.core.kit.kubernetes.target.expected import ExpectedCluster
 from meshwright.core.kit.kubernetes.target.planning import Before, Checkpoint
 from meshwright.core.kit.target import Attempt, Draft, DryRun, Scope, Target
 from meshwright.core.operations.outcomes import Reject
+from meshwright.schemas.designs import ProxiesTaken
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.references import ResourceRef
 
@@ -38,6 +44,8 @@ class KubernetesTarget(Target):
     """seconds that objects may take until they are ready"""
     gone_within = 60.0
     """seconds that are waited for finalizers before they are told and left to themselves"""
+    proxies_within = 30.0
+    """seconds that proxies may take until they have taken what was applied"""
     undo_timeout = 600.0
 
     def __init__(self, scope: Scope) -> None:
@@ -58,6 +66,10 @@ class KubernetesTarget(Target):
     def verdict(self, body: Body) -> readiness.Verdict:
         """Whether an object has become what it asks for; here what its own status says."""
         return readiness.verdict(body)
+
+    def control_planes(self) -> ControlPlanes | None:
+        """What tells of the mesh's proxies; None: nothing does."""
+        return None
 
     async def read(self, refs: Collection[ResourceRef]) -> Mapping[ResourceRef, Body]:
         """What is there now of these objects, without noise and secrets."""
@@ -82,9 +94,18 @@ class KubernetesTarget(Target):
 
     async def dry_run(self, draft: Draft, *, reserve: bool = False) -> DryRun:
         """What applying would do, as the API server says."""
-        cluster = await self.cluster()
+        cluster, planes = await self.cluster(), self.control_planes()
         namespace = (draft.design.namespace if draft.design else "") or cluster.namespace
-        return await planning.Planner(cluster, draft, namespace).plan()
+        asked = asyncio.ensure_future(remembered(planes)) if reserve and planes else None
+        try:
+            plan = await planning.Planner(cluster, draft, namespace).plan()
+            before = await asked if asked and plan.changes else None
+        finally:
+            if asked:
+                await ending.end(asked)
+        if before is None:
+            return plan
+        return msgspec.structs.replace(plan, checkpoint={**plan.checkpoint, "proxies": msgspec.to_builtins(before)})
 
     async def apply(self, draft: Draft, checkpoint: Any, attempt: Attempt) -> None:
         """Create and update, phase by phase; definitions are waited for."""
@@ -102,6 +123,17 @@ class KubernetesTarget(Target):
     async def wait(self, draft: Draft, checkpoint: Any, attempt: Attempt) -> None:
         """Return when every object has become what it asks for."""
         await self._until_ready([objects.reference_of(body) for body in self._plan(checkpoint).wanted], attempt)
+
+    async def taken(
+        self, draft: Draft, refs: Collection[ResourceRef], checkpoint: Any, attempt: Attempt
+    ) -> ProxiesTaken | None:
+        """Wait until the proxies have taken it, where the mesh's control planes tell of them."""
+        before, planes = self._plan(checkpoint).proxies, self.control_planes()
+        if before is None or planes is None:
+            return None
+        present = await self._look(list(refs), attempt)
+        versions = {ref: str(objects.at(present.get(ref), "metadata", "resourceVersion") or "") for ref in refs}
+        return await Waiting(planes, before, versions, attempt).taken(self.proxies_within)
 
     async def revert(self, draft: Draft, checkpoint: Any, attempt: Attempt) -> None:
         """Take back what `apply` did, last phase first: what was not there goes, the rest is as it was."""
