@@ -2,7 +2,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { LogOut, Menu, Moon, Search, Sun } from "lucide-react";
-import { Tooltip } from "radix-ui";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { api } from "@/api/client";
 import { signedOut, useSession } from "@/api/session";
@@ -11,11 +10,12 @@ import { follow, useFeedState } from "@/live/live";
 import { refreshing } from "@/live/refresh";
 import { State } from "@/shared/State";
 import { PLACES } from "./places";
-import { ShortcutHelp, useShortcuts } from "./shortcuts";
+import { useShortcuts } from "./shortcuts";
 import { toggleTheme, useTheme } from "./theme";
 import { WorkspaceChoice } from "./WorkspaceChoice";
 
 const CommandPalette = lazy(() => import("./CommandPalette"));
+const ShortcutHelp = lazy(() => import("./ShortcutHelp"));
 
 export function Shell() {
   const client = useQueryClient();
@@ -31,7 +31,7 @@ export function Shell() {
   useEffect(() => setNav(false), [path]);
 
   return (
-    <Tooltip.Provider delayDuration={200}>
+    <>
       <a className="skip" href="#main">Skip to the page</a>
       <div className="shell">
         <header className="top">
@@ -57,8 +57,8 @@ export function Shell() {
         <Outlet />
       </div>
       <Suspense>{palette && <CommandPalette onClose={() => setPalette(false)} />}</Suspense>
-      <ShortcutHelp open={help} onClose={() => setHelp(false)} />
-    </Tooltip.Provider>
+      <Suspense>{help && <ShortcutHelp onClose={() => setHelp(false)} />}</Suspense>
+    </>
   );
 }
 

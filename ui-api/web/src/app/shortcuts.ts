@@ -1,7 +1,6 @@
 /** Keys that work on every page: `g` and a letter goes somewhere, `Ctrl K` or `:` opens the palette, `?` lists them. */
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
-import { Dialog } from "@/shared/Dialog";
 import { PLACES } from "./places";
 
 const LEADER_MS = 1500;
@@ -42,27 +41,4 @@ export function useShortcuts({ onPalette, onHelp }: { onPalette(): void; onHelp(
     window.addEventListener("keydown", pressed);
     return () => window.removeEventListener("keydown", pressed);
   }, [navigate]);
-}
-
-export function ShortcutHelp({ open, onClose }: { open: boolean; onClose(): void }) {
-  const keys: [string, string][] = [
-    ["Ctrl K or :", "Go to anything by its name"],
-    ["/", "Filter what is shown"],
-    ["?", "These keys"],
-    ...PLACES.map((place): [string, string] => [`g ${place.key}`, place.title]),
-  ];
-  return (
-    <Dialog title="Keys" open={open} onClose={onClose}>
-      <table className="keys">
-        <tbody>
-          {keys.map(([key, meaning]) => (
-            <tr key={key}>
-              <th scope="row"><kbd>{key}</kbd></th>
-              <td>{meaning}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Dialog>
-  );
 }
