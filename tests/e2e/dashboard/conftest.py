@@ -55,7 +55,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     started = local("up")
     try:
         assert started.returncode == 0, started.stdout + started.stderr
-        yield Place(home)
+        place = Place(home)
+        with place.http:
+            yield place
     finally:
         local("down", "--wipe")
 
