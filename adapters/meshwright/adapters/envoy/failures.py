@@ -7,7 +7,7 @@
     MW2009  the control plane does not serve the desired state
     MW2012  ports of sidecars are taken, or none are free
     MW2013  plain connections are still served
-    MW2014  there is no log here
+    MW2017  there is no log here
 
 Those about designs are the kit's. Invariant: each code is made in one place.
 """
@@ -39,7 +39,8 @@ def ports_taken(what: str) -> kit.Reject:
 
 def no_log(what: str, remedy: str) -> kit.Reject:
     """The log is somewhere else."""
-    return kit.Reject(Failure(code="MW2014", what=what, remedy=remedy))
+    cause = "A worker reads only what it starts itself, on its own host."
+    return kit.Reject(Failure(code="MW2017", what=what, cause=cause, remedy=remedy))
 
 
 def no_mesh(mesh: str) -> kit.Reject:
