@@ -2,6 +2,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 import { Dialog } from "@/shared/Dialog";
+import { NameField } from "@/shared/NameField";
 
 export function NewDialog({ onClose }: { onClose(): void }) {
   const [name, setName] = useState("");
@@ -13,10 +14,7 @@ export function NewDialog({ onClose }: { onClose(): void }) {
   return (
     <Dialog title="New design" open onClose={onClose}>
       <form className="stack" onSubmit={submit}>
-        <label>
-          Name
-          <input autoFocus required value={name} pattern="[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?" title="a-z, 0-9 and inner -" onChange={(event) => setName(event.target.value)} />
-        </label>
+        <NameField label="Name" autoFocus value={name} onChange={setName} />
         <div className="row end"><button type="submit" className="button primary">Write it</button></div>
       </form>
     </Dialog>

@@ -5,7 +5,7 @@ import { api, begun, type Schemas } from "@/api/client";
 import { compact, fieldsOf, resolved, type Schema } from "@/shared/schema";
 import { SchemaForm } from "@/shared/SchemaForm";
 import { argumentsOf } from "./announced";
-import { OperationDialog } from "./OperationDialog";
+import { OperationDialog } from "@/shared/OperationDialog";
 
 type Member = NonNullable<Schemas["EnrolWorkloads"]["workloads"]>[number];
 

@@ -5,8 +5,9 @@ import { api, begun, query, sending, type Schemas } from "@/api/client";
 import { Loaded } from "@/shared/Page";
 import { compact, fieldsOf } from "@/shared/schema";
 import { SchemaForm } from "@/shared/SchemaForm";
+import { NameField } from "@/shared/NameField";
 import { argumentsOf } from "./announced";
-import { OperationDialog } from "./OperationDialog";
+import { OperationDialog } from "@/shared/OperationDialog";
 
 export function InstallDialog({ onClose }: { onClose(): void }) {
   const adapters = query.useQuery("get", "/v1/adapters", { params: { query: { page_size: 100 } } });
@@ -53,10 +54,7 @@ function Form({ adapters, connections, onClose }: { adapters: Adapter[]; connect
         Kind
         <select value={kind} onChange={(event) => setKind(event.target.value)}>{kinds.map((each) => <option key={each}>{each}</option>)}</select>
       </label>
-      <label>
-        Name *
-        <input required value={name} pattern="[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?" title="a-z, 0-9 and inner -" onChange={(event) => setName(event.target.value)} />
-      </label>
+      <NameField value={name} onChange={setName} />
       <label>
         Connection *
         <select value={body.connection} onChange={(event) => setConnection(event.target.value)}>

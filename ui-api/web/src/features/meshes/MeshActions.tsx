@@ -4,7 +4,7 @@ import { api, begun, query, type Schemas } from "@/api/client";
 import { Guarded } from "@/shared/Guarded";
 import { handles } from "./announced";
 import { EnrolDialog } from "./EnrolDialog";
-import { OperationDialog } from "./OperationDialog";
+import { OperationDialog } from "@/shared/OperationDialog";
 import { meshRoute } from "./routes";
 import { UninstallDialog } from "./UninstallDialog";
 import { UpgradeDialog } from "./UpgradeDialog";

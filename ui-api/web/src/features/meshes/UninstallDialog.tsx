@@ -3,7 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, begun, sending, type Schemas } from "@/api/client";
 import { ApiError } from "@/api/problem";
-import { OperationDialog } from "./OperationDialog";
+import { OperationDialog } from "@/shared/OperationDialog";
 
 type Definitions = "keep" | "unused" | "all";
 

@@ -5,7 +5,7 @@ import { api, begun, sending, type Schemas } from "@/api/client";
 import { compact, fieldsOf } from "@/shared/schema";
 import { SchemaForm } from "@/shared/SchemaForm";
 import { argumentsOf } from "./announced";
-import { OperationDialog } from "./OperationDialog";
+import { OperationDialog } from "@/shared/OperationDialog";
 
 interface Props {
   mesh: Schemas["Mesh"];

@@ -1,9 +1,10 @@
 /** Adds a connection. A kubeconfig is pasted, dropped or chosen as a file; its credentials are sealed by the server. */
 import { useState, type DragEvent } from "react";
 import { api, query, sending, type Schemas } from "@/api/client";
-import { OperationDialog } from "@/features/meshes/OperationDialog";
+import { OperationDialog } from "@/shared/OperationDialog";
 import { compact, fieldsOf, type Schema } from "@/shared/schema";
 import { SchemaForm } from "@/shared/SchemaForm";
+import { NameField } from "@/shared/NameField";
 import { readKubeconfig } from "./kubeconfig";
 
 type Settings = Record<string, unknown>;
@@ -31,7 +32,7 @@ export function ConnectionDialog({ onClose }: { onClose(): void }) {
   const add = kind === "kubernetes" ? `--kubeconfig FILE${settings.context ? ` --context ${String(settings.context)}` : ""}` : `--kind ${kind}`;
   return (
     <OperationDialog title="Add a connection" action="Add" cli={`connections add ${name || "NAME"} ${add}`} request={`PUT /v1/connections/${name || "NAME"}`} onSend={send} onClose={onClose}>
-      <label>Name *<input required value={name} pattern="[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?" title="a-z, 0-9 and inner -" onChange={(event) => setName(event.target.value)} /></label>
+      <NameField value={name} onChange={setName} />
       <label>
         Kind
         <select value={kind} onChange={(event) => { setKind(event.target.value); setSettings({}); }}>{kinds.map((each) => <option key={each}>{each}</option>)}</select>

@@ -1,13 +1,14 @@
 /** API tokens: a secret is shown once; revoking one ends its sessions too. */
 import { useState } from "react";
 import { api, query, sending, type Schemas } from "@/api/client";
-import { OperationDialog } from "@/features/meshes/OperationDialog";
+import { OperationDialog } from "@/shared/OperationDialog";
 import { Confirm } from "@/shared/Confirm";
 import { Dialog } from "@/shared/Dialog";
 import { Guarded } from "@/shared/Guarded";
 import { Empty, Loaded } from "@/shared/Page";
 import { Table, type Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
+import { NameField } from "@/shared/NameField";
 
 type Token = Schemas["TokenInfo"];
 type Role = Token["role"];
@@ -63,7 +64,7 @@ function Add({ onClose, onAdded }: { onClose(): void; onAdded(secret: string): v
   };
   return (
     <OperationDialog title="Add a token" action="Add" cli={`tokens add ${id || "NAME"} --role ${role}`} request="POST /v1/tokens" body={body} onSend={send} onClose={onClose}>
-      <label>Name *<input required value={id} pattern="[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?" title="a-z, 0-9 and inner -" onChange={(event) => setId(event.target.value)} /></label>
+      <NameField value={id} onChange={setId} />
       <label>
         Role
         <select value={role} onChange={(event) => setRole(event.target.value as Role)}>{["viewer", "operator", "admin"].map((each) => <option key={each}>{each}</option>)}</select>

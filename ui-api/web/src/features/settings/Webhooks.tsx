@@ -2,7 +2,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, query, sending, type Schemas } from "@/api/client";
-import { OperationDialog } from "@/features/meshes/OperationDialog";
+import { OperationDialog } from "@/shared/OperationDialog";
 import { Confirm } from "@/shared/Confirm";
 import { Dialog } from "@/shared/Dialog";
 import { Guarded } from "@/shared/Guarded";
@@ -11,6 +11,7 @@ import { ProblemNote } from "@/shared/ProblemNote";
 import { State } from "@/shared/State";
 import { Table, type Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
+import { NameField } from "@/shared/NameField";
 import { settingsRoute } from "./routes";
 
 type Webhook = Schemas["Webhook"];
@@ -105,7 +106,7 @@ function Add({ onClose }: { onClose(): void }) {
   }
   return (
     <OperationDialog title="Add a webhook" action="Add" cli={`webhooks add ${id || "NAME"} --url ${url || "URL"}`} request={`PUT /v1/webhooks/${id || "NAME"}`} body={{ url }} onSend={send} onClose={onClose}>
-      <label>Name *<input required value={id} pattern="[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?" title="a-z, 0-9 and inner -" onChange={(event) => setId(event.target.value)} /></label>
+      <NameField value={id} onChange={setId} />
       <label>Address *<input required type="url" value={url} onChange={(event) => setUrl(event.target.value)} /></label>
     </OperationDialog>
   );

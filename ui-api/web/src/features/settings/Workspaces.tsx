@@ -1,10 +1,11 @@
 /** The tenants: each has its own connections, meshes, designs and tokens. */
 import { useState } from "react";
 import { api, query, sending, type Schemas } from "@/api/client";
-import { OperationDialog } from "@/features/meshes/OperationDialog";
+import { OperationDialog } from "@/shared/OperationDialog";
 import { Guarded } from "@/shared/Guarded";
 import { Empty, Loaded } from "@/shared/Page";
 import { Table } from "@/shared/Table";
+import { NameField } from "@/shared/NameField";
 
 export function Workspaces() {
   const list = query.useQuery("get", "/v1/workspaces", {});
@@ -43,7 +44,7 @@ function Add({ onClose }: { onClose(): void }) {
   };
   return (
     <OperationDialog title="Add a workspace" action="Add" cli={`workspaces add ${name || "NAME"}`} request={`PUT /v1/workspaces/${name || "NAME"}`} body={{ description }} onSend={send} onClose={onClose}>
-      <label>Name *<input required value={name} pattern="[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?" title="a-z, 0-9 and inner -" onChange={(event) => setName(event.target.value)} /></label>
+      <NameField value={name} onChange={setName} />
       <label>Description<input value={description} onChange={(event) => setDescription(event.target.value)} /></label>
     </OperationDialog>
   );

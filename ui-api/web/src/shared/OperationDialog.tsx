@@ -1,8 +1,8 @@
 /** A form that begins an operation: tried without effect first, with a reason for the history. */
 import { useState, type FormEvent, type ReactNode } from "react";
-import { Copies } from "@/shared/Copies";
-import { Dialog } from "@/shared/Dialog";
-import { ProblemNote } from "@/shared/ProblemNote";
+import { Copies } from "./Copies";
+import { Dialog } from "./Dialog";
+import { ProblemNote } from "./ProblemNote";
 
 interface Props {
   title: string;
