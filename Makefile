@@ -12,10 +12,10 @@ DIST := ui-api/meshwright/ui_api/web/dist/index.html
 WEB := $(shell find ui-api/web ui-api/meshwright/ui_api/routes schemas/meshwright/schemas -type f -not -path '*/node_modules/*' \
 	-not -name '*.pyc' -not -name openapi.json -not -name schema.d.ts)
 
-.PHONY: help install web up down test test-again testbed check schemas bench faults soak security fuzz search screenshots lock
+.PHONY: help install web up down test test-again testbed check schemas bench faults soak heap security fuzz search screenshots lock
 
 help:
-	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | security | fuzz MINUTES=10 | search MINUTES=10 | web | screenshots | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | heap MINUTES=60 | security | fuzz MINUTES=10 | search MINUTES=10 | web | screenshots | install'
 
 install: $(STAMP)
 
@@ -85,6 +85,11 @@ screenshots: install
 soak: MINUTES ?= 60
 soak: install
 	$(BIN)/python tests/soak/soak.py $(MINUTES)
+
+# The dashboard's memory while 200 events arrive in a second; needs Chromium.
+heap: MINUTES ?= 60
+heap: install web
+	PYTHONPATH=tests $(BIN)/python tests/bench/dashboard_heap.py $(MINUTES)
 
 check: install
 	$(BIN)/ruff check .
