@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from meshwright.adapters.istio.charts.installation import Installations
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes.installing.installation import Installations
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import MutualTls
 from meshwright.schemas.operations import AdoptMesh, ApplyDesign, InstallMesh, RemoveDesign, UninstallMesh

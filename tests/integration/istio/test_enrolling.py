@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from meshwright.adapters.istio.enrolment.workloads import RESTARTED
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.enrolment.workloads import RESTARTED
 from meshwright.core.kit.kubernetes.target import readiness
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.operations import EnrolWorkloads, InstallMesh, WithdrawWorkloads

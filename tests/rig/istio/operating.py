@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.istio import adapter
-from meshwright.adapters.istio.charts.installation import Installation, Installations
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.connections import OpenConnection
+from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.core.security import sealing
 from meshwright.core.testing import sending
 from meshwright.core.testing.eventually import eventually

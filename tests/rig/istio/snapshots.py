@@ -6,8 +6,8 @@ And whether anything was touched at all, by the resource versions of all objects
 from contextlib import aclosing, suppress
 from typing import Any
 
-from meshwright.adapters.istio.enrolment.workloads import RESTARTED
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.enrolment.workloads import RESTARTED
 from meshwright.core.testing.eventually import eventually
 from rig.istio.operating import OF_EVERY_NAMESPACE, PASSING, Operator
 

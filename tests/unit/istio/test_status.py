@@ -3,10 +3,10 @@
 import pytest
 
 from meshwright.adapters.istio import status
-from meshwright.adapters.istio.charts.installation import Installation, Installed
 from meshwright.adapters.istio.detecting import Detected
 from meshwright.adapters.istio.proxies.reading import Reading
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes.installing.installation import Installation, Installed
 from meshwright.schemas.meshes import Condition, Mesh
 
 MESH = kit.MeshRef(workspace="default", connection="k", mesh="prod")

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.istio import detecting, listing, reading, status
+from meshwright.adapters.istio import detecting, reading, status
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.charts.installation import Installation, Installations
 from meshwright.adapters.istio.charts.profiles import DEFAULT_PROFILE, DEFAULT_REVISION
 from meshwright.core import kit
-from meshwright.core.kit.kubernetes import clusters
+from meshwright.core.kit.kubernetes import clusters, listing
+from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.schemas.meshes import DetectedMesh, Detections
 
 _AMBIENT = "ambient"

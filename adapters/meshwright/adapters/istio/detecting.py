@@ -13,9 +13,9 @@ from meshwright.adapters.istio import observing, webhooks
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
 from meshwright.adapters.istio.enrolment.marks import REVISION, TAG
 from meshwright.adapters.istio.facts import NamespaceFacts
-from meshwright.adapters.istio.listing import Wanted
 from meshwright.adapters.istio.operations.control_planes import version_of
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.listing import Wanted
 from meshwright.core.kit.lifecycle.translating import numbers
 from meshwright.schemas.base import Model
 from meshwright.schemas.meshes import Condition, DetectedMesh

@@ -11,16 +11,17 @@ import msgspec
 import yaml
 
 from meshwright.adapters.istio import facts as known
-from meshwright.adapters.istio import listing, observing, problems
+from meshwright.adapters.istio import observing, problems
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.charts.installation import Installation, Installations
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION, shown
 from meshwright.adapters.istio.facts import IstioFacts
-from meshwright.adapters.istio.listing import Wanted
 from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import listing
+from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
+from meshwright.core.kit.kubernetes.listing import Wanted
 from meshwright.core.kit.lifecycle.translating import numbers
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import Ingress

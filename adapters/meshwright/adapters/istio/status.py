@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from meshwright.adapters.istio import detecting, listing
+from meshwright.adapters.istio import detecting
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.charts.installation import Installation, Installations
-from meshwright.adapters.istio.charts.profiles import DEFAULT_TRUST_DOMAIN, shown
+from meshwright.adapters.istio.charts.profiles import DEFAULT_TRUST_DOMAIN, revisions, shown
 from meshwright.adapters.istio.detecting import Detected
 from meshwright.adapters.istio.proxies import reading
 from meshwright.adapters.istio.proxies.conditions import conditions
 from meshwright.adapters.istio.proxies.reading import Reading
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes import clusters
+from meshwright.core.kit.kubernetes import clusters, listing
+from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.schemas.meshes import Condition, Mesh
 
 
@@ -47,7 +47,7 @@ def own(detected: Sequence[Detected], record: Installation | None) -> list[Detec
     """The control planes of a mesh, the one in force first: those that are recorded, or the only one."""
     if record is None:
         return [*detected] if len(detected) == 1 else []
-    order = [(record.namespace, shown(each)) for each in record.revisions]
+    order = [(record.namespace, shown(each)) for each in revisions(record)]
     mine = [each for each in detected if (each.namespace, each.revision) in order]
     return sorted(mine, key=lambda each: order.index((each.namespace, each.revision)))
 
@@ -65,7 +65,7 @@ def observed(
         adapter=adapter_name,
         version=(first.version if first else "") or (record.version if record else ""),
         namespace=(record.namespace if record else "") or (first.namespace if first else ""),
-        revisions=[shown(each) for each in record.revisions] if record else [each.revision for each in planes],
+        revisions=[shown(each) for each in revisions(record)] if record else [each.revision for each in planes],
         installer=record.installer if record else first.installer if first else "",
         state="ready" if all(each.status == "True" for each in told) else "degraded",
         trust_domain=(record.trust_domain if record else "") or DEFAULT_TRUST_DOMAIN,

@@ -4,16 +4,18 @@ from typing import Any
 
 import pytest
 
-from meshwright.adapters.istio.charts import profiles, sources, values, webhooks
+from meshwright.adapters.istio.charts import profiles, values
 from meshwright.adapters.istio.charts.profiles import InstallSpec
 from meshwright.adapters.istio.charts.values import Values
 from meshwright.adapters.istio.operations import prechecks
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes.installing import sources, webhooks
+from meshwright.core.kit.kubernetes.installing.components import Component, merged
 from meshwright.core.security import json_schemas
 
 
-def of(spec: InstallSpec) -> dict[str, profiles.Component]:
+def of(spec: InstallSpec) -> dict[str, Component]:
     """The components of a spec by their charts."""
     return {each.chart: each for each in profiles.components(spec)}
 
@@ -51,7 +53,7 @@ def test_values_of_a_person_win() -> None:
     own = Values(istiod={"global": {"tag": "mine", "proxy": {"logLevel": "debug"}}}, hub="example.org/istio")
     result = of(InstallSpec(version="1.31.0", values=own))["istiod"].values["global"]
     assert (result["tag"], result["hub"], result["proxy"]) == ("mine", "example.org/istio", {"logLevel": "debug"})
-    assert profiles.merged({"a": {"b": [1], "c": 1}}, {"a": {"b": [2]}}) == {"a": {"b": [2], "c": 1}}
+    assert merged({"a": {"b": [1], "c": 1}}, {"a": {"b": [2]}}) == {"a": {"b": [2], "c": 1}}
 
 
 def test_the_announced_schema_is_what_is_read() -> None:
@@ -112,12 +114,12 @@ async def test_charts_come_from_where_the_worker_allows(tmp_path: Any) -> None:
     secret.mkdir()
     (allowed / "link").symlink_to(secret)
     options = Options(chart_folders=str(allowed))
-    await sources._check(str(allowed / "charts"), options)
+    await sources.check(str(allowed / "charts"), options)
     for location in (str(secret), str(allowed / "link"), str(allowed / ".." / "secret"), "charts", "ftp://x/y"):
         with pytest.raises(kit.Reject, match="#/values/charts"):
-            await sources._check(location, options)
+            await sources.check(location, options)
     with pytest.raises(kit.Reject, match="takes no charts from its host"):
-        await sources._check(str(allowed), Options())
+        await sources.check(str(allowed), Options())
     with pytest.raises(kit.Reject):
-        await sources._check("https://127.0.0.1/charts", Options())
-    await sources._check("oci://127.0.0.1/charts", Options(chart_hosts="127.0.0.0/8"))
+        await sources.check("https://127.0.0.1/charts", Options())
+    await sources.check("oci://127.0.0.1/charts", Options(chart_hosts="127.0.0.0/8"))

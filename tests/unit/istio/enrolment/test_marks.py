@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshwright.adapters.istio.enrolment import marks, workloads
+from meshwright.adapters.istio.enrolment import marks
 from meshwright.adapters.istio.enrolment.marks import AMBIENT, INJECT, INJECTION, REVISION, WAYPOINT, Part
+from meshwright.core.kit.kubernetes.enrolment import workloads
 
 NAMESPACES = st.fixed_dictionaries(
     {},

@@ -1,4 +1,4 @@
-"""Istio's charts: which a profile consists of, where they come from, and how each comes into the cluster.
+"""Istio's charts: which of them a profile consists of, in which order, and with which values.
 
-Invariant: a chart is one draft of the kit's target, so it is planned, applied, pruned and taken back like a design.
+Invariant: pure knowledge of Istio; where charts come from and how each comes into the cluster is the kit's.
 """

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from meshwright.adapters.istio.charts.values import Values
+from meshwright.core.kit.kubernetes.installing.components import Component, merged
+from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.base import Model
 
 DEFAULT_PROFILE = "default"
@@ -37,20 +39,6 @@ class InstallSpec(Model, frozen=True, kw_only=True):
     def gateway_namespace(self) -> str:
         """Where the ingress gateway lives."""
         return self.values.gateway_namespace or GATEWAY_NAMESPACE
-
-
-class Component(Model, frozen=True, kw_only=True):
-    """One chart of an installation as it is to be rendered."""
-
-    chart: str
-    release: str
-    namespace: str
-    values: dict[str, Any] = {}
-
-    @property
-    def owner(self) -> str:
-        """As whom its objects are applied."""
-        return f"install-{self.release}"
 
 
 def is_ambient(profile: str) -> bool:
@@ -147,10 +135,7 @@ def _global(spec: InstallSpec, *without: str) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value and key not in without}
 
 
-def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Values laid over others, as Helm does it: objects are joined, everything else is replaced."""
-    result = dict(under)
-    for key, value in over.items():
-        below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return result
+def revisions(record: Installation) -> list[str]:
+    """Those of the control planes of an installation, the one in force first."""
+    others = [each.revision for each in record.components if each.chart == "istiod"]
+    return list(dict.fromkeys([record.revision, *others]))

@@ -1,4 +1,4 @@
-"""Who takes part in the mesh: labels, rollouts and waypoints.
+"""Who takes part in the mesh: which labels, and waypoints.
 
 Invariant: Istio's labels are the truth of it; nothing is remembered beside them.
 """

@@ -11,12 +11,13 @@ import functools
 from typing import Any
 
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.enrolment import labels, waypoints
-from meshwright.adapters.istio.enrolment.rollouts import Restarted, Rollouts
+from meshwright.adapters.istio.enrolment import waypoints
 from meshwright.adapters.istio.operations import failures, memberships
 from meshwright.adapters.istio.operations.memberships import Plan
 from meshwright.adapters.istio.operations.places import Place
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes.enrolment import marking as labels
+from meshwright.core.kit.kubernetes.enrolment.rollouts import Restarted, Rollouts
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
 from meshwright.schemas.references import ResourceRef
 

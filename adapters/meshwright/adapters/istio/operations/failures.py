@@ -1,16 +1,11 @@
 """Why an operation on Istio can fail, in words that help.
 
     MW4001  the mesh is not installed
-    MW4002  another owner has what would be changed
     MW4003  the cluster is not fit for it
-    MW4004  a chart brings too much
     MW4005  the version cannot be reached from the one that is there
-    MW4006  what is asked for is not enrolled like this
     MW4007  a revision is not there
-    MW4008  the charts are of another version
     MW4009  it is not known which of several installations is meant
     MW4010  designs are applied to what would be removed
-    MW4011  a workload does not come up after its restart
     MW4012  a waypoint does not come up
     MW4012  the mesh was adopted, and is upgraded with what installed it
 
@@ -18,7 +13,7 @@ Invariant: each code is made in one place, and says what to do.
 """
 
 from meshwright.core import kit
-from meshwright.schemas.errors import Failure, FieldError
+from meshwright.schemas.errors import Failure
 from meshwright.schemas.references import ResourceRef
 
 
@@ -72,22 +67,6 @@ def adopted(namespace: str, revision: str, installer: str) -> kit.Reject:
     )
 
 
-def check_plan(release: str, dry_run: kit.DryRun, *, take_over: bool = False) -> None:
-    """Raises Reject when a component cannot be applied as planned."""
-    if dry_run.problems:
-        problems = [FieldError(detail=f"{release}: {each.detail}", pointer="#/values") for each in dry_run.problems]
-        raise kit.unfit(problems)
-    foreign = [each for each in dry_run.changes if each.conflict and each.before != each.after]
-    if foreign and not take_over:
-        what = "; ".join(f"{each.ref} belongs to {each.conflict}" for each in foreign[:10])
-        raise _reject(
-            "MW4002",
-            f"{release}: {what}",
-            cause="Something else manages these objects, as helm, istioctl or an operator that installed Istio.",
-            remedy="Go on with what manages them, remove them there first, or install under another revision.",
-        )
-
-
 def unfit(problems: list[str]) -> kit.Reject:
     """The cluster lacks what the installation needs, or has what it would disturb."""
     return _reject(
@@ -97,11 +76,6 @@ def unfit(problems: list[str]) -> kit.Reject:
         remedy="Do what each of them says, then retry.",
         details={"problems": problems},
     )
-
-
-def too_large(release: str, limit: int) -> kit.Reject:
-    """The plan does not fit into its bucket."""
-    return _reject("MW4004", f"the plan of {release} would need more than {limit} bytes", remedy="Use smaller values.")
 
 
 def skew(before: str, after: str, most: int, *, back: bool) -> kit.Reject:
@@ -120,40 +94,6 @@ def skew(before: str, after: str, most: int, *, back: bool) -> kit.Reject:
         cause=f"Istio supports going up by {minors} this way.",
         remedy="Go by a version between them, or name a --revision: a second control plane may be two versions ahead.",
     )
-
-
-def other_version(chart: str, there: str, wanted: str) -> kit.Reject:
-    """The folder of charts holds those of another version."""
-    return _reject(
-        "MW4008",
-        f"the chart {chart} is of version {there}, and {wanted} was asked for",
-        cause="A folder or archive holds one version of a chart.",
-        remedy=f"Ask for --version {there}, or name the charts of {wanted} (--chart PATH).",
-    )
-
-
-def cannot_enrol(problems: list[FieldError]) -> kit.Reject:
-    """A namespace or workload that cannot take part like this."""
-    what = "; ".join(f"{each.pointer}: {each.detail}" for each in problems)
-    return _reject(
-        "MW4006",
-        what,
-        cause="Nothing was changed.",
-        remedy="Correct what is named, or enrol something else.",
-        details={"errors": [{"pointer": each.pointer, "detail": each.detail} for each in problems]},
-    )
-
-
-def stuck(ref: ResourceRef, because: str) -> kit.Reject:
-    """A rollout does not get on."""
-    failure = Failure(
-        code="MW4011",
-        what=f"{ref} does not come up after its restart: {because}",
-        cause="Its new pods do not start or do not get ready, with or without a sidecar.",
-        remedy="Look at its pods and events; what was restarted before it is started anew as it was.",
-        retryable=True,
-    )
-    return kit.Reject(failure)
 
 
 def no_waypoint(ref: ResourceRef, because: str) -> kit.Reject:

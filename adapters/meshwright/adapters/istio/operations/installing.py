@@ -11,14 +11,11 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.charts import components, sources, values
-from meshwright.adapters.istio.charts.components import Source
-from meshwright.adapters.istio.charts.installation import Installation
+from meshwright.adapters.istio.charts import values
 from meshwright.adapters.istio.charts.profiles import (
     DEFAULT_NAMESPACE,
     DEFAULT_PROFILE,
     PROFILES,
-    Component,
     InstallSpec,
     shown,
 )
@@ -28,6 +25,9 @@ from meshwright.adapters.istio.operations.places import Place, outcome
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.installing import components, sources
+from meshwright.core.kit.kubernetes.installing.components import Component, Source
+from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.core.kit.kubernetes.target.ownership import manager_of
 from meshwright.schemas.base import Model
 from meshwright.schemas.errors import FieldError
@@ -121,7 +121,7 @@ async def examine(
     cluster: k8s.Cluster, mesh: kit.MeshRef, options: Options, spec: InstallSpec, *, upgrade: bool
 ) -> Checked:
     """Every check, without changing anything. Raises Reject, KubernetesError."""
-    source = await sources.source(cluster, options, spec)
+    source = await sources.source(cluster, options, spec.values.charts, spec.version)
     rendered = [await components.render(each, source) for each in components_of(spec)]
     kinds = [k8s.reference_of(body) for each in rendered for body in each.objects]
     ours = [manager_of(mesh, each.owner) for each in components_of(spec)]

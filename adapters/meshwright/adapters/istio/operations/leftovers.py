@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from typing import Any
 
-from meshwright.adapters.istio.charts.webhooks import GROUP as WEBHOOK_GROUP
 from meshwright.adapters.istio.enrolment.marks import AMBIENT, INJECTION, REVISION, TAG, WAYPOINT
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.installing.webhooks import GROUP as WEBHOOK_GROUP
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
 

@@ -6,14 +6,16 @@ changed; nothing here changes anything.
 
 from collections.abc import Sequence
 
-from meshwright.adapters.istio.charts.installation import Installation
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION, is_ambient
-from meshwright.adapters.istio.enrolment import marks, waypoints, workloads
+from meshwright.adapters.istio.enrolment import marks, waypoints
 from meshwright.adapters.istio.enrolment.marks import Part
-from meshwright.adapters.istio.enrolment.workloads import Controller
-from meshwright.adapters.istio.operations import control_planes, failures
+from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.operations.control_planes import NamespaceState
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.enrolment import workloads
+from meshwright.core.kit.kubernetes.enrolment.failures import cannot_enrol
+from meshwright.core.kit.kubernetes.enrolment.workloads import Controller
+from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.base import Model
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef
@@ -90,7 +92,7 @@ async def joining(cluster: k8s.Cluster, record: Installation | None, members: Se
                     plan = await _join(cluster, plan, member, part, facts, own, pointer)
         problems += own
     if problems:
-        raise failures.cannot_enrol(problems)
+        raise cannot_enrol(problems)
     return plan
 
 
@@ -114,7 +116,7 @@ async def leaving(cluster: k8s.Cluster, members: Sequence[AnyMember]) -> Plan:
             plan, own = _with_controller(plan, member, one, change, pointer)
         problems += own
     if problems:
-        raise failures.cannot_enrol(problems)
+        raise cannot_enrol(problems)
     return plan
 
 

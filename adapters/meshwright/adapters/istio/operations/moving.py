@@ -9,11 +9,13 @@ from contextlib import aclosing
 from typing import Any
 
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION, shown
-from meshwright.adapters.istio.enrolment import labels, marks, workloads
+from meshwright.adapters.istio.enrolment import marks
 from meshwright.adapters.istio.enrolment.marks import Part
 from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.operations.memberships import Change
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.enrolment import marking as labels
+from meshwright.core.kit.kubernetes.enrolment import workloads
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.istio.charts.components import Components
-from meshwright.adapters.istio.charts.installation import Installation, Installations
-from meshwright.adapters.istio.charts.profiles import DEFAULT_TRUST_DOMAIN, shown
+from meshwright.adapters.istio.charts.profiles import DEFAULT_TRUST_DOMAIN, revisions, shown
 from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.installing.components import Components
+from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.schemas.base import Model
 from meshwright.schemas.meshes import Condition, Mesh, MeshState
 
@@ -104,7 +104,7 @@ class Place(msgspec.Struct, frozen=True):
                 adapter=self.ctx.command.adapter,
                 version=record.version,
                 namespace=record.namespace,
-                revisions=[shown(each) for each in record.revisions],
+                revisions=[shown(each) for each in revisions(record)],
                 installer=record.installer,
                 state=state,
                 trust_domain=record.trust_domain or DEFAULT_TRUST_DOMAIN,

@@ -11,15 +11,16 @@ import msgspec
 import yaml
 
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.charts import components, profiles
-from meshwright.adapters.istio.charts.components import Source
-from meshwright.adapters.istio.charts.installation import Installation, Installations
-from meshwright.adapters.istio.charts.profiles import Component, InstallSpec
+from meshwright.adapters.istio.charts import profiles
+from meshwright.adapters.istio.charts.profiles import InstallSpec
 from meshwright.adapters.istio.operations import failures, installing, memberships, upgrading
 from meshwright.adapters.istio.operations.memberships import Plan
 from meshwright.adapters.istio.operations.places import InstallationTarget
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes.installing import components
+from meshwright.core.kit.kubernetes.installing.components import Component, Source
+from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.schemas import operations
 from meshwright.schemas.designs import Preview, ResourceDiff
 from meshwright.schemas.errors import FieldError

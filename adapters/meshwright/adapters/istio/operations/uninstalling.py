@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.charts.installation import Installation, Installed
-from meshwright.adapters.istio.charts.profiles import shown
-from meshwright.adapters.istio.enrolment import labels as labelling
+from meshwright.adapters.istio.charts.profiles import revisions, shown
 from meshwright.adapters.istio.operations import control_planes, failures, leftovers
 from meshwright.adapters.istio.operations.leftovers import Kept, Leftover
 from meshwright.adapters.istio.operations.places import Place
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.enrolment import marking as labelling
+from meshwright.core.kit.kubernetes.installing.installation import Installation, Installed
 from meshwright.core.kit.kubernetes.target import bodies, occupants
 from meshwright.core.kit.kubernetes.target.ownership import CREATED_BY
 from meshwright.schemas.base import Model
@@ -102,7 +102,7 @@ async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -
     if record is None and len(places) != 1:
         raise failures.no_mesh(mesh) if not places else failures.several(mesh, places)
     namespace = record.namespace if record else places[0]
-    mine = {shown(each) for each in record.revisions} if record else set()
+    mine = {shown(each) for each in revisions(record)} if record else set()
     mine |= set() if record else {each.revision for each in planes}
     tags = {each.name for each in await control_planes.tags(cluster) if each.revision in mine}
     others = [each for each in planes if each.namespace != namespace or each.revision not in mine]

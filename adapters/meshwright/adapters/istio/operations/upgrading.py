@@ -16,14 +16,15 @@ import msgspec
 
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts import profiles, values
-from meshwright.adapters.istio.charts.installation import Installation
 from meshwright.adapters.istio.charts.profiles import InstallSpec, istiod_release, shown
-from meshwright.adapters.istio.enrolment.rollouts import Restarted, Rollouts
 from meshwright.adapters.istio.operations import enrolling, failures, installing, moving, prechecks
 from meshwright.adapters.istio.operations.installing import Checked
 from meshwright.adapters.istio.operations.moving import Move
 from meshwright.adapters.istio.operations.places import Place, outcome
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes.enrolment.rollouts import Restarted, Rollouts
+from meshwright.core.kit.kubernetes.installing.components import merged
+from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.operations import UpgradeMesh
 
 _PASSING = ("until", "restart")
@@ -64,7 +65,7 @@ def spec_of(arguments: UpgradeMesh, before: Installation, newest: str) -> Instal
         profile=before.profile,
         namespace=before.namespace,
         trust_domain=before.trust_domain,
-        values=values.values_of(profiles.merged(kept, arguments.values)),
+        values=values.values_of(merged(kept, arguments.values)),
         default_revision=shown(revision),
     )
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from meshwright.adapters.istio.charts.installation import Installations
-from meshwright.adapters.istio.charts.profiles import shown
+from meshwright.adapters.istio.charts.profiles import revisions, shown
 from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.proxies import replicas, syncz
 from meshwright.adapters.istio.proxies.replicas import Replica as Istiod
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.distribution import Answer, Proxy, Replica
+from meshwright.core.kit.kubernetes.installing.installation import Installations
 from meshwright.schemas.references import ResourceRef
 
 _STORE = "/debug/configz"
@@ -86,7 +86,7 @@ class IstioControlPlanes:
     async def _read_places(self, cluster: k8s.Cluster) -> dict[str, list[str]]:
         record = await (await Installations.open(self._target.scope.runtime)).get(self._target.mesh)
         if record:
-            return {record.namespace: [shown(each) for each in record.revisions]}
+            return {record.namespace: [shown(each) for each in revisions(record)]}
         places: dict[str, list[str]] = {}
         for plane in await control_planes.control_planes(cluster):
             places.setdefault(plane.namespace, []).append(plane.revision)

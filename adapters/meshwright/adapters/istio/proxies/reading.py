@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
-from meshwright.adapters.istio.listing import listed
 from meshwright.adapters.istio.proxies import pods, replicas, syncz
 from meshwright.adapters.istio.proxies.pods import ProxyPod
 from meshwright.adapters.istio.proxies.replicas import Replica
 from meshwright.adapters.istio.proxies.syncz import ProxySync
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.listing import listed
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import Proxy, proxy_id, workload_id

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
-from meshwright.adapters.istio.listing import listed
 from meshwright.adapters.istio.proxies import authorities, pods, syncz
 from meshwright.adapters.istio.proxies.authorities import Authority
 from meshwright.adapters.istio.proxies.syncz import ProxySync
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.listing import listed
 from meshwright.core.kit.kubernetes.port_forward import PodPort
 from meshwright.schemas.base import Model
 

@@ -27,7 +27,7 @@ from meshwright.core.kit.kubernetes.errors import (
     UnknownKind,
     Unreachable,
 )
-from meshwright.core.kit.kubernetes.kinds import of_kinds
+from meshwright.core.kit.kubernetes.listing import of_kinds
 from meshwright.core.kit.kubernetes.loading import InvalidConnection
 from meshwright.core.kit.kubernetes.objects import (
     Added,

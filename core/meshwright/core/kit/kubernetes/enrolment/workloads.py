@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
-from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import objects
+from meshwright.core.kit.kubernetes.client import Cluster
+from meshwright.core.kit.kubernetes.objects import Body
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
 
@@ -16,7 +18,6 @@ KINDS = {"Deployment": "deployment", "StatefulSet": "statefulset", "DaemonSet": 
 _BY_WORD = {word: kind for kind, word in KINDS.items()}
 _GATEWAY = "gateway.networking.k8s.io/gateway-name"
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
-Body = dict[str, Any]
 
 
 class Budget(Model, frozen=True, kw_only=True):
@@ -34,6 +35,8 @@ class Controller(Model, frozen=True, kw_only=True):
     ref: ResourceRef
     labels: dict[str, str] = {}
     """of its pods"""
+    annotations: dict[str, str] = {}
+    """of its pods"""
     away: int = 0
     """pods that a rollout takes away before others are there"""
     obstacle: str = ""
@@ -49,19 +52,20 @@ def reference(namespace: str, kind: str, name: str) -> ResourceRef:
 
 def controller(body: Body) -> Controller:
     """A controller by its object."""
-    spec, ref = body.get("spec") or {}, k8s.reference_of(body)
-    meta = k8s.at(body, "spec", "template", "metadata") or {}
+    spec, ref = body.get("spec") or {}, objects.reference_of(body)
+    meta = objects.at(body, "spec", "template", "metadata") or {}
     return Controller(
         ref=ref,
         labels=dict(meta.get("labels") or {}),
+        annotations=dict(meta.get("annotations") or {}),
         away=_away(ref.kind, spec),
         obstacle=_obstacle(spec),
         restarted=str((meta.get("annotations") or {}).get(RESTARTED, "")),
-        generation=int(k8s.at(body, "metadata", "generation") or 0),
+        generation=int(objects.at(body, "metadata", "generation") or 0),
     )
 
 
-async def of_namespace(cluster: k8s.Cluster, namespace: str) -> list[Controller]:
+async def of_namespace(cluster: Cluster, namespace: str) -> list[Controller]:
     """The controllers of a namespace, those of gateways left out. Raises KubernetesError."""
     workloads = []
     for kind in KINDS:
@@ -73,24 +77,24 @@ async def of_namespace(cluster: k8s.Cluster, namespace: str) -> list[Controller]
     return sorted(workloads, key=lambda each: each.ref)
 
 
-async def bare_pods(cluster: k8s.Cluster, namespace: str) -> list[ResourceRef]:
+async def bare_pods(cluster: Cluster, namespace: str) -> list[ResourceRef]:
     """Pods of a namespace that no such controller would make anew. Raises KubernetesError."""
     pods = []
     async with aclosing(cluster.list("", "Pod", namespace)) as items:
         async for each in items:
-            owners = {str(owner.get("kind")) for owner in k8s.at(each.body, "metadata", "ownerReferences") or []}
-            done = k8s.at(each.body, "status", "phase") in ("Succeeded", "Failed")
+            owners = {str(owner.get("kind")) for owner in objects.at(each.body, "metadata", "ownerReferences") or []}
+            done = objects.at(each.body, "status", "phase") in ("Succeeded", "Failed")
             if not owners & {"ReplicaSet", "StatefulSet", "DaemonSet"} and not done:
                 pods.append(each.ref)
     return sorted(pods)
 
 
-async def budgets(cluster: k8s.Cluster, one: Controller) -> list[Budget]:
+async def budgets(cluster: Cluster, one: Controller) -> list[Budget]:
     """The PodDisruptionBudgets over the pods of a controller. Raises KubernetesError."""
     limits = []
     async with aclosing(cluster.list("policy", "PodDisruptionBudget", one.ref.namespace)) as items:
         async for each in items:
-            if selects(k8s.at(each.body, "spec", "selector") or {}, one.labels):
+            if selects(objects.at(each.body, "spec", "selector") or {}, one.labels):
                 status = each.body.get("status") or {}
                 pods, healthy = int(status.get("expectedPods") or 0), int(status.get("desiredHealthy") or 0)
                 now = int(status.get("disruptionsAllowed") or 0)
@@ -137,6 +141,6 @@ def _obstacle(spec: Body) -> str:
         return "its rollout is paused"
     if (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
         return "its update strategy is OnDelete: its pods are made anew only when somebody deletes them"
-    if k8s.at(spec, "template", "spec", "hostNetwork"):
-        return "its pods use the network of their host, where Istio takes nothing in"
+    if objects.at(spec, "template", "spec", "hostNetwork"):
+        return "its pods use the network of their host, where a mesh takes nothing in"
     return ""

@@ -1,6 +1,6 @@
-"""What istiod writes into its own webhooks, and is not to be taken from it.
+"""What a control plane writes into its own webhooks, and is not to be taken from it.
 
-Problem: a chart sets `failurePolicy: Ignore` until istiod is there; istiod then sets `Fail` and its certificate
+Problem: a chart sets `failurePolicy: Ignore` until istiod is there, say; istiod then sets `Fail` and its certificate
 authority. Applied again, the chart would fight with it. Invariant: a field of a webhook that somebody else wrote since
 is left out of what is applied.
 """

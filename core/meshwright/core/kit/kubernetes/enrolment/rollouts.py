@@ -7,11 +7,10 @@ is told with the reason. Doing it twice for the same operation restarts nothing 
 
 import asyncio
 
-from meshwright.adapters.istio.enrolment import labels, workloads
-from meshwright.adapters.istio.enrolment.workloads import RESTARTED, Budget, Controller
-from meshwright.adapters.istio.operations import failures
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.enrolment import failures, marking, workloads
+from meshwright.core.kit.kubernetes.enrolment.workloads import RESTARTED, Budget, Controller
 from meshwright.core.kit.kubernetes.target import readiness
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
@@ -48,7 +47,7 @@ class Rollouts:
                 return Restarted(ref=ref, left=because)
             await self._ctx.confirm()
             cluster = await self._target.cluster()
-            await labels.put_in_template(cluster, ref, {}, {RESTARTED: self._stamp})
+            await marking.put_in_template(cluster, ref, {}, {RESTARTED: self._stamp})
             await self._ctx.progress(f"restarting {ref}")
         await self.until_whole(ref)
         return Restarted(ref=ref)
@@ -59,7 +58,7 @@ class Rollouts:
         for ref in refs:
             body = await cluster.find(ref)
             if body is not None and workloads.controller(body).restarted == self._stamp:
-                await labels.put_in_template(cluster, ref, {}, {RESTARTED: f"{self._stamp}-undone"})
+                await marking.put_in_template(cluster, ref, {}, {RESTARTED: f"{self._stamp}-undone"})
 
     async def until_whole(self, ref: ResourceRef) -> None:
         """Wait for a rollout. Raises Reject when it does not get on."""

@@ -8,26 +8,43 @@ a repository is taken by https, or as the worker's own setting has it.
 import asyncio
 from pathlib import Path
 
-from meshwright.adapters.istio.charts.components import Source
-from meshwright.adapters.istio.charts.profiles import InstallSpec
-from meshwright.adapters.istio.options import Options
+import msgspec
+
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.installing.components import Source
 from meshwright.core.kit.security import ssrf
 from meshwright.schemas.errors import FieldError
 
 _POINTER = "#/values/charts"
 
 
-async def source(cluster: k8s.Cluster, options: Options, spec: InstallSpec) -> Source:
-    """The charts for a spec. Raises Reject when the worker does not take them from there."""
-    location = spec.values.charts or options.charts
-    if spec.values.charts and spec.values.charts != options.charts:
-        await _check(location, options)
+class ChartOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the worker of an adapter that installs charts is told by its environment."""
+
+    charts: str = ""
+    """where charts come from unless an operation says: a folder on this host, a repository or an OCI registry"""
+    chart_folders: str = ""
+    """the folder on this host below which operations may name charts of their own; empty: they may not"""
+    chart_hosts: str = ""
+    """networks and hosts that operations may fetch charts from besides the public internet, as in 10.0.0.0/8,host"""
+
+
+async def source(
+    cluster: k8s.Cluster, options: ChartOptions, asked: str, version: str, chart_version: str = ""
+) -> Source:
+    """The charts of a version, from where was asked or from where the worker's setting says.
+
+    Raises Reject when the worker does not take them from there, KubernetesError.
+    """
+    location = asked or options.charts
+    if asked and asked != options.charts:
+        await check(location, options)
     served = await cluster.discovery.all()
     return Source(
         location=location,
-        version=spec.version,
+        version=version,
+        chart_version=chart_version,
         kube_version=await cluster.version(),
         api_versions=sorted(
             {name for each in served for name in (each.api_version, f"{each.api_version}/{each.kind}")}
@@ -35,7 +52,7 @@ async def source(cluster: k8s.Cluster, options: Options, spec: InstallSpec) -> S
     )
 
 
-async def _check(location: str, options: Options) -> None:
+async def check(location: str, options: ChartOptions) -> None:
     """Raises Reject when an operation may not name this place."""
     try:
         if "://" in location:
@@ -59,6 +76,6 @@ def _check_folder(location: str, allowed: str) -> None:
     if not path.is_absolute():
         raise ssrf.Forbidden("name the whole path of a folder on the worker's host")
     if not allowed:
-        raise ssrf.Forbidden("this worker takes no charts from its host (MESHWRIGHT_ISTIO_CHART_FOLDERS allows it)")
+        raise ssrf.Forbidden("this worker takes no charts from its host (its setting CHART_FOLDERS allows it)")
     if not path.resolve().is_relative_to(Path(allowed).resolve()):
-        raise ssrf.Forbidden(f"this worker takes charts from below {allowed} only (MESHWRIGHT_ISTIO_CHART_FOLDERS)")
+        raise ssrf.Forbidden(f"this worker takes charts from below {allowed} only (its setting CHART_FOLDERS)")

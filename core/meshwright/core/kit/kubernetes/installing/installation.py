@@ -1,4 +1,4 @@
-"""What Meshwright has installed of Istio on a mesh, chart by chart with what each brought, or what it has adopted.
+"""What Meshwright has installed of a mesh, chart by chart with what each brought, or what it has adopted.
 
 Problem: an upgrade must know which objects the charts before had, and an uninstall which of them are ours. Invariant:
 the record is written after the cluster has taken it, and once per operation; it is not the truth about the cluster,
@@ -39,7 +39,7 @@ class Installation(Model, frozen=True, kw_only=True):
     """All of one mesh."""
 
     namespace: str
-    profile: str
+    profile: str = ""
     version: str = ""
     revision: str = ""
     """the one in force; others stand beside it while an upgrade goes on"""
@@ -60,12 +60,6 @@ class Installation(Model, frozen=True, kw_only=True):
     def is_in(self, cluster: str) -> bool:
         """Whether it is in the cluster of this identity, as far as both are known."""
         return not (self.cluster and cluster) or self.cluster == cluster
-
-    @property
-    def revisions(self) -> list[str]:
-        """Those of its control planes, the one in force first."""
-        others = [each.revision for each in self.components if each.chart == "istiod"]
-        return list(dict.fromkeys([self.revision, *others]))
 
     @property
     def in_reverse(self) -> list[Installed]:

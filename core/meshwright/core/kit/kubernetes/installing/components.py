@@ -9,13 +9,11 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.istio.charts import webhooks
-from meshwright.adapters.istio.charts.installation import Installed
-from meshwright.adapters.istio.charts.profiles import Component
-from meshwright.adapters.istio.operations import failures
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import helm
+from meshwright.core.kit.kubernetes.installing import failures, webhooks
+from meshwright.core.kit.kubernetes.installing.installation import Installed
 from meshwright.core.kit.kubernetes.target.ownership import manager_of
 from meshwright.schemas.base import Model
 from meshwright.schemas.intents import Resource
@@ -23,9 +21,23 @@ from meshwright.schemas.references import ResourceRef
 
 PLANS = "installation-plans"
 UNSTAMPED = "1.0.0"
-"""the version of charts in Istio's source, before a release writes its own into them"""
+"""the version of charts in a mesh's source, before a release writes its own into them"""
 _MOST_BYTES = 900_000
 """NATS takes messages of 1 MiB"""
+
+
+class Component(Model, frozen=True, kw_only=True):
+    """One chart of an installation as it is to be rendered."""
+
+    chart: str
+    release: str
+    namespace: str
+    values: dict[str, Any] = {}
+
+    @property
+    def owner(self) -> str:
+        """As whom its objects are applied."""
+        return f"install-{self.release}"
 
 
 class Source(Model, frozen=True, kw_only=True):
@@ -33,7 +45,9 @@ class Source(Model, frozen=True, kw_only=True):
 
     location: str
     version: str = ""
-    """of Istio; charts that say another one are refused"""
+    """of the mesh; charts that say another one are refused"""
+    chart_version: str = ""
+    """of the charts in a repository, where it is not that of the mesh"""
     kube_version: str = ""
     api_versions: list[str] = []
 
@@ -64,8 +78,8 @@ class Outline(Model, frozen=True, kw_only=True):
 
 async def render(component: Component, source: Source) -> helm.Rendered:
     """The objects of a component. Raises Reject with what is wrong with its chart or values."""
-    fetched = "://" in source.location
-    chart = helm.Chart(name=component.chart, location=source.location, version=source.version if fetched else "")
+    version = (source.chart_version or source.version) if "://" in source.location else ""
+    chart = helm.Chart(name=component.chart, location=source.location, version=version)
     rendering = helm.Rendering(
         release=component.release,
         namespace=component.namespace,
@@ -240,3 +254,12 @@ async def _placed(cluster: k8s.Cluster, body: dict[str, Any], place: str) -> dic
 def _check_size(plan: Planned, size: int) -> None:
     if size > _MOST_BYTES:
         raise failures.too_large(plan.installed.release, _MOST_BYTES)
+
+
+def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Values laid over others, as Helm does it: objects are joined, everything else is replaced."""
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
