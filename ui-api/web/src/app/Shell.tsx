@@ -2,7 +2,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { LogOut, Menu, Moon, Search, Sun } from "lucide-react";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { Fragment, lazy, Suspense, useEffect, useState } from "react";
 import { api } from "@/api/client";
 import { signedOut, useSession } from "@/api/session";
 import { workspace } from "@/api/workspace";
@@ -38,7 +38,7 @@ export function Shell() {
           <button className="button icon only-narrow" aria-label="Navigation" aria-expanded={nav} onClick={() => setNav(!nav)}>
             <Menu aria-hidden size={18} />
           </button>
-          <Link to="/" className="brand">Meshwright</Link>
+          <Link to="/" className="brand"><Mark /> Meshwright</Link>
           <WorkspaceChoice />
           <button className="button search" onClick={() => setPalette(true)}>
             <Search aria-hidden size={14} /> <span>Go to…</span> <kbd>Ctrl K</kbd>
@@ -48,17 +48,32 @@ export function Shell() {
           <SignOut />
         </header>
         <nav className={nav ? "nav open" : "nav"} aria-label="Main">
-          {PLACES.map(({ to, title, icon: Icon }) => (
-            <Link key={to} to={to} className="nav-link" activeOptions={{ exact: to === "/" }}>
-              <Icon aria-hidden size={16} /> {title}
-            </Link>
-          ))}
+          <div>
+            {PLACES.map(({ to, title, icon: Icon, group }, index) => (
+              <Fragment key={to}>
+                {group && group !== PLACES[index - 1]?.group && <p className="nav-head">{group}</p>}
+                {!group && index > 0 && PLACES[index - 1]?.group && <div className="menu-line" />}
+                <Link to={to} className="nav-link" activeOptions={{ exact: to === "/" }}>
+                  <Icon aria-hidden size={16} /> {title}
+                </Link>
+              </Fragment>
+            ))}
+          </div>
         </nav>
         <Outlet />
       </div>
       <Suspense>{palette && <CommandPalette onClose={() => setPalette(false)} />}</Suspense>
       <Suspense>{help && <ShortcutHelp onClose={() => setHelp(false)} />}</Suspense>
     </>
+  );
+}
+
+function Mark() {
+  return (
+    <svg aria-hidden width={20} height={20} viewBox="0 0 32 32" fill="currentColor" stroke="currentColor">
+      <path d="M8 9 24 9 16 24Z" fill="none" strokeWidth={2.5} />
+      <circle cx={8} cy={9} r={4.2} /><circle cx={24} cy={9} r={4.2} /><circle cx={16} cy={24} r={4.2} />
+    </svg>
   );
 }
 

@@ -8,16 +8,17 @@ interface Props {
   description?: string;
   open: boolean;
   onClose(): void;
-  wide?: boolean;
+  /** `form` has room for two columns of fields, `wide` for tables and differences */
+  size?: "form" | "wide";
   children: ReactNode;
 }
 
-export function Dialog({ title, description, open, onClose, wide, children }: Props) {
+export function Dialog({ title, description, open, onClose, size, children }: Props) {
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="overlay" />
-        <Radix.Content className={wide ? "dialog wide" : "dialog"} {...(description ? {} : { "aria-describedby": undefined })}>
+        <Radix.Content className={size ? `dialog ${size}` : "dialog"} {...(description ? {} : { "aria-describedby": undefined })}>
           <div className="dialog-head">
             <Radix.Title>{title}</Radix.Title>
             <Radix.Close className="button icon" aria-label="Close">

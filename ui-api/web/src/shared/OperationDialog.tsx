@@ -35,7 +35,7 @@ export function OperationDialog({ title, action, danger, cli, request, body, onS
     send(false);
   };
   return (
-    <Dialog title={title} open wide onClose={onClose}>
+    <Dialog title={title} open size="form" onClose={onClose}>
       <form className="stack" onSubmit={submit}>
         {children}
         <label>
@@ -44,7 +44,7 @@ export function OperationDialog({ title, action, danger, cli, request, body, onS
         </label>
         {error ? <ProblemNote error={error} /> : null}
         {valid && <p role="status">Nothing speaks against it. Nothing has been changed.</p>}
-        <div className="row end">
+        <div className="row end foot">
           <Copies cli={cli} request={request} body={body} />
           <button type="button" className="button" disabled={busy} onClick={() => send(true)}>Try without effect</button>
           <button type="submit" className={danger ? "button danger" : "button primary"} disabled={busy}>{busy ? "…" : action}</button>

@@ -11,7 +11,7 @@ interface Props {
 
 export function SchemaForm({ fields, values, onChange }: Props) {
   return (
-    <div className="stack">
+    <div className="fields">
       {fields.map((field) => (
         <Input key={field.name} field={field} value={values[field.name] ?? field.schema.default} onChange={(value) => onChange({ ...values, [field.name]: value })} />
       ))}

@@ -8,7 +8,7 @@ interface Props {
 
 export function Sparkline({ values, label, width = 96, height = 24 }: Props) {
   const known = values.filter((value): value is number => value !== null);
-  if (known.length < 2) return <span className="soft" aria-label={`${label}: no history yet`}>–</span>;
+  if (known.length < 2) return <span className="soft sparkline" aria-label={`${label}: no history yet`}>–</span>;
   const top = Math.max(...known, 1e-9);
   const step = width / Math.max(values.length - 1, 1);
   let path = "";
@@ -22,9 +22,11 @@ export function Sparkline({ values, label, width = 96, height = 24 }: Props) {
     path += `${pen ? "L" : "M"}${(index * step).toFixed(1)} ${y.toFixed(1)}`;
     pen = true;
   });
+  const drawn = path && !values.includes(null) ? `${path}L${width} ${height}L0 ${height}Z` : "";
   return (
     <svg className="sparkline" width={width} height={height} viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label={label}>
-      <path d={path} fill="none" stroke="currentColor" strokeWidth="1.5" />
+      {drawn && <path d={drawn} className="under" />}
+      <path d={path} fill="none" stroke="currentColor" strokeWidth="1.5" vectorEffect="non-scaling-stroke" />
     </svg>
   );
 }

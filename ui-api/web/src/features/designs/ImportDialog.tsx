@@ -28,7 +28,7 @@ export function ImportDialog({ onClose }: { onClose(): void }) {
     void navigate({ to: "/designs/$design", params: { design: name }, search: { tab: "edit", mesh } });
   };
   return (
-    <Dialog title="Import YAML as a design" description="VirtualServices, DestinationRules, policies, HTTPRoutes and SMI resources are read as intents. Nothing is changed." open wide onClose={onClose}>
+    <Dialog title="Import YAML as a design" description="VirtualServices, DestinationRules, policies, HTTPRoutes and SMI resources are read as intents. Nothing is changed." open size="wide" onClose={onClose}>
       <div className="row">
         <MeshChoice mesh={mesh} meshes={meshes} onChange={setChosen} />
         <label className="inline">Name <input value={name} onChange={(event) => setName(event.target.value)} /></label>

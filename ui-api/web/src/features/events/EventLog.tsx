@@ -1,16 +1,16 @@
-/** The stored events that pass the filters, newest first, page by page. */
+/** The stored events that pass the filters, newest first, page by page; with `before` those before that event. */
 import { query } from "@/api/client";
 import { Empty, Loaded } from "@/shared/Page";
 import { PAGED, rowsOf } from "@/shared/paging";
 import { EventRow } from "./EventRow";
 import type { EventFilters } from "./matching";
 
-export function EventLog({ filters }: { filters: EventFilters }) {
+export function EventLog({ filters, before = Infinity }: { filters: EventFilters; before?: number }) {
   const { entity, type, id, operation, text, trace_id } = filters;
   const list = (value: string | undefined): string[] | undefined => (value ? [value] : undefined);
   const asked = { entity: list(entity), type: list(type), id: list(id), operation: list(operation), text, trace_id, page_size: 100 };
   const read = query.useInfiniteQuery("get", "/v1/events", { params: { query: asked } }, PAGED);
-  const events = rowsOf(read.data);
+  const events = rowsOf(read.data).filter((event) => event.id < before);
   return (
     <Loaded of={read}>
       {() =>

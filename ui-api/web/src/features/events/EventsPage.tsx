@@ -44,6 +44,7 @@ export function EventsPage() {
 
 function LiveTail({ filters }: { filters: Parameters<typeof useTail>[0] }) {
   const { tail, paused, setPaused } = useTail(filters);
+  const oldest = Math.min(...[tail.shown, tail.waiting].map((events) => events.at(-1)?.id ?? Infinity));
   const { interruptions } = useFeedState();
   return (
     <>
@@ -72,6 +73,8 @@ function LiveTail({ filters }: { filters: Parameters<typeof useTail>[0] }) {
       ) : (
         <p className="soft">Events appear here as they happen.</p>
       )}
+      <h2>Before this page was opened</h2>
+      <EventLog filters={filters} before={oldest} />
     </>
   );
 }

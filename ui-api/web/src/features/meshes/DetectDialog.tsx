@@ -15,7 +15,7 @@ export function DetectDialog({ onClose }: { onClose(): void }) {
   const [connection, setConnection] = useState("");
   const detect = query.useMutation("post", "/v1/connections/{id}:detect");
   return (
-    <Dialog title="Detect meshes" description="Every mesh on a connection, whoever installed it. Nothing there is changed." open wide onClose={onClose}>
+    <Dialog title="Detect meshes" description="Every mesh on a connection, whoever installed it. Nothing there is changed." open size="wide" onClose={onClose}>
       <Loaded of={connections}>
         {({ items }) => {
           const chosen = connection || (items[0]?.id ?? "");

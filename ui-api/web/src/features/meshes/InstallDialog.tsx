@@ -50,6 +50,7 @@ function Form({ adapters, connections, onClose }: { adapters: Adapter[]; connect
       onSend={send}
       onClose={onClose}
     >
+      <div className="fields">
       <label>
         Kind
         <select value={kind} onChange={(event) => setKind(event.target.value)}>{kinds.map((each) => <option key={each}>{each}</option>)}</select>
@@ -62,6 +63,7 @@ function Form({ adapters, connections, onClose }: { adapters: Adapter[]; connect
         </select>
         {!usable.length && <span className="soft">No connection can hold a mesh of this kind. Add one under Settings.</span>}
       </label>
+      </div>
       <SchemaForm fields={fields} values={values} onChange={setValues} />
       {!!ownFields.length && (
         <details>

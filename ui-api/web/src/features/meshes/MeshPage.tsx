@@ -2,7 +2,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
 import { COLUMNS as PROXY_COLUMNS } from "@/features/proxies/ProxiesPage";
 import { COLUMNS as WORKLOAD_COLUMNS } from "@/features/workloads/WorkloadsPage";
-import { TrafficCharts } from "@/features/workloads/TrafficCharts";
+import { TrafficCharts } from "@/features/traffic/TrafficCharts";
 import { Empty, Loaded, Page } from "@/shared/Page";
 import { PAGED, rowsOf } from "@/shared/paging";
 import { State } from "@/shared/State";
@@ -65,7 +65,7 @@ function Overview({ mesh, span, onSpan }: { mesh: Schemas["Mesh"]; span: string;
             <dt>Proxies</dt><dd><Link to="/proxies" search={{ mesh: mesh.id }}>{mesh.proxies}</Link></dd>
             <dt>Observed</dt><dd><Time at={mesh.observed_at} /></dd>
           </dl>
-          <Link to="/topology/$mesh" params={{ mesh: mesh.id }}>Its topology</Link>
+          <p><Link to="/topology/$mesh" params={{ mesh: mesh.id }} className="button">Topology</Link></p>
         </section>
         <section className="card">
           <h2>Conditions</h2>
@@ -73,8 +73,8 @@ function Overview({ mesh, span, onSpan }: { mesh: Schemas["Mesh"]; span: string;
             {!mesh.conditions.length && <li className="soft">The adapter reports none.</li>}
             {mesh.conditions.map((each) => (
               <li key={each.type}>
-                <State state={each.type} tone={each.status === "True" ? "ok" : each.status === "False" ? "failing" : "warning"} />{" "}
-                <span className="soft">{each.reason}</span>
+                <State state={each.type} tone={each.status === "True" ? "ok" : each.status === "False" ? "failing" : "warning"}>{spaced(each.type)}</State>{" "}
+                <span className="soft" title={`${each.type}=${each.status}, ${each.reason}`}>{spaced(each.reason).toLowerCase()}</span>
                 {each.message && <p className="name">{each.message}</p>}
               </li>
             ))}
@@ -84,6 +84,12 @@ function Overview({ mesh, span, onSpan }: { mesh: Schemas["Mesh"]; span: string;
       <TrafficCharts mesh={mesh.id} span={span} onSpan={onSpan} />
     </>
   );
+}
+
+/** `ProxiesSynced` as `Proxies synced`. */
+function spaced(name: string): string {
+  const text = name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function Proxies({ mesh }: { mesh: string }) {

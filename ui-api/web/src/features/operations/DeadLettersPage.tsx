@@ -72,7 +72,7 @@ function Letter({ id, onClose }: { id: string; onClose(): void }) {
     onClose();
   };
   return (
-    <Dialog title={`Dead letter ${id}`} open wide onClose={onClose}>
+    <Dialog title={`Dead letter ${id}`} open size="wide" onClose={onClose}>
       <Loaded of={read}>
         {({ letter, command, unreadable, raw }) => (
           <>

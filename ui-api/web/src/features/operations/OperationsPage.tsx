@@ -1,10 +1,10 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
-import { ChoiceFilter, flags, queryString, TextFilter } from "@/shared/Filters";
-import { Empty, Loaded, Page } from "@/shared/Page";
-import { PAGED, rowsOf } from "@/shared/paging";
+import { ChoiceFilter, TextFilter } from "@/shared/Filters";
+import { ListPage } from "@/shared/ListPage";
+import { PAGED } from "@/shared/paging";
 import { State } from "@/shared/State";
-import { Table, type Column } from "@/shared/Table";
+import type { Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
 import { operationsRoute } from "./routes";
 import { Took } from "./Took";
@@ -21,7 +21,7 @@ const COLUMNS: Column<Operation>[] = [
     cell: (row) => <Link to="/operations/$operation" params={{ operation: row.id }}>{row.title || row.kind || "unreadable command"}</Link>,
   },
   { id: "mesh", head: "Mesh", cell: (row) => row.mesh && <Link to="/meshes/$mesh" params={{ mesh: row.mesh }}>{row.mesh}</Link> },
-  { id: "progress", head: "What", cell: (row) => <span className="name">{row.failure?.what ?? (row.done ? row.reason : row.progress)}</span>, optional: true },
+  { id: "progress", head: "Detail", cell: (row) => <span className="name">{row.failure?.what ?? (row.done ? row.reason : row.progress)}</span>, optional: true },
   { id: "principal", head: "By", cell: (row) => row.principal, optional: true },
   { id: "accepted", head: "Began", cell: (row) => <Time at={row.accepted_at} />, sort: "accepted_at", align: "end" },
   { id: "took", head: "Took", cell: (row) => <Took operation={row} />, align: "end", optional: true },
@@ -34,46 +34,29 @@ export function OperationsPage() {
   const { state, order_by, ...others } = search;
   const filter = { ...others, state: state as Operation["state"] | undefined, order_by: order_by as "accepted_at" | undefined };
   const list = query.useInfiniteQuery("get", "/v1/operations", { params: { query: { ...filter, page_size: 100 } } }, PAGED);
-  const rows = rowsOf(list.data);
-  const filtered = Object.values(search).some(Boolean);
   return (
-    <Page
+    <ListPage
       title="Operations"
-      readAt={list.dataUpdatedAt}
+      name="operations"
+      search={search}
+      set={set}
+      list={list}
+      columns={COLUMNS}
+      keyOf={(row) => row.id}
+      order="accepted_at desc"
       actions={<Link to="/deadletters" className="button">Dead letters</Link>}
-      equivalent={{
-        cli: `operations list${flags(search)}`, request: `GET /v1/operations${queryString(search)}`, data: rows, rows, name: "operations",
-      }}
-    >
-      <div className="filters">
-        <ChoiceFilter label="State" value={state} choices={STATES} onChange={(value) => set({ state: value })} />
-        <TextFilter label="Kind" value={search.kind} placeholder="design.apply" onChange={(kind) => set({ kind })} />
-        <TextFilter label="Mesh" value={search.mesh} onChange={(mesh) => set({ mesh })} />
-        <TextFilter label="By" value={search.principal} onChange={(principal) => set({ principal })} />
-        <TextFilter label="Trace" value={search.trace_id} onChange={(trace_id) => set({ trace_id })} />
-      </div>
-      <Loaded of={list}>
-        {() => (
-          <Table
-            label="Operations"
-            rows={rows}
-            columns={COLUMNS}
-            keyOf={(row) => row.id}
-            order={search.order_by ?? "accepted_at desc"}
-            onOrder={(order_by) => set({ order_by })}
-            onEnd={() => list.hasNextPage && !list.isFetchingNextPage && void list.fetchNextPage()}
-            empty={
-              filtered ? (
-                <Empty title="No operation matches these filters.">
-                  <Link to="/operations" search={{}}>Show all</Link>
-                </Empty>
-              ) : (
-                <Empty title="Nothing has been done yet." command="meshwright apply canary.yaml --mesh demo --wait" />
-              )
-            }
-          />
-        )}
-      </Loaded>
-    </Page>
+      filters={
+        <>
+          <ChoiceFilter label="State" value={state} choices={STATES} onChange={(value) => set({ state: value })} />
+          <TextFilter label="Kind" value={search.kind} placeholder="design.apply" onChange={(kind) => set({ kind })} />
+          <TextFilter label="Mesh" value={search.mesh} onChange={(mesh) => set({ mesh })} />
+          <TextFilter label="By" value={search.principal} onChange={(principal) => set({ principal })} />
+          <TextFilter label="Trace" value={search.trace_id} onChange={(trace_id) => set({ trace_id })} />
+        </>
+      }
+      unmatched="No operation matches these filters."
+      all={<Link to="/operations" search={{}}>Show all</Link>}
+      none={{ title: "Nothing has been done yet.", command: "meshwright apply canary.yaml --mesh demo --wait" }}
+    />
   );
 }

@@ -17,15 +17,21 @@ export function OverviewPage() {
       <Loaded of={read}>
         {(overview) => (
           <>
-            <Attention overview={overview} />
+            <Totals overview={overview} />
             {overview.meshes.length ? (
-              <div className="grid">{overview.meshes.map((mesh) => <MeshCard key={mesh.id} mesh={mesh} />)}</div>
+              <div className="overview">
+                <div className="grid">{overview.meshes.map((mesh) => <MeshCard key={mesh.id} mesh={mesh} />)}</div>
+                <div className="stack">
+                  <Attention overview={overview} />
+                  <Running overview={overview} />
+                  <Recent />
+                </div>
+              </div>
             ) : (
               <Empty title="No mesh is managed here yet." command="meshwright meshes install istio --connection prod --profile ambient --wait">
                 Or <Link to="/meshes" search={{ dialog: "detect" }}>look for the meshes that are there</Link>.
               </Empty>
             )}
-            <Running overview={overview} />
           </>
         )}
       </Loaded>
@@ -37,10 +43,10 @@ type Overview = Schemas["Overview"];
 
 function Attention({ overview }: { overview: Overview }) {
   const { attention, attention_total: total } = overview;
-  if (!attention.length) return <p><State state="ok">Nothing needs anybody.</State></p>;
   return (
     <section className="card" aria-labelledby="attention">
       <h2 id="attention">What needs somebody <span className="tag">{total}</span></h2>
+      {!total && <p><State state="ok">Nothing needs anybody.</State></p>}
       <ul className="plain attention">
         {attention.map((each, index) => (
           <li key={index}>
@@ -52,6 +58,34 @@ function Attention({ overview }: { overview: Overview }) {
       </ul>
       {total > attention.length && <p className="soft">And {total - attention.length} more.</p>}
     </section>
+  );
+}
+
+/** All meshes as one line of numbers: what is there, what flows, what does not follow. */
+function Totals({ overview: { meshes, mesh_count, operations } }: { overview: Overview }) {
+  if (!meshes.length) return null;
+  const sum = (of: (mesh: Schemas["MeshOverview"]) => number | undefined): number => meshes.reduce((all, mesh) => all + (of(mesh) ?? 0), 0);
+  const requests = sum((mesh) => mesh.traffic?.rate);
+  const failing = sum((mesh) => (mesh.traffic ? mesh.traffic.rate * mesh.traffic.error_rate : 0));
+  const [inSync, proxies] = [sum((mesh) => mesh.proxies.in_sync), sum((mesh) => mesh.proxies.total)];
+  const numbers: [string, React.ReactNode, string][] = [
+    ["Meshes", <Link key="m" to="/meshes">{mesh_count}</Link>, mesh_count > meshes.length ? `the numbers are those of the first ${meshes.length}` : ""],
+    ["Workloads", <Link key="w" to="/workloads">{sum((mesh) => mesh.workloads)}</Link>, ""],
+    ["Proxies in sync", <Link key="p" to="/proxies">{inSync} of {proxies}</Link>, inSync < proxies ? "failing" : ""],
+    ["Requests", rate(requests), ""],
+    ["Errors", share(requests ? failing / requests : 0), failing ? "failing" : ""],
+    ["Running operations", <Link key="o" to="/operations">{operations.count}</Link>, ""],
+  ];
+  return (
+    <dl className="totals card">
+      {numbers.map(([name, value, more]) => (
+        <div key={name} className={more === "failing" ? "wrong" : undefined}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+          {more && more !== "failing" && <dd className="soft">{more}</dd>}
+        </div>
+      ))}
+    </dl>
   );
 }
 
@@ -111,7 +145,7 @@ function Running({ overview }: { overview: Overview }) {
   return (
     <section className="card" aria-labelledby="running">
       <h2 id="running">Running operations <span className="tag">{count}</span></h2>
-      {!count && <p className="soft">None. <Link to="/operations">What was done before</Link></p>}
+      {!count && <p className="soft">None.</p>}
       <ul className="plain attention">
         {newest.map((each) => (
           <li key={each.id}>
@@ -121,6 +155,28 @@ function Running({ overview }: { overview: Overview }) {
           </li>
         ))}
       </ul>
+    </section>
+  );
+}
+
+/** What was changed last, by whom, and how it ended. */
+function Recent() {
+  const read = query.useQuery("get", "/v1/operations", { params: { query: { page_size: 8 } } });
+  const ended = read.data?.items.filter((each) => each.done) ?? [];
+  return (
+    <section className="card" aria-labelledby="recent">
+      <h2 id="recent">What was done last</h2>
+      {!ended.length && <p className="soft">Nothing yet.</p>}
+      <ul className="plain attention">
+        {ended.map((each) => (
+          <li key={each.id}>
+            <State state={each.state} />
+            <Link to="/operations/$operation" params={{ operation: each.id }} className="name">{each.title || each.kind}</Link>
+            <span className="soft">{each.principal}, <Time at={each.finished_at} /></span>
+          </li>
+        ))}
+      </ul>
+      <p><Link to="/operations">All operations</Link></p>
     </section>
   );
 }

@@ -1,10 +1,10 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
-import { ChoiceFilter, flags, queryString, TextFilter } from "@/shared/Filters";
-import { Empty, Loaded, Page } from "@/shared/Page";
-import { PAGED, rowsOf } from "@/shared/paging";
+import { ChoiceFilter, TextFilter } from "@/shared/Filters";
+import { ListPage } from "@/shared/ListPage";
+import { PAGED } from "@/shared/paging";
 import { State } from "@/shared/State";
-import { Table, type Column } from "@/shared/Table";
+import type { Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
 import { proxiesRoute } from "./routes";
 
@@ -17,7 +17,7 @@ export const COLUMNS: Column<Proxy>[] = [
   { id: "namespace", head: "Namespace", cell: (row) => <span className="name">{row.namespace}</span>, optional: true, when: (row) => row.namespace },
   { id: "mesh", head: "Mesh", cell: (row) => <Link to="/meshes/$mesh" params={{ mesh: row.mesh }}>{row.mesh}</Link>, optional: true },
   { id: "mode", head: "Mode", cell: (row) => row.mode, optional: true, when: (row) => row.mode },
-  { id: "error", head: "The proxy's words", cell: (row) => <span className="name" title={row.error}>{row.error}</span>, when: (row) => row.error },
+  { id: "error", head: "Message", cell: (row) => <span className="name" title={row.error}>{row.error}</span>, when: (row) => row.error },
   { id: "certificate", head: "Certificate ends", cell: (row) => <Time at={row.certificate?.not_after} />, align: "end", optional: true },
   { id: "seen", head: "Observed", cell: (row) => <Time at={row.observed_at} />, align: "end", optional: true },
 ];
@@ -28,40 +28,26 @@ export function ProxiesPage() {
   const set = (change: typeof search): void => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const asked = { ...search, state: search.state as Proxy["state"] | undefined, order_by: search.order_by as "state" | undefined, page_size: 500 };
   const list = query.useInfiniteQuery("get", "/v1/proxies", { params: { query: asked } }, PAGED);
-  const rows = rowsOf(list.data);
-  const filtered = Object.values(search).some(Boolean);
   return (
-    <Page
+    <ListPage
       title="Proxies"
-      readAt={list.dataUpdatedAt}
-      equivalent={{ cli: `proxies list${flags(search)}`, request: `GET /v1/proxies${queryString(search)}`, data: rows, rows, name: "proxies" }}
-    >
-      <div className="filters">
-        <ChoiceFilter label="State" value={search.state} choices={STATES} onChange={(state) => set({ state })} />
-        <TextFilter label="Name" value={search.name} onChange={(name) => set({ name })} />
-        <TextFilter label="Mesh" value={search.mesh} onChange={(mesh) => set({ mesh })} />
-        <TextFilter label="Namespace" value={search.namespace} onChange={(namespace) => set({ namespace })} />
-      </div>
-      <Loaded of={list}>
-        {() => (
-          <Table
-            label="Proxies"
-            rows={rows}
-            columns={COLUMNS}
-            keyOf={(row) => row.id}
-            order={search.order_by}
-            onOrder={(order_by) => set({ order_by })}
-            onEnd={() => list.hasNextPage && !list.isFetchingNextPage && void list.fetchNextPage()}
-            empty={
-              filtered ? (
-                <Empty title="No proxy matches these filters."><Link to="/proxies" search={{}}>Show all</Link></Empty>
-              ) : (
-                <Empty title="No proxy has been seen yet." command="meshwright workloads enrol --namespace shop --restart --wait" />
-              )
-            }
-          />
-        )}
-      </Loaded>
-    </Page>
+      name="proxies"
+      search={search}
+      set={set}
+      list={list}
+      columns={COLUMNS}
+      keyOf={(row) => row.id}
+      filters={
+        <>
+          <ChoiceFilter label="State" value={search.state} choices={STATES} onChange={(state) => set({ state })} />
+          <TextFilter label="Name" value={search.name} onChange={(name) => set({ name })} />
+          <TextFilter label="Mesh" value={search.mesh} onChange={(mesh) => set({ mesh })} />
+          <TextFilter label="Namespace" value={search.namespace} onChange={(namespace) => set({ namespace })} />
+        </>
+      }
+      unmatched="No proxy matches these filters."
+      all={<Link to="/proxies" search={{}}>Show all</Link>}
+      none={{ title: "No proxy has been seen yet.", command: "meshwright workloads enrol --namespace shop --restart --wait" }}
+    />
   );
 }

@@ -46,7 +46,7 @@ export function ProxyPage() {
                 { id: "type", head: "Type", cell: (row) => row.type },
                 { id: "sent", head: "Sent", cell: (row) => <code>{row.sent}</code>, optional: true },
                 { id: "acked", head: "Acknowledged", cell: (row) => <code>{row.acked}</code>, optional: true },
-                { id: "error", head: "Words", cell: (row) => <span className="name" title={row.error}>{row.error}</span> },
+                { id: "error", head: "Message", cell: (row) => <span className="name" title={row.error}>{row.error}</span> },
               ]}
               empty={<Empty title="This mesh does not report single resource types." />}
             />

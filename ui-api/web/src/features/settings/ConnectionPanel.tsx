@@ -21,7 +21,7 @@ export function ConnectionPanel({ id, onClose }: { id: string; onClose(): void }
     onClose();
   };
   return (
-    <Dialog title={`Connection ${id}`} open wide onClose={onClose}>
+    <Dialog title={`Connection ${id}`} open size="wide" onClose={onClose}>
       <Loaded of={read}>
         {(connection) => (
           <>

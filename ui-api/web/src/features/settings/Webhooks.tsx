@@ -50,7 +50,7 @@ function Deliveries({ id, onClose }: { id: string; onClose(): void }) {
     onClose();
   };
   return (
-    <Dialog title={`Deliveries of ${id}`} open wide onClose={onClose}>
+    <Dialog title={`Deliveries of ${id}`} open size="wide" onClose={onClose}>
       <div className="row">
         <Guarded role="operator" tone="primary" onClick={() => test.mutate({ params: { path: { id } } })}>Send a test</Guarded>
         <Guarded role="operator" tone="danger" onClick={() => setRemoving(true)}>Remove</Guarded>

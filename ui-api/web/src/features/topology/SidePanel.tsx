@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { query } from "@/api/client";
-import { TrafficCharts } from "@/features/workloads/TrafficCharts";
+import { TrafficCharts } from "@/features/traffic/TrafficCharts";
 import { milliseconds, rate, share } from "@/shared/numbers";
 import { State } from "@/shared/State";
 import { Time } from "@/shared/Time";

@@ -8,7 +8,7 @@ import { milliseconds, rate, share } from "@/shared/numbers";
 import { State } from "@/shared/State";
 import { Table, type Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
-import { TrafficCharts } from "./TrafficCharts";
+import { TrafficCharts } from "@/features/traffic/TrafficCharts";
 import { workloadRoute } from "./routes";
 
 type Workload = Schemas["Workload"];
@@ -31,7 +31,7 @@ export function WorkloadPage() {
       <Loaded of={read}>
         {(workload) => (
           <>
-            <dl className="facts">
+            <section className="card"><dl className="facts">
               <dt>Mesh</dt>
               <dd><Link to="/meshes/$mesh" params={{ mesh: workload.mesh }}>{workload.mesh}</Link></dd>
               {workload.namespace && <><dt>Namespace</dt><dd className="name">{workload.namespace}</dd></>}
@@ -43,7 +43,7 @@ export function WorkloadPage() {
               {workload.address && <><dt>Address</dt><dd><code>{workload.address}:{workload.port}</code></dd></>}
               <dt>Observed</dt>
               <dd><Time at={workload.observed_at} /></dd>
-            </dl>
+            </dl></section>
             {workload.service && (
               <TrafficCharts
                 mesh={workload.mesh}
@@ -119,7 +119,7 @@ function Proxies({ id }: { id: string }) {
             { id: "state", head: "State", cell: (row) => <State state={row.state} /> },
             { id: "name", head: "Proxy", cell: (row) => <Link to="/proxies/$proxy" params={{ proxy: row.id }}>{row.name}</Link> },
             { id: "version", head: "Version", cell: (row) => row.version, optional: true },
-            { id: "error", head: "Words", cell: (row) => <span className="name">{row.error}</span> },
+            { id: "error", head: "Message", cell: (row) => <span className="name">{row.error}</span>, when: (row) => row.error },
           ]}
           empty={<Empty title="No proxy of this workload is known." />}
         />
