@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 MODULES = Path(__file__).parent / "modules"
+CONSUL_VERSION = "1.14.11"
 KUBERNETES = "v1.35.4"
 ISTIO = "1.31.0-eed52ebb66ad"
 """what istiod says of itself; the version of its module has no tag"""
@@ -34,7 +35,7 @@ class Program(msgspec.Struct, frozen=True):
     def path(self) -> Path:
         """Where it is kept."""
         digest = hashlib.sha256()
-        for part in (self.folder / "go.mod", self.folder / "go.sum"):
+        for part in (self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.glob("*.go"))):
             digest.update(part.read_bytes())
         digest.update("\0".join((self.package, self.link, *FLAGS)).encode())
         return cache() / f"{self.name}-{digest.hexdigest()[:16]}" / self.name
@@ -63,8 +64,9 @@ KWOK = Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "-X sigs.k8s.io/kwok
 ISTIOD = _istio("pilot-discovery", "istio.io/istio/pilot/cmd/pilot-discovery")
 ISTIOCTL = _istio("istioctl", "istio.io/istio/istioctl/cmd/istioctl")
 HELM = Program("helm", "helm", "helm.sh/helm/v4/cmd/helm")
+CONSUL = Program("consul", "consul", ".")
 CLUSTER = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KWOK)
-ALL = (*CLUSTER, ISTIOD, ISTIOCTL, HELM)
+ALL = (*CLUSTER, ISTIOD, ISTIOCTL, HELM, CONSUL)
 
 
 def cache() -> Path:

@@ -5,6 +5,7 @@ import asyncio
 from meshwright.core.testing.eventually import eventually
 from rig.effects import documents
 from rig.effects.mesh import ALMOST, CALLER, Mesh
+from rig.effects.routes import refused
 
 _WITHIN = 60.0
 _WIDER = 7
@@ -46,6 +47,8 @@ class FailureEffects:
 
     async def test_a_delay_is_injected(self, mesh: Mesh) -> None:
         """Only requests with the header are late, by the time asked for, until it is removed."""
+        if await refused(mesh, "fault-delay", documents.DELAY):
+            return
         late = {"x-late": "yes"}
         async with mesh.applied(documents.DELAY):
 
@@ -65,6 +68,8 @@ class FailureEffects:
 
     async def test_an_abort_is_injected(self, mesh: Mesh) -> None:
         """The share asked for is answered with the status asked for, without reaching the service; later none is."""
+        if await refused(mesh, "fault-abort", documents.ABORT):
+            return
         async with mesh.applied(documents.ABORT):
 
             async def half() -> bool:
@@ -83,6 +88,8 @@ class FailureEffects:
 
     async def test_delay_and_abort_hold_together(self, mesh: Mesh) -> None:
         """Two faults on one service, each for its own header, do not disturb each other; a request may have both."""
+        if await refused(mesh, "fault-delay", documents.FAULTS):
+            return
         late, broken = {"x-late": "1"}, {"x-broken": "1"}
         async with mesh.applied(documents.FAULTS):
 
@@ -107,6 +114,8 @@ class FailureEffects:
 
         The exact number is counted by the second revision: before it holds, the first lets nothing through any more.
         """
+        if await refused(mesh, "rate-limit", documents.RATE_LIMIT):
+            return
         async with mesh.applied(documents.RATE_LIMIT):
 
             async def exhausted() -> bool:

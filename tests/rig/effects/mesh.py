@@ -50,6 +50,8 @@ class Mesh(abc.ABC):
 
     takes_plain_text: bool
     """whether workloads do, as long as no design speaks of mutual TLS"""
+    identity: str = "/sa/web"
+    """how the identity of the service `web` ends in a certificate"""
     unsupported: frozenset[str] = frozenset()
     """the intents that it must refuse"""
     most_faults: int = 1

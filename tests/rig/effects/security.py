@@ -128,4 +128,4 @@ async def _identity(mesh: Mesh) -> bool:
     """Whether the service hears who calls it, from a certificate."""
     assert (await mesh.call("ratings", "/identity")).status == 200
     last = [each for each in mesh.received(_RATINGS) if each.path == "/identity"][-1]
-    return "/sa/web" in last.headers.get("x-forwarded-client-cert", "")
+    return mesh.identity in last.headers.get("x-forwarded-client-cert", "")

@@ -9,7 +9,7 @@ import asyncio
 import socket
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -76,8 +76,8 @@ class ServerClient:
         """End all connections."""
         await self._session.close()
 
-    async def request(self, method: str, path: str, **more: Any) -> tuple[int, bytes]:
-        """The status and content of an answer below 500 other than 401, 403, 429 and redirects.
+    async def request(self, method: str, path: str, *, also: Collection[int] = (), **more: Any) -> tuple[int, bytes]:
+        """The status and content of an answer below 500 other than 401, 403, 429 and redirects, or one of `also`.
 
         Raises ServerUnavailable, ServerRefuses.
         """
@@ -92,7 +92,8 @@ class ServerClient:
             raise ServerUnavailable(f"{self._url} did not answer within {TIMEOUT:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ServerUnavailable(f"{self._url} cannot be reached: {error}") from error
-        self._check(response.status)
+        if response.status not in also:
+            self._check(response.status)
         return response.status, content
 
     def _check(self, status: int) -> None:

@@ -1,0 +1,5 @@
+"""Mistakes in Consul's config entries, beyond what holds on every mesh."""
+
+from meshwright.core.kit.analysis import Analyzers
+
+analyzers = Analyzers([])

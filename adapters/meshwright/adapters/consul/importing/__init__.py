@@ -1,0 +1,5 @@
+"""Consul's config entries read back as intents."""
+
+from meshwright.core.kit.importing import Importers
+
+importers = Importers()

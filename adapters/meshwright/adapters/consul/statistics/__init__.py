@@ -1,0 +1,1 @@
+"""What Consul's proxies count, and where they tell it."""
