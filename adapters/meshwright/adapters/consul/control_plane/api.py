@@ -62,7 +62,7 @@ class Api:
         status, content = await self._client.request(
             "PUT", "/v1/config", params={"cas": index}, data=msgspec.json.encode(body), also=_ALSO
         )
-        return bool(self._decoded(f"{body['Kind']} {body['Name']}", status, content))
+        return bool(self._decoded(f"{body['Kind']} {body.get('Name', '')}".strip(), status, content))
 
     async def delete(self, kind: str, name: str, index: str) -> bool:
         """Remove a config entry whose index is still this one; False: it is not."""

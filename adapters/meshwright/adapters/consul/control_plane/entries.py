@@ -60,7 +60,10 @@ class ConfigEntries:
     async def write(self, ref: ResourceRef, entry: Marked, version: str) -> bool:
         """Write one with its marks."""
         meta = {**entry.body.get("Meta", {}), **marks.written(entry)}
-        return await self._api.put({**entry.body, "Meta": meta} if meta else entry.body, version or "0")
+        body = {**entry.body, "Meta": meta} if meta else dict(entry.body)
+        if ref.kind == "mesh":  # which alone has no name
+            del body["Name"]
+        return await self._api.put(body, version or "0")
 
     async def remove(self, ref: ResourceRef, version: str) -> bool:
         """Remove one."""
