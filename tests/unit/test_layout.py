@@ -6,6 +6,7 @@ A stray `__init__.py` hides four portions and an editable install hides missing 
 import ast
 import importlib.util
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -73,10 +74,18 @@ def test_every_portion_is_typed() -> None:
 
 
 def test_entry_points_are_the_adapter_folders() -> None:
-    """Each adapter folder is announced, and nothing else is; after a change, `make install` again."""
-    announced = metadata.distribution("meshwright").entry_points.select(group="meshwright.adapters")
-    assert {point.name for point in announced} == _adapters()
-    assert all(point.module == f"meshwright.adapters.{point.name}" for point in announced)
+    """Each adapter folder is announced, and nothing else is."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    announced = project["entry-points"]["meshwright.adapters"]
+    assert announced.keys() == _adapters()
+    assert announced == {name: f"meshwright.adapters.{name}:adapter" for name in announced}
+
+
+def test_workers_find_the_adapters_by_their_names() -> None:
+    """What is installed leads to the adapter of its name; what an older environment lacks comes with `make install`."""
+    entries = metadata.distribution("meshwright").entry_points.select(group="meshwright.adapters")
+    assert {point.name for point in entries} <= _adapters()
+    assert [point.name for point in entries if point.load().name != point.name] == []
 
 
 def test_the_contract_imports_msgspec_only() -> None:

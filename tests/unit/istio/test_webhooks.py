@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshwright.adapters.istio import webhooks
+from meshwright.core.kit.kubernetes.installing.webhooks import last_end
 
 NOW = datetime.datetime.now(datetime.UTC)
 
@@ -61,4 +62,4 @@ def test_webhooks_that_are_missing_or_not_ready_are_told() -> None:
 @given(st.text(max_size=60))
 def test_a_bundle_that_cannot_be_read_says_nothing_of_its_end(text: str) -> None:
     """Whatever stands there: the API server judges it."""
-    assert webhooks.last_end(text) is None
+    assert last_end(text) is None

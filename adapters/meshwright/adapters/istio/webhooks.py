@@ -4,15 +4,12 @@ Problem: a webhook that cannot be asked either lets everything pass or keeps eve
 says so to nobody but whoever creates something. Invariant: pure functions of webhook configurations.
 """
 
-import base64
-import binascii
 import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from cryptography import x509
-
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.installing.webhooks import last_end
 from meshwright.schemas.meshes import Condition
 
 Body = dict[str, Any]
@@ -51,15 +48,6 @@ def _condition(kind: str, mine: Sequence[Body]) -> Condition:
         )
         return _wrong(kind, "CertificateExpired", detail)
     return Condition(type=kind, status="True", reason="AsExpected", message=names[:2000])
-
-
-def last_end(bundle: str) -> datetime.datetime | None:
-    """When the last certificate of a bundle ends; None where it cannot be read."""
-    try:
-        certificates = x509.load_pem_x509_certificates(base64.b64decode(bundle, validate=True))
-    except (binascii.Error, ValueError):
-        return None
-    return max((each.not_valid_after_utc for each in certificates), default=None)
 
 
 def _hooks(body: Body) -> list[Body]:

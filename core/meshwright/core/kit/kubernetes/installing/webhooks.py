@@ -6,9 +6,14 @@ is left out of what is applied.
 """
 
 import asyncio
+import base64
+import binascii
+import datetime
 import json
 from collections.abc import Iterator
 from typing import Any
+
+from cryptography import x509
 
 from meshwright.core.kit import kubernetes as k8s
 
@@ -27,6 +32,15 @@ async def _one(cluster: k8s.Cluster, body: Body, manager: str) -> Body:
         return body
     live = await cluster.find(k8s.reference_of(body))
     return without_written(body, live, manager) if live else body
+
+
+def last_end(bundle: str) -> datetime.datetime | None:
+    """When the last certificate of a bundle ends; None where it cannot be read."""
+    try:
+        certificates = x509.load_pem_x509_certificates(base64.b64decode(bundle, validate=True))
+    except (binascii.Error, ValueError):
+        return None
+    return max((each.not_valid_after_utc for each in certificates), default=None)
 
 
 def without_written(body: Body, live: Body, manager: str) -> Body:

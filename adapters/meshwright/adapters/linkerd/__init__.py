@@ -1,0 +1,9 @@
+"""Linkerd on Kubernetes.
+
+Invariant: this package holds knowledge of Linkerd only; reading, applying, diffing and pruning are the kit's.
+"""
+
+from meshwright.adapters.linkerd import adopting, intents, live, reading, status
+from meshwright.adapters.linkerd.adapter import adapter
+
+__all__ = ["adapter", "adopting", "intents", "live", "reading", "status"]

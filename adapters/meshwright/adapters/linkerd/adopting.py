@@ -1,0 +1,57 @@
+"""Managing a Linkerd that Helm, its own CLI or somebody by hand has installed.
+
+Invariant: the record of an adopted mesh says where its control plane is and what installed it, and has no components:
+what is not ours is neither upgraded nor pruned by Meshwright.
+"""
+
+from typing import Any
+
+import msgspec
+
+from meshwright.adapters.linkerd import detecting, status
+from meshwright.adapters.linkerd.adapter import adapter
+from meshwright.core import kit
+from meshwright.core.kit.kubernetes import clusters, listing
+from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
+from meshwright.schemas.meshes import DetectedMesh, Detections
+
+
+async def detect(scope: kit.ConnectionScope) -> Detections:
+    """Every Linkerd of a cluster, and what is wrong around them. Raises KubernetesError."""
+    cluster = await clusters.clusters_of(scope.service).get(scope.workspace, scope.connection)
+    bodies = await listing.every(cluster, detecting.KINDS)
+    found = detecting.detect(bodies, await status.seen(cluster))
+    meshes = [detecting.summary(each) for each in found]
+    return Detections(meshes=meshes, notes=[each[:2000] for each in detecting.strays(bodies)])
+
+
+async def record(scope: kit.Scope, mesh: DetectedMesh) -> dict[str, Any]:
+    """Which control plane it is, and what installed it. Raises KubernetesError."""
+    ref = scope.mesh
+    cluster = await clusters.clusters_of(scope.service).get(ref.workspace, ref.connection)
+    known = Installation(
+        namespace=mesh.namespace,
+        version=mesh.version,
+        installer=mesh.installer,
+        cluster=await cluster.identity(),
+    )
+    result: dict[str, Any] = msgspec.to_builtins(known)
+    return result
+
+
+async def read(scope: kit.Scope) -> dict[str, Any] | None:
+    """The record of an adopted mesh. Raises Reject when Meshwright has installed it."""
+    known = await (await Installations.open(scope.runtime)).get(scope.mesh)
+    if known and not known.installer:
+        raise kit.not_adopted(scope.mesh.mesh)
+    result: dict[str, Any] | None = msgspec.to_builtins(known)
+    return result
+
+
+async def write(scope: kit.Scope, known: Any) -> None:
+    """Store a record, or remove it."""
+    new = msgspec.convert(known, Installation) if known is not None else None
+    await (await Installations.open(scope.runtime)).put(scope.mesh, new)
+
+
+adapter.adopts(kit.Adoption(detect=detect, record=record, read=read, write=write, status=status.status))

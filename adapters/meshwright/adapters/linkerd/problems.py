@@ -1,0 +1,211 @@
+"""What stands against a design on a mesh: services and versions that are not there, what others have said already.
+
+Invariant: a pure function of facts; every problem names the intent and what is in its way. Linkerd reports little of
+what it ignores, so what it would ignore is refused here.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from meshwright.adapters.linkerd import versions, words
+from meshwright.adapters.linkerd.facts import Existing, LinkerdFacts, Service
+from meshwright.adapters.linkerd.intents import egress, policies, routing, services
+from meshwright.adapters.linkerd.intents.values import CannotExpress
+from meshwright.core.kit.lifecycle.contradictions import contradict
+from meshwright.schemas.base import service_parts
+from meshwright.schemas.errors import FieldError
+from meshwright.schemas.intents import (
+    AccessLog,
+    AnyIntent,
+    EgressControl,
+    NativeResource,
+    RateLimit,
+    TrafficSplit,
+    intent_kind,
+)
+
+_ENFORCED = (*policies.KINDS, AccessLog)
+"""what the proxies of the service's own pods do, so that it needs them enrolled"""
+_ROUTES = ("HTTPRoute", "GRPCRoute")
+
+
+def problems(facts: LinkerdFacts) -> list[FieldError]:
+    """Everything that stands against the design of these facts."""
+    collected = []
+    for index, intent in enumerate(facts.intents):
+        pointer = f"#/intents/{index}"
+        collected += [FieldError(detail=each, pointer=f"{pointer}/{field}") for field, each in _missing(facts, intent)]
+        collected += [FieldError(detail=each, pointer=pointer) for each in _contradicted(facts, index)]
+        collected += [FieldError(detail=each, pointer=pointer) for each in _clashes(facts, intent)]
+    return list({each.detail: each for each in collected}.values())
+
+
+def ignored(release: str, resources: Sequence[NativeResource]) -> list[FieldError]:
+    """Routes of a design with fields for which this release would ignore them, without a word."""
+    minor, found = versions.level(release), []
+    for index, each in enumerate(resources):
+        if each.ref.kind in _ROUTES and each.ref.group in (words.GATEWAYS, words.POLICY):
+            for field in versions.unknown_fields(each.body, minor):
+                detail = (
+                    f"{each.ref}: Linkerd {release or 'of an unknown version'} does not know or carry out {field}, and"
+                    " would ignore the whole route: leave it out"
+                )
+                found.append(FieldError(detail=detail, pointer=f"#/resources/{index}/body"))
+    return found
+
+
+def used_namespaces(namespace: str, intents: Sequence[AnyIntent]) -> list[str]:
+    """The namespaces that intents speak of."""
+    names = [getattr(each, field, None) for each in intents for field in ("service", "source")]
+    return sorted({service_parts(name, namespace)[0] for name in names if name})
+
+
+def _missing(facts: LinkerdFacts, intent: AnyIntent) -> Iterator[tuple[str, str]]:
+    """What an intent names and the cluster has not, with the field that names it."""
+    for field in ("service", "source"):
+        name = getattr(intent, field, None)
+        if not name:
+            continue
+        service = facts.service(name)
+        if service is None:
+            namespace, short = service_parts(name, facts.namespace)
+            there = sorted(each.name for each in facts.services if each.namespace == namespace)
+            have = f"it has {', '.join(there[:10])}" if there else "it has none, or is not there"
+            yield field, f"there is no service {short} in the namespace {namespace}: {have}"
+        else:
+            yield from ((field, each) for each in _enrolment(facts, intent, service, field))
+    if (service := facts.service(getattr(intent, "service", None) or "")) is not None:
+        yield from _missing_versions(facts, intent, service)
+
+
+def _missing_versions(facts: LinkerdFacts, intent: AnyIntent, service: Service) -> Iterator[tuple[str, str]]:
+    idle = {each.version for each in intent.backends if not each.weight} if isinstance(intent, TrafficSplit) else set()
+    for version in routing.versions([intent]):
+        labels = facts.version_labels(service, version)
+        field = "backends" if isinstance(intent, TrafficSplit) else "version"
+        if not labels:
+            have = ", ".join(facts.versions(service)) or "none that a label tells apart"
+            yield field, f"no workload of {service} has the version {version}; there are: {have}"
+        elif version not in idle:
+            behind = [each for each in facts.workloads_of(service) if labels.items() <= each.labels.items()]
+            if not any(each.replicas for each in behind):
+                names = ", ".join(f"{each.kind} {each.name}" for each in behind)
+                yield field, f"the version {version} of {service} has no pods: {names} is scaled to 0"
+
+
+def _enrolment(facts: LinkerdFacts, intent: AnyIntent, service: Service, field: str) -> Iterator[str]:
+    workloads = facts.workloads_of(service)
+    if field == "source":
+        if not workloads:
+            yield f"the service {service} has no workloads, so nobody calls in its name"
+        elif outside := [each.name for each in workloads if not each.meshed]:
+            yield f"{', '.join(outside)} of {service} are not enrolled, so they have no identity: enrol them first"
+    elif isinstance(intent, _ENFORCED) and workloads and not any(each.meshed for each in workloads):
+        yield (
+            f"the workloads of {service} are not enrolled, so nobody would enforce {intent_kind(intent)} there:"
+            " enrol them first"
+        )
+
+
+def _contradicted(facts: LinkerdFacts, index: int) -> Iterator[str]:
+    """The first earlier intent that cannot hold together with this one."""
+    intent = facts.intents[index]
+    for before, other in enumerate(facts.intents[:index]):
+        if contradict(other, intent, (facts.namespace, facts.namespace)):
+            yield (
+                f"two intents of the design contradict each other: {intent_kind(intent)} stands in #/intents/{before}"
+                f" and #/intents/{index} for the same requests"
+            )
+            return
+
+
+def _clashes(facts: LinkerdFacts, intent: AnyIntent) -> Iterator[str]:
+    """What others have made that would decide together with what this intent becomes, or instead of it."""
+    service = facts.service(getattr(intent, "service", None) or "")
+    if isinstance(intent, EgressControl):
+        yield from _opened_already(facts)
+    if service is None:
+        return
+    if isinstance(intent, (*routing.KINDS, *services.KINDS)):
+        yield from _profiled(facts, service)
+        yield from _routed_already(facts, service)
+    if isinstance(intent, routing.KINDS):
+        yield from _named_already(facts, service, intent)
+    if isinstance(intent, policies.KINDS):
+        yield from _served_already(facts, service)
+    if isinstance(intent, RateLimit):
+        yield from _limited_already(facts, service)
+
+
+def _profiled(facts: LinkerdFacts, service: Service) -> Iterator[str]:
+    name = f"{service.name}.{service.namespace}.svc.{facts.cluster_domain}"
+    for each in facts.those("ServiceProfile"):
+        if each.ref.name == name:
+            yield (
+                f"{each} takes precedence over routes and annotations: Linkerd would do nothing of this for {service};"
+                " remove the ServiceProfile first"
+            )
+
+
+def _routed_already(facts: LinkerdFacts, service: Service) -> Iterator[str]:
+    for each in facts.those(*_ROUTES):
+        for parent in each.spec.get("parentRefs") or []:
+            place = str(parent.get("namespace") or each.ref.namespace), str(parent.get("name"))
+            if parent.get("kind") == "Service" and place == (service.namespace, service.name):
+                yield f"{each} routes {service} already: remove it, or import it into the design"
+
+
+def _named_already(facts: LinkerdFacts, service: Service, intent: AnyIntent) -> Iterator[str]:
+    """Services under the names of versions that mean other pods, and routes under ours."""
+    ours = {(service.namespace, routing.route_name(service, each)) for each in service.http_ports}
+    for each in facts.those("HTTPRoute"):
+        if each.ref.group == words.GATEWAYS and (each.ref.namespace, each.ref.name) in ours:
+            yield f"{each} has the name of the route that would be made: remove it, or give it another"
+    for version in routing.versions([intent]):
+        try:
+            name = routing.version_service(service, version)
+        except CannotExpress:
+            continue  # which the translation says
+        there = routing.standing(facts, service, version)
+        taken = [each for each in facts.those("Service") if (each.ref.namespace, each.ref.name) == (
+            service.namespace, name)]  # fmt: skip
+        if taken and (there is None or there.name != name):
+            yield f"{taken[0]} means other pods or ports than version {version} of {service}: give it another name"
+
+
+def _served_already(facts: LinkerdFacts, service: Service) -> Iterator[str]:
+    """Servers of others on the same ports: Linkerd takes one for a port of a pod."""
+    own = {policies.server_name(service, each) for each in service.ports}
+    ports = {str(each.target or each.number) for each in service.ports}
+    behind = [each.labels for each in facts.workloads_of(service)] or [service.selector]
+    for each in facts.those("Server"):
+        if each.ref.namespace != service.namespace or str(each.spec.get("port")) not in ports:
+            continue
+        wanted = {str(key): str(value) for key, value in _match_labels(each).items()}
+        same = each.ref.name in own and wanted == service.selector and each.owner.startswith("design ")
+        if not same and any(wanted.items() <= labels.items() for labels in behind):
+            yield (
+                f"{each} decides already who may reach port {each.spec.get('port')} of {service}, and Linkerd takes"
+                " one Server for a port: remove it, or write the policy for it as a resource of the design"
+            )
+
+
+def _match_labels(server: Existing) -> dict[str, str]:
+    return dict((server.spec.get("podSelector") or {}).get("matchLabels") or {})
+
+
+def _limited_already(facts: LinkerdFacts, service: Service) -> Iterator[str]:
+    servers = {policies.server_name(service, each) for each in service.ports}
+    for each in facts.those("HTTPLocalRateLimitPolicy"):
+        target = (each.spec.get("targetRef") or {}).get("name")
+        if each.ref.namespace == service.namespace and target in servers:
+            yield f"{each} limits {service} already, and Linkerd takes one limit for a Server: remove it first"
+
+
+def _opened_already(facts: LinkerdFacts) -> Iterator[str]:
+    for each in facts.those("EgressNetwork"):
+        if each.ref.namespace == facts.egress_namespace and each.ref.name == egress.NETWORK:
+            if each.spec.get("trafficPolicy") == "Deny" and not each.spec.get("networks"):
+                continue
+            yield f"{each} says already what workloads may reach: remove it first"
+        elif each.spec.get("trafficPolicy") != "Deny":
+            yield f"{each} counts before what holds for all namespaces, and lets everything through: remove it first"
