@@ -6,8 +6,8 @@
     MW4007  a revision is not there
     MW4009  it is not known which of several installations is meant
     MW4010  designs are applied to what would be removed
-    MW4012  a waypoint does not come up
     MW4012  the mesh was adopted, and is upgraded with what installed it
+    MW4013  a waypoint does not come up
 
 Invariant: each code is made in one place, and says what to do.
 """
@@ -99,7 +99,7 @@ def skew(before: str, after: str, most: int, *, back: bool) -> kit.Reject:
 def no_waypoint(ref: ResourceRef, because: str) -> kit.Reject:
     """Its proxy is not there in time."""
     return _reject(
-        "MW4012",
+        "MW4013",
         f"the waypoint {ref} does not come up: {because}",
         cause="Traffic is not sent to a waypoint before istiod has programmed it; the namespace is as it was.",
         remedy="Look at the Gateway's conditions and at its Deployment of the same name, then retry.",
