@@ -14,32 +14,23 @@ from testbed.cluster import KubernetesServer
 pytestmark = pytest.mark.servers
 
 
-async def previewed(operator: Any, arguments: Any) -> dict[str, str]:
-    """What a preview says of each object."""
-    assert adapter.previewer is not None
-    command = operator.command(arguments)
-    result = await adapter.previewer(kit.PreviewContext(command, operator.runtime, operator.clusters))
-    assert result.problems == []
-    return {str(each.ref): each.change for each in result.diff}
-
-
 async def test_a_preview_is_what_happens(operator: Any, admission: Any) -> None:
     """Before an installation, an upgrade and an enrolment; nothing is changed, and afterwards nothing is left to do."""
     before = await operator.everything()
     values = {**operator.values, "istiod": admission.values}
     wanted = InstallMesh(version="1.30.3", profile="minimal", values=values)
-    shown = await previewed(operator, wanted)
+    shown = await operator.previewed(wanted)
     assert await operator.everything() == before
     assert set(shown.values()) == {"create"}
     await operator.do(wanted)
     made = {each for each in await operator.everything() - before if not each.startswith(("Lease", "Secret"))}
     assert shown.keys() == made
-    assert await previewed(operator, wanted) == {}
-    shown = await previewed(operator, UpgradeMesh(version="1.31.0"))
+    assert await operator.previewed(wanted) == {}
+    shown = await operator.previewed(UpgradeMesh(version="1.31.0"))
     assert shown["Deployment istio-system/istiod"] == "update"
     cluster = await operator.cluster()
     await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}, owner="me")
-    shown = await previewed(operator, EnrolWorkloads(workloads=[NamespaceMember(namespace="shop")]))
+    shown = await operator.previewed(EnrolWorkloads(workloads=[NamespaceMember(namespace="shop")]))
     assert shown == {"Namespace shop": "update"}
 
 

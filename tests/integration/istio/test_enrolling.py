@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from meshwright.adapters.istio.enrolment import waypoints
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.enrolment.workloads import RESTARTED
 from meshwright.core.kit.kubernetes.target import readiness
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.operations import EnrolWorkloads, InstallMesh, WithdrawWorkloads
+from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import AnyEnrolment, ControllerMember, NamespaceMember, ProcessEnrolment
 from rig.istio.killing import killed
 
@@ -211,6 +213,53 @@ async def test_an_ambient_namespace_needs_no_restart(operator: Any, admission: A
         assert await labels(operator) == {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "way"}
         way = await operator.find("Gateway", "way", "shop", "gateway.networking.k8s.io")
         assert way["spec"]["gatewayClassName"] == "istio-waypoint"
+
+
+async def test_a_waypoint_goes_with_the_last_that_used_it(operator: Any, admission: Any) -> None:
+    """One that Meshwright made and nobody uses any more; all others stay, each with its reason."""
+    values = {**operator.values, "istiod": admission.values}
+    await operator.do(InstallMesh(version="1.31.0", profile="ambient", values=values))
+    cluster = await operator.cluster()
+    also = {"istio.io/use-waypoint": "way", "istio.io/use-waypoint-namespace": "shop"}
+    for name, marks in (("shop", {}), ("other", also)):
+        meta = {"name": name, "labels": marks}
+        await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, owner="me")
+    enrolled = EnrolWorkloads(workloads=[NamespaceMember(namespace="shop", waypoint="way")])
+    left = WithdrawWorkloads(workloads=[NamespaceMember(namespace="shop")])
+
+    async def because(name: str) -> str:
+        """Why a waypoint stays after a withdrawal."""
+        result = await operator.do(left)
+        assert result["removed"] == []
+        assert await operator.find("Gateway", name, "shop", waypoints.GATEWAY[0])
+        return str({each["workload"]: each["because"] for each in result["left"]}[f"Gateway shop/{name}"])
+
+    async with gateways(cluster):
+        await operator.do(enrolled)
+        assert await because("way") == "the waypoint stays: Namespace other uses it"
+        await operator.do(enrolled)
+        both = WithdrawWorkloads(workloads=[*left.workloads, NamespaceMember(namespace="other")])
+        assert (await operator.previewed(both))["Gateway shop/way"] == "delete"
+        context = operator.context(operator.command(both))
+        assert (await operator.handle(context, both))["removed"] == ["Gateway shop/way"]
+        assert await operator.find("Gateway", "way", "shop", waypoints.GATEWAY[0]) is None
+        assert await context.undo_all()
+        way = await operator.find("Gateway", "way", "shop", waypoints.GATEWAY[0])
+        assert way["spec"] == waypoints.body("shop", "way")["spec"]
+        assert await labels(operator) == {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "way"}
+        await operator.do(WithdrawWorkloads(workloads=[NamespaceMember(namespace="other")]))
+        service = {"metadata": {"name": "web", "namespace": "shop", "labels": {"istio.io/use-waypoint": "way"}}}
+        spec = {"ports": [{"port": 80}]}
+        await cluster.apply({"apiVersion": "v1", "kind": "Service", **service, "spec": spec}, owner="me")
+        assert await because("way") == "the waypoint stays: Service shop/web uses it"
+        await cluster.delete(ResourceRef(kind="Service", namespace="shop", name="web"))
+        await operator.do(enrolled)
+        _, kills = await killed(operator, left)
+        assert kills == 2 * len(["identify-cluster", "plan", "label", "remove-waypoint-shop-way"])
+        assert await operator.find("Gateway", "way", "shop", waypoints.GATEWAY[0]) is None
+        await cluster.apply(waypoints.body("shop", "way"), owner="kubectl")
+        await operator.do(enrolled)
+        assert await because("way") == "the waypoint stays: it was made by kubectl, not by Meshwright"
 
 
 @contextlib.asynccontextmanager

@@ -94,6 +94,15 @@ class Operator:
             assert await context.undo_all() is clean
             raise
 
+    async def previewed(self, arguments: Arguments) -> dict[str, str]:
+        """What a preview says of each object."""
+        assert adapter.previewer is not None
+        command = self.command(arguments)
+        result = await adapter.previewer(kit.PreviewContext(command, self.runtime, self.clusters))
+        assert result is not None
+        assert result.problems == []
+        return {str(each.ref): each.change for each in result.diff}
+
     async def find(self, kind: str, name: str, namespace: str = "", group: str = "") -> Any:
         """An object of the cluster, or None."""
         ref = ResourceRef(group=group, kind=kind, namespace=namespace, name=name)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshwright.adapters.istio import facts as known
+from meshwright.adapters.istio.enrolment.marks import waypoint_of
 from meshwright.adapters.istio.facts import (
     Existing,
     IngressGateway,
@@ -38,7 +39,6 @@ INJECTION = "istio-injection"
 REVISION = "istio.io/rev"
 INJECT = "sidecar.istio.io/inject"
 TEMPLATES = "inject.istio.io/templates"
-USE_WAYPOINT = "istio.io/use-waypoint"
 WAYPOINT_CLASSES = ("istio-waypoint", "istio-agentgateway-waypoint")
 _ENVOY = "envoy"
 
@@ -101,7 +101,7 @@ def services(bodies: Iterable[Body], pods: Iterable[Body], waypoints: Mapping[st
             if place == namespace and selector and selector.items() <= _labels(template).items()
         ]
         ports = [_port(each, mine) for each in k8s.at(body, "spec", "ports") or [] if each.get("protocol") != "UDP"]
-        own = _waypoint(_labels(body), namespace)
+        own = waypoint_of(_labels(body), namespace)
         waypoint = waypoints.get(namespace, "") if own is None else own
         observed.append(
             Service(namespace=namespace, name=_name(body), ports=ports, selector=selector, waypoint=waypoint)
@@ -111,7 +111,7 @@ def services(bodies: Iterable[Body], pods: Iterable[Body], waypoints: Mapping[st
 
 def namespace_waypoints(bodies: Iterable[Body]) -> dict[str, str]:
     """The waypoints that namespaces name for all of their services."""
-    chosen = {_name(each): _waypoint(_labels(each), _name(each)) for each in bodies}
+    chosen = {_name(each): waypoint_of(_labels(each), _name(each)) for each in bodies}
     return {name: waypoint for name, waypoint in chosen.items() if waypoint}
 
 
@@ -181,13 +181,6 @@ def _numbered(template: Body, name: str) -> int:
             if port.get("name") == name:
                 return int(port.get("containerPort") or 0)
     return 0
-
-
-def _waypoint(labels: Mapping[str, str], namespace: str) -> str | None:
-    name = labels.get(USE_WAYPOINT)
-    if name is None:
-        return None
-    return "" if name in ("", "none") else f"{labels.get(f'{USE_WAYPOINT}-namespace', namespace)}/{name}"
 
 
 def _labels(body: Body) -> dict[str, str]:

@@ -13,9 +13,10 @@ INJECTION = "istio-injection"
 REVISION = "istio.io/rev"
 AMBIENT = "istio.io/dataplane-mode"
 WAYPOINT = "istio.io/use-waypoint"
+WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
 TAG = "istio.io/tag"
 INJECT = "sidecar.istio.io/inject"
-NAMESPACE_MARKS = (INJECTION, REVISION, AMBIENT, WAYPOINT)
+NAMESPACE_MARKS = (INJECTION, REVISION, AMBIENT, WAYPOINT, WAYPOINT_NAMESPACE)
 POD_MARKS = (INJECT, REVISION, AMBIENT)
 Labels = Mapping[str, str]
 Change = dict[str, str | None]
@@ -36,8 +37,8 @@ def joining_namespace(labels: Labels, part: Part) -> Change:
     if part.ambient:
         wanted[AMBIENT] = "ambient"
         wanted |= {WAYPOINT: part.waypoint} if part.waypoint else {}
-        if not part.waypoint and WAYPOINT in labels:
-            wanted[WAYPOINT] = labels[WAYPOINT]  # one that is there stays in use
+        if not part.waypoint and WAYPOINT in labels:  # one that is there stays in use
+            wanted |= {key: labels[key] for key in (WAYPOINT, WAYPOINT_NAMESPACE) if key in labels}
     elif part.revision:
         wanted[REVISION] = part.revision
     else:
@@ -75,6 +76,14 @@ def takes_part(labels: Labels) -> Part | None:
     if INJECTION in labels:  # where both are, this one counts
         return Part() if labels[INJECTION] == "enabled" else None
     return Part(revision=labels[REVISION]) if labels.get(REVISION) else None
+
+
+def waypoint_of(labels: Labels, namespace: str) -> str | None:
+    """`namespace/name` of the waypoint that something there uses by its labels; empty: none; None: they do not say."""
+    name = labels.get(WAYPOINT)
+    if name is None:
+        return None
+    return "" if name in ("", "none") else f"{labels.get(WAYPOINT_NAMESPACE, namespace)}/{name}"
 
 
 def pods_take_part(pods: Labels, namespace: Labels) -> bool:

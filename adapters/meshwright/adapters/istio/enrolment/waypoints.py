@@ -1,17 +1,26 @@
 """Waypoints: the proxies through which the traffic of ambient namespaces goes.
 
 Invariant: a waypoint that is there is used as it is; one that we make carries what it is for. Nobody's traffic is sent
-to a waypoint that no proxy stands for.
+to a waypoint that no proxy stands for. One is removed only if nobody but us has written it, and nobody uses it.
 """
 
+from collections.abc import Collection
 from typing import Any
 
+from meshwright.adapters.istio.enrolment import marks
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import listing
+from meshwright.core.kit.kubernetes.target import fields
 from meshwright.schemas.references import ResourceRef
 
 GATEWAY = ("gateway.networking.k8s.io", "Gateway")
 CLASS = "istio-waypoint"
 OWNER = "meshwright"
+USERS = (
+    ("", "Namespace"), ("", "Service"), ("", "Pod"),
+    ("networking.istio.io", "ServiceEntry"), ("networking.istio.io", "WorkloadEntry"),
+)  # fmt: skip
+"""what can name a waypoint by its labels"""
 _CLASS_OF_WAYPOINTS = ResourceRef(group=GATEWAY[0], kind="GatewayClass", name=CLASS)
 
 
@@ -22,11 +31,11 @@ def reference(namespace: str, name: str) -> ResourceRef:
 
 def body(namespace: str, name: str, revision: str = "") -> dict[str, Any]:
     """The Gateway of a waypoint for the services of a namespace."""
-    marks = {"istio.io/waypoint-for": "service", **({"istio.io/rev": revision} if revision else {})}
+    labels = {"istio.io/waypoint-for": "service", **({marks.REVISION: revision} if revision else {})}
     return {
         "apiVersion": f"{GATEWAY[0]}/v1",
         "kind": GATEWAY[1],
-        "metadata": {"name": name, "namespace": namespace, "labels": marks},
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {
             "gatewayClassName": CLASS,
             "listeners": [{"name": "mesh", "port": 15008, "protocol": "HBONE"}],
@@ -53,3 +62,31 @@ async def obstacle(cluster: k8s.Cluster, namespace: str, name: str) -> str:
     if state is None:
         return "istiod has not seen it yet"
     return "" if state.get("status") == "True" else str(state.get("message") or state.get("reason") or "no reason told")
+
+
+async def needed_because(cluster: k8s.Cluster, live: dict[str, Any], leaving: Collection[str] = ()) -> str:
+    """Why a waypoint is not ours to remove once some namespaces have left it; empty: it is.
+
+    Raises KubernetesError.
+    """
+    others = sorted({str(each.get("manager") or "somebody") for each in fields.entries(live)} - {OWNER})
+    if OWNER not in fields.appliers(live):
+        return f"it was made by {', '.join(others) or 'somebody else'}, not by Meshwright"
+    if others:
+        return f"{', '.join(others)} manages it too"
+    ref = k8s.reference_of(live)
+    for group, kind in USERS:
+        try:
+            named = await listing.listed(cluster, group, kind, labels=f"{marks.WAYPOINT}={ref.name}")
+        except k8s.Forbidden:  # what cannot be seen may be there
+            return f"we may not list objects of kind {kind}, which could use it"
+        users = [k8s.reference_of(each) for each in named if _uses(each, ref)]
+        if users := [each for each in users if each.kind != "Namespace" or each.name not in leaving]:
+            return f"{users[0]} uses it{f' (and {len(users) - 1} more)' if len(users) > 1 else ''}"
+    return ""
+
+
+def _uses(body: dict[str, Any], waypoint: ResourceRef) -> bool:
+    own = k8s.reference_of(body)
+    labels = k8s.at(body, "metadata", "labels") or {}
+    return marks.waypoint_of(labels, own.namespace or own.name) == f"{waypoint.namespace}/{waypoint.name}"

@@ -1,9 +1,9 @@
 """Enrolling and withdrawing namespaces and workloads.
 
-    identify-cluster → plan → waypoints → label → per workload: restart → tell
+    identify-cluster → plan → waypoints → label → per workload: restart → waypoints that nobody uses → tell
 
 Invariant: labels are put back when the operation is taken back, and what it had restarted is started anew once more;
-enrolling what is enrolled changes nothing.
+a waypoint that it had removed takes traffic again before labels lead to it. Enrolling what is enrolled changes nothing.
 """
 
 import asyncio
@@ -13,9 +13,10 @@ from typing import Any
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.enrolment import waypoints
 from meshwright.adapters.istio.operations import failures, memberships
-from meshwright.adapters.istio.operations.memberships import Plan
+from meshwright.adapters.istio.operations.memberships import Left, Plan
 from meshwright.adapters.istio.operations.places import Place
 from meshwright.core import kit
+from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.enrolment import marking as labels
 from meshwright.core.kit.kubernetes.enrolment.rollouts import Restarted, Rollouts
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
@@ -54,7 +55,7 @@ async def _carry_out(place: Place, plan: Plan, *, joined: bool) -> dict[str, Any
         await ctx.patient_step(
             f"waypoint-{each.namespace}-{each.name}",
             functools.partial(_make_waypoint, place, each),
-            undo=functools.partial(_remove_waypoint, place, each),
+            undo=functools.partial(_delete_waypoint, place, each),
         )
     if plan.changes:
         what = ", ".join(str(each.ref) for each in plan.changes[:10])
@@ -65,13 +66,15 @@ async def _carry_out(place: Place, plan: Plan, *, joined: bool) -> dict[str, Any
             undo=functools.partial(_unlabel, place, plan, rollouts),
         )
     restarted = await restart_all(place, rollouts, plan.restarts)
+    removed, left = await _remove_waypoints(place, plan.unused)
     return {
         "enrolled" if joined else "withdrawn": [str(each.ref) for each in plan.changes],
         "unchanged": not plan.changes and not plan.restarts,
         "restarted": [str(each.ref) for each in restarted if not each.left],
+        "removed": [str(each.ref) for each in removed],
         "left": [
             *({"workload": str(each.ref), "because": each.left} for each in restarted if each.left),
-            *({"workload": str(each.ref), "because": each.because} for each in plan.left),
+            *({"workload": str(each.ref), "because": each.because} for each in [*plan.left, *left]),
         ],
     }
 
@@ -108,12 +111,47 @@ async def _make_waypoint(place: Place, wanted: memberships.Waypoint) -> None:
     end, reported = asyncio.get_running_loop().time() + WAYPOINT_SECONDS, ""
     while because := await waypoints.obstacle(await place.cluster(), wanted.namespace, wanted.name):
         if asyncio.get_running_loop().time() > end:
-            raise failures.no_waypoint(waypoints.reference(wanted.namespace, wanted.name), because)
+            raise failures.no_waypoint(wanted.ref, because)
         if because != reported:
             reported = because
             await place.ctx.progress(f"waiting for the waypoint {wanted.namespace}/{wanted.name}: {because}")
         await place.ctx.sleep(_LOOK)
 
 
-async def _remove_waypoint(place: Place, wanted: memberships.Waypoint) -> None:
-    await (await place.cluster()).delete(waypoints.reference(wanted.namespace, wanted.name))
+async def _delete_waypoint(place: Place, made: memberships.Waypoint) -> None:
+    await (await place.cluster()).delete(made.ref)
+
+
+async def _remove_waypoints(
+    place: Place, unused: list[memberships.Waypoint]
+) -> tuple[list[memberships.Waypoint], list[Left]]:
+    """Remove waypoints that nobody uses: those that went, and those that stay after all."""
+    removed, left = [], []
+    for each in unused:
+        await place.ctx.progress(f"removing the waypoint {each.namespace}/{each.name}, which nobody uses any more")
+        because = await place.ctx.patient_step(
+            f"remove-waypoint-{each.namespace}-{each.name}",
+            functools.partial(_remove_waypoint, place, each),
+            undo=functools.partial(_make_waypoint, place, each),
+            result=str,
+        )
+        if because:
+            left.append(Left(ref=each.ref, because=f"the waypoint stays: {because}"))
+        else:
+            removed.append(each)
+    return removed, left
+
+
+async def _remove_waypoint(place: Place, unused: memberships.Waypoint) -> str:
+    """Remove a waypoint, unless somebody has begun to use or to manage it meanwhile: then why it stays."""
+    cluster = await place.cluster()
+    live = await cluster.find(unused.ref)
+    if live is None:
+        return ""
+    if because := await waypoints.needed_because(cluster, live):
+        return because
+    try:
+        await cluster.delete(unused.ref, uid=unused.uid)
+    except k8s.Conflict:
+        return "another one of this name was made meanwhile"
+    return ""

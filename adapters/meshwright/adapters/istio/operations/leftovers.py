@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from typing import Any
 
-from meshwright.adapters.istio.enrolment.marks import AMBIENT, INJECTION, REVISION, TAG, WAYPOINT
+from meshwright.adapters.istio.enrolment.marks import AMBIENT, INJECTION, REVISION, TAG, WAYPOINT, WAYPOINT_NAMESPACE
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.installing.webhooks import GROUP as WEBHOOK_GROUP
 from meshwright.schemas.base import Model
@@ -201,5 +201,5 @@ def enrolled(labels: dict[str, str], revisions: set[str]) -> dict[str, str]:
         marks[INJECTION] = "enabled"
     if labels.get(AMBIENT) == "ambient":
         marks[AMBIENT] = "ambient"
-        marks |= {WAYPOINT: labels[WAYPOINT]} if WAYPOINT in labels else {}
+        marks |= {key: labels[key] for key in (WAYPOINT, WAYPOINT_NAMESPACE) if key in labels}
     return marks

@@ -4,7 +4,9 @@ Invariant: everything that stands in the way is told at once, by the place where
 changed; nothing here changes anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+import msgspec
 
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION, is_ambient
 from meshwright.adapters.istio.enrolment import marks, waypoints
@@ -42,11 +44,17 @@ class Left(Model, frozen=True, kw_only=True):
 
 
 class Waypoint(Model, frozen=True, kw_only=True):
-    """A waypoint to make."""
+    """A waypoint to make, or with its UID one to remove."""
 
     namespace: str
     name: str
     revision: str = ""
+    uid: str = ""
+
+    @property
+    def ref(self) -> ResourceRef:
+        """Its Gateway."""
+        return waypoints.reference(self.namespace, self.name)
 
 
 class Plan(Model, frozen=True, kw_only=True):
@@ -55,6 +63,8 @@ class Plan(Model, frozen=True, kw_only=True):
     changes: list[Change] = []
     waypoints: list[Waypoint] = []
     restarts: list[ResourceRef] = []
+    unused: list[Waypoint] = []
+    """those that go at the end"""
     left: list[Left] = []
 
 
@@ -99,16 +109,14 @@ async def joining(cluster: k8s.Cluster, record: Installation | None, members: Se
 async def leaving(cluster: k8s.Cluster, members: Sequence[AnyMember]) -> Plan:
     """The plan of withdrawing these. Raises Reject with all that stands in the way, KubernetesError."""
     facts = await _facts(cluster, None)
-    plan, problems = Plan(), list[FieldError]()
+    plan, problems, named = Plan(), list[FieldError](), dict[str, str | None]()
     for index, member in enumerate(members):
         pointer = f"#/workloads/{index}"
         own = _place_problems(member, facts, pointer)
         if not own and isinstance(member, NamespaceMember):
             state = facts.namespaces[member.namespace]
             plan = _with(plan, _namespace_change(state, marks.leaving_namespace(state.labels)))
-            if name := state.labels.get(marks.WAYPOINT):
-                because = "the waypoint stays for whoever else uses it: delete it when nobody does"
-                plan = _with(plan, left=Left(ref=waypoints.reference(state.name, name), because=because))
+            named[state.name] = marks.waypoint_of(state.labels, state.name)
             plan = await _restarting(cluster, plan, member, taking_part=False)
         elif not own and isinstance(member, ControllerMember):
             one = await _controller(cluster, member)
@@ -117,7 +125,23 @@ async def leaving(cluster: k8s.Cluster, members: Sequence[AnyMember]) -> Plan:
         problems += own
     if problems:
         raise cannot_enrol(problems)
+    for waypoint in sorted({each for each in named.values() if each}):
+        plan = await _without_waypoint(cluster, plan, waypoint, leaving=named.keys())
     return plan
+
+
+async def _without_waypoint(cluster: k8s.Cluster, plan: Plan, waypoint: str, leaving: Collection[str]) -> Plan:
+    """The plan with what becomes of a waypoint (`namespace/name`) that some namespaces leave."""
+    ref = waypoints.reference(*waypoint.split("/"))
+    live = await cluster.find(ref)
+    if live is None:
+        return plan
+    if because := await waypoints.needed_because(cluster, live, leaving):
+        return _with(plan, left=Left(ref=ref, because=f"the waypoint stays: {because}"))
+    meta = live["metadata"]
+    revision = str((meta.get("labels") or {}).get(marks.REVISION) or "")
+    unused = Waypoint(namespace=ref.namespace, name=ref.name, revision=revision, uid=str(meta["uid"]))
+    return msgspec.structs.replace(plan, unused=[*plan.unused, unused])
 
 
 async def _facts(cluster: k8s.Cluster, record: Installation | None) -> _Facts:
@@ -270,7 +294,8 @@ def _with(
 ) -> Plan:
     """A plan with one thing more."""
     restarts = plan.restarts if restart is None or restart in plan.restarts else [*plan.restarts, restart]
-    return Plan(
+    return msgspec.structs.replace(
+        plan,
         changes=[*plan.changes, change] if change else plan.changes,
         waypoints=[*plan.waypoints, waypoint] if waypoint else plan.waypoints,
         restarts=restarts,

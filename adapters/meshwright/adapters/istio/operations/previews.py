@@ -124,8 +124,9 @@ def _text(body: dict[str, Any] | None) -> str:
 def _membership(plan: Plan) -> Preview:
     diff = {each.ref: _labels(each.ref, each.before, each.after) for each in plan.changes}
     for each in plan.waypoints:
-        ref = ResourceRef(group="gateway.networking.k8s.io", kind="Gateway", namespace=each.namespace, name=each.name)
-        diff[ref] = ResourceDiff(ref=ref, change="create")
+        diff[each.ref] = ResourceDiff(ref=each.ref, change="create")
+    for each in plan.unused:
+        diff[each.ref] = ResourceDiff(ref=each.ref, change="delete")
     for ref in plan.restarts:
         diff.setdefault(ref, ResourceDiff(ref=ref, change="update", after="restarted: true\n"))
     return Preview(translations=[], diff=list(diff.values()))
