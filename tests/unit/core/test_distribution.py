@@ -16,6 +16,8 @@ from meshwright.core.kit.distribution import (
     Proxy,
     Replica,
     Waiting,
+    Work,
+    following,
     judging,
     plain,
     remembered,
@@ -34,7 +36,7 @@ WORDS = "Error adding/updating listener(s) a: goo.gle/debugonly  \n: no prefix\n
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """These control planes have no reason to be slow."""
-    monkeypatch.setattr(waiting, "_IDLE_MARGIN", 0.3)
+    monkeypatch.setattr(following, "_IDLE_MARGIN", 0.3)
 
 
 class Told(Quiet):
@@ -110,16 +112,79 @@ async def test_it_does_not_end_before_the_control_plane_has_read_what_was_applie
     assert result == ProxiesTaken(sent=1, taken=1)
 
 
-async def test_what_changes_with_the_pods_does_not_count_as_sent() -> None:
-    """Endpoints are sent all the time; they neither delay the end nor count."""
+def counting(received: int, rounds: int, looked: int) -> dict[str, Any]:
+    """What a replica has counted."""
+    return {"work": Work(received=received, rounds=rounds, looked=looked)}
+
+
+async def test_a_control_plane_that_counts_is_waited_for_until_it_has_queued_its_proxies() -> None:
+    """It has read everything and rests for long: it is busy with it. One of two proxies is concerned, at the end."""
+    before = [replica(answer(1), answer(1), **counting(7, 3, 6))]
 
     def look(number: int) -> list[Replica]:
-        endpoints = answer(number + 2, changes_by_itself=True)
+        if number < 14:
+            return [replica(answer(1), answer(1), **counting(8, 3, 6))]
+        return [replica(answer(2), answer(1), **counting(8, 4, 8))]
+
+    planes = Planes(look)
+    result, _ = await waited(planes, before)
+    assert planes.looks > 14
+    assert result == ProxiesTaken(sent=1, taken=1)
+
+
+async def test_a_control_plane_that_has_looked_at_all_its_proxies_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None was concerned; that is known, and no further time goes by."""
+    monkeypatch.setattr(following, "_IDLE_MARGIN", 60.0)
+    before = [replica(answer(1), answer(1), **counting(7, 3, 6))]
+
+    def look(number: int) -> list[Replica]:
+        return [replica(answer(1), answer(1), **(counting(8, 4, 8) if number > 1 else counting(8, 3, 6)))]
+
+    async with asyncio.timeout(20):
+        result, _ = await waited(Planes(look), before)
+    assert result == ProxiesTaken()
+
+
+async def test_a_control_plane_that_is_told_of_changes_all_the_time_is_done_after_two_rounds() -> None:
+    """The second one began when the first had ended, and that ended after everything was read."""
+
+    def look(number: int) -> list[Replica]:
+        work = counting(number + 8, number // 4 + 3, number // 4 + 6)
+        return [replica(answer(2 if number > 5 else 1), gathers_at_most=60.0, **work)]
+
+    planes = Planes(look)
+    result, _ = await waited(planes, look(0))
+    assert result == ProxiesTaken(sent=1, taken=1)
+    assert 8 <= planes.looks < 16
+
+
+async def test_a_control_plane_that_began_anew_is_judged_by_its_quiet() -> None:
+    """What it counted before is gone; proxies that connect are sent everything without a queue."""
+    before = [replica(answer(1), **counting(70, 30, 60))]
+    result, _ = await waited(Planes(lambda _: [replica(answer(2), **counting(3, 1, 0))]), before)
+    assert result == ProxiesTaken(sent=1, taken=1)
+
+
+async def test_what_changes_with_the_pods_does_not_count_as_sent() -> None:
+    """Endpoints are sent all the time, and the last answer is always owed; they neither delay the end nor count."""
+
+    def look(number: int) -> list[Replica]:
+        endpoints = answer(number + 3, number + 2, changes_by_itself=True)
         return [replica({"Route": answer(1), "Endpoints": endpoints})]
 
     result, attempt = await waited(Planes(look), [replica(answer(1))])
     assert result == ProxiesTaken()
     assert attempt.messages == ["no connected proxy is concerned"]
+
+
+async def test_proxies_that_get_the_same_push_one_after_another_are_waited_for() -> None:
+    """The first have taken it long before the last is sent it."""
+
+    def look(number: int) -> list[Replica]:
+        return [replica(*(answer(2 if number > each else 1) for each in range(8)), gathers=1.0, gathers_at_most=60.0)]
+
+    result, _ = await waited(Planes(look), look(0))
+    assert result == ProxiesTaken(sent=8, taken=8)
 
 
 async def test_a_control_plane_that_never_is_quiet_is_not_waited_for_for_ever() -> None:

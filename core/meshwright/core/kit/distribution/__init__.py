@@ -6,7 +6,7 @@ told before, waiting, and giving up are written once, here.
 """
 
 from meshwright.core.kit.distribution.judging import Baseline, plain
-from meshwright.core.kit.distribution.views import Answer, ControlPlanes, Proxy, Replica
+from meshwright.core.kit.distribution.views import Answer, ControlPlanes, Proxy, Replica, Work
 from meshwright.core.kit.distribution.waiting import Waiting, remembered
 
-__all__ = ["Answer", "Baseline", "ControlPlanes", "Proxy", "Replica", "Waiting", "plain", "remembered"]
+__all__ = ["Answer", "Baseline", "ControlPlanes", "Proxy", "Replica", "Waiting", "Work", "plain", "remembered"]

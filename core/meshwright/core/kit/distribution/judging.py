@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from meshwright.core.kit.distribution.views import Proxy, Replica
+from meshwright.core.kit.distribution.views import Proxy, Replica, Work
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import ProxiesTaken
 
@@ -26,6 +26,8 @@ class Baseline(Model, frozen=True, kw_only=True):
 
     positions: dict[str, str] = {}
     """of the newest that was sent, by replica"""
+    works: dict[str, Work] = {}
+    """what was counted, by replica"""
     refusing: dict[str, dict[str, list[str]]] = {}
     """digests of the complaints of those that refused something, by proxy and type"""
     problem: str = ""
@@ -45,9 +47,9 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     refusing: list[str]
     """those that refuse what they refused before"""
     pending: list[str]
-    """those that have not answered to what they were sent last"""
+    """those that have not answered to what they were sent last, but for what changes by itself"""
     behind: list[str]
-    """those of them that have not taken anything since"""
+    """those that have not taken anything since of something that they were sent"""
 
     def taken(self, unconfirmed: str = "") -> ProxiesTaken:
         """For people."""
@@ -68,7 +70,8 @@ def baseline(replicas: Sequence[Replica]) -> Baseline:
         if errors := {kind: sorted(complaints(each.error)) for kind, each in proxy.answers.items() if each.error}:
             refusing[proxy.name] = errors
     asked = {each.name: each.position for each in replicas if not each.problem}
-    return Baseline(positions=asked, refusing=refusing, problem="" if asked else problem(replicas))
+    works = {each.name: each.work for each in replicas if each.work}
+    return Baseline(positions=asked, works=works, refusing=refusing, problem="" if asked else problem(replicas))
 
 
 def problem(replicas: Sequence[Replica]) -> str:
@@ -103,7 +106,8 @@ def _judge(before: Baseline, since: str, proxy: Proxy, into: Judgement) -> None:
     elif refusals:
         into.refusing.append(proxy.name)
     pending = [each for each in newer.values() if each.is_pending and not each.error]
-    if pending:
+    # Where pods come and go all the time, some proxy always owes an answer about them.
+    if any(not each.changes_by_itself for each in pending):
         into.pending.append(proxy.name)
     if any(each.acked <= since for each in pending):
         into.behind.append(proxy.name)

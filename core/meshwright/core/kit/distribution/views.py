@@ -34,6 +34,17 @@ class Proxy(Model, frozen=True, kw_only=True):
     """by type of resource"""
 
 
+class Work(Model, frozen=True, kw_only=True):
+    """What a control plane has counted of its own work since it began."""
+
+    received: int
+    """changes of what people apply that it was told of"""
+    rounds: int
+    """times that it has queued all its proxies, to be sent what had changed"""
+    looked: int
+    """proxies that it has taken from that queue, whether there was something for them or not"""
+
+
 class Replica(Model, frozen=True, kw_only=True):
     """One process of a control plane, with the proxies that are its own."""
 
@@ -45,6 +56,8 @@ class Replica(Model, frozen=True, kw_only=True):
     """seconds for which it waits for further changes before it sends"""
     gathers_at_most: float = 10.0
     """and after which it sends although there are further ones"""
+    work: Work | None = None
+    """before it told of its proxies; None: it does not count it"""
 
     @property
     def position(self) -> str:

@@ -2,16 +2,15 @@
 
 Problem: a control plane reads what was applied a moment later, gathers changes for another moment, and then sends to
 some of its proxies; to which, and that it is done, it does not tell. Invariant: a replica counts as done when it has
-read all that was applied, has been quiet for longer than it gathers, and no proxy of its own owes an answer. Waiting
-ends in time, and says what it could not see.
+read all that was applied, has sent it (see `following`), and no proxy of its own owes an answer. Waiting ends in time,
+and says what it could not see.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
-from meshwright.core.kit.distribution import judging
+from meshwright.core.kit.distribution import following, judging
+from meshwright.core.kit.distribution.following import Followed
 from meshwright.core.kit.distribution.judging import Baseline, Judgement
 from meshwright.core.kit.distribution.views import ControlPlanes, Replica
 from meshwright.core.kit.lifecycle import failures
@@ -21,12 +20,6 @@ from meshwright.schemas.designs import ProxiesTaken
 from meshwright.schemas.references import ResourceRef
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
-_MARGIN = 0.1
-"""seconds of quiet beyond those for which a replica gathers, once it has sent something after reading all"""
-_BEGUN_MARGIN = 0.3
-"""the same where it has sent something, perhaps before it had read all"""
-_IDLE_MARGIN = 1.0
-"""the same where it has sent nothing: no proxy may be concerned"""
 _UNASKED = 5.0
 """seconds for which replicas that could be asked before are asked again"""
 _READ_WITHIN = 10.0
@@ -34,34 +27,6 @@ _READ_WITHIN = 10.0
 _TELL_AFTER = 3.0
 _SURE_AFTER = 0.5
 """seconds after which what proxies refuse is looked at once more: what they are sent instead may be on its way"""
-
-
-class _Followed(msgspec.Struct):
-    """What is known of one replica over all looks."""
-
-    since: float
-    changed_at: float
-    read_at: float | None = None
-    position_then: str = ""
-    position: str = ""
-
-    def look(self, replica: Replica, now: float) -> None:
-        """Take in what it tells now."""
-        if replica.position != self.position:
-            self.position, self.changed_at = replica.position, now
-
-    def is_done(self, replica: Replica, since: str, now: float) -> bool:
-        """Whether everything has been sent that there was to send."""
-        if self.read_at is None:
-            return False
-        quiet = now - max(self.changed_at, self.read_at)
-        margin = _IDLE_MARGIN
-        if self.position > self.position_then:
-            margin = _MARGIN
-        elif self.position > since:
-            margin = _BEGUN_MARGIN
-        # One that is never quiet has sent it all the same when it could gather no longer.
-        return quiet >= replica.gathers + margin or now - self.read_at >= replica.gathers_at_most + _IDLE_MARGIN
 
 
 async def remembered(planes: ControlPlanes) -> Baseline:
@@ -83,7 +48,7 @@ class Waiting:
         self, planes: ControlPlanes, before: Baseline, versions: Mapping[ResourceRef, str], attempt: Attempt
     ) -> None:
         self._planes, self._before, self._versions, self._attempt = planes, before, versions, attempt
-        self._followed: dict[str, _Followed] = {}
+        self._followed: dict[str, Followed] = {}
         self._unread: dict[str, list[ResourceRef]] = {}
         self._clock = asyncio.get_running_loop().time
         self._all_asked_at = 0.0
@@ -128,13 +93,15 @@ class Waiting:
 
     async def _follow(self, replica: Replica) -> None:
         now = self._clock()
-        followed = self._followed.setdefault(replica.name, _Followed(since=now, changed_at=now))
+        followed = self._followed.get(replica.name)
+        if followed is None:
+            followed = self._followed[replica.name] = Followed.begin(self._before, replica, now)
         followed.look(replica, now)
         if followed.read_at is None:
             unread = await self._planes.unread(replica, self._versions) if replica.proxies else []
             self._unread[replica.name] = unread
-            if not unread or now - followed.since >= _READ_WITHIN:
-                followed.read_at, followed.position_then = self._clock(), replica.position
+            if not unread or now - followed.began_at >= _READ_WITHIN:
+                followed.has_read(replica, self._clock())
 
     def _is_complete(self, replicas: Sequence[Replica], now: float) -> bool:
         """Whether all have answered that did before; one that does not for a while is not waited for."""
@@ -146,10 +113,10 @@ class Waiting:
     def _is_done(self, asked: Sequence[Replica], judgement: Judgement, now: float) -> bool:
         if not any(each.proxies for each in asked):
             return True
-        positions = self._before.positions
-        done = all(self._followed[each.name].is_done(each, positions.get(each.name, ""), now) for each in asked)
+        followed = [(self._followed[each.name], each) for each in asked]
+        done = all(one.is_done(replica, now) for one, replica in followed)
         # Where a replica never is quiet, some proxy always owes it an answer.
-        quiet = all(now - self._followed[each.name].changed_at >= _MARGIN for each in asked)
+        quiet = all(now - one.sent_at >= following.MARGIN for one, _ in followed)
         return done and not judgement.behind and not (judgement.pending and quiet)
 
     def _problem(self, replicas: Sequence[Replica]) -> str:
