@@ -145,6 +145,7 @@ RELEASE = made(
     operation=ULID,
     principal="admin",
     reason="why not",
+    proxies=designs.ProxiesTaken(sent=12, taken=11, refusing=["web-1"]),
 )
 WEBHOOK = webhooks.Webhook(id="ops", url="https://hooks.test/", types=["dev.meshwright.mesh"], enabled=False)
 DELIVERY = made(
@@ -179,7 +180,12 @@ TABLES: list[tuple[tuple[str, ...], str, Any, list[str]]] = [
         ],
         ["9", "2 intents", "first", "1 intent\n", "12", "deleted"],
     ),
-    (("releases", "list"), "/v1/releases", [RELEASE], ["slow", "4", "- rolled back", ULID, "why not"]),
+    (
+        ("releases", "list"),
+        "/v1/releases",
+        [RELEASE],
+        ["slow", "4", "- rolled back", "11 of 12, 1 refuse", ULID, "why not"],
+    ),
     (
         ("operations", "list"),
         "/v1/operations",

@@ -174,22 +174,31 @@ def releases(items: list[Document]) -> "RenderableType":
     """Releases."""
     if not items:
         return nothing("releases", "Apply a design: meshwright apply FILE --wait")
-    rows = (
-        (
-            r["design"]["id"],
-            r["revision"],
-            r["mesh"],
-            state(r["state"]),
-            output.date(r["applied_at"]),
-            r["principal"],
-            len(r.get("inventory") or []),
-            r["operation"],
-            r.get("reason"),
-        )
+    rows = [
+        {
+            "design": r["design"]["id"],
+            "revision": r["revision"],
+            "mesh": r["mesh"],
+            "state": state(r["state"]),
+            "applied": output.date(r["applied_at"]),
+            "by": r["principal"],
+            "resources": len(r.get("inventory") or []),
+            "proxies": taken(r.get("proxies")),
+            "operation": r["operation"],
+            "why": r.get("reason"),
+        }
         for r in items
-    )
-    columns = ("design", "revision", "mesh", "state", "applied", "by", "resources", "operation", "why")
-    return table(columns, rows, right=("revision", "resources"))
+    ]
+    return with_columns(rows, optional=("proxies", "why"), right=("revision", "resources"))
+
+
+def taken(proxies: Document | None) -> str | None:
+    """How many proxies have taken what was applied; None where the mesh does not say."""
+    if not proxies:
+        return None
+    counted = f"{proxies.get('taken', 0)} of {proxies.get('sent', 0)}"
+    refusing = f", {len(proxies['refusing'])} refuse" if proxies.get("refusing") else ""
+    return f"{counted}{refusing}{' (not all were asked)' if proxies.get('unconfirmed') else ''}"
 
 
 def drift(items: list[Document]) -> "RenderableType":

@@ -13,6 +13,13 @@ import { refName } from "./ResourceDiffs";
 
 type Release = Schemas["Release"];
 
+/** How many proxies have taken what was applied; nothing where the mesh does not say. */
+function taken(proxies: Release["proxies"]): string {
+  if (!proxies) return "";
+  const refusing = proxies.refusing.length ? `, ${proxies.refusing.length} refuse` : "";
+  return `${proxies.taken} of ${proxies.sent} took it${refusing}${proxies.unconfirmed ? ", not all were asked" : ""}`;
+}
+
 export function ReleasesTab({ id }: { id: string }) {
   const list = query.useInfiniteQuery("get", "/v1/designs/{id}/releases", { params: { path: { id }, query: { page_size: 100 } } }, PAGED);
   const [asking, setAsking] = useState<{ what: "rollback" | "remove"; release: Release } | null>(null);
@@ -44,6 +51,7 @@ export function ReleasesTab({ id }: { id: string }) {
         </details>
       ),
     },
+    { id: "proxies", head: "Proxies", cell: (row) => taken(row.proxies), optional: true },
     {
       id: "actions",
       head: "",
