@@ -9,23 +9,15 @@ from meshwright.adapters.consul.control_plane.api import headers
 from meshwright.core import kit
 from meshwright.core.kit.http_control_plane import Servers
 from meshwright.schemas.connections import Consul
+from rig.consul.fixtures import consul
 from rig.consul.runtime import Runtime
-from testbed import programs
 from testbed.consul import ConsulServer
-from testbed.fixtures import skip_unless_built
 
+__all__ = ["consul", "scope"]
 MESH = kit.MeshRef(workspace="default", connection="local", mesh="prod")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def consul() -> AsyncIterator[ConsulServer]:
-    """One server for a module."""
-    skip_unless_built(programs.CONSUL)
-    async with ConsulServer() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="module", name="scope")
 async def scope(consul: ConsulServer) -> AsyncIterator[kit.Scope]:
     """A mesh on the server, with the service that the adapter has beside its commands."""
     runtime: Any = Runtime(Consul(url=consul.url, token=consul.token))

@@ -22,6 +22,7 @@ from meshwright.schemas.workloads import Proxy, ProxyMode, proxy_id
 
 _SOON = datetime.timedelta(days=7)
 _SHOWN = 10
+_ITSELF = "consul"
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9.-]+")
 _MODES: dict[str, ProxyMode] = {
     registry.SIDECAR: "sidecar",
@@ -74,7 +75,7 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
         state="ready" if all(each.status == "True" for each in told) else "degraded",
         trust_domain=found.trust_domain,
         conditions=told,
-        workloads=sum(not (each["Service"].get("Kind") or "") for each in registered),
+        workloads=sum(_is_workload(each["Service"]) for each in registered),
         proxies=sum(each.state != "disconnected" for each in proxies),
         observed_at=datetime.datetime.now(datetime.UTC),
     )
@@ -169,6 +170,11 @@ def _proxy(mesh: str, registered: Registered) -> Proxy:
         error=error[:2000],
         observed_at=datetime.datetime.now(datetime.UTC),
     )
+
+
+def _is_workload(service: dict[str, Any]) -> bool:
+    """Whether it is neither a proxy nor Consul itself, which registers its servers too."""
+    return not service.get("Kind") and service["Service"] != _ITSELF
 
 
 def _object_name(text: str) -> str:

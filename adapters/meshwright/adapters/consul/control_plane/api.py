@@ -20,7 +20,7 @@ TOKEN = "X-Consul-Token"
 _ALSO = (403, 500)
 _AWAY = ("No cluster leader", "rpc error", "No path to datacenter", "No known Consul servers", "leadership lost", "EOF")
 _LONGEST = 1500
-_GIVE = "Give the token of the connection a policy that allows it: operator, service_prefix and mesh as README says."
+_GIVE = "Give its token a policy that allows it: `meshwright connections test` says what is lacking."
 
 
 class Refused(kit.Reject):
