@@ -1,4 +1,4 @@
-"""A real worker of the Istio adapter with the credentials of one, and somebody who asks it for work."""
+"""A real worker of an adapter of Kubernetes meshes, with the credentials of one, and somebody who asks it for work."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -62,15 +62,17 @@ class Mesh:
 
 
 @asynccontextmanager
-async def working(kubeconfig: str, directory: Path, name: str = "prod") -> AsyncIterator[Mesh]:
+async def working(
+    kubeconfig: str, directory: Path, name: str = "prod", *, adapter: str = "istio"
+) -> AsyncIterator[Mesh]:
     """A worker on a bus of its own, and the mesh of this name on the cluster."""
     credentials = identities.credentials_file(subjects.API, directory)
     async with AsyncExitStack() as stack:
-        nats = await stack.enter_async_context(NatsServer(adapters=["istio"]))
+        nats = await stack.enter_async_context(NatsServer(adapters=[adapter]))
         bus = await stack.enter_async_context(mwbus.connect(nats.url, "api"))
         await connect(bus, directory, Kubernetes(kubeconfig=kubeconfig))
-        worker = worker_process("istio", nats.url, directory, connection_allow="127.0.0.0/8")
+        worker = worker_process(adapter, nats.url, directory, connection_allow="127.0.0.0/8")
         await stack.enter_async_context(worker)
         api = await stack.enter_async_context(mwbus.connect(nats.address, "api", credentials_file=credentials))
-        await eventually(lambda: requesting.request(api, "istio", "info", b""), timeout=_WITHIN_S)
-        yield Mesh(Sender(bus, "istio", CONNECTION), Sender(api, "istio", CONNECTION), name)
+        await eventually(lambda: requesting.request(api, adapter, "info", b""), timeout=_WITHIN_S)
+        yield Mesh(Sender(bus, adapter, CONNECTION), Sender(api, adapter, CONNECTION), name)

@@ -3,6 +3,7 @@
 import msgspec
 
 from meshwright.adapters.linkerd.facts import LinkerdFacts, Service, ServicePort, Workload
+from meshwright.schemas import intents as wishes
 from meshwright.schemas.intents import AnyIntent
 
 NAMESPACE = "shop"
@@ -40,3 +41,22 @@ def bookinfo(namespace: str = NAMESPACE, *, minor: str = "2.20") -> LinkerdFacts
 def designed(facts: LinkerdFacts, *intents: AnyIntent) -> LinkerdFacts:
     """The same mesh with a design of these intents."""
     return msgspec.structs.replace(facts, intents=list(intents))
+
+
+SAMPLES: tuple[AnyIntent, ...] = (
+    wishes.MutualTls(mode="strict", service="details"),
+    wishes.TrafficSplit(
+        service="reviews",
+        backends=[wishes.Backend(version="v1", weight=90), wishes.Backend(version="v2", weight=10)],
+    ),
+    wishes.HeaderRoute(service="reviews", header=wishes.HeaderMatch(name="x-user", exact="tester"), version="v2"),
+    wishes.Retry(service="reviews", attempts=3),
+    wishes.Timeout(service="reviews", timeout="1500ms"),
+    wishes.RateLimit(service="ratings", requests=100),
+    wishes.CircuitBreaker(service="ratings", outlier_detection=wishes.OutlierDetection(max_ejection_percent=100)),
+    wishes.Allow(source="reviews", service="ratings"),
+    wishes.DenyAll(service="ratings"),
+    wishes.EgressControl(hosts=["example.org"]),
+    wishes.AccessLog(service="ratings"),
+)
+"""one of each that Linkerd can do; together they are a design"""

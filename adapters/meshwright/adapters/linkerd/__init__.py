@@ -5,5 +5,6 @@ Invariant: this package holds knowledge of Linkerd only; reading, applying, diff
 
 from meshwright.adapters.linkerd import adopting, intents, live, reading, status
 from meshwright.adapters.linkerd.adapter import adapter
+from meshwright.adapters.linkerd.operations import enrolling
 
-__all__ = ["adapter", "adopting", "intents", "live", "reading", "status"]
+__all__ = ["adapter", "adopting", "enrolling", "intents", "live", "reading", "status"]
