@@ -4,10 +4,23 @@ Invariant: a drift is identified by its release, and published as a whole each t
 published once.
 """
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
 
 from meshwright.schemas.base import Message, Model, Moment, Name, Ulid, Wire
 from meshwright.schemas.references import ResourceRef
+
+
+class DriftedField(Model, frozen=True, kw_only=True):
+    """One field that differs: what the release wants there and what is there. A side that lacks it is null.
+
+    Secrets are marked, and a long value is cut.
+    """
+
+    path: Annotated[str, Meta(description="JSON pointer into the resource", examples=["/spec/http/0/timeout"])]
+    wanted: Any = None
+    there: Any = None
 
 
 class DriftedResource(Model, frozen=True, kw_only=True):
@@ -17,6 +30,10 @@ class DriftedResource(Model, frozen=True, kw_only=True):
     change: Literal["missing", "changed", "extra"]
     proxies: list[str] = []
     """the proxies that do not hold it, when it is missing there alone"""
+    fields: list[DriftedField] = []
+    """the fields that differ, when it is changed"""
+    more_fields: int = 0
+    """how many more fields differ than are named"""
 
 
 class Drift(Model, frozen=True, kw_only=True):

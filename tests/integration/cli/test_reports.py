@@ -51,7 +51,7 @@ def test_drift_is_listed_by_design_and_mesh(terminal: Terminal, machine: Any) ->
         listed = json.loads(terminal.run("drift", "list", "-o", "json").stdout)
     assert {one["design"] for one in listed} == {"calm", "hasty"}
     columns, only = terminal.run("drift", "list", "--design", "calm").stdout.splitlines()
-    assert columns.split() == ["DESIGN", "REVISION", "MESH", "DRIFT", "RESOURCE", "SEEN"]
+    assert columns.split() == ["DESIGN", "REVISION", "MESH", "DRIFT", "RESOURCE", "FIELDS", "SEEN"]
     assert only.split()[:4] == ["calm", "3", "demo", "missing"]
     of_mesh = json.loads(terminal.run("drift", "list", "--mesh", "other", "-o", "json").stdout)
     assert [one["design"] for one in of_mesh] == ["hasty"]

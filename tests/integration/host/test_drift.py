@@ -77,6 +77,7 @@ async def test_a_change_and_a_loss_are_reported_and_their_end(
         (resource,) = changed.drift.resources
         assert (changed.drift.design, changed.drift.revision, resource.change) == ("d", 1, "changed")
         assert (resource.ref.kind, resource.ref.name) == ("Timeout", "reviews")
+        assert [(each.path, each.wanted, each.there) for each in resource.fields] == [("/seconds", 1.0, 99)]
         path.unlink()
         _, missing = await counted(sender, 2)
         assert isinstance(missing, DriftDetected)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshwright.core import redacting
 from meshwright.core.kit.kubernetes import Item
 from meshwright.schemas import discovery
 from meshwright.schemas.references import ResourceRef
-from meshwright.workers.discovery import objects, redacting, trimming
+from meshwright.workers.discovery import objects, trimming
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 KEY = "-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from meshwright.core import redacting
 from meshwright.schemas.discovery import LARGEST_BODY, ClusterResource, Owner, resource_id
-from meshwright.workers.discovery import redacting, trimming
+from meshwright.workers.discovery import trimming
 
 if TYPE_CHECKING:
     from meshwright.core.kit.kubernetes import Item

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from meshwright.workers.discovery.redacting import escaped
+from meshwright.core.redacting import escaped
 
 _LONG_TEXT = 4096
 _WORTH = 8

@@ -17,7 +17,7 @@ import msgspec
 
 from meshwright.core import ending
 from meshwright.core.bus import Bucket, BusError
-from meshwright.core.kit.lifecycle import releases
+from meshwright.core.kit.lifecycle import differing, releases
 from meshwright.core.kit.lifecycle.planning import Knowledge, Plan, Planner
 from meshwright.core.kit.runtime import Runtime
 from meshwright.core.kit.target import Change, Draft, MeshRef, Scope, Target
@@ -248,8 +248,12 @@ def _draft(release: Release, mesh: MeshRef) -> Draft:
 
 
 def _drifted(change: Change) -> DriftedResource:
-    kind = "missing" if change.before is None else "extra" if change.after is None else "changed"
-    return msgspec.convert({"ref": change.ref, "change": kind}, DriftedResource, from_attributes=True)
+    if change.before is None:
+        return DriftedResource(ref=change.ref, change="missing")
+    if change.after is None:
+        return DriftedResource(ref=change.ref, change="extra")
+    named, more = differing.fields(wanted=change.after, there=change.before)
+    return DriftedResource(ref=change.ref, change="changed", fields=named, more_fields=more)
 
 
 def _drift(release: Release, resources: list[DriftedResource]) -> Drift:

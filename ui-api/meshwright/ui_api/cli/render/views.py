@@ -212,12 +212,23 @@ def drift(items: list[Document]) -> "RenderableType":
             d["mesh"],
             resource["change"] + (f" on {', '.join(resource['proxies'])}" if resource.get("proxies") else ""),
             previews.resource_name(resource["ref"]),
+            _fields(resource),
             age(d["detected_at"]),
         )
         for d in items
         for resource in d["resources"]
     )
-    return table(("design", "revision", "mesh", "drift", "resource", "seen"), rows, right=("revision",))
+    return table(("design", "revision", "mesh", "drift", "resource", "fields", "seen"), rows, right=("revision",))
+
+
+def _fields(resource: Document) -> str:
+    """The fields that differ, one a line: what is there, and what is wanted."""
+    lines = [
+        f"{each['path']}: {output.as_json(each['there'])}, wanted {output.as_json(each['wanted'])}"
+        for each in resource.get("fields") or []
+    ]
+    more = resource.get("more_fields")
+    return "\n".join([*lines, *([f"and {more} more"] if more else [])])
 
 
 def adapters(items: list[Document]) -> "RenderableType":

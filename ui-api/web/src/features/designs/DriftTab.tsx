@@ -1,5 +1,5 @@
 /** Where a mesh differs from what was applied, resource by resource. */
-import { query } from "@/api/client";
+import { query, type Schemas } from "@/api/client";
 import { Empty, Loaded } from "@/shared/Page";
 import { State } from "@/shared/State";
 import { Time } from "@/shared/Time";
@@ -20,6 +20,7 @@ export function DriftTab({ id }: { id: string }) {
                     <li key={refName(each.ref)}>
                       <State state={each.change} tone={each.change === "missing" ? "failing" : "warning"} /> <span className="mono name">{refName(each.ref)}</span>
                       {each.proxies.length > 0 && <span className="soft"> on {each.proxies.join(", ")}</span>}
+                      {each.fields.length > 0 && <Fields of={each} />}
                     </li>
                   ))}
                 </ul>
@@ -32,5 +33,19 @@ export function DriftTab({ id }: { id: string }) {
         )
       }
     </Loaded>
+  );
+}
+
+function Fields({ of }: { of: Schemas["DriftedResource"] }) {
+  const shown = (value: unknown): string => (value == null ? "nothing" : typeof value === "string" ? value : JSON.stringify(value));
+  return (
+    <ul className="plain">
+      {of.fields.map((field) => (
+        <li key={field.path} className="name">
+          <code>{field.path}</code>: wanted <code>{shown(field.wanted)}</code>, there is <code>{shown(field.there)}</code>
+        </li>
+      ))}
+      {of.more_fields > 0 && <li className="soft">And {of.more_fields} more fields.</li>}
+    </ul>
   );
 }

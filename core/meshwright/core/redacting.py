@@ -1,4 +1,4 @@
-"""Redaction of secrets in an object before it leaves the worker.
+"""Redaction of secrets in an object before others see it.
 
 Problem: passwords are also written into environments, arguments and annotations, not only into Secrets. Invariant: no
 data of a Secret, no private key, no password in a URL and no value under a secret's name is left; the pointers of
