@@ -226,6 +226,57 @@ class ProxyRemoved(Message, frozen=True, kw_only=True):
     name: ObjectName
 
 
+MOST_NAMES = 200
+"""maximum number of names of resources that a proxy's own account lists for each type"""
+
+
+class ProxyCertificate(Model, frozen=True, kw_only=True):
+    """A certificate that a proxy holds: its own, or a root by which it judges those of others."""
+
+    role: Literal["own", "root"]
+    name: str = ""
+    """of the secret that it came in; empty where it came in none"""
+    names: list[str] = []
+    """its subject alternative names, as its SPIFFE id"""
+    subject: str = ""
+    issuer: str = ""
+    serial: str = ""
+    not_before: Moment | None = None
+    not_after: Moment | None = None
+
+
+class ProxyResources(Model, frozen=True, kw_only=True):
+    """The resources of one type that a proxy runs with."""
+
+    type: str
+    count: int
+    """all of them, whether fixed when it was started or received"""
+    version: str = ""
+    updated_at: Moment | None = None
+    """the newest change"""
+    names: list[str] = []
+    """the first of them"""
+    problems: list[str] = []
+    """what it refuses, in its own words"""
+
+
+class ProxyAccount(Model, frozen=True, kw_only=True):
+    """What a proxy tells of itself: the certificates that it holds, and the configuration that it runs with."""
+
+    certificates: list[ProxyCertificate] = []
+    resources: list[ProxyResources] = []
+
+
+class ProxyRequest(Model, frozen=True, kw_only=True):
+    """Asks a worker what a proxy tells of itself. Request/reply, never stored."""
+
+    workspace: Name
+    connection: Name
+    mesh: Name
+    namespace: Namespace = ""
+    name: ObjectName
+
+
 MOST_LOG_LINES = 2000
 LONGEST_LOG = 512 * 1024
 """maximum number of characters of all parts of an answer together"""

@@ -19,6 +19,7 @@ from meshwright.schemas.references import ResourceRef
 REJECTED = ProxyStatus(state="rejected", error="Cluster: bad")
 MADE: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (failures.no_log, ("a was started by you", "Look where you sent its output.")),
+    (failures.not_here, ("a",)),
     (failures.ports_taken, ("port 1 is taken by x",)),
     (failures.no_mesh, ("demo",)),
     (failures.unanswered, (["a", "b"], 30.0)),

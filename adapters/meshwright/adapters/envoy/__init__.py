@@ -11,6 +11,6 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from meshwright.adapters.envoy.adapter import adapter
 from meshwright.adapters.envoy.intents import translation
-from meshwright.adapters.envoy.operations import connections, logs, meshes, previews, upgrades, workloads
+from meshwright.adapters.envoy.operations import accounts, connections, logs, meshes, previews, upgrades, workloads
 
-__all__ = ["adapter", "connections", "logs", "meshes", "previews", "translation", "upgrades", "workloads"]
+__all__ = ["accounts", "adapter", "connections", "logs", "meshes", "previews", "translation", "upgrades", "workloads"]

@@ -8,6 +8,7 @@
     MW2012  ports of sidecars are taken, or none are free
     MW2013  plain connections are still served
     MW2017  there is no log here
+    MW2018  there is no sidecar here to be asked
 
 Those about designs are the kit's. Invariant: each code is made in one place.
 """
@@ -41,6 +42,18 @@ def no_log(what: str, remedy: str) -> kit.Reject:
     """The log is somewhere else."""
     cause = "A worker reads only what it starts itself, on its own host."
     return kit.Reject(Failure(code="MW2017", what=what, cause=cause, remedy=remedy))
+
+
+def not_here(name: str) -> kit.Reject:
+    """The sidecar is somewhere else, or does not run."""
+    return kit.Reject(
+        Failure(
+            code="MW2018",
+            what=f"no sidecar {name} runs on the host of this worker",
+            cause="A worker asks only the sidecars that it starts itself; of others it knows what it sent them.",
+            remedy="Ask a sidecar of another host itself, at its admin interface there.",
+        )
+    )
 
 
 def no_mesh(mesh: str) -> kit.Reject:

@@ -33,7 +33,7 @@ from meshwright.core.kit.traffic.trying import try_prometheus
 from meshwright.core.operations.outcomes import Reject
 from meshwright.schemas import adapters, designs, errors, intents, operations
 from meshwright.schemas.connections import ConnectionSettings, ConnectionTest, Prometheus
-from meshwright.schemas.workloads import LogPart, LogRequest
+from meshwright.schemas.workloads import LogPart, LogRequest, ProxyAccount, ProxyRequest
 
 A = TypeVar("A", bound=operations.Arguments)
 N = TypeVar("N", bound=intents.Intent)
@@ -43,6 +43,7 @@ Translator = Callable[[Any, Any], intents.Translation | intents.Unsupported]
 Gather = Callable[[Any, Draft], Awaitable[Facts]]
 Preview = Callable[[PreviewContext], Awaitable[designs.Preview | None]]
 LogReader = Callable[[Scope, LogRequest], Awaitable[list[LogPart]]]
+ProxyAsker = Callable[[Scope, ProxyRequest], Awaitable[ProxyAccount]]
 ResourceReader = Callable[[Scope], Awaitable[LiveResources]]
 DefinitionReader = Callable[[Scope, Collection[Kind]], Awaitable[Definitions]]
 KindReader = Callable[[Scope, Sequence[Kind]], Awaitable[LiveResources]]
@@ -109,6 +110,7 @@ class Adapter:
         self.resource_reader: ResourceReader | None = None
         self.kind_reader: KindReader | None = None
         self.log_reader: LogReader | None = None
+        self.proxy_asker: ProxyAsker | None = None
         self.definition_reader: DefinitionReader | None = None
         self.connection_tester: ConnectionTester | None = None
         self.status_reader: StatusReader | None = None
@@ -244,6 +246,11 @@ class Adapter:
         """Register what reads the newest lines of the logs of a proxy or workload; it raises Reject for others."""
         self.log_reader = reader
         return reader
+
+    def proxy_account(self, asker: ProxyAsker) -> ProxyAsker:
+        """Register what asks a proxy for its certificates and configuration; it raises Reject for others."""
+        self.proxy_asker = asker
+        return asker
 
     def status(self, reader: StatusReader) -> StatusReader:
         """Register what reads the status of a mesh, which the kit publishes: now and then, and when it is asked for.

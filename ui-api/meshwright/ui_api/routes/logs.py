@@ -1,9 +1,9 @@
-"""The newest lines of the logs of proxies and workloads, as a worker of their mesh reads them.
+"""The newest lines of the logs of proxies and workloads, and what a proxy tells of itself, as a worker reads them.
 
-Invariant: nothing is stored; an answer is bounded, and a log that cannot be read is refused with the reason.
+Invariant: nothing is stored; an answer is bounded, and what cannot be read is refused with the reason.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -11,16 +11,17 @@ from starlette.responses import Response
 
 from meshwright.schemas import ids
 from meshwright.schemas.base import Model
-from meshwright.schemas.workloads import ENTITY_PATTERN, MOST_LOG_LINES, LogRequest, Logs
+from meshwright.schemas.workloads import ENTITY_PATTERN, MOST_LOG_LINES, LogRequest, Logs, ProxyAccount, ProxyRequest
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal, not_found
+from meshwright.ui_api.http.queries import NoQuery
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
 from meshwright.ui_api.requests import previews, targets
 
 routes = Routes("workloads")
 _ENTITY = {"id": ENTITY_PATTERN}
 _LOGS = msgspec.json.Decoder(Logs)
-_ENDPOINT = "logs"
+_ACCOUNT = msgspec.json.Decoder(ProxyAccount)
 
 
 class LogQuery(Model, frozen=True, kw_only=True):
@@ -43,6 +44,27 @@ class LogQuery(Model, frozen=True, kw_only=True):
 async def of_proxy(call: Call[NoBody, LogQuery]) -> Response:
     """Show the newest lines of a proxy's log."""
     return await _logs(call, "proxy")
+
+
+@routes.add(
+    "GET",
+    "/v1/proxies/{id}/account",
+    "getProxyAccount",
+    places=_ENTITY,
+    role="operator",
+    answer=ProxyAccount,
+    problems=previews.PROBLEMS,
+)
+async def account(call: Call[NoBody, NoQuery]) -> Response:
+    """Show what a proxy tells of itself: the certificates that it holds, and the configuration that it runs with."""
+    parts = ids.parts(call.name())
+    if not (2 <= len(parts) <= 3 and parts[0]):
+        raise not_found("proxy", call.name())
+    mesh, *scope, name = parts
+    target = targets.mesh(call.api, call.workspace, mesh)
+    raw = {"workspace": call.workspace, "connection": target.connection, "mesh": mesh, "name": name}
+    raw["namespace"] = scope[0] if scope else ""
+    return await _asked(call, "proxy", raw, ProxyRequest, target.adapter, "proxy", _ACCOUNT)
 
 
 @routes.add(
@@ -77,14 +99,26 @@ async def _logs(call: Call[NoBody, LogQuery], of: Literal["proxy", "workload"]) 
         "lines": call.query.lines,
         "container": call.query.container,
     }
+    return await _asked(call, of, raw, LogRequest, target.adapter, "logs", _LOGS)
+
+
+async def _asked(
+    call: Call[NoBody, Any],
+    of: str,
+    raw: dict[str, Any],
+    kind: type[Model],
+    adapter: str,
+    endpoint: str,
+    decoder: msgspec.json.Decoder[Any],
+) -> Response:
+    """The answer of a worker about one entity. Raises Refusal."""
     try:
-        request = msgspec.convert(raw, LogRequest)
+        payload = msgspec.json.encode(msgspec.convert(raw, kind))
     except msgspec.ValidationError as error:
         raise not_found(of, call.name()) from error
-    payload = msgspec.json.encode(request)
     try:
-        return answers.ok(await previews.ask(call.api, target.adapter, _ENDPOINT, payload, _LOGS, previews.PREVIEW_S))
+        return answers.ok(await previews.ask(call.api, adapter, endpoint, payload, decoder, previews.PREVIEW_S))
     except Refusal as refused:
         if refused.slug != "invalid-document":
             raise
-        raise Refusal("not-found", refused.detail, remedy=refused.remedy) from refused  # there is no such log
+        raise Refusal("not-found", refused.detail, remedy=refused.remedy) from refused  # there is no such thing here

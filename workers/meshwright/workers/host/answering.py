@@ -1,4 +1,4 @@
-"""The endpoints of a live worker: itself, previews, a mesh's intents, connections, detection, analysis, import, logs.
+"""The endpoints of a live worker: itself, previews, intents, connections, detection, analysis, import, logs.
 
 Invariant: requests change nothing; an operation that the adapter does not know is refused with the list of those that
 it does.
@@ -7,8 +7,8 @@ it does.
 import asyncio
 import contextlib
 import datetime
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -23,10 +23,11 @@ from meshwright.schemas.adapters import MeshIntents
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.findings import Analysis, AnalysisRequest
 from meshwright.schemas.meshes import DetectionRequest, Detections
-from meshwright.schemas.workloads import LogRequest, Logs
+from meshwright.schemas.workloads import LogRequest, Logs, ProxyAccount, ProxyRequest
 
 _DETECTED_S = 18.0
 T = TypeVar("T")
+Answer: TypeAlias = Callable[[kit.Adapter, kit.Runtime, object, bytes], Awaitable[Any]]
 
 
 def endpoints(
@@ -37,12 +38,6 @@ def endpoints(
 
     async def info(_: bytes) -> bytes:
         return msgspec.json.encode(announcement)
-
-    async def preview(payload: bytes) -> bytes:
-        return msgspec.json.encode(await _preview(adapter, runtime, service, payload))
-
-    async def intents(payload: bytes) -> bytes:
-        return msgspec.json.encode(await _intents(adapter, runtime, service, payload))
 
     async def diagnose(_: bytes) -> bytes:
         first, last = await connection.stream_bounds("COMMANDS")
@@ -56,32 +51,13 @@ def endpoints(
             }
         )
 
-    async def test_connection(payload: bytes) -> bytes:
-        return msgspec.json.encode(await _test(adapter, runtime, payload))
+    def answered(answer: Answer) -> Endpoint:
+        async def endpoint(payload: bytes) -> bytes:
+            return msgspec.json.encode(await answer(adapter, runtime, service, payload))
 
-    async def detect(payload: bytes) -> bytes:
-        return msgspec.json.encode(await _detect(adapter, runtime, service, payload))
+        return endpoint
 
-    async def analyze(payload: bytes) -> bytes:
-        return msgspec.json.encode(await _analyze(adapter, runtime, service, payload))
-
-    async def import_design(payload: bytes) -> bytes:
-        return msgspec.json.encode(await _import(adapter, runtime, service, payload))
-
-    async def logs(payload: bytes) -> bytes:
-        return msgspec.json.encode(await _logs(adapter, runtime, service, payload))
-
-    return {
-        "info": info,
-        "preview": preview,
-        "intents": intents,
-        "test-connection": test_connection,
-        "detect": detect,
-        "analyze": analyze,
-        "import": import_design,
-        "logs": logs,
-        "diagnose": diagnose,
-    }
+    return {"info": info, "diagnose": diagnose, **{name: answered(each) for name, each in _ANSWERS.items()}}
 
 
 async def _intents(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> MeshIntents:
@@ -101,7 +77,7 @@ async def _preview(adapter: kit.Adapter, runtime: kit.Runtime, service: object, 
         return await adapter.previewer(kit.PreviewContext(command, runtime, service))
 
 
-async def _test(adapter: kit.Adapter, runtime: kit.Runtime, payload: bytes) -> connections.ConnectionTest:
+async def _test(adapter: kit.Adapter, runtime: kit.Runtime, _: object, payload: bytes) -> connections.ConnectionTest:
     asked = _decoded(payload, connections.ConnectionTestRequest, "MW1015", "not a request to test a connection")
     with _refusing():
         connection = await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
@@ -216,6 +192,15 @@ async def _logs(adapter: kit.Adapter, runtime: kit.Runtime, service: object, pay
     return Logs(parts=parts).bounded()
 
 
+async def _proxy(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> ProxyAccount:
+    asked = _decoded(payload, ProxyRequest, "MW1028", "not a request for what a proxy tells")
+    if adapter.proxy_asker is None:
+        raise Refusal(Failure(code="MW1028", what=f"the {adapter.name} adapter does not ask proxies about themselves"))
+    mesh = kit.MeshRef(workspace=asked.workspace, connection=asked.connection, mesh=asked.mesh)
+    with _refusing():
+        return await adapter.proxy_asker(kit.Scope(runtime, service, mesh), asked)
+
+
 def _decoded(payload: bytes, kind: type[T], code: str, what: str) -> T:
     """Decode a request. Raises Refusal with this code when it is invalid."""
     try:
@@ -231,3 +216,16 @@ def _refusing() -> Iterator[None]:
         yield
     except (kit.Reject, kit.Retry) as outcome:
         raise Refusal(outcome.failure) from outcome
+
+
+_ANSWERS: dict[str, Answer] = {
+    "preview": _preview,
+    "intents": _intents,
+    "test-connection": _test,
+    "detect": _detect,
+    "analyze": _analyze,
+    "import": _import,
+    "logs": _logs,
+    "proxy": _proxy,
+}
+"""what answers by the adapter and its service"""

@@ -23,7 +23,7 @@ from meshwright.ui_api.cli.client import documents, paths
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.listing import Listing, lists
-from meshwright.ui_api.cli.render import live, meshes, views
+from meshwright.ui_api.cli.render import accounts, live, meshes, views
 
 group = typer.Typer(help="Workloads: list, show, enrol, withdraw.", no_args_is_help=True)
 proxies_group = typer.Typer(help="Proxies and the state of their configuration.", no_args_is_help=True)
@@ -161,9 +161,14 @@ def proxies(
 
 @command(proxies_group, "show")
 def show_proxy(session: Session, proxy: ProxyName, mesh: MeshFilter = "") -> None:
-    """Show a proxy with the state of each resource type."""
+    """Show a proxy: the state of each resource type, and the certificates and configuration that it holds itself."""
     document = choices.entity(session, paths.PROXIES, proxy, mesh)
-    session.output.show(document, meshes.proxy(document))
+    try:
+        account, because = session.api.get(paths.one(paths.PROXIES, document["id"], "/account")), ""
+    except CommandFailed as failure:  # what the control plane knows is shown all the same
+        account, because = None, failure.what
+    shown = {**document, "account": account} if account else document
+    session.output.show(shown, accounts.proxy(document, account, because))
 
 
 def _members(namespace: str, controllers: list[str], restart: bool) -> list[dict[str, Any]]:

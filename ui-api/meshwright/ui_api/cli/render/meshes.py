@@ -95,7 +95,7 @@ def proxies(items: list[Document]) -> "RenderableType":
             "sent": None if p.get("sync") else p.get("sent"),
             "acked": None if p.get("sync") else p.get("acked"),
             "version": p.get("version") or "-",
-            "certificate": _expiry(p.get("certificate")) if certified else None,
+            "certificate": expiry(p.get("certificate")) if certified else None,
             "seen": age(p["observed_at"]),
         }
         for p in items
@@ -126,10 +126,10 @@ def proxy(content: Document) -> "RenderableType":
     ]
     parts: list[RenderableType] = [head, Text(", ".join(filter(None, facts)))]
     if content.get("certificate"):
-        parts.append(Text.assemble(f"{content['certificate']['spiffe_id']}: ", _expiry(content["certificate"])))
+        parts.append(Text.assemble(f"{content['certificate']['spiffe_id']}: ", expiry(content["certificate"])))
     rows = [
         {
-            "type": _type(each["type"]),
+            "type": type_words(each["type"]),
             "state": state(each["state"]),
             "sent": each.get("sent"),
             "acked": each.get("acked"),
@@ -146,16 +146,20 @@ def proxy(content: Document) -> "RenderableType":
 
 def _types(sync: list[Document]) -> str:
     """The state of a proxy's resource types: those that are not synced by name, the others counted."""
-    words = [f"{_type(each['type'])} {each['state'].replace('_', ' ')}" for each in sync if each["state"] != "synced"]
+    words = [
+        f"{type_words(each['type'])} {each['state'].replace('_', ' ')}" for each in sync if each["state"] != "synced"
+    ]
     synced = sum(each["state"] == "synced" for each in sync)
     return ", ".join([*([f"{synced} synced"] if synced else []), *words])
 
 
-def _type(name: str) -> str:
+def type_words(name: str) -> str:
+    """A type of resources for people."""
     return _TYPES.get(name, name)
 
 
-def _expiry(certificate: Document | None, now: datetime.datetime | None = None) -> "Text":
+def expiry(certificate: Document | None, now: datetime.datetime | None = None) -> "Text":
+    """How long a certificate lasts."""
     from rich.text import Text
 
     end = output.moment(certificate["not_after"]) if certificate else None

@@ -4,6 +4,7 @@ import { Empty, Loaded, Page } from "@/shared/Page";
 import { State } from "@/shared/State";
 import { Table } from "@/shared/Table";
 import { Time } from "@/shared/Time";
+import { ProxyAccount } from "./ProxyAccount";
 import { proxyRoute } from "./routes";
 
 export function ProxyPage() {
@@ -50,6 +51,8 @@ export function ProxyPage() {
               ]}
               empty={<Empty title="This mesh does not report single resource types." />}
             />
+            <h2>What the proxy holds itself</h2>
+            <ProxyAccount id={id} />
           </>
         )}
       </Loaded>
