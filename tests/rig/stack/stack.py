@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -262,19 +262,24 @@ def running(mongo: MongoServer) -> Iterator[Stack]:
 
 @asynccontextmanager
 async def stack(
-    directory: Path, *, nats: NatsServer | None = None, mongo: MongoServer | None = None, **environment: str
+    directory: Path,
+    *,
+    nats: NatsServer | None = None,
+    mongo: MongoServer | None = None,
+    adapters: Sequence[str] = identities.ADAPTERS,
+    **environment: str,
 ) -> AsyncIterator[Stack]:
     """Real servers, the API and the projector; adapters are started with `Stack.start`.
 
-    `nats` and `mongo` are servers that are not started yet, other than the usual; `environment` is added to every
-    process's.
+    `nats` and `mongo` are servers that are not started yet, other than the usual; `adapters` are those that have users
+    and streams; `environment` is added to every process's.
     """
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     async with AsyncExitStack() as exits:
-        nats = await exits.enter_async_context(nats or NatsServer())
+        nats = await exits.enter_async_context(nats or NatsServer(adapters=adapters))
         mongo = await exits.enter_async_context(mongo or MongoServer())
         size = environment.get("MESHWRIGHT_STREAMS_GIB")
-        await identities.provision(nats.url, gib=float(size) if size else None)
+        await identities.provision(nats.url, adapters, gib=float(size) if size else None)
         parts = Stack(nats, mongo, directory, variables=environment)
         exits.push_async_callback(asyncio.to_thread, parts.close)
         exits.push_async_callback(parts.http.aclose)
