@@ -13,6 +13,9 @@ from meshwright.ui_api.cli.commands import refreshing
 from meshwright.ui_api.cli.commands.refreshing import EveryOption, WatchOption
 from meshwright.ui_api.cli.render.traffic import graph
 
+SPAN = "1m"
+"""A single window may be two seconds long: what is called less often would come and go."""
+
 
 class Group(enum.StrEnum):
     """What the nodes are."""
@@ -30,7 +33,7 @@ def topology(
     since: Annotated[
         str,
         typer.Option("--since", metavar="TIME", help="All windows since then (10m, 2h ago, or a time), added up."),
-    ] = "",
+    ] = SPAN,
     until: Annotated[str, typer.Option("--until", metavar="TIME", help="Only windows that began before.")] = "",
     group: Annotated[
         Group | None, typer.Option("--group", help="What the nodes are; namespaces where there are many.")

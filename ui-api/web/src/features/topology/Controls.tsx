@@ -2,6 +2,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { query } from "@/api/client";
 import { SPANS } from "@/shared/spans";
+import { SPAN } from "./useTopology";
 import { ExpressionField } from "./ExpressionField";
 import type { topologyRoute } from "./routes";
 
@@ -48,8 +49,7 @@ export function Controls({ mesh, search, grouped, replay, onReplay, set }: Props
       </label>
       <label>
         Over
-        <select value={search.span ?? ""} onChange={(event) => set({ span: event.target.value || undefined, at: undefined })}>
-          <option value="">the newest window</option>
+        <select value={search.span ?? SPAN} onChange={(event) => set({ span: event.target.value, at: undefined })}>
           {Object.keys(SPANS).map((word) => <option key={word} value={word}>the last {word}</option>)}
         </select>
       </label>

@@ -3,14 +3,12 @@
  * new is put beside its neighbours.
  */
 import cytoscape, { type Core, type ElementDefinition, type EventObject, type NodeSingular } from "cytoscape";
-import fcose from "cytoscape-fcose";
 import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
 import { useTheme } from "@/app/theme";
 import { colourOf, styleOf } from "./graphStyle";
-import { svg } from "./exporting";
+import { svg, type Drawn, type Placed } from "./exporting";
+import { layered } from "./layered";
 import { around, inBoxes, recalled, remember, type Places } from "./places";
-
-cytoscape.use(fcose);
 
 export interface GraphHandle {
   png(): string;
@@ -143,19 +141,14 @@ function arrange(core: Core, memory: string): void {
     remember(memory, places);
     return;
   }
-  const layout = core.layout({
-    name: "fcose",
-    animate: false,
-    randomize: true,
-    nodeSeparation: 110,
-    idealEdgeLength: () => 150,
-    nodeRepulsion: () => 9000,
-  } as cytoscape.LayoutOptions);
-  layout.one("layoutstop", () => {
-    core.fit(undefined, 40);
-    remember(memory, placesOf(core));
-  });
-  layout.run();
+  const places = layered(
+    nodes.map((node) => ({ id: node.id(), width: node.width(), height: node.height(), box: node.parent().first().id() })),
+    core.edges().map((edge) => ({ from: edge.source().id(), to: edge.target().id() })),
+    core.width() < core.height() * 1.15,
+  );
+  nodes.positions((node) => places[node.id()] ?? { x: 0, y: 0 });
+  core.fit(undefined, 40);
+  remember(memory, places);
 }
 
 function placesOf(core: Core): Places {
@@ -166,10 +159,27 @@ function placesOf(core: Core): Places {
   return places;
 }
 
+/** What is on the screen, with boxes behind and edges cut at the nodes, for a file. */
 function drawn(core: Core): string {
-  const nodes = core.nodes().filter((node) => !node.isParent()).nodes();
-  return svg(
-    nodes.map((node) => ({ id: node.id(), label: String(node.data("label")), ...node.position(), colour: String(node.style("background-color")) })),
-    core.edges().map((edge) => ({ from: edge.source().id(), to: edge.target().id(), label: String(edge.data("label")), colour: String(edge.style("line-color")) })),
-  );
+  const nodes = core.nodes().nodes().map((node): Placed => {
+    const box = node.isParent() ? node.boundingBox({ includeLabels: false }) : undefined;
+    return {
+      label: String(node.data("label")),
+      ...(box ? { x: (box.x1 + box.x2) / 2, y: (box.y1 + box.y2) / 2, width: box.w, height: box.h } : { ...node.position(), width: node.width(), height: node.height() }),
+      classes: [...node.classes()],
+      box: box !== undefined,
+      fill: String(node.style("background-color")),
+      line: String(node.style("border-color")),
+      text: String(node.style("color")),
+    };
+  });
+  const edges = core.edges().edges().map((edge): Drawn => ({
+    from: edge.sourceEndpoint(),
+    to: edge.targetEndpoint(),
+    label: String(edge.style("label")),
+    line: String(edge.style("line-color")),
+    width: edge.width() || 1,
+    classes: [...edge.classes()],
+  }));
+  return svg(nodes, edges, { back: colourOf("--surface"), text: colourOf("--text-soft"), accent: colourOf("--accent") });
 }

@@ -1,11 +1,10 @@
 /** Goes through the stored past: a slider over the traffic, with the changes of configuration marked on it. */
-import { useQuery } from "@tanstack/react-query";
 import { Pause, Play } from "lucide-react";
 import { useEffect, useState } from "react";
-import { api } from "@/api/client";
+import { useSeries } from "@/features/traffic/useSeries";
 import { Loaded } from "@/shared/Page";
 import { LineChart } from "@/shared/LineChart";
-import { SPANS, spanOf } from "@/shared/spans";
+import { spanOf, type Span } from "@/shared/spans";
 import { WINDOW_S } from "./useTopology";
 
 interface Props {
@@ -16,26 +15,12 @@ interface Props {
 }
 
 const STEP_MS = 1000;
+/** spans that are worth going through */
+const LONG: Span[] = ["15m", "1h", "6h", "24h"];
 
 export function Replay({ mesh, span, at, onAt }: Props) {
   const [playing, setPlaying] = useState(false);
-  const seconds = SPANS[spanOf(span || "1h")];
-  const read = useQuery({
-    queryKey: ["get", "/v1/meshes/{id}/series", { mesh, seconds, replay: true }],
-    refetchInterval: 15_000,
-    queryFn: async () => {
-      const since = new Date(Date.now() - seconds * 1000).toISOString();
-      const path = { id: mesh };
-      const [series, changes] = await Promise.all([
-        api.GET("/v1/meshes/{id}/series", { params: { path, query: { since, points: 120 } } }),
-        api.GET("/v1/operations", { params: { query: { mesh, since, changes: true, page_size: 200 } } }),
-      ]);
-      const marks = (changes.data?.items ?? [])
-        .filter((each) => each.finished_at)
-        .map((each) => ({ at: Date.parse(each.finished_at ?? "") / 1000, label: each.title || each.kind }));
-      return { points: series.data?.points ?? [], marks };
-    },
-  });
+  const read = useSeries({ mesh, span: LONG.includes(spanOf(span)) ? spanOf(span) : "1h" });
   const points = read.data?.points.filter((point) => point.seconds > 0) ?? [];
   const times = points.map((point) => Date.parse(point.start) / 1000 + point.seconds);
   const moment = Number(at) || (times.at(-1) ?? 0);

@@ -4,6 +4,7 @@ import { save } from "@/shared/Copies";
 import { Empty, Loaded, Page } from "@/shared/Page";
 import { spanOf } from "@/shared/spans";
 import { State } from "@/shared/State";
+import { duration } from "@/shared/Time";
 import { elementsOf, shown as choose, type Shown, type Topology } from "./elements";
 import { Controls } from "./Controls";
 import { useExpression } from "./ExpressionField";
@@ -15,7 +16,7 @@ import { Replay } from "./Replay";
 import { topologyRoute } from "./routes";
 import { SidePanel } from "./SidePanel";
 import { TopologyTable } from "./TopologyTable";
-import { useTopology } from "./useTopology";
+import { SPAN, useTopology } from "./useTopology";
 import "./topology.css";
 
 const Graph = lazy(() => import("./Graph"));
@@ -27,8 +28,8 @@ export function TopologyPage() {
   const navigate = useNavigate({ from: topologyRoute.fullPath });
   const set = (change: typeof search): void => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const [replay, setReplay] = useState(at !== "");
-  const asked = asCommand({ group, expand, span: span ? spanOf(span) : "", at });
-  const read = useTopology({ mesh, group, expand, span: span ? spanOf(span) : "", at });
+  const asked = asCommand({ group, expand, span: spanOf(span || SPAN), at });
+  const read = useTopology({ mesh, group, expand, span: spanOf(span || SPAN), at });
   return (
     <Page
       title={`Topology of ${mesh}`}
@@ -62,10 +63,11 @@ function Body({ topology, search, set }: { topology: Topology; search: Search; s
   const grouped = topology.group === "namespace" && group !== "namespace";
   return (
     <>
+      {!topology.complete && <p className="note warning">The oldest part of this span was too much to add up in time and is missing: choose a shorter one.</p>}
       {topology.failure && <p className="note warning">{topology.failure.what} {topology.failure.remedy}</p>}
       <div className="row">
         <span className="soft">
-          {shown.nodes.length} of {topology.total_nodes} nodes, {shown.links.length} edges{topology.seconds > 0 && `, ${topology.seconds.toFixed(0)} s of traffic`}
+          {shown.nodes.length} of {topology.total_nodes} nodes, {shown.links.length} edges{topology.seconds > 0 && `, ${duration(Math.round(topology.seconds))} of traffic`}
           {grouped && ": so many that they are shown by namespace; open one to see inside"}
         </span>
         <NodeChoice shown={shown} value={node} onChange={(id) => set({ node: id })} />

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
 import { asCommand } from "./asCommand";
 
-const NOW = { group: "", expand: "", span: "", at: "" } as const;
+const NOW = { group: "", expand: "", span: "1m", at: "" } as const;
 
-test("the graph as it is needs no words", () => {
-  expect(asCommand(NOW)).toEqual({ flags: "", query: "" });
+test("the command has the minute by itself, the request says it", () => {
+  expect(asCommand(NOW, 60_000)).toEqual({ flags: "", query: "?since=1970-01-01T00%3A00%3A00.000Z" });
 });
 
 test("opened namespaces are one flag each, and one list in a request", () => {
-  expect(asCommand({ ...NOW, group: "namespace", expand: "shop,billing" })).toEqual({
+  expect(asCommand({ ...NOW, group: "namespace", expand: "shop,billing" }, 60_000)).toEqual({
     flags: " --group namespace --expand shop --expand billing",
-    query: "?group=namespace&expand=shop%2Cbilling",
+    query: "?group=namespace&expand=shop%2Cbilling&since=1970-01-01T00%3A00%3A00.000Z",
   });
 });
 

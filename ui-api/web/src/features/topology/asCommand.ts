@@ -1,6 +1,6 @@
 /** The same graph by the command line and by a request. A span is a time ago for one, and a time for the other. */
 import { SPANS } from "@/shared/spans";
-import { WINDOW_S, type Asked } from "./useTopology";
+import { SPAN, WINDOW_S, type Asked } from "./useTopology";
 
 type Words = [name: string, value: string][];
 
@@ -11,8 +11,8 @@ export function asCommand({ group, expand, span, at }: Omit<Asked, "mesh">, now 
   const past: Words = at ? [["since", time(Number(at) - WINDOW_S)], ["until", time(Number(at))]] : [];
   const flags: Words = [...what, ...namespaces.map((name): [string, string] => ["expand", name]), ...past];
   const query: Words = [...what, ...(namespaces.length ? ([["expand", namespaces.join(",")]] as Words) : []), ...past];
-  if (span && !at) {
-    flags.push(["since", span]);
+  if (!at) {
+    if (span !== SPAN) flags.push(["since", span]);
     query.push(["since", time(now / 1000 - SPANS[span])]);
   }
   return {

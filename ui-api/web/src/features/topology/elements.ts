@@ -2,6 +2,7 @@
 import type { ElementDefinition } from "cytoscape";
 import type { Schemas } from "@/api/client";
 import { milliseconds, rate, share } from "@/shared/numbers";
+import { glyphOf, sizeOf } from "./shapes";
 import type { Subject, Test } from "./expression";
 
 export type Topology = Schemas["Topology"];
@@ -43,6 +44,8 @@ export function shown(topology: Topology, hide: Test | null, around: string): Sh
 }
 
 const BOX = "box:";
+/** characters of a name that are drawn */
+const NAME = 34;
 
 export function elementsOf({ nodes, links }: Shown, find: Test | null): ElementDefinition[] {
   const boxes = [...new Set(nodes.filter((node) => node.kind !== "namespace").map((node) => node.namespace).filter(Boolean))];
@@ -52,7 +55,8 @@ export function elementsOf({ nodes, links }: Shown, find: Test | null): ElementD
       group: "nodes",
       data: {
         id: node.id,
-        label: nodeLabel(node),
+        label: glyphOf(node) + nodeLabel(node),
+        ...sizeOf(glyphOf(node) + nodeLabel(node)),
         ...(node.kind !== "namespace" && node.namespace ? { parent: BOX + node.namespace } : {}),
       },
       classes: [node.kind, node.health?.state ?? "idle", find ? (find(subjectOf(node)) ? "match" : "faded") : ""].filter(Boolean).join(" "),
@@ -71,17 +75,25 @@ export function edgeId(link: Link): string {
 
 export function nodeLabel(node: Node): string {
   const name = node.name || node.id;
-  const versions = node.versions.length > 1 ? ` (${node.versions.length} versions)` : "";
-  const inside = node.kind === "namespace" ? `\n${node.service_count} services, ${node.workload_count} workloads` : "";
-  return `${name}${versions}${inside}`;
+  const inside = node.kind === "namespace" ? `${node.service_count} services, ${node.workload_count} workloads` : "";
+  const version = node.kind === "version" ? node.versions.join(", ") : "";
+  const versions = node.kind === "service" && node.versions.length > 1 ? node.versions.join(" ") : "";
+  const more = inside || version || (versions.length > 24 ? `${node.versions.length} versions` : versions);
+  return more ? `${shortened(name)}\n${more}` : shortened(name);
+}
+
+/** Names may have 253 characters; the panel and the table have all of them. */
+function shortened(name: string): string {
+  return name.length > NAME ? `${name.slice(0, NAME - 9)}…${name.slice(-8)}` : name;
 }
 
 export function edgeLabel(link: Link): string {
-  const parts = [rate(link.rate)];
+  const tcp = link.protocol === "tcp";
+  const parts = [tcp ? `tcp, ${link.connections ?? 0} connections` : rate(link.rate)];
   if (link.error_rate > 0) parts.push(`${share(link.error_rate)} errors`);
-  if (link.p99_ms !== null) parts.push(milliseconds(link.p99_ms));
-  if (link.mutual_tls === 1) parts.push("mTLS");
-  return parts.join(" · ");
+  const times = link.p99_ms === null ? "" : `\n${link.p50_ms === null ? "" : `p50 ${milliseconds(link.p50_ms)} · `}p99 ${milliseconds(link.p99_ms)}`;
+  const secured = link.mutual_tls === null || link.mutual_tls === undefined ? "" : link.mutual_tls === 1 ? " · mTLS" : ` · ${share(link.mutual_tls)} mTLS`;
+  return `${parts.join(" · ")}${times}${secured}`;
 }
 
 function width(perSecond: number): number {

@@ -15,8 +15,17 @@ test("a name with quotes and line breaks stays one text in DOT", () => {
   expect(text.split("\n").filter((line) => line.trim().startsWith("x ->"))).toEqual([]);
 });
 
+const COLOURS = { back: "white", text: "black", accent: "blue" };
+const placed = (label: string, health: string, box = false) => ({ label, x: 0, y: 0, width: 80, height: 30, classes: [health], box, fill: "red", line: "red", text: "black" });
+
+test("boxes lie behind the nodes, and a failing node has a shape of its own", () => {
+  const text = svg([placed("checkout", "failing"), placed("cart", "ok"), placed("shop", "box", true)], [], COLOURS);
+  expect(text.indexOf(">shop<")).toBeLessThan(text.indexOf(">checkout<"));
+  expect([text.match(/<polygon/g)?.length, text.match(/<rect/g)?.length]).toEqual([1, 3]);
+});
+
 test("markup in a name is text in SVG", () => {
-  const text = svg([{ id: "a", label: '<script>"&\u0007', x: 0, y: 0, colour: "red" }], []);
+  const text = svg([placed('<script>"&\u0007', "ok")], [], COLOURS);
   expect(text).toContain("&lt;script&gt;&quot;&amp;\uFFFD</text>");
   expect(text).not.toContain("<script");
 });

@@ -1,5 +1,6 @@
 /** The graph as files of other tools: DOT (graphviz.org/doc/info/lang.html) and SVG. Names are only ever text. */
 import { edgeLabel, nodeLabel, type Shown } from "./elements";
+import { CORNERS, ROUND } from "./shapes";
 
 function dotText(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
@@ -20,45 +21,86 @@ export function dot(name: string, { nodes, links }: Shown): string {
 }
 
 export interface Placed {
-  id: string;
   label: string;
+  /** its middle */
   x: number;
   y: number;
-  colour: string;
+  width: number;
+  height: number;
+  classes: string[];
+  /** whether others stand in it */
+  box: boolean;
+  fill: string;
+  line: string;
+  text: string;
 }
 
 export interface Drawn {
-  from: string;
-  to: string;
+  from: { x: number; y: number };
+  to: { x: number; y: number };
   label: string;
-  colour: string;
+  line: string;
+  width: number;
+  classes: string[];
 }
+
+export interface Colours {
+  back: string;
+  text: string;
+  accent: string;
+}
+
+const DASHES: Record<string, string> = { warning: "7 4", failing: "2 3" };
 
 function xml(text: string): string {
   const kept = text.replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, "\uFFFD");
   return kept.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
-export function svg(nodes: Placed[], links: Drawn[]): string {
-  const margin = 90;
-  const xs = nodes.map((node) => node.x);
-  const ys = nodes.map((node) => node.y);
-  const [left, top] = [Math.min(...xs, 0) - margin, Math.min(...ys, 0) - margin];
-  const [width, height] = [Math.max(...xs, 0) - left + margin, Math.max(...ys, 0) - top + margin];
-  const at = new Map(nodes.map((node) => [node.id, node]));
-  const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${left} ${top} ${width} ${height}" font-family="sans-serif" font-size="11">`,
-    '<defs><marker id="a" viewBox="0 0 8 8" refX="18" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>',
-  ];
-  for (const link of links) {
-    const [from, to] = [at.get(link.from), at.get(link.to)];
-    if (!from || !to) continue;
-    parts.push(`<line x1="${from.x}" y1="${from.y}" x2="${to.x}" y2="${to.y}" stroke="${xml(link.colour)}" marker-end="url(#a)"/>`);
-    parts.push(`<text x="${(from.x + to.x) / 2}" y="${(from.y + to.y) / 2 - 4}" text-anchor="middle">${xml(link.label)}</text>`);
+/** Lines of text around a middle. */
+function words(label: string, x: number, y: number, size: number, more: string): string {
+  const lines = label.split("\n");
+  const first = y - ((lines.length - 1) * size * 1.25) / 2 + size * 0.36;
+  return lines.map((line, index) => `<text x="${x}" y="${first + index * size * 1.25}" font-size="${size}" text-anchor="middle" ${more}>${xml(line)}</text>`).join("");
+}
+
+function shape(node: Placed): string {
+  const dash = node.classes.includes("idle") && !node.box ? ' stroke-dasharray="5 4"' : "";
+  const paint = `fill="${xml(node.fill)}" stroke="${xml(node.line)}" stroke-width="${node.box ? 1 : 2}"${dash}`;
+  const corners = CORNERS[["failing", "warning", "external"].find((name) => node.classes.includes(name)) ?? ""];
+  if (!corners || node.box) {
+    return `<rect x="${node.x - node.width / 2}" y="${node.y - node.height / 2}" width="${node.width}" height="${node.height}" rx="${ROUND}" ${paint}/>`;
   }
-  for (const node of nodes) {
-    parts.push(`<circle cx="${node.x}" cy="${node.y}" r="12" fill="${xml(node.colour)}"/>`);
-    parts.push(`<text x="${node.x}" y="${node.y + 26}" text-anchor="middle">${xml(node.label)}</text>`);
-  }
-  return [...parts, "</svg>", ""].join("\n");
+  const points = corners.map((part, index) => (index % 2 ? node.y + (part * node.height) / 2 : node.x + (part * node.width) / 2));
+  return `<polygon points="${points.join(" ")}" ${paint}/>`;
+}
+
+function line({ from, to, line: colour, width, classes }: Drawn, accent: string): string {
+  const dash = DASHES[classes.find((name) => name in DASHES) ?? ""];
+  const angle = (Math.atan2(to.y - from.y, to.x - from.x) * 180) / Math.PI;
+  const secured = classes.includes("mtls") ? `<circle cx="${from.x}" cy="${from.y}" r="4" fill="${xml(accent)}"/>` : "";
+  return (
+    `<line x1="${from.x}" y1="${from.y}" x2="${to.x}" y2="${to.y}" stroke="${xml(colour)}" stroke-width="${width}"${dash ? ` stroke-dasharray="${dash}"` : ""}/>` +
+    `<path d="M0 0-9-5-9 5z" fill="${xml(colour)}" transform="translate(${to.x} ${to.y}) rotate(${angle})"/>${secured}`
+  );
+}
+
+/** The picture on the screen: boxes, then edges, then nodes with their shapes, and the texts of the edges on top. */
+export function svg(nodes: Placed[], edges: Drawn[], colours: Colours): string {
+  const margin = 40;
+  const side = (of: (node: Placed) => number, pick: (...values: number[]) => number): number => pick(...nodes.map(of), 0);
+  const [left, top] = [side((node) => node.x - node.width / 2, Math.min) - margin, side((node) => node.y - node.height / 2, Math.min) - margin];
+  const [right, bottom] = [side((node) => node.x + node.width / 2, Math.max) + margin, side((node) => node.y + node.height / 2, Math.max) + margin];
+  const boxes = nodes.filter((node) => node.box);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${left} ${top} ${right - left} ${bottom - top}" font-family="system-ui, sans-serif">`,
+    `<rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}" fill="${xml(colours.back)}"/>`,
+    ...boxes.map((box) => shape(box) + words(box.label, box.x, box.y - box.height / 2 - 9, 12, `font-weight="600" fill="${xml(box.text)}"`)),
+    ...edges.map((edge) => line(edge, colours.accent)),
+    ...nodes.filter((node) => !node.box).map((node) => shape(node) + words(node.label, node.x, node.y, 12, `fill="${xml(node.text)}"`)),
+    ...edges.filter((edge) => edge.label).map((edge) =>
+      words(edge.label, (edge.from.x + edge.to.x) / 2, (edge.from.y + edge.to.y) / 2, 10, `fill="${xml(colours.text)}" stroke="${xml(colours.back)}" stroke-width="3" paint-order="stroke"`)),
+    "</svg>",
+    "",
+  ].join("\n");
 }

@@ -1,5 +1,6 @@
 /** The graph in the colours of the theme. Health is told by colour and by shape. */
 import type { StylesheetJson } from "cytoscape";
+import { CORNERS, ROUND } from "./shapes";
 
 export function colourOf(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -9,11 +10,12 @@ export function colourOf(name: string): string {
 export function styleOf(large: boolean): StylesheetJson {
   const text = colourOf("--text");
   const soft = colourOf("--text-soft");
+  const polygon = (name: string) => ({ shape: "polygon" as const, "shape-polygon-points": (CORNERS[name] ?? []).join(" ") });
   const health = [
-    ["ok", "--ok", "ellipse"],
-    ["warning", "--warning", "triangle"],
-    ["failing", "--failing", "octagon"],
-    ["idle", "--idle", "ellipse"],
+    ["ok", "--ok"],
+    ["warning", "--warning"],
+    ["failing", "--failing"],
+    ["idle", "--idle"],
   ] as const;
   return [
     {
@@ -21,22 +23,26 @@ export function styleOf(large: boolean): StylesheetJson {
       style: {
         label: "data(label)",
         color: text,
-        "font-size": 11,
+        "font-size": 12,
+        "font-family": colourOf("--font"),
         "text-wrap": "wrap",
-        "text-max-width": "140px",
-        "text-valign": "bottom",
-        "text-margin-y": 5,
-        width: 26,
-        height: 26,
+        "text-max-width": "400px",
+        "line-height": 1.25,
+        "text-valign": "center",
+        shape: "round-rectangle",
+        "corner-radius": String(ROUND),
+        width: "data(width)",
+        height: "data(height)",
         "border-width": 2,
-        "border-color": colourOf("--surface"),
-        "min-zoomed-font-size": 7,
+        "min-zoomed-font-size": 6,
       },
     },
-    ...health.map(([state, colour, shape]) => ({ selector: `node.${state}`, style: { "background-color": colourOf(colour), shape } })),
-    { selector: "node.idle", style: { "background-opacity": 0.35, "border-style": "dashed" as const, "border-color": soft } },
-    { selector: "node.namespace", style: { width: 44, height: 44 } },
-    { selector: "node.external", style: { shape: "diamond" as const } },
+    ...health.map(([state, colour]) => ({ selector: `node.${state}`, style: { "background-color": colourOf(`${colour}-soft`), "border-color": colourOf(colour) } })),
+    { selector: "node.external", style: polygon("external") },
+    { selector: "node.warning", style: polygon("warning") },
+    { selector: "node.failing", style: { ...polygon("failing"), "border-width": 3 } },
+    { selector: "node.idle", style: { "border-style": "dashed" as const, color: soft } },
+    { selector: "node.namespace", style: { "border-style": "double" as const, "border-width": 4 } },
     {
       selector: ":parent",
       style: {
@@ -47,8 +53,10 @@ export function styleOf(large: boolean): StylesheetJson {
         shape: "round-rectangle" as const,
         "text-valign": "top" as const,
         "compound-sizing-wrt-labels": large ? ("exclude" as const) : ("include" as const),
+        "text-margin-y": -4,
+        "font-weight": 600,
         color: soft,
-        padding: "18px",
+        padding: "20px",
       },
     },
     {
@@ -56,11 +64,15 @@ export function styleOf(large: boolean): StylesheetJson {
       style: {
         label: large ? "" : "data(label)",
         color: soft,
-        "font-size": 9,
-        "text-background-color": colourOf("--page"),
-        "text-background-opacity": 0.85,
+        "font-size": 10,
+        "font-family": colourOf("--font"),
+        "text-wrap": "wrap",
+        "line-height": 1.2,
+        "text-background-color": colourOf("--surface"),
+        "text-background-opacity": 0.9,
         "text-background-padding": "2px",
-        "min-zoomed-font-size": 8,
+        "text-background-shape": "roundrectangle",
+        "min-zoomed-font-size": 6,
         width: "data(width)",
         "line-color": colourOf("--line-strong"),
         "target-arrow-color": colourOf("--line-strong"),
@@ -69,12 +81,14 @@ export function styleOf(large: boolean): StylesheetJson {
       },
     },
     { selector: "edge.ok", style: { "line-color": colourOf("--ok"), "target-arrow-color": colourOf("--ok") } },
+    // What has no traffic now does not ask for attention.
+    { selector: "edge.idle", style: { label: "", "line-opacity": 0.5 } },
     { selector: "edge.warning", style: { "line-color": colourOf("--warning"), "target-arrow-color": colourOf("--warning"), "line-style": "dashed" as const } },
     { selector: "edge.failing", style: { "line-color": colourOf("--failing"), "target-arrow-color": colourOf("--failing"), "line-style": "dotted" as const } },
     { selector: "edge.mtls", style: { "source-arrow-shape": "circle" as const, "source-arrow-color": colourOf("--accent") } },
     { selector: ".faded", style: { opacity: 0.25 } },
     { selector: ".match", style: { "border-color": colourOf("--focus"), "border-width": 4 } },
     { selector: "edge:selected", style: { label: "data(label)", "curve-style": "bezier" as const } },
-    { selector: ":selected", style: { "border-color": colourOf("--focus"), "border-width": 4, "line-color": colourOf("--focus") } },
+    { selector: ":selected", style: { "border-color": colourOf("--focus"), "border-width": 4, "line-color": colourOf("--focus"), "target-arrow-color": colourOf("--focus") } },
   ];
 }

@@ -7,6 +7,8 @@ import type { Topology } from "./elements";
 type Group = NonNullable<Schemas["Topology"]["group"]>;
 
 const REFRESH_MS = 5000;
+/** A single window may be two seconds long: what is called less often would come and go. */
+export const SPAN: Span = "1m";
 /** seconds around a moment of the past that are shown as one picture */
 export const WINDOW_S = 15;
 
@@ -14,7 +16,7 @@ export interface Asked {
   mesh: string;
   group: string;
   expand: string;
-  span: Span | "";
+  span: Span;
   /** seconds since 1970; empty: now */
   at: string;
 }
@@ -30,7 +32,7 @@ export function useTopology({ mesh, group, expand, span, at }: Asked) {
       const moment = Number(at);
       const when = at
         ? { since: time(moment - WINDOW_S), until: time(moment) }
-        : span ? { since: time(Date.now() / 1000 - SPANS[span]) } : {};
+        : { since: time(Date.now() / 1000 - SPANS[span]) };
       // Without a group the server chooses: services, or namespaces where there are many.
       const asked = { ...(group ? { group: group as Group } : {}), ...(expand ? { expand: expand.split(",") } : {}), ...when };
       const { data } = await api.GET("/v1/meshes/{id}/topology", { params: { path: { id: mesh }, query: asked } });

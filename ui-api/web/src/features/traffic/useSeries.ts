@@ -19,7 +19,7 @@ export interface Series {
 }
 
 const REFRESH_MS = 5000;
-const POINTS = 120;
+const POINTS = 90;
 
 export function useSeries({ mesh, service, namespace, version, span }: Asked) {
   return useQuery({
