@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from meshwright.adapters.linkerd import connecting
+from meshwright.adapters.linkerd.traffic import TRAFFIC
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes import Clusters, KubernetesTarget
 from meshwright.schemas.connections import Kubernetes
@@ -16,6 +17,7 @@ adapter = kit.Adapter(
     namespaces=True,
     connections=[Kubernetes],
     rights=connecting.RIGHTS,
+    traffic=TRAFFIC,
 )
 
 adapter.connection_test(connecting.test)

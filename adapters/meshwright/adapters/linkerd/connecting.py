@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from meshwright.adapters.linkerd import words
 from meshwright.core import kit
 from meshwright.core.kit import pod_logs
+from meshwright.core.kit.kubernetes import forwarding
 from meshwright.core.kit.kubernetes.probing import try_connection
 from meshwright.schemas.adapters import AccessRule
 from meshwright.schemas.connections import ConnectionTest, Kubernetes
@@ -26,6 +27,7 @@ RIGHTS = [
     _rule("to find control planes, workloads and their versions", _READ, "apps", "replicasets"),
     _rule("to find webhooks", _READ, "admissionregistration.k8s.io", *_WEBHOOKS),
     _rule("to check resources before they are sent", ["get"], "apiextensions.k8s.io", "customresourcedefinitions"),
+    forwarding.rule("pods", because="to ask proxies what they have counted"),
     pod_logs.RULE,
     _rule("to respect disruption budgets", _READ, "policy", "poddisruptionbudgets"),
     _rule("to enrol namespaces, and for egress control to make theirs", [*_READ, "create", "patch", "delete"], "",
