@@ -71,6 +71,13 @@ async def _takes_part(mesh: Mesh, cluster: k8s.Cluster, place: ResourceRef) -> N
     """Enrolled with restarts, one workload left out, and nothing to do the second time."""
     out = ControllerMember(namespace=place.name, kind="deployment", name="web-v2", restart=True)
     all_of_it = NamespaceMember(namespace=place.name, restart=True)
+    shown = await mesh.api.preview(ops.EnrolWorkloads(workloads=[all_of_it]), mesh=mesh.name)
+    assert {each.ref.name: each.after for each in shown.diff} == {
+        place.name: "annotations:\n  linkerd.io/inject: enabled\n",
+        "web-v1": "restarted: true\n",
+        "web-v2": "restarted: true\n",
+    }
+    assert "annotations" not in (await cluster.get(place))["metadata"]
     enrolled = _result(await mesh.do(ops.EnrolWorkloads(workloads=[all_of_it])))
     assert (await cluster.get(place))["metadata"]["annotations"] == {"linkerd.io/inject": "enabled"}
     assert [each.rpartition("/")[2] for each in enrolled["restarted"]] == ["web-v1", "web-v2"]

@@ -10,11 +10,14 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeAlias
 
+import yaml
+
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.enrolment import marking
 from meshwright.core.kit.kubernetes.enrolment.rollouts import Restarted, Rollouts
 from meshwright.schemas.base import Model
+from meshwright.schemas.designs import Preview, ResourceDiff
 from meshwright.schemas.references import ResourceRef
 
 Part: TypeAlias = Literal["labels", "annotations"]
@@ -78,6 +81,22 @@ async def carry_out(
             *({"workload": str(each.ref), "because": each.because} for each in plan.left),
         ],
     }
+
+
+def preview(plan: Plan) -> Preview:
+    """What carrying out a plan would change: marks, and which workloads are started anew."""
+    diff = {each.ref: _diff(each) for each in plan.changes}
+    for ref in plan.restarts:
+        diff.setdefault(ref, ResourceDiff(ref=ref, change="update", after="restarted: true\n"))
+    return Preview(translations=[], diff=list(diff.values()))
+
+
+def _diff(change: Change) -> ResourceDiff:
+    was, now = (
+        str(yaml.safe_dump({change.part: {key: value for key, value in marks.items() if value is not None}}))
+        for marks in (change.before, change.after)
+    )
+    return ResourceDiff(ref=change.ref, change="update", before=was, after=now)
 
 
 async def _restart(ctx: kit.Context, rollouts: Rollouts, refs: list[ResourceRef]) -> list[Restarted]:
