@@ -4,7 +4,7 @@ Linkerd's reference gives: no real proxy has made it.
 
 import pytest
 
-from meshwright.adapters.linkerd import metrics
+from meshwright.adapters.linkerd.telemetry import metrics
 from meshwright.core.kit.traffic import EdgeKey, Meaning, Place
 
 PLACE = Place(namespace="shop", workload="web")

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from meshwright.adapters.linkerd import connecting
-from meshwright.adapters.linkerd.traffic import TRAFFIC
+from meshwright.adapters.linkerd.telemetry.traffic import TRAFFIC
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes import Clusters, KubernetesTarget
 from meshwright.schemas.connections import Kubernetes

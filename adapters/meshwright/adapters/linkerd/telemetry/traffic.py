@@ -3,7 +3,8 @@
 Invariant: only pods that the injector has given a proxy are asked, on the proxy's own port for statistics.
 """
 
-from meshwright.adapters.linkerd import metrics, words
+from meshwright.adapters.linkerd import words
+from meshwright.adapters.linkerd.telemetry import metrics
 from meshwright.core import kit
 from meshwright.core.kit import traffic
 from meshwright.core.kit.kubernetes.clusters import clusters_of
