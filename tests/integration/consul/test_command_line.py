@@ -64,6 +64,6 @@ async def test_a_person_adopts_a_consul_and_splits_requests(consul: ConsulServer
         await run(parts, "apply", "split.yaml", "--mesh", "consul")
         kinds = [each["Kind"] for each in await configured(consul)]
         assert kinds == ["service-defaults", "service-resolver", "service-splitter"]
-        await run(parts, "remove", "split", "--mesh", "consul")
+        await run(parts, "remove", "split", "--mesh", "consul", "--yes")
         assert await configured(consul) == []
     await emptied(consul)
