@@ -34,6 +34,8 @@ PER_SECOND = 200
 ENTITIES = 60
 EDGES = 150
 WINDOW_S = 5.0
+PATIENCE_S = 120.0
+"""seconds that a busy machine may take to store an event"""
 PAGES = {"events": "/events", "topology": "/topology/demo", "overview": "/"}
 MIB = 1024 * 1024
 Told = tuple[str, str, Message]
@@ -101,7 +103,7 @@ async def publish(bus: mwbus.Connection, told: Told) -> None:
     origin, entity, message = told
     kind = message.wire.entity
     subject = subjects.fill(subjects.EVENTS, workspace="default", origin=origin, entity=kind, id=entity)
-    await bus.publisher.publish(subject, message)
+    await bus.publisher.publish(subject, message, timeout=PATIENCE_S)
 
 
 async def load(bus: mwbus.Connection) -> None:
@@ -126,7 +128,9 @@ async def traffic(bus: mwbus.Connection) -> None:
             for number in range(EDGES)
         ]  # fmt: skip
         start = now() - datetime.timedelta(seconds=WINDOW_S)
-        await bus.publisher.publish(subject, EdgesMeasured(mesh="demo", start=start, seconds=WINDOW_S, edges=edges))
+        await bus.publisher.publish(
+            subject, EdgesMeasured(mesh="demo", start=start, seconds=WINDOW_S, edges=edges), timeout=PATIENCE_S
+        )
         await asyncio.sleep(WINDOW_S)
 
 
@@ -246,7 +250,12 @@ async def run(parts: Stack, minutes: float, pause: float) -> None:
         try:
             pages = await open_pages(await browser.new_context(viewport={"width": 1280, "height": 900}), parts.url)
             await pages["events"].page.get_by_text("are no longer shown here").wait_for(timeout=120_000)
-            await watch(pages, await shared_worker(browser), bus, minutes, pause)
+            watching = asyncio.create_task(watch(pages, await shared_worker(browser), bus, minutes, pause))
+            tasks.append(watching)
+            # Without the load a reading says nothing: the first that ends or fails ends the run.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
             await ending.end(*tasks)
 
