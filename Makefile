@@ -12,10 +12,10 @@ DIST := ui-api/meshwright/ui_api/web/dist/index.html
 WEB := $(shell find ui-api/web ui-api/meshwright/ui_api/routes schemas/meshwright/schemas -type f -not -path '*/node_modules/*' \
 	-not -name '*.pyc' -not -name openapi.json -not -name schema.d.ts)
 
-.PHONY: help install web up down test test-again testbed check schemas bench faults soak heap security fuzz search screenshots lock
+.PHONY: help install web up down test test-again testbed check schemas proofs bench faults soak heap security fuzz search screenshots lock
 
 help:
-	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | bench | faults [QUICK=1] | soak MINUTES=60 | heap MINUTES=60 | security | fuzz MINUTES=10 | search MINUTES=10 | web | screenshots | install'
+	@echo 'make up [FOREGROUND=1] [NATS=url] [MONGODB=url] | down [WIPE=1] | test [KUBECONFIG=file CONTEXT=name] | testbed | check | schemas | proofs | bench | faults [QUICK=1] | soak MINUTES=60 | heap MINUTES=60 | security | fuzz MINUTES=10 | search MINUTES=10 | web | screenshots | install'
 
 install: $(STAMP)
 
@@ -100,6 +100,11 @@ check: install
 
 schemas: install
 	$(BIN)/python -P -m meshwright.schemas.documents.generate
+
+# What tests prove of intents on each mesh, written beside the adapters, and the page of all of them.
+proofs: install
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m proves --write-proofs tests/integration tests/faults
+	PYTHONPATH=tests $(BIN)/python -m rig.proving.page
 
 bench: install
 	@for one in tests/bench/bench_*.py; do echo "== $$one"; PYTHONPATH=tests $(BIN)/python $$one || exit 1; done

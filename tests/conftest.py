@@ -19,7 +19,7 @@ from rig.stack.stack import Stack, running
 
 # A proof that fails shows the values that it compared.
 pytest.register_assert_rewrite("rig.effects")
-pytest_plugins = ["meshwright.core.testing.fixtures", "testbed.fixtures"]
+pytest_plugins = ["meshwright.core.testing.fixtures", "testbed.fixtures", "rig.proving.recording"]
 
 
 def pytest_configure() -> None:

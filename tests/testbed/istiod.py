@@ -20,6 +20,7 @@ from testbed.objects import Object, Objects, in_order, parsed
 
 NAMESPACE = ISTIO
 VERSION = programs.ISTIO.partition("-")[0]
+MINOR = VERSION.rpartition(".")[0]
 _RENDERED_S = 60.0
 _ENVIRONMENT = {
     "POD_NAME": "istiod-testbed",

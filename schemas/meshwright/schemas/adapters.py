@@ -3,7 +3,7 @@
 Invariant: everything here is derived from what the adapter registered, so every listed operation is handled.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from meshwright.schemas.base import Message, Model, Moment, Wire
 
@@ -18,6 +18,19 @@ class OperationSupport(Model, frozen=True, kw_only=True):
     arguments: dict[str, Any] = {}
 
 
+class IntentProof(Model, frozen=True, kw_only=True):
+    """How a test has shown that an intent works on a mesh: by requests (`traffic`), or by its real API (`accepted`).
+
+    `accepted` says that the API took the resources that the intent becomes, and nothing of requests.
+    """
+
+    how: Literal["accepted", "traffic"]
+    version: str
+    """of the mesh on which it was shown"""
+    test: str
+    """as pytest names it"""
+
+
 class IntentSupport(Model, frozen=True, kw_only=True):
     """One row of the intent matrix: supported since a mesh version, or unsupported with a reason."""
 
@@ -26,6 +39,7 @@ class IntentSupport(Model, frozen=True, kw_only=True):
     since: str = ""
     because: str = ""
     instead: str = ""
+    proofs: list[IntentProof] = []
 
 
 class MeshIntents(Model, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MovedMesh]:
     """One mesh for all proofs."""
     async with serving(tmp_path_factory.mktemp("envoy")) as result:
-        yield MovedMesh(result.mesh)
+        yield MovedMesh(result.mesh, result.version)
 
 
 class TestMovedEffects(IntentEffects):

@@ -43,6 +43,7 @@ async def is_refused(mesh: Mesh, design: Design, because: str) -> None:
 class TestConsulEffects(IntentEffects, CombinedEffects):
     """See `IntentEffects` and `CombinedEffects`; what this Consul has no words for is proven to be refused."""
 
+    @pytest.mark.proves("mutual-tls")
     async def test_plain_text_is_refused_or_taken_as_asked_for(self, mesh: Mesh) -> None:
         """Strict is how sidecars of this version always are, and permissive is refused."""
         await is_refused(mesh, documents.PERMISSIVE, "take mutual TLS alone")

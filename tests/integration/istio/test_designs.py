@@ -21,10 +21,11 @@ from meshwright.core.testing.target_contract import Quiet
 from meshwright.schemas import intents as wishes
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
-from meshwright.schemas.intents import AnyIntent
+from meshwright.schemas.intents import AnyIntent, intent_kind
 from meshwright.schemas.references import ResourceRef
 from rig.istio.meshes import bookinfo
-from testbed.istiod import NAMESPACE, Istiod
+from rig.proving.recording import Prove
+from testbed.istiod import MINOR, NAMESPACE, Istiod
 
 pytestmark = pytest.mark.servers
 GOLDENS = Path(__file__).parents[2] / "unit" / "istio" / "intents" / "goldens"
@@ -114,7 +115,8 @@ async def mesh(
             yield result
 
 
-async def test_every_intent_is_taken_by_the_api_server_and_by_istiod(mesh: Mesh) -> None:
+@pytest.mark.proves
+async def test_every_intent_is_taken_by_the_api_server_and_by_istiod(mesh: Mesh, prove: Prove) -> None:
     """The dry run of each golden passes schemas, rules and istiod's own validation."""
     for path in sorted(GOLDENS.glob("*.yaml")):
         golden = yaml.safe_load(path.read_text())
@@ -125,9 +127,12 @@ async def test_every_intent_is_taken_by_the_api_server_and_by_istiod(mesh: Mesh)
         assert (path.stem, plan.unsupported, plan.problems) == (path.stem, [], [])
         wanted = {each["kind"] for each in golden["becomes"]["resources"]}
         assert {each.ref.kind for each in plan.dry_run.changes} == wanted, path.stem
+        for each in intents:
+            prove("istio", MINOR, intent_kind(type(each)), "accepted")
 
 
-async def test_ingress_is_taken_where_a_gateway_stands(mesh: Mesh) -> None:
+@pytest.mark.proves
+async def test_ingress_is_taken_where_a_gateway_stands(mesh: Mesh, prove: Prove) -> None:
     """Proxies that the injector makes are found by their template; without them the refusal says what is missing."""
     exposed = wishes.Ingress(host="shop.example.com", service="productpage")
     (refused,) = (await mesh.plan("canary", exposed)).unsupported
@@ -141,6 +146,7 @@ async def test_ingress_is_taken_where_a_gateway_stands(mesh: Mesh) -> None:
     await mesh.cluster.apply({**body, "spec": spec}, owner="somebody")
     plan = await mesh.apply("canary", exposed)
     assert {each.ref.kind for each in plan.dry_run.changes} == {"Gateway", "VirtualService"}
+    prove("istio", MINOR, "ingress", "accepted")
 
 
 async def test_what_several_intents_say_of_one_host_is_applied_as_one_object(mesh: Mesh) -> None:

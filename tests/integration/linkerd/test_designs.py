@@ -20,9 +20,10 @@ from meshwright.core.testing.target_contract import Quiet
 from meshwright.schemas import intents as wishes
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
-from meshwright.schemas.intents import AnyIntent, NativeResource
+from meshwright.schemas.intents import AnyIntent, NativeResource, intent_kind
 from meshwright.schemas.references import ResourceRef
-from rig.linkerd.meshes import SAMPLES, bookinfo
+from rig.linkerd.meshes import MINOR, SAMPLES, bookinfo
+from rig.proving.recording import Prove
 
 pytestmark = pytest.mark.servers
 MESH = kit.MeshRef(workspace="default", connection="k", mesh="prod")
@@ -109,7 +110,8 @@ async def mesh(
             yield result
 
 
-async def test_every_intent_is_taken_and_leaves_nothing(mesh: Mesh) -> None:
+@pytest.mark.proves
+async def test_every_intent_is_taken_and_leaves_nothing(mesh: Mesh, prove: Prove) -> None:
     """All samples in one design: applied, planned again without a change, and gone with it; nobody's object is."""
     routed = [each for each in SAMPLES if not isinstance(each, wishes.EgressControl)]
     plan = await mesh.apply(*SAMPLES)
@@ -131,6 +133,8 @@ async def test_every_intent_is_taken_and_leaves_nothing(mesh: Mesh) -> None:
     assert reviews is not None
     assert "annotations" not in reviews["metadata"]
     assert await mesh.find("Service", "reviews-v1") is None
+    for each in SAMPLES:
+        prove("linkerd", MINOR, intent_kind(type(each)), "accepted")
 
 
 async def test_services_of_versions_come_and_go_with_the_split_that_needs_them(mesh: Mesh) -> None:

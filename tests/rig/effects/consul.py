@@ -12,11 +12,14 @@ from rig.consul import worker
 from rig.consul.world import World
 from rig.effects.mesh import CALLER, WORKLOADS, Answer, Mesh, Request
 from testbed.consul import ConsulServer
+from testbed.programs import CONSUL_VERSION
 
 
 class ProvenConsul(Mesh):
     """Use `serving`."""
 
+    kind = "consul"
+    version = CONSUL_VERSION.rpartition(".")[0]
     takes_plain_text = False
     identity = "/svc/web"
     most_faults = 0

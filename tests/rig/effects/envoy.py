@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from meshwright.adapters.envoy.dataplane import program
 from meshwright.schemas.designs import Design, Preview
 from meshwright.schemas.operations import ApplyDesign, InstallMesh, RemoveDesign, enrolling
 from meshwright.schemas.workloads import WorkloadSpec
@@ -19,11 +20,12 @@ TWIN = "reviews-v1-twin"
 class ProvenEnvoyMesh(Mesh):
     """Use `serving`."""
 
+    kind = "envoy"
     takes_plain_text = False
     unsupported = frozenset({"ingress", "egress-control"})
 
-    def __init__(self, mesh: EnvoyMesh) -> None:
-        self.mesh = mesh
+    def __init__(self, mesh: EnvoyMesh, version: str) -> None:
+        self.mesh, self.version = mesh, version
 
     async def apply(self, design: Design) -> None:
         await self.mesh.do(ApplyDesign(design=design))
@@ -82,4 +84,5 @@ async def serving(directory: Path) -> AsyncIterator[ProvenEnvoyMesh]:
         service, version = WORKLOADS[TWIN]
         specs = [*mesh.specs(), WorkloadSpec(name=TWIN, service=service, version=version, port=twin.port)]
         await mesh.do(enrolling(specs))
-        yield ProvenEnvoyMesh(mesh)
+        version = await program.version(program.envoy())
+        yield ProvenEnvoyMesh(mesh, version.rpartition(".")[0])

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from meshwright.core.testing.eventually import eventually
 from rig.effects import documents
 from rig.effects.mesh import ALMOST, CALLER, Mesh
@@ -15,6 +17,7 @@ _WIDER = 7
 class FailureEffects:
     """Subclass it in a module that has a fixture `mesh`."""
 
+    @pytest.mark.proves("retry")
     async def test_failed_requests_are_tried_again(self, mesh: Mesh) -> None:
         """A service that answers every third time looks healthy with two retries, and neither before nor after."""
         assert 503 in await mesh.statuses("ratings", 3, "/flaky")
@@ -30,6 +33,7 @@ class FailureEffects:
 
         await eventually(unhealthy, timeout=_WITHIN)
 
+    @pytest.mark.proves("timeout")
     async def test_a_timeout_ends_slow_requests(self, mesh: Mesh) -> None:
         """A request that takes longer is answered with 504, others are untouched, and afterwards it may take long."""
         async with mesh.applied(documents.TIMEOUT):
@@ -45,6 +49,7 @@ class FailureEffects:
 
         await eventually(patient, timeout=_WITHIN)
 
+    @pytest.mark.proves("fault-delay")
     async def test_a_delay_is_injected(self, mesh: Mesh) -> None:
         """Only requests with the header are late, by the time asked for, until it is removed."""
         if await refused(mesh, "fault-delay", documents.DELAY):
@@ -66,6 +71,7 @@ class FailureEffects:
             assert await delayed()
         await eventually(quick, timeout=_WITHIN)
 
+    @pytest.mark.proves("fault-abort")
     async def test_an_abort_is_injected(self, mesh: Mesh) -> None:
         """The share asked for is answered with the status asked for, without reaching the service; later none is."""
         if await refused(mesh, "fault-abort", documents.ABORT):
@@ -109,6 +115,7 @@ class FailureEffects:
 
         await eventually(neither, timeout=_WITHIN)
 
+    @pytest.mark.proves("rate-limit")
     async def test_a_rate_limit_refuses_the_rest(self, mesh: Mesh) -> None:
         """Each instance lets so many requests through and answers the rest with 429, whoever asks, until it is removed.
 
@@ -137,6 +144,7 @@ class FailureEffects:
 
         await eventually(unlimited, timeout=_WITHIN)
 
+    @pytest.mark.proves("circuit-breaker")
     async def test_a_circuit_breaker_bounds_requests_in_flight(self, mesh: Mesh) -> None:
         """With one connection and one pending request allowed, at most two of a burst get through; later all do."""
 

@@ -22,7 +22,7 @@ from rig.istio import worker
 from testbed import programs
 from testbed.cluster import KubernetesServer
 from testbed.fixtures import skip_unless_built
-from testbed.istiod import NAMESPACE, Istiod
+from testbed.istiod import MINOR, NAMESPACE, Istiod
 from testbed.objects import Object, Objects
 from testbed.traffic import apps, resolver, world
 from testbed.traffic.manifests import Service
@@ -55,6 +55,8 @@ _WHERE_TO = "x-envoy-original-dst-host"
 class ProvenIstio(Mesh):
     """Use `serving`, or the fixture `proven_istio`."""
 
+    kind = "istio"
+    version = MINOR
     takes_plain_text = True
     most_faults = 2
 

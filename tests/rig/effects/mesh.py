@@ -48,6 +48,10 @@ class Mesh(abc.ABC):
     Each answers with its name; `/slow` takes a second, `/fail` is 503 and `/flaky` every third time 200.
     """
 
+    kind: str
+    """the name of its adapter"""
+    version: str
+    """of the mesh"""
     takes_plain_text: bool
     """whether workloads do, as long as no design speaks of mutual TLS"""
     identity: str = "/sa/web"

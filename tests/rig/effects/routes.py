@@ -17,6 +17,7 @@ _USERS = 24
 class RouteEffects:
     """Subclass it in a module that has a fixture `mesh`."""
 
+    @pytest.mark.proves("traffic-split")
     async def test_a_split_divides_requests_by_weight(self, mesh: Mesh) -> None:
         """One of ten reaches v2; the document's next revision sends all to v1; without it v2 has its share again."""
         async with mesh.applied(documents.CANARY):
@@ -33,6 +34,7 @@ class RouteEffects:
             await eventually(nobody, timeout=_WITHIN)
         await eventually(lambda: _reached(mesh, "reviews-v2"), timeout=_WITHIN)
 
+    @pytest.mark.proves("header-route")
     async def test_a_header_sends_requests_to_a_version(self, mesh: Mesh) -> None:
         """Requests with the header reach its version and all others follow the split, until both are removed."""
         testers, others = {"x-user": "tester-7"}, {"x-user": "somebody"}
@@ -57,6 +59,7 @@ class RouteEffects:
         with pytest.raises(Exception, match="#/intents/1"):
             await mesh.apply(documents.CONTRADICTION)
 
+    @pytest.mark.proves("mirror")
     async def test_a_mirror_copies_requests(self, mesh: Mesh) -> None:
         """v2 gets a copy of each request while callers hear v1 alone; afterwards each request is received once."""
         if await refused(mesh, "mirror", documents.MIRROR):
@@ -78,6 +81,7 @@ class RouteEffects:
 
         await eventually(once, timeout=_WITHIN)
 
+    @pytest.mark.proves("load-balancing")
     async def test_load_balancing_follows_a_header(self, mesh: Mesh) -> None:
         """All requests of a user reach one instance and not all users the same one, until it is removed."""
         async with mesh.applied(documents.STICKY):
@@ -98,6 +102,7 @@ class RouteEffects:
 
         await eventually(scattered, timeout=_WITHIN)
 
+    @pytest.mark.proves("ingress")
     async def test_a_gateway_lets_requests_in(self, mesh: Mesh) -> None:
         """For its host alone, each path to its service, and there as the split says; afterwards nobody is let in."""
         if await refused(mesh, "ingress", documents.EXPOSED):
@@ -121,6 +126,7 @@ class RouteEffects:
 
         await eventually(closed, timeout=_WITHIN)
 
+    @pytest.mark.proves("egress-control")
     async def test_only_the_hosts_that_are_named_are_reached(self, mesh: Mesh) -> None:
         """Both hosts outside are reached before and afterwards, and in between only the one that is named."""
         if await refused(mesh, "egress-control", documents.EGRESS):

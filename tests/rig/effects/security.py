@@ -3,6 +3,8 @@
 import itertools
 import json
 
+import pytest
+
 from meshwright.core.testing.eventually import eventually
 from rig.effects import documents
 from rig.effects.mesh import CALLER, Mesh
@@ -16,6 +18,7 @@ _RATINGS = "ratings-v1"
 class SecurityEffects:
     """Subclass it in a module that has a fixture `mesh`."""
 
+    @pytest.mark.proves("mutual-tls")
     async def test_plain_text_is_refused_or_taken_as_asked_for(self, mesh: Mesh) -> None:
         """Permissive takes plain text and mutual TLS, strict takes callers with a certificate of the mesh alone."""
 
@@ -50,6 +53,7 @@ class SecurityEffects:
             await eventually(as_asked_for, timeout=_WITHIN)
             assert [(await mesh.call(each)).status for each in ("reviews", "ratings")] == [200, 200]
 
+    @pytest.mark.proves("deny-all")
     async def test_deny_all_refuses_everyone(self, mesh: Mesh) -> None:
         """Every call is 403 without reaching the service, calls to others are not, and later all are answered."""
         async with mesh.applied(documents.CLOSED):
@@ -69,6 +73,7 @@ class SecurityEffects:
 
         await eventually(is_answered, timeout=_WITHIN)
 
+    @pytest.mark.proves("allow")
     async def test_allow_lets_only_the_named_source_in(self, mesh: Mesh) -> None:
         """Only the source, with the method and path allowed, gets through; everyone else gets 403, until later."""
         async with mesh.applied(documents.ONLY_REVIEWS):
@@ -96,6 +101,7 @@ class SecurityEffects:
 
         await eventually(as_before, timeout=_WITHIN)
 
+    @pytest.mark.proves("access-log")
     async def test_requests_are_logged_as_json(self, mesh: Mesh) -> None:
         """One JSON line for each request that reaches the service, written by its sidecar; later no more of them."""
         rounds = itertools.count()

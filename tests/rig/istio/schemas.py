@@ -10,7 +10,7 @@ import yaml
 from meshwright.core.kit import structural
 
 SHARED = Path(__file__).parents[4] / "shared" / "crds"
-MISSING = f"needs the definitions of Istio's kinds in {SHARED.name} of the folder shared beside the checkout"
+MISSING = f"needs the definitions of the mesh's kinds in {SHARED.name} of the folder shared beside the checkout"
 _FOLDERS = ("istio", "gateway-api-standard")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

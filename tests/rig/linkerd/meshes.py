@@ -7,12 +7,14 @@ from meshwright.schemas import intents as wishes
 from meshwright.schemas.intents import AnyIntent
 
 NAMESPACE = "shop"
+MINOR = "2.20"
+"""what the rendered installation is: edge-26.6"""
 _SERVICES = {
     "details": ["v1"], "ratings": ["v1"], "reviews": ["v1", "v2", "v3"], "productpage": ["v1"], "web": ["v1"],
 }  # fmt: skip
 
 
-def bookinfo(namespace: str = NAMESPACE, *, minor: str = "2.20") -> LinkerdFacts:
+def bookinfo(namespace: str = NAMESPACE, *, minor: str = MINOR) -> LinkerdFacts:
     """Services with versions, all of them enrolled."""
     port = ServicePort(number=9080, name="http", target=9080)
     services = [Service(namespace=namespace, name=name, ports=[port], selector={"app": name}) for name in _SERVICES]

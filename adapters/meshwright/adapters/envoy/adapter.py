@@ -21,6 +21,7 @@ adapter = kit.Adapter(
     contract=2,
     version="0.1.0",
     settings=Options,
+    proofs=kit.proofs(__package__),
     target=EnvoyTarget,
     connections=[EnvoyFleet],
 )

@@ -19,6 +19,7 @@ adapter = kit.Adapter(
     contract=2,
     version="0.1.0",
     settings=Options,
+    proofs=kit.proofs(__package__),
     target=IstioTarget,
     namespaces=True,
     connections=[Kubernetes],

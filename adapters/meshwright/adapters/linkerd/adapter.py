@@ -17,6 +17,7 @@ adapter = kit.Adapter(
     namespaces=True,
     connections=[Kubernetes],
     rights=connecting.RIGHTS,
+    proofs=kit.proofs(__package__),
     traffic=TRAFFIC,
 )
 

@@ -12,6 +12,7 @@ from meshwright.core.kit.connections import ConnectionChange, OpenConnection
 from meshwright.core.kit.context import Context, Control
 from meshwright.core.kit.lifecycle.failures import plan_gone, rejected, unfit
 from meshwright.core.kit.lifecycle.kept import KeptPlans, applied_designs, forget_designs
+from meshwright.core.kit.proofs import proofs
 from meshwright.core.kit.runtime import OwnServers, Runtime
 from meshwright.core.kit.status import MeshStatus, forget_mesh, tell_mesh
 from meshwright.core.kit.target import (
@@ -67,6 +68,7 @@ __all__ = [
     "forget_mesh",
     "not_adopted",
     "plan_gone",
+    "proofs",
     "rejected",
     "tell_mesh",
     "unfit",

@@ -8,7 +8,7 @@ import datetime
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -80,6 +80,7 @@ class Adapter:
         namespaces: bool = False,
         connections: Sequence[type[ConnectionSettings]] = (),
         values: dict[str, Any] | None = None,
+        proofs: Mapping[str, Sequence[adapters.IntentProof]] | None = None,
         rights: Sequence[adapters.AccessRule] = (),
         analyzers: Analyzers | None = None,
         importers: Importers | None = None,
@@ -89,10 +90,11 @@ class Adapter:
 
         `settings` are read when a worker starts, so that a wrong variable is told there; see `Runtime.settings`.
         `connections` are the kinds of connection that it serves: meshes live on these only. `values` is the JSON Schema
-        of what is the mesh's own when one is installed or upgraded; None: nothing is. `rights` are what it has to do
-        in Kubernetes clusters, from which the exact roles of its credentials are made. `analyzers` find mistakes in
-        resources of the mesh, and `importers` read them as intents; without, those that belong to no mesh. `traffic`
-        is what its proxies count, from which the kit measures who asks whom.
+        of what is the mesh's own when one is installed or upgraded; None: nothing is. `proofs` are what its tests have
+        shown of intents (`kit.proofs`). `rights` are what it has to do in Kubernetes clusters, from which the exact
+        roles of its credentials are made. `analyzers` find mistakes in resources of the mesh, and `importers` read them
+        as intents; without, those that belong to no mesh. `traffic` is what its proxies count, from which the kit
+        measures who asks whom.
         Raises ValueError when `version` is not a semantic version, which is what NATS services announce."""
         if not _SEMANTIC.fullmatch(version):
             raise ValueError(f"adapter {name}: version {version!r} is not a semantic version such as 1.0.0")
@@ -103,6 +105,7 @@ class Adapter:
         self.settings = settings
         self.connections = tuple(connections)
         self.values = values
+        self.proofs = proofs or {}
         self.rights = tuple(rights)
         self.analyzers = analyzers
         self.importers = importers or Importers()
@@ -310,7 +313,8 @@ class Adapter:
     def matrix(self, version: str = "") -> list[adapters.IntentSupport]:
         """Every intent, supported by a mesh of this version or not; without a version, by any that is new enough."""
         return [
-            announcing.intent(self.translators, intents.intent_kind(kind), version) for kind in intents.INTENT_TYPES
+            announcing.intent(self.translators, kind, version, self.proofs.get(kind, ()))
+            for kind in map(intents.intent_kind, intents.INTENT_TYPES)
         ]
 
     async def intents_of(self, scope: Scope) -> adapters.MeshIntents:

@@ -34,7 +34,9 @@ def connection(
     return adapters.ConnectionSupport(kind=kind.kind, settings=settings, tested=tested, meshes=meshes, rights=needed)
 
 
-def intent(translators: Translators, kind: str, version: str) -> adapters.IntentSupport:
+def intent(
+    translators: Translators, kind: str, version: str, proofs: Sequence[adapters.IntentProof] = ()
+) -> adapters.IntentSupport:
     """One intent, on a mesh of this version; without a version, on any that is new enough."""
     rule, refused = translators.rules.get(kind), translators.refusal(kind, version)
     return adapters.IntentSupport(
@@ -43,4 +45,5 @@ def intent(translators: Translators, kind: str, version: str) -> adapters.Intent
         since=rule.since if rule else "",
         because=refused.because if refused else "",
         instead=refused.instead if refused else "",
+        proofs=list(proofs),
     )

@@ -45,6 +45,7 @@ FROM_MEMORY = {
 def filled(route: Any) -> str:
     """The path of a route with something that fits in the places of its parameters."""
     result = str(route.path).replace("/v1/adapters/{id}:", "/v1/adapters/trial:")  # one that is alive
+    result = result.replace("/v1/proxies/{id}", "/v1/proxies/m1~a")  # a proxy has no kind
     for place, pattern in route.patterns().items():
         result = result.replace(f"{{{place}}}", OF_PATTERN.get(pattern) or FITTING.get(place, "m1"))
     return result

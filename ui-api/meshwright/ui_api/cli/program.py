@@ -83,6 +83,7 @@ def build() -> typer.Typer:
         ("events", events.group),
         ("webhooks", webhooks.group),
         ("adapters", adapters.group),
+        ("intents", adapters.intents_group),
     ):
         app.add_typer(group, name=name, rich_help_panel=_LOOK)
     command(app, "overview", rich_help_panel=_LOOK)(overview.overview)

@@ -9,10 +9,15 @@ import typer
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import paths
 from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.exits import CommandFailed
 from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
 
+_MOST = 100
+"""adapters that are asked for"""
+
 group = typer.Typer(help="Adapters: which are running and what they support.", no_args_is_help=True)
+intents_group = typer.Typer(help="Intents: what can be wished for, and on which meshes.", no_args_is_help=True)
 author_group = typer.Typer(help="Write an adapter.", no_args_is_help=True)
 
 
@@ -44,6 +49,27 @@ def forget(
     params = {"reason": reason, "orphan": "true" if orphan else None}
     session.api.request("DELETE", paths.one(paths.ADAPTERS, adapter), params=params)
     session.output.say(f"adapter {adapter} forgotten")
+
+
+@command(intents_group, "matrix")
+def matrix(
+    session: Session,
+    adapter: Annotated[list[str] | None, typer.Option("--adapter", "-a", help="These only (repeatable).")] = None,
+) -> None:
+    """Show every intent on every kind of mesh: proven by traffic, accepted by its API, or why it is not possible."""
+    import msgspec
+
+    from meshwright.schemas.adapters import Adapter
+    from meshwright.ui_api.cli.render.documents import intents as intent_matrix
+
+    documents, _ = session.api.list(paths.ADAPTERS, limit=_MOST)
+    known = [each for each in msgspec.convert(documents, list[Adapter]) if each.intents]
+    if unknown := set(adapter or []) - {each.id for each in known}:
+        there = ", ".join(each.id for each in known) or "none"
+        raise CommandFailed(f"no adapter announces intents under {', '.join(sorted(unknown))} (there is: {there})")
+    shown = [each for each in known if not adapter or each.id in adapter]
+    rows = [{"adapter": each.id, "intents": msgspec.to_builtins(each.intents)} for each in shown]
+    session.output.show(rows, intent_matrix.matrix(shown) if shown else views.adapters([]))
 
 
 @command(author_group, "new")
