@@ -66,7 +66,7 @@ class IstioControlPlanes:
         except k8s.Refused as error:
             return [Replica(name="istiod", problem=error.failure.what[:500])]
         istiods = [each for several in listed for each in several]
-        answers = await replicas.every(istiods, lambda each: replicas.synced(cluster, each))
+        answers = await replicas.every(istiods, lambda each: replicas.counted(cluster, each))
         self._istiods = {_name(each): each for each in answers}
         return told(answers)
 
@@ -101,7 +101,7 @@ def told(istiods: Sequence[Istiod]) -> list[Replica]:
     return [
         Replica(
             name=_name(each), proxies=served.get(_name(each), []), problem=each.problem, gathers=each.gathers,
-            gathers_at_most=each.gathers_at_most,
+            gathers_at_most=each.gathers_at_most, work=each.work,
         )
         for each in istiods
     ]  # fmt: skip

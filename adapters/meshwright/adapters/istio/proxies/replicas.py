@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
-from meshwright.adapters.istio.proxies import authorities, pods, syncz
+from meshwright.adapters.istio.proxies import authorities, counting, pods, syncz
 from meshwright.adapters.istio.proxies.authorities import Authority
 from meshwright.adapters.istio.proxies.syncz import ProxySync
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.distribution import Work
 from meshwright.core.kit.kubernetes.listing import listed
 from meshwright.core.kit.kubernetes.port_forward import PodPort
 from meshwright.schemas.base import Model
@@ -47,6 +48,9 @@ class Replica(Model, frozen=True, kw_only=True):
     """seconds for which it waits for further changes before it sends (PILOT_DEBOUNCE_AFTER)"""
     gathers_at_most: float = 10.0
     """and after which it sends although there are further ones (PILOT_DEBOUNCE_MAX)"""
+
+    work: Work | None = None
+    """what it had done before it told of its proxies; None where it does not say, or was not asked"""
 
     def port_in(self, cluster: k8s.Cluster) -> PodPort:
         """Where it answers."""
@@ -113,6 +117,15 @@ async def synced(cluster: k8s.Cluster, replica: Replica) -> Replica:
         return msgspec.structs.replace(replica, problem=error.failure.what[:500])
     except msgspec.DecodeError as error:
         return msgspec.structs.replace(replica, problem=f"its answer cannot be read: {error}"[:500])
+
+
+async def counted(cluster: k8s.Cluster, replica: Replica) -> Replica:
+    """A replica with its work, and then what it says of its proxies, or why it does not."""
+    try:
+        work = counting.work(await replica.port_in(cluster).get(counting.PATH, timeout=_SECONDS))
+    except k8s.KubernetesError:
+        work = None  # whether it can be asked at all, its proxies tell
+    return await synced(cluster, msgspec.structs.replace(replica, work=work))
 
 
 async def _asked(cluster: k8s.Cluster, replica: Replica) -> Replica:
