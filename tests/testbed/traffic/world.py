@@ -7,6 +7,8 @@ and its objects with their namespace.
 import asyncio
 import contextlib
 import json
+import os
+import signal as signals
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -118,6 +120,10 @@ class SidecarWorld:
     async def kill(self, name: str) -> None:
         """End the sidecar of a pod, while the pod goes on; returns when it has ended."""
         await self._network.end(self._sidecars[name].pid)
+
+    def signal(self, name: str, number: signals.Signals) -> None:
+        """Send a signal to the sidecar of a pod; a stopped one keeps its connections and says nothing."""
+        os.kill(self._sidecars[name].pid, number)
 
     async def request(
         self,
