@@ -16,6 +16,7 @@ from meshwright.schemas.references import ResourceRef
 GATEWAY = ("gateway.networking.k8s.io", "Gateway")
 CLASS = "istio-waypoint"
 OWNER = "meshwright"
+_GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 USERS = (
     ("", "Namespace"), ("", "Service"), ("", "Pod"),
     ("networking.istio.io", "ServiceEntry"), ("networking.istio.io", "WorkloadEntry"),
@@ -47,6 +48,21 @@ async def make(cluster: k8s.Cluster, namespace: str, name: str, revision: str) -
     """Make a waypoint, unless it is there. Raises KubernetesError."""
     if await cluster.find(reference(namespace, name)) is None:
         await cluster.apply(body(namespace, name, revision), owner=OWNER)
+
+
+async def remains(cluster: k8s.Cluster, namespace: str, name: str) -> str:
+    """What is left of an earlier waypoint of this name; empty: nothing, or the waypoint is there.
+
+    Istiod takes a Service that is about to be deleted for the new waypoint's, and calls that programmed too early.
+    Raises KubernetesError.
+    """
+    if await cluster.find(reference(namespace, name)) is not None:
+        return ""
+    for each in await listing.listed(cluster, "", "Service", namespace, labels=f"{_GATEWAY_NAME}={name}"):
+        owners = k8s.at(each, "metadata", "ownerReferences") or []
+        if any((owner.get("kind"), owner.get("name")) == (GATEWAY[1], name) for owner in owners):
+            return f"{k8s.reference_of(each)} of an earlier one is still there"
+    return ""
 
 
 async def obstacle(cluster: k8s.Cluster, namespace: str, name: str) -> str:

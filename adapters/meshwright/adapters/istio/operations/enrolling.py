@@ -8,6 +8,7 @@ a waypoint that it had removed takes traffic again before labels lead to it. Enr
 
 import asyncio
 import functools
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from meshwright.adapters.istio.adapter import adapter
@@ -24,6 +25,7 @@ from meshwright.schemas.references import ResourceRef
 
 WAYPOINT_SECONDS = 120.0
 _LOOK = 1.0
+_Hindrance = Callable[[k8s.Cluster, str, str], Awaitable[str]]
 
 
 @adapter.operation(EnrolWorkloads)
@@ -107,9 +109,14 @@ async def _unlabel(place: Place, plan: Plan, rollouts: Rollouts) -> None:
 
 async def _make_waypoint(place: Place, wanted: memberships.Waypoint) -> None:
     """Returns when it takes traffic. Raises Reject when it does not in time."""
+    await _until_none(place, wanted, waypoints.remains)
     await waypoints.make(await place.cluster(), wanted.namespace, wanted.name, wanted.revision)
+    await _until_none(place, wanted, waypoints.obstacle)
+
+
+async def _until_none(place: Place, wanted: memberships.Waypoint, hindrance: _Hindrance) -> None:
     end, reported = asyncio.get_running_loop().time() + WAYPOINT_SECONDS, ""
-    while because := await waypoints.obstacle(await place.cluster(), wanted.namespace, wanted.name):
+    while because := await hindrance(await place.cluster(), wanted.namespace, wanted.name):
         if asyncio.get_running_loop().time() > end:
             raise failures.no_waypoint(wanted.ref, because)
         if because != reported:
