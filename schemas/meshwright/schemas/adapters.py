@@ -3,9 +3,13 @@
 Invariant: everything here is derived from what the adapter registered, so every listed operation is handled.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from msgspec import Meta
 
 from meshwright.schemas.base import Message, Model, Moment, Wire
+
+Word: TypeAlias = Annotated[str, Meta(max_length=128)]
 
 
 class OperationSupport(Model, frozen=True, kw_only=True):
@@ -63,6 +67,29 @@ class AccessRule(Model, frozen=True, kw_only=True):
     names: list[str] = []
     namespace: str = ""
     because: str = ""
+
+
+class InstallationToBe(Model, frozen=True, kw_only=True):
+    """One installation of a mesh, by what its objects depend on; what is empty is chosen by the adapter."""
+
+    version: Word = ""
+    revision: Word = ""
+    profile: Word = ""
+    namespace: Word = ""
+    values: dict[str, Any] = {}
+
+
+class RightsRequest(InstallationToBe, frozen=True, kw_only=True):
+    """Asks a worker which permissions installing, upgrading and uninstalling take. Request/reply, never stored."""
+
+    workspace: str
+
+
+class NeededRights(Model, frozen=True, kw_only=True):
+    """The permissions for one installation. `name` tells its roles from those of others."""
+
+    name: str
+    rules: list[AccessRule]
 
 
 class ConnectionSupport(Model, frozen=True, kw_only=True):

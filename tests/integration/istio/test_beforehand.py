@@ -56,8 +56,10 @@ async def test_without_the_rights_nothing_is_begun(
     operator.runtime.connections.settings = limited
     with pytest.raises(kit.Reject, match="lacks rights") as refused:
         await operator.do(wanted)
-    assert refused.value.failure.code == "MW4003"
-    assert "create clusterroles.rbac.authorization.k8s.io" in refused.value.failure.what
+    assert refused.value.failure.code == "MW4014"
+    assert any(
+        "create clusterroles.rbac.authorization.k8s.io" in each for each in refused.value.failure.details["missing"]
+    )
     operator.runtime.connections.settings = administrator
     assert await operator.everything() == before
     await operator.do(wanted)

@@ -100,7 +100,7 @@ class Operator:
         command = self.command(arguments)
         result = await adapter.previewer(kit.PreviewContext(command, self.runtime, self.clusters))
         assert result is not None
-        assert result.problems == []
+        assert result.problems == [], result.problems
         return {str(each.ref): each.change for each in result.diff}
 
     async def find(self, kind: str, name: str, namespace: str = "", group: str = "") -> Any:

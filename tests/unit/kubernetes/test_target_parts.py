@@ -77,11 +77,12 @@ def test_tools_that_put_things_back_are_reported() -> None:
 
 
 def test_objects_come_after_what_they_need() -> None:
-    """Namespaces, definitions, what is built in, custom resources, webhooks; and go in reverse."""
+    """Namespaces, definitions, roles, what is built in, custom resources, webhooks; and go in reverse."""
     refs = [
         ResourceRef(group="admissionregistration.k8s.io", kind="ValidatingWebhookConfiguration", name="w"),
         ResourceRef(group="gateway.networking.k8s.io", kind="HTTPRoute", namespace="n", name="r"),
         ResourceRef(group="rbac.authorization.k8s.io", kind="Role", namespace="n", name="r"),
+        ResourceRef(group="rbac.authorization.k8s.io", kind="RoleBinding", namespace="n", name="r"),
         ResourceRef(group="apps", kind="Deployment", namespace="n", name="d"),
         ResourceRef(group="apiextensions.k8s.io", kind="CustomResourceDefinition", name="c"),
         ResourceRef(kind="Namespace", name="n"),
@@ -90,11 +91,12 @@ def test_objects_come_after_what_they_need() -> None:
     assert order == [
         ["Namespace"],
         ["CustomResourceDefinition"],
-        ["Deployment", "Role"],
+        ["Role"],
+        ["Deployment", "RoleBinding"],
         ["HTTPRoute"],
         ["ValidatingWebhookConfiguration"],
     ]
-    assert [len(each) for each in ordering.phases(refs, reverse=True)] == [1, 1, 2, 1, 1]
+    assert [len(each) for each in ordering.phases(refs, reverse=True)] == [1, 1, 2, 1, 1, 1]
     assert ordering.phases(refs, reverse=True)[0][0].kind == "ValidatingWebhookConfiguration"
 
 

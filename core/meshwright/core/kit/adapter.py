@@ -47,6 +47,7 @@ ProxyAsker = Callable[[Scope, ProxyRequest], Awaitable[ProxyAccount]]
 ResourceReader = Callable[[Scope], Awaitable[LiveResources]]
 DefinitionReader = Callable[[Scope, Collection[Kind]], Awaitable[Definitions]]
 KindReader = Callable[[Scope, Sequence[Kind]], Awaitable[LiveResources]]
+RightsReader = Callable[[Runtime, adapters.RightsRequest], Awaitable[adapters.NeededRights]]
 ConnectionTester = Callable[[Runtime, OpenConnection[Any]], Awaitable[ConnectionTest]]
 Service = Callable[[Runtime], AbstractAsyncContextManager[object]]
 CONTRACT = 2
@@ -100,8 +101,7 @@ class Adapter:
             raise ValueError(f"adapter {name}: version {version!r} is not a semantic version such as 1.0.0")
         self.name = name
         self.meshes = meshes
-        self.contract = contract
-        self.version = version
+        self.contract, self.version = contract, version
         self.settings = settings
         self.connections = tuple(connections)
         self.values = values
@@ -116,6 +116,7 @@ class Adapter:
         self.proxy_asker: ProxyAsker | None = None
         self.definition_reader: DefinitionReader | None = None
         self.connection_tester: ConnectionTester | None = None
+        self.rights_reader: RightsReader | None = None
         self.status_reader: StatusReader | None = None
         self.adoption: Adoption | None = None
         self.operations: dict[str, RegisteredOperation] = {}
@@ -222,6 +223,11 @@ class Adapter:
         """Register what tells who we are at a connection, and what we may do there; it changes nothing."""
         self.connection_tester = tester
         return tester
+
+    def installing_rights(self, reader: RightsReader) -> RightsReader:
+        """Register what tells which rights in a cluster installing, upgrading and uninstalling take; without one."""
+        self.rights_reader = reader
+        return reader
 
     async def try_connection(self, runtime: Runtime, connection: OpenConnection[Any]) -> ConnectionTest:
         """Test a connection of a kind that the adapter announces as tested. Raises Outcome."""

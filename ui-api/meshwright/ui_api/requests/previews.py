@@ -61,6 +61,14 @@ async def ask(
         raise Refusal("adapter-failed", f"the {adapter} worker sent an unreadable answer: {error}") from error
 
 
+def alive(api: Api, adapter: str) -> str:
+    """An adapter, if a worker of it is live: otherwise a request would wait for a time-out. Raises Refusal."""
+    known = sorted({worker.name for worker in api.live_adapters.alive()})
+    if adapter not in known:
+        raise Refusal("adapter-unavailable", f"no live worker of {adapter}; there are: {', '.join(known) or 'none'}")
+    return adapter
+
+
 def _refused(adapter: str, error: requesting.ServiceRefused) -> Refusal:
     what = error.failure.what
     match error.code:

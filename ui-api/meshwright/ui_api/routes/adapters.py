@@ -1,6 +1,6 @@
 """Adapters: the live ones, their operations, and the intent matrix."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -10,18 +10,26 @@ from meshwright.core import bus as mwbus
 from meshwright.core import ids
 from meshwright.core.store import kinds
 from meshwright.schemas import subjects
-from meshwright.schemas.adapters import AccessRule, Adapter, AdapterForgotten
+from meshwright.schemas.adapters import (
+    AccessRule,
+    Adapter,
+    AdapterForgotten,
+    InstallationToBe,
+    NeededRights,
+    RightsRequest,
+)
 from meshwright.schemas.base import Model, whole
 from meshwright.schemas.subjects import SYSTEM_WORKSPACE
 from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import Refusal, not_found
-from meshwright.ui_api.http.queries import Page, Read, Write
+from meshwright.ui_api.http.queries import NoQuery, Page, Read, Write
 from meshwright.ui_api.http.routing import TOKEN_PATTERN, Call, NoBody, Routes
 from meshwright.ui_api.reading import views
-from meshwright.ui_api.requests import cluster_roles
+from meshwright.ui_api.requests import cluster_roles, previews
 from meshwright.ui_api.requests.states import PUBLISH_S
 
 routes = Routes("adapters")
+_NEEDED = msgspec.json.Decoder(NeededRights)
 
 
 @routes.add(
@@ -57,12 +65,21 @@ async def show(call: Call[NoBody, Read]) -> Response:
     return views.shown(call, document.document, document.seq)
 
 
+Account: TypeAlias = Annotated[
+    str, Meta(pattern=whole("^([a-z0-9-]{1,63}/[a-z0-9.-]{1,253})?$"), description="As namespace/name.")
+]
+
+
 class Roles(Read, frozen=True, kw_only=True):
     """The service account for the roles; without one there are no bindings."""
 
-    service_account: Annotated[
-        str, Meta(pattern=whole("^([a-z0-9-]{1,63}/[a-z0-9.-]{1,253})?$"), description="As namespace/name.")
-    ] = ""
+    service_account: Account = ""
+
+
+class RolesForInstalling(InstallationToBe, frozen=True, kw_only=True):
+    """What is to be installed, and the service account for the roles; without one there are no bindings."""
+
+    service_account: Account = ""
 
 
 class AdapterRights(Model, frozen=True, kw_only=True):
@@ -90,10 +107,39 @@ async def rights(call: Call[NoBody, Roles]) -> Response:
         raise not_found("adapter", call.name())
     adapter = msgspec.convert(stored.document, Adapter)
     rules = [rule for each in adapter.connections for rule in each.rights]
-    namespace, _, name = call.query.service_account.partition("/")
+    return _granting(adapter.id, f"meshwright-{adapter.id}", rules, call.query.service_account)
+
+
+@routes.add(
+    "POST",
+    "/v1/adapters/{id}:rights",
+    "getInstallationRights",
+    role="operator",
+    body=RolesForInstalling,
+    answer=AdapterRights,
+    problems=previews.PROBLEMS,
+)
+async def installation_rights(call: Call[RolesForInstalling, NoQuery]) -> Response:
+    """The exact roles that installing, upgrading and uninstalling a mesh takes, from what its charts render."""
+    name, body = previews.alive(call.api, call.name()), call.body
+    request = RightsRequest(
+        workspace=call.workspace,
+        version=body.version,
+        revision=body.revision,
+        profile=body.profile,
+        namespace=body.namespace,
+        values=body.values,
+    )
+    payload = msgspec.json.encode(request)
+    needed = await previews.ask(call.api, name, "rights", payload, _NEEDED, previews.PREVIEW_S)
+    return _granting(name, f"meshwright-{name}-{needed.name}", needed.rules, body.service_account)
+
+
+def _granting(adapter: str, role: str, rules: list[AccessRule], service_account: str) -> Response:
+    namespace, _, name = service_account.partition("/")
     account = (namespace, name) if name else None
-    manifests = cluster_roles.manifests(f"meshwright-{adapter.id}", rules, service_account=account)
-    return answers.ok(AdapterRights(adapter=adapter.id, rules=rules, manifests=manifests))
+    manifests = cluster_roles.manifests(role, rules, service_account=account)
+    return answers.ok(AdapterRights(adapter=adapter, rules=rules, manifests=manifests))
 
 
 class Forget(Write, frozen=True, kw_only=True):

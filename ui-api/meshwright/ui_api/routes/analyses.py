@@ -68,7 +68,7 @@ async def mesh(call: Call[MeshToAnalyze, NoQuery]) -> Response:
 )
 async def files(call: Call[FilesToAnalyze, NoQuery]) -> Response:
     """Analyze files by the rules of an adapter."""
-    name = _alive(call)
+    name = previews.alive(call.api, call.name())
     request = AnalysisRequest(workspace=call.workspace, files=call.body.files, suppress=list(call.body.suppress))
     return await _answered(call, name, "analyze", request, _ANALYSIS)
 
@@ -104,7 +104,7 @@ async def import_mesh(call: Call[MeshToImport, NoQuery]) -> Response:
 )
 async def import_files(call: Call[FilesToImport, NoQuery]) -> Response:
     """Import files of Kubernetes YAML as a design, with the fields that no intent expresses."""
-    return await _answered(call, _alive(call), "import", _import_request(call), _DESIGN)
+    return await _answered(call, previews.alive(call.api, call.name()), "import", _import_request(call), _DESIGN)
 
 
 @routes.add("GET", "/v1/findings", "listFindingRules", role="viewer", answer=FindingRules)
@@ -144,12 +144,3 @@ async def _answered(
     """The answer of a live worker of an adapter. Raises Refusal."""
     payload = msgspec.json.encode(request)
     return answers.ok(await previews.ask(call.api, adapter, endpoint, payload, decoder, previews.PREVIEW_S))
-
-
-def _alive(call: Call[FilesToAnalyze, NoQuery] | Call[FilesToImport, NoQuery]) -> str:
-    """The named adapter, if a worker of it is live: otherwise the request would wait for a time-out. Raises Refusal."""
-    name = call.name()
-    known = sorted({worker.name for worker in call.api.live_adapters.alive()})
-    if name not in known:
-        raise Refusal("adapter-unavailable", f"no live worker of {name}; there are: {', '.join(known) or 'none'}")
-    return name

@@ -1,4 +1,4 @@
-"""The endpoints of a live worker: itself, previews, intents, connections, detection, analysis, import, logs.
+"""The endpoints of a live worker: itself, previews, intents, connections, rights, detection, analysis, import, logs.
 
 Invariant: requests change nothing; an operation that the adapter does not know is refused with the list of those that
 it does.
@@ -19,7 +19,7 @@ from meshwright.core.kit import analysis, structural
 from meshwright.core.kit.importing import CannotImport
 from meshwright.core.kit.lifecycle.releases import BUCKET, Releases
 from meshwright.schemas import connections, designs, operations
-from meshwright.schemas.adapters import MeshIntents
+from meshwright.schemas.adapters import MeshIntents, NeededRights, RightsRequest
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.findings import Analysis, AnalysisRequest
 from meshwright.schemas.meshes import DetectionRequest, Detections
@@ -83,6 +83,14 @@ async def _test(adapter: kit.Adapter, runtime: kit.Runtime, _: object, payload: 
         connection = await runtime.connections.get(asked.workspace, asked.connection, asked.seq)
         result = await adapter.try_connection(runtime, connection)
     return msgspec.structs.replace(result, worker=runtime.instance)
+
+
+async def _rights(adapter: kit.Adapter, runtime: kit.Runtime, _: object, payload: bytes) -> NeededRights:
+    asked = _decoded(payload, RightsRequest, "MW1030", "not a request for the rights of an installation")
+    if adapter.rights_reader is None:
+        raise Refusal(Failure(code="MW1030", what=f"the {adapter.name} adapter installs nothing in clusters"))
+    with _refusing():
+        return await adapter.rights_reader(runtime, asked)
 
 
 async def _detect(adapter: kit.Adapter, runtime: kit.Runtime, service: object, payload: bytes) -> Detections:
@@ -222,6 +230,7 @@ _ANSWERS: dict[str, Answer] = {
     "preview": _preview,
     "intents": _intents,
     "test-connection": _test,
+    "rights": _rights,
     "detect": _detect,
     "analyze": _analyze,
     "import": _import,

@@ -8,6 +8,7 @@
     MW4010  designs are applied to what would be removed
     MW4012  the mesh was adopted, and is upgraded with what installed it
     MW4013  a waypoint does not come up
+    MW4014  the connection lacks rights
 
 Invariant: each code is made in one place, and says what to do.
 """
@@ -75,6 +76,19 @@ def unfit(problems: list[str]) -> kit.Reject:
         cause="The checks that come before an installation found this; nothing was changed.",
         remedy="Do what each of them says, then retry.",
         details={"problems": problems},
+    )
+
+
+def no_rights(missing: list[str], commands: list[str]) -> kit.Reject:
+    """What it would take is not allowed; `commands` print the roles that allow it."""
+    more = f" (and {len(missing) - 20} more)" if len(missing) > 20 else ""
+    printing = " and ".join(f"`{each}`" for each in commands)
+    return _reject(
+        "MW4014",
+        f"the connection lacks rights: {', '.join(missing[:20])}{more}",
+        cause="What it would not be able to finish, or to take back, is not begun; nothing was changed.",
+        remedy=f"Apply as an administrator the roles printed by {printing}." if commands else "Ask an administrator.",
+        details={"missing": missing, "commands": commands},
     )
 
 

@@ -20,7 +20,7 @@ from meshwright.adapters.istio.charts.profiles import (
     shown,
 )
 from meshwright.adapters.istio.charts.profiles import components as components_of
-from meshwright.adapters.istio.operations import failures, prechecks
+from meshwright.adapters.istio.operations import entitlements, failures, prechecks
 from meshwright.adapters.istio.operations.places import Place, outcome
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
@@ -44,13 +44,16 @@ class Checked(Model, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
+adapter.installing_rights(entitlements.needed)
+
+
 @adapter.operation(InstallMesh)
 async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
     """Install Istio from its charts, or bring what is installed to these settings."""
     place = await Place.open(ctx)
     before = place.record
     spec = spec_of(arguments, before, place.options.version)
-    checked = await check(place, spec)
+    checked = await check(place, spec, before)
     changes, record = 0, before or Installation(namespace=spec.namespace, profile=spec.profile)
     for component in [*namespaces(spec), *components_of(spec)]:
         source = checked.source if component.chart else None
@@ -108,25 +111,31 @@ def spec_of(arguments: InstallMesh, before: Installation | None, newest: str) ->
     )
 
 
-async def check(place: Place, spec: InstallSpec, *, upgrade: bool = False) -> Checked:
+async def check(place: Place, spec: InstallSpec, before: Installation | None, *, upgrade: bool = False) -> Checked:
     """The step before all others: every check, every chart rendered once. Raises Reject."""
 
     async def checked() -> Checked:
-        return await examine(await place.cluster(), place.mesh, place.options, spec, upgrade=upgrade)
+        return await examine(await place.cluster(), place.mesh, place.options, spec, before, upgrade=upgrade)
 
     return await place.ctx.patient_step("check", checked, result=Checked)
 
 
 async def examine(
-    cluster: k8s.Cluster, mesh: kit.MeshRef, options: Options, spec: InstallSpec, *, upgrade: bool
+    cluster: k8s.Cluster,
+    mesh: kit.MeshRef,
+    options: Options,
+    spec: InstallSpec,
+    before: Installation | None,
+    *,
+    upgrade: bool,
 ) -> Checked:
     """Every check, without changing anything. Raises Reject, KubernetesError."""
     source = await sources.source(cluster, options, spec.values.charts, spec.version)
-    rendered = [await components.render(each, source) for each in components_of(spec)]
-    kinds = [k8s.reference_of(body) for each in rendered for body in each.objects]
+    rendered = [(each, await components.render(each, source)) for each in components_of(spec)]
+    await entitlements.require_for(cluster, spec, rendered, before)
     ours = [manager_of(mesh, each.owner) for each in components_of(spec)]
-    outcome = await prechecks.run(cluster, spec, kinds, ours, upgrade=upgrade)
-    left_out = [f"{one.ref} is left out: {one.because}" for each in rendered for one in each.left_out]
+    outcome = await prechecks.run(cluster, spec, ours, upgrade=upgrade)
+    left_out = [f"{one.ref} is left out: {one.because}" for _, each in rendered for one in each.left_out]
     return Checked(source=source, notes=[*outcome.notes, *left_out])
 
 

@@ -21,8 +21,8 @@ _ELECTION = re.compile(
     r"(?:-(?P<revision>.+))?"
 )
 """the locks of istiod, some of which each revision has for itself"""
-_CA_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
-_OWN_SECRET = "istio-ca-secret"
+CA_MAPS = ("istio-ca-root-cert", "istio-ca-crl")
+OWN_SECRET = "istio-ca-secret"
 _GIVEN_SECRET = "cacerts"
 _CONTROLLER = "istio.io/"
 _WEBHOOK_NAMES = re.compile(r"(istio|istiod)-")
@@ -153,7 +153,7 @@ async def _secrets(
     cluster: k8s.Cluster, namespace: str, go: dict[ResourceRef, Leftover], stay: dict[ResourceRef, Kept]
 ) -> None:
     async for item in _list(cluster, "", "Secret", namespace):
-        if item.ref.name == _OWN_SECRET:
+        if item.ref.name == OWN_SECRET:
             go[item.ref] = Leftover(ref=item.ref, uid=item.uid)
         elif item.ref.name == _GIVEN_SECRET:
             stay[item.ref] = Kept(ref=item.ref, because="it is a certificate authority that somebody has given Istio")
@@ -163,7 +163,7 @@ async def _secrets(
 
 async def _everywhere(cluster: k8s.Cluster) -> AsyncIterator[k8s.Item]:
     async for item in _list(cluster, "", "ConfigMap", labels="istio.io/config=true"):
-        if item.ref.name in _CA_MAPS:
+        if item.ref.name in CA_MAPS:
             yield item
 
 

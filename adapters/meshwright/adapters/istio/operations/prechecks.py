@@ -5,7 +5,7 @@ a note.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import aclosing
 
 import msgspec
@@ -15,15 +15,12 @@ from meshwright.adapters.istio.operations import control_planes, failures
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes import rights
 from meshwright.core.kit.lifecycle.translating import numbers
 from meshwright.schemas.errors import FieldError
-from meshwright.schemas.references import ResourceRef
 
 _OLDEST_KUBERNETES = {31: 32, 30: 32, 29: 31, 28: 30, 27: 29}
 """the oldest minor version of Kubernetes for a minor version of Istio"""
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?([-.][A-Za-z0-9.-]+)?")
-_VERBS = ("get", "create", "patch", "delete")
 _GATEWAY_API = ("gateway.networking.k8s.io", "Gateway")
 _OTHERS = {
     "Linkerd": ("apps", "Deployment", {"linkerd.io/control-plane-component": "destination"}),
@@ -43,19 +40,17 @@ class Prechecked(msgspec.Struct, frozen=True):
 async def run(
     cluster: k8s.Cluster,
     spec: InstallSpec,
-    kinds: Iterable[ResourceRef],
     ours: Collection[str],
     *,
     upgrade: bool = False,
 ) -> Prechecked:
-    """Check a cluster. `kinds` are objects as they will be applied, `ours` the managers of this mesh's components.
+    """Check a cluster. `ours` are the managers of this mesh's components.
 
     Raises Reject with everything that stands in the way, KubernetesError.
     """
     version = await cluster.version()
     planes = await control_planes.control_planes(cluster)
     problems = _version_problems(version, spec.version)
-    problems += await _missing_rights(cluster, kinds)
     if not upgrade:
         problems += _in_the_way(planes, spec, ours)
     if problems:
@@ -105,20 +100,6 @@ async def _notes(cluster: k8s.Cluster, spec: InstallSpec) -> list[str]:
                 notes.append(f"{name} is here too ({each.ref}): a workload can take part in one mesh only")
                 break
     return notes
-
-
-async def _missing_rights(cluster: k8s.Cluster, kinds: Iterable[ResourceRef]) -> list[str]:
-    """Rights that we lack for objects of these kinds, each told once."""
-    wanted = set()
-    for group, kind, namespace in {(each.group, each.kind, each.namespace) for each in kinds}:
-        try:
-            api = await cluster.discovery.api(group, kind)
-        except k8s.UnknownKind:
-            continue  # it comes with a definition that is installed first
-        place = namespace if api.namespaced else ""
-        wanted |= {rights.Right(verb, group, api.plural, place) for verb in _VERBS}
-    missing = await rights.missing(cluster, sorted(wanted))
-    return [f"the connection lacks rights: {', '.join(each.action for each in missing[:20])}"] if missing else []
 
 
 def check_version(version: str) -> None:

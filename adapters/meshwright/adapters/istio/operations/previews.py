@@ -68,7 +68,8 @@ async def _installation(
     upgrade: bool,
 ) -> Preview:
     options = context.settings(Options)
-    source = (await installing.examine(await target.cluster(), target.mesh, options, asked, upgrade=upgrade)).source
+    cluster = await target.cluster()
+    source = (await installing.examine(cluster, target.mesh, options, asked, record, upgrade=upgrade)).source
     diff: dict[ResourceRef, ResourceDiff] = {}
     problems: list[FieldError] = []
     for component in [*installing.namespaces(asked), *profiles.components(asked)]:

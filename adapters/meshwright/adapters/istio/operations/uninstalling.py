@@ -14,7 +14,7 @@ import msgspec
 
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts.profiles import revisions, shown
-from meshwright.adapters.istio.operations import control_planes, failures, leftovers
+from meshwright.adapters.istio.operations import control_planes, entitlements, failures, leftovers
 from meshwright.adapters.istio.operations.leftovers import Kept, Leftover
 from meshwright.adapters.istio.operations.places import Place
 from meshwright.core import kit
@@ -51,12 +51,9 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     if place.origin.recorded and not before:
         return await _forget(place, place.origin.recorded)
 
-    async def look() -> Inspection:
-        await _check_designs(ctx)
-        return await _scene(await place.cluster(), ctx.command.mesh, before)
-
+    look = functools.partial(_inspect, place, before)
     inspection = await ctx.patient_step("look", look, result=Inspection)
-    judged = await _find_leftovers(place, inspection)
+    judged = await _find_leftovers(place, inspection, before)
     await _release_namespaces(place, inspection)
     removed = 0
     if before:
@@ -94,6 +91,18 @@ async def _forget(place: Place, recorded: Installation) -> dict[str, Any]:
     await place.write(None)
     await _tell(place, Inspection(namespace=recorded.namespace, revisions=[], alone=False, ours=True))
     return {"namespace": recorded.namespace, "removed": 0, "leftovers": 0, "kept": [], "proxies_left": {}}
+
+
+async def _inspect(place: Place, before: Installation | None) -> Inspection:
+    """What there is; what would stand in the way of removing it is told now. Raises Reject."""
+    await _check_designs(place.ctx)
+    cluster = await place.cluster()
+    if before:
+        await entitlements.require_for_removal(cluster, before.namespace, before)
+    scene = await _scene(cluster, place.mesh.mesh, before)
+    if not before:
+        await entitlements.require_for_removal(cluster, scene.namespace, None)
+    return scene
 
 
 async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -> Inspection:
@@ -167,18 +176,20 @@ def _without_definitions(component: Installed) -> Installed:
     return msgspec.structs.replace(component, inventory=kept)
 
 
-async def _find_leftovers(place: Place, inspection: Inspection) -> leftovers.Leftovers:
+async def _find_leftovers(place: Place, inspection: Inspection, before: Installation | None) -> leftovers.Leftovers:
     """Looked for before anything goes: what loses its labels on the way would not be known any more."""
 
     async def look() -> leftovers.Leftovers:
         cluster = await place.cluster()
-        return await leftovers.look(
+        judged = await leftovers.look(
             cluster,
             inspection.namespace,
             inspection.revisions,
             alone=inspection.alone,
             installed_by_others=not inspection.ours,
         )
+        await entitlements.require_for_leftovers(cluster, [each.ref for each in judged.go], before)
+        return judged
 
     return await place.ctx.patient_step("find-leftovers", look, result=leftovers.Leftovers)
 
@@ -206,7 +217,7 @@ async def _recreate(place: Place, gone: list[Leftover]) -> None:
     cluster = await place.cluster()
     for each in gone:
         if each.body is not None and await cluster.find(each.ref) is None:
-            await cluster.create(bodies.sent(each.body))
+            await cluster.apply(bodies.sent(each.body), owner=labelling.OWNER, strict=False)
 
 
 async def _definitions(

@@ -40,7 +40,7 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
         raise failures.no_mesh(ctx.command.mesh)
     spec = spec_of(arguments, before, place.options.version)
     in_place = spec.revision == before.revision
-    checked = await installing.check(place, spec, upgrade=True)
+    checked = await installing.check(place, spec, before, upgrade=True)
     if in_place:
         return await _in_place(place, before, spec, checked)
     return await _by_revision(place, before, spec, checked)

@@ -1,6 +1,6 @@
 """`meshwright connections`: the platforms where meshes run."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -8,6 +8,7 @@ from meshwright.ui_api.cli import choices, labels
 from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import documents, paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
+from meshwright.ui_api.cli.commands import meshes
 from meshwright.ui_api.cli.exits import CommandFailed, Exit
 from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import connections as rendered
@@ -92,17 +93,48 @@ def rights(
     service_account: Annotated[
         str, typer.Option("--service-account", help="namespace/name; adds bindings for it.")
     ] = "",
+    purpose: Annotated[
+        str,
+        typer.Option(
+            "--for", help="use (what is there), or install: to install, upgrade and uninstall what the others say."
+        ),
+    ] = "use",
+    version: meshes.VersionOption = "",
+    revision: meshes.RevisionOption = "",
+    profile: meshes.ProfileOption = "",
+    namespace: meshes.NamespaceOption = "",
+    values: meshes.ValuesOption = "",
+    chart: meshes.ChartOption = "",
 ) -> None:
     """Print the exact roles that adapters need in a Kubernetes cluster, for `kubectl apply -f -`.
 
     A namespace that a role is in comes first, so that they can be applied before the mesh is installed.
     """
-    known = choices.list_all(session, paths.ADAPTERS, {}, 500)
-    telling = [one["id"] for one in known if any(each.get("rights") for each in one.get("connections") or [])]
-    roles = []
-    for name in adapter or telling:
-        path = paths.one(paths.ADAPTERS, name, "/rights")
-        roles.append(session.api.get(path, {"service_account": service_account or None}))
+    mesh = {"version": version, "revision": revision, "profile": profile, "namespace": namespace}
+    mesh_values = meshes.values_of(values, chart)
+    if purpose not in ("use", "install") or (purpose == "use" and (any(mesh.values()) or mesh_values)):
+        remedy = "Write --for install, with which a version, profile, revision, namespace and values go."
+        raise CommandFailed("this is not how the rights of a mesh are asked for", code=Exit.USAGE, remedy=remedy)
+    if purpose == "install":
+        body = {**mesh, "values": mesh_values, "service_account": service_account}
+        roles = _for_installing(session, adapter or [], body)
+    else:
+        known = choices.list_all(session, paths.ADAPTERS, {}, 500)
+        telling = [one["id"] for one in known if any(each.get("rights") for each in one.get("connections") or [])]
+        query = {"service_account": service_account or None}
+        roles = [session.api.get(paths.one(paths.ADAPTERS, name, "/rights"), query) for name in adapter or telling]
+    _print_roles(session, roles)
+
+
+def _for_installing(session: Session, adapters: list[str], body: dict[str, Any]) -> list[dict[str, Any]]:
+    if not adapters:
+        raise CommandFailed("whose?", code=Exit.USAGE, remedy="Name the adapter that installs: --adapter NAME.")
+    return [
+        session.api.request("POST", paths.one(paths.ADAPTERS, each, ":rights"), body=body).data for each in adapters
+    ]
+
+
+def _print_roles(session: Session, roles: list[dict[str, Any]]) -> None:
     if not session.output.human:
         session.output.data(roles)
     else:

@@ -19,6 +19,8 @@ VersionOption = Annotated[
 RevisionOption = Annotated[
     str, typer.Option("--revision", help="Revision of the control plane, where several can run side by side.")
 ]
+ProfileOption = Annotated[str, typer.Option("--profile", help="A named set of settings of the mesh.")]
+NamespaceOption = Annotated[str, typer.Option("--namespace", help="The namespace of the control plane.")]
 ValuesOption = Annotated[str, typer.Option("--values", help="A file (JSON or YAML) with the mesh's own values.")]
 ChartOption = Annotated[
     str, typer.Option("--chart", help="Location of its charts: a path on the worker's host, https://… or oci://…")
@@ -55,8 +57,8 @@ def install(
     trust_domain: Annotated[str, typer.Option("--trust-domain")] = "mesh.local",
     version: VersionOption = "",
     revision: RevisionOption = "",
-    profile: Annotated[str, typer.Option("--profile", help="A named set of settings of the mesh.")] = "",
-    namespace: Annotated[str, typer.Option("--namespace", help="The namespace of the control plane.")] = "",
+    profile: ProfileOption = "",
+    namespace: NamespaceOption = "",
     values: ValuesOption = "",
     chart: ChartOption = "",
     dry_run: DryRunOption = False,
@@ -67,7 +69,7 @@ def install(
     """Install a mesh, or change an existing one to these settings."""
     given = {"version": version, "revision": revision, "profile": profile, "namespace": namespace}
     body: dict[str, Any] = {"id": mesh, "connection": connection, "kind": kind, "trust_domain": trust_domain, **given}
-    body["values"] = _values(values, chart)
+    body["values"] = values_of(values, chart)
     chosen = {"adapter": adapter} if adapter else {}
     _operate(session, "POST", paths.MESHES, {**body, **chosen, "reason": reason}, wait, timeout, dry_run)
 
@@ -87,7 +89,7 @@ def upgrade(
 ) -> None:
     """Upgrade a mesh to another version, by default the newest that its adapter knows."""
     body: dict[str, Any] = {"version": version, "revision": revision, "reason": reason}
-    body["values"] = _values(values, chart)
+    body["values"] = values_of(values, chart)
     _operate(session, "POST", paths.one(paths.MESHES, mesh, ":upgrade"), body, wait, timeout, dry_run)
 
 
@@ -203,7 +205,8 @@ def _operate(
     live.operate(session, method, path, body, wait=wait, limit=timeout, dry_run=dry_run)
 
 
-def _values(values: str, chart: str) -> dict[str, Any]:
+def values_of(values: str, chart: str) -> dict[str, Any]:
+    """The values of an operation, from a file and the place of the charts."""
     given = documents.mapping(values) if values else {}
     if chart:
         given = {**given, "charts": chart if "://" in chart else str(Path(chart).absolute())}

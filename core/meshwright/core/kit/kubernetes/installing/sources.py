@@ -33,23 +33,30 @@ class ChartOptions(msgspec.Struct, frozen=True, kw_only=True):
 async def source(
     cluster: k8s.Cluster, options: ChartOptions, asked: str, version: str, chart_version: str = ""
 ) -> Source:
-    """The charts of a version, from where was asked or from where the worker's setting says.
+    """The charts of a version, as this cluster renders them.
 
     Raises Reject when the worker does not take them from there, KubernetesError.
     """
-    location = asked or options.charts
-    if asked and asked != options.charts:
-        await check(location, options)
+    chosen = await anywhere(options, asked, version, chart_version)
     served = await cluster.discovery.all()
-    return Source(
-        location=location,
-        version=version,
-        chart_version=chart_version,
+    return msgspec.structs.replace(
+        chosen,
         kube_version=await cluster.version(),
         api_versions=sorted(
             {name for each in served for name in (each.api_version, f"{each.api_version}/{each.kind}")}
         ),
     )
+
+
+async def anywhere(options: ChartOptions, asked: str, version: str, chart_version: str = "") -> Source:
+    """The charts of a version, from where was asked or from where the worker's setting says, for no cluster.
+
+    Raises Reject when the worker does not take them from there.
+    """
+    location = asked or options.charts
+    if asked and asked != options.charts:
+        await check(location, options)
+    return Source(location=location, version=version, chart_version=chart_version)
 
 
 async def check(location: str, options: ChartOptions) -> None:

@@ -1,7 +1,7 @@
 """In which order objects come and go, and doing many of them at once.
 
-Invariant: what others need is there before them: namespaces, definitions of kinds, what is built in, custom resources,
-and last the webhooks that would judge the rest. Everything goes in reverse.
+Invariant: what others need is there before them: namespaces, definitions of kinds, roles, what is built in, custom
+resources, and last the webhooks that would judge the rest. Everything goes in reverse.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from meshwright.schemas.references import ResourceRef
 S = TypeVar("S")
 T = TypeVar("T")
 DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
+RBAC = "rbac.authorization.k8s.io"
 _AT_ONCE = 16
 _BUILT_IN = {
     f"{name}.k8s.io"
@@ -28,9 +29,11 @@ def rank(ref: ResourceRef) -> int:
         return 0
     if (ref.group, ref.kind) == DEFINITION:
         return 1
+    if ref.group == RBAC and not ref.kind.endswith("Binding"):
+        return 2
     if ref.group == "admissionregistration.k8s.io":
-        return 4
-    return 2 if "." not in ref.group or ref.group in _BUILT_IN else 3
+        return 5
+    return 3 if "." not in ref.group or ref.group in _BUILT_IN else 4
 
 
 def phases(refs: Collection[ResourceRef], *, reverse: bool = False) -> list[list[ResourceRef]]:

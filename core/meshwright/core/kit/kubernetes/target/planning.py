@@ -22,6 +22,7 @@ from meshwright.schemas.references import ResourceRef
 
 _VERSION = re.compile(r"(?:^|/)(v[0-9]+(?:(?:alpha|beta)[0-9]+)?)/[^/]+$")
 _VERBS = ("get", "create", "patch", "delete")
+_RBAC = "rbac.authorization.k8s.io"
 _NO_DRY_RUN = "does not support dry run"
 _NO_NAMESPACE = re.compile(r'namespaces "([^"]+)" not found')
 
@@ -72,7 +73,7 @@ class Planner:
         self._manager = ownership.manager_of(draft.mesh, draft.owner)
         self._problems: list[FieldError] = []
         self._coming: set[tuple[str, str]] = set()
-        """kinds and namespaces that the draft itself brings"""
+        """kinds, namespaces and roles that the draft itself brings"""
         self._schemas = schemas.Schemas({})
 
     async def plan(self) -> DryRun:
@@ -117,7 +118,7 @@ class Planner:
                 api = await self._cluster.discovery.api(ref.group, ref.kind)
             except errors.UnknownKind:
                 continue  # it comes with the draft
-            needed.update(rights.Right(verb, ref.group, api.plural, ref.namespace) for verb in _VERBS)
+            needed.update(rights.Right(verb, ref.group, api.plural, ref.namespace, ref.name) for verb in _VERBS)
         missing = await rights.missing(self._cluster, sorted(needed))
         return [FieldError(detail=f"we may not {each.action}: {each.because}") for each in missing]
 
@@ -130,6 +131,8 @@ class Planner:
                 self._coming.add((str(spec.get("group")), str(objects.at(spec, "names", "kind"))))
             elif (each.ref.group, each.ref.kind) == ("", "Namespace"):
                 self._coming.add(("", each.ref.name))
+            elif each.ref.group == _RBAC:
+                self._coming.add((each.ref.kind, each.ref.name))
         written = []
         for each in self._draft.resources:
             index, type_name = brought.get(each.ref, (None, ""))
@@ -237,6 +240,11 @@ class Planner:
         """Whether it cannot be asked for only because what it needs is applied together with it."""
         if isinstance(error, errors.UnknownKind):
             return (written.ref.group, written.ref.kind) in self._coming
+        if written.ref.group == _RBAC and isinstance(error, errors.NotFound):
+            # Whoever may not bind all roles is told that a binding is not found when its role is not there yet.
+            role = written.body.get("roleRef") or {}
+            if (role.get("kind"), role.get("name")) in self._coming:
+                return True
         missing = _NO_NAMESPACE.search(error.status.message)
         return missing is not None and ("", missing[1]) in self._coming
 

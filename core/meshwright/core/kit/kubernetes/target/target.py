@@ -187,7 +187,14 @@ class KubernetesTarget(Target):
 
     async def _put(self, body: Body, manager: str, attempt: Attempt, *, force: bool) -> None:
         async def put(cluster: Cluster) -> None:
-            await cluster.apply(body, owner=manager, force=force)
+            try:
+                await cluster.apply(body, owner=manager, force=force)
+            except errors.NotFound as error:
+                if await _is_role_new(cluster, body):
+                    raise errors.Unavailable(
+                        "the role of a binding is not known yet", error.status, after=0.2
+                    ) from error
+                raise
 
         await self._patiently(put, attempt)
 
@@ -271,6 +278,16 @@ class KubernetesTarget(Target):
                     reported = away.failure.code
                     await attempt.progress(f"waiting for the cluster: {away.failure.what}")
                 await attempt.sleep(away.after)
+
+
+async def _is_role_new(cluster: Cluster, body: Body) -> bool:
+    """Whether a binding was refused for a role that is there: who may not bind all roles waits until RBAC knows it."""
+    role = body.get("roleRef")
+    if not role:
+        return False
+    namespace = str(objects.at(body, "metadata", "namespace") or "") if role["kind"] == "Role" else ""
+    ref = ResourceRef(group=ordering.RBAC, kind=role["kind"], namespace=namespace, name=role["name"])
+    return await cluster.find(ref) is not None
 
 
 async def _release(cluster: Cluster, ref: ResourceRef, live: Body, manager: str) -> str:
