@@ -71,6 +71,8 @@ class EntityLink(Model, frozen=True, kw_only=True):
     kind: str
     id: str
     mesh: str = ""
+    design: str = ""
+    """of a drift"""
 
 
 class Attention(Model, frozen=True, kw_only=True):

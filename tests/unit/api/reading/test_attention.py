@@ -141,7 +141,7 @@ def test_drift_dead_letters_and_failed_operations_are_said() -> None:
     late = operations.Operation(id=ULID, workspace="w", adapter="envoy", mesh="m", kind="own", state="timed_out")
     (item,) = attention.of_drift([drifted])
     assert said([item]) == [("warning", "Design slow (revision 3) differs on mesh m: 1 resource", ULID)]
-    assert (item.entity.kind, item.entity.mesh, item.since) == ("drift", "m", NOW)
+    assert (item.entity.kind, item.entity.mesh, item.entity.design, item.since) == ("drift", "m", "slow", NOW)
     (item,) = attention.of_dead_letters([letter])
     assert item.sentence.startswith("A command for adapter envoy could not be executed: poison poison")
     assert len(item.sentence) < 600

@@ -131,7 +131,7 @@ def of_drift(drifts: Iterable[Drift]) -> list[Attention]:
         count = len(drift.resources)
         what = f"{count} {'resource' if count == 1 else 'resources'}"
         sentence = f"Design {drift.design} (revision {drift.revision}) differs on mesh {drift.mesh}: {what}"
-        entity = EntityLink(kind="drift", id=drift.id, mesh=drift.mesh)
+        entity = EntityLink(kind="drift", id=drift.id, mesh=drift.mesh, design=drift.design)
         result.append(
             Attention(kind="drift", severity="warning", sentence=sentence, entity=entity, since=drift.detected_at)
         )

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import type { Schemas } from "@/api/client";
 
 export function EntityLink({ entity, children }: { entity: Schemas["EntityLink"]; children: ReactNode }) {
-  const { kind, id, mesh } = entity;
+  const { kind, id, mesh, design } = entity;
   const props = { className: "name", children };
   switch (kind) {
     case "mesh":
@@ -16,7 +16,7 @@ export function EntityLink({ entity, children }: { entity: Schemas["EntityLink"]
     case "deadletter":
       return <Link to="/deadletters" search={{ letter: id }} {...props} />;
     case "drift":
-      return <Link to="/designs" {...props} />;
+      return <Link to="/designs/$design" params={{ design }} search={{ tab: "drift" }} {...props} />;
     case "connection":
       return <Link to="/settings" search={{ section: "connections", name: id }} {...props} />;
     case "adapter":
