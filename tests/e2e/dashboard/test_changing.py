@@ -30,11 +30,6 @@ def saved(place: Place, **document: Any) -> str:
     return name
 
 
-def without_428(visitor: Visitor) -> None:
-    """Before the meshes are known a saved design is checked by a write that is not made, which the browser reports."""
-    visitor.complaints = [each for each in visitor.complaints if "428" not in each]
-
-
 @contextmanager
 def not_answering(place: Place, workload: str) -> Iterator[None]:
     """That workload's Envoy stands still, so that nobody hears whether it has taken its configuration."""
@@ -72,7 +67,6 @@ def test_a_running_operation_is_cancelled_from_its_page(visitor: Visitor, place:
     page.get_by_role("tab", name="Events").click()
     expect(page.get_by_role("tabpanel")).to_contain_text("it takes too long")
     assert place.read(f"/v1/releases?design={name}&state=applied")["items"] == []
-    without_428(visitor)
 
 
 def test_what_envoy_rejects_is_told_in_its_own_words(visitor: Visitor, place: Place) -> None:
@@ -90,7 +84,6 @@ def test_what_envoy_rejects_is_told_in_its_own_words(visitor: Visitor, place: Pl
     expect(step(page, "apply")).to_contain_text("undone")
     expect(page.locator("section.card h2 .state")).to_have_text("failed")
     assert place.read(f"/v1/releases?design={name}&state=applied")["items"] == []
-    without_428(visitor)
 
 
 def test_the_past_is_gone_through_and_left_again(visitor: Visitor, place: Place) -> None:

@@ -54,7 +54,7 @@ function Parts({ id, stored }: { id: string; stored: Stored | null }) {
     if (text === clean) setText(saved);
     setClean(saved);
   }, [stored, saved, text, clean]);
-  const problems = useProblems(id, text, mesh);
+  const problems = useProblems(id, text, mesh, stored?.etag ?? "");
   const unsaved = !stored || (text !== clean && text !== saved);
   const onSaved = (etag: string): void => {
     known.current = etag;

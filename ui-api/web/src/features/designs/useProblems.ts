@@ -12,7 +12,8 @@ export interface Problems {
   checking: boolean;
 }
 
-export function useProblems(id: string, text: string, mesh: string): Problems {
+/** `etag` is that of the stored version, empty for a new design. */
+export function useProblems(id: string, text: string, mesh: string, etag: string): Problems {
   const [state, setState] = useState<Problems>({ list: [], checking: false });
   useEffect(() => {
     const parsed = read(text);
@@ -23,7 +24,7 @@ export function useProblems(id: string, text: string, mesh: string): Problems {
     setState((before) => ({ ...before, checking: true }));
     let stale = false;
     const timer = setTimeout(() => {
-      void problemsOf(id, parsed.value, mesh).then((errors) => {
+      void problemsOf(id, parsed.value, mesh, etag).then((errors) => {
         if (stale) return;
         const list = errors.map(
           (each): Diagnostic => ({
@@ -39,11 +40,11 @@ export function useProblems(id: string, text: string, mesh: string): Problems {
       stale = true;
       clearTimeout(timer);
     };
-  }, [id, text, mesh]);
+  }, [id, text, mesh, etag]);
   return state;
 }
 
-async function problemsOf(id: string, value: unknown, mesh: string): Promise<FieldError[]> {
+async function problemsOf(id: string, value: unknown, mesh: string, etag: string): Promise<FieldError[]> {
   const design = { ...(value && typeof value === "object" ? value : {}), id } as Schemas["DesignInput"];
   try {
     if (mesh) {
@@ -52,7 +53,8 @@ async function problemsOf(id: string, value: unknown, mesh: string): Promise<Fie
       return data?.errors ?? [];
     }
     const body = design as Schemas["PutDesign"];
-    await api.PUT("/v1/designs/{id}", { params: { path: { id }, query: { validate_only: true } }, body });
+    const header = etag ? { "If-Match": etag } : {};
+    await api.PUT("/v1/designs/{id}", { params: { path: { id }, query: { validate_only: true }, header }, body });
     return [];
   } catch (error) {
     const { errors, detail, title, status } = asProblem(error);
