@@ -50,6 +50,9 @@ async def test_exactly_the_printed_rights_are_enough(operator: Any, admission: A
         assert "escalate" not in {verb for each in answer.rules for verb in each.verbs}
         await grant(cluster, answer.name, answer.rules, account)
     before = await operator.everything()
+    labels = {"istio.io/config": "true"}  # as istiod makes one in each namespace
+    meta = {"name": "istio-ca-root-cert", "namespace": "kube-system", "labels": labels}
+    await cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}, owner="istiod")
     operator.runtime.connections.settings = account
     values = {**operator.values, "istiod": admission.values}
     await operator.do(InstallMesh(version="1.30.3", profile="default", values=values))

@@ -109,7 +109,7 @@ async def test_what_could_not_be_taken_back_is_not_begun(confined: Kubernetes, n
             mesh=mesh, owner="o", operation="o", design=Design(id="o"), resources=[Resource(ref=ref, body={"data": {}})]
         )
         (problem,) = (await target.dry_run(draft)).problems
-        assert f"delete configmaps in namespace {namespace}" in problem.detail
+        assert f"delete configmaps a in namespace {namespace}" in problem.detail
         secret = Resource(ref=ResourceRef(kind="Secret", namespace=namespace, name="a"), body={})
         with pytest.raises(k8s.Forbidden, match="secrets"):
             await target.dry_run(msgspec.structs.replace(draft, resources=[secret]))

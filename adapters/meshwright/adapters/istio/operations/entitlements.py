@@ -160,8 +160,11 @@ async def require_for_removal(cluster: k8s.Cluster, namespace: str, record: Inst
 
 async def require_for_leftovers(cluster: k8s.Cluster, refs: Iterable[ResourceRef], record: Installation | None) -> None:
     """Raises Reject when we lack a right to remove these, KubernetesError."""
-    needed = await needs.of_objects(refs, "", _CLEARED, cluster)
-    rules = [msgspec.structs.replace(each, verbs=["delete"]) for each in needed]
+    rules = [
+        msgspec.structs.replace(each, verbs=["delete"], names=[ref.name])  # a role may be for certain names alone
+        for ref in refs
+        for each in await needs.of_objects([ref], "", _CLEARED, cluster)
+    ]
     await _require(cluster, rules, [_spec_of(record)] if record else [])
 
 
