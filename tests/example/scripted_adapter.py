@@ -16,7 +16,7 @@ from meshwright.core.testing.file_target import File, FileTarget, files
 from meshwright.schemas import errors, intents, meshes, operations, telemetry, workloads
 from meshwright.schemas.connections import EnvoyFleet
 from meshwright.schemas.references import ResourceRef
-from meshwright.schemas.workloads import LogPart, LogRequest
+from meshwright.schemas.workloads import LogPart, LogRequest, ProxyAccount, ProxyRequest, ProxyResources
 
 SLOW, DOOMED, BROKEN, POISON = "slow", "doomed", "broken", "poison"
 
@@ -136,6 +136,12 @@ async def logs(_scope: kit.Scope, request: LogRequest) -> list[LogPart]:
         raise kit.Reject(errors.Failure(code="MW0001", what="workloads write no log", remedy="Look at the proxy's."))
     lines = [f"line {number} of {request.name}" for number in range(1, 1001)]
     return [LogPart(name=f"{request.name}.log", text="\n".join(lines[-request.lines :]))]
+
+
+@scripted.proxy_account
+async def account(_scope: kit.Scope, request: ProxyRequest) -> ProxyAccount:
+    """Each proxy runs with one route."""
+    return ProxyAccount(resources=[ProxyResources(type="Route", count=1, names=[request.name])])
 
 
 @scripted.intent(intents.Timeout, since="1.0")
