@@ -10,7 +10,7 @@ import msgspec
 from meshwright.adapters.consul import status
 from meshwright.adapters.consul.adapter import adapter
 from meshwright.adapters.consul.control_plane.api import api_of
-from meshwright.adapters.consul.records import Record, Records
+from meshwright.adapters.consul.records import AdoptedMeshes, Record
 from meshwright.core import kit
 from meshwright.schemas.meshes import DetectedMesh, Detections
 
@@ -40,7 +40,7 @@ async def record(scope: kit.Scope, mesh: DetectedMesh) -> dict[str, Any]:
 
 async def read(scope: kit.Scope) -> dict[str, Any] | None:
     """The record of an adopted mesh."""
-    known = await (await Records.open(scope.runtime)).get(scope.mesh)
+    known = await (await AdoptedMeshes.open(scope.runtime)).get(scope.mesh)
     result: dict[str, Any] | None = msgspec.to_builtins(known)
     return result
 
@@ -48,7 +48,7 @@ async def read(scope: kit.Scope) -> dict[str, Any] | None:
 async def write(scope: kit.Scope, known: Any) -> None:
     """Store a record, or remove it."""
     new = msgspec.convert(known, Record) if known is not None else None
-    await (await Records.open(scope.runtime)).put(scope.mesh, new)
+    await (await AdoptedMeshes.open(scope.runtime)).put(scope.mesh, new)
 
 
 adapter.adopts(kit.Adoption(detect=detect, record=record, read=read, write=write, status=status.status))

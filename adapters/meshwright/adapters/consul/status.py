@@ -14,7 +14,7 @@ from meshwright.adapters.consul.adapter import adapter
 from meshwright.adapters.consul.control_plane import registry
 from meshwright.adapters.consul.control_plane.api import Api, Forbidden, api_of
 from meshwright.adapters.consul.control_plane.registry import Registered
-from meshwright.adapters.consul.records import Records
+from meshwright.adapters.consul.records import AdoptedMeshes
 from meshwright.core import kit
 from meshwright.schemas.base import Model
 from meshwright.schemas.meshes import Condition, Mesh
@@ -62,7 +62,7 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
     api = await api_of(scope)
     found, registered = await asyncio.gather(plane(api), registry.registered(api))
     proxies = [_proxy(scope.mesh.mesh, each) for each in registered if (each["Service"].get("Kind") or "") in _MODES]
-    record = await (await Records.open(scope.runtime)).get(scope.mesh)
+    record = await (await AdoptedMeshes.open(scope.runtime)).get(scope.mesh)
     told = [*conditions_of(found), _place(found, record.datacenter if record else ""), _proxies(proxies)]
     mesh = Mesh(
         id=scope.mesh.mesh,

@@ -12,7 +12,8 @@ from meshwright.adapters.linkerd import detecting, status
 from meshwright.adapters.linkerd.adapter import adapter
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes import clusters, listing
-from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
+from meshwright.core.kit.kubernetes.installing import adopted
+from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.meshes import DetectedMesh, Detections
 
 
@@ -39,19 +40,4 @@ async def record(scope: kit.Scope, mesh: DetectedMesh) -> dict[str, Any]:
     return result
 
 
-async def read(scope: kit.Scope) -> dict[str, Any] | None:
-    """The record of an adopted mesh. Raises Reject when Meshwright has installed it."""
-    known = await (await Installations.open(scope.runtime)).get(scope.mesh)
-    if known and not known.installer:
-        raise kit.not_adopted(scope.mesh.mesh)
-    result: dict[str, Any] | None = msgspec.to_builtins(known)
-    return result
-
-
-async def write(scope: kit.Scope, known: Any) -> None:
-    """Store a record, or remove it."""
-    new = msgspec.convert(known, Installation) if known is not None else None
-    await (await Installations.open(scope.runtime)).put(scope.mesh, new)
-
-
-adapter.adopts(kit.Adoption(detect=detect, record=record, read=read, write=write, status=status.status))
+adapter.adopts(kit.Adoption(detect=detect, record=record, read=adopted.read, write=adopted.write, status=status.status))

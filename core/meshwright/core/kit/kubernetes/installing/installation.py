@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from meshwright.core import kit
-from meshwright.core.kit.buckets import Bucket
+from meshwright.core.kit.buckets import Records
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
 
@@ -78,35 +77,8 @@ class Installation(Model, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, components=kept)
 
 
-class Installations:
-    """The records in their bucket. Methods raise bus.BusUnavailable."""
+class Installations(Records[Installation]):
+    """The records in their bucket; a mesh that Meshwright has neither installed nor adopted has none."""
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-
-    @classmethod
-    async def open(cls, runtime: kit.Runtime) -> "Installations":
-        """Those of this adapter."""
-        return cls(await runtime.bucket(BUCKET))
-
-    async def get(self, mesh: kit.MeshRef) -> Installation | None:
-        """The record of a mesh; None when Meshwright has neither installed nor adopted it."""
-        entry = await self._bucket.get(_key(mesh))
-        return msgspec.json.decode(entry.value, type=Installation) if entry else None
-
-    async def put(self, mesh: kit.MeshRef, record: Installation | None) -> None:
-        """Write the record of a mesh; None: it is gone."""
-        entry = await self._bucket.get(_key(mesh))
-        if record is None:
-            if entry:
-                await self._bucket.delete(_key(mesh))
-            return
-        value = msgspec.json.encode(record)
-        if entry is None:
-            await self._bucket.create(_key(mesh), value)
-        elif entry.value != value:
-            await self._bucket.update(_key(mesh), value, entry.revision)
-
-
-def _key(mesh: kit.MeshRef) -> str:
-    return f"{mesh.workspace}.{mesh.mesh}"
+    bucket = BUCKET
+    type = Installation
