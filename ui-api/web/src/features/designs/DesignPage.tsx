@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { api } from "@/api/client";
 import { Confirm } from "@/shared/Confirm";
@@ -12,12 +12,13 @@ import { EditTab } from "./EditTab";
 import { MeshChoice, useMeshes } from "./MeshChoice";
 import { plain } from "./plain";
 import { ReleasesTab } from "./ReleasesTab";
-import { designRoute } from "./routes";
 import { TranslationTab } from "./TranslationTab";
 import { useDesign, type Stored } from "./useDesign";
 import { useProblems } from "./useProblems";
 import { VersionsTab } from "./VersionsTab";
 import "./designs.css";
+
+const designRoute = getRouteApi("/designs/$design");
 
 export function DesignPage() {
   const { design: id } = designRoute.useParams();
@@ -37,7 +38,7 @@ export function DesignPage() {
 
 function Parts({ id, stored }: { id: string; stored: Stored | null }) {
   const { tab = "edit", mesh: asked = "", from = "", to = "", operation = "" } = designRoute.useSearch();
-  const navigate = useNavigate({ from: designRoute.fullPath });
+  const navigate = designRoute.useNavigate();
   const set = (change: Record<string, string | undefined>): void =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const meshes = useMeshes();

@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
 import { Guarded } from "@/shared/Guarded";
 import { Empty, Loaded, Page } from "@/shared/Page";
@@ -8,7 +8,8 @@ import { Table, type Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
 import { ImportDialog } from "./ImportDialog";
 import { NewDialog } from "./NewDialog";
-import { designsRoute } from "./routes";
+
+const designsRoute = getRouteApi("/designs");
 
 type Row = Schemas["Design"] & { releases: Schemas["Release"][]; drifted: string[] };
 
@@ -36,7 +37,7 @@ const COLUMNS: Column<Row>[] = [
 
 export function DesignsPage() {
   const { dialog } = designsRoute.useSearch();
-  const navigate = useNavigate({ from: designsRoute.fullPath });
+  const navigate = designsRoute.useNavigate();
   const show = (next: string | undefined): void => void navigate({ search: { dialog: next }, replace: true });
   const list = query.useInfiniteQuery("get", "/v1/designs", { params: { query: { page_size: 200 } } }, PAGED);
   const releases = query.useQuery("get", "/v1/releases", { params: { query: { state: "applied", page_size: 500 } } });

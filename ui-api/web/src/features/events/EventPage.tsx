@@ -1,9 +1,10 @@
-import { Link } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { query } from "@/api/client";
 import { Loaded, Page } from "@/shared/Page";
 import { Time } from "@/shared/Time";
 import { shortType } from "./EventRow";
-import { eventRoute } from "./routes";
+
+const eventRoute = getRouteApi("/events/$event");
 
 export function EventPage() {
   const { event: id } = eventRoute.useParams();

@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { Pause, Play } from "lucide-react";
 import { useFeedState } from "@/live/live";
 import { ChoiceFilter, flags, queryString, TextFilter } from "@/shared/Filters";
@@ -6,14 +6,15 @@ import { Page } from "@/shared/Page";
 import { Tabs } from "@/shared/Tabs";
 import { EventLog } from "./EventLog";
 import { EventRow } from "./EventRow";
-import { eventsRoute } from "./routes";
 import { useTail } from "./useTail";
+
+const eventsRoute = getRouteApi("/events");
 
 const ENTITIES = ["adapter", "connection", "delivery", "design", "drift", "mesh", "operation", "proxy", "release", "resource", "token", "webhook", "workload", "workspace"];
 
 export function EventsPage() {
   const { view = "live", ...filters } = eventsRoute.useSearch();
-  const navigate = useNavigate({ from: eventsRoute.fullPath });
+  const navigate = eventsRoute.useNavigate();
   const set = (change: Record<string, string | undefined>): void =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   return (

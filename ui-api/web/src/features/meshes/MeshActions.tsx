@@ -1,13 +1,14 @@
 /** What can be done with a mesh: each is an operation that the adapter announces. */
-import { useNavigate } from "@tanstack/react-router";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { api, begun, query, type Schemas } from "@/api/client";
 import { Guarded } from "@/shared/Guarded";
 import { handles } from "./announced";
 import { EnrolDialog } from "./EnrolDialog";
 import { OperationDialog } from "@/shared/OperationDialog";
-import { meshRoute } from "./routes";
 import { UninstallDialog } from "./UninstallDialog";
 import { UpgradeDialog } from "./UpgradeDialog";
+
+const meshRoute = getRouteApi("/meshes/$mesh");
 
 type Mesh = Schemas["Mesh"];
 
@@ -22,7 +23,7 @@ const ACTIONS = [
 
 export function MeshActions({ mesh }: { mesh: Mesh }) {
   const { dialog } = meshRoute.useSearch();
-  const navigate = useNavigate({ from: meshRoute.fullPath });
+  const navigate = meshRoute.useNavigate();
   const read = query.useQuery("get", "/v1/adapters/{id}", { params: { path: { id: mesh.adapter } } });
   const adapter = read.data;
   const show = (next: string | undefined): void => void navigate({ search: (before) => ({ ...before, dialog: next }), replace: true });

@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
 import { COLUMNS as PROXY_COLUMNS } from "@/features/proxies/ProxiesPage";
 import { COLUMNS as WORKLOAD_COLUMNS } from "@/features/workloads/WorkloadsPage";
@@ -11,12 +11,13 @@ import { Tabs } from "@/shared/Tabs";
 import { Time } from "@/shared/Time";
 import { IntentMatrix } from "./IntentMatrix";
 import { MeshActions } from "./MeshActions";
-import { meshRoute } from "./routes";
+
+const meshRoute = getRouteApi("/meshes/$mesh");
 
 export function MeshPage() {
   const { mesh: id } = meshRoute.useParams();
   const { tab = "state", span = "15m" } = meshRoute.useSearch();
-  const navigate = useNavigate({ from: meshRoute.fullPath });
+  const navigate = meshRoute.useNavigate();
   const set = (change: Record<string, string | undefined>): void =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const read = query.useQuery("get", "/v1/meshes/{id}", { params: { path: { id } } });

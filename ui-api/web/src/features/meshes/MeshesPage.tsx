@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
 import { ChoiceFilter, flags, queryString, TextFilter } from "@/shared/Filters";
 import { Guarded } from "@/shared/Guarded";
@@ -9,7 +9,8 @@ import { Table, type Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
 import { DetectDialog } from "./DetectDialog";
 import { InstallDialog } from "./InstallDialog";
-import { meshesRoute } from "./routes";
+
+const meshesRoute = getRouteApi("/meshes");
 
 type Mesh = Schemas["Mesh"];
 const STATES = ["installing", "ready", "degraded", "removing", "unknown"] as const;
@@ -26,7 +27,7 @@ const COLUMNS: Column<Mesh>[] = [
 
 export function MeshesPage() {
   const { dialog, ...search } = meshesRoute.useSearch();
-  const navigate = useNavigate({ from: meshesRoute.fullPath });
+  const navigate = meshesRoute.useNavigate();
   const set = (change: ReturnType<typeof meshesRoute.useSearch>): void =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const asked = { ...search, state: search.state as Mesh["state"] | undefined, order_by: search.order_by as "id" | undefined, page_size: 100 };

@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, begun, query, type Schemas } from "@/api/client";
 import { Confirm } from "@/shared/Confirm";
@@ -10,7 +10,8 @@ import { PAGED, rowsOf } from "@/shared/paging";
 import { State } from "@/shared/State";
 import { Table, type Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
-import { deadLettersRoute } from "./routes";
+
+const deadLettersRoute = getRouteApi("/deadletters");
 
 type Letter = Schemas["DeadLetterRecord"];
 
@@ -25,7 +26,7 @@ const COLUMNS: Column<Letter>[] = [
 
 export function DeadLettersPage() {
   const { letter, ...filters } = deadLettersRoute.useSearch();
-  const navigate = useNavigate({ from: deadLettersRoute.fullPath });
+  const navigate = deadLettersRoute.useNavigate();
   const set = (change: Record<string, string | undefined>): void =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const filter = { ...filters, state: filters.state as Letter["state"] | undefined, page_size: 100 };

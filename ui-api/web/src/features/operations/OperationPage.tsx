@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { stringify } from "yaml";
 import { api, begun, query, type Schemas } from "@/api/client";
@@ -10,17 +10,18 @@ import { Tabs } from "@/shared/Tabs";
 import { Time } from "@/shared/Time";
 import { FailureNote } from "./FailureNote";
 import { OperationEvents } from "./OperationEvents";
-import { operationRoute } from "./routes";
 import { StepTimeline } from "./StepTimeline";
 import { Took } from "./Took";
 import { useLiveOperation } from "./useLiveOperation";
+
+const operationRoute = getRouteApi("/operations/$operation");
 
 type Operation = Schemas["Operation"];
 
 export function OperationPage() {
   const { operation: id } = operationRoute.useParams();
   const { tab = "steps" } = operationRoute.useSearch();
-  const navigate = useNavigate({ from: operationRoute.fullPath });
+  const navigate = operationRoute.useNavigate();
   useLiveOperation(id);
   const read = query.useQuery("get", "/v1/operations/{id}", { params: { path: { id } } });
   const shown = read.data;

@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
 import { ChoiceFilter, TextFilter } from "@/shared/Filters";
 import { ListPage } from "@/shared/ListPage";
@@ -6,8 +6,9 @@ import { PAGED } from "@/shared/paging";
 import { State } from "@/shared/State";
 import type { Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
-import { operationsRoute } from "./routes";
 import { Took } from "./Took";
+
+const operationsRoute = getRouteApi("/operations");
 
 type Operation = Schemas["Operation"];
 type Filters = ReturnType<typeof operationsRoute.useSearch>;
@@ -29,7 +30,7 @@ const COLUMNS: Column<Operation>[] = [
 
 export function OperationsPage() {
   const search = operationsRoute.useSearch();
-  const navigate = useNavigate({ from: operationsRoute.fullPath });
+  const navigate = operationsRoute.useNavigate();
   const set = (change: Filters): void => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const { state, order_by, ...others } = search;
   const filter = { ...others, state: state as Operation["state"] | undefined, order_by: order_by as "accepted_at" | undefined };

@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
 import { ChoiceFilter, TextFilter } from "@/shared/Filters";
 import { ListPage } from "@/shared/ListPage";
@@ -6,7 +6,8 @@ import { PAGED } from "@/shared/paging";
 import { State } from "@/shared/State";
 import type { Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
-import { proxiesRoute } from "./routes";
+
+const proxiesRoute = getRouteApi("/proxies");
 
 type Proxy = Schemas["Proxy"];
 export const STATES = ["synced", "stale", "rejected", "disconnected", "not_sent"] as const;
@@ -24,7 +25,7 @@ export const COLUMNS: Column<Proxy>[] = [
 
 export function ProxiesPage() {
   const search = proxiesRoute.useSearch();
-  const navigate = useNavigate({ from: proxiesRoute.fullPath });
+  const navigate = proxiesRoute.useNavigate();
   const set = (change: typeof search): void => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const asked = { ...search, state: search.state as Proxy["state"] | undefined, order_by: search.order_by as "state" | undefined, page_size: 500 };
   const list = query.useInfiniteQuery("get", "/v1/proxies", { params: { query: asked } }, PAGED);

@@ -1,11 +1,12 @@
-import { Link } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
 import { Empty, Loaded, Page } from "@/shared/Page";
 import { State } from "@/shared/State";
 import { Table } from "@/shared/Table";
 import { Time } from "@/shared/Time";
 import { ProxyAccount } from "./ProxyAccount";
-import { proxyRoute } from "./routes";
+
+const proxyRoute = getRouteApi("/proxies/$proxy");
 
 export function ProxyPage() {
   const { proxy: id } = proxyRoute.useParams();

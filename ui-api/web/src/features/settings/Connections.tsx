@@ -1,5 +1,5 @@
 /** The platforms where meshes run: add, test, see what we may do there. */
-import { useNavigate } from "@tanstack/react-router";
+import { getRouteApi } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
 import { Guarded } from "@/shared/Guarded";
 import { Empty, Loaded } from "@/shared/Page";
@@ -7,13 +7,14 @@ import { State } from "@/shared/State";
 import { Table, type Column } from "@/shared/Table";
 import { ConnectionDialog } from "./ConnectionDialog";
 import { ConnectionPanel } from "./ConnectionPanel";
-import { settingsRoute } from "./routes";
+
+const settingsRoute = getRouteApi("/settings");
 
 type Connection = Schemas["Connection"];
 
 export function Connections() {
   const { name, dialog } = settingsRoute.useSearch();
-  const navigate = useNavigate({ from: settingsRoute.fullPath });
+  const navigate = settingsRoute.useNavigate();
   const show = (change: { name?: string; dialog?: string }): void =>
     void navigate({ search: { section: "connections", ...change }, replace: true });
   const list = query.useQuery("get", "/v1/connections", { params: { query: { page_size: 200 } } });

@@ -1,14 +1,15 @@
-import { useNavigate } from "@tanstack/react-router";
+import { getRouteApi } from "@tanstack/react-router";
 import { useSession } from "@/api/session";
 import { Tabs } from "@/shared/Tabs";
 import { Page } from "@/shared/Page";
 import { Adapters } from "./Adapters";
 import { Connections } from "./Connections";
-import { settingsRoute } from "./routes";
 import { System } from "./System";
 import { Tokens } from "./Tokens";
 import { Webhooks } from "./Webhooks";
 import { Workspaces } from "./Workspaces";
+
+const settingsRoute = getRouteApi("/settings");
 
 const EQUIVALENT: Record<string, { cli: string; request: string }> = {
   connections: { cli: "connections list", request: "GET /v1/connections" },
@@ -21,7 +22,7 @@ const EQUIVALENT: Record<string, { cli: string; request: string }> = {
 
 export function SettingsPage() {
   const { section = "connections" } = settingsRoute.useSearch();
-  const navigate = useNavigate({ from: settingsRoute.fullPath });
+  const navigate = settingsRoute.useNavigate();
   const { principal } = useSession();
   const admin = principal.role === "admin";
   const tabs = [

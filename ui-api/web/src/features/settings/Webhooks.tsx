@@ -1,5 +1,5 @@
 /** HTTP endpoints that get events: their deliveries, a test, and how to add one. */
-import { useNavigate } from "@tanstack/react-router";
+import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, query, sending, type Schemas } from "@/api/client";
 import { OperationDialog } from "@/shared/OperationDialog";
@@ -12,13 +12,14 @@ import { State } from "@/shared/State";
 import { Table, type Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
 import { NameField } from "@/shared/NameField";
-import { settingsRoute } from "./routes";
+
+const settingsRoute = getRouteApi("/settings");
 
 type Webhook = Schemas["Webhook"];
 
 export function Webhooks() {
   const { name, dialog } = settingsRoute.useSearch();
-  const navigate = useNavigate({ from: settingsRoute.fullPath });
+  const navigate = settingsRoute.useNavigate();
   const show = (change: { name?: string; dialog?: string }): void => void navigate({ search: { section: "webhooks", ...change }, replace: true });
   const list = query.useQuery("get", "/v1/webhooks", { params: { query: { page_size: 200 } } });
   const columns: Column<Webhook>[] = [

@@ -2,11 +2,8 @@
 import { useNavigate } from "@tanstack/react-router";
 import { query } from "@/api/client";
 import { SPANS } from "@/shared/spans";
-import { SPAN } from "./useTopology";
+import { SPAN, type Search } from "./useTopology";
 import { ExpressionField } from "./ExpressionField";
-import type { topologyRoute } from "./routes";
-
-type Search = ReturnType<typeof topologyRoute.useSearch>;
 
 interface Props {
   mesh: string;

@@ -1,4 +1,3 @@
-import { useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useMemo, useRef, useState } from "react";
 import { save } from "@/shared/Copies";
 import { Empty, Loaded, Page } from "@/shared/Page";
@@ -13,10 +12,9 @@ import { asCommand } from "./asCommand";
 import type { GraphHandle } from "./Graph";
 import { Legend } from "./Legend";
 import { Replay } from "./Replay";
-import { topologyRoute } from "./routes";
 import { SidePanel } from "./SidePanel";
 import { TopologyTable } from "./TopologyTable";
-import { SPAN, useTopology } from "./useTopology";
+import { SPAN, topologyRoute, useTopology, type Search } from "./useTopology";
 import "./topology.css";
 
 const Graph = lazy(() => import("./Graph"));
@@ -25,7 +23,7 @@ export function TopologyPage() {
   const { mesh } = topologyRoute.useParams();
   const search = topologyRoute.useSearch();
   const { group = "", expand = "", span = "", at = "" } = search;
-  const navigate = useNavigate({ from: topologyRoute.fullPath });
+  const navigate = topologyRoute.useNavigate();
   const set = (change: typeof search): void => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const [replay, setReplay] = useState(at !== "");
   const asked = asCommand({ group, expand, span: spanOf(span || SPAN), at });
@@ -49,8 +47,6 @@ export function TopologyPage() {
     </Page>
   );
 }
-
-type Search = ReturnType<typeof topologyRoute.useSearch>;
 
 function Body({ topology, search, set }: { topology: Topology; search: Search; set(change: Search): void }) {
   const { view = "graph", around = "", node = "", group = "", expand = "" } = search;

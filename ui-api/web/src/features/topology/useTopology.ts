@@ -1,8 +1,13 @@
 /** The graph as it is now, over a span of time, or at a moment of the past. */
 import { useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
 import { api, type Schemas } from "@/api/client";
 import { SPANS, type Span } from "@/shared/spans";
 import type { Topology } from "./elements";
+
+export const topologyRoute = getRouteApi("/topology/$mesh");
+/** what the URL says of the page */
+export type Search = ReturnType<typeof topologyRoute.useSearch>;
 
 type Group = NonNullable<Schemas["Topology"]["group"]>;
 

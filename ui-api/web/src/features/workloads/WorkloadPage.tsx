@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, begun, query, type Schemas } from "@/api/client";
 import { Confirm } from "@/shared/Confirm";
@@ -9,7 +9,8 @@ import { State } from "@/shared/State";
 import { Table, type Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
 import { TrafficCharts } from "@/features/traffic/TrafficCharts";
-import { workloadRoute } from "./routes";
+
+const workloadRoute = getRouteApi("/workloads/$workload");
 
 type Workload = Schemas["Workload"];
 type Edge = Schemas["Edge"];
@@ -17,7 +18,7 @@ type Edge = Schemas["Edge"];
 export function WorkloadPage() {
   const { workload: id } = workloadRoute.useParams();
   const { span = "15m" } = workloadRoute.useSearch();
-  const navigate = useNavigate({ from: workloadRoute.fullPath });
+  const navigate = workloadRoute.useNavigate();
   const read = query.useQuery("get", "/v1/workloads/{id}", { params: { path: { id } } });
   const shown = read.data;
   return (

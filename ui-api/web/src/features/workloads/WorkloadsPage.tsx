@@ -1,11 +1,12 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { query, type Schemas } from "@/api/client";
 import { TextFilter } from "@/shared/Filters";
 import { ListPage } from "@/shared/ListPage";
 import { PAGED } from "@/shared/paging";
 import type { Column } from "@/shared/Table";
 import { Time } from "@/shared/Time";
-import { workloadsRoute } from "./routes";
+
+const workloadsRoute = getRouteApi("/workloads");
 
 type Workload = Schemas["Workload"];
 
@@ -26,7 +27,7 @@ export const COLUMNS: Column<Workload>[] = [
 
 export function WorkloadsPage() {
   const search = workloadsRoute.useSearch();
-  const navigate = useNavigate({ from: workloadsRoute.fullPath });
+  const navigate = workloadsRoute.useNavigate();
   const set = (change: typeof search): void => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const asked = { ...search, order_by: search.order_by as "name" | undefined, page_size: 500 };
   const list = query.useInfiniteQuery("get", "/v1/workloads", { params: { query: asked } }, PAGED);
