@@ -9,16 +9,10 @@ import msgspec
 
 import meshwright.adapters.istio  # noqa: F401 - registers the translators
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.facts import (
-    IngressGateway,
-    IstioFacts,
-    NamespaceFacts,
-    Service,
-    ServicePort,
-    Workload,
-)
+from meshwright.adapters.istio.facts import IngressGateway, IstioFacts, NamespaceFacts
 from meshwright.adapters.istio.importing import importers
 from meshwright.core.kit.analysis import from_object, read_files
+from meshwright.core.kit.kubernetes.facts import Service, ServicePort, Workload
 from meshwright.schemas.designs import Design, Preview
 from meshwright.schemas.findings import SourceFile
 from meshwright.schemas.intents import Translation
@@ -43,7 +37,7 @@ def moved(design: Design) -> Design:
 
 
 def _facts() -> IstioFacts:
-    port = ServicePort(number=9080, name="http", protocol="http", target=9080)
+    port = ServicePort(number=9080, name="http", target=9080, container=9080)
     names = sorted({service for service, _ in WORKLOADS.values()})
     return IstioFacts(
         version="1.31.0",

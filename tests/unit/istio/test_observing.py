@@ -2,8 +2,13 @@
 
 from typing import Any
 
+import msgspec
+
 from meshwright.adapters.istio import observing
-from meshwright.adapters.istio.facts import IngressGateway, ServicePort
+from meshwright.adapters.istio.facts import IngressGateway, may_be_http
+from meshwright.core.kit.kubernetes.facts import Mode, ServicePort, Workload
+from meshwright.core.kit.kubernetes.facts import observing as observed
+from rig.istio.meshes import bookinfo
 
 
 def labelled(name: str, **labels: str) -> dict[str, Any]:
@@ -37,6 +42,10 @@ def test_namespaces_are_enrolled_as_their_labels_say() -> None:
     ]
 
 
+def _workloads(bodies: list[dict[str, Any]], enrolled: dict[str, Mode]) -> list[Workload]:
+    return observed.workloads(bodies, lambda body: observing.mode_of(body, enrolled))
+
+
 def test_workloads_may_decide_for_themselves() -> None:
     """Labels of pods count before those of their namespace."""
     bodies = [
@@ -44,41 +53,34 @@ def test_workloads_may_decide_for_themselves() -> None:
         deployment("b", {"sidecar.istio.io/inject": "false"}, serviceAccountName="bee"),
         {**deployment("c", {"istio.io/dataplane-mode": "none"})},
     ]
-    sidecars = observing.workloads(bodies, {"shop": "sidecar"})
+    sidecars = _workloads(bodies, {"shop": "sidecar"})
     assert [(each.name, each.mode, each.service_account) for each in sidecars] == [
         ("a", "sidecar", "default"),
         ("b", "none", "bee"),
         ("c", "sidecar", "default"),
     ]
-    assert [each.mode for each in observing.workloads(bodies, {"shop": "ambient"})] == ["ambient", "ambient", "none"]
+    assert [each.mode for each in _workloads(bodies, {"shop": "ambient"})] == ["ambient", "ambient", "none"]
 
 
-def test_named_target_ports_are_those_of_the_pods() -> None:
-    """Where pods of one service disagree, nobody guesses."""
-    service = {
-        "metadata": {"name": "web", "namespace": "shop", "labels": {"istio.io/use-waypoint": "none"}},
-        "spec": {
-            "selector": {"app": "web"},
-            "ports": [
-                {"port": 80, "name": "http-web", "targetPort": "web"},
-                {"port": 81, "appProtocol": "grpc", "name": "odd"},
-                {"port": 53, "protocol": "UDP", "name": "dns"},
-            ],
-        },
-    }
-    pods = [
-        deployment(f"web-{n}", {"app": "web"}, containers=[{"ports": [{"name": "web", "containerPort": port}]}])
-        for n, port in enumerate((8080, 8080))
+def test_a_service_uses_the_waypoint_that_it_or_its_namespace_names() -> None:
+    """None is a word of its own."""
+    (place,) = observing.namespaces([labelled("shop", istio_io__use_waypoint="waypoint")], {})
+    facts = bookinfo("ambient", waypoint=True)
+    assert place.waypoint == "shop/waypoint"
+    assert facts.waypoint_of(facts.services[0]) == facts.waypoints[0]
+    for said, used in (("waypoint", facts.waypoints[0]), ("none", None), ("other", None)):
+        own = msgspec.structs.replace(facts.services[0], labels={"istio.io/use-waypoint": said})
+        assert facts.waypoint_of(own) == used
+
+
+def test_what_a_port_carries_is_told_by_its_protocol_or_its_name() -> None:
+    """What nobody names is looked into."""
+    http = [ServicePort(number=80, name=name) for name in ("", "http-web", "odd", "grpc")]
+    others = [
+        ServicePort(number=80, name="tcp-x"),
+        ServicePort(number=80, name="http", app_protocol="kubernetes.io/tls"),
     ]
-    (result,) = observing.services([service], pods, {"shop": "shop/waypoint"})
-    assert result.ports == [
-        ServicePort(number=80, name="http-web", protocol="http", target=8080),
-        ServicePort(number=81, name="odd", protocol="grpc", target=81),
-    ]
-    assert result.waypoint == ""
-    pods.append(deployment("web-3", {"app": "web"}, containers=[{"ports": [{"name": "web", "containerPort": 9}]}]))
-    (result,) = observing.services([service], pods, {})
-    assert result.ports[0].target == 0
+    assert [may_be_http(each) for each in [*http, *others]] == [True, True, True, True, False, False]
 
 
 def test_gateways_and_waypoints_are_told_apart() -> None:
@@ -90,20 +92,6 @@ def test_gateways_and_waypoints_are_told_apart() -> None:
     gateway = {"metadata": {"name": "w", "namespace": "shop"}, "spec": {"gatewayClassName": "istio-waypoint"}}
     other = {"metadata": {"name": "g", "namespace": "shop"}, "spec": {"gatewayClassName": "istio"}}
     assert [each.name for each in observing.waypoints([gateway, other])] == ["w"]
-
-
-def test_what_the_design_has_made_itself_is_no_obstacle() -> None:
-    """What others stand for too is one, and they are named."""
-
-    def made(name: str, *managers: str) -> dict[str, Any]:
-        fields = [{"manager": each} for each in managers]
-        meta = {"name": name, "namespace": "shop", "managedFields": fields}
-        return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta, "spec": {}}
-
-    mine = "meshwright:default.prod.canary"
-    bodies = [made("a", mine), made("b", mine, "kubectl"), made("c", "meshwright:default.prod.other")]
-    result = observing.existing(bodies, mine)
-    assert [(each.ref.name, each.owner) for each in result] == [("b", "kubectl"), ("c", "design other of mesh prod")]
 
 
 def test_a_provider_of_json_logs_is_found() -> None:

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from meshwright.adapters.linkerd import problems
-from meshwright.adapters.linkerd.facts import Existing, LinkerdFacts
+from meshwright.adapters.linkerd.facts import LinkerdFacts
+from meshwright.core.kit.kubernetes.facts import Existing
 from meshwright.schemas import intents as wishes
 from meshwright.schemas.intents import AnyIntent, NativeResource
 from meshwright.schemas.references import ResourceRef
@@ -88,7 +89,7 @@ def test_what_is_not_there_is_told_with_what_is() -> None:
 def test_who_has_no_proxy_has_no_identity_and_enforces_nothing() -> None:
     """Callers that are outside cannot be allowed, and services that are outside cannot refuse."""
     facts = bookinfo()
-    outside = [msgspec.structs.replace(each, meshed=False) for each in facts.workloads]
+    outside = [msgspec.structs.replace(each, mode="none") for each in facts.workloads]
     source, service = told(
         msgspec.structs.replace(facts, workloads=outside), wishes.Allow(source="reviews", service="ratings")
     )

@@ -6,22 +6,17 @@ Invariant: a pure function of facts; every problem names the intent and what is 
 from collections.abc import Iterator
 
 from meshwright.adapters.consul.facts import ConsulFacts, Service, has_version, versions
-from meshwright.adapters.consul.intents import routing
-from meshwright.core.kit.lifecycle.contradictions import contradict
+from meshwright.core.kit.lifecycle import expressing
+from meshwright.core.kit.lifecycle.obstacles import named_versions, obstacles
 from meshwright.schemas.errors import FieldError
-from meshwright.schemas.intents import AnyIntent, TrafficSplit, intent_kind
+from meshwright.schemas.intents import AnyIntent, intent_kind
 
 _SHOWN = 10
 
 
 def problems(facts: ConsulFacts) -> list[FieldError]:
     """Everything that stands against the design of these facts."""
-    collected = []
-    for index, intent in enumerate(facts.intents):
-        pointer = f"#/intents/{index}"
-        collected += [FieldError(detail=each, pointer=f"{pointer}/{field}") for field, each in _missing(facts, intent)]
-        collected += [FieldError(detail=each, pointer=pointer) for each in _contradicted(facts, index)]
-    return list({each.detail: each for each in collected}.values())
+    return obstacles(facts.intents, lambda intent: _missing(facts, intent))
 
 
 def _missing(facts: ConsulFacts, intent: AnyIntent) -> Iterator[tuple[str, str]]:
@@ -44,25 +39,12 @@ def _missing(facts: ConsulFacts, intent: AnyIntent) -> Iterator[tuple[str, str]]
 
 
 def _missing_versions(intent: AnyIntent, service: Service) -> Iterator[tuple[str, str]]:
-    idle = {each.version for each in intent.backends if not each.weight} if isinstance(intent, TrafficSplit) else set()
-    for version in routing.versions([intent]):
+    field, idle = named_versions(intent)
+    for version in expressing.versions([intent]):
         behind = [each for each in service.instances if has_version(each, version)]
-        field = "backends" if isinstance(intent, TrafficSplit) else "version"
         if not behind:
             have = ", ".join(versions(service)[:_SHOWN]) or "none: give instances a version in Meta, or a tag"
             yield field, f"no instance of {service.name} has the version {version}; there are: {have}"
         elif version not in idle and not any(each.passing for each in behind):
             names = ", ".join(each.id for each in behind[:_SHOWN])
             yield field, f"no instance of version {version} of {service.name} is healthy: {names}"
-
-
-def _contradicted(facts: ConsulFacts, index: int) -> Iterator[str]:
-    """The first earlier intent that cannot hold together with this one."""
-    intent = facts.intents[index]
-    for before, other in enumerate(facts.intents[:index]):
-        if contradict(other, intent):
-            yield (
-                f"two intents of the design contradict each other: {intent_kind(intent)} stands in #/intents/{before}"
-                f" and #/intents/{index} for the same requests"
-            )
-            return

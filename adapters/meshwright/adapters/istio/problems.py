@@ -4,13 +4,13 @@ Invariant: a pure function of facts; every problem names the intent and what is 
 never fought over: it is used as it is, or the design is refused with its name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from meshwright.adapters.istio.analysis import hosts
-from meshwright.adapters.istio.facts import Existing, IstioFacts, Service
+from meshwright.adapters.istio.facts import IstioFacts
 from meshwright.adapters.istio.intents import destinations, routing
-from meshwright.core.kit.lifecycle.contradictions import contradict
-from meshwright.schemas.base import service_parts
+from meshwright.core.kit.kubernetes import facts as known
+from meshwright.core.kit.kubernetes.facts import Existing, Service
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import (
     AccessLog,
@@ -24,7 +24,6 @@ from meshwright.schemas.intents import (
     MutualTls,
     RateLimit,
     TrafficSplit,
-    intent_kind,
 )
 
 _ENFORCED = (MutualTls, RateLimit, Allow, DenyAll, AccessLog)
@@ -34,80 +33,23 @@ _MESH = "mesh"
 
 def problems(facts: IstioFacts) -> list[FieldError]:
     """Everything that stands against the design of these facts."""
-    collected = []
-    for index, intent in enumerate(facts.intents):
-        pointer = f"#/intents/{index}"
-        collected += [FieldError(detail=each, pointer=f"{pointer}/{field}") for field, each in _missing(facts, intent)]
-        collected += [FieldError(detail=each, pointer=pointer) for each in _contradicted(facts, index)]
-        collected += [FieldError(detail=each, pointer=pointer) for each in _clashes(facts, index)]
-    return list({each.detail: each for each in collected}.values())
+    return known.problems(facts, enrolment=_enrolment, clashes=_clashes)
 
 
-def _missing(facts: IstioFacts, intent: AnyIntent) -> Iterator[tuple[str, str]]:
-    """What an intent names and the cluster has not, with the field that names it."""
-    for field in ("service", "source"):
-        name = getattr(intent, field, None)
-        if not name:
-            continue
-        service = facts.service(name)
-        if service is None:
-            namespace, short = service_parts(name, facts.namespace)
-            there = sorted(each.name for each in facts.services if each.namespace == namespace)
-            have = f"it has {', '.join(there[:10])}" if there else "it has none, or is not there"
-            yield field, f"there is no service {short} in the namespace {namespace}: {have}"
-        elif field == "source" and not facts.workloads_of(service):
-            yield field, f"the service {service} has no workloads, so nobody calls in its name"
-        else:
-            yield from ((field, each) for each in _enrolment(facts, intent, service))
-    if (service := facts.service(getattr(intent, "service", None) or "")) is not None:
-        yield from _missing_versions(facts, intent, service)
-
-
-def _missing_versions(facts: IstioFacts, intent: AnyIntent, service: Service) -> Iterator[tuple[str, str]]:
-    idle = {each.version for each in intent.backends if not each.weight} if isinstance(intent, TrafficSplit) else set()
-    for version in routing.versions([intent]):
-        labels = facts.version_labels(service, version)
-        field = "backends" if isinstance(intent, TrafficSplit) else "version"
-        if not labels:
-            have = ", ".join(facts.versions(service)) or "none that a label tells apart"
-            yield field, f"no workload of {service} has the version {version}; there are: {have}"
-        elif version not in idle:
-            behind = [each for each in facts.workloads_of(service) if labels.items() <= each.labels.items()]
-            if not any(each.replicas for each in behind):
-                names = ", ".join(f"{each.kind} {each.name}" for each in behind)
-                yield field, f"the version {version} of {service} has no pods: {names} is scaled to 0"
-
-
-def _enrolment(facts: IstioFacts, intent: AnyIntent, service: Service) -> Iterator[str]:
-    namespace = next((each for each in facts.namespaces if each.name == service.namespace), None)
-    if namespace and namespace.mode == "sidecar" and namespace.revision not in ("", facts.revision):
+def _enrolment(facts: IstioFacts, intent: AnyIntent, service: Service, _field: str) -> Iterator[str]:
+    namespace = facts.enrolled(service.namespace)
+    if namespace.mode == "sidecar" and namespace.revision not in ("", facts.revision):
         yield (
             f"the namespace {namespace.name} follows the revision {namespace.revision}, and this mesh is"
             f" {facts.revision}: apply the design to the mesh of that revision, or enrol the namespace here"
         )
     elif isinstance(intent, _ENFORCED) and facts.mode_of(service) == "none":
-        yield (
-            f"the workloads of {service} are not enrolled, so nobody would enforce {intent_kind(intent)} there:"
-            " enrol them first"
-        )
+        yield known.not_enrolled(intent, service)
 
 
-def _contradicted(facts: IstioFacts, index: int) -> Iterator[str]:
-    """The first earlier intent that cannot hold together with this one."""
-    intent = facts.intents[index]
-    for before, other in enumerate(facts.intents[:index]):
-        if contradict(other, intent, (facts.namespace, facts.namespace)):
-            yield (
-                f"two intents of the design contradict each other: {intent_kind(intent)} stands in #/intents/{before}"
-                f" and #/intents/{index} for the same requests"
-            )
-            return
-
-
-def _clashes(facts: IstioFacts, index: int) -> Iterator[str]:
+def _clashes(facts: IstioFacts, intent: AnyIntent) -> Iterator[str]:
     """What others have made that would decide together with what this intent becomes."""
-    intent = facts.intents[index]
-    service = facts.service(getattr(intent, "service", None) or "")
+    service = facts.service_of(intent)
     if isinstance(intent, routing.KINDS) and service:
         yield from _routed_already(facts, service)
     if isinstance(intent, (TrafficSplit, HeaderRoute, Mirror, *destinations.KINDS)) and service:
@@ -125,18 +67,13 @@ def _clashes(facts: IstioFacts, index: int) -> Iterator[str]:
 def _routed_already(facts: IstioFacts, service: Service) -> Iterator[str]:
     for each in facts.those("VirtualService"):
         named = [hosts.full_name(str(host), each.ref.namespace) for host in each.spec.get("hosts") or []]
-        if service.host in named and _MESH in (each.spec.get("gateways") or [_MESH]):
+        if service.host() in named and _MESH in (each.spec.get("gateways") or [_MESH]):
             yield from _in_the_way(facts, each, service, f"routes {service} already", {"hosts", "http"})
-    for each in facts.those("HTTPRoute") + facts.those("GRPCRoute"):
-        for parent in each.spec.get("parentRefs") or []:
-            place = str(parent.get("namespace") or each.ref.namespace), str(parent.get("name"))
-            if parent.get("kind") == "Service" and place == (service.namespace, service.name):
-                yield f"{each} routes {service} already: remove it, or import it into the design"
+    yield from known.routed_already(facts, service)
 
 
 def _ruled_already(facts: IstioFacts, service: Service) -> Iterator[str]:
-    intents = [each for each in facts.intents if facts.service(getattr(each, "service", None) or "") == service]
-    if destinations.is_usable(facts, service, intents):
+    if destinations.is_usable(facts, service, facts.said(service)):
         return
     for each in destinations.rules_of(facts, service):
         what = f"says already how requests reach {service}"
@@ -195,9 +132,3 @@ def _logged_already(facts: IstioFacts, service: Service | None) -> Iterator[str]
         if each.ref.namespace == place and selected == labels and not each.spec.get("targetRefs"):
             about = str(service) if service else "the whole mesh"
             yield f"{each} is the one Telemetry that Istio takes for {about}: add accessLogging to it, or remove it"
-
-
-def used_namespaces(facts_namespace: str, intents: Sequence[AnyIntent]) -> list[str]:
-    """The namespaces that intents speak of."""
-    names = [getattr(each, field, None) for each in intents for field in ("service", "source")]
-    return sorted({service_parts(name, facts_namespace)[0] for name in names if name})

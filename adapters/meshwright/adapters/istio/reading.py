@@ -19,7 +19,8 @@ from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes import listing
+from meshwright.core.kit.kubernetes.facts import DOMAIN, surroundings
+from meshwright.core.kit.kubernetes.facts import observing as observed
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.core.kit.kubernetes.listing import Wanted
 from meshwright.core.kit.lifecycle.translating import numbers
@@ -28,7 +29,7 @@ from meshwright.schemas.intents import Ingress
 from meshwright.schemas.references import ResourceRef
 
 _GATEWAY = (known.GATEWAYS, "Gateway")
-_NAMESPACES, _GATEWAYS = Wanted("", "Namespace"), Wanted(*_GATEWAY)
+_GATEWAYS = Wanted(*_GATEWAY)
 _EDGES = "istio,istio!=pilot"
 """the labels of gateways"""
 _GATEWAY_CLASS = ResourceRef(group=known.GATEWAYS, kind="GatewayClass", name="istio")
@@ -45,7 +46,7 @@ async def facts(target: k8s.KubernetesTarget, draft: kit.Draft) -> IstioFacts:
     result = IstioFacts(
         version=_version(plane, record),
         root=str(config.get("rootNamespace") or (plane.namespace if plane else known.ROOT)),
-        trust_domain=str(config.get("trustDomain") or known.DOMAIN),
+        trust_domain=str(config.get("trustDomain") or DOMAIN),
         revision=plane.revision if plane else DEFAULT_REVISION,
         json_log=observing.json_log(config),
         design=draft.owner,
@@ -81,39 +82,27 @@ def _version(plane: ControlPlane | None, record: Installation | None) -> str:
 
 async def _surroundings(cluster: k8s.Cluster, base: IstioFacts, manager: str) -> IstioFacts:
     """Everything around the design's services."""
-    names = problems.used_namespaces(base.namespace, base.intents)
     tags = {each.name: each.revision for each in await control_planes.tags(cluster)}
-    members = [Wanted(group, kind, name) for name in names for group, kind in _KINDS]
-    others = [Wanted(*each) for each in observing.EXISTING]
     exposed = any(isinstance(each, Ingress) for each in base.intents)
     edges = [Wanted("apps", kind, labels=_EDGES) for kind in ("Deployment", "DaemonSet")] if exposed else []
-    lists = await listing.together(cluster, [_NAMESPACES, _GATEWAYS, *members, *others, *edges])
-
-    def listed(wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
-        return [body for each in wanted for body in lists[each]]
-
-    places = lists[_NAMESPACES]
-    enrolled = observing.namespaces(places, tags)
-    pods = [each for each in listed(members) if each.get("kind") in observing.WORKLOADS]
-    services = [each for each in listed(members) if each.get("kind") == "Service"]
+    around = await surroundings(cluster, base, observing.EXISTING, _GATEWAYS, *edges)
+    namespaces = observing.namespaces(around.namespaces, tags)
+    enrolled = {each.name: each.mode for each in namespaces}
     return msgspec.structs.replace(
         base,
         gateway_api=await _has_gateway_api(cluster),
-        namespaces=enrolled,
-        workloads=observing.workloads(pods, {each.name: each.mode for each in enrolled}),
-        services=observing.services(services, pods, observing.namespace_waypoints(places)),
-        waypoints=observing.waypoints(lists[_GATEWAYS]),
-        gateways=observing.ingress_gateways(listed(edges)),
-        existing=observing.existing(listed(others), manager),
+        namespaces=namespaces,
+        workloads=observed.workloads(around.workloads, lambda body: observing.mode_of(body, enrolled)),
+        services=observed.services(around.services, around.workloads, lambda _, port: known.may_be_http(port)),
+        waypoints=observing.waypoints(around.lists[_GATEWAYS]),
+        gateways=observing.ingress_gateways([body for each in edges for body in around.lists[each]]),
+        existing=observed.existing(around.others, manager),
     )
 
 
 async def _has_gateway_api(cluster: k8s.Cluster) -> bool:
     served = await cluster.discovery.served([_GATEWAY])
     return bool(served) and await cluster.find(_GATEWAY_CLASS) is not None
-
-
-_KINDS = (("", "Service"), *(("apps", kind) for kind in observing.WORKLOADS))
 
 
 async def mesh_config(cluster: k8s.Cluster, namespace: str, revision: str) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from cryptography import x509
 
 from meshwright.adapters.linkerd import versions, words
-from meshwright.adapters.linkerd.observing import marks, name_of, namespace_of
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.installing.webhooks import last_end
 from meshwright.core.kit.lifecycle.translating import numbers
@@ -84,7 +83,7 @@ def gateway_api(bundle: str | None, minor: str) -> Check:
 
 def config(bodies: Sequence[Body], namespace: str) -> Check:
     """Whether the control plane has its own record."""
-    there = any(name_of(each) == words.CONFIG and _in(each, namespace) for each in bodies)
+    there = any(k8s.name_of(each) == words.CONFIG and _in(each, namespace) for each in bodies)
     hint = "install the chart linkerd-control-plane again"
     return _check("linkerd-config", "the ConfigMap linkerd-config is there", "" if there else "it is missing", hint)
 
@@ -114,7 +113,7 @@ def webhooks(bodies: Sequence[Body], namespace: str, now: datetime.datetime) -> 
     results = []
     for kind, names in _CONFIGS.items():
         for name in names:
-            mine = [each for each in bodies if each.get("kind") == kind and name_of(each) == name]
+            mine = [each for each in bodies if each.get("kind") == kind and k8s.name_of(each) == name]
             hooks = [hook for each in mine for hook in each.get("webhooks") or []]
             bundles = [str(k8s.at(hook, "clientConfig", "caBundle") or "") for hook in hooks]
             called = {k8s.at(hook, "clientConfig", "service", "namespace") for hook in hooks}
@@ -143,7 +142,7 @@ def components(bodies: Sequence[Body], namespace: str) -> list[Check]:
     """Whether each component of the control plane is available."""
     results = []
     for component in words.COMPONENTS:
-        mine = [each for each in bodies if marks(each, "labels").get(words.COMPONENT) == component]
+        mine = [each for each in bodies if k8s.labels_of(each).get(words.COMPONENT) == component]
         found = next((each for each in mine if _in(each, namespace) and each.get("kind") == "Deployment"), None)
         name, hint = f"linkerd-{component} is available", f"look at kubectl -n {namespace} get events,pods"
         results.append(
@@ -181,9 +180,9 @@ def extensions(bodies: Sequence[Body]) -> list[Check]:
         mine = [
             each
             for each in bodies
-            if each.get("kind") == "Deployment" and marks(each, "labels").get(words.EXTENSION) == extension
+            if each.get("kind") == "Deployment" and k8s.labels_of(each).get(words.EXTENSION) == extension
         ]
-        bad = "; ".join(f"{name_of(each)}: {wrong}" for each in mine if (wrong := unavailable(each)))
+        bad = "; ".join(f"{k8s.name_of(each)}: {wrong}" for each in mine if (wrong := unavailable(each)))
         results.append(
             _check(f"linkerd-{extension}", f"the extension {extension} is available", bad, "look at its pods")
         )
@@ -193,7 +192,7 @@ def extensions(bodies: Sequence[Body]) -> list[Check]:
 def extension_names(bodies: Sequence[Body]) -> list[str]:
     """The extensions, by the label of their namespaces."""
     places = [each for each in bodies if each.get("kind") == "Namespace"]
-    return sorted({name for each in places if (name := marks(each, "labels").get(words.EXTENSION))})
+    return sorted({name for each in places if (name := k8s.labels_of(each).get(words.EXTENSION))})
 
 
 def unavailable(deployment: Body) -> str:
@@ -224,9 +223,9 @@ def conditions(checks: Sequence[Check]) -> list[Condition]:
 
 
 def _in(body: Body, namespace: str) -> bool:
-    return namespace_of(body) == namespace
+    return k8s.namespace_of(body) == namespace
 
 
 def _is_cni(body: Body) -> bool:
-    labels = marks(body, "labels")
+    labels = k8s.labels_of(body)
     return words.CNI in labels or labels.get("k8s-app") == "linkerd-cni"

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 from meshwright.adapters.linkerd import checks, observing, planes, words
 from meshwright.adapters.linkerd.checks import Check
-from meshwright.adapters.linkerd.observing import marks, name_of, namespace_of
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.facts import DOMAIN
 from meshwright.core.kit.kubernetes.listing import Wanted
 from meshwright.schemas.base import Model
 from meshwright.schemas.meshes import DetectedMesh
@@ -42,7 +42,7 @@ class Detected(Model, frozen=True, kw_only=True):
     enrolled: list[str] = []
     """namespaces whose new pods get a proxy"""
     extensions: list[str] = []
-    trust_domain: str = words.DOMAIN
+    trust_domain: str = DOMAIN
     trust_roots: str = ""
     """the certificates that its proxies trust, as PEM"""
     checks: list[Check] = []
@@ -96,17 +96,21 @@ def strays(bodies: Collection[Body]) -> list[str]:
 def enrolled(bodies: Iterable[Body]) -> list[str]:
     """The namespaces whose new pods get a proxy."""
     places = [each for each in bodies if each.get("kind") == "Namespace"]
-    return sorted(name_of(each) for each in places if observing.is_injected({}, marks(each, "annotations")))
+    return sorted(k8s.name_of(each) for each in places if observing.is_injected({}, k8s.annotations_of(each)))
 
 
 def _detected(destination: Body, bodies: list[Body], seen: Seen) -> Detected:
     now = datetime.datetime.now(datetime.UTC)
     plane = planes.plane(destination)
     place = plane.namespace
-    maps = {name_of(each): each for each in bodies if each.get("kind") == "ConfigMap" and namespace_of(each) == place}
+    maps = {
+        k8s.name_of(each): each
+        for each in bodies
+        if each.get("kind") == "ConfigMap" and k8s.namespace_of(each) == place
+    }
     config = planes.config(maps.get(words.CONFIG))
     mine = [each for each in bodies if each.get("kind") == "Deployment" and _component(each) in words.COMPONENTS]
-    releases = [name for each in mine if namespace_of(each) == place and (name := planes.release(each))]
+    releases = [name for each in mine if k8s.namespace_of(each) == place and (name := planes.release(each))]
     roots = str(k8s.at(maps.get(words.TRUST_ROOTS), "data", "ca-bundle.crt") or "")
     minor = planes.minor(plane.release)
     return Detected(
@@ -116,7 +120,7 @@ def _detected(destination: Body, bodies: list[Body], seen: Seen) -> Detected:
         installer=_installer(destination),
         enrolled=enrolled(bodies),
         extensions=checks.extension_names(bodies),
-        trust_domain=str(config.get("identityTrustDomain") or config.get("clusterDomain") or words.DOMAIN),
+        trust_domain=str(config.get("identityTrustDomain") or config.get("clusterDomain") or DOMAIN),
         trust_roots=roots,
         checks=[
             checks.gateway_api(seen.bundle, minor),
@@ -135,7 +139,7 @@ def _detected(destination: Body, bodies: list[Body], seen: Seen) -> Detected:
 def _installer(destination: Body) -> Installer:
     meta = destination.get("metadata") or {}
     managers = [str(each.get("manager")) for each in meta.get("managedFields") or [] if not each.get("subresource")]
-    annotations = marks(destination, "annotations")
+    annotations = k8s.annotations_of(destination)
     if any(each.startswith("meshwright") for each in managers):
         return "meshwright"
     if annotations.get("meta.helm.sh/release-name"):
@@ -144,4 +148,4 @@ def _installer(destination: Body) -> Installer:
 
 
 def _component(body: Body) -> str:
-    return marks(body, "labels").get(words.COMPONENT, "")
+    return k8s.labels_of(body).get(words.COMPONENT, "")

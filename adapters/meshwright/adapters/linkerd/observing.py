@@ -1,15 +1,14 @@
-"""From Kubernetes objects to the facts of a Linkerd mesh.
+"""What objects say to Linkerd: which pods get a proxy, and on which ports it looks for requests.
 
-Invariant: pure functions of plain objects, of which any may lack any field; what this design has made itself is no
-obstacle to it, so it is left out of what exists.
+Invariant: pure functions of plain objects, of which any may lack any field.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from meshwright.adapters.linkerd import facts, words
-from meshwright.adapters.linkerd.facts import Existing, Service, ServicePort, Workload
+from meshwright.adapters.linkerd import words
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.facts import Mode, ServicePort
 
 Body = dict[str, Any]
 EXISTING = (
@@ -22,7 +21,8 @@ EXISTING = (
     (words.PROFILES, "ServiceProfile"),
 )
 """what may stand in the way of a design"""
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+_OPAQUE = frozenset({25, 587, 3306, 4444, 5432, 6379, 9300, 11211})
+"""the ports that Linkerd carries without looking into them, unless it is told others"""
 _OPAQUE_PROTOCOLS = ("linkerd.io/opaque", "linkerd.io/tcp")
 
 
@@ -31,89 +31,23 @@ def is_injected(pod: Mapping[str, str], namespace: Mapping[str, str]) -> bool:
     return (pod.get(words.INJECT) or namespace.get(words.INJECT, "")) in words.INJECTED
 
 
-def workloads(bodies: Iterable[Body], namespaces: Mapping[str, Mapping[str, str]], policy: str) -> list[Workload]:
-    """The workloads of objects. `namespaces` are the annotations of each, `policy` the default of the mesh."""
-    observed = []
-    for body in bodies:
-        template = k8s.at(body, "spec", "template") or {}
-        place, own = namespaces.get(namespace_of(body), {}), marks(template, "annotations")
-        wanted = k8s.at(body, "spec", "replicas")
-        observed.append(
-            Workload(
-                namespace=namespace_of(body),
-                name=name_of(body),
-                kind=str(body.get("kind", "")),
-                labels=marks(template, "labels"),
-                service_account=str(k8s.at(template, "spec", "serviceAccountName") or "default"),
-                replicas=wanted if isinstance(wanted, int) else 1,
-                meshed=is_injected(own, place) and not k8s.at(template, "spec", "hostNetwork"),
-                inbound_policy=own.get(words.INBOUND_POLICY) or place.get(words.INBOUND_POLICY) or policy,
-            )
-        )
-    return sorted(observed, key=lambda each: (each.namespace, each.name, each.kind))
+def mode_of(body: Body, namespaces: Mapping[str, Mapping[str, str]]) -> Mode:
+    """How the new pods of a workload take part; `namespaces` are the annotations of each."""
+    template = k8s.at(body, "spec", "template") or {}
+    place = namespaces.get(k8s.namespace_of(body), {})
+    taken = is_injected(k8s.annotations_of(template), place) and not k8s.at(template, "spec", "hostNetwork")
+    return "sidecar" if taken else "none"
 
 
-def services(bodies: Iterable[Body], namespaces: Mapping[str, Mapping[str, str]]) -> list[Service]:
-    """The services of objects."""
-    observed = []
-    for body in bodies:
-        own = marks(body, "annotations").get(words.OPAQUE_PORTS)
-        said = own if own is not None else namespaces.get(namespace_of(body), {}).get(words.OPAQUE_PORTS)
-        selector = {str(key): str(value) for key, value in (k8s.at(body, "spec", "selector") or {}).items()}
-        ports = [_port(each, said) for each in k8s.at(body, "spec", "ports") or [] if _is_tcp(each)]
-        observed.append(Service(namespace=namespace_of(body), name=name_of(body), ports=ports, selector=selector))
-    return sorted(observed, key=lambda each: (each.namespace, each.name))
-
-
-def existing(bodies: Iterable[Body], manager: str) -> list[Existing]:
-    """What others than the field manager of this design have made."""
-    observed = []
-    for body in bodies:
-        entries = k8s.at(body, "metadata", "managedFields") or []
-        managers = [str(each.get("manager")) for each in entries if not each.get("subresource")]
-        if manager in managers and len(set(managers)) == 1:
-            continue
-        others = dict.fromkeys(k8s.words(each) for each in managers if each != manager)
-        owner = ", ".join(others) or "somebody"
-        observed.append(Existing(ref=k8s.reference_of(body), owner=owner, spec=body.get("spec") or {}))
-    return sorted(observed, key=lambda each: each.ref)
-
-
-def marks(body: Body, field: str) -> dict[str, str]:
-    """The labels or annotations of an object."""
-    return {str(key): str(value) for key, value in (k8s.at(body, "metadata", field) or {}).items()}
-
-
-def name_of(body: Body) -> str:
-    """The name of an object."""
-    return str(k8s.at(body, "metadata", "name") or "")
-
-
-def namespace_of(body: Body) -> str:
-    """The namespace of an object."""
-    return str(k8s.at(body, "metadata", "namespace") or "")
-
-
-def _is_tcp(port: Body) -> bool:
-    return str(port.get("protocol") or "TCP") == "TCP"
-
-
-def _port(body: Body, opaque: str | None) -> ServicePort:
-    number = int(body.get("port") or 0)
-    protocol = str(body.get("appProtocol") or "")
-    if protocol:
-        is_opaque = protocol in _OPAQUE_PROTOCOLS
-    elif opaque is not None:
-        is_opaque = _among(number, str(body.get("name") or ""), opaque)
-    else:
-        is_opaque = facts.is_opaque_by_default(number)
-    return ServicePort(
-        number=number,
-        name=str(body.get("name") or ""),
-        target=body.get("targetPort") or number,
-        opaque=is_opaque,
-        app_protocol=protocol,
-    )
+def is_http(service: Body, port: ServicePort, namespaces: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether Linkerd looks for requests on a port, and does not only carry its bytes."""
+    if port.app_protocol:
+        return port.app_protocol not in _OPAQUE_PROTOCOLS
+    place = namespaces.get(k8s.namespace_of(service), {})
+    said = k8s.annotations_of(service).get(words.OPAQUE_PORTS, place.get(words.OPAQUE_PORTS))
+    if said is not None:
+        return not _among(port.number, port.name, said)
+    return port.number not in _OPAQUE
 
 
 def _among(number: int, name: str, ports: str) -> bool:

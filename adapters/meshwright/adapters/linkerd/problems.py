@@ -7,11 +7,12 @@ what it ignores, so what it would ignore is refused here.
 from collections.abc import Iterator, Sequence
 
 from meshwright.adapters.linkerd import versions, words
-from meshwright.adapters.linkerd.facts import Existing, LinkerdFacts, Service
+from meshwright.adapters.linkerd.facts import LinkerdFacts
 from meshwright.adapters.linkerd.intents import egress, policies, routing, services
-from meshwright.adapters.linkerd.intents.values import CannotExpress
-from meshwright.core.kit.lifecycle.contradictions import contradict
-from meshwright.schemas.base import service_parts
+from meshwright.core.kit.kubernetes import facts as known
+from meshwright.core.kit.kubernetes.facts import Existing, Service
+from meshwright.core.kit.lifecycle import expressing
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import (
     AccessLog,
@@ -19,8 +20,6 @@ from meshwright.schemas.intents import (
     EgressControl,
     NativeResource,
     RateLimit,
-    TrafficSplit,
-    intent_kind,
 )
 
 _ENFORCED = (*policies.KINDS, AccessLog)
@@ -30,13 +29,7 @@ _ROUTES = ("HTTPRoute", "GRPCRoute")
 
 def problems(facts: LinkerdFacts) -> list[FieldError]:
     """Everything that stands against the design of these facts."""
-    collected = []
-    for index, intent in enumerate(facts.intents):
-        pointer = f"#/intents/{index}"
-        collected += [FieldError(detail=each, pointer=f"{pointer}/{field}") for field, each in _missing(facts, intent)]
-        collected += [FieldError(detail=each, pointer=pointer) for each in _contradicted(facts, index)]
-        collected += [FieldError(detail=each, pointer=pointer) for each in _clashes(facts, intent)]
-    return list({each.detail: each for each in collected}.values())
+    return known.problems(facts, enrolment=_enrolment, clashes=_clashes)
 
 
 def ignored(release: str, resources: Sequence[NativeResource]) -> list[FieldError]:
@@ -53,81 +46,25 @@ def ignored(release: str, resources: Sequence[NativeResource]) -> list[FieldErro
     return found
 
 
-def used_namespaces(namespace: str, intents: Sequence[AnyIntent]) -> list[str]:
-    """The namespaces that intents speak of."""
-    names = [getattr(each, field, None) for each in intents for field in ("service", "source")]
-    return sorted({service_parts(name, namespace)[0] for name in names if name})
-
-
-def _missing(facts: LinkerdFacts, intent: AnyIntent) -> Iterator[tuple[str, str]]:
-    """What an intent names and the cluster has not, with the field that names it."""
-    for field in ("service", "source"):
-        name = getattr(intent, field, None)
-        if not name:
-            continue
-        service = facts.service(name)
-        if service is None:
-            namespace, short = service_parts(name, facts.namespace)
-            there = sorted(each.name for each in facts.services if each.namespace == namespace)
-            have = f"it has {', '.join(there[:10])}" if there else "it has none, or is not there"
-            yield field, f"there is no service {short} in the namespace {namespace}: {have}"
-        else:
-            yield from ((field, each) for each in _enrolment(facts, intent, service, field))
-    if (service := facts.service(getattr(intent, "service", None) or "")) is not None:
-        yield from _missing_versions(facts, intent, service)
-
-
-def _missing_versions(facts: LinkerdFacts, intent: AnyIntent, service: Service) -> Iterator[tuple[str, str]]:
-    idle = {each.version for each in intent.backends if not each.weight} if isinstance(intent, TrafficSplit) else set()
-    for version in routing.versions([intent]):
-        labels = facts.version_labels(service, version)
-        field = "backends" if isinstance(intent, TrafficSplit) else "version"
-        if not labels:
-            have = ", ".join(facts.versions(service)) or "none that a label tells apart"
-            yield field, f"no workload of {service} has the version {version}; there are: {have}"
-        elif version not in idle:
-            behind = [each for each in facts.workloads_of(service) if labels.items() <= each.labels.items()]
-            if not any(each.replicas for each in behind):
-                names = ", ".join(f"{each.kind} {each.name}" for each in behind)
-                yield field, f"the version {version} of {service} has no pods: {names} is scaled to 0"
-
-
 def _enrolment(facts: LinkerdFacts, intent: AnyIntent, service: Service, field: str) -> Iterator[str]:
     workloads = facts.workloads_of(service)
-    if field == "source":
-        if not workloads:
-            yield f"the service {service} has no workloads, so nobody calls in its name"
-        elif outside := [each.name for each in workloads if not each.meshed]:
-            yield f"{', '.join(outside)} of {service} are not enrolled, so they have no identity: enrol them first"
-    elif isinstance(intent, _ENFORCED) and workloads and not any(each.meshed for each in workloads):
-        yield (
-            f"the workloads of {service} are not enrolled, so nobody would enforce {intent_kind(intent)} there:"
-            " enrol them first"
-        )
-
-
-def _contradicted(facts: LinkerdFacts, index: int) -> Iterator[str]:
-    """The first earlier intent that cannot hold together with this one."""
-    intent = facts.intents[index]
-    for before, other in enumerate(facts.intents[:index]):
-        if contradict(other, intent, (facts.namespace, facts.namespace)):
-            yield (
-                f"two intents of the design contradict each other: {intent_kind(intent)} stands in #/intents/{before}"
-                f" and #/intents/{index} for the same requests"
-            )
-            return
+    outside = [each.name for each in workloads if each.mode == "none"]
+    if field == "source" and outside:
+        yield f"{', '.join(outside)} of {service} are not enrolled, so they have no identity: enrol them first"
+    elif field == "service" and isinstance(intent, _ENFORCED) and workloads and len(outside) == len(workloads):
+        yield known.not_enrolled(intent, service)
 
 
 def _clashes(facts: LinkerdFacts, intent: AnyIntent) -> Iterator[str]:
     """What others have made that would decide together with what this intent becomes, or instead of it."""
-    service = facts.service(getattr(intent, "service", None) or "")
+    service = facts.service_of(intent)
     if isinstance(intent, EgressControl):
         yield from _opened_already(facts)
     if service is None:
         return
     if isinstance(intent, (*routing.KINDS, *services.KINDS)):
         yield from _profiled(facts, service)
-        yield from _routed_already(facts, service)
+        yield from known.routed_already(facts, service)
     if isinstance(intent, routing.KINDS):
         yield from _named_already(facts, service, intent)
     if isinstance(intent, policies.KINDS):
@@ -137,7 +74,7 @@ def _clashes(facts: LinkerdFacts, intent: AnyIntent) -> Iterator[str]:
 
 
 def _profiled(facts: LinkerdFacts, service: Service) -> Iterator[str]:
-    name = f"{service.name}.{service.namespace}.svc.{facts.cluster_domain}"
+    name = service.host(facts.cluster_domain)
     for each in facts.those("ServiceProfile"):
         if each.ref.name == name:
             yield (
@@ -146,21 +83,13 @@ def _profiled(facts: LinkerdFacts, service: Service) -> Iterator[str]:
             )
 
 
-def _routed_already(facts: LinkerdFacts, service: Service) -> Iterator[str]:
-    for each in facts.those(*_ROUTES):
-        for parent in each.spec.get("parentRefs") or []:
-            place = str(parent.get("namespace") or each.ref.namespace), str(parent.get("name"))
-            if parent.get("kind") == "Service" and place == (service.namespace, service.name):
-                yield f"{each} routes {service} already: remove it, or import it into the design"
-
-
 def _named_already(facts: LinkerdFacts, service: Service, intent: AnyIntent) -> Iterator[str]:
     """Services under the names of versions that mean other pods, and routes under ours."""
     ours = {(service.namespace, routing.route_name(service, each)) for each in service.http_ports}
     for each in facts.those("HTTPRoute"):
         if each.ref.group == words.GATEWAYS and (each.ref.namespace, each.ref.name) in ours:
             yield f"{each} has the name of the route that would be made: remove it, or give it another"
-    for version in routing.versions([intent]):
+    for version in expressing.versions([intent]):
         try:
             name = routing.version_service(service, version)
         except CannotExpress:

@@ -13,7 +13,6 @@ from typing import Any
 from meshwright.adapters.linkerd import words
 from meshwright.adapters.linkerd.checks import BAD, DOUBTFUL, GOOD, Check, Result
 from meshwright.adapters.linkerd.detecting import Detected
-from meshwright.adapters.linkerd.observing import marks, name_of, namespace_of
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.schemas.workloads import ControllerKind, Proxy, SyncState, proxy_id, workload_id
 
@@ -35,13 +34,13 @@ def proxies(mesh: str, bodies: Iterable[Body], plane: Detected) -> list[Proxy]:
 def bare(bodies: Iterable[Body], enrolled: Sequence[str]) -> list[str]:
     """`namespace/name` of pods of enrolled namespaces that were to have a proxy and have none."""
     return sorted(
-        f"{namespace_of(each)}/{name_of(each)}"
+        f"{k8s.namespace_of(each)}/{k8s.name_of(each)}"
         for each in bodies
-        if namespace_of(each) in enrolled
+        if k8s.namespace_of(each) in enrolled
         and container(each) is None
         and not ended(each)
         and not k8s.at(each, "spec", "hostNetwork")
-        and marks(each, "annotations").get(words.INJECT) != "disabled"
+        and k8s.annotations_of(each).get(words.INJECT) != "disabled"
     )
 
 
@@ -83,8 +82,8 @@ def root_digest(bundle: str) -> str:
 
 
 def _proxy(mesh: str, body: Body, plane: Detected, now: datetime.datetime) -> Proxy:
-    namespace, name = namespace_of(body), name_of(body)
-    annotations = marks(body, "annotations")
+    namespace, name = k8s.namespace_of(body), k8s.name_of(body)
+    annotations = k8s.annotations_of(body)
     version = annotations.get(words.PROXY_VERSION, "")
     state, error = _state(body, annotations, version, plane)
     kind, workload = _controller(body)
@@ -136,7 +135,7 @@ def _controller(body: Body) -> tuple[ControllerKind | None, str]:
             continue
         if kind in _CONTROLLERS:
             return _CONTROLLERS[kind], name
-        suffix = f"-{marks(body, 'labels').get(_HASH, '')}"
+        suffix = f"-{k8s.labels_of(body).get(_HASH, '')}"
         if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix):
             return "deployment", name.removesuffix(suffix)
     return None, ""

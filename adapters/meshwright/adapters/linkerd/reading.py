@@ -13,14 +13,11 @@ from meshwright.adapters.linkerd.adapter import adapter
 from meshwright.adapters.linkerd.facts import LinkerdFacts
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes import listing
+from meshwright.core.kit.kubernetes.facts import DOMAIN, surroundings
+from meshwright.core.kit.kubernetes.facts import observing as observed
 from meshwright.core.kit.kubernetes.installing.installation import Installations
-from meshwright.core.kit.kubernetes.listing import Wanted
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.references import ResourceRef
-
-_NAMESPACES = Wanted("", "Namespace")
-_KINDS = (("", "Service"), *(("apps", kind) for kind in observing.WORKLOADS))
 
 
 @adapter.facts
@@ -36,9 +33,10 @@ async def facts(target: k8s.KubernetesTarget, draft: kit.Draft) -> LinkerdFacts:
         version=planes.minor(release),
         release=release,
         plane=plane.namespace if plane else words.NAMESPACE,
-        trust_domain=str(config.get("identityTrustDomain") or config.get("clusterDomain") or words.DOMAIN),
-        cluster_domain=str(config.get("clusterDomain") or words.DOMAIN),
+        trust_domain=str(config.get("identityTrustDomain") or config.get("clusterDomain") or DOMAIN),
+        cluster_domain=str(config.get("clusterDomain") or DOMAIN),
         egress_namespace=str(k8s.at(config, "egress", "globalEgressNetworkNamespace") or words.EGRESS_NAMESPACE),
+        default_policy=str(k8s.at(config, "proxy", "defaultInboundPolicy") or "all-unauthenticated"),
         design=draft.owner,
     )
     design = draft.design
@@ -49,7 +47,7 @@ async def facts(target: k8s.KubernetesTarget, draft: kit.Draft) -> LinkerdFacts:
         return msgspec.structs.replace(result, problems=[FieldError(detail=f"{detail}: install it first")])
     place = design.namespace or cluster.namespace or "default"
     result = msgspec.structs.replace(result, namespace=place, intents=design.intents)
-    result = await _surroundings(cluster, result, config, k8s.manager_of(draft.mesh, draft.owner))
+    result = await _surroundings(cluster, result, k8s.manager_of(draft.mesh, draft.owner))
     against = [*problems.problems(result), *problems.ignored(release, design.resources)]
     return msgspec.structs.replace(result, problems=against)
 
@@ -60,26 +58,21 @@ async def values(cluster: k8s.Cluster, namespace: str) -> dict[str, Any]:
     return planes.config(body)
 
 
-async def _surroundings(cluster: k8s.Cluster, base: LinkerdFacts, config: dict[str, Any], manager: str) -> LinkerdFacts:
+async def _surroundings(cluster: k8s.Cluster, base: LinkerdFacts, manager: str) -> LinkerdFacts:
     """Everything around the design's services."""
-    names = problems.used_namespaces(base.namespace, base.intents)
-    members = [Wanted(group, kind, name) for name in names for group, kind in _KINDS]
-    others = [Wanted(*each) for each in observing.EXISTING] if base.intents else []
-    lists = await listing.together(cluster, [_NAMESPACES, *members, *others])
-    places = {observing.name_of(each): observing.marks(each, "annotations") for each in lists[_NAMESPACES]}
-    bodies = [body for each in members for body in lists[each]]
-    pods = [each for each in bodies if each.get("kind") in observing.WORKLOADS]
-    services = [each for each in bodies if each.get("kind") == "Service"]
-    policy = str(k8s.at(config, "proxy", "defaultInboundPolicy") or "all-unauthenticated")
-    there = [body for each in others for body in lists[each]]
+    around = await surroundings(cluster, base, observing.EXISTING if base.intents else ())
+    places = {k8s.name_of(each): k8s.annotations_of(each) for each in around.namespaces}
     return msgspec.structs.replace(
         base,
         gateway_api=await _serves(cluster, "HTTPRoute", "v1") == "v1",
         tls_route=await _serves(cluster, "TLSRoute", "v1", "v1alpha3", "v1alpha2"),
         has_egress_namespace=base.egress_namespace in places,
-        workloads=observing.workloads(pods, places, policy),
-        services=observing.services(services, places),
-        existing=observing.existing([*there, *services], manager),
+        inbound_policies={name: said for name, each in places.items() if (said := each.get(words.INBOUND_POLICY))},
+        workloads=observed.workloads(around.workloads, lambda body: observing.mode_of(body, places)),
+        services=observed.services(
+            around.services, around.workloads, lambda body, port: observing.is_http(body, port, places)
+        ),
+        existing=observed.existing([*around.others, *around.services], manager),
     )
 
 

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshwright.adapters.istio.facts import Existing, IstioFacts, NamespaceFacts, Workload
+from meshwright.adapters.istio.facts import IstioFacts, NamespaceFacts
 from meshwright.adapters.istio.problems import problems
+from meshwright.core.kit.kubernetes.facts import Existing, Workload
 from meshwright.schemas import intents as wishes
 from meshwright.schemas.intents import AnyIntent
 from meshwright.schemas.references import ResourceRef

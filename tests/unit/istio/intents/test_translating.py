@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import meshwright.adapters.istio  # noqa: F401 - registers the translators
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.facts import Existing, IngressGateway, IstioFacts, Service, ServicePort, Workload
+from meshwright.adapters.istio.facts import IngressGateway, IstioFacts
+from meshwright.core.kit.kubernetes.facts import Existing, Service, ServicePort, Workload
 from meshwright.schemas import intents as wishes
 from meshwright.schemas.base import VERSION_PATTERN
 from meshwright.schemas.intents import AnyIntent, Translation, Unsupported
@@ -226,7 +227,7 @@ def test_logs_are_refused_where_the_mesh_writes_text() -> None:
 
 def test_ports_that_carry_no_http_are_refused() -> None:
     """Retries of a database's protocol mean nothing."""
-    port = ServicePort(number=3306, name="mysql", protocol="mysql", target=3306)
+    port = ServicePort(number=3306, name="mysql", target=3306, http=False)
     service = Service(namespace="shop", name="db", ports=[port], selector={"app": "db"})
     mesh = msgspec.structs.replace(bookinfo(), services=[service])
     refused = translate(wishes.Retry(service="db", attempts=1), mesh)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 import meshwright.adapters.linkerd  # noqa: F401 - registers the translators
 from meshwright.adapters.linkerd.adapter import adapter
-from meshwright.adapters.linkerd.facts import LinkerdFacts, Service, ServicePort
+from meshwright.adapters.linkerd.facts import LinkerdFacts
+from meshwright.adapters.linkerd.words import INBOUND_POLICY
+from meshwright.core.kit.kubernetes.facts import Service, ServicePort
 from meshwright.schemas import intents as wishes
 from meshwright.schemas.intents import AnyIntent, Translation, Unsupported
 from rig.linkerd import schemas
@@ -87,7 +89,8 @@ def test_who_is_refused_does_not_depend_on_the_order_of_a_design(intents: list[A
 def test_a_limit_alone_lets_in_whom_the_pods_let_in_without_it() -> None:
     """A Server refuses everybody unless it says otherwise, so it says what held before."""
     facts = bookinfo()
-    pods = [msgspec.structs.replace(each, inbound_policy="cluster-authenticated") for each in facts.workloads]
+    said = {INBOUND_POLICY: "cluster-authenticated"}
+    pods = [msgspec.structs.replace(each, annotations=said) for each in facts.workloads]
     limit = wishes.RateLimit(service="ratings", requests=5)
     made = resources(msgspec.structs.replace(facts, workloads=pods), limit)
     (server,) = [each for each in made.values() if each["kind"] == "Server"]
@@ -114,7 +117,7 @@ def test_a_service_of_somebodys_that_means_a_version_is_used() -> None:
 def test_a_service_with_several_ports_gets_a_route_for_each() -> None:
     """A backend is named with its port, so one route cannot stand for two; what is opaque has none."""
     ports = [ServicePort(number=80, target=8080), ServicePort(number=81, target="admin"),
-             ServicePort(number=3306, target=3306, opaque=True)]  # fmt: skip
+             ServicePort(number=3306, target=3306, http=False)]  # fmt: skip
     facts = bookinfo()
     several = [msgspec.structs.replace(each, ports=ports) for each in facts.services]
     backends = [wishes.Backend(version="v1", weight=100)]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from meshwright.adapters.consul.facts import ConsulFacts
 from meshwright.adapters.consul.intents import values
-from meshwright.adapters.consul.intents.values import CannotExpress, Json
+from meshwright.adapters.consul.intents.values import Json
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.core.kit.lifecycle.translating import numbers
 from meshwright.schemas.intents import AnyIntent, CircuitBreaker, MutualTls, OutlierDetection, Resource
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from meshwright.adapters.consul.facts import ConsulFacts
 from meshwright.adapters.consul.intents import routing, values
-from meshwright.adapters.consul.intents.values import CannotExpress, Json
+from meshwright.adapters.consul.intents.values import Json
+from meshwright.core.kit.lifecycle.expressing import CannotExpress, subset_names, versions
 from meshwright.schemas.intents import AnyIntent, Ingress, Resource
 
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -62,7 +63,7 @@ def _behind(facts: ConsulFacts, host: str, paths: list[Path]) -> tuple[str, list
     name = f"ingress-{readable}-{hashlib.sha256(host.encode()).hexdigest()[:6]}"
     routes = []
     for prefix, service, intents in paths:
-        subsets = values.subset_names(service, routing.versions(intents))
+        subsets = subset_names(service, versions(intents))
         routes += list(routing.routes(service, intents, subsets, path_prefix=prefix))
     router = values.resource("service-router", name, {"Routes": routes})
     if facts.is_routed(name):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from meshwright.adapters.consul.intents import values
 from meshwright.adapters.consul.intents.values import Json
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import Allow, Resource
 
 EVERYONE = "*"
@@ -57,7 +58,5 @@ def _source(name: str, intents: Sequence[Allow]) -> Json:
 def _methods(allow: Allow) -> Json:
     unknown = sorted(set(allow.methods) - _METHODS)
     if unknown:
-        raise values.CannotExpress(
-            f"Consul knows no method {', '.join(unknown)}", f"it knows {', '.join(sorted(_METHODS))}"
-        )
+        raise CannotExpress(f"Consul knows no method {', '.join(unknown)}", f"it knows {', '.join(sorted(_METHODS))}")
     return {"Methods": list(dict.fromkeys(allow.methods))} if allow.methods else {}

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from meshwright.adapters.consul.facts import ConsulFacts, Service, version_filter
 from meshwright.adapters.consul.intents import values
-from meshwright.adapters.consul.intents.values import CannotExpress, Json
+from meshwright.adapters.consul.intents.values import Json
+from meshwright.core.kit.lifecycle.expressing import CannotExpress, subset_names, versions
 from meshwright.schemas.intents import (
     AnyIntent,
     HeaderRoute,
@@ -30,24 +31,13 @@ _POLICIES = {
 
 def entries(facts: ConsulFacts, service: Service, intents: Sequence[AnyIntent]) -> list[Resource]:
     """What the design says of how requests reach a service. Raises CannotExpress."""
-    subsets = values.subset_names(service.name, versions(intents))
+    subsets = subset_names(service.name, versions(intents))
     made = [
         _resolver(facts, service, intents, subsets),
         _splitter(service, intents, subsets),
         _router(service, intents, subsets),
     ]
     return [each for each in made if each is not None]
-
-
-def versions(intents: Sequence[AnyIntent]) -> list[str]:
-    """The versions that routes of these intents name."""
-    named: list[str] = []
-    for each in intents:
-        if isinstance(each, TrafficSplit):
-            named += [backend.version for backend in each.backends]
-        elif isinstance(each, HeaderRoute):
-            named.append(each.version)
-    return sorted(set(named))
 
 
 def routes(

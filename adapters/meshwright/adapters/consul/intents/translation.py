@@ -3,13 +3,12 @@
 Invariant: two intents of a design that speak of one entry give the same resource, whole; the kit applies it once.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from meshwright.adapters.consul.adapter import adapter
 from meshwright.adapters.consul.facts import ConsulFacts
 from meshwright.adapters.consul.intents import defaults, gateways, permissions, routing
-from meshwright.adapters.consul.intents.values import CannotExpress
+from meshwright.core.kit.lifecycle.expressing import CannotExpress, Expressing
 from meshwright.schemas.intents import (
     AccessLog,
     Allow,
@@ -25,18 +24,12 @@ from meshwright.schemas.intents import (
     MutualTls,
     RateLimit,
     Resource,
-    Translation,
-    Unsupported,
-    intent_kind,
-    intent_problems,
 )
 
 SINCE = "1.14"
 """the first that names reasons for retries in a router"""
 LOGS_SINCE = "1.15"
 ALWAYS_MUTUAL = "sidecars of this version take mutual TLS alone: nothing has to be written"
-T = TypeVar("T", bound=Intent)
-Answer = Translation | Unsupported
 
 _ENTERPRISE_FAULTS = "only the Enterprise edition of Consul injects faults, from version 1.18 on"
 _FAULTY_VERSION = "split a share of the requests to a version of the service that fails or is slow by itself"
@@ -61,24 +54,27 @@ adapter.unsupported(
 )
 
 
-def _intent(
-    kind: type[T], since: str = SINCE
-) -> Callable[[Callable[[T, ConsulFacts], list[Resource]]], Callable[[Any, Any], Answer]]:
-    """Register a translator that raises what it cannot express."""
+def _notes(intent: Intent, facts: ConsulFacts, _resources: list[Resource]) -> list[str]:
+    """What a person should know of a translation."""
+    for field in ("service", "source"):
+        if (name := getattr(intent, field, None)) and facts.service(name) is None:
+            return [f"there is no service {name}"]
+    notes = []
+    if isinstance(intent, MutualTls) and not defaults.is_said(facts):
+        notes.append(ALWAYS_MUTUAL)
+    if isinstance(intent, MutualTls) and intent.mode == "permissive":
+        notes.append("plain text is taken where traffic is redirected to the sidecar, and the entry mesh allows it")
+    if isinstance(intent, CircuitBreaker):
+        names = ", ".join(each.name for each in facts.callers(intent.service))
+        notes.append(f"the limits hold for {names}: apply the design again when others begin to call {intent.service}")
+    if isinstance(intent, AccessLog):
+        notes.append("the sidecar of who calls writes a line for each request, too")
+    if isinstance(intent, DenyAll | Allow) and intent.service and not _sees_requests(facts, intent.service):
+        notes.append(f"{intent.service} has no protocol, so connections are refused, and requests get no 403")
+    return notes
 
-    def register(translator: Callable[[T, ConsulFacts], list[Resource]]) -> Callable[[Any, Any], Answer]:
-        def translated(intent: T, facts: ConsulFacts) -> Answer:
-            try:
-                if wrong := intent_problems(intent, "#"):
-                    raise CannotExpress(wrong[0].detail)
-                resources = translator(intent, facts)
-            except CannotExpress as refused:
-                return Unsupported(intent=intent_kind(intent), because=refused.because, instead=refused.instead)
-            return Translation(intent=intent_kind(intent), resources=resources, notes=_notes(intent, facts))
 
-        return adapter.intent(kind, since=since)(translated)
-
-    return register
+_intent = Expressing[ConsulFacts](adapter, notes=_notes)
 
 
 def _by_service(intent: Any, facts: ConsulFacts) -> list[Resource]:
@@ -91,10 +87,10 @@ def _by_service(intent: Any, facts: ConsulFacts) -> list[Resource]:
 
 
 for _routed in routing.KINDS:
-    _intent(_routed)(_by_service)
+    _intent(_routed, SINCE)(_by_service)
 
 
-@_intent(CircuitBreaker)
+@_intent(CircuitBreaker, SINCE)
 def circuit_breaker(intent: CircuitBreaker, facts: ConsulFacts) -> list[Resource]:
     """An override in the service-defaults of everybody who calls the service."""
     if facts.service(intent.service) is None:
@@ -104,7 +100,7 @@ def circuit_breaker(intent: CircuitBreaker, facts: ConsulFacts) -> list[Resource
     return [resource for name in names for resource in _service_defaults(facts, name, intent)]
 
 
-@_intent(MutualTls)
+@_intent(MutualTls, SINCE)
 def mutual_tls(intent: MutualTls, facts: ConsulFacts) -> list[Resource]:
     """The mode in service-defaults or proxy-defaults, where the version has one."""
     defaults.check_mode(facts, intent)
@@ -115,7 +111,7 @@ def mutual_tls(intent: MutualTls, facts: ConsulFacts) -> list[Resource]:
     return [*allowed, *made]
 
 
-@_intent(DenyAll)
+@_intent(DenyAll, SINCE)
 def deny_all(intent: DenyAll, facts: ConsulFacts) -> list[Resource]:
     """Intentions that deny everybody whom the design does not allow."""
     if intent.service is None:
@@ -123,13 +119,13 @@ def deny_all(intent: DenyAll, facts: ConsulFacts) -> list[Resource]:
     return _intentions(facts, intent.service, intent) if facts.service(intent.service) else []
 
 
-@_intent(Allow)
+@_intent(Allow, SINCE)
 def allow(intent: Allow, facts: ConsulFacts) -> list[Resource]:
     """Intentions with everybody whom the design allows."""
     return _intentions(facts, intent.service, intent) if facts.service(intent.service) else []
 
 
-@_intent(AccessLog, since=LOGS_SINCE)
+@_intent(AccessLog, LOGS_SINCE)
 def access_log(intent: AccessLog, facts: ConsulFacts) -> list[Resource]:
     """Logging in proxy-defaults."""
     if intent.service is not None:
@@ -139,7 +135,7 @@ def access_log(intent: AccessLog, facts: ConsulFacts) -> list[Resource]:
     return _proxy_defaults(facts, intent)
 
 
-@_intent(Ingress)
+@_intent(Ingress, SINCE)
 def expose(intent: Ingress, facts: ConsulFacts) -> list[Resource]:
     """The listener of the ingress gateway for all hosts of the design, and the routes behind it."""
     hosts = {
@@ -201,23 +197,3 @@ def _intentions(facts: ConsulFacts, service: str, intent: AnyIntent) -> list[Res
     allowed = [each for each in about if isinstance(each, Allow) and facts.service(each.source)]
     made = permissions.allows(service, allowed) if allowed else permissions.deny_all(service)
     return [*_service_defaults(facts, service, intent), made]
-
-
-def _notes(intent: Intent, facts: ConsulFacts) -> list[str]:
-    """What a person should know of a translation."""
-    for field in ("service", "source"):
-        if (name := getattr(intent, field, None)) and facts.service(name) is None:
-            return [f"there is no service {name}"]
-    notes = []
-    if isinstance(intent, MutualTls) and not defaults.is_said(facts):
-        notes.append(ALWAYS_MUTUAL)
-    if isinstance(intent, MutualTls) and intent.mode == "permissive":
-        notes.append("plain text is taken where traffic is redirected to the sidecar, and the entry mesh allows it")
-    if isinstance(intent, CircuitBreaker):
-        names = ", ".join(each.name for each in facts.callers(intent.service))
-        notes.append(f"the limits hold for {names}: apply the design again when others begin to call {intent.service}")
-    if isinstance(intent, AccessLog):
-        notes.append("the sidecar of who calls writes a line for each request, too")
-    if isinstance(intent, DenyAll | Allow) and intent.service and not _sees_requests(facts, intent.service):
-        notes.append(f"{intent.service} has no protocol, so connections are refused, and requests get no 403")
-    return notes

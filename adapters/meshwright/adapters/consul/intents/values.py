@@ -3,27 +3,18 @@
 Invariant: a value is the one that was asked for, to the last digit, or `CannotExpress` is raised with the reason.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from meshwright.adapters.consul.control_plane.entries import ref_of
 from meshwright.adapters.consul.control_plane.normal import duration as written
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.base import seconds
 from meshwright.schemas.intents import HeaderMatch, Resource
 
 Json = dict[str, Any]
 _UNITS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _LARGEST = 2**31 - 1
-
-
-class CannotExpress(Exception):
-    """What an intent asks for and Consul has no words for; becomes `Unsupported`."""
-
-    def __init__(self, because: str, instead: str = "") -> None:
-        super().__init__(because)
-        self.because = because
-        self.instead = instead
 
 
 def resource(kind: str, name: str, fields: Json) -> Resource:
@@ -56,14 +47,3 @@ def header(match: HeaderMatch) -> Json:
     if not match.regex:
         raise CannotExpress("Consul takes no empty regular expression")
     return {"Name": match.name, "Regex": match.regex}
-
-
-def subset_names(service: str, versions: Sequence[str]) -> dict[str, str]:
-    """The subset of each version; a subset's name becomes part of a name in DNS."""
-    names = {each: each.lower().replace(".", "-").replace("_", "-") for each in versions}
-    if len(set(names.values())) != len(names):
-        raise CannotExpress(
-            f"two versions of {service} differ only in dots and capitals, which names of subsets have not",
-            "give the versions other names",
-        )
-    return names

@@ -4,8 +4,8 @@ Invariant: an EnvoyFilter may say anything to Envoy, so it is read only when all
 """
 
 from meshwright.adapters.istio.intents import limits
-from meshwright.adapters.istio.intents.values import CannotExpress
 from meshwright.core.kit.importing import Reading, Surroundings, values
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import AnyIntent, RateLimit
 
 

@@ -5,9 +5,10 @@ Invariant: where its ConfigMap is not among what was read, both are what Istio h
 
 from typing import Any
 
-from meshwright.adapters.istio.facts import DOMAIN, ROOT
+from meshwright.adapters.istio.facts import ROOT
 from meshwright.core.kit.analysis.manifests import items, mapping
 from meshwright.core.kit.importing import Surroundings, values
+from meshwright.core.kit.kubernetes.facts import DOMAIN
 
 _NAME = "istio"
 """of the ConfigMap, before the revision"""

@@ -7,9 +7,12 @@ are where they say the same.
 from collections.abc import Sequence
 
 from meshwright.adapters.istio.analysis import hosts
-from meshwright.adapters.istio.facts import CLASSIC, Existing, IstioFacts, Service
-from meshwright.adapters.istio.intents import routing, values
-from meshwright.adapters.istio.intents.values import CannotExpress, Json
+from meshwright.adapters.istio.facts import CLASSIC, IstioFacts
+from meshwright.adapters.istio.intents import values
+from meshwright.adapters.istio.intents.values import Json
+from meshwright.core.kit.kubernetes.facts import Existing, Service
+from meshwright.core.kit.lifecycle import expressing
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import AnyIntent, CircuitBreaker, LoadBalancing, OutlierDetection, Resource
 
 KINDS = (LoadBalancing, CircuitBreaker)
@@ -19,12 +22,12 @@ _POLICIES = {"round-robin": "ROUND_ROBIN", "least-request": "LEAST_REQUEST", "ra
 def destination_rule(facts: IstioFacts, service: Service, intents: Sequence[AnyIntent]) -> Resource | None:
     """The rule for the destinations of a service; None when nothing is to be said. Raises CannotExpress."""
     policy = _policy(intents)
-    versions = routing.versions(intents)
+    versions = expressing.versions(intents)
     if not policy and (not versions or _defined(facts, service, versions) is not None):
         return None
-    names = _own_names(service, versions)
+    names = expressing.subset_names(service, versions)
     subsets = [{"name": names[each], "labels": _labels(facts, service, each)} for each in versions]
-    spec: Json = {"host": service.host}
+    spec: Json = {"host": service.host()}
     spec |= {"trafficPolicy": policy} if policy else {}
     spec |= {"subsets": subsets} if subsets else {}
     return values.resource(CLASSIC, "v1", "DestinationRule", service.namespace, service.name, spec)
@@ -32,20 +35,20 @@ def destination_rule(facts: IstioFacts, service: Service, intents: Sequence[AnyI
 
 def subset_names(facts: IstioFacts, service: Service, intents: Sequence[AnyIntent]) -> dict[str, str]:
     """The names of the subsets of versions: those that somebody has defined, or our own. Raises CannotExpress."""
-    versions = routing.versions(intents)
+    versions = expressing.versions(intents)
     defined = None if any(isinstance(each, KINDS) for each in intents) else _defined(facts, service, versions)
-    return _own_names(service, versions) if defined is None else defined
+    return expressing.subset_names(service, versions) if defined is None else defined
 
 
 def rules_of(facts: IstioFacts, service: Service) -> list[Existing]:
     """The rules that others have made for the host of a service."""
     rules = facts.those("DestinationRule")
-    return [each for each in rules if hosts.full_name(str(each.spec.get("host")), each.ref.namespace) == service.host]
+    return [each for each in rules if hosts.full_name(str(each.spec.get("host")), each.ref.namespace) == service.host()]
 
 
 def is_usable(facts: IstioFacts, service: Service, intents: Sequence[AnyIntent]) -> bool:
     """Whether the one rule of somebody else says all that is needed, so that ours would only be in its way."""
-    versions = routing.versions(intents)
+    versions = expressing.versions(intents)
     return not any(isinstance(each, KINDS) for each in intents) and _defined(facts, service, versions) is not None
 
 
@@ -67,17 +70,6 @@ def _defined(facts: IstioFacts, service: Service, versions: Sequence[str]) -> di
 
 def _labels(facts: IstioFacts, service: Service, version: str) -> dict[str, str]:
     return facts.version_labels(service, version) or {"version": version}
-
-
-def _own_names(service: Service, versions: Sequence[str]) -> dict[str, str]:
-    """A subset's name becomes part of a name in DNS."""
-    names = {each: each.lower().replace(".", "-").replace("_", "-") for each in versions}
-    if len(set(names.values())) != len(names):
-        raise CannotExpress(
-            f"two versions of {service} differ only in dots and capitals, which names of subsets have not",
-            "give the versions other names",
-        )
-    return names
 
 
 def _policy(intents: Sequence[AnyIntent]) -> Json:

@@ -8,7 +8,8 @@ import re
 
 from meshwright.adapters.istio.facts import CLASSIC, IstioFacts
 from meshwright.adapters.istio.intents import values
-from meshwright.adapters.istio.intents.values import CannotExpress, Json
+from meshwright.adapters.istio.intents.values import Json
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import EgressControl, Resource
 
 NOTE = "the hosts are reached on port 80 by HTTP and on port 443 by TLS; other ports stay closed"

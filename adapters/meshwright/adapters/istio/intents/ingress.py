@@ -8,9 +8,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from meshwright.adapters.istio.facts import CLASSIC, GATEWAYS, IngressGateway, IstioFacts, Service
+from meshwright.adapters.istio.facts import CLASSIC, GATEWAYS, IngressGateway, IstioFacts
 from meshwright.adapters.istio.intents import egress, routing, values
-from meshwright.adapters.istio.intents.values import CannotExpress, Json
+from meshwright.adapters.istio.intents.values import Json
+from meshwright.core.kit.kubernetes.facts import Service
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import AnyIntent, Resource
 
 _USUAL = ({"istio": "ingressgateway"}, {"istio": "ingress"})
@@ -117,7 +119,7 @@ def _name(host: str) -> str:
 
 
 def _port(service: Service) -> int:
-    ports = [each.number for each in service.ports if each.may_be_http]
+    ports = [each.number for each in service.http_ports]
     if len(ports) == 1:
         return ports[0]
     if not ports:

@@ -4,9 +4,11 @@ Invariant: the limit counts all requests that reach an instance of the service, 
 one port on which the workloads take requests.
 """
 
-from meshwright.adapters.istio.facts import CLASSIC, IstioFacts, Service
+from meshwright.adapters.istio.facts import CLASSIC, IstioFacts
 from meshwright.adapters.istio.intents import policies, values
-from meshwright.adapters.istio.intents.values import CannotExpress, Json
+from meshwright.adapters.istio.intents.values import Json
+from meshwright.core.kit.kubernetes.facts import Service
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.base import seconds
 from meshwright.schemas.intents import RateLimit, Resource
 
@@ -59,7 +61,7 @@ def specification(labels: Json, port: int, limit: RateLimit) -> Json:
 
 
 def _port(service: Service) -> int:
-    ports = sorted({each.target for each in service.ports if each.may_be_http})
+    ports = sorted({each.container for each in service.http_ports})
     if not ports:
         raise CannotExpress(f"no port of {service} carries HTTP by its name", "name a port http, http2 or grpc")
     if len(ports) > 1:

@@ -6,9 +6,11 @@ paths only the waypoint. Invariant: whoever is not allowed is refused on every w
 
 from collections.abc import Sequence
 
-from meshwright.adapters.istio.facts import SECURITY, IstioFacts, Service, Workload
+from meshwright.adapters.istio.facts import SECURITY, IstioFacts
 from meshwright.adapters.istio.intents import values
-from meshwright.adapters.istio.intents.values import CannotExpress, Json
+from meshwright.adapters.istio.intents.values import Json
+from meshwright.core.kit.kubernetes.facts import Service, Workload
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import Allow, MutualTls, Resource
 
 TEMPLATES = ("{*}", "{**}")

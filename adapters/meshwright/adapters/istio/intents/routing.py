@@ -8,9 +8,11 @@ the first destination, the first delay and the first abort that are meant for it
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
-from meshwright.adapters.istio.facts import CLASSIC, Service
+from meshwright.adapters.istio.facts import CLASSIC
 from meshwright.adapters.istio.intents import values
-from meshwright.adapters.istio.intents.values import CannotExpress, Json
+from meshwright.adapters.istio.intents.values import Json
+from meshwright.core.kit.kubernetes.facts import Service
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import (
     AnyIntent,
     FaultAbort,
@@ -30,7 +32,7 @@ _MOST_ROUTES = 200
 
 def virtual_service(service: Service, intents: Sequence[AnyIntent], subsets: Mapping[str, str]) -> Resource:
     """The routes to a service; `subsets` are the names of its versions. Raises CannotExpress."""
-    spec = {"hosts": [service.host], "http": routes(service, intents, subsets)}
+    spec = {"hosts": [service.host()], "http": routes(service, intents, subsets)}
     return values.resource(CLASSIC, "v1", "VirtualService", service.namespace, service.name, spec)
 
 
@@ -58,17 +60,6 @@ def routes(
         route |= {"fault": fault} if fault else {}
         result.append({**route, "route": to.of(destination), **common})
     return result
-
-
-def versions(intents: Sequence[AnyIntent]) -> list[str]:
-    """The versions that routes of these intents name."""
-    named: list[str] = []
-    for each in intents:
-        if isinstance(each, TrafficSplit):
-            named += [backend.version for backend in each.backends]
-        elif isinstance(each, HeaderRoute | Mirror):
-            named.append(each.version)
-    return sorted(set(named))
 
 
 def _combinations(
@@ -148,6 +139,6 @@ class _Destinations:
 
     def one(self, version: str) -> Json:
         """One version, or all of them."""
-        destination: Json = {"host": self._service.host}
+        destination: Json = {"host": self._service.host()}
         destination |= {"subset": self._subsets[version]} if version else {}
         return {**destination, "port": {"number": self._port}} if self._port else destination

@@ -4,9 +4,11 @@ Invariant: one JSON line for each request that arrives, written by a provider th
 nothing is switched on that would write something else.
 """
 
-from meshwright.adapters.istio.facts import TELEMETRY, IstioFacts, Service
+from meshwright.adapters.istio.facts import TELEMETRY, IstioFacts
 from meshwright.adapters.istio.intents import policies, values
-from meshwright.adapters.istio.intents.values import CannotExpress, Json
+from meshwright.adapters.istio.intents.values import Json
+from meshwright.core.kit.kubernetes.facts import Service
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import Resource
 
 NAME = "access-log"

@@ -3,18 +3,17 @@
 Invariant: two intents of a design that speak of one host give the same resource, whole; the kit applies it once.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from meshwright.adapters.istio.adapter import adapter
-from meshwright.adapters.istio.facts import IstioFacts, Service
+from meshwright.adapters.istio.facts import IstioFacts, protocol
 from meshwright.adapters.istio.intents import destinations, egress, ingress, limits, policies, routing, telemetry
-from meshwright.adapters.istio.intents.values import CannotExpress
+from meshwright.core.kit.kubernetes.facts import Service
+from meshwright.core.kit.lifecycle.expressing import CannotExpress, Expressing
 from meshwright.core.kit.lifecycle.translating import numbers
 from meshwright.schemas.intents import (
     AccessLog,
     Allow,
-    AnyIntent,
     CircuitBreaker,
     DenyAll,
     EgressControl,
@@ -24,128 +23,12 @@ from meshwright.schemas.intents import (
     MutualTls,
     RateLimit,
     Resource,
-    Translation,
-    Unsupported,
-    intent_kind,
-    intent_problems,
 )
 
 SINCE = "1.22"
 """the first that serves v1 of every API that is used here"""
 _AMBIENT_SINCE = "1.24"
 _BY_REQUEST = (*routing.KINDS, LoadBalancing, CircuitBreaker)
-T = TypeVar("T", bound=Intent)
-Answer = Translation | Unsupported
-
-
-def _intent(kind: type[T]) -> Callable[[Callable[[T, IstioFacts], list[Resource]]], Callable[[Any, Any], Answer]]:
-    """Register a translator that raises what it cannot express."""
-
-    def register(translator: Callable[[T, IstioFacts], list[Resource]]) -> Callable[[Any, Any], Answer]:
-        def translated(intent: T, facts: IstioFacts) -> Answer:
-            try:
-                if wrong := intent_problems(intent, "#"):
-                    raise CannotExpress(wrong[0].detail)
-                _check_mode(intent, facts)
-                resources = translator(intent, facts)
-            except CannotExpress as refused:
-                return Unsupported(intent=intent_kind(intent), because=refused.because, instead=refused.instead)
-            return Translation(intent=intent_kind(intent), resources=resources, notes=_notes(intent, facts, resources))
-
-        return adapter.intent(kind, since=SINCE)(translated)
-
-    return register
-
-
-def _by_host(intent: Any, facts: IstioFacts) -> list[Resource]:
-    """What the design says of how requests reach one service."""
-    service = facts.service(intent.service)
-    if service is None:
-        return []
-    intents = _said(facts, service, intent)
-    merged = []
-    if any(isinstance(each, routing.KINDS) for each in intents):
-        merged.append(routing.virtual_service(service, intents, destinations.subset_names(facts, service, intents)))
-    rule = destinations.destination_rule(facts, service, intents)
-    mine = [each for each in [*merged, rule] if each is not None]
-    if isinstance(intent, destinations.KINDS):
-        return [each for each in mine if each.ref.kind == "DestinationRule"]
-    return mine
-
-
-for _kind in _BY_REQUEST:
-    _intent(_kind)(_by_host)
-
-
-@_intent(MutualTls)
-def mutual_tls(intent: MutualTls, facts: IstioFacts) -> list[Resource]:
-    """A PeerAuthentication."""
-    service = _named(intent, facts)
-    return [] if intent.service and service is None else [policies.peer_authentication(facts, intent, service)]
-
-
-@_intent(DenyAll)
-def deny_all(intent: DenyAll, facts: IstioFacts) -> list[Resource]:
-    """An AuthorizationPolicy that allows nothing."""
-    service = _named(intent, facts)
-    return [] if intent.service and service is None else [policies.deny_all(facts, service)]
-
-
-@_intent(Allow)
-def allow(intent: Allow, facts: IstioFacts) -> list[Resource]:
-    """An AuthorizationPolicy with everybody whom the design allows."""
-    service = facts.service(intent.service)
-    if service is None:
-        return []
-    return policies.allows(facts, service, [each for each in _said(facts, service, intent) if isinstance(each, Allow)])
-
-
-@_intent(RateLimit)
-def rate_limit(intent: RateLimit, facts: IstioFacts) -> list[Resource]:
-    """An EnvoyFilter."""
-    service = facts.service(intent.service)
-    return [limits.rate_limit(facts, service, intent)] if service else []
-
-
-@_intent(AccessLog)
-def access_log(intent: AccessLog, facts: IstioFacts) -> list[Resource]:
-    """A Telemetry."""
-    service = _named(intent, facts)
-    return [] if intent.service and service is None else [telemetry.access_log(facts, service)]
-
-
-@_intent(EgressControl)
-def egress_control(intent: EgressControl, facts: IstioFacts) -> list[Resource]:
-    """A Sidecar that refuses, and a ServiceEntry for each host."""
-    return egress.egress(facts, intent)
-
-
-@_intent(Ingress)
-def expose(intent: Ingress, facts: IstioFacts) -> list[Resource]:
-    """A Gateway and its routes, for all paths of the host that the design exposes."""
-    host = intent.host.lower()
-    paths = []
-    for each in _with(facts, intent):
-        if isinstance(each, Ingress) and each.host.lower() == host and (service := facts.service(each.service)):
-            intents = [one for one in _said(facts, service) if isinstance(one, routing.KINDS)]
-            subsets = destinations.subset_names(facts, service, _said(facts, service))
-            paths.append(ingress.Path(each.path_prefix, service, intents, subsets))
-    return ingress.ingress(facts, host, paths) if paths else []
-
-
-def _with(facts: IstioFacts, intent: AnyIntent) -> list[AnyIntent]:
-    """The intents of the design, with this one in them."""
-    return facts.intents if intent in facts.intents else [*facts.intents, intent]
-
-
-def _said(facts: IstioFacts, service: Service, intent: AnyIntent | None = None) -> list[AnyIntent]:
-    """What the design says of one service."""
-    everything = facts.intents if intent is None else _with(facts, intent)
-    return [each for each in everything if facts.service(getattr(each, "service", None) or "") == service]
-
-
-def _named(intent: MutualTls | DenyAll | AccessLog, facts: IstioFacts) -> Service | None:
-    return facts.service(intent.service) if intent.service else None
 
 
 def _check_mode(intent: Intent, facts: IstioFacts) -> None:
@@ -154,8 +37,8 @@ def _check_mode(intent: Intent, facts: IstioFacts) -> None:
     service = facts.service(name) if name else None
     if service is None:
         return
-    if isinstance(intent, _BY_REQUEST) and service.ports and not any(each.may_be_http for each in service.ports):
-        ports = ", ".join(f"{each.name or each.number} ({each.protocol})" for each in service.ports)
+    if isinstance(intent, _BY_REQUEST) and service.ports and not service.http_ports:
+        ports = ", ".join(f"{each.name or each.number} ({protocol(each)})" for each in service.ports)
         raise CannotExpress(
             f"no port of {service} carries HTTP, as their names say: {ports}", "name the port http, http2 or grpc"
         )
@@ -184,3 +67,86 @@ def _notes(intent: Intent, facts: IstioFacts, resources: list[Resource]) -> list
     if isinstance(intent, DenyAll) and not intent.service:
         notes.append("gateways of the mesh refuse everything too, unless it is allowed to them")
     return notes
+
+
+_intent = Expressing[IstioFacts](adapter, check=_check_mode, notes=_notes)
+
+
+def _by_host(intent: Any, facts: IstioFacts) -> list[Resource]:
+    """What the design says of how requests reach one service."""
+    service = facts.service(intent.service)
+    if service is None:
+        return []
+    intents = facts.said(service, intent)
+    merged = []
+    if any(isinstance(each, routing.KINDS) for each in intents):
+        merged.append(routing.virtual_service(service, intents, destinations.subset_names(facts, service, intents)))
+    rule = destinations.destination_rule(facts, service, intents)
+    mine = [each for each in [*merged, rule] if each is not None]
+    if isinstance(intent, destinations.KINDS):
+        return [each for each in mine if each.ref.kind == "DestinationRule"]
+    return mine
+
+
+for _kind in _BY_REQUEST:
+    _intent(_kind, SINCE)(_by_host)
+
+
+@_intent(MutualTls, SINCE)
+def mutual_tls(intent: MutualTls, facts: IstioFacts) -> list[Resource]:
+    """A PeerAuthentication."""
+    service = _named(intent, facts)
+    return [] if intent.service and service is None else [policies.peer_authentication(facts, intent, service)]
+
+
+@_intent(DenyAll, SINCE)
+def deny_all(intent: DenyAll, facts: IstioFacts) -> list[Resource]:
+    """An AuthorizationPolicy that allows nothing."""
+    service = _named(intent, facts)
+    return [] if intent.service and service is None else [policies.deny_all(facts, service)]
+
+
+@_intent(Allow, SINCE)
+def allow(intent: Allow, facts: IstioFacts) -> list[Resource]:
+    """An AuthorizationPolicy with everybody whom the design allows."""
+    service = facts.service(intent.service)
+    if service is None:
+        return []
+    return policies.allows(facts, service, [each for each in facts.said(service, intent) if isinstance(each, Allow)])
+
+
+@_intent(RateLimit, SINCE)
+def rate_limit(intent: RateLimit, facts: IstioFacts) -> list[Resource]:
+    """An EnvoyFilter."""
+    service = facts.service(intent.service)
+    return [limits.rate_limit(facts, service, intent)] if service else []
+
+
+@_intent(AccessLog, SINCE)
+def access_log(intent: AccessLog, facts: IstioFacts) -> list[Resource]:
+    """A Telemetry."""
+    service = _named(intent, facts)
+    return [] if intent.service and service is None else [telemetry.access_log(facts, service)]
+
+
+@_intent(EgressControl, SINCE)
+def egress_control(intent: EgressControl, facts: IstioFacts) -> list[Resource]:
+    """A Sidecar that refuses, and a ServiceEntry for each host."""
+    return egress.egress(facts, intent)
+
+
+@_intent(Ingress, SINCE)
+def expose(intent: Ingress, facts: IstioFacts) -> list[Resource]:
+    """A Gateway and its routes, for all paths of the host that the design exposes."""
+    host = intent.host.lower()
+    paths = []
+    for each in facts.intents_with(intent):
+        if isinstance(each, Ingress) and each.host.lower() == host and (service := facts.service(each.service)):
+            intents = [one for one in facts.said(service) if isinstance(one, routing.KINDS)]
+            subsets = destinations.subset_names(facts, service, facts.said(service))
+            paths.append(ingress.Path(each.path_prefix, service, intents, subsets))
+    return ingress.ingress(facts, host, paths) if paths else []
+
+
+def _named(intent: MutualTls | DenyAll | AccessLog, facts: IstioFacts) -> Service | None:
+    return facts.service(intent.service) if intent.service else None

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from meshwright.adapters.istio.facts import IstioFacts
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.base import seconds
 from meshwright.schemas.intents import HeaderMatch, Resource
 from meshwright.schemas.references import ResourceRef
@@ -15,15 +16,6 @@ from meshwright.schemas.references import ResourceRef
 Json = dict[str, Any]
 _INT32, _UINT32 = 2**31 - 1, 2**32 - 1
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-
-
-class CannotExpress(Exception):
-    """What an intent asks for and Istio has no words for; becomes `Unsupported`."""
-
-    def __init__(self, because: str, instead: str = "") -> None:
-        super().__init__(because)
-        self.because = because
-        self.instead = instead
 
 
 def resource(group: str, version: str, kind: str, namespace: str, name: str, spec: Json) -> Resource:

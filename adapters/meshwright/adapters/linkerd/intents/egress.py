@@ -9,7 +9,8 @@ import re
 from meshwright.adapters.linkerd import words
 from meshwright.adapters.linkerd.facts import LinkerdFacts
 from meshwright.adapters.linkerd.intents import values
-from meshwright.adapters.linkerd.intents.values import CannotExpress, Json
+from meshwright.adapters.linkerd.intents.values import Json
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import EgressControl, Resource
 
 NETWORK = "all-egress"

@@ -8,9 +8,11 @@ those who are allowed, everybody with an identity, or, where only a limit needs 
 from collections.abc import Sequence
 
 from meshwright.adapters.linkerd import words
-from meshwright.adapters.linkerd.facts import LinkerdFacts, Service, ServicePort, Workload
+from meshwright.adapters.linkerd.facts import LinkerdFacts
 from meshwright.adapters.linkerd.intents import values
-from meshwright.adapters.linkerd.intents.values import CannotExpress, Json
+from meshwright.adapters.linkerd.intents.values import Json
+from meshwright.core.kit.kubernetes.facts import Service, ServicePort, Workload
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.base import seconds
 from meshwright.schemas.intents import Allow, AnyIntent, DenyAll, MutualTls, RateLimit, Resource
 
@@ -42,7 +44,7 @@ def servers(facts: LinkerdFacts, service: Service, intents: Sequence[AnyIntent])
                 "podSelector": {"matchLabels": dict(sorted(service.selector.items()))},
                 "port": each.target or each.number,
                 "accessPolicy": policy,
-                **({"proxyProtocol": "opaque"} if each.opaque else {}),
+                **({"proxyProtocol": "opaque"} if not each.http else {}),
             },
         )
         for each in _ports(service)
@@ -110,7 +112,7 @@ def _access(facts: LinkerdFacts, service: Service, intents: Sequence[AnyIntent])
     modes = [each.mode for each in intents if isinstance(each, MutualTls)]
     if modes:
         return "all-authenticated" if "strict" in modes else "all-unauthenticated"
-    policies = sorted({each.inbound_policy for each in facts.workloads_of(service)})
+    policies = sorted({facts.inbound_policy(each) for each in facts.workloads_of(service)})
     if len(policies) != 1:
         told = ", ".join(policies) or "none, as it has no workloads"
         raise CannotExpress(

@@ -9,9 +9,11 @@ Linkerd answers those that no rule fits with 404.
 from collections.abc import Sequence
 
 from meshwright.adapters.linkerd import words
-from meshwright.adapters.linkerd.facts import LinkerdFacts, Service, ServicePort
+from meshwright.adapters.linkerd.facts import LinkerdFacts
 from meshwright.adapters.linkerd.intents import values
-from meshwright.adapters.linkerd.intents.values import CannotExpress, Json
+from meshwright.adapters.linkerd.intents.values import Json
+from meshwright.core.kit.kubernetes.facts import Service, ServicePort
+from meshwright.core.kit.lifecycle.expressing import CannotExpress, versions
 from meshwright.schemas.intents import AnyIntent, HeaderRoute, Resource, TrafficSplit
 
 KINDS = (TrafficSplit, HeaderRoute)
@@ -30,17 +32,6 @@ def routes(facts: LinkerdFacts, service: Service, intents: Sequence[AnyIntent]) 
     made = [resource for _, resource in backends.values() if resource is not None]
     names = {version: name for version, (name, _) in backends.items()}
     return [*made, *(_route(service, port, intents, names) for port in service.http_ports)]
-
-
-def versions(intents: Sequence[AnyIntent]) -> list[str]:
-    """The versions that routes of these intents name."""
-    named: list[str] = []
-    for each in intents:
-        if isinstance(each, TrafficSplit):
-            named += [backend.version for backend in each.backends]
-        elif isinstance(each, HeaderRoute):
-            named.append(each.version)
-    return sorted(set(named))
 
 
 def route_name(service: Service, port: ServicePort) -> str:

@@ -6,9 +6,9 @@ the Service as long as no route of it has some of the same kind; ours have none.
 
 from collections.abc import Sequence
 
-from meshwright.adapters.linkerd.facts import Service
 from meshwright.adapters.linkerd.intents import values
-from meshwright.adapters.linkerd.intents.values import CannotExpress
+from meshwright.core.kit.kubernetes.facts import Service
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.intents import AnyIntent, CircuitBreaker, Resource, Retry, Timeout
 
 KINDS = (Timeout, Retry, CircuitBreaker)

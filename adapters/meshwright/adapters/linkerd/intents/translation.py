@@ -3,41 +3,55 @@
 Invariant: two intents of a design that speak of one service give the same resource, whole; the kit applies it once.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from meshwright.adapters.linkerd import words
 from meshwright.adapters.linkerd.adapter import adapter
-from meshwright.adapters.linkerd.facts import LinkerdFacts, Service
+from meshwright.adapters.linkerd.facts import LinkerdFacts
 from meshwright.adapters.linkerd.intents import egress, policies, routing, services, values
-from meshwright.adapters.linkerd.intents.values import CannotExpress
+from meshwright.core.kit.lifecycle.expressing import CannotExpress, Expressing
 from meshwright.schemas import intents as wishes
-from meshwright.schemas.intents import Intent, Resource, Translation, Unsupported, intent_kind, intent_problems
+from meshwright.schemas.intents import Intent, Resource
 
-T = TypeVar("T", bound=Intent)
-Answer = Translation | Unsupported
 _BY_REQUEST = (*routing.KINDS, *services.KINDS, wishes.RateLimit)
 
 
-def _intent(
-    kind: type[T], since: str
-) -> Callable[[Callable[[T, LinkerdFacts], list[Resource]]], Callable[[Any, Any], Answer]]:
-    """Register a translator that raises what it cannot express."""
+def _check_ports(intent: Intent, facts: LinkerdFacts) -> None:
+    """Requests can only be told apart where Linkerd looks for them. Raises CannotExpress."""
+    service = facts.service_of(intent)
+    if service and isinstance(intent, _BY_REQUEST) and service.ports and not service.http_ports:
+        ports = ", ".join(str(each.number) for each in service.ports)
+        raise CannotExpress(
+            f"every port of {service} is opaque to Linkerd ({ports}): it carries bytes there, and no requests",
+            f"set appProtocol: http on the port, or leave it out of {words.OPAQUE_PORTS}",
+        )
 
-    def register(translator: Callable[[T, LinkerdFacts], list[Resource]]) -> Callable[[Any, Any], Answer]:
-        def translated(intent: T, facts: LinkerdFacts) -> Answer:
-            try:
-                if wrong := intent_problems(intent, "#"):
-                    raise CannotExpress(wrong[0].detail)
-                _check_ports(intent, facts)
-                resources = translator(intent, facts)
-            except CannotExpress as refused:
-                return Unsupported(intent=intent_kind(intent), because=refused.because, instead=refused.instead)
-            return Translation(intent=intent_kind(intent), resources=resources, notes=_notes(intent, facts, resources))
 
-        return adapter.intent(kind, since=since)(translated)
+def _notes(intent: Intent, facts: LinkerdFacts, resources: list[Resource]) -> list[str]:
+    """What a person should know of a translation."""
+    service = facts.service_of(intent)
+    if not resources and (name := getattr(intent, "service", None)):
+        return [f"there is no service {name}" if service is None else f"{name} has no workloads"]
+    notes = []
+    if isinstance(intent, wishes.EgressControl):
+        notes.append(egress.NOTE)
+    if isinstance(intent, wishes.Retry):
+        notes.append(services.RETRY_NOTE)
+    if isinstance(intent, wishes.CircuitBreaker):
+        notes.append(services.BREAKER_NOTE)
+    if isinstance(intent, wishes.AccessLog):
+        notes.append("the pods of these workloads are started anew, since a proxy is told to log when it starts")
+    servers = [each for each in resources if each.ref.kind == "Server"]
+    if servers and servers[0].body["spec"]["accessPolicy"] == "deny":
+        ports = ", ".join(str(each.body["spec"]["port"]) for each in servers)
+        notes.append(
+            f"on port {ports} of {service} whoever is not allowed is refused from then on, with or without an identity;"
+            " probes of the kubelet are let through"
+        )
+    return notes
 
-    return register
+
+_intent = Expressing[LinkerdFacts](adapter, check=_check_ports, notes=_notes)
 
 
 def _routed(intent: Any, facts: LinkerdFacts) -> list[Resource]:
@@ -154,43 +168,3 @@ adapter.unsupported(
     because="Linkerd has no gateway of its own for requests from outside",
     instead="enrol an ingress controller as a workload, and expose the service there",
 )
-
-
-def _check_ports(intent: Intent, facts: LinkerdFacts) -> None:
-    """Requests can only be told apart where Linkerd looks for them. Raises CannotExpress."""
-    service = _service_of(intent, facts)
-    if service and isinstance(intent, _BY_REQUEST) and service.ports and not service.http_ports:
-        ports = ", ".join(str(each.number) for each in service.ports)
-        raise CannotExpress(
-            f"every port of {service} is opaque to Linkerd ({ports}): it carries bytes there, and no requests",
-            f"set appProtocol: http on the port, or leave it out of {words.OPAQUE_PORTS}",
-        )
-
-
-def _service_of(intent: Intent, facts: LinkerdFacts) -> Service | None:
-    name = getattr(intent, "service", None)
-    return facts.service(name) if name else None
-
-
-def _notes(intent: Intent, facts: LinkerdFacts, resources: list[Resource]) -> list[str]:
-    """What a person should know of a translation."""
-    service = _service_of(intent, facts)
-    if not resources and (name := getattr(intent, "service", None)):
-        return [f"there is no service {name}" if service is None else f"{name} has no workloads"]
-    notes = []
-    if isinstance(intent, wishes.EgressControl):
-        notes.append(egress.NOTE)
-    if isinstance(intent, wishes.Retry):
-        notes.append(services.RETRY_NOTE)
-    if isinstance(intent, wishes.CircuitBreaker):
-        notes.append(services.BREAKER_NOTE)
-    if isinstance(intent, wishes.AccessLog):
-        notes.append("the pods of these workloads are started anew, since a proxy is told to log when it starts")
-    servers = [each for each in resources if each.ref.kind == "Server"]
-    if servers and servers[0].body["spec"]["accessPolicy"] == "deny":
-        ports = ", ".join(str(each.body["spec"]["port"]) for each in servers)
-        notes.append(
-            f"on port {ports} of {service} whoever is not allowed is refused from then on, with or without an identity;"
-            " probes of the kubelet are let through"
-        )
-    return notes

@@ -7,6 +7,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.base import seconds
 from meshwright.schemas.intents import HeaderMatch, Resource
 from meshwright.schemas.references import ResourceRef
@@ -17,15 +18,6 @@ _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _NOT_IN_RUST = re.compile(r"\\[QEC]")
 """of RE2's syntax, what the regular expressions of Linkerd's proxy have not"""
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
-
-
-class CannotExpress(Exception):
-    """What an intent asks for and Linkerd has no words for; becomes `Unsupported`."""
-
-    def __init__(self, because: str, instead: str = "") -> None:
-        super().__init__(because)
-        self.because = because
-        self.instead = instead
 
 
 def resource(api_version: str, kind: str, namespace: str, name: str, **content: Any) -> Resource:

@@ -99,7 +99,7 @@ async def _plan(cluster: k8s.Cluster, members: Sequence[AnyEnrolment | AnyMember
         problems += [FieldError(detail=each, pointer=pointer) for each in own]
         if own or place is None:
             continue
-        marks = observing.marks(place, "annotations")
+        marks = k8s.annotations_of(place)
         if isinstance(member, NamespaceMember):
             plan = await _with_namespace(cluster, plan, member, marks, joined=joined)
         else:
@@ -123,7 +123,7 @@ def _obstacles(
     if member.mode == "ambient" or member.revision or getattr(member, "waypoint", ""):
         told.append("Linkerd has proxies beside pods alone: no ambient, no revisions, no waypoints")
     for mark, mesh in _OTHERS.items():
-        if (value := observing.marks(place, "labels").get(mark, "")) and value not in _NOT:
+        if (value := k8s.labels_of(place).get(mark, "")) and value not in _NOT:
             told.append(f"{member.namespace} is enrolled in {mesh} ({mark}): withdraw it there first")
     return told
 

@@ -123,6 +123,26 @@ def reference_of(body: Body) -> ResourceRef:
     )
 
 
+def labels_of(body: Body) -> dict[str, str]:
+    """The labels of an object."""
+    return _marks(body, "labels")
+
+
+def annotations_of(body: Body) -> dict[str, str]:
+    """The annotations of an object."""
+    return _marks(body, "annotations")
+
+
+def name_of(body: Body) -> str:
+    """The name of an object."""
+    return str(at(body, "metadata", "name") or "")
+
+
+def namespace_of(body: Body) -> str:
+    """The namespace of an object."""
+    return str(at(body, "metadata", "namespace") or "")
+
+
 def at(body: Any, *path: str) -> Any:
     """What lies at a path of keys; None where anything on the way is missing."""
     for key in path:
@@ -139,3 +159,7 @@ def selector(labels: dict[str, str] | Iterable[str] | str) -> str:
     if isinstance(labels, dict):
         return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     return ",".join(labels)
+
+
+def _marks(body: Body, field: str) -> dict[str, str]:
+    return {str(key): str(value) for key, value in (at(body, "metadata", field) or {}).items()}
