@@ -17,7 +17,7 @@ from meshwright.schemas.telemetry import Edge, LatencyBucket
 
 
 class Totals(msgspec.Struct, kw_only=True):
-    """A sum. `secured` of `weight` came by mutual TLS; `share` is the last that was known of what weighs nothing."""
+    """A sum. `secured` of `weight` came by mutual TLS; `share` is the highest known one, for what weighs nothing."""
 
     requests: int = 0
     errors: int = 0
@@ -42,7 +42,7 @@ class Totals(msgspec.Struct, kw_only=True):
             weight = edge.requests or edge.connections or 0
             self.secured += edge.mutual_tls * weight
             self.weight += weight
-            self.share = edge.mutual_tls
+            self.share = _highest(self.share, edge.mutual_tls)
         self.connections = _sum(self.connections, edge.connections)
         self.sent_bytes = _sum(self.sent_bytes, edge.sent_bytes)
         self.received_bytes = _sum(self.received_bytes, edge.received_bytes)
@@ -58,7 +58,7 @@ class Totals(msgspec.Struct, kw_only=True):
         self.errors += other.errors
         self.secured += other.secured
         self.weight += other.weight
-        self.share = self.share if other.share is None else other.share
+        self.share = _highest(self.share, other.share)
         self.connections = _sum(self.connections, other.connections)
         self.sent_bytes = _sum(self.sent_bytes, other.sent_bytes)
         self.received_bytes = _sum(self.received_bytes, other.received_bytes)
@@ -129,3 +129,9 @@ def _sum(one: int | None, other: int | None) -> int | None:
     if one is None or other is None:
         return one if other is None else other
     return one + other
+
+
+def _highest(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return max(one, other)

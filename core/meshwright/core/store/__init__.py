@@ -26,8 +26,8 @@ from meshwright.core.store.errors import (
 )
 from meshwright.core.store.joining import join, refuse_open_server
 from meshwright.core.store.kinds import DesignVersion, Kind
-from meshwright.core.store.paging import Plain
-from meshwright.core.store.views import EVENT_FILTERS, MAX_PAGE, Views
+from meshwright.core.store.paging import MAX_PAGE, Plain
+from meshwright.core.store.views import EVENT_FILTERS, Views
 
 __all__ = [
     "EVENT_FILTERS",

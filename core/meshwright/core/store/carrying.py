@@ -3,6 +3,7 @@
 Invariant: a document folded from the stream wins over its copy; a copy is converted to the current shape and key.
 """
 
+import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -31,6 +32,16 @@ async def carry_over(database: Database, kind: Kind[Any], old: int, new: int, be
                 {"$match": {"seq": {"$lt": before_seq}, "deleted": None}},
                 {"$merge": {"into": generations.collection_name(kind.name, new), "whenMatched": "keepExisting"}},
             ]
+        ).to_list(None)
+
+
+async def carry_roll_ups(database: Database, old: int, new: int, before: datetime.datetime) -> None:
+    """Copy the roll-ups of spans that began before that moment. Raises StoreUnavailable."""
+    source = database.collection(generations.collection_name(kinds.ROLL_UPS, old))
+    target = generations.collection_name(kinds.ROLL_UPS, new)
+    with translated("copy roll-ups"):
+        await source.aggregate(
+            [{"$match": {"start": {"$lt": before}}}, {"$merge": {"into": target, "whenMatched": "keepExisting"}}]
         ).to_list(None)
 
 

@@ -5,12 +5,16 @@ numbered upwards and never reused. Collections of an old generation are dropped 
 notice the swap.
 """
 
+import datetime
 import re
+import time
+from collections.abc import Callable
 
 from pymongo import ReturnDocument
 
-from meshwright.core.store.connecting import Database
-from meshwright.core.store.errors import translated
+from meshwright.core.store.connecting import Collection, Database, Document
+from meshwright.core.store.errors import StoreUnavailable, translated
+from meshwright.core.store.paging import MAX_PAGE
 
 META = "meta"
 FIRST = 1
@@ -87,3 +91,40 @@ async def drop_others(database: Database, keep: frozenset[int]) -> list[str]:
     with translated("delete old checkpoints"):
         await database.collection("checkpoints").delete_many({"generation": {"$nin": sorted(keep)}})
     return dropped
+
+
+class LiveViews:
+    """The live generation of the views in one database: notices a swap, and reads only a database known to be ours."""
+
+    def __init__(
+        self, database: Database, made_at: Callable[[str], datetime.datetime | None] = lambda workspace: None
+    ) -> None:
+        """`made_at` returns the creation time of a workspace whose name was used before; nothing older is shown."""
+        self._database = database
+        self._made_at = made_at
+        self._generation = FIRST
+        self._looked = -1e9
+
+    def _of_now(self, workspace: str, field: str = "updated_at") -> Document:
+        """The condition that leaves out documents of a removed workspace of the same name."""
+        made = self._made_at(workspace)
+        # The database keeps milliseconds.
+        return {} if made is None else {field: {"$gte": made.replace(microsecond=made.microsecond // 1000 * 1000)}}
+
+    async def _rows(self, log: str, query: Document, direction: int, limit: int) -> list[Document]:
+        size = max(1, min(limit, MAX_PAGE))
+        with self._database.bounded(f"read {log}"):
+            collection = await self._collection(log)
+            return list(await collection.find(query).sort("_id", direction).limit(size).to_list(size))
+
+    async def _collection(self, name: str) -> Collection:
+        return self._database.collection(collection_name(name, await self._live()))
+
+    async def _live(self) -> int:
+        if not self._database.trusted:
+            raise StoreUnavailable("the database has not been checked yet")
+        now = time.monotonic()
+        if now - self._looked > SEEN_WITHIN:
+            self._generation = await live(self._database)
+            self._looked = now
+        return self._generation

@@ -6,14 +6,13 @@ the cost of a page depends on its size only; documents that expire have a TTL in
 
 from pymongo import ASCENDING, IndexModel
 
+from meshwright.core.measurements import resolutions
 from meshwright.core.store import generations, kinds
 from meshwright.core.store.connecting import Database
 from meshwright.core.store.errors import translated
 
 DAY = 24 * 3600
 EVENTS_KEPT = 30 * DAY
-METRICS_KEPT = 6 * 3600
-"""seconds for which measurements are kept"""
 
 
 def _index(*fields: str) -> IndexModel:
@@ -51,9 +50,13 @@ def _indexes() -> dict[str, list[IndexModel]]:
         _index("workspace", "entity", "id", "_id"),
     ]
     wanted[kinds.METRIC_LOG] = [
-        IndexModel("time", expireAfterSeconds=METRICS_KEPT),
+        IndexModel("time", expireAfterSeconds=int(resolutions.RAW_KEPT.total_seconds())),
         _index("workspace", "mesh", "_id"),
-        _index("workspace", "mesh", "start", "_id", "seconds"),
+        _index("workspace", "mesh", "start", "_id", "seconds", "time"),
+    ]
+    wanted[kinds.ROLL_UPS] = [
+        IndexModel("expire_at", expireAfterSeconds=0),
+        _index("workspace", "mesh", "start", "resolution", "part", "seq", "time", "seconds", "oldest"),
     ]
     wanted[kinds.SET_ASIDE] = [IndexModel("time", expireAfterSeconds=EVENTS_KEPT)]
     return wanted

@@ -165,6 +165,9 @@ SET_ASIDE = "set_aside"
 LOGS: tuple[str, ...] = (EVENT_LOG, METRIC_LOG, SET_ASIDE)
 """collections of messages as they were stored, beside the folded views"""
 
+ROLL_UPS = "roll_ups"
+"""windows of the metric log, added up over spans of time"""
+
 COMMANDS = subjects.COMMANDS.stream
 """also a position that can be waited for: the acceptance of a command reaches the views through EVENTS"""
 

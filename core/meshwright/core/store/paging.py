@@ -19,6 +19,7 @@ from meshwright.core.store.errors import InvalidCursor, UnknownField
 from meshwright.core.store.kinds import Kind
 
 Plain: TypeAlias = str | int | bool
+MAX_PAGE = 500
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True):

@@ -10,43 +10,29 @@ import asyncio
 import datetime
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from meshwright.core.measurements.totals import Totals
-from meshwright.core.store import checkpoints, generations, heartbeat, kinds, paging
+from meshwright.core.store import checkpoints, heartbeat, kinds, paging
 from meshwright.core.store.checkpoints import Checkpoint
-from meshwright.core.store.connecting import Collection, Database, Document
-from meshwright.core.store.documents import LoggedEvent, MeasuredWindow, Page, SetAside, Stored
-from meshwright.core.store.errors import NotYetVisible, StoreUnavailable
+from meshwright.core.store.connecting import Document
+from meshwright.core.store.documents import LoggedEvent, Page, SetAside, Stored
+from meshwright.core.store.errors import NotYetVisible
 from meshwright.core.store.kinds import Kind
-from meshwright.core.store.paging import Plain
-from meshwright.core.store.traffic import pipelines
-from meshwright.core.store.traffic.pipelines import EVERYTHING, By, Key, Selection, Window
+from meshwright.core.store.paging import MAX_PAGE, Plain
+from meshwright.core.store.traffic.reading import TrafficViews
 from meshwright.schemas.base import Message, Model
 
 T = TypeVar("T", bound=Model | Message)
-MAX_PAGE = 500
 MAX_COUNT = 100_000
-MAX_WINDOWS = 25_000
-"""six hours of a window a second"""
 EVENT_FILTERS = ("type", "source", "origin", "entity", "id", "trace_id")
 """the filters of `events`, besides time and text"""
 
 
-class Views:
+class Views(TrafficViews):
     """The live generation of the views in one database."""
-
-    def __init__(
-        self, database: Database, made_at: Callable[[str], datetime.datetime | None] = lambda workspace: None
-    ) -> None:
-        """`made_at` returns the creation time of a workspace whose name was used before; nothing older is shown."""
-        self._database = database
-        self._made_at = made_at
-        self._generation = generations.FIRST
-        self._looked = -1e9
 
     async def get(self, kind: Kind[T], workspace: str, id: str) -> Stored[T] | None:
         """One document, or None. For versions of designs `id` is `<design>/<version>`."""
@@ -161,68 +147,6 @@ class Views:
         rows = await self._rows(kinds.EVENT_LOG, query, 1 if after else -1, limit)
         return [_logged(row) for row in rows]
 
-    async def metrics(
-        self,
-        workspace: str,
-        mesh: str,
-        *,
-        since: datetime.datetime | None = None,
-        until: datetime.datetime | None = None,
-        limit: int = 500,
-    ) -> list[MeasuredWindow]:
-        """Measured windows of a mesh, newest first, `since` inclusive and `until` exclusive by their start."""
-        query: Document = {"workspace": workspace, "mesh": mesh, **self._of_now(workspace, "time")}
-        paging.within(query, "start", since, until)
-        rows = await self._rows(kinds.METRIC_LOG, query, -1, limit)
-        return [msgspec.convert({**row, "seq": row["_id"]}, MeasuredWindow) for row in rows]
-
-    async def windows(
-        self,
-        workspace: str,
-        mesh: str,
-        *,
-        since: datetime.datetime | None = None,
-        until: datetime.datetime | None = None,
-        newest: bool = True,
-        limit: int = MAX_WINDOWS,
-    ) -> list[Window]:
-        """Which windows of a mesh are stored, newest first or oldest; `since` inclusive and `until` exclusive."""
-        query: Document = {"workspace": workspace, "mesh": mesh, **self._of_now(workspace, "time")}
-        paging.within(query, "start", since, until)
-        direction = -1 if newest else 1
-        size = max(1, min(limit, MAX_WINDOWS))
-        with self._database.bounded("list measured windows"):
-            collection = await self._collection(kinds.METRIC_LOG)
-            asked = collection.find(query, {"_id": 1, "start": 1, "seconds": 1})
-            rows = await asked.sort([("start", direction), ("_id", direction)]).limit(size).to_list(size)
-        return [Window(seq=row["_id"], start=row["start"], seconds=row["seconds"]) for row in rows]
-
-    async def traffic(
-        self,
-        workspace: str,
-        mesh: str,
-        windows: Sequence[Window],
-        *,
-        by: By,
-        since: datetime.datetime,
-        step: float = 1.0,
-        selection: Selection = EVERYTHING,
-    ) -> dict[Key, Totals]:
-        """The sums of neighbouring windows: by edge (its names), by window (its sequence), or by step from `since`."""
-        if not windows:
-            return {}
-        bounds = {"$gte": windows[-1].start, "$lte": windows[0].start}
-        query: Document = {"workspace": workspace, "mesh": mesh, "start": bounds, **self._of_now(workspace, "time")}
-        key = pipelines.key_of(by, since, step)
-        with self._database.bounded("add up measured windows"):
-            collection = await self._collection(kinds.METRIC_LOG)
-            asked = [
-                collection.aggregate([{"$match": query}, *stages]).to_list(None)
-                for stages in (pipelines.sums(selection, by, key), pipelines.histograms(selection, by, key))
-            ]
-            sums, histograms = await asyncio.gather(*asked)
-        return pipelines.collected(sums, histograms)
-
     async def set_aside(self, *, limit: int = 50, offset: int = 0) -> list[SetAside]:
         """Messages that could not be projected, newest first."""
         with self._database.bounded("list the messages that were set aside"):
@@ -266,30 +190,6 @@ class Views:
     async def ping(self) -> None:
         """Raises StoreUnavailable unless the database answers."""
         await self._database.ping()
-
-    def _of_now(self, workspace: str, field: str = "updated_at") -> Document:
-        """The condition that leaves out documents of a removed workspace of the same name."""
-        made = self._made_at(workspace)
-        # The database keeps milliseconds.
-        return {} if made is None else {field: {"$gte": made.replace(microsecond=made.microsecond // 1000 * 1000)}}
-
-    async def _rows(self, log: str, query: Document, direction: int, limit: int) -> list[Document]:
-        size = max(1, min(limit, MAX_PAGE))
-        with self._database.bounded(f"read {log}"):
-            collection = await self._collection(log)
-            return list(await collection.find(query).sort("_id", direction).limit(size).to_list(size))
-
-    async def _collection(self, name: str) -> Collection:
-        return self._database.collection(generations.collection_name(name, await self._live()))
-
-    async def _live(self) -> int:
-        if not self._database.trusted:
-            raise StoreUnavailable("the database has not been checked yet")
-        now = time.monotonic()
-        if now - self._looked > generations.SEEN_WITHIN:
-            self._generation = await generations.live(self._database)
-            self._looked = now
-        return self._generation
 
 
 def _without(kind: Kind[Any]) -> dict[str, bool] | None:

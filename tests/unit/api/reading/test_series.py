@@ -3,6 +3,7 @@
 import datetime
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ def test_every_window_is_in_one_step(span: float, points: int, seconds: float, c
     """There are not more steps than were asked for, but one; together they are as long as all windows."""
     since = NOW - datetime.timedelta(seconds=span)
     within = [window for window in windows(count, seconds) if window.start >= since]
-    step = series.step_of(since, NOW, points, within)
+    step = series.step_of(since, NOW, points, within, NOW)
     begin = series.begin_of(since, step)
     result = series.points(begin, NOW, step, {}, within)
     assert len(result) <= points + 1
@@ -43,7 +44,17 @@ def test_every_window_is_in_one_step(span: float, points: int, seconds: float, c
 def test_steps_are_lengths_that_people_know(minutes: int, points: int, expected: float) -> None:
     """And at least two windows of ten seconds long, so that none is empty because a window came late."""
     since = NOW - datetime.timedelta(minutes=minutes)
-    assert series.step_of(since, NOW, points, windows(6)) == expected
+    assert series.step_of(since, NOW, points, windows(6), NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("ago", "hours", "expected"), [(5, 1, 20.0), (7, 1, 60.0), (47, 1, 60.0), (49, 1, 3600.0), (7 * 24, 7 * 24, 3600.0)]
+)
+def test_steps_of_older_spans_are_as_long_as_what_is_kept_of_them(ago: int, hours: int, expected: float) -> None:
+    """Windows for six hours, minutes for two days, hours after that."""
+    since = NOW - datetime.timedelta(hours=ago)
+    until = since + datetime.timedelta(hours=hours)
+    assert series.step_of(since, until, series.MAX_POINTS, windows(6), NOW) == expected
 
 
 def test_a_step_says_how_long_was_measured() -> None:
@@ -88,10 +99,10 @@ async def test_what_takes_too_long_is_left_out_and_the_answer_says_so() -> None:
     assert added.windows[0].seq == 100
 
 
-async def test_windows_that_began_together_are_added_together() -> None:
-    """A page ends between two times, because pages are asked for by time."""
-    twins = [each for window in windows(10) for each in (window, Window(seq=99, start=window.start, seconds=1.0))]
+async def test_roll_ups_and_windows_are_added_in_pages_of_their_own() -> None:
+    """They are in different collections."""
+    some = windows(10)
+    mixed = [*some[:3], *(msgspec.structs.replace(each, key=f"k{each.seq}") for each in some[3:7]), *some[7:]]
     views = Views()
-    added = await adding.add_up(views, "w", "m", twins[1:], by="step", since=NOW)  # type: ignore[arg-type]
-    assert added.sums[0].requests == 19
-    assert all((sum(views.pages[: index + 1]) - 1) % 2 == 0 for index in range(len(views.pages)))
+    added = await adding.add_up(views, "w", "m", mixed, by="step", since=NOW)  # type: ignore[arg-type]
+    assert (views.pages, added.sums[0].requests) == ([3, 4, 3], 10)

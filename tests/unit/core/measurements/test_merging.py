@@ -77,13 +77,13 @@ def test_edges_are_known_by_all_their_names() -> None:
 
 
 def test_shares_of_mutual_tls_count_by_requests() -> None:
-    """Windows that do not know have no say; without requests connections count, and without these the last window."""
+    """Windows that do not know have no say; without requests connections count, without these the highest."""
     ten, thirty = [10, 0, 0, 0, 0, 0], [30, 0, 0, 0, 0, 0]
     none = [0] * 6
     cases: list[tuple[list[Edge], float | None]] = [
         ([edge(ten, mutual_tls=1.0), edge(thirty, mutual_tls=0.0), edge(ten)], 0.25),
         ([edge(none, mutual_tls=1.0, connections=1), edge(none, mutual_tls=0.0, connections=3)], 0.25),
-        ([edge(none, mutual_tls=1.0), edge(none, mutual_tls=0.5)], 0.5),
+        ([edge(none, mutual_tls=1.0), edge(none, mutual_tls=0.5)], 1.0),
         ([edge(ten)], None),
     ]
     for parts, expected in cases:

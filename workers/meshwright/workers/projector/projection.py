@@ -12,7 +12,7 @@ from meshwright.core import ending
 from meshwright.core.store import Database, DatabaseRestored, generations, heartbeat, identity, indexes, kinds
 from meshwright.core.store.waiting import until_available
 from meshwright.core.store.writing import Writer
-from meshwright.workers.projector import folding
+from meshwright.workers.projector import folding, rolling_up
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
 
@@ -56,6 +56,7 @@ async def _until_swapped(
         async with asyncio.TaskGroup() as group:
             for stream in kinds.STREAMS:
                 group.create_task(Pipeline(connection, writer, stream, tally, traced=traced).run())
+            group.create_task(rolling_up.roll_up(database, generation))
             group.create_task(_watch(database, generation))
     except* _Swapped:
         log.info("generation %d is no longer live", generation)

@@ -6,13 +6,14 @@ longer hold (their retention) are copied, except objects of clusters: their stre
 """
 
 import asyncio
+import datetime
 import logging
 
 from meshwright.core import bus as mwbus
 from meshwright.core import ending
 from meshwright.core.store import Database, carrying, generations, indexes, kinds
 from meshwright.core.store.writing import Writer
-from meshwright.workers.projector import folding
+from meshwright.workers.projector import folding, rolling_up
 from meshwright.workers.projector.batches import Tally
 from meshwright.workers.projector.pipeline import Pipeline
 
@@ -41,6 +42,7 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
     for kind in (kind for kind in kinds.KINDS if kind.stream not in kinds.COMPLETE):
         first, _ = await connection.stream_bounds(kind.stream)
         await carrying.carry_over(database, kind, before, rebuilt.generation, first)
+    await _carry_roll_ups(connection, database, before, rebuilt.generation)
     tally = Tally()
     writer = Writer(database, rebuilt.generation)
     async with asyncio.TaskGroup() as group:
@@ -49,12 +51,21 @@ async def rebuild(connection: mwbus.Connection, database: Database, rebuilt: Reb
         # STATE keeps a hundred versions of each document, so it has gaps that its bounds do not show.
         end = (await connection.stream_bounds(kinds.DESIGN_VERSIONS.stream))[1] + 1
         await carrying.carry_over(database, kinds.DESIGN_VERSIONS, before, rebuilt.generation, end)
+        await rolling_up.catch_up(database, rebuilt.generation)
         await generations.swap(database, rebuilt.generation)
         log.info("generation %d is live", rebuilt.generation)
         await asyncio.sleep(_OVERLAP)
         await ending.end(*running)
     await generations.drop_others(database, frozenset({rebuilt.generation}))
     rebuilt.messages = tally.seen
+
+
+async def _carry_roll_ups(connection: mwbus.Connection, database: Database, old: int, new: int) -> None:
+    """Copy the roll-ups that the stream of measurements cannot make again: those from before its first message."""
+    stream = kinds.TOPOLOGY.stream
+    first, _ = await connection.stream_bounds(stream)
+    held = await connection.following(stream, first, ">")
+    await carrying.carry_roll_ups(database, old, new, held.stored_at() if held else datetime.datetime.now(datetime.UTC))
 
 
 async def _caught_up(connection: mwbus.Connection, writer: Writer) -> None:

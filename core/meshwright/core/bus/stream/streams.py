@@ -28,6 +28,7 @@ from nats.js.api import (
 )
 
 from meshwright.core.bus.errors import BusUnavailable, InsufficientStorage
+from meshwright.core.measurements import resolutions
 from meshwright.schemas import subjects
 
 DAY = 24 * 3600.0
@@ -131,7 +132,7 @@ def desired_streams(replicas: int = 1, gib: float = DEFAULT_GIB) -> list[StreamC
     for config in (events, places):
         copies = [one for one in COPIES if one.target == config.name]
         config.sources = [StreamSource(name=one.source, subject_transforms=list(one.transforms)) for one in copies]
-    metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], 0.25)
+    metrics = _stream(subjects.METRICS.stream, [subjects.METRICS.wildcard], resolutions.RAW_KEPT.total_seconds() / DAY)
     metrics.discard = DiscardPolicy.OLD  # losing measurements is better than a full disk
     dead = _stream(subjects.DEADLETTERS.stream, [subjects.DEADLETTERS.wildcard], 90)
     advisories = _stream(subjects.ADVISORIES, list(subjects.ADVISORY_SUBJECTS), 30)

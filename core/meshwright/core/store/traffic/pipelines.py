@@ -5,26 +5,38 @@ key, and one per key and bucket of a histogram; a window's `total` is used where
 edges where it has none, as windows of older versions.
 """
 
+import asyncio
 import datetime
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from meshwright.core.measurements.merging import NAMES
 from meshwright.core.measurements.totals import Totals, buckets
-from meshwright.core.store.connecting import Document
+from meshwright.core.store.connecting import Collection, Document
 
 Stage: TypeAlias = Document
 Key: TypeAlias = int | tuple[str, ...]
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """Which window it is and when; without its edges."""
+    """Which window it is and when; without its edges. `time` is when the stream stored it.
+
+    A row of a roll-up is one, too: with the position of the newest window in it, and its `key`.
+    """
 
     seq: int
     start: datetime.datetime
     seconds: float
+    time: datetime.datetime | None = None
+    key: str = ""
+
+    @property
+    def id(self) -> int | str:
+        """The `_id` of its row."""
+        return self.key or self.seq
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +79,35 @@ def stored_totals(total: Totals) -> Document:
         name: getattr(total, name) for name in Totals.__struct_fields__ if name not in ("alone", "latencies")
     }
     return row | {"mutual_tls": total.mutual_tls, "latencies": msgspec.to_builtins(buckets(total.latencies))}
+
+
+def read_totals(row: Document) -> Totals:
+    """A sum from the row in which `stored_totals` has put it."""
+    known = {name: row[name] for name in Totals.__struct_fields__ if name not in ("alone", "latencies")}
+    latencies = {
+        (bucket["lower_ms"], math.inf if bucket["upper_ms"] is None else bucket["upper_ms"]): bucket["count"]
+        for bucket in row["latencies"]
+    }
+    return Totals(**known, latencies=latencies)
+
+
+async def added(
+    collection: Collection,
+    ids: Sequence[int | str],
+    *,
+    by: By,
+    since: datetime.datetime,
+    step: float = 1.0,
+    selection: Selection = EVERYTHING,
+) -> dict[Key, Totals]:
+    """The sums of these rows: by edge (its names), by window (its sequence), or by step from `since`."""
+    key = key_of(by, since, step)
+    asked = [
+        collection.aggregate([{"$match": {"_id": {"$in": list(ids)}}}, *stages]).to_list(None)
+        for stages in (sums(selection, by, key), histograms(selection, by, key))
+    ]
+    summed, counted = await asyncio.gather(*asked)
+    return collected(summed, counted)
 
 
 def sums(selection: Selection, by: By, key: Any) -> list[Stage]:

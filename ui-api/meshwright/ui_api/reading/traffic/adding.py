@@ -1,8 +1,8 @@
 """Adding up the windows of any span, page by page.
 
-Problem: a span may hold thousands of windows, and each call of the database has to end in time. Invariant: windows are
-added newest first in pages whose size follows how long the last one took; when the time for an answer has passed, the
-rest is left out and the answer says so. Memory holds the sums, not the windows.
+Problem: a span may hold thousands of windows, and each call of the database has to end in time. Invariant: windows, and
+the roll-ups that stand for many, are added newest first in pages whose size follows how long the last one took; when
+the time for an answer has passed, the rest is left out and the answer says so. Memory holds the sums, not the windows.
 """
 
 import datetime
@@ -73,8 +73,8 @@ async def add_up(
 
 
 def _page(windows: Sequence[Window], begin: int, size: int) -> Sequence[Window]:
-    """So many windows from there on, and those that began at the same time as the last."""
-    end = min(begin + size, len(windows))
-    while end < len(windows) and windows[end].start == windows[end - 1].start:
+    """So many from there on, but not roll-ups and windows as they were measured in one."""
+    end, rolled_up = begin + 1, bool(windows[begin].key)
+    while end < min(begin + size, len(windows)) and bool(windows[end].key) is rolled_up:
         end += 1
     return windows[begin:end]

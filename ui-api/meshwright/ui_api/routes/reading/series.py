@@ -6,7 +6,6 @@ from typing import Annotated
 from msgspec import Meta
 from starlette.responses import Response
 
-from meshwright.core.measurements.totals import Totals
 from meshwright.core.store import kinds
 from meshwright.core.store.traffic.pipelines import Endpoint, Selection
 from meshwright.schemas.base import Moment, service_parts
@@ -15,7 +14,7 @@ from meshwright.ui_api.http import answers
 from meshwright.ui_api.http.problems import invalid, not_found
 from meshwright.ui_api.http.queries import LARGEST_PAGE, Read
 from meshwright.ui_api.http.routing import Call, NoBody, Routes
-from meshwright.ui_api.reading.traffic import adding, series
+from meshwright.ui_api.reading.traffic import series
 
 routes = Routes("topology")
 HOUR = datetime.timedelta(hours=1)
@@ -52,7 +51,8 @@ async def show(call: Call[NoBody, SeriesQuery]) -> Response:
     """Show requests, errors, latencies and mutual TLS over time, in equal steps, oldest first.
 
     Quantiles are those of all requests of a step, from the histograms of its windows. A step in which nothing was
-    measured has no `seconds`.
+    measured has no `seconds`. Windows are kept for six hours, their sums by the minute for two days and by the hour for
+    five weeks; older spans have steps of at least a minute or an hour.
     """
     mesh, query, views = call.name(), call.query, call.api.views
     if await views.get(kinds.MESHES, call.workspace, mesh) is None:
@@ -61,27 +61,8 @@ async def show(call: Call[NoBody, SeriesQuery]) -> Response:
     since = (query.since or until - HOUR).astimezone(datetime.UTC)
     if since >= until:
         raise invalid("must be before `until`", "#/query/since")
-    windows = await views.windows(call.workspace, mesh, since=since, until=until)
-    oldest = await views.windows(call.workspace, mesh, newest=False, limit=1)
-    step = series.step_of(since, until, query.points, windows)
-    begin = series.begin_of(since, step)
-    added = await adding.add_up(
-        views, call.workspace, mesh, windows, by="step", since=begin, step=step, selection=await _selection(call)
-    )
-    total = Totals()
-    for each in added.sums.values():
-        total.add(each)
-    answer = Series(
-        mesh=mesh,
-        since=begin,
-        until=until,
-        step=step,
-        points=series.points(begin, until, step, added.sums, added.windows),
-        total=series.point(added.start or begin, added.seconds, total),
-        kept_since=oldest[0].start if oldest else None,
-        complete=added.complete,
-    )
-    return answers.ok(answer)
+    selection = await _selection(call)
+    return answers.ok(await series.of_span(views, call.workspace, mesh, since, until, query.points, selection))
 
 
 async def _selection(call: Call[NoBody, SeriesQuery]) -> Selection:

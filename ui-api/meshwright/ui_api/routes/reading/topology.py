@@ -161,7 +161,7 @@ async def _measured(call: Call[NoBody, TopologyQuery], mesh: str, newest: EdgesM
             return Measured(start=None, seconds=0.0, sums={})
         return Measured(start=newest.start, seconds=newest.seconds, sums=_sums(newest.edges))
     store = call.api.views
-    windows = await store.windows(call.workspace, mesh, since=query.since, until=query.until)
+    windows = await store.span(call.workspace, mesh, since=query.since, until=query.until)
     if newest and _reaches(newest, query) and all(window.start == newest.start for window in windows):
         return Measured(start=newest.start, seconds=newest.seconds, sums=_sums(newest.edges))
     begin = windows[-1].start if windows else datetime.datetime.now(datetime.UTC)
