@@ -189,7 +189,7 @@ async def test_an_enrolment_whose_worker_dies_at_every_step_restarts_nothing_twi
     before = (await shop.find("Deployment", "web", "shop", "apps"))["metadata"]["generation"]
     arguments = EnrolWorkloads(workloads=[NamespaceMember(namespace="shop", restart=True)])
     result, kills = await killed(shop, arguments)
-    assert kills == 2 * len(["identify-cluster", "plan", "label", "agent", "web", "db"])
+    assert kills == 2 * len(["identify-cluster", "plan", "mark", "agent", "web", "db"])
     assert result["restarted"] == ["DaemonSet shop/agent", "Deployment shop/web", "StatefulSet shop/db"]
     assert await labels(shop) == {"istio-injection": "enabled"}
     after = (await shop.find("Deployment", "web", "shop", "apps"))["metadata"]["generation"]
@@ -255,7 +255,7 @@ async def test_a_waypoint_goes_with_the_last_that_used_it(operator: Any, admissi
         await cluster.delete(ResourceRef(kind="Service", namespace="shop", name="web"))
         await operator.do(enrolled)
         _, kills = await killed(operator, left)
-        assert kills == 2 * len(["identify-cluster", "plan", "label", "remove-waypoint-shop-way"])
+        assert kills == 2 * len(["identify-cluster", "plan", "mark", "remove-waypoint-shop-way"])
         assert await operator.find("Gateway", "way", "shop", waypoints.GATEWAY[0]) is None
         await cluster.apply(waypoints.body("shop", "way"), owner="kubectl")
         await operator.do(enrolled)

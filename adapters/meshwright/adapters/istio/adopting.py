@@ -12,7 +12,8 @@ from meshwright.adapters.istio import detecting, reading, status
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts.profiles import DEFAULT_PROFILE, DEFAULT_REVISION
 from meshwright.core import kit
-from meshwright.core.kit.kubernetes import clusters, listing
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import listing
 from meshwright.core.kit.kubernetes.installing import adopted
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.meshes import DetectedMesh, Detections
@@ -22,7 +23,7 @@ _AMBIENT = "ambient"
 
 async def detect(scope: kit.ConnectionScope) -> Detections:
     """Every Istio of a cluster, and what is wrong around them. Raises KubernetesError."""
-    cluster = await clusters.clusters_of(scope.service).get(scope.workspace, scope.connection)
+    cluster = await k8s.cluster_of(scope)
     bodies = await listing.every(cluster, detecting.KINDS)
     meshes = [detecting.summary(each) for each in detecting.detect(bodies)]
     return Detections(meshes=meshes, notes=[each[:2000] for each in detecting.strays(bodies)])
@@ -30,8 +31,7 @@ async def detect(scope: kit.ConnectionScope) -> Detections:
 
 async def record(scope: kit.Scope, mesh: DetectedMesh) -> dict[str, Any]:
     """Which control plane it is, and what installed it. Raises KubernetesError."""
-    ref = scope.mesh
-    cluster = await clusters.clusters_of(scope.service).get(ref.workspace, ref.connection)
+    cluster = await k8s.cluster_of(scope)
     config = await reading.mesh_config(cluster, mesh.namespace, mesh.revision)
     known = Installation(
         namespace=mesh.namespace,

@@ -17,7 +17,7 @@ from meshwright.adapters.istio.proxies.conditions import conditions
 from meshwright.adapters.istio.proxies.reading import Reading
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes import clusters, listing
+from meshwright.core.kit.kubernetes import listing
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.schemas.meshes import Condition, Mesh
 
@@ -27,7 +27,7 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
     """Look at the control planes, their webhooks, node agents and proxies; say what is wrong and what to do."""
     mesh = scope.mesh
     record = await (await Installations.open(scope.runtime)).get(mesh)
-    cluster = await clusters.clusters_of(scope.service).get(mesh.workspace, mesh.connection)
+    cluster = await k8s.cluster_of(scope)
     planes = own(await detect(cluster), record)
     known = await _proxies(cluster, mesh.mesh, planes) if planes else Reading()
     return kit.MeshStatus(

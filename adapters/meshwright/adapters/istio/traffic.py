@@ -6,7 +6,7 @@ Invariant: only what Istio itself has put a proxy into is asked, and on the port
 from meshwright.adapters.istio import metrics
 from meshwright.core import kit
 from meshwright.core.kit import traffic
-from meshwright.core.kit.kubernetes.clusters import clusters_of
+from meshwright.core.kit.kubernetes.clusters import cluster_of
 from meshwright.core.kit.traffic.pods import Endpoint, proxies
 
 _ENVOY = Endpoint(container="istio-proxy", port=15_090, path="stats/prometheus", query={"usedonly": ""})
@@ -17,7 +17,7 @@ _INJECTED = "service.istio.io/canonical-name"
 
 async def running(scope: kit.Scope) -> list[traffic.Proxy]:
     """The proxies of a mesh. Raises Outcome."""
-    cluster = await clusters_of(scope.service).get(scope.mesh.workspace, scope.mesh.connection)
+    cluster = await cluster_of(scope)
     node_proxies = await proxies(cluster, "app=ztunnel", [_ZTUNNEL])
     return [*await proxies(cluster, f"{_INJECTED},app!=ztunnel", [_ENVOY]), *node_proxies]
 

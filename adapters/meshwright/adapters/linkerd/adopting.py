@@ -11,7 +11,8 @@ import msgspec
 from meshwright.adapters.linkerd import detecting, status
 from meshwright.adapters.linkerd.adapter import adapter
 from meshwright.core import kit
-from meshwright.core.kit.kubernetes import clusters, listing
+from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes import listing
 from meshwright.core.kit.kubernetes.installing import adopted
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.meshes import DetectedMesh, Detections
@@ -19,7 +20,7 @@ from meshwright.schemas.meshes import DetectedMesh, Detections
 
 async def detect(scope: kit.ConnectionScope) -> Detections:
     """Every Linkerd of a cluster, and what is wrong around them. Raises KubernetesError."""
-    cluster = await clusters.clusters_of(scope.service).get(scope.workspace, scope.connection)
+    cluster = await k8s.cluster_of(scope)
     bodies = await listing.every(cluster, detecting.KINDS)
     found = detecting.detect(bodies, await status.seen(cluster))
     meshes = [detecting.summary(each) for each in found]
@@ -28,8 +29,7 @@ async def detect(scope: kit.ConnectionScope) -> Detections:
 
 async def record(scope: kit.Scope, mesh: DetectedMesh) -> dict[str, Any]:
     """Which control plane it is, and what installed it. Raises KubernetesError."""
-    ref = scope.mesh
-    cluster = await clusters.clusters_of(scope.service).get(ref.workspace, ref.connection)
+    cluster = await k8s.cluster_of(scope)
     known = Installation(
         namespace=mesh.namespace,
         version=mesh.version,

@@ -14,12 +14,10 @@ from meshwright.adapters.linkerd import words
 from meshwright.adapters.linkerd.checks import BAD, DOUBTFUL, GOOD, Check, Result
 from meshwright.adapters.linkerd.detecting import Detected
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.schemas.workloads import ControllerKind, Proxy, SyncState, proxy_id, workload_id
+from meshwright.core.kit.kubernetes.facts.pods import container_of, controller_of, ended
+from meshwright.schemas.workloads import Proxy, SyncState, proxy_id, workload_id
 
 Body = dict[str, Any]
-_HASH = "pod-template-hash"
-_OVER = ("Succeeded", "Failed")
-_CONTROLLERS: dict[str, ControllerKind] = {"StatefulSet": "statefulset", "DaemonSet": "daemonset"}
 _SHOWN = 10
 _OTHER_TRUST = "it trusts other anchors than the control plane: restart its workload"
 
@@ -27,7 +25,11 @@ _OTHER_TRUST = "it trusts other anchors than the control plane: restart its work
 def proxies(mesh: str, bodies: Iterable[Body], plane: Detected) -> list[Proxy]:
     """The proxies of pods."""
     now = datetime.datetime.now(datetime.UTC)
-    there = [_proxy(mesh, each, plane, now) for each in bodies if container(each) is not None and not ended(each)]
+    there = [
+        _proxy(mesh, each, plane, now)
+        for each in bodies
+        if container_of(each, words.PROXY) is not None and not ended(each)
+    ]
     return sorted(there, key=lambda each: (each.namespace, each.name))
 
 
@@ -37,7 +39,7 @@ def bare(bodies: Iterable[Body], enrolled: Sequence[str]) -> list[str]:
         f"{k8s.namespace_of(each)}/{k8s.name_of(each)}"
         for each in bodies
         if k8s.namespace_of(each) in enrolled
-        and container(each) is None
+        and container_of(each, words.PROXY) is None
         and not ended(each)
         and not k8s.at(each, "spec", "hostNetwork")
         and k8s.annotations_of(each).get(words.INJECT) != "disabled"
@@ -65,17 +67,6 @@ def _names(proxies: Sequence[Proxy]) -> list[str]:
     return [f"{each.namespace}/{each.name}" for each in proxies]
 
 
-def container(body: Body) -> Body | None:
-    """The container of the proxy: beside the others, or a native sidecar."""
-    containers = [*(k8s.at(body, "spec", "containers") or []), *(k8s.at(body, "spec", "initContainers") or [])]
-    return next((each for each in containers if each.get("name") == words.PROXY), None)
-
-
-def ended(body: Body) -> bool:
-    """Whether a pod is over, or about to be."""
-    return k8s.at(body, "status", "phase") in _OVER or k8s.at(body, "metadata", "deletionTimestamp") is not None
-
-
 def root_digest(bundle: str) -> str:
     """What the injector writes on pods of the certificates that they trust."""
     return hashlib.sha256(bundle.encode()).hexdigest()
@@ -86,7 +77,7 @@ def _proxy(mesh: str, body: Body, plane: Detected, now: datetime.datetime) -> Pr
     annotations = k8s.annotations_of(body)
     version = annotations.get(words.PROXY_VERSION, "")
     state, error = _state(body, annotations, version, plane)
-    kind, workload = _controller(body)
+    kind, workload = controller_of(body)
     return Proxy(
         id=proxy_id(mesh, namespace, name),
         mesh=mesh,
@@ -125,17 +116,3 @@ def _told(category: str, name: str, concerned: list[str], what: str, hint: str, 
         return Check(category=category, name=name, result=GOOD)
     shown = ", ".join(concerned[:_SHOWN])
     return Check(category=category, name=name, result=wrong, detail=f"{len(concerned)} {what}: {shown}", hint=hint)
-
-
-def _controller(body: Body) -> tuple[ControllerKind | None, str]:
-    """What made the pod; a ReplicaSet's Deployment is told by the hash in its name."""
-    for owner in k8s.at(body, "metadata", "ownerReferences") or []:
-        kind, name = str(owner.get("kind")), str(owner.get("name", ""))
-        if not owner.get("controller"):
-            continue
-        if kind in _CONTROLLERS:
-            return _CONTROLLERS[kind], name
-        suffix = f"-{k8s.labels_of(body).get(_HASH, '')}"
-        if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix):
-            return "deployment", name.removesuffix(suffix)
-    return None, ""

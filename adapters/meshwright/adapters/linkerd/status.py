@@ -14,7 +14,7 @@ from meshwright.adapters.linkerd.checks import Check
 from meshwright.adapters.linkerd.detecting import Detected, Seen
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes import clusters, listing
+from meshwright.core.kit.kubernetes import listing
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.references import ResourceRef
@@ -31,7 +31,7 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
     """Look at the control plane, its webhooks, trust anchors and proxies; say what is wrong and what to do."""
     mesh = scope.mesh
     record = await (await Installations.open(scope.runtime)).get(mesh)
-    cluster = await clusters.clusters_of(scope.service).get(mesh.workspace, mesh.connection)
+    cluster = await k8s.cluster_of(scope)
     plane = own(await detect(cluster), record)
     there, looked = await _data_plane(cluster, mesh.mesh, plane) if plane else ([], [])
     results = [*(plane.checks if plane else [_gone(record)]), *looked]

@@ -89,13 +89,11 @@ class NamespaceState(Model, frozen=True, kw_only=True):
 
     name: str
     labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
 
 
 class _Meta(msgspec.Struct, frozen=True):
     name: str = ""
     labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -108,7 +106,7 @@ async def namespaces(cluster: k8s.Cluster) -> list[NamespaceState]:
     async with aclosing(cluster.list("", "Namespace")) as items:
         async for each in items:
             meta = each.decode(_Named).metadata
-            states.append(NamespaceState(name=meta.name, labels=meta.labels, annotations=meta.annotations))
+            states.append(NamespaceState(name=meta.name, labels=meta.labels))
     return sorted(states, key=lambda each: each.name)
 
 

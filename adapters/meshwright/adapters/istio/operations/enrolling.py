@@ -1,6 +1,6 @@
 """Enrolling and withdrawing namespaces and workloads.
 
-    identify-cluster → plan → waypoints → label → per workload: restart → waypoints that nobody uses → tell
+    identify-cluster → plan → waypoints → mark → per workload: restart → waypoints that nobody uses → tell
 
 Invariant: labels are put back when the operation is taken back, and what it had restarted is started anew once more;
 a waypoint that it had removed takes traffic again before labels lead to it. Enrolling what is enrolled changes nothing.
@@ -14,14 +14,13 @@ from typing import Any
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.enrolment import waypoints
 from meshwright.adapters.istio.operations import failures, memberships
-from meshwright.adapters.istio.operations.memberships import Left, Plan
+from meshwright.adapters.istio.operations.memberships import Plan
 from meshwright.adapters.istio.operations.places import Place
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes.enrolment import marking as labels
-from meshwright.core.kit.kubernetes.enrolment.rollouts import Restarted, Rollouts
+from meshwright.core.kit.kubernetes.enrolment import plans
+from meshwright.core.kit.kubernetes.enrolment.plans import Left
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
-from meshwright.schemas.references import ResourceRef
 
 WAYPOINT_SECONDS = 120.0
 _LOOK = 1.0
@@ -51,60 +50,19 @@ async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, 
 
 
 async def _carry_out(place: Place, plan: Plan, *, joined: bool) -> dict[str, Any]:
-    ctx = place.ctx
-    rollouts = Rollouts(ctx, place.target, ctx.command.accepted_at.isoformat())
     for each in plan.waypoints:
-        await ctx.patient_step(
+        await place.ctx.patient_step(
             f"waypoint-{each.namespace}-{each.name}",
             functools.partial(_make_waypoint, place, each),
             undo=functools.partial(_delete_waypoint, place, each),
         )
-    if plan.changes:
-        what = ", ".join(str(each.ref) for each in plan.changes[:10])
-        await ctx.progress(f"{'enrolling' if joined else 'withdrawing'} {what}")
-        await ctx.patient_step(
-            "label",
-            functools.partial(_label, place, plan, back=False),
-            undo=functools.partial(_unlabel, place, plan, rollouts),
-        )
-    restarted = await restart_all(place, rollouts, plan.restarts)
-    removed, left = await _remove_waypoints(place, plan.unused)
+    result = await plans.carry_out(place.ctx, place.target, plan, joined=joined)
+    removed, stay = await _remove_waypoints(place, plan.unused)
     return {
-        "enrolled" if joined else "withdrawn": [str(each.ref) for each in plan.changes],
-        "unchanged": not plan.changes and not plan.restarts,
-        "restarted": [str(each.ref) for each in restarted if not each.left],
+        **result,
         "removed": [str(each.ref) for each in removed],
-        "left": [
-            *({"workload": str(each.ref), "because": each.left} for each in restarted if each.left),
-            *({"workload": str(each.ref), "because": each.because} for each in [*plan.left, *left]),
-        ],
+        "left": [*result["left"], *(plans.left(each) for each in stay)],
     }
-
-
-async def restart_all(place: Place, rollouts: Rollouts, refs: list[ResourceRef]) -> list[Restarted]:
-    """Restart workloads one after the other, each in a step of its own."""
-    results = []
-    for number, ref in enumerate(refs, 1):
-        await place.ctx.progress(f"workload {number} of {len(refs)}", 100 * (number - 1) / len(refs))
-        name = f"restart-{ref.namespace}-{ref.kind.lower()}-{ref.name}"
-        action = functools.partial(rollouts.restart, ref)
-        results.append(await place.ctx.patient_step(name, action, result=Restarted))
-    return results
-
-
-async def _label(place: Place, plan: Plan, *, back: bool) -> None:
-    cluster = await place.cluster()
-    for each in plan.changes:
-        wanted = each.before if back else each.after
-        if each.in_template:
-            await labels.put_in_template(cluster, each.ref, wanted)
-        else:
-            await labels.put(cluster, each.ref, wanted)
-
-
-async def _unlabel(place: Place, plan: Plan, rollouts: Rollouts) -> None:
-    await _label(place, plan, back=True)
-    await rollouts.again(plan.restarts)
 
 
 async def _make_waypoint(place: Place, wanted: memberships.Waypoint) -> None:

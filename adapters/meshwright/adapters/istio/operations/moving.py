@@ -12,10 +12,9 @@ from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION, shown
 from meshwright.adapters.istio.enrolment import marks
 from meshwright.adapters.istio.enrolment.marks import Part
 from meshwright.adapters.istio.operations import control_planes
-from meshwright.adapters.istio.operations.memberships import Change
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes.enrolment import marking as labels
-from meshwright.core.kit.kubernetes.enrolment import workloads
+from meshwright.core.kit.kubernetes.enrolment import plans, workloads
+from meshwright.core.kit.kubernetes.enrolment.plans import Change
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
 
@@ -43,26 +42,14 @@ async def plan(cluster: k8s.Cluster, old: str, new: str, own: Collection[Resourc
         restarts += [each.ref for each in await workloads.of_namespace(cluster, state.name)]
         if control_planes.following(state, before, set()):
             change = marks.joining_namespace(state.labels, part)
-            was = {key: state.labels.get(key) for key in change}
-            changes.append(Change(ref=ResourceRef(kind="Namespace", name=state.name), before=was, after=change))
+            changes.append(plans.change(ResourceRef(kind="Namespace", name=state.name), state.labels, change))
     async for one in _with_labels_of_their_own(cluster):
         follows = one.labels.get(marks.REVISION) or (DEFAULT_REVISION if one.labels.get(marks.INJECT) == "true" else "")
         if follows == before and one.ref not in restarts and one.ref not in own:
             wanted: dict[str, str | None] = {marks.REVISION: shown(new) if new else None}
-            was = {marks.REVISION: one.labels.get(marks.REVISION)}
-            changes.append(Change(ref=one.ref, before=was, after=wanted, in_template=True))
+            changes.append(plans.change(one.ref, one.labels, wanted, in_template=True))
             restarts.append(one.ref)
     return Move(changes=changes, tags=tags, restarts=restarts)
-
-
-async def put(cluster: k8s.Cluster, changes: list[Change], *, back: bool = False) -> None:
-    """Set the labels of a move, or put them back. Raises KubernetesError."""
-    for each in changes:
-        wanted = each.before if back else each.after
-        if each.in_template:
-            await labels.put_in_template(cluster, each.ref, wanted)
-        else:
-            await labels.put(cluster, each.ref, wanted)
 
 
 async def still_on(cluster: k8s.Cluster, revision: str) -> list[ResourceRef]:

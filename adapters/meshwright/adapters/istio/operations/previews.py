@@ -18,6 +18,7 @@ from meshwright.adapters.istio.operations.memberships import Plan
 from meshwright.adapters.istio.operations.places import InstallationTarget
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes.enrolment import plans
 from meshwright.core.kit.kubernetes.installing import components
 from meshwright.core.kit.kubernetes.installing.components import Component, Source
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
@@ -123,16 +124,6 @@ def _text(body: dict[str, Any] | None) -> str:
 
 
 def _membership(plan: Plan) -> Preview:
-    diff = {each.ref: _labels(each.ref, each.before, each.after) for each in plan.changes}
-    for each in plan.waypoints:
-        diff[each.ref] = ResourceDiff(ref=each.ref, change="create")
-    for each in plan.unused:
-        diff[each.ref] = ResourceDiff(ref=each.ref, change="delete")
-    for ref in plan.restarts:
-        diff.setdefault(ref, ResourceDiff(ref=ref, change="update", after="restarted: true\n"))
-    return Preview(translations=[], diff=list(diff.values()))
-
-
-def _labels(ref: ResourceRef, before: dict[str, str | None], after: dict[str, str | None]) -> ResourceDiff:
-    was, now = ({key: value for key, value in each.items() if value is not None} for each in (before, after))
-    return ResourceDiff(ref=ref, change="update", before=_text({"labels": was}), after=_text({"labels": now}))
+    made = [ResourceDiff(ref=each.ref, change="create") for each in plan.waypoints]
+    gone = [ResourceDiff(ref=each.ref, change="delete") for each in plan.unused]
+    return plans.preview(plan, *made, *gone)

@@ -17,11 +17,12 @@ import msgspec
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts import profiles, values
 from meshwright.adapters.istio.charts.profiles import InstallSpec, istiod_release, shown
-from meshwright.adapters.istio.operations import enrolling, failures, installing, moving, prechecks
+from meshwright.adapters.istio.operations import failures, installing, moving, prechecks
 from meshwright.adapters.istio.operations.installing import Checked
 from meshwright.adapters.istio.operations.moving import Move
 from meshwright.adapters.istio.operations.places import Place, outcome
 from meshwright.core import kit
+from meshwright.core.kit.kubernetes.enrolment import plans
 from meshwright.core.kit.kubernetes.enrolment.rollouts import Restarted, Rollouts
 from meshwright.core.kit.kubernetes.installing.components import merged
 from meshwright.core.kit.kubernetes.installing.installation import Installation
@@ -149,14 +150,14 @@ async def _move(
         record = record.having(installed)
     restarted: list[Restarted] = []
     if spec.values.restart:
-        restarted = await enrolling.restart_all(place, rollouts, move.restarts)
+        restarted = await rollouts.restart_all(move.restarts)
     else:
         restarted = [Restarted(ref=each, left="restarts were switched off") for each in move.restarts]
     return move, restarted, record
 
 
 async def _put(place: Place, move: Move, *, back: bool) -> None:
-    await moving.put(await place.cluster(), move.changes, back=back)
+    await plans.put(await place.cluster(), move.changes, back=back)
 
 
 async def _retire(place: Place, record: Installation, old: str) -> tuple[Installation, str]:

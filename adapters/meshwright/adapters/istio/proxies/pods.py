@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.facts.pods import container_of, controller_of, ended
 from meshwright.schemas.base import Model
 from meshwright.schemas.workloads import ControllerKind, ProxyMode
 
@@ -22,10 +23,7 @@ _REVISION = "istio.io/rev"
 _TEMPLATES = "inject.istio.io/templates"
 _MANAGED = "gateway.istio.io/managed"
 _GATEWAY = "gateway.networking.k8s.io/gateway-name"
-_HASH = "pod-template-hash"
 _TAG = re.compile(r":(?P<tag>[^:@/]+)(@.*)?$")
-_OVER = ("Succeeded", "Failed")
-_CONTROLLERS: dict[str, ControllerKind] = {"StatefulSet": "statefulset", "DaemonSet": "daemonset"}
 
 
 class ProxyPod(Model, frozen=True, kw_only=True):
@@ -46,37 +44,32 @@ class ProxyPod(Model, frozen=True, kw_only=True):
 
 def proxy_pods(bodies: Iterable[Body]) -> list[ProxyPod]:
     """Those of these pods that have a proxy and have not ended."""
-    return [proxy_pod(each) for each in bodies if _container(each) is not None and not ended(each)]
+    return [proxy_pod(each) for each in bodies if container_of(each, PROXY_CONTAINER) is not None and not ended(each)]
 
 
 def without_proxy(bodies: Iterable[Body]) -> list[str]:
     """`namespace/name` of those of these pods that were to have a sidecar and have none."""
     return sorted(
-        f"{k8s.at(each, 'metadata', 'namespace')}/{k8s.at(each, 'metadata', 'name')}"
+        f"{k8s.namespace_of(each)}/{k8s.name_of(each)}"
         for each in bodies
-        if _container(each) is None
+        if container_of(each, PROXY_CONTAINER) is None
         and not ended(each)
         and not k8s.at(each, "spec", "hostNetwork")
-        and _marks(each, "labels").get("sidecar.istio.io/inject") != "false"
-        and _marks(each, "annotations").get("sidecar.istio.io/inject") != "false"
+        and k8s.labels_of(each).get("sidecar.istio.io/inject") != "false"
+        and k8s.annotations_of(each).get("sidecar.istio.io/inject") != "false"
     )
-
-
-def ended(body: Body) -> bool:
-    """Whether a pod is over, or about to be."""
-    return k8s.at(body, "status", "phase") in _OVER or k8s.at(body, "metadata", "deletionTimestamp") is not None
 
 
 def proxy_pod(body: Body) -> ProxyPod:
     """A pod as the one of a proxy."""
-    container = _container(body) or {}
+    container = container_of(body, PROXY_CONTAINER) or {}
     tag = _TAG.search(str(container.get("image", "")))
-    controller, workload = _controller(body)
+    controller, workload = controller_of(body)
     return ProxyPod(
-        namespace=str(k8s.at(body, "metadata", "namespace") or ""),
-        name=str(k8s.at(body, "metadata", "name") or ""),
+        namespace=k8s.namespace_of(body),
+        name=k8s.name_of(body),
         mode=_mode(body),
-        revision=_marks(body, "annotations").get(_REVISION) or _marks(body, "labels").get(_REVISION, ""),
+        revision=k8s.annotations_of(body).get(_REVISION) or k8s.labels_of(body).get(_REVISION, ""),
         version=tag["tag"].removesuffix("-distroless").removesuffix("-debug") if tag else "",
         running=k8s.at(body, "status", "phase") == "Running",
         controller=controller,
@@ -85,34 +78,10 @@ def proxy_pod(body: Body) -> ProxyPod:
 
 
 def _mode(body: Body) -> ProxyMode:
-    labels = _marks(body, "labels")
+    labels = k8s.labels_of(body)
     if labels.get("app") == "ztunnel":
         return "ztunnel"
     if labels.get(_MANAGED) == "istio.io-mesh-controller":
         return "waypoint"
-    templates = _marks(body, "annotations").get(_TEMPLATES, "").split(",")
+    templates = k8s.annotations_of(body).get(_TEMPLATES, "").split(",")
     return "gateway" if "gateway" in templates or _GATEWAY in labels else "sidecar"
-
-
-def _container(body: Body) -> Body | None:
-    """The container of the proxy: beside the others, or a native sidecar."""
-    containers = [*(k8s.at(body, "spec", "containers") or []), *(k8s.at(body, "spec", "initContainers") or [])]
-    return next((each for each in containers if each.get("name") == PROXY_CONTAINER), None)
-
-
-def _controller(body: Body) -> tuple[ControllerKind | None, str]:
-    """What made the pod; a ReplicaSet's Deployment is told by the hash in its name."""
-    for owner in k8s.at(body, "metadata", "ownerReferences") or []:
-        kind, name = str(owner.get("kind")), str(owner.get("name", ""))
-        if not owner.get("controller"):
-            continue
-        if kind in _CONTROLLERS:
-            return _CONTROLLERS[kind], name
-        suffix = f"-{_marks(body, 'labels').get(_HASH, '')}"
-        if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix):
-            return "deployment", name.removesuffix(suffix)
-    return None, ""
-
-
-def _marks(body: Body, field: str) -> dict[str, str]:
-    return {str(key): str(value) for key, value in (k8s.at(body, "metadata", field) or {}).items()}

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from meshwright.adapters.istio.charts.profiles import DEFAULT_REVISION
-from meshwright.adapters.istio.proxies import authorities, counting, pods, syncz
+from meshwright.adapters.istio.proxies import authorities, counting, syncz
 from meshwright.adapters.istio.proxies.authorities import Authority
 from meshwright.adapters.istio.proxies.syncz import ProxySync
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.distribution import Work
+from meshwright.core.kit.kubernetes.facts.pods import ended
 from meshwright.core.kit.kubernetes.listing import listed
 from meshwright.core.kit.kubernetes.port_forward import PodPort
 from meshwright.schemas.base import Model
@@ -69,7 +70,7 @@ def replicas(bodies: Iterable[dict[str, Any]], revisions: Collection[str]) -> li
             gathers_at_most=_setting(each, "PILOT_DEBOUNCE_MAX", 10.0),
         )
         for each in bodies
-        if k8s.at(each, "status", "phase") == "Running" and not pods.ended(each) and _revision(each) in revisions
+        if k8s.at(each, "status", "phase") == "Running" and not ended(each) and _revision(each) in revisions
     ]
 
 

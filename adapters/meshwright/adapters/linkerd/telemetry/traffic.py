@@ -7,7 +7,7 @@ from meshwright.adapters.linkerd import words
 from meshwright.adapters.linkerd.telemetry import metrics
 from meshwright.core import kit
 from meshwright.core.kit import traffic
-from meshwright.core.kit.kubernetes.clusters import clusters_of
+from meshwright.core.kit.kubernetes.clusters import cluster_of
 from meshwright.core.kit.traffic.pods import Endpoint, proxies
 
 _PROXY = Endpoint(container=words.PROXY, port=4191, path="metrics")
@@ -15,7 +15,7 @@ _PROXY = Endpoint(container=words.PROXY, port=4191, path="metrics")
 
 async def running(scope: kit.Scope) -> list[traffic.Proxy]:
     """The proxies of a mesh. Raises Outcome."""
-    cluster = await clusters_of(scope.service).get(scope.mesh.workspace, scope.mesh.connection)
+    cluster = await cluster_of(scope)
     return [*await proxies(cluster, words.PLANE, [_PROXY])]
 
 

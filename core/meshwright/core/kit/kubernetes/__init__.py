@@ -5,7 +5,7 @@ alone, since the client behind it is large.
 """
 
 from meshwright.core.kit.kubernetes.client import Cluster
-from meshwright.core.kit.kubernetes.clusters import Clusters
+from meshwright.core.kit.kubernetes.clusters import Clusters, cluster_of
 from meshwright.core.kit.kubernetes.discovery import Api
 from meshwright.core.kit.kubernetes.errors import (
     AlreadyExists,
@@ -86,6 +86,7 @@ __all__ = [
     "WatchEvent",
     "annotations_of",
     "at",
+    "cluster_of",
     "every",
     "labels_of",
     "manager_of",

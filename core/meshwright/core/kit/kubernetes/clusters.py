@@ -10,6 +10,7 @@ from types import TracebackType
 from meshwright.core.kit.kubernetes import errors, loading
 from meshwright.core.kit.kubernetes.client import Cluster
 from meshwright.core.kit.runtime import Runtime
+from meshwright.core.kit.target import ConnectionScope, Scope
 from meshwright.core.operations.outcomes import Reject
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.errors import Failure
@@ -68,3 +69,9 @@ def clusters_of(service: object) -> Clusters:
     if not isinstance(clusters, Clusters):
         raise TypeError("the adapter's service must be `Clusters`, or have them as its attribute `clusters`")
     return clusters
+
+
+async def cluster_of(scope: Scope | ConnectionScope) -> Cluster:
+    """The client of a mesh's or a connection's cluster. Raises Reject, InvalidConnection, Closed, BusUnavailable."""
+    place = scope.mesh if isinstance(scope, Scope) else scope
+    return await clusters_of(scope.service).get(place.workspace, place.connection)

@@ -6,7 +6,7 @@ Struct of the few fields that count.
 """
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -123,14 +123,19 @@ def reference_of(body: Body) -> ResourceRef:
     )
 
 
+def marks_of(body: Body, part: Literal["labels", "annotations"]) -> dict[str, str]:
+    """The labels or the annotations of an object."""
+    return {str(key): str(value) for key, value in (at(body, "metadata", part) or {}).items()}
+
+
 def labels_of(body: Body) -> dict[str, str]:
     """The labels of an object."""
-    return _marks(body, "labels")
+    return marks_of(body, "labels")
 
 
 def annotations_of(body: Body) -> dict[str, str]:
     """The annotations of an object."""
-    return _marks(body, "annotations")
+    return marks_of(body, "annotations")
 
 
 def name_of(body: Body) -> str:
@@ -159,7 +164,3 @@ def selector(labels: dict[str, str] | Iterable[str] | str) -> str:
     if isinstance(labels, dict):
         return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     return ",".join(labels)
-
-
-def _marks(body: Body, field: str) -> dict[str, str]:
-    return {str(key): str(value) for key, value in (at(body, "metadata", field) or {}).items()}

@@ -6,8 +6,7 @@ Invariant: everything is planned before anything is changed; marks are put back 
 what it had restarted is started anew once more. Doing it twice is doing it once.
 """
 
-import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import yaml
@@ -15,7 +14,8 @@ import yaml
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.enrolment import marking
-from meshwright.core.kit.kubernetes.enrolment.rollouts import Restarted, Rollouts
+from meshwright.core.kit.kubernetes.enrolment.marking import Marks
+from meshwright.core.kit.kubernetes.enrolment.rollouts import Rollouts
 from meshwright.schemas.base import Model
 from meshwright.schemas.designs import Preview, ResourceDiff
 from meshwright.schemas.references import ResourceRef
@@ -48,9 +48,15 @@ class Plan(Model, frozen=True, kw_only=True):
     left: list[Left] = []
 
 
-async def carry_out(
-    ctx: kit.Context, planner: Callable[[k8s.Cluster], Awaitable[Plan]], *, joined: bool
-) -> dict[str, Any]:
+def change(
+    ref: ResourceRef, before: Marks, after: Marks, part: Part = "labels", *, in_template: bool = False
+) -> Change:
+    """The change of some marks of an object, which has all of these `before`."""
+    was = {key: before.get(key) for key in after}
+    return Change(ref=ref, before=was, after=dict(after), part=part, in_template=in_template)
+
+
+async def take(ctx: kit.Context, planner: Callable[[k8s.Cluster], Awaitable[Plan]], *, joined: bool) -> dict[str, Any]:
     """Plan and do it, in durable steps. Raises Reject with all that stands in the way, what steps raise."""
     target = k8s.KubernetesTarget(kit.Scope(ctx.runtime, ctx.service(object), kit.MeshRef.of(ctx.command)))
 
@@ -60,32 +66,53 @@ async def carry_out(
     async def planned() -> Plan:
         return await planner(await target.cluster())
 
+    target.expect(await ctx.patient_step("identify-cluster", identify, result=str))
+    return await carry_out(ctx, target, await ctx.patient_step("plan", planned, result=Plan), joined=joined)
+
+
+async def carry_out(ctx: kit.Context, target: k8s.KubernetesTarget, plan: Plan, *, joined: bool) -> dict[str, Any]:
+    """Do what was planned, in durable steps, and tell what became of it. Raises what steps raise."""
+
     async def unmark() -> None:
-        await _put(target, plan, back=True)
+        await put(await target.cluster(), plan.changes, back=True)
         await rollouts.again(plan.restarts)
 
-    target.expect(await ctx.patient_step("identify-cluster", identify, result=str))
-    plan: Plan = await ctx.patient_step("plan", planned, result=Plan)
+    async def mark() -> None:
+        await put(await target.cluster(), plan.changes)
+
     rollouts = Rollouts(ctx, target, ctx.command.accepted_at.isoformat())
     if plan.changes:
         what = ", ".join(str(each.ref) for each in plan.changes[:10])
         await ctx.progress(f"{'enrolling' if joined else 'withdrawing'} {what}")
-        await ctx.patient_step("mark", functools.partial(_put, target, plan), undo=unmark)
-    restarted = await _restart(ctx, rollouts, plan.restarts)
+        await ctx.patient_step("mark", mark, undo=unmark)
+    restarted = await rollouts.restart_all(plan.restarts)
     return {
         "enrolled" if joined else "withdrawn": [str(each.ref) for each in plan.changes],
         "unchanged": not plan.changes and not plan.restarts,
         "restarted": [str(each.ref) for each in restarted if not each.left],
         "left": [
             *({"workload": str(each.ref), "because": each.left} for each in restarted if each.left),
-            *({"workload": str(each.ref), "because": each.because} for each in plan.left),
+            *(left(each) for each in plan.left),
         ],
     }
 
 
-def preview(plan: Plan) -> Preview:
-    """What carrying out a plan would change: marks, and which workloads are started anew."""
-    diff = {each.ref: _diff(each) for each in plan.changes}
+def left(what: Left) -> dict[str, str]:
+    """What goes on as it is, as results tell it."""
+    return {"workload": str(what.ref), "because": what.because}
+
+
+async def put(cluster: k8s.Cluster, changes: Sequence[Change], *, back: bool = False) -> None:
+    """Set marks, or put them back. Raises KubernetesError."""
+    for each in changes:
+        wanted = each.before if back else each.after
+        write = marking.put_in_template if each.in_template else marking.put
+        await write(cluster, each.ref, **{"labels": {}, each.part: wanted})
+
+
+def preview(plan: Plan, *more: ResourceDiff) -> Preview:
+    """What carrying out a plan would change: marks, which workloads are started anew, and what comes with it."""
+    diff = {each.ref: _diff(each) for each in plan.changes} | {each.ref: each for each in more}
     for ref in plan.restarts:
         diff.setdefault(ref, ResourceDiff(ref=ref, change="update", after="restarted: true\n"))
     return Preview(translations=[], diff=list(diff.values()))
@@ -97,21 +124,3 @@ def _diff(change: Change) -> ResourceDiff:
         for marks in (change.before, change.after)
     )
     return ResourceDiff(ref=change.ref, change="update", before=was, after=now)
-
-
-async def _restart(ctx: kit.Context, rollouts: Rollouts, refs: list[ResourceRef]) -> list[Restarted]:
-    """One after the other, each in a step of its own."""
-    results: list[Restarted] = []
-    for number, ref in enumerate(refs, 1):
-        await ctx.progress(f"workload {number} of {len(refs)}", 100 * (number - 1) / len(refs))
-        name = f"restart-{ref.namespace}-{ref.kind.lower()}-{ref.name}"
-        results.append(await ctx.patient_step(name, functools.partial(rollouts.restart, ref), result=Restarted))
-    return results
-
-
-async def _put(target: k8s.KubernetesTarget, plan: Plan, *, back: bool = False) -> None:
-    cluster = await target.cluster()
-    for each in plan.changes:
-        wanted = each.before if back else each.after
-        put = marking.put_in_template if each.in_template else marking.put
-        await put(cluster, each.ref, **{"labels": {}, each.part: wanted})

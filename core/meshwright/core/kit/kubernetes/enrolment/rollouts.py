@@ -6,6 +6,8 @@ is told with the reason. Doing it twice for the same operation restarts nothing 
 """
 
 import asyncio
+import functools
+from collections.abc import Sequence
 
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -35,6 +37,16 @@ class Rollouts:
         self._ctx = ctx
         self._target = target
         self._stamp = stamp
+
+    async def restart_all(self, refs: Sequence[ResourceRef]) -> list[Restarted]:
+        """Restart workloads one after the other, each in a step of its own."""
+        results: list[Restarted] = []
+        for number, ref in enumerate(refs, 1):
+            await self._ctx.progress(f"workload {number} of {len(refs)}", 100 * (number - 1) / len(refs))
+            name = f"restart-{ref.namespace}-{ref.kind.lower()}-{ref.name}"
+            action = functools.partial(self.restart, ref)
+            results.append(await self._ctx.patient_step(name, action, result=Restarted))
+        return results
 
     async def restart(self, ref: ResourceRef) -> Restarted:
         """Restart a workload and wait until it is whole. Raises Reject when its new pods do not come up."""
