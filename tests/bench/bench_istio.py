@@ -23,7 +23,7 @@ from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import Backend, TrafficSplit
 from meshwright.schemas.operations import ApplyDesign
 from meshwright.schemas.references import ResourceRef
-from rig.istio import worker
+from rig.kubernetes import worker
 from testbed import programs
 from testbed.cluster import KubernetesServer
 from testbed.istiod import Istiod

@@ -23,8 +23,8 @@ from meshwright.schemas.operations import (
 )
 from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import NamespaceMember
-from rig.istio.operating import Operator
-from rig.istio.workloads import labels_of, make_namespace
+from rig.kubernetes.operating import Operator
+from rig.kubernetes.workloads import labels_of, make_namespace
 from testbed import programs
 from testbed.cluster import KubernetesServer
 from testbed.fixtures import skip_unless_built

@@ -8,7 +8,7 @@ import pytest
 from meshwright.schemas.operations import InstallMesh
 from rig.istio.admission import Admission
 from rig.istio.conformance import IstioConformance
-from rig.istio.operating import emptied
+from rig.kubernetes.operating import emptied
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults, pytest.mark.timeout(1800)]
 
@@ -28,4 +28,4 @@ class TestIstioMeshes(IstioConformance):
 
     async def furnish(self) -> None:
         """A cluster without Istio."""
-        await emptied(self.settings)
+        await emptied(self.settings, "istio")

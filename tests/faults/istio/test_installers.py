@@ -16,8 +16,8 @@ from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import helm
 from meshwright.schemas.meshes import DetectedMesh
 from meshwright.schemas.operations import AdoptMesh, ForgetMesh
-from rig.istio.operating import Operator
 from rig.istio.snapshots import still
+from rig.kubernetes.operating import Operator
 from testbed import programs
 from testbed.cluster import KubernetesServer
 from testbed.fixtures import skip_unless_built

@@ -18,9 +18,9 @@ from meshwright.schemas.operations import CancelRequested, EnrolWorkloads, Insta
 from meshwright.schemas.workloads import NamespaceMember
 from rig.interceptor import Interceptor, another_cluster, intercepting, status, throttling, unauthorized, unreachable
 from rig.istio.between import after
-from rig.istio.operating import Operator
 from rig.istio.snapshots import different, snapshot
-from rig.istio.workloads import labels_of, make_namespace
+from rig.kubernetes.operating import Operator
+from rig.kubernetes.workloads import labels_of, make_namespace
 from testbed.cluster import KubernetesServer
 
 pytestmark = [pytest.mark.servers, pytest.mark.faults]

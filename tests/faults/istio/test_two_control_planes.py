@@ -14,8 +14,8 @@ from meshwright.core.kit import kubernetes as k8s
 from meshwright.schemas.operations import EnrolWorkloads, InstallMesh, RefreshStatus, UpgradeMesh
 from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import NamespaceMember, proxy_id
-from rig.istio.operating import Operator
 from rig.istio.published import Published
+from rig.kubernetes.operating import Operator
 from testbed import programs
 from testbed.cluster import KubernetesServer
 from testbed.fixtures import skip_unless_built

@@ -22,7 +22,7 @@ from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import Backend, TrafficSplit
 from meshwright.schemas.operations import ApplyDesign, OperationProgressed, RemoveDesign, StepCompleted
-from rig.istio import worker
+from rig.kubernetes import worker
 from testbed.cluster import KubernetesServer
 from testbed.istiod import Istiod
 from testbed.objects import Objects

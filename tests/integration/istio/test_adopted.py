@@ -38,9 +38,9 @@ from meshwright.schemas.operations import (
 from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import NamespaceMember, proxy_id
 from rig.istio.killing import killed
-from rig.istio.operating import Operator, operating
 from rig.istio.published import Published
 from rig.istio.snapshots import still
+from rig.kubernetes.operating import Operator, operating
 from testbed.cluster import KubernetesServer
 from testbed.istiod import VERSION, Istiod
 from testbed.traffic.manifests import Service
@@ -62,7 +62,7 @@ DEPLOYMENT = ResourceRef(group="apps", kind="Deployment", name="stranger")
 @pytest.fixture
 async def beside(istiod: Istiod, kubernetes_settings: Kubernetes, tmp_path: Path) -> AsyncIterator[Operator]:
     """Somebody who runs operations where Istio was installed by others."""
-    async with operating(kubernetes_settings, tmp_path, tmp_path) as result:
+    async with operating(adapter, kubernetes_settings, tmp_path, tmp_path) as result:
         yield result
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from meshwright.adapters.istio import adapter
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import rights, transport
@@ -22,9 +23,9 @@ from meshwright.schemas.operations import ApplyDesign
 from meshwright.schemas.references import ResourceRef
 from rig.interceptor import Interceptor, intercepting, unreachable
 from rig.istio.between import after
-from rig.istio.operating import Operator, operating
 from rig.istio.snapshots import Snapshot, different, snapshot
-from rig.istio.workloads import deployment
+from rig.kubernetes.operating import Operator, operating
+from rig.kubernetes.workloads import deployment
 from testbed.cluster import KubernetesServer
 from testbed.istiod import Istiod
 
@@ -89,7 +90,7 @@ async def shop(
     """A shop whose operations reach the cluster through an interceptor."""
     async with (
         intercepting(kubernetes_settings) as (interceptor, settings),
-        operating(settings, Path("/"), tmp_path) as operator,
+        operating(adapter, settings, Path("/"), tmp_path) as operator,
     ):
         result = Shop(operator, cluster, namespace, interceptor)
         await result.label(istio_io__rev="default")

@@ -16,7 +16,7 @@ from meshwright.core.kit.kubernetes import Cluster
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.findings import Analysis, AnalysisRequest, SourceFile
 from meshwright.schemas.references import ResourceRef
-from rig.istio.worker import CONNECTION, working
+from rig.kubernetes.worker import CONNECTION, working
 from testbed import programs
 from testbed.cluster import KubernetesServer
 from testbed.fixtures import skip_unless_built

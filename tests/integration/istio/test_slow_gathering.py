@@ -8,7 +8,7 @@ import pytest
 from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import Backend, TrafficSplit
 from meshwright.schemas.operations import ApplyDesign, StepCompleted
-from rig.istio import worker
+from rig.kubernetes import worker
 from testbed import programs
 from testbed.cluster import KubernetesServer
 from testbed.fixtures import skip_unless_built

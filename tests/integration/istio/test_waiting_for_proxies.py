@@ -14,7 +14,7 @@ from meshwright.schemas.designs import Design
 from meshwright.schemas.intents import Backend, NativeResource, TrafficSplit
 from meshwright.schemas.operations import ApplyDesign, OperationFailed, RemoveDesign, StepCompleted
 from meshwright.schemas.references import ResourceRef
-from rig.istio import worker
+from rig.kubernetes import worker
 from testbed.cluster import KubernetesServer
 from testbed.istiod import Istiod
 from testbed.objects import Objects

@@ -12,7 +12,7 @@ from meshwright.core.testing.workers import worker_process
 from meshwright.schemas import operations
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.operations import InstallMesh, StepStarted, UninstallMesh
-from rig.istio.worker import CONNECTION, connect
+from rig.kubernetes.worker import CONNECTION, connect
 
 pytestmark = pytest.mark.servers
 _SECONDS = 120.0

@@ -14,8 +14,8 @@ from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
 from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import ControllerMember, NamespaceMember
-from rig.istio.worker import Mesh, working
-from rig.istio.workloads import deployment
+from rig.kubernetes.worker import Mesh, working
+from rig.kubernetes.workloads import deployment
 
 pytestmark = pytest.mark.servers
 _SPLIT = wishes.TrafficSplit(

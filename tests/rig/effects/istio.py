@@ -18,7 +18,7 @@ from meshwright.schemas.designs import Design, Preview
 from meshwright.schemas.operations import ApplyDesign, RemoveDesign
 from rig.effects import documents
 from rig.effects.mesh import CALLER, WORKLOADS, Answer, Mesh, Request
-from rig.istio import worker
+from rig.kubernetes import worker
 from testbed import programs
 from testbed.cluster import KubernetesServer
 from testbed.fixtures import skip_unless_built

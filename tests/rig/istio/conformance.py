@@ -27,10 +27,10 @@ from meshwright.schemas.meshes import MeshObserved
 from meshwright.schemas.references import ResourceRef
 from meshwright.schemas.workloads import NamespaceMember
 from rig.istio.meshes import bookinfo
-from rig.istio.operating import everything
 from rig.istio.published import Published
-from rig.istio.worker import connect
-from rig.istio.workloads import deployment
+from rig.kubernetes.operating import everything
+from rig.kubernetes.worker import connect
+from rig.kubernetes.workloads import deployment
 from testbed.istiod import NAMESPACE
 
 _DESIGNED = (

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from meshwright.adapters.istio import adapter
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.testing.eventually import eventually
 from meshwright.schemas.connections import Kubernetes
 from rig.istio.admission import Admission
-from rig.istio.operating import SYSTEM, Operator, emptied, empty, operating, remove
+from rig.kubernetes.operating import SYSTEM, Operator, emptied, empty, operating, remove
 from testbed import charts
 from testbed.cluster import KubernetesServer
 
@@ -42,8 +43,8 @@ async def admission(tmp_path: Path) -> AsyncIterator[Admission]:
 @pytest.fixture
 async def operator(kubernetes_settings: Kubernetes, istio_charts: Path, tmp_path: Path) -> AsyncIterator[Operator]:
     """Somebody who runs operations of this adapter on a cluster without Istio."""
-    await emptied(kubernetes_settings)
-    async with operating(kubernetes_settings, istio_charts, tmp_path) as result:
+    await emptied(kubernetes_settings, "istio")
+    async with operating(adapter, kubernetes_settings, istio_charts, tmp_path) as result:
         yield result
 
 
@@ -51,7 +52,7 @@ async def operator(kubernetes_settings: Kubernetes, istio_charts: Path, tmp_path
 async def emptied_after(kubernetes_settings: Kubernetes) -> AsyncIterator[None]:
     """Nothing of the test's stays: webhooks of further revisions would stand in the way of an istiod after it."""
     yield
-    await emptied(kubernetes_settings)
+    await emptied(kubernetes_settings, "istio")
 
 
 @pytest.fixture
@@ -62,5 +63,5 @@ async def furnished(kubernetes_settings: Kubernetes, istio_charts: Path, tmp_pat
             if api.kind == "Namespace":
                 await remove(cluster, api, "", *SYSTEM, "istio-system")
         await eventually(lambda: empty(cluster, "istio-system"), timeout=60)
-    async with operating(kubernetes_settings, istio_charts, tmp_path) as result:
+    async with operating(adapter, kubernetes_settings, istio_charts, tmp_path) as result:
         yield result

@@ -10,7 +10,7 @@ from meshwright.core import kit
 from meshwright.schemas import operations
 from meshwright.schemas.base import Message
 from meshwright.schemas.operations import Arguments
-from rig.istio.operating import Operator
+from rig.kubernetes.operating import Operator
 
 
 class Killed(BaseException):

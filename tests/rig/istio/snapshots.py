@@ -9,7 +9,7 @@ from typing import Any
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.enrolment.workloads import RESTARTED
 from meshwright.core.testing.eventually import eventually
-from rig.istio.operating import OF_EVERY_NAMESPACE, PASSING, Operator
+from rig.kubernetes.operating import OF_EVERY_NAMESPACE, PASSING, Operator
 
 _META = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")
 _NAMED_ANEW = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")

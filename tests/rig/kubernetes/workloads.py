@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rig.istio.operating import Operator
+from rig.kubernetes.operating import Operator
 
 
 def deployment(namespace: str, name: str, *, pods: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Istio's operations against a real API server, run in this process as a worker runs them.
+"""Operations of an adapter against a real API server, run in this process as a worker runs them.
 
 Invariant: the cluster is the test process's own; an operation that fails is undone, as the host would.
 """
@@ -11,21 +11,18 @@ from typing import Any
 
 import msgspec
 
-from meshwright.adapters.istio import adapter
 from meshwright.core import bus as mwbus
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.connections import OpenConnection
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
-from meshwright.core.security import sealing
 from meshwright.core.testing import sending
 from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.servers import NatsServer
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.operations import Arguments, Command
 from meshwright.schemas.references import ResourceRef
+from rig.kubernetes.designs import SEALER, Connections
 
-SEALER = sealing.Sealer([b"k" * 32])
 PASSING = {
     "Event", "Endpoints", "EndpointSlice", "ControllerRevision", "Pod", "ReplicaSet", "PodMetrics", "IPAddress",
     "APIService",
@@ -36,21 +33,18 @@ OF_EVERY_NAMESPACE = re.compile(r"(ConfigMap \S+/kube-root-ca\.crt|ServiceAccoun
 SYSTEM = ("kube-system", "kube-public", "kube-node-lease", "default")
 
 
-class Connections:
-    """Knows one connection."""
-
-    def __init__(self, settings: Kubernetes) -> None:
-        self.settings = settings
-
-    async def get(self, workspace: str, connection: str, seq: int = 0) -> OpenConnection[Any]:
-        """It, whatever is asked for."""
-        return OpenConnection(workspace=workspace, id=connection, kind="kubernetes", settings=self.settings)
-
-
 class Operator:
     """Runs operations as the host does, on the mesh `prod`."""
 
-    def __init__(self, bus: mwbus.Connection, runtime: kit.Runtime, clusters: k8s.Clusters, charts: Path) -> None:
+    def __init__(
+        self,
+        adapter: kit.Adapter,
+        bus: mwbus.Connection,
+        runtime: kit.Runtime,
+        clusters: k8s.Clusters,
+        charts: Path,
+    ) -> None:
+        self.adapter = adapter
         self.bus = bus
         self.runtime = runtime
         self.clusters = clusters
@@ -66,7 +60,7 @@ class Operator:
         """The command that asks for an operation on the mesh."""
         usual = sending.command(
             seconds=300,
-            adapter="istio",
+            adapter=self.adapter.name,
             connection="k",
             mesh="prod",
             kind=arguments.kind.name,
@@ -82,7 +76,7 @@ class Operator:
 
     async def handle(self, context: kit.Context, arguments: Arguments) -> Any:
         """One attempt at an operation."""
-        return await adapter.operations[context.command.kind].handler(context, arguments)
+        return await self.adapter.operations[context.command.kind].handler(context, arguments)
 
     async def do(self, arguments: Arguments, *, journal: type[kit.Journal] = kit.Journal, clean: bool = True) -> Any:
         """Run an operation; one that fails is undone, wholly if `clean`."""
@@ -96,9 +90,9 @@ class Operator:
 
     async def previewed(self, arguments: Arguments) -> dict[str, str]:
         """What a preview says of each object."""
-        assert adapter.previewer is not None
+        assert self.adapter.previewer is not None
         command = self.command(arguments)
-        result = await adapter.previewer(kit.PreviewContext(command, self.runtime, self.clusters))
+        result = await self.adapter.previewer(kit.PreviewContext(command, self.runtime, self.clusters))
         assert result is not None
         assert result.problems == [], result.problems
         return {str(each.ref): each.change for each in result.diff}
@@ -131,14 +125,14 @@ async def everything(cluster: k8s.Cluster) -> set[str]:
     return {each for each in collected if not OF_EVERY_NAMESPACE.fullmatch(each)}
 
 
-async def emptied(settings: Kubernetes) -> None:
-    """Take everything away that an earlier test has left in the cluster."""
+async def emptied(settings: Kubernetes, word: str) -> None:
+    """Take everything away that an earlier test has left in the cluster, with all roles that have this word in them."""
     async with k8s.Cluster.open(settings) as cluster:
         for api in await cluster.discovery.all():
             if api.kind.endswith("WebhookConfiguration") or api.kind == "CustomResourceDefinition":
                 await remove(cluster, api, "")
             elif api.kind in ("ClusterRole", "ClusterRoleBinding"):
-                await remove(cluster, api, "istio")
+                await remove(cluster, api, word)
             elif api.kind == "Namespace":
                 await remove(cluster, api, "", *SYSTEM)
         for namespace in ("default",):
@@ -165,11 +159,14 @@ async def empty(cluster: k8s.Cluster, *but: str) -> bool:
 
 
 @asynccontextmanager
-async def operating(settings: Kubernetes, charts: Path, directory: Path) -> AsyncIterator[Operator]:
-    """Somebody who runs operations of this adapter on a cluster."""
-    async with NatsServer(adapters=["istio"]) as nats, mwbus.connect(nats.url, "adapter-istio") as bus:
+async def operating(
+    adapter: kit.Adapter, settings: Kubernetes, charts: Path, directory: Path
+) -> AsyncIterator[Operator]:
+    """Somebody who runs operations of an adapter on a cluster."""
+    name = adapter.name
+    async with NatsServer(adapters=[name]) as nats, mwbus.connect(nats.url, f"adapter-{name}") as bus:
         connections: Any = Connections(settings)
-        environ = {"MESHWRIGHT_ISTIO_CHART_FOLDERS": "/"}
-        runtime = kit.Runtime(bus, "istio", "tester", directory, SEALER, connections=connections, environ=environ)
+        environ = {f"MESHWRIGHT_{name.upper()}_CHART_FOLDERS": "/"}
+        runtime = kit.Runtime(bus, name, "tester", directory, SEALER, connections=connections, environ=environ)
         async with k8s.Clusters(runtime) as clusters:
-            yield Operator(bus, runtime, clusters, charts)
+            yield Operator(adapter, bus, runtime, clusters, charts)
