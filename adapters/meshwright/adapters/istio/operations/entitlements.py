@@ -19,13 +19,13 @@ from meshwright.adapters.istio.charts.profiles import (
     InstallSpec,
 )
 from meshwright.adapters.istio.charts.profiles import components as components_of
-from meshwright.adapters.istio.operations import failures, prechecks
+from meshwright.adapters.istio.operations import prechecks
 from meshwright.adapters.istio.operations.leftovers import CA_MAPS, OWN_SECRET
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import helm, rights
-from meshwright.core.kit.kubernetes.installing import components, needs, sources
+from meshwright.core.kit.kubernetes.installing import components, failures, needs, sources
 from meshwright.core.kit.kubernetes.installing.components import Component
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.adapters import AccessRule, NeededRights, RightsRequest

@@ -20,12 +20,12 @@ from meshwright.adapters.istio.charts.profiles import (
     shown,
 )
 from meshwright.adapters.istio.charts.profiles import components as components_of
-from meshwright.adapters.istio.operations import entitlements, failures, prechecks
+from meshwright.adapters.istio.operations import entitlements, prechecks
 from meshwright.adapters.istio.operations.places import Place, outcome
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes.installing import components, sources
+from meshwright.core.kit.kubernetes.installing import components, failures, sources
 from meshwright.core.kit.kubernetes.installing.components import Component, Source
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.core.kit.kubernetes.target.ownership import manager_of
@@ -82,7 +82,7 @@ async def install(ctx: kit.Context, arguments: InstallMesh) -> dict[str, Any]:
 def spec_of(arguments: InstallMesh, before: Installation | None, newest: str) -> InstallSpec:
     """What is asked for, with what is left out as it is installed, or else as this adapter chooses. Raises Reject."""
     if before and before.installer:
-        raise failures.adopted(before.namespace, shown(before.revision), before.installer)
+        raise failures.adopted("Istio", f"{before.namespace}/{shown(before.revision)}", before.installer)
     profile = arguments.profile or (before.profile if before else DEFAULT_PROFILE)
     if profile not in PROFILES:
         detail = f"there is no profile {profile}; there are {', '.join(PROFILES)}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from meshwright.adapters.istio.enrolment.marks import AMBIENT, INJECTION, REVISION, TAG, WAYPOINT, WAYPOINT_NAMESPACE
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.installing.removing import Kept
 from meshwright.core.kit.kubernetes.installing.webhooks import GROUP as WEBHOOK_GROUP
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
@@ -28,7 +29,6 @@ _CONTROLLER = "istio.io/"
 _WEBHOOK_NAMES = re.compile(r"(istio|istiod)-")
 _CLASSES = ("gateway.networking.k8s.io", "GatewayClass")
 _GATEWAYS = ("gateway.networking.k8s.io", "Gateway")
-_DEFINITIONS = ("apiextensions.k8s.io", "CustomResourceDefinition")
 _LABELLED = (
     ("", "Service"), ("", "ServiceAccount"), ("", "ConfigMap"), ("apps", "Deployment"), ("apps", "DaemonSet"),
     ("autoscaling", "HorizontalPodAutoscaler"), ("policy", "PodDisruptionBudget"),
@@ -46,13 +46,6 @@ class Leftover(Model, frozen=True, kw_only=True):
     uid: str
     body: dict[str, Any] | None = None
     """to make it anew when its removal is taken back; None for secrets"""
-
-
-class Kept(Model, frozen=True, kw_only=True):
-    """One object that stays, and why."""
-
-    ref: ResourceRef
-    because: str
 
 
 class Leftovers(Model, frozen=True, kw_only=True):
@@ -88,22 +81,6 @@ async def look(
         async for item in _labelled(cluster, namespace, alone=alone):
             go[item.ref] = _leftover(item)
     return Leftovers(go=sorted(go.values(), key=lambda each: each.ref), stay=sorted(stay.values(), key=lambda e: e.ref))
-
-
-async def definitions(cluster: k8s.Cluster) -> list[k8s.Item]:
-    """The definitions of Istio's own resources. Raises KubernetesError."""
-    return [item async for item in _list(cluster, *_DEFINITIONS) if item.ref.name.endswith(".istio.io")]
-
-
-async def objects_of(cluster: k8s.Cluster, definition: k8s.Item) -> list[ResourceRef]:
-    """Some objects of a definition. Raises KubernetesError."""
-    body = definition.body
-    refs: list[ResourceRef] = []
-    async for item in _list(cluster, str(k8s.at(body, "spec", "group")), str(k8s.at(body, "spec", "names", "kind"))):
-        refs.append(item.ref)
-        if len(refs) == 3:
-            break
-    return refs
 
 
 async def proxies(cluster: k8s.Cluster) -> dict[str, int]:

@@ -15,6 +15,7 @@ from meshwright.adapters.istio.operations import control_planes, failures
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.installing import failures as common
 from meshwright.core.kit.lifecycle.translating import numbers
 from meshwright.schemas.errors import FieldError
 
@@ -54,7 +55,7 @@ async def run(
     if not upgrade:
         problems += _in_the_way(planes, spec, ours)
     if problems:
-        raise failures.unfit(problems)
+        raise common.unfit(problems)
     notes = await _notes(cluster, spec)
     beside = [each for each in planes if each.revision != shown(spec.revision)]
     notes += [f"revision {each.revision} ({each.version}) runs beside it in {each.namespace}" for each in beside]

@@ -13,15 +13,15 @@ import yaml
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts import profiles
 from meshwright.adapters.istio.charts.profiles import InstallSpec
-from meshwright.adapters.istio.operations import failures, installing, memberships, upgrading
+from meshwright.adapters.istio.operations import installing, memberships, upgrading
 from meshwright.adapters.istio.operations.memberships import Plan
-from meshwright.adapters.istio.operations.places import InstallationTarget
 from meshwright.adapters.istio.options import Options
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes.enrolment import plans
-from meshwright.core.kit.kubernetes.installing import components
+from meshwright.core.kit.kubernetes.installing import components, failures
 from meshwright.core.kit.kubernetes.installing.components import Component, Source
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
+from meshwright.core.kit.kubernetes.installing.places import InstallationTarget
 from meshwright.schemas import operations
 from meshwright.schemas.designs import Preview, ResourceDiff
 from meshwright.schemas.errors import FieldError
@@ -47,7 +47,7 @@ async def preview(context: kit.PreviewContext) -> Preview | None:
         return await _installation(context, target, asked, record, upgrade=False)
     if command.kind == UpgradeMesh.kind.name:
         if record is None:
-            raise failures.no_mesh(command.mesh)
+            raise failures.no_mesh("Istio", command.mesh)
         asked = upgrading.spec_of(operations.arguments_of(command, UpgradeMesh), record, newest)
         return await _installation(context, target, asked, record, upgrade=True)
     cluster = await target.cluster()

@@ -10,24 +10,21 @@ Everything can be taken back but the certificate authority that istiod made for 
 import functools
 from typing import Any
 
-import msgspec
-
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts.profiles import revisions, shown
 from meshwright.adapters.istio.operations import control_planes, entitlements, failures, leftovers
-from meshwright.adapters.istio.operations.leftovers import Kept, Leftover
+from meshwright.adapters.istio.operations.leftovers import Leftover
 from meshwright.adapters.istio.operations.places import Place
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.enrolment import marking as labelling
-from meshwright.core.kit.kubernetes.installing.installation import Installation, Installed
-from meshwright.core.kit.kubernetes.target import bodies, occupants
-from meshwright.core.kit.kubernetes.target.ownership import CREATED_BY
+from meshwright.core.kit.kubernetes.installing import failures as common
+from meshwright.core.kit.kubernetes.installing import removing
+from meshwright.core.kit.kubernetes.installing.installation import Installation
+from meshwright.core.kit.kubernetes.target import bodies
 from meshwright.schemas.base import Model
-from meshwright.schemas.operations import Definitions, UninstallMesh
+from meshwright.schemas.operations import UninstallMesh
 from meshwright.schemas.references import ResourceRef
-
-_DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
 class Inspection(Model, frozen=True, kw_only=True):
@@ -55,18 +52,17 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     inspection = await ctx.patient_step("look", look, result=Inspection)
     judged = await _find_leftovers(place, inspection, before)
     await _release_namespaces(place, inspection)
-    removed = 0
-    if before:
-        for each in before.in_reverse:
-            if each.chart:
-                removed += await place.components.remove(_without_definitions(each))
+    removed = await removing.remove_charts(place, before) if before else 0
     await _remove_leftovers(place, judged.go, before)
-    kept = [*judged.stay, *await _definitions(place, inspection, before, arguments.definitions)]
+    alone = "" if inspection.alone else "another Istio is in the cluster"
+    base = before.of("istio-base") if before else None
+    kept = [
+        *judged.stay,
+        *await removing.remove_definitions(place, base, ".istio.io", arguments.definitions, alone=alone),
+    ]
     if before:
-        for each in before.in_reverse:
-            if not each.chart:
-                removed += await place.components.remove(each)
-        kept += await _namespaces(place, before)
+        gone, staying = await removing.remove_namespaces(place, before, "Istio")
+        removed, kept = removed + gone, [*kept, *staying]
     if kept:
         await ctx.progress(f"{len(kept)} objects are kept, such as {kept[0].ref}: {kept[0].because}")
     await place.write(None)
@@ -80,14 +76,9 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     }
 
 
-async def _check_designs(ctx: kit.Context) -> None:
-    if designs := await kit.applied_designs(ctx.runtime, ctx.command.workspace, ctx.command.mesh):
-        raise failures.designs_applied(ctx.command.mesh, designs)
-
-
 async def _forget(place: Place, recorded: Installation) -> dict[str, Any]:
     """What was installed is in another cluster than the connection leads to: the record goes, and nothing else."""
-    await place.ctx.patient_step("look", functools.partial(_check_designs, place.ctx))
+    await place.ctx.patient_step("look", functools.partial(removing.check_designs, place.ctx))
     await place.write(None)
     await _tell(place, Inspection(namespace=recorded.namespace, revisions=[], alone=False, ours=True))
     return {"namespace": recorded.namespace, "removed": 0, "leftovers": 0, "kept": [], "proxies_left": {}}
@@ -95,7 +86,7 @@ async def _forget(place: Place, recorded: Installation) -> dict[str, Any]:
 
 async def _inspect(place: Place, before: Installation | None) -> Inspection:
     """What there is; what would stand in the way of removing it is told now. Raises Reject."""
-    await _check_designs(place.ctx)
+    await removing.check_designs(place.ctx)
     cluster = await place.cluster()
     if before:
         await entitlements.require_for_removal(cluster, before.namespace, before)
@@ -109,7 +100,7 @@ async def _scene(cluster: k8s.Cluster, mesh: str, record: Installation | None) -
     planes = await control_planes.control_planes(cluster)
     places = sorted({each.namespace for each in planes})
     if record is None and len(places) != 1:
-        raise failures.no_mesh(mesh) if not places else failures.several(mesh, places)
+        raise common.no_mesh("Istio", mesh) if not places else failures.several(mesh, places)
     namespace = record.namespace if record else places[0]
     mine = {shown(each) for each in revisions(record)} if record else set()
     mine |= set() if record else {each.revision for each in planes}
@@ -145,35 +136,8 @@ async def _release_namespaces(place: Place, inspection: Inspection) -> None:
         await place.ctx.patient_step("release-namespaces", release, undo=restore)
 
 
-async def _namespaces(place: Place, before: Installation) -> list[Kept]:
-    """The namespaces of the installation that stay, and why."""
-
-    async def judge() -> list[Kept]:
-        cluster, kept = await place.cluster(), []
-        for ref in [_namespace(each.namespace) for each in before.in_reverse if not each.chart]:
-            live = await cluster.find(ref)
-            if live is None or k8s.at(live, "metadata", "deletionTimestamp"):
-                continue
-            others = await occupants.of(cluster, ref, live, ())
-            if others and CREATED_BY in (k8s.at(live, "metadata", "annotations") or {}):
-                because = f"others made {', '.join(map(str, others))} in it"
-            else:
-                because = "it was there before Istio was installed, or others manage it too"
-            kept.append(Kept(ref=ref, because=because))
-        return kept
-
-    staying: list[Kept] = await place.ctx.patient_step("judge-namespaces", judge, result=list[Kept])
-    return staying
-
-
 def _namespace(name: str) -> ResourceRef:
     return ResourceRef(kind="Namespace", name=name)
-
-
-def _without_definitions(component: Installed) -> Installed:
-    """Definitions go in a step of their own, if at all."""
-    kept = [each for each in component.inventory if (each.group, each.kind) != _DEFINITION]
-    return msgspec.structs.replace(component, inventory=kept)
 
 
 async def _find_leftovers(place: Place, inspection: Inspection, before: Installation | None) -> leftovers.Leftovers:
@@ -218,37 +182,6 @@ async def _recreate(place: Place, gone: list[Leftover]) -> None:
     for each in gone:
         if each.body is not None and await cluster.find(each.ref) is None:
             await cluster.apply(bodies.sent(each.body), owner=labelling.OWNER, strict=False)
-
-
-async def _definitions(
-    place: Place, inspection: Inspection, before: Installation | None, asked: Definitions
-) -> list[Kept]:
-    """Remove definitions as far as was asked for; those that stay, and why."""
-    base = before.of("istio-base") if before else None
-    if (
-        base and inspection.alone and asked == "unused"
-    ):  # the kit's target keeps those with objects, and can bring them back
-        ours = [each for each in base.inventory if (each.group, each.kind) == _DEFINITION]
-        await place.components.remove(msgspec.structs.replace(base, inventory=ours), "definitions")
-
-    async def remove() -> list[Kept]:
-        cluster = await place.cluster()
-        return [kept for each in await leftovers.definitions(cluster) if (kept := await one(cluster, each))]
-
-    async def one(cluster: k8s.Cluster, item: k8s.Item) -> Kept | None:
-        if asked == "keep":
-            return Kept(ref=item.ref, because="definitions go only when asked (--definitions unused)")
-        if not inspection.alone:
-            return Kept(ref=item.ref, because="another Istio is in the cluster")
-        used = await leftovers.objects_of(cluster, item)
-        if used and asked != "all":
-            return Kept(ref=item.ref, because=f"there is {', '.join(map(str, used))}")
-        if k8s.at(item.body, "metadata", "deletionTimestamp") is None:
-            await cluster.delete(item.ref, uid=item.uid)
-        return None
-
-    staying: list[Kept] = await place.ctx.patient_step("judge-definitions", remove, result=list[Kept])
-    return staying
 
 
 async def _tell(place: Place, inspection: Inspection) -> dict[str, int]:

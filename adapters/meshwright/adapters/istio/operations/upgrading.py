@@ -17,13 +17,14 @@ import msgspec
 from meshwright.adapters.istio.adapter import adapter
 from meshwright.adapters.istio.charts import profiles, values
 from meshwright.adapters.istio.charts.profiles import InstallSpec, istiod_release, shown
-from meshwright.adapters.istio.operations import failures, installing, moving, prechecks
+from meshwright.adapters.istio.operations import installing, moving, prechecks
 from meshwright.adapters.istio.operations.installing import Checked
 from meshwright.adapters.istio.operations.moving import Move
 from meshwright.adapters.istio.operations.places import Place, outcome
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes.enrolment import plans
 from meshwright.core.kit.kubernetes.enrolment.rollouts import Restarted, Rollouts
+from meshwright.core.kit.kubernetes.installing import failures
 from meshwright.core.kit.kubernetes.installing.components import merged
 from meshwright.core.kit.kubernetes.installing.installation import Installation
 from meshwright.schemas.operations import UpgradeMesh
@@ -38,7 +39,7 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
     place = await Place.open(ctx)
     before = place.record
     if before is None:
-        raise failures.no_mesh(ctx.command.mesh)
+        raise failures.no_mesh("Istio", ctx.command.mesh)
     spec = spec_of(arguments, before, place.options.version)
     in_place = spec.revision == before.revision
     checked = await installing.check(place, spec, before, upgrade=True)
@@ -50,7 +51,7 @@ async def upgrade(ctx: kit.Context, arguments: UpgradeMesh) -> dict[str, Any]:
 def spec_of(arguments: UpgradeMesh, before: Installation, newest: str) -> InstallSpec:
     """What the mesh shall be: as it is, besides what was said. Raises Reject."""
     if before.installer:
-        raise failures.adopted(before.namespace, shown(before.revision), before.installer)
+        raise failures.adopted("Istio", f"{before.namespace}/{shown(before.revision)}", before.installer)
     revision = arguments.revision or before.revision
     revision = "" if revision == profiles.DEFAULT_REVISION else revision
     standing = before.of(istiod_release(revision))
