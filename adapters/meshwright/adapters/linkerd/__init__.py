@@ -5,6 +5,18 @@ Invariant: this package holds knowledge of Linkerd only; reading, applying, diff
 
 from meshwright.adapters.linkerd import adopting, intents, live, reading, status
 from meshwright.adapters.linkerd.adapter import adapter
-from meshwright.adapters.linkerd.operations import enrolling
+from meshwright.adapters.linkerd.operations import enrolling, installing, previews, uninstalling, upgrading
 
-__all__ = ["adapter", "adopting", "enrolling", "intents", "live", "reading", "status"]
+__all__ = [
+    "adapter",
+    "adopting",
+    "enrolling",
+    "installing",
+    "intents",
+    "live",
+    "previews",
+    "reading",
+    "status",
+    "uninstalling",
+    "upgrading",
+]

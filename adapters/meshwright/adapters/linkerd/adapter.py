@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 
 from meshwright.adapters.linkerd import connecting
+from meshwright.adapters.linkerd.installation.charts import SCHEMA
+from meshwright.adapters.linkerd.installation.options import Options
 from meshwright.adapters.linkerd.telemetry.traffic import TRAFFIC
 from meshwright.core import kit
 from meshwright.core.kit.kubernetes import Clusters, KubernetesTarget
@@ -13,12 +15,14 @@ adapter = kit.Adapter(
     meshes=["linkerd"],
     contract=2,
     version="0.1.0",
+    settings=Options,
     target=KubernetesTarget,
     namespaces=True,
     connections=[Kubernetes],
     rights=connecting.RIGHTS,
     proofs=kit.proofs(__package__),
     traffic=TRAFFIC,
+    values=SCHEMA,
 )
 
 adapter.connection_test(connecting.test)

@@ -99,14 +99,14 @@ def _state(body: Body, annotations: dict[str, str], version: str, plane: Detecte
     if not any(each.get("name") == words.PROXY and each.get("ready") for each in statuses):
         return "disconnected", ""
     trusted = annotations.get(words.TRUST_ROOT, "")
-    if trusted and plane.trust_roots and trusted not in _digests(plane.trust_roots):
+    if trusted and plane.trust_roots and trusted not in digests(plane.trust_roots):
         return "stale", _OTHER_TRUST
     if version != plane.release and plane.release:
         return "stale", f"it is of {version or 'an unknown release'}, the control plane of {plane.release}"
     return "synced", ""
 
 
-def _digests(bundle: str) -> set[str]:
+def digests(bundle: str) -> set[str]:
     """The digests of a bundle as charts hash it: with and without the line ends around it."""
     return {root_digest(each) for each in (bundle, bundle.strip(), f"{bundle.strip()}\n")}
 

@@ -17,8 +17,6 @@ from meshwright.core.kit.kubernetes.enrolment import plans
 from meshwright.core.kit.kubernetes.enrolment.members import Planning
 from meshwright.core.kit.kubernetes.enrolment.plans import Plan
 from meshwright.core.kit.kubernetes.enrolment.workloads import Controller
-from meshwright.schemas import operations
-from meshwright.schemas.designs import Preview
 from meshwright.schemas.operations import EnrolWorkloads, WithdrawWorkloads
 from meshwright.schemas.workloads import AnyEnrolment, AnyMember, ControllerMember, NamespaceMember
 
@@ -35,20 +33,6 @@ async def enrol(ctx: kit.Context, arguments: EnrolWorkloads) -> dict[str, Any]:
 async def withdraw(ctx: kit.Context, arguments: WithdrawWorkloads) -> dict[str, Any]:
     """Take namespaces or workloads out of the mesh; restarted when asked, one by one."""
     return await plans.take(ctx, lambda cluster: leaving(cluster, arguments.workloads), joined=False)
-
-
-@adapter.preview
-async def preview(context: kit.PreviewContext) -> Preview | None:
-    """The marks and restarts that enrolling or withdrawing would bring. Raises kit.Reject as the operation would."""
-    command = context.command
-    target = k8s.KubernetesTarget(kit.Scope(context.runtime, context.service(object), kit.MeshRef.of(command)))
-    if command.kind == EnrolWorkloads.kind.name:
-        joiners = operations.arguments_of(command, EnrolWorkloads).workloads
-        return plans.preview(await joining(await target.cluster(), joiners))
-    if command.kind == WithdrawWorkloads.kind.name:
-        leavers = operations.arguments_of(command, WithdrawWorkloads).workloads
-        return plans.preview(await leaving(await target.cluster(), leavers))
-    return None
 
 
 async def joining(cluster: k8s.Cluster, members: Sequence[AnyEnrolment]) -> Plan:

@@ -4,6 +4,7 @@
     MW4002  another owner has what would be changed
     MW4003  the cluster is not fit for it
     MW4004  a chart brings too much
+    MW4005  the version cannot be reached from the one that is there
     MW4008  the charts are of another version
     MW4010  designs are applied to what would be removed
     MW4012  the mesh was adopted, and is upgraded with what installed it
@@ -86,6 +87,26 @@ def adopted(kind: str, place: str, installer: str) -> kit.Reject:
         f"the {kind} {place} was adopted and is installed and upgraded by {manager}, not by Meshwright",
         cause="Two that manage the same objects would undo each other's changes.",
         remedy=f"{upgrade}; Meshwright sees the new version by itself.",
+    )
+
+
+def not_ours(kind: str, place: str, installer: str) -> kit.Reject:
+    """What others have installed is theirs to remove."""
+    manager, _ = _INSTALLERS.get(installer, _INSTALLERS["manifests"])
+    return _reject(
+        "MW4012",
+        f"the {kind} {place} was adopted and is installed by {manager}, not by Meshwright",
+        remedy="Remove it with what installed it, and forget it here (`meshwright meshes forget`).",
+    )
+
+
+def skew(kind: str, before: str, after: str, *, back: bool) -> kit.Reject:
+    """A mesh of this kind does not go from this version to that one."""
+    return _reject(
+        "MW4005",
+        f"{kind} {before} cannot be brought {'back ' if back else ''}to {after}",
+        cause=f"{kind} supports going up by one minor version at a time, and not going back.",
+        remedy="Uninstall and install." if back else "Go by a version between them.",
     )
 
 

@@ -1,0 +1,1 @@
+"""What installing Linkerd takes: its charts with their values, and what a worker is told of them."""
