@@ -1,15 +1,13 @@
 """A person with a Consul: the command line, the API, the bus and a worker, and the entries in the end."""
 
-import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from rig.consul.registering import configured, emptied, register
-from rig.stack.stack import TOKEN, Stack, stack
+from rig.stack.command_line import run
+from rig.stack.stack import stack
 from testbed.consul import ConsulServer
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
@@ -22,26 +20,6 @@ intents:
   - {version: v1, weight: 90}
   - {version: v2, weight: 10}
 """
-_WITHIN_S = 90.0
-
-
-async def run(parts: Stack, *arguments: str, stdin: str = "", expect: int = 0) -> str:
-    """Call the command line and check its exit code; what it prints."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(parts.folder),
-        "MESHWRIGHT_API_URL": parts.url,
-        "MESHWRIGHT_TOKEN": TOKEN,
-    }
-    program = Path(sys.executable).with_name("meshwright")
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        program, *arguments, env=environment, cwd=parts.folder, stdin=pipe, stdout=pipe, stderr=pipe
-    )
-    async with asyncio.timeout(_WITHIN_S):
-        out, err = await process.communicate(stdin.encode())
-    assert process.returncode == expect, f"{arguments}: {out.decode()}\n{err.decode()}"
-    return out.decode()
 
 
 async def test_a_person_adopts_a_consul_and_splits_requests(consul: ConsulServer, tmp_path: Path) -> None:

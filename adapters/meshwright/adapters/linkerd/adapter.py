@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from meshwright.adapters.linkerd import connecting
+from meshwright.adapters.linkerd.importing import importers
 from meshwright.adapters.linkerd.installation.charts import SCHEMA
 from meshwright.adapters.linkerd.installation.options import Options
 from meshwright.adapters.linkerd.telemetry.traffic import TRAFFIC
@@ -21,6 +22,7 @@ adapter = kit.Adapter(
     connections=[Kubernetes],
     rights=connecting.RIGHTS,
     proofs=kit.proofs(__package__),
+    importers=importers,
     traffic=TRAFFIC,
     values=SCHEMA,
 )
