@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from meshwright.adapters.linkerd import connecting
+from meshwright.adapters.linkerd.analysis import analyzers
 from meshwright.adapters.linkerd.importing import importers
 from meshwright.adapters.linkerd.installation.charts import SCHEMA
 from meshwright.adapters.linkerd.installation.options import Options
@@ -22,6 +23,7 @@ adapter = kit.Adapter(
     connections=[Kubernetes],
     rights=connecting.RIGHTS,
     proofs=kit.proofs(__package__),
+    analyzers=analyzers,
     importers=importers,
     traffic=TRAFFIC,
     values=SCHEMA,

@@ -6,8 +6,11 @@ words from here.
 """
 
 from meshwright.schemas.findings import FindingRule
-from meshwright.schemas.rules import general, istio_traffic, istio_workloads
+from meshwright.schemas.rules import general, istio_traffic, istio_workloads, linkerd
 
 GENERAL = general.RULES
 ISTIO = (*istio_traffic.RULES, *istio_workloads.RULES)
-BY_CODE: dict[str, FindingRule] = {each.code: each for each in sorted((*GENERAL, *ISTIO), key=lambda each: each.code)}
+LINKERD = linkerd.RULES
+BY_CODE: dict[str, FindingRule] = {
+    each.code: each for each in sorted((*GENERAL, *ISTIO, *LINKERD), key=lambda each: each.code)
+}
