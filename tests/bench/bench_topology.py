@@ -2,7 +2,8 @@
 
 A real mongod and the API as a process of its own; what the views hold is written into them directly, since a message of
 the bus is too small for all edges with their histograms. The peer is reading the same documents with Motor, undecoded
-and as they are.
+and as they are. Spans are asked for twice: before the windows are rolled up and after it, with what that took beside
+what writing the same windows took.
 """
 
 import asyncio
@@ -19,8 +20,10 @@ import msgspec
 
 from meshwright.core import store
 from meshwright.core.measurements import totals
-from meshwright.core.store import generations, kinds
+from meshwright.core.store import checkpoints, generations, kinds
+from meshwright.core.store.checkpoints import Checkpoint
 from meshwright.core.store.traffic.pipelines import stored_totals
+from meshwright.core.store.traffic.rolling_up import RollUps
 from meshwright.core.store.writing import Batch, Folded, Writer
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.telemetry import Edge, EdgesMeasured, LatencyBucket
@@ -93,6 +96,7 @@ async def fill(database: store.Database, windows: int) -> None:
         await writer.write(Batch(documents=folded[begin : begin + _AT_ONCE], rows={}, checkpoints=[]))
     some = edges(EDGES // 10, chance, members)
     plain, total = msgspec.to_builtins(some), stored_totals(totals.of_edges(some))
+    began, own = time.perf_counter(), time.process_time()
     for number in range(1, windows + 1):
         start = NOW - datetime.timedelta(seconds=SECONDS * (windows - number))
         row = {
@@ -100,6 +104,23 @@ async def fill(database: store.Database, windows: int) -> None:
             "seconds": SECONDS, "edges": plain, "total": total, "time": NOW,
         }  # fmt: skip
         await writer.write(Batch(documents=[], rows={kinds.METRIC_LOG: [row]}, checkpoints=[]))
+    _tell("writing a window", began, own, windows)
+    await checkpoints.advance(database, generations.FIRST, Checkpoint(stream="METRICS", seq=windows, time=NOW))
+
+
+async def roll_up(database: store.Database, windows: int) -> None:
+    """Add the windows to their minutes and hours."""
+    began, own = time.perf_counter(), time.process_time()
+    roll_ups = RollUps(database, generations.FIRST)
+    while (taken := await roll_ups.take()) is not None:
+        await roll_ups.add(taken)
+    _tell("rolling it up", began, own, windows)
+
+
+def _tell(what: str, began: float, own: float, windows: int) -> None:
+    """How long a window took, and of that how much in this process."""
+    took, cpu = time.perf_counter() - began, time.process_time() - own
+    print(f"  {what:46} {took / windows * 1000:7.1f} ms  {cpu / windows * 1000:8.1f} ms CPU of this process")
 
 
 async def ask(client: httpx.AsyncClient, what: str, path: str, **params: Any) -> None:
@@ -109,7 +130,7 @@ async def ask(client: httpx.AsyncClient, what: str, path: str, **params: Any) ->
         began = time.perf_counter()
         answer = await client.get(path, params=params)
         times.append(time.perf_counter() - began)
-    answer.raise_for_status()
+    assert answer.is_success, answer.text
     document = answer.json()
     inside = ", ".join(
         f"{len(document[name]):,} {name}"
@@ -140,16 +161,17 @@ async def run(directory: Path) -> None:
             await fill(database, WINDOWS)
             print(f"{WORKLOADS} workloads, {EDGES} edges, {PROXIES} proxies, {WINDOWS} windows of {EDGES // 10} edges:")
             await peer(database)
+            print("as measured:")
+            await spans(parts)
+            await roll_up(database, WINDOWS)
+            print("rolled up:")
+            await spans(parts)
         await everything(parts)
 
 
-async def everything(parts: Stack) -> None:
-    """Every answer, from the API."""
+async def spans(parts: Stack) -> None:
+    """What is added up from many windows."""
     mesh, hour = "/v1/meshes/large", (NOW - datetime.timedelta(seconds=SECONDS * WINDOWS)).isoformat()
-    await ask(parts.http, "topology (grouped by the server)", f"{mesh}/topology")
-    await ask(parts.http, "topology, one namespace expanded", f"{mesh}/topology", expand="team-00")
-    await ask(parts.http, "topology by service", f"{mesh}/topology", group="service")
-    await ask(parts.http, "topology by version", f"{mesh}/topology", group="version")
     await ask(
         parts.http,
         "topology of ten minutes",
@@ -161,6 +183,15 @@ async def everything(parts: Stack) -> None:
     await ask(
         parts.http, "series of an hour of one service", f"{mesh}/series", since=hour, service="team-01/service-0001"
     )
+
+
+async def everything(parts: Stack) -> None:
+    """Every answer, from the API."""
+    mesh = "/v1/meshes/large"
+    await ask(parts.http, "topology (grouped by the server)", f"{mesh}/topology")
+    await ask(parts.http, "topology, one namespace expanded", f"{mesh}/topology", expand="team-00")
+    await ask(parts.http, "topology by service", f"{mesh}/topology", group="service")
+    await ask(parts.http, "topology by version", f"{mesh}/topology", group="version")
     await ask(parts.http, "overview", "/v1/overview")
     await ask(
         parts.http, "500 proxies of 10,000, searched and counted", "/v1/proxies", q="p9", page_size=500, total="true"

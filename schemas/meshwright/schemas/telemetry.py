@@ -1,9 +1,11 @@
 """Traffic between services, measured by the proxies themselves."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from meshwright.schemas.base import Message, Model, Moment, Name, Namespace, ObjectName, Text, Wire
 from meshwright.schemas.errors import Failure
+
+Protocol: TypeAlias = Literal["http", "grpc", "tcp", ""]
 
 
 class LatencyBucket(Model, frozen=True, kw_only=True):
@@ -45,6 +47,8 @@ class Edge(Model, frozen=True, kw_only=True):
     received_bytes: int | None = None
     latencies: list[LatencyBucket] = []
     """the histogram: those of several windows can be added, where quantiles cannot"""
+    protocol: Protocol = ""
+    """empty where nobody says; `grpc` where most requests were calls of gRPC"""
 
 
 class TrafficSource(Model, frozen=True, kw_only=True):

@@ -51,6 +51,7 @@ def of_istio(name: str, labels: Mapping[str, str], place: Place) -> Meaning | No
         quantity=quantity,
         failed=code.startswith("5") or code == "0" or grpc in _GRPC_ERRORS,
         secured=_SECURITY.get(labels.get("connection_security_policy", "")),
+        is_grpc=labels.get("request_protocol") == "grpc",
     )
 
 
@@ -118,6 +119,7 @@ ISTIO = traffic.Statistics(
         "reporter", "source_workload", "source_workload_namespace", "destination_service", "destination_service_name",
         "destination_service_namespace", "destination_canonical_service", "destination_workload",
         "destination_version", "connection_security_policy", "response_code", "grpc_response_status",
+        "request_protocol",
     ],
     interpret=of_istio,
 )  # fmt: skip

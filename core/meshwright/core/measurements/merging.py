@@ -60,4 +60,5 @@ def edge(known: EdgeNames, total: Totals, seconds: float) -> Edge:
         sent_bytes=total.sent_bytes,
         received_bytes=total.received_bytes,
         latencies=buckets(total.latencies),
+        protocol=total.protocol,
     )

@@ -13,7 +13,7 @@ import msgspec
 from meshwright.core.measurements import histograms
 from meshwright.core.measurements.histograms import Histogram
 from meshwright.schemas.readings.traffic import TrafficNumbers
-from meshwright.schemas.telemetry import Edge, LatencyBucket
+from meshwright.schemas.telemetry import Edge, LatencyBucket, Protocol
 
 
 class Totals(msgspec.Struct, kw_only=True):
@@ -28,6 +28,8 @@ class Totals(msgspec.Struct, kw_only=True):
     sent_bytes: int | None = None
     received_bytes: int | None = None
     latencies: Histogram = {}
+    protocol: Protocol = ""
+    """`grpc` when all was"""
     alone: tuple[float | None, float | None] | None = None
     """p50 and p99 of an edge that came without a histogram, for as long as nothing is added to it"""
 
@@ -38,6 +40,7 @@ class Totals(msgspec.Struct, kw_only=True):
             self.alone = (edge.p50_ms, edge.p99_ms) if first else None
         self.requests += edge.requests
         self.errors += edge.errors
+        self.protocol = max(self.protocol, edge.protocol)
         if edge.mutual_tls is not None:
             weight = edge.requests or edge.connections or 0
             self.secured += edge.mutual_tls * weight
@@ -56,6 +59,7 @@ class Totals(msgspec.Struct, kw_only=True):
             self.alone = None if self.requests else other.alone
         self.requests += other.requests
         self.errors += other.errors
+        self.protocol = max(self.protocol, other.protocol)
         self.secured += other.secured
         self.weight += other.weight
         self.share = _highest(self.share, other.share)

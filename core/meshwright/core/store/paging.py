@@ -17,6 +17,7 @@ import msgspec
 from meshwright.core.store.connecting import Document
 from meshwright.core.store.errors import InvalidCursor, UnknownField
 from meshwright.core.store.kinds import Kind
+from meshwright.schemas.base import service_parts
 
 Plain: TypeAlias = str | int | bool
 MAX_PAGE = 500
@@ -82,6 +83,25 @@ def between(query: Document, after: int, before: int) -> None:
     bounds = {"$gt": after, "$lt": before}
     if after or before:
         query["_id"] = {name: seq for name, seq in bounds.items() if seq}
+
+
+def acting_on(service: str, design: str) -> Document:
+    """The condition that the design in that field has an intent for a service, or one for all services.
+
+    A short name in the design is in the design's namespace; a short `service` is one of any namespace.
+    """
+    namespace, name = service_parts(service)
+    ends: list[Document] = [{end: {"$regex": f"^(.*/)?{re.escape(name)}$"}} for end in ("service", "source")]
+    if namespace:
+        ends = [{end: f"{namespace}/{name}"} for end in ("service", "source")]
+    short = [{end: name} for end in ("service", "source")]
+    place = {f"{design}.namespace": {"$in": [namespace, "", None]}} if namespace else {}
+    return {
+        "$or": [
+            {f"{design}.intents": {"$elemMatch": {"$or": [*ends, {"service": None}]}}},
+            {f"{design}.intents": {"$elemMatch": {"$or": short}}, **place},
+        ]
+    }
 
 
 def cursor(row: Document, field: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from meshwright.schemas.base import Model, Moment, Name, Namespace, ObjectName, Text
 from meshwright.schemas.errors import Failure
-from meshwright.schemas.telemetry import Edge, TrafficSource
+from meshwright.schemas.telemetry import Edge, Protocol, TrafficSource
 
 
 class TrafficNumbers(Model, frozen=True, kw_only=True):
@@ -101,7 +101,7 @@ class TopologyLink(TrafficNumbers, frozen=True, kw_only=True):
 
     source: str
     destination: str
-    protocol: Literal["http", "tcp", ""] = ""
+    protocol: Protocol = ""
     """empty where nothing was measured that tells"""
     connections: int | None = None
     sent_bytes: int | None = None

@@ -109,6 +109,10 @@ async def test_a_design_is_previewed_applied_and_seen_as_a_release(admin: Person
     assert (await admin.get(f"/v1/releases/{releases['items'][0]['id']}"))["design"]["id"] == "slow"
     assert await admin.get("/v1/designs/slow/releases/1") == releases["items"][0]
     await admin.problem("GET", "/v1/designs/slow/releases/2", status=404, slug="not-found")
+    for service, is_touched in ((TIMEOUT["service"], True), ("another", False)):
+        for path, known in (("/v1/releases", releases["items"][0]["id"]), ("/v1/operations", done["id"])):
+            acting = await admin.get(path, params={"mesh": "m1", "service": service})
+            assert (known in [one["id"] for one in acting["items"]]) is is_touched, (path, service)
 
 
 async def test_what_the_adapter_refuses_is_refused_at_the_door(admin: Person) -> None:

@@ -100,6 +100,7 @@ def test_answer_of_envoy_is_read() -> None:
                 {"name": "cluster.dead|v1.upstream_rq_completed", "value": 3},
                 {"name": "cluster.xds.upstream_rq_completed", "value": 7},
                 {"name": "cluster.reviews|v1.upstream_rq_completed", "value": 30},
+                {"name": "cluster.reviews|v1.ssl.handshake", "value": 3},
                 {
                     "histograms": {
                         "supported_percentiles": [0, 50],
@@ -112,7 +113,11 @@ def test_answer_of_envoy_is_read() -> None:
                                 ],
                                 "intervals": [],
                                 "percentiles": [{"cumulative": 0, "interval": None}],
-                            }
+                            },
+                            {
+                                "name": "cluster.reviews|v1.upstream_cx_connect_ms",
+                                "totals": [{"lower_bound": 2, "width": 0.1, "count": 4}],
+                            },
                         ],
                     }
                 },
@@ -121,7 +126,7 @@ def test_answer_of_envoy_is_read() -> None:
     )
     assert windows.read(answer) == {
         "dead|v1": Totals(requests=3, errors=3),
-        "reviews|v1": Totals(requests=30, latencies={(0.0, 1.0): 4, (1.0, 2.0): 26}),
+        "reviews|v1": Totals(requests=30, latencies={(0.0, 1.0): 4, (1.0, 2.0): 26}, mutual_tls=0.75),
     }
 
 

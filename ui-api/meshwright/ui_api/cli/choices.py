@@ -114,6 +114,9 @@ MeshOption = Annotated[
 ]
 NamespaceFilter = Annotated[str, typer.Option("--namespace", "-n", help="Only of this namespace.")]
 MeshFilter = Annotated[str, typer.Option("--mesh", "-m", help="Only of this mesh.", autocompletion=_meshes)]
+ServiceFilter = Annotated[
+    str, typer.Option("--service", help="Only what acts on this service, name or namespace/name, or on all services.")
+]
 MatchOption = Annotated[
     str, typer.Option("--match", metavar="WORDS", help="Only those that have each of these words in a name or text.")
 ]

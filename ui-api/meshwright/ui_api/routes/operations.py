@@ -12,7 +12,7 @@ from meshwright.core import ids
 from meshwright.core.operations import journal, origins, titles
 from meshwright.core.store import kinds, paging
 from meshwright.schemas import subjects
-from meshwright.schemas.base import ULID_PATTERN, Moment, Name
+from meshwright.schemas.base import ULID_PATTERN, Moment, Name, ServiceName
 from meshwright.schemas.catalog import TERMINAL_TYPES
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.operations import (
@@ -32,7 +32,7 @@ from meshwright.ui_api.http.bodies import Because
 from meshwright.ui_api.http.problems import Refusal, not_found
 from meshwright.ui_api.http.queries import Read, Search, Write
 from meshwright.ui_api.http.routing import Call, NoBody, Routes, asking
-from meshwright.ui_api.reading import operations, views
+from meshwright.ui_api.reading import operations, touching, views
 from meshwright.ui_api.requests import accepting, designs, mesh_values, targets
 from meshwright.ui_api.requests.accepting import OperationOptions, OperationRequest
 from meshwright.ui_api.requests.states import PUBLISH_S
@@ -57,6 +57,10 @@ class OperationPage(Search, frozen=True, kw_only=True):
     principal: str = ""
     worker: str = ""
     trace_id: str = ""
+    service: Annotated[
+        ServiceName | None,
+        Meta(description="About a design with an intent for this service or for all, or about its workloads."),
+    ] = None
     since: Annotated[Moment | None, Meta(description="Accepted then or later.")] = None
     until: Annotated[Moment | None, Meta(description="Accepted before.")] = None
     changes: Annotated[bool, Meta(description="Only those that change their mesh, to be marked on a chart.")] = False
@@ -98,6 +102,8 @@ async def index(call: Call[NoBody, OperationPage]) -> Response:
         where["kind"] = list(titles.CHANGING)
     also: dict[str, Any] = {}
     paging.within(also, "accepted_at", query.since, query.until)
+    if query.service:
+        also |= await touching.service(call, query.service, query.mesh)
     return await views.page(
         call, kinds.OPERATIONS, where, query.order_by, stream=kinds.COMMANDS, also=also, shown=titles.titled
     )

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from starlette.responses import Response
 
-from meshwright.core.store import kinds
-from meshwright.schemas.base import ULID_PATTERN
+from meshwright.core.store import kinds, paging
+from meshwright.schemas.base import ULID_PATTERN, ServiceName
 from meshwright.schemas.designs import Release, ReleaseState
 from meshwright.ui_api.http.problems import invalid, not_found
 from meshwright.ui_api.http.queries import LARGEST_PAGE, Page, Read
@@ -26,6 +26,10 @@ class ReleasePage(Page, frozen=True, kw_only=True):
     state: ReleaseState | None = None
     operation: str = ""
     principal: str = ""
+    service: Annotated[
+        ServiceName | None,
+        Meta(description="Whose design has an intent for this service (`name` or `namespace/name`) or for all."),
+    ] = None
     order_by: Annotated[
         Literal["applied_at", "applied_at desc", "revision", "revision desc"],
         Meta(description="Field and direction."),
@@ -121,4 +125,5 @@ async def _page(call: Call[NoBody, ReleasePage], design: str) -> Response:
         "operation": query.operation,
         "principal": query.principal,
     }
-    return await views.page(call, kinds.RELEASES, where, query.order_by)
+    also = paging.acting_on(query.service, "design") if query.service else None
+    return await views.page(call, kinds.RELEASES, where, query.order_by, also=also)

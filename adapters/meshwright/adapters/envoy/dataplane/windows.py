@@ -4,6 +4,10 @@ Problem: Envoy counts since its start, a restarted one starts from zero, and a r
 Invariant: a window never counts a request twice nor a negative one; totals that shrank belong to a new process, so all
 of them are this window's. Envoy stores latencies in whole milliseconds, rounded down, in log-linear buckets (two
 significant digits), so a value is in [lower, lower + max(width, 1 ms)).
+
+Requests share connections, so how many of them came by mutual TLS is known by their connections: those that were
+established, by the histogram of the time that it took, and those of them with a handshake. A sidecar presents its
+identity in every handshake and accepts only those of the cluster, so each is mutual.
 """
 
 from collections.abc import Mapping
@@ -18,7 +22,11 @@ Histogram: TypeAlias = Mapping[tuple[float, float], int]
 """Samples by (lower bound, upper bound) in milliseconds."""
 
 # no name contains `|`, so only outbound clusters `<service>|<version>` match
-CLUSTER_STATISTICS = r"^cluster\.[a-z0-9-]+\|[a-z0-9-]+\.upstream_rq_(completed|5xx|time)$"
+CLUSTER_STATISTICS = (
+    r"^cluster\.[a-z0-9-]+\|[a-z0-9-]+\."
+    r"(upstream_rq_(completed|5xx|time)|upstream_cx_connect_ms|ssl\.handshake)$"
+)
+_CONNECTED, _HANDSHAKES = "upstream_cx_connect_ms", "ssl.handshake"
 _WHOLE_MILLISECOND = 1.0
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -29,6 +37,8 @@ class Totals(Model, frozen=True, kw_only=True):
     requests: int = 0
     errors: int = 0
     latencies: dict[tuple[float, float], int] = {}
+    mutual_tls: float | None = None
+    """share of its connections that came by mutual TLS, 0 to 1; None before the first"""
 
 
 class _Bucket(msgspec.Struct):
@@ -66,23 +76,38 @@ def read(answer: bytes) -> dict[str, Totals]:
     msgspec.DecodeError or msgspec.ValidationError for another kind of response.
     """
     counters: dict[str, dict[str, int]] = {}
-    histograms: dict[str, dict[tuple[float, float], int]] = {}
+    latencies: dict[str, dict[tuple[float, float], int]] = {}
+    established: dict[str, int] = {}
     for statistic in _decoder.decode(answer).stats:
-        cluster, _, name = statistic.name.removeprefix("cluster.").rpartition(".")
+        cluster, name = _split(statistic.name)
         if "|" in cluster:
             counters.setdefault(cluster, {})[name] = statistic.value
         for detail in statistic.histograms.details if statistic.histograms else ():
-            cluster = detail.name.removeprefix("cluster.").rpartition(".")[0]
-            if "|" in cluster:
-                histograms[cluster] = {_bounds(bucket): bucket.count for bucket in detail.totals}
+            cluster, name = _split(detail.name)
+            if name == _CONNECTED:
+                established[cluster] = sum(bucket.count for bucket in detail.totals)
+            elif "|" in cluster:
+                latencies[cluster] = {_bounds(bucket): bucket.count for bucket in detail.totals}
     return {
         cluster: Totals(
             requests=counters.get(cluster, {}).get("upstream_rq_completed", 0),
             errors=counters.get(cluster, {}).get("upstream_rq_5xx", 0),
-            latencies=histograms.get(cluster, {}),
+            latencies=latencies.get(cluster, {}),
+            mutual_tls=_share(counters.get(cluster, {}).get(_HANDSHAKES, 0), established.get(cluster, 0)),
         )
-        for cluster in sorted(counters.keys() | histograms.keys())
+        for cluster in sorted(counters.keys() | latencies.keys())
     }
+
+
+def _split(statistic: str) -> tuple[str, str]:
+    """The cluster of a statistic and its name there."""
+    cluster, _, name = statistic.removeprefix("cluster.").partition(".")
+    return cluster, name
+
+
+def _share(handshakes: int, established: int) -> float | None:
+    """Counters are read a moment after the histogram, so a new connection may be in these only."""
+    return min(handshakes / established, 1.0) if established else None
 
 
 def _bounds(bucket: _Bucket) -> tuple[float, float]:
@@ -102,6 +127,7 @@ def difference(before: Totals, after: Totals) -> Totals:
         requests=requests,
         errors=min(errors, requests),
         latencies={bounds: count for bounds, count in sorted(latencies.items()) if count},
+        mutual_tls=after.mutual_tls,
     )
 
 
@@ -137,6 +163,8 @@ def edge(source: str, cluster: str, window: Totals, seconds: float) -> Edge:
         error_rate=window.errors / window.requests if window.requests else 0.0,
         p50_ms=None if p50 is None or not window.requests else round(p50, 3),
         p99_ms=None if p99 is None or not window.requests else round(p99, 3),
+        mutual_tls=window.mutual_tls,
+        protocol="http",
         latencies=[
             LatencyBucket(lower_ms=lower, upper_ms=upper, count=count)
             for (lower, upper), count in sorted(window.latencies.items())

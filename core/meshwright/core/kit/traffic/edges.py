@@ -59,6 +59,7 @@ def _edge(key: EdgeKey, tally: Tally) -> Edge:
         sent_bytes=_whole(tally.sent),
         received_bytes=_whole(tally.received),
         latencies=totals.buckets(tally.latencies),
+        protocol=tally.protocol,
     )
 
 

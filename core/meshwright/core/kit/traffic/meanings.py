@@ -44,6 +44,8 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     secured: bool | None = None
     """whether requests or connections came by mutual TLS, where the series says so"""
     unit: float = 1.0
+    is_grpc: bool = False
+    """whether its requests are calls of gRPC"""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from meshwright.core.kit.traffic.meanings import EdgeKey, Meaning, Place, Report
 from meshwright.core.kit.traffic.series import Reading
 from meshwright.core.measurements import histograms
 from meshwright.core.measurements.histograms import Histogram
+from meshwright.schemas.telemetry import Protocol
 
 BEST: tuple[Reporter, ...] = ("source", "waypoint", "destination")
 
@@ -32,6 +33,8 @@ class Tally:
     sent: float | None = None
     received: float | None = None
     latencies: Histogram = field(default_factory=dict)
+    grpc: float = 0.0
+    """of the requests"""
 
     def count(self, meaning: Meaning, value: float, seconds: float) -> None:
         """Add a counter's increase over so many seconds."""
@@ -40,6 +43,7 @@ class Tally:
                 self.requests += value
                 self.rate += value / seconds
                 self.errors += value if meaning.failed else 0.0
+                self.grpc += value if meaning.is_grpc else 0.0
             case "errors":
                 self.errors += value
             case "connections":
@@ -69,11 +73,19 @@ class Tally:
         known = self.secured + max(self.unsecured, 0.0)
         return self.secured / known if known > 0 else None
 
+    @property
+    def protocol(self) -> Protocol:
+        """What was spoken; empty when nothing was counted."""
+        if self.requests:
+            return "grpc" if self.grpc * 2 > self.requests else "http"
+        return "tcp" if any((self.connections, self.sent, self.received)) else ""
+
     def add(self, earlier: "Tally") -> None:
         """Add what was held back; the rate is that of both windows."""
         self.rate = (self.rate + earlier.rate) / 2
         self.requests += earlier.requests
         self.errors += earlier.errors
+        self.grpc += earlier.grpc
         self.secured += earlier.secured
         self.unsecured += earlier.unsecured
         self.connections = _sum(self.connections, earlier.connections)

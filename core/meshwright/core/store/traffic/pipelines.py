@@ -83,7 +83,7 @@ def stored_totals(total: Totals) -> Document:
 
 def read_totals(row: Document) -> Totals:
     """A sum from the row in which `stored_totals` has put it."""
-    known = {name: row[name] for name in Totals.__struct_fields__ if name not in ("alone", "latencies")}
+    known = {name: row[name] for name in Totals.__struct_fields__ if name in row and name != "latencies"}
     latencies = {
         (bucket["lower_ms"], math.inf if bucket["upper_ms"] is None else bucket["upper_ms"]): bucket["count"]
         for bucket in row["latencies"]
@@ -125,6 +125,7 @@ def sums(selection: Selection, by: By, key: Any) -> list[Stage]:
         "weight": {"$sum": weight},
         "secured": {"$sum": secured},
         "share": {"$max": "$edges.mutual_tls"},
+        "protocol": {"$max": "$edges.protocol"},
     }
     for name in ("connections", "sent_bytes", "received_bytes"):
         group[name] = {"$sum": f"$edges.{name}"}
@@ -161,6 +162,7 @@ def collected(sums: list[Document], histograms: list[Document]) -> dict[Key, Tot
             secured=float(row["secured"]),
             weight=float(row["weight"]),
             share=row["share"],
+            protocol=row["protocol"] or "",
             connections=_known(row, "connections"),
             sent_bytes=_known(row, "sent_bytes"),
             received_bytes=_known(row, "received_bytes"),

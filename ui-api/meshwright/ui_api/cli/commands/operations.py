@@ -24,9 +24,10 @@ def index(
     principal: Annotated[str, typer.Option("--by", help="Only of this principal.")] = "",
     unfinished: Annotated[bool, typer.Option("--unfinished", help="Only those that have not ended.")] = False,
     since: choices.SinceOption = "",
+    service: choices.ServiceFilter = "",
 ) -> Listing:
     """List operations, newest first."""
-    params = {"mesh": mesh, "state": state, "kind": kind, "principal": principal}
+    params = {"mesh": mesh, "state": state, "kind": kind, "principal": principal, "service": service}
     if unfinished:
         params["done"] = "false"
     begin = choices.moment(since) if since else None

@@ -178,11 +178,11 @@ def _sum(parts: Iterable[Totals | None]) -> Totals | None:
 
 def _link(begin: Place, end: Place, total: Totals, seconds: float) -> TopologyLink:
     numbers = total.numbers(seconds)
-    is_tcp = any((total.connections, total.sent_bytes, total.received_bytes))
+    is_tcp = not total.requests and any((total.connections, total.sent_bytes, total.received_bytes))
     return TopologyLink(
         source=begin.id,
         destination=end.id,
-        protocol="http" if total.requests else "tcp" if is_tcp else "",
+        protocol=total.protocol or ("http" if total.requests else "tcp" if is_tcp else ""),
         connections=total.connections,
         sent_bytes=total.sent_bytes,
         received_bytes=total.received_bytes,

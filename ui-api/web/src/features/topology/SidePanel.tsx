@@ -31,9 +31,23 @@ export function SidePanel({ mesh, topology, selected, span, onSpan, onAround, on
       </div>
       {node && <NodePart mesh={mesh} node={node} span={span} onSpan={onSpan} onAround={onAround} onExpand={onExpand} />}
       {edge && <EdgePart edge={edge} />}
-      <Recent mesh={mesh} />
+      <Recent mesh={mesh} service={serviceOf(node ?? topology.nodes.find((each) => each.id === edge?.destination))} />
     </aside>
   );
+}
+
+/** The service of a node as `name` or `namespace/name`; undefined for what is none. */
+function serviceOf(node: Node | undefined): string | undefined {
+  if (node?.kind === "version") return node.service || undefined;
+  return node?.kind === "service" ? node.id : undefined;
+}
+
+/** Whether an intent is for this service or for all; a short name in a design is in the design's namespace. */
+function actsOn(intent: object, service: string, namespace: string): boolean {
+  const ends = ["service", "source"].map((end) => (intent as Record<string, unknown>)[end]).filter((each) => typeof each === "string");
+  const place = service.includes("/") && namespace ? `${namespace}/` : "";
+  const short = service.split("/").at(-1);
+  return ends.length === 0 || ends.some((each) => each === service || (!each.includes("/") && (place ? place + each === service : each === short)));
 }
 
 function NodePart({ mesh, node, span, onSpan, onAround, onExpand }: { mesh: string; node: Node } & Pick<Props, "span" | "onSpan" | "onAround" | "onExpand">) {
@@ -57,7 +71,7 @@ function NodePart({ mesh, node, span, onSpan, onAround, onExpand }: { mesh: stri
         {service && <Link className="button" to="/workloads" search={{ mesh, service: name, namespace: node.namespace || undefined }}>Workloads</Link>}
       </div>
       {service && <TrafficCharts mesh={mesh} service={name} namespace={node.namespace || undefined} span={span} onSpan={onSpan} />}
-      <Policies mesh={mesh} name={name} />
+      {service && <Policies mesh={mesh} service={serviceOf(node)} />}
     </>
   );
 }
@@ -79,12 +93,12 @@ function EdgePart({ edge }: { edge: Edge }) {
   );
 }
 
-/** The applied designs with an intent for this service. */
-function Policies({ mesh, name }: { mesh: string; name: string }) {
-  const read = query.useQuery("get", "/v1/releases", { params: { query: { mesh, state: "applied", page_size: 200 } } });
+/** The applied designs with an intent for this service or for all of the mesh. */
+function Policies({ mesh, service }: { mesh: string; service: string | undefined }) {
+  const read = query.useQuery("get", "/v1/releases", { params: { query: { mesh, service, state: "applied", page_size: 200 } } });
   const acting = read.data?.items.flatMap((release) =>
     release.design.intents
-      .filter((intent) => "service" in intent && typeof intent.service === "string" && intent.service.split("/").at(-1) === name)
+      .filter((intent) => actsOn(intent, service ?? "", release.design.namespace ?? ""))
       .map((intent) => ({ design: release.design.id, intent: intent.intent })),
   );
   if (!acting?.length) return null;
@@ -100,12 +114,12 @@ function Policies({ mesh, name }: { mesh: string; name: string }) {
   );
 }
 
-function Recent({ mesh }: { mesh: string }) {
-  const read = query.useQuery("get", "/v1/operations", { params: { query: { mesh, page_size: 5 } } });
+function Recent({ mesh, service }: { mesh: string; service: string | undefined }) {
+  const read = query.useQuery("get", "/v1/operations", { params: { query: { mesh, service, page_size: 5 } } });
   if (!read.data?.items.length) return null;
   return (
     <>
-      <h3>Recent operations on {mesh}</h3>
+      <h3>Recent operations on {service ?? mesh}</h3>
       <ul className="plain">
         {read.data.items.map((each) => (
           <li key={each.id} className="row">

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from meshwright.ui_api.cli.choices import DesignName, MeshFilter, ReasonOption, YesOption
+from meshwright.ui_api.cli.choices import DesignName, MeshFilter, ReasonOption, ServiceFilter, YesOption
 from meshwright.ui_api.cli.client import paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.commands.documents import importing
@@ -90,9 +90,10 @@ def releases(
     design: Annotated[str, typer.Option("--design", "-d", help="Only of this design.")] = "",
     mesh: MeshFilter = "",
     state: Annotated[str, typer.Option("--state", help="applied, superseded, rolled_back or removed.")] = "",
+    service: ServiceFilter = "",
 ) -> Listing:
     """List releases, newest first."""
-    params = {"design": design, "mesh": mesh, "state": state}
+    params = {"design": design, "mesh": mesh, "state": state, "service": service}
     return Listing(path=paths.RELEASES, params=params, render=views.releases)
 
 
