@@ -26,6 +26,7 @@ from meshwright.schemas import (
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.readings import traffic
 from meshwright.ui_api.cli.render import views
+from meshwright.ui_api.cli.render.documents import designs as rendered
 from meshwright.ui_api.cli.render.output import console
 from meshwright.ui_api.routes.access.tokens import TokenInfo
 
@@ -418,6 +419,22 @@ def test_a_design_says_where_it_is_applied_and_whether_that_stands(
     """Applied as the newest version says, as another does, changed by others, or nowhere."""
     releases = [{"design": each, "mesh": "demo"} for each in applied]
     shown = io.StringIO()
-    console(shown).print(views.designs([{"id": "slow"}], {"slow": 3}, releases, drifted))
+    console(shown).print(rendered.designs([{"id": "slow"}], {"slow": 3}, releases, drifted))
     assert words in shown.getvalue()
     assert ("demo" in shown.getvalue()) == any(each["id"] == "slow" for each in applied)
+
+
+def test_a_drift_shows_each_field_with_what_is_wanted_and_what_is_there(server: Server, terminal: Terminal) -> None:
+    """Of one design, by resource."""
+    seen = {
+        "id": ULID, "design": "slow", "mesh": "m1", "connection": "c", "revision": 2, "detected_at": AT,
+        "resources": [{
+            "ref": {"kind": "VirtualService", "name": "reviews", "namespace": "shop"}, "change": "changed",
+            "fields": [{"path": "/spec/http/0/timeout", "wanted": "1s", "there": "9s"}], "more_fields": 3,
+        }],
+    }  # fmt: skip
+    served(server, "/v1/drift", [seen])
+    out = terminal.run("drift", "show", "slow").stdout
+    for text in ("VirtualService", "shop/reviews", "changed", "/spec/http/0/timeout", '"1s"', '"9s"', "3 more fields"):
+        assert text in out
+    assert out.index("WANTED") < out.index("THERE")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from meshwright.ui_api.cli.render import connections, history, meshes, views
+from meshwright.ui_api.cli.render.documents import designs
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -15,9 +16,9 @@ Document = dict[str, Any]
 _SECTIONS: dict[str, tuple[str, Callable[[list[Document]], "RenderableType"]]] = {
     "meshes": ("meshes", meshes.meshes),
     "proxies": ("proxies", meshes.proxies),
-    "releases": ("releases", views.releases),
-    "drift": ("drift", views.drift),
-    "versions": ("versions", views.versions),
+    "releases": ("releases", designs.releases),
+    "drift": ("drift", designs.drift),
+    "versions": ("versions", designs.versions),
     "operations": ("newest operations", history.operations),
 }
 
@@ -33,9 +34,16 @@ def page(kind: str, described: Document) -> "RenderableType":
     for name, (title, render) in _SECTIONS.items():
         if described.get(name):
             parts += [Text(f"\n{title}", "bold"), render(described[name])]
+            parts += [Text(f"see {each}", "dim") for each in _further(name, described[name])]
     if described.get("events"):
         parts += [Text("\nevents", "bold"), *map(history.event, described["events"])]
     return Group(*parts)
+
+
+def _further(section: str, items: list[Document]) -> list[str]:
+    """The commands that show more."""
+    drifted = dict.fromkeys((one["design"], one["mesh"]) for one in items) if section == "drift" else {}
+    return [f"meshwright drift show {design} --mesh {mesh}" for design, mesh in drifted]
 
 
 def _document(kind: str, document: Document) -> "RenderableType":

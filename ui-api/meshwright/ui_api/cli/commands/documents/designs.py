@@ -11,6 +11,7 @@ from meshwright.ui_api.cli.commands.documents import importing
 from meshwright.ui_api.cli.exits import RequestRefused
 from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import views
+from meshwright.ui_api.cli.render.documents import designs as rendered
 
 _MOST, _MOST_VERSIONS = 2000, 100
 group = typer.Typer(help="Designs: saved documents and their versions.", no_args_is_help=True)
@@ -24,11 +25,11 @@ def index(session: Session) -> Listing:
 
     def render(items: list[dict[str, Any]]) -> Any:
         if not items:
-            return views.designs(items, {}, [], [])
+            return rendered.designs(items, {}, [], [])
         applied, _ = session.api.list(paths.RELEASES, {"state": "applied"}, limit=_MOST)
         drifted, _ = session.api.list(paths.DRIFT, {}, limit=_MOST)
         versions = {each["id"]: _version(session, each["id"]) for each in items[:_MOST_VERSIONS]}
-        return views.designs(items, versions, applied, drifted)
+        return rendered.designs(items, versions, applied, drifted)
 
     return Listing(path=paths.DESIGNS, render=render)
 
@@ -58,7 +59,7 @@ def show(
 @lists(group, "versions", events=("design",), limit=50)
 def versions(session: Session, design: DesignName) -> Listing:
     """Show the history of a design: who changed it, when and why."""
-    return Listing(path=paths.one(paths.DESIGNS, design, "/versions"), render=views.versions)
+    return Listing(path=paths.one(paths.DESIGNS, design, "/versions"), render=rendered.versions)
 
 
 @command(group, "restore")
@@ -94,7 +95,7 @@ def releases(
 ) -> Listing:
     """List releases, newest first."""
     params = {"design": design, "mesh": mesh, "state": state, "service": service}
-    return Listing(path=paths.RELEASES, params=params, render=views.releases)
+    return Listing(path=paths.RELEASES, params=params, render=rendered.releases)
 
 
 @command(releases_group, "show")
