@@ -36,6 +36,8 @@ from testbed import programs
 from testbed.cluster import KubernetesServer
 
 CHANGES = 100
+SECONDS, BYTES = 8.0, 2048
+"""what is promised for all objects together, and for the memory of each"""
 _RAW_AT_ONCE = 32
 _PATIENCE = 300.0
 
@@ -138,8 +140,9 @@ async def run(settings: Kubernetes) -> None:
                     f"\n  {OBJECTS} pods, from the process's start to the stream {took:.2f} s, {OBJECTS / took:.0f}/s"
                 )
                 print(f"  a plain list of them {plain:.2f} s")
-                grown = resident(worker.process.pid) - small
-                print(f"  discovery grew from {small / 2**20:.0f} MiB by {grown / OBJECTS:.0f} bytes per object")
+                grown = (resident(worker.process.pid) - small) / OBJECTS
+                print(f"  discovery grew from {small / 2**20:.0f} MiB by {grown:.0f} bytes per object")
+                print(f"  of what is promised: seconds {took / SECONDS:.2f}, bytes per object {grown / BYTES:.2f}")
                 project = {"mongodb_url": mongo.url, "mongodb_database": "bench"}
                 began = time.perf_counter()
                 async with console("meshwright-projector", directory=where, **common, **project):

@@ -1,9 +1,10 @@
 """Apply of a split until the first request that follows it, through a real istiod and a real Envoy.
 
-Two services in turn: Meshwright applies a design for one of them, from the publication of its command; and for the
-other the objects that this design became, renamed, are sent to the API server as `kubectl apply --server-side` would
-send them. Each split sends all requests to the version that the former one left out, and requests are made one after
-another until that version answers. Istiod waits 100 ms for further changes before it tells proxies, which is in both.
+Three services in turn: Meshwright applies a design for two of them, from the publication of its command, and waits for
+the proxies of the one and not of the other (`proxies_seconds` 0); for the third the objects that the design became,
+renamed, are sent to the API server as `kubectl apply --server-side` would send them. Each split sends all requests to
+the version that the former one left out, and requests are made one after another until that version answers. Istiod
+waits 100 ms for further changes before it tells proxies, which is in all of them.
 """
 
 import asyncio
@@ -34,16 +35,17 @@ from testbed.traffic.world import SidecarWorld
 
 TIMES = 50
 NAMESPACE = "meshwright-bench"
-OURS, RAW = "reviews", "details"
+OURS, UNWAITED, RAW = "reviews", "ratings", "details"
+WORKERS = ("waiting", "not-waiting")
 _GROUP = "networking.istio.io"
 _WARM_UP = 3
 
 
-def design(version: str) -> ApplyDesign:
+def design(service: str, version: str) -> ApplyDesign:
     """Everything to one version."""
     weights = {each: 100 if each == version else 0 for each in ("v1", "v2")}
     backends = [Backend(version=each, weight=weight) for each, weight in weights.items()]
-    return ApplyDesign(design=Design(id="split", intents=[TrafficSplit(service=OURS, backends=backends)]))
+    return ApplyDesign(design=Design(id=f"split-{service}", intents=[TrafficSplit(service=service, backends=backends)]))
 
 
 async def became(cluster: k8s.Cluster) -> str:
@@ -89,30 +91,38 @@ def told(what: str, items: list[float]) -> tuple[float, float]:
 async def run(server: KubernetesServer, istiod: Istiod, client: httpx.Client, directory: Path) -> None:
     """Prints the table."""
     objects = Objects(client)
-    services = [Service(name, ("v1", "v2"), sidecar=True) for name in (OURS, RAW)]
+    services = [Service(name, ("v1", "v2"), sidecar=True) for name in (OURS, UNWAITED, RAW)]
     kubeconfig = worker.within(server.kubeconfig(), NAMESPACE)
     async with (
         SidecarWorld(server, istiod, NAMESPACE, services) as world,
-        worker.working(kubeconfig, directory) as mesh,
+        worker.working(kubeconfig, directory / WORKERS[0]) as waiting,
+        worker.working(kubeconfig, directory / WORKERS[1], istio_proxies_seconds="0") as not_waiting,
         k8s.Cluster.open(Kubernetes(kubeconfig=kubeconfig)) as cluster,
     ):
 
         def sent(documents: list[Object]) -> Callable[[], Awaitable[object]]:
             return lambda: asyncio.to_thread(objects.apply, *documents)
 
-        ours: list[tuple[float, float]] = []
-        raw: list[tuple[float, float]] = []
+        def asked(mesh: worker.Mesh, service: str, version: str) -> Callable[[], Awaitable[object]]:
+            return lambda: mesh.do(design(service, version))
+
+        taken: dict[str, list[tuple[float, float]]] = {OURS: [], UNWAITED: [], RAW: []}
         for number in range(_WARM_UP + TIMES):
             version = f"v{number % 2 + 1}"
-            ours.append(await measured(lambda version=version: mesh.do(design(version)), world, OURS, version))  # type: ignore[misc]
+            for mesh, service in ((waiting, OURS), (not_waiting, UNWAITED)):
+                taken[service].append(await measured(asked(mesh, service, version), world, service, version))
             documents: Any = json.loads(await became(cluster))
-            raw.append(await measured(sent(documents), world, RAW, version))
-    print(f"\n  {TIMES} splits in turn, each by both")
-    one = told("Meshwright: command to the first request that follows", [each for each, _ in ours[_WARM_UP:]])
-    told("Meshwright: command to `succeeded`", [each for _, each in ours[_WARM_UP:]])
-    other = told("server-side apply to the first request that follows", [each for each, _ in raw[_WARM_UP:]])
-    told("server-side apply to the API server's answer", [each for _, each in raw[_WARM_UP:]])
-    print(f"  Meshwright / server-side apply: p50 {one[0] / other[0]:.2f}, p99 {one[1] / other[1]:.2f}")
+            taken[RAW].append(await measured(sent(documents), world, RAW, version))
+    print(f"\n  {TIMES} splits in turn, each by all three")
+    names = {OURS: "Meshwright, waiting", UNWAITED: "Meshwright, not waiting", RAW: "server-side apply"}
+    figures = {}
+    for service, name in names.items():
+        counted = taken[service][_WARM_UP:]
+        figures[service] = told(f"{name}: to the first request that follows", [one for one, _ in counted])
+        told(f"{name}: to its answer", [one for _, one in counted])
+    for service in (OURS, UNWAITED):
+        ratios = [one / other for one, other in zip(figures[service], figures[RAW], strict=True)]
+        print(f"  {names[service]} / server-side apply, to that request: p50 {ratios[0]:.2f}, p99 {ratios[1]:.2f}")
 
 
 def main() -> None:
@@ -125,6 +135,8 @@ def main() -> None:
         with Istiod(server) as istiod:
             Objects(client).apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
             try:
+                for each in WORKERS:
+                    (Path(directory) / each).mkdir()
                 asyncio.run(run(server, istiod, client, Path(directory)))
             except Refused as refused:
                 print(refused)

@@ -4,6 +4,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -48,9 +49,10 @@ class Around(msgspec.Struct):
     stack: AsyncExitStack
     worker: WorkerProcess | None = None
 
-    async def start(self) -> None:
+    async def start(self, **settings: str) -> None:
         """Start a worker."""
-        process = worker_process("istio", self.nats.url, self.directory, connection_allow="127.0.0.0/8")
+        allowed: dict[str, Any] = {"connection_allow": "127.0.0.0/8", **settings}
+        process = worker_process("istio", self.nats.url, self.directory, **allowed)
         self.worker = await self.stack.enter_async_context(process)
         await eventually(lambda: requesting.request(self.api, "istio", "info", b""), timeout=_WITHIN_S)
 
@@ -170,3 +172,28 @@ async def test_the_deadline_of_an_operation_ends_its_wait_for_a_frozen_proxy_and
         return set(await around.world.versions("reviews", 30)) == {"v1", "v2"}
 
     await eventually(as_before, timeout=_WITHIN_S)  # the proxy takes both changes now that it goes on
+
+
+async def test_a_proxy_that_stays_frozen_is_named_and_the_operation_ends_without_it(around: Around) -> None:
+    """After `proxies_seconds` it succeeds, says who will take it later, and that one does when it goes on."""
+    assert around.worker
+    await around.worker.kill()
+    await around.start(istio_proxies_seconds="6")
+    around.world.signal("client", signal.SIGSTOP)
+    try:
+        operation = await around.ask("v2")
+        events = await around.sender.end(operation, _WITHIN_S)
+    finally:
+        around.world.signal("client", signal.SIGCONT)
+    assert kinds(events)[-1] == "succeeded", events[-1]
+    (step,) = completed(events, "wait")
+    frozen = f"{NAMESPACE}/{around.world.pod('client').name}"
+    assert (step.result["sent"], step.result["taken"], step.result["behind"]) == (3, 2, [frozen])
+    told = [each.message for each in events if isinstance(each, OperationProgressed)]
+    assert any(f"{frozen} will take it when they answer again" in each for each in told), told
+
+    async def has_taken_it() -> bool:
+        return (await around.world.request("reviews")).version == "v2"
+
+    await eventually(has_taken_it, timeout=_WITHIN_S)
+    await around.remove()

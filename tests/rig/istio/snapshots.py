@@ -17,6 +17,8 @@ _GIVEN = ("clusterIP", "clusterIPs", "nodeName", "volumeName")
 Snapshot = dict[str, Any]
 _OF_ITSELF = {"Event", "Lease", "Node", "PodMetrics", "NodeMetrics", "APIService"}
 """kinds that change while nobody does anything"""
+_MEASURED = "HorizontalPodAutoscaler"
+"""of these a controller writes the status now and then: all else of them counts"""
 _LEADER = "control-plane.alpha.kubernetes.io/leader"
 """the annotation of those by which replicas of istiod elect one among them"""
 
@@ -75,7 +77,8 @@ async def versions(cluster: k8s.Cluster) -> dict[str, str]:
             async with aclosing(cluster.list(api.group, api.kind)) as items:
                 async for each in items:
                     if _LEADER not in (k8s.at(each.body, "metadata", "annotations") or {}):
-                        result[f"{each.ref} {each.uid}"] = str(each.body["metadata"].get("resourceVersion"))
+                        content = _effects(each.body, restarts=True) if api.kind == _MEASURED else each.version
+                        result[f"{each.ref} {each.uid}"] = str(content)
     return result
 
 

@@ -63,15 +63,15 @@ class Mesh:
 
 @asynccontextmanager
 async def working(
-    kubeconfig: str, directory: Path, name: str = "prod", *, adapter: str = "istio"
+    kubeconfig: str, directory: Path, name: str = "prod", *, adapter: str = "istio", **settings: Any
 ) -> AsyncIterator[Mesh]:
-    """A worker on a bus of its own, and the mesh of this name on the cluster."""
+    """A worker on a bus of its own, with these settings, and the mesh of this name on the cluster."""
     credentials = identities.credentials_file(subjects.API, directory)
     async with AsyncExitStack() as stack:
         nats = await stack.enter_async_context(NatsServer(adapters=[adapter]))
         bus = await stack.enter_async_context(mwbus.connect(nats.url, "api"))
         await connect(bus, directory, Kubernetes(kubeconfig=kubeconfig))
-        worker = worker_process(adapter, nats.url, directory, connection_allow="127.0.0.0/8")
+        worker = worker_process(adapter, nats.url, directory, connection_allow="127.0.0.0/8", **settings)
         await stack.enter_async_context(worker)
         api = await stack.enter_async_context(mwbus.connect(nats.address, "api", credentials_file=credentials))
         await eventually(lambda: requesting.request(api, adapter, "info", b""), timeout=_WITHIN_S)

@@ -1,4 +1,4 @@
-"""Unix sockets that lead elsewhere: files are what crosses the border of a network namespace.
+"""Unix sockets, and a port, that lead elsewhere: files are what crosses the border of a network namespace.
 
 Invariant: a relay and its connections end with its block.
 """
@@ -16,8 +16,8 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @contextlib.asynccontextmanager
-async def relayed(path: Path, dial: Callable[[], Awaitable[Streams]]) -> AsyncIterator[None]:
-    """Carry what arrives at a path to where `dial` connects, and back."""
+async def relayed(at: Path | int, dial: Callable[[], Awaitable[Streams]]) -> AsyncIterator[None]:
+    """Carry what arrives at a path, or at a port of this host, to where `dial` connects, and back."""
     open_ones: set[asyncio.Task[None]] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,7 +32,10 @@ async def relayed(path: Path, dial: Callable[[], Awaitable[Streams]]) -> AsyncIt
                     group.create_task(copy(reader, far_writer))
                     group.create_task(copy(far_reader, writer))
 
-    server = await asyncio.start_unix_server(carry, path)
+    if isinstance(at, Path):
+        server = await asyncio.start_unix_server(carry, at)
+    else:
+        server = await asyncio.start_server(carry, HOST, at)
     try:
         yield
     finally:

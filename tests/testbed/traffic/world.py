@@ -11,7 +11,7 @@ import os
 import signal as signals
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +31,7 @@ from testbed.traffic import manifests, resolver, sidecars
 from testbed.traffic.apps import PORT, App
 from testbed.traffic.manifests import Service
 from testbed.traffic.network import PodNetwork
-from testbed.traffic.relays import dialled_inside, relayed
+from testbed.traffic.relays import Streams, dialled_inside, relayed
 from testbed.traffic.sidecars import Pod
 
 _READY_S = 90.0
@@ -167,6 +167,20 @@ class SidecarWorld:
         url = f"http://{HOST}:{sidecars.ADMINISTRATION}{path}"
         async with self._sessions[name].get(url) as response:
             return await response.text()
+
+    @contextlib.asynccontextmanager
+    async def forwarded(self, name: str) -> AsyncIterator[None]:
+        """Forwarding to a port of a pod leads to the administration of this pod's sidecar while the block runs.
+
+        The nodes of the test bed have one place for the ports of all pods.
+        """
+        address = self._pods[name].address
+
+        async def dial() -> Streams:
+            return await dialled_inside(self._network, address, HOST, sidecars.ADMINISTRATION)
+
+        async with relayed(self._server.forwarded_port, dial):
+            yield
 
     async def _start(self) -> None:
         folder = self.folder

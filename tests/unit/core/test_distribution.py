@@ -226,7 +226,7 @@ async def test_proxies_that_do_not_answer_are_named_after_a_while() -> None:
     """As on a mesh whose proxies are away, the operation succeeds; they take it when they are back."""
     result, attempt = await waited(Planes(lambda _: [replica(answer(2), answer(2, 1))]), [replica(answer(1))], 0.5)
     assert result == ProxiesTaken(sent=2, taken=1, behind=["one-p1"])
-    assert attempt.messages[-1].endswith("one-p1 will take it when they answer again")
+    assert attempt.messages[-1].endswith("one-p1 will take it when they answer again (restart what stays silent)")
 
 
 async def test_nobody_who_could_be_asked_is_no_hang() -> None:

@@ -33,6 +33,7 @@ RIGHTS = [
     pod_logs.RULE,
     _rule("to respect disruption budgets", _READ, "policy", "poddisruptionbudgets"),
     port_forward.rule(namespace=ROOT, because="to ask istiod what its proxies have taken"),
+    port_forward.rule(because="to ask a proxy for its certificates and configuration"),
     _rule("to know whether a waypoint is still used", _READ, "networking.istio.io", "workloadentries"),
     _rule("to enrol namespaces", [*_READ, "patch"], "", "namespaces"),
     _rule("to enrol and restart workloads", [*_READ, "patch"], "apps", "deployments", "statefulsets", "daemonsets"),

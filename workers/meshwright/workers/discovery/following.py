@@ -68,17 +68,17 @@ async def follow(
 
     Raises what the watch raises.
     """
-    present: set[tuple[str, str]] | None = set()
+    present: set[ResourceRef] | None = set()
     async with aclosing(events):
         async for event in events:
             match event:
                 case Added(item) | Modified(item):
                     if present is not None:
-                        present.add((item.ref.namespace, item.ref.name))
+                        present.add(item.ref)
                     await changes.put(item)
                 case Deleted(ref):
                     if present is not None:
-                        present.discard((ref.namespace, ref.name))
+                        present.discard(ref)
                     await changes.put(ref)
                 case Synced():
                     if present is not None:
@@ -92,10 +92,10 @@ async def follow(
 
 
 async def forget(
-    kind: tuple[str, str], seen: Seen, changes: Changes, present: set[tuple[str, str]] | frozenset[tuple[str, str]]
+    kind: tuple[str, str], seen: Seen, changes: Changes, present: set[ResourceRef] | frozenset[ResourceRef]
 ) -> None:
     """Publish the removal of known objects of a kind that are not present."""
     for ref in seen.of(*kind):
-        if (ref.namespace, ref.name) not in present:
+        if ref not in present:
             await changes.put(ref)
     await changes.settled()

@@ -81,7 +81,7 @@ class Seen:
         self._told = published
         self.workspace = workspace
         self.connection = connection
-        self._known: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
+        self._known: dict[tuple[str, str], dict[ResourceRef, Entry]] = {}
 
     async def load(self) -> None:
         """Read the stream's content. Raises BusUnavailable."""
@@ -99,8 +99,7 @@ class Seen:
 
     def of(self, group: str, kind: str) -> list[ResourceRef]:
         """The present objects of a kind."""
-        entries = self._known.get((group, kind), {})
-        return [ResourceRef(group=group, kind=kind, namespace=place[0], name=place[1]) for place in entries]
+        return list(self._known.get((group, kind), {}))
 
     @property
     def count(self) -> int:
@@ -136,6 +135,7 @@ class Seen:
             )
             return _Pending(ref, self._outgoing(ref, removed, entry), entry.uid, "")
         if entry is not None and (entry.uid, entry.version) == (change.uid, change.version):
+            self._keep(ref, Entry(change.uid, change.version, entry.seq))  # the watch's own texts, and no copies
             return None
         resource = objects.resource(self.connection, change, datetime.datetime.now(datetime.UTC))
         outgoing = self._outgoing(ref, ResourceObserved(resource=resource), entry)
@@ -170,17 +170,21 @@ class Seen:
 
     def _record(self, one: "_Pending", seq: int) -> None:
         """Record the stored message; sequence 0 means that it was not stored because the object is removed."""
-        place = self._known.setdefault((one.ref.group, one.ref.kind), {})
-        key = one.ref.namespace, one.ref.name
         if isinstance(one.outgoing.message, ResourceRemoved):
-            del place[key]
+            del self._known[one.ref.group, one.ref.kind][one.ref]
         elif seq:
-            place[key] = Entry(one.uid, one.version, seq)
+            self._keep(one.ref, Entry(one.uid, one.version, seq))
         if self._told is not None and seq:
             self._told.add(one.outgoing.message.wire.name.split(".")[-2])
 
     def _entry(self, ref: ResourceRef) -> Entry | None:
-        return self._known.get((ref.group, ref.kind), {}).get((ref.namespace, ref.name))
+        return self._known.get((ref.group, ref.kind), {}).get(ref)
+
+    def _keep(self, ref: ResourceRef, entry: Entry) -> None:
+        """Remember an object by this very reference."""
+        entries = self._known.setdefault((ref.group, ref.kind), {})
+        entries.pop(ref, None)
+        entries[ref] = entry
 
     def _learn(self, message: mwbus.Received) -> None:
         if message.type != ResourceObserved.wire.name:
@@ -192,8 +196,8 @@ class Seen:
             return
         is_current = message.headers.get(f"ce-{_POLICY}") == objects.POLICY
         version = resource.resource_version if is_current else ""
-        place = self._known.setdefault((resource.group, resource.kind), {})
-        place[resource.namespace, resource.name] = Entry(resource.uid, version, message.seq)
+        ref = ResourceRef(group=resource.group, kind=resource.kind, namespace=resource.namespace, name=resource.name)
+        self._keep(ref, Entry(resource.uid, version, message.seq))
 
     async def _publish(self, one: "_Pending") -> int:
         """Publish one message, waiting for the bus; returns its sequence, 0 when the object with that UID is removed.

@@ -4,6 +4,7 @@
     MW4007  a revision is not there
     MW4009  it is not known which of several installations is meant
     MW4013  a waypoint does not come up
+    MW4015  a proxy cannot be asked about itself
 
 Invariant: each code is made in one place, and says what to do.
 """
@@ -58,6 +59,11 @@ def no_revision(revision: str, there: list[str]) -> kit.Reject:
         cause=f"There are: {', '.join(there) or 'none'}.",
         remedy="Name one of these, or install the revision first.",
     )
+
+
+def unasked(place: str, because: str, remedy: str) -> kit.Reject:
+    """What a proxy holds is not known."""
+    return _reject("MW4015", f"the proxy of pod {place} cannot be asked what it holds: {because}", remedy=remedy)
 
 
 def _reject(

@@ -20,7 +20,7 @@ from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.distribution import Work
 from meshwright.core.kit.kubernetes.facts.pods import ended
 from meshwright.core.kit.kubernetes.listing import listed
-from meshwright.core.kit.kubernetes.port_forward import PodPort
+from meshwright.core.kit.kubernetes.port_forward import PodPort, Tunnel
 from meshwright.schemas.base import Model
 
 _PORT = 15014
@@ -109,35 +109,44 @@ def merged(answers: Iterable[Replica]) -> dict[tuple[str, str], tuple[ProxySync,
     return proxies
 
 
-async def synced(cluster: k8s.Cluster, replica: Replica) -> Replica:
-    """A replica with what it says of its proxies, or why it does not."""
+async def counted(cluster: k8s.Cluster, replica: Replica) -> Replica:
+    """A replica with its work, and then what it says of its proxies, or why it does not."""
+
+    async def read(tunnel: Tunnel) -> Replica:
+        try:
+            work = counting.work(await tunnel.get(counting.PATH, timeout=_SECONDS))
+        except k8s.Refused:
+            work = None  # it does not count, and may tell of its proxies all the same
+        return await _synced(tunnel, msgspec.structs.replace(replica, work=work))
+
+    return await _through(cluster, replica, read)
+
+
+async def _asked(cluster: k8s.Cluster, replica: Replica) -> Replica:
+    """A replica with what it says of its proxies and of the authority in force, or why it does not."""
+
+    async def read(tunnel: Tunnel) -> Replica:
+        answer = await _synced(tunnel, replica)
+        metrics = await tunnel.get(authorities.PATH, timeout=_SECONDS)
+        return msgspec.structs.replace(answer, authority=authorities.authority(metrics))
+
+    return await _through(cluster, replica, read)
+
+
+async def _through(cluster: k8s.Cluster, replica: Replica, read: Callable[[Tunnel], Awaitable[Replica]]) -> Replica:
+    """What a replica answers through one tunnel, or why it does not."""
     try:
-        answer = await replica.port_in(cluster).get(syncz.PATH, timeout=_SECONDS)
-        return msgspec.structs.replace(replica, proxies=syncz.decoded(answer))
+        async with replica.port_in(cluster).tunnel(timeout=_SECONDS) as tunnel:
+            return await read(tunnel)
     except k8s.KubernetesError as error:
         return msgspec.structs.replace(replica, problem=error.failure.what[:500])
     except msgspec.DecodeError as error:
         return msgspec.structs.replace(replica, problem=f"its answer cannot be read: {error}"[:500])
 
 
-async def counted(cluster: k8s.Cluster, replica: Replica) -> Replica:
-    """A replica with its work, and then what it says of its proxies, or why it does not."""
-    try:
-        work = counting.work(await replica.port_in(cluster).get(counting.PATH, timeout=_SECONDS))
-    except k8s.KubernetesError:
-        work = None  # whether it can be asked at all, its proxies tell
-    return await synced(cluster, msgspec.structs.replace(replica, work=work))
-
-
-async def _asked(cluster: k8s.Cluster, replica: Replica) -> Replica:
-    answer = await synced(cluster, replica)
-    if answer.problem:
-        return answer
-    try:
-        metrics = await replica.port_in(cluster).get(authorities.PATH, timeout=_SECONDS)
-    except k8s.KubernetesError as error:
-        return msgspec.structs.replace(replica, problem=error.failure.what[:500])
-    return msgspec.structs.replace(answer, authority=authorities.authority(metrics))
+async def _synced(tunnel: Tunnel, replica: Replica) -> Replica:
+    """Raises KubernetesError, msgspec.DecodeError."""
+    return msgspec.structs.replace(replica, proxies=syncz.decoded(await tunnel.get(syncz.PATH, timeout=_SECONDS)))
 
 
 def _revision(body: dict[str, Any]) -> str:

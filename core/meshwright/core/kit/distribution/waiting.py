@@ -137,7 +137,7 @@ def words(taken: ProxiesTaken) -> str:
     if taken.sent:
         parts.append(f"{taken.taken} of {taken.sent} proxies that were sent it have taken it")
     if taken.behind:
-        parts.append(f"{_listed(taken.behind)} will take it when they answer again")
+        parts.append(f"{_listed(taken.behind)} will take it when they answer again (restart what stays silent)")
     if taken.refusing:
         parts.append(f"{_listed(taken.refusing)} refuse what they refused before")
     return "; ".join(parts) or "no connected proxy is concerned"

@@ -5,6 +5,7 @@ an item knows its reference, UID and version; its content stays bytes until some
 Struct of the few fields that count.
 """
 
+import sys
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -101,7 +102,8 @@ WatchEvent: TypeAlias = Added | Modified | Deleted | Synced | Interrupted
 def item(group: str, kind: str, raw: msgspec.Raw | bytes, api_version: str = "") -> Item:
     """An object as an item."""
     meta = msgspec.json.decode(raw, type=_Object).metadata
-    ref = ResourceRef(group=group, kind=kind, namespace=meta.namespace, name=meta.name)
+    # Thousands of objects are in one namespace: they share its name.
+    ref = ResourceRef(group=group, kind=kind, namespace=sys.intern(meta.namespace), name=meta.name)
     raw = raw if isinstance(raw, msgspec.Raw) else msgspec.Raw(raw)
     return Item(ref, meta.uid, meta.resource_version, raw, api_version)
 

@@ -2,7 +2,8 @@
 
 Problem: a watch ends at any time, its history is forgotten (410), and what is deleted meanwhile is told by nobody.
 Invariant: the events of one watch, put together, are at each Synced exactly what the server has: nothing missing, no
-ghost, no version twice; of the objects only reference, UID and version are remembered.
+ghost, no version twice; of the objects only reference, UID and version are remembered, and those that an item was
+given with are kept as they are, so that whoever remembers them too adds no copies.
 """
 
 import asyncio
@@ -92,14 +93,20 @@ async def items(transport: Transport, collection: Collection) -> AsyncGenerator[
                 yield objects.item(api.group, api.kind, raw, api.api_version)
 
 
+class _Known(msgspec.Struct, frozen=True, gc=False):
+    """The state of one object that was told."""
+
+    uid: str
+    version: str
+
+
 class Watch:
     """One watch; iterate over `events` once."""
 
     def __init__(self, transport: Transport, collection: Collection) -> None:
         self._transport = transport
         self._collection = collection
-        self._known: dict[tuple[str, str], tuple[str, str]] = {}
-        """UID and version by namespace and name"""
+        self._known: dict[ResourceRef, _Known] = {}
         self._version = ""
         self._is_synced = False
         self._pause = _FIRST_PAUSE
@@ -156,17 +163,17 @@ class Watch:
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 
     async def _listed(self) -> AsyncGenerator[WatchEvent, None]:
-        api, seen, version = self._collection.api, set(), ""
+        api, seen, version = self._collection.api, set[ResourceRef](), ""
         async with aclosing(pages(self._transport, self._collection, consistent=True)) as listed:
             async for page in listed:
                 version = page.metadata.version
                 for raw in page.items:
                     item = objects.item(api.group, api.kind, raw, api.api_version)
-                    seen.add((item.ref.namespace, item.ref.name))
+                    seen.add(item.ref)
                     for event in self._told(item):
                         yield event
-        for key in [key for key in self._known if key not in seen]:
-            yield self._forget(key)
+        for ref in [ref for ref in self._known if ref not in seen]:
+            yield self._forget(ref)
         self._version, self._is_synced = version, True
         yield objects.Synced(version)
 
@@ -203,26 +210,22 @@ class Watch:
         item = objects.item(api.group, api.kind, event.object, api.api_version)
         events: list[WatchEvent] = []
         if event.type == "DELETED":
-            key = (item.ref.namespace, item.ref.name)
-            events = [self._forget(key)] if key in self._known else []
+            events = [self._forget(item.ref)] if item.ref in self._known else []
         elif event.type != "BOOKMARK":
             events = self._told(item)
         self._version = item.version
         return events
 
     def _told(self, item: Item) -> list[WatchEvent]:
-        key = (item.ref.namespace, item.ref.name)
-        before, self._known[key] = self._known.get(key), (item.uid, item.version)
+        before, self._known[item.ref] = self._known.get(item.ref), _Known(item.uid, item.version)
         if before is None:
             return [objects.Added(item)]
-        if before[0] != item.uid:
-            return [objects.Deleted(item.ref, before[0]), objects.Added(item)]
-        return [objects.Modified(item)] if before[1] != item.version else []
+        if before.uid != item.uid:
+            return [objects.Deleted(item.ref, before.uid), objects.Added(item)]
+        return [objects.Modified(item)] if before.version != item.version else []
 
-    def _forget(self, key: tuple[str, str]) -> objects.Deleted:
-        uid, _ = self._known.pop(key)
-        api = self._collection.api
-        return objects.Deleted(ResourceRef(group=api.group, kind=api.kind, namespace=key[0], name=key[1]), uid)
+    def _forget(self, ref: ResourceRef) -> objects.Deleted:
+        return objects.Deleted(ref, self._known.pop(ref).uid)
 
     def _forget_all(self) -> list[objects.Deleted]:
-        return [self._forget(key) for key in list(self._known)]
+        return [self._forget(ref) for ref in list(self._known)]
