@@ -1,6 +1,7 @@
 """What the adapter has to do in a cluster, and trying whether it may.
 
-Invariant: what is listed here is enough for everything that the adapter does; no secret is read.
+Invariant: what is listed here is enough for everything that the adapter does in a cluster that has Linkerd already; no
+secret is read. Installing, upgrading and removing it takes more: what its charts hold, and secrets in its namespace.
 """
 
 from collections.abc import Sequence
