@@ -1,6 +1,5 @@
 """Why an operation on Istio can fail, in words that help.
 
-    MW4005  the version cannot be reached from the one that is there
     MW4007  a revision is not there
     MW4009  it is not known which of several installations is meant
     MW4013  a waypoint does not come up
@@ -20,24 +19,6 @@ def several(mesh: str, namespaces: list[str]) -> kit.Reject:
         "MW4009",
         f"{mesh} was not installed by Meshwright, and there is Istio in {', '.join(namespaces)}",
         remedy="Remove it with what installed it, as `helm uninstall` or `istioctl uninstall`.",
-    )
-
-
-def skew(before: str, after: str, most: int, *, back: bool) -> kit.Reject:
-    """Istio does not go from this version to that one."""
-    if back:
-        return _reject(
-            "MW4005",
-            f"Istio {before} cannot be brought back to {after}",
-            cause="Istio does not support going back by a minor version: its resources may be of newer versions.",
-            remedy="Move back to a control plane that still stands (upgrade --revision OLD), or uninstall and install.",
-        )
-    minors = "one minor version" if most == 1 else f"{most} minor versions"
-    return _reject(
-        "MW4005",
-        f"Istio {before} cannot be brought to {after} like this",
-        cause=f"Istio supports going up by {minors} this way.",
-        remedy="Go by a version between them, or name a --revision: a second control plane may be two versions ahead.",
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import aclosing
 import msgspec
 
 from meshwright.adapters.istio.charts.profiles import InstallSpec, is_ambient, shown
-from meshwright.adapters.istio.operations import control_planes, failures
+from meshwright.adapters.istio.operations import control_planes
 from meshwright.adapters.istio.operations.control_planes import ControlPlane
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
@@ -117,4 +117,14 @@ def check_skew(before: str, after: str, *, canary: bool) -> None:
         return
     most = 2 if canary else 1
     if was[0] != then[0] or not 0 <= then[1] - was[1] <= most:
-        raise failures.skew(before, after, most, back=then < was)
+        raise _skew(before, after, most, back=then < was)
+
+
+def _skew(before: str, after: str, most: int, *, back: bool) -> kit.Reject:
+    if back:
+        cause = "Istio does not support going back by a minor version: its resources may be of newer versions."
+        remedy = "Move back to a control plane that still stands (upgrade --revision OLD), or uninstall and install."
+    else:
+        cause = f"Istio supports going up by {'one minor version' if most == 1 else f'{most} minor versions'} this way."
+        remedy = "Go by a version between them, or name a --revision: a second control plane may be two versions ahead."
+    return common.skew("Istio", before, after, cause=cause, remedy=remedy)

@@ -107,7 +107,13 @@ def check_skew(before: str, after: str) -> None:
     was, then = numbers(versions.level(before)), numbers(versions.level(after))
     if len(was) < 2 or len(then) < 2 or 0 <= then[1] - was[1] <= 1:
         return
-    raise failures.skew("Linkerd", before, after, back=then < was)
+    raise failures.skew(
+        "Linkerd",
+        before,
+        after,
+        cause="Linkerd supports going up by one minor version at a time, and not going back.",
+        remedy="Uninstall and install." if then < was else "Go by a version between them.",
+    )
 
 
 async def check(

@@ -100,14 +100,9 @@ def not_ours(kind: str, place: str, installer: str) -> kit.Reject:
     )
 
 
-def skew(kind: str, before: str, after: str, *, back: bool) -> kit.Reject:
+def skew(kind: str, before: str, after: str, *, cause: str, remedy: str) -> kit.Reject:
     """A mesh of this kind does not go from this version to that one."""
-    return _reject(
-        "MW4005",
-        f"{kind} {before} cannot be brought {'back ' if back else ''}to {after}",
-        cause=f"{kind} supports going up by one minor version at a time, and not going back.",
-        remedy="Uninstall and install." if back else "Go by a version between them.",
-    )
+    return _reject("MW4005", f"{kind} {before} cannot be brought to {after} like this", cause=cause, remedy=remedy)
 
 
 def unfit(problems: list[str]) -> kit.Reject:
