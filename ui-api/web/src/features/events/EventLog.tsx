@@ -1,11 +1,12 @@
 /** The stored events that pass the filters, newest first, page by page; with `before` those before that event. */
+import { memo } from "react";
 import { query } from "@/api/client";
 import { Empty, Loaded } from "@/shared/Page";
 import { PAGED, rowsOf } from "@/shared/paging";
-import { EventRow } from "./EventRow";
+import { EventList } from "./EventList";
 import type { EventFilters } from "./matching";
 
-export function EventLog({ filters, before = Infinity }: { filters: EventFilters; before?: number }) {
+export const EventLog = memo(function EventLog({ filters, before = Infinity }: { filters: EventFilters; before?: number }) {
   const { entity, type, id, operation, text, trace_id } = filters;
   const list = (value: string | undefined): string[] | undefined => (value ? [value] : undefined);
   const asked = { entity: list(entity), type: list(type), id: list(id), operation: list(operation), text, trace_id, page_size: 100 };
@@ -16,9 +17,7 @@ export function EventLog({ filters, before = Infinity }: { filters: EventFilters
       {() =>
         events.length ? (
           <>
-            <ol className="plain event-list" aria-label="Stored events">
-              {events.map((event) => <EventRow key={event.id} event={event} />)}
-            </ol>
+            <EventList label="Stored events" events={events} />
             {read.hasNextPage && (
               <button className="button" disabled={read.isFetchingNextPage} onClick={() => void read.fetchNextPage()}>Older events</button>
             )}
@@ -29,4 +28,4 @@ export function EventLog({ filters, before = Infinity }: { filters: EventFilters
       }
     </Loaded>
   );
-}
+});

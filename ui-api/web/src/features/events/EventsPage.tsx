@@ -1,11 +1,12 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { Pause, Play } from "lucide-react";
+import { useMemo } from "react";
 import { useFeedState } from "@/live/live";
 import { ChoiceFilter, flags, queryString, TextFilter } from "@/shared/Filters";
 import { Page } from "@/shared/Page";
 import { Tabs } from "@/shared/Tabs";
 import { EventLog } from "./EventLog";
-import { EventRow } from "./EventRow";
+import { EventList } from "./EventList";
 import { useTail } from "./useTail";
 
 const eventsRoute = getRouteApi("/events");
@@ -13,7 +14,10 @@ const eventsRoute = getRouteApi("/events");
 const ENTITIES = ["adapter", "connection", "delivery", "design", "drift", "mesh", "operation", "proxy", "release", "resource", "token", "webhook", "workload", "workspace"];
 
 export function EventsPage() {
-  const { view = "live", ...filters } = eventsRoute.useSearch();
+  const { view = "live", ...search } = eventsRoute.useSearch();
+  const key = JSON.stringify(search);
+  // The same object as long as it says the same: what is below is drawn anew only for other filters.
+  const filters = useMemo(() => JSON.parse(key) as typeof search, [key]);
   const navigate = eventsRoute.useNavigate();
   const set = (change: Record<string, string | undefined>): void =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
@@ -45,16 +49,19 @@ export function EventsPage() {
 
 function LiveTail({ filters }: { filters: Parameters<typeof useTail>[0] }) {
   const { tail, paused, setPaused } = useTail(filters);
-  const oldest = Math.min(...[tail.shown, tail.waiting].map((events) => events.at(-1)?.id ?? Infinity));
   const { interruptions } = useFeedState();
+  const change = (): void => {
+    if (paused) window.scrollTo({ top: 0 });
+    setPaused(!paused);
+  };
   return (
     <>
-      <div className="row" role="status">
-        <button className="button" onClick={() => setPaused(!paused)}>
+      <div className="row tail-state" role="status">
+        <button className="button" onClick={change}>
           {paused ? <Play aria-hidden size={14} /> : <Pause aria-hidden size={14} />}
           {paused ? `Catch up${tail.waiting.length ? ` (${tail.waiting.length})` : ""}` : "Pause"}
         </button>
-        <span className="soft">{tail.shown.length} events since this page was opened.</span>
+        <span className="soft">{tail.shown.length} events since this page was opened{paused ? ", paused." : "; opening one or scrolling pauses."}</span>
         {tail.dropped > 0 && (
           <span className="soft">
             {tail.dropped} older ones are no longer shown here: <Link to="/events" search={{ ...filters, view: "log" }}>the log has them</Link>.
@@ -68,14 +75,12 @@ function LiveTail({ filters }: { filters: Parameters<typeof useTail>[0] }) {
         {tail.resets > 0 && <strong>The server skipped events {tail.resets} times: they were too many or too old. The log has them.</strong>}
       </div>
       {tail.shown.length ? (
-        <ol className="plain event-list" aria-label="Live events">
-          {tail.shown.map((event) => <EventRow key={event.id} event={event} />)}
-        </ol>
+        <EventList label="Live events" events={tail.shown} onOpen={() => setPaused(true)} />
       ) : (
         <p className="soft">Events appear here as they happen.</p>
       )}
       <h2>Before this page was opened</h2>
-      <EventLog filters={filters} before={oldest} />
+      <EventLog filters={filters} before={tail.first} />
     </>
   );
 }

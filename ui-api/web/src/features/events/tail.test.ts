@@ -20,3 +20,7 @@ test("a pause keeps what arrives, and going on shows it in order", () => {
   const tail = resumed(paused);
   expect([tail.shown.map((each) => each.id), tail.waiting]).toEqual([[3, 2, 1], []]);
 });
+
+test("the first event that came is known, also when it is no longer shown", () => {
+  expect([EMPTY.first, arrived(arrived(EMPTY, many(5, 2), false), many(7, KEPT), true).first]).toEqual([Infinity, 5]);
+});

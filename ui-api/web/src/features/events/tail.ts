@@ -16,9 +16,11 @@ export interface Tail {
   dropped: number;
   /** times that the server said that events were skipped */
   resets: number;
+  /** the id of the first one that came; none yet: beyond every id */
+  first: number;
 }
 
-export const EMPTY: Tail = { shown: [], waiting: [], dropped: 0, resets: 0 };
+export const EMPTY: Tail = { shown: [], waiting: [], dropped: 0, resets: 0, first: Infinity };
 
 export function arrived(tail: Tail, events: Event[], paused: boolean): Tail {
   if (!events.length) return tail;
@@ -27,7 +29,8 @@ export function arrived(tail: Tail, events: Event[], paused: boolean): Tail {
   const all = [...newest, ...list];
   const dropped = tail.dropped + Math.max(all.length - KEPT, 0);
   const kept = all.slice(0, KEPT);
-  return paused ? { ...tail, waiting: kept, dropped } : { ...tail, shown: kept, dropped };
+  const first = Math.min(tail.first, events[0]?.id ?? Infinity);
+  return paused ? { ...tail, waiting: kept, dropped, first } : { ...tail, shown: kept, dropped, first };
 }
 
 export function resumed(tail: Tail): Tail {

@@ -1,7 +1,7 @@
 /** The raw events of one operation, newest first. */
 import { Link } from "@tanstack/react-router";
 import { query } from "@/api/client";
-import { EventRow } from "@/features/events/EventRow";
+import { EventList } from "@/features/events/EventList";
 import { Empty, Loaded } from "@/shared/Page";
 
 export function OperationEvents({ id }: { id: string }) {
@@ -14,7 +14,7 @@ export function OperationEvents({ id }: { id: string }) {
             <p className="soft">
               {items.length} events. <Link to="/events" search={{ operation: id }}>Search them in the log</Link>
             </p>
-            <ol className="plain event-list">{items.map((event) => <EventRow key={event.id} event={event} />)}</ol>
+            <EventList label="Events of this operation" events={items} />
           </>
         ) : (
           <Empty title="Its events are no longer kept." />
