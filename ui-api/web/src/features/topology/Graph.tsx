@@ -1,14 +1,17 @@
 /**
  * The drawn graph. Invariant: a layout is computed once; when data comes, what is there stays where it is, and what is
- * new is put beside its neighbours.
+ * new is put beside its neighbours. Its memory stays flat: cytoscape keeps every text that it has ever drawn (in the
+ * caches of its parser and of its pictures), so after so many of them the graph is made anew, in the same place.
  */
 import cytoscape, { type Core, type ElementDefinition, type EventObject, type NodeSingular } from "cytoscape";
-import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
+import { useEffect, useImperativeHandle, useRef, useState, type Ref } from "react";
 import { useTheme } from "@/app/theme";
 import { colourOf, styleOf } from "./graphStyle";
 import { svg, type Drawn, type Placed } from "./exporting";
 import { layered } from "./layered";
-import { around, inBoxes, recalled, remember, type Places } from "./places";
+import { around, forget, inBoxes, recalled, remember, type Places } from "./places";
+import { textSize } from "./shapes";
+import { wayOf, type Routes } from "./ways";
 
 export interface GraphHandle {
   png(): string;
@@ -29,6 +32,10 @@ interface Props {
 
 /** nodes from which on the layout is by boxes, and edges are plain lines whose text shows when they are chosen */
 const MANY = 400;
+/** edges from which on no room is kept for their texts, which show when they are chosen */
+const LABELLED = 120;
+/** texts after which the graph is made anew: some megabytes */
+const TEXTS = 10_000;
 
 export default function Graph({ ref, elements, memory, selected, onSelect, onAround }: Props) {
   const box = useRef<HTMLDivElement>(null);
@@ -36,13 +43,17 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
   const calls = useRef({ onSelect, onAround });
   calls.current = { onSelect, onAround };
   const theme = useTheme();
+  const texts = useRef(0);
+  const view = useRef({ memory: "", zoom: 1, pan: { x: 0, y: 0 } });
+  const [made, setMade] = useState(0);
   const large = elements.filter((each) => each.group === "nodes").length > MANY;
+  const bare = large || elements.filter((each) => each.group === "edges").length > LABELLED;
 
   useEffect(() => {
     if (!box.current) return undefined;
     const core = cytoscape({
       container: box.current,
-      style: styleOf(large),
+      style: styleOf(bare, large),
       minZoom: 0.05,
       maxZoom: 3,
       // Drawn from a picture while it moves, when there is much to draw.
@@ -56,22 +67,31 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
       calls.current.onSelect(target === core ? "" : (target as NodeSingular).id());
     });
     core.on("dbltap", "node", (event: EventObject) => calls.current.onAround((event.target as NodeSingular).id()));
-    core.on("dragfree", "node", () => remember(memory, placesOf(core)));
+    core.on("dragfree", "node", (event: EventObject) => {
+      straighten(event.target as NodeSingular, memory);
+      remember(memory, placesOf(core));
+    });
+    texts.current = 0;
     return () => {
+      view.current = { memory, zoom: core.zoom(), pan: { ...core.pan() } };
       core.destroy();
       graph.current = null;
     };
     // The graph is made once; what changes is given to it below.
-  }, [memory]);
+  }, [memory, made]);
 
   useEffect(() => {
-    graph.current?.style(styleOf(large));
-  }, [theme, large]);
+    graph.current?.style(styleOf(bare, large));
+  }, [theme, bare, large]);
 
   useEffect(() => {
     const core = graph.current;
-    if (core) update(core, elements, memory);
-  }, [elements, memory]);
+    if (!core) return;
+    const again = core.elements().empty() && view.current.memory === memory;
+    texts.current += update(core, elements, memory);
+    if (again) core.viewport({ zoom: view.current.zoom, pan: view.current.pan });
+    if (!bare && texts.current > TEXTS) setMade((before) => before + 1);
+  }, [elements, memory, made]);
 
   useEffect(() => {
     const core = graph.current;
@@ -83,7 +103,7 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
     core.resize();
     const [{ x1, x2, y1, y2 }, box] = [core.extent(), chosen.boundingBox()];
     if (chosen.nonempty() && (box.x2 > x2 || box.x1 < x1 || box.y2 > y2 || box.y1 < y1)) core.center(chosen);
-  }, [selected, memory]);
+  }, [selected, memory, made]);
 
   useImperativeHandle(ref, () => ({
     png: () => graph.current?.png({ full: true, scale: 2, bg: colourOf("--page") }) ?? "",
@@ -94,17 +114,20 @@ export default function Graph({ ref, elements, memory, selected, onSelect, onAro
   return <div ref={box} className="graph" role="img" aria-label="The graph; the table shows the same" data-nodes={elements.length} />;
 }
 
-function update(core: Core, elements: ElementDefinition[], memory: string): void {
+/** Returns how many texts have changed. */
+function update(core: Core, elements: ElementDefinition[], memory: string): number {
   const wanted = new Set(elements.map((each) => String(each.data.id)));
   const first = core.nodes().empty();
   const places = recalled(memory);
   const added: string[] = [];
+  let texts = 0;
   core.batch(() => {
     core.elements().filter((each) => !wanted.has(each.id())).remove();
     for (const element of elements) {
       const id = String(element.data.id);
       const there = core.getElementById(id);
       if (there.nonempty()) {
+        if (there.data("label") !== element.data.label) texts += 1;
         // Only what has changed is drawn anew: in a large graph that is little.
         if (Object.entries(element.data).some(([name, value]) => there.data(name) !== value)) there.data(element.data);
         if (there.scratch("classes") !== element.classes) there.classes(element.classes ?? "").scratch("classes", element.classes);
@@ -115,11 +138,29 @@ function update(core: Core, elements: ElementDefinition[], memory: string): void
     }
   });
   if (first && added.length) arrange(core, memory);
-  else if (first) core.fit(undefined, 40);
-  else if (added.length) {
+  else if (first) {
+    route(core, recalled<Routes>(`${memory} ways`));
+    core.fit(undefined, 40);
+  } else if (added.length) {
     added.forEach((id, index) => put(core, id, index, places));
     remember(memory, placesOf(core));
   }
+  return texts;
+}
+
+function route(core: Core, routes: Routes): void {
+  core.batch(() => core.edges().forEach((edge) => {
+    const way = routes[edge.id()];
+    if (way) edge.style(wayOf(way, edge.source().position(), edge.target().position()));
+    else edge.removeStyle();
+  }));
+}
+
+/** Who puts a node elsewhere gets straight lines to it. */
+function straighten(node: NodeSingular, memory: string): void {
+  const edges = node.union(node.descendants()).connectedEdges();
+  edges.removeStyle();
+  forget(`${memory} ways`, edges.map((edge) => edge.id()));
 }
 
 /** A new node stands where its namespace stood before it was opened, beside a neighbour, or at the edge of the graph. */
@@ -141,14 +182,20 @@ function arrange(core: Core, memory: string): void {
     remember(memory, places);
     return;
   }
-  const places = layered(
+  const named = core.edges().length <= LABELLED;
+  const { places, routes } = layered(
     nodes.map((node) => ({ id: node.id(), width: node.width(), height: node.height(), box: node.parent().first().id() })),
-    core.edges().map((edge) => ({ from: edge.source().id(), to: edge.target().id() })),
+    core.edges().map((edge) => ({
+      id: edge.id(), from: edge.source().id(), to: edge.target().id(), ...(named ? { label: textSize(String(edge.data("label"))) } : {}),
+    })),
     core.width() < core.height() * 1.15,
   );
   nodes.positions((node) => places[node.id()] ?? { x: 0, y: 0 });
+  route(core, routes);
   core.fit(undefined, 40);
   remember(memory, places);
+  forget(`${memory} ways`);
+  remember(`${memory} ways`, routes);
 }
 
 function placesOf(core: Core): Places {
@@ -174,8 +221,8 @@ function drawn(core: Core): string {
     };
   });
   const edges = core.edges().edges().map((edge): Drawn => ({
-    from: edge.sourceEndpoint(),
-    to: edge.targetEndpoint(),
+    points: [edge.sourceEndpoint(), ...(edge.segmentPoints() ?? []), edge.targetEndpoint()],
+    at: { x: edge.midpoint().x + edge.numericStyle("text-margin-x"), y: edge.midpoint().y + edge.numericStyle("text-margin-y") },
     label: String(edge.style("label")),
     line: String(edge.style("line-color")),
     width: edge.width() || 1,

@@ -88,12 +88,15 @@ function shortened(name: string): string {
 }
 
 export function edgeLabel(link: Link): string {
-  const tcp = link.protocol === "tcp";
-  const parts = [tcp ? `tcp, ${link.connections ?? 0} connections` : rate(link.rate)];
-  if (link.error_rate > 0) parts.push(`${share(link.error_rate)} errors`);
-  const times = link.p99_ms === null ? "" : `\n${link.p50_ms === null ? "" : `p50 ${milliseconds(link.p50_ms)} · `}p99 ${milliseconds(link.p99_ms)}`;
-  const secured = link.mutual_tls === null || link.mutual_tls === undefined ? "" : link.mutual_tls === 1 ? " · mTLS" : ` · ${share(link.mutual_tls)} mTLS`;
-  return `${parts.join(" · ")}${times}${secured}`;
+  const secured = link.mutual_tls === null || link.mutual_tls === undefined ? "" : link.mutual_tls === 1 ? "mTLS" : `${share(link.mutual_tls)} mTLS`;
+  const first = [
+    link.protocol,
+    secured,
+    link.protocol === "tcp" ? `${link.connections ?? 0} connections` : rate(link.rate),
+    link.error_rate > 0 ? `${share(link.error_rate)} errors` : "",
+  ];
+  const times = [link.p50_ms === null ? "" : `p50 ${milliseconds(link.p50_ms)}`, link.p99_ms === null ? "" : `p99 ${milliseconds(link.p99_ms)}`];
+  return [first, times].map((parts) => parts.filter(Boolean).join(" · ")).filter(Boolean).join("\n");
 }
 
 function width(perSecond: number): number {

@@ -29,3 +29,11 @@ test("markup in a name is text in SVG", () => {
   expect(text).toContain("&lt;script&gt;&quot;&amp;\uFFFD</text>");
   expect(text).not.toContain("<script");
 });
+
+test("an edge goes where it goes on the screen, and its text stands where it stands there", () => {
+  const edge = { points: [{ x: 0, y: 0 }, { x: 20, y: -90 }, { x: 40, y: 0 }], at: { x: 20, y: -90 }, label: "2/s", line: "red", width: 1, classes: [] };
+  const text = svg([], [edge], COLOURS);
+  expect(text).toContain('<polyline points="0,0 20,-90 40,0"');
+  expect(text).toMatch(/<text x="20" y="-86/);
+  expect(text).toContain('viewBox="-40 -130');
+});

@@ -36,8 +36,10 @@ export interface Placed {
 }
 
 export interface Drawn {
-  from: { x: number; y: number };
-  to: { x: number; y: number };
+  /** from its beginning to its end */
+  points: { x: number; y: number }[];
+  /** the middle of its text */
+  at: { x: number; y: number };
   label: string;
   line: string;
   width: number;
@@ -75,12 +77,14 @@ function shape(node: Placed): string {
   return `<polygon points="${points.join(" ")}" ${paint}/>`;
 }
 
-function line({ from, to, line: colour, width, classes }: Drawn, accent: string): string {
+function line({ points, line: colour, width, classes }: Drawn, accent: string): string {
   const dash = DASHES[classes.find((name) => name in DASHES) ?? ""];
-  const angle = (Math.atan2(to.y - from.y, to.x - from.x) * 180) / Math.PI;
+  const [from, before, to] = [points[0], points.at(-2), points.at(-1)];
+  if (!from || !before || !to) return "";
+  const angle = (Math.atan2(to.y - before.y, to.x - before.x) * 180) / Math.PI;
   const secured = classes.includes("mtls") ? `<circle cx="${from.x}" cy="${from.y}" r="4" fill="${xml(accent)}"/>` : "";
   return (
-    `<line x1="${from.x}" y1="${from.y}" x2="${to.x}" y2="${to.y}" stroke="${xml(colour)}" stroke-width="${width}"${dash ? ` stroke-dasharray="${dash}"` : ""}/>` +
+    `<polyline points="${points.map(({ x, y }) => `${x},${y}`).join(" ")}" fill="none" stroke-linejoin="round" stroke="${xml(colour)}" stroke-width="${width}"${dash ? ` stroke-dasharray="${dash}"` : ""}/>` +
     `<path d="M0 0-9-5-9 5z" fill="${xml(colour)}" transform="translate(${to.x} ${to.y}) rotate(${angle})"/>${secured}`
   );
 }
@@ -88,7 +92,9 @@ function line({ from, to, line: colour, width, classes }: Drawn, accent: string)
 /** The picture on the screen: boxes, then edges, then nodes with their shapes, and the texts of the edges on top. */
 export function svg(nodes: Placed[], edges: Drawn[], colours: Colours): string {
   const margin = 40;
-  const side = (of: (node: Placed) => number, pick: (...values: number[]) => number): number => pick(...nodes.map(of), 0);
+  const turns = edges.flatMap((edge) => edge.points.map((point) => ({ ...point, width: 0, height: 0 })));
+  type Thing = (typeof turns)[number];
+  const side = (of: (thing: Thing) => number, pick: (...values: number[]) => number): number => pick(...[...nodes, ...turns].map(of), 0);
   const [left, top] = [side((node) => node.x - node.width / 2, Math.min) - margin, side((node) => node.y - node.height / 2, Math.min) - margin];
   const [right, bottom] = [side((node) => node.x + node.width / 2, Math.max) + margin, side((node) => node.y + node.height / 2, Math.max) + margin];
   const boxes = nodes.filter((node) => node.box);
@@ -99,7 +105,7 @@ export function svg(nodes: Placed[], edges: Drawn[], colours: Colours): string {
     ...edges.map((edge) => line(edge, colours.accent)),
     ...nodes.filter((node) => !node.box).map((node) => shape(node) + words(node.label, node.x, node.y, 12, `fill="${xml(node.text)}"`)),
     ...edges.filter((edge) => edge.label).map((edge) =>
-      words(edge.label, (edge.from.x + edge.to.x) / 2, (edge.from.y + edge.to.y) / 2, 10, `fill="${xml(colours.text)}" stroke="${xml(colours.back)}" stroke-width="3" paint-order="stroke"`)),
+      words(edge.label, edge.at.x, edge.at.y, 10, `fill="${xml(colours.text)}" stroke="${xml(colours.back)}" stroke-width="3" paint-order="stroke"`)),
     "</svg>",
     "",
   ].join("\n");

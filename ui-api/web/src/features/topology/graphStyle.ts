@@ -6,8 +6,11 @@ export function colourOf(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** `large`: edges are plain lines, and have a text only where they are selected, so that thousands can be drawn. */
-export function styleOf(large: boolean): StylesheetJson {
+/**
+ * `bare`: edges have a text only where they are selected; `large`: they are plain lines too, so that thousands can be
+ * drawn.
+ */
+export function styleOf(bare: boolean, large: boolean): StylesheetJson {
   const text = colourOf("--text");
   const soft = colourOf("--text-soft");
   const polygon = (name: string) => ({ shape: "polygon" as const, "shape-polygon-points": (CORNERS[name] ?? []).join(" ") });
@@ -62,7 +65,7 @@ export function styleOf(large: boolean): StylesheetJson {
     {
       selector: "edge",
       style: {
-        label: large ? "" : "data(label)",
+        label: bare ? "" : "data(label)",
         color: soft,
         "font-size": 10,
         "font-family": colourOf("--font"),

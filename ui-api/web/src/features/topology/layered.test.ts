@@ -1,33 +1,80 @@
 import { expect, test } from "vitest";
-import { layered, type Call, type Sized } from "./layered";
+import { layered, type Call, type Drawing, type Sized } from "./layered";
 
-const sized = (id: string, box?: string): Sized => ({ id, width: 100, height: 40, box });
-const call = (text: string): Call => ({ from: text[0] ?? "", to: text[1] ?? "" });
+const LABEL = { width: 130, height: 30 };
+const sized = (id: string, box?: string): Sized => ({ id, width: 70 + id.length * 7, height: id.length % 2 ? 48 : 33, box });
+const call = (from: string, to: string): Call => ({ id: `${from} → ${to}`, from, to, label: LABEL });
+const calls = (text: string): Call[] => text.split(", ").map((each) => call(...(each.split(">") as [string, string])));
+const DEMO = calls("shopper>front, front>checkout, front>catalog, front>reviews, checkout>cart, checkout>payments, cart>catalog, reviews>ratings");
+const names = (all: Call[]): string[] => [...new Set(all.flatMap((each) => [each.from, each.to]))].sort();
+
+interface Rect { left: number; right: number; top: number; bottom: number }
+const rect = ({ x, y }: { x: number; y: number }, { width, height }: { width: number; height: number }): Rect => ({ left: x - width / 2, right: x + width / 2, top: y - height / 2, bottom: y + height / 2 });
+const overlap = (a: Rect, b: Rect): boolean => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+/** Whether the line from a to b has a point within the rectangle (Liang and Barsky, 1984). */
+function crosses(a: { x: number; y: number }, b: { x: number; y: number }, box: Rect): boolean {
+  let [from, to] = [0, 1];
+  for (const [p, q] of [[a.x - b.x, a.x - box.left], [b.x - a.x, box.right - a.x], [a.y - b.y, a.y - box.top], [b.y - a.y, box.bottom - a.y]] as const) {
+    if (p === 0 && q <= 0) return false;
+    if (p < 0) from = Math.max(from, q / p);
+    if (p > 0) to = Math.min(to, q / p);
+  }
+  return from < to;
+}
+
+/** What is wrong with a drawing, in words. */
+function faults(nodes: Sized[], all: Call[], { places, routes }: Drawing): string[] {
+  const cards = nodes.map((node) => ({ id: node.id, box: rect(places[node.id] ?? { x: NaN, y: NaN }, node) }));
+  const labels = all.filter((each) => routes[each.id]).map((each) => ({ id: each.id, box: rect(routes[each.id]?.label ?? { x: NaN, y: NaN }, LABEL) }));
+  const found: string[] = [];
+  const things = [...cards, ...labels];
+  things.forEach((one, index) => things.slice(index + 1).forEach((other) => overlap(one.box, other.box) && found.push(`${one.id} lies on ${other.id}`)));
+  for (const { id, from, to } of all) {
+    const way = [places[from], ...(routes[id]?.points ?? []), places[to]];
+    way.slice(1).forEach((point, index) => {
+      const before = way[index];
+      for (const other of [...cards, ...labels]) {
+        if (other.id === from || other.id === to || other.id === id || !point || !before) continue;
+        if (crosses(before, point, other.box)) found.push(`${id} crosses ${other.id}`);
+      }
+    });
+  }
+  return found;
+}
+
+/** The same numbers each time (Lehmer). */
+function chance(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => (state = (state * 48271) % 2147483647) % below;
+}
+
+test.each([false, true])("in the demo no edge goes behind a card, and no label lies on another (down: %s)", (down) => {
+  const nodes = names(DEMO).map((id) => sized(id));
+  expect(faults(nodes, DEMO, layered(nodes, DEMO, down))).toEqual([]);
+});
+
+test.each(Array.from({ length: 30 }, (_, index) => index + 1))("nor in a random graph with circles and boxes (%i)", (seed) => {
+  const next = chance(seed);
+  const nodes = Array.from({ length: 3 + next(38) }, (_, index) => sized("n".repeat(1 + next(12)) + index, next(3) ? `team-${next(4)}` : undefined));
+  const all = new Map(Array.from({ length: next(3 * nodes.length) }, () => call(nodes[next(nodes.length)]?.id ?? "", nodes[next(nodes.length)]?.id ?? "")).map((each) => [each.id, each]));
+  const some = [...all.values()].filter((each) => each.from !== each.to);
+  expect(faults(nodes, some, layered(nodes, some, seed % 2 === 0))).toEqual([]);
+});
 
 test("what is called stands behind all its callers, also where calls make a circle", () => {
-  const places = layered(["a", "b", "c", "d"].map((id) => sized(id)), ["ab", "bc", "ac", "cd", "db"].map(call), false);
-  expect(places.a?.x).toBeLessThan(places.b?.x ?? 0);
-  expect(places.b?.x).toBeLessThan(places.c?.x ?? 0);
-  expect(places.c?.x).toBeLessThan(places.d?.x ?? 0);
+  const { places } = layered(["a", "b", "c", "d"].map((id) => sized(id)), calls("a>b, b>c, a>c, c>d, d>b"), false);
+  const xs = ["a", "b", "c", "d"].map((id) => places[id]?.x ?? NaN);
+  expect([...xs].sort((one, other) => one - other)).toEqual(xs);
 });
 
-test("no two nodes overlap, those of different boxes least of all", () => {
-  const ids = Array.from({ length: 40 }, (_, index) => String.fromCharCode(65 + index));
-  const nodes = ids.map((id, index) => sized(id, index < 30 ? `team-${index % 3}` : undefined));
-  const calls = ids.slice(1).map((id, index) => ({ from: ids[Math.floor(index / 3)] ?? "", to: id }));
-  const places = layered(nodes, calls, true);
-  expect(Object.keys(places)).toHaveLength(40);
-  for (const one of nodes) {
-    for (const other of nodes) {
-      if (one.id >= other.id) continue;
-      const [a, b] = [places[one.id], places[other.id]];
-      expect(Math.abs((a?.x ?? 0) - (b?.x ?? 0)) >= 100 || Math.abs((a?.y ?? 0) - (b?.y ?? 0)) >= 40).toBe(true);
-    }
-  }
+test("the same graph has the same drawing, in whatever order it comes", () => {
+  const nodes = names(DEMO).map((id) => sized(id, id < "d" ? "shop" : undefined));
+  expect(layered([...nodes].reverse(), [...DEMO].reverse(), false)).toEqual(layered(nodes, DEMO, false));
 });
 
-test("the same graph has the same places, in whatever order it comes", () => {
-  const nodes = ["a", "b", "c", "d"].map((id) => sized(id));
-  const calls = ["ab", "ac", "bd", "cd"].map(call);
-  expect(layered([...nodes].reverse(), calls, false)).toEqual(layered(nodes, calls, false));
+test("nodes without calls have places too", () => {
+  expect(layered([], [], false)).toEqual({ places: {}, routes: {} });
+  const nodes = ["a", "b", "c"].map((id) => sized(id, "shop"));
+  expect(faults(nodes, [], layered(nodes, [], true))).toEqual([]);
 });

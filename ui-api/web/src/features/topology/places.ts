@@ -47,17 +47,27 @@ export function inBoxes(nodes: { id: string; namespace: string }[]): Places {
 }
 
 /** What the tab remembers of a graph. */
-export function recalled(memory: string): Places {
+export function recalled<T extends object = Places>(memory: string): T {
   try {
-    return JSON.parse(sessionStorage.getItem(memory) ?? "{}") as Places;
+    return JSON.parse(sessionStorage.getItem(memory) ?? "{}") as T;
   } catch {
-    return {};
+    return {} as T;
   }
 }
 
-export function remember(memory: string, places: Places): void {
+export function remember(memory: string, things: object): void {
+  keep(memory, { ...recalled(memory), ...things });
+}
+
+/** Forgets some of it, or all. */
+export function forget(memory: string, ids?: string[]): void {
+  const left = Object.entries(recalled<Record<string, unknown>>(memory)).filter(([id]) => ids && !ids.includes(id));
+  keep(memory, Object.fromEntries(left));
+}
+
+function keep(memory: string, things: object): void {
   try {
-    sessionStorage.setItem(memory, JSON.stringify({ ...recalled(memory), ...places }));
+    sessionStorage.setItem(memory, JSON.stringify(things));
   } catch {
     // The browser keeps nothing: the next layout is computed again.
   }

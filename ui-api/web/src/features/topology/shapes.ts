@@ -25,3 +25,12 @@ export function sizeOf(label: string): { width: number; height: number } {
   const longest = Math.max(...lines.map((line) => line.length));
   return { width: Math.round(Math.max(longest * CHARACTER + 30, 72)), height: lines.length * LINE + 18 };
 }
+
+const SMALL_CHARACTER = 6;
+const SMALL_LINE = 13;
+
+/** The room for the text of an edge: no less than for the usual one, as its numbers will be others. */
+export function textSize(label: string): { width: number; height: number } {
+  const lines = label.split("\n");
+  return { width: Math.max(...lines.map((line) => line.length * SMALL_CHARACTER + 10), 140), height: Math.max(lines.length, 2) * SMALL_LINE + 6 };
+}
