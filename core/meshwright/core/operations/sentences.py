@@ -58,6 +58,11 @@ def _proxy(data: Payload) -> str:
     return f"Proxy {_full(proxy)} of mesh {proxy['mesh']} is {proxy['state'].replace('_', ' ')}{error}"
 
 
+def _reason(data: Payload) -> str:
+    """What a person gave as the reason."""
+    return f": {data['reason']}" if data.get("reason") else ""
+
+
 def _release(data: Payload) -> str:
     release = data["release"]
     return f"Revision {release['revision']} of {release['design']['id']} on {release['mesh']} is {release['state']}"
@@ -91,10 +96,12 @@ _SENTENCES: dict[str, Callable[[Payload], str]] = {
     operations.StepUndone.wire.name: lambda data: f"Step {data['step']} was undone{_why(data)}",
     operations.OperationUndoing.wire.name: lambda data: f"Undoing what was done{_why(data)}",
     operations.OperationRetrying.wire.name: lambda data: f"Will be tried again{_why(data)}",
-    operations.CancelRequested.wire.name: lambda data: f"{data['principal']} asked to cancel",
+    operations.CancelRequested.wire.name: lambda data: f"{data['principal']} asked to cancel{_reason(data)}",
     operations.OperationSucceeded.wire.name: lambda data: "Succeeded",
     operations.OperationFailed.wire.name: lambda data: f"Failed{_why(data)}",
-    operations.OperationCancelled.wire.name: lambda data: f"Cancelled by {data.get('principal') or 'somebody'}",
+    operations.OperationCancelled.wire.name: lambda data: (
+        f"Cancelled by {data.get('principal') or 'somebody'}{_reason(data)}"
+    ),
     operations.OperationTimedOut.wire.name: lambda data: "Ran out of time",
     operations.OperationDeadLettered.wire.name: lambda data: f"Could not be executed{_why(data)}",
     meshes.MeshObserved.wire.name: _mesh,

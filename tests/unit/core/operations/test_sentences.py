@@ -51,6 +51,13 @@ def test_every_message_of_the_contract_has_a_sentence(path: Path) -> None:
             {"kind": "design.apply", "mesh": "m", "arguments": {"design": {"id": "slow"}}, "principal": "ann"},
             "Apply slow to m, asked for by ann",
         ),
+        (
+            "operation.cancel_requested.v1",
+            {"principal": "ann", "reason": "it takes too long"},
+            "ann asked to cancel: it takes too long",
+        ),
+        ("operation.cancelled.v1", {"principal": "ann", "reason": "too long"}, "Cancelled by ann: too long"),
+        ("operation.cancelled.v1", {}, "Cancelled by somebody"),
         ("operation.step_failed.v1", {"step": "push", "failure": {"what": "it broke"}}, "Step push failed: it broke"),
         ("operation.failed.v1", {"failure": {"what": "it broke"}}, "Failed: it broke"),
         ("adapter.lost.v1", {"name": "istio", "graceful": False}, "A worker of adapter istio was lost"),

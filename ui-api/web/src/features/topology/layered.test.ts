@@ -31,6 +31,9 @@ function faults(nodes: Sized[], all: Call[], { places, routes }: Drawing): strin
   const things = [...cards, ...labels];
   things.forEach((one, index) => things.slice(index + 1).forEach((other) => overlap(one.box, other.box) && found.push(`${one.id} lies on ${other.id}`)));
   for (const { id, from, to } of all) {
+    // cytoscape draws no edge that turns at or within its own end, and wants room for the arrow
+    const ends = cards.filter((each) => each.id === from || each.id === to).map(({ box }) => ({ left: box.left - 8, right: box.right + 8, top: box.top - 8, bottom: box.bottom + 8 }));
+    for (const { x, y } of routes[id]?.points ?? []) if (ends.some((end) => overlap(end, { left: x, right: x, top: y, bottom: y }))) found.push(`${id} turns at its end`);
     const way = [places[from], ...(routes[id]?.points ?? []), places[to]];
     way.slice(1).forEach((point, index) => {
       const before = way[index];

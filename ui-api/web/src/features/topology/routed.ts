@@ -36,7 +36,9 @@ export interface Level {
   across: number;
 }
 
-const GAP = 34;
+const GAP = 48;
+/** how far an edge goes straight from its card, with its arrow: it must not turn on the border, where it has no end */
+const STRAIGHT = 16;
 const BETWEEN = 26;
 const LINE = 12;
 const SWEEPS = 12;
@@ -56,16 +58,16 @@ export function routed(cards: Card[], ways: Way[]): Level {
   const sorted = ordered(layers.map((layer) => layer.map((slot) => slot.id)), links);
   const across = acrossOf(sorted, slots, links);
   const { middles, halves, length } = alongOf(sorted, slots);
-  const at = (id: string, side: -1 | 0 | 1, more = 0): Place => {
+  const at = (id: string, side: -1 | 0 | 1, [out, beside] = [0, 0]): Place => {
     const layer = layerOf.get(id) ?? 0;
-    return { x: (middles[layer] ?? 0) + side * (halves[layer] ?? 0), y: (across.get(id) ?? 0) + more };
+    return { x: (middles[layer] ?? 0) + side * ((halves[layer] ?? 0) + out), y: (across.get(id) ?? 0) + beside };
   };
   const layerOf = new Map(sorted.flatMap((layer, index) => layer.map((id): [string, number] => [id, index])));
   const drawn: Level["ways"] = new Map();
   for (const { way, ids, turned } of chains) {
     const [first, last, between] = [ids[0] ?? "", ids.at(-1) ?? "", ids.slice(1, -1)];
-    const [begins, ends] = turned ? [way.ends, way.begins] : [way.begins, way.ends];
-    const points = [at(first, 1, begins), ...between.flatMap((id) => [at(id, -1), at(id, 1)]), at(last, -1, ends)];
+    const [begins = 0, ends = 0] = turned ? [way.ends, way.begins] : [way.begins, way.ends];
+    const points = [at(first, 1, [STRAIGHT, begins]), ...between.flatMap((id) => [at(id, -1), at(id, 1)]), at(last, -1, [STRAIGHT, ends])];
     drawn.set(way.id, { points: turned ? points.reverse() : points, label: at(between[(between.length - 1) / 2] ?? first, 0) });
   }
   const tops = sorted.flat().map((id) => (across.get(id) ?? 0) - (slots.get(id)?.across ?? 0) / 2);
