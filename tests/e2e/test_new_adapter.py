@@ -20,8 +20,13 @@ async def run(*command: str, folder: Path, **environment: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(200):
+    try:
+        async with asyncio.timeout(270):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
         output, _ = await process.communicate()
+        raise AssertionError(f"it took too long: {output.decode()}") from None
     assert process.returncode == 0, output.decode()
     return output.decode()
 
