@@ -41,7 +41,7 @@ def detected(machine: Any, workspace: str, design: str, mesh: str) -> None:
 
 def test_drift_is_listed_by_design_and_mesh(terminal: Terminal, machine: Any) -> None:
     """Each drifted resource is a line that says how it differs; the options choose among designs and meshes."""
-    assert "No drift: everything is as it was applied." in terminal.run("drift", "list").stdout
+    assert "No drift. Everything is as it was applied." in terminal.run("drift", "list").stdout
     workspace = terminal.environment["MESHWRIGHT_WORKSPACE"]
     detected(machine, workspace, "calm", "demo")
     detected(machine, workspace, "hasty", "other")

@@ -100,7 +100,7 @@ def taken(proxies: Document | None) -> str | None:
 def drift(items: list[Document]) -> "RenderableType":
     """Drifted resources, one a line."""
     if not items:
-        return nothing("drift", "No drift: everything is as it was applied.")
+        return nothing("drift", "Everything is as it was applied.")
     rows = (
         (
             d["design"],
