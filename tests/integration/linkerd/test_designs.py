@@ -120,6 +120,6 @@ async def test_the_mesh_is_told_as_its_installation_is(mesh: Designs) -> None:
     assert mesh.namespace in plane.enrolled
     bad = [each for each in plane.checks if each.result == checks.BAD]
     assert [each.category for each in bad] == ["gateway-api-crd"]  # its bundle says v0.0.0-dev
-    seen = status.observed(MESH, "linkerd", plane, None, plane.checks, [])
+    seen = status.observed(MESH, "linkerd", plane, None, plane.checks, [], [])
     assert seen.version == "edge-26.6.3"
     assert {each.type: each.status for each in seen.conditions}["LinkerdExistence"] == "True"

@@ -29,10 +29,11 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
     record = await (await Installations.open(scope.runtime)).get(mesh)
     cluster = await k8s.cluster_of(scope)
     planes = own(await detect(cluster), record)
-    known = await _proxies(cluster, mesh.mesh, planes) if planes else Reading()
+    known = await _proxies(cluster, mesh, planes) if planes else Reading()
     return kit.MeshStatus(
         mesh=observed(mesh, scope.runtime.adapter, planes, record, known),
         proxies=known.proxies,
+        workloads=known.workloads,
         complete=known.complete,
         details={"detected": msgspec.to_builtins(planes)},
     )
@@ -70,7 +71,7 @@ def observed(
         state="ready" if all(each.status == "True" for each in told) else "degraded",
         trust_domain=(record.trust_domain if record else "") or DEFAULT_TRUST_DOMAIN,
         conditions=told,
-        workloads=len({each.workload for each in known.proxies if each.workload}),
+        workloads=len(known.workloads),
         proxies=sum(each.state != "disconnected" for each in known.proxies),
         observed_at=datetime.datetime.now(datetime.UTC),
     )
@@ -109,12 +110,13 @@ def joined(conditions: Sequence[Condition]) -> list[Condition]:
     return list(by_type.values())
 
 
-async def _proxies(cluster: k8s.Cluster, mesh: str, planes: Sequence[Detected]) -> Reading:
+async def _proxies(cluster: k8s.Cluster, mesh: kit.MeshRef, planes: Sequence[Detected]) -> Reading:
     return await reading.read(
         cluster,
         mesh,
         planes[0].namespace,
         [each.revision for each in planes],
         enrolled=sorted({name for each in planes for name in each.sidecar_namespaces}),
-        ambient=any(each.ztunnel is not None for each in planes),
+        captured=sorted({name for each in planes for name in each.ambient_namespaces}),
+        ztunnel=any(each.ztunnel is not None for each in planes),
     )

@@ -15,10 +15,11 @@ from meshwright.adapters.linkerd.detecting import Detected, Seen
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes import listing
+from meshwright.core.kit.kubernetes.facts import members
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.schemas.meshes import Mesh
 from meshwright.schemas.references import ResourceRef
-from meshwright.schemas.workloads import Proxy
+from meshwright.schemas.workloads import Proxy, Workload
 
 _ROUTES = ResourceRef(
     group="apiextensions.k8s.io", kind="CustomResourceDefinition", name=f"httproutes.{words.GATEWAYS}"
@@ -33,11 +34,12 @@ async def status(scope: kit.Scope) -> kit.MeshStatus:
     record = await (await Installations.open(scope.runtime)).get(mesh)
     cluster = await k8s.cluster_of(scope)
     plane = own(await detect(cluster), record)
-    there, looked = await _data_plane(cluster, mesh.mesh, plane) if plane else ([], [])
+    there, meshed, looked = await _data_plane(cluster, mesh, plane) if plane else ([], [], [])
     results = [*(plane.checks if plane else [_gone(record)]), *looked]
     return kit.MeshStatus(
-        mesh=observed(mesh, scope.runtime.adapter, plane, record, results, there),
+        mesh=observed(mesh, scope.runtime.adapter, plane, record, results, there, meshed),
         proxies=there,
+        workloads=meshed,
         details={"checks": msgspec.to_builtins(results), "detected": msgspec.to_builtins(plane)},
     )
 
@@ -69,6 +71,7 @@ def observed(
     record: Installation | None,
     results: Sequence[Check],
     there: Sequence[Proxy],
+    meshed: Sequence[Workload],
 ) -> Mesh:
     """A mesh as users see it."""
     return Mesh(
@@ -82,21 +85,24 @@ def observed(
         state="ready" if all(each.result != checks.BAD for each in results) else "degraded",
         trust_domain=plane.trust_domain if plane else record.trust_domain if record else "",
         conditions=checks.conditions(results),
-        workloads=len({each.workload for each in there if each.workload}),
+        workloads=len(meshed),
         proxies=sum(each.state != "disconnected" for each in there),
         observed_at=datetime.datetime.now(datetime.UTC),
     )
 
 
-async def _data_plane(cluster: k8s.Cluster, mesh: str, plane: Detected) -> tuple[list[Proxy], list[Check]]:
-    meshed = await listing.listed(cluster, "", "Pod", labels=f"{words.PLANE}={plane.namespace}")
-    there = proxies.proxies(mesh, meshed, plane)
+async def _data_plane(
+    cluster: k8s.Cluster, mesh: kit.MeshRef, plane: Detected
+) -> tuple[list[Proxy], list[Workload], list[Check]]:
+    pods = await listing.listed(cluster, "", "Pod", labels=f"{words.PLANE}={plane.namespace}")
+    there = proxies.proxies(mesh.mesh, pods, plane)
+    meshed = members(mesh, pods, await listing.listed(cluster, "", "Service"))
     others = [
         body
         for name in plane.enrolled
         for body in await listing.listed(cluster, "", "Pod", name, labels=f"!{words.PLANE}")
     ]
-    return there, proxies.checked(mesh, there, proxies.bare(others, plane.enrolled), plane)
+    return there, meshed, proxies.checked(mesh.mesh, there, proxies.bare(others, plane.enrolled), plane)
 
 
 def _gone(record: Installation | None) -> Check:

@@ -18,7 +18,16 @@ from meshwright.core.operations.outcomes import Reject
 from meshwright.schemas.base import Message
 from meshwright.schemas.errors import Failure
 from meshwright.schemas.meshes import Mesh, MeshObserved, MeshRemoved
-from meshwright.schemas.workloads import Proxy, ProxyObserved, ProxyRemoved, proxy_id
+from meshwright.schemas.workloads import (
+    Proxy,
+    ProxyObserved,
+    ProxyRemoved,
+    Workload,
+    WorkloadObserved,
+    WorkloadRemoved,
+    proxy_id,
+    workload_id,
+)
 
 REF = MeshRef(workspace="default", connection="local", mesh="prod")
 NAMES = st.sampled_from(["a", "b", "c", "d"])
@@ -97,6 +106,19 @@ def status(complete: bool = True, **proxies: str) -> MeshStatus:
     return MeshStatus(mesh=mesh, proxies=ours, complete=complete)
 
 
+def running(*names: str, version: str = "v1", complete: bool = True) -> MeshStatus:
+    """A mesh with these Deployments, seen now."""
+    now = datetime.datetime.now(datetime.UTC)
+    workloads = [
+        Workload(
+            id=workload_id("prod", "shop", "deployment", name), mesh="prod", connection="local", namespace="shop",
+            kind="deployment", name=name, version=version, observed_at=now,
+        )
+        for name in names
+    ]  # fmt: skip
+    return msgspec.structs.replace(status(complete), workloads=workloads)
+
+
 @pytest.fixture
 def runtime() -> Emitting:
     """What events go to."""
@@ -135,6 +157,22 @@ async def test_a_proxy_that_is_gone_is_reported_once_and_only_when_all_were_read
     (gone,) = (each for each in runtime.taken() if isinstance(each, ProxyRemoved))
     assert (gone.id, gone.namespace, gone.name) == (proxy_id("prod", "shop", "b"), "shop", "b")
     await publications.publish(REF, status(a="synced"))
+    assert runtime.taken() == []
+
+
+async def test_workloads_come_change_and_go_like_proxies(publications: Publications, runtime: Emitting) -> None:
+    """Each is told once, again when it differs, and as gone only when all were read."""
+    await publications.publish(REF, running("web", "db"))
+    assert [type(each) for each in runtime.taken()] == [MeshObserved, WorkloadObserved, WorkloadObserved]
+    await publications.publish(REF, running("web", complete=False))
+    assert runtime.taken() == []
+    await publications.publish(REF, running("web", version="v2"))
+    changed, gone = runtime.taken()
+    assert isinstance(changed, WorkloadObserved)
+    assert changed.workload.version == "v2"
+    assert isinstance(gone, WorkloadRemoved)
+    assert (gone.id, gone.kind) == (workload_id("prod", "shop", "deployment", "db"), "deployment")
+    await publications.publish(REF, running("web", version="v2"))
     assert runtime.taken() == []
 
 

@@ -44,7 +44,12 @@ class ProxyPod(Model, frozen=True, kw_only=True):
 
 def proxy_pods(bodies: Iterable[Body]) -> list[ProxyPod]:
     """Those of these pods that have a proxy and have not ended."""
-    return [proxy_pod(each) for each in bodies if container_of(each, PROXY_CONTAINER) is not None and not ended(each)]
+    return [proxy_pod(each) for each in bodies if has_proxy(each)]
+
+
+def has_proxy(body: Body) -> bool:
+    """Whether a pod has a proxy, and has not ended."""
+    return container_of(body, PROXY_CONTAINER) is not None and not ended(body)
 
 
 def without_proxy(bodies: Iterable[Body]) -> list[str]:

@@ -13,11 +13,13 @@ from meshwright.adapters.istio.proxies import pods, replicas, syncz
 from meshwright.adapters.istio.proxies.pods import ProxyPod
 from meshwright.adapters.istio.proxies.replicas import Replica
 from meshwright.adapters.istio.proxies.syncz import ProxySync
+from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.facts import members
 from meshwright.core.kit.kubernetes.listing import listed
 from meshwright.schemas.base import Model
 from meshwright.schemas.references import ResourceRef
-from meshwright.schemas.workloads import Proxy, proxy_id, workload_id
+from meshwright.schemas.workloads import Proxy, Workload, proxy_id, workload_id
 
 Place: TypeAlias = tuple[str, str]
 """a namespace, and the name of a pod in it"""
@@ -29,6 +31,7 @@ class Reading(Model, frozen=True, kw_only=True):
     """All that is known of the proxies of one mesh."""
 
     proxies: list[Proxy] = []
+    workloads: list[Workload] = []
     replicas: list[Replica] = []
     bare: list[str] = []
     """pods that were to have a sidecar and have none, by `namespace/name`"""
@@ -46,31 +49,39 @@ class Reading(Model, frozen=True, kw_only=True):
 
 async def read(
     cluster: k8s.Cluster,
-    mesh: str,
+    mesh: kit.MeshRef,
     namespace: str,
     revisions: Collection[str],
     *,
     enrolled: Sequence[str],
-    ambient: bool,
+    captured: Sequence[str],
+    ztunnel: bool,
 ) -> Reading:
     """The proxies of all control planes of a mesh, and which pods of the `enrolled` namespaces have none.
+
+    The pods of the `captured` namespaces take part without a sidecar, by the `ztunnel` of their node.
 
     Raises KubernetesError.
     """
     answers = await replicas.ask(cluster, namespace, revisions)
     bodies = await listed(cluster, "", "Pod", labels=pods.INJECTED)
-    if ambient:
+    if ztunnel:
         bodies += await listed(cluster, "", "Pod", labels="app=ztunnel")
     connected = replicas.merged(answers)
     known = {(each.namespace, each.name): each for each in pods.proxy_pods(bodies)}
     for place in [each for each in connected if each not in known][:_MOST_LOOKUPS]:
         body = await cluster.find(ResourceRef(kind="Pod", namespace=place[0], name=place[1]))
         if body:
+            bodies.append(body)
             known[place] = pods.proxy_pod(body)
     bare: list[str] = []
     for name in enrolled:
         bare += pods.without_proxy(await listed(cluster, "", "Pod", name, labels=f"!{pods.SIDECAR}"))
-    return Reading(proxies=proxies(mesh, revisions, answers, known), replicas=answers, bare=bare)
+    meshed = [each for each in bodies if pods.has_proxy(each)]
+    for name in captured:
+        meshed += await listed(cluster, "", "Pod", name, labels=f"!{pods.SIDECAR}")
+    there = members(mesh, meshed, await listed(cluster, "", "Service"))
+    return Reading(proxies=proxies(mesh.mesh, revisions, answers, known), workloads=there, replicas=answers, bare=bare)
 
 
 def proxies(

@@ -93,7 +93,7 @@ class Place(places.Place, frozen=True):
         async def report() -> None:
             plane = status.own(await status.detect(await self.cluster()), record)
             checks = plane.checks if plane else []
-            mesh = status.observed(self.mesh, self.ctx.command.adapter, plane, record, checks, [])
+            mesh = status.observed(self.mesh, self.ctx.command.adapter, plane, record, checks, [], [])
             noted = [Condition(type="Noted", status="True", reason="Checked", message=each[:2000]) for each in notes]
             mesh.conditions.extend(noted)
             await kit.tell_mesh(self.ctx.runtime, self.mesh, mesh)

@@ -1,16 +1,16 @@
-"""Publishing how a mesh and its proxies are, as far as it is news.
+"""Publishing how a mesh, its workloads and its proxies are, as far as it is news.
 
 Problem: a status is read again and again, and most of it is as before. Invariant: what was published of a mesh lies in
 the adapter's bucket, so any of its workers tells only what differs; it is written after the events, so that what a
-worker could not finish is told again and not forgotten. A proxy that is not there any more is told as removed, once.
+worker could not finish is told again and not forgotten. What is not there any more is told as removed, once.
 """
 
 import asyncio
 import datetime
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,9 +19,20 @@ from meshwright.core.kit.runtime import Runtime
 from meshwright.core.kit.target import MeshRef, Scope
 from meshwright.schemas.base import Message, Model
 from meshwright.schemas.meshes import Mesh, MeshObserved, MeshRemoved
-from meshwright.schemas.workloads import Proxy, ProxyObserved, ProxyRemoved, proxy_id
+from meshwright.schemas.workloads import (
+    Proxy,
+    ProxyObserved,
+    ProxyRemoved,
+    Workload,
+    WorkloadKind,
+    WorkloadObserved,
+    WorkloadRemoved,
+    proxy_id,
+    workload_id,
+)
 
 BUCKET = "status"
+_Part = TypeVar("_Part", Proxy, Workload)
 _AT_ONCE = 16
 """events that are on their way at the same time"""
 _EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
@@ -33,8 +44,9 @@ class MeshStatus(Model, frozen=True, kw_only=True):
 
     mesh: Mesh
     proxies: list[Proxy] = []
+    workloads: list[Workload] = []
     complete: bool = True
-    """whether a proxy that is not among them is gone; else it stays as it was published"""
+    """whether a proxy or workload that is not among them is gone; else it stays as it was published"""
     details: dict[str, Any] = {}
     """what whoever asked for a refresh is told beside"""
 
@@ -43,11 +55,12 @@ StatusReader = Callable[[Scope], Awaitable[MeshStatus]]
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """What was published of one mesh; proxies by namespace and name, as a digest of each."""
+    """What was published of one mesh, its proxies and workloads by their place, as a digest of each."""
 
     connection: str
     mesh: Mesh | None = None
     proxies: dict[str, str] = {}
+    workloads: dict[str, str] = {}
 
 
 class Publications:
@@ -88,15 +101,12 @@ class Publications:
         news: list[tuple[str, Message]] = []
         if before.mesh is None or _timeless(before.mesh) != _timeless(status.mesh):
             news.append((ref.mesh, MeshObserved(mesh=status.mesh)))
-        digests = {_place(each): _digest(each) for each in status.proxies}
-        changed = [each for each in status.proxies if before.proxies.get(_place(each)) != digests[_place(each)]]
-        news += [(each.id, ProxyObserved(proxy=each)) for each in changed]
-        kept = {place: digest for place, digest in before.proxies.items() if place not in digests}
-        if status.complete:
-            news += [_removed(ref.mesh, place) for place in kept]
-            kept = {}
+        workloads, told = _news(before.workloads, status.workloads, _controller, status.complete)
+        news += told + [_left(ref.mesh, place) for place in before.workloads.keys() - workloads.keys()]
+        proxies, told = _news(before.proxies, status.proxies, _place, status.complete)
+        news += told + [_removed(ref.mesh, place) for place in before.proxies.keys() - proxies.keys()]
+        now = Published(connection=ref.connection, mesh=status.mesh, proxies=proxies, workloads=workloads)
         await self._tell(ref.workspace, news)
-        now = Published(connection=ref.connection, mesh=status.mesh, proxies=kept | digests)
         if news or entry is None:
             await self._write(ref, now, entry)
         return len(news)
@@ -144,12 +154,29 @@ def _decoded(entry: Entry | None) -> Published | None:
     return msgspec.json.decode(zlib.decompress(entry.value), type=Published) if entry else None
 
 
+def _news(
+    before: Mapping[str, str], there: Sequence[_Part], place: Callable[[_Part], str], complete: bool
+) -> tuple[dict[str, str], list[tuple[str, Message]]]:
+    """The digests of what is there now, by place, and an event for each whose digest is another one."""
+    digests = {place(each): _digest(each) for each in there}
+    changed = [each for each in there if before.get(place(each)) != digests[place(each)]]
+    return digests if complete else {**before, **digests}, [(each.id, _observed(each)) for each in changed]
+
+
+def _observed(part: Proxy | Workload) -> Message:
+    return ProxyObserved(proxy=part) if isinstance(part, Proxy) else WorkloadObserved(workload=part)
+
+
 def _place(proxy: Proxy) -> str:
     return f"{proxy.namespace}/{proxy.name}"
 
 
-def _digest(proxy: Proxy) -> str:
-    return hashlib.sha256(msgspec.json.encode(_timeless(proxy))).hexdigest()[:16]
+def _controller(workload: Workload) -> str:
+    return f"{workload.namespace}/{workload.kind}/{workload.name}"
+
+
+def _digest(part: Proxy | Workload) -> str:
+    return hashlib.sha256(msgspec.json.encode(_timeless(part))).hexdigest()[:16]
 
 
 def _timeless(document: Any) -> Any:
@@ -160,3 +187,10 @@ def _removed(mesh: str, place: str) -> tuple[str, Message]:
     namespace, _, name = place.partition("/")
     identity = proxy_id(mesh, namespace, name)
     return identity, ProxyRemoved(id=identity, mesh=mesh, namespace=namespace, name=name)
+
+
+def _left(mesh: str, place: str) -> tuple[str, Message]:
+    namespace, kind, name = place.split("/", 2)
+    identity = workload_id(mesh, namespace, kind, name)
+    of_kind = msgspec.convert(kind, WorkloadKind)
+    return identity, WorkloadRemoved(id=identity, mesh=mesh, namespace=namespace, kind=of_kind, name=name)

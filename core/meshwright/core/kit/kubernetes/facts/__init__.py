@@ -14,6 +14,7 @@ from meshwright.core.kit.kubernetes.facts.known import (
     ServicePort,
     Workload,
 )
+from meshwright.core.kit.kubernetes.facts.members import members
 from meshwright.core.kit.kubernetes.facts.problems import not_enrolled, problems, routed_already
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ServicePort",
     "Surroundings",
     "Workload",
+    "members",
     "not_enrolled",
     "problems",
     "routed_already",
