@@ -75,6 +75,24 @@ def test_rights_are_reported(terminal: Terminal) -> None:
     assert "Authentication required" in terminal.run("connections", "list", expect=3, MESHWRIGHT_TOKEN="wrong").stderr
 
 
+def test_a_connection_is_added_once(terminal: Terminal) -> None:
+    """With its kind or a kubeconfig, whose hazards are refused by name; `add` replaces nothing."""
+    assert "what kind?" in terminal.run("connections", "add", "new", expect=2).stderr
+    told = terminal.run("connections", "add", "new", "--kind", "consul", "--context", "prod", expect=2).stderr
+    assert "--context names a context of --kubeconfig here" in told
+    user = {"name": "me", "user": {"exec": {"command": "sh", "apiVersion": "v1"}}}
+    context = {"name": "prod", "context": {"cluster": "prod", "user": "me"}}
+    cluster = {"name": "prod", "cluster": {"server": "https://127.0.0.1:1"}}
+    terminal.write("kubeconfig", json.dumps({"users": [user], "contexts": [context], "clusters": [cluster]}))
+    told = terminal.run("connections", "add", "new", "--kubeconfig", "kubeconfig", "--context", "prod", expect=3).stderr
+    assert "exec" in told
+    terminal.run("connections", "show", "new", expect=3)
+    terminal.run("connections", "set", "there", "--kind", "envoy-fleet")
+    told = terminal.run("connections", "add", "there", "--kind", "consul", expect=3).stderr
+    assert "connection there exists" in told
+    assert "`meshwright connections set there` replaces its settings" in told
+
+
 def test_nothing_is_lost_without_a_yes(terminal: Terminal) -> None:
     """Without a terminal a deletion needs --yes, and says so."""
     terminal.run("connections", "set", "kept", "--kind", "consul")

@@ -92,7 +92,7 @@ async def test_without_a_part_of_them_nothing_is_begun(operator: Any, admission:
         failure = told.value.failure
         assert failure.code == "MW4014"
         assert {str(each) for each in lost} & set(failure.details["missing"])
-        assert "meshwright connections rights --adapter istio --for install --mesh-version 1.31.0" in failure.remedy
+        assert "meshwright connections rights --adapter istio --for install --version 1.31.0" in failure.remedy
         assert await operator.everything() == before, "nothing was begun"
 
     await refused("to bring", installing)

@@ -97,6 +97,16 @@ def test_proxies_say_for_each_type_what_they_have_taken(server: Server, terminal
     assert words == "✗ web-2 says: Listener: no such socket option"
 
 
+def test_what_many_proxies_refuse_does_not_fill_the_screen(server: Server, terminal: Terminal) -> None:
+    """The words of the first few, shortened; how many more there are, and where all words of one are."""
+    wordy = "Listener: " + "no such socket option, " * 100
+    server.on("GET /v1/proxies", {"items": [proxy(f"web-{n}", "rejected", error=wordy) for n in range(8)]})
+    printed = terminal.run("proxies", "list").stdout
+    assert printed.count("says: Listener: no such socket option") == 5
+    assert "and 3 more; `meshwright proxies show NAME` has all words of one" in printed
+    assert all(len(line) < 500 for line in printed.splitlines())
+
+
 def test_certificates_are_told_where_somebody_knows_them(server: Server, terminal: Terminal) -> None:
     """Where no proxy has one there is no column; where others have one, it is missing."""
     certificate = {"spiffe_id": "spiffe://m/ns/shop/sa/web", "serial": "1", "not_after": "2026-01-01T00:00:00Z"}

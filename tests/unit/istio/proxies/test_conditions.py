@@ -71,6 +71,7 @@ def test_proxies_may_be_two_minors_behind_and_never_ahead() -> None:
         apart = told(proxy("a", version=version))["ProxyVersions"]
         assert (apart.status, apart.reason) == ("False", "VersionSkew")
         assert f"shop/a {version} (default)" in apart.message
+        assert ("1 ahead of the istiod" in apart.message) == (version > "1.30.3")
         assert "meshwright workloads enrol --mesh prod --namespace shop --restart" in apart.message
     assert "ProxyVersions" not in told(proxy("a", version="latest"))
     assert "ProxyVersions" not in told(proxy("a"), versions={"default": ""})

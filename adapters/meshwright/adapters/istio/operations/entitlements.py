@@ -186,7 +186,7 @@ def _spec_of(record: Installation) -> InstallSpec:
 
 
 def _command(spec: InstallSpec) -> str:
-    given = {"--mesh-version": spec.version, "--profile": spec.profile, "--revision": spec.revision}
+    given = {"--version": spec.version, "--profile": spec.profile, "--revision": spec.revision}
     given |= {"--namespace": spec.namespace if spec.namespace != DEFAULT_NAMESPACE else ""}
     given |= {"--chart": spec.values.charts}
     words = [f"{name} {shlex.quote(value)}" for name, value in given.items() if value]

@@ -14,6 +14,10 @@ from meshwright.schemas.meshes import Condition
 from meshwright.schemas.workloads import Proxy
 
 _SHOWN = 10
+_QUOTED = 3
+"""proxies whose own words are given: one wrong resource is often refused by all in the same words"""
+_WORDS = 300
+"""characters of them; all of them stand with the proxy itself"""
 _BEHIND = 2
 """minor versions that a proxy may be behind its control plane"""
 
@@ -49,7 +53,7 @@ def _synced(reading: Reading) -> Condition:
     total = len(reading.proxies)
     rejected = [each for each in reading.proxies if each.state == "rejected"]
     if rejected:
-        words = "; ".join(f"{_name(each)} refuses {each.error}" for each in rejected[:_SHOWN])
+        words = "; ".join(f"{_name(each)} refuses {_shortened(each.error)}" for each in rejected[:_QUOTED])
         detail = f"{len(rejected)} of {total} proxies refuse what they were sent, and keep what they had: {words}"
         return _wrong("ProxiesSynced", "Rejected", detail)
     lost = [each for each in reading.proxies if each.state == "disconnected"]
@@ -75,9 +79,14 @@ def _versions(mesh: str, proxies: Sequence[Proxy], versions: Mapping[str, str]) 
     if apart:
         shown = ", ".join(f"{_name(each)} {each.version} ({each.revision})" for each in apart[:_SHOWN])
         planes = ", ".join(f"{revision} {version}" for revision, version in sorted(versions.items()))
+        ahead = sum(numbers(each.version) > numbers(versions[each.revision]) for each in apart)
+        behind = len(apart) - ahead
+        where = " and ".join(
+            [f"{behind} more than {_BEHIND} minor versions behind"] * bool(behind) + [f"{ahead} ahead of"] * bool(ahead)
+        )
         detail = (
-            f"{len(apart)} of {len(proxies)} proxies are more than {_BEHIND} minor versions behind the istiod of their"
-            f" revision ({planes}), or ahead of it, which Istio does not support: {shown}; {_restart(mesh, apart[0])}"
+            f"of {len(proxies)} proxies, {where} the istiod of their revision ({planes}), which Istio does not support:"
+            f" {shown}; {_restart(mesh, apart[0])}"
         )
         return [_wrong("ProxyVersions", "VersionSkew", detail)]
     if others:
@@ -136,6 +145,10 @@ def _bare(mesh: str, pods: Sequence[str]) -> list[Condition]:
         " --restart)"
     )
     return [_wrong("PodsInjected", "NoSidecar", detail)]
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= _WORDS else f"{words[:_WORDS]}…"
 
 
 def _name(proxy: Proxy) -> str:

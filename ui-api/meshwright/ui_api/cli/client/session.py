@@ -147,7 +147,7 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
     ]
     first = inspect.Parameter("typer_context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     # the order of declaration is the order of arguments on the command line
-    # a command may declare an `output` of its own, with further formats
+    # a command may declare an `output` or a `context` of its own; the common one is then given before its name
     added = [parameter for parameter in common if parameter.name not in own_names]
     parameters = [first, *(parameter.replace(kind=kind) for parameter in own), *added]
 
@@ -155,10 +155,10 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
         before = typer_context.obj if isinstance(typer_context.obj, Options) else Options()
         session = Session(
             Options(
-                output=before.output if "output" in own_names else given.pop("output") or before.output,
-                quiet=given.pop("quiet") or before.quiet,
-                context=given.pop("context") or before.context,
-                workspace=given.pop("workspace") or before.workspace,
+                **{
+                    each: getattr(before, each) if each in own_names else given.pop(each) or getattr(before, each)
+                    for each in Options.__struct_fields__
+                }
             )
         )
         try:

@@ -22,6 +22,11 @@ def save(session: Session, path: str, document: dict[str, Any], reason: str) -> 
     except RequestRefused as refused:
         if refused.slug != "stale":
             raise
+    return create(session, path, document, reason)
+
+
+def create(session: Session, path: str, document: dict[str, Any], reason: str) -> Answer:
+    """Create a resource that does not exist. Raises RequestRefused."""
     return _put(session, path, document, reason, {"if-none-match": "*"})
 
 

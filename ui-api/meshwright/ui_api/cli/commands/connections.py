@@ -9,7 +9,7 @@ from meshwright.ui_api.cli.choices import ReasonOption, YesOption
 from meshwright.ui_api.cli.client import documents, paths, writing
 from meshwright.ui_api.cli.client.session import Session, command
 from meshwright.ui_api.cli.commands import meshes
-from meshwright.ui_api.cli.exits import CommandFailed, Exit
+from meshwright.ui_api.cli.exits import CommandFailed, Exit, RequestRefused
 from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import connections as rendered
 from meshwright.ui_api.cli.render import views
@@ -38,37 +38,91 @@ def show(session: Session, connection: Name) -> None:
     session.output.show(document, views.document(document))
 
 
+SettingsOption = Annotated[
+    str, typer.Option("--settings", help="A file (JSON or YAML, - for stdin) with the settings of the kind.")
+]
+KubeconfigOption = Annotated[str, typer.Option("--kubeconfig", help="A file; of a Kubernetes connection.")]
+KubeContextOption = Annotated[
+    str,
+    typer.Option(
+        "--context",
+        help="A context of the kubeconfig; empty for its current one. That of Meshwright goes before `connections`.",
+    ),
+]
+LabelOption = Annotated[list[str] | None, typer.Option("--label", "-l", help="name=value; may be repeated.")]
+_KINDS = "envoy-fleet, kubernetes, consul, kuma, prometheus, or another"
+
+
+@command(group, "add")
+def add(
+    session: Session,
+    connection: Name,
+    kind: Annotated[str, typer.Option("--kind", help=f"{_KINDS}; a kubeconfig says it.")] = "",
+    settings: SettingsOption = "",
+    kubeconfig: KubeconfigOption = "",
+    context: KubeContextOption = "",
+    description: Annotated[str, typer.Option("--description")] = "",
+    label: LabelOption = None,
+    reason: ReasonOption = "",
+) -> None:
+    """Create a connection, and test it: the identity used there and its permissions."""
+    if not (kind or kubeconfig):
+        raise CommandFailed("what kind?", code=Exit.USAGE, remedy=f"Give --kubeconfig FILE, or --kind: {_KINDS}.")
+    body = _document(connection, kind or "kubernetes", description, label, _settings(settings, kubeconfig, context))
+    try:
+        writing.create(session, paths.one(paths.CONNECTIONS, connection), body, reason)
+    except RequestRefused as refused:
+        if refused.slug != "stale":
+            raise
+        remedy = f"`meshwright connections set {connection}` replaces its settings."
+        raise CommandFailed(f"connection {connection} exists", code=Exit.REFUSED, remedy=remedy) from refused
+    session.output.say(f"connection {connection} saved")
+    _test(session, connection, reason)
+
+
 @command(group, "set")
 def put(
     session: Session,
     connection: Name,
-    kind: Annotated[str, typer.Option("--kind", help="envoy-fleet, kubernetes, consul, kuma, prometheus, or another.")],
-    settings: Annotated[
-        str, typer.Option("--settings", help="A file (JSON or YAML, - for stdin) with the settings of the kind.")
-    ] = "",
-    kubeconfig: Annotated[str, typer.Option("--kubeconfig", help="A file; of a Kubernetes connection.")] = "",
-    kube_context: Annotated[
-        str, typer.Option("--kube-context", help="A context of the kubeconfig; empty for its current one.")
-    ] = "",
+    kind: Annotated[str, typer.Option("--kind", help=f"{_KINDS}.")],
+    settings: SettingsOption = "",
+    kubeconfig: KubeconfigOption = "",
+    context: KubeContextOption = "",
     description: Annotated[str, typer.Option("--description")] = "",
-    label: Annotated[list[str] | None, typer.Option("--label", "-l", help="name=value; may be repeated.")] = None,
+    label: LabelOption = None,
     reason: ReasonOption = "",
 ) -> None:
     """Create a connection, or replace its settings; omitted credentials are kept."""
-    given_labels = dict(_pair(text) for text in label or [])
-    given = documents.mapping(settings) if settings else {}
-    given |= {"kubeconfig": documents.text(kubeconfig)} if kubeconfig else {}
-    given |= {"context": kube_context} if kube_context else {}
-    body = {"id": connection, "kind": kind, "description": description, "labels": given_labels, "settings": given}
+    body = _document(connection, kind, description, label, _settings(settings, kubeconfig, context))
     answer = writing.save(session, paths.one(paths.CONNECTIONS, connection), body, reason)
     session.output.say(f"connection {connection} saved")
     if not session.output.human:
         session.output.data(answer.data)
 
 
+def _settings(settings: str, kubeconfig: str, context: str) -> dict[str, Any]:
+    if context and not kubeconfig:
+        remedy = "The context of Meshwright goes before: meshwright --context NAME connections …"
+        raise CommandFailed("--context names a context of --kubeconfig here", code=Exit.USAGE, remedy=remedy)
+    given = documents.mapping(settings) if settings else {}
+    given |= {"kubeconfig": documents.text(kubeconfig)} if kubeconfig else {}
+    return given | ({"context": context} if context else {})
+
+
+def _document(
+    connection: str, kind: str, description: str, label: list[str] | None, settings: dict[str, Any]
+) -> dict[str, Any]:
+    given = dict(_pair(text) for text in label or [])
+    return {"id": connection, "kind": kind, "description": description, "labels": given, "settings": settings}
+
+
 @command(group, "test")
 def test(session: Session, connection: Name, reason: ReasonOption = "") -> None:
     """Test a connection through a worker: the identity used there and its permissions. Changes nothing."""
+    _test(session, connection, reason)
+
+
+def _test(session: Session, connection: str, reason: str) -> None:
     path = paths.one(paths.CONNECTIONS, connection, ":test")
     result = session.api.request("POST", path, body={"reason": reason}).data
     session.output.show(result, rendered.tested(result))

@@ -13,9 +13,7 @@ from meshwright.ui_api.cli.listing import Listing, lists
 from meshwright.ui_api.cli.render import live, views
 from meshwright.ui_api.cli.render import meshes as meshes_view
 
-VersionOption = Annotated[
-    str, typer.Option("--mesh-version", help="Version of the mesh; empty for the adapter's choice.")
-]
+VersionOption = Annotated[str, typer.Option("--version", help="Version of the mesh; empty for the adapter's choice.")]
 RevisionOption = Annotated[
     str, typer.Option("--revision", help="Revision of the control plane, where several can run side by side.")
 ]

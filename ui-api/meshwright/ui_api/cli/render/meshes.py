@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 _CERTIFICATE_SOON = 3600
 """seconds before its end at which a certificate is shown as expiring"""
+_QUOTED, _WORDS = 5, 400
+"""proxies whose own words a list shows, and characters of them"""
 _TYPES = {
     "Cluster": "clusters",
     "Listener": "listeners",
@@ -103,9 +105,13 @@ def proxies(items: list[Document]) -> "RenderableType":
     parts: list[RenderableType] = [
         with_columns(rows, optional=("namespace", "mode", "types", "sent", "acked", "certificate"))
     ]
-    for proxy in items:
-        if proxy.get("error"):
-            parts.append(Text.assemble("\n", ("✗ ", "red"), f"{proxy['name']} says: {proxy['error']}"))
+    complaining = [each for each in items if each.get("error")]
+    for each in complaining[:_QUOTED]:
+        words = each["error"] if len(each["error"]) <= _WORDS else f"{each['error'][:_WORDS]}…"
+        parts.append(Text.assemble("\n", ("✗ ", "red"), f"{each['name']} says: {words}"))
+    if len(complaining) > _QUOTED:
+        more = f"\nand {len(complaining) - _QUOTED} more; `meshwright proxies show NAME` has all words of one"
+        parts.append(Text(more, "dim"))
     return Group(*parts)
 
 
