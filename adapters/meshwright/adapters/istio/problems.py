@@ -84,7 +84,8 @@ def _in_the_way(facts: IstioFacts, each: Existing, service: Service, what: str, 
     own = (each.ref.namespace, each.ref.name) == (service.namespace, service.name)
     more = sorted(set(each.spec) - keys)
     if not (facts.take_over and own):
-        remedy = "remove it, import it into the design" + (", or apply with take-over" if own and not more else "")
+        taking = own and not more
+        remedy = f"remove it, {'' if taking else 'or '}import it into the design{', or apply with take-over' * taking}"
         yield f"{each} {what}: {remedy}"
     elif more:
         yield f"{each} {what}, and also has {', '.join(more)}, which would stay: remove these first"

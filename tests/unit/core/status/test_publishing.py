@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from meshwright.core.bus import BusUnavailable, Conflict, Entry
 from meshwright.core.kit.status import MeshStatus
-from meshwright.core.kit.status.publishing import Publications
+from meshwright.core.kit.status.publishing import Publications, tell_mesh
 from meshwright.core.kit.status.watching import StatusWatch
 from meshwright.core.kit.target import MeshRef, Scope
 from meshwright.core.operations.outcomes import Reject
@@ -174,6 +174,23 @@ async def test_workloads_come_change_and_go_like_proxies(publications: Publicati
     assert (gone.id, gone.kind) == (workload_id("prod", "shop", "deployment", "db"), "deployment")
     await publications.publish(REF, running("web", version="v2"))
     assert runtime.taken() == []
+
+
+async def test_an_operation_leaves_the_counts_as_they_were(publications: Publications, runtime: Emitting) -> None:
+    """It tells of the control plane; nobody is shown a mesh without proxies until the next look."""
+    seen = status(a="synced", b="synced")
+    await publications.publish(REF, seen)
+    runtime.taken()
+    told: Any = runtime
+
+    async def bucket(_: str) -> Any:
+        return publications._bucket
+
+    told.bucket = bucket
+    await tell_mesh(told, REF, msgspec.structs.replace(seen.mesh, version="1.31.0", proxies=0))
+    (message,) = runtime.taken()
+    assert isinstance(message, MeshObserved)
+    assert (message.mesh.version, message.mesh.proxies) == ("1.31.0", 2)
 
 
 async def test_what_could_not_be_reported_is_reported_again(publications: Publications, runtime: Emitting) -> None:

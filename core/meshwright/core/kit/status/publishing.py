@@ -137,8 +137,16 @@ class Publications:
 
 
 async def tell_mesh(runtime: Runtime, ref: MeshRef, mesh: Mesh) -> None:
-    """Publish a mesh as an operation has left it, which is followed from then on. Raises bus.BusUnavailable."""
-    await (await Publications.open(runtime)).publish(ref, MeshStatus(mesh=mesh, complete=False))
+    """Publish a mesh as an operation has left it, which is followed from then on. Raises bus.BusUnavailable.
+
+    An operation does not count workloads and proxies: they stay as they were published.
+    """
+    publications = await Publications.open(runtime)
+    before = await publications.of(ref)
+    if before is not None and before.mesh is not None:
+        counts = {"workloads": before.mesh.workloads, "proxies": before.mesh.proxies}
+        mesh = msgspec.structs.replace(mesh, **counts)
+    await publications.publish(ref, MeshStatus(mesh=mesh, complete=False))
 
 
 async def forget_mesh(runtime: Runtime, ref: MeshRef) -> None:
