@@ -82,7 +82,15 @@ class Designs:
     async def install(self, facts: KubernetesFacts) -> None:
         """The services and workloads of facts."""
         for service in facts.services:
-            ports = [{"name": each.name, "port": each.number, "targetPort": each.target} for each in service.ports]
+            ports = [
+                {
+                    "name": each.name,
+                    "port": each.number,
+                    "targetPort": each.target,
+                    **({"appProtocol": each.app_protocol} if each.app_protocol else {}),
+                }
+                for each in service.ports
+            ]
             await self.put("v1", "Service", service.name, {"selector": service.selector, "ports": ports})
         for workload in facts.workloads:
             account = {"name": workload.service_account, "namespace": self.namespace}

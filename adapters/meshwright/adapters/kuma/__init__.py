@@ -3,7 +3,7 @@
 Invariant: this package holds knowledge of Kuma only; reading, applying, diffing and pruning are the kit's.
 """
 
-from meshwright.adapters.kuma import adopting, live, status
+from meshwright.adapters.kuma import adopting, intents, live, reading, status
 from meshwright.adapters.kuma.adapter import adapter
 
-__all__ = ["adapter", "adopting", "live", "status"]
+__all__ = ["adapter", "adopting", "intents", "live", "reading", "status"]

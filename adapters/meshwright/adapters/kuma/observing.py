@@ -28,6 +28,7 @@ EXISTING = (
     ("gateway.networking.k8s.io", "HTTPRoute"),
 )
 """what may stand in the way of a design"""
+_PROTOCOL = ".service.kuma.io/protocol"
 _HTTP = frozenset({"http", "http2", "grpc", "kubernetes.io/h2c"})
 
 
@@ -52,6 +53,7 @@ def mode_of(body: Body, namespaces: Mapping[str, Marks], mesh: str) -> Mode:
     return "sidecar" if taken and not k8s.at(template, "spec", "hostNetwork") else "none"
 
 
-def is_http(_: Body, port: ServicePort) -> bool:
-    """Whether Kuma looks for requests on a port: only where its protocol is said."""
-    return port.app_protocol in _HTTP
+def is_http(service: Body, port: ServicePort) -> bool:
+    """Whether Kuma looks for requests on a port: only where its protocol is said, by the port or by an annotation."""
+    said = k8s.annotations_of(service).get(f"{port.number}{_PROTOCOL}", "")
+    return (port.app_protocol or said) in _HTTP

@@ -10,9 +10,8 @@ from meshwright.adapters.linkerd import versions, words
 from meshwright.adapters.linkerd.facts import LinkerdFacts
 from meshwright.adapters.linkerd.intents import egress, policies, routing, services
 from meshwright.core.kit.kubernetes import facts as known
-from meshwright.core.kit.kubernetes.facts import Existing, Service
+from meshwright.core.kit.kubernetes.facts import Existing, Service, version_services
 from meshwright.core.kit.lifecycle import expressing
-from meshwright.core.kit.lifecycle.expressing import CannotExpress
 from meshwright.schemas.errors import FieldError
 from meshwright.schemas.intents import (
     AccessLog,
@@ -90,15 +89,8 @@ def _named_already(facts: LinkerdFacts, service: Service, intent: AnyIntent) -> 
         if each.ref.group == words.GATEWAYS and (each.ref.namespace, each.ref.name) in ours:
             yield f"{each} has the name of the route that would be made: remove it, or give it another"
     for version in expressing.versions([intent]):
-        try:
-            name = routing.version_service(service, version)
-        except CannotExpress:
-            continue  # which the translation says
-        there = routing.standing(facts, service, version)
-        taken = [each for each in facts.those("Service") if (each.ref.namespace, each.ref.name) == (
-            service.namespace, name)]  # fmt: skip
-        if taken and (there is None or there.name != name):
-            yield f"{taken[0]} means other pods or ports than version {version} of {service}: give it another name"
+        if problem := version_services.taken(facts, service, version):
+            yield problem
 
 
 def _served_already(facts: LinkerdFacts, service: Service) -> Iterator[str]:

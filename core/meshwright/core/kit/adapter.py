@@ -144,11 +144,11 @@ class Adapter:
         return register
 
     def intent(
-        self, intent: type[N], *, since: str = ""
+        self, intent: type[N], *, since: str = "", until: str = ""
     ) -> Callable[[Callable[[N, Any], intents.Translation | intents.Unsupported]], Translator]:
         """Register the pure translator of an intent, which the kit calls for meshes of version `since` or newer.
 
-        Raises DuplicateRegistration.
+        A mesh of version `until` has no words for it any more. Raises DuplicateRegistration.
         """
 
         def register(translator: Callable[[N, Any], intents.Translation | intents.Unsupported]) -> Translator:
@@ -156,7 +156,7 @@ class Adapter:
             if kind in self.translators.rules:
                 first = self.translators.rules[kind].translator
                 raise DuplicateRegistration(f"{kind}: both {_where(first)} and {_where(translator)} translate it")
-            self.translators.rules[kind] = Rule(translator, since)
+            self.translators.rules[kind] = Rule(translator, since, until)
             return translator
 
         return register

@@ -4,17 +4,14 @@ Invariant: a value is the one that was asked for, to the last digit, or `CannotE
 """
 
 import re
-from decimal import Decimal
 from typing import Any
 
+from meshwright.core.kit.lifecycle import expressing
 from meshwright.core.kit.lifecycle.expressing import CannotExpress
-from meshwright.schemas.base import seconds
 from meshwright.schemas.intents import HeaderMatch, Resource
 from meshwright.schemas.references import ResourceRef
 
 Json = dict[str, Any]
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _NOT_IN_RUST = re.compile(r"\\[QEC]")
 """of RE2's syntax, what the regular expressions of Linkerd's proxy have not"""
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
@@ -38,12 +35,7 @@ def annotated(kind: str, group: str, namespace: str, name: str, annotations: dic
 
 def milliseconds(text: str) -> int:
     """A duration, which Linkerd counts in whole milliseconds."""
-    seconds(text)  # refuses what is no duration
-    unit = text.lstrip("0123456789.")
-    count = Decimal(text[: -len(unit)]) * _UNITS[unit]
-    if count < 1 or count != int(count):
-        raise CannotExpress(f"Linkerd counts times in whole milliseconds, and {text} is none", "round it")
-    return int(count)
+    return expressing.milliseconds(text, "Linkerd")
 
 
 def duration(text: str) -> str:
@@ -71,14 +63,3 @@ def header(match: HeaderMatch) -> Json:
             "write the characters themselves",
         )
     return {**named, "type": "RegularExpression", "value": f"^(?:{expression})$"}
-
-
-def label(*parts: str) -> str:
-    """A name for a Service, which becomes a name in DNS."""
-    name = "-".join(parts).lower().replace(".", "-").replace("_", "-")
-    if not _LABEL.fullmatch(name):
-        raise CannotExpress(
-            f"{name} is no name for a Service: 63 lower-case letters, digits and hyphens, a letter first",
-            "give the version or the service a shorter or plainer name",
-        )
-    return name

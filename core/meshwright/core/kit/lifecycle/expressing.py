@@ -7,11 +7,13 @@ whole resource.
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from meshwright.core.kit.adapter import Adapter
 from meshwright.core.kit.lifecycle.translating import Answer
 from meshwright.core.kit.target import Facts
+from meshwright.schemas.base import seconds
 from meshwright.schemas.intents import (
     AnyIntent,
     HeaderRoute,
@@ -27,6 +29,7 @@ from meshwright.schemas.intents import (
 
 F = TypeVar("F", bound=Facts)
 T = TypeVar("T", bound=Intent)
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
 class CannotExpress(Exception):
@@ -56,9 +59,9 @@ class Expressing(Generic[F]):
         self._check = check
 
     def __call__(
-        self, kind: type[T], since: str = ""
+        self, kind: type[T], since: str = "", *, until: str = ""
     ) -> Callable[[Callable[[T, F], list[Resource]]], Callable[[Any, Any], Answer]]:
-        """Register the translator of a kind of intent, for meshes of version `since` or newer."""
+        """Register the translator of a kind of intent, for meshes of version `since` or newer, older than `until`."""
 
         def register(translator: Callable[[T, F], list[Resource]]) -> Callable[[Any, Any], Answer]:
             def translated(intent: T, facts: F) -> Answer:
@@ -73,9 +76,19 @@ class Expressing(Generic[F]):
                 notes = self._notes(intent, facts, resources)
                 return Translation(intent=intent_kind(intent), resources=resources, notes=notes)
 
-            return self._adapter.intent(kind, since=since)(translated)
+            return self._adapter.intent(kind, since=since, until=until)(translated)
 
         return register
+
+
+def milliseconds(text: str, mesh: str) -> int:
+    """A duration for a mesh that counts in whole milliseconds; `mesh` is for people. Raises CannotExpress."""
+    seconds(text)  # refuses what is no duration
+    unit = text.lstrip("0123456789.")
+    count = Decimal(text[: -len(unit)]) * _UNITS[unit]
+    if count < 1 or count != int(count):
+        raise CannotExpress(f"{mesh} counts times in whole milliseconds, and {text} is none", "round it")
+    return int(count)
 
 
 def versions(intents: Sequence[AnyIntent]) -> list[str]:

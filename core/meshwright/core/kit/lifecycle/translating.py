@@ -19,14 +19,19 @@ _BREATH = 0.001
 
 
 class Rule:
-    """How one kind of intent is answered: by a translator since a version of the mesh, or by a refusal."""
+    """How one kind of intent is answered: by a translator for versions of the mesh, or by a refusal."""
 
-    def __init__(self, translator: Callable[[Any, Any], Answer], since: str) -> None:
+    def __init__(self, translator: Callable[[Any, Any], Answer], since: str, until: str = "") -> None:
         self.translator = translator
         self.since = since
+        self.until = until
 
-    def too_old(self, kind: str, version: str) -> Unsupported | None:
-        """The refusal of a mesh whose version is known and older."""
+    def misfit(self, kind: str, version: str) -> Unsupported | None:
+        """The refusal of a mesh whose version is known and too old, or too new."""
+        if self.until and version and numbers(version) >= numbers(self.until):
+            return Unsupported(
+                intent=kind, because=f"the mesh has no words for it since version {self.until}, and this is {version}"
+            )
         if not self.since or not version or numbers(version) >= numbers(self.since):
             return None
         return Unsupported(
@@ -50,7 +55,7 @@ class Translators:
             return self.refusals[kind]
         if kind not in self.rules:
             return Unsupported(intent=kind, because=f"the {self._adapter} adapter does not translate it")
-        return self.rules[kind].too_old(kind, version)
+        return self.rules[kind].misfit(kind, version)
 
     def translate(self, intent: Intent, facts: Facts) -> Answer:
         """What an intent becomes on the mesh of these facts, or why it becomes nothing."""
