@@ -12,7 +12,7 @@ from meshwright.core.kit import structural
 from rig.istio.schemas import SHARED, documents
 
 INSTALL = Path(__file__).parents[4] / "shared" / "installs" / "kuma.yaml"
-FOLDERS = {"3.0": "kuma", "2.14": "kuma-2.14"}
+FOLDERS = {"3.0": "kuma", "2.14": "kuma-2.14", "2.12": "kuma-2.12"}
 """where the definitions of a series are, in the folder shared beside the checkout"""
 _HOOK = "helm.sh/hook"
 _NOBODY = {"key": "meshwright.test/asks-kuma", "operator": "Exists"}
