@@ -65,10 +65,9 @@ async def read(
     """
     answers = await replicas.ask(cluster, namespace, revisions)
     bodies = await listed(cluster, "", "Pod", labels=pods.INJECTED)
-    if ztunnel:
-        bodies += await listed(cluster, "", "Pod", labels="app=ztunnel")
+    agents = await listed(cluster, "", "Pod", labels="app=ztunnel") if ztunnel else []
     connected = replicas.merged(answers)
-    known = {(each.namespace, each.name): each for each in pods.proxy_pods(bodies)}
+    known = {(each.namespace, each.name): each for each in pods.proxy_pods([*bodies, *agents])}
     for place in [each for each in connected if each not in known][:_MOST_LOOKUPS]:
         body = await cluster.find(ResourceRef(kind="Pod", namespace=place[0], name=place[1]))
         if body:
@@ -77,7 +76,7 @@ async def read(
     bare: list[str] = []
     for name in enrolled:
         bare += pods.without_proxy(await listed(cluster, "", "Pod", name, labels=f"!{pods.SIDECAR}"))
-    meshed = [each for each in bodies if pods.has_proxy(each)]
+    meshed = [each for each in bodies if pods.has_proxy(each) and pods.proxy_pod(each).mode != "ztunnel"]
     for name in captured:
         meshed += await listed(cluster, "", "Pod", name, labels=f"!{pods.SIDECAR}")
     there = members(mesh, meshed, await listed(cluster, "", "Service"))
