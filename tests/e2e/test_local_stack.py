@@ -22,7 +22,8 @@ from meshwright.workers.shop.catalog import KEEPERS
 pytestmark = [pytest.mark.servers, pytest.mark.e2e, pytest.mark.timeout(240)]
 OWN = {
     *("nats-server", "mongod", "api", "projector", "scheduler", "notifier", "discovery"),
-    *("adapter-envoy", "adapter-istio", "shop", "supervisor"),
+    *(f"adapter-{name}" for name in ("envoy", "istio", "linkerd", "consul", "kuma")),
+    *("shop", "supervisor"),
 }
 
 

@@ -11,7 +11,7 @@ from cluster_adapter import SETTINGS, settings
 from cluster_adapter import cluster as adapter
 
 from meshwright.core.kit import kubernetes as k8s
-from meshwright.core.kit.kubernetes.target import bodies
+from meshwright.core.kit.kubernetes.target import bodies, occupants
 from meshwright.core.testing.conformance import AdapterConformance, Sample, World
 from meshwright.schemas import operations
 from meshwright.schemas.connections import Kubernetes
@@ -49,7 +49,7 @@ async def _seen(namespace: str) -> object:
         for group, kind in _KINDS:
             fields = f"metadata.name={namespace}" if kind == "Namespace" else ""
             listed = cluster.list(group, kind, None if fields else namespace, fields=fields)
-            items = [each async for each in listed if each.ref.name != "kube-root-ca.crt"]
+            items = [each async for each in listed if each.ref.name not in occupants.EVERYWHERE]
             collected += [bodies.shown(each.body) for each in items]
     return collected
 

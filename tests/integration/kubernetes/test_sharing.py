@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from meshwright.core.kit import kubernetes as k8s
+from meshwright.core.kit.kubernetes.target import occupants
 from meshwright.schemas.connections import Kubernetes
 from rig.relay import relay
 
@@ -23,7 +24,7 @@ async def names(follower: Any, wanted: set[str]) -> None:
     async with asyncio.timeout(FOREVER):
         while not wanted <= collected:
             collected |= {ref.name for ref in await follower.changed()}
-    assert collected - {"kube-root-ca.crt"} == wanted
+    assert collected - occupants.EVERYWHERE == wanted
 
 
 async def test_all_followers_are_reported_by_one_watch(cluster: k8s.Cluster, namespace: str) -> None:

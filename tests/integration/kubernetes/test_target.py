@@ -14,7 +14,9 @@ from cluster_adapter import cluster as adapter
 from meshwright.core import kit
 from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.connections import OpenConnection
+from meshwright.core.kit.kubernetes.target import occupants
 from meshwright.core.kit.lifecycle import planning
+from meshwright.core.testing.eventually import eventually
 from meshwright.core.testing.target_contract import Quiet, TargetContract
 from meshwright.schemas.connections import Kubernetes
 from meshwright.schemas.designs import Design
@@ -192,7 +194,7 @@ async def test_removing_a_design_takes_nothing_of_others_along(
     assert changes.keys() == {"theirs", "shared", "own"}
     assert changes["own"] is None
     left = {each.ref.name: each.body async for each in cluster.list("", "ConfigMap", namespace)}
-    assert left.keys() - {"kube-root-ca.crt"} == {"theirs", "anew", "shared"}
+    assert left.keys() - occupants.EVERYWHERE == {"theirs", "anew", "shared"}
     assert left["theirs"]["data"] == {"theirs": "1"}
     assert left["shared"]["data"] == {"other": "1"}
     assert left["anew"]["data"] == {"mine": "1"}
@@ -215,6 +217,24 @@ async def test_a_namespace_with_what_others_made_in_it_stays(
         assert await cluster.find(ResourceRef(kind="ConfigMap", namespace=inside, name="a")) is None
     finally:
         await cluster.delete(ResourceRef(kind="Namespace", name=inside))
+
+
+async def test_what_controllers_put_into_every_namespace_keeps_none(
+    target: k8s.KubernetesTarget, cluster: k8s.Cluster, namespace: str
+) -> None:
+    """A design takes its namespace along also where Istio has written its root certificate into it."""
+    inside = f"{namespace}-inside"
+    run = await applied(target, draft(target, "mine", resource("", inside, "Namespace")))
+    for name in occupants.EVERYWHERE:
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": inside}}
+        await cluster.apply(body, owner="pilot-discovery")
+    _, told = await removed(target, "mine", run.inventory)
+    assert not any("stays" in line for line in told)
+
+    async def is_gone() -> bool:
+        return await cluster.find(ResourceRef(kind="Namespace", name=inside)) is None
+
+    await eventually(is_gone)
 
 
 async def test_a_finalizer_that_hangs_is_reported(

@@ -4,8 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from meshwright.schemas.connections import Kubernetes
 from rig.linkerd.installed import Installed
 from testbed.cluster import KubernetesServer
+
+
+@pytest.fixture(scope="session")
+def kubernetes_settings(kubernetes_server: KubernetesServer) -> Kubernetes:
+    """A cluster of the tests' own, whoever names another: Linkerd is installed in it, and removed from it."""
+    return Kubernetes(kubeconfig=kubernetes_server.kubeconfig())
 
 
 @pytest.fixture(scope="module")

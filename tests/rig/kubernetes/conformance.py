@@ -96,9 +96,9 @@ class KubernetesConformance(AdapterConformance):
         enrol = ops.EnrolWorkloads(workloads=[*shops])
         members = *self.ready, ops.EnrolWorkloads(workloads=[NamespaceMember(namespace=SHOP)])
 
-        async def look(_world: World) -> object:
+        async def look(world: World) -> object:
             async with k8s.Cluster.open(self.settings) as cluster:
-                return await self.seen(cluster)
+                return await is_managed(world), await self.seen(cluster)
 
         def sample(arguments: ops.Arguments, *before: ops.Arguments) -> tuple[str, Sample]:
             return arguments.kind.name, Sample(arguments=arguments, before=before, look=look)

@@ -14,7 +14,7 @@ from meshwright.core.kit.lifecycle.failures import plan_gone, rejected, unfit
 from meshwright.core.kit.lifecycle.kept import KeptPlans, applied_designs, forget_designs
 from meshwright.core.kit.proofs import proofs
 from meshwright.core.kit.runtime import OwnServers, Runtime
-from meshwright.core.kit.status import MeshStatus, forget_mesh, tell_mesh
+from meshwright.core.kit.status import MeshStatus, forget_mesh, tell_mesh, told_mesh
 from meshwright.core.kit.target import (
     Attempt,
     Change,
@@ -71,5 +71,6 @@ __all__ = [
     "proofs",
     "rejected",
     "tell_mesh",
+    "told_mesh",
     "unfit",
 ]

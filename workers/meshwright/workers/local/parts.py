@@ -29,6 +29,8 @@ OWN = {
     **{f"adapter-{name}": ["meshwright-adapter", name] for name in streams.OWN_ADAPTERS},
 }
 """Meshwright's own processes, by their console command"""
+LATER = {f"adapter-{name}" for name in streams.OWN_ADAPTERS if name != "envoy"}
+"""those that the demo does not need: started when it runs, so that it is there sooner"""
 _MONGODB_DATABASE = "meshwright"
 NEAR = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 """destinations that connections may use by default: clusters are usually on this host or near it, and the user of the
@@ -169,8 +171,8 @@ def chosen_here(home: Home, ports: Ports, plan: Plan) -> dict[str, str]:
 def own(home: Home, ports: Ports, plan: Plan) -> list[Part]:
     """Meshwright's own processes, each started by its console command."""
     # The user of the stack is the one who started it, and can read the files of this host anyway.
-    near = {"MESHWRIGHT_CONNECTION_ALLOW": NEAR, "MESHWRIGHT_ISTIO_CHART_FOLDERS": "/"}
-    settings = near | plan.settings | chosen_here(home, ports, plan)
+    charts = {f"MESHWRIGHT_{name.upper()}_CHART_FOLDERS": "/" for name in streams.OWN_ADAPTERS}
+    settings = {"MESHWRIGHT_CONNECTION_ALLOW": NEAR} | charts | plan.settings | chosen_here(home, ports, plan)
     api = f"http://{HOST}:{ports.api}"
     return [
         Part(

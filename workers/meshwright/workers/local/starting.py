@@ -145,7 +145,8 @@ class _Starting:
             )
         everything, chosen = await self._start_parts()
         await self._stop_replaced_servers(everything)
-        await self._demo(everything, chosen)
+        await self._demo([each for each in everything if each.name not in parts.LATER], chosen)
+        await self.stack.start_all([each for each in everything if each.name in parts.LATER])
         return everything, chosen
 
     async def _start_parts(self) -> tuple[list[parts.Part], home.Ports]:
@@ -161,7 +162,7 @@ class _Starting:
                 await self.stack.start_all(first)
                 if self.plan.nats:
                     await streams.provision(self.where, self.plan, self.plan.nats)
-                await self.stack.start_all(own)
+                await self.stack.start_all([each for each in own if each.name not in parts.LATER])
                 break
             except running.PortTaken as taken:
                 if not tries_left:

@@ -13,7 +13,7 @@ from meshwright.core.security import credentials, nats_accounts, nats_users
 from meshwright.workers.local.home import Home, LocalError, Plan
 
 SERVER = "nats-server"
-OWN_ADAPTERS = ("envoy", "istio")
+OWN_ADAPTERS = ("envoy", "istio", "linkerd", "consul", "kuma")
 """the adapters whose workers a stack runs"""
 _GRACE_S = 20.0
 _EVERYBODYS = "$G"

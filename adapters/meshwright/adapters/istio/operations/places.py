@@ -26,7 +26,7 @@ class Place(places.Place, frozen=True):
     async def tell(self, record: Installation, state: MeshState, notes: list[str]) -> None:
         """Publish the mesh as it is now."""
 
-        async def report() -> None:
+        async def report() -> dict[str, int]:
             planes = await control_planes.control_planes(await self.cluster())
             there = [each for each in planes if each.namespace == record.namespace]
             conditions = [
@@ -49,8 +49,9 @@ class Place(places.Place, frozen=True):
                 observed_at=datetime.datetime.now(datetime.UTC),
             )
             await kit.tell_mesh(self.ctx.runtime, self.mesh, mesh)
+            return {}
 
-        await self.ctx.patient_step("tell", report)
+        await self.publish(report)
 
 
 def outcome(record: Installation, notes: list[str], **more: Any) -> dict[str, Any]:

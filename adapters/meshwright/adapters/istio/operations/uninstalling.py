@@ -185,10 +185,7 @@ async def _recreate(place: Place, gone: list[Leftover]) -> None:
 
 
 async def _tell(place: Place, inspection: Inspection) -> dict[str, int]:
-    async def report() -> dict[str, int]:
-        await kit.forget_designs(place.ctx.runtime, place.mesh.workspace, place.mesh.mesh)
-        await kit.forget_mesh(place.ctx.runtime, place.mesh)
+    async def left() -> dict[str, int]:
         return await leftovers.proxies(await place.cluster()) if inspection.alone else {}
 
-    left: dict[str, int] = await place.ctx.patient_step("tell", report, result=dict[str, int])
-    return left
+    return await removing.forget(place, left)

@@ -55,6 +55,15 @@ class Place(places.Place, frozen=True):
         assert result is not None  # the step before has stored it
         return result
 
+    async def forget_authority(self) -> None:
+        """Forget the certificates, as a step."""
+        kept = await Authorities.open(self.ctx.runtime)
+        await self.ctx.patient_step(
+            "forget-certificates",
+            functools.partial(kept.forget, self.mesh, self.operation),
+            undo=functools.partial(kept.take_back, self.mesh, self.operation),
+        )
+
     async def write_secrets(self, namespace: str) -> None:
         """Bring the secrets that the chart finds there, as a step."""
 
@@ -90,15 +99,16 @@ class Place(places.Place, frozen=True):
     async def tell(self, record: Installation, notes: list[str]) -> None:
         """Publish the mesh as it is now."""
 
-        async def report() -> None:
+        async def report() -> dict[str, int]:
             plane = status.own(await status.detect(await self.cluster()), record)
             checks = plane.checks if plane else []
             mesh = status.observed(self.mesh, self.ctx.command.adapter, plane, record, checks, [], [])
             noted = [Condition(type="Noted", status="True", reason="Checked", message=each[:2000]) for each in notes]
             mesh.conditions.extend(noted)
             await kit.tell_mesh(self.ctx.runtime, self.mesh, mesh)
+            return {}
 
-        await self.ctx.patient_step("tell", report)
+        await self.publish(report)
 
 
 def new(spec: InstallSpec) -> Change:

@@ -1,7 +1,7 @@
 """Removing Linkerd: enrolment annotations, charts in reverse, secrets, definitions when asked, the namespace.
 
     identify-cluster → look → release-namespaces → per chart: remove → delete-secrets → definitions → namespace → record
-    → tell
+    → forget-certificates → tell
 
 Invariant: nobody's pods are held up by a webhook that no control plane answers; what stays is told with the reason.
 Everything can be taken back but definitions with objects.
@@ -20,7 +20,6 @@ from meshwright.core.kit.kubernetes import listing
 from meshwright.core.kit.kubernetes.enrolment import marking
 from meshwright.core.kit.kubernetes.facts.pods import container_of, ended
 from meshwright.core.kit.kubernetes.installing import failures, removing
-from meshwright.core.kit.kubernetes.installing.authorities import Authorities
 from meshwright.schemas.operations import UninstallMesh
 from meshwright.schemas.references import ResourceRef
 
@@ -53,7 +52,8 @@ async def uninstall(ctx: kit.Context, arguments: UninstallMesh) -> dict[str, Any
     if kept:
         await ctx.progress(f"{len(kept)} objects are kept, such as {kept[0].ref}: {kept[0].because}")
     await place.write(None)
-    left = await _tell(place)
+    await place.forget_authority()
+    left = await removing.forget(place, functools.partial(_proxies, place))
     return {
         "namespace": recorded.namespace,
         "removed": removed,
@@ -82,16 +82,10 @@ async def _release_namespaces(place: Place) -> None:
         await place.ctx.patient_step("release-namespaces", release, undo=restore)
 
 
-async def _tell(place: Place) -> dict[str, int]:
-    async def report() -> dict[str, int]:
-        await (await Authorities.open(place.ctx.runtime)).forget(place.mesh)
-        await kit.forget_designs(place.ctx.runtime, place.mesh.workspace, place.mesh.mesh)
-        await kit.forget_mesh(place.ctx.runtime, place.mesh)
-        counts: dict[str, int] = {}
-        for pod in await listing.listed(await place.cluster(), "", "Pod"):
-            if container_of(pod, words.PROXY) and not ended(pod):
-                counts[k8s.namespace_of(pod)] = counts.get(k8s.namespace_of(pod), 0) + 1
-        return counts
-
-    left: dict[str, int] = await place.ctx.patient_step("tell", report, result=dict[str, int])
-    return left
+async def _proxies(place: Place) -> dict[str, int]:
+    """How many pods of each namespace have a proxy yet."""
+    counts: dict[str, int] = {}
+    for pod in await listing.listed(await place.cluster(), "", "Pod"):
+        if container_of(pod, words.PROXY) and not ended(pod):
+            counts[k8s.namespace_of(pod)] = counts.get(k8s.namespace_of(pod), 0) + 1
+    return counts

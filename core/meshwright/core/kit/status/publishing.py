@@ -149,6 +149,12 @@ async def tell_mesh(runtime: Runtime, ref: MeshRef, mesh: Mesh) -> None:
     await publications.publish(ref, MeshStatus(mesh=mesh, complete=False))
 
 
+async def told_mesh(runtime: Runtime, ref: MeshRef) -> Mesh | None:
+    """A mesh as it was published last; None when it is not followed. Raises bus.BusUnavailable."""
+    published = await (await Publications.open(runtime)).of(ref)
+    return published.mesh if published else None
+
+
 async def forget_mesh(runtime: Runtime, ref: MeshRef) -> None:
     """Publish that a mesh is gone; it is not followed any more. Raises bus.BusUnavailable."""
     await (await Publications.open(runtime)).forget(ref)

@@ -65,10 +65,14 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(Model, frozen=True, kw_only=True):
-    """An authority as it is stored, with the one that the newest operation on it found."""
+    """An authority as it is stored, with the one that the newest operation on it found.
+
+    That of a removed installation is kept as the former one, for whoever takes the removal back, until the next
+    installation of that name.
+    """
 
     operation: str
-    sealed: Sealed
+    sealed: Sealed | None
     former: Sealed | None = None
 
 
@@ -92,15 +96,12 @@ class Authorities:
     async def get(self, mesh: kit.MeshRef) -> Authority | None:
         """The authority of a mesh; None: it has none of ours."""
         kept = await self._records.get(mesh)
-        return self._unsealed(mesh, kept.sealed) if kept else None
+        return self._unsealed(mesh, kept.sealed) if kept and kept.sealed else None
 
     async def write(self, mesh: kit.MeshRef, authority: Authority, operation: str) -> None:
         """Store the authority that an operation has made."""
-        kept = await self._records.get(mesh)
-        former = (kept.former if kept.operation == operation else kept.sealed) if kept else None
         context = self._context(mesh)
-        sealed = self._runtime.sealer.seal(msgspec.json.encode(authority), *context)
-        await self._records.put(mesh, Kept(operation=operation, sealed=sealed, former=former))
+        await self._put(mesh, self._runtime.sealer.seal(msgspec.json.encode(authority), *context), operation)
 
     async def written(self, mesh: kit.MeshRef, operation: str) -> bool:
         """Whether an operation has stored its authority already."""
@@ -114,9 +115,15 @@ class Authorities:
             before = Kept(operation=f"{operation}-undone", sealed=kept.former) if kept.former else None
             await self._records.put(mesh, before)
 
-    async def forget(self, mesh: kit.MeshRef) -> None:
-        """The installation is gone."""
-        await self._records.put(mesh, None)
+    async def forget(self, mesh: kit.MeshRef, operation: str) -> None:
+        """An operation has removed the installation; a mesh without an authority stays without."""
+        if await self._records.get(mesh):
+            await self._put(mesh, None, operation)
+
+    async def _put(self, mesh: kit.MeshRef, sealed: Sealed | None, operation: str) -> None:
+        kept = await self._records.get(mesh)
+        former = (kept.former if kept.operation == operation else kept.sealed) if kept else None
+        await self._records.put(mesh, Kept(operation=operation, sealed=sealed, former=former))
 
     def _unsealed(self, mesh: kit.MeshRef, sealed: Sealed) -> Authority:
         try:

@@ -3,7 +3,8 @@
 Invariant: all of it is as the connection is now; nothing is kept from one operation to the next.
 """
 
-from typing import Self
+from collections.abc import Callable, Coroutine
+from typing import Any, Self
 
 import msgspec
 
@@ -12,6 +13,7 @@ from meshwright.core.kit import kubernetes as k8s
 from meshwright.core.kit.kubernetes.installing.components import Components
 from meshwright.core.kit.kubernetes.installing.installation import Installation, Installations
 from meshwright.schemas.base import Model
+from meshwright.schemas.meshes import Mesh
 
 
 class InstallationTarget(k8s.KubernetesTarget):
@@ -24,6 +26,8 @@ class Origin(Model, frozen=True, kw_only=True):
     cluster: str
     """its identity; empty where we may not know it"""
     recorded: Installation | None
+    told: Mesh | None = None
+    """the mesh as it was published"""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -45,7 +49,11 @@ class Place(msgspec.Struct, frozen=True):
         records = await Installations.open(ctx.runtime)
 
         async def read() -> Origin:
-            return Origin(cluster=await (await target.cluster()).identity(), recorded=await records.get(mesh))
+            return Origin(
+                cluster=await (await target.cluster()).identity(),
+                recorded=await records.get(mesh),
+                told=await kit.told_mesh(ctx.runtime, mesh),
+            )
 
         origin = await ctx.patient_step("identify-cluster", read, result=Origin)
         target.expect(origin.cluster)
@@ -75,3 +83,15 @@ class Place(msgspec.Struct, frozen=True):
             await self.records.put(self.mesh, self.origin.recorded)
 
         await self.ctx.patient_step("record", written, undo=unwritten)
+
+    async def publish(self, report: Callable[[], Coroutine[Any, Any, dict[str, int]]]) -> dict[str, int]:
+        """Publish what the operation has made of the mesh, as a step; taken back, it is told as it was before."""
+
+        async def unpublished() -> None:
+            if self.origin.told:
+                await kit.tell_mesh(self.ctx.runtime, self.mesh, self.origin.told)
+            else:
+                await kit.forget_mesh(self.ctx.runtime, self.mesh)
+
+        told: dict[str, int] = await self.ctx.patient_step("tell", report, undo=unpublished, result=dict[str, int])
+        return told

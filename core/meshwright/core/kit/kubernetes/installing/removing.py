@@ -4,6 +4,8 @@ Invariant: definitions go only as far as was asked for, and take nobody's object
 too; a namespace stays where others have something in it. What a step has removed can be brought back by its target.
 """
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from meshwright.core import kit
@@ -100,6 +102,17 @@ async def remove_definitions(
 
     staying: list[Kept] = await place.ctx.patient_step("judge-definitions", remove, result=list[Kept])
     return staying
+
+
+async def forget(place: Place, count: Callable[[], Awaitable[dict[str, int]]]) -> dict[str, int]:
+    """Publish that the mesh is gone, as the last step; what `count` gives, such as the proxies that are left."""
+
+    async def report() -> dict[str, int]:
+        await kit.forget_designs(place.ctx.runtime, place.mesh.workspace, place.mesh.mesh)
+        await kit.forget_mesh(place.ctx.runtime, place.mesh)
+        return await count()
+
+    return await place.publish(report)
 
 
 def _without_definitions(component: Installed) -> Installed:

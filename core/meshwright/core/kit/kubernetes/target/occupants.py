@@ -1,8 +1,8 @@
 """What lives in a namespace or is of a kind, besides what a design itself has brought.
 
 Problem: deleting a namespace deletes everything in it, and deleting a definition every object of its kind, whoever made
-them. Invariant: neither is deleted as long as anything in it is not the design's own; what the cluster itself puts into
-every namespace, and what other objects own, does not count.
+them. Invariant: neither is deleted as long as anything in it is not the design's own; what a cluster or a control plane
+puts into every namespace, and what other objects own, does not count.
 """
 
 from collections.abc import Collection
@@ -20,7 +20,9 @@ from meshwright.schemas.references import ResourceRef
 _ENOUGH = 3
 _UNSEEN = "(which we may not list)"
 _PASSING = {"Event", "Endpoints", "EndpointSlice", "Lease", "PodMetrics", "ControllerRevision"}
-_FURNITURE = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
+EVERYWHERE = frozenset({"kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert", "istio-ca-crl"})
+"""the ConfigMaps that controllers of Kubernetes, OpenShift and Istio put into every namespace"""
+_FURNITURE = {("ServiceAccount", "default"), *(("ConfigMap", name) for name in EVERYWHERE)}
 
 
 class _Meta(msgspec.Struct, frozen=True, rename={"owners": "ownerReferences"}):
